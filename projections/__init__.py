@@ -1,0 +1,19 @@
+"""What we know: every folder here but core is one projection, found by its folder alone."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from projections.core import Projection
+
+
+def discover() -> list[Projection]:
+    """Every projection, by name. A folder is a projection when it has a `projection`."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        if module.ispkg and module.name != "core":
+            package = importlib.import_module(f"{__name__}.{module.name}")
+            importlib.import_module(f"{package.__name__}.queries")
+            found.append(package.projection)
+    return sorted(found, key=lambda projection: projection.name)

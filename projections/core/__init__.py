@@ -1,0 +1,45 @@
+"""The declaration language: a projection is a table that merges."""
+
+from projections.core.columns import (
+    Change,
+    Reading,
+    earliest,
+    first,
+    key,
+    latest,
+    latest_by,
+    level,
+    maximum,
+    plain,
+    spans,
+    total,
+)
+from projections.core.projection import Projection
+from projections.core.query import Member, NotFound, Query, Read
+from projections.core.tables import Evolution, Grouping, Ledger, Row, Table, View
+
+__all__ = [
+    "Change",
+    "Evolution",
+    "Grouping",
+    "Ledger",
+    "Member",
+    "NotFound",
+    "Projection",
+    "Query",
+    "Read",
+    "Reading",
+    "Row",
+    "Table",
+    "View",
+    "earliest",
+    "first",
+    "key",
+    "latest",
+    "latest_by",
+    "level",
+    "maximum",
+    "plain",
+    "spans",
+    "total",
+]

@@ -1,0 +1,183 @@
+"""How do two values of a column become one?
+
+Each kind is an associative merge with an identity, said twice: as Python for the fold of a batch,
+and as SQL for the merge with what is stored. Kinds marked *commutes* may be fed from any number of
+partitions; `latest` and `first` may be fed by one topic key only, where order is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+TYPES = frozenset(
+    {
+        "uuid", "bigint", "int", "smallint", "boolean", "text", "bytea", "double precision",
+        "uuid[]", "bigint[]", "int[]", "text[]", "int8multirange",
+    }
+)  # fmt: skip
+
+
+class Change(NamedTuple):
+    """A level moved by `delta` at `at` (microseconds since the epoch)."""
+
+    delta: int
+    at: int
+
+
+class Reading(NamedTuple):
+    """A level was read: it stood at `value` at `at`; what moved at or after `at` counts on top."""
+
+    value: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One physical column: its name, type and how an upsert changes it."""
+
+    name: str
+    type: str
+    update: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column. `fold` is a Python statement over `o` (old) and `v` (new) slots."""
+
+    kind: str
+    type: str
+    default: str = "None"
+    fold: str = ""
+    update: str = "t.{c}"
+    wrap: str = "{v}"
+    at: str | None = None
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise TypeError(f"{self.type!r} is no column type; one of {sorted(TYPES)}")
+
+
+def key(type: str) -> Column:
+    """Part of what tells one row from another."""
+    return Column("key", type)
+
+
+def plain(type: str) -> Column:
+    """A value of a ledger's row or of an evolution's state."""
+    return Column("plain", type, fold="{o} = {v}", update="excluded.{c}")
+
+
+def total(type: str = "bigint") -> Column:
+    """The sum; identity 0; commutes."""
+    return Column("total", type, "0", "{o} += {v}", "t.{c} + excluded.{c}")
+
+
+def maximum(type: str = "bigint") -> Column:
+    """The greatest so far; commutes."""
+    return Column(
+        "maximum", type, fold="if {v} is not None and ({o} is None or {v} > {o}): {o} = {v}",
+        update="greatest(t.{c}, excluded.{c})",
+    )  # fmt: skip
+
+
+def earliest(type: str = "bigint") -> Column:
+    """The smallest so far; commutes."""
+    return Column(
+        "earliest", type, fold="if {v} is not None and ({o} is None or {v} < {o}): {o} = {v}",
+        update="least(t.{c}, excluded.{c})",
+    )  # fmt: skip
+
+
+def latest(type: str) -> Column:
+    """The newest in the order of one topic key; absent leaves what was."""
+    return Column(
+        "latest", type, fold="if {v} is not None: {o} = {v}",
+        update="coalesce(excluded.{c}, t.{c})",
+    )  # fmt: skip
+
+
+def first(type: str) -> Column:
+    """The first in the order of one topic key."""
+    return Column(
+        "first", type, fold="if {o} is None: {o} = {v}", update="coalesce(t.{c}, excluded.{c})"
+    )
+
+
+def latest_by(type: str, at: str) -> Column:
+    """The value of the row with the greatest `at` column, then the greatest value; commutes."""
+    newer = "excluded.{at} > t.{at} or (excluded.{at} = t.{at} and excluded.{c} > t.{c})"
+    return Column(
+        "latest_by", type,
+        fold="if ({v_at}, {v}) > ({o_at}, {o}): {o} = {v}",
+        update="case when " + newer + " then excluded.{c} else t.{c} end",
+        at=at,
+    )  # fmt: skip
+
+
+def spans() -> Column:
+    """The whole numbers seen so far, as ranges; adding one twice changes nothing; commutes."""
+    return Column(
+        "spans", "int8multirange", fold="{o}.extend({v})", update="t.{c} + excluded.{c}",
+        wrap="[] if {v} is None else [{v}]",
+    )
+
+
+def level() -> Column:
+    """A quantity that is sometimes read and otherwise moved: `Reading`s and `Change`s; commutes.
+
+    Value = the reading with the greatest time + every change at or after it (all changes when it
+    was never read). Every change is kept, so that a reading may arrive late.
+    """
+    return Column("level", "bigint", fold="{o} = joined({o}, {v})", wrap="opened({v})")
+
+
+LevelPart = tuple[int, int | None, int | None, int | None]
+ALWAYS = -(1 << 62)
+
+
+def opened(value: Change | Reading | None) -> LevelPart:
+    """A change or reading as (delta, changed from, reading, read at)."""
+    if value is None:
+        return (0, None, None, None)
+    if isinstance(value, Change):
+        return (value.delta, value.at, None, None)
+    return (0, ALWAYS, value.value, value.at)
+
+
+def joined(old: LevelPart, new: LevelPart) -> LevelPart:
+    """Two parts as one; associative and commutative."""
+    starts = [part[1] for part in (old, new) if part[1] is not None]
+    reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
+    at, reading = max(reads, key=lambda read: (read[0], read[1])) if reads else (None, None)
+    return (old[0] + new[0], min(starts) if starts else None, reading, at)
+
+
+def stored(name: str, column: Column) -> list[Stored]:
+    """The physical columns behind a declared one."""
+    if column.kind != "level":
+        update = column.update.format(c=name, at=column.at)
+        return [Stored(name, column.type, update)]
+    later = (
+        f"(excluded.{name}_read_at, excluded.{name}_read) > "
+        f"(coalesce(t.{name}_read_at, {ALWAYS}), coalesce(t.{name}_read, {ALWAYS}))"
+    )
+    return [
+        Stored(name, "bigint", f"t.{name} + excluded.{name}"),
+        Stored(f"{name}_from", "bigint", f"excluded.{name}_from", hidden=True),
+        Stored(f"{name}_read", "bigint", f"case when {later} then excluded.{name}_read else t.{name}_read end"),
+        Stored(f"{name}_read_at", "bigint", f"case when {later} then excluded.{name}_read_at else t.{name}_read_at end"),
+    ]
+
+
+def span_text(numbers: list[int]) -> str:
+    """Whole numbers as a Postgres multirange literal, e.g. {[1,4),[7,8)}."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number:
+            ranges[-1][1] = number + 1
+        else:
+            ranges.append([number, number + 1])
+    return "{" + ",".join(f"[{low},{high})" for low, high in ranges) + "}"

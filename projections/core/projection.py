@@ -1,0 +1,107 @@
+"""A projection: the tables that answer one question, the events that move them, the queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from projections.core.columns import Column
+from projections.core.query import Query
+from projections.core.tables import Decide, Evolution, Grouping, Kept, Ledger, Row, RowKey, Table, View
+
+Handler = Callable[[Any], Iterable[Row]]
+State = dict[str, Any]
+Evolve = Callable[[State | None, Any], State]
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+class Projection:
+    """Declares tables, handlers and queries. Raise `version` when the meaning of a table changes."""
+
+    def __init__(self, name: str, *, version: int = 1, group: str = "main") -> None:
+        self.name = name
+        self.version = version
+        self.group = group
+        self.tables: list[Kept] = []
+        self.handlers: dict[type, list[Handler]] = defaultdict(list)
+        self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = defaultdict(list)
+        self.queries: list[Query] = []
+
+    def table(
+        self, name: str, *, view: View | None = None, contended: bool = False, by_partition: bool = False,
+        subject: str | None = None, personal: tuple[str, ...] = (), forget: bool = False,
+        indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
+    ) -> Table:  # fmt: skip
+        """A table whose rows merge. `contended`: many partitions move its rows, so it is stored last."""
+        table = Table(name, columns, view, subject, personal, forget, indexes, contended, by_partition=by_partition)
+        self._keep(table)
+        return table
+
+    def ledger(
+        self, name: str, *, view: View | None = None, subject: str | None = None,
+        personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
+    ) -> Ledger:  # fmt: skip
+        """Append-only rows."""
+        ledger = Ledger(name, columns, view, subject, personal, False, indexes)
+        self._keep(ledger)
+        return ledger
+
+    def evolution(
+        self, name: str, *, view: View | None = None, subject: str | None = None,
+        personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
+    ) -> Evolution:  # fmt: skip
+        """One state a key."""
+        evolution = Evolution(name, columns, view, subject, personal, False, indexes)
+        self._keep(evolution)
+        return evolution
+
+    def grouping(
+        self, name: str, *, view: View, nodes: Evolution, identifiers: Table, links: Table,
+        kinds: tuple[str, ...], limit: int, decide: Decide, indexes: tuple[tuple[str, ...], ...] = (),
+        **columns: Column,
+    ) -> Grouping:  # fmt: skip
+        """Which nodes belong together."""
+        grouping = Grouping(
+            name, columns, view, indexes=indexes, contended=True, nodes=nodes, identifiers=identifiers,
+            links=links, kinds=kinds, limit=limit, decide=decide,
+        )  # fmt: skip
+        self._keep(grouping)
+        return grouping
+
+    def _keep(self, table: Kept) -> None:
+        if any(other.name == table.name for other in self.tables):
+            raise TypeError(f"{self.name}: two tables named {table.name}")
+        table.projection = self.name
+        self.tables.append(table)
+
+    def on(self, *events: type) -> Callable[[H], H]:
+        """Decorates a handler: a generator of rows, called for each event of these types."""
+
+        def add(handler: H) -> H:
+            for event in events:
+                self.handlers[event].append(handler)
+            return handler
+
+        return add
+
+    def evolves(self, evolution: Evolution, *events: type, key: Callable[[Any], RowKey]) -> Callable[[H], H]:
+        """Decorates `evolve(state | None, event) -> state` of one evolution."""
+
+        def add(function: H) -> H:
+            for event in events:
+                if any(other is evolution for other, _, _ in self.evolvers[event]):
+                    raise TypeError(f"{evolution.name}: two functions for {event.__name__}")
+                self.evolvers[event].append((evolution, key, function))
+            return function
+
+        return add
+
+    def query(self, path: str, *, scope: str, method: str = "GET") -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+        """Decorates a typed read; its signature without `read` is the HTTP interface."""
+
+        def add(function: Callable[..., Awaitable[Any]]) -> Any:
+            self.queries.append(Query(method, path, scope, function, self))
+            return function
+
+        return add

@@ -1,0 +1,68 @@
+"""What does a query read with, and how is it found by the API?
+
+A query is `async def stock_at(read: Read, sku: str) -> Stock`. Its parameters are taken from the
+path and the query string by name and annotation; a parameter `body` is the request's body; a
+parameter `member: Member` is resolved from the path's `{member_id}` before the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from projections.core.tables import Kept
+
+if TYPE_CHECKING:
+    from projections.core.projection import Projection
+
+
+class NotFound(Exception):
+    """There is no such thing; says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A group of profiles. `redirected_from` is the id that was asked for, when it is another."""
+
+    member_id: UUID
+    profile_ids: tuple[UUID, ...]
+    redirected_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One route of the read API."""
+
+    method: str
+    path: str
+    scope: str
+    function: Callable[..., Awaitable[Any]]
+    projection: Projection
+
+
+class Read(Protocol):
+    """Reads for one request. What it used is reported as the answer's position."""
+
+    async def rows(self, table: Kept, **keys: object) -> list[dict[str, Any]]:
+        """Rows whose columns equal the given values (a list means any of them), in key order.
+
+        Comes from Redis when the columns are exactly a view's, else from Postgres: the same rows.
+        Ids come as `UUID`, instants as microseconds since the epoch.
+        """
+
+    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> list[dict[str, Any]]:
+        """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
+
+    async def reveal(self, subject: UUID, field: str, sealed: bytes | None) -> str | None:
+        """A personal value in clear, or None when absent, erased, or the caller may not see it."""
+
+    async def index(self, kind: str, clear: str) -> UUID:
+        """The blind index of an identifier's value; `ValueError` says what is wrong with it."""
+
+    def page(self) -> tuple[int, list[Any]]:
+        """The page's size, and the last key of the page before ([] for the first)."""
+
+    def more(self, last: Sequence[object]) -> None:
+        """There are more rows after this key."""

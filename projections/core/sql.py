@@ -1,0 +1,158 @@
+"""Which SQL follows from a declaration? DDL, merges, loads and the rows of views. Text alone."""
+
+from __future__ import annotations
+
+from projections.core.columns import Stored
+from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
+
+_ARRAYS = ("uuid[]", "bigint[]", "int[]", "text[]", "int8multirange")
+
+LEDGER = """
+create table if not exists ledger (
+    event_id uuid primary key,
+    hash bigint not null,
+    schema_id int not null,
+    topic smallint not null,
+    partition smallint not null,
+    "offset" bigint not null
+);
+create table if not exists erased_subject (subject uuid primary key);
+"""
+
+
+def quoted(name: str) -> str:
+    """An identifier, safe whatever the word."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _type(part: Stored) -> str:
+    return 'text collate "C"' if part.type == "text" else part.type
+
+
+def ddl(table: Kept) -> str:
+    """Creates the table and its indexes where they are missing."""
+    lines = [f"{quoted(part.name)} {_type(part)}" for part in table.stored]
+    if not isinstance(table, Ledger):
+        lines.append("row_version bigint not null")
+    keys = ", ".join(quoted(name) for name in table.keys)
+    statements = [
+        f"create table if not exists {quoted(table.name)} (\n    "
+        + ",\n    ".join([*lines, f"primary key ({keys})"])
+        + "\n)"
+    ]
+    wanted = {*table.indexes, *([table.view.by] if table.view and _prefix(table) else [])}
+    if table.subject and (table.subject,) != table.keys[:1]:
+        wanted.add((table.subject,))
+    for columns in sorted(wanted):
+        name = quoted(f"{table.name}_by_{'_'.join(columns)}")
+        on = ", ".join(quoted(column) for column in columns)
+        statements.append(f"create index if not exists {name} on {quoted(table.name)} ({on})")
+    return ";\n".join(statements) + ";\n"
+
+
+def _prefix(table: Kept) -> bool:
+    """Whether reading a view by its columns needs an index beyond the primary key."""
+    return table.view is not None and table.keys[: len(table.view.by)] != table.view.by
+
+
+def wire_type(part: Stored) -> str:
+    """The type in which a column's values are sent; arrays of arrays go as text."""
+    return "text" if part.type in _ARRAYS else part.type
+
+
+def _source(parts: list[Stored]) -> tuple[str, str]:
+    sent = ", ".join(f"%s::{wire_type(part)}[]" for part in parts)
+    names = ", ".join(quoted(part.name) for part in parts)
+    return f"unnest({sent}) as x({names})", names
+
+
+def merge(table: Table | Evolution | Grouping) -> str:
+    """Merges folded rows, sent as one array a column, into what is stored."""
+    parts = table.stored
+    source, names = _source(parts)
+    taken = ", ".join(
+        f"x.{quoted(part.name)}" + (f"::{part.type}" if wire_type(part) != part.type else "") for part in parts
+    )
+    changes = [f"{quoted(part.name)} = {part.update}" for part in parts if part.name not in table.keys]
+    keys = ", ".join(quoted(name) for name in table.keys)
+    statement = (
+        f"insert into {quoted(table.name)} as t ({names}, row_version) select {taken}, 1 from {source}\n"
+        f"on conflict ({keys}) do update set {', '.join([*changes, 'row_version = t.row_version + 1'])}"
+    )
+    returned = []
+    if table.view is not None:
+        returned.append(view_columns(table))
+    if isinstance(table, Table) and table.level is not None:
+        returned.append(due(table))
+    return statement + (f"\nreturning {', '.join(returned)}" if returned else "")
+
+
+def view_columns(table: Kept) -> str:
+    """What Redis holds of a row: hash key, field, row version, payload (columns as a JSON array)."""
+    assert table.view is not None
+    by = ", ".join(f"t.{quoted(name)}::text" for name in table.view.by)
+    rest = [name for name in table.keys if name not in table.view.by]
+    field = "concat_ws('|', " + ", ".join(f"t.{quoted(name)}::text" for name in rest) + ")" if rest else "''"
+    version = "1" if isinstance(table, Ledger) else "t.row_version"
+    return f"concat_ws('|', {by}), {field}, {version}, {payload(table)}"
+
+
+def payload(table: Kept) -> str:
+    """A row's columns as JSON text, in the order of `visible`."""
+    return "json_build_array(" + ", ".join(f"t.{quoted(part.name)}" for part in visible(table)) + ")::text"
+
+
+def visible(table: Kept) -> list[Stored]:
+    """The columns that readers see."""
+    return [part for part in table.stored if not part.hidden]
+
+
+def due(table: Table) -> str:
+    """Whether a row's level must be counted anew: a reading came, or a change from before it."""
+    name = table.values[table.level or 0]
+    return f"coalesce(t.{name}_from < t.{name}_read_at, false)"
+
+
+def recount(table: Table, changes: Ledger) -> str:
+    """Levels from their reading and every later change; rows are held by the merge before it."""
+    name = table.values[table.level or 0]
+    parts = [part for part in table.stored if part.name in table.keys]
+    source, _ = _source(parts)
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    of_row = " and ".join(f"c.{quoted(key)} = t.{quoted(key)}" for key in table.keys)
+    returned = f"\nreturning {view_columns(table)}" if table.view else ""
+    return (
+        f"update {quoted(table.name)} t set {name} = t.{name}_read + coalesce((select sum(c.delta) "
+        f"from {quoted(changes.name)} c where {of_row} and c.at >= t.{name}_read_at), 0)\n"
+        f"from {source} where {same}{returned}"
+    )
+
+
+def load(table: Kept) -> str:
+    """The stored states of given keys."""
+    parts = [part for part in table.stored if part.name in table.keys]
+    source, _ = _source(parts)
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    return f"select {payload(table)} from {quoted(table.name)} t join {source} on {same}"
+
+
+def view_rows(table: Kept, by: int) -> str:
+    """Every view row of the given hash keys (`by` columns as arrays)."""
+    assert table.view is not None
+    parts = [part for name in table.view.by for part in table.stored if part.name == name]
+    source, _ = _source(parts)
+    same = " and ".join(f"t.{quoted(part.name)} = x.{quoted(part.name)}" for part in parts[:by])
+    return f"select {view_columns(table)} from {quoted(table.name)} t join {source} on {same}"
+
+
+def forgotten(table: Kept) -> str:
+    """Takes erased persons out of a table: rows go, or their personal columns become null."""
+    subject = f"t.{quoted(table.subject or '')}"
+    where = f"{subject} = any(%s::uuid[]) and {subject} in (select subject from erased_subject)"
+    if table.forget:
+        return f"delete from {quoted(table.name)} t where {where}"
+    nulls = ", ".join(f"{quoted(name)} = null" for name in table.personal)
+    some = " or ".join(f"t.{quoted(name)} is not null" for name in table.personal)
+    raised = "" if isinstance(table, Ledger) else ", row_version = t.row_version + 1"
+    returned = f"\nreturning {view_columns(table)}" if table.view else ""
+    return f"update {quoted(table.name)} t set {nulls}{raised} where {where} and ({some}){returned}"

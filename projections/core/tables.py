@@ -1,0 +1,190 @@
+"""What shapes can the answer to a question be kept in?
+
+`Table`      rows that merge, column by column.
+`Ledger`     append-only rows; several an event are told apart by a number.
+`Evolution`  one state a key, for what a merge cannot say: `evolve(state | None, event) -> state`.
+`Grouping`   which nodes belong together: a pure function over everything that connects them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from projections.core.columns import Column, Stored, joined, opened, plain, stored
+
+RowKey = tuple[Any, ...]
+Row = tuple["Kept", RowKey, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Rows of a table in Redis: one hash for each value of the columns `by`."""
+
+    by: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Kept:
+    """What every shape has: a name, columns, perhaps a view, perhaps personal columns.
+
+    `subject` names the column that holds whose data a row is. When that person is erased the
+    `personal` columns become null; with `forget` the whole row goes.
+    """
+
+    name: str
+    columns: dict[str, Column]
+    view: View | None = None
+    subject: str | None = None
+    personal: tuple[str, ...] = ()
+    forget: bool = False
+    indexes: tuple[tuple[str, ...], ...] = ()
+    contended: bool = False
+    keys: tuple[str, ...] = field(init=False)
+    values: tuple[str, ...] = field(init=False)
+    projection: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        self.keys = tuple(name for name, column in self.columns.items() if column.kind == "key")
+        self.values = tuple(name for name in self.columns if name not in self.keys)
+        for name, column in self.columns.items():
+            if not name.isidentifier() or name in ("t", "excluded", "row_version"):
+                raise TypeError(f"{self.name}.{name}: not a column name")
+            if column.at is not None and column.at not in self.columns:
+                raise TypeError(f"{self.name}.{name}: there is no column {column.at!r}")
+        if self.view and not set(self.view.by) <= set(self.keys):
+            raise TypeError(f"{self.name}: a view is by key columns, not {self.view.by}")
+
+    @property
+    def stored(self) -> list[Stored]:
+        """Physical columns, keys first."""
+        return [part for name in (*self.keys, *self.values) for part in stored(name, self.columns[name])]
+
+
+@dataclass(eq=False)
+class Table(Kept):
+    """Rows that merge. Call it with column values to say how one event changes one row.
+
+    `by_partition` keeps a row for each source partition (queries add them up), so that owners of
+    different partitions never wait for each other's row locks.
+    """
+
+    by_partition: bool = False
+    fold: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = field(init=False)
+    _row: Callable[..., Row] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.by_partition:
+            self.columns = {**self.columns, "source_partition": Column("key", "int")}
+        super().__post_init__()
+        if not self.keys:
+            raise TypeError(f"{self.name}: a table needs a key")
+        self.fold = _compiled_fold(self)
+        self._row = _compiled_row(self)
+
+    def __call__(self, **values: Any) -> Row:
+        return self._row(**values)
+
+    @property
+    def level(self) -> int | None:
+        """The index, among the values, of the column that is a level, if there is one."""
+        kinds = [self.columns[name].kind for name in self.values]
+        return kinds.index("level") if "level" in kinds else None
+
+
+@dataclass(eq=False)
+class Ledger(Kept):
+    """Append-only rows, keyed by event id and a number within the event."""
+
+    def __post_init__(self) -> None:
+        if any(column.kind == "key" for column in self.columns.values()):
+            raise TypeError(f"{self.name}: a ledger's key is the event; declare `plain` columns")
+        self.columns = {"event_id": Column("key", "uuid"), "number": Column("key", "smallint"), **self.columns}
+        names = set(self.columns)
+        view, self.view = self.view, None
+        super().__post_init__()
+        if view and not set(view.by) <= names:
+            raise TypeError(f"{self.name}: no such columns {view.by}")
+        self.view = view
+        self._names = self.values
+
+    def __call__(self, **values: Any) -> Row:
+        if values.keys() != set(self._names):
+            raise TypeError(f"{self.name}: expected columns {self._names}, got {tuple(values)}")
+        return (self, (), [values[name] for name in self._names])
+
+
+@dataclass(eq=False)
+class Evolution(Kept):
+    """One state a key; states are dicts by column. A state is never deleted, only replaced."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.keys:
+            raise TypeError(f"{self.name}: an evolution needs a key")
+
+
+Decide = Callable[
+    [Mapping[bytes, Mapping[str, Any]], Iterable[Mapping[str, Any]], Iterable[Mapping[str, Any]]],
+    dict[bytes, bytes],
+]
+
+
+@dataclass(eq=False)
+class Grouping(Kept):
+    """Which nodes belong together; one row a node: its group, and all nodes of that group.
+
+    `decide(nodes, identifiers, links)` gets everything known about a closed set of nodes and says
+    which group each belongs to. It depends on nothing else, so any order gives the same groups.
+    `kinds` are the identifier kinds that connect; a value on more than `limit` nodes connects none.
+    """
+
+    nodes: Evolution = field(kw_only=True)
+    identifiers: Table = field(kw_only=True)
+    links: Table = field(kw_only=True)
+    kinds: tuple[str, ...] = field(kw_only=True)
+    limit: int = field(kw_only=True)
+    decide: Decide = field(kw_only=True)
+
+
+def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None]:
+    """One function for the hot loop: merges a row's values into what the batch holds for its key."""
+    position = {name: index for index, name in enumerate(table.values)}
+    # columns that look at another one go first, while that one is still the old one
+    order = sorted(table.values, key=lambda name: table.columns[name].at is None)
+    lines = []
+    for name in order:
+        index, column = position[name], table.columns[name]
+        at = position[column.at] if column.at else 0
+        lines.append(column.fold.format(o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]"))
+    body = "\n    ".join(lines) or "pass"
+    source = f"def fold(rows, key, v):\n    o = rows.get(key)\n    if o is None:\n        rows[key] = v\n        return\n    {body}\n"
+    scope: dict[str, Any] = {"joined": joined}
+    exec(source, scope)  # noqa: S102 - the text is built from declared column kinds alone
+    compiled: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = scope["fold"]
+    return compiled
+
+
+def _compiled_row(table: Table) -> Callable[..., Row]:
+    """`table(sku=..., quantity=...)` as one function call with checked names."""
+    keys = [name for name in table.keys if not (table.by_partition and name == "source_partition")]
+    arguments = [*keys, *(f"{name}={table.columns[name].default}" for name in table.values)]
+    values = ", ".join(table.columns[name].wrap.format(v=name) for name in table.values)
+    key = "".join(f"{name}, " for name in keys)
+    source = f"def row(*, {', '.join(arguments)}):\n    return (table, ({key}), [{values}])\n"
+    scope: dict[str, Any] = {"table": table, "opened": opened}
+    exec(source, scope)  # noqa: S102 - the text is built from declared column names alone
+    compiled: Callable[..., Row] = scope["row"]
+    return compiled
+
+
+def change_ledger(table: Table) -> Ledger:
+    """The companion of a table with a level: every change, so that a late reading can be applied."""
+    keys = {name: plain(table.columns[name].type) for name in table.keys}
+    ledger = Ledger(
+        f"{table.name}_change", {**keys, "at": plain("bigint"), "delta": plain("bigint")},
+        indexes=((*table.keys, "at"),),
+    )  # fmt: skip
+    ledger.projection = table.projection
+    return ledger

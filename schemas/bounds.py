@@ -1,0 +1,34 @@
+"""Which numbers can a fact hold at all? Checked at the edge, and again when bytes are read."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+EARLIEST = (datetime(1900, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+LATEST = (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+FIRST_DAY = EARLIEST // 86_400_000_000
+LAST_DAY = LATEST // 86_400_000_000
+INT_MIN, INT_MAX = -(2**31), 2**31 - 1
+AMOUNT_MAX = 10**15
+BODY_MAX = 256 * 1024
+
+
+def small(value: int) -> int:
+    """An Avro int; the reader below takes any varint for one."""
+    if INT_MIN <= value <= INT_MAX:
+        return value
+    raise ValueError("a number does not fit its 32 bits")
+
+
+def instant(value: int) -> int:
+    """Microseconds since the epoch, in a year a shop can have."""
+    if EARLIEST <= value < LATEST:
+        return value
+    raise ValueError("a time lies before 1900 or after 2199")
+
+
+def day(value: int) -> int:
+    """Days since the epoch, in a year a shop can have."""
+    if FIRST_DAY <= value < LAST_DAY:
+        return value
+    raise ValueError("a date lies before 1900 or after 2199")

@@ -1,0 +1,41 @@
+"""Which mailbox does an e-mail address reach?"""
+
+import re
+
+from email_validator import EmailNotValidError, validate_email
+
+from schemas.personal.mail_providers import EVERYBODY_ELSE, PROVIDERS, Provider
+from schemas.personal.text import folded
+
+_WRONG = "is not an e-mail address"
+
+
+def email(text: str) -> str:
+    """The address in small letters, domain in ASCII, without what its provider ignores. Nothing is asked of the DNS."""
+    local, at, domain = folded(folded(text).casefold()).rpartition("@")
+    if not (at and local and domain):
+        raise ValueError(f"{_WRONG}: it needs something before and after one @")
+    provider = PROVIDERS.get(domain, EVERYBODY_ELSE)
+    ascii_domain = _checked(local, domain, provider)
+    return f"{_mailbox(local, provider)}@{provider.domain or ascii_domain}"
+
+
+def _checked(local: str, domain: str, provider: Provider) -> str:
+    """The domain as ASCII, once the whole was found well formed."""
+    if provider.allows_stray_dots:
+        local = re.sub(r"\.+", ".", local).strip(".")
+    try:
+        found = validate_email(f"{local}@{domain}", check_deliverability=False)
+    except EmailNotValidError:
+        # The library's message quotes the address.
+        raise ValueError(f"{_WRONG}: its form is not allowed") from None
+    return str(found.ascii_domain)
+
+
+def _mailbox(local: str, provider: Provider) -> str:
+    mailbox = local
+    if provider.tag:
+        mailbox = local.partition(provider.tag)[0]
+    if provider.ignores_dots:
+        mailbox = mailbox.replace(".", "")
+    return mailbox or local

@@ -1,0 +1,41 @@
+"""Which mail providers deliver differently written addresses to one mailbox, or allow more than the standard does?"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a provider does with the part before the @."""
+
+    domain: str = ""
+    """The domain its aliases stand for; empty: as written."""
+    ignores_dots: bool = False
+    tag: str = ""
+    """What follows this character is a label of the owner's, not part of the mailbox."""
+    allows_stray_dots: bool = False
+    """Japanese carriers sold addresses such as `taro..y.@docomo.ne.jp` for years; they are in use."""
+
+
+_GOOGLE = Provider(domain="gmail.com", ignores_dots=True, tag="+")
+_PLUS = Provider(tag="+")
+_CARRIER = Provider(allows_stray_dots=True)
+
+PROVIDERS: dict[str, Provider] = {
+    "gmail.com": _GOOGLE,
+    "googlemail.com": _GOOGLE,
+    "outlook.com": _PLUS,
+    "outlook.jp": _PLUS,
+    "hotmail.com": _PLUS,
+    "hotmail.co.jp": _PLUS,
+    "live.jp": _PLUS,
+    "icloud.com": _PLUS,
+    "me.com": Provider(domain="icloud.com", tag="+"),
+    "mac.com": Provider(domain="icloud.com", tag="+"),
+    "fastmail.com": _PLUS,
+    "proton.me": _PLUS,
+    "protonmail.com": Provider(domain="proton.me", tag="+"),
+    "docomo.ne.jp": _CARRIER,
+    "ezweb.ne.jp": _CARRIER,
+    "au.com": _CARRIER,
+}
+EVERYBODY_ELSE = Provider()

@@ -1,0 +1,95 @@
+"""When are two ways of writing a phone number, an address or a name the same value?
+
+A reason never repeats the value: it ends up in answers, logs and dead letters.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import date
+
+from schemas.personal.mail import email
+from schemas.personal.phone import phone
+from schemas.personal.text import HYPHENS, folded, katakana, spaced
+
+NORMALISER_VERSION = 1
+"""Part of every blind index: raise it with any change here that gives an existing value another form."""
+
+_POSTAL_MARKS = re.compile("[〒〶]")
+_JAPANESE_POSTCODE = re.compile(r"[0-9]{7}")
+_FOREIGN_POSTCODE = re.compile(r"[0-9A-Z]{3,10}")
+_LONGEST_IDENTIFIER = 200
+
+
+def postcode(text: str) -> str:
+    """Seven digits; a foreign code passes in capitals, without spaces and hyphens."""
+    bare = _without_separators(_POSTAL_MARKS.sub("", folded(text))).upper()
+    if _JAPANESE_POSTCODE.fullmatch(bare) or _FOREIGN_POSTCODE.fullmatch(bare):
+        return bare
+    raise ValueError("is not a postcode: neither 7 digits nor 3 to 10 letters and digits")
+
+
+def card(text: str) -> str:
+    bare = _without_separators(identifier(text))
+    if not bare:
+        raise ValueError("is empty")
+    return bare
+
+
+def identifier(text: str) -> str:
+    """An account, device or SNS id: case and width do not matter, everything else does."""
+    # Capitals of some ligatures are not in normal form themselves, hence once more.
+    value = folded(folded(text).upper())
+    if not value:
+        raise ValueError("is empty")
+    if len(value) > _LONGEST_IDENTIFIER:
+        raise ValueError(f"is longer than {_LONGEST_IDENTIFIER} characters")
+    return value
+
+
+def name(text: str) -> str:
+    return _something(spaced(text))
+
+
+def kana(text: str) -> str:
+    return _something(katakana(spaced(text)))
+
+
+def birth_date(text: str) -> str:
+    try:
+        return date.fromisoformat(folded(text)).isoformat()
+    except ValueError:
+        raise ValueError("is not a date like 1990-04-01") from None
+
+
+def _something(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _without_separators(text: str) -> str:
+    return HYPHENS.sub("", "".join(text.split()))
+
+
+NORMALISERS: dict[str, Callable[[str], str]] = {
+    "address": name,
+    "birth_date": birth_date,
+    "card": card,
+    "email": email,
+    "kana": kana,
+    "name": name,
+    "phone": phone,
+    "postcode": postcode,
+}
+"""Everything else is an identifier."""
+
+
+def normalise(kind: str, text: str) -> str:
+    """The form in which equal values are equal. ValueError says what is wrong, without the value."""
+    if not text or text.isspace():
+        raise ValueError("is empty")
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cs"} and not character.isspace():
+            raise ValueError("has control characters")
+    return NORMALISERS.get(kind, identifier)(text)

@@ -1,0 +1,58 @@
+"""How is a personal value written so that only the holder of its subject's key reads it, and a resend is the same bytes?
+
+AES-256-GCM-SIV with the nonce taken from event id and field: the same value in the same event is sealed to the same bytes,
+and should one event id ever come with two values, only their being different shows.
+"""
+
+from hashlib import blake2b
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+KEY_BYTES = 32
+_VERSION = b"\x01"
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+
+
+class Unsealable(Exception):
+    """The bytes were not sealed with this key for this event, field and subject."""
+
+
+def seal(key: bytes, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
+    return seal_with(AESGCMSIV(key), event_id, field, subject, clear)
+
+
+def unseal(key: bytes, event_id: bytes, field: str, subject: bytes, sealed: bytes) -> str:
+    return unseal_with(AESGCMSIV(key), event_id, field, subject, sealed)
+
+
+def seal_with(cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
+    """As `seal`, with a cipher that is kept for several fields of one subject."""
+    try:
+        text = clear.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not valid text") from None
+    return _VERSION + cipher.encrypt(_nonce(event_id, field), text, _bound_to(subject, field))
+
+
+def unseal_with(
+    cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, sealed: bytes
+) -> str:
+    if len(sealed) < len(_VERSION) + _TAG_BYTES:
+        raise Unsealable("too short to be sealed")
+    if sealed[:1] != _VERSION:
+        raise Unsealable("sealed in a form this version does not know")
+    try:
+        clear = cipher.decrypt(_nonce(event_id, field), sealed[1:], _bound_to(subject, field))
+    except InvalidTag:
+        raise Unsealable("not sealed with this key for this event, field and subject") from None
+    return clear.decode()
+
+
+def _nonce(event_id: bytes, field: str) -> bytes:
+    return blake2b(event_id + field.encode(), digest_size=_NONCE_BYTES).digest()
+
+
+def _bound_to(subject: bytes, field: str) -> bytes:
+    return subject + field.encode()

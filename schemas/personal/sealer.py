@@ -1,0 +1,69 @@
+"""Who seals the fields of an event, given its subjects' keys, and who reads them back?"""
+
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+from schemas.personal.blind import blind_index
+from schemas.personal.normalise import normalise
+from schemas.personal.seal import seal_with, unseal_with
+
+ERASED = "the person was erased"
+
+
+class Sealer:
+    """Seals and indexes with the keys it was given; a subject without a key was erased."""
+
+    __slots__ = ("_blind_key", "_ciphers")
+
+    def __init__(self, keys: Mapping[bytes, bytes], blind_key: bytes) -> None:
+        self._ciphers = _Ciphers(keys)
+        self._blind_key = blind_key
+
+    def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
+        """The value as it was written (not normalised), unreadable. `kind` is what the value is, e.g. "email"."""
+        if not clear:
+            raise ValueError("is empty")
+        if kind == "birth_date":
+            normalise(kind, clear)
+        cipher = self._ciphers.of(subject)
+        if cipher is None:
+            raise ValueError(ERASED)
+        return seal_with(cipher, event_id, field, subject, clear)
+
+    def index(self, kind: str, clear: str) -> bytes:
+        """The blind index of the value's normal form; ValueError when it has none."""
+        return blind_index(self._blind_key, kind, normalise(kind, clear))
+
+
+class Unsealer:
+    """Reads what a Sealer wrote, with the keys it was given."""
+
+    __slots__ = ("_ciphers",)
+
+    def __init__(self, keys: Mapping[bytes, bytes]) -> None:
+        self._ciphers = _Ciphers(keys)
+
+    def unseal(self, event_id: bytes, subject: bytes, field: str, sealed: bytes) -> str | None:
+        """The clear text; None when the subject was erased; Unsealable when the bytes are not what they claim to be."""
+        cipher = self._ciphers.of(subject)
+        return None if cipher is None else unseal_with(cipher, event_id, field, subject, sealed)
+
+
+class _Ciphers:
+    """One cipher a subject: setting one up costs more than sealing a short text."""
+
+    __slots__ = ("_keys", "_ready")
+
+    def __init__(self, keys: Mapping[bytes, bytes]) -> None:
+        self._keys = keys
+        self._ready: dict[bytes, AESGCMSIV] = {}
+
+    def of(self, subject: bytes) -> AESGCMSIV | None:
+        cipher = self._ready.get(subject)
+        if cipher is None:
+            key = self._keys.get(subject)
+            if key is None:
+                return None
+            cipher = self._ready[subject] = AESGCMSIV(key)
+        return cipher

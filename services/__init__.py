@@ -1,0 +1,1 @@
+"""Who runs it: the processes of Hitotsu."""

@@ -1,0 +1,1 @@
+"""How the generated rows become the events of one shop: one module per topic group."""

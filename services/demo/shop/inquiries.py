@@ -1,0 +1,64 @@
+"""What did the customer say when goods came back, and under which topic was it put?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.demo.shop import names
+from services.demo.shop.names import Json
+
+if TYPE_CHECKING:
+    from services.demo.shop.returns import Return
+
+_CLASSIFIED, _CLOSED = timedelta(minutes=5), timedelta(days=1)
+
+
+def topic(reason: str | None, category: str | None) -> str:
+    """A leaf of the topic tree: return / reason / category."""
+    return "/".join(("return", _slug(reason or "no reason"), _slug(names.category(category))))
+
+
+def inquiry(back: Return, cause: str) -> Iterator[Json]:
+    """Opened at the counter or on the web, put under its topic, and closed a day later."""
+    inquiry_id = names.demo_id("inquiry", back.system, back.number, back.line_no)
+    who: Json = {"inquiry_id": inquiry_id}
+    if back.returner is not None:
+        who["profile_id"] = names.profile(back.system, back.returner)
+    yield {
+        "type": "InquiryOpened",
+        "meta": back.meta("InquiryOpened", cause),
+        **who,
+        "topic": "return",
+        "text": _text(back),
+        "sku": names.sku(back.item),
+        **({} if back.store is None else {"store_id": names.location(back.store)}),
+        "transaction_id": back.transaction,
+        "line_no": back.line_no,
+    }
+    yield {
+        "type": "InquiryClassified",
+        "meta": back.meta("InquiryClassified", cause, _CLASSIFIED),
+        **who,
+        "topic": topic(back.reason, back.category),
+        "classified_by": "reason-and-category",
+    }
+    yield {
+        "type": "InquiryClosed",
+        "meta": back.meta("InquiryClosed", cause, _CLOSED),
+        **who,
+        "resolution": "refunded",
+    }
+
+
+def _text(back: Return) -> str:
+    """Free text holds what people put in it: here their phone number."""
+    words = f"商品{back.item}を{back.quantity}点返品したい。理由: {back.reason or '特になし'}。"
+    if back.returner is None:
+        return words
+    return f"{words}連絡先は{names.phone(back.returner)}です。"
+
+
+def _slug(words: str) -> str:
+    return "-".join(words.lower().split())

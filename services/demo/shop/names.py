@@ -1,0 +1,87 @@
+"""What are things called in the demo's shop?
+
+Every id follows from the rows alone, so a second run sends nothing but resends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid5
+
+JST = timezone(timedelta(hours=9), "JST")
+POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
+CHANNELS = {POS: "STORE", EC: "EC", WAREHOUSE: "HEAD_OFFICE", HEAD_OFFICE: "HEAD_OFFICE"}
+STORES, TERMINALS = 5, 3
+CURRENCY = "JPY"  # a cent of the generated prices is a yen here
+OPENING = datetime(1998, 1, 1, tzinfo=JST)
+
+_DEMO = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://hitotsu.example/demo")
+
+Json = dict[str, Any]
+
+
+def demo_id(*parts: object) -> str:
+    """A UUIDv5 made of names."""
+    return str(uuid5(_DEMO, "/".join(map(str, parts))))
+
+
+def profile(system: str, customer: int) -> str:
+    """The profile under which a system knows a customer."""
+    return str(uuid5(_DEMO, f"profile/{system}/{customer_id(system, customer)}"))
+
+
+def customer_id(system: str, customer: int) -> str:
+    """The card number, or the EC account: that system's own id of a customer."""
+    return f"{'9' if system == POS else 'ec-'}{customer:09d}"
+
+
+def phone(customer: int) -> str:
+    """A Japanese mobile number, as dialled."""
+    return f"090{10_000_000 + customer:08d}"
+
+
+def transaction(system: str, number: int) -> str:
+    return demo_id("transaction", system, number)
+
+
+def location(store: int | None) -> str:
+    """The store, or the warehouse that EC ships from."""
+    return "warehouse-1" if store is None else f"store-{store}"
+
+
+def sku(item: int) -> str:
+    return str(item)
+
+
+def category(name: str | None) -> str:
+    return name or "Unsorted"
+
+
+def instant(at: datetime) -> str:
+    return at.isoformat()
+
+
+def meta(
+    system: str,
+    event_id: str,
+    at: datetime,
+    *,
+    store: int | None = None,
+    terminal: int | None = None,
+    sequence: int | None = None,
+    correlation: str | None = None,
+    causation: str | None = None,
+) -> Json:
+    """The envelope; what is absent is left out."""
+    producer: Json = {"system": system, "channel": CHANNELS[system]}
+    if store is not None:
+        producer["store_id"] = location(store)
+    if terminal is not None:
+        producer |= {"terminal_id": f"till-{terminal}", "terminal_sequence": sequence}
+    envelope: Json = {"event_id": event_id, "occurred_at": instant(at), "producer": producer}
+    if correlation is not None:
+        envelope["correlation_id"] = correlation
+    if causation is not None:
+        envelope["causation_id"] = causation
+    return envelope

@@ -1,0 +1,42 @@
+"""Which points does each order earn and redeem, and what does a return take back?
+
+The till and the web shop decide (accrual by `producer`): a lot for each line that earns.
+"""
+
+from __future__ import annotations
+
+from services.demo.shop import names
+from services.demo.shop.names import Json
+from services.demo.shop.rows import Rows
+
+CENTS_A_POINT = 10_000
+
+_EARNED = """
+SELECT 'EC' AS channel, number, customer, date_sk, second, sum(net_paid // $1)::BIGINT
+FROM web_order JOIN web_line USING (number) GROUP BY ALL
+UNION ALL
+SELECT 'STORE', number, customer, date_sk, second, sum(net_paid // $1)::BIGINT
+FROM receipt JOIN store_line USING (number) GROUP BY ALL
+ORDER BY date_sk, second, channel, number
+"""
+
+
+def earned(net_paid: int) -> int:
+    return net_paid // CENTS_A_POINT
+
+
+def redemptions(rows: Rows) -> dict[tuple[str, int], int]:
+    """(channel, number) -> points: half of what the customer's previous order earned."""
+    previous: dict[int, int] = {}
+    redeemed: dict[tuple[str, int], int] = {}
+    for channel, number, customer, _, _, points in rows.stream(_EARNED, CENTS_A_POINT):
+        if customer is None:
+            continue
+        if half := previous.get(customer, 0) // 2:
+            redeemed[channel, number] = half
+        previous[customer] = points
+    return redeemed
+
+
+def lot_id(system: str, number: int, line_no: int) -> str:
+    return names.demo_id("lot", system, number, line_no)

@@ -1,0 +1,1 @@
+"""What the processes share: settings, clients, metrics, logging."""

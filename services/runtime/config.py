@@ -1,0 +1,49 @@
+"""Which servers, keys and limits does a process run with?
+
+Read once, in a process's `__main__`, from the environment (`HITOTSU_*`), and passed down.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _key(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError("must be base64") from error
+    if len(key) != 32:
+        raise ValueError(f"must be 32 bytes in base64, not {len(key)}")
+    return key
+
+
+Key = Annotated[bytes, BeforeValidator(_key)]
+
+
+class Settings(BaseSettings):
+    """Everything a process needs to know about its surroundings."""
+
+    model_config = SettingsConfigDict(env_prefix="HITOTSU_", frozen=True, extra="ignore")
+
+    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port,...")
+    postgres: str = Field("postgresql://postgres@127.0.0.1:5432/postgres", description="DSN")
+    redis: str = Field("redis://127.0.0.1:6379/0", description="URL of Redis or Valkey")
+    registry: str | None = Field(None, description="Base URL of the Confluent-compatible registry")
+    key_encryption_key: Key = Field(repr=False, description="Wraps every subject's key")
+    blind_index_key: Key = Field(repr=False, description="Keys the blind indexes")
+    gateway_private_key: Key = Field(repr=False, description="X25519; opens offline buffers")
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
+    metrics_port: int = Field(0, ge=0, le=65535)
+    group: str = Field("main", pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    instance: str = Field("", description="Name of this process in logs and checkpoints")
+    accrual: Literal["producer", "rules"] = "producer"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

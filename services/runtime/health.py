@@ -1,0 +1,102 @@
+"""Is this process alive, is it ready, and what are its numbers? The same three routes everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.runtime import metrics
+
+
+class NotReady(Exception):
+    """Why a dependency cannot be used; its text is shown to whoever asks for readiness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something a process leans on; `probe` raises when it is away, and may say more."""
+
+    name: str
+    probe: Callable[[], Awaitable[dict[str, Any] | None]]
+    required: bool = True
+
+
+async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
+    started = time.perf_counter()
+    task = asyncio.ensure_future(dependency.probe())
+    # `wait`, not `wait_for`: a client that ignores its cancellation must not hold up the answer.
+    done, _ = await asyncio.wait({task}, timeout=timeout)
+    state: dict[str, Any] = {"ready": False, "required": dependency.required}
+    if not done:
+        task.cancel()
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return {**state, "reason": f"no answer within {timeout:g} s"}
+    error = task.exception()
+    if error is not None:
+        # Other errors' texts may name hosts and users, so only their kind is shown.
+        reason = str(error) if isinstance(error, NotReady) else type(error).__name__
+        return {**state, "reason": reason}
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    return {**state, "ready": True, "milliseconds": milliseconds, **(task.result() or {})}
+
+
+def health_routes(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Route]:
+    """`/livez`, `/readyz` (one entry a dependency; 503 when a required one is away), `/metrics`."""
+
+    async def livez(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        states = await asyncio.gather(*(_state(each, timeout) for each in dependencies))
+        ready = all(state["ready"] or not state["required"] for state in states)
+        named = {each.name: state for each, state in zip(dependencies, states, strict=True)}
+        body = {"status": "ready" if ready else "not ready", "dependencies": named}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def numbers(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/livez", livez, include_in_schema=False),
+        Route("/readyz", readyz, include_in_schema=False),
+        Route("/metrics", numbers, include_in_schema=False),
+    ]
+
+
+class Measured:
+    """Counts and times the answers of a service by route; wraps the whole ASGI app."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            # Only declared routes become labels, or strangers could make series without end.
+            route = getattr(scope.get("route"), "path", "other")
+            metrics.RESPONSES.labels(self.service, route, str(status)).inc()
+            seconds = time.perf_counter() - started
+            metrics.REQUEST_SECONDS.labels(self.service, route).observe(seconds)

@@ -1,0 +1,132 @@
+"""How does every HTTP service say that something went wrong? As RFC 9457 problem details.
+
+`type` points at `/problems/<slug>` of the same service, a page of one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, TypedDict
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from services.runtime.logging import log
+
+
+class FieldError(TypedDict):
+    """One thing wrong with one place of the body."""
+
+    pointer: str
+    reason: str
+
+
+class Refuse(Exception):
+    """Ends a request with a problem, from however deep inside it."""
+
+    def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
+        super().__init__(title)
+        self.status, self.title, self.detail, self.more = status, title, detail, more
+
+
+PROBLEMS: dict[str, str] = {
+    "bad-request": "The request could not be read; `detail` says where reading stopped.",
+    "unauthorized": "The request needs the header `Authorization: Bearer <token>` with a known token.",
+    "forbidden": "The token is known, but its scopes do not allow this.",
+    "not-found": "There is nothing at this address.",
+    "method-not-allowed": "The address is right, the method is not; see the `Allow` header.",
+    "request-timeout": "The body did not arrive in time.",
+    "conflict": "What is asked for contradicts what is there.",
+    "request-entity-too-large": "The body holds more than one request may.",
+    "unsupported-media-type": "The body's content type is not one this address reads.",
+    "unprocessable-entity": "The request was read, but nothing in it can be used; `errors` says why.",
+    "too-many-requests": "More than this token may send now. Send the same again after `Retry-After` seconds.",
+    "internal-server-error": "The fault is on our side and has been logged.",
+    "service-unavailable": "A server behind this service is away. Send the same again after `Retry-After` seconds.",
+    "gateway-timeout": "The answer was not ready within the time allowed.",
+}
+_SLUGS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    409: "conflict",
+    413: "request-entity-too-large",
+    415: "unsupported-media-type",
+    422: "unprocessable-entity",
+    429: "too-many-requests",
+    500: "internal-server-error",
+    503: "service-unavailable",
+    504: "gateway-timeout",
+}
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    type: str | None = None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    retry_after: float | None = None,
+) -> Response:
+    """The answer to a request that failed."""
+    body: dict[str, Any] = {
+        "type": type or f"/problems/{_SLUGS.get(status, 'bad-request')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    sent = dict(headers or {})
+    if retry_after is not None:
+        sent["Retry-After"] = str(max(1, round(retry_after)))
+    # ASCII only: a lone surrogate echoed from a body must not break the answer about it.
+    return Response(json.dumps(body), status, sent, "application/problem+json")
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refuse)
+    return problem(error.status, error.title, error.detail, **error.more)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    detail = f"{request.method} is not allowed here." if error.status_code == 405 else title + "."
+    return problem(error.status_code, title, detail, headers=error.headers)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    # The exception's text may quote the body, so only its kind and place are logged.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""
+    log.error("request failed", error=type(error).__name__, place=place, method=request.method)
+    return problem(500, "Internal Server Error", "The fault is on our side and has been logged.")
+
+
+def problem_handlers() -> dict[Any, Callable[[Request, Exception], Response]]:
+    """Exception handlers that make every failure a problem, never a traceback."""
+    return {Refuse: _refused, HTTPException: _http, Exception: _unexpected}
+
+
+def problem_routes() -> list[Route]:
+    """The pages that the `type` of a problem points at."""
+
+    async def page(request: Request) -> Response:
+        slug = request.path_params["slug"]
+        if slug not in PROBLEMS:
+            raise HTTPException(404)
+        return PlainTextResponse(f"{slug}\n\n{PROBLEMS[slug]}\n")
+
+    handler: Callable[[Request], Awaitable[Response]] = page
+    return [Route("/problems/{slug}", handler, methods=["GET"], include_in_schema=False)]

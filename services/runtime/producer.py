@@ -1,0 +1,190 @@
+"""How does a process append events to Kafka and know that they are there?
+
+An idempotent producer with `acks=all` that never hangs: every wait has an end, and a producer
+that fell silent is thrown away and made anew in the background. What was sent to one that fell
+silent may be in the log or not; sending it again is safe, because an event is known by its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas import codec
+from schemas.events import Event
+from schemas.topics import TOPICS
+from services.runtime.health import NotReady
+from services.runtime.logging import log
+from services.runtime.metrics import PRODUCER_RESTARTS
+
+MAX_VALUE_BYTES = 256 * 1024
+
+
+class KafkaAway(Exception):
+    """Nothing can be said about the events handed over, but that they may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event as Kafka takes it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an acknowledged record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> Record:
+    """Encodes an event; `headers` are added to those every event carries."""
+    value = codec.encode(event)
+    return Record(event.TOPIC, codec.key_of(event), value, [*codec.headers_of(event), *headers])
+
+
+class Producer:
+    """Appends records; keeps one live aiokafka producer for as long as Kafka is there."""
+
+    def __init__(
+        self, bootstrap: str, client_id: str, timeout: float = 5.0, linger_ms: int = 5
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._client_id = client_id
+        self._timeout = timeout
+        self._linger_ms = linger_ms
+        self._live: Any = None
+        self._made = 0
+        self._wanted = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begins to keep a producer; returns when it is there, or after the timeout all the same."""
+        self._wanted.set()
+        self._keeper = asyncio.create_task(self._keep())
+        await asyncio.wait({asyncio.ensure_future(self._arrived.wait())}, timeout=self._timeout)
+
+    async def stop(self) -> None:
+        """Flushes what was handed over, bounded, and lets go."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        producer, self._live = self._live, None
+        if producer is not None:
+            await self._end(producer, flush=True)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=self._timeout)
+
+    async def check(self) -> dict[str, Any]:
+        """For readiness: the broker answers, and every topic is there."""
+        if self._live is None:
+            raise NotReady("no connection to Kafka")
+        cluster = await asyncio.wait_for(self._live.client.fetch_all_metadata(), self._timeout)
+        missing = sorted(set(TOPICS) - set(cluster.topics()))
+        if missing:
+            raise NotReady(f"topics missing: {', '.join(missing)}")
+        return {"brokers": len(cluster.brokers())}
+
+    async def append(self, records: Sequence[Record]) -> list[Appended]:
+        """Appends all, in the order given within a key, and waits until all are acknowledged."""
+        producer = self._live
+        if producer is None:
+            raise KafkaAway
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        futures: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout_at(deadline):
+                for record in records:
+                    future = await producer.send(
+                        record.topic, record.value, key=record.key, headers=record.headers
+                    )
+                    futures.append(future)
+                # `wait` leaves the futures alone when the time is over: others share the batches.
+                await asyncio.wait(futures)
+            return [self._appended(future) for future in futures]
+        except (KafkaError, TimeoutError, OSError) as error:
+            for future in futures:
+                future.add_done_callback(lambda late: late.cancelled() or late.exception())
+            self._abandon(producer, error)
+            raise KafkaAway(type(error).__name__) from error
+
+    @staticmethod
+    def _appended(future: asyncio.Future[Any]) -> Appended:
+        metadata = future.result()
+        return Appended(metadata.topic, metadata.partition, metadata.offset)
+
+    def _abandon(self, producer: Any, error: BaseException) -> None:
+        # One failure is enough: the idempotent producer retries for itself until our time is over,
+        # so what gets here is an outage or a producer state that only a new producer leaves.
+        if self._live is not producer:
+            return
+        log.warning("kafka producer abandoned", error=type(error).__name__)
+        self._live = None
+        self._arrived.clear()
+        self._wanted.set()
+        task = asyncio.create_task(self._end(producer, flush=False))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wanted.wait()
+            producer = await self._make()
+            if producer is None:
+                await asyncio.sleep(0.3)
+                continue
+            self._wanted.clear()
+            self._live = producer
+            self._arrived.set()
+            self._made += 1
+            if self._made > 1:
+                PRODUCER_RESTARTS.inc()
+            log.info("kafka producer ready", made=self._made)
+
+    async def _make(self) -> Any:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=self._linger_ms,
+            max_batch_size=256 * 1024,
+            request_timeout_ms=int(self._timeout * 1000),
+            retry_backoff_ms=100,
+            metadata_max_age_ms=10_000,
+        )
+        try:
+            await asyncio.wait_for(producer.start(), self._timeout)
+            # Learn all topics now, so that no request pays for it and a missing one is seen.
+            await asyncio.wait_for(producer.client.set_topics(list(TOPICS)), self._timeout)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.warning("kafka is away", error=type(error).__name__)
+            await self._end(producer, flush=False)
+            return None
+        return producer
+
+    async def _end(self, producer: Any, flush: bool) -> None:
+        # `stop()` waits for ever for a broker that is gone, unless the pending batches fail first.
+        try:
+            if flush:
+                await asyncio.wait_for(producer.flush(), self._timeout)
+            else:
+                producer._message_accumulator.fail_all(KafkaError("abandoned"))
+            await asyncio.wait_for(producer.stop(), self._timeout)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.warning("kafka producer did not end well", error=type(error).__name__)
+            producer._message_accumulator.fail_all(KafkaError("abandoned"))
+            await asyncio.wait({asyncio.ensure_future(producer.client.close())}, timeout=1)
