@@ -11,13 +11,15 @@ from uuid import UUID
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.bounds import BODY_MAX, EPOCH
-from schemas.events import Event
+from schemas.events import Event, Producer
 from schemas.records import FROM_RECORD, TO_RECORD
 from schemas.releases import Releases, releases
 from schemas.topics import key_fields
 
 HEADER = 5  # magic byte 0, then the schema id, four bytes, big-endian
-Schema = dict[str, Any]
+Schema = Any  # what fastavro's parse_schema gives back
+_Reader = tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]
+_Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]]]
 
 
 class Undecodable(Exception):
@@ -35,12 +37,8 @@ class Codec:
     def __init__(self, known: Releases) -> None:
         self._known = known
         self._parsed: dict[int, Schema] = {}
-        self._readers: dict[
-            int, tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]
-        ] = {}
-        self._writers: dict[
-            str, tuple[bytes, Schema, Callable[[Any], dict[str, Any]]]
-        ] = {}
+        self._readers: dict[int, _Reader] = {}
+        self._writers: dict[str, _Writer] = {}
 
     def encode(self, event: Event) -> bytes:
         """The event in the Confluent wire format, in the newest schema of its record."""
@@ -101,13 +99,11 @@ class Codec:
     def _schema(self, identity: int) -> Schema:
         parsed = self._parsed.get(identity)
         if parsed is None:
-            parsed = parse_schema(self._known.schema(self._known.by_id[identity]))  # type: ignore[assignment]
-            self._parsed[identity] = parsed  # type: ignore[assignment]
-        return parsed  # type: ignore[return-value]
+            parsed = parse_schema(self._known.schema(self._known.by_id[identity]))
+            self._parsed[identity] = parsed
+        return parsed
 
-    def _reader(
-        self, identity: int
-    ) -> tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]:
+    def _reader(self, identity: int) -> _Reader:
         release = self._known.by_id.get(identity)
         if release is None:
             raise Undecodable(f"no schema has the id {identity}", identity)
@@ -117,7 +113,7 @@ class Codec:
         self._readers[identity] = made
         return made
 
-    def _writer(self, name: str) -> tuple[bytes, Schema, Callable[[Any], dict[str, Any]]]:
+    def _writer(self, name: str) -> _Writer:
         identity = self._known.newest[name].id
         header = b"\0" + identity.to_bytes(4, "big")
         made = (header, self._schema(identity), TO_RECORD[name])
@@ -184,7 +180,7 @@ def headers_of(event: Event) -> list[tuple[str, bytes]]:
         ("content-type", b"application/avro"),
         ("ce_specversion", b"1.0"),
         ("ce_id", str(UUID(bytes=meta.event_id)).encode()),
-        ("ce_source", source_of(producer.system, producer.store_id, producer.terminal_id, producer.terminal_epoch)),
+        ("ce_source", _source(producer)),
         ("ce_type", b"hitotsu." + event.NAME.encode()),
         ("ce_time", when.replace("+00:00", "Z").encode()),
     ]
@@ -193,9 +189,10 @@ def headers_of(event: Event) -> list[tuple[str, bytes]]:
     return headers
 
 
-def source_of(system: str, store: str | None, terminal: str | None, epoch: int) -> bytes:
+def _source(producer: Producer) -> bytes:
     """/system/store/terminal/epoch, with - for what is absent."""
-    parts = (system, store or "-", terminal or "-", str(epoch))
+    store, terminal = producer.store_id or "-", producer.terminal_id or "-"
+    parts = (producer.system, store, terminal, str(producer.terminal_epoch))
     return "".join("/" + quote(part, safe="") for part in parts).encode()
 
 

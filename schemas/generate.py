@@ -3,22 +3,92 @@
 import sys
 from pathlib import Path
 
-from schemas.generation import description, events, records
+from schemas import lint, releases
+from schemas.generation import (
+    asyncapi,
+    conversions,
+    description,
+    events,
+    examples,
+    inputs,
+    records,
+)
+
+FOLDERS = ("events", "records", "inputs", "conversions", "examples")
 
 
 def wanted(home: Path = description.HOME) -> dict[str, str]:
     """Every generated file, by path below schemas/, as it should be."""
     described = description.describe(home)
-    return {**events.files(described), **records.files(described)}
+    return {
+        **events.files(described),
+        **records.files(described),
+        **inputs.files(described),
+        **conversions.files(described),
+        **examples.files(described),
+        **asyncapi.files(described, releases.Releases(home)),
+    }
 
 
-def main() -> int:
-    for path, text in wanted().items():
-        p = description.HOME / path
-        p.parent.mkdir(exist_ok=True)
-        p.write_text(text)
-    return 0
+def stale(home: Path = description.HOME) -> list[str]:
+    """Generated files that are missing, differ, or belong to nothing any more."""
+    files = wanted(home)
+    differing = [path for path, text in files.items() if _text(home / path) != text]
+    return sorted([*differing, *_leftovers(home, files)])
+
+
+def write(home: Path = description.HOME) -> list[str]:
+    """Bring every generated file up to date; says which ones changed."""
+    files = wanted(home)
+    changed = stale(home)
+    for path in changed:
+        target = home / path
+        if path in files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(files[path], encoding="utf-8")
+        else:
+            target.unlink()
+    return changed
+
+
+def problems(home: Path = description.HOME) -> list[str]:
+    """What is wrong with the .avsc files themselves, and what only a release can put right."""
+    found = lint.check(home)
+    found += [f"{item.file} is not what was released" for item in releases.tampered(home)]
+    found += [
+        f"{event} says something new: `hitotsu schema release` gives it a version"
+        for event in releases.unreleased(home)
+    ]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with --check only compare; anything wrong is said on stderr."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python -m schemas.generate [--check]", file=sys.stderr)
+        return 2
+    try:
+        found = problems()
+        if arguments:
+            found += [f"schemas/{path} is stale" for path in stale()]
+        else:
+            for path in write():
+                print(f"wrote schemas/{path}")
+    except description.BadSchema as error:
+        found = [str(error)]
+    for line in found:
+        print(line, file=sys.stderr)
+    return 1 if found else 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _leftovers(home: Path, files: dict[str, str]) -> list[str]:
+    there = [path for folder in FOLDERS for path in (home / folder).glob("*.*")]
+    return [name for path in there if (name := path.relative_to(home).as_posix()) not in files]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -108,13 +108,23 @@ def first(type: str) -> Column:
 
 def latest_by(type: str, at: str) -> Column:
     """The value of the row with the greatest `at` column, then the greatest value; commutes."""
-    newer = "excluded.{at} > t.{at} or (excluded.{at} = t.{at} and excluded.{c} > t.{c})"
+    newer = (
+        "excluded.{at} is not null and (t.{at} is null or excluded.{at} > t.{at} "
+        "or (excluded.{at} = t.{at} and (t.{c} is null or excluded.{c} > t.{c})))"
+    )
     return Column(
         "latest_by", type,
-        fold="if ({v_at}, {v}) > ({o_at}, {o}): {o} = {v}",
+        fold="if {v_at} is not None and newer({v_at}, {v}, {o_at}, {o}): {o} = {v}",
         update="case when " + newer + " then excluded.{c} else t.{c} end",
         at=at,
     )  # fmt: skip
+
+
+def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
+    """Whether (at, value) comes after (old_at, old), where None comes first."""
+    if old_at is None or at != old_at:
+        return old_at is None or bool(at > old_at)
+    return old is None or (value is not None and bool(value > old))
 
 
 def spans() -> Column:

@@ -29,7 +29,7 @@ class Projection:
         self.queries: list[Query] = []
 
     def table(
-        self, name: str, *, view: View | None = None, contended: bool = False, by_partition: bool = False,
+        self, name: str, /, *, view: View | None = None, contended: bool = False, by_partition: bool = False,
         subject: str | None = None, personal: tuple[str, ...] = (), forget: bool = False,
         indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
     ) -> Table:  # fmt: skip
@@ -39,7 +39,7 @@ class Projection:
         return table
 
     def ledger(
-        self, name: str, *, view: View | None = None, subject: str | None = None,
+        self, name: str, /, *, view: View | None = None, subject: str | None = None,
         personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
     ) -> Ledger:  # fmt: skip
         """Append-only rows."""
@@ -48,7 +48,7 @@ class Projection:
         return ledger
 
     def evolution(
-        self, name: str, *, view: View | None = None, subject: str | None = None,
+        self, name: str, /, *, view: View | None = None, subject: str | None = None,
         personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
     ) -> Evolution:  # fmt: skip
         """One state a key."""
@@ -57,7 +57,7 @@ class Projection:
         return evolution
 
     def grouping(
-        self, name: str, *, view: View, nodes: Evolution, identifiers: Table, links: Table,
+        self, name: str, /, *, view: View, nodes: Evolution, identifiers: Table, links: Table,
         kinds: tuple[str, ...], limit: int, decide: Decide, indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Grouping:  # fmt: skip
@@ -97,11 +97,11 @@ class Projection:
 
         return add
 
-    def query(self, path: str, *, scope: str, method: str = "GET") -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    def query(self, path: str, *, scope: str, method: str = "GET", part: str | None = None) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
         """Decorates a typed read; its signature without `read` is the HTTP interface."""
 
         def add(function: Callable[..., Awaitable[Any]]) -> Any:
-            self.queries.append(Query(method, path, scope, function, self))
+            self.queries.append(Query(method, path, scope, function, self, part))
             return function
 
         return add

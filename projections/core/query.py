@@ -33,13 +33,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API."""
+    """One route of the read API; with `part`, also that field of a member's answer."""
 
     method: str
     path: str
     scope: str
     function: Callable[..., Awaitable[Any]]
     projection: Projection
+    part: str | None = None
 
 
 class Read(Protocol):
@@ -55,8 +56,14 @@ class Read(Protocol):
     async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
-    async def reveal(self, subject: UUID, field: str, sealed: bytes | None) -> str | None:
-        """A personal value in clear, or None when absent, erased, or the caller may not see it."""
+    async def reveal(self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None) -> str | None:
+        """A personal value in clear, or None when absent, erased, or the caller may not see it.
+
+        `event_id` and `field` say which event sealed it, and where in that event it stood.
+        """
+
+    async def member(self, profile_id: UUID) -> Member:
+        """The member that a profile, or a past member id, now belongs to."""
 
     async def index(self, kind: str, clear: str) -> UUID:
         """The blind index of an identifier's value; `ValueError` says what is wrong with it."""

@@ -136,13 +136,12 @@ def load(table: Kept) -> str:
     return f"select {payload(table)} from {quoted(table.name)} t join {source} on {same}"
 
 
-def view_rows(table: Kept, by: int) -> str:
-    """Every view row of the given hash keys (`by` columns as arrays)."""
+def view_rows(table: Kept, some: bool = True) -> str:
+    """View rows: of the hash keys in one array parameter, or of the whole table."""
     assert table.view is not None
-    parts = [part for name in table.view.by for part in table.stored if part.name == name]
-    source, _ = _source(parts)
-    same = " and ".join(f"t.{quoted(part.name)} = x.{quoted(part.name)}" for part in parts[:by])
-    return f"select {view_columns(table)} from {quoted(table.name)} t join {source} on {same}"
+    (by,) = table.view.by
+    statement = f"select {view_columns(table)} from {quoted(table.name)} t"
+    return f"{statement} where t.{quoted(by)} = any(%s::{table.columns[by].type}[])" if some else statement
 
 
 def forgotten(table: Kept) -> str:

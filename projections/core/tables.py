@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.core.columns import Column, Stored, joined, opened, plain, stored
+from projections.core.columns import Column, Stored, joined, newer, opened, plain, stored
 
 RowKey = tuple[Any, ...]
 Row = tuple["Kept", RowKey, list[Any]]
@@ -53,8 +53,8 @@ class Kept:
                 raise TypeError(f"{self.name}.{name}: not a column name")
             if column.at is not None and column.at not in self.columns:
                 raise TypeError(f"{self.name}.{name}: there is no column {column.at!r}")
-        if self.view and not set(self.view.by) <= set(self.keys):
-            raise TypeError(f"{self.name}: a view is by key columns, not {self.view.by}")
+        if self.view and (len(self.view.by) != 1 or self.view.by[0] not in self.keys):
+            raise TypeError(f"{self.name}: a view is by one key column, not {self.view.by}")
 
     @property
     def stored(self) -> list[Stored]:
@@ -104,8 +104,8 @@ class Ledger(Kept):
         names = set(self.columns)
         view, self.view = self.view, None
         super().__post_init__()
-        if view and not set(view.by) <= names:
-            raise TypeError(f"{self.name}: no such columns {view.by}")
+        if view and (len(view.by) != 1 or view.by[0] not in names):
+            raise TypeError(f"{self.name}: a view is by one column, not {view.by}")
         self.view = view
         self._names = self.values
 
@@ -127,7 +127,7 @@ class Evolution(Kept):
 
 Decide = Callable[
     [Mapping[bytes, Mapping[str, Any]], Iterable[Mapping[str, Any]], Iterable[Mapping[str, Any]]],
-    dict[bytes, bytes],
+    dict[bytes, dict[str, Any]],
 ]
 
 
@@ -160,7 +160,7 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
         lines.append(column.fold.format(o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]"))
     body = "\n    ".join(lines) or "pass"
     source = f"def fold(rows, key, v):\n    o = rows.get(key)\n    if o is None:\n        rows[key] = v\n        return\n    {body}\n"
-    scope: dict[str, Any] = {"joined": joined}
+    scope: dict[str, Any] = {"joined": joined, "newer": newer}
     exec(source, scope)  # noqa: S102 - the text is built from declared column kinds alone
     compiled: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = scope["fold"]
     return compiled

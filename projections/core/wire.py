@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from projections.core.columns import span_text
 from projections.core.tables import Kept
@@ -123,3 +124,20 @@ def columns(table: Kept, rows: dict[tuple[Any, ...], list[Any]]) -> list[str]:
         for part in range(4):
             sent.append(literal("bigint", [one[part] for one in own]))
     return sent
+
+
+def key_columns(table: Kept, keys: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Keys as one array literal a key column."""
+    listed = list(keys)
+    return [literal(table.columns[name].type, [key[i] for key in listed]) for i, name in enumerate(table.keys)]
+
+
+def shown(type: str, value: Any) -> Any:
+    """A value as Postgres' JSON shows it."""
+    if value is None:
+        return None
+    if type == "uuid":
+        return str(UUID(bytes=value))
+    if type == "uuid[]":
+        return [str(UUID(bytes=one)) for one in value]
+    return "\\x" + value.hex() if type == "bytea" else value

@@ -38,9 +38,9 @@ from schemas.events.members import (
     IdentifierObserved,
     LinkDeclined,
     ProfileRegistered,
-    ProfileUpdated,
     ProfilesLinked,
     ProfilesUnlinked,
+    ProfileUpdated,
     SubjectErased,
 )
 from schemas.events.parts import (

@@ -19,7 +19,7 @@ class EarnedLot:
 
 @dataclass(slots=True)
 class Identifier:
-    """Something that points at a person; its class (unique, strong, weak) is a matter of the match rules."""
+    """Something that points at a person; how strongly is a matter of the match rules."""
 
     kind: str
     value: bytes

@@ -53,7 +53,9 @@ def _class(record: Record, topic: Topic | None) -> list[str]:
     if topic:
         rows.append(f'    NAME: ClassVar[str] = "{record.name}"')
         rows.append(f'    TOPIC: ClassVar[str] = "{topic.name}"')
-    return rows + [f"    {field.name}: {python_type(field)}{_default(field)}" for field in record.ordered]
+    return rows + [
+        f"    {field.name}: {python_type(field)}{_default(field)}" for field in record.ordered
+    ]
 
 
 def _default(field: Field) -> str:
@@ -95,11 +97,13 @@ def _package(description: Description) -> str:
     names = sorted(description.events)
     union = ["Event = (", f"    {names[0]}", *(f"    | {name}" for name in names[1:]), ")"]
     table = ["EVENTS: dict[str, type[Event]] = {", *(f'    "{n}": {n},' for n in names), "}"]
-    exported = sorted(["EVENTS", "Event", *names, *description.parts], key=_all_order)
+    exported = sorted(["EVENTS", "Event", *names, *description.parts], key=all_order)
     everything = ["__all__ = [", *(f'    "{name}",' for name in exported), "]"]
     text = module("Everything that can happen, as typed classes.", imports, [])
-    return text + "\n" + "\n\n".join("\n".join(block) for block in (union, table, everything)) + "\n"
+    return (
+        text + "\n" + "\n\n".join("\n".join(block) for block in (union, table, everything)) + "\n"
+    )
 
 
-def _all_order(name: str) -> tuple[int, str]:
+def all_order(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1), name

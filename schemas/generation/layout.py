@@ -73,4 +73,4 @@ def imports_from(*sources: tuple[str, Sequence[str]]) -> list[str]:
 
 def _import_order(name: str) -> tuple[int, str]:
     kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
-    return kind, name
+    return kind, name.lower()

@@ -1,7 +1,8 @@
 """How do we keep personal data unreadable on disk, and yet recognise the same value twice?
 
-Pure functions: nothing here opens a connection. `normalise` says what "the same value" is, `blind` makes it comparable
-without showing it, `seal` makes it unreadable without the subject's key, `buffer` does so for a till that holds no key.
+Pure functions: nothing here opens a connection. `normalise` says what "the same value" is,
+`blind` makes it comparable without showing it, `seal` makes it unreadable without the subject's
+key, `buffer` does so for a till that holds no key.
 """
 
 from schemas.personal.blind import blind_index

@@ -1,6 +1,6 @@
-"""How does a till that holds no secret keep its events on disk so that only the gateway can read them?
+"""How does a till without a secret keep events on disk that only the gateway can read?
 
-Sealed boxes (X25519, XSalsa20-Poly1305): a fresh sender key per box, so the till cannot open its own.
+Sealed boxes (X25519, XSalsa20-Poly1305) with a fresh sender key each: the till cannot open its own.
 """
 
 from nacl.exceptions import CryptoError

@@ -11,7 +11,7 @@ _WRONG = "is not an e-mail address"
 
 
 def email(text: str) -> str:
-    """The address in small letters, domain in ASCII, without what its provider ignores. Nothing is asked of the DNS."""
+    """Small letters, domain in ASCII, without what its provider ignores. Asks no DNS."""
     local, at, domain = folded(folded(text).casefold()).rpartition("@")
     if not (at and local and domain):
         raise ValueError(f"{_WRONG}: it needs something before and after one @")

@@ -1,4 +1,4 @@
-"""Which mail providers deliver differently written addresses to one mailbox, or allow more than the standard does?"""
+"""Which mail providers ignore a part of the address, or allow more than the standard does?"""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Provider:
     tag: str = ""
     """What follows this character is a label of the owner's, not part of the mailbox."""
     allows_stray_dots: bool = False
-    """Japanese carriers sold addresses such as `taro..y.@docomo.ne.jp` for years; they are in use."""
+    """Japanese carriers gave out addresses such as `taro..y.@docomo.ne.jp`; they are in use."""
 
 
 _GOOGLE = Provider(domain="gmail.com", ignores_dots=True, tag="+")

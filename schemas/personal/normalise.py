@@ -13,7 +13,7 @@ from schemas.personal.phone import phone
 from schemas.personal.text import HYPHENS, folded, katakana, spaced
 
 NORMALISER_VERSION = 1
-"""Part of every blind index: raise it with any change here that gives an existing value another form."""
+"""Part of every blind index: raise it when a change gives an existing value another form."""
 
 _POSTAL_MARKS = re.compile("[〒〶]")
 _JAPANESE_POSTCODE = re.compile(r"[0-9]{7}")
@@ -86,7 +86,7 @@ NORMALISERS: dict[str, Callable[[str], str]] = {
 
 
 def normalise(kind: str, text: str) -> str:
-    """The form in which equal values are equal. ValueError says what is wrong, without the value."""
+    """The form in which equal values are equal. A ValueError never quotes the value."""
     if not text or text.isspace():
         raise ValueError("is empty")
     for character in text:

@@ -17,7 +17,10 @@ _WRONG = "is not a telephone number"
 
 
 def phone(text: str) -> str:
-    """E.164, e.g. +819012345678; a number without a country is Japanese; an extension is kept, as it rings another desk."""
+    """E.164, e.g. +819012345678; Japanese when it names no country.
+
+    An extension is kept: it rings at another desk.
+    """
     written = " ".join(folded(text).split())
     found = _EXTENSION.search(written)
     extension = found[1] if found else ""
@@ -30,7 +33,7 @@ def phone(text: str) -> str:
 
 
 def _with_country(trunk: str) -> str:
-    # 00 is what mobile phones dial and most of the world writes; the Japanese 010 the library knows.
+    # Most of the world writes 00; the Japanese 010 the library knows.
     bare = trunk.lstrip("( ")
     return "+" + bare[2:].lstrip(" -.") if bare.startswith("00") else trunk
 
@@ -40,7 +43,7 @@ def _parsed(text: str) -> PhoneNumber:
         number = phonenumbers.parse(text, REGION)
     except NumberParseException:
         raise ValueError(_WRONG) from None
-    # Not is_valid_number: it knows only ranges that were given out when the library was made, and 060 came later.
+    # Not is_valid_number: it refuses ranges given out after the library was made.
     if not phonenumbers.is_possible_number(number):
         raise ValueError(f"{_WRONG}: too short or too long for its country")
     if number.country_code == _JAPAN and not _JAPANESE.fullmatch(str(number.national_number)):

@@ -1,7 +1,7 @@
-"""How is a personal value written so that only the holder of its subject's key reads it, and a resend is the same bytes?
+"""How is a personal value written so that only its subject's key reads it, and a resend is equal?
 
-AES-256-GCM-SIV with the nonce taken from event id and field: the same value in the same event is sealed to the same bytes,
-and should one event id ever come with two values, only their being different shows.
+AES-256-GCM-SIV with the nonce taken from event id and field: the same value in the same event is
+sealed to the same bytes; should one event id come with two values, only the difference shows.
 """
 
 from hashlib import blake2b

@@ -21,7 +21,7 @@ class Sealer:
         self._blind_key = blind_key
 
     def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
-        """The value as it was written (not normalised), unreadable. `kind` is what the value is, e.g. "email"."""
+        """The value as it was written (not normalised); `kind` says what it is, e.g. "email"."""
         if not clear:
             raise ValueError("is empty")
         if kind == "birth_date":
@@ -45,7 +45,7 @@ class Unsealer:
         self._ciphers = _Ciphers(keys)
 
     def unseal(self, event_id: bytes, subject: bytes, field: str, sealed: bytes) -> str | None:
-        """The clear text; None when the subject was erased; Unsealable when the bytes are not what they claim to be."""
+        """The clear text, None when the subject was erased; Unsealable when it was changed."""
         cipher = self._ciphers.of(subject)
         return None if cipher is None else unseal_with(cipher, event_id, field, subject, sealed)
 

@@ -6,9 +6,10 @@ import unicodedata
 import jaconv
 
 HYPHENS = re.compile(
-    "[-\u00ad\u02d7\u2010-\u2015\u2043\u2212\u23af\u23e4\u2500\u2501\u30fc\u301c~\uff0d\uff5e\uff70]"
+    "[-\u00ad\u02d7\u2010-\u2015\u2043\u2212\u23af\u23e4\u2500\u2501"
+    "\u30fc\u301c~\uff0d\uff5e\uff70]"
 )
-"""Everything people take for a hyphen between digits, the long vowel mark and the wave dash included."""
+"""What people take for a hyphen between digits, the long vowel mark and the wave dash included."""
 
 
 def folded(text: str) -> str:

@@ -53,7 +53,9 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 def _extension() -> Path:
     spec = find_spec("duckdb_extension_tpcds")
     if spec is None or spec.origin is None:
-        raise DataUnavailable("duckdb-extension-tpcds is not installed: pip install 'hitotsu[demo]'")
+        raise DataUnavailable(
+            "duckdb-extension-tpcds is not installed: pip install 'hitotsu[demo]'"
+        )
     wanted = f"v{duckdb.__version__}"
     found = sorted(Path(spec.origin).parent.rglob("tpcds.duckdb_extension"))
     for path in found:

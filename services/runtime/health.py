@@ -1,4 +1,4 @@
-"""Is this process alive, is it ready, and what are its numbers? The same three routes everywhere."""
+"""Is this process alive, is it ready, and what are its numbers? The same routes everywhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where are the subjects' keys, who may have them, and how is one destroyed for ever?
 
-A key exists in Postgres only wrapped by the key-encryption key of the environment. A destroyed one leaves its row behind,
-empty, so that no process makes the person a second key.
+A key exists in Postgres only wrapped by the key-encryption key of the environment. A destroyed
+one leaves its row behind, empty, so that no process makes the person a second key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, tuple_row
 
 from services.runtime.db import Pool
-from services.runtime.metrics import ERASED
 
 SUBJECT_KEY_DDL = """
 CREATE SCHEMA IF NOT EXISTS hitotsu;
@@ -40,8 +39,10 @@ ON CONFLICT DO NOTHING RETURNING subject
 """
 _DESTROY = """
 INSERT INTO hitotsu.subject_key (subject, erased_at) VALUES (%s, now())
-ON CONFLICT (subject) DO UPDATE SET wrapped = NULL, kek_id = NULL, erased_at = coalesce(subject_key.erased_at, now())
+ON CONFLICT (subject) DO UPDATE
+SET wrapped = NULL, kek_id = NULL, erased_at = coalesce(subject_key.erased_at, now())
 """
+_ERASED = "SELECT count(*) FROM hitotsu.subject_key WHERE erased_at IS NOT NULL"
 _TO_REWRAP = """
 SELECT subject, wrapped, kek_id FROM hitotsu.subject_key
 WHERE wrapped IS NOT NULL AND kek_id <> %s ORDER BY subject LIMIT %s FOR UPDATE
@@ -122,14 +123,19 @@ class SubjectKeys:
         return keys
 
     async def destroy(self, subject: bytes) -> None:
-        """For ever, and also for a subject that has no key yet. Other processes forget within a minute."""
+        """For ever, also when there was no key yet. Other processes forget within a minute."""
         async with self._pool.connection() as connection:
             await connection.execute(_DESTROY, [subject])
         self._known.pop(subject, None)
-        ERASED.inc()
+
+    async def erased(self) -> int:
+        """How many subjects' keys were destroyed."""
+        async with self._pool.connection() as connection:
+            rows = await _rows(connection, _ERASED, [])
+        return int(rows[0][0])
 
     async def rewrap(self, batch: int = 1_000) -> int:
-        """Wraps anew what a replaced key-encryption key still wraps; says how many keys that were."""
+        """Wraps anew what a replaced key-encryption key still wraps; says how many."""
         done = 0
         while True:
             async with self._pool.connection() as connection, connection.transaction():
@@ -159,7 +165,7 @@ class SubjectKeys:
     async def _make(
         self, connection: AsyncConnection[TupleRow], subjects: list[bytes]
     ) -> dict[bytes, bytes]:
-        # Sorted, so that two processes that make the same keys wait for each other and never deadlock.
+        # Sorted: two processes that make the same keys wait for each other and never deadlock.
         made = {subject: os.urandom(_KEY_BYTES) for subject in sorted(subjects)}
         wrapped = [self._encryption.wrap(subject, key) for subject, key in made.items()]
         rows = await _rows(connection, _MAKE, [self._encryption.kek_id, list(made), wrapped])

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import math
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypedDict
@@ -14,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.runtime.logging import log
 
@@ -35,7 +38,7 @@ class Refuse(Exception):
 
 PROBLEMS: dict[str, str] = {
     "bad-request": "The request could not be read; `detail` says where reading stopped.",
-    "unauthorized": "The request needs the header `Authorization: Bearer <token>` with a known token.",
+    "unauthorized": "The request needs `Authorization: Bearer <token>` with a known token.",
     "forbidden": "The token is known, but its scopes do not allow this.",
     "not-found": "There is nothing at this address.",
     "method-not-allowed": "The address is right, the method is not; see the `Allow` header.",
@@ -43,10 +46,10 @@ PROBLEMS: dict[str, str] = {
     "conflict": "What is asked for contradicts what is there.",
     "request-entity-too-large": "The body holds more than one request may.",
     "unsupported-media-type": "The body's content type is not one this address reads.",
-    "unprocessable-entity": "The request was read, but nothing in it can be used; `errors` says why.",
-    "too-many-requests": "More than this token may send now. Send the same again after `Retry-After` seconds.",
+    "unprocessable-entity": "The request was read, but nothing in it can be used; see `errors`.",
+    "too-many-requests": "More than may be sent now. Send it again after `Retry-After` seconds.",
     "internal-server-error": "The fault is on our side and has been logged.",
-    "service-unavailable": "A server behind this service is away. Send the same again after `Retry-After` seconds.",
+    "service-unavailable": "A server behind it is away. Send again after `Retry-After` seconds.",
     "gateway-timeout": "The answer was not ready within the time allowed.",
 }
 _SLUGS = {
@@ -87,7 +90,7 @@ def problem(
         body["errors"] = list(errors)
     sent = dict(headers or {})
     if retry_after is not None:
-        sent["Retry-After"] = str(max(1, round(retry_after)))
+        sent["Retry-After"] = str(max(1, math.ceil(retry_after)))
     # ASCII only: a lone surrogate echoed from a body must not break the answer about it.
     return Response(json.dumps(body), status, sent, "application/problem+json")
 
@@ -104,19 +107,37 @@ def _http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, title, detail, headers=error.headers)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
-    # The exception's text may quote the body, so only its kind and place are logged.
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""
-    log.error("request failed", error=type(error).__name__, place=place, method=request.method)
-    return problem(500, "Internal Server Error", "The fault is on our side and has been logged.")
-
-
 def problem_handlers() -> dict[Any, Callable[[Request, Exception], Response]]:
-    """Exception handlers that make every failure a problem, never a traceback."""
-    return {Refuse: _refused, HTTPException: _http, Exception: _unexpected}
+    """Exception handlers that make every expected failure a problem; `Guarded` does the rest."""
+    return {Refuse: _refused, HTTPException: _http}
+
+
+class Guarded:
+    """The last net: what nobody expected becomes a problem and a log line, never a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            # The exception's text may quote the body, so only its kind and place are logged.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{place.name}:{place.lineno}"
+            log.error("request failed", error=type(error).__name__, where=where)
+            if not started:
+                answer = problem(500, "Internal Server Error", PROBLEMS["internal-server-error"])
+                await answer(scope, receive, send)
 
 
 def problem_routes() -> list[Route]:

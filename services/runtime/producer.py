@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -21,8 +21,6 @@ from schemas.topics import TOPICS
 from services.runtime.health import NotReady
 from services.runtime.logging import log
 from services.runtime.metrics import PRODUCER_RESTARTS
-
-MAX_VALUE_BYTES = 256 * 1024
 
 
 class KafkaAway(Exception):
@@ -46,6 +44,15 @@ class Appended:
     topic: str
     partition: int
     offset: int
+
+
+@dataclass(slots=True)
+class Handed:
+    """Records on their way, all by one producer, which keeps them in order."""
+
+    producer: Any
+    deadline: float
+    futures: list[asyncio.Future[Any]] = field(default_factory=list)
 
 
 def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> Record:
@@ -72,7 +79,7 @@ class Producer:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begins to keep a producer; returns when it is there, or after the timeout all the same."""
+        """Begins to keep a producer; returns when it is there, or after the timeout anyway."""
         self._wanted.set()
         self._keeper = asyncio.create_task(self._keep())
         await asyncio.wait({asyncio.ensure_future(self._arrived.wait())}, timeout=self._timeout)
@@ -99,26 +106,45 @@ class Producer:
 
     async def append(self, records: Sequence[Record]) -> list[Appended]:
         """Appends all, in the order given within a key, and waits until all are acknowledged."""
-        producer = self._live
-        if producer is None:
+        return await self.acknowledged(await self.hand_over(records))
+
+    async def hand_over(self, records: Sequence[Record]) -> Handed:
+        """Queues records behind those queued before; waits while there is no room for them."""
+        if self._live is None:
             raise KafkaAway
-        deadline = asyncio.get_running_loop().time() + self._timeout
-        futures: list[asyncio.Future[Any]] = []
+        handed = Handed(self._live, asyncio.get_running_loop().time() + self._timeout)
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(handed.deadline):
                 for record in records:
-                    future = await producer.send(
+                    future = await handed.producer.send(
                         record.topic, record.value, key=record.key, headers=record.headers
                     )
-                    futures.append(future)
-                # `wait` leaves the futures alone when the time is over: others share the batches.
-                await asyncio.wait(futures)
-            return [self._appended(future) for future in futures]
+                    handed.futures.append(future)
         except (KafkaError, TimeoutError, OSError) as error:
-            for future in futures:
-                future.add_done_callback(lambda late: late.cancelled() or late.exception())
-            self._abandon(producer, error)
-            raise KafkaAway(type(error).__name__) from error
+            raise self._lost(handed, error) from error
+        return handed
+
+    async def acknowledged(self, handed: Handed) -> list[Appended]:
+        """Where the records are, once the broker has them all."""
+        if not handed.futures:
+            return []
+        left = max(0.0, handed.deadline - asyncio.get_running_loop().time())
+        # `wait` leaves the futures alone when the time is over: others share the batches.
+        await asyncio.wait(handed.futures, timeout=left)
+        try:
+            return [self._appended(future) for future in handed.futures]
+        except (KafkaError, TimeoutError, OSError, asyncio.InvalidStateError) as error:
+            raise self._lost(handed, error) from error
+
+    def holds(self, handed: Handed) -> bool:
+        """Whether what is handed over next goes out behind these records."""
+        return self._live is handed.producer
+
+    def _lost(self, handed: Handed, error: BaseException) -> KafkaAway:
+        for future in handed.futures:
+            future.add_done_callback(lambda late: late.cancelled() or late.exception())
+        self._abandon(handed.producer, error)
+        return KafkaAway(type(error).__name__)
 
     @staticmethod
     def _appended(future: asyncio.Future[Any]) -> Appended:

@@ -27,8 +27,17 @@ CREATE TABLE IF NOT EXISTS hitotsu.api_token (
 )
 """
 _PLAIN = frozenset(
-    "events:write members:read members:personal points:read stock:read"
-    " recommendations:read inquiries:read events:read operations".split()
+    {
+        "events:write",
+        "events:read",
+        "inquiries:read",
+        "members:read",
+        "members:personal",
+        "operations",
+        "points:read",
+        "recommendations:read",
+        "stock:read",
+    }
 )
 _LIMITS = ("channel:", "system:", "store:")
 

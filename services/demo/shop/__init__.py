@@ -1,1 +1,7 @@
 """How the generated rows become the events of one shop: one module per topic group."""
+
+from __future__ import annotations
+
+from services.demo.shop.names import Json
+
+__all__ = ["Json"]

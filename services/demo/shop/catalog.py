@@ -13,12 +13,10 @@ SELECT i_item_sk, coalesce(i_product_name, 'Item ' || i_item_sk), i_category, i_
        i_item_id, (i_current_price * 100)::BIGINT
 FROM shop.item ORDER BY i_item_sk
 """
-_CATEGORIES = "SELECT DISTINCT i_category FROM shop.item ORDER BY ALL"
-
 _DURABLE = {"kind": "DURABLE", "reach": "CATEGORY"}
 _REPLENISHABLE = {"kind": "REPLENISHABLE", "reach": "SKU", "interval_days": 180}
 _ONE_OFF = {"kind": "ONE_OFF", "reach": "SKU"}
-_NEEDS: dict[str, Json] = {
+NEEDS: dict[str, Json] = {
     "Books": _ONE_OFF,
     "Music": _ONE_OFF,
     "Electronics": _DURABLE,
@@ -35,7 +33,7 @@ _NEEDS: dict[str, Json] = {
 def catalog(rows: Rows) -> Iterator[Json]:
     """Locations, needs and items, in force before the first sale."""
     yield from _locations()
-    yield from _needs(rows)
+    yield from _needs()
     yield from _items(rows)
 
 
@@ -49,16 +47,15 @@ def _locations() -> Iterator[Json]:
         }
 
 
-def _needs(rows: Rows) -> Iterator[Json]:
-    for (name,) in rows.stream(_CATEGORIES):
-        category = names.category(name)
+def _needs() -> Iterator[Json]:
+    for category, need in NEEDS.items():
         policy = f"need-{category.lower()}"
-        need = _NEEDS.get(category, _ONE_OFF)
         yield _described("NeedPolicySet", policy) | {
             "policy_id": policy,
             "category": category,
             **need,
         }
+    yield _described("NeedPolicySet", "default") | {"policy_id": "default", **_ONE_OFF}
 
 
 def _items(rows: Rows) -> Iterator[Json]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
+
+from services.sdk.ids import profile_id
 
 JST = timezone(timedelta(hours=9), "JST")
 POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
@@ -16,7 +18,7 @@ STORES, TERMINALS = 5, 3
 CURRENCY = "JPY"  # a cent of the generated prices is a yen here
 OPENING = datetime(1998, 1, 1, tzinfo=JST)
 
-_DEMO = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://hitotsu.example/demo")
+_DEMO = uuid5(NAMESPACE_URL, "urn:hitotsu:demo")
 
 Json = dict[str, Any]
 
@@ -28,7 +30,7 @@ def demo_id(*parts: object) -> str:
 
 def profile(system: str, customer: int) -> str:
     """The profile under which a system knows a customer."""
-    return str(uuid5(_DEMO, f"profile/{system}/{customer_id(system, customer)}"))
+    return profile_id(system, customer_id(system, customer))
 
 
 def customer_id(system: str, customer: int) -> str:
@@ -39,6 +41,10 @@ def customer_id(system: str, customer: int) -> str:
 def phone(customer: int) -> str:
     """A Japanese mobile number, as dialled."""
     return f"090{10_000_000 + customer:08d}"
+
+
+def till(terminal: int) -> str:
+    return f"till-{terminal}"
 
 
 def transaction(system: str, number: int) -> str:
@@ -78,7 +84,7 @@ def meta(
     if store is not None:
         producer["store_id"] = location(store)
     if terminal is not None:
-        producer |= {"terminal_id": f"till-{terminal}", "terminal_sequence": sequence}
+        producer |= {"terminal_id": till(terminal), "terminal_sequence": sequence}
     envelope: Json = {"event_id": event_id, "occurred_at": instant(at), "producer": producer}
     if correlation is not None:
         envelope["correlation_id"] = correlation

@@ -6,7 +6,6 @@ The till and the web shop decide (accrual by `producer`): a lot for each line th
 from __future__ import annotations
 
 from services.demo.shop import names
-from services.demo.shop.names import Json
 from services.demo.shop.rows import Rows
 
 CENTS_A_POINT = 10_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.demo.shop import inquiries, names
 from services.demo.shop.names import Json
@@ -85,15 +86,18 @@ class Return:
 def returns_of_till(rows: Rows, store: int, terminal: int) -> Iterator[tuple[datetime, list[Json]]]:
     """What came back of a till's receipts, in the order of time."""
     for row in rows.stream(_OF_TILL, store, terminal):
-        *fields, day, second = row
-        yield _happened(Return(names.POS, *fields, moment(day, second)))
+        yield _happened(_read(names.POS, row))
 
 
 def returns_of_ec(rows: Rows) -> Iterator[tuple[datetime, list[Json]]]:
     """What came back of the web shop's orders, in the order of time."""
     for row in rows.stream(_OF_EC):
-        *fields, day, second = row
-        yield _happened(Return(names.EC, *fields, moment(day, second)))
+        yield _happened(_read(names.EC, row))
+
+
+def _read(system: str, row: tuple[Any, ...]) -> Return:
+    *fields, day, second = row
+    return Return(*(system, *fields, moment(day, second)))
 
 
 def _happened(back: Return) -> tuple[datetime, list[Json]]:

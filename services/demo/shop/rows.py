@@ -15,7 +15,7 @@ FETCH = 2_000
 
 # Header columns are null on some lines, each on its own; a ticket has one value of each, or none.
 _VIEWS = """
-CREATE TEMP TABLE receipt AS
+CREATE TABLE receipt AS
 WITH header AS (
     SELECT ss_ticket_number AS number,
            max(ss_customer_sk) AS customer,
@@ -26,11 +26,12 @@ WITH header AS (
     FROM shop.store_sales GROUP BY ss_ticket_number
 )
 SELECT *,
-       row_number() OVER (PARTITION BY store, terminal ORDER BY date_sk, second, number) AS sequence,
+       row_number() OVER (PARTITION BY store, terminal ORDER BY date_sk, second, number)
+         AS sequence,
        row_number() OVER (ORDER BY date_sk, second, number) % 997 = 0 AS held_back
 FROM header;
 
-CREATE TEMP TABLE web_order AS
+CREATE TABLE web_order AS
 SELECT ws_order_number AS number,
        max(ws_bill_customer_sk) AS customer,
        max(ws_sold_date_sk) AS date_sk,
@@ -39,7 +40,7 @@ SELECT ws_order_number AS number,
        false AS held_back
 FROM shop.web_sales GROUP BY ws_order_number;
 
-CREATE TEMP VIEW store_line AS
+CREATE VIEW store_line AS
 SELECT ss_ticket_number AS number,
        row_number() OVER (PARTITION BY ss_ticket_number ORDER BY ss_item_sk) AS line_no,
        ss_item_sk AS item,
@@ -48,7 +49,7 @@ SELECT ss_ticket_number AS number,
        (coalesce(ss_net_paid, 0) * 100)::BIGINT AS net_paid
 FROM shop.store_sales;
 
-CREATE TEMP VIEW web_line AS
+CREATE VIEW web_line AS
 SELECT ws_order_number AS number,
        row_number() OVER (PARTITION BY ws_order_number ORDER BY ws_item_sk) AS line_no,
        ws_item_sk AS item,
@@ -57,13 +58,13 @@ SELECT ws_order_number AS number,
        (coalesce(ws_net_paid, 0) * 100)::BIGINT AS net_paid
 FROM shop.web_sales;
 
-CREATE TEMP VIEW store_return AS
+CREATE VIEW store_return AS
 SELECT sr_ticket_number AS number, sr_item_sk AS item, sr_customer_sk AS returner,
        sr_reason_sk AS reason, sr_returned_date_sk AS date_sk, sr_return_time_sk AS second,
        sr_return_quantity AS quantity, (coalesce(sr_return_amt, 0) * 100)::BIGINT AS refund
 FROM shop.store_returns;
 
-CREATE TEMP VIEW web_return AS
+CREATE VIEW web_return AS
 SELECT wr_order_number AS number, wr_item_sk AS item, wr_returning_customer_sk AS returner,
        wr_reason_sk AS reason, wr_returned_date_sk AS date_sk, wr_returned_time_sk AS second,
        wr_return_quantity AS quantity, (coalesce(wr_return_amt, 0) * 100)::BIGINT AS refund

@@ -13,6 +13,7 @@ from services.demo.shop import names
 from services.demo.shop.names import Json
 from services.demo.shop.points import earned, lot_id
 from services.demo.shop.rows import Rows
+from services.sdk.ids import event_id_for
 
 _RECEIPTS = """
 SELECT number, customer, d_date, second, store, terminal, sequence,
@@ -28,6 +29,7 @@ FROM web_order JOIN web_line USING (number) JOIN shop.date_dim ON d_date_sk = da
 ORDER BY d_date, second, number, line_no
 """
 HEADER_COLUMNS = 7
+EPOCH = 0  # no till of the demo starts its numbering anew
 
 Redemptions = dict[tuple[str, int], int]
 
@@ -58,8 +60,10 @@ class Sale:
         )
 
     def event_id(self, kind: str) -> str:
-        where = (self.store or "-", self.terminal or "-", self.sequence or self.number)
-        return names.demo_id(kind, self.system, *where)
+        if self.terminal is None or self.sequence is None:
+            return names.demo_id(kind, self.system, self.number)
+        store, till = names.location(self.store), names.till(self.terminal)
+        return event_id_for(self.system, store, till, EPOCH, self.sequence, kind)
 
     @property
     def transaction(self) -> str:

@@ -90,7 +90,7 @@ def test_a_phone_number_is_one_line_however_it_is_written(written: str, line: st
 
 @pytest.mark.parametrize("written", NOT_A_PHONE)
 def test_what_rings_nowhere_is_no_phone_number(written: str) -> None:
-    with pytest.raises(ValueError, match="telephone|empty"):
+    with pytest.raises(ValueError, match=r"telephone|empty"):
         normalise("phone", written)
 
 

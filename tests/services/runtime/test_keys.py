@@ -1,24 +1,41 @@
 """A subject has one key, whoever asks first; a destroyed one never comes back."""
 
+from __future__ import annotations
+
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 import pytest_asyncio
+from psycopg.conninfo import make_conninfo
 
-from infra.backend import Endpoints
 from services.runtime import db
 from services.runtime.keys import SUBJECT_KEY_DDL, SubjectKeys, WrongKeyEncryptionKey, kek_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from infra.backend import Endpoints
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio]
 KEK, NEW_KEK = b"1" * 32, b"2" * 32
 
 
+@pytest.fixture(scope="module")
+def database(servers: Endpoints) -> Iterator[str]:
+    """One of our own: rotating keys touches every row there is."""
+    name = f"keys_{os.urandom(4).hex()}"
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield make_conninfo(servers.postgres, dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest_asyncio.fixture
-async def pool(servers: Endpoints) -> AsyncIterator[db.Pool]:
-    async with db.pool(servers.postgres, size=4) as ready:
+async def pool(database: str) -> AsyncIterator[db.Pool]:
+    async with db.pool(database, size=4) as ready:
         async with ready.connection() as connection:
             await connection.execute(SUBJECT_KEY_DDL)
         yield ready
@@ -91,10 +108,10 @@ async def test_memory_is_bounded_and_a_forgotten_key_is_read_again(pool: db.Pool
     assert await keys.of(subjects) == made
 
 
-async def test_postgres_holds_no_key_in_clear(pool: db.Pool, servers: Endpoints) -> None:
+async def test_postgres_holds_no_key_in_clear(pool: db.Pool, database: str) -> None:
     subjects = people(2)
     made = await SubjectKeys(pool, KEK).of(subjects)
-    with psycopg.connect(servers.postgres) as connection:
+    with psycopg.connect(database) as connection:
         rows = connection.execute(
             "SELECT wrapped FROM hitotsu.subject_key WHERE subject = ANY(%s)", [subjects]
         ).fetchall()
@@ -103,9 +120,9 @@ async def test_postgres_holds_no_key_in_clear(pool: db.Pool, servers: Endpoints)
 
 
 async def test_after_a_rotation_the_old_key_encryption_key_is_not_needed(
-    pool: db.Pool, servers: Endpoints
+    pool: db.Pool, database: str
 ) -> None:
-    with psycopg.connect(servers.postgres) as connection:
+    with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM hitotsu.subject_key")
     subjects = people(25)
     made = await SubjectKeys(pool, KEK).of(subjects)
@@ -118,12 +135,10 @@ async def test_after_a_rotation_the_old_key_encryption_key_is_not_needed(
         await SubjectKeys(pool, KEK).existing(subjects)
 
 
-async def test_a_key_moved_to_another_subject_is_refused(
-    pool: db.Pool, servers: Endpoints
-) -> None:
+async def test_a_key_moved_to_another_subject_is_refused(pool: db.Pool, database: str) -> None:
     one, two = people(2)
     await SubjectKeys(pool, KEK).of([one, two])
-    with psycopg.connect(servers.postgres) as connection:
+    with psycopg.connect(database) as connection:
         connection.execute(
             "UPDATE hitotsu.subject_key SET wrapped = "
             "(SELECT wrapped FROM hitotsu.subject_key WHERE subject = %s) WHERE subject = %s",

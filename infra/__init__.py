@@ -1,0 +1,1 @@
+"""Where it runs: servers, supervisor, topics job, images, compose parts."""

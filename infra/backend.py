@@ -1,0 +1,111 @@
+"""Whose Kafka, Postgres, Redis and registry does this stack use?
+
+`external` (yours, by URL), `docker` (containers, where an engine answers) or `native` (processes of
+the packages that carry them). All three answer the same `Endpoints`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from infra.home import Home
+
+Progress = Callable[[str, str, bool], None]
+"""Told (server, what it is doing, whether it is ready)."""
+
+PROVIDERS = ("external", "docker", "native")
+PROVIDER_VARIABLE = "HITOTSU_PROVIDER"
+
+
+class ProviderError(RuntimeError):
+    """A provider cannot be used; the text names what to set or install."""
+
+
+def silent(_server: str, _doing: str, _ready: bool) -> None:
+    """The progress of those who do not look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the four servers answer."""
+
+    kafka: str
+    postgres: str
+    redis: str
+    registry: str | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The same as `HITOTSU_*` variables, for the services."""
+        return {f"HITOTSU_{name.upper()}": url for name, url in asdict(self).items() if url}
+
+
+class Backend(Protocol):
+    """One way to have the servers. `start` is idempotent, `stop` forgets nothing that is data."""
+
+    name: str
+
+    def start(self, progress: Progress) -> Endpoints: ...
+
+    def stop(self) -> None: ...
+
+    def purge(self) -> None:
+        """Removes what is data and not in the home folder."""
+
+    def restart(self, server: str) -> None: ...
+
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """What `status` says of each: url, pid, log, version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A provider and the reason, in words for `hitotsu doctor`."""
+
+    name: str
+    why: str
+
+
+def decide(name: str = "auto") -> Choice:
+    """Which provider a stack would use, and why; raises ProviderError when the named one cannot."""
+    wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
+    if wanted not in ("auto", *PROVIDERS):
+        raise ProviderError(f"provider {wanted!r} is unknown: use auto, {', '.join(PROVIDERS)}")
+    if wanted != "auto":
+        _check(wanted)
+        return Choice(wanted, "asked for")
+    external = importlib.import_module("infra.external")
+    if external.given():
+        external.check()
+        return Choice("external", "HITOTSU_KAFKA, HITOTSU_POSTGRES and HITOTSU_REDIS are set")
+    obstacles = []
+    for candidate, why in (("docker", "an engine answers"), ("native", "no engine answers")):
+        try:
+            _check(candidate)
+        except ProviderError as error:
+            obstacles.append(f"{candidate}: {error}")
+        else:
+            return Choice(candidate, why)
+    raise ProviderError("no way to run the servers.\n" + "\n".join(obstacles))
+
+
+def choose(name: str = "auto", home: Home | None = None, *, registry: bool = True) -> Backend:
+    """The backend of that name, ready to start."""
+    return reopen(decide(name).name, home or Home(), registry=registry)
+
+
+def reopen(name: str, home: Home, *, registry: bool = True) -> Backend:
+    """The backend a home was started with: to look at it or stop it nothing has to be installed."""
+    backend: Backend = importlib.import_module(_module_of(name)).backend(home, registry=registry)
+    return backend
+
+
+def _check(name: str) -> None:
+    importlib.import_module(_module_of(name)).check()
+
+
+def _module_of(name: str) -> str:
+    return "infra.native.launcher" if name == "native" else f"infra.{name}"

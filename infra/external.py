@@ -1,0 +1,75 @@
+"""What if the servers are somebody else's? Then they are named by URL and only checked here."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from infra import probe
+from infra.backend import Endpoints, Progress, ProviderError
+from infra.home import Home
+
+REQUIRED = {
+    "HITOTSU_KAFKA": "host:port of a bootstrap server",
+    "HITOTSU_POSTGRES": "postgresql://user:password@host:port/database",
+    "HITOTSU_REDIS": "redis://host:port/0",
+}
+REGISTRY = "HITOTSU_REGISTRY"
+
+
+def given() -> bool:
+    """True when any of the variables is set: a half-set environment is an error, not a choice."""
+    return any(os.environ.get(name) for name in REQUIRED)
+
+
+def check() -> None:
+    missing = [name for name in REQUIRED if not os.environ.get(name)]
+    if missing:
+        wanted = "; ".join(f"{name} ({REQUIRED[name]})" for name in missing)
+        raise ProviderError(f"external servers need {wanted} in the environment")
+
+
+class ExternalBackend:
+    """Servers that this machine neither starts nor stops."""
+
+    name = "external"
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+
+    def start(self, progress: Progress) -> Endpoints:
+        for server, entry in self.servers().items():
+            progress(server, "connecting", False)
+            reason = probe.obstacle(server, entry["url"])
+            if reason is not None:
+                raise ProviderError(f"HITOTSU_{server.upper()}: {reason}")
+            progress(server, f"answers at {probe.address(server, entry['url'])}", True)
+        return self._endpoints
+
+    def stop(self) -> None:
+        """Theirs to stop."""
+
+    def purge(self) -> None:
+        """Theirs to remove."""
+
+    def restart(self, server: str) -> None:
+        raise ProviderError(f"{server} is external: restart it where it runs")
+
+    def servers(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for server in ("kafka", "postgres", "redis", "registry"):
+            url = getattr(self._endpoints, server)
+            if url:
+                found[server] = {"url": url, "pid": None, "log": None, "version": None}
+        return found
+
+
+def backend(home: Home, *, registry: bool) -> ExternalBackend:
+    """What the environment names; without it, what this home was started with."""
+    known = home.read("state").get("endpoints")
+    if known and not given():
+        return ExternalBackend(Endpoints(**known))
+    check()
+    kafka, postgres, redis = (os.environ[name] for name in REQUIRED)
+    url = os.environ.get(REGISTRY) if registry else None
+    return ExternalBackend(Endpoints(kafka=kafka, postgres=postgres, redis=redis, registry=url))

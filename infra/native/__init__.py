@@ -1,0 +1,1 @@
+"""The servers as plain processes: no container engine, no root, no system Java."""

@@ -1,0 +1,138 @@
+"""Which jars run Kafka and the registry, and are they the ones we know?
+
+`jars.lock` names every file with its SHA-256. They are fetched once, in parallel, into the cache
+folder; a start that finds them there does not touch the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tarfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.backend import ProviderError
+
+LOCK = Path(__file__).with_name("jars.lock")
+KAFKA_VERSION = "4.4.0"
+REGISTRY_VERSION = "3.3.3"
+MIRROR_VARIABLE = "HITOTSU_MAVEN"
+FETCH_THREADS = 12
+FETCH_ATTEMPTS = 3
+
+_unpacking = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a Maven repository: group:artifact:packaging:classifier:version."""
+
+    coordinates: str
+    sha256: str
+
+    @property
+    def parts(self) -> tuple[str, str, str, str, str]:
+        group, artifact, packaging, classifier, version = self.coordinates.split(":")
+        return group, artifact, packaging, classifier, version
+
+
+def locked(bundle: str) -> list[Artifact]:
+    """The files of a bundle (`kafka` or `registry`), as `jars.lock` names them."""
+    rows = [line.split() for line in LOCK.read_text("utf-8").splitlines() if line.strip()]
+    return [Artifact(row[1], row[2]) for row in rows if row[0] == bundle]
+
+
+def classpath(cache: Path, say: Callable[[str], None]) -> list[str]:
+    """Kafka's jars on disk, fetched when they are not."""
+    return sorted(str(path) for path in _bundle("kafka", cache, say))
+
+
+def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
+    """The unpacked registry: a folder with `quarkus-run.jar`."""
+    home = cache / f"registry-{REGISTRY_VERSION}"
+    with _unpacking:
+        if not (home / "quarkus-run.jar").exists():
+            (archive,) = _bundle("registry", cache, say)
+            say("unpacking")
+            beside = home.with_name(f"{home.name}.{os.getpid()}")
+            with tarfile.open(archive) as tar:
+                tar.extractall(beside, filter="data")
+            beside.rename(home)
+            archive.unlink()
+            _stamp("registry", cache).unlink(missing_ok=True)
+    return home
+
+
+def _bundle(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
+    artifacts = locked(name)
+    known = hashlib.sha256(repr(artifacts).encode()).hexdigest()
+    stamp = _stamp(name, cache)
+    if stamp.exists():
+        digest, *paths = stamp.read_text("utf-8").splitlines()
+        found = [cache / path for path in paths]
+        if digest == known and all(path.exists() for path in found):
+            return found
+    paths_fetched = _fetch_all(artifacts, cache, say)
+    lines = [known, *(str(path.relative_to(cache)) for path in paths_fetched)]
+    stamp.write_text("\n".join(lines), "utf-8")
+    return paths_fetched
+
+
+def _stamp(name: str, cache: Path) -> Path:
+    return cache / f"{name}.verified"
+
+
+def _fetch_all(artifacts: list[Artifact], cache: Path, say: Callable[[str], None]) -> list[Path]:
+    done = 0
+
+    def one(artifact: Artifact) -> Path:
+        nonlocal done
+        path = _fetch(artifact, cache)
+        done += 1
+        say(f"fetching jars {done}/{len(artifacts)}")
+        return path
+
+    with ThreadPoolExecutor(min(FETCH_THREADS, len(artifacts))) as pool:
+        return list(pool.map(one, artifacts))
+
+
+def _fetch(artifact: Artifact, cache: Path) -> Path:
+    if find_spec("jgo") is None:
+        raise ProviderError("the jars are not here and `jgo` is missing: pip install '.[native]'")
+    from jgo.constants import MAVEN_CENTRAL_URL
+    from jgo.maven import MavenContext
+
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    mirror = os.environ.get(MIRROR_VARIABLE) or MAVEN_CENTRAL_URL
+    context = MavenContext(
+        repo_cache=cache / "maven", remote_repos={"central": mirror}, timeout=60
+    )
+    group, name, packaging, classifier, version = artifact.parts
+    wanted = context.project(group, name).at_version(version).artifact(classifier, packaging)
+    reason = "wrong SHA-256"
+    for _ in range(FETCH_ATTEMPTS):
+        try:
+            path = Path(wanted.resolve())
+        except Exception as error:  # jgo lets any of requests' errors through
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            if _sha256(path) == artifact.sha256:
+                return path
+        # A download that was cut leaves half a file where the whole one is looked for.
+        if wanted.cached_path is not None:
+            wanted.cached_path.unlink(missing_ok=True)
+    raise ProviderError(
+        f"could not fetch {artifact.coordinates} ({reason}); "
+        f"check the network, or set {MIRROR_VARIABLE} to a Maven mirror"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

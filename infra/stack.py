@@ -1,0 +1,201 @@
+"""One stack in one folder: servers, services, and what `status` says of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from infra.backend import Backend, Endpoints, Progress, ProviderError, choose, reopen, silent
+from infra.home import Home
+from infra.process import Recorded, StartError, spawn, tail
+from infra.supervisor import STOP_BOUND_SECONDS, Service, dump
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVERS = ("kafka", "postgres", "redis", "registry")
+
+
+class Stack:
+    """Starts, watches and stops everything below one home folder."""
+
+    def __init__(
+        self, home: Path | str | None = None, provider: str = "auto", registry: bool = True
+    ) -> None:
+        self.home = Home(home)
+        self._provider = provider
+        self._registry = registry
+
+    def start_servers(self, progress: Progress = silent) -> Endpoints:
+        """Brings up what does not run yet; two callers at once take turns."""
+        with self.home.locked():
+            backend = self._backend()
+            endpoints = backend.start(progress)
+            state = self.home.read("state")
+            state.update(provider=backend.name, endpoints=asdict(endpoints))
+            self.home.write("state", state)
+        return endpoints
+
+    def start_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
+        """Hands the services to a supervisor of their own; earlier ones are stopped first."""
+        with self.home.locked():
+            self._stop_services()
+            described = [
+                Service(**{**asdict(each), "env": {**_import_path(), **env, **each.env}})
+                for each in services
+            ]
+            argv = [sys.executable, "-m", "infra.supervisor", str(self.home.path / "services.json")]
+            supervisor = spawn(
+                argv, self.home.log("supervisor"), stdin=dump(described),
+                env={**os.environ, **_import_path()},
+            )
+            state = self.home.read("state")
+            state["services"] = [each.name for each in services]
+            state["supervisor"] = {"pid": supervisor.pid, "started": supervisor.started}
+            self.home.write("state", state)
+
+    def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
+        """Waits until every service that has an address answers `/readyz` with 200."""
+        deadline = time.monotonic() + seconds
+        waiting = list(self.home.read("state").get("services", ()))
+        while waiting:
+            entries = self.home.read("services").get("services", {})
+            for name in tuple(waiting):
+                if name in entries and entries[name]["pid"] and _ready(entries[name]):
+                    progress(name, "ready", True)
+                    waiting.remove(name)
+            if waiting and (time.monotonic() > deadline or not self._supervised):
+                raise StartError(self._not_ready(waiting))
+            time.sleep(0.05)
+
+    @property
+    def _supervised(self) -> bool:
+        supervisor = Recorded.of(self.home.read("state").get("supervisor"))
+        return supervisor is not None and supervisor.alive
+
+    @property
+    def running(self) -> bool:
+        """True when all servers of this home and its supervisor are up."""
+        state = self.home.read("state")
+        servers = self.status()["servers"]
+        native = state.get("provider") == "native"
+        up = bool(servers) and (not native or all(entry["pid"] for entry in servers.values()))
+        return up and self._supervised
+
+    def status(self) -> dict[str, Any]:
+        """The contract behind `hitotsu status --json`."""
+        state = self.home.read("state")
+        services = self.home.read("services").get("services", {})
+        return {
+            "provider": state.get("provider"),
+            "home": str(self.home.path),
+            "servers": self._backend().servers() if state.get("provider") else {},
+            "services": {name: _public(entry) for name, entry in services.items()},
+            "tokens": self.home.read("tokens"),
+        }
+
+    def endpoints(self) -> Endpoints:
+        """Where the servers were when they were last started."""
+        known = self.home.read("state").get("endpoints")
+        if not known:
+            raise ProviderError(f"no stack in {self.home.path}: start one with `hitotsu up`")
+        return Endpoints(**known)
+
+    def stop(self, *, purge: bool = False) -> None:
+        """Services first, then the servers; data stays unless it is to be removed."""
+        if not self.home.path.exists():
+            return
+        with self.home.locked():
+            self._stop_services()
+            if self.home.read("state").get("provider"):
+                backend = self._backend()
+                backend.stop()
+                if purge:
+                    backend.purge()
+            self.home.forget("state")
+            self.home.forget("services")
+            if purge:
+                self.home.purge()
+
+    def restart_server(self, name: str) -> None:
+        """Stops one server if it runs and starts it again, at the same address."""
+        with self.home.locked():
+            self._backend().restart(name)
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Signals one server or service by its recorded pid; answers that pid."""
+        servers = self.home.read("state").get("servers", {})
+        services = self.home.read("services").get("services", {})
+        entry = servers.get(name) or services.get(name)
+        if entry is None:
+            known = ", ".join((*servers, *services)) or "nothing"
+            raise ProviderError(f"no process {name!r} here; there is {known}")
+        recorded = Recorded.of(entry)
+        if recorded is None or not recorded.send(number):
+            raise ProviderError(f"{name} does not run")
+        if number == signal.SIGKILL:
+            recorded.wait(5.0)
+        return recorded.pid
+
+    def _backend(self) -> Backend:
+        """The provider this home was started with, whatever the environment says now."""
+        state = self.home.read("state")
+        started_with = state.get("provider")
+        if started_with and self._provider not in ("auto", started_with):
+            raise ProviderError(
+                f"{self.home.path} runs with provider {started_with}: `hitotsu down` first"
+            )
+        registry = self._registry or "registry" in state.get("servers", {})
+        if started_with:
+            return reopen(started_with, self.home, registry=registry)
+        return choose(self._provider, self.home, registry=registry)
+
+    def _stop_services(self) -> None:
+        supervisor = Recorded.of(self.home.read("state").get("supervisor"))
+        entries = self.home.read("services").get("services", {})
+        if supervisor is not None:
+            supervisor.stop(bound_seconds=(STOP_BOUND_SECONDS + 1.0) * (len(entries) + 1))
+        # A killed supervisor leaves its children behind.
+        for entry in reversed(self.home.read("services").get("services", {}).values()):
+            left = Recorded.of(entry)
+            if left is not None:
+                left.stop(bound_seconds=STOP_BOUND_SECONDS)
+        self.home.forget("services")
+
+    def _not_ready(self, names: Sequence[str]) -> str:
+        logs = [self.home.log(name) for name in (*names, "supervisor")]
+        return "\n".join(
+            [f"not ready: {', '.join(names)}", *(f"{log} says:\n{tail(log)}" for log in logs)]
+        )
+
+
+def _public(entry: Mapping[str, Any]) -> dict[str, Any]:
+    recorded = Recorded.of(entry)
+    alive = recorded is not None and recorded.alive
+    return {
+        "url": entry["url"], "pid": entry["pid"] if alive else None, "log": entry["log"],
+        "metrics": entry["metrics"], "restarts": entry["restarts"], "exit": entry["exit"],
+    }
+
+
+def _import_path() -> dict[str, str]:
+    """Services find the checkout's packages from whatever folder the command was given in."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _ready(entry: Mapping[str, Any]) -> bool:
+    base = entry["url"] or (entry["metrics"] or "").removesuffix("/metrics")
+    if not base:
+        return True
+    try:
+        with urllib.request.urlopen(f"{base}/readyz", timeout=2) as answer:
+            return int(answer.status) == 200
+    except (OSError, urllib.error.URLError, ValueError):
+        return False

@@ -1,0 +1,102 @@
+"""Are all topics there, with the settings the design asks for? Run as often as you like.
+
+    python -m infra.topics 127.0.0.1:9092
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from infra.process import StartError
+from schemas.topics import TOPICS, Topic
+
+# Facts are kept for ever and never compacted; Kafka's timestamp is when the broker took them.
+SETTINGS = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "message.timestamp.type": "LogAppendTime",
+}
+REPLICAS = 3
+TOPIC_EXISTS = 36
+ATTEMPTS = 20
+
+
+def create(kafka: str) -> list[str]:
+    """Creates what is missing and sets what differs; answers the names of the topics it created."""
+    return asyncio.run(create_all(kafka))
+
+
+async def create_all(kafka: str) -> list[str]:
+    """The same inside a running loop."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=20_000)
+    try:
+        await admin.start()
+    except KafkaError as error:
+        raise StartError(f"kafka: nothing answers at {kafka} ({error})") from None
+    try:
+        there = set(await admin.list_topics())
+        missing = [topic for topic in TOPICS.values() if topic.name not in there]
+        if missing:
+            await _create(admin, missing)
+        await _compare_partitions(admin)
+        await _set_differing(admin)
+        return [topic.name for topic in missing]
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
+    brokers = len((await admin.describe_cluster())["brokers"])
+    replicas = min(REPLICAS, brokers)
+    settings = {**SETTINGS, "min.insync.replicas": str(max(1, replicas - 1))}
+    wanted = [
+        NewTopic(topic.name, topic.partitions, replicas, topic_configs=settings) for topic in topics
+    ]
+    answer = await admin.create_topics(wanted)
+    for name, code, *_ in answer.topic_errors:
+        if code not in (0, TOPIC_EXISTS):
+            raise StartError(f"kafka: topic {name} was refused: {for_code(code).__name__}")
+
+
+async def _compare_partitions(admin: AIOKafkaAdminClient) -> None:
+    """A key's partition follows from their number: another number would break its order."""
+    for _ in range(ATTEMPTS):
+        described = await admin.describe_topics(list(TOPICS))
+        if all(entry["error_code"] == 0 for entry in described):
+            break
+        await asyncio.sleep(0.1)  # a topic just created is not known everywhere yet
+    for entry in described:
+        wanted, found = TOPICS[entry["topic"]].partitions, len(entry["partitions"])
+        if wanted != found:
+            raise StartError(
+                f"kafka: topic {entry['topic']} has {found} partitions, {wanted} are declared in "
+                "schemas/topics.py; changing the number moves keys, so that is a new topic"
+            )
+
+
+async def _set_differing(admin: AIOKafkaAdminClient) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in TOPICS]
+    answers = await admin.describe_configs(resources)
+    differing = []
+    for answer in answers:
+        for _code, _message, _kind, name, entries in answer.resources:
+            found = {entry[0]: entry[1] for entry in entries}
+            if any(found.get(setting) != value for setting, value in SETTINGS.items()):
+                # Kafka replaces the whole set: keep the one that depends on the brokers.
+                kept = {"min.insync.replicas": found["min.insync.replicas"]}
+                differing.append(
+                    ConfigResource(ConfigResourceType.TOPIC, name, configs={**kept, **SETTINGS})
+                )
+    if differing:
+        await admin.alter_configs(differing)
+
+
+if __name__ == "__main__":
+    created = create(sys.argv[1])
+    print(f"{len(created)} created, {len(TOPICS) - len(created)} were there")

@@ -1,0 +1,30 @@
+"""What does a stored row say? One reading of a row's payload, from Postgres and Redis alike."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from projections.core.sql import visible
+from projections.core.tables import Kept
+
+
+def state_of(table: Kept, payload: str) -> dict[str, Any]:
+    """A row as events speak: ids as 16 bytes."""
+    return {
+        part.name: _bytes(part.type, value)
+        for part, value in zip(visible(table), json.loads(payload), strict=True)
+    }
+
+
+def _bytes(type: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if type == "uuid":
+        return UUID(value).bytes
+    if type == "uuid[]":
+        return [UUID(one).bytes for one in value]
+    if type == "bytea":
+        return bytes.fromhex(value[2:])
+    return value

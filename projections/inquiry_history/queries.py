@@ -1,0 +1,118 @@
+"""Reads of inquiries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from projections.core import Member, NotFound, Read
+from projections.core.instants import instant
+from projections.inquiry_history import inquiry, message, projection
+
+_COLUMNS = (
+    "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id, transaction_id, line_no, messages,"
+    " answered_at, closed_at, resolution"
+)
+_COUNTS = {by: f"select {by} as value, count(*) as inquiries from inquiry where {by} is not null"
+           f" and {by} > %(after)s group by {by} order by {by} limit %(limit)s" for by in ("topic", "sku", "store_id")}  # fmt: skip
+
+
+class Inquiry(BaseModel):
+    """One inquiry, from opened to closed."""
+
+    inquiry_id: UUID
+    profile_id: UUID | None
+    opened_at: datetime | None
+    channel: str | None
+    topic: str | None
+    sku: str | None
+    store_id: str | None
+    transaction_id: UUID | None
+    line_no: int | None
+    messages: int
+    answered_at: datetime | None
+    closed_at: datetime | None
+    resolution: str | None
+
+
+class Message(BaseModel):
+    """What was said. `text` is absent for callers without the right, and for erased persons."""
+
+    occurred_at: datetime
+    author: str
+    text: str | None
+
+
+class Conversation(BaseModel):
+    """One inquiry with what was said."""
+
+    inquiry: Inquiry
+    conversation: list[Message]
+
+
+class Count(BaseModel):
+    """How many inquiries share a value."""
+
+    value: str
+    inquiries: int
+
+
+@projection.query("/v1/inquiries", scope="inquiries:read")
+async def inquiries(
+    read: Read, topic: str | None = None, sku: str | None = None, store_id: str | None = None
+) -> list[Inquiry]:
+    """Inquiries page by page, by topic, item or store."""
+    limit, after = read.page()
+    rows = await read.select(
+        [inquiry],
+        f"select {_COLUMNS} from inquiry where (%(topic)s::text is null or topic = %(topic)s)"
+        " and (%(sku)s::text is null or sku = %(sku)s) and (%(store_id)s::text is null or store_id = %(store_id)s)"
+        " and (%(after)s::uuid is null or inquiry_id > %(after)s) order by inquiry_id limit %(limit)s",
+        topic=topic, sku=sku, store_id=store_id, after=after[0] if after else None, limit=limit + 1,
+    )  # fmt: skip
+    if len(rows) > limit:
+        read.more([rows[limit - 1]["inquiry_id"]])
+    return [_inquiry(row) for row in rows[:limit]]
+
+
+@projection.query("/v1/inquiries/counts", scope="inquiries:read")
+async def counts(read: Read, by: Literal["topic", "sku", "store_id"]) -> list[Count]:
+    """How often each topic, item or store is asked about."""
+    limit, after = read.page()
+    rows = await read.select([inquiry], _COUNTS[by], after=after[0] if after else "", limit=limit + 1)
+    if len(rows) > limit:
+        read.more([rows[limit - 1]["value"]])
+    return [Count(**row) for row in rows[:limit]]
+
+
+@projection.query("/v1/inquiries/{inquiry_id}", scope="inquiries:read")
+async def conversation(read: Read, inquiry_id: UUID) -> Conversation:
+    """One inquiry with what was said."""
+    rows = await read.rows(inquiry, inquiry_id=inquiry_id)
+    if not rows:
+        raise NotFound("no such inquiry")
+    said = []
+    for row in sorted(await read.rows(message, inquiry_id=inquiry_id), key=lambda row: row["occurred_at"]):
+        text = await read.reveal(row["subject_id"], row["event_id"], "text", row["text"])
+        said.append(Message(occurred_at=instant(row["occurred_at"]), author=row["author"], text=text))
+    return Conversation(inquiry=_inquiry(rows[0]), conversation=said)
+
+
+@projection.query("/v1/members/{member_id}/inquiries", scope="inquiries:read", part="inquiries")
+async def inquiries_of(read: Read, member: Member) -> list[Inquiry]:
+    """Everything the member asked, in whichever channel, oldest first."""
+    rows = await read.select(
+        [inquiry],
+        f"select {_COLUMNS} from inquiry where profile_id = any(%(profiles)s) order by opened_at, inquiry_id",
+        profiles=list(member.profile_ids),
+    )
+    return [_inquiry(row) for row in rows]
+
+
+def _inquiry(row: dict[str, Any]) -> Inquiry:
+    times = {name: None if row[name] is None else instant(row[name]) for name in ("opened_at", "answered_at", "closed_at")}
+    shown = {name: row[name] for name in Inquiry.model_fields}
+    return Inquiry(**{**shown, **times})

@@ -1,0 +1,105 @@
+"""Which profiles are one member? A pure function of what was observed and decided.
+
+Profiles that share a unique or strong identifier, or that somebody linked, are one member. A
+component that would hold two unique ids of one kind, or two profiles that a person set apart,
+keeps to its unique ids; its strong edges wait for a person (an open case).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+UNIQUE = ("account", "card")
+STRONG = ("email", "phone")
+CONNECTING = UNIQUE + STRONG
+LIMIT = 10  # a value on more profiles than this belongs to nobody in particular
+Edge = tuple[bytes, bytes]
+
+
+def members_of(
+    nodes: Mapping[bytes, Mapping[str, Any]],
+    identifiers: Iterable[Mapping[str, Any]],
+    links: Iterable[Mapping[str, Any]],
+) -> dict[bytes, dict[str, Any]]:
+    """For each profile: its member id, the member's profiles in order, whether a case is open."""
+    rows = list(identifiers)
+    everyone = set(nodes) | {row["profile_id"] for row in rows}
+    together, apart = _decisions(links)
+    everyone |= {profile for pair in (*together, *apart) for profile in pair}
+    unique = _edges(row for row in rows if row["kind"] in UNIQUE)
+    strong = _edges(row for row in rows if row["kind"] in STRONG and row["verified"])
+    found = {}
+    for component in _components(everyone, [*unique, *strong, *together]):
+        parts = [component]
+        if _conflicts(component, rows, apart):
+            parts = [
+                part
+                for whole in _components(component, [*unique, *together])
+                for part in (_components(whole, together) if _torn(whole, apart) else [whole])
+            ]
+        for part in parts:
+            ordered = sorted(part, key=lambda profile: _seniority(profile, nodes.get(profile)))
+            for profile in part:
+                found[profile] = {
+                    "member_id": ordered[0], "profiles": ordered, "open_case": len(parts) > 1,
+                }  # fmt: skip
+    return found
+
+
+def _seniority(profile: bytes, state: Mapping[str, Any] | None) -> tuple[bool, int, bytes]:
+    """The earliest registered profile first, then the smallest id; unregistered ones last."""
+    registered = state["registered_at"] if state else None
+    return (registered is None, registered or 0, profile)
+
+
+def _decisions(links: Iterable[Mapping[str, Any]]) -> tuple[list[Edge], list[Edge]]:
+    together: list[Edge] = []
+    apart: list[Edge] = []
+    for row in links:
+        pair = (row["profile_id"], row["other_profile_id"])
+        (together if row["verdict"] == "linked" else apart).append(pair)
+    return together, apart
+
+
+def _edges(rows: Iterable[Mapping[str, Any]]) -> list[Edge]:
+    sharing: dict[tuple[str, bytes], set[bytes]] = defaultdict(set)
+    for row in rows:
+        sharing[row["kind"], row["value_index"]].add(row["profile_id"])
+    edges = []
+    for profiles in sharing.values():
+        if len(profiles) <= LIMIT:
+            first, *others = sorted(profiles)
+            edges += [(first, other) for other in others]
+    return edges
+
+
+def _conflicts(component: set[bytes], rows: list[Mapping[str, Any]], apart: list[Edge]) -> bool:
+    values: dict[str, set[bytes]] = defaultdict(set)
+    for row in rows:
+        if row["kind"] in UNIQUE and row["profile_id"] in component:
+            values[row["kind"]].add(row["value_index"])
+    return any(len(found) > 1 for found in values.values()) or _torn(component, apart)
+
+
+def _torn(component: set[bytes], apart: list[Edge]) -> bool:
+    return any(one in component and other in component for one, other in apart)
+
+
+def _components(nodes: set[bytes], edges: Iterable[Edge]) -> list[set[bytes]]:
+    parent = {node: node for node in nodes}
+
+    def root(node: bytes) -> bytes:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for one, other in edges:
+        if one in parent and other in parent:
+            parent[root(one)] = root(other)
+    components: dict[bytes, set[bytes]] = defaultdict(set)
+    for node in nodes:
+        components[root(node)].add(node)
+    return list(components.values())

@@ -1,0 +1,128 @@
+"""What should not be recommended, because it was bought, in whichever channel?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from projections.core import Projection, Row, View, key, latest_by, maximum, plain
+from schemas.events import (
+    ItemDescribed,
+    NeedPolicySet,
+    PurchaseAttributed,
+    PurchaseCompleted,
+    PurchaseReturned,
+    PurchaseVoided,
+)
+
+projection = Projection("purchase_suppression")
+
+# an owner is a profile, or a guest's transaction until somebody claims it: the topic's key
+purchase = projection.ledger(
+    "purchase",
+    owner_id=plain("uuid"),
+    transaction_id=plain("uuid"),
+    occurred_at=plain("bigint"),
+    channel=plain("text"),
+    location_id=plain("text"),
+    total=plain("bigint"),
+    line_nos=plain("int[]"),
+    skus=plain("text[]"),
+    quantities=plain("int[]"),
+    gifts=plain("int[]"),
+    view=View(by=("owner_id",)),
+    indexes=(("owner_id", "occurred_at"),),
+)
+giving_back = projection.ledger(
+    "purchase_return",
+    owner_id=plain("uuid"),
+    transaction_id=plain("uuid"),
+    occurred_at=plain("bigint"),
+    line_nos=plain("int[]"),
+    quantities=plain("int[]"),
+    view=View(by=("owner_id",)),
+    indexes=(("owner_id", "occurred_at"),),
+)
+claim = projection.table(
+    "purchase_claim",
+    profile_id=key("uuid"),
+    transaction_id=key("uuid"),
+    claimed_at=maximum(),
+    view=View(by=("profile_id",)),
+)
+item = projection.table(
+    "item",
+    sku=key("text"),
+    valid_from=key("bigint"),
+    described_at=maximum(),
+    name=latest_by("text", at="described_at"),
+    category=latest_by("text", at="described_at"),
+    view=View(by=("sku",)),
+)
+need_policy = projection.table(
+    "need_policy",
+    scope=key("text"),
+    valid_from=key("bigint"),
+    set_at=maximum(),
+    kind=latest_by("text", at="set_at"),
+    reach=latest_by("text", at="set_at"),
+    interval_days=latest_by("bigint", at="set_at"),
+    view=View(by=("scope",)),
+)
+
+
+@projection.on(PurchaseCompleted)
+def bought(event: PurchaseCompleted) -> Iterator[Row]:
+    lines = event.lines
+    yield purchase(
+        owner_id=event.profile_id or event.transaction_id,
+        transaction_id=event.transaction_id,
+        occurred_at=event.meta.occurred_at,
+        channel=event.meta.producer.channel,
+        location_id=event.location_id,
+        total=event.total,
+        line_nos=[line.line_no for line in lines],
+        skus=[line.sku for line in lines],
+        quantities=[line.quantity for line in lines],
+        gifts=[line.line_no for line in lines if line.is_gift],
+    )
+
+
+@projection.on(PurchaseReturned, PurchaseVoided)
+def given_back(event: PurchaseReturned | PurchaseVoided) -> Iterator[Row]:
+    yield giving_back(
+        owner_id=event.profile_id or event.transaction_id,
+        transaction_id=event.transaction_id,
+        occurred_at=event.meta.occurred_at,
+        line_nos=[line.line_no for line in event.lines],
+        quantities=[line.quantity for line in event.lines],
+    )
+
+
+@projection.on(PurchaseAttributed)
+def claimed(event: PurchaseAttributed) -> Iterator[Row]:
+    yield claim(
+        profile_id=event.profile_id, transaction_id=event.transaction_id, claimed_at=event.meta.occurred_at
+    )
+
+
+@projection.on(ItemDescribed)
+def described(event: ItemDescribed) -> Iterator[Row]:
+    yield item(
+        sku=event.sku, valid_from=event.valid_from, described_at=event.meta.occurred_at,
+        name=event.name, category=event.category,
+    )  # fmt: skip
+
+
+@projection.on(NeedPolicySet)
+def policy_set(event: NeedPolicySet) -> Iterator[Row]:
+    yield need_policy(
+        scope=scope_of(event.sku, event.category), valid_from=event.valid_from, set_at=event.meta.occurred_at,
+        kind=event.kind, reach=event.reach, interval_days=event.interval_days,
+    )  # fmt: skip
+
+
+def scope_of(sku: str | None, category: str | None) -> str:
+    """What a policy is for: one item, else a category, else everything."""
+    if sku is not None:
+        return f"sku:{sku}"
+    return "default" if category is None else f"category:{category}"

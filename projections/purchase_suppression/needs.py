@@ -1,0 +1,151 @@
+"""Which candidates answer a need that a purchase has already met? Pure.
+
+one_off        suppressed for ever once bought
+durable        the same, for as long as the thing lasts (`interval_days`, else for ever)
+replenishable  suppressed until bought + 0.8 x the usual interval; then a reminder is allowed
+none           never suppressed
+A return lifts it; a line bought as a gift says nothing. Times in microseconds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from projections.core.instants import DAY
+from projections.purchase_suppression import scope_of
+
+SHARE_OF_INTERVAL = (4, 5)
+GAPS_NEEDED = 2
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A line of which something was kept."""
+
+    sku: str
+    at: int
+    transaction_id: object
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a need is met."""
+
+    kind: str
+    reach: str
+    interval_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a candidate is dropped. `until` None: for ever."""
+
+    sku: str
+    reason: str
+    bought_at: int
+    until: int | None
+    because_of: str
+
+
+NO_POLICY = Policy("NONE", "SKU", None)
+
+
+def kept(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
+    """Lines bought not after `at` of which more was bought than given back."""
+    back: dict[tuple[object, int], int] = defaultdict(int)
+    for row in returns:
+        if row["occurred_at"] <= at:
+            for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
+                back[row["transaction_id"], line_no] += quantity
+    lines = []
+    for row in purchases:
+        if row["occurred_at"] > at:
+            continue
+        for line_no, sku, quantity in zip(row["line_nos"], row["skus"], row["quantities"], strict=True):
+            left = quantity - back[row["transaction_id"], line_no]
+            if left > 0 and line_no not in row["gifts"]:
+                lines.append(Bought(sku, row["occurred_at"], row["transaction_id"]))
+    return lines
+
+
+class Catalogue:
+    """Items and policies in force at one time."""
+
+    def __init__(self, items: Iterable[Row], policies: Iterable[Row], at: int) -> None:
+        self._categories = {sku: row["category"] for sku, row in _newest(items, "sku", at)}
+        self._policies = dict(_newest(policies, "scope", at))
+
+    def category(self, sku: str) -> str | None:
+        """The item's category, when it was ever described."""
+        return self._categories.get(sku)
+
+    def policy(self, sku: str) -> Policy:
+        """The item's own policy, else its category's, else the default one, else none."""
+        category = self.category(sku)
+        scopes = [scope_of(sku, None), scope_of(None, None)]
+        if category is not None:
+            scopes.insert(1, scope_of(None, category))
+        for scope in scopes:
+            row = self._policies.get(scope)
+            if row is not None:
+                return Policy(row["kind"], row["reach"], row["interval_days"])
+        return NO_POLICY
+
+
+def _newest(rows: Iterable[Row], name: str, at: int) -> Iterator[tuple[str, Row]]:
+    versions: dict[str, Row] = {}
+    for row in rows:
+        held = versions.get(row[name])
+        if row["valid_from"] <= at and (held is None or row["valid_from"] > held["valid_from"]):
+            versions[row[name]] = row
+    yield from versions.items()
+
+
+def suppressions(candidates: Iterable[str], lines: list[Bought], catalogue: Catalogue, at: int) -> dict[str, Suppression]:
+    """For each candidate that should not be shown at `at`: why."""
+    by_sku: dict[str, list[Bought]] = defaultdict(list)
+    by_category: dict[str, list[Bought]] = defaultdict(list)
+    for line in lines:
+        by_sku[line.sku].append(line)
+        category = catalogue.category(line.sku)
+        if category is not None:
+            by_category[category].append(line)
+    found = {}
+    for sku in candidates:
+        policy, category = catalogue.policy(sku), catalogue.category(sku)
+        met = by_category[category] if policy.reach == "CATEGORY" and category is not None else by_sku[sku]
+        suppression = _met(sku, policy, met, at)
+        if suppression is not None:
+            found[sku] = suppression
+    return found
+
+
+def _met(sku: str, policy: Policy, lines: list[Bought], at: int) -> Suppression | None:
+    if policy.kind == "NONE" or not lines:
+        return None
+    last = max(lines, key=lambda line: (line.at, line.sku))
+    until = _until(policy, sorted({line.at for line in lines}))
+    if until is not None and at >= until:
+        return None
+    return Suppression(sku, policy.kind.lower(), last.at, until, last.sku)
+
+
+def _until(policy: Policy, times: list[int]) -> int | None:
+    if policy.kind == "REPLENISHABLE":
+        share, of = SHARE_OF_INTERVAL
+        interval = policy.interval_days * DAY if policy.interval_days is not None else _own_interval(times)
+        return times[-1] + interval * share // of
+    if policy.kind == "DURABLE" and policy.interval_days is not None:
+        return times[-1] + policy.interval_days * DAY
+    return None
+
+
+def _own_interval(times: list[int]) -> int:
+    """The median gap between this customer's purchases; 0 when too few to tell."""
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return int(median(gaps)) if len(gaps) >= GAPS_NEEDED else 0

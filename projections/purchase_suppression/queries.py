@@ -1,0 +1,132 @@
+"""Reads of purchases and of what they make unwelcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from projections.core import Member, Read
+from projections.core.instants import instant, micros
+from projections.purchase_suppression import claim, giving_back, item, need_policy, projection, purchase, scope_of
+from projections.purchase_suppression.needs import Catalogue, Suppression, kept, suppressions
+
+RECENT = 20
+
+
+class Candidates(BaseModel):
+    """What somebody would like to recommend, to whom, and when."""
+
+    model_config = ConfigDict(extra="forbid")
+    member_id: UUID
+    candidates: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(max_length=1000)
+    at: datetime | None = None
+
+
+class Dropped(BaseModel):
+    """A candidate that should not be shown, and why. `until` absent: for ever."""
+
+    sku: str
+    reason: str
+    bought_at: datetime
+    until: datetime | None
+    because_of: str
+
+
+class Filtered(BaseModel):
+    """What stays and what goes."""
+
+    kept: list[str]
+    dropped: list[Dropped]
+
+
+class Line(BaseModel):
+    """One line of a purchase."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    returned: int
+
+
+class Purchase(BaseModel):
+    """One purchase, whatever the channel."""
+
+    transaction_id: UUID
+    occurred_at: datetime
+    channel: str
+    location_id: str
+    total: int
+    lines: list[Line]
+
+
+@projection.query("/v1/recommendations/filter", scope="recommendations:read", method="POST")
+async def filter_candidates(read: Read, member: Member, body: Candidates) -> Filtered:
+    """One call for a candidate list: what stays, what goes, and why."""
+    at = micros(body.at or datetime.now(UTC))
+    purchases, returns = await _history(read, member)
+    lines = kept(purchases, returns, at)
+    catalogue = await _catalogue(read, {*body.candidates, *(line.sku for line in lines)}, at)
+    found = suppressions(body.candidates, lines, catalogue, at)
+    return Filtered(
+        kept=[sku for sku in body.candidates if sku not in found],
+        dropped=[_dropped(found[sku]) for sku in dict.fromkeys(body.candidates) if sku in found],
+    )
+
+
+@projection.query("/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions")
+async def suppressions_of(read: Read, member: Member, at: datetime | None = None) -> list[Dropped]:
+    """Every item the member bought that should not be recommended now."""
+    when = micros(at or datetime.now(UTC))
+    purchases, returns = await _history(read, member)
+    lines = kept(purchases, returns, when)
+    skus = sorted({line.sku for line in lines})
+    found = suppressions(skus, lines, await _catalogue(read, set(skus), when), when)
+    return [_dropped(found[sku]) for sku in sorted(found)]
+
+
+@projection.query("/v1/members/{member_id}/purchases", scope="members:read", part="purchases")
+async def purchases_of(read: Read, member: Member) -> list[Purchase]:
+    """The newest purchases over all channels, newest first."""
+    purchases, returns = await _history(read, member)
+    back: dict[tuple[Any, int], int] = {}
+    for row in returns:
+        for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
+            back[row["transaction_id"], line_no] = back.get((row["transaction_id"], line_no), 0) + quantity
+    newest = sorted(purchases, key=lambda row: (row["occurred_at"], row["event_id"]), reverse=True)[:RECENT]
+    return [_purchase(row, back) for row in newest]
+
+
+async def _history(read: Read, member: Member) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    profiles = list(member.profile_ids)
+    claims = await read.rows(claim, profile_id=profiles)
+    owners = [*profiles, *(row["transaction_id"] for row in claims)]
+    return await read.rows(purchase, owner_id=owners), await read.rows(giving_back, owner_id=owners)
+
+
+async def _catalogue(read: Read, skus: set[str], at: int) -> Catalogue:
+    items = await read.rows(item, sku=sorted(skus))
+    categories = {row["category"] for row in items}
+    scopes = {scope_of(None, None), *(scope_of(sku, None) for sku in skus), *(scope_of(None, c) for c in categories)}
+    return Catalogue(items, await read.rows(need_policy, scope=sorted(scopes)), at)
+
+
+def _dropped(suppression: Suppression) -> Dropped:
+    return Dropped(
+        sku=suppression.sku, reason=suppression.reason, bought_at=instant(suppression.bought_at),
+        until=None if suppression.until is None else instant(suppression.until), because_of=suppression.because_of,
+    )  # fmt: skip
+
+
+def _purchase(row: dict[str, Any], back: dict[tuple[Any, int], int]) -> Purchase:
+    transaction = row["transaction_id"]
+    lines = [
+        Line(line_no=line_no, sku=sku, quantity=quantity, returned=back.get((transaction, line_no), 0))
+        for line_no, sku, quantity in zip(row["line_nos"], row["skus"], row["quantities"], strict=True)
+    ]
+    return Purchase(
+        transaction_id=transaction, occurred_at=instant(row["occurred_at"]), channel=row["channel"],
+        location_id=row["location_id"], total=row["total"], lines=lines,
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""How many units may be sold? The arithmetic of availability, pure.
+
+available  = on_hand - committed - reserved - safety_stock - unavailable
+online_atp = sum over locations of (available - store_share), never below 0 at any of them,
+             - company threshold
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Cell(BaseModel):
+    """One item at one location. `receiving_gap`: units that left though nothing was on hand."""
+
+    location_id: str
+    on_hand: int
+    committed: int
+    reserved: int = 0
+    unavailable: int
+    incoming: int
+    safety_stock: int = 0
+    store_share: int = 0
+    available: int
+    receiving_gap: int
+
+
+class Stock(BaseModel):
+    """One item over all locations. `online_atp`: what EC may promise."""
+
+    sku: str
+    locations: list[Cell]
+    online_atp: int
+
+
+def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
+    """The version with the greatest `valid_from` not after `at` (microseconds)."""
+    past = [version for version in versions if version["valid_from"] <= at]
+    return max(past, key=lambda version: version["valid_from"]) if past else None
+
+
+def policy_for(policies: Iterable[Mapping[str, Any]], location_id: str, sku: str, at: int) -> Mapping[str, Any]:
+    """The item's own policy at the location, else the location's for all items, else none."""
+    here = [policy for policy in policies if policy["location_id"] == location_id]
+    for whose in (sku, ""):
+        found = in_force((policy for policy in here if policy["sku"] == whose), at)
+        if found is not None:
+            return found
+    return {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
+
+
+def stock(sku: str, cells: Iterable[Mapping[str, Any]], policies: list[Mapping[str, Any]], at: int) -> Stock:
+    """Availability of an item from its cells and the policies in force at `at`."""
+    locations, online, threshold = [], 0, 0
+    for row in cells:
+        policy = policy_for(policies, row["location_id"], sku, at)
+        available = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
+        online += max(0, available - policy["store_share"])
+        threshold = max(threshold, policy["company_threshold"])
+        locations.append(
+            Cell(
+                location_id=row["location_id"], on_hand=row["on_hand"], committed=row["committed"],
+                unavailable=row["unavailable"], incoming=row["incoming"], available=available,
+                safety_stock=policy["safety_stock"], store_share=policy["store_share"],
+                receiving_gap=max(0, -row["on_hand"]),
+            )
+        )  # fmt: skip
+    return Stock(sku=sku, locations=locations, online_atp=max(0, online - threshold))

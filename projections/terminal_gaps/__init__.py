@@ -1,0 +1,42 @@
+"""Which receipts never arrived? A till numbers its receipts without gaps, so a gap is a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from projections.core import Projection, Row, key, spans
+from schemas.events import (
+    DeadLettered,
+    PointsEarned,
+    PointsRedeemed,
+    PointsReversed,
+    PurchaseCompleted,
+    PurchaseReturned,
+    PurchaseVoided,
+)
+
+projection = Projection("terminal_gaps")
+
+receipts = projection.table(
+    "terminal_receipts",
+    system=key("text"),
+    store_id=key("text"),
+    terminal_id=key("text"),
+    epoch=key("int"),
+    seen=spans(),
+    by_partition=True,
+    contended=True,
+)
+
+
+@projection.on(
+    PurchaseCompleted, PurchaseReturned, PurchaseVoided, PointsEarned, PointsRedeemed, PointsReversed, DeadLettered
+)
+def receipt_seen(event: PurchaseCompleted) -> Iterator[Row]:
+    """One number a receipt, shared by its events; a receipt among the dead letters has arrived."""
+    producer = event.meta.producer
+    if producer.terminal_sequence is not None and producer.terminal_id is not None:
+        yield receipts(
+            system=producer.system, store_id=producer.store_id or "", terminal_id=producer.terminal_id,
+            epoch=producer.terminal_epoch, seen=producer.terminal_sequence,
+        )  # fmt: skip

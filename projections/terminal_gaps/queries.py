@@ -1,0 +1,64 @@
+"""Reads of missing receipt numbers."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from projections.core import Read
+from projections.terminal_gaps import projection, receipts
+
+MISSING = """
+with terminal as (
+    select system, store_id, terminal_id, epoch, range_agg(span) as seen
+    from terminal_receipts, unnest(seen) as span
+    where (%(store_id)s::text is null or store_id = %(store_id)s)
+    group by system, store_id, terminal_id, epoch
+)
+select system, store_id, terminal_id, epoch, lower(seen) as lowest, upper(seen) - 1 as highest,
+       array(select lower(gap) from unnest(int8multirange(range_merge(seen)) - seen) gap order by 1) as starts,
+       array(select upper(gap) - 1 from unnest(int8multirange(range_merge(seen)) - seen) gap order by 1) as ends
+from terminal
+where (system, store_id, terminal_id, epoch) > (%(system)s, %(after_store)s, %(terminal_id)s, %(epoch)s)
+order by system, store_id, terminal_id, epoch
+limit %(limit)s
+"""
+
+
+class Gap(BaseModel):
+    """Missing receipt numbers, both ends included."""
+
+    first: int
+    last: int
+
+
+class TerminalGaps(BaseModel):
+    """One till's receipts: between which numbers, and which are missing."""
+
+    system: str
+    store_id: str
+    terminal_id: str
+    epoch: int
+    lowest: int
+    highest: int
+    missing: int
+    gaps: list[Gap]
+
+
+@projection.query("/v1/terminals/gaps", scope="stock:read")
+async def missing_receipts(read: Read, store_id: str | None = None) -> list[TerminalGaps]:
+    """Every till with its missing receipt numbers."""
+    limit, after = read.page()
+    system, after_store, terminal_id, epoch = after or ["", "", "", -1]
+    rows = await read.select(
+        [receipts], MISSING, store_id=store_id, system=system, after_store=after_store,
+        terminal_id=terminal_id, epoch=epoch, limit=limit + 1,
+    )  # fmt: skip
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        read.more([last["system"], last["store_id"], last["terminal_id"], last["epoch"]])
+    found = []
+    for row in rows[:limit]:
+        gaps = [Gap(first=first, last=last) for first, last in zip(row.pop("starts"), row.pop("ends"), strict=True)]
+        missing = sum(gap.last - gap.first + 1 for gap in gaps)
+        found.append(TerminalGaps(**row, missing=missing, gaps=gaps))
+    return found

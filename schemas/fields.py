@@ -1,0 +1,169 @@
+"""What may a producer write in a field? The edge models keep what goes on the wire.
+
+Ids become 16 bytes, instants microseconds and dates days when they are read, so that making an
+event of a model copies values and computes nothing.
+"""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from schemas.bounds import (
+    AMOUNT_MAX,
+    EARLIEST,
+    EPOCH,
+    FIRST_DAY,
+    INT_MAX,
+    LAST_DAY,
+    LATEST,
+    MICROSECOND,
+)
+from schemas.rejected import CURRENCY
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+MANY = 500
+
+
+class Edge(BaseModel):
+    """What every model of the edge has in common."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+def _wrong(reason: str) -> PydanticCustomError:
+    return PydanticCustomError("hitotsu", reason)
+
+
+def _id(value: object) -> bytes:
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return bytes.fromhex(value.replace("-", ""))
+    if isinstance(value, UUID):
+        return value.bytes
+    raise _wrong("must be a UUID, such as 0190163d-8694-739b-aea5-966c26f8ad90")
+
+
+def _instant(value: object) -> int:
+    moment = value
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(_micros_only(value))
+        except ValueError:
+            raise _wrong("is not a time that exists") from None
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise _wrong("must be a time with an offset, such as 2026-04-01T10:15:00+09:00")
+    micros = (moment - EPOCH) // MICROSECOND
+    if not EARLIEST <= micros < LATEST:
+        raise _wrong("must lie in the years 1900 to 2199")
+    return micros
+
+
+def _micros_only(text: str) -> str:
+    """RFC 3339 as the standard library reads it: upper case, at most six decimals."""
+    text = text.upper()
+    head, dot, rest = text.partition(".")
+    if not dot:
+        return text
+    digits = re.match(r"\d+", rest)
+    count = digits.end() if digits else 0
+    return f"{head}.{rest[: min(count, 6)]:0<6}{rest[count:]}"
+
+
+def _date(value: object) -> int:
+    day = value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise _wrong("is not a date that exists") from None
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise _wrong("must be a date, such as 2026-04-01")
+    days = day.toordinal() - _EPOCH_DAY
+    if not FIRST_DAY <= days < LAST_DAY:
+        raise _wrong("must lie in the years 1900 to 2199")
+    return days
+
+
+def _date_text(value: object) -> str:
+    return date.fromordinal(_date(value) + _EPOCH_DAY).isoformat()
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise _wrong("must not be 0")
+    return value
+
+
+def _show_id(value: bytes) -> str:
+    return str(UUID(bytes=value))
+
+
+def _show_instant(value: int) -> str:
+    return (EPOCH + timedelta(microseconds=value)).isoformat()
+
+
+def _show_date(value: int) -> str:
+    return date.fromordinal(value + _EPOCH_DAY).isoformat()
+
+
+def _json(format_: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "format": format_})
+
+
+def _no_repeats(key: str) -> AfterValidator:
+    def check(items: list[Any]) -> list[Any]:
+        if len({getattr(item, key) for item in items}) != len(items):
+            raise _wrong(f"two of them have the same {key}")
+        return items
+
+    return AfterValidator(check)
+
+
+_SHORT = r"^[^\x00-\x1f\x7f]*$"
+_LONG = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_INT = Field(ge=-INT_MAX, le=INT_MAX)
+_BIG = Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)
+
+Id = Annotated[bytes, PlainValidator(_id), PlainSerializer(_show_id), _json("uuid")]
+Instant = Annotated[
+    int, PlainValidator(_instant), PlainSerializer(_show_instant), _json("date-time")
+]
+Date = Annotated[int, PlainValidator(_date), PlainSerializer(_show_date), _json("date")]
+DateText = Annotated[str, PlainValidator(_date_text), _json("date")]
+
+Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_SHORT)]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_SHORT)]
+Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=_LONG)]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY)]
+
+Int = Annotated[int, _INT]
+IntOrdinal = Annotated[int, Field(ge=1, le=INT_MAX)]
+IntQuantity = Annotated[int, Field(ge=1, le=INT_MAX)]
+IntCount = Annotated[int, Field(ge=0, le=INT_MAX)]
+IntChange = Annotated[int, _INT, AfterValidator(_not_zero)]
+Big = Annotated[int, _BIG]
+Money = Annotated[int, _BIG]
+BigQuantity = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+BigCount = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
+BigChange = Annotated[int, _BIG, AfterValidator(_not_zero)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+ByLineNo = _no_repeats("line_no")
+ByLotId = _no_repeats("lot_id")

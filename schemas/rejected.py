@@ -1,0 +1,96 @@
+"""Why was an event refused at the edge? One field and one reason, never the value itself."""
+
+import re
+from typing import Protocol
+
+from pydantic import ValidationError
+
+_SUBJECT = re.compile(r"^(Input|String|List|Value|Number) should ")
+_CONTROL = "must not hold control characters"
+CURRENCY = r"^[A-Z]{3}$"
+
+
+class Rejected(Exception):
+    """An event that is not taken, the field that is wrong, and why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class Sealer(Protocol):
+    """Whoever holds the subjects' keys; ValueError says why a value cannot be sealed."""
+
+    def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
+        """The clear value, sealed for its subject."""
+
+    def index(self, kind: str, clear: str) -> bytes:
+        """The keyed blind index of the normalised value."""
+
+
+def rejection(error: ValidationError) -> Rejected:
+    """The first thing that is wrong, in words without the value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(step)[:100] for step in first["loc"])[:300]
+    reason = _REASONS.get(first["type"]) or _SUBJECT.sub("must ", first["msg"])
+    if first["type"] == "string_pattern_mismatch":
+        pattern = first.get("ctx", {}).get("pattern")
+        reason = "must be three capital letters" if pattern == CURRENCY else _CONTROL
+    return Rejected(_printable(field), _printable(reason))
+
+
+def sealed(
+    sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str
+) -> bytes:
+    """The sealed value; Rejected names the field when it cannot be sealed."""
+    try:
+        return sealer.seal(event_id, subject, field, kind, clear)
+    except ValueError as error:
+        raise Rejected(_path(field), str(error)) from None
+
+
+def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
+    """The blind index; Rejected names the field when the value is none of its kind."""
+    try:
+        return sealer.index(kind, clear)
+    except ValueError as error:
+        raise Rejected(_path(field), str(error)) from None
+
+
+def sealed_or_none(
+    sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str | None
+) -> bytes | None:
+    """As `sealed`; what is absent stays absent."""
+    return None if clear is None else sealed(sealer, event_id, subject, field, kind, clear)
+
+
+def indexed_or_none(sealer: Sealer, field: str, kind: str, clear: str | None) -> bytes | None:
+    """As `indexed`; what is absent stays absent."""
+    return None if clear is None else indexed(sealer, field, kind, clear)
+
+
+def _path(field: str) -> str:
+    """identifiers[0].value -> identifiers.0.value, as pydantic's paths read."""
+    return field.replace("[", ".").replace("]", "")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+_REASONS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this event",
+    "string_unicode": "is not valid Unicode",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be an array",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}

@@ -1,0 +1,63 @@
+"""Which tables are there, whose are they, and which topics move them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from projections.core import Projection, View
+from projections.core.tables import Kept
+
+LIVE = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a table lives: its group (a schema and a Redis generation), and what moves it."""
+
+    group: str
+    version: int
+    topics: frozenset[str]
+
+
+class Catalog:
+    """Every table of every projection."""
+
+    def __init__(self, projections: Iterable[Projection], live: str = LIVE) -> None:
+        self.projections = list(projections)
+        self._origins: dict[Kept, Origin] = {}
+        self.topics: dict[str, frozenset[str]] = {}
+        for projection in self.projections:
+            group = live if projection.group == LIVE else projection.group
+            topics = topics_of(projection)
+            self.topics[group] = self.topics.get(group, frozenset()) | topics
+            for table in projection.tables:
+                self._origins[table] = Origin(group, projection.version, topics)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every group, the live one first: names resolve in this order."""
+        return tuple(self.topics)
+
+    def of(self, table: Kept) -> Origin:
+        return self._origins[table]
+
+    def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
+        return frozenset(self.of(table).group for each in projections for table in each.tables)
+
+    def hash_key(self, table: Kept, view: View, values: Mapping[str, object]) -> str:
+        """The Redis hash of a view that holds the rows with these values."""
+        by = "|".join(_text(values[name]) for name in view.by)
+        return f"h1:{table.name}:{self.of(table).version}:{by}"
+
+
+def topics_of(projection: Projection) -> frozenset[str]:
+    """The topics whose events move the projection's tables."""
+    return frozenset(kind.TOPIC for kind in (*projection.handlers, *projection.evolvers))  # type: ignore[attr-defined]
+
+
+def _text(value: object) -> str:
+    """As Postgres writes the value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,69 @@
+"""How far had the sources read that an answer was made from?
+
+A position maps `topic-partition` to the next offset. Each read adds what it came from; where two
+sources differ the answer is only as new as the older one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+Position = dict[str, int]
+
+
+def topic_of(name: str) -> str:
+    """The topic in `topic-partition`."""
+    return name.rpartition("-")[0]
+
+
+def covers(position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]) -> bool:
+    """Whether everything wanted of these topics is applied; other topics move nothing there."""
+    return not behind(position, wanted, topics)
+
+
+def behind(
+    position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]
+) -> list[str]:
+    """What of these topics was wanted and is not applied yet."""
+    mine = frozenset(topics)
+    late = (
+        name
+        for name, offset in wanted.items()
+        if topic_of(name) in mine and position.get(name, 0) < offset
+    )
+    return sorted(late)
+
+
+class Used:
+    """What one answer was made from."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.postgres = False
+        self._sources: list[tuple[frozenset[str], Position]] = []
+
+    def add(self, topics: frozenset[str], position: Position, *, postgres: bool) -> None:
+        self.topics |= topics
+        self.postgres |= postgres
+        self._sources.append((topics, position))
+
+    @property
+    def served_from(self) -> str:
+        return "postgres" if self.postgres else "redis"
+
+    def position(self) -> Position:
+        """The least over all sources; a partition that a source has never seen stands at 0."""
+        names = {
+            name
+            for topics, position in self._sources
+            for name in position
+            if topic_of(name) in topics
+        }
+        return {
+            name: min(
+                position.get(name, 0)
+                for topics, position in self._sources
+                if topic_of(name) in topics
+            )
+            for name in sorted(names)
+        }

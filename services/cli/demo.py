@@ -1,0 +1,146 @@
+"""`hitotsu demo`: sales of store and web go in, and every answer is compared with an oracle."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from infra.stack import Stack
+from services.cli import local
+from services.cli.stack import HomeOption, ProviderOption, bring_up, lines
+
+MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
+FOLDER = Path("var/demo")
+
+console = Console()
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    scale: Annotated[
+        float, typer.Option("--scale", envvar="SCALE", help="0.1: 360,000 sale lines.")
+    ] = 0.01,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Send nothing, only compare.")
+    ] = False,
+    home: HomeOption = None,
+    provider: ProviderOption = "auto",
+) -> None:
+    """Send a retailer's sales through the whole road and compare every answer with SQL."""
+    try:
+        from services.demo.data import DataUnavailable, tpcds
+    except ModuleNotFoundError as error:
+        _stop(f"{error.name} is not installed: pip install 'hitotsu[demo]'", 2)
+    try:
+        with console.status("generating the shop's rows"):
+            tables = tpcds(scale, FOLDER)
+    except DataUnavailable as error:
+        _stop(str(error), 2)
+    stack = Stack(home, provider)
+    ours = not (stack.home.path.exists() and stack.running)
+    _expect_room(stack, scale, ours, check_only)
+    differences = 1
+    try:
+        with lines() as progress:
+            bring_up(stack, progress)
+        differences = _run(stack, scale, tables, check_only)
+    finally:
+        if ours and not keep:
+            with console.status("stopping"):
+                stack.stop()
+    if ours and not keep:
+        console.print(
+            "Everything is stopped; [cyan]--keep[/] (KEEP=1) leaves it running to look around."
+        )
+    raise typer.Exit(1 if differences else 0)
+
+
+def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> None:
+    """Another scale's rows are the demo's own to remove, but not under somebody's feet."""
+    held = stack.home.read(MARK).get("scale") if stack.home.path.exists() else None
+    if check_only and held != scale:
+        _stop(f"{stack.home.path} does not hold the demo at scale {scale:g}: run it first", 2)
+    if held is None or held == scale:
+        return
+    if not ours:
+        _stop(
+            f"the running stack holds the demo at scale {held:g}: "
+            "`hitotsu down --purge` first, or choose another --home",
+            2,
+        )
+    console.print(f"removing the demo at scale {held:g} from {stack.home.path}")
+    stack.stop(purge=True)
+
+
+def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
+    from services.demo.answers import Unanswered
+    from services.demo.catching_up import StandsStill
+    from services.demo.report import show, show_where_to_look
+    from services.demo.run import Demo
+    from services.demo.send import NotAccepted
+    from services.sdk import Problem, Unreachable
+
+    status = stack.status()
+    place = _place(stack, status)
+    if not check_only:
+        stack.home.write(MARK, {"scale": scale})
+    try:
+        report = asyncio.run(Demo(scale, tables, place, console).run(send=not check_only))
+    except* (NotAccepted, Unanswered, StandsStill, Problem, Unreachable, httpx.HTTPError) as group:
+        _stop(f"{_first(group)}\nlogs: {stack.home.logs}", 2)
+    path = FOLDER / "report.json"
+    report.write(path)
+    show(report, console)
+    show_where_to_look(_places(status, path), console)
+    return report.differences
+
+
+def _place(stack: Stack, status: dict[str, Any]) -> Any:
+    from services.demo.run import Place
+    from services.runtime.config import Settings
+
+    environment = local.environment(stack.home, stack.endpoints())
+    known = {name.removeprefix("HITOTSU_").lower(): value for name, value in environment.items()}
+    services = status["services"]
+    return Place(
+        settings=Settings(**known),  # type: ignore[arg-type]  # read from text, as from the environment
+        gateway=services["gateway"]["url"],
+        api=services["api"]["url"],
+        tokens=status["tokens"],
+    )
+
+
+def _places(status: dict[str, Any], report: Path) -> dict[str, str]:
+    services = status["services"]
+    api = services["api"]["url"]
+    places = {
+        "report": str(report),
+        "API documentation": f"{api}/docs",
+        "OpenAPI": f"{api}/openapi.json",
+    }
+    places["gateway"] = f"{services['gateway']['url']}/docs"
+    metrics = {f"metrics of {name}": str(entry["metrics"]) for name, entry in services.items()}
+    return {**places, **metrics, "tokens, logs, pids": "hitotsu status --json"}
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _stop(message: str, code: int) -> Any:
+    Console(stderr=True).print(
+        f"hitotsu demo: {message}", style="red", markup=False, soft_wrap=True
+    )
+    sys.exit(code)

@@ -1,0 +1,175 @@
+"""`hitotsu erase`: forgets persons, and prints a receipt of what was done, where and when."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+import typer
+from psycopg_pool import PoolTimeout
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from infra.backend import ProviderError
+from infra.stack import Stack
+from services.cli.local import environment
+from services.runtime import db
+from services.runtime.config import Settings
+from services.runtime.erasure import Erased, Erasure, NobodyKnown, NotAppliedYet
+from services.runtime.keys import SubjectKeys
+from services.runtime.logging import redact
+from services.runtime.producer import KafkaAway, Producer
+
+REMAINS = (
+    "What stays: counts and totals, which name nobody; sealed bytes in Kafka, which nobody opens; "
+    "and the wrapped keys in backups and in Postgres' write-ahead log, until those are recycled "
+    "or the key-encryption key is replaced."
+)
+_LONGEST_REASON = 200
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Member or profile ids (UUID), never names.")]
+File = Annotated[
+    Path | None, typer.Option(help="A file of ids, one a line; - reads standard input.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which profiles it would be.")]
+Reason = Annotated[str | None, typer.Option(help="Why. Kept for ever: no personal data.")]
+Actor = Annotated[str, typer.Option(help="Who decided, as a role or a ticket.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait until the projections have forgotten.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("erase")(erase)
+
+
+def erase(
+    ids: Ids = None,
+    file: File = None,
+    dry_run: DryRun = False,
+    reason: Reason = None,
+    actor: Actor = "operator",
+    wait: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Destroys persons' keys and their rows, for ever. Running it again is safe."""
+    persons = _persons(ids or [], file)
+    for option, text in (("--reason", reason), ("--actor", actor)):
+        _expect_impersonal(option, text)
+    try:
+        lines = asyncio.run(_erase(_settings(), persons, reason, actor, wait, dry_run))
+    except NobodyKnown as error:
+        _stop(f"{error}. Nothing was erased.", 1)
+    except NotAppliedYet as error:
+        _stop(
+            f"The keys are destroyed, but {error}. Is a projector running? Then run this again.",
+            3,
+        )
+    except (KafkaAway, PoolTimeout, psycopg.Error, OSError) as error:
+        _stop(
+            f"Stopped by {type(error).__name__}. Run this again when the servers answer.",
+            2,
+        )
+    _print(lines, dry_run, as_json)
+
+
+async def _erase(
+    settings: Settings,
+    persons: Sequence[UUID],
+    reason: str | None,
+    actor: str,
+    wait: float,
+    dry_run: bool,
+) -> list[Erased]:
+    producer = Producer(settings.kafka, "hitotsu-erase", timeout=10.0)
+    async with db.pool(
+        settings.postgres, group=settings.group, name="hitotsu-erase", size=2
+    ) as pool:
+        erasure = Erasure(pool, SubjectKeys(pool, settings.key_encryption_key), producer)
+        if dry_run:
+            return await erasure.would_be(persons)
+        await producer.start()
+        try:
+            return await erasure.erase(persons, reason, actor, wait)
+        finally:
+            await producer.stop()
+
+
+def _settings() -> Settings:
+    """The environment's, else those of the local stack."""
+    if "HITOTSU_POSTGRES" not in os.environ:
+        stack = Stack()
+        env = environment(stack.home, stack.endpoints())
+        return Settings.model_validate({name[len("HITOTSU_") :].lower(): env[name] for name in env})
+    try:
+        return Settings()
+    except ValidationError as error:
+        fields = ", ".join(f"HITOTSU_{found['loc'][0]}".upper() for found in error.errors())
+        raise ProviderError(f"missing or wrong in the environment: {fields}") from None
+
+
+def _persons(ids: Sequence[str], file: Path | None) -> list[UUID]:
+    texts = list(ids)
+    if file is not None:
+        try:
+            lines = (
+                typer.get_text_stream("stdin") if str(file) == "-" else file.open(encoding="utf-8")
+            )
+            with lines:
+                texts += [line.partition("#")[0].strip() for line in lines]
+        except (OSError, UnicodeDecodeError) as error:
+            raise typer.BadParameter(
+                f"cannot be read: {type(error).__name__}", param_hint="--file"
+            ) from None
+    persons = [_person(number, text) for number, text in enumerate(texts, 1) if text]
+    if not persons:
+        raise typer.BadParameter("no ids were given", param_hint="IDS")
+    return list(dict.fromkeys(persons))
+
+
+def _person(number: int, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        # Not repeated: whoever typed a name or a number here should not find it in a log.
+        message = f"number {number} is not a member or profile id (a UUID)"
+        raise typer.BadParameter(message, param_hint="IDS") from None
+
+
+def _expect_impersonal(option: str, text: str | None) -> None:
+    if text is None:
+        return
+    if len(text) > _LONGEST_REASON:
+        raise typer.BadParameter(f"is longer than {_LONGEST_REASON} characters", param_hint=option)
+    if redact(None, "", {"text": text})["text"] != text:
+        raise typer.BadParameter(
+            "has an e-mail address or a telephone number in it", param_hint=option
+        )
+
+
+def _stop(message: str, code: int) -> None:
+    Console(stderr=True).print(message, style="red", highlight=False)
+    raise typer.Exit(code)
+
+
+def _print(lines: Sequence[Erased], dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        receipt = [asdict(line) for line in lines]
+        print(json.dumps({"dry_run": dry_run, "erased": receipt, "remains": REMAINS}, default=str))
+        return
+    table = Table("member", "profile", "fact in Kafka", "key destroyed", "dead letters", "finished")
+    for line in lines:
+        where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
+        times = [f"{at:%F %T}" if at else "" for at in (line.destroyed_at, line.finished_at)]
+        who = (str(line.member_id), str(line.profile_id))
+        table.add_row(*who, where, times[0], str(line.dead_letters), times[1])
+    console = Console()
+    console.print(table)
+    console.print("Nothing was erased: a dry run." if dry_run else REMAINS, highlight=False)

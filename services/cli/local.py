@@ -1,0 +1,102 @@
+"""What does the stack on this machine consist of? Its services, their environment, its tokens."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from infra.backend import Endpoints
+from infra.home import Home
+from infra.supervisor import Service
+
+READS = (
+    "members:read", "points:read", "stock:read", "recommendations:read",
+    "inquiries:read", "events:read",
+)
+ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
+TOKENS: Mapping[str, tuple[str, ...]] = {
+    "till": ("events:write", "channel:STORE", "system:pos", "store:*"),
+    "ec": ("events:write", "channel:EC", "system:ec", "store:*"),
+    "bulk": ANY_PRODUCER,
+    "app": ("members:read", "points:read", "stock:read", "recommendations:read"),
+    "staff": (*READS, "members:personal"),
+    "operator": (*ANY_PRODUCER, *READS, "members:personal", "operations"),
+}
+_KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
+
+
+def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
+    """The `HITOTSU_*` variables every service gets; keys of the environment go before our own."""
+    kept = home.secrets()
+    keys = {}
+    for name in _KEYS:
+        variable = f"HITOTSU_{name.upper()}"
+        keys[variable] = os.environ.get(variable) or kept[name]
+    return {**endpoints.environment(), **keys}
+
+
+def services(home: Home) -> list[Service]:
+    """Gateway, two projectors and the API, on the ports they had last time when those are free."""
+    return [
+        _web(home, "gateway"),
+        _projector(home, "projector-1"),
+        _projector(home, "projector-2"),
+        _web(home, "api"),
+    ]
+
+
+def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+    """Tables, topics, schema ids and the local tokens, before any service starts."""
+    from services.runtime.config import Settings
+    from services.runtime.tokens import register
+
+    named: dict[str, Any] = {name.removeprefix("HITOTSU_").lower(): env[name] for name in env}
+    settings = Settings(**named)
+    importlib.import_module("services.cli.setup").prepare(settings)
+    with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
+        for name, token in tokens.items():
+            register(connection, name, TOKENS[name], token)
+
+
+def tokens(home: Home) -> dict[str, str]:
+    """The stack's own tokens by caller, made once and kept in its private folder."""
+    known = home.read("tokens")
+    missing = {name: f"hitotsu_{secrets.token_urlsafe(32)}" for name in TOKENS if name not in known}
+    if missing:
+        known.update(missing)
+        home.write("tokens", known)
+    return {name: str(known[name]) for name in TOKENS}
+
+
+def _web(home: Home, name: str) -> Service:
+    port = home.port(name)
+    url = f"http://127.0.0.1:{port}"
+    return Service(
+        name=name,
+        argv=(sys.executable, "-m", f"services.{name}"),
+        log=str(home.log(name)),
+        env={
+            "HITOTSU_PORT": str(port),
+            "HITOTSU_METRICS_PORT": str(port),
+            "HITOTSU_INSTANCE": name,
+        },
+        url=url,
+        metrics=f"{url}/metrics",
+    )
+
+
+def _projector(home: Home, name: str) -> Service:
+    port = home.port(name)
+    return Service(
+        name=name,
+        argv=(sys.executable, "-m", "services.projector"),
+        log=str(home.log(name)),
+        env={"HITOTSU_METRICS_PORT": str(port), "HITOTSU_INSTANCE": name},
+        metrics=f"http://127.0.0.1:{port}/metrics",
+    )

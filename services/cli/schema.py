@@ -1,0 +1,144 @@
+"""`hitotsu schema check | apply | diff | release`, `tail`, `example`: the contracts at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from infra.stack import Stack
+from schemas import compatibility, generate, golden, lint, registry, releases
+from schemas.generation.description import BadSchema
+from schemas.inputs import INPUTS, Rejected
+from schemas.inputs import example as example_of
+from schemas.topics import TOPICS
+from services.cli import tailing
+
+schema = typer.Typer(no_args_is_help=True, help="The event schemas, here and in a registry.")
+RegistryOption = Annotated[
+    str | None,
+    typer.Option("--registry", envvar="HITOTSU_REGISTRY", help="[default: the running stack's]"),
+]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", envvar="HITOTSU_HOME", help="The stack's private folder.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(schema, name="schema")
+    app.command()(tail)
+    app.command()(example)
+
+
+@schema.command()
+def check() -> None:
+    """Lint, compatibility of every version with every other, generated files, golden values."""
+    try:
+        found = [*generate.problems(), *compatibility.check()]
+        found += [
+            f"schemas/{path} is stale: python -m schemas.generate" for path in generate.stale()
+        ]
+    except BadSchema as error:
+        found = [str(error)]
+    found += [f"{item.file} has no golden values" for item in golden.missing()]
+    if found:
+        _fail("\n".join(found))
+    typer.echo(f"{len(releases.Releases().by_id)} released schemas, all as they should be")
+
+
+@schema.command()
+def release() -> None:
+    """Give every changed schema a version and an id; nothing released is ever touched."""
+    clashes = [*lint.check(), *compatibility.check()]
+    if clashes:
+        _fail("\n".join(clashes))
+    made = releases.release()
+    golden.write()
+    generate.write()
+    for item in made:
+        typer.echo(f"{item.id}  {item.subject} v{item.version}")
+    if not made:
+        typer.echo("nothing has changed")
+
+
+@schema.command()
+def diff(url: RegistryOption = None, home: HomeOption = None) -> None:
+    """What the registry lacks or holds otherwise; exit 1 when there is anything."""
+    try:
+        found = registry.diff(_registry(url, home))
+    except registry.RegistryError as error:
+        _fail(str(error))
+    for item in found:
+        typer.echo(f"{item.kind:9}{item.what}")
+    if found:
+        raise typer.Exit(1)
+    typer.echo("the registry holds every released schema under its id")
+
+
+@schema.command()
+def apply(url: RegistryOption = None, home: HomeOption = None) -> None:
+    """Give the registry every released schema it lacks, under our ids."""
+    try:
+        made = registry.apply(_registry(url, home))
+    except registry.RegistryError as error:
+        _fail(str(error))
+    for item in made:
+        typer.echo(f"{item.id}  {item.subject} v{item.version}")
+    typer.echo(f"{len(made)} applied; the registry holds every released schema under its id")
+
+
+def example(event: Annotated[str, typer.Argument(help="Such as PurchaseCompleted.")]) -> None:
+    """Print JSON that `POST /v1/events` takes."""
+    try:
+        typer.echo(json.dumps(example_of(event), ensure_ascii=False, indent=2))
+    except Rejected:
+        _fail(f"{event} is not an event producers send; these are:\n" + "\n".join(INPUTS))
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(help="Such as commerce.purchases.")],
+    start: Annotated[
+        Literal["beginning", "end"], typer.Option("--from", help="Where to begin.")
+    ] = "end",
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    kafka: Annotated[
+        str | None,
+        typer.Option("--kafka", envvar="HITOTSU_KAFKA", help="[default: the running stack's]"),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Print decoded events as they come; personal fields stay sealed."""
+    if topic not in TOPICS:
+        _fail(f"{topic} is not a topic of ours; these are:\n" + "\n".join(TOPICS))
+    servers = kafka or _server("kafka", "--kafka or HITOTSU_KAFKA", home)
+    show = tailing.as_json if as_json else tailing.as_text
+    try:
+        asyncio.run(tailing.follow(servers, topic, start, limit, lambda r: typer.echo(show(r))))
+    except KeyboardInterrupt:
+        return
+    except tailing.CannotRead as error:
+        _fail(str(error))
+    except BrokenPipeError:  # `hitotsu tail ... | head` has seen enough
+        os._exit(0)
+
+
+def _registry(url: str | None, home: Path | None) -> str:
+    return url or _server("registry", "--registry or HITOTSU_REGISTRY", home)
+
+
+def _server(name: str, otherwise: str, home: Path | None) -> str:
+    """The address of a server of the running stack."""
+    found = Stack(home).status()["servers"].get(name, {}).get("url")
+    if not found:
+        _fail(f"no {name} is known: start one with `hitotsu up`, or give {otherwise}")
+    return str(found)
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)

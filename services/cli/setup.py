@@ -1,0 +1,26 @@
+"""What must exist before the first service starts? Tables, topics, schema ids."""
+
+from __future__ import annotations
+
+import psycopg
+
+from infra import topics
+from projections import discover
+from projections.core.fold import Group
+from schemas import registry
+from services.projector import database
+from services.runtime.config import Settings
+from services.runtime.keys import SUBJECT_KEY_DDL
+from services.runtime.tokens import API_TOKEN_DDL
+
+
+def prepare(settings: Settings) -> None:
+    """Creates what is missing; safe to run again. `hitotsu` comes first: the others live in it."""
+    group = Group(settings.group, [one for one in discover() if one.group == settings.group])
+    database.prepare(settings.postgres, group)
+    with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        connection.execute(SUBJECT_KEY_DDL)
+        connection.execute(API_TOKEN_DDL)
+    topics.create(settings.kafka)
+    if settings.registry is not None:
+        registry.apply(settings.registry)

@@ -1,0 +1,164 @@
+"""`hitotsu up | down | status | doctor`: the whole stack on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from infra.backend import Progress
+from infra.home import Home
+from infra.stack import Stack
+from services.cli import deployed, doctor, local
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="HITOTSU_HOME", help="Private folder. [default: var/stack]"),
+]
+ProviderOption = Annotated[
+    str, typer.Option("--provider", help="auto, external, docker or native.")
+]
+
+console = Console()
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command(name="doctor")(check)
+    deployed.register(app)
+
+
+def up(
+    provider: ProviderOption = "auto",
+    home: HomeOption = None,
+    no_registry: Annotated[bool, typer.Option("--no-registry", help="Leave it out.")] = False,
+    servers_only: Annotated[bool, typer.Option("--servers-only", help="No services.")] = False,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds for services to be ready.")] = 60.0,
+) -> None:
+    """Start Kafka, Postgres, Valkey, the registry and the services; run again, it says so."""
+    stack = Stack(home, provider, registry=not no_registry)
+    with lines() as progress:
+        bring_up(stack, progress, servers_only=servers_only, wait=wait)
+    show(stack.status())
+
+
+def down(
+    home: HomeOption = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove data, keys and logs.")] = False,
+) -> None:
+    """Stop services, then servers. Data stays unless `--purge`."""
+    stack = Stack(home)
+    with console.status("stopping"):
+        stack.stop(purge=purge)
+    console.print(f"stopped; {'data removed' if purge else 'data kept'} in {stack.home.path}")
+
+
+def status(
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Every URL, pid, log and token of the stack in this folder."""
+    found = Stack(home).status()
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        show(found)
+    if not found["servers"]:
+        raise typer.Exit(1)
+
+
+def check(
+    provider: ProviderOption = "auto",
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what this machine has, what is missing, and how to mend it."""
+    findings = doctor.examine(provider, Home(home))
+    if as_json:
+        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]  " if finding.good else "[red]no[/]  "
+            console.print(f"{mark}{finding.what}: {finding.found}", soft_wrap=True)
+            if finding.fix:
+                console.print(f"    → {finding.fix}", markup=False, soft_wrap=True)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def bring_up(
+    stack: Stack, progress: Progress, *, servers_only: bool = False, wait: float = 60.0
+) -> None:
+    """What `up` does, for other verbs too: servers, tables and topics, services."""
+    running = stack.home.path.exists() and stack.running
+    endpoints = stack.start_servers(progress)
+    if running or servers_only:
+        return
+    env = local.environment(stack.home, endpoints)
+    progress("tables", "creating tables, topics and tokens", False)
+    local.prepare(endpoints, env, local.tokens(stack.home))
+    progress("tables", "tables, topics and tokens ready", True)
+    services = local.services(stack.home)
+    for service in services:
+        progress(service.name, "starting", False)
+    stack.start_services(services, env)
+    stack.wait_ready(wait, progress)
+
+
+@contextmanager
+def lines() -> Iterator[Progress]:
+    """One line a server: a spinner while it works, then how long it took."""
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.fields[name]:<12}"),
+               TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(name: str, doing: str, ready: bool) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(doing, name=name, total=1)
+            bars.update(tasks[name], description=doing, completed=1 if ready else 0)
+
+        yield progress
+
+
+def show(found: dict[str, Any]) -> None:
+    """The table of addresses, and where to look next."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "address", "pid", "log"):
+        table.add_column(title, overflow="fold")
+    home = Path(found["home"])
+    for name, entry in {**found["servers"], **found["services"]}.items():
+        address = entry["url"] or entry.get("metrics") or ""
+        elsewhere = name in found["servers"] and found["provider"] != "native"
+        pid = "" if elsewhere else str(entry["pid"] or "stopped")
+        table.add_row(name, _without_password(address), pid, _short(entry["log"] or "", home))
+    console.print(table)
+    console.print(f"logs, data and secrets below {home}", soft_wrap=True)
+    api = found["services"].get("api", {}).get("url")
+    if api:
+        console.print(f"API documentation {api}/docs, metrics {api}/metrics", soft_wrap=True)
+    if found["tokens"]:
+        console.print("tokens and full URLs: hitotsu status --json")
+    if not found["servers"]:
+        console.print("nothing runs here: hitotsu up")
+
+
+def _short(log: str, home: Path) -> str:
+    path = Path(log)
+    return str(path.relative_to(home)) if path.is_relative_to(home) else log
+
+
+def _without_password(address: str) -> str:
+    """Screens are shared; `status --json` has the whole URL."""
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address

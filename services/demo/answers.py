@@ -1,0 +1,126 @@
+"""What does the product answer? Its public HTTP interface, in the words of the oracle.
+
+Every answer is asked for twice where two stores could give it: from Redis, as apps get it, and from
+Postgres (`Cache-Control: no-cache`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from services.demo.shop import names
+
+PAGE = 500
+WORKERS = 8
+T = TypeVar("T")
+Data = Any
+
+
+class Unanswered(Exception):
+    """The API gave no answer that can be compared."""
+
+
+class Answers:
+    """One caller of the read API."""
+
+    def __init__(self, url: str, token: str, customers: Collection[int]) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(60.0),
+            limits=httpx.Limits(max_connections=2 * WORKERS),
+            trust_env=False,
+        )
+        self._whose = {
+            names.profile(system, customer): (kind, customer)
+            for customer in customers
+            for system, kind in ((names.POS, "card"), (names.EC, "account"))
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def resolved(self, identifiers: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
+        """Kind of identifier -> the profiles of the member it leads to."""
+        kinds = list(identifiers)
+        body = {"identifiers": [{"kind": kind, "value": identifiers[kind]} for kind in kinds]}
+        found: dict[str, list[tuple[str, int]]] = {}
+        for member in await self.post("/v1/members/resolve", body):
+            for number in member["matched"]:
+                found.setdefault(kinds[number], []).extend(self.profiles(member["profile_ids"]))
+        return {kind: sorted(profiles) for kind, profiles in found.items()}
+
+    def profiles(self, ids: Iterable[str]) -> list[tuple[str, int]]:
+        """(card or account, customer) of profile ids; customer 0 is nobody of the demo."""
+        return sorted(self._whose.get(profile, ("unknown", 0)) for profile in ids)
+
+    def customer(self, profile: str | None) -> int | None:
+        return None if profile is None else self._whose.get(profile, ("unknown", 0))[1]
+
+    async def of_member(self, customer: int, what: str, *, durable: bool = False) -> Data:
+        """A part of the member that the customer's EC account belongs to."""
+        return await self.get(
+            f"/v1/members/{names.profile(names.EC, customer)}/{what}", durable=durable
+        )
+
+    async def get(self, path: str, *, durable: bool = False, **parameters: str | int) -> Data:
+        return (await self.envelope("GET", path, durable=durable, params=parameters))["data"]
+
+    async def post(self, path: str, body: object, *, durable: bool = False) -> Data:
+        return (await self.envelope("POST", path, durable=durable, json=body))["data"]
+
+    async def pages(self, path: str, **parameters: str | int) -> AsyncIterator[Data]:
+        """Every entry of a list, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            asked = {**parameters, "limit": PAGE, **cursor}
+            page = await self.envelope("GET", path, params=asked)
+            for entry in page["data"]:
+                yield entry
+            if not page.get("next_cursor"):
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    async def envelope(
+        self, method: str, path: str, *, durable: bool = False, **request: Any
+    ) -> dict[str, Any]:
+        """An answer with its position and lag."""
+        answer = await self.raw(method, path, durable=durable, **request)
+        if answer.status_code != httpx.codes.OK:
+            raise self.unanswered(answer)
+        envelope: dict[str, Any] = answer.json()
+        return envelope
+
+    async def raw(
+        self, method: str, path: str, *, durable: bool = False, **request: Any
+    ) -> httpx.Response:
+        """The response itself, whatever its status."""
+        headers = {"Cache-Control": "no-cache"} if durable else {}
+        return await self._http.request(method, path, headers=headers, **request)
+
+    @staticmethod
+    def unanswered(answer: httpx.Response) -> Unanswered:
+        request = answer.request
+        return Unanswered(
+            f"{request.method} {request.url.path}: {answer.status_code} {answer.text[:300]}"
+        )
+
+
+async def in_parallel(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """A few at a time; the next item is taken when a worker is free."""
+    waiting = iter(items)
+
+    async def worker() -> None:
+        for item in waiting:
+            await work(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WORKERS):
+            group.create_task(worker())

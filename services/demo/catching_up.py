@@ -1,0 +1,63 @@
+"""Is everything that was sent visible in the answers?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.topics import TOPICS
+from services.demo.answers import Answers
+from services.demo.bars import Lane
+
+STANDSTILL_SECONDS = 90.0
+_ROUTES = ("/v1/members", "/v1/stock", "/v1/inquiries", "/v1/terminals/gaps")
+
+
+class StandsStill(Exception):
+    """The projections make no progress."""
+
+
+async def log_ends(kafka: str) -> dict[str, int]:
+    """Where every partition of the log ends now; those that hold nothing are left out."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(topic.name, partition)
+            for topic in TOPICS.values()
+            for partition in range(topic.partitions)
+        ]
+        ends = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+    return {f"{each.topic}-{each.partition}": end for each, end in ends.items() if end}
+
+
+async def caught_up(answers: Answers, ends: dict[str, int], lane: Lane) -> None:
+    """Returns when every route answers with all of it."""
+    for route in _ROUTES:
+        await _shows(answers, route, ends)
+        lane.moved(1)
+
+
+async def _shows(answers: Answers, route: str, ends: dict[str, int]) -> None:
+    seen: object = None
+    since = time.monotonic()
+    while True:
+        answer = await answers.raw(
+            "GET", route, params={"limit": 1, "min_position": json.dumps(ends)}
+        )
+        if answer.status_code == httpx.codes.OK and answer.json()["lag"]["events"] == 0:
+            return
+        if answer.status_code not in (httpx.codes.OK, httpx.codes.GATEWAY_TIMEOUT):
+            raise answers.unanswered(answer)
+        behind = (await answers.envelope("GET", route, params={"limit": 1}))["lag"]
+        if behind != seen:
+            seen, since = behind, time.monotonic()
+        elif time.monotonic() - since > STANDSTILL_SECONDS:
+            raise StandsStill(f"{route}: no progress for {STANDSTILL_SECONDS:.0f} s, lag {behind}")
+        await asyncio.sleep(0.1)

@@ -1,0 +1,66 @@
+"""What must the answers be? SQL over the generated tables; knows nothing of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+FETCH = 5_000
+Row = tuple[Any, ...]
+
+
+class Oracle:
+    """The generated tables and the rules of the page over them."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute(f"ATTACH '{path}' AS rows (READ_ONLY)")
+        self._connection.execute("SET memory_limit = '1GB'")
+        self._connection.execute("SET search_path = 'memory,rows'")
+        self._connection.execute(_sql("given"))
+
+    def expected(self, row: str) -> Iterator[Row]:
+        """The rows of one of the .sql files beside this, in its order."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET search_path = 'memory,rows'")
+            cursor.execute(_sql(row))
+            while page := cursor.fetchmany(FETCH):
+                yield from page
+        finally:
+            cursor.close()
+
+    def figures(self) -> dict[str, int]:
+        """What the page says was seen."""
+        cursor = self._connection.execute(_sql("figures"))
+        names = [column[0] for column in cursor.description or ()]
+        return dict(zip(names, map(int, cursor.fetchall()[0]), strict=True))
+
+    def customers(self) -> list[int]:
+        return self._numbers("SELECT c_customer_sk FROM customer ORDER BY 1")
+
+    def mailboxes(self) -> dict[int, str]:
+        """The e-mail addresses of the customers who have one."""
+        query = "SELECT c_customer_sk, c_email_address FROM customer WHERE c_email_address <> ''"
+        return dict(self._connection.execute(query).fetchall())
+
+    def lines(self) -> int:
+        """How many lines were sold in both channels."""
+        return self._numbers("SELECT count(*) FROM line")[0]
+
+    def items(self) -> list[int]:
+        return self._numbers("SELECT i_item_sk FROM item ORDER BY 1")
+
+    def _numbers(self, query: str) -> list[int]:
+        return [number for (number,) in self._connection.execute(query).fetchall()]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _sql(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,51 @@
+"""How many values were compared, how many differ, and which?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+EXAMPLES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is not what the oracle says."""
+
+    key: str
+    expected: Any
+    answered: Any
+
+
+@dataclass(slots=True)
+class Comparison:
+    """One row of the report."""
+
+    name: str
+    compared: int = 0
+    differences: int = 0
+    examples: list[Difference] = field(default_factory=list)
+
+    def value(self, key: str, expected: object, answered: object) -> None:
+        """One value."""
+        self.compared += 1
+        if expected != answered:
+            self._differs(key, expected, answered)
+
+    def mapping(
+        self, key: str, expected: Mapping[Any, Any], answered: Mapping[Any, Any], *, of: int = 0
+    ) -> None:
+        """Values by key; `of` says how many there are when absence on both sides is a value too."""
+        keys = expected.keys() | answered.keys()
+        self.compared += max(of, len(keys))
+        if expected == answered:
+            return
+        for one in sorted(keys, key=str):
+            if expected.get(one) != answered.get(one):
+                self._differs(f"{key}{one}", expected.get(one), answered.get(one))
+
+    def _differs(self, key: str, expected: object, answered: object) -> None:
+        self.differences += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(Difference(key, expected, answered))

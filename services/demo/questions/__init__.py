@@ -1,0 +1,1 @@
+"""What is asked, and compared with the oracle: one module a row of the report, all there is."""

@@ -1,0 +1,40 @@
+"""What does a question need to ask, to compare, and to show how far it is?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from services.demo.answers import Answers
+from services.demo.bars import Lane
+from services.demo.check.oracle import Oracle
+from services.demo.comparison import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One question on its way."""
+
+    oracle: Oracle
+    answers: Answers
+    row: Comparison
+    lane: Lane
+    customers: list[int]
+    items: list[int]
+
+    def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        """Every customer with what the oracle expects of him; most often streamed, in order."""
+        expected = groupby(self.oracle.expected(name), key=itemgetter(0))
+        pending = next(expected, None)
+        for customer in self.customers:
+            found: list[tuple[Any, ...]] = []
+            if pending is not None and pending[0] == customer:
+                found = [row[1:] for row in pending[1]]
+                pending = next(expected, None)
+            yield customer, found
+
+    def answered(self, steps: int = 1) -> None:
+        self.lane.moved(steps, steps)

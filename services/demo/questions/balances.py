@@ -1,0 +1,18 @@
+"""Is there one balance, whatever the channel?"""
+
+from __future__ import annotations
+
+from services.demo.answers import in_parallel
+from services.demo.questions.asking import Asking
+
+
+async def ask(asking: Asking) -> None:
+    async def customer(expected: tuple[int, int]) -> None:
+        number, balance = expected
+        for durable in (False, True):
+            points = await asking.answers.of_member(number, "points", durable=durable)
+            store = "Postgres" if durable else "Redis"
+            asking.row.value(f"customer {number} from {store}", balance, points["balance"])
+        asking.answered()
+
+    await in_parallel(asking.oracle.expected("balances"), customer)

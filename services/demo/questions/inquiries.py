@@ -1,0 +1,66 @@
+"""Who asked about what: every customer's list, and how often each topic, item and store?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from services.demo.answers import in_parallel
+from services.demo.questions.asking import Asking
+from services.demo.shop import names
+
+Inquiry = tuple[str, str, int, int | None]  # topic, channel, item, store
+
+
+async def ask(asking: Asking) -> None:
+    expected: dict[int | None, Counter[Inquiry]] = {}
+    for customer, *inquiry in asking.oracle.expected("inquiries"):
+        expected.setdefault(customer, Counter())[_key(*inquiry)] += 1
+
+    async def list_of(customer: int) -> None:
+        listed = await asking.answers.of_member(customer, "inquiries")
+        wanted = expected.get(customer, Counter())
+        asking.row.mapping(f"customer {customer} ", wanted, Counter(map(_read, listed)), of=1)
+        asking.answered()
+
+    await in_parallel(asking.customers, list_of)
+    await _all(asking, expected)
+    await _counts(asking, expected)
+
+
+async def _all(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
+    """The list of all holds each once: those of customers nobody knows, too."""
+    listed: dict[int | None, Counter[Inquiry]] = {}
+    async for inquiry in asking.answers.pages("/v1/inquiries"):
+        whose = asking.answers.customer(inquiry["profile_id"])
+        listed.setdefault(whose, Counter())[_read(inquiry)] += 1
+    for customer in sorted(expected.keys() | listed.keys(), key=str):
+        wanted, found = expected.get(customer, Counter()), listed.get(customer, Counter())
+        asking.row.mapping(f"list: customer {customer} ", wanted, found)
+
+
+async def _counts(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
+    every: Counter[Inquiry] = sum(expected.values(), Counter())
+    for by, place in (("topic", 0), ("sku", 2), ("store_id", 3)):
+        wanted: Counter[str] = Counter()
+        for inquiry, count in every.items():
+            if inquiry[place] is not None:
+                wanted[str(inquiry[place])] += count
+        found: Counter[str] = Counter()
+        async for entry in asking.answers.pages("/v1/inquiries/counts", by=by):
+            value = entry["value"]
+            found[str(_STORES.get(value, value))] = entry["inquiries"]
+        asking.row.mapping(f"count by {by} ", wanted, found)
+
+
+_STORES = {names.location(store): store for store in range(1, names.STORES + 1)}
+
+
+def _key(topic: str, channel: str, item: int, store: int | None) -> Inquiry:
+    return topic, channel, item, store
+
+
+def _read(inquiry: Mapping[str, Any]) -> Inquiry:
+    store = _STORES.get(inquiry["store_id"], inquiry["store_id"])
+    return inquiry["topic"], inquiry["channel"], int(inquiry["sku"]), store

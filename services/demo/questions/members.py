@@ -1,0 +1,49 @@
+"""Does every identifier of a customer lead to one member, and does nobody else belong to it?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.demo.answers import in_parallel
+from services.demo.questions.asking import Asking
+from services.demo.shop import names
+
+Expected = tuple[int, list[tuple[Any, ...]]]
+
+
+async def ask(asking: Asking) -> None:
+    mailboxes = asking.oracle.mailboxes()
+
+    async def customer(expected: Expected) -> None:
+        number, profiles = expected
+        group = [(profile, number) for (profile,) in profiles]
+        shown = _identifiers(number, mailboxes.get(number))
+        found = await asking.answers.resolved(shown)
+        asking.row.mapping(f"customer {number} by ", dict.fromkeys(shown, group), found)
+        asking.answered()
+
+    await in_parallel(asking.by_customer("members"), customer)
+    await _nobody_else(asking)
+
+
+async def _nobody_else(asking: Asking) -> None:
+    """The list of all members holds each customer's group once, and no other group."""
+    groups = {
+        tuple((profile, number) for (profile,) in profiles): 1
+        for number, profiles in asking.by_customer("members")
+    }
+    listed: dict[tuple[tuple[str, int], ...], int] = {}
+    async for member in asking.answers.pages("/v1/members"):
+        group = tuple(asking.answers.profiles(member["profile_ids"]))
+        listed[group] = listed.get(group, 0) + 1
+    asking.row.mapping("members with profiles ", groups, listed)
+
+
+def _identifiers(customer: int, mailbox: str | None) -> dict[str, str]:
+    """As people write them; the index of what they mean must be the same."""
+    shown = {
+        "card": names.customer_id(names.POS, customer),
+        "account": names.customer_id(names.EC, customer),
+        "phone": names.phone(customer),
+    }
+    return shown | ({"email": mailbox.upper()} if mailbox else {})

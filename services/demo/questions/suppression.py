@@ -1,0 +1,50 @@
+"""Is what was bought, in either channel, not recommended again, and everything else kept?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.demo.answers import in_parallel
+from services.demo.questions.asking import Asking
+from services.demo.shop import names
+
+AT = "2003-01-03T00:00:00+09:00"
+MOST_CANDIDATES = 1_000
+KEPT = "kept"
+
+Expected = tuple[int, list[tuple[Any, ...]]]
+
+
+async def ask(asking: Asking) -> None:
+    async def customer(expected: Expected) -> None:
+        number, rows = expected
+        dropped: dict[int, str] = dict(rows)
+        for candidates in _chunks(asking.items):
+            wanted = {item: dropped.get(item, KEPT) for item in candidates}
+            for durable in (False, True):
+                found = await _filtered(asking, number, candidates, durable)
+                store = "Postgres" if durable else "Redis"
+                asking.row.mapping(f"customer {number} from {store} item ", wanted, found)
+        asking.answered()
+
+    await in_parallel(asking.by_customer("suppression"), customer)
+
+
+async def _filtered(
+    asking: Asking, customer: int, candidates: list[int], durable: bool
+) -> dict[int, str]:
+    body = {
+        "member_id": names.profile(names.POS, customer),
+        "candidates": [names.sku(item) for item in candidates],
+        "at": AT,
+    }
+    answer = await asking.answers.post("/v1/recommendations/filter", body, durable=durable)
+    found = {int(sku): KEPT for sku in answer["kept"]}
+    found.update((int(drop["sku"]), drop["reason"]) for drop in answer["dropped"])
+    return found
+
+
+def _chunks(items: list[int]) -> Iterator[list[int]]:
+    for begin in range(0, len(items), MOST_CANDIDATES):
+        yield items[begin : begin + MOST_CANDIDATES]

@@ -1,0 +1,25 @@
+"""Are exactly the held-back receipts seen to be missing?"""
+
+from __future__ import annotations
+
+from services.demo.questions.asking import Asking
+from services.demo.shop import names
+
+_STORES = {names.location(store): store for store in range(1, names.STORES + 1)}
+_TILLS = {names.till(terminal): terminal for terminal in range(1, names.TERMINALS + 1)}
+
+
+async def ask(asking: Asking) -> None:
+    expected = dict.fromkeys(asking.oracle.expected("terminal_gaps"), "missing")
+    found = {}
+    terminals = 0
+    async for terminal in asking.answers.pages("/v1/terminals/gaps"):
+        terminals += 1
+        store = _STORES.get(terminal["store_id"], terminal["store_id"])
+        till = _TILLS.get(terminal["terminal_id"], terminal["terminal_id"])
+        for gap in terminal["gaps"]:
+            for sequence in range(gap["first"], gap["last"] + 1):
+                found[store, till, sequence] = "missing"
+    asking.row.mapping("store, terminal, receipt ", expected, found)
+    asking.row.value("tills", names.STORES * names.TERMINALS, terminals)
+    asking.answered(len(asking.customers))

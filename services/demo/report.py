@@ -1,0 +1,109 @@
+"""What did the demo find? The table that people read and the file that programs read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from services.demo.comparison import Comparison
+
+QUESTIONS = {
+    "members": "一人のお客様は一人の会員か (card + account = one member)",
+    "balances": "ポイントは店舗でもECでも同じ残高か (points of both channels)",
+    "stock": "在庫は店舗と倉庫で合っているか (every cell, and what EC may see)",
+    "suppression": "買ったものをまた薦めていないか (kept and dropped, with reason)",
+    "inquiries": "問い合わせは誰の何についてか (counts and every customer's list)",
+    "terminal_gaps": "届いていないレシートはどれか (missing receipt numbers)",
+    "totals": "合計は合っているか (what all of it adds up to)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one run."""
+
+    scale: float
+    events: int
+    seconds: float
+    sales_lines: int
+    checking_seconds: float
+    rows: list[Comparison]
+
+    @property
+    def differences(self) -> int:
+        return sum(row.differences for row in self.rows)
+
+    @property
+    def events_per_second(self) -> float:
+        return self.events / self.seconds if self.seconds else 0.0
+
+    def write(self, path: Path) -> None:
+        """The file programs read; replaced whole, never half written."""
+        content = {
+            "rows": [
+                {
+                    "name": row.name,
+                    "compared": row.compared,
+                    "differences": row.differences,
+                    "examples": [asdict(example) for example in row.examples],
+                }
+                for row in self.rows
+            ],
+            "events": self.events,
+            "seconds": round(self.seconds, 3),
+            "events_per_second": round(self.events_per_second, 1),
+            "scale": self.scale,
+            "sales_lines": self.sales_lines,
+            "checking_seconds": round(self.checking_seconds, 3),
+            "differences": self.differences,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+def show(report: Report, console: Console) -> None:
+    """The table people want to look at, then each difference by its key."""
+    table = Table(title="Hitotsu: 一つの答え", title_justify="left", header_style="bold")
+    table.add_column("row")
+    table.add_column("question")
+    table.add_column("compared", justify="right")
+    table.add_column("differences", justify="right")
+    table.add_column("")
+    for row in report.rows:
+        good = not row.differences
+        table.add_row(
+            row.name,
+            QUESTIONS.get(row.name, ""),
+            f"{row.compared:,}",
+            f"{row.differences:,}",
+            "[green]✔[/]" if good else "[red]✘[/]",
+        )
+    console.print(table)
+    for row in report.rows:
+        for example in row.examples:
+            console.print(
+                f"  [red]{row.name}[/] {example.key}: "
+                f"expected {example.expected!r}, answered {example.answered!r}"
+            )
+    if report.events:
+        console.print(
+            f"{report.sales_lines:,} sale lines · {report.events:,} events in "
+            f"{report.seconds:.1f} s ([bold]{report.events_per_second:,.0f} events/s[/] "
+            f"from the till to the answer) · checked in {report.checking_seconds:.1f} s"
+        )
+
+
+def show_where_to_look(places: Mapping[str, str], console: Console) -> None:
+    """URLs of what runs."""
+    grid = Table.grid(padding=(0, 2))
+    for name, url in places.items():
+        grid.add_row(f"  {name}", f"[cyan]{url}[/]")
+    console.print("Where to look:")
+    console.print(grid)

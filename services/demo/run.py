@@ -1,0 +1,113 @@
+"""The whole demo against a stack that runs: rows, sending, catching up, comparing, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from services.demo.answers import Answers
+from services.demo.bars import Lane, bars
+from services.demo.catching_up import caught_up, log_ends
+from services.demo.check.oracle import Oracle
+from services.demo.comparison import Comparison
+from services.demo.questions import (
+    balances,
+    inquiries,
+    members,
+    stock,
+    suppression,
+    terminal_gaps,
+    totals,
+)
+from services.demo.questions.asking import Asking
+from services.demo.report import Report
+from services.demo.send import Sender
+from services.demo.shop.rows import Rows
+from services.runtime.config import Settings
+
+Question = Callable[[Asking], Awaitable[None]]
+QUESTIONS: dict[str, Question] = {
+    "members": members.ask,
+    "balances": balances.ask,
+    "stock": stock.ask,
+    "suppression": suppression.ask,
+    "inquiries": inquiries.ask,
+    "terminal_gaps": terminal_gaps.ask,
+    "totals": totals.ask,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the stack is."""
+
+    settings: Settings
+    gateway: str
+    api: str
+    tokens: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """One run over one file of generated tables."""
+
+    scale: float
+    tables: Path
+    place: Place
+    console: Console
+
+    async def run(self, *, send: bool = True) -> Report:
+        """Sends unless told not to, waits until it is visible, compares everything."""
+        oracle = Oracle(self.tables)
+        customers = oracle.customers()
+        try:
+            async with Answers(self.place.api, self.place.tokens["staff"], customers) as answers:
+                with bars(self.console) as progress:
+                    began = time.monotonic()
+                    events = await self._send(progress) if send else 0
+                    await self._wait(answers, progress)
+                    visible = time.monotonic()
+                    rows = await self._compare(oracle, customers, answers, progress)
+            return Report(
+                scale=self.scale,
+                events=events,
+                seconds=visible - began,
+                sales_lines=oracle.lines(),
+                checking_seconds=time.monotonic() - visible,
+                rows=rows,
+            )
+        finally:
+            oracle.close()
+
+    async def _send(self, progress: Progress) -> int:
+        rows = Rows(self.tables)
+        try:
+            place = self.place
+            sender = Sender(rows, place.settings, place.gateway, place.tokens, progress)
+            return await sender.everything()
+        finally:
+            rows.close()
+
+    async def _wait(self, answers: Answers, progress: Progress) -> None:
+        lane = Lane(progress, "catching up", 4)
+        await caught_up(answers, await log_ends(self.place.settings.kafka), lane)
+        lane.done()
+
+    async def _compare(
+        self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
+    ) -> list[Comparison]:
+        items = oracle.items()
+        rows = []
+        for name, question in QUESTIONS.items():
+            row = Comparison(name)
+            size = len(items) if name == "stock" else len(customers)
+            lane = Lane(progress, f"? {name}", size, unit="asked")
+            await question(Asking(oracle, answers, row, lane, customers, items))
+            lane.done()
+            rows.append(row)
+        return rows

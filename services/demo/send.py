@@ -1,0 +1,98 @@
+"""How does the shop's day reach the product? Tills and web shop by HTTP, master data in bulk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.progress import Progress
+
+from services.bulk import BulkProducer
+from services.demo.bars import Lane
+from services.demo.shop import Json
+from services.demo.shop.rows import Rows
+from services.demo.shop.streams import Stream, bulk, tills, web_shop
+from services.runtime.config import Settings
+from services.sdk import AsyncClient
+
+BATCH = 500
+
+
+class NotAccepted(Exception):
+    """The product did not take an event of the demo; says which field and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Everything it takes to send the shop's events."""
+
+    rows: Rows
+    settings: Settings
+    gateway: str
+    tokens: Mapping[str, str]
+    progress: Progress
+
+    async def everything(self) -> int:
+        """Sends all of it; returns how many events were accepted."""
+        sent = 0
+        async with BulkProducer(self.settings) as producer:
+            for stream in bulk(self.rows):
+                sent += await self._in_bulk(producer, stream)
+        return sent + await self._by_http()
+
+    async def _in_bulk(self, producer: BulkProducer, stream: Stream) -> int:
+        lane = Lane(self.progress, stream.name, stream.size)
+        events = (event for moment in stream.moments for event in moment)
+        counts = await producer.send(events, progress=lambda count: lane.moved(count, count))
+        lane.done()
+        if counts.rejected:
+            (field, reason), count = counts.reasons.most_common(1)[0]
+            raise NotAccepted(f"{stream.name}: {count} events: {field}: {reason}")
+        return counts.accepted
+
+    async def _by_http(self) -> int:
+        shops = tills(self.rows)
+        web = web_shop(self.rows)
+        at_tills = Lane(self.progress, "15 tills", sum(till.size for till in shops))
+        on_web = Lane(self.progress, web.name, web.size)
+        async with asyncio.TaskGroup() as group:
+            sending = [
+                group.create_task(self._producer(stream, self.tokens[token], lane))
+                for stream, token, lane in (
+                    *((till, "till", at_tills) for till in shops),
+                    (web, "ec", on_web),
+                )
+            ]
+        at_tills.done()
+        on_web.done()
+        return sum(task.result() for task in sending)
+
+    async def _producer(self, stream: Stream, token: str, lane: Lane) -> int:
+        """One till, or the web shop: its own client, its events in order."""
+        sent = 0
+        async with AsyncClient(self.gateway, token) as client:
+            for moments, events in _batches(stream):
+                results = await client.send(events)
+                refused = results.of("rejected")
+                if refused:
+                    first = refused[0]
+                    kind = events[first.index]["type"]
+                    raise NotAccepted(f"{stream.name}: {kind}: {first.field}: {first.reason}")
+                sent += results.accepted
+                lane.moved(moments, len(events))
+        return sent
+
+
+def _batches(stream: Stream) -> Iterator[tuple[int, list[Json]]]:
+    """A moment is never split: a receipt's events travel together."""
+    moments = 0
+    batch: list[Json] = []
+    for moment in stream.moments:
+        if len(batch) + len(moment) > BATCH:
+            yield moments, batch
+            moments, batch = 0, []
+        moments += 1
+        batch += moment
+    if batch:
+        yield moments, batch

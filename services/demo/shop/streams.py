@@ -1,0 +1,105 @@
+"""Which events leave which system, in which order?
+
+A moment is what happens at one time and travels together: a receipt with its points, a return with
+its inquiry, a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
+
+from services.demo.shop import names
+from services.demo.shop.catalog import NEEDS, catalog
+from services.demo.shop.members import profiles
+from services.demo.shop.names import Json
+from services.demo.shop.points import redemptions
+from services.demo.shop.returns import returns_of_ec, returns_of_till
+from services.demo.shop.rows import Rows
+from services.demo.shop.sales import orders, receipts
+from services.demo.shop.stock import counts, openings
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one system has to tell; `size` is its number of moments."""
+
+    name: str
+    size: int
+    begin: Callable[[], Iterator[list[Json]]]
+
+    @property
+    def moments(self) -> Iterator[list[Json]]:
+        return self.begin()
+
+
+def bulk(rows: Rows) -> list[Stream]:
+    """What head office and warehouse know: master data, customers, openings, counts."""
+    items = rows.number("SELECT count(*) FROM shop.item")
+    needs = len(NEEDS) + 1
+    places = names.STORES + 1
+    customers = rows.number("SELECT count(*) FROM shop.customer")
+    counted = rows.number(
+        "SELECT count(*) FROM shop.inventory "
+        "WHERE inv_item_sk % 2 = 0 AND inv_quantity_on_hand IS NOT NULL"
+    )
+    return [
+        Stream("catalogue", places + needs + items, lambda: _alone(catalog(rows))),
+        Stream("customers", 2 * customers, lambda: _alone(profiles(rows))),
+        Stream("opening stock", places * items, lambda: _alone(openings(rows))),
+        Stream("stock counts", counted, lambda: _alone(counts(rows))),
+    ]
+
+
+def tills(rows: Rows) -> list[Stream]:
+    """One stream a till: its receipts, and what came back of them, in the order of time."""
+    redeemed = redemptions(rows)
+
+    def till(store: int, terminal: int) -> Stream:
+        where = "store = $1 AND terminal = $2 AND NOT held_back"
+        sold = rows.number(f"SELECT count(*) FROM receipt WHERE {where}", store, terminal)
+        back = rows.number(
+            "SELECT count(*) FROM store_return AS back "
+            "JOIN store_line AS sold USING (number, item) "
+            f"JOIN receipt USING (number) WHERE {where} AND back.quantity <= sold.quantity",
+            store,
+            terminal,
+        )
+        return Stream(
+            f"store {store} till {terminal}",
+            sold + back,
+            lambda: _in_time(
+                receipts(rows, redeemed, store, terminal), returns_of_till(rows, store, terminal)
+            ),
+        )
+
+    return [
+        till(store, terminal)
+        for store in range(1, names.STORES + 1)
+        for terminal in range(1, names.TERMINALS + 1)
+    ]
+
+
+def web_shop(rows: Rows) -> Stream:
+    """The web shop's orders, and what came back of them, in the order of time."""
+    redeemed = redemptions(rows)
+    sold = rows.number("SELECT count(*) FROM web_order")
+    back = rows.number(
+        "SELECT count(*) FROM web_return AS back JOIN web_line AS sold USING (number, item) "
+        "WHERE back.quantity <= sold.quantity"
+    )
+    return Stream(
+        "web shop", sold + back, lambda: _in_time(orders(rows, redeemed), returns_of_ec(rows))
+    )
+
+
+def _alone(events: Iterator[Json]) -> Iterator[list[Json]]:
+    for event in events:
+        yield [event]
+
+
+def _in_time(*moments: Iterable[tuple[object, list[Json]]]) -> Iterator[list[Json]]:
+    for _, events in merge(*moments, key=itemgetter(0)):
+        yield events

@@ -1,0 +1,1 @@
+"""The door for facts: validates, seals, appends with `acks=all`, answers per event. Stateless."""

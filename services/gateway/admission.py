@@ -1,0 +1,92 @@
+"""May this caller send this, now? Bearer token, scopes over each event, and rates.
+
+An event outside a token's scopes fails the whole request: the sender is misconfigured, and
+half of what it sent must not go in under its name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from starlette.requests import Request
+
+from schemas.inputs import EventInput
+from services.runtime.problem import FieldError, Refuse
+from services.runtime.tokens import Token, Tokens, TokensUnavailable
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hitotsu"'}
+
+
+async def caller(request: Request, tokens: Tokens) -> Token:
+    """The token behind a request that may write events."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    bearer = bearer.strip()
+    if scheme.lower() != "bearer" or not 0 < len(bearer) <= 512:
+        detail = "Send the header `Authorization: Bearer <token>`."
+        raise Refuse(401, "Unauthorized", detail, headers=_CHALLENGE)
+    try:
+        token = await tokens.of(bearer)
+    except TokensUnavailable:
+        detail = "Tokens cannot be checked at the moment."
+        raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
+    if token is None:
+        invalid = {"WWW-Authenticate": 'Bearer realm="hitotsu", error="invalid_token"'}
+        raise Refuse(401, "Unauthorized", "The token is not known.", headers=invalid)
+    if not token.may("events:write"):
+        raise Refuse(403, "Forbidden", "The token lacks the scope `events:write`.")
+    return token
+
+
+def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> None:
+    """Refuses the request when an event names a channel, system or store not the token's."""
+    errors: list[FieldError] = []
+    allowed: set[tuple[str, str, str | None]] = set()
+    for index, event in events:
+        producer = event.meta.producer
+        origin = (producer.channel, producer.system, producer.store_id)
+        if origin in allowed:
+            continue
+        kinds = zip(("channel", "system", "store"), origin, strict=True)
+        outside = [kind for kind, value in kinds if not token.within(kind, value)]
+        if not outside:
+            allowed.add(origin)
+        for kind in outside:
+            field = "store_id" if kind == "store" else kind
+            pointer = f"/{index}/meta/producer/{field}"
+            errors.append({"pointer": pointer, "reason": f"outside the token's {kind} scopes"})
+    if errors:
+        detail = "Events lie outside the token's scopes; nothing of the request was appended."
+        raise Refuse(403, "Forbidden", detail, errors=errors)
+
+
+class Rates:
+    """A bucket of events per token, and a bound on events that wait for Kafka over all tokens."""
+
+    def __init__(
+        self, per_second: float = 20_000, burst: float = 40_000, in_flight: int = 50_000
+    ) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._in_flight_max = in_flight
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self.in_flight = 0
+
+    def take(self, token: Token, events: int) -> None:
+        """Takes from the caller's bucket, or says when there will be enough in it."""
+        if self.in_flight + events > self._in_flight_max:
+            detail = "Too many events wait for Kafka."
+            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
+        now = time.monotonic()
+        level, at = self._buckets.pop(token.name, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._per_second)
+        # A request larger than the whole bucket waits for a full one, then goes.
+        short = min(events, self._burst) - level
+        self._buckets[token.name] = (level if short > 0 else level - events, now)
+        if len(self._buckets) > 10_000:
+            self._buckets.popitem(last=False)
+        if short > 0:
+            detail = f"At most {self._per_second:g} events a second per token."
+            wait = short / self._per_second
+            raise Refuse(429, "Too Many Requests", detail, retry_after=wait)

@@ -1,0 +1,1 @@
+"""Builds the projections: Kafka in, one transaction a batch, Postgres and then Redis out."""

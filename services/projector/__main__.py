@@ -1,0 +1,39 @@
+"""`python -m services.projector`: one worker process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from faust.cli.worker import worker as _  # noqa: F401 - the command must exist for Faust's checks
+from faust.worker import Worker
+
+from services.projector.process import Projector
+from services.runtime.config import Settings
+from services.runtime.logging import configure
+
+
+def main() -> None:
+    """Runs until SIGTERM, then stores what was taken over and ends."""
+    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    configure(settings.instance or "projector", settings.log_level)
+    projector = Projector(settings)
+    # batches hold no cycles: reference counts free them, and the collector only costs time
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    projector.start()
+    worker = Worker(
+        projector.app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True, console_port=0
+    )
+    try:
+        worker.execute_from_commandline()
+    finally:
+        projector.stop()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

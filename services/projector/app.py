@@ -1,0 +1,139 @@
+"""What is the projector as a Faust app? Membership and flow are Faust's, everything else is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import faust
+import psycopg
+from faust.types import TP
+
+from projections.core.fold import Group
+from schemas.topics import TOPICS
+from services.projector.pipeline import Pipeline
+from services.projector.transport import BatchTransport
+from services.projector.writer import Writer
+from services.runtime.config import Settings
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import FENCED, HELD
+
+EXIT_FENCED = 75
+QUIET_SECONDS = 8.0
+CLAIM = """
+insert into checkpoint (grp, topic, partition, owner, epoch)
+select %(grp)s, topic, partition, %(owner)s, 1 from unnest(%(topics)s::text[], %(partitions)s::int[]) as t(topic, partition)
+order by topic, partition
+on conflict (grp, topic, partition) do update
+    set epoch = checkpoint.epoch + (checkpoint.owner is distinct from excluded.owner)::int, owner = excluded.owner
+returning topic, partition, next_offset, epoch
+"""
+
+
+def leave(reason: str, group: str) -> None:
+    """Ends the process at once: the supervisor starts it again, and it reads where it stands."""
+    FENCED.labels(group).inc()
+    log.error("leaving", reason=reason)
+    os._exit(EXIT_FENCED)
+
+
+class ProjectorApp(faust.App):  # type: ignore[misc]
+    """Faust with checkpoints in Postgres."""
+
+    group: Group
+    dsn: str
+    owner: UUID
+    writer: Writer
+    pipeline: Pipeline
+    held: dict[tuple[str, int], int]
+    on_claim: Any
+
+    async def claim(self, assigned: set[TP]) -> Mapping[TP, int]:
+        """Becomes the owner of partitions; answers where their checkpoints stand."""
+        quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
+        if not quiet:
+            leave("a transaction did not end in time for a new assignment", self.group.name)
+        mine = sorted((tp.topic, tp.partition) for tp in assigned if tp.topic in self.group.topics)
+        rows = await asyncio.to_thread(self._claim, mine)
+        for place in self.held:
+            HELD.labels(self.group.name, place[0], str(place[1])).set(0)
+        self.held = {(topic, partition): offset for topic, partition, offset, _ in rows}
+        for place in self.held:
+            HELD.labels(self.group.name, place[0], str(place[1])).set(1)
+        self.writer.applier.epochs = {(topic, partition): epoch for topic, partition, _, epoch in rows}
+        self.pipeline.expected.update(self.held)
+        self.on_claim()
+        log.info("claimed", partitions=len(mine))
+        return {TP(topic, partition): offset for (topic, partition), offset in self.held.items()}
+
+    def _claim(self, mine: list[tuple[str, int]]) -> list[tuple[str, int, int, int]]:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                info = conninfo(self.dsn, group=self.group.name, name="hitotsu-claim")
+                with psycopg.connect(info, autocommit=True) as connection:
+                    connection.execute("set lock_timeout = '10s'")
+                    return connection.execute(
+                        CLAIM,
+                        {
+                            "grp": self.group.name, "owner": self.owner, "topics": [topic for topic, _ in mine],
+                            "partitions": [partition for _, partition in mine],
+                        },
+                    ).fetchall()  # fmt: skip
+            except psycopg.OperationalError as error:
+                log.warning("postgres_away", error=type(error).__name__)
+                if time.monotonic() > deadline:
+                    leave("no checkpoints could be read", self.group.name)
+                time.sleep(0.3)
+
+
+def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
+    """The Faust app; every option that matters is said here."""
+    app = ProjectorApp(
+        f"hitotsu-{group.name}",
+        broker=f"kafka://{settings.kafka}",
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=64,
+        consumer_auto_offset_reset="earliest",
+        broker_max_poll_records=10_000,
+        broker_commit_interval=15.0,
+        broker_session_timeout=10,
+        broker_heartbeat_interval=2,
+        broker_request_timeout=40,
+        consumer_max_fetch_size=1 << 20,
+        consumer_metadata_max_age_ms=10_000,
+        producer_acks=-1,
+    )
+    app.transport = BatchTransport(app.conf.broker_consumer, app)
+    app.group, app.dsn, app.held = group, settings.postgres, {}
+    source = app.topic(*topics, value_serializer="as_fetched", key_serializer="raw")
+
+    @app.agent(source, name="project")  # type: ignore[untyped-decorator]
+    async def project(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            if message.generation_id != app.consumer_generation_id:
+                continue
+            try:
+                while not app.pipeline.offer((message.topic, message.partition), event.value):
+                    await asyncio.sleep(0.005)
+                    if message.generation_id != app.consumer_generation_id:
+                        break
+            except Exception as error:  # Faust would take a batch whose agent failed for done
+                leave(f"agent: {type(error).__name__}", group.name)
+
+    return app
+
+
+def topics_of(group: Group) -> list[str]:
+    """Every topic: the ledger knows all events, whoever takes them, so that any can be asked for."""
+    return [name for name in TOPICS if TOPICS[name].events] if group.name == "main" else sorted(group.topics)

@@ -1,0 +1,185 @@
+"""How does a batch become true? Rows, ledger, dead letters and checkpoint in one transaction.
+
+The checkpoint's `next_offset` must equal the batch's first offset, seen under the row's lock.
+That comparison alone makes it exactly once; the owner's epoch only finds a stale owner sooner.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from projections.core import wire
+from projections.core.fold import Group
+from projections.core.tables import Kept
+from services.projector.batch import Entry, Failure, Seen, Slice, Verdict, Work
+from services.projector.store import Connection, Store, ViewRow
+
+LOCK = """
+select topic, partition, next_offset, epoch from checkpoint
+where grp = %s and topic = any(%s) and partition = any(%s) order by topic, partition for update
+"""
+ADVANCE = """
+update checkpoint set next_offset = %s, applied = applied + %s, duplicate = duplicate + %s,
+    conflict = conflict + %s, dead_letter = dead_letter + %s, updated_at = now()
+where grp = %s and topic = %s and partition = %s and next_offset = %s
+"""
+DEAD = """
+insert into dead_letter (topic, partition, "offset", stage, error_class, reason, event_id, record_key,
+    record_value, headers, appended_at, grps)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), array[%s])
+on conflict (topic, partition, "offset") do update
+    set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
+"""
+KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
+PENDING = "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
+Place = tuple[str, int]
+
+
+class Fenced(Exception):
+    """Another owner has moved the checkpoint, or records are missing: apply nothing and leave."""
+
+
+class AlreadySeen(Exception):
+    """Some ids of the batch are in the ledger already."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a committed batch leaves to do: rows for Redis, positions that they stand for."""
+
+    views: dict[Kept, list[ViewRow]]
+    positions: dict[Place, int]
+    pending: int | None
+    views_known: bool = True
+
+
+class Applier:
+    """Applies the batches of one group over one connection."""
+
+    def __init__(self, group: Group, owner: UUID, topics: dict[str, int]) -> None:
+        self.group = group
+        self.owner = owner
+        self.topics = topics
+        self.store = Store(group)
+        self.epochs: dict[Place, int] = {}
+        self.written: list[int] = []
+
+    def apply(self, connection: Connection, work: Work) -> Applied:
+        """One transaction. `psycopg.errors.UniqueViolation` on the ledger becomes `AlreadySeen`."""
+        edges = _edges(work.slices)
+        with connection.transaction():
+            self._fence(connection, edges)
+            try:
+                if work.ledger:
+                    self.store.ledger(connection, work.ledger)
+            except psycopg.errors.UniqueViolation as error:
+                raise AlreadySeen from error
+            views = self.store.write(connection, work.folded)
+            self._bury(connection, work)
+            self._advance(connection, work, edges)
+            pending = self._note(connection, views, edges)
+        positions = {place: end for place, (_, end) in edges.items()}
+        return Applied(views, positions, pending)
+
+    def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
+        """What the ledger holds of the batch's ids."""
+        ids = [entry.event_id for one in work.slices for entry in one.entries if entry.event_id is not None]
+        with connection.transaction():
+            rows = connection.execute(KNOWN, [wire.literal("uuid", ids)]).fetchall()
+        return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
+
+    def committed(self, connection: Connection, work: Work) -> Applied | None:
+        """The batch as applied, if it is in after a COMMIT whose reply was lost."""
+        edges = _edges(work.slices)
+        with connection.transaction():
+            now = self._offsets(connection, edges)
+        if any(now.get(place, (0, 0))[0] < end for place, (_, end) in edges.items()):
+            return None
+        return Applied({}, {place: end for place, (_, end) in edges.items()}, None, views_known=False)
+
+    def _offsets(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> dict[Place, tuple[int, int]]:
+        topics, partitions = sorted({t for t, _ in edges}), sorted({p for _, p in edges})
+        rows = connection.execute(LOCK, [self.group.name, topics, partitions]).fetchall()
+        return {(topic, partition): (offset, epoch) for topic, partition, offset, epoch in rows}
+
+    def _fence(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> None:
+        now = self._offsets(connection, edges)
+        for place, (first, _) in edges.items():
+            offset, epoch = now.get(place, (None, None))
+            if offset != first or epoch != self.epochs.get(place):
+                raise Fenced(
+                    f"{place[0]}-{place[1]}: the checkpoint stands at {offset} (epoch {epoch}), the batch begins"
+                    f" at {first} (epoch {self.epochs.get(place)})"
+                )
+
+    def _bury(self, connection: Connection, work: Work) -> None:
+        """Dead letters and conflicts, whole, in the same transaction."""
+        rows = [
+            _letter(entry, failure, self.group.name)
+            for one in work.slices
+            for entry in one.entries
+            if (failure := failure_of(entry)) is not None
+        ]
+        if rows:
+            with connection.cursor() as cursor:
+                cursor.executemany(DEAD, rows)
+
+    def _advance(self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]) -> None:
+        counts = work.counts()
+        for (topic, partition), (first, end) in edges.items():
+            count = counts[topic, partition]
+            moved = connection.execute(
+                ADVANCE, [end, *(count[verdict] for verdict in Verdict), self.group.name, topic, partition, first]
+            )
+            if moved.rowcount != 1:
+                raise Fenced(f"{topic}-{partition}: the checkpoint moved under its lock")
+
+    def _note(
+        self, connection: Connection, views: dict[Kept, list[ViewRow]], edges: dict[Place, tuple[int, int]]
+    ) -> int | None:
+        """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""
+        if self.written:
+            done, self.written = self.written, []
+            connection.execute("delete from redis_pending where id = any(%s)", [done])
+        if not any(views.values()):
+            return None
+        keys = {table.name: sorted({row[0] for row in rows}) for table, rows in views.items() if rows}
+        places = [f"{topic}-{partition}" for topic, partition in edges]
+        row = connection.execute(PENDING, [self.group.name, self.owner, places, Jsonb(keys)]).fetchone()
+        return int(row[0]) if row else None
+
+
+def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:
+    """For each partition: the first offset and the one after the last, in lock order."""
+    edges: dict[Place, tuple[int, int]] = {}
+    for one in sorted(slices, key=lambda each: (each.topic, each.partition, each.first)):
+        place = (one.topic, one.partition)
+        first, end = edges.get(place, (one.first, one.first))
+        if end != one.first:
+            raise Fenced(f"{one.topic}-{one.partition}: records {end} to {one.first} are missing")
+        edges[place] = (first, one.end)
+    return edges
+
+
+def failure_of(entry: Entry) -> Failure | None:
+    """Why a record was put aside, if it was."""
+    if entry.verdict is Verdict.CONFLICT:
+        return Failure("conflict", "SameIdOtherBody", "an event with this id and another body was applied before")
+    return entry.failure if entry.verdict is Verdict.DEAD else None
+
+
+def _letter(entry: Entry, failure: Failure, group: str) -> list[Any]:
+    record = entry.record
+    headers = json.dumps([[name, value.hex() if value else None] for name, value in record.headers])
+    event_id = UUID(bytes=entry.event_id) if entry.event_id else None
+    return [
+        record.topic, record.partition, record.offset, failure.stage, failure.error_class, failure.reason, event_id,
+        record.key, record.value, headers, record.timestamp, group,
+    ]  # fmt: skip
+

@@ -1,0 +1,71 @@
+"""Which nodes can a change of grouping reach, and what are their groups now?
+
+Two transactions that connect the same groups must see each other, so regrouping takes its turn
+by a lock that is held to the commit. It is the last thing but shared rows in a transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow, dict_row
+
+from projections.core import wire
+from projections.core.sql import quoted
+from projections.core.tables import Grouping
+
+Connection = psycopg.Connection[TupleRow]
+
+REACH = """
+with recursive reach(node) as (
+    select node from unnest(%(nodes)s::uuid[]) as start(node)
+    union
+    select mate.profile_id from {groups} own join {groups} mate using (member_id)
+        where own.profile_id = any(%(nodes)s::uuid[])
+    union
+    select near.node from reach, lateral (
+        select shared.profile_id as node from {identifiers} own, lateral (
+            select other.profile_id from {identifiers} other
+            where other.kind = own.kind and other.value_index = own.value_index limit %(limit)s
+        ) shared where own.profile_id = reach.node and own.kind = any(%(kinds)s)
+        union all
+        select other_profile_id from {links} where profile_id = reach.node
+        union all
+        select profile_id from {links} where other_profile_id = reach.node
+    ) near
+)
+select node from reach
+"""
+
+
+def regroup(connection: Connection, table: Grouping, touched: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:
+    """Rows of every node whose group the change of `touched` may have moved."""
+    if not touched:
+        return {}
+    connection.execute("select pg_advisory_xact_lock(7, hashtext(%s))", [table.name])
+    names = {
+        "groups": quoted(table.name), "identifiers": quoted(table.identifiers.name), "links": quoted(table.links.name),
+    }  # fmt: skip
+    found = connection.execute(
+        REACH.format(**names).encode(),
+        {"nodes": wire.literal("uuid", touched), "kinds": list(table.kinds), "limit": table.limit + 1},
+    ).fetchall()
+    nodes = wire.literal("uuid", [row[0].bytes for row in found])
+    states = _rows(connection, f"select profile_id, registered_at from {quoted(table.nodes.name)} where profile_id = any(%s)", nodes)
+    identifiers = _rows(
+        connection,
+        f"select profile_id, kind, value_index, verified from {names['identifiers']} where profile_id = any(%s)",
+        nodes,
+    )
+    links = _rows(
+        connection, f"select profile_id, other_profile_id, verdict from {names['links']} where profile_id = any(%s)", nodes
+    )
+    groups = table.decide({row["profile_id"]: row for row in states}, identifiers, links)
+    return {(node,): [one[name] for name in table.values] for node, one in groups.items()}
+
+
+def _rows(connection: Connection, statement: str, nodes: str) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(statement.replace("any(%s)", "any(%s::uuid[])").encode(), [nodes])
+        return [{name: getattr(value, "bytes", value) for name, value in row.items()} for row in cursor]

@@ -1,0 +1,118 @@
+"""Which tables does the engine itself need?
+
+`hitotsu` holds what groups share: checkpoints, dead letters, the Redis repair table. Each group's
+own schema holds its event ledger and its projections' tables.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from projections.core.fold import Group
+from projections.core.sql import LEDGER, ddl
+from schemas.topics import TOPICS
+
+ENGINE = """
+create schema if not exists hitotsu;
+create table if not exists hitotsu.topic (
+    no smallint generated always as identity primary key,
+    name text not null unique
+);
+create table if not exists hitotsu.checkpoint (
+    grp text not null,
+    topic text not null,
+    partition int not null,
+    next_offset bigint not null default 0,
+    applied bigint not null default 0,
+    duplicate bigint not null default 0,
+    conflict bigint not null default 0,
+    dead_letter bigint not null default 0,
+    owner uuid,
+    epoch bigint not null default 0,
+    updated_at timestamptz not null default now(),
+    primary key (grp, topic, partition),
+    check (applied + duplicate + conflict + dead_letter = next_offset)
+);
+create table if not exists hitotsu.dead_letter (
+    id bigint generated always as identity primary key,
+    topic text not null,
+    partition int not null,
+    "offset" bigint not null,
+    stage text not null,
+    error_class text not null,
+    reason text not null,
+    event_id uuid,
+    record_key bytea,
+    record_value bytea,
+    headers jsonb not null default '[]',
+    appended_at timestamptz not null,
+    grps text[] not null,
+    status text not null default 'open' check (status in ('open', 'retried', 'dropped')),
+    note text,
+    seen_at timestamptz not null default now(),
+    resolved_at timestamptz,
+    relayed boolean not null default false,
+    unique (topic, partition, "offset")
+);
+create index if not exists dead_letter_by_event on hitotsu.dead_letter (event_id);
+create index if not exists dead_letter_to_relay on hitotsu.dead_letter (id) where not relayed;
+create table if not exists hitotsu.redis_pending (
+    id bigint generated always as identity primary key,
+    grp text not null,
+    owner uuid not null,
+    partitions text[] not null,
+    views jsonb not null,
+    created_at timestamptz not null default now()
+);
+create table if not exists hitotsu.cache_generation (
+    grp text primary key,
+    generation uuid not null
+);
+create table if not exists hitotsu.projection_version (
+    grp text not null,
+    projection text not null,
+    version int not null,
+    primary key (grp, projection)
+);
+"""
+
+
+class VersionChanged(Exception):
+    """A projection's tables hold another version than its declaration."""
+
+
+def prepare(dsn: str, group: Group) -> None:
+    """Creates what is missing. Safe to run from several processes at once, and again."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        # two processes that start at once would otherwise race for the same catalogue rows
+        connection.execute("select pg_advisory_lock(hashtext('hitotsu.prepare'))")
+        with connection.transaction():
+            connection.execute(ENGINE)
+            for name in TOPICS:
+                connection.execute("insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name])
+            schema = sql.Identifier(group.name)
+            connection.execute(sql.SQL("create schema if not exists {}").format(schema))
+            connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
+            connection.execute(LEDGER)
+            for table in group.tables:
+                connection.execute(ddl(table).encode())
+            for projection in group.projections:
+                row = connection.execute(
+                    "insert into hitotsu.projection_version values (%s, %s, %s)"
+                    " on conflict (grp, projection) do update set version = projection_version.version"
+                    " returning version",
+                    [group.name, projection.name, projection.version],
+                ).fetchone()
+                if row is not None and row[0] != projection.version:
+                    raise VersionChanged(
+                        f"{projection.name} is declared as version {projection.version}, its tables hold"
+                        f" version {row[0]}: run `hitotsu rebuild`"
+                    )
+        connection.execute("select pg_advisory_unlock_all()")
+
+
+def topic_numbers(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
+    """The small numbers by which ledgers name topics."""
+    rows = connection.execute("select name, no from hitotsu.topic").fetchall()
+    return {str(name): int(str(no)) for name, no in rows}

@@ -1,0 +1,188 @@
+"""How do records flow from Kafka's thread into transactions? Fold in one thread, store in another.
+
+While a transaction runs, the next batch is decoded and folded, and grows: batches are as large as
+the projector is behind, and as small as it is ahead.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from projections.core.fold import Group
+from services.projector.apply import Fenced
+from services.projector.batch import ConsumerRecord, Recent, Slice, Work, decoded
+from services.runtime.logging import log
+from services.runtime.metrics import BATCH_SECONDS
+
+BATCH_EVENTS_MAX = 10_000
+SLICE_EVENTS_MAX = 2_500
+WAITING_EVENTS_MAX = 40_000
+Place = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Arrived:
+    """Consecutive records of one partition, as fetched."""
+
+    place: Place
+    records: list[ConsumerRecord]
+
+
+@dataclass
+class Pipeline:
+    """Takes records of any held partition; hands `apply`, in its thread, one folded batch at a time."""
+
+    group: Group
+    topics: dict[str, int]
+    recent: Recent
+    guard: threading.RLock  # over `recent`, which both threads judge by
+    apply: Callable[[Work], None]
+    failed: Callable[[BaseException], None]
+    expected: dict[Place, int] = field(default_factory=dict)
+    run: int = 0
+
+    def __post_init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arrived: deque[Arrived] = deque()
+        self._waiting = 0
+        self._ready: Work | None = None
+        self._storing = False
+        self._folding = False
+        self._stopping = False
+        self._abandoned = False
+        self._threads = [
+            threading.Thread(target=self._guarded, args=[loop], name=name, daemon=True)
+            for loop, name in ((self._fold_loop, "fold"), (self._store_loop, "store"))
+        ]
+
+    def start(self) -> None:
+        """Starts both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def offer(self, place: Place, records: list[ConsumerRecord]) -> bool:
+        """Takes records over, or says that enough are waiting already."""
+        with self._changed:
+            if self._waiting >= WAITING_EVENTS_MAX:
+                return False
+            for start in range(0, len(records), SLICE_EVENTS_MAX):
+                self._arrived.append(Arrived(place, records[start : start + SLICE_EVENTS_MAX]))
+            self._waiting += len(records)
+            self._changed.notify_all()
+            return True
+
+    def drop(self, timeout: float) -> bool:
+        """Gives up everything that is not being stored; waits for what is. True when all is quiet."""
+        with self._changed:
+            self.run += 1
+            self._arrived.clear()
+            self._waiting = 0
+            self._ready = None
+            self._changed.notify_all()
+            quiet = self._changed.wait_for(lambda: not (self._storing or self._folding), timeout)
+            self._ready = None
+        with self.guard:
+            self.recent.clear()
+            self.expected.clear()
+        return quiet
+
+    def wanted(self, work: Work) -> bool:
+        """Whether the batch is of the present assignment."""
+        return work.run == self.run and not self._abandoned
+
+    def drain(self, timeout: float) -> bool:
+        """Waits until everything taken over is stored."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: not (self._arrived or self._ready or self._storing or self._folding), timeout
+            )
+
+    def stop(self) -> None:
+        """Ends both threads after what they are doing."""
+        with self._changed:
+            self._stopping = self._abandoned = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except BaseException as error:
+            self.failed(error)
+
+    def _fold_loop(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or (self._arrived and self._ready is None))
+                if self._stopping:
+                    return
+                work = Work(run=self.run)
+                self._folding = True
+            self._gather(work)
+            with self._changed:
+                self._folding = False
+                if work.slices and work.run == self.run:
+                    self._ready = work
+                self._changed.notify_all()
+
+    def _gather(self, work: Work) -> None:
+        """Folds what arrived until the store is free, or the batch is large enough."""
+        while True:
+            with self._changed:
+                full = work.size >= BATCH_EVENTS_MAX
+                if full or not self._arrived or (work.slices and not self._storing) or work.run != self.run:
+                    busy = self._storing and not full and not self._stopping and work.run == self.run
+                    if not (busy and work.slices):
+                        return
+                    # the store is busy: wait for more to fold, or for the store
+                    self._changed.wait_for(lambda: self._arrived or not self._storing or self._stopping, 0.5)
+                    continue
+                arrived = self._arrived.popleft()
+                self._waiting -= len(arrived.records)
+            started = time.perf_counter()
+            self._fold(work, arrived)
+            BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
+
+    def _fold(self, work: Work, arrived: Arrived) -> None:
+        topic, partition = arrived.place
+        with self.guard:
+            expected = self.expected.get(arrived.place)
+            if expected is None or work.run != self.run:
+                return
+            records = [record for record in arrived.records if record.offset >= expected]
+            if not records:
+                return
+            one = Slice(topic, partition, records[0].offset, decoded(records))
+            if records[-1].offset != one.end - 1 or one.first != expected:
+                log.error("gap", topic=topic, partition=partition, expected=expected, first=one.first)
+                raise GapInLog(f"{topic}-{partition}: expected {expected}, got {one.first} to {records[-1].offset}")
+            work.add(one, self.group, self.recent, self.topics)
+            self.expected[arrived.place] = one.end
+
+    def _store_loop(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._ready is not None)
+                if self._ready is None:
+                    return
+                work, self._ready = self._ready, None
+                self._storing = True
+                self._changed.notify_all()
+            try:
+                self.apply(work)
+            except Fenced:
+                if self.wanted(work):
+                    raise
+            finally:
+                with self._changed:
+                    self._storing = False
+                    self._changed.notify_all()
+
+
+class GapInLog(Exception):
+    """The log does not go on where the checkpoint ends."""

@@ -1,0 +1,129 @@
+"""Puts one projector process together, and takes it apart again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import uvicorn
+from starlette.applications import Starlette
+
+from projections import discover
+from projections.core.fold import Group
+from services.projector.app import ProjectorApp, build, leave, topics_of
+from services.projector.apply import Applied, failure_of
+from services.projector.batch import Recent, Verdict, Work
+from services.projector.database import prepare
+from services.projector.pipeline import Pipeline
+from services.projector.refresh import Job, Refresher, redis_client
+from services.projector.relay import Relay
+from services.projector.views import Views
+from services.projector.watch import Watch
+from services.projector.writer import Writer
+from services.runtime import metrics
+from services.runtime.config import Settings
+from services.runtime.health import Dependency, NotReady, health_routes
+
+COUNTERS = {
+    Verdict.APPLIED: metrics.APPLIED,
+    Verdict.DUPLICATE: metrics.DUPLICATE,
+    Verdict.CONFLICT: metrics.CONFLICT,
+}
+SAMPLED = 20
+
+
+class Projector:
+    """One process: Faust app, pipeline, Redis refresher, relay, watchdog, health."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.group = Group(settings.group, [p for p in discover() if p.group == settings.group])
+        prepare(settings.postgres, self.group)
+        owner, recent = uuid4(), Recent()
+        topics = topics_of(self.group)
+        self.app: ProjectorApp = build(settings, self.group, topics)
+        self.app.owner = owner
+        guard = threading.RLock()
+        writer = Writer(settings.postgres, self.group, owner, recent, guard, lambda work: self.pipeline.wanted(work))
+        self.writer = self.app.writer = writer
+        self.pipeline = self.app.pipeline = Pipeline(
+            self.group, writer.applier.topics, recent, guard, self._apply, self._failed
+        )
+        views = Views(redis_client(settings.redis), self.group)
+        self.refresher = Refresher(views, settings.postgres, owner, writer.applier.written.append)
+        self.app.on_claim = self.refresher.owe
+        self.watch = Watch(settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave)
+        self.relay = Relay(settings.postgres, settings.kafka)
+        self._settings = settings
+
+    def start(self) -> None:
+        """Starts every thread but Faust's own."""
+        self.pipeline.start()
+        self.refresher.start()
+        self.watch.start()
+        self.relay.start()
+        _serve(self._settings, [Dependency("assignment", self._ready)])
+
+    def stop(self) -> None:
+        """Stores what was taken over, within bounds, and leaves quietly."""
+        self.pipeline.drain(5)
+        self.pipeline.stop()
+        self.refresher.stop()
+
+    async def _ready(self) -> dict[str, object]:
+        if time.monotonic() - self.watch.seen_at > 10:
+            raise NotReady("Kafka has not answered for 10 s")
+        return {"partitions": self.watch.holding, "lag": self.watch.lag}
+
+    def _leave(self, reason: str) -> None:
+        leave(reason, self.group.name)
+
+    def _failed(self, error: BaseException) -> None:
+        self._leave(f"{type(error).__name__}: {error}")
+
+    def _apply(self, work: Work) -> None:
+        for part, applied in self.writer.apply(work):
+            self.app.held.update(applied.positions)
+            self._count(part)
+            self.refresher.take(Job(applied, self._freshness(part)))
+
+    def _count(self, work: Work) -> None:
+        name = self.group.name
+        for (topic, partition), counts in work.counts().items():
+            for verdict, counter in COUNTERS.items():
+                counter.labels(name, topic, str(partition)).inc(counts[verdict])
+            metrics.NEXT_OFFSET.labels(name, topic, str(partition)).set(self.app.held[topic, partition])
+            if not counts[Verdict.DEAD]:
+                continue
+            for one in work.slices:
+                if (one.topic, one.partition) == (topic, partition):
+                    for entry in one.entries:
+                        failure = failure_of(entry)
+                        if failure is not None and entry.verdict is Verdict.DEAD:
+                            metrics.DEAD_LETTER.labels(name, topic, str(partition), failure.stage).inc()
+
+    def _freshness(self, work: Work) -> Callable[[], None]:
+        """Observes a sample of the batch once it is visible."""
+        entries = [e for one in work.slices for e in one.entries if e.verdict is Verdict.APPLIED]
+        sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
+        times = [(entry.event.meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample]
+
+        def visible() -> None:
+            now = time.time()
+            for occurred, accepted in times:
+                metrics.FRESH_OCCURRED.labels(self.group.name).observe(max(0.0, now - occurred))
+                metrics.FRESH_ACCEPTED.labels(self.group.name).observe(max(0.0, now - accepted))
+
+        return visible
+
+
+def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
+    """Health and metrics in a thread with a loop of its own: they answer whatever Faust does."""
+    application = Starlette(routes=health_routes(dependencies))
+    config = uvicorn.Config(
+        application, host=settings.host, port=settings.metrics_port, log_config=None, access_log=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=server.run, name="health", daemon=True).start()

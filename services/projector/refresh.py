@@ -1,0 +1,239 @@
+"""Who brings Redis up to date? One thread: first what others left behind, then batch after batch.
+
+While anything is owed (a failed write, a lost generation, a dead process's rows), batches are not
+written one by one: they wait in `redis_pending` and are read back from Postgres together.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import TupleRow
+from redis import Redis
+from redis.exceptions import RedisError
+
+from projections.core import sql, wire
+from projections.core.tables import Kept
+from services.projector.apply import Applied
+from services.projector.views import GenerationLost, Views, generation_key, position_key
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
+
+Connection = psycopg.Connection[TupleRow]
+WAITING_MAX = 64
+REPAIRED_AT_ONCE = 200
+ABANDONED = "created_at < now() - interval '10 seconds'"
+
+
+@dataclass(slots=True)
+class Job:
+    """A committed batch, and what to do once it is visible."""
+
+    applied: Applied
+    visible: Callable[[], None]
+
+
+class Refresher:
+    """Keeps Redis equal to Postgres for one group."""
+
+    def __init__(self, views: Views, dsn: str, owner: UUID, strike: Callable[[int], None]) -> None:
+        self.views = views
+        self.group = views.group
+        self._dsn = dsn
+        self._owner = owner
+        self._strike = strike
+        self._jobs: queue.Queue[Job | None] = queue.Queue(WAITING_MAX)
+        self._owed = threading.Event()
+        self._owed.set()
+        self._ending = threading.Event()
+        self._generation = ""
+        self._connection: Connection | None = None
+        self._tables = {t.name: t for t in self.group.tables if t.view is not None}
+        self._thread = threading.Thread(target=self._run, name="redis", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def take(self, job: Job) -> None:
+        """Hands over a committed batch; when too many wait, it is left to the repair."""
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            self._owed.set()
+
+    def owe(self) -> None:
+        """Says that rows may be due that nobody handed over, such as another process's."""
+        self._owed.set()
+
+    def stop(self) -> None:
+        """Writes what waits, within bounds, and ends the thread."""
+        self._ending.set()
+        try:
+            self._jobs.put(None, timeout=2)
+        except queue.Full:
+            return
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        swept = time.monotonic()
+        while True:
+            if self._owed.is_set() and not self._ending.is_set():
+                self._settle()
+            try:
+                job = self._jobs.get(timeout=0.1 if self._owed.is_set() else 1.0)
+            except queue.Empty:
+                if time.monotonic() - swept > 5:
+                    swept = time.monotonic()
+                    self._look_for_owed()
+                continue
+            if job is None:
+                return
+            self._write(job)
+
+    def _write(self, job: Job) -> None:
+        applied = job.applied
+        if self._owed.is_set() or not applied.views_known:
+            self._owed.set()
+            return
+        try:
+            self.views.write(applied.views, self._generation)
+            self.views.advance(applied.positions)
+        except (RedisError, GenerationLost, OSError) as error:
+            log.warning("redis_behind", error=type(error).__name__)
+            REDIS_WRITES.labels(self.group.name, "failed").inc()
+            self._owed.set()
+            return
+        if applied.pending is not None:
+            self._strike(applied.pending)
+        job.visible()
+
+    def _settle(self) -> None:
+        """Makes good on everything owed; whatever fails is tried again a moment later."""
+        try:
+            connection = self._connected()
+            self._owed.clear()
+            if not self._believable(connection):
+                self._refill(connection)
+            self._repair(connection)
+        except (RedisError, GenerationLost, OSError) as error:
+            log.warning("redis_away", error=type(error).__name__)
+            self._owed.set()
+            self._ending.wait(0.2)
+        except psycopg.Error as error:
+            log.warning("postgres_away", error=type(error).__name__)
+            self._close()
+            self._owed.set()
+            self._ending.wait(0.5)
+
+    def _believable(self, connection: Connection) -> bool:
+        row = connection.execute(
+            "select generation::text from cache_generation where grp = %s", [self.group.name]
+        ).fetchone()
+        held = self.views.redis.get(generation_key(self.group.name))
+        self._generation = row[0] if row else ""
+        return row is not None and isinstance(held, bytes) and held.decode() == row[0]
+
+    def _repair(self, connection: Connection) -> None:
+        """Reads back from Postgres what is noted as due, and strikes it out."""
+        while not self._ending.is_set():
+            positions = self._checkpoints(connection)
+            rows = connection.execute(
+                "select id, views from redis_pending where grp = %s order by id limit %s",
+                [self.group.name, REPAIRED_AT_ONCE],
+            ).fetchall()
+            REDIS_BACKLOG.labels(self.group.name).set(len(rows))
+            due: dict[Kept, set[str]] = {}
+            for _, views in rows:
+                for name, keys in views.items():
+                    if name in self._tables:
+                        due.setdefault(self._tables[name], set()).update(keys)
+            for table, keys in due.items():
+                found = connection.execute(sql.view_rows(table).encode(), [wire.literal("text", sorted(keys))])
+                self.views.write({table: found.fetchall()}, self._generation)  # type: ignore[dict-item]
+            connection.execute("delete from redis_pending where id = any(%s)", [[row[0] for row in rows]])
+            if len(rows) < REPAIRED_AT_ONCE:
+                # every row up to these checkpoints was either written or among the due
+                self.views.advance(positions)
+                return
+
+    def _refill(self, connection: Connection) -> None:
+        """Fills an emptied Redis from Postgres; one process at a time."""
+        lock = f"hitotsu.refill.{self.group.name}"
+        row = connection.execute("select pg_try_advisory_lock(hashtext(%s))", [lock]).fetchone()
+        if not row or not row[0]:
+            raise GenerationLost
+        try:
+            if self._believable(connection):
+                return
+            self._fill(connection)
+        finally:
+            connection.execute("select pg_advisory_unlock(hashtext(%s))", [lock])
+
+    def _fill(self, connection: Connection) -> None:
+        REDIS_REFILLS.labels(self.group.name).inc()
+        started = time.perf_counter()
+        redis = self.views.redis
+        redis.delete(generation_key(self.group.name), position_key(self.group.name))
+        positions = self._checkpoints(connection)
+        for table in self._tables.values():
+            with connection.transaction(), connection.cursor(name="refill") as cursor:
+                cursor.itersize = 5_000
+                cursor.execute(sql.view_rows(table, some=False).encode())
+                self.views.write({table: cursor}, "")  # type: ignore[dict-item]
+        self.views.advance(positions)
+        self._generation = str(uuid.uuid4())
+        connection.execute(
+            "insert into cache_generation values (%s, %s)"
+            " on conflict (grp) do update set generation = excluded.generation",
+            [self.group.name, self._generation],
+        )
+        redis.set(generation_key(self.group.name), self._generation)
+        log.info("redis_filled", seconds=round(time.perf_counter() - started, 3))
+
+    def _checkpoints(self, connection: Connection) -> dict[tuple[str, int], int]:
+        rows = connection.execute(
+            "select topic, partition, next_offset from checkpoint where grp = %s", [self.group.name]
+        ).fetchall()
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def _look_for_owed(self) -> None:
+        """Rows that a dead process left, and a Redis that lost its memory while nothing happened."""
+        try:
+            connection = self._connected()
+            row = connection.execute(
+                f"select count(*), bool_or({ABANDONED}) from redis_pending where grp = %s", [self.group.name]
+            ).fetchone()
+            REDIS_BACKLOG.labels(self.group.name).set(row[0] if row else 0)
+            if (row and row[1]) or not self._believable(connection):
+                self._owed.set()
+        except (psycopg.Error, RedisError, OSError):
+            self._close()
+            self._owed.set()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = psycopg.connect(
+                conninfo(self._dsn, group=self.group.name, name="hitotsu-redis"), autocommit=True
+            )
+            connection.execute("set statement_timeout = '60s'")
+            self._connection = connection
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def redis_client(url: str) -> Redis:
+    """A client that gives up soon: Redis is never waited for."""
+    return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)

@@ -1,0 +1,111 @@
+"""How do dead letters reach their topic? Copied from the table, at least once, with derived ids."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+from urllib.parse import unquote
+from uuid import NAMESPACE_URL, uuid5
+
+import psycopg
+from aiokafka import AIOKafkaProducer
+from psycopg.rows import dict_row
+
+from schemas.codec import Undecodable, decode, encode, headers_of, key_of
+from schemas.events import DeadLettered
+from schemas.events.parts import Meta, Producer
+from schemas.topics import DEAD_LETTERS
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import RELAYED
+
+AT_ONCE = 200
+DUE = """
+select id, topic, partition, "offset", stage, error_class, reason, record_key, record_value, headers,
+    (extract(epoch from appended_at) * 1000000)::bigint as appended_at
+from dead_letter where not relayed order by id limit %s for update skip locked
+"""
+VALUE_MAX = 200_000
+
+
+class Relay:
+    """Copies new dead letters once a second."""
+
+    def __init__(self, dsn: str, kafka: str) -> None:
+        self._dsn = dsn
+        self._kafka = kafka
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="relay", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    async def _run(self) -> None:
+        producer: AIOKafkaProducer | None = None
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                if producer is None:
+                    producer = AIOKafkaProducer(
+                        bootstrap_servers=self._kafka, acks="all", enable_idempotence=True, request_timeout_ms=10_000
+                    )
+                    await asyncio.wait_for(producer.start(), 10)
+                while await self._relay(producer) == AT_ONCE:
+                    pass
+            except Exception as error:  # Kafka or Postgres away: the rows wait
+                log.warning("relay_waits", error=type(error).__name__)
+                if producer is not None:
+                    await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=2)
+                    producer = None
+
+    async def _relay(self, producer: AIOKafkaProducer) -> int:
+        info = conninfo(self._dsn, name="hitotsu-relay")
+        async with await psycopg.AsyncConnection.connect(info, row_factory=dict_row) as connection:
+            rows = await (await connection.execute(DUE, [AT_ONCE])).fetchall()
+            sends = []
+            for row in rows:
+                event = letter(row)
+                sends.append(
+                    await producer.send(DEAD_LETTERS, encode(event), key_of(event), headers=headers_of(event))
+                )
+            await asyncio.wait_for(asyncio.gather(*sends), 20)
+            await connection.execute("update dead_letter set relayed = true where id = any(%s)", [[r["id"] for r in rows]])
+        RELAYED.inc(len(rows))
+        return len(rows)
+
+
+def letter(row: dict[str, Any]) -> DeadLettered:
+    """A dead letter as an event: the same every time, so that a second copy is a resend."""
+    place = f"{row['topic']}-{row['partition']}-{row['offset']}"
+    meta = Meta(
+        event_id=uuid5(NAMESPACE_URL, f"hitotsu:dead-letter:{place}").bytes,
+        occurred_at=row["appended_at"],
+        producer=_producer(row),
+    )
+    value = row["record_value"]
+    return DeadLettered(
+        meta=meta, source_topic=row["topic"], source_partition=row["partition"], source_offset=row["offset"],
+        stage=row["stage"], error_class=row["error_class"], reason=row["reason"],
+        record_key=row["record_key"], record_value=value if value is None else value[:VALUE_MAX],
+    )  # fmt: skip
+
+
+def _producer(row: dict[str, Any]) -> Producer:
+    """Whose record it was: from the event where it can be read, else from its headers."""
+    try:
+        return decode(row["record_value"]).meta.producer
+    except Undecodable:
+        pass
+    headers = row["headers"] if isinstance(row["headers"], list) else json.loads(row["headers"])
+    found = {name: bytes.fromhex(value).decode("utf-8", "replace") for name, value in headers if value}
+    parts = [unquote(part) for part in found.get("ce_source", "").split("/")[1:]]
+    if len(parts) != 4 or not parts[3].isdigit():
+        return Producer(system="unknown", channel="OTHER")
+    sequence = found.get("ce_sequence", "")
+    return Producer(
+        system=parts[0] or "unknown", channel="OTHER", store_id=None if parts[1] == "-" else parts[1],
+        terminal_id=None if parts[2] == "-" else parts[2], terminal_epoch=min(int(parts[3]), 2**31 - 1),
+        terminal_sequence=int(sequence) if sequence.isdigit() and len(sequence) < 19 else None,
+    )  # fmt: skip

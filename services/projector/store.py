@@ -1,0 +1,180 @@
+"""How do folded changes get into Postgres? One statement a table, within the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projections.core import sql, wire
+from projections.core.fold import Folded, Group, HandlerFailed
+from projections.core.rows import state_of
+from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
+from services.projector.closure import regroup
+
+Connection = psycopg.Connection[TupleRow]
+ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
+PERSONAL_LOCK, ERASED_LOCK = "select pg_advisory_xact_lock_shared(7, 1)", "select pg_advisory_xact_lock(7, 1)"
+
+
+class Store:
+    """Compiled statements of one group's tables."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self._merges = {t: sql.merge(t) for t in group.tables if isinstance(t, Table | Evolution | Grouping)}
+        self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
+        self._recounts = {t: sql.recount(t, changes) for t, changes in group.changes.items()}
+        self._encoders = {
+            t: wire.copy_encoder([part.type for part in t.stored]) for t in group.tables if isinstance(t, Ledger)
+        }
+        self._ledger = wire.copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
+        self._personal = [t for t in group.tables if t.subject]
+
+    def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+        """The events applied; a unique violation says that some were applied before."""
+        self._copy(connection, "ledger", self._ledger(rows))
+
+    def write(self, connection: Connection, folded: Folded) -> dict[Kept, list[ViewRow]]:
+        """Stores everything; gives back the rows that Redis should hold now."""
+        views: dict[Kept, list[ViewRow]] = {}
+        subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
+        if folded.erased or subjects:
+            connection.execute(ERASED_LOCK if folded.erased else PERSONAL_LOCK)
+        for table in self.group.tables:
+            if isinstance(table, Ledger):
+                self._append(connection, table, folded, views)
+            elif isinstance(table, Table) and table in folded.rows:
+                self._merge(connection, table, folded, views)
+            elif isinstance(table, Evolution) and table in folded.evolving:
+                self._evolve(connection, table, folded, views)
+            elif isinstance(table, Grouping):
+                self._forget(connection, subjects, folded.erased, views)
+                rows = regroup(connection, table, _touched(table, folded))
+                if rows:
+                    self._upsert(connection, table, rows, views)
+        if not any(isinstance(table, Grouping) for table in self.group.tables):
+            self._forget(connection, subjects, folded.erased, views)
+        return views
+
+    def _copy(self, connection: Connection, name: str, body: bytes) -> None:
+        with connection.cursor() as cursor, cursor.copy(f"copy {sql.quoted(name)} from stdin (format binary)") as copy:
+            copy.write(body)
+
+    def _append(self, connection: Connection, table: Ledger, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+        rows = folded.appended.get(table)
+        if not rows:
+            return
+        self._copy(connection, table.name, self._encoders[table](rows))
+        if table.view is not None:
+            views.setdefault(table, []).extend(_appended_views(table, rows))
+
+    def _merge(self, connection: Connection, table: Table, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+        rows = folded.rows[table]
+        found = self._upsert(connection, table, rows, views if table.level is None else None)
+        if table.level is None:
+            return
+        by_key = {row[:2]: row[:4] for row in found}
+        due = [row for row in found if row[4]]
+        if due:
+            # the rows are locked by the merge: nobody adds to them until this transaction ends
+            keys = _due_keys(table, rows, {row[:2] for row in due})
+            for row in connection.execute(self._recounts[table], wire.key_columns(table, keys)).fetchall():
+                by_key[row[:2]] = row
+        if table.view is not None:
+            views.setdefault(table, []).extend(by_key.values())  # type: ignore[arg-type]
+
+    def _upsert(
+        self, connection: Connection, table: Table | Evolution | Grouping, rows: dict[tuple[Any, ...], list[Any]],
+        views: dict[Kept, list[ViewRow]] | None,
+    ) -> list[TupleRow]:  # fmt: skip
+        cursor = connection.execute(self._merges[table], wire.columns(table, rows))
+        found = cursor.fetchall() if cursor.description else []
+        if views is not None and table.view is not None:
+            views.setdefault(table, []).extend(found)  # type: ignore[arg-type]
+        return found
+
+    def _evolve(self, connection: Connection, table: Evolution, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+        steps = folded.evolving[table]
+        keys = sorted({key for key, _ in steps})
+        states: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for (text,) in connection.execute(self._loads[table], wire.key_columns(table, keys)).fetchall():
+            state = state_of(table, text)
+            states[tuple(state[name] for name in table.keys)] = state
+        for key, event in steps:
+            try:
+                state = self.group.evolve[table, type(event)](states.get(key), event)
+                states[key] = {**state, **dict(zip(table.keys, key, strict=True))}
+            except Exception as error:
+                raise HandlerFailed(table.projection, event, error) from error
+        rows = {key: [state[name] for name in table.values] for key, state in states.items()}
+        self._upsert(connection, table, rows, views)
+
+    def _forget(
+        self, connection: Connection, subjects: dict[Kept, set[bytes]], erased: list[bytes],
+        views: dict[Kept, list[ViewRow]],
+    ) -> None:  # fmt: skip
+        """Persons erased now, and rows that came for persons erased before."""
+        if erased:
+            ids = wire.literal("uuid", erased)
+            connection.execute("insert into erased_subject select unnest(%s::uuid[]) on conflict do nothing", [ids])
+        everybody = set(erased).union(*subjects.values())
+        if not everybody:
+            return
+        found = connection.execute(
+            "select subject from erased_subject where subject = any(%s::uuid[])", [wire.literal("uuid", everybody)]
+        ).fetchall()
+        if not found:
+            return
+        gone = wire.literal("uuid", [row[0].bytes for row in found])
+        for table in self._personal:
+            cursor = connection.execute(sql.forgotten(table).encode(), [gone])
+            if cursor.description:
+                views.setdefault(table, []).extend(cursor.fetchall())  # type: ignore[arg-type]
+
+
+def _appended_views(table: Ledger, rows: list[tuple[Any, ...]]) -> list[ViewRow]:
+    names = [part.name for part in table.stored]
+    types = [part.type for part in table.stored]
+    by = names.index(table.view.by[0])  # type: ignore[union-attr]
+    found = []
+    for row in rows:
+        shown = [wire.shown(type, value) for type, value in zip(types, row, strict=True)]
+        payload = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+        found.append((str(shown[by]), f"{shown[0]}|{shown[1]}", 1, payload))
+    return found
+
+
+def _due_keys(table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]) -> list[tuple[Any, ...]]:
+    """The folded keys whose (hash key, field) texts the database named."""
+    assert table.view is not None
+    by = [table.keys.index(name) for name in table.view.by]
+    rest = [index for index in range(len(table.keys)) if index not in by]
+    types = [table.columns[name].type for name in table.keys]
+
+    def texts(key: tuple[Any, ...]) -> tuple[str, str]:
+        shown = [str(wire.shown(type, value)) for type, value in zip(types, key, strict=True)]
+        return "|".join(shown[index] for index in by), "|".join(shown[index] for index in rest)
+
+    return sorted(key for key in rows if texts(key) in due)
+
+
+def _subjects(table: Kept, folded: Folded) -> set[bytes]:
+    name = table.subject or ""
+    if isinstance(table, Ledger):
+        index = [part.name for part in table.stored].index(name)
+        return {row[index] for row in folded.appended.get(table, ())}
+    index = table.keys.index(name)
+    if isinstance(table, Evolution):
+        return {key[index] for key, _ in folded.evolving.get(table, ())}
+    return {key[index] for key in folded.rows.get(table, ())} if isinstance(table, Table) else set()
+
+
+def _touched(table: Grouping, folded: Folded) -> set[bytes]:
+    touched = {key[0] for key, _ in folded.evolving.get(table.nodes, ())}
+    touched |= {key[0] for key in folded.rows.get(table.identifiers, ())}
+    touched |= {node for key in folded.rows.get(table.links, ()) for node in key[:2]}
+    return touched.union(folded.erased)

@@ -1,0 +1,152 @@
+"""What happens around a transaction: reconnect, judge again, split off what cannot be stored."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+
+from projections.core.fold import Group, HandlerFailed
+from services.projector.apply import AlreadySeen, Applied, Applier, Fenced
+from services.projector.batch import Failure, Recent, Seen, Slice, Verdict, Work
+from services.projector.database import topic_numbers
+from services.projector.store import Connection
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
+
+UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError, struct.error, OverflowError, UnicodeError, TypeError, ValueError)
+LIMITS = (
+    "set lock_timeout = '5s'; set statement_timeout = '20s'; set idle_in_transaction_session_timeout = '5s'"
+)
+
+
+@dataclass
+class Writer:
+    """Applies batches, whatever happens to the connection; one thread uses it."""
+
+    dsn: str
+    group: Group
+    owner: UUID
+    recent: Recent
+    guard: threading.RLock
+    wanted: Callable[[Work], bool]
+    connection: Connection | None = None
+    applier: Applier = field(init=False)
+    careful_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        with self._connected() as connection:
+            self.applier = Applier(self.group, self.owner, topic_numbers(connection))
+
+    def apply(self, work: Work) -> Iterator[tuple[Work, Applied]]:
+        """Applies the batch, in parts where it must be; stops short when it is no longer wanted."""
+        parts = [work]
+        while parts:
+            part = parts.pop(0)
+            with self.guard:
+                if part.recent_version != self.recent.version:
+                    part.fold(self.group, self.recent, self.applier.topics, {})
+            try:
+                applied = self._apply_part(part)
+            except UNSTORABLE as error:
+                parts[:0] = self._split(part, error)
+                continue
+            if applied is None:
+                return
+            yield part, applied
+
+    def _apply_part(self, work: Work) -> Applied | None:
+        pause, retried = 0.05, False
+        while self.wanted(work):
+            started = time.perf_counter()
+            try:
+                connection = self.connection or self._connected()
+                applied = self.applier.committed(connection, work) if retried else None
+                if applied is not None:
+                    log.warning("commit_was_in", records=work.size)
+                    return applied
+                applied = self.applier.apply(connection, work)
+            except AlreadySeen:
+                self._judge_again(work)
+                continue
+            except HandlerFailed as error:
+                self._bury(work, error)
+                continue
+            except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+                log.warning("postgres_away", error=type(error).__name__, retry_in=pause)
+                self._disconnect()
+                time.sleep(pause)
+                pause, retried = min(2 * pause, 2.0), True
+                continue
+            BATCH_SECONDS.labels(self.group.name, "store").observe(time.perf_counter() - started)
+            BATCH_EVENTS.labels(self.group.name).observe(work.size)
+            return applied
+        return None
+
+    def _judge_again(self, work: Work) -> None:
+        """Resends older than the memory of recent ids: asks the ledger, and folds without them."""
+        CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
+        known = self.applier.known(self.connection or self._connected(), work)
+        self._refold(work, known)
+
+    def _bury(self, work: Work, error: HandlerFailed) -> None:
+        """An event that an evolution refused: it becomes a dead letter, the rest goes on."""
+        CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
+        for one in work.slices:
+            for entry in one.entries:
+                if entry.event is error.event:
+                    entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
+        self._refold(work, self.applier.known(self.connection or self._connected(), work))
+
+    def _refold(self, work: Work, known: dict[bytes, Seen]) -> None:
+        with self.guard:
+            # batches folded meanwhile were judged by what is forgotten here: they are judged again
+            self.recent.clear()
+            work.fold(self.group, self.recent, self.applier.topics, known)
+
+    def _split(self, work: Work, error: Exception) -> list[Work]:
+        """Halves a batch that Postgres refuses, down to the one event that it cannot hold."""
+        CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
+        if self.connection is not None and self.connection.broken:
+            self._disconnect()
+        if work.size == 1:
+            entry = work.slices[0].entries[0]
+            if entry.verdict is not Verdict.APPLIED:
+                raise Fenced(f"a record that changes nothing was refused: {type(error).__name__}") from error
+            entry.failure = Failure("store", type(error).__name__, "Postgres cannot hold a value of this event")
+            self._refold(work, {})
+            return [work]
+        with self.guard:
+            self.recent.clear()
+        # each part is folded when its turn comes: what the one before it buried was not applied
+        return [Work([half], run=work.run) for half in _halves(work)]
+
+    def _connected(self) -> Connection:
+        connection = psycopg.connect(conninfo(self.dsn, group=self.group.name, name="hitotsu-projector"), autocommit=True)
+        connection.execute(LIMITS)
+        self.connection = connection
+        return connection
+
+    def _disconnect(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def _halves(work: Work) -> list[Slice]:
+    """The batch's slices, each cut in two."""
+    halves = []
+    for one in work.slices:
+        middle = one.first + max(1, len(one.entries) // 2)
+        cut = middle - one.first
+        halves.append(Slice(one.topic, one.partition, one.first, one.entries[:cut]))
+        if one.entries[cut:]:
+            halves.append(Slice(one.topic, one.partition, middle, one.entries[cut:]))
+    return halves
+

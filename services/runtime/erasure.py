@@ -1,0 +1,217 @@
+"""How is a person forgotten: which profiles, in what order, and how is it known to be done?
+
+What is to be erased is written down first, so that whoever runs it again after a crash erases the
+same profiles and appends the same facts (a repeat is a duplicate). The fact makes every projection
+forget, also when it is rebuilt; the destroyed key makes unreadable what the log keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from schemas.events import Meta, Producer, SubjectErased
+from services.runtime.db import Pool
+from services.runtime.keys import SubjectKeys
+from services.runtime.producer import Producer as KafkaProducer
+from services.runtime.producer import record_of
+
+ERASURE_DDL = """
+CREATE SCHEMA IF NOT EXISTS hitotsu;
+CREATE TABLE IF NOT EXISTS hitotsu.erasure (
+    profile_id    uuid PRIMARY KEY,
+    member_id     uuid NOT NULL,
+    event_id      uuid NOT NULL,
+    asked_at      timestamptz NOT NULL,
+    reason        text,
+    actor         text,
+    topic         text,
+    partition     int,
+    "offset"      bigint,
+    destroyed_at  timestamptz,
+    dead_letters  int NOT NULL DEFAULT 0,
+    finished_at   timestamptz
+);
+CREATE INDEX IF NOT EXISTS erasure_member ON hitotsu.erasure (member_id);
+"""
+SYSTEM = "hitotsu"
+_NAMESPACE = UUID("4ef8b83c-6a1d-5c0e-9a7b-0d6a1f0c2e55")
+
+_WHO = """
+WITH asked AS (SELECT DISTINCT unnest(%(ids)s::uuid[]) AS id)
+SELECT asked.id AS asked, them.profile_id, them.member_id
+FROM asked JOIN member_group AS own ON own.profile_id = asked.id
+JOIN member_group AS them USING (member_id)
+UNION
+SELECT asked.id, them.profile_id, them.member_id
+FROM asked JOIN hitotsu.erasure AS own ON asked.id IN (own.profile_id, own.member_id)
+JOIN hitotsu.erasure AS them USING (member_id)
+UNION
+SELECT asked.id, asked.id, asked.id
+FROM asked JOIN hitotsu.subject_key AS key ON key.subject = uuid_send(asked.id)
+WHERE NOT EXISTS (SELECT FROM member_group WHERE profile_id = asked.id)
+  AND NOT EXISTS (SELECT FROM hitotsu.erasure WHERE asked.id IN (profile_id, member_id))
+"""
+_PLAN = """
+INSERT INTO hitotsu.erasure (profile_id, member_id, event_id, asked_at, reason, actor)
+SELECT profile_id, member_id, event_id, now(), %s, %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS plan(profile_id, member_id, event_id)
+ON CONFLICT (profile_id) DO NOTHING
+"""
+_PLANNED = "SELECT * FROM hitotsu.erasure WHERE profile_id = ANY(%s) ORDER BY member_id, profile_id"
+_APPENDED = """
+UPDATE hitotsu.erasure SET topic = %s, partition = %s, "offset" = %s WHERE profile_id = %s
+"""
+_DESTROYED = """
+UPDATE hitotsu.erasure SET destroyed_at = coalesce(destroyed_at, now()) WHERE profile_id = %s
+"""
+_APPLIED = "SELECT event_id FROM ledger WHERE event_id = ANY(%s)"
+_DEAD_LETTERS = """
+WITH emptied AS (
+    UPDATE hitotsu.dead_letter SET record_value = NULL, headers = NULL
+    WHERE record_key = %s AND (record_value IS NOT NULL OR headers IS NOT NULL) RETURNING 1
+)
+UPDATE hitotsu.erasure SET finished_at = coalesce(finished_at, now()),
+    dead_letters = dead_letters + (SELECT count(*) FROM emptied)
+WHERE profile_id = %s
+"""
+
+
+class NobodyKnown(LookupError):
+    """No member, profile or key is known by these ids."""
+
+    def __init__(self, ids: Sequence[UUID]) -> None:
+        super().__init__(f"nobody is known by {', '.join(map(str, ids))}")
+        self.ids = list(ids)
+
+
+class NotAppliedYet(TimeoutError):
+    """The facts are in Kafka and the keys are destroyed, but a projector has not come to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """One profile's line of the receipt."""
+
+    profile_id: UUID
+    member_id: UUID
+    event_id: UUID
+    asked_at: datetime
+    reason: str | None
+    actor: str | None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    destroyed_at: datetime | None = None
+    dead_letters: int = 0
+    finished_at: datetime | None = None
+
+
+def event_id_of(profile_id: UUID) -> UUID:
+    """The same for ever, so that erasing twice is one fact."""
+    return uuid5(_NAMESPACE, str(profile_id))
+
+
+class Erasure:
+    """Erases members: by any profile id, or by any id the member ever had."""
+
+    def __init__(self, pool: Pool, keys: SubjectKeys, producer: KafkaProducer) -> None:
+        self._pool, self._keys, self._producer = pool, keys, producer
+
+    async def profiles(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        """Every profile of the members meant, with its member; NobodyKnown when an id is unknown."""
+        async with self._rows() as connection:
+            await connection.execute(ERASURE_DDL)
+            found = await (await connection.execute(_WHO, {"ids": list(ids)})).fetchall()
+        unknown = set(ids) - {row["asked"] for row in found}
+        if unknown:
+            raise NobodyKnown(sorted(unknown))
+        return {row["profile_id"]: row["member_id"] for row in found}
+
+    async def erase(
+        self, ids: Sequence[UUID], reason: str | None, actor: str, wait_seconds: float
+    ) -> list[Erased]:
+        """Does whatever is not done yet; the receipt says what was done and when."""
+        profiles = await self.profiles(ids)
+        planned = await self._plan(profiles, reason, actor)
+        await self._append([line for line in planned if line.offset is None])
+        for line in planned:
+            await self._destroy(line.profile_id)
+        await self._applied([line.event_id for line in planned], wait_seconds)
+        async with self._rows() as connection:
+            for line in planned:
+                await connection.execute(_DEAD_LETTERS, [line.profile_id.bytes, line.profile_id])
+        return await self.receipt(list(profiles))
+
+    async def would_be(self, ids: Sequence[UUID]) -> list[Erased]:
+        """Whom `erase` would erase; nothing is written."""
+        profiles = await self.profiles(ids)
+        done = {line.profile_id: line for line in await self.receipt(list(profiles))}
+        return [done.get(one, _not_begun(one, member)) for one, member in profiles.items()]
+
+    async def receipt(self, profiles: Sequence[UUID]) -> list[Erased]:
+        async with self._rows() as connection:
+            rows = await (await connection.execute(_PLANNED, [list(profiles)])).fetchall()
+        return [Erased(**{name: row[name] for name in Erased.__slots__}) for row in rows]
+
+    async def _plan(
+        self, profiles: dict[UUID, UUID], reason: str | None, actor: str
+    ) -> list[Erased]:
+        events = [event_id_of(profile) for profile in profiles]
+        values = [reason, actor, list(profiles), list(profiles.values()), events]
+        async with self._rows() as connection:
+            await connection.execute(_PLAN, values)
+        return await self.receipt(list(profiles))
+
+    async def _append(self, lines: Sequence[Erased]) -> None:
+        facts = [record_of(_fact(line)) for line in lines]
+        appended = await self._producer.append(facts) if facts else []
+        async with self._rows() as connection:
+            for line, where in zip(lines, appended, strict=True):
+                place = [where.topic, where.partition, where.offset, line.profile_id]
+                await connection.execute(_APPENDED, place)
+
+    async def _destroy(self, profile: UUID) -> None:
+        await self._keys.destroy(profile.bytes)
+        async with self._rows() as connection:
+            await connection.execute(_DESTROYED, [profile])
+
+    async def _applied(self, events: Sequence[UUID], wait_seconds: float) -> None:
+        missing, until = set(events), asyncio.get_running_loop().time() + wait_seconds
+        async with self._rows() as connection:
+            while True:
+                rows = await (await connection.execute(_APPLIED, [list(missing)])).fetchall()
+                missing -= {row["event_id"] for row in rows}
+                if not missing:
+                    return
+                if asyncio.get_running_loop().time() > until:
+                    raise NotAppliedYet(f"{len(missing)} of {len(events)} not applied yet")
+                await asyncio.sleep(0.1)
+
+    @asynccontextmanager
+    async def _rows(self) -> AsyncIterator[AsyncConnection[dict[str, Any]]]:
+        async with self._pool.connection() as connection:
+            before, connection.row_factory = connection.row_factory, dict_row  # type: ignore[assignment]
+            try:
+                yield connection  # type: ignore[misc]
+            finally:
+                connection.row_factory = before
+
+
+def _not_begun(profile: UUID, member: UUID) -> Erased:
+    return Erased(profile, member, event_id_of(profile), datetime.now(UTC), None, None)
+
+
+def _fact(line: Erased) -> SubjectErased:
+    """Made from the written plan alone, so that it is the same bytes whenever it is made."""
+    when = int(line.asked_at.timestamp()) * 1_000_000 + line.asked_at.microsecond
+    meta = Meta(line.event_id.bytes, when, Producer(SYSTEM, "OTHER"))
+    return SubjectErased(meta, line.profile_id.bytes, line.reason, line.actor)

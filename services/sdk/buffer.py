@@ -1,0 +1,138 @@
+"""Where do a till's events wait while the line is down? In a file that only the gateway can read.
+
+An event is on disk (fsynced) before anything is sent, and leaves only with its result, so a kill at
+any point loses nothing. What the gateway rejects stays apart, sealed as it was, with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacl.public import PublicKey, SealedBox
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS waiting (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS refused (
+    position INTEGER PRIMARY KEY, event_id TEXT NOT NULL, sealed BLOB NOT NULL,
+    field TEXT NOT NULL, reason TEXT NOT NULL);
+"""
+
+
+class BufferFull(Exception):
+    """The buffer holds as many events as it may; the line has been down for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A sealed event that waits for the line."""
+
+    position: int
+    event_id: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that the gateway will not take, and why."""
+
+    event_id: str
+    field: str
+    reason: str
+
+
+class Buffer:
+    """Events in the order they were added, each sealed to the gateway's public key."""
+
+    def __init__(
+        self, path: str | Path, public_key: bytes | str, max_events: int = 100_000
+    ) -> None:
+        key = base64.b64decode(public_key) if isinstance(public_key, str) else public_key
+        self._box = SealedBox(PublicKey(key))
+        self._max_events = max_events
+        self._lock = threading.Lock()
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # FULL: a commit returns after the disk has it; a till may lose its power at any time.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"):
+            self._file.execute(f"PRAGMA {pragma}")
+        self._file.executescript(_TABLES)
+
+    def __len__(self) -> int:
+        """How many events wait."""
+        with self._lock:
+            return self._count()
+
+    def _count(self) -> int:
+        return int(self._file.execute("SELECT count(*) FROM waiting").fetchone()[0])
+
+    def add(self, events: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Keeps events (id and JSON), all or none; returns positions once they are on disk."""
+        sealed = [(event_id, bytes(self._box.encrypt(clear))) for event_id, clear in events]
+        with self._lock:
+            if self._count() + len(sealed) > self._max_events:
+                raise BufferFull(f"more than {self._max_events} events wait for the line")
+            with self._transaction():
+                return [
+                    self._file.execute(
+                        "INSERT INTO waiting (event_id, sealed) VALUES (?, ?)", row
+                    ).lastrowid
+                    or 0
+                    for row in sealed
+                ]
+
+    def oldest(self, most: int, max_bytes: int) -> list[Held]:
+        """The events to send next; at least one when there is any."""
+        query = "SELECT position, event_id, sealed FROM waiting ORDER BY position LIMIT ?"
+        held: list[Held] = []
+        size = 0
+        with self._lock:
+            for row in self._file.execute(query, (most,)):
+                size += len(row[2])
+                if held and size > max_bytes:
+                    break
+                held.append(Held(*row))
+        return held
+
+    def settle(self, accepted: Sequence[int], refused: Sequence[tuple[int, str, str]]) -> None:
+        """Lets go of what has its result: accepted is forgotten, refused kept apart with why."""
+        with self._lock, self._transaction():
+            for position, field, reason in refused:
+                self._file.execute(
+                    "INSERT OR REPLACE INTO refused"
+                    " SELECT position, event_id, sealed, ?, ? FROM waiting WHERE position = ?",
+                    (field, reason, position),
+                )
+            gone = [(position,) for position in (*accepted, *(each[0] for each in refused))]
+            self._file.executemany("DELETE FROM waiting WHERE position = ?", gone)
+
+    def refused(self) -> list[RefusedEvent]:
+        """What the gateway rejected, oldest first; it stays in the file, sealed, for support."""
+        query = "SELECT event_id, field, reason FROM refused ORDER BY position"
+        with self._lock:
+            return [RefusedEvent(*row) for row in self._file.execute(query)]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with self._lock:
+            self._file.close()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._file)
+
+
+class _Transaction:
+    def __init__(self, file: sqlite3.Connection) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        self._file.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.execute("COMMIT" if kind is None else "ROLLBACK")

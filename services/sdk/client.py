@@ -1,0 +1,181 @@
+"""What does a producer's program hold in its hands? A blocking client and an asynchronous one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+
+import httpx
+
+from services.sdk.buffer import Buffer
+from services.sdk.delivery import Line, Pause, Post, Reply, Sendable, Talk
+from services.sdk.results import Problem, Results, Unreachable
+
+_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+
+
+def _options(base_url: str, token: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": "hitotsu-sdk"}
+    # trust_env off: a till's line to its own gateway goes through no proxy of the environment.
+    return {"base_url": base_url, "headers": headers, "timeout": _TIMEOUT, "trust_env": False}
+
+
+def _reply(response: httpx.Response) -> Reply:
+    return Reply(response.status_code, response.content, response.headers.get("retry-after"))
+
+
+def _key_of(response: httpx.Response) -> bytes:
+    if response.status_code != 200:
+        raise Problem.read(response.status_code, response.content)
+    return base64.b64decode(response.json()["public_key"])
+
+
+def _advance(talk: Talk, reply: Reply | None) -> tuple[bool, Any]:
+    try:
+        return False, talk.send(reply)
+    except StopIteration as done:
+        return True, done.value
+
+
+class Client:
+    """Sends facts; with a buffer it never waits for a line that is down. Safe between threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        buffer: Buffer | None = None,
+        *,
+        validate: bool = True,
+        patience: float = 60.0,
+    ) -> None:
+        self._http = httpx.Client(**_options(base_url, token))
+        self._line = Line(buffer, validate, patience)
+        self._one_at_a_time = threading.Lock()
+
+    def send(self, events: Iterable[Sendable]) -> Results:
+        """Sends events in order, and says for each what became of it."""
+        results: Results = self._hold(self._line.send(events))
+        return results
+
+    def flush(self, patience: float = 30.0) -> int:
+        """Sends what waits in the buffer; returns how many still do."""
+        if self._line.buffer is None:
+            return 0
+        try:
+            self._hold(self._line.drain(patience, {}, {}))
+        except Unreachable:
+            return len(self._line.buffer)
+        return len(self._line.buffer)
+
+    def sealing_key(self) -> bytes:
+        """The gateway's public key, for a `Buffer`."""
+        return _key_of(self._http.get("/v1/sealing-key"))
+
+    def close(self) -> None:
+        """Closes the connections; the buffer is its owner's to close."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _hold(self, talk: Talk) -> Any:
+        reply: Reply | None = None
+        with self._one_at_a_time:
+            while True:
+                over, step = _advance(talk, reply)
+                if over:
+                    return step
+                reply = self._do(step)
+
+    def _do(self, step: Post | Pause) -> Reply | None:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        headers = {"Content-Type": step.content_type}
+        try:
+            return _reply(self._http.post("/v1/events", content=step.content, headers=headers))
+        except httpx.TransportError:
+            return None
+
+
+class AsyncClient:
+    """The same, for programs with an event loop; sends run side by side when there is no buffer."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        buffer: Buffer | None = None,
+        *,
+        validate: bool = True,
+        patience: float = 60.0,
+    ) -> None:
+        self._http = httpx.AsyncClient(**_options(base_url, token))
+        self._line = Line(buffer, validate, patience)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def send(self, events: Iterable[Sendable]) -> Results:
+        """Sends events in order, and says for each what became of it."""
+        talk = self._line.send(events)
+        if self._line.buffer is None:
+            direct: Results = await self._hold(talk)
+            return direct
+        async with self._one_at_a_time:
+            buffered: Results = await self._hold(talk)
+        return buffered
+
+    async def flush(self, patience: float = 30.0) -> int:
+        """Sends what waits in the buffer; returns how many still do."""
+        if self._line.buffer is None:
+            return 0
+        async with self._one_at_a_time:
+            try:
+                await self._hold(self._line.drain(patience, {}, {}))
+            except Unreachable:
+                return len(self._line.buffer)
+        return len(self._line.buffer)
+
+    async def sealing_key(self) -> bytes:
+        """The gateway's public key, for a `Buffer`."""
+        return _key_of(await self._http.get("/v1/sealing-key"))
+
+    async def close(self) -> None:
+        """Closes the connections; the buffer is its owner's to close."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _hold(self, talk: Talk) -> Any:
+        reply: Reply | None = None
+        while True:
+            if self._line.buffer is None:
+                over, step = _advance(talk, reply)
+            else:
+                # The buffer waits for the disk, which must not hold up the loop.
+                over, step = await asyncio.to_thread(_advance, talk, reply)
+            if over:
+                return step
+            reply = await self._do(step)
+
+    async def _do(self, step: Post | Pause) -> Reply | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        headers = {"Content-Type": step.content_type}
+        try:
+            response = await self._http.post("/v1/events", content=step.content, headers=headers)
+        except httpx.TransportError:
+            return None
+        return _reply(response)

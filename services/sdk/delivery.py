@@ -1,0 +1,242 @@
+"""How do events get to the gateway? The conversation, without the network it is held over.
+
+Generators yield what to do next (post this, wait so long) and are sent what came of it, so the
+blocking and the asynchronous client hold one and the same conversation.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from schemas.inputs import Rejected, parse
+from services.sdk.buffer import Buffer, Held
+from services.sdk.results import Problem, Result, Results, Unreachable
+
+Sendable = Mapping[str, Any] | BaseModel
+JSON, SEALED = "application/json", "application/vnd.hitotsu.sealed+json"
+MOST_EVENTS = 500
+MOST_BYTES = 900_000
+# Base64 and the ids make a sealed event larger on the line than in the file.
+MOST_SEALED_BYTES = 600_000
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Post this to `/v1/events`; the reply, or None when there was none, is sent back."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait; None is sent back."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the gateway answered."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+
+
+Talk = Generator[Post | Pause, Reply | None, Any]
+
+
+@dataclass(slots=True)
+class Line:
+    """The way to the gateway, and what is known about it."""
+
+    buffer: Buffer | None = None
+    validate: bool = True
+    patience: float = 60.0
+    clock: Callable[[], float] = time.monotonic
+    _failures: int = field(default=0, init=False)
+    _down_until: float = field(default=0.0, init=False)
+
+    def send(self, events: Iterable[Sendable]) -> Talk:
+        """Sends events; returns `Results` in their order."""
+        ready: list[tuple[int, str, bytes]] = []
+        results: dict[int, Result] = {}
+        for index, event in enumerate(events):
+            event_id = _event_id(event)
+            refusal = self._refusal(event)
+            if refusal is None:
+                ready.append((index, event_id or "", to_json(event)))
+            else:
+                results[index] = _refused(index, event_id, refusal.field, refusal.reason)
+        sent = yield from self._direct(ready) if self.buffer is None else self._by_buffer(ready)
+        results.update({result.index: result for result in sent})
+        return Results(results[index] for index in sorted(results))
+
+    def _refusal(self, event: Sendable) -> Rejected | None:
+        if not self.validate or isinstance(event, BaseModel):
+            return None
+        try:
+            parse(event)
+        except Rejected as rejected:
+            return rejected
+        return None
+
+    def _direct(self, ready: Sequence[tuple[int, str, bytes]]) -> Talk:
+        results = Results()
+        for batch in _batches(ready):
+            content = b"[" + b",".join(body for _, _, body in batch) + b"]"
+            reply = yield from self._deliver(Post(content, JSON), self.patience)
+            if reply.status not in (202, 422):
+                problem = Problem.read(reply.status, reply.body)
+                problem.results = results
+                raise problem
+            answers = _answers(reply)
+            results += [
+                replace(answer, index=index)
+                for answer, (index, _, _) in zip(answers, batch, strict=True)
+            ]
+        return results
+
+    def _by_buffer(self, ready: Sequence[tuple[int, str, bytes]]) -> Talk:
+        # Every event goes to disk first, also when the line is up: a kill while it is on its way
+        # then loses nothing, and it can never overtake one that waits.
+        assert self.buffer is not None
+        positions = self.buffer.add([(event_id, body) for _, event_id, body in ready])
+        wanted = dict.fromkeys(positions)
+        seen: dict[int, Result] = {}
+        if self.clock() >= self._down_until:
+            try:
+                yield from self.drain(0.0, wanted, seen)
+            except Unreachable:
+                # Not an error: the events are safe, and the next send or flush takes them along.
+                seen = dict(seen)
+        return [
+            replace(seen.get(position) or Result(0, event_id, "buffered"), index=index)
+            for position, (index, event_id, _) in zip(positions, ready, strict=True)
+        ]
+
+    def drain(self, patience: float, wanted: Mapping[int, None], seen: dict[int, Result]) -> Talk:
+        """Sends what waits in the buffer, in order; `seen` collects the results of `wanted`."""
+        assert self.buffer is not None
+        most = MOST_EVENTS
+        while held := self.buffer.oldest(most, MOST_SEALED_BYTES):
+            reply = yield from self._deliver(Post(_boxes(held), SEALED), patience)
+            results = _settled(reply, held)
+            if results is None:
+                most = max(1, len(held) // 2)
+                continue
+            self.buffer.settle(
+                [
+                    each.position
+                    for each, r in zip(held, results, strict=True)
+                    if _is(r, "accepted")
+                ],
+                [
+                    (each.position, r.field or "", r.reason or "")
+                    for each, r in zip(held, results, strict=True)
+                    if r is not None and r.status == "rejected"
+                ],
+            )
+            for each, result in zip(held, results, strict=True):
+                if result is not None and each.position in wanted:
+                    seen[each.position] = result
+
+    def _deliver(self, post: Post, patience: float) -> Talk:
+        """Posts the same bytes until there is an answer that is not "again"."""
+        until = self.clock() + patience
+        while True:
+            reply = yield post
+            if reply is not None and reply.status not in _AGAIN:
+                self._failures = 0
+                self._down_until = 0.0
+                return reply
+            pause = self._pause(reply)
+            self._failures += 1
+            self._down_until = self.clock() + pause
+            if self._down_until > until:
+                what = "no answer" if reply is None else f"answered {reply.status}"
+                raise Unreachable(f"the gateway gave {what}; the events may be sent again")
+            yield Pause(pause)
+
+    def _pause(self, reply: Reply | None) -> float:
+        backoff = min(5.0, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
+        asked = reply.retry_after if reply is not None else None
+        return max(backoff, float(asked)) if asked and asked.isdecimal() else backoff
+
+
+def _refused(index: int, event_id: str | None, field: str, reason: str) -> Result:
+    return Result(index, event_id, "rejected", field=field, reason=reason)
+
+
+def _event_id(event: Sendable) -> str | None:
+    if isinstance(event, BaseModel):
+        return str(UUID(bytes=event.meta.event_id))  # type: ignore[attr-defined]
+    meta = event.get("meta")
+    claimed = meta.get("event_id") if isinstance(meta, Mapping) else None
+    return str(claimed) if claimed is not None else None
+
+
+def _batches(
+    ready: Sequence[tuple[int, str, bytes]],
+) -> Generator[list[tuple[int, str, bytes]], None, None]:
+    batch: list[tuple[int, str, bytes]] = []
+    size = 0
+    for each in ready:
+        if batch and (len(batch) == MOST_EVENTS or size + len(each[2]) > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += len(each[2]) + 1
+    if batch:
+        yield batch
+
+
+def _boxes(held: Sequence[Held]) -> bytes:
+    boxes = [
+        {"event_id": each.event_id, "sealed": base64.b64encode(each.sealed).decode()}
+        for each in held
+    ]
+    return json.dumps(boxes).encode()
+
+
+def _answers(reply: Reply) -> list[Result]:
+    known = Result.__slots__
+    return [
+        Result(**{name: value for name, value in told.items() if name in known})
+        for told in json.loads(reply.body)["results"]
+    ]
+
+
+def _is(result: Result | None, status: str) -> bool:
+    return result is not None and result.status == status
+
+
+def _settled(reply: Reply, held: Sequence[Held]) -> list[Result | None] | None:
+    """A result for each that has one now; None when the batch must be made smaller."""
+    if reply.status in (202, 422):
+        return list(_answers(reply))
+    problem = Problem.read(reply.status, reply.body)
+    blamed = problem.indexes() if reply.status == 403 else {}
+    if reply.status in (400, 413):
+        if len(held) > 1:
+            return None
+        blamed = {0: ("", problem.detail)}
+    if not any(index < len(held) for index in blamed):
+        raise problem
+    # One event that the token may not send must not hold up all that come after it.
+    return [
+        _refused(i, each.event_id, *blamed[i]) if i in blamed else None
+        for i, each in enumerate(held)
+    ]

@@ -1,0 +1,102 @@
+"""What became of what was sent? A result per event, and the ways in which a whole send fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["accepted", "rejected", "buffered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One event: where it is, or why it was not taken; `buffered` waits on disk for the line."""
+
+    index: int
+    event_id: str | None
+    status: Status
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+class Results(list[Result]):
+    """The results of a send, in the order of its events."""
+
+    def of(self, status: Status) -> list[Result]:
+        """Those with this status."""
+        return [result for result in self if result.status == status]
+
+    @property
+    def accepted(self) -> int:
+        """How many are in the log."""
+        return len(self.of("accepted"))
+
+    @property
+    def rejected(self) -> int:
+        """How many were not taken, and will not be however often they are sent."""
+        return len(self.of("rejected"))
+
+    @property
+    def buffered(self) -> int:
+        """How many wait on disk for the line."""
+        return len(self.of("buffered"))
+
+    def raise_for_refused(self) -> Results:
+        """Raises `Refused` when any event was rejected."""
+        refused = self.of("rejected")
+        if refused:
+            raise Refused(refused)
+        return self
+
+
+class Refused(Exception):
+    """Some events were rejected; `results` has them, each with field and reason."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        first = results[0]
+        more = f" (and {len(results) - 1} more)" if len(results) > 1 else ""
+        super().__init__(f"event {first.event_id}: {first.field}: {first.reason}{more}")
+        self.results = list(results)
+
+
+class Unreachable(Exception):
+    """No answer for as long as we were willing to wait; sending the same again is safe."""
+
+
+class Problem(Exception):
+    """The gateway refused a whole request (RFC 9457)."""
+
+    def __init__(self, status: int, title: str, detail: str, errors: Sequence[Mapping[str, Any]]):
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = list(errors)
+        self.results = Results()
+        """Of the batches that were answered before this one."""
+
+    @classmethod
+    def read(cls, status: int, body: bytes) -> Problem:
+        """What an answer says, however little of it is a problem document."""
+        try:
+            told = json.loads(body)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            return cls(status, "unexpected answer", "not a problem document", [])
+        errors = [each for each in told.get("errors", []) if isinstance(each, dict)]
+        return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
+
+    def indexes(self) -> dict[int, tuple[str, str]]:
+        """The events that `errors` points at: field and reason by position in the request."""
+        found: dict[int, tuple[str, str]] = {}
+        for error in self.errors:
+            first, _, rest = str(error.get("pointer", "")).lstrip("/").partition("/")
+            if first.isdecimal():
+                found[int(first)] = (rest.replace("/", "."), str(error.get("reason", "")))
+        return found

@@ -1,0 +1,136 @@
+"""Alerts, their tests, their runbooks and the dashboard speak of metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+
+from services.runtime import metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "infra" / "prometheus"
+DASHBOARD = ROOT / "infra" / "grafana" / "dashboards" / "the-road.json"
+OF_PROMETHEUS_ITSELF = {"up"}
+_NAME = re.compile(r"\b(?:hitotsu_[a-z0-9_]+|up)\b(?=\s*[{\[)]|\s|$)")
+
+
+def catalogue() -> set[str]:
+    """Names as a scrape shows them: with _total, _bucket, _sum and _count."""
+    ours = {id(found) for found in vars(metrics).values()}
+    names: set[str] = set()
+    for collector in list(REGISTRY._collector_to_names):
+        if id(collector) in ours:
+            names.update(REGISTRY._collector_to_names[collector])
+    return {name for name in names if not name.endswith("_created")}
+
+
+def rules() -> list[dict[str, Any]]:
+    loaded = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))
+    return [rule for group in loaded["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
+    return [panel for panel in found if panel["type"] != "row"]
+
+
+def expressions() -> list[str]:
+    of_panels = [target["expr"] for panel in panels() for target in panel["targets"]]
+    return [rule["expr"] for rule in rules()] + of_panels
+
+
+def series_of_tests() -> list[str]:
+    tests = [
+        case
+        for path in (PROMETHEUS / "tests").glob("*.yml")
+        for case in yaml.safe_load(path.read_text("utf-8"))["tests"]
+    ]
+    return [series["series"] for case in tests for series in case["input_series"]]
+
+
+def test_every_name_in_alerts_and_dashboard_is_in_the_catalogue() -> None:
+    known = catalogue() | OF_PROMETHEUS_ITSELF
+    for text in expressions() + series_of_tests():
+        used = set(_NAME.findall(text))
+        assert used, f"no metric in {text}"
+        assert used <= known, f"{used - known} in {text}"
+
+
+def test_every_catalogued_metric_is_on_the_dashboard() -> None:
+    shown = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
+    families = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in catalogue()}
+    unseen = {name for name in families if name not in shown}
+    assert unseen <= {"hitotsu_projector_next_offset", "hitotsu_redis_refills", "hitotsu_dead_letters_relayed"}
+
+
+def test_every_label_in_an_expression_is_a_label_of_its_metric() -> None:
+    labels = {
+        name: set(found._labelnames)
+        for found in vars(metrics).values()
+        if hasattr(found, "_labelnames")
+        for name in REGISTRY._collector_to_names[found]
+    }
+    for text in expressions():
+        for name, selector in re.findall(r"(hitotsu_[a-z0-9_]+)\{([^}]*)\}", text):
+            used = set(re.findall(r"(\w+)\s*[=!]", selector))
+            assert used <= labels[name], f"{used - labels[name]} in {text}"
+        grouped = {one.strip() for by in re.findall(r"by \(([^)]*)\)", text) for one in by.split(",")}
+        known = {label for name in _NAME.findall(text) for label in labels.get(name, set())}
+        assert grouped <= known | {"le", "instance", "job"}, f"{grouped - known} in {text}"
+
+
+def test_every_alert_has_a_runbook_with_all_its_parts_and_a_unit_test() -> None:
+    tested = "".join(path.read_text("utf-8") for path in (PROMETHEUS / "tests").glob("*.yml"))
+    for rule in rules():
+        name = rule["alert"]
+        book = ROOT / "docs" / "runbooks" / f"{name}.md"
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
+        text = book.read_text("utf-8")
+        for part in ("Meaning", "Impact", "How to look", "What to do", "How to see that it is over"):
+            assert f"## {part}\n" in text, f"{book.name} lacks {part!r}"
+        assert set(re.findall(r"hitotsu_[a-z0-9_]+", text)) <= catalogue(), book.name
+        assert f"alertname: {name}," in tested or f"alertname: {name}\n" in tested
+
+
+def test_every_process_of_the_stack_is_scraped() -> None:
+    loaded = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))
+    targets = {
+        target.rpartition(":")[0]
+        for job in loaded["scrape_configs"]
+        for config in job["static_configs"]
+        for target in config["targets"]
+    }
+    assert {"gateway", "projector-1", "projector-2", "api"} <= targets
+
+
+def test_panels_have_distinct_ids_and_do_not_overlap() -> None:
+    found = panels()
+    assert len({panel["id"] for panel in found}) == len(found)
+    cells: set[tuple[int, int]] = set()
+    for panel in found:
+        at = panel["gridPos"]
+        mine = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not mine & cells, panel["title"]
+        cells |= mine
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+@pytest.mark.parametrize(
+    "check",
+    [
+        ["check", "config", "prometheus.yml"],
+        ["check", "rules", "alerts.yml"],
+        ["test", "rules", "tests/alerts_test.yml"],
+    ],
+)
+def test_promtool_is_content(check: list[str]) -> None:
+    done = subprocess.run(["promtool", *check], cwd=PROMETHEUS, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

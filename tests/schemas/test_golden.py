@@ -1,0 +1,38 @@
+"""What was once written is understood for ever, by us and by anybody's Avro reader."""
+
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import pytest
+
+from schemas import codec, golden
+from schemas.golden import Golden
+from schemas.records import TO_RECORD
+from schemas.releases import releases
+
+CORPUS = list(golden.corpus())
+
+
+def _name(item: Golden) -> str:
+    return f"{item.release.record}.v{item.release.version}"
+
+
+def test_every_release_has_golden_values() -> None:
+    assert golden.missing() == []
+    assert {item.release.id for item in CORPUS} == set(releases().by_id)
+
+
+@pytest.mark.parametrize("item", CORPUS, ids=_name)
+def test_our_reader_understands_it(item: Golden) -> None:
+    event = codec.decode(item.value)
+    assert event.NAME == item.release.record
+    assert item.says.items() <= golden.plain(TO_RECORD[event.NAME](event)).items()
+
+
+@pytest.mark.parametrize("item", CORPUS, ids=_name)
+def test_any_avro_reader_understands_it(item: Golden) -> None:
+    body = BytesIO(item.value[5:])
+    schema: Any = fastavro.parse_schema(releases().schema(item.release))
+    assert golden.plain(fastavro.schemaless_reader(body, schema, None)) == item.says
+    assert body.read() == b""

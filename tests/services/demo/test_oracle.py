@@ -1,0 +1,75 @@
+"""Does the oracle say what the page about the demo's shop says?"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from services.demo.check import oracle as oracle_module
+from services.demo.check.oracle import Oracle
+
+ROWS = ("members", "balances", "stock", "suppression", "inquiries", "terminal_gaps", "totals")
+
+
+def test_the_figures_that_were_published_come_out(oracle: Oracle) -> None:
+    assert oracle.figures() == {
+        "store_lines": 28_810,
+        "web_lines": 7_212,
+        "tickets": 2_400,
+        "orders": 600,
+        "in_both_channels": 425,
+        "earned": 622_134,
+        "redeemed": 210_754,
+        "redeeming": 2_050,
+        "redeeming_across": 661,
+        "taken_back": 26_572,
+        "returns": 3_207,
+        "buyers": 950,
+        "lowest_balance": 33,
+    }
+
+
+def test_every_row_of_the_report_has_an_expectation(oracle: Oracle) -> None:
+    assert all(list(oracle.expected(row)) for row in ROWS)
+
+
+def test_every_customer_is_one_member_and_has_one_balance(oracle: Oracle) -> None:
+    customers = oracle.customers()
+    assert len(customers) == 1_000
+    assert [customer for customer, _ in oracle.expected("balances")] == customers
+    assert {customer for customer, _ in oracle.expected("members")} == set(customers)
+
+
+def test_every_cell_and_every_item_in_total_has_a_stock(oracle: Oracle) -> None:
+    stock = {(place, item): units for place, item, units in oracle.expected("stock")}
+    assert len(stock) == (6 + 1) * len(oracle.items())
+    total = sum(units for (place, _), units in stock.items() if place == "total")
+    assert total == sum(max(0, units) for (place, _), units in stock.items() if place != "total")
+    assert any(units < 0 for units in stock.values()), "receiving gaps are wanted"
+
+
+def test_balances_add_up_to_what_was_earned_redeemed_and_taken_back(oracle: Oracle) -> None:
+    totals = dict(oracle.expected("totals"))
+    left = totals["points earned"] - totals["points redeemed"] - totals["points taken back"]
+    assert left == sum(balance for _, balance in oracle.expected("balances"))
+
+
+def test_every_997th_receipt_is_missing(oracle: Oracle) -> None:
+    assert list(oracle.expected("terminal_gaps")) == [(5, 1, 64), (5, 2, 137)]
+    assert dict(oracle.expected("totals"))["purchases"] == 3_000 - 2
+
+
+def test_an_item_is_dropped_for_one_reason_only(oracle: Oracle) -> None:
+    pairs = [(customer, item) for customer, item, _ in oracle.expected("suppression")]
+    assert len(pairs) == len(set(pairs))
+
+
+def test_the_oracle_knows_nothing_of_the_product() -> None:
+    folder = Path(oracle_module.__file__).parent
+    for source in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                assert name.partition(".")[0] not in {"services", "projections", "schemas", "infra"}

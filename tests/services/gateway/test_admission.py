@@ -1,0 +1,87 @@
+"""Who may send what, and how fast?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from schemas.inputs import parse
+from services.gateway.admission import Rates, within_scopes
+from services.runtime.intake import Intake, Refusal
+from services.runtime.problem import Refuse
+from services.runtime.tokens import Token
+from tests.services.gateway.running import event
+
+TILL = Token("till", frozenset({"channel:STORE", "system:pos", "store:S1"}))
+
+
+def _sale(**producer: Any) -> Any:
+    sale = event()
+    origin = {"system": "pos", "channel": "STORE", "store_id": "S1"}
+    sale["meta"]["producer"] |= {**origin, **producer}
+    return parse(sale)
+
+
+def test_a_till_sends_for_its_own_store() -> None:
+    within_scopes(TILL, [(0, _sale()), (1, _sale())])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("channel", "EC"), ("system", "ec"), ("store_id", "S2"), ("store_id", None)],
+)
+def test_a_till_does_not_send_for_another(field: str, value: str | None) -> None:
+    with pytest.raises(Refuse) as refused:
+        within_scopes(TILL, [(0, _sale()), (7, _sale(**{field: value}))])
+    assert refused.value.status == 403
+    assert refused.value.more["errors"][0]["pointer"] == f"/7/meta/producer/{field}"
+
+
+def test_a_caller_that_is_too_fast_is_told_when_to_come_back() -> None:
+    rates = Rates(per_second=10, burst=100)
+    rates.take(TILL, 100)
+    with pytest.raises(Refuse) as refused:
+        rates.take(TILL, 50)
+    assert refused.value.status == 429
+    assert 4 < refused.value.more["retry_after"] <= 5
+    rates.take(Token("another till", frozenset()), 100)
+
+
+def test_a_request_larger_than_the_bucket_goes_when_the_bucket_is_full() -> None:
+    rates = Rates(per_second=10, burst=100)
+    rates.take(TILL, 1_000)
+    with pytest.raises(Refuse):
+        rates.take(TILL, 1)
+
+
+def test_no_more_events_wait_for_kafka_than_memory_allows() -> None:
+    rates = Rates(in_flight=1_000)
+    rates.in_flight = 990
+    rates.take(TILL, 10)
+    with pytest.raises(Refuse) as refused:
+        rates.take(TILL, 11)
+    assert refused.value.status == 429
+
+
+def test_points_have_one_source() -> None:
+    earned = event("PointsEarned")
+    by_rules = Intake(keys=None, blind_key=bytes(32), accrual="rules")  # type: ignore[arg-type]
+    by_producer = Intake(keys=None, blind_key=bytes(32), accrual="producer")  # type: ignore[arg-type]
+    refusal = by_rules.read(earned)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.field, refusal.kind) == ("type", "accrual")
+    assert not isinstance(by_producer.read(earned), Refusal)
+
+
+def test_an_erased_person_takes_no_more_personal_data() -> None:
+    class NoKeys:
+        async def of(self, _subjects: object) -> dict[bytes, bytes]:
+            return {}
+
+    intake = Intake(NoKeys(), bytes(32), "producer")  # type: ignore[arg-type]
+    model = parse(event("ProfileRegistered"))
+    (refusal,) = asyncio.run(intake.encode([model]))
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "erased"
