@@ -147,21 +147,23 @@ class _Shop:
             return self.record(self.description.parts[str(field.of)])
         if field.shape == "array":
             item = self.description.parts.get(str(field.of))
-            return [self.record(item)] if item else _LISTS[field.name]
+            return [self.record(item)] if item else _LISTS.get(field.name, [])
         if field.shape == "id":
             return self._id(field.name)
         return self._plain(field)
 
     def _plain(self, field: Field) -> Any:
         if field.meaning == "instant":
-            return _INSTANTS[field.name]
+            return _INSTANTS.get(field.name, _INSTANTS["occurred_at"])
         if field.meaning == "date":
             return "2026-04-01"
         if field.shape == "enum":
             return self._choice(self.description.enums[str(field.of)], field.name)
         if field.shape == "boolean":
-            return field.default
-        return _WORDS[field.name] if field.shape == "string" else _NUMBERS[field.name]
+            return field.default or False
+        if field.shape == "string":
+            return _WORDS.get(field.name, field.name)
+        return _NUMBERS.get(field.name, 1)
 
     def _choice(self, enum: Enum, field: str) -> str:
         if field == "to_state":

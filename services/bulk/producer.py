@@ -62,6 +62,7 @@ class BulkProducer:
         chunk: int = 1_000,
         in_flight: int = 4,
         patience: float = 120.0,
+        timeout: float = 15.0,
     ) -> None:
         self._chunk = chunk
         self._in_flight = in_flight
@@ -72,7 +73,7 @@ class BulkProducer:
             settings.blind_index_key,
             settings.accrual,
         )
-        self._producer = Producer(settings.kafka, client_id="bulk", timeout=15.0, linger_ms=20)
+        self._producer = Producer(settings.kafka, client_id="bulk", timeout=timeout, linger_ms=20)
 
     async def __aenter__(self) -> Self:
         await self._postgres.open(wait=False)
@@ -132,7 +133,9 @@ class BulkProducer:
 
     async def _hand_over(self, chunk: _Chunk, before: _Chunk | None) -> None:
         # Never ahead of one that was lost: it waits to be sent again together with it.
-        chunk.handed = None
+        if chunk.handed is not None:
+            self._producer.forget(chunk.handed)
+            chunk.handed = None
         if before is not None and (
             before.handed is None or not self._producer.holds(before.handed)
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Iterable
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.topics import TOPICS
 from services.demo.answers import Answers
 from services.demo.bars import Lane
+from services.demo.shop import names
 
 STANDSTILL_SECONDS = 90.0
-_ROUTES = ("/v1/members", "/v1/stock", "/v1/inquiries", "/v1/terminals/gaps")
 
 
 class StandsStill(Exception):
@@ -37,9 +38,26 @@ async def log_ends(kafka: str) -> dict[str, int]:
     return {f"{each.topic}-{each.partition}": end for each, end in ends.items() if end}
 
 
-async def caught_up(answers: Answers, ends: dict[str, int], lane: Lane) -> None:
+def routes(customer: int, item: int) -> list[str]:
+    """Between them they read every projection, from lists and from the views that apps read."""
+    member = f"/v1/members/{names.profile(names.EC, customer)}"
+    return [
+        "/v1/members",
+        "/v1/stock",
+        "/v1/inquiries",
+        "/v1/terminals/gaps",
+        f"/v1/stock/{names.sku(item)}",
+        f"{member}/points",
+        f"{member}/purchases",
+        f"{member}/suppressions",
+    ]
+
+
+async def caught_up(
+    answers: Answers, routes: Iterable[str], ends: dict[str, int], lane: Lane
+) -> None:
     """Returns when every route answers with all of it."""
-    for route in _ROUTES:
+    for route in routes:
         await _shows(answers, route, ends)
         lane.moved(1)
 

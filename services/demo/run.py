@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from services.demo.answers import Answers
 from services.demo.bars import Lane, bars
-from services.demo.catching_up import caught_up, log_ends
+from services.demo.catching_up import caught_up, log_ends, routes
 from services.demo.check.oracle import Oracle
 from services.demo.comparison import Comparison
 from services.demo.questions import (
@@ -70,7 +70,7 @@ class Demo:
                 with bars(self.console) as progress:
                     began = time.monotonic()
                     events = await self._send(progress) if send else 0
-                    await self._wait(answers, progress)
+                    await self._wait(oracle, answers, progress)
                     visible = time.monotonic()
                     rows = await self._compare(oracle, customers, answers, progress)
             return Report(
@@ -93,9 +93,10 @@ class Demo:
         finally:
             rows.close()
 
-    async def _wait(self, answers: Answers, progress: Progress) -> None:
-        lane = Lane(progress, "catching up", 4)
-        await caught_up(answers, await log_ends(self.place.settings.kafka), lane)
+    async def _wait(self, oracle: Oracle, answers: Answers, progress: Progress) -> None:
+        asked = routes(oracle.customers()[0], oracle.items()[0])
+        lane = Lane(progress, "catching up", len(asked))
+        await caught_up(answers, asked, await log_ends(self.place.settings.kafka), lane)
         lane.done()
 
     async def _compare(

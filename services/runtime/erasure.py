@@ -76,8 +76,11 @@ UPDATE hitotsu.erasure SET destroyed_at = coalesce(destroyed_at, now()) WHERE pr
 _APPLIED = "SELECT event_id FROM ledger WHERE event_id = ANY(%s)"
 _DEAD_LETTERS = """
 WITH emptied AS (
-    UPDATE hitotsu.dead_letter SET record_value = NULL, headers = NULL
-    WHERE record_key = %s AND (record_value IS NOT NULL OR headers IS NOT NULL) RETURNING 1
+    UPDATE hitotsu.dead_letter
+    SET record_value = NULL, headers = '[]', note = 'the person was erased',
+        status = CASE status WHEN 'open' THEN 'dropped' ELSE status END,
+        resolved_at = coalesce(resolved_at, now())
+    WHERE record_key = %s AND (record_value IS NOT NULL OR headers <> '[]') RETURNING 1
 )
 UPDATE hitotsu.erasure SET finished_at = coalesce(finished_at, now()),
     dead_letters = dead_letters + (SELECT count(*) FROM emptied)
@@ -127,7 +130,7 @@ class Erasure:
         self._pool, self._keys, self._producer = pool, keys, producer
 
     async def profiles(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Every profile of the members meant, with its member; NobodyKnown when an id is unknown."""
+        """Every profile of the members meant, with its member; NobodyKnown if an id is unknown."""
         async with self._rows() as connection:
             await connection.execute(ERASURE_DDL)
             found = await (await connection.execute(_WHO, {"ids": list(ids)})).fetchall()

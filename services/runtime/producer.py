@@ -140,9 +140,14 @@ class Producer:
         """Whether what is handed over next goes out behind these records."""
         return self._live is handed.producer
 
-    def _lost(self, handed: Handed, error: BaseException) -> KafkaAway:
+    @staticmethod
+    def forget(handed: Handed) -> None:
+        """Nobody will ask for these any more; what becomes of them late is no news."""
         for future in handed.futures:
             future.add_done_callback(lambda late: late.cancelled() or late.exception())
+
+    def _lost(self, handed: Handed, error: BaseException) -> KafkaAway:
+        self.forget(handed)
         self._abandon(handed.producer, error)
         return KafkaAway(type(error).__name__)
 

@@ -42,7 +42,7 @@ def test_a_field_that_may_be_absent_can_be_added_and_an_enum_can_grow() -> None:
     ("v2", "complaint"),
     [
         (_changed(store={"type": "string"}), "v2 cannot read what v1 wrote, at /fields/3"),
-        (_changed(sku=None), "v1 cannot read what v2 wrote, at /fields/0"),
+        (_changed(sku=None), "v1 cannot read what v2 wrote"),
         (_changed(sku={"type": "int"}), "cannot read"),
         (_changed(paid={"is": "instant"}), "/paid means {'is': 'instant'} in v2"),
         ({**V1, "fields": [{"name": "x", "type": "nothing"}]}, "v2 is not an Avro schema"),

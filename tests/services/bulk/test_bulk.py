@@ -139,7 +139,7 @@ def test_a_kafka_killed_on_the_way_loses_and_reorders_nothing(own_stack: Stack) 
             time.sleep(0.2)
         done += count
 
-    counts = _send(_settings(servers), sales, progress, chunk=200)
+    counts = _send(_settings(servers), sales, progress, chunk=200, timeout=1.0)
     killer.join()
     assert counts.accepted == 8_000
     assert _assert_in_order(servers, before, sales) >= 8_000

@@ -14,8 +14,8 @@ from tests.services.gateway.running import Gateway, event
 pytestmark = pytest.mark.servers
 NAMES = ("PurchaseCompleted", "ProfileRegistered", "PointsEarned", "StockAdjusted", "InquiryOpened")
 ODD: list[Any] = [
-    None, True, -1, 0, 2**31, 2**63, 2**64, -(2**63) - 1, 1e308, 0.1, "", "\0", "\ud800", "\uff19" * 9,
-    "x" * 70_000, [], {}, [[]], {"": {}}, "null", "1970-01-01", "9999-12-31T23:59:60Z", "é\u0301",
+    None, True, -1, 0, 2**31, 2**63, 2**64, -(2**63) - 1, 1e308, 0.1, "", "\0", "\ud800",
+    "\uff19" * 9, "x" * 70_000, [], {}, [[]], {"": {}}, "null", "1970-01-01", "9999-12-31T23:59:60",
 ]  # fmt: skip
 SPLICES = (b"\0", b"\xff", b'"', b"{", b"]", b"NaN", b"1e999", b"\\ud800", b"\\u0000", b"[" * 5_000)
 

@@ -1,0 +1,53 @@
+"""Who asks, may they, and for which purpose?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from services.runtime.problem import Refuse
+from services.runtime.tokens import Tokens, TokensUnavailable
+
+PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The token's name and scopes; `purpose` is None when the caller named none."""
+
+    name: str
+    scopes: frozenset[str]
+    purpose: str | None = None
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
+    """The caller, or a refusal with 401, 403, 422 or 503."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if scheme.lower() != "bearer" or not bearer.strip():
+        raise Refuse(401, "Unauthorized", "Send `Authorization: Bearer <token>`.", headers=challenge)
+    try:
+        token = await tokens.of(bearer.strip())
+    except TokensUnavailable:
+        detail = "Tokens cannot be checked now: Postgres is away."
+        raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
+    if token is None:
+        raise Refuse(401, "Unauthorized", "This token is not known.", headers=challenge)
+    if not token.may(scope):
+        raise Refuse(403, "Forbidden", f"The token {token.name!r} lacks the scope {scope}.")
+    return Caller(token.name, token.scopes, _purpose(request))
+
+
+def _purpose(request: Request) -> str | None:
+    purpose = request.headers.get("purpose", "").strip()
+    if not purpose:
+        return None
+    if purpose not in PURPOSES:
+        reason = f"must be one of {', '.join(PURPOSES)}"
+        errors = [{"pointer": "/header/Purpose", "reason": reason}]
+        raise Refuse(422, "Unprocessable Entity", f"The header Purpose {reason}.", errors=errors)
+    return purpose

@@ -1,0 +1,41 @@
+"""Where does the next page start? An opaque text that only the same route takes back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Any
+
+_MARK_BYTES = 8
+
+
+class Malformed(ValueError):
+    """Not a cursor that this route has given."""
+
+
+class Cursors:
+    """Writes and reads cursors. They are marked, so that a query never meets a key it did not give."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hmac.digest(key, b"hitotsu cursors", "sha256")
+
+    def write(self, route: str, last: Sequence[object]) -> str:
+        body = json.dumps(list(last), default=str, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._mark(route, body) + body).decode().rstrip("=")
+
+    def read(self, route: str, cursor: str) -> list[Any]:
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise Malformed from None
+        mark, body = raw[:_MARK_BYTES], raw[_MARK_BYTES:]
+        if not hmac.compare_digest(mark, self._mark(route, body)):
+            raise Malformed
+        found: list[Any] = json.loads(body)
+        return found
+
+    def _mark(self, route: str, body: bytes) -> bytes:
+        return hmac.digest(self._key, route.encode() + b"\0" + body, "sha256")[:_MARK_BYTES]

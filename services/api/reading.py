@@ -1,0 +1,142 @@
+"""How does one request read? The `Read` that queries are given, over Redis and Postgres."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from projections.core import Member
+from projections.core.tables import Kept
+from projections.member import group as member_group
+from schemas.personal import blind_index, normalise
+from services.api.caller import Caller
+from services.api.catalog import Catalog, Origin
+from services.api.database import Snapshot
+from services.api.personal import Clear
+from services.api.position import Position, Used, covers
+from services.api.rows import held, parsed, plain, selection
+from services.api.views import Views
+from services.runtime.metrics import READS
+
+
+class BadIdentifier(ValueError):
+    """An identifier that has no normal form; keeps the value away from the message."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        super().__init__(reason)
+        self.value = value
+
+
+class Reading:
+    """Reads for one request, and remembers what it used."""
+
+    def __init__(
+        self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, clear: Clear,
+        blind_key: bytes, caller: Caller, wanted: Position, page: tuple[int, list[Any]],
+    ) -> None:  # fmt: skip
+        self._catalog, self._views, self._snapshot = catalog, views, snapshot
+        self._clear, self._blind_key, self._wanted, self._page = clear, blind_key, wanted, page
+        self.caller = caller
+        self.used = Used()
+        self.next: list[Any] | None = None
+        self._about: frozenset[UUID] = frozenset()
+        self.found_member = False
+
+    async def rows(self, table: Kept, **keys: object) -> list[dict[str, Any]]:
+        values = {name: _listed(value) for name, value in keys.items()}
+        origin = self._catalog.of(table)
+        if not all(values.values()):
+            return []
+        found = await self._from_redis(table, origin, values)
+        if found is None:
+            found = await self._from_postgres(table, origin, values)
+        self._note(found, values)
+        return found
+
+    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> list[dict[str, Any]]:
+        rows = await self._snapshot.rows(statement, values)
+        for table in uses:
+            self._read_from_postgres(table, self._catalog.of(table))
+        self._note(rows, values)
+        return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+    async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> list[dict[str, Any]]:
+        """Rows of the engine's own tables, which every topic of the groups moves."""
+        rows = await self._snapshot.rows(statement, values)
+        for group in groups:
+            position = self._snapshot.position(group)
+            self.used.add(self._catalog.topics[group], position, postgres=True)
+        return rows
+
+    async def reveal(self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None) -> str | None:
+        return await self._clear.text(subject, event_id, field, sealed)
+
+    async def member(self, profile_id: UUID) -> Member:
+        rows = await self.rows(member_group, profile_id=profile_id)
+        self.found_member = bool(rows)
+        if not rows:
+            member = Member(profile_id, (profile_id,))
+        else:
+            member_id = rows[0]["member_id"]
+            asked = profile_id if profile_id != member_id else None
+            member = Member(member_id, tuple(rows[0]["profiles"]), asked)
+        self._about = frozenset(member.profile_ids)
+        return member
+
+    async def index(self, kind: str, clear: str) -> UUID:
+        try:
+            return UUID(bytes=blind_index(self._blind_key, kind, normalise(kind, clear)))
+        except ValueError as error:
+            raise BadIdentifier(clear, str(error)) from error
+
+    def page(self) -> tuple[int, list[Any]]:
+        return self._page
+
+    def more(self, last: Sequence[object]) -> None:
+        self.next = list(last)
+
+    def close(self, route: str) -> None:
+        self._clear.account(route)
+        self._snapshot.close()
+
+    async def _from_redis(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> list[dict[str, Any]] | None:
+        view = table.view
+        if view is None or self._views is None or values.keys() != set(view.by):
+            return None
+        combined = itertools.product(*(dict.fromkeys(values[name]) for name in view.by))
+        keys = [
+            self._catalog.hash_key(table, view, dict(zip(view.by, each, strict=True)))
+            for each in combined
+        ]
+        read = await self._views.read(origin.group, keys)
+        if read is None or not covers(read[1], self._wanted, origin.topics):
+            return None
+        hashes, position = read
+        self.used.add(origin.topics, position, postgres=False)
+        READS.labels(table.name, "redis").inc()
+        return parsed(table, held(hashes))
+
+    async def _from_postgres(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> list[dict[str, Any]]:
+        rows = await self._snapshot.rows(selection(table, values), dict(values))
+        self._read_from_postgres(table, origin)
+        return parsed(table, (row["payload"] for row in rows))
+
+    def _read_from_postgres(self, table: Kept, origin: Origin) -> None:
+        self.used.add(origin.topics, self._snapshot.position(origin.group), postgres=True)
+        READS.labels(table.name, "postgres").inc()
+
+    def _note(self, rows: Sequence[object], values: Mapping[str, object]) -> None:
+        """Whether anything is known of the member asked for: rows that were looked up by it."""
+        if rows and not self.found_member:
+            asked = (one for value in values.values() for one in _listed(value))
+            self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]

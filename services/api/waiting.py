@@ -1,0 +1,111 @@
+"""Has what the caller knows of been applied? Read-your-writes: waits until it is, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from psycopg import sql
+
+from schemas.topics import TOPICS
+from services.api.catalog import Catalog
+from services.api.database import ask
+from services.api.position import Position, behind, covers, topic_of
+from services.api.views import Views
+from services.runtime.db import Pool
+from services.runtime.metrics import POSITION_WAITS
+from services.runtime.problem import Refuse
+
+WAIT_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
+_MOST_ENTRIES = 1_000
+_EVENT = "event:"
+_CHECKPOINTS = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %(group)s"
+_APPLIED = (
+    "select topic.name, ledger.partition, ledger.\"offset\" from {} as ledger"
+    " join hitotsu.topic on topic.no = ledger.topic where event_id = %(event_id)s"
+)
+_PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s limit 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A position, or an event wherever it is, that an answer must hold."""
+
+    position: Position = field(default_factory=dict)
+    event_id: UUID | None = None
+
+
+def wanted_from(text: str) -> Wanted:
+    """From `event:<uuid>` or a JSON map; ValueError says what is wrong."""
+    if text.startswith(_EVENT):
+        try:
+            return Wanted(event_id=UUID(text.removeprefix(_EVENT)))
+        except ValueError:
+            raise ValueError("after `event:` a UUID is expected") from None
+    try:
+        position = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("must be `event:<uuid>` or a JSON map like an answer's position") from None
+    if not isinstance(position, dict) or len(position) > _MOST_ENTRIES:
+        raise ValueError(f"must be a map of at most {_MOST_ENTRIES} entries")
+    for name, offset in position.items():
+        partition = name.rpartition("-")[2]
+        known = topic_of(name) in TOPICS and partition.isascii() and partition.isdigit() and len(partition) < 6
+        if not known:
+            raise ValueError("its keys are `<topic>-<partition>` of known topics")
+        if type(offset) is not int or not 0 <= offset < 1 << 63:
+            raise ValueError("its values are offsets, whole numbers from 0")
+    return Wanted(position=position)
+
+
+class Waiting:
+    """Waits for positions, for any number of requests."""
+
+    def __init__(self, pool: Pool, views: Views, catalog: Catalog, seconds: float = WAIT_SECONDS) -> None:
+        self._pool, self._views, self._catalog, self._seconds = pool, views, catalog, seconds
+
+    async def until(self, wanted: Wanted, groups: Iterable[str]) -> Position:
+        """Returns what every source must have read, as soon as Postgres or Redis has; else 504."""
+        started = time.monotonic()
+        position = dict(wanted.position)
+        pause = _FIRST_PAUSE
+        open_groups = list(groups)
+        try:
+            while True:
+                open_groups = [g for g in open_groups if not await self._applied(g, wanted, position)]
+                if not open_groups:
+                    return position
+                if time.monotonic() - started + pause > self._seconds:
+                    raise Refuse(504, "Gateway Timeout", self._late(wanted))
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 1.5)
+        finally:
+            POSITION_WAITS.observe(time.monotonic() - started)
+
+    def _late(self, wanted: Wanted) -> str:
+        what = f"event {wanted.event_id}" if wanted.event_id else "min_position"
+        return f"{what} was not applied within {self._seconds:g} s. Ask again, or without it."
+
+    async def _applied(self, group: str, wanted: Wanted, position: Position) -> bool:
+        if wanted.event_id is not None:
+            return await self._event(group, wanted.event_id, position)
+        topics = self._catalog.topics[group]
+        if not behind({}, wanted.position, topics):
+            return True
+        if covers(await self._views.position(group) or {}, wanted.position, topics):
+            return True
+        rows = await ask(self._pool, _CHECKPOINTS, {"group": group})
+        return covers({f"{t}-{p}": offset for t, p, offset in rows}, wanted.position, topics)
+
+    async def _event(self, group: str, event_id: UUID, position: Position) -> bool:
+        ledger = sql.Identifier(group, "ledger").as_string()
+        found = await ask(self._pool, _APPLIED.format(ledger), {"event_id": event_id})
+        for topic, partition, offset in found:
+            name = f"{topic}-{partition}"
+            position[name] = max(position.get(name, 0), offset + 1)
+        return bool(found) or bool(await ask(self._pool, _PUT_ASIDE, {"event_id": event_id}))

@@ -1,0 +1,95 @@
+"""What does the API look at every second, so that answers need not?
+
+The generation by which Redis is believed, the checkpoints, the ends of the topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import suppress
+
+from services.api.catalog import Catalog
+from services.api.database import Away, ask
+from services.api.ends import Ends
+from services.api.position import Position
+from services.api.views import Views
+from services.runtime.db import Pool
+from services.runtime.logging import log
+from services.runtime.metrics import API_LAG, ERASED
+
+EVERY_SECONDS = 1.0
+ERASED_EVERY = 30
+_GENERATIONS = "select grp, generation::text from hitotsu.cache_generation where grp = any(%(groups)s)"
+_CHECKPOINTS = "select grp, topic, partition, next_offset from hitotsu.checkpoint where grp = any(%(groups)s)"
+_ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
+
+
+class Watch:
+    """A task beside the server."""
+
+    def __init__(self, pool: Pool, views: Views, ends: Ends, catalog: Catalog) -> None:
+        self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
+        self._positions: dict[str, Position] = {}
+        self._doubt = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._looks = 0
+
+    def doubted(self) -> None:
+        """Redis named another generation: look again now."""
+        self._doubt.set()
+
+    async def start(self) -> None:
+        """The first look, which a frozen server holds up for a moment only."""
+        first = asyncio.ensure_future(self._postgres())
+        await asyncio.wait({first}, timeout=2.0)
+        self._tasks = [asyncio.create_task(self._look_again()), asyncio.create_task(self._measure())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ends.close()
+
+    async def _look_again(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubt.wait(), EVERY_SECONDS)
+                # whoever changes the generation is at work: no faster than ten times a second
+                await asyncio.sleep(0.1)
+            self._doubt.clear()
+            await self._postgres()
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                await self._ends.refresh({name for each in self._positions.values() for name in each})
+            except Exception as error:  # the watch outlives whatever a client library raises
+                log.error("end offsets could not be asked for", error=type(error).__name__)
+            self._publish()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _postgres(self) -> None:
+        groups = {"groups": list(self._catalog.groups)}
+        try:
+            generations = await ask(self._pool, _GENERATIONS, groups)
+            checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
+            if self._looks % ERASED_EVERY == 0:
+                ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])
+        except Away:
+            return  # what was known goes on to be believed: Redis alone can answer then
+        except Exception as error:
+            log.error("checkpoints could not be read", error=type(error).__name__)
+            return
+        self._looks += 1
+        self._views.generations = {group: str(generation) for group, generation in generations}
+        positions: dict[str, Position] = {group: {} for group in self._catalog.groups}
+        for group, topic, partition, next_offset in checkpoints:
+            positions[group][f"{topic}-{partition}"] = next_offset
+        self._positions = positions
+
+    def _publish(self) -> None:
+        for group, topics in self._catalog.topics.items():
+            for topic in topics:
+                late, _ = self._ends.lag(self._positions.get(group, {}), [topic])
+                API_LAG.labels(topic).set(math.nan if late is None else late)

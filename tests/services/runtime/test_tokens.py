@@ -1,0 +1,98 @@
+"""Are callers told apart, also while Postgres is away, and is an ended token really over?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.runtime.db import pool
+from services.runtime.tokens import (
+    API_TOKEN_DDL,
+    Token,
+    Tokens,
+    TokensUnavailable,
+    create,
+    register,
+    revoke,
+)
+
+TILL = Token("till", frozenset({"events:write", "channel:STORE", "store:*"}))
+
+
+def test_a_limit_allows_its_value_or_all() -> None:
+    assert TILL.within("channel", "STORE")
+    assert not TILL.within("channel", "EC")
+    assert TILL.within("store", None)
+    assert not TILL.within("system", "pos")
+    assert TILL.may("events:write")
+    assert not TILL.may("operations")
+
+
+def test_an_unknown_scope_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="unknown scope: points:write"):
+        register(None, "x", ["points:write"], "token")  # type: ignore[arg-type]
+
+
+def test_without_a_first_reading_nobody_is_known() -> None:
+    async def ask(tokens: Tokens) -> None:
+        with pytest.raises(TokensUnavailable):
+            await tokens.of("anything")
+
+    _with_tokens("postgresql://nobody@127.0.0.1:9/none", ask)
+
+
+@pytest.mark.servers
+def test_a_token_is_valid_from_its_making_to_its_end(servers: Any) -> None:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
+        connection.execute(API_TOKEN_DDL)
+        first = create(connection, "test-token", ["members:read"])
+        second = create(connection, "test-token", ["members:read", "store:S1"])
+
+    async def ask(tokens: Tokens) -> None:
+        assert await tokens.of(first) is None
+        known = await tokens.of(second)
+        assert known is not None
+        assert (known.name, known.scopes) == ("test-token", frozenset({"members:read", "store:S1"}))
+        with psycopg.connect(servers.postgres, autocommit=True) as connection:
+            assert revoke(connection, "test-token")
+            assert not revoke(connection, "test-token")
+        async with asyncio.timeout(5):
+            while await tokens.of(second) is not None:
+                await asyncio.sleep(0.01)
+
+    _with_tokens(servers.postgres, ask)
+
+
+@pytest.mark.servers
+def test_a_known_token_is_known_while_postgres_is_away(servers: Any) -> None:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
+        connection.execute(API_TOKEN_DDL)
+        token = create(connection, "test-away", ["members:read"])
+
+    async def ask(tokens: Tokens) -> None:
+        assert await tokens.of(token) is not None
+        await tokens._pool.close()
+        for _ in range(3):
+            assert await tokens.of(token) is not None
+            await asyncio.sleep(0.1)
+        assert await tokens.of("a stranger") is None
+
+    _with_tokens(servers.postgres, ask)
+
+
+def _with_tokens(dsn: str, ask: Callable[[Tokens], Awaitable[None]]) -> None:
+    async def main() -> None:
+        connections = pool(dsn, size=2, timeout=0.5)
+        await connections.open(wait=False)
+        try:
+            await ask(Tokens(connections, refresh=0.05, patience=1.0))
+        finally:
+            await connections.close(timeout=1.0)
+
+    asyncio.run(main())
