@@ -29,7 +29,9 @@ async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": "Bearer"}
     if scheme.lower() != "bearer" or not bearer.strip():
-        raise Refuse(401, "Unauthorized", "Send `Authorization: Bearer <token>`.", headers=challenge)
+        raise Refuse(
+            401, "Unauthorized", "Send `Authorization: Bearer <token>`.", headers=challenge
+        )
     try:
         token = await tokens.of(bearer.strip())
     except TokensUnavailable:

@@ -17,7 +17,7 @@ class Malformed(ValueError):
 
 
 class Cursors:
-    """Writes and reads cursors. They are marked, so that a query never meets a key it did not give."""
+    """Writes and reads cursors; the mark keeps from queries what they did not write."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hmac.digest(key, b"hitotsu cursors", "sha256")

@@ -20,7 +20,14 @@ from services.runtime.db import Pool
 T = TypeVar("T")
 ANSWER_SECONDS = 6.0
 CONNECT_SECONDS = 2.0
-_DOWN = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, OSError)
+_DOWN = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+    OSError,
+)
 _UNPREPARED = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 _BEGIN = sql.SQL(
     "begin transaction isolation level repeatable read read only;"

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import TOPICS
 from services.api.position import Position, topic_of
+from services.runtime.health import NotReady
 from services.runtime.logging import log
 
 PATIENCE_SECONDS = 3.0
@@ -48,7 +49,9 @@ class Ends:
         self._away = True
         await self.close()
 
-    def lag(self, position: Mapping[str, int], topics: Iterable[str]) -> tuple[int | None, str | None]:
+    def lag(
+        self, position: Mapping[str, int], topics: Iterable[str]
+    ) -> tuple[int | None, str | None]:
         """How many records of these topics come after a position; None and why, when unknown."""
         if time.monotonic() - self._at > FRESH_SECONDS:
             return None, "Kafka does not answer, so the ends of its topics are unknown"
@@ -59,6 +62,11 @@ class Ends:
             if topic_of(name) in mine
         )
         return sum(late), None
+
+    def check(self) -> None:
+        """For readiness: Kafka has answered lately."""
+        if time.monotonic() - self._at > FRESH_SECONDS:
+            raise NotReady("no end offsets from Kafka lately")
 
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -73,6 +81,8 @@ class Ends:
                 enable_auto_commit=False, request_timeout_ms=int(PATIENCE_SECONDS * 1000),
             )  # fmt: skip
             await self._consumer.start()
-        wanted = [TopicPartition(topic_of(name), int(name.rpartition("-")[2])) for name in self._names]
+        wanted = [
+            TopicPartition(topic_of(name), int(name.rpartition("-")[2])) for name in self._names
+        ]
         found = await self._consumer.end_offsets(wanted)
         return {f"{one.topic}-{one.partition}": end for one, end in found.items()}

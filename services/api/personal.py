@@ -24,7 +24,9 @@ class Clear:
         self._known: dict[bytes, bytes | None] = {}
         self._opened = 0
 
-    async def text(self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None) -> str | None:
+    async def text(
+        self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
+    ) -> str | None:
         if sealed is None or self._caller.purpose is None or not self._caller.may(SCOPE):
             return None
         key = await self._key(subject.bytes)

@@ -55,14 +55,18 @@ class Reading:
         self._note(found, values)
         return found
 
-    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> list[dict[str, Any]]:
+    async def select(
+        self, uses: Sequence[Kept], statement: str, **values: object
+    ) -> list[dict[str, Any]]:
         rows = await self._snapshot.rows(statement, values)
         for table in uses:
             self._read_from_postgres(table, self._catalog.of(table))
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
-    async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> list[dict[str, Any]]:
+    async def asked(
+        self, statement: str, values: dict[str, Any], groups: Iterable[str]
+    ) -> list[dict[str, Any]]:
         """Rows of the engine's own tables, which every topic of the groups moves."""
         rows = await self._snapshot.rows(statement, values)
         for group in groups:
@@ -70,7 +74,9 @@ class Reading:
             self.used.add(self._catalog.topics[group], position, postgres=True)
         return rows
 
-    async def reveal(self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None) -> str | None:
+    async def reveal(
+        self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
+    ) -> str | None:
         return await self._clear.text(subject, event_id, field, sealed)
 
     async def member(self, profile_id: UUID) -> Member:

@@ -20,8 +20,12 @@ from services.runtime.metrics import API_LAG, ERASED
 
 EVERY_SECONDS = 1.0
 ERASED_EVERY = 30
-_GENERATIONS = "select grp, generation::text from hitotsu.cache_generation where grp = any(%(groups)s)"
-_CHECKPOINTS = "select grp, topic, partition, next_offset from hitotsu.checkpoint where grp = any(%(groups)s)"
+_GENERATIONS = (
+    "select grp, generation::text from hitotsu.cache_generation where grp = any(%(groups)s)"
+)
+_CHECKPOINTS = (
+    "select grp, topic, partition, next_offset from hitotsu.checkpoint where grp = any(%(groups)s)"
+)
 _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
@@ -43,7 +47,10 @@ class Watch:
         """The first look, which a frozen server holds up for a moment only."""
         first = asyncio.ensure_future(self._postgres())
         await asyncio.wait({first}, timeout=2.0)
-        self._tasks = [asyncio.create_task(self._look_again()), asyncio.create_task(self._measure())]
+        self._tasks = [
+            asyncio.create_task(self._look_again()),
+            asyncio.create_task(self._measure()),
+        ]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -63,7 +70,9 @@ class Watch:
     async def _measure(self) -> None:
         while True:
             try:
-                await self._ends.refresh({name for each in self._positions.values() for name in each})
+                await self._ends.refresh(
+                    {name for each in self._positions.values() for name in each}
+                )
             except Exception as error:  # the watch outlives whatever a client library raises
                 log.error("end offsets could not be asked for", error=type(error).__name__)
             self._publish()

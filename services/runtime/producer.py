@@ -213,9 +213,21 @@ class Producer:
             if flush:
                 await asyncio.wait_for(producer.flush(), self._timeout)
             else:
-                producer._message_accumulator.fail_all(KafkaError("abandoned"))
+                _fail_pending(producer)
             await asyncio.wait_for(producer.stop(), self._timeout)
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("kafka producer did not end well", error=type(error).__name__)
-            producer._message_accumulator.fail_all(KafkaError("abandoned"))
+            _fail_pending(producer)
             await asyncio.wait({asyncio.ensure_future(producer.client.close())}, timeout=1)
+
+
+def _fail_pending(producer: Any) -> None:
+    """Ends what the producer still holds; its own futures about that are not news to anybody."""
+    accumulator = producer._message_accumulator
+    batches = [batch for queue in accumulator._batches.values() for batch in queue]
+    batches += accumulator._pending_batches
+    accumulator.fail_all(KafkaError("abandoned"))
+    for batch in batches:
+        for future in (batch.future, batch._drain_waiter):
+            if future.done() and not future.cancelled():
+                future.exception()

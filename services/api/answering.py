@@ -1,0 +1,137 @@
+"""How does a request become an answer? Checks the caller, waits, asks, says how far it read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from projections.core import NotFound
+from services.api.asked import MIN_POSITION, Asked, asked_of, unprocessable
+from services.api.caller import Caller, caller_of
+from services.api.catalog import Catalog
+from services.api.cursors import Cursors
+from services.api.database import Away, Snapshot
+from services.api.ends import Ends
+from services.api.operations import Operation
+from services.api.personal import Clear
+from services.api.reading import BadIdentifier, Reading
+from services.api.views import Views
+from services.api.waiting import Waiting
+from services.runtime.db import Pool
+from services.runtime.keys import SubjectKeys
+from services.runtime.problem import Refuse
+from services.runtime.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Everything that answers are made with."""
+
+    catalog: Catalog
+    pool: Pool
+    views: Views
+    ends: Ends
+    tokens: Tokens
+    keys: SubjectKeys
+    blind_key: bytes
+    cursors: Cursors
+    waiting: Waiting
+
+    def route(self, operation: Operation) -> Route:
+        async def endpoint(request: Request) -> Response:
+            caller = await caller_of(request, self.tokens, operation.scope)
+            asked = await asked_of(request, operation, self.cursors)
+            try:
+                return await self._answer(operation, caller, asked)
+            except Away as error:
+                detail = f"Postgres cannot be read now: {error}."
+                raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
+
+        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+    async def _answer(self, operation: Operation, caller: Caller, asked: Asked) -> Response:
+        wanted = {}
+        if asked.wanted is not None:
+            wanted = await self.waiting.until(asked.wanted, operation.groups)
+        reading = Reading(
+            catalog=self.catalog, views=None if asked.durable else self.views,
+            snapshot=Snapshot(self.pool, self.catalog.groups), clear=Clear(self.keys, caller),
+            blind_key=self.blind_key, caller=caller, wanted=wanted, page=asked.page,
+        )  # fmt: skip
+        try:
+            data = await self._ask(operation, reading, asked)
+        finally:
+            reading.close(operation.path)
+        return self._envelope(operation, reading, asked, data)
+
+    async def _ask(self, operation: Operation, reading: Reading, asked: Asked) -> Any:
+        given = {name: asked.values[name] for name in operation.own}
+        if operation.body is not None:
+            given["body"] = asked.body
+        try:
+            if operation.member:
+                whose = asked.values.get("member_id") or asked.body.member_id
+                given["member"] = await reading.member(whose)
+            return await operation.function(reading, **given)
+        except NotFound as error:
+            raise Refuse(404, "Not Found", f"{error}".capitalize() + ".") from None
+        except BadIdentifier as error:
+            unprocessable([{"pointer": _place(asked.body, error.value), "reason": str(error)}])
+        except psycopg.DataError as error:
+            # what a query's types let through and Postgres does not; its text may quote the value
+            reason = "holds a value that cannot be compared with what is stored"
+            unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
+
+    def _envelope(
+        self, operation: Operation, reading: Reading, asked: Asked, data: Any
+    ) -> Response:
+        position = reading.used.position()
+        events, reason = self.ends.lag(position, reading.used.topics)
+        lag: dict[str, Any] = (
+            {"events": events} if reason is None else {"events": None, "reason": reason}
+        )
+        rest: dict[str, Any] = {
+            "position": position,
+            "lag": lag,
+            "served_from": reading.used.served_from,
+        }
+        headers = {"Cache-Control": "private, no-store"}
+        if operation.paged:
+            rest["next_cursor"] = None
+            if reading.next is not None:
+                cursor = rest["next_cursor"] = self.cursors.write(operation.path, reading.next)
+                headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
+        data_json = operation.result.dump_json(data, exclude_unset=operation.tag == "api")
+        rest_json = json.dumps(rest, separators=(",", ":")).encode()
+        body = b'{"data":' + data_json + b"," + rest_json[1:]
+        return Response(body, 200, headers, "application/json")
+
+
+def _next(operation: Operation, asked: Asked, cursor: str) -> str:
+    kept = [(name, value) for name, value in asked.given if name not in ("cursor", MIN_POSITION)]
+    return f"{operation.path}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+def _place(body: Any, value: str) -> str:
+    """The pointer of a value in the body; the body itself when it stands nowhere."""
+    return _search("/body", body.model_dump(), lambda one: bool(one == value)) or "/body"
+
+
+def _search(pointer: str, within: Any, same: Callable[[Any], bool]) -> str | None:
+    if same(within):
+        return pointer
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(within, dict):
+        entries = within.items()
+    elif isinstance(within, list):
+        entries = enumerate(within)
+    found = (_search(f"{pointer}/{name}", one, same) for name, one in entries)
+    return next((place for place in found if place), None)

@@ -1,0 +1,123 @@
+"""Which addresses does the read API answer, and what does it hold open while it runs?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from projections import discover
+from projections.core import Projection
+from services.api.answering import Answering
+from services.api.catalog import Catalog
+from services.api.cursors import Cursors
+from services.api.database import ask
+from services.api.docs import page
+from services.api.ends import Ends
+from services.api.events import event_operation
+from services.api.members import member_operation
+from services.api.openapi import document
+from services.api.operations import Operation, in_order, of_query
+from services.api.views import Views
+from services.api.waiting import WAIT_SECONDS, Waiting
+from services.api.watch import Watch
+from services.runtime.config import Settings
+from services.runtime.db import Pool, pool
+from services.runtime.health import Dependency, Measured, health_routes
+from services.runtime.keys import SubjectKeys
+from services.runtime.problem import Guarded, problem_handlers, problem_routes
+from services.runtime.tokens import Tokens
+
+
+def create(
+    settings: Settings,
+    projections: Sequence[Projection] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+) -> Starlette:
+    """The read API as an ASGI application; it starts without servers too."""
+    catalog = Catalog(discover() if projections is None else projections, live=settings.group)
+    postgres = pool(
+        settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
+    )
+    ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
+    views = Views(settings.redis, doubted=lambda: watch.doubted())
+    watch = Watch(postgres, views, ends, catalog)
+    answering = Answering(
+        catalog=catalog, pool=postgres, views=views, ends=ends, tokens=Tokens(postgres),
+        # no memory of keys: once a person is erased, the next answer must not show them
+        keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
+        blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
+        waiting=Waiting(postgres, views, catalog, wait_seconds),
+    )  # fmt: skip
+    operations = operations_of(catalog)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await postgres.open(wait=False)
+        await watch.start()
+        try:
+            yield
+        finally:
+            await watch.stop()
+            await views.close()
+            await postgres.close(timeout=2.0)
+
+    return Starlette(
+        routes=[
+            *(answering.route(each) for each in operations),
+            *_documents(operations),
+            *health_routes(_dependencies(postgres, views, ends)),
+            *problem_routes(),
+        ],
+        exception_handlers=problem_handlers(),
+        middleware=[Middleware(Measured, service="api"), Middleware(Guarded)],
+        lifespan=lifespan,
+    )
+
+
+def operations_of(catalog: Catalog) -> list[Operation]:
+    """Every route that answers a question."""
+    queries = [query for projection in catalog.projections for query in projection.queries]
+    own = [member_operation(queries, catalog), event_operation(catalog)]
+    return in_order([*(of_query(query, catalog) for query in queries), *own])
+
+
+def _dependencies(postgres: Pool, views: Views, ends: Ends) -> list[Dependency]:
+    async def kafka() -> None:
+        ends.check()
+
+    # With Redis away Postgres answers everything; with Kafka away only the lag is unknown.
+    return [
+        Dependency("postgres", partial(_answers, postgres)),
+        Dependency("redis", views.check, required=False),
+        Dependency("kafka", kafka, required=False),
+    ]
+
+
+async def _answers(postgres: Pool) -> None:
+    await ask(postgres, "select 1 from hitotsu.checkpoint limit 1", {})
+
+
+def _documents(operations: list[Operation]) -> list[Route]:
+    described = document(operations)
+    openapi_json = json.dumps(described, ensure_ascii=False).encode()
+    html = page(described)
+
+    async def openapi(_request: Request) -> Response:
+        return Response(openapi_json, media_type="application/json")
+
+    async def docs(_request: Request) -> Response:
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+
+    async def home(_request: Request) -> Response:
+        return RedirectResponse("/docs")
+
+    return [Route("/openapi.json", openapi), Route("/docs", docs), Route("/", home)]

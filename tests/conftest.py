@@ -1,0 +1,31 @@
+"""The real servers, once a session: natively, or wherever the environment says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.backend import Endpoints
+from infra.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Kafka, Postgres, Valkey and the registry, empty, without any service."""
+    stack = Stack(tmp_path_factory.mktemp("servers"), provider="auto", registry=True)
+    yield stack.start_servers()
+    stack.stop(purge=True)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack of a module's own: servers and services, which it may break."""
+    # the command line composes servers, tables and services, as `hitotsu up` does
+    from services.cli.stack import bring_up
+
+    own = Stack(Path(tmp_path_factory.mktemp("stack")), provider="auto", registry=False)
+    bring_up(own, lambda server, doing, ready: None)
+    yield own
+    own.stop(purge=True)
