@@ -142,8 +142,11 @@ def _postgres(secrets: dict[str, str]) -> Any:
     from testcontainers.community.postgres import PostgresContainer
 
     return PostgresContainer(
-        IMAGES["postgres"], username="postgres", password=secrets["postgres_password"],
-        dbname="hitotsu", driver=None,
+        IMAGES["postgres"],
+        username="postgres",
+        password=secrets["postgres_password"],
+        dbname="hitotsu",
+        driver=None,
     ).with_command("postgres -c max_connections=200 -c shared_buffers=256MB -c max_wal_size=4GB")
 
 
@@ -163,7 +166,10 @@ def _registry(_secrets: dict[str, str]) -> Any:
 
 
 _MAKERS: dict[str, Callable[[dict[str, str]], Any]] = {
-    "kafka": _kafka, "postgres": _postgres, "redis": _redis, "registry": _registry,
+    "kafka": _kafka,
+    "postgres": _postgres,
+    "redis": _redis,
+    "registry": _registry,
 }
 
 

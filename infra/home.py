@@ -112,7 +112,7 @@ class Home:
     def purge(self) -> None:
         """Removes data, secrets and logs; downloads stay."""
         for child in self.path.iterdir() if self.path.exists() else ():
-            if child.is_dir() and child != self.cache:
+            if child.is_dir() and child.name != "cache":
                 shutil.rmtree(child)
             elif child.is_file() and child.name != "lock":
                 child.unlink()

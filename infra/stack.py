@@ -52,7 +52,9 @@ class Stack:
             ]
             argv = [sys.executable, "-m", "infra.supervisor", str(self.home.path / "services.json")]
             supervisor = spawn(
-                argv, self.home.log("supervisor"), stdin=dump(described),
+                argv,
+                self.home.log("supervisor"),
+                stdin=dump(described),
                 env={**os.environ, **_import_path()},
             )
             state = self.home.read("state")
@@ -179,8 +181,12 @@ def _public(entry: Mapping[str, Any]) -> dict[str, Any]:
     recorded = Recorded.of(entry)
     alive = recorded is not None and recorded.alive
     return {
-        "url": entry["url"], "pid": entry["pid"] if alive else None, "log": entry["log"],
-        "metrics": entry["metrics"], "restarts": entry["restarts"], "exit": entry["exit"],
+        "url": entry["url"],
+        "pid": entry["pid"] if alive else None,
+        "log": entry["log"],
+        "metrics": entry["metrics"],
+        "restarts": entry["restarts"],
+        "exit": entry["exit"],
     }
 
 

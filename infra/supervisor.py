@@ -52,8 +52,13 @@ class Supervisor:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._entries: dict[str, dict[str, Any]] = {
             service.name: {
-                "url": service.url, "pid": None, "log": service.log, "metrics": service.metrics,
-                "started": 0.0, "restarts": 0, "exit": None,
+                "url": service.url,
+                "pid": None,
+                "log": service.log,
+                "metrics": service.metrics,
+                "started": 0.0,
+                "restarts": 0,
+                "exit": None,
             }
             for service in services
         }
@@ -88,8 +93,12 @@ class Supervisor:
         with open(service.log, "ab") as log:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *service.argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                    env={**os.environ, **service.env}, start_new_session=True,
+                    *service.argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, **service.env},
+                    start_new_session=True,
                 )
             except OSError as error:
                 _say(f"{service.name} cannot be started: {error}")
@@ -127,7 +136,7 @@ def _start_time(pid: int) -> float:
 
 
 def _say(text: str) -> None:
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}", flush=True)
+    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
 
 
 def dump(services: list[Service]) -> bytes:

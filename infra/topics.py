@@ -1,6 +1,6 @@
 """Are all topics there, with the settings the design asks for? Run as often as you like.
 
-    python -m infra.topics 127.0.0.1:9092
+python -m infra.topics 127.0.0.1:9092
 """
 
 from __future__ import annotations
@@ -99,4 +99,4 @@ async def _set_differing(admin: AIOKafkaAdminClient) -> None:
 
 if __name__ == "__main__":
     created = create(sys.argv[1])
-    print(f"{len(created)} created, {len(TOPICS) - len(created)} were there")
+    sys.stdout.write(f"{len(created)} created, {len(TOPICS) - len(created)} were there\n")

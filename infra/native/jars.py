@@ -110,9 +110,7 @@ def _fetch(artifact: Artifact, cache: Path) -> Path:
 
     logging.getLogger("jgo").setLevel(logging.ERROR)
     mirror = os.environ.get(MIRROR_VARIABLE) or MAVEN_CENTRAL_URL
-    context = MavenContext(
-        repo_cache=cache / "maven", remote_repos={"central": mirror}, timeout=60
-    )
+    context = MavenContext(repo_cache=cache / "maven", remote_repos={"central": mirror}, timeout=60)
     group, name, packaging, classifier, version = artifact.parts
     wanted = context.project(group, name).at_version(version).artifact(classifier, packaging)
     reason = "wrong SHA-256"

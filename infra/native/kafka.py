@@ -104,9 +104,18 @@ class Kafka:
 
     def _format(self, command: list[str], properties: Path) -> None:
         done = subprocess.run(
-            [*command, "kafka.tools.StorageTool", "format", "--ignore-formatted",
-             f"--cluster-id={CLUSTER_ID}", "-c", str(properties)],
-            capture_output=True, text=True, timeout=60,
+            [
+                *command,
+                "kafka.tools.StorageTool",
+                "format",
+                "--ignore-formatted",
+                f"--cluster-id={CLUSTER_ID}",
+                "-c",
+                str(properties),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if done.returncode:
             said = done.stderr.strip()[-800:]

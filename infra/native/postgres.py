@@ -106,8 +106,16 @@ class Postgres:
             for path in (self.data, password):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         initdb = [
-            str(binaries() / "initdb"), "-D", str(self.data), "-U", "postgres", "--no-sync",
-            "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}",
+            str(binaries() / "initdb"),
+            "-D",
+            str(self.data),
+            "-U",
+            "postgres",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--auth=scram-sha-256",
+            f"--pwfile={password}",
         ]
         done = subprocess.run(
             [*_as_other_user(), *initdb], capture_output=True, text=True, timeout=60, cwd="/"

@@ -92,7 +92,7 @@ class Group:
                 self._merge(table, row_key, values, event_id, source, numbers, into)
             else:
                 number = numbers[table] = numbers.get(table, -1) + 1
-                into.appended.setdefault(table, []).append((event_id, number, *values))  # type: ignore[arg-type]
+                into.appended.setdefault(table, []).append((event_id, number, *values))
         for evolution, row_key in evolving:
             into.evolving.setdefault(evolution, []).append((row_key, event))
         if kind.__name__ == ERASURE:

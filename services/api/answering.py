@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -82,7 +83,7 @@ class Answering:
                 given["member"] = await reading.member(whose)
             return await operation.function(reading, **given)
         except NotFound as error:
-            raise Refuse(404, "Not Found", f"{error}".capitalize() + ".") from None
+            raise Refuse(404, "Not Found", _sentence(str(error))) from None
         except BadIdentifier as error:
             unprocessable([{"pointer": _place(asked.body, error.value), "reason": str(error)}])
         except psycopg.DataError as error:
@@ -109,7 +110,8 @@ class Answering:
             if reading.next is not None:
                 cursor = rest["next_cursor"] = self.cursors.write(operation.path, reading.next)
                 headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
-        data_json = operation.result.dump_json(data, exclude_unset=operation.tag == "api")
+        absent = _unset(data) if operation.tag == "api" else None
+        data_json = operation.result.dump_json(data, exclude=absent)
         rest_json = json.dumps(rest, separators=(",", ":")).encode()
         body = b'{"data":' + data_json + b"," + rest_json[1:]
         return Response(body, 200, headers, "application/json")
@@ -118,6 +120,15 @@ class Answering:
 def _next(operation: Operation, asked: Asked, cursor: str) -> str:
     kept = [(name, value) for name, value in asked.given if name not in ("cursor", MIN_POSITION)]
     return f"{operation.path}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _unset(data: BaseModel) -> set[str]:
+    """The parts that the token may not see: absent, not null."""
+    return set(type(data).model_fields) - data.model_fields_set
 
 
 def _place(body: Any, value: str) -> str:

@@ -36,6 +36,9 @@ from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.tokens import Tokens
 
 
+RECONNECT_SECONDS = 2.0
+
+
 def create(
     settings: Settings,
     projections: Sequence[Projection] | None = None,
@@ -46,6 +49,8 @@ def create(
     postgres = pool(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )
+    # an outage must not teach the pool to wait longer and longer before it looks again
+    postgres.reconnect_timeout = RECONNECT_SECONDS
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)
@@ -69,7 +74,7 @@ def create(
             await views.close()
             await postgres.close(timeout=2.0)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *(answering.route(each) for each in operations),
             *_documents(operations),
@@ -80,6 +85,8 @@ def create(
         middleware=[Middleware(Measured, service="api"), Middleware(Guarded)],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def operations_of(catalog: Catalog) -> list[Operation]:

@@ -69,7 +69,8 @@ def _parameters(
     except ValidationError as error:
         unprocessable([_error(one, request.path_params) for one in error.errors()])
     values = {name: getattr(model, name) for name in type(model).model_fields}
-    _storable("query", values)
+    for name, value in values.items():
+        _storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
     return values
 
 

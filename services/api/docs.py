@@ -41,7 +41,8 @@ def page(document: dict[str, Any]) -> str:
 def _operation(method: str, path: str, described: dict[str, Any]) -> str:
     parameters = "".join(
         f"<tr><td><code>{escape(one['name'])}</code></td><td>{one['in']}</td>"
-        f"<td>{'required' if one.get('required') else ''}</td><td>{escape(one['description'])}</td></tr>"
+        f"<td>{'required' if one.get('required') else ''}</td>"
+        f"<td>{escape(one['description'])}</td></tr>"
         for one in described["parameters"]
     )
     statuses = "".join(
@@ -49,7 +50,8 @@ def _operation(method: str, path: str, described: dict[str, Any]) -> str:
         for status, answer in sorted(described["responses"].items())
     )
     return (
-        f'<details id="{described["operationId"]}"><summary><code>{method.upper()} {escape(path)}</code>'
-        f" {escape(described['summary'])}</summary><p>{escape(described['description'])}</p>"
+        f'<details id="{described["operationId"]}"><summary>'
+        f"<code>{method.upper()} {escape(path)}</code> {escape(described['summary'])}</summary>"
+        f"<p>{escape(described['description'])}</p>"
         f"<table>{parameters}</table><table>{statuses}</table></details>"
     )

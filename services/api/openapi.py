@@ -53,7 +53,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "info": {
             "title": "Hitotsu read API",
             "version": "1",
-            "description": "One member, one balance, one stock; answers say how far they have read.",
+            "description": "One member, one balance, one stock. Answers say how far they read.",
         },
         "paths": paths,
         "components": {
@@ -175,7 +175,7 @@ def _envelope_parts() -> dict[str, Any]:
         },
         "Lag": {
             "type": "object",
-            "description": "Records that the answer does not hold yet; null, with a reason, if unknown.",
+            "description": "Records that the answer does not hold yet; null if unknown.",
             "required": ["events"],
             "properties": {"events": {"type": ["integer", "null"], "minimum": 0}, "reason": text},
         },

@@ -79,10 +79,11 @@ def operation(
             str | None,
             Field(None, description="`next_cursor` of the page before."),
         )
+    name = f"{function.__name__}_parameters"
     answer: Any = result or hints["return"]
     return Operation(
         method, path, scope, function, frozenset(groups), tag,
-        parameters=create_model(f"{function.__name__}_parameters", __config__=ConfigDict(extra="forbid"), **fields),
+        parameters=create_model(name, __config__=ConfigDict(extra="forbid"), **fields),
         own=own, body=TypeAdapter(hints["body"]) if "body" in hints else None,
         member=wants_member, paged=paged, result=TypeAdapter(answer),
     )  # fmt: skip

@@ -42,12 +42,14 @@ def _told(counts: Counts) -> str:
     return json.dumps({**totals, "by_type": counts.by_type, "refusals": shown}, indent=2)
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
 def main(arguments: list[str]) -> int:
     """0 when all went in, 1 when some were rejected, 2 when it could not be done."""
     if len(arguments) != 1:
-        print(
-            "usage: python -m services.bulk FILE.ndjson   (- reads standard input)", file=sys.stderr
-        )
+        _say("usage: python -m services.bulk FILE.ndjson   (- reads standard input)")
         return 2
     # Events are short-lived and hold no cycles; looking for some costs two fifths of the time.
     gc.freeze()
@@ -62,16 +64,16 @@ def main(arguments: list[str]) -> int:
                 counts = uvloop.run(_send(settings, file))
     except ValidationError as error:
         wrong = ", ".join("HITOTSU_" + str(each["loc"][0]).upper() for each in error.errors())
-        print(f"set in the environment: {wrong}", file=sys.stderr)
+        _say(f"set in the environment: {wrong}")
         return 2
     except OSError as error:
-        print(f"{arguments[0]}: {error.strerror}", file=sys.stderr)
+        _say(f"{arguments[0]}: {error.strerror}")
         return 2
     except (KafkaAway, KeysUnavailable) as error:
         away = "Kafka" if isinstance(error, KafkaAway) else "Postgres"
-        print(f"{away} was away for too long; run it again, a resend is safe", file=sys.stderr)
+        _say(f"{away} was away for too long; run it again, a resend is safe")
         return 2
-    print(_told(counts))
+    sys.stdout.write(_told(counts) + "\n")
     return 1 if counts.rejected else 0
 
 

@@ -88,16 +88,23 @@ def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
     from services.demo.report import show, show_where_to_look
     from services.demo.run import Demo
     from services.demo.send import NotAccepted
+    from services.runtime.logging import configure
     from services.sdk import Problem, Unreachable
 
+    expected = (NotAccepted, Unanswered, StandsStill, Problem, Unreachable, httpx.HTTPError)
+    configure("demo", "warning")
     status = stack.status()
     place = _place(stack, status)
     if not check_only:
         stack.home.write(MARK, {"scale": scale})
     try:
         report = asyncio.run(Demo(scale, tables, place, console).run(send=not check_only))
-    except* (NotAccepted, Unanswered, StandsStill, Problem, Unreachable, httpx.HTTPError) as group:
-        _stop(f"{_first(group)}\nlogs: {stack.home.logs}", 2)
+    except (*expected, ExceptionGroup) as error:
+        # Several tills may fail at once, and say the same.
+        first = _first(error)
+        if not isinstance(first, expected):
+            raise
+        _stop(f"{first}\nlogs: {stack.home.logs}", 2)
     path = FOLDER / "report.json"
     report.write(path)
     show(report, console)

@@ -28,7 +28,7 @@ def prepare() -> None:
 
 def token(
     name: Annotated[str, typer.Argument(help=f"Caller; {', '.join(TOKENS)} have scopes ready.")],
-    scopes: Annotated[list[str] | None, typer.Argument(help="Scopes, if not the ready ones.")] = None,
+    scopes: Annotated[list[str] | None, typer.Argument(help="Scopes, else the ready ones.")] = None,
 ) -> None:
     """Make a token for a caller and print it, once; an earlier one of that name ends."""
     wanted = tuple(scopes or TOKENS.get(name, ()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,18 +13,15 @@ from uuid import UUID
 import psycopg
 import typer
 from psycopg_pool import PoolTimeout
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from infra.backend import ProviderError
-from infra.stack import Stack
-from services.cli.local import environment
+from services.cli.surroundings import settings
 from services.runtime import db
 from services.runtime.config import Settings
 from services.runtime.erasure import Erased, Erasure, NobodyKnown, NotAppliedYet
 from services.runtime.keys import SubjectKeys
-from services.runtime.logging import redact
+from services.runtime.logging import configure, redact
 from services.runtime.producer import KafkaAway, Producer
 
 REMAINS = (
@@ -60,11 +56,12 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Destroys persons' keys and their rows, for ever. Running it again is safe."""
+    configure("erase", "warning")
     persons = _persons(ids or [], file)
     for option, text in (("--reason", reason), ("--actor", actor)):
         _expect_impersonal(option, text)
     try:
-        lines = asyncio.run(_erase(_settings(), persons, reason, actor, wait, dry_run))
+        lines = asyncio.run(_erase(settings(), persons, reason, actor, wait, dry_run))
     except NobodyKnown as error:
         _stop(f"{error}. Nothing was erased.", 1)
     except NotAppliedYet as error:
@@ -81,18 +78,16 @@ def erase(
 
 
 async def _erase(
-    settings: Settings,
+    where: Settings,
     persons: Sequence[UUID],
     reason: str | None,
     actor: str,
     wait: float,
     dry_run: bool,
 ) -> list[Erased]:
-    producer = Producer(settings.kafka, "hitotsu-erase", timeout=10.0)
-    async with db.pool(
-        settings.postgres, group=settings.group, name="hitotsu-erase", size=2
-    ) as pool:
-        erasure = Erasure(pool, SubjectKeys(pool, settings.key_encryption_key), producer)
+    producer = Producer(where.kafka, "hitotsu-erase", timeout=10.0)
+    async with db.pool(where.postgres, group=where.group, name="hitotsu-erase", size=2) as pool:
+        erasure = Erasure(pool, SubjectKeys(pool, where.key_encryption_key), producer)
         if dry_run:
             return await erasure.would_be(persons)
         await producer.start()
@@ -100,19 +95,6 @@ async def _erase(
             return await erasure.erase(persons, reason, actor, wait)
         finally:
             await producer.stop()
-
-
-def _settings() -> Settings:
-    """The environment's, else those of the local stack."""
-    if "HITOTSU_POSTGRES" not in os.environ:
-        stack = Stack()
-        env = environment(stack.home, stack.endpoints())
-        return Settings.model_validate({name[len("HITOTSU_") :].lower(): env[name] for name in env})
-    try:
-        return Settings()
-    except ValidationError as error:
-        fields = ", ".join(f"HITOTSU_{found['loc'][0]}".upper() for found in error.errors())
-        raise ProviderError(f"missing or wrong in the environment: {fields}") from None
 
 
 def _persons(ids: Sequence[str], file: Path | None) -> list[UUID]:

@@ -7,17 +7,21 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 import psycopg
 
 from infra.backend import Endpoints
 from infra.home import Home
 from infra.supervisor import Service
+from services.runtime.config import Settings
 
 READS = (
-    "members:read", "points:read", "stock:read", "recommendations:read",
-    "inquiries:read", "events:read",
+    "members:read",
+    "points:read",
+    "stock:read",
+    "recommendations:read",
+    "inquiries:read",
+    "events:read",
 )
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
 TOKENS: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +45,12 @@ def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
     return {**endpoints.environment(), **keys}
 
 
+def settings(env: Mapping[str, str]) -> Settings:
+    """What a process started with these variables would read."""
+    named = {name.removeprefix("HITOTSU_").lower(): value for name, value in env.items()}
+    return Settings.model_validate(named)
+
+
 def services(home: Home) -> list[Service]:
     """Gateway, two projectors and the API, on the ports they had last time when those are free."""
     return [
@@ -53,12 +63,9 @@ def services(home: Home) -> list[Service]:
 
 def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> None:
     """Tables, topics, schema ids and the local tokens, before any service starts."""
-    from services.runtime.config import Settings
     from services.runtime.tokens import register
 
-    named: dict[str, Any] = {name.removeprefix("HITOTSU_").lower(): env[name] for name in env}
-    settings = Settings(**named)
-    importlib.import_module("services.cli.setup").prepare(settings)
+    importlib.import_module("services.cli.setup").prepare(settings(env))
     with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
         for name, token in tokens.items():
             register(connection, name, TOKENS[name], token)

@@ -118,8 +118,12 @@ def bring_up(
 @contextmanager
 def lines() -> Iterator[Progress]:
     """One line a server: a spinner while it works, then how long it took."""
-    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.fields[name]:<12}"),
-               TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.fields[name]:<12}"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=console) as bars:
         tasks: dict[str, Any] = {}
 

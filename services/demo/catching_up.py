@@ -66,14 +66,12 @@ async def _shows(answers: Answers, route: str, ends: dict[str, int]) -> None:
     seen: object = None
     since = time.monotonic()
     while True:
-        answer = await answers.raw(
-            "GET", route, params={"limit": 1, "min_position": json.dumps(ends)}
-        )
+        answer = await answers.raw("GET", route, params={"min_position": json.dumps(ends)})
         if answer.status_code == httpx.codes.OK and answer.json()["lag"]["events"] == 0:
             return
         if answer.status_code not in (httpx.codes.OK, httpx.codes.GATEWAY_TIMEOUT):
             raise answers.unanswered(answer)
-        behind = (await answers.envelope("GET", route, params={"limit": 1}))["lag"]
+        behind = (await answers.envelope("GET", route))["lag"]
         if behind != seen:
             seen, since = behind, time.monotonic()
         elif time.monotonic() - since > STANDSTILL_SECONDS:

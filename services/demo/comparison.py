@@ -17,6 +17,9 @@ class Difference:
     expected: Any
     answered: Any
 
+    def __str__(self) -> str:
+        return f"{self.key}: expected {self.expected!r}, answered {self.answered!r}"
+
 
 @dataclass(slots=True)
 class Comparison:

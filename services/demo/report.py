@@ -8,18 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services.demo.comparison import Comparison
 
 QUESTIONS = {
-    "members": "一人のお客様は一人の会員か (card + account = one member)",
-    "balances": "ポイントは店舗でもECでも同じ残高か (points of both channels)",
-    "stock": "在庫は店舗と倉庫で合っているか (every cell, and what EC may see)",
-    "suppression": "買ったものをまた薦めていないか (kept and dropped, with reason)",
-    "inquiries": "問い合わせは誰の何についてか (counts and every customer's list)",
-    "terminal_gaps": "届いていないレシートはどれか (missing receipt numbers)",
-    "totals": "合計は合っているか (what all of it adds up to)",
+    "members": "一人のお客様は一人の会員か",
+    "balances": "店でもECでも一つの残高か",
+    "stock": "店でもECでも一つの在庫か",
+    "suppression": "買った物をまた薦めていないか",
+    "inquiries": "誰が何を問い合わせたか",
+    "terminal_gaps": "届いていないレシートはどれか",
+    "totals": "合計は合っているか",
 }
 
 
@@ -89,8 +90,8 @@ def show(report: Report, console: Console) -> None:
     for row in report.rows:
         for example in row.examples:
             console.print(
-                f"  [red]{row.name}[/] {example.key}: "
-                f"expected {example.expected!r}, answered {example.answered!r}"
+                f"  [red]{row.name}[/] {escape(str(example))}",
+                soft_wrap=True,
             )
     if report.events:
         console.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +105,12 @@ class Demo:
     ) -> list[Comparison]:
         items = oracle.items()
         rows = []
+        tally: Counter[str] = Counter()
         for name, question in QUESTIONS.items():
             row = Comparison(name)
-            size = len(items) if name == "stock" else len(customers)
+            size = {"stock": len(items), "terminal_gaps": 1}.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")
-            await question(Asking(oracle, answers, row, lane, customers, items))
+            await question(Asking(oracle, answers, row, lane, customers, items, tally))
             lane.done()
             rows.append(row)
         return rows

@@ -32,6 +32,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=512,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,

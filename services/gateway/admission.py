@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from starlette.requests import Request
 
 from schemas.inputs import EventInput
+from services.runtime.metrics import IN_FLIGHT
 from services.runtime.problem import FieldError, Refuse
 from services.runtime.tokens import Token, Tokens, TokensUnavailable
 
@@ -62,16 +64,45 @@ def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> Non
 
 
 class Rates:
-    """A bucket of events per token, and a bound on events that wait for Kafka over all tokens."""
+    """A bucket of events per token, and over all tokens bounds on what is held in memory."""
 
     def __init__(
-        self, per_second: float = 20_000, burst: float = 40_000, in_flight: int = 50_000
+        self,
+        per_second: float = 20_000,
+        burst: float = 40_000,
+        in_flight: int = 50_000,
+        bytes_held: int = 128 * 1024 * 1024,
     ) -> None:
         self._per_second = per_second
         self._burst = burst
         self._in_flight_max = in_flight
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._bytes_max = bytes_held
+        self._bytes = 0
         self.in_flight = 0
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Memory for a body, from its first byte until its answer."""
+        if self._bytes + size > self._bytes_max:
+            detail = "Too many requests are being read."
+            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._bytes -= size
+
+    @contextmanager
+    def waiting(self, events: int) -> Iterator[None]:
+        """Counts events from their check until their answer."""
+        self.in_flight += events
+        IN_FLIGHT.inc(events)
+        try:
+            yield
+        finally:
+            self.in_flight -= events
+            IN_FLIGHT.dec(events)
 
     def take(self, token: Token, events: int) -> None:
         """Takes from the caller's bucket, or says when there will be enough in it."""

@@ -39,11 +39,18 @@ def content_type_of(request: Request) -> str:
     return kind
 
 
+def size_of(request: Request) -> int:
+    """How many bytes the body may take, if it does not say that it is too large."""
+    declared = request.headers.get("content-length", "")
+    if not declared.isdecimal():
+        return MAX_BYTES
+    if int(declared[:20]) > MAX_BYTES:
+        raise _too_large()
+    return int(declared)
+
+
 async def read_body(request: Request) -> bytes:
     """The whole body, however it is chunked, if it is small enough and arrives in time."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > MAX_BYTES:
-        raise _too_large()
     chunks: list[bytes] = []
     size = 0
     try:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from schemas.inputs import EventInput
 from services.gateway.admission import Rates, caller, within_scopes
-from services.gateway.body import content_type_of, event_id_of, read_body, split
+from services.gateway.body import content_type_of, event_id_of, read_body, size_of, split
 from services.runtime import metrics
 from services.runtime.intake import Intake, KeysUnavailable, Refusal
 from services.runtime.logging import log
@@ -43,17 +43,12 @@ class Ingest:
         """Answers 202 when any event was accepted, 422 when none was, else a problem."""
         token = await caller(request, self.tokens)
         content_type = content_type_of(request)
-        body = await read_body(request)
-        raw = split(body, content_type, self.private_key)
-        self.rates.take(token, len(raw))
-        self.rates.in_flight += len(raw)
-        metrics.IN_FLIGHT.inc(len(raw))
-        try:
-            outcomes = await self._outcomes(raw, token, _trace_headers(request))
-        finally:
-            self.rates.in_flight -= len(raw)
-            metrics.IN_FLIGHT.dec(len(raw))
-        return _answer(raw, outcomes, token)
+        with self.rates.room(size_of(request)):
+            raw = split(await read_body(request), content_type, self.private_key)
+            self.rates.take(token, len(raw))
+            with self.rates.waiting(len(raw)):
+                outcomes = await self._outcomes(raw, token, _trace_headers(request))
+            return _answer(raw, outcomes, token)
 
     async def _outcomes(
         self, raw: Sequence[Any], token: Token, headers: Sequence[tuple[str, bytes]]

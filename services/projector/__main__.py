@@ -16,7 +16,7 @@ from services.runtime.logging import configure
 
 def main() -> None:
     """Runs until SIGTERM, then stores what was taken over and ends."""
-    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    settings = Settings()
     configure(settings.instance or "projector", settings.log_level)
     projector = Projector(settings)
     # batches hold no cycles: reference counts free them, and the collector only costs time

@@ -42,7 +42,7 @@ def leave(reason: str, group: str) -> None:
     os._exit(EXIT_FENCED)
 
 
-class ProjectorApp(faust.App):  # type: ignore[misc]
+class ProjectorApp(faust.App):
     """Faust with checkpoints in Postgres."""
 
     group: Group
@@ -117,7 +117,7 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
     app.group, app.dsn, app.held = group, settings.postgres, {}
     source = app.topic(*topics, value_serializer="as_fetched", key_serializer="raw")
 
-    @app.agent(source, name="project")  # type: ignore[untyped-decorator]
+    @app.agent(source, name="project")
     async def project(stream: Any) -> None:
         async for event in stream.events():
             message = event.message

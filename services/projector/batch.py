@@ -114,7 +114,7 @@ def decoded(records: Iterable[ConsumerRecord]) -> list[Entry]:
 def _decoded(record: ConsumerRecord) -> Entry:
     value = record.value
     try:
-        event: Any = codec.decode(value)  # type: ignore[arg-type]  # None is refused inside
+        event: Any = codec.decode(value)
     except Undecodable as error:
         return Entry(record, failure=Failure("decode", "Undecodable", error.reason))
     entry = Entry(record, event, event.meta.event_id, body_hash(value), codec.schema_id(value))  # type: ignore[arg-type]

@@ -39,6 +39,7 @@ class Job:
 
     applied: Applied
     visible: Callable[[], None]
+    generation: str = ""
 
 
 class Refresher:
@@ -65,6 +66,8 @@ class Refresher:
 
     def take(self, job: Job) -> None:
         """Hands over a committed batch; when too many wait, it is left to the repair."""
+        # rows of tables that were replaced since carry stamps of another life
+        job.generation = self._generation
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
@@ -105,7 +108,7 @@ class Refresher:
             self._owed.set()
             return
         try:
-            self.views.write(applied.views, self._generation)
+            self.views.write(applied.views, job.generation or "none")
             self.views.advance(applied.positions)
         except (RedisError, GenerationLost, OSError) as error:
             log.warning("redis_behind", error=type(error).__name__)
@@ -158,7 +161,7 @@ class Refresher:
                         due.setdefault(self._tables[name], set()).update(keys)
             for table, keys in due.items():
                 found = connection.execute(sql.view_rows(table).encode(), [wire.literal("text", sorted(keys))])
-                self.views.write({table: found.fetchall()}, self._generation)  # type: ignore[dict-item]
+                self.views.write({table: found.fetchall()}, self._generation)
             connection.execute("delete from redis_pending where id = any(%s)", [[row[0] for row in rows]])
             if len(rows) < REPAIRED_AT_ONCE:
                 # every row up to these checkpoints was either written or among the due
@@ -183,12 +186,15 @@ class Refresher:
         started = time.perf_counter()
         redis = self.views.redis
         redis.delete(generation_key(self.group.name), position_key(self.group.name))
+        for table in self._tables.values():
+            for key in redis.scan_iter(f"h1:{table.name}:*", count=5_000):
+                redis.unlink(key)
         positions = self._checkpoints(connection)
         for table in self._tables.values():
             with connection.transaction(), connection.cursor(name="refill") as cursor:
                 cursor.itersize = 5_000
                 cursor.execute(sql.view_rows(table, some=False).encode())
-                self.views.write({table: cursor}, "")  # type: ignore[dict-item]
+                self.views.write({table: cursor}, "")
         self.views.advance(positions)
         self._generation = str(uuid.uuid4())
         connection.execute(

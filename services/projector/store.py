@@ -85,7 +85,7 @@ class Store:
             for row in connection.execute(self._recounts[table], wire.key_columns(table, keys)).fetchall():
                 by_key[row[:2]] = row
         if table.view is not None:
-            views.setdefault(table, []).extend(by_key.values())  # type: ignore[arg-type]
+            views.setdefault(table, []).extend(by_key.values())
 
     def _upsert(
         self, connection: Connection, table: Table | Evolution | Grouping, rows: dict[tuple[Any, ...], list[Any]],
@@ -94,7 +94,7 @@ class Store:
         cursor = connection.execute(self._merges[table], wire.columns(table, rows))
         found = cursor.fetchall() if cursor.description else []
         if views is not None and table.view is not None:
-            views.setdefault(table, []).extend(found)  # type: ignore[arg-type]
+            views.setdefault(table, []).extend(found)
         return found
 
     def _evolve(self, connection: Connection, table: Evolution, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
@@ -133,7 +133,7 @@ class Store:
         for table in self._personal:
             cursor = connection.execute(sql.forgotten(table).encode(), [gone])
             if cursor.description:
-                views.setdefault(table, []).extend(cursor.fetchall())  # type: ignore[arg-type]
+                views.setdefault(table, []).extend(cursor.fetchall())
 
 
 def _appended_views(table: Ledger, rows: list[tuple[Any, ...]]) -> list[ViewRow]:

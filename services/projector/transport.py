@@ -8,7 +8,7 @@ every assignment (a seek in the assignment signal is undone by Faust on every la
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from faust.serializers.codecs import Codec, register
 from faust.transport.drivers import aiokafka as driver
@@ -17,7 +17,7 @@ from faust.types import TP, ConsumerMessage
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
-class AsFetched(Codec):  # type: ignore[misc]  # faust is untyped
+class AsFetched(Codec):
     """Values stay what the client handed over."""
 
     def _loads(self, s: Any) -> Any:
@@ -30,7 +30,7 @@ class AsFetched(Codec):  # type: ignore[misc]  # faust is untyped
 register("as_fetched", AsFetched())
 
 
-class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+class BatchConsumer(driver.Consumer):
     """Delivers a partition's whole fetch as one message."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
@@ -45,14 +45,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 yield tp, _message(tp, fetched, generation)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        offsets = await self.app.claim(self.assignment())
+        offsets = await self.app.claim(  # type: ignore[attr-defined]  # it is a ProjectorApp
+            self.assignment()
+        )
         # the assignment may have changed while Postgres was asked
         live = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         await self._thread.seek_wait(live)
         return live
 
 
-class BatchTransport(driver.Transport):  # type: ignore[misc]
+class BatchTransport(driver.Transport):
     """aiokafka with `BatchConsumer`."""
 
     Consumer = BatchConsumer
@@ -61,6 +63,6 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
 def _message(tp: TP, fetched: list[Any], generation: int) -> ConsumerMessage:
     last = fetched[-1]
     return ConsumerMessage(
-        last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, fetched,
+        last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, cast(Any, fetched),
         None, 0, 0, tp, generation_id=generation,
     )  # fmt: skip

@@ -78,7 +78,7 @@ class Views:
             arguments: list[Any] = [generation]
             for key, (_, field, version, payload) in chunk:
                 arguments += [key, field, version, payload]
-            stale = int(self._write(keys=[generation_key(self.group.name)], args=arguments))  # type: ignore[arg-type]
+            stale = int(self._write(keys=[generation_key(self.group.name)], args=arguments))
             if stale < 0:
                 raise GenerationLost
             REDIS_WRITES.labels(self.group.name, "stale").inc(stale)

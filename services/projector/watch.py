@@ -55,7 +55,8 @@ class Watch:
                 ends = await asyncio.wait_for(self._ends(consumer), 5)
             except Exception as error:  # whatever the client raises: Kafka is away, and stays no reason to leave
                 log.warning("kafka_away", error=type(error).__name__)
-                consumer = await _closed(consumer)
+                await _closed(consumer)
+                consumer = None
                 moved_at = time.monotonic()
                 continue
             held = dict(self._held())

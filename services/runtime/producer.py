@@ -198,7 +198,8 @@ class Producer:
             metadata_max_age_ms=10_000,
         )
         try:
-            await asyncio.wait_for(producer.start(), self._timeout)
+            # Later than its own time-outs: when cancelled it would leave a connection open.
+            await asyncio.wait_for(producer.start(), 3 * self._timeout)
             # Learn all topics now, so that no request pays for it and a missing one is seen.
             await asyncio.wait_for(producer.client.set_topics(list(TOPICS)), self._timeout)
         except (KafkaError, TimeoutError, OSError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -84,10 +85,8 @@ def _encoded(needle: str) -> Iterator[tuple[str, bytes]]:
     yield "utf-16", needle.encode("utf-16-le")
     yield "json", json.dumps(needle)[1:-1].encode()
     yield "url", quote(needle, safe="").encode()
-    try:
+    with suppress(UnicodeEncodeError):  # a character that Shift_JIS has not
         yield "cp932", needle.encode("cp932")
-    except UnicodeEncodeError:
-        pass  # a character that Shift_JIS has not
     for form in (text, needle.encode("utf-16-le")):
         yield "hex", form.hex().encode()
         yield "hex", form.hex().upper().encode()

@@ -1,4 +1,4 @@
-"""Made-up customers with a store card and an EC account each, as their source systems report them."""
+"""Made-up customers with a store card and an EC account each, as two systems report them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ class Person:
         card = self._registered("pos", self.card_profile, "STORE", "card", written)
         account = self._registered("ec", self.account_profile, "EC", "account", self.phone)
         inquiry = _event("InquiryOpened", "CALL_CENTRE")
-        inquiry |= {"inquiry_id": str(uuid4()), "profile_id": str(self.card_profile), "topic": "return/damaged"}
+        inquiry |= {
+            "inquiry_id": str(uuid4()),
+            "profile_id": str(self.card_profile),
+            "topic": "return/damaged",
+        }
         inquiry |= {"text": f"{self.name} です。{written} か {self.email} に連絡してください。"}
         return [card, account, self._purchase(), inquiry]
 
@@ -71,7 +75,13 @@ class Person:
         }
 
     def _purchase(self) -> dict[str, Any]:
-        line = {"line_no": 1, "sku": "erasure-sku", "quantity": 1, "unit_price": 500, "net_paid": 500}
+        line = {
+            "line_no": 1,
+            "sku": "erasure-sku",
+            "quantity": 1,
+            "unit_price": 500,
+            "net_paid": 500,
+        }
         line |= {"location_id": "S001", "fulfilment": "IMMEDIATE", "is_gift": False}
         return _event("PurchaseCompleted", "STORE") | {
             "transaction_id": str(uuid4()),

@@ -7,7 +7,7 @@ schemas.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +66,16 @@ def _partition(consumer: Consumer, topic: str, partition: int) -> Blobs:
         for message in consumer.consume(5_000, timeout=1.0):
             if message.error():
                 raise KafkaException(message.error())
-            parts = [message.key() or b"", message.value() or b""]
-            for name, value in message.headers() or ():
-                parts += [name.encode(), value or b""]
+            parts = [_bytes(message.key()), _bytes(message.value())]
+            headers: list[tuple[str, bytes | None]] = list(message.headers() or ())  # type: ignore[arg-type]
+            for name, content in headers:
+                parts += [name.encode(), content or b""]
             yield f"kafka {topic}-{partition} @ {message.offset()}", b"\n".join(parts)
     consumer.unassign()
+
+
+def _bytes(part: str | bytes | None) -> bytes:
+    return part.encode() if isinstance(part, str) else part or b""
 
 
 def redis_values(url: str) -> Blobs:
@@ -84,8 +89,8 @@ def redis_values(url: str) -> Blobs:
                 yield f"redis {space} {key!r}", b"\n".join(parts)
 
 
-def _content(client: redis.Redis, key: bytes) -> list[bytes]:
-    read = {
+def _content(client: Any, key: bytes) -> list[bytes]:
+    read: dict[bytes, Callable[[], Iterable[bytes]]] = {
         b"string": lambda: [client.get(key) or b""],
         b"hash": lambda: [part for pair in client.hgetall(key).items() for part in pair],
         b"list": lambda: client.lrange(key, 0, -1),
@@ -129,7 +134,7 @@ def _copied(
 
 
 def files(status: dict[str, Any]) -> Iterator[Path]:
-    """Every file the stack wrote: segments, tables, write-ahead logs, dumps, logs; not downloads."""
+    """Every file the stack wrote: segments, tables, write-ahead logs, logs; not downloads."""
     home = Path(status["home"])
     entries = [*status["servers"].values(), *status.get("services", {}).values()]
     outside = {Path(entry["log"]) for entry in entries if entry.get("log")}

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 import redis
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.e2e.needles import Finder, email_spellings, name_spellings, phone_spellings
 from tests.e2e.scanner import scan
@@ -40,7 +41,10 @@ def status(servers: Endpoints, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def topic(servers: Endpoints) -> Iterator[str]:
-    admin, name = AdminClient({"bootstrap.servers": servers.kafka}), f"planted-{os.urandom(4).hex()}"
+    admin, name = (
+        AdminClient({"bootstrap.servers": servers.kafka}),
+        f"planted-{os.urandom(4).hex()}",
+    )
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
     yield name
     admin.delete_topics([name])[name].result(30)
@@ -107,7 +111,11 @@ def test_a_person_in_a_column_of_any_schema_is_found(
             found = scan(status, [text, raw, *OTHERS])
         finally:
             connection.execute(f"DROP SCHEMA {schema} CASCADE")
-    assert {(hit.needle, hit.encoding) for hit in found} >= {(text, "utf-8"), (raw, "hex"), (raw, "utf-8")}
+    assert {(hit.needle, hit.encoding) for hit in found} >= {
+        (text, "utf-8"),
+        (raw, "hex"),
+        (raw, "utf-8"),
+    }
     assert {hit.needle for hit in found} == {text, raw}
 
 

@@ -68,7 +68,11 @@ def test_every_catalogued_metric_is_on_the_dashboard() -> None:
     shown = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
     families = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in catalogue()}
     unseen = {name for name in families if name not in shown}
-    assert unseen <= {"hitotsu_projector_next_offset", "hitotsu_redis_refills", "hitotsu_dead_letters_relayed"}
+    assert unseen <= {
+        "hitotsu_projector_next_offset",
+        "hitotsu_redis_refills",
+        "hitotsu_dead_letters_relayed",
+    }
 
 
 def test_every_label_in_an_expression_is_a_label_of_its_metric() -> None:
@@ -82,7 +86,9 @@ def test_every_label_in_an_expression_is_a_label_of_its_metric() -> None:
         for name, selector in re.findall(r"(hitotsu_[a-z0-9_]+)\{([^}]*)\}", text):
             used = set(re.findall(r"(\w+)\s*[=!]", selector))
             assert used <= labels[name], f"{used - labels[name]} in {text}"
-        grouped = {one.strip() for by in re.findall(r"by \(([^)]*)\)", text) for one in by.split(",")}
+        grouped = {
+            one.strip() for by in re.findall(r"by \(([^)]*)\)", text) for one in by.split(",")
+        }
         known = {label for name in _NAME.findall(text) for label in labels.get(name, set())}
         assert grouped <= known | {"le", "instance", "job"}, f"{grouped - known} in {text}"
 
@@ -94,7 +100,13 @@ def test_every_alert_has_a_runbook_with_all_its_parts_and_a_unit_test() -> None:
         book = ROOT / "docs" / "runbooks" / f"{name}.md"
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
         text = book.read_text("utf-8")
-        for part in ("Meaning", "Impact", "How to look", "What to do", "How to see that it is over"):
+        for part in (
+            "Meaning",
+            "Impact",
+            "How to look",
+            "What to do",
+            "How to see that it is over",
+        ):
             assert f"## {part}\n" in text, f"{book.name} lacks {part!r}"
         assert set(re.findall(r"hitotsu_[a-z0-9_]+", text)) <= catalogue(), book.name
         assert f"alertname: {name}," in tested or f"alertname: {name}\n" in tested

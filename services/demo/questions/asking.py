@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,6 +25,7 @@ class Asking:
     lane: Lane
     customers: list[int]
     items: list[int]
+    tally: Counter[str]  # what the answers add up to, for the last question
 
     def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         """Every customer with what the oracle expects of him; most often streamed, in order."""

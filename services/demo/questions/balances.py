@@ -13,6 +13,9 @@ async def ask(asking: Asking) -> None:
             points = await asking.answers.of_member(number, "points", durable=durable)
             store = "Postgres" if durable else "Redis"
             asking.row.value(f"customer {number} from {store}", balance, points["balance"])
+        asking.tally["points earned"] += points["earned"]
+        asking.tally["points redeemed"] += points["redeemed"]
+        asking.tally["points taken back"] += points["taken_back"]
         asking.answered()
 
     await in_parallel(asking.oracle.expected("balances"), customer)

@@ -33,6 +33,7 @@ async def _all(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) 
     """The list of all holds each once: those of customers nobody knows, too."""
     listed: dict[int | None, Counter[Inquiry]] = {}
     async for inquiry in asking.answers.pages("/v1/inquiries"):
+        asking.tally["inquiries"] += 1
         whose = asking.answers.customer(inquiry["profile_id"])
         listed.setdefault(whose, Counter())[_read(inquiry)] += 1
     for customer in sorted(expected.keys() | listed.keys(), key=str):

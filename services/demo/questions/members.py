@@ -34,6 +34,7 @@ async def _nobody_else(asking: Asking) -> None:
     }
     listed: dict[tuple[tuple[str, int], ...], int] = {}
     async for member in asking.answers.pages("/v1/members"):
+        asking.tally["members"] += 1
         group = tuple(asking.answers.profiles(member["profile_ids"]))
         listed[group] = listed.get(group, 0) + 1
     asking.row.mapping("members with profiles ", groups, listed)

@@ -1,14 +1,16 @@
 // Reads a topic from its beginning through the registry and prints one JSON object a line:
 //   node read_topic.js HOST:PORT REGISTRY_URL TOPIC COUNT
-import { SchemaRegistry } from "@kafkajs/confluent-schema-registry";
-import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from "kafkajs";
-import lz4 from "lz4js";
+import confluent from "@kafkajs/confluent-schema-registry";
+import kafkajs from "kafkajs";
+import lz4 from "lz4-napi";
 
+const { SchemaRegistry } = confluent;
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
 const [broker, registryUrl, topic, count] = process.argv.slice(2);
 
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
-  compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
-  decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
+  compress: (encoder) => lz4.compressFrame(encoder.buffer),
+  decompress: (buffer) => lz4.decompressFrame(buffer),
 });
 
 // 64-bit numbers stay exact as text, bytes are told in hexadecimal.

@@ -49,14 +49,15 @@ def test_every_cell_and_every_item_in_total_has_a_stock(oracle: Oracle) -> None:
 
 
 def test_balances_add_up_to_what_was_earned_redeemed_and_taken_back(oracle: Oracle) -> None:
-    totals = dict(oracle.expected("totals"))
+    totals: dict[str, int] = dict(oracle.expected("totals"))
     left = totals["points earned"] - totals["points redeemed"] - totals["points taken back"]
     assert left == sum(balance for _, balance in oracle.expected("balances"))
 
 
 def test_every_997th_receipt_is_missing(oracle: Oracle) -> None:
     assert list(oracle.expected("terminal_gaps")) == [(5, 1, 64), (5, 2, 137)]
-    assert dict(oracle.expected("totals"))["purchases"] == 3_000 - 2
+    totals: dict[str, int] = dict(oracle.expected("totals"))
+    assert totals["purchases"] == 3_000 - 2
 
 
 def test_an_item_is_dropped_for_one_reason_only(oracle: Oracle) -> None:

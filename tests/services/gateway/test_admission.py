@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
+from starlette.requests import Request
 
 from schemas.inputs import parse
+from services.gateway import body
 from services.gateway.admission import Rates, within_scopes
+from services.gateway.app import create
+from services.runtime.config import Settings
 from services.runtime.intake import Intake, Refusal
 from services.runtime.problem import Refuse
 from services.runtime.tokens import Token
-from tests.services.gateway.running import event
+from tests.services.gateway.running import TOKENS, environment, event, prepare
 
 TILL = Token("till", frozenset({"channel:STORE", "system:pos", "store:S1"}))
 
@@ -63,6 +68,53 @@ def test_no_more_events_wait_for_kafka_than_memory_allows() -> None:
     with pytest.raises(Refuse) as refused:
         rates.take(TILL, 11)
     assert refused.value.status == 429
+
+
+def test_no_more_bytes_are_read_at_once_than_memory_allows() -> None:
+    rates = Rates(bytes_held=1_000)
+    with rates.room(600), pytest.raises(Refuse) as refused, rates.room(401):
+        pass
+    assert refused.value.status == 429
+    with rates.room(1_000):
+        pass
+
+
+def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "READ_SECONDS", 0.05)
+
+    async def never() -> Any:
+        await asyncio.sleep(60)
+
+    async def read() -> None:
+        with pytest.raises(Refuse) as refused:
+            await body.read_body(Request({"type": "http", "headers": []}, never))
+        assert refused.value.status == 408
+
+    asyncio.run(read())
+
+
+@pytest.mark.servers
+def test_a_caller_that_is_too_fast_is_429_over_http_too(servers: Any) -> None:
+    prepare(servers)
+    settings: dict[str, Any] = {
+        name.removeprefix("HITOTSU_").lower(): value for name, value in environment(servers).items()
+    }
+    app = create(Settings(**settings), Rates(per_second=0.5, burst=3))
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app)
+        headers = {"Authorization": f"Bearer {TOKENS['till']}"}
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as http,
+        ):
+            three = [event() for _ in range(3)]
+            assert (await http.post("/v1/events", json=three, headers=headers)).status_code == 202
+            again = await http.post("/v1/events", json=three, headers=headers)
+            assert again.status_code == 429
+            assert 5 <= int(again.headers["retry-after"]) <= 6
+
+    asyncio.run(ask())
 
 
 def test_points_have_one_source() -> None:

@@ -1,0 +1,108 @@
+# The verbs of this project. Nothing but a Python from 3.11 on has to be on the machine.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+SCALE ?= 0.01
+KEEP ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UNIT := not servers and not faults and not long
+REDIS_TESTS := tests/services/api tests/services/projector
+REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)
+
+# Downloaded jars are shared by every stack of this checkout, those of the tests included.
+export HITOTSU_CACHE ?= $(CURDIR)/var/cache
+# uv goes where pip goes on this machine.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+ifdef PIP_EXTRA_INDEX_URL
+export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
+endif
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+ifdef PIP_CERT
+export SSL_CERT_FILE ?= $(PIP_CERT)
+endif
+export UV_LINK_MODE ?= copy
+
+.PHONY: help install demo test test-unit test-redis lint format bench faults up down requirements clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/dev.stamp ## Everything for development into .venv, by hash
+
+demo: $(VENV)/demo.stamp ## A retailer's sales through the whole road, every answer compared (SCALE=0.1, KEEP=1)
+	@$(BIN)/hitotsu demo --scale $(SCALE) $(if $(filter-out 0,$(KEEP)),--keep)
+
+up: $(VENV)/demo.stamp ## Servers and services on this machine; `hitotsu status` says where
+	@$(BIN)/hitotsu up
+
+down: $(VENV)/demo.stamp ## Stops them; the data stays
+	@$(BIN)/hitotsu down
+
+test: test-unit test-redis $(VENV)/dev.stamp ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
+	@echo "── real servers, on $$($(BIN)/python -V)"
+	@$(BIN)/python -m pytest -q -m "not long"
+
+test-unit: $(VENV)/dev.stamp
+	@for version in 3.12 3.13; do .ci/unit $$version "$(UNIT)" || exit 1; done
+
+test-redis: $(VENV)/dev.stamp ## What concerns Redis, against the redis-server 7 on PATH, where there is one
+	@if [ -n "$(REDIS_SERVER)" ]; then \
+	    echo "── Redis: $$($(REDIS_SERVER) --version)"; \
+	    HITOTSU_REDIS_SERVER="$(REDIS_SERVER)" $(BIN)/python -m pytest -q -m "servers and not faults and not long" $(REDIS_TESTS); \
+	else \
+	    echo "── Redis: no redis-server on PATH, so Redis is tested as Valkey only"; \
+	fi
+
+faults: $(VENV)/dev.stamp ## Kills and freezes, the long ones too
+	@$(BIN)/python -m pytest -q -m "faults or long"
+
+lint: $(VENV)/dev.stamp ## Style, types, layers, generated files, schemas, house rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict schemas projections services infra
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/hitotsu schema check
+	@$(BIN)/python -m pytest -q tests/test_house.py
+
+format: $(VENV)/dev.stamp ## Applies the style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp ## How fast the projector catches up, beside what decoding alone would allow
+	@$(BIN)/python -m tests.benchmarks
+
+requirements: $(VENV)/bootstrap.stamp ## Resolves pyproject.toml into requirements/*.txt, with hashes
+	@for kind in demo dev; do \
+	    extras="--extra native --extra demo"; \
+	    [ $$kind = demo ] || extras="$$extras --extra docker --extra test --extra lint"; \
+	    $(COMPILE) $$extras --output-file requirements/$$kind.txt pyproject.toml requirements/build.in || exit 1; \
+	done
+	@$(COMPILE) --output-file requirements/bootstrap.txt requirements/bootstrap.in
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+clean: ## Removes environments and caches; a stack's data stays
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bootstrap.stamp: requirements/bootstrap.txt
+	@python=$$(.ci/python) && echo "── .venv: $$python" && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+# What `dev` holds is all that `demo` needs, so a developer's environment is never taken down to the demo's.
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(VENV)/bootstrap.stamp
+	@if [ -e $(VENV)/dev.stamp ]; then $(MAKE) $(VENV)/dev.stamp; else .ci/sync demo $(VENV); fi
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
+	@.ci/sync dev $(VENV)
+	@touch $(VENV)/demo.stamp $@

@@ -1,0 +1,165 @@
+"""What would the tables hold if every event were taken one at a time, in memory?
+
+The same declarations, folded without batches, SQL or closures, as plainly as can be said. Tests
+hold the engine to it: any split into batches and any interleaving of partitions gives these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from projections.core.columns import ALWAYS, Column, span_text
+from projections.core.fold import ERASURE, Group
+from projections.core.tables import Grouping, Kept, Ledger, RowKey, Table
+
+State = dict[str, Any]
+Rows = dict[RowKey, State]
+Merge = Callable[[Any, Any], Any]
+
+_MERGES: dict[str, Merge] = {
+    "plain": lambda old, new: new,
+    "total": lambda old, new: old + new,
+    "maximum": lambda old, new: max((v for v in (old, new) if v is not None), default=None),
+    "earliest": lambda old, new: min((v for v in (old, new) if v is not None), default=None),
+    "latest": lambda old, new: old if new is None else new,
+    "first": lambda old, new: new if old is None else old,
+    "spans": lambda old, new: [*old, *new],
+}
+
+
+class Memory:
+    """One group's tables: name -> {key: {column: value}}. A resend changes nothing."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.rows: dict[str, Rows] = {table.name: {} for table in group.tables}
+        self._seen: set[bytes] = set()
+        self._erased: set[bytes] = set()
+
+    def take(self, event: Any, source: int) -> None:
+        """Applies one event that came from the partition numbered `source`."""
+        event_id = event.meta.event_id
+        if event_id in self._seen:
+            return
+        self._seen.add(event_id)
+        numbers: dict[Kept, int] = {}
+        for _, handler in self.group.handlers.get(type(event), ()):
+            for table, key, values in handler(event):
+                if isinstance(table, Ledger):
+                    key = (event_id, _next(numbers, table))
+                elif isinstance(table, Table) and table.by_partition:
+                    key = (*key, source)
+                new = dict(zip(table.values, values, strict=True))
+                self._note(table, key, new, event_id, numbers)
+                self._put(table, key, new)
+        for evolution, key_of, evolve in self.group.evolvers.get(type(event), ()):
+            key = key_of(event)
+            before = self.rows[evolution.name].get(key)
+            state = evolve(None if before is None else dict(before), event)
+            self.rows[evolution.name][key] = {
+                **state,
+                **dict(zip(evolution.keys, key, strict=True)),
+            }
+        if type(event).__name__ == ERASURE:
+            self._erased.add(event.profile_id)
+        self._forget()
+
+    def table(self, table: Kept) -> Rows:
+        """The rows as readers would see them."""
+        if isinstance(table, Grouping):
+            return self._groups(table)
+        rows = self.rows[table.name]
+        return {key: self._shown(table, key, row) for key, row in rows.items()}
+
+    def _put(self, table: Kept, key: RowKey, new: State) -> None:
+        rows = self.rows[table.name]
+        row = rows.get(key)
+        values = new if row is None else _merged(table.columns, row, new)
+        rows[key] = {**dict(zip(table.keys, key, strict=True)), **values}
+
+    def _note(
+        self, table: Kept, key: RowKey, new: State, event_id: bytes, numbers: dict[Kept, int]
+    ) -> None:
+        """Keeps a change of a level by its event, as the change ledger does."""
+        changes = self.group.changes.get(table) if isinstance(table, Table) else None
+        if changes is None or not isinstance(table, Table) or table.level is None:
+            return
+        delta, at, _, _ = new[table.values[table.level]]
+        if at is not None and at != ALWAYS:
+            number = _next(numbers, changes)
+            values = (event_id, number, *key, at, delta)
+            self.rows[changes.name][event_id, number] = dict(
+                zip((*changes.keys, *changes.values), values, strict=True)
+            )
+
+    def _shown(self, table: Kept, key: RowKey, row: State) -> State:
+        shown = dict(zip(table.keys, key, strict=True))
+        for name in table.values:
+            kind = table.columns[name].kind
+            if kind == "level":
+                shown |= self._level(table, key, name, row[name])
+            else:
+                shown[name] = span_text(row[name]) if kind == "spans" else row[name]
+        return shown
+
+    def _level(self, table: Any, key: RowKey, name: str, part: Any) -> State:
+        """The newest reading and every change not before it; all changes when never read."""
+        kept = self.rows[self.group.changes[table].name].values()
+        mine = [one for one in kept if tuple(one[part] for part in table.keys) == key]
+        _, _, reading, at = part
+        later = sum(one["delta"] for one in mine if at is None or one["at"] >= at)
+        return {name: (reading or 0) + later, f"{name}_read": reading, f"{name}_read_at": at}
+
+    def _forget(self) -> None:
+        for table in self.group.tables:
+            if table.subject is None:
+                continue
+            rows = self.rows[table.name]
+            for key in [key for key, row in rows.items() if row[table.subject] in self._erased]:
+                if table.forget:
+                    del rows[key]
+                else:
+                    rows[key].update(dict.fromkeys(table.personal))
+
+    def _groups(self, table: Grouping) -> Rows:
+        """Decided over everything there is."""
+        nodes = {key[0]: row for key, row in self.rows[table.nodes.name].items()}
+        found: Mapping[bytes, Mapping[str, Any]] = table.decide(
+            nodes, self.rows[table.identifiers.name].values(), self.rows[table.links.name].values()
+        )
+        return {(node,): {table.keys[0]: node, **group} for node, group in found.items()}
+
+
+def _next(numbers: dict[Kept, int], table: Kept) -> int:
+    numbers[table] = numbers.get(table, -1) + 1
+    return numbers[table]
+
+
+def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
+    merged = {}
+    for name, value in new.items():
+        column = columns[name]
+        if column.kind == "latest_by":
+            at = column.at or ""
+            rows = [row for row in (old, new) if row[at] is not None]
+            merged[name] = (
+                max(rows, key=lambda row: _order(row[at], row[name]))[name] if rows else None
+            )
+        elif column.kind == "level":
+            merged[name] = _read(old[name], value)
+        else:
+            merged[name] = _MERGES[column.kind](old[name], value)
+    return merged
+
+
+def _order(at: Any, value: Any) -> tuple[Any, ...]:
+    """By time, then by value; absent values come before all others."""
+    return (at, value is not None, *([] if value is None else [value]))
+
+
+def _read(old: Any, new: Any) -> Any:
+    """Of two readings the later one, then the greater; changes are kept apart."""
+    reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
+    at, reading = max(reads) if reads else (None, None)
+    return (0, None, reading, at)

@@ -1,0 +1,148 @@
+"""`hitotsu dead-letters list | show | retry | drop`: records that could not be applied."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.backend import ProviderError
+from projections import discover
+from projections.core.fold import Group
+from services.cli.surroundings import settings
+from services.projector import letters
+from services.runtime.config import Settings
+from services.runtime.db import conninfo
+from services.runtime.producer import KafkaAway, Producer
+
+T = TypeVar("T")
+Ids = Annotated[list[int], typer.Argument(help="Ids, as `list` shows them.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+app = typer.Typer(help="Records that could not be applied: whole, with the reason.")
+
+
+def register(root: typer.Typer) -> None:
+    """Adds the verbs."""
+    root.add_typer(app, name="dead-letters")
+
+
+@app.command("list")
+def show_all(
+    status: Annotated[str, typer.Option(help="open, retried, dropped or all.")] = "open",
+    stage: Annotated[str | None, typer.Option(help="decode, conflict, apply or store.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Such as commerce.purchases.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, oldest first."""
+    wanted = None if status == "all" else status
+    found = _run(lambda connection, _: letters.listed(connection, wanted, stage, topic, limit))
+    if as_json:
+        typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False))
+        return
+    table = Table("id", "record", "stage", "reason", "status", "seen")
+    for letter in found:
+        place = f"{letter.topic}-{letter.partition} @ {letter.offset}"
+        seen = f"{letter.seen_at:%F %T}"
+        table.add_row(str(letter.id), place, letter.stage, letter.reason, letter.status, seen)
+    Console().print(table if found else "no dead letters")
+
+
+@app.command("show")
+def show_one(
+    letter_id: Annotated[int, typer.Argument(help="As `list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one whole: where it was, why, its key, headers and bytes."""
+    letter = _run(lambda connection, _: letters.one(connection, letter_id))
+    if letter is None:
+        raise ProviderError(f"there is no dead letter {letter_id}")
+    shown = _plain(letter)
+    if as_json:
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in shown.items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+@app.command("retry")
+def retry(ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False) -> None:
+    """Send records again, as they were, with their own event ids."""
+    group = Group("main", [one for one in discover() if one.group == "main"])
+
+    async def again(connection: letters.Connection, config: Settings) -> list[tuple[int, str]]:
+        producer = Producer(config.kafka, "hitotsu-dead-letters", timeout=10.0)
+        await producer.start()
+        try:
+            return [(i, await _again(connection, producer, group, i, force)) for i in ids]
+        finally:
+            await producer.stop()
+
+    told = _run(again)
+    for letter_id, what in told:
+        typer.echo(f"{letter_id}: {what}")
+    if any(what.startswith("not sent") for _, what in told):
+        raise typer.Exit(1)
+
+
+async def _again(
+    connection: letters.Connection, producer: Producer, group: Group, letter_id: int, force: bool
+) -> str:
+    letter = await letters.one(connection, letter_id)
+    if letter is None:
+        return "not sent: there is no such dead letter"
+    if letter.status != "open":
+        return f"not sent: it was {letter.status} already"
+    try:
+        letters.dry_run(letter, group)
+    except letters.CannotRetry as error:
+        if not force:
+            return f"not sent: {error}"
+    return f"sent again, now {await letters.send_again(connection, producer, letter)}"
+
+
+@app.command("drop")
+def drop(ids: Ids, reason: Annotated[str, typer.Option(help="Why; kept beside the record.")]) -> None:
+    """Decide that records need no application. They stay where they are, with the reason."""
+
+    async def dropped(connection: letters.Connection, _: Settings) -> list[bool]:
+        return [await letters.resolve(connection, i, "dropped", reason) for i in ids]
+
+    outcomes = _run(dropped)
+    for letter_id, done in zip(ids, outcomes, strict=True):
+        typer.echo(f"{letter_id}: {'dropped' if done else 'not open, or not there'}")
+    if not all(outcomes):
+        raise typer.Exit(1)
+
+
+def _run(action: Callable[[letters.Connection, Settings], Awaitable[T]]) -> T:
+    config = settings()
+
+    async def connected() -> T:
+        info = conninfo(config.postgres, group=config.group, name="hitotsu-dead-letters")
+        async with await psycopg.AsyncConnection.connect(info, autocommit=True) as connection:
+            return await action(connection, config)
+
+    try:
+        return asyncio.run(connected())
+    except KafkaAway:
+        raise ProviderError("Kafka does not answer: try again when it does") from None
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
+
+
+def _plain(letter: letters.Letter) -> dict[str, Any]:
+    shown = asdict(letter)
+    for name in ("record_key", "record_value"):
+        shown[name] = None if shown[name] is None else shown[name].hex()
+    return {name: str(value) if hasattr(value, "isoformat") or name == "event_id" and value else value
+            for name, value in shown.items()}  # fmt: skip

@@ -1,0 +1,1 @@
+"""The servers, their launcher, the supervisor, the topics job and the compose file."""

@@ -1,0 +1,131 @@
+"""What the API answers: the same from Redis and from Postgres, and how far it has read."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.api.conftest import Running
+from tests.services.api.shop import ACCOUNT, ALONE, CARD, CLEAR_EMAIL, INQUIRY, SALE, named, same
+
+pytestmark = pytest.mark.servers
+NO_CACHE = {"Cache-Control": "no-cache"}
+
+
+def test_stock_of_an_item_is_answered_from_redis_and_from_postgres_alike(api: Running) -> None:
+    hot = api.until("/v1/stock/tv", "redis")
+    cold = api.answer("/v1/stock/tv", headers=NO_CACHE)
+    assert cold["served_from"] == "postgres"
+    assert same(hot, cold)
+    assert hot["data"]["online_atp"] == 2
+    assert [each["location_id"] for each in hot["data"]["locations"]] == ["S1", "S2"]
+    assert hot["data"]["locations"][0]["receiving_gap"] == 1
+    assert hot["position"] == {
+        "commerce.catalog-0": 5, "commerce.inventory-0": 40, "commerce.purchases-0": 30
+    }  # fmt: skip
+    assert set(hot["lag"]) >= {"events"}
+
+
+def test_an_item_with_a_bar_in_its_name_is_found_in_redis(api: Running) -> None:
+    found = api.until("/v1/stock/茶|1", "redis")
+    assert found["data"]["online_atp"] == 7
+
+
+def test_an_item_never_seen_is_no_error_of_ours(api: Running) -> None:
+    got = api.ask("/v1/stock/nothing")
+    assert got.status_code == 404
+    assert got.headers["content-type"] == "application/problem+json"
+    assert "nothing" in got.json()["detail"]
+
+
+def test_a_member_is_everything_the_token_may_see_in_one_answer(api: Running) -> None:
+    found = api.answer(f"/v1/members/{ACCOUNT}")["data"]
+    assert found["member_id"] == str(CARD)
+    assert found["redirected_from"] == str(ACCOUNT)
+    assert found["profile_ids"] == [str(CARD), str(ACCOUNT)]
+    assert found["balance"]["balance"] == 345
+    assert [each["sku"] for each in found["suppressions"]] == ["tv"]
+    assert found["purchases"][0]["transaction_id"] == str(SALE)
+    assert found["inquiries"][0]["inquiry_id"] == str(INQUIRY)
+
+
+def test_a_part_outside_the_token_s_scopes_is_absent(api: Running) -> None:
+    found = api.answer(f"/v1/members/{CARD}", who="app")["data"]
+    assert "inquiries" not in found
+    assert {"profiles", "balance", "suppressions", "purchases"} < set(found)
+    assert found["redirected_from"] is None
+
+
+def test_a_member_of_whom_nothing_is_known_is_not_found(api: Running) -> None:
+    assert api.ask(f"/v1/members/{named('nobody')}").status_code == 404
+    assert api.answer(f"/v1/members/{ALONE}")["data"]["profile_ids"] == [str(ALONE)]
+
+
+def test_every_hot_read_is_the_same_from_both_stores(api: Running) -> None:
+    for path in (f"/v1/members/{CARD}/points", f"/v1/members/{ACCOUNT}/purchases", "/v1/stock/tea"):
+        hot = api.until(path, "redis")
+        assert same(hot, api.answer(path, headers=NO_CACHE)), path
+
+
+def test_a_customer_is_found_by_an_e_mail_address_in_the_body(api: Running) -> None:
+    body = {
+        "identifiers": [
+            {"kind": "phone", "value": "03-1234-5678"},
+            {"kind": "email", "value": CLEAR_EMAIL.upper()},
+        ]
+    }
+    found = api.answer("/v1/members/resolve", method="POST", json=body)["data"]
+    assert found == [
+        {"member_id": str(CARD), "profile_ids": [str(CARD), str(ACCOUNT)], "matched": [1]}
+    ]
+
+
+def test_candidates_that_were_bought_are_dropped_with_the_reason(api: Running) -> None:
+    body = {"member_id": str(ACCOUNT), "candidates": ["tv", "rug", "tea"]}
+    found = api.answer("/v1/recommendations/filter", method="POST", json=body)["data"]
+    assert found["kept"] == ["rug", "tea"]
+    assert found["dropped"][0]["sku"] == "tv"
+    assert found["dropped"][0]["until"] is None
+
+
+def test_missing_receipts_are_joined_over_the_partitions(api: Running) -> None:
+    (found,) = api.answer("/v1/terminals/gaps")["data"]
+    assert (found["lowest"], found["highest"], found["missing"]) == (1, 9, 2)
+    assert found["gaps"] == [{"first": 4, "last": 5}]
+
+
+def test_a_list_comes_page_by_page_and_the_pages_are_the_whole(api: Running) -> None:
+    whole = [(each["sku"], each["location_id"]) for each in api.answer("/v1/stock")["data"]]
+    paged, path = [], "/v1/stock?limit=1"
+    while path:
+        got = api.ask(path)
+        paged += [(each["sku"], each["location_id"]) for each in got.json()["data"]]
+        path = got.links["next"]["url"] if "next" in got.links else ""
+        assert (got.json()["next_cursor"] is None) == (path == "")
+    assert paged == whole == sorted(whole)
+    assert len(whole) == 4
+
+
+def test_inquiries_are_listed_and_counted_by_what_they_are_about(api: Running) -> None:
+    listed = api.answer("/v1/inquiries?topic=delivery&sku=tv")["data"]
+    assert [each["inquiry_id"] for each in listed] == [str(INQUIRY)]
+    assert api.answer("/v1/inquiries?topic=refund")["data"] == []
+    assert api.answer("/v1/inquiries/counts?by=topic")["data"] == [
+        {"value": "delivery", "inquiries": 1}
+    ]
+
+
+def test_an_event_says_where_it_is_and_what_became_of_it(api: Running) -> None:
+    applied = api.answer(f"/v1/events/{named('applied')}")["data"]
+    assert (applied["status"], applied["topic"], applied["offset"]) == (
+        "applied",
+        "commerce.points",
+        119,
+    )
+    aside = api.answer(f"/v1/events/{named('decode')}")["data"]
+    assert (aside["status"], aside["reason"], aside["offset"]) == (
+        "dead_letter",
+        "trailing bytes",
+        90,
+    )
+    assert api.answer(f"/v1/events/{named('conflict')}")["data"]["status"] == "conflict"
+    assert api.ask(f"/v1/events/{named('never sent')}").status_code == 404

@@ -1,0 +1,137 @@
+"""Does the whole road answer what the oracle says, and does the demo notice one wrong unit?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infra.stack import Stack
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parents[3]
+ROWS = ["members", "balances", "stock", "suppression", "inquiries", "terminal_gaps", "totals"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A folder in which the demo was run and left running."""
+
+    folder: Path
+    first: subprocess.CompletedProcess[str]
+
+    def demo(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return demo(self.folder, *options)
+
+    def report(self) -> dict[str, Any]:
+        text = (self.folder / "var/demo/report.json").read_text(encoding="utf-8")
+        return dict(json.loads(text))
+
+    def differences(self) -> dict[str, int]:
+        return {row["name"]: row["differences"] for row in self.report()["rows"]}
+
+    def execute(self, statement: str) -> int:
+        dsn = Stack(self.folder / "var/stack").endpoints().postgres
+        with psycopg.connect(dsn) as connection:
+            return connection.execute(statement).rowcount
+
+
+def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", "demo", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    environment.pop("HITOTSU_HOME", None)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400
+    )
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    try:
+        yield Shop(folder, demo(folder, "--keep"))
+    finally:
+        Stack(folder / "var/stack").stop(purge=True)
+
+
+def test_every_answer_equals_the_independent_calculation(shop: Shop) -> None:
+    assert shop.first.returncode == 0, shop.first.stdout + shop.first.stderr
+    report = shop.report()
+    assert [row["name"] for row in report["rows"]] == ROWS
+    assert shop.differences() == dict.fromkeys(ROWS, 0)
+    assert report["events"] > 35_000
+    assert report["events_per_second"] > 0
+
+
+def test_everything_there_is_was_compared(shop: Shop) -> None:
+    compared = {row["name"]: row["compared"] for row in shop.report()["rows"]}
+    customers, items, places = 1_000, 180, 6
+    assert compared["members"] >= 3 * customers
+    assert compared["balances"] == 2 * customers
+    assert compared["stock"] == 2 * items * (places + 1) + items * places
+    assert compared["suppression"] == customers * items
+    assert compared["inquiries"] > customers
+    assert compared["terminal_gaps"] == 2 + 15
+
+
+def test_it_says_where_to_look_next(shop: Shop) -> None:
+    for word in ("/docs", "/metrics", "report.json", "events/s"):
+        assert word in shop.first.stdout
+
+
+def test_a_second_run_sends_only_resends_and_changes_no_answer(shop: Shop) -> None:
+    again = shop.demo("--keep")
+    assert again.returncode == 0, again.stdout + again.stderr
+    conflicts = "SELECT 1 FROM hitotsu.checkpoint WHERE conflict > 0 OR dead_letter > 0"
+    assert shop.execute(conflicts) == 0
+
+
+PLANTED = {
+    "stock": (
+        "UPDATE main.stock_cell SET on_hand = on_hand {sign} 1 "
+        "WHERE sku = '17' AND location_id = 'store-3'"
+    ),
+    "balances": (
+        "UPDATE main.point_balance SET balance = balance {sign} 1 WHERE profile_id = "
+        "(SELECT min(profile_id::text)::uuid FROM main.point_balance)"
+    ),
+}
+
+
+@pytest.mark.parametrize("row", PLANTED)
+def test_one_wrong_unit_in_the_rows_of_a_projection_is_reported(shop: Shop, row: str) -> None:
+    assert shop.execute(PLANTED[row].format(sign="+")) == 1
+    try:
+        checked = shop.demo("--check-only")
+    finally:
+        shop.execute(PLANTED[row].format(sign="-"))
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    found = shop.differences()
+    assert found.pop(row) > 0
+    assert set(found.values()) == {0}
+    assert f"{row} " in checked.stdout
+    assert "expected" in checked.stdout
+
+
+def test_another_scale_is_refused_while_the_stack_runs(shop: Shop) -> None:
+    refused = shop.demo("--scale", "0.02")
+    assert refused.returncode == 2
+    assert "down --purge" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("scale", ["0", "1000", "nan"])
+def test_a_scale_that_makes_no_sense_is_refused_by_name(tmp_path: Path, scale: str) -> None:
+    refused = demo(tmp_path, "--scale", scale)
+    assert refused.returncode == 2
+    assert "scale" in refused.stderr
+    assert "Traceback" not in refused.stderr
