@@ -65,7 +65,7 @@ def problems(home: Path = description.HOME) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Write, or with --check only compare; anything wrong is said on stderr."""
     if arguments not in ([], ["--check"]):
-        print("usage: python -m schemas.generate [--check]", file=sys.stderr)
+        sys.stderr.write("usage: python -m schemas.generate [--check]\n")
         return 2
     try:
         found = problems()
@@ -73,11 +73,11 @@ def main(arguments: list[str]) -> int:
             found += [f"schemas/{path} is stale" for path in stale()]
         else:
             for path in write():
-                print(f"wrote schemas/{path}")
+                sys.stdout.write(f"wrote schemas/{path}\n")
     except description.BadSchema as error:
         found = [str(error)]
     for line in found:
-        print(line, file=sys.stderr)
+        sys.stderr.write(line + "\n")
     return 1 if found else 0
 
 

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from projections.core.fold import Group
 from projections.core.sql import quoted, visible
-from services.projector.app import CLAIM, topics_of
+from services.projector.app import CLAIM
 from services.projector.batch import Recent, Slice, Work, decoded
 from services.projector.database import prepare
 from services.projector.refresh import redis_client
@@ -50,7 +50,6 @@ class Rebuild:
         self.live = live
         self.shadow = Group(f"{live.name}_rebuild", live.projections)
         self._settings = settings
-        self._topics = topics_of(live)
         self._offsets: dict[Place, int] = {}
         self.report = Report()
 
@@ -63,7 +62,7 @@ class Rebuild:
             self._settings.postgres, self.shadow, uuid4(), recent, threading.RLock(), lambda work: True
         )
         async with self._consumer() as consumer:
-            self._claim(writer, consumer)
+            self._claim(writer, consumer, sorted(await self._ends()))
             while (left := self._left(await self._ends())) > CLOSE:
                 await self._fold(consumer, writer, recent)
                 progress(self.report.events, self.report.events + left)
@@ -91,8 +90,7 @@ class Rebuild:
         finally:
             await consumer.stop()
 
-    def _claim(self, writer: Writer, consumer: AIOKafkaConsumer) -> None:
-        places = sorted((t, p) for t in self._topics for p in consumer.partitions_for_topic(t) or ())
+    def _claim(self, writer: Writer, consumer: AIOKafkaConsumer, places: list[Place]) -> None:
         with self._connect(self.shadow.name) as connection:
             rows = connection.execute(
                 CLAIM,

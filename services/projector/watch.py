@@ -7,6 +7,7 @@ Kafka by a client of its own, and ends the process when there is lag and no prog
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 Place = tuple[str, int]
 STUCK_SECONDS = 30.0
 ASK_SECONDS = 1.0
+COLLECT_ROUNDS = 60
 
 
 class Watch:
@@ -48,8 +50,13 @@ class Watch:
         ends_before: Mapping[Place, int] = {}
         moved_at = time.monotonic()
         consumer: AIOKafkaConsumer | None = None
+        rounds = 0
         while True:
             await asyncio.sleep(ASK_SECONDS)
+            rounds += 1
+            if rounds % COLLECT_ROUNDS == 0:
+                # the collector is off in the hot threads; clients leave some cycles behind
+                gc.collect()
             try:
                 consumer = consumer or await self._consumer()
                 ends = await asyncio.wait_for(self._ends(consumer), 5)

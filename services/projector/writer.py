@@ -41,8 +41,7 @@ class Writer:
     careful_until: float = 0.0
 
     def __post_init__(self) -> None:
-        with self._connected() as connection:
-            self.applier = Applier(self.group, self.owner, topic_numbers(connection))
+        self.applier = Applier(self.group, self.owner, topic_numbers(self._connected()))
 
     def apply(self, work: Work) -> Iterator[tuple[Work, Applied]]:
         """Applies the batch, in parts where it must be; stops short when it is no longer wanted."""

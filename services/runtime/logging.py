@@ -26,8 +26,15 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def configure(process: str, level: str = "info") -> None:
     """Sends structlog and the standard library's logging to stderr as JSON lines."""
+
+    def named(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        # not a context variable: threads start with an empty context
+        event["process"] = process
+        return event
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        named,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -52,7 +59,6 @@ def configure(process: str, level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for noisy in ("aiokafka", "kafka", "faust", "mode", "httpx", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -26,7 +26,8 @@ def client(written: Written) -> Iterator[SchemaRegistryClient]:
 
 @pytest.fixture(scope="module")
 def deserialize(client: SchemaRegistryClient) -> AvroDeserializer:
-    return AvroDeserializer(client, conf={"subject.name.strategy.type": "TOPIC"})
+    made: AvroDeserializer = AvroDeserializer(client, conf={"subject.name.strategy.type": "TOPIC"})
+    return made
 
 
 def test_every_event_of_a_topic_is_read(written: Written, deserialize: AvroDeserializer) -> None:
@@ -65,6 +66,6 @@ def _values(written: Written) -> list[bytes]:
         message = consumer.poll(30)
         assert message is not None, f"only {len(values)} records came"
         assert message.error() is None
-        values.append(message.value())
+        values.append(message.value() or b"")
     consumer.close()
     return values

@@ -97,8 +97,9 @@ def _content(client: Any, key: bytes) -> list[bytes]:
         b"set": lambda: list(client.smembers(key)),
         b"zset": lambda: client.zrange(key, 0, -1),
         b"stream": lambda: [b for _, one in client.xrange(key) for p in one.items() for b in p],
-    }.get(client.type(key))
-    return list(read()) if read else []
+    }
+    kind = client.type(key)
+    return list(read[kind]()) if kind in read else []
 
 
 def postgres_rows(dsn: str) -> Blobs:

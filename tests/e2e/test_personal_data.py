@@ -82,7 +82,8 @@ def dead_letters(status: dict[str, Any], persons: list[Person]) -> tuple[int, in
     keys = [profile.bytes for person in persons for profile in person.profiles]
     with psycopg.connect(status["servers"]["postgres"]["url"]) as connection:
         return connection.execute(
-            "SELECT count(*), count(record_value) FROM hitotsu.dead_letter WHERE record_key = ANY(%s)",
+            "SELECT count(*), count(record_value) FROM hitotsu.dead_letter"
+            " WHERE record_key = ANY(%s)",
             [keys],
         ).fetchall()[0]
 

@@ -26,7 +26,8 @@ def no_servers_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    for name in (HOME_VARIABLE, CACHE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     return Home(tmp_path / "home").open()
 
 

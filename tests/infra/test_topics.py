@@ -46,6 +46,9 @@ async def widen(kafka: str, topic: str, partitions: int) -> None:
     await admin.start()
     try:
         await admin.create_partitions({topic: NewPartitions(partitions)})
+        async with asyncio.timeout(20):  # the broker hears of it after the controller
+            while len((await admin.describe_topics([topic]))[0]["partitions"]) != partitions:
+                await asyncio.sleep(0.1)
     finally:
         await admin.close()
 

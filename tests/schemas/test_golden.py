@@ -26,7 +26,7 @@ def test_every_release_has_golden_values() -> None:
 @pytest.mark.parametrize("item", CORPUS, ids=_name)
 def test_our_reader_understands_it(item: Golden) -> None:
     event = codec.decode(item.value)
-    assert event.NAME == item.release.record
+    assert item.release.record == event.NAME
     assert item.says.items() <= golden.plain(TO_RECORD[event.NAME](event)).items()
 
 

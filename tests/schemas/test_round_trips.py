@@ -31,7 +31,7 @@ def test_an_event_says_the_same_after_the_wire(name: str, data: st.DataObject) -
 def test_the_example_of_every_event_is_taken_and_becomes_that_event(name: str) -> None:
     model = parse(example(name))
     event = to_event(model, OpenSealer())
-    assert event.NAME == name
+    assert name == event.NAME
     assert codec.decode(codec.encode(event)) == event
     assert codec.key_of(event)
     assert parse(json.loads(model.model_dump_json())) == model

@@ -17,7 +17,7 @@ def test_every_event_has_one_topic() -> None:
     listed = [event for topic in TOPICS.values() for event in topic.events]
     assert sorted(listed) == sorted(EVENTS)
     for name, event in EVENTS.items():
-        assert (event.NAME, event.TOPIC) == (name, TOPIC_OF[name].name)
+        assert (name, TOPIC_OF[name].name) == (event.NAME, event.TOPIC)
 
 
 def test_every_event_can_be_keyed_by_a_field_of_its_own() -> None:

@@ -1,0 +1,90 @@
+"""The contracts at hand: `hitotsu schema`, `tail` and `example`."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from uuid import uuid4
+
+import pytest
+import typer
+from aiokafka import AIOKafkaProducer
+from typer.testing import CliRunner
+
+from infra import topics
+from infra.backend import Endpoints
+from schemas import codec
+from schemas.inputs import example, parse, to_event
+from services.cli import schema
+from tests.schemas.sealers import OpenSealer
+
+APP = typer.Typer()
+schema.register(APP)
+NOWHERE = "http://127.0.0.1:1/apis/ccompat/v7"
+
+
+def _run(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(APP, list(arguments))
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_check_says_that_all_is_well() -> None:
+    assert "released schemas, all as they should be" in _run("schema", "check")
+
+
+def test_release_without_a_change_releases_nothing() -> None:
+    assert _run("schema", "release").strip() == "nothing has changed"
+
+
+def test_an_example_is_taken_as_it_is_printed() -> None:
+    assert parse(json.loads(_run("example", "ProfileRegistered"))).type == "ProfileRegistered"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("example", "Purchase"), "Purchase is not an event producers send; these are:"),
+        (("example", "DeadLettered"), "DeadLettered is not an event producers send"),
+        (("tail", "purchases"), "purchases is not a topic of ours; these are:"),
+        (("tail", "commerce.points", "--kafka", "127.0.0.1:1"), "Kafka at 127.0.0.1:1 cannot be"),
+        (("schema", "diff", "--registry", NOWHERE), "http://127.0.0.1:1 does not answer"),
+        (("schema", "apply", "--registry", NOWHERE), "http://127.0.0.1:1 does not answer"),
+        (("schema", "diff", "--home", "/nowhere/at/all"), "no registry is known"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(arguments: tuple[str, ...], complaint: str) -> None:
+    assert complaint in _run(*arguments, code=1)
+
+
+def test_the_generator_checks_from_the_command_line() -> None:
+    command = [sys.executable, "-m", "schemas.generate", "--check"]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.servers
+def test_the_registry_gets_our_schemas_once(servers: Endpoints) -> None:
+    url = str(servers.registry)
+    assert "the registry holds every released schema" in _run("schema", "apply", "--registry", url)
+    assert _run("schema", "apply", "--registry", url).startswith("0 applied")
+    assert "under its id" in _run("schema", "diff", "--registry", url)
+
+
+@pytest.mark.servers
+def test_tail_shows_events_and_keeps_sealed_what_is_sealed(servers: Endpoints) -> None:
+    topics.create(servers.kafka)
+    event = to_event(parse({**example("ContactMade"), "campaign_id": uuid4().hex}), OpenSealer())
+    asyncio.run(_append(servers.kafka, event.TOPIC, codec.encode(event), b"\0garbage!"))
+    arguments = ("tail", "commerce.contacts", "--from", "beginning", "--kafka", servers.kafka)
+    rows = [json.loads(line) for line in _run(*arguments, "--limit", "2", "--json").splitlines()]
+    told = {"event" in row: row for row in rows}
+    assert told[True]["event"]["note"] == "<sealed>"
+    assert told[True]["event"]["meta"]["event_id"] == example("ContactMade")["meta"]["event_id"]
+    assert "no schema has the id" in told[False]["undecodable"]
+    assert "ContactMade" in _run(*arguments, "--limit", "2")
+
+
+async def _append(kafka: str, topic: str, *values: bytes) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
+        for value in values:
+            await producer.send_and_wait(topic, value)
