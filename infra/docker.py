@@ -7,6 +7,8 @@ They are made by testcontainers and outlive the command; `down` stops them with 
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -176,6 +178,8 @@ _MAKERS: dict[str, Callable[[dict[str, str]], Any]] = {
 def _engine() -> Any:
     docker: Any = import_module("docker")
     try:
+        if not _listening():
+            raise docker.errors.DockerException
         engine = docker.from_env(timeout=ENGINE_TIMEOUT_SECONDS)
         engine.ping()
     except docker.errors.DockerException:
@@ -183,6 +187,16 @@ def _engine() -> Any:
             "no container engine answers: start Docker, set DOCKER_HOST, or use --provider native"
         ) from None
     return engine
+
+
+def _listening() -> bool:
+    """Whether anybody listens where the engine should; its client leaks a socket when nobody does."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(ENGINE_TIMEOUT_SECONDS)
+        return probe.connect_ex(host.removeprefix("unix://")) == 0
 
 
 def backend(home: Home, *, registry: bool) -> DockerBackend:

@@ -28,8 +28,8 @@ def members_of(
     everyone = set(nodes) | {row["profile_id"] for row in rows}
     together, apart = _decisions(links)
     everyone |= {profile for pair in (*together, *apart) for profile in pair}
-    unique = _edges(row for row in rows if row["kind"] in UNIQUE)
-    strong = _edges(row for row in rows if row["kind"] in STRONG and row["verified"])
+    unique = _edges(rows, UNIQUE)
+    strong = _edges(rows, STRONG)
     found = {}
     for component in _components(everyone, [*unique, *strong, *together]):
         parts = [component]
@@ -63,14 +63,18 @@ def _decisions(links: Iterable[Mapping[str, Any]]) -> tuple[list[Edge], list[Edg
     return together, apart
 
 
-def _edges(rows: Iterable[Mapping[str, Any]]) -> list[Edge]:
-    sharing: dict[tuple[str, bytes], set[bytes]] = defaultdict(set)
+def _edges(rows: list[Mapping[str, Any]], kinds: tuple[str, ...]) -> list[Edge]:
+    """A strong identifier connects where it is verified; everybody counts towards the limit."""
+    sharing: dict[tuple[str, bytes], dict[bytes, bool]] = defaultdict(dict)
     for row in rows:
-        sharing[row["kind"], row["value_index"]].add(row["profile_id"])
+        if row["kind"] in kinds:
+            sure = bool(row["verified"]) or row["kind"] in UNIQUE
+            sharing[row["kind"], row["value_index"]][row["profile_id"]] = sure
     edges = []
     for profiles in sharing.values():
-        if len(profiles) <= LIMIT:
-            first, *others = sorted(profiles)
+        connected = sorted(profile for profile, sure in profiles.items() if sure)
+        if len(profiles) <= LIMIT and connected:
+            first, *others = connected
             edges += [(first, other) for other in others]
     return edges
 

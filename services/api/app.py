@@ -35,7 +35,6 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.tokens import Tokens
 
-
 RECONNECT_SECONDS = 2.0
 
 

@@ -10,10 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from projections import discover
-from projections.core.fold import Group
 from services.cli.surroundings import settings
-from services.projector.rebuild import Rebuild
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +22,11 @@ def rebuild(
     group: Annotated[str, typer.Option(help="The group to fold anew.")] = "main",
 ) -> None:
     """Fold all projections of a group from offset 0 beside the live ones, compare, swap."""
+    # Faust takes a second to import, which no other verb should pay
+    from projections import discover
+    from projections.core.fold import Group
+    from services.projector.rebuild import Rebuild
+
     work = Rebuild(settings(), Group(group, [one for one in discover() if one.group == group]))
     columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as bar:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -97,6 +99,7 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
     app = ProjectorApp(
         f"hitotsu-{group.name}",
         broker=f"kafka://{settings.kafka}",
+        datadir=str(Path(tempfile.gettempdir()) / "hitotsu-faust"),
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -27,7 +27,8 @@ with recursive reach(node) as (
     select near.node from reach, lateral (
         select shared.profile_id as node from {identifiers} own, lateral (
             select other.profile_id from {identifiers} other
-            where other.kind = own.kind and other.value_index = own.value_index limit %(limit)s
+            where other.kind = own.kind and other.value_index = own.value_index
+                and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
         ) shared where own.profile_id = reach.node and own.kind = any(%(kinds)s)
         union all
         select other_profile_id from {links} where profile_id = reach.node
@@ -37,6 +38,25 @@ with recursive reach(node) as (
 )
 select node from reach
 """
+# whoever is touched is in reach already: left out above, the limit cannot hide those who are not
+SHARING = """
+select distinct shared.profile_id from {identifiers} own, lateral (
+    select other.profile_id from {identifiers} other
+    where other.kind = own.kind and other.value_index = own.value_index
+        and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
+) shared where own.profile_id = any(%(nodes)s::uuid[]) and own.kind = any(%(kinds)s)
+"""
+
+
+def sharing(connection: Connection, table: Grouping, leaving: list[bytes]) -> set[bytes]:
+    """Who shares a value with nodes that are about to lose theirs: it may connect from now on."""
+    if not leaving:
+        return set()
+    found = connection.execute(
+        SHARING.format(identifiers=quoted(table.identifiers.name)).encode(),
+        {"nodes": wire.literal("uuid", leaving), "kinds": list(table.kinds), "limit": table.limit + 1},
+    ).fetchall()
+    return {row[0].bytes for row in found}
 
 
 def regroup(connection: Connection, table: Grouping, touched: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:

@@ -166,6 +166,7 @@ class Refresher:
             if len(rows) < REPAIRED_AT_ONCE:
                 # every row up to these checkpoints was either written or among the due
                 self.views.advance(positions)
+                REDIS_BACKLOG.labels(self.group.name).set(0)
                 return
 
     def _refill(self, connection: Connection) -> None:
@@ -216,10 +217,10 @@ class Refresher:
         try:
             connection = self._connected()
             row = connection.execute(
-                f"select count(*), bool_or({ABANDONED}) from redis_pending where grp = %s", [self.group.name]
+                f"select count(*) from redis_pending where grp = %s and {ABANDONED}", [self.group.name]
             ).fetchone()
             REDIS_BACKLOG.labels(self.group.name).set(row[0] if row else 0)
-            if (row and row[1]) or not self._believable(connection):
+            if (row and row[0]) or not self._believable(connection):
                 self._owed.set()
         except (psycopg.Error, RedisError, OSError):
             self._close()

@@ -13,7 +13,7 @@ from projections.core import sql, wire
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.rows import state_of
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
-from services.projector.closure import regroup
+from services.projector.closure import regroup, sharing
 
 Connection = psycopg.Connection[TupleRow]
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
@@ -52,8 +52,9 @@ class Store:
             elif isinstance(table, Evolution) and table in folded.evolving:
                 self._evolve(connection, table, folded, views)
             elif isinstance(table, Grouping):
+                touched = _touched(table, folded) | sharing(connection, table, folded.erased)
                 self._forget(connection, subjects, folded.erased, views)
-                rows = regroup(connection, table, _touched(table, folded))
+                rows = regroup(connection, table, touched)
                 if rows:
                     self._upsert(connection, table, rows, views)
         if not any(isinstance(table, Grouping) for table in self.group.tables):

@@ -88,6 +88,7 @@ class Producer:
         """Flushes what was handed over, bounded, and lets go."""
         if self._keeper is not None:
             self._keeper.cancel()
+            await asyncio.wait({self._keeper}, timeout=self._timeout)
         producer, self._live = self._live, None
         if producer is not None:
             await self._end(producer, flush=True)
@@ -202,6 +203,9 @@ class Producer:
             await asyncio.wait_for(producer.start(), 3 * self._timeout)
             # Learn all topics now, so that no request pays for it and a missing one is seen.
             await asyncio.wait_for(producer.client.set_topics(list(TOPICS)), self._timeout)
+        except asyncio.CancelledError:
+            await self._end(producer, flush=False)
+            raise
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("kafka is away", error=type(error).__name__)
             await self._end(producer, flush=False)
@@ -220,6 +224,10 @@ class Producer:
             log.warning("kafka producer did not end well", error=type(error).__name__)
             _fail_pending(producer)
             await asyncio.wait({asyncio.ensure_future(producer.client.close())}, timeout=1)
+            # A connection that was being made meanwhile arrives after the close.
+            await asyncio.sleep(self._timeout)
+            for connection in list(producer.client._conns.values()):
+                connection.close()
 
 
 def _fail_pending(producer: Any) -> None:

@@ -93,7 +93,7 @@ class Engine:
         """One more process' writer."""
         guard = threading.RLock()
         writer = Writer(self.dsn, self.group, owner, Recent(), guard, lambda work: True)
-        writer.applier.epochs = {place: 1 for place in places()}
+        writer.applier.epochs = dict.fromkeys(places(), 1)
         return writer
 
     def close(self) -> None:

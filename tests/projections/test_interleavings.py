@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.backend import Endpoints
@@ -16,7 +16,7 @@ from schemas.codec import key_of
 from tests.projections.driving import Engine, Log, place_of
 from tests.projections.histories import Sent, histories, interleaved
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 DRAWN = 200
 
 
@@ -29,6 +29,7 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
 
 @settings(
     max_examples=DRAWN, deadline=None, print_blob=True,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(history=histories(), one=st.integers(0, 1 << 32), other=st.integers(0, 1 << 32))

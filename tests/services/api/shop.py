@@ -19,9 +19,13 @@ _SHOP = UUID("5b0f3f0e-6a51-4b7e-9d1c-1f5a3e0c7a11")
 AT = 1_700_000_000_000_000
 GENERATION = "8d7f2b1e-0000-4000-8000-000000000001"
 POSITION = {
-    "commerce.points-0": 120, "commerce.members-0": 7, "commerce.purchases-0": 30,
-    "commerce.inventory-0": 40, "commerce.catalog-0": 5, "commerce.inquiries-0": 4,
-}  # fmt: skip
+    "commerce.points-0": 120,
+    "commerce.members-0": 7,
+    "commerce.purchases-0": 30,
+    "commerce.inventory-0": 40,
+    "commerce.catalog-0": 5,
+    "commerce.inquiries-0": 4,
+}
 
 
 def named(name: str) -> UUID:
@@ -93,8 +97,15 @@ class Shop:
             self.keys[CARD.bytes], REGISTERED.bytes, "identifiers[0].value", CARD.bytes, CLEAR_EMAIL
         )
         index = UUID(bytes=blind_index(self.blind_key, "email", normalise("email", CLEAR_EMAIL)))
-        put(connection, "profile", profile_id=CARD, source_system="pos", registered_at=AT,
-            name=REGISTERED.bytes + sealed, row_version=1)  # fmt: skip
+        put(
+            connection,
+            "profile",
+            profile_id=CARD,
+            source_system="pos",
+            registered_at=AT,
+            name=REGISTERED.bytes + sealed,
+            row_version=1,
+        )
         put(
             connection,
             "profile",
@@ -103,25 +114,83 @@ class Shop:
             registered_at=AT + 1,
             row_version=1,
         )
-        put(connection, "identifier", profile_id=CARD, kind="email", value_index=index,
-            value=REGISTERED.bytes + email, field="identifiers[0].value", verified=True, seen_at=AT, row_version=1)  # fmt: skip
+        put(
+            connection,
+            "identifier",
+            profile_id=CARD,
+            kind="email",
+            value_index=index,
+            value=REGISTERED.bytes + email,
+            field="identifiers[0].value",
+            verified=True,
+            seen_at=AT,
+            row_version=1,
+        )
         for profile, member, profiles in (
-            (CARD, CARD, [CARD, ACCOUNT]), (ACCOUNT, CARD, [CARD, ACCOUNT]), (ALONE, ALONE, [ALONE]),
-        ):  # fmt: skip
-            put(connection, "member_group", profile_id=profile, member_id=member, profiles=profiles,
-                open_case=False, row_version=1)  # fmt: skip
+            (CARD, CARD, [CARD, ACCOUNT]),
+            (ACCOUNT, CARD, [CARD, ACCOUNT]),
+            (ALONE, ALONE, [ALONE]),
+        ):
+            put(
+                connection,
+                "member_group",
+                profile_id=profile,
+                member_id=member,
+                profiles=profiles,
+                open_case=False,
+                row_version=1,
+            )
         for profile, points in ((CARD, 300), (ACCOUNT, 45)):
-            put(connection, "point_balance", profile_id=profile, balance=points, earned=points, redeemed=0,
-                taken_back=0, last_activity_at=AT, row_version=1)  # fmt: skip
+            put(
+                connection,
+                "point_balance",
+                profile_id=profile,
+                balance=points,
+                earned=points,
+                redeemed=0,
+                taken_back=0,
+                last_activity_at=AT,
+                row_version=1,
+            )
 
     def _purchases(self, connection: psycopg.Connection[Any]) -> None:
-        put(connection, "purchase", event_id=named("bought"), number=0, owner_id=CARD, transaction_id=SALE,
-            occurred_at=AT, channel="STORE", location_id="S1", total=900, line_nos=[1, 2], skus=["tv", "tea"],
-            quantities=[1, 2], gifts=[])  # fmt: skip
-        put(connection, "purchase_return", event_id=named("brought back"), number=0, owner_id=CARD,
-            transaction_id=SALE, occurred_at=AT + 5, line_nos=[2], quantities=[2])  # fmt: skip
-        put(connection, "need_policy", scope="default", valid_from=0, set_at=0, kind="ONE_OFF", reach="SKU",
-            row_version=1)  # fmt: skip
+        put(
+            connection,
+            "purchase",
+            event_id=named("bought"),
+            number=0,
+            owner_id=CARD,
+            transaction_id=SALE,
+            occurred_at=AT,
+            channel="STORE",
+            location_id="S1",
+            total=900,
+            line_nos=[1, 2],
+            skus=["tv", "tea"],
+            quantities=[1, 2],
+            gifts=[],
+        )
+        put(
+            connection,
+            "purchase_return",
+            event_id=named("brought back"),
+            number=0,
+            owner_id=CARD,
+            transaction_id=SALE,
+            occurred_at=AT + 5,
+            line_nos=[2],
+            quantities=[2],
+        )
+        put(
+            connection,
+            "need_policy",
+            scope="default",
+            valid_from=0,
+            set_at=0,
+            kind="ONE_OFF",
+            reach="SKU",
+            row_version=1,
+        )
         for sku in ("tv", "tea", "rug"):
             put(
                 connection,
@@ -141,10 +210,29 @@ class Shop:
             ("茶|1", "S1", 7),
             ("tea", "EC", 9),
         ):
-            put(connection, "stock_cell", sku=sku, location_id=location, on_hand=on_hand, committed=0,
-                unavailable=0, incoming=0, row_version=1)  # fmt: skip
-        put(connection, "stock_policy", location_id="S2", sku="", valid_from=0, set_at=0, safety_stock=1,
-            store_share=1, company_threshold=0, row_version=1)  # fmt: skip
+            put(
+                connection,
+                "stock_cell",
+                sku=sku,
+                location_id=location,
+                on_hand=on_hand,
+                committed=0,
+                unavailable=0,
+                incoming=0,
+                row_version=1,
+            )
+        put(
+            connection,
+            "stock_policy",
+            location_id="S2",
+            sku="",
+            valid_from=0,
+            set_at=0,
+            safety_stock=1,
+            store_share=1,
+            company_threshold=0,
+            row_version=1,
+        )
         connection.execute(
             "insert into terminal_receipts values ('pos', 'S1', 'T1', 0, 3, '{[1,4),[6,9)}', 1),"
             " ('pos', 'S1', 'T1', 0, 4, '{[9,10)}', 1) on conflict do nothing"
@@ -152,33 +240,73 @@ class Shop:
 
     def _inquiries(self, connection: psycopg.Connection[Any]) -> None:
         text = seal(self.keys[ACCOUNT.bytes], ASKED.bytes, "text", ACCOUNT.bytes, CLEAR_TEXT)
-        put(connection, "inquiry", inquiry_id=INQUIRY, profile_id=ACCOUNT, opened_at=AT, channel="EC", topic="delivery",
-            topic_at=AT, sku="tv", messages=1, row_version=1)  # fmt: skip
-        put(connection, "inquiry_message", event_id=ASKED, number=0, inquiry_id=INQUIRY, subject_id=ACCOUNT,
-            occurred_at=AT, author="CUSTOMER", text=text)  # fmt: skip
+        put(
+            connection,
+            "inquiry",
+            inquiry_id=INQUIRY,
+            profile_id=ACCOUNT,
+            opened_at=AT,
+            channel="EC",
+            topic="delivery",
+            topic_at=AT,
+            sku="tv",
+            messages=1,
+            row_version=1,
+        )
+        put(
+            connection,
+            "inquiry_message",
+            event_id=ASKED,
+            number=0,
+            inquiry_id=INQUIRY,
+            subject_id=ACCOUNT,
+            occurred_at=AT,
+            author="CUSTOMER",
+            text=text,
+        )
 
     def _engine(self, connection: psycopg.Connection[Any]) -> None:
         for name, offset in POSITION.items():
             topic, _, partition = name.rpartition("-")
-            put(connection, "checkpoint", grp="main", topic=topic, partition=int(partition), next_offset=offset,
-                applied=offset)  # fmt: skip
+            put(
+                connection,
+                "checkpoint",
+                grp="main",
+                topic=topic,
+                partition=int(partition),
+                next_offset=offset,
+                applied=offset,
+            )
         put(connection, "cache_generation", grp="main", generation=GENERATION)
         connection.execute(
-            "insert into ledger select %s, 1, 1, no, 0, 119 from topic where name = 'commerce.points'"
-            " on conflict do nothing", [named("applied")],
-        )  # fmt: skip
+            "insert into ledger select %s, 1, 1, no, 0, 119 from topic"
+            " where name = 'commerce.points'"
+            " on conflict do nothing",
+            [named("applied")],
+        )
         for number, stage in enumerate(("decode", "conflict")):
-            put(connection, "dead_letter", topic="commerce.points", partition=0, offset=90 + number, stage=stage,
-                error_class="Undecodable", reason="trailing bytes", event_id=named(stage),
-                appended_at="2026-01-01T00:00:00Z", grps=["main"])  # fmt: skip
+            put(
+                connection,
+                "dead_letter",
+                topic="commerce.points",
+                partition=0,
+                offset=90 + number,
+                stage=stage,
+                error_class="Undecodable",
+                reason="trailing bytes",
+                event_id=named(stage),
+                appended_at="2026-01-01T00:00:00Z",
+                grps=["main"],
+            )
 
 
 def put(connection: psycopg.Connection[Any], table: str, **row: Any) -> None:
     """One row, unless it is there."""
     statement = sql.SQL("insert into {} ({}) values ({}) on conflict do nothing").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
         sql.SQL(", ").join(sql.Placeholder() * len(row)),
-    )  # fmt: skip
+    )
     connection.execute(statement, list(row.values()))
 
 

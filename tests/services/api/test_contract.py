@@ -19,6 +19,8 @@ from tests.services.api.shop import ACCOUNT, CARD, CLEAR_EMAIL, INQUIRY, named
 
 pytestmark = pytest.mark.servers
 REQUESTS = 1_000
+SOUGHT = {"identifiers": [{"kind": "email", "value": CLEAR_EMAIL}]}
+CANDIDATES = {"member_id": str(CARD), "candidates": ["tv"]}
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,8 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: int) -> 
         ("/v1/members/{member_id}/purchases", f"/v1/members/{CARD}/purchases", None),
         ("/v1/members/{member_id}/suppressions", f"/v1/members/{CARD}/suppressions", None),
         ("/v1/members/{member_id}/inquiries", f"/v1/members/{CARD}/inquiries", None),
-        ("/v1/members/resolve", "/v1/members/resolve", {"identifiers": [{"kind": "email", "value": CLEAR_EMAIL}]}),
-        ("/v1/recommendations/filter", "/v1/recommendations/filter", {"member_id": str(CARD), "candidates": ["tv"]}),
+        ("/v1/members/resolve", "/v1/members/resolve", SOUGHT),
+        ("/v1/recommendations/filter", "/v1/recommendations/filter", CANDIDATES),
         ("/v1/inquiries", "/v1/inquiries", None),
         ("/v1/inquiries/{inquiry_id}", f"/v1/inquiries/{INQUIRY}", None),
         ("/v1/inquiries/counts", "/v1/inquiries/counts?by=sku", None),

@@ -55,7 +55,10 @@ def test_the_answer_comes_as_soon_as_postgres_has_it_though_redis_is_behind(api:
         api.shop.execute(
             "update point_balance set balance = balance + 7 where profile_id = %s", CARD
         )
-        move = "update checkpoint set next_offset = next_offset + %s, applied = applied + %s where topic = 'commerce.points'"
+        move = (
+            "update checkpoint set next_offset = next_offset + %s, applied = applied + %s"
+            " where topic = 'commerce.points'"
+        )
         api.shop.execute(move, 1, 1)
 
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
@@ -50,10 +52,12 @@ def test_once_the_key_is_destroyed_the_next_answer_shows_nothing(api: Running) -
         select = "select wrapped, kek_id from hitotsu.subject_key where subject = %s"
         kept = connection.execute(select, [CARD.bytes]).fetchone()
         assert kept is not None
-        erase = "update hitotsu.subject_key set wrapped = null, kek_id = null, erased_at = now() where subject = %s"
-        connection.execute(erase, [CARD.bytes])
+        change = (
+            "update hitotsu.subject_key set wrapped = %s, kek_id = %s, erased_at = %s"
+            " where subject = %s"
+        )
+        connection.execute(change, [None, None, datetime.now(UTC), CARD.bytes])
         try:
             assert api.answer(path, headers=SUPPORT)["data"][0]["name"] is None
         finally:
-            restore = "update hitotsu.subject_key set wrapped = %s, kek_id = %s, erased_at = null where subject = %s"
-            connection.execute(restore, [*kept, CARD.bytes])
+            connection.execute(change, [*kept, None, CARD.bytes])

@@ -11,6 +11,7 @@ from tests.services.api.conftest import Running
 from tests.services.api.shop import CARD
 
 pytestmark = pytest.mark.servers
+NO_EMAIL = b'{"identifiers": [{"kind": "email", "value": "secret-at-home"}]}'
 
 
 def problem(got: httpx.Response, status: int) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def test_a_parameter_that_cannot_be_used_is_named(api: Running, path: str, point
         (b"[" * 100_000, 400, None),
         (b"[]", 422, "/body"),
         (b'{"identifiers": []}', 422, "/body/identifiers"),
-        (b'{"identifiers": [{"kind": "email", "value": "secret-at-home"}]}', 422, "/body/identifiers/0/value"),
+        (NO_EMAIL, 422, "/body/identifiers/0/value"),
         (b'{"identifiers": [{"kind": "a\\u0000", "value": "b"}]}', 422, "/body/identifiers/0/kind"),
         (b'{"identifiers": [{"kind": "card", "value": "\\ud800"}]}', 400, None),
         (b'{"identifiers": [{"kind": "card", "value": "' + b"9" * 300_000 + b'"}]}', 413, None),

@@ -1,0 +1,74 @@
+"""What customers do that says who they are: enrol, are seen, are linked, are erased."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from tests.faults.shop import Fact, Record, Shop, happens
+
+
+def _index(kind: str, number: int) -> bytes:
+    return blake2b(f"{kind} {number}".encode(), digest_size=16).digest()
+
+
+def _identifier(shop: Shop, kind: str, number: int) -> Record:
+    return {
+        "kind": kind, "value": shop.chance.randbytes(20), "value_index": _index(kind, number),
+        "verified": shop.chance.random() < 0.9,
+    }  # fmt: skip
+
+
+def _of(shop: Shop, profile: bytes) -> list[Record]:
+    """A person has two profiles or so; telephones are shared, one of them by a whole office."""
+    number = shop.people.index(profile)
+    person, store = number // 2, number % 2 == 0
+    found = [_identifier(shop, "card" if store else "account", number)]
+    if shop.chance.random() < 0.7:
+        found.append(_identifier(shop, "email", person))
+    if shop.chance.random() < 0.5:
+        found.append(_identifier(shop, "phone", person // 2))
+    if shop.chance.random() < 0.01:
+        found.append(_identifier(shop, "phone", -1 - number % 5))
+    return found
+
+
+@happens(3)
+def enrolment(shop: Shop) -> list[Fact]:
+    profile = shop.person()
+    sealed = shop.chance.randbytes(30)
+    record = {
+        **shop.meta("STORE"), "profile_id": profile, "source_system": "pos", "registered_at": shop.now,
+        "identifiers": _of(shop, profile), "name": sealed, "postcode": sealed,
+        "postcode_index": _index("postcode", shop.people.index(profile) % 50),
+    }  # fmt: skip
+    return [("ProfileRegistered", record)]
+
+
+@happens(2)
+def more_known(shop: Shop) -> list[Fact]:
+    profile = shop.person()
+    common = {**shop.meta("EC"), "profile_id": profile}
+    if shop.chance.random() < 0.5:
+        one = shop.chance.choice(_of(shop, profile))
+        return [("IdentifierObserved", {**common, "identifier": one})]
+    change = {"address": shop.chance.randbytes(30), "cleared": shop.chance.choice([[], ["name"]])}
+    return [("ProfileUpdated", {**common, **change})]
+
+
+@happens(0.4)
+def decision(shop: Shop) -> list[Fact]:
+    """Somebody links two profiles, or keeps them apart."""
+    one, other = shop.person(), shop.person()
+    common = {
+        **shop.meta("CALL_CENTRE"), "profile_id": one, "other_profile_id": other,
+        "decided_by": shop.chance.choice(["RULE", "PERSON"]),
+    }  # fmt: skip
+    name = shop.chance.choice(
+        ["ProfilesLinked", "ProfilesLinked", "ProfilesUnlinked", "LinkDeclined"]
+    )
+    return [(name, {**common, "link_id": shop.chance.randbytes(16)})]
+
+
+@happens(0.2)
+def erasure(shop: Shop) -> list[Fact]:
+    return [("SubjectErased", {**shop.meta("CALL_CENTRE"), "profile_id": shop.person()})]

@@ -1,0 +1,152 @@
+"""What does the way to Kafka do to facts? Resends, late ones, broken ones, used ids; seeded."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tests.faults.shop import Fact, Shop
+from tests.faults.wire import KEYS, Record, Unreadable, Wire
+
+RESENT, LATE, CORRUPT, OTHER_BODY = 0.10, 0.05, 0.01, 0.002
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Append:
+    """One record as it is sent."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass
+class Log:
+    """What is sent, in order, and how much of each kind."""
+
+    appends: list[Append] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
+
+
+def log(seed: int, events: int) -> Log:
+    """A seeded log of so many different facts."""
+    from tests.faults import customers, happenings  # noqa: F401 - they say what can happen
+
+    chance, wire, made = random.Random(f"disorder {seed}"), Wire(), Log()
+    placed: list[tuple[float, int, Append]] = []
+
+    def put(position: float, append: Append, kind: str) -> None:
+        placed.append((position, len(placed), append))
+        made.sent[kind] += 1
+
+    for number, fact in enumerate(Shop(seed).facts(events)):
+        position = float(number)
+        append = _append(wire, fact)
+        if chance.random() < LATE:
+            position += chance.uniform(1, 3_000)
+            made.sent["late"] += 1
+        put(position, append, "events")
+        if chance.random() < RESENT:
+            put(position + chance.expovariate(1 / 2_000), append, "resends")
+        if chance.random() < OTHER_BODY:
+            put(position + chance.uniform(1, 5_000), _other(wire, fact), "other bodies")
+        if chance.random() < CORRUPT:
+            kind = chance.choice(list(BREAKS))
+            put(position, BREAKS[kind](wire, append, chance), f"corrupt: {kind}")
+    made.appends = [append for _, _, append in sorted(placed, key=lambda one: one[:2])]
+    return made
+
+
+def corrupt(sent: Counter[str]) -> int:
+    """How many records were sent that no reader can take for an event."""
+    return sum(count for kind, count in sent.items() if kind.startswith("corrupt"))
+
+
+def _append(wire: Wire, fact: Fact) -> Append:
+    name, record = fact
+    return Append(
+        wire.topics[name], wire.key(name, record), wire.encode(name, record), _headers(record)
+    )
+
+
+def _headers(record: Record) -> Headers:
+    producer = record["meta"]["producer"]
+    where = "/".join(
+        [producer["system"], producer.get("store_id", "-"), producer.get("terminal_id", "-"), "0"]
+    )
+    headers = [("ce_source", f"/{where}".encode())]
+    if "terminal_sequence" in producer:
+        headers.append(("ce_sequence", str(producer["terminal_sequence"]).encode()))
+    return headers
+
+
+def _other(wire: Wire, fact: Fact) -> Append:
+    """The same id and key, another body."""
+    name, record = fact
+    meta = {**record["meta"], "occurred_at": record["meta"]["occurred_at"] + 1}
+    return _append(wire, (name, {**record, "meta": meta}))
+
+
+Break = Callable[[Wire, Append, random.Random], Append]
+
+
+def _value(change: Callable[[bytes, random.Random], bytes | None]) -> Break:
+    def broken(wire: Wire, append: Append, chance: random.Random) -> Append:
+        assert append.value is not None
+        return Append(append.topic, append.key, change(append.value, chance), append.headers)
+
+    return broken
+
+
+def _flipped(wire: Wire, append: Append, chance: random.Random) -> Append:
+    """Flips bits of the body until no reader could take it for an event."""
+    assert append.value is not None
+    value = bytearray(append.value)
+    while _readable(wire, bytes(value)):
+        value[chance.randrange(5, len(value))] ^= 1 << chance.randrange(8)
+    return Append(append.topic, append.key, bytes(value), append.headers)
+
+
+def _readable(wire: Wire, value: bytes) -> bool:
+    try:
+        wire.decode(value)
+    except Unreadable:
+        return False
+    return True
+
+
+def _elsewhere(wire: Wire, append: Append, chance: random.Random) -> Append:
+    topic = chance.choice(_others(append.topic))
+    return Append(topic, append.key, append.value, append.headers)
+
+
+def _others(topic: str) -> list[str]:
+    return [other for other in KEYS if other != topic]
+
+
+def _misplaced(wire: Wire, append: Append, chance: random.Random) -> Append:
+    key = None if chance.random() < 0.2 else chance.randbytes(16)
+    return Append(append.topic, key, append.value, append.headers)
+
+
+BREAKS: dict[str, Break] = {
+    "no value": _value(lambda value, chance: None),
+    "empty": _value(lambda value, chance: b""),
+    "short": _value(lambda value, chance: value[: chance.randint(1, 5)]),
+    "wrong magic": _value(lambda value, chance: bytes([chance.randint(1, 255)]) + value[1:]),
+    "unknown schema": _value(lambda value, chance: b"\0\0\x0f\x42\x40" + value[5:]),
+    "truncated": _value(lambda value, chance: value[: chance.randint(6, len(value) - 1)]),
+    "bits flipped": _flipped,
+    "trailing bytes": _value(lambda value, chance: value + chance.randbytes(chance.randint(1, 9))),
+    "wrong topic": _elsewhere,
+    "wrong key": _misplaced,
+}
+
+
+def kinds(sent: Counter[str]) -> Iterable[str]:
+    """The ways in which records were broken."""
+    return sorted(kind for kind in sent if kind.startswith("corrupt"))
