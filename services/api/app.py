@@ -35,7 +35,6 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.tokens import Tokens
 
-RECONNECT_SECONDS = 2.0
 
 
 def create(
@@ -48,8 +47,6 @@ def create(
     postgres = pool(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )
-    # an outage must not teach the pool to wait longer and longer before it looks again
-    postgres.reconnect_timeout = RECONNECT_SECONDS
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)

@@ -33,6 +33,8 @@ def pool(dsn: str, *, group: str = "main", name: str = "hitotsu", size: int = 8,
         max_size=size,
         open=False,
         timeout=timeout,
+        # the pool's own pauses grow for five minutes; servers come back sooner
+        reconnect_timeout=2.0,
         check=AsyncConnectionPool.check_connection,
         configure=bound,
         kwargs={"autocommit": True},

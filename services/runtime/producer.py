@@ -200,7 +200,7 @@ class Producer:
         )
         try:
             # Later than its own time-outs: when cancelled it would leave a connection open.
-            await asyncio.wait_for(producer.start(), 3 * self._timeout)
+            await asyncio.wait_for(producer.start(), 10 * self._timeout)
             # Learn all topics now, so that no request pays for it and a missing one is seen.
             await asyncio.wait_for(producer.client.set_topics(list(TOPICS)), self._timeout)
         except asyncio.CancelledError:

@@ -20,7 +20,7 @@ def _identifier(shop: Shop, kind: str, number: int) -> Record:
 
 def _of(shop: Shop, profile: bytes) -> list[Record]:
     """A person has two profiles or so; telephones are shared, one of them by a whole office."""
-    number = shop.people.index(profile)
+    number = shop.numbers[profile]
     person, store = number // 2, number % 2 == 0
     found = [_identifier(shop, "card" if store else "account", number)]
     if shop.chance.random() < 0.7:
@@ -37,9 +37,10 @@ def enrolment(shop: Shop) -> list[Fact]:
     profile = shop.person()
     sealed = shop.chance.randbytes(30)
     record = {
-        **shop.meta("STORE"), "profile_id": profile, "source_system": "pos", "registered_at": shop.now,
-        "identifiers": _of(shop, profile), "name": sealed, "postcode": sealed,
-        "postcode_index": _index("postcode", shop.people.index(profile) % 50),
+        **shop.meta("STORE"), "profile_id": profile, "source_system": "pos",
+        "registered_at": shop.now, "identifiers": _of(shop, profile), "name": sealed,
+        "postcode": sealed,
+        "postcode_index": _index("postcode", shop.numbers[profile] % 50),
     }  # fmt: skip
     return [("ProfileRegistered", record)]
 
@@ -58,7 +59,10 @@ def more_known(shop: Shop) -> list[Fact]:
 @happens(0.4)
 def decision(shop: Shop) -> list[Fact]:
     """Somebody links two profiles, or keeps them apart."""
-    one, other = shop.person(), shop.person()
+    one = shop.person()
+    # neighbours: at random, everybody would become one person sooner or later
+    number = shop.numbers[one] + shop.chance.randint(1, 5)
+    other = shop.people[number % len(shop.people)]
     common = {
         **shop.meta("CALL_CENTRE"), "profile_id": one, "other_profile_id": other,
         "decided_by": shop.chance.choice(["RULE", "PERSON"]),

@@ -43,7 +43,7 @@ def log(seed: int, events: int) -> Log:
         placed.append((position, len(placed), append))
         made.sent[kind] += 1
 
-    for number, fact in enumerate(Shop(seed).facts(events)):
+    for number, fact in enumerate(Shop(seed, profiles=max(200, events // 40)).facts(events)):
         position = float(number)
         append = _append(wire, fact)
         if chance.random() < LATE:

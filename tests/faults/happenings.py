@@ -158,8 +158,9 @@ def question(shop: Shop) -> list[Fact]:
     chance = shop.chance
     if not shop.asked or chance.random() < 0.4:
         asked = {
-            **shop.meta("CALL_CENTRE"), "inquiry_id": chance.randbytes(16), "text": chance.randbytes(24),
-            "profile_id": None if chance.random() < 0.2 else shop.person(), "topic": _topic(shop),
+            **shop.meta("CALL_CENTRE"), "inquiry_id": chance.randbytes(16),
+            "profile_id": None if chance.random() < 0.2 else shop.person(),
+            "text": chance.randbytes(24), "topic": _topic(shop),
             "sku": shop.sku() if chance.random() < 0.5 else None, "store_id": shop.place(),
         }  # fmt: skip
         shop.asked.append(asked)
@@ -188,7 +189,8 @@ def catalogue(shop: Shop) -> list[Fact]:
               "sku": shop.sku() if chance.random() < 0.5 else None, "store_share": 1}  # fmt: skip
     need: dict[str, Any] = {
         **shop.meta("HEAD_OFFICE"), **since, "policy_id": f"need-{chance.randint(1, 30)}",
-        "kind": chance.choice(["ONE_OFF", "DURABLE", "REPLENISHABLE"]), "interval_days": chance.choice([None, 30]),
+        "kind": chance.choice(["ONE_OFF", "DURABLE", "REPLENISHABLE"]),
+        "interval_days": chance.choice([None, 30]),
         "reach": chance.choice(["SKU", "CATEGORY"]), "sku": chance.choice([None, shop.sku()]),
     }  # fmt: skip
     return [chance.choice([described(shop), ("StockPolicySet", policy), ("NeedPolicySet", need)])]

@@ -30,6 +30,7 @@ class Shop:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.people = [self._id() for _ in range(self.profiles)]
+        self.numbers = {profile: number for number, profile in enumerate(self.people)}
         self.skus = [f"item-{number:04d}" for number in range(self.items)]
         self.places = [f"store-{number:02d}" for number in range(self.stores)]
 

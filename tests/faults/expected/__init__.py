@@ -1,0 +1,1 @@
+"""The oracle's own account of each projection; nothing of the product is imported here."""
