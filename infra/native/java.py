@@ -28,6 +28,16 @@ def executable() -> str:
     return _checked(on_path)
 
 
+def temporary(folder: Path) -> str:
+    """Where the JVM unpacks its native libraries: a killed one leaves them, so not in /tmp."""
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    for left in scratch.iterdir():
+        if left.is_file():
+            left.unlink(missing_ok=True)
+    return f"-Djava.io.tmpdir={scratch}"
+
+
 def _checked(java: str) -> str:
     """The registry's classes need Java 21; a version that is too old says so here, not in a log."""
     try:

@@ -62,7 +62,8 @@ class Kafka:
     def start(self, say: Say) -> str:
         if self.record.process is not None:
             return str(self.record.entry["url"])
-        command = [java.executable(), *MEMORY, *QUIET, "-cp", self._classpath(say)]
+        scratch = java.temporary(self.folder)
+        command = [java.executable(), scratch, *MEMORY, *QUIET, "-cp", self._classpath(say)]
         port = self.home.port("kafka")
         properties = self._properties(port)
         if not (self.folder / "data" / "meta.properties").exists():

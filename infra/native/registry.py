@@ -44,7 +44,8 @@ class Registry:
         say("starting")
         port, management = self.home.port("registry"), self.home.port("registry-management")
         log = self.home.log(self.name)
-        argv = [java.executable(), *MEMORY, "-jar", str(program / "quarkus-run.jar")]
+        scratch = java.temporary(self.home.path / "registry")
+        argv = [java.executable(), scratch, *MEMORY, "-jar", str(program / "quarkus-run.jar")]
         process = spawn(argv, log, env=self._environment(port, management), cwd=program)
         url = f"http://127.0.0.1:{port}{CONFLUENT_API}"
         self.record.keep(process, url, f"Apicurio {jars.REGISTRY_VERSION}")

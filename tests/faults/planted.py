@@ -1,0 +1,64 @@
+"""A projector with a bug, to see that the verdict finds it. Only tests start this module.
+
+`kafka-offsets`  positions live in Kafka's group offsets, outside the transaction.
+`twice`          no comparison with the checkpoint, and resends are not recognised.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from faust.types import TP
+
+from services.projector import __main__ as product
+from services.projector import app, apply, batch, store
+
+ADVANCE = """
+update checkpoint set next_offset = next_offset + (%s::bigint * 0) + applied_ + duplicate_ + conflict_ + dead_,
+    applied = applied + applied_, duplicate = duplicate + duplicate_, conflict = conflict + conflict_,
+    dead_letter = dead_letter + dead_
+from (values (%s::int, %s::int, %s::int, %s::int)) as of_batch(applied_, duplicate_, conflict_, dead_)
+where grp = %s and topic = %s and partition = %s and %s >= 0
+"""
+
+
+def _no_comparison() -> None:
+    apply.ADVANCE = ADVANCE
+    apply.Applier._fence = lambda self, connection, edges: None  # type: ignore[method-assign]
+
+
+def _kafka_offsets() -> None:
+    _no_comparison()
+    claim, build = app.ProjectorApp.claim, app.build
+
+    async def by_kafka(self: Any, assigned: set[TP]) -> Mapping[TP, int]:
+        own = await claim(self, assigned)
+        offsets = {}
+        for tp in own:
+            offsets[tp] = await self.consumer._thread._consumer.committed(tp) or 0
+            self.held[tp.topic, tp.partition] = offsets[tp]
+        self.pipeline.expected.update(self.held)
+        return offsets
+
+    def often(*arguments: Any) -> Any:
+        made = build(*arguments)
+        made.conf.broker_commit_interval = 2.8
+        return made
+
+    app.ProjectorApp.claim = by_kafka  # type: ignore[method-assign]
+    product.Projector.__init__.__globals__["build"] = often
+
+
+def _twice() -> None:
+    _no_comparison()
+    store.Store.ledger = lambda self, connection, rows: None  # type: ignore[method-assign]
+    batch.Recent.get = lambda self, event_id: None  # type: ignore[method-assign]
+
+
+PLANTS = {"kafka-offsets": _kafka_offsets, "twice": _twice}
+
+if __name__ == "__main__":
+    PLANTS[os.environ["HITOTSU_TEST_PLANT"]]()
+    product.main()

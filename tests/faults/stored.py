@@ -1,0 +1,145 @@
+"""Which rows do Postgres and Redis hold? Read with SQL of the tests' own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from redis import Redis
+
+from tests.faults.oracle import Rows
+
+NUMBERS = (
+    "(select array_agg(n order by n) from unnest(seen) as part,"
+    " generate_series(lower(part), upper(part) - 1) as n)"
+)
+SELECTS = {
+    "ledger": 'event_id, topic.name, partition, "offset" from ledger'
+    " join hitotsu.topic on topic.no = ledger.topic",
+    "terminal_receipts": "system, store_id, terminal_id, epoch, topic.name,"
+    f" source_partition % 10000, {NUMBERS} from terminal_receipts"
+    " join hitotsu.topic on topic.no = source_partition / 10000",
+    "point_balance": "profile_id, balance, earned, redeemed, taken_back, last_activity_at"
+    " from point_balance",
+    "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
+    " unavailable, incoming from stock_cell",
+    "item": "sku, valid_from, described_at, name, category from item",
+    "location": "location_id, valid_from, described_at, kind, name from location",
+    "stock_policy": "location_id, sku, valid_from, set_at, safety_stock, store_share,"
+    " company_threshold from stock_policy",
+    "need_policy": "scope, valid_from, set_at, kind, reach, interval_days from need_policy",
+    "purchase": "event_id, owner_id, transaction_id, occurred_at, channel, location_id, total,"
+    " line_nos, skus, quantities, gifts from purchase",
+    "purchase_return": "event_id, owner_id, transaction_id, occurred_at, line_nos, quantities"
+    " from purchase_return",
+    "purchase_claim": "profile_id, transaction_id, claimed_at from purchase_claim",
+    "inquiry": "inquiry_id, profile_id, opened_at, channel, topic_at, topic, sku, store_id,"
+    " transaction_id, line_no, messages, answered_at, closed_at, resolution from inquiry",
+    "inquiry_message": "event_id, inquiry_id, subject_id, occurred_at, author, text"
+    " from inquiry_message",
+    "profile": "profile_id, source_system, registered_at, name, name_kana, postcode,"
+    " postcode_index, address, birth_date, erased_at from profile",
+    "identifier": "profile_id, kind, value_index, value, field, verified, seen_at from identifier",
+    "profile_link": "profile_id, other_profile_id, decided_at, verdict, decided_by"
+    " from profile_link",
+    "member_group": "profile_id, member_id, profiles, open_case from member_group",
+}
+SHOWN = {
+    # in Redis: the table, and by which column its hashes are
+    "point_balance": "profile_id",
+    "stock_cell": "sku",
+    "item": "sku",
+    "location": "location_id",
+    "stock_policy": "location_id",
+    "need_policy": "scope",
+    "purchase": "owner_id",
+    "purchase_return": "owner_id",
+    "purchase_claim": "profile_id",
+    "profile": "profile_id",
+    "member_group": "profile_id",
+}
+HIDDEN = {"row_version", "on_hand_from"}
+COLUMNS = """
+select a.attname, coalesce(a.attnum = any(i.indkey), false)
+from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
+"""
+Checkpoints = dict[tuple[str, int], Counter[str]]
+
+
+class Stored:
+    """One database and the Redis in front of it."""
+
+    def __init__(self, postgres: str, redis: str, group: str = "main") -> None:
+        path = f"-c search_path={group},hitotsu"
+        self._postgres = psycopg.connect(postgres, autocommit=True, options=path)
+        self._redis = Redis.from_url(redis)
+        self._group = group
+
+    def close(self) -> None:
+        self._postgres.close()
+        self._redis.close()
+
+    def tables(self) -> dict[str, Rows]:
+        """Every projection's rows, as the oracle tells them."""
+        return {name: self._rows(f"select {select}") for name, select in SELECTS.items()}
+
+    def checkpoints(self) -> Checkpoints:
+        """What each partition's checkpoint counted."""
+        names = ("next_offset", "applied", "duplicate", "conflict", "dead_letter")
+        rows = self._postgres.execute(
+            f"select topic, partition, {', '.join(names)} from checkpoint where grp = %s",
+            [self._group],
+        )
+        return {(row[0], row[1]): Counter(dict(zip(names, row[2:], strict=True))) for row in rows}
+
+    def dead_letters(self) -> Rows:
+        """Each letter's place, stage, key and value."""
+        return self._rows(
+            'select topic, partition, "offset", stage, record_key, record_value from dead_letter'
+        )
+
+    def shown(self) -> Rows:
+        """What Redis should hold: key, field, stamped payload."""
+        return sum((self._shown(table, by) for table, by in SHOWN.items()), Counter())
+
+    def held(self) -> Rows:
+        """What Redis holds."""
+        keys = list(self._redis.scan_iter("h1:*", count=5_000))
+        held: Rows = Counter()
+        for start in range(0, len(keys), 2_000):
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys[start : start + 2_000]:
+                pipeline.hgetall(key)
+            for key, fields in zip(keys[start : start + 2_000], pipeline.execute(), strict=True):
+                _, table, _, by = key.decode().split(":", 3)
+                for field, value in fields.items():
+                    if not value.endswith(b"|"):
+                        held[table, by, field.decode(), value.decode()] += 1
+        return held
+
+    def _shown(self, table: str, by: str) -> Rows:
+        columns = self._postgres.execute(COLUMNS, [table]).fetchall()
+        names = [name for name, _ in columns]
+        rest = " || '|' || ".join(f"{n}::text" for n, key in columns if key and n != by) or "''"
+        stamp = "row_version" if "row_version" in names else "1"
+        payload = ", ".join(name for name in names if name not in HIDDEN)
+        return self._rows(
+            f"select '{table}', {by}::text, {rest},"
+            f" {stamp} || '|' || json_build_array({payload}) from {table}"
+        )
+
+    def _rows(self, statement: str) -> Rows:
+        with self._postgres.cursor() as cursor:
+            cursor.execute(statement.encode())
+            return Counter(tuple(map(_plain, row)) for row in cursor)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, list):
+        return tuple(map(_plain, value))
+    return bytes(value) if isinstance(value, memoryview) else value
