@@ -190,7 +190,7 @@ def _engine() -> Any:
 
 
 def _listening() -> bool:
-    """Whether anybody listens where the engine should; its client leaks a socket when nobody does."""
+    """Whether anybody listens where the engine should; its client leaks a socket otherwise."""
     host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not host.startswith("unix://"):
         return True

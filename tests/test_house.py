@@ -18,7 +18,8 @@ ROOMS = ("schemas", "projections", "services", "infra")
 TOP = {
     ".ci", ".env.example", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
     "CONTRIBUTING.md", "LICENSE", "Makefile", "README.ja.md", "README.md", "docker-compose.yml",
-    "docs", "infra", "projections", "pyproject.toml", "requirements", "schemas", "services", "tests",
+    "docs", "infra", "projections", "pyproject.toml", "requirements", "schemas", "services",
+    "tests",
 }  # fmt: skip
 # written in two parts, so that this file does not hold what it looks for
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error")))
@@ -32,7 +33,9 @@ def _tracked() -> list[Path]:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return sorted(ROOT / name for name in set(listed.split("\0")) if name and (ROOT / name).is_file())
+    return sorted(
+        ROOT / name for name in set(listed.split("\0")) if name and (ROOT / name).is_file()
+    )
 
 
 def _texts() -> Iterator[tuple[Path, str]]:
@@ -42,7 +45,11 @@ def _texts() -> Iterator[tuple[Path, str]]:
 
 
 def _sources(*rooms: str) -> list[Path]:
-    return [path for path in _tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in rooms]
+    return [
+        path
+        for path in _tracked()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in rooms
+    ]
 
 
 def test_every_top_level_name_is_known() -> None:
@@ -50,7 +57,9 @@ def test_every_top_level_name_is_known() -> None:
 
 
 def test_files_are_small() -> None:
-    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in _sources(*ROOMS, "tests")}
+    lengths = {
+        path: len(path.read_text("utf-8").splitlines()) for path in _sources(*ROOMS, "tests")
+    }
     assert [path for path, length in lengths.items() if length > 500] == []
     assert statistics.median(lengths.values()) <= 120
 
@@ -78,7 +87,9 @@ def test_both_front_pages_name_the_two_commands(page: str) -> None:
 def test_every_verb_of_the_readme_is_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     pages = [path for path in _tracked() if path.suffix == ".md"]
-    named = {verb for page in pages for verb in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))}
+    named = {
+        verb for page in pages for verb in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))
+    }
     assert {verb for verb in named if not re.search(rf"^{verb}:", makefile, re.M)} == set()
 
 
@@ -106,9 +117,13 @@ def test_every_path_that_a_page_names_exists() -> None:
 
 def test_every_alert_has_its_runbook() -> None:
     rules = yaml.safe_load((ROOT / "infra" / "prometheus" / "alerts.yml").read_text("utf-8"))
-    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    alerts = {
+        rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule
+    }
     assert alerts
-    assert {name for name in alerts if not (ROOT / "docs" / "runbooks" / f"{name}.md").is_file()} == set()
+    assert {
+        name for name in alerts if not (ROOT / "docs" / "runbooks" / f"{name}.md").is_file()
+    } == set()
 
 
 def test_every_module_says_which_question_it_answers() -> None:

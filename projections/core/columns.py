@@ -12,10 +12,21 @@ from typing import Any, NamedTuple
 
 TYPES = frozenset(
     {
-        "uuid", "bigint", "int", "smallint", "boolean", "text", "bytea", "double precision",
-        "uuid[]", "bigint[]", "int[]", "text[]", "int8multirange",
+        "uuid",
+        "bigint",
+        "int",
+        "smallint",
+        "boolean",
+        "text",
+        "bytea",
+        "double precision",
+        "uuid[]",
+        "bigint[]",
+        "int[]",
+        "text[]",
+        "int8multirange",
     }
-)  # fmt: skip
+)
 
 
 class Change(NamedTuple):
@@ -78,25 +89,31 @@ def total(type: str = "bigint") -> Column:
 def maximum(type: str = "bigint") -> Column:
     """The greatest so far; commutes."""
     return Column(
-        "maximum", type, fold="if {v} is not None and ({o} is None or {v} > {o}): {o} = {v}",
+        "maximum",
+        type,
+        fold="if {v} is not None and ({o} is None or {v} > {o}): {o} = {v}",
         update="greatest(t.{c}, excluded.{c})",
-    )  # fmt: skip
+    )
 
 
 def earliest(type: str = "bigint") -> Column:
     """The smallest so far; commutes."""
     return Column(
-        "earliest", type, fold="if {v} is not None and ({o} is None or {v} < {o}): {o} = {v}",
+        "earliest",
+        type,
+        fold="if {v} is not None and ({o} is None or {v} < {o}): {o} = {v}",
         update="least(t.{c}, excluded.{c})",
-    )  # fmt: skip
+    )
 
 
 def latest(type: str) -> Column:
     """The newest in the order of one topic key; absent leaves what was."""
     return Column(
-        "latest", type, fold="if {v} is not None: {o} = {v}",
+        "latest",
+        type,
+        fold="if {v} is not None: {o} = {v}",
         update="coalesce(excluded.{c}, t.{c})",
-    )  # fmt: skip
+    )
 
 
 def first(type: str) -> Column:
@@ -113,11 +130,12 @@ def latest_by(type: str, at: str) -> Column:
         "or (excluded.{at} = t.{at} and (t.{c} is null or excluded.{c} > t.{c})))"
     )
     return Column(
-        "latest_by", type,
+        "latest_by",
+        type,
         fold="if {v_at} is not None and newer({v_at}, {v}, {o_at}, {o}): {o} = {v}",
         update="case when " + newer + " then excluded.{c} else t.{c} end",
         at=at,
-    )  # fmt: skip
+    )
 
 
 def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
@@ -130,7 +148,10 @@ def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
 def spans() -> Column:
     """The whole numbers seen so far, as ranges; adding one twice changes nothing; commutes."""
     return Column(
-        "spans", "int8multirange", fold="{o}.extend({v})", update="t.{c} + excluded.{c}",
+        "spans",
+        "int8multirange",
+        fold="{o}.extend({v})",
+        update="t.{c} + excluded.{c}",
         wrap="[] if {v} is None else [{v}]",
     )
 
@@ -177,8 +198,16 @@ def stored(name: str, column: Column) -> list[Stored]:
     return [
         Stored(name, "bigint", f"t.{name} + excluded.{name}"),
         Stored(f"{name}_from", "bigint", f"excluded.{name}_from", hidden=True),
-        Stored(f"{name}_read", "bigint", f"case when {later} then excluded.{name}_read else t.{name}_read end"),
-        Stored(f"{name}_read_at", "bigint", f"case when {later} then excluded.{name}_read_at else t.{name}_read_at end"),
+        Stored(
+            f"{name}_read",
+            "bigint",
+            f"case when {later} then excluded.{name}_read else t.{name}_read end",
+        ),
+        Stored(
+            f"{name}_read_at",
+            "bigint",
+            f"case when {later} then excluded.{name}_read_at else t.{name}_read_at end",
+        ),
     ]
 
 

@@ -64,7 +64,9 @@ class Group:
     def tables(self) -> list[Kept]:
         """In the order in which they are stored: what partitions share comes last."""
         own = [table for projection in self.projections for table in projection.tables]
-        return sorted([*own, *self.changes.values()], key=lambda table: (table.contended, table.name))
+        return sorted(
+            [*own, *self.changes.values()], key=lambda table: (table.contended, table.name)
+        )
 
     @property
     def topics(self) -> set[str]:
@@ -99,9 +101,15 @@ class Group:
             into.erased.append(event.profile_id)
 
     def _merge(
-        self, table: Table, row_key: RowKey, values: list[Any], event_id: bytes, source: int,
-        numbers: dict[Kept, int], into: Folded,
-    ) -> None:  # fmt: skip
+        self,
+        table: Table,
+        row_key: RowKey,
+        values: list[Any],
+        event_id: bytes,
+        source: int,
+        numbers: dict[Kept, int],
+        into: Folded,
+    ) -> None:
         if table.by_partition:
             row_key = (*row_key, source)
         changes = self.changes.get(table)
@@ -109,7 +117,9 @@ class Group:
             delta, at, _, _ = values[table.level]  # type: ignore[index]
             if at is not None and at != ALWAYS:
                 number = numbers[changes] = numbers.get(changes, -1) + 1
-                into.appended.setdefault(changes, []).append((event_id, number, *row_key, at, delta))
+                into.appended.setdefault(changes, []).append(
+                    (event_id, number, *row_key, at, delta)
+                )
         rows = into.rows.get(table)
         if rows is None:
             rows = into.rows[table] = {}

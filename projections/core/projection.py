@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 
 from projections.core.columns import Column
 from projections.core.query import Query
-from projections.core.tables import Decide, Evolution, Grouping, Kept, Ledger, Row, RowKey, Table, View
+from projections.core.tables import (
+    Decide,
+    Evolution,
+    Grouping,
+    Kept,
+    Ledger,
+    Row,
+    RowKey,
+    Table,
+    View,
+)
 
 Handler = Callable[[Any], Iterable[Row]]
 State = dict[str, Any]
@@ -17,7 +27,7 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 
 class Projection:
-    """Declares tables, handlers and queries. Raise `version` when the meaning of a table changes."""
+    """Tables, handlers and queries. Raise `version` when the meaning of a table changes."""
 
     def __init__(self, name: str, *, version: int = 1, group: str = "main") -> None:
         self.name = name
@@ -25,47 +35,101 @@ class Projection:
         self.group = group
         self.tables: list[Kept] = []
         self.handlers: dict[type, list[Handler]] = defaultdict(list)
-        self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = defaultdict(list)
+        self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = (
+            defaultdict(list)
+        )
         self.queries: list[Query] = []
 
     def table(
-        self, name: str, /, *, view: View | None = None, contended: bool = False, by_partition: bool = False,
-        subject: str | None = None, personal: tuple[str, ...] = (), forget: bool = False,
-        indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
-    ) -> Table:  # fmt: skip
-        """A table whose rows merge. `contended`: many partitions move its rows, so it is stored last."""
-        table = Table(name, columns, view, subject, personal, forget, indexes, contended, by_partition=by_partition)
+        self,
+        name: str,
+        /,
+        *,
+        view: View | None = None,
+        contended: bool = False,
+        by_partition: bool = False,
+        subject: str | None = None,
+        personal: tuple[str, ...] = (),
+        forget: bool = False,
+        indexes: tuple[tuple[str, ...], ...] = (),
+        **columns: Column,
+    ) -> Table:
+        """A table whose rows merge. `contended`: many partitions move its rows; stored last."""
+        table = Table(
+            name,
+            columns,
+            view,
+            subject,
+            personal,
+            forget,
+            indexes,
+            contended,
+            by_partition=by_partition,
+        )
         self._keep(table)
         return table
 
     def ledger(
-        self, name: str, /, *, view: View | None = None, subject: str | None = None,
-        personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
-    ) -> Ledger:  # fmt: skip
+        self,
+        name: str,
+        /,
+        *,
+        view: View | None = None,
+        subject: str | None = None,
+        personal: tuple[str, ...] = (),
+        indexes: tuple[tuple[str, ...], ...] = (),
+        **columns: Column,
+    ) -> Ledger:
         """Append-only rows."""
         ledger = Ledger(name, columns, view, subject, personal, False, indexes)
         self._keep(ledger)
         return ledger
 
     def evolution(
-        self, name: str, /, *, view: View | None = None, subject: str | None = None,
-        personal: tuple[str, ...] = (), indexes: tuple[tuple[str, ...], ...] = (), **columns: Column,
-    ) -> Evolution:  # fmt: skip
+        self,
+        name: str,
+        /,
+        *,
+        view: View | None = None,
+        subject: str | None = None,
+        personal: tuple[str, ...] = (),
+        indexes: tuple[tuple[str, ...], ...] = (),
+        **columns: Column,
+    ) -> Evolution:
         """One state a key."""
         evolution = Evolution(name, columns, view, subject, personal, False, indexes)
         self._keep(evolution)
         return evolution
 
     def grouping(
-        self, name: str, /, *, view: View, nodes: Evolution, identifiers: Table, links: Table,
-        kinds: tuple[str, ...], limit: int, decide: Decide, indexes: tuple[tuple[str, ...], ...] = (),
+        self,
+        name: str,
+        /,
+        *,
+        view: View,
+        nodes: Evolution,
+        identifiers: Table,
+        links: Table,
+        kinds: tuple[str, ...],
+        limit: int,
+        decide: Decide,
+        indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
-    ) -> Grouping:  # fmt: skip
+    ) -> Grouping:
         """Which nodes belong together."""
         grouping = Grouping(
-            name, columns, view, indexes=indexes, contended=True, nodes=nodes, identifiers=identifiers,
-            links=links, kinds=kinds, limit=limit, decide=decide,
-        )  # fmt: skip
+            name,
+            columns,
+            view,
+            indexes=indexes,
+            contended=True,
+            nodes=nodes,
+            identifiers=identifiers,
+            links=links,
+            kinds=kinds,
+            limit=limit,
+            decide=decide,
+        )
         self._keep(grouping)
         return grouping
 
@@ -85,7 +149,9 @@ class Projection:
 
         return add
 
-    def evolves(self, evolution: Evolution, *events: type, key: Callable[[Any], RowKey]) -> Callable[[H], H]:
+    def evolves(
+        self, evolution: Evolution, *events: type, key: Callable[[Any], RowKey]
+    ) -> Callable[[H], H]:
         """Decorates `evolve(state | None, event) -> state` of one evolution."""
 
         def add(function: H) -> H:
@@ -97,7 +163,9 @@ class Projection:
 
         return add
 
-    def query(self, path: str, *, scope: str, method: str = "GET", part: str | None = None) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    def query(
+        self, path: str, *, scope: str, method: str = "GET", part: str | None = None
+    ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
         """Decorates a typed read; its signature without `read` is the HTTP interface."""
 
         def add(function: Callable[..., Awaitable[Any]]) -> Any:

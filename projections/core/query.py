@@ -53,10 +53,14 @@ class Read(Protocol):
         Ids come as `UUID`, instants as microseconds since the epoch.
         """
 
-    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> list[dict[str, Any]]:
+    async def select(
+        self, uses: Sequence[Kept], statement: str, **values: object
+    ) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
-    async def reveal(self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None) -> str | None:
+    async def reveal(
+        self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
+    ) -> str | None:
         """A personal value in clear, or None when absent, erased, or the caller may not see it.
 
         `event_id` and `field` say which event sealed it, and where in that event it stood.

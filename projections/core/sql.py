@@ -71,13 +71,17 @@ def merge(table: Table | Evolution | Grouping) -> str:
     parts = table.stored
     source, names = _source(parts)
     taken = ", ".join(
-        f"x.{quoted(part.name)}" + (f"::{part.type}" if wire_type(part) != part.type else "") for part in parts
+        f"x.{quoted(part.name)}" + (f"::{part.type}" if wire_type(part) != part.type else "")
+        for part in parts
     )
-    changes = [f"{quoted(part.name)} = {part.update}" for part in parts if part.name not in table.keys]
+    changes = [
+        f"{quoted(part.name)} = {part.update}" for part in parts if part.name not in table.keys
+    ]
     keys = ", ".join(quoted(name) for name in table.keys)
     statement = (
-        f"insert into {quoted(table.name)} as t ({names}, row_version) select {taken}, 1 from {source}\n"
-        f"on conflict ({keys}) do update set {', '.join([*changes, 'row_version = t.row_version + 1'])}"
+        f"insert into {quoted(table.name)} as t ({names}, row_version)"
+        f" select {taken}, 1 from {source}\non conflict ({keys}) do update set "
+        + ", ".join([*changes, "row_version = t.row_version + 1"])
     )
     returned = []
     if table.view is not None:
@@ -88,18 +92,26 @@ def merge(table: Table | Evolution | Grouping) -> str:
 
 
 def view_columns(table: Kept) -> str:
-    """What Redis holds of a row: hash key, field, row version, payload (columns as a JSON array)."""
+    """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
     assert table.view is not None
     by = ", ".join(f"t.{quoted(name)}::text" for name in table.view.by)
     rest = [name for name in table.keys if name not in table.view.by]
-    field = "concat_ws('|', " + ", ".join(f"t.{quoted(name)}::text" for name in rest) + ")" if rest else "''"
+    field = (
+        "concat_ws('|', " + ", ".join(f"t.{quoted(name)}::text" for name in rest) + ")"
+        if rest
+        else "''"
+    )
     version = "1" if isinstance(table, Ledger) else "t.row_version"
     return f"concat_ws('|', {by}), {field}, {version}, {payload(table)}"
 
 
 def payload(table: Kept) -> str:
     """A row's columns as JSON text, in the order of `visible`."""
-    return "json_build_array(" + ", ".join(f"t.{quoted(part.name)}" for part in visible(table)) + ")::text"
+    return (
+        "json_build_array("
+        + ", ".join(f"t.{quoted(part.name)}" for part in visible(table))
+        + ")::text"
+    )
 
 
 def visible(table: Kept) -> list[Stored]:
@@ -141,7 +153,11 @@ def view_rows(table: Kept, some: bool = True) -> str:
     assert table.view is not None
     (by,) = table.view.by
     statement = f"select {view_columns(table)} from {quoted(table.name)} t"
-    return f"{statement} where t.{quoted(by)} = any(%s::{table.columns[by].type}[])" if some else statement
+    return (
+        f"{statement} where t.{quoted(by)} = any(%s::{table.columns[by].type}[])"
+        if some
+        else statement
+    )
 
 
 def forgotten(table: Kept) -> str:

@@ -59,7 +59,9 @@ class Kept:
     @property
     def stored(self) -> list[Stored]:
         """Physical columns, keys first."""
-        return [part for name in (*self.keys, *self.values) for part in stored(name, self.columns[name])]
+        return [
+            part for name in (*self.keys, *self.values) for part in stored(name, self.columns[name])
+        ]
 
 
 @dataclass(eq=False)
@@ -100,7 +102,11 @@ class Ledger(Kept):
     def __post_init__(self) -> None:
         if any(column.kind == "key" for column in self.columns.values()):
             raise TypeError(f"{self.name}: a ledger's key is the event; declare `plain` columns")
-        self.columns = {"event_id": Column("key", "uuid"), "number": Column("key", "smallint"), **self.columns}
+        self.columns = {
+            "event_id": Column("key", "uuid"),
+            "number": Column("key", "smallint"),
+            **self.columns,
+        }
         names = set(self.columns)
         view, self.view = self.view, None
         super().__post_init__()
@@ -149,7 +155,7 @@ class Grouping(Kept):
 
 
 def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None]:
-    """One function for the hot loop: merges a row's values into what the batch holds for its key."""
+    """One function for the hot loop: merges a row's values into the batch's for its key."""
     position = {name: index for index, name in enumerate(table.values)}
     # columns that look at another one go first, while that one is still the old one
     order = sorted(table.values, key=lambda name: table.columns[name].at is None)
@@ -157,9 +163,11 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
     for name in order:
         index, column = position[name], table.columns[name]
         at = position[column.at] if column.at else 0
-        lines.append(column.fold.format(o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]"))
-    body = "\n    ".join(lines) or "pass"
-    source = f"def fold(rows, key, v):\n    o = rows.get(key)\n    if o is None:\n        rows[key] = v\n        return\n    {body}\n"
+        lines.append(
+            column.fold.format(o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]")
+        )
+    first = ["o = rows.get(key)", "if o is None:", "    rows[key] = v", "    return"]
+    source = "\n    ".join(["def fold(rows, key, v):", *first, *lines]) + "\n"
     scope: dict[str, Any] = {"joined": joined, "newer": newer}
     exec(source, scope)  # noqa: S102 - the text is built from declared column kinds alone
     compiled: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = scope["fold"]
@@ -180,11 +188,12 @@ def _compiled_row(table: Table) -> Callable[..., Row]:
 
 
 def change_ledger(table: Table) -> Ledger:
-    """The companion of a table with a level: every change, so that a late reading can be applied."""
+    """The companion of a table with a level: every change, so that a reading may be late."""
     keys = {name: plain(table.columns[name].type) for name in table.keys}
     ledger = Ledger(
-        f"{table.name}_change", {**keys, "at": plain("bigint"), "delta": plain("bigint")},
+        f"{table.name}_change",
+        {**keys, "at": plain("bigint"), "delta": plain("bigint")},
         indexes=((*table.keys, "at"),),
-    )  # fmt: skip
+    )
     ledger.projection = table.projection
     return ledger

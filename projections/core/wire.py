@@ -57,7 +57,9 @@ def literal(type: str, values: Iterable[Any]) -> str:
     """Values of one column as an array literal."""
     if type.endswith("[]"):
         inner = type[:-2]
-        return "{" + ",".join("NULL" if v is None else quote(literal(inner, v)) for v in values) + "}"
+        return (
+            "{" + ",".join("NULL" if v is None else quote(literal(inner, v)) for v in values) + "}"
+        )
     one = _SCALARS[type]
     return "{" + ",".join(["NULL" if value is None else one(value) for value in values]) + "}"
 
@@ -87,7 +89,11 @@ def _binary(type: str) -> Callable[[Any], bytes]:
 
     def array(values: Iterable[Any]) -> bytes:
         items = [inner(value) for value in values]
-        body = _array(1, 0, oid, len(items), 1) + b"".join(items) if items else struct.pack(">iiI", 0, 0, oid)
+        body = (
+            _array(1, 0, oid, len(items), 1) + b"".join(items)
+            if items
+            else struct.pack(">iiI", 0, 0, oid)
+        )
         return _length(len(body)) + body
 
     return array
@@ -110,9 +116,12 @@ def copy_encoder(types: list[str]) -> Callable[[Iterable[tuple[Any, ...]]], byte
 
 
 def columns(table: Kept, rows: dict[tuple[Any, ...], list[Any]]) -> list[str]:
-    """Folded rows as one array literal a stored column, sorted by key: writers lock in one order."""
+    """Folded rows as an array literal a column, sorted by key: writers lock in one order."""
     ordered = sorted(rows)
-    sent = [literal(table.columns[name].type, [key[i] for key in ordered]) for i, name in enumerate(table.keys)]
+    sent = [
+        literal(table.columns[name].type, [key[i] for key in ordered])
+        for i, name in enumerate(table.keys)
+    ]
     values = [rows[key] for key in ordered]
     for index, name in enumerate(table.values):
         column = table.columns[name]
@@ -129,7 +138,10 @@ def columns(table: Kept, rows: dict[tuple[Any, ...], list[Any]]) -> list[str]:
 def key_columns(table: Kept, keys: Iterable[tuple[Any, ...]]) -> list[str]:
     """Keys as one array literal a key column."""
     listed = list(keys)
-    return [literal(table.columns[name].type, [key[i] for key in listed]) for i, name in enumerate(table.keys)]
+    return [
+        literal(table.columns[name].type, [key[i] for key in listed])
+        for i, name in enumerate(table.keys)
+    ]
 
 
 def shown(type: str, value: Any) -> Any:

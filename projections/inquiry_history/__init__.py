@@ -15,7 +15,7 @@ from schemas.events import (
 
 projection = Projection("inquiry_history")
 
-# every column commutes: an inquiry that starts anonymous is keyed differently once it is known whose
+# every column commutes: an inquiry that starts anonymous is keyed anew once it is known whose
 inquiry = projection.table(
     "inquiry",
     inquiry_id=key("uuid"),
@@ -51,10 +51,18 @@ message = projection.ledger(
 def opened(event: InquiryOpened) -> Iterator[Row]:
     at = event.meta.occurred_at
     yield inquiry(
-        inquiry_id=event.inquiry_id, profile_id=event.profile_id, opened_at=at, topic_at=at, topic=event.topic,
-        channel=event.meta.producer.channel, sku=event.sku, store_id=event.store_id,
-        transaction_id=event.transaction_id, line_no=event.line_no, messages=1,
-    )  # fmt: skip
+        inquiry_id=event.inquiry_id,
+        profile_id=event.profile_id,
+        opened_at=at,
+        topic_at=at,
+        topic=event.topic,
+        channel=event.meta.producer.channel,
+        sku=event.sku,
+        store_id=event.store_id,
+        transaction_id=event.transaction_id,
+        line_no=event.line_no,
+        messages=1,
+    )
     yield _said(event, "CUSTOMER")
 
 
@@ -67,28 +75,39 @@ def added(event: InquiryMessageAdded) -> Iterator[Row]:
 @projection.on(InquiryClassified)
 def classified(event: InquiryClassified) -> Iterator[Row]:
     yield inquiry(
-        inquiry_id=event.inquiry_id, profile_id=event.profile_id, topic_at=event.meta.occurred_at, topic=event.topic,
+        inquiry_id=event.inquiry_id,
+        profile_id=event.profile_id,
+        topic_at=event.meta.occurred_at,
+        topic=event.topic,
         messages=0,
-    )  # fmt: skip
+    )
 
 
 @projection.on(InquiryAnswered)
 def answered(event: InquiryAnswered) -> Iterator[Row]:
     at = event.meta.occurred_at
-    yield inquiry(inquiry_id=event.inquiry_id, profile_id=event.profile_id, answered_at=at, messages=1)
+    yield inquiry(
+        inquiry_id=event.inquiry_id, profile_id=event.profile_id, answered_at=at, messages=1
+    )
     yield _said(event, "STAFF")
 
 
 @projection.on(InquiryClosed)
 def closed(event: InquiryClosed) -> Iterator[Row]:
     yield inquiry(
-        inquiry_id=event.inquiry_id, profile_id=event.profile_id, closed_at=event.meta.occurred_at,
-        resolution=event.resolution, messages=0,
-    )  # fmt: skip
+        inquiry_id=event.inquiry_id,
+        profile_id=event.profile_id,
+        closed_at=event.meta.occurred_at,
+        resolution=event.resolution,
+        messages=0,
+    )
 
 
 def _said(event: InquiryOpened | InquiryMessageAdded | InquiryAnswered, author: str) -> Row:
     return message(
-        inquiry_id=event.inquiry_id, subject_id=event.profile_id or event.inquiry_id,
-        occurred_at=event.meta.occurred_at, author=author, text=event.text,
-    )  # fmt: skip
+        inquiry_id=event.inquiry_id,
+        subject_id=event.profile_id or event.inquiry_id,
+        occurred_at=event.meta.occurred_at,
+        author=author,
+        text=event.text,
+    )

@@ -13,11 +13,14 @@ from projections.core.instants import instant
 from projections.inquiry_history import inquiry, message, projection
 
 _COLUMNS = (
-    "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id, transaction_id, line_no, messages,"
-    " answered_at, closed_at, resolution"
+    "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id, transaction_id, line_no,"
+    " messages, answered_at, closed_at, resolution"
 )
-_COUNTS = {by: f"select {by} as value, count(*) as inquiries from inquiry where {by} is not null"
-           f" and {by} > %(after)s group by {by} order by {by} limit %(limit)s" for by in ("topic", "sku", "store_id")}  # fmt: skip
+_COUNTS = {
+    by: f"select {by} as value, count(*) as inquiries from inquiry where {by} is not null"
+    f" and {by} > %(after)s group by {by} order by {by} limit %(limit)s"
+    for by in ("topic", "sku", "store_id")
+}
 
 
 class Inquiry(BaseModel):
@@ -69,10 +72,16 @@ async def inquiries(
     rows = await read.select(
         [inquiry],
         f"select {_COLUMNS} from inquiry where (%(topic)s::text is null or topic = %(topic)s)"
-        " and (%(sku)s::text is null or sku = %(sku)s) and (%(store_id)s::text is null or store_id = %(store_id)s)"
-        " and (%(after)s::uuid is null or inquiry_id > %(after)s) order by inquiry_id limit %(limit)s",
-        topic=topic, sku=sku, store_id=store_id, after=after[0] if after else None, limit=limit + 1,
-    )  # fmt: skip
+        " and (%(sku)s::text is null or sku = %(sku)s)"
+        " and (%(store_id)s::text is null or store_id = %(store_id)s)"
+        " and (%(after)s::uuid is null or inquiry_id > %(after)s)"
+        " order by inquiry_id limit %(limit)s",
+        topic=topic,
+        sku=sku,
+        store_id=store_id,
+        after=after[0] if after else None,
+        limit=limit + 1,
+    )
     if len(rows) > limit:
         read.more([rows[limit - 1]["inquiry_id"]])
     return [_inquiry(row) for row in rows[:limit]]
@@ -82,7 +91,9 @@ async def inquiries(
 async def counts(read: Read, by: Literal["topic", "sku", "store_id"]) -> list[Count]:
     """How often each topic, item or store is asked about."""
     limit, after = read.page()
-    rows = await read.select([inquiry], _COUNTS[by], after=after[0] if after else "", limit=limit + 1)
+    rows = await read.select(
+        [inquiry], _COUNTS[by], after=after[0] if after else "", limit=limit + 1
+    )
     if len(rows) > limit:
         read.more([rows[limit - 1]["value"]])
     return [Count(**row) for row in rows[:limit]]
@@ -95,9 +106,13 @@ async def conversation(read: Read, inquiry_id: UUID) -> Conversation:
     if not rows:
         raise NotFound("no such inquiry")
     said = []
-    for row in sorted(await read.rows(message, inquiry_id=inquiry_id), key=lambda row: row["occurred_at"]):
+    for row in sorted(
+        await read.rows(message, inquiry_id=inquiry_id), key=lambda row: row["occurred_at"]
+    ):
         text = await read.reveal(row["subject_id"], row["event_id"], "text", row["text"])
-        said.append(Message(occurred_at=instant(row["occurred_at"]), author=row["author"], text=text))
+        said.append(
+            Message(occurred_at=instant(row["occurred_at"]), author=row["author"], text=text)
+        )
     return Conversation(inquiry=_inquiry(rows[0]), conversation=said)
 
 
@@ -106,13 +121,17 @@ async def inquiries_of(read: Read, member: Member) -> list[Inquiry]:
     """Everything the member asked, in whichever channel, oldest first."""
     rows = await read.select(
         [inquiry],
-        f"select {_COLUMNS} from inquiry where profile_id = any(%(profiles)s) order by opened_at, inquiry_id",
+        f"select {_COLUMNS} from inquiry where profile_id = any(%(profiles)s)"
+        " order by opened_at, inquiry_id",
         profiles=list(member.profile_ids),
     )
     return [_inquiry(row) for row in rows]
 
 
 def _inquiry(row: dict[str, Any]) -> Inquiry:
-    times = {name: None if row[name] is None else instant(row[name]) for name in ("opened_at", "answered_at", "closed_at")}
+    times = {
+        name: None if row[name] is None else instant(row[name])
+        for name in ("opened_at", "answered_at", "closed_at")
+    }
     shown = {name: row[name] for name in Inquiry.model_fields}
     return Inquiry(**{**shown, **times})

@@ -80,11 +80,19 @@ group = projection.grouping(
 )
 
 
-@projection.evolves(profile, ProfileRegistered, ProfileUpdated, SubjectErased, key=lambda event: (event.profile_id,))
-def evolve(state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdated | SubjectErased) -> dict[str, Any]:
+@projection.evolves(
+    profile, ProfileRegistered, ProfileUpdated, SubjectErased, key=lambda event: (event.profile_id,)
+)
+def evolve(
+    state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdated | SubjectErased
+) -> dict[str, Any]:
     now = dict.fromkeys(profile.values) if state is None else dict(state)
     if isinstance(event, SubjectErased):
-        return {**now, **dict.fromkeys((*PERSONAL, "postcode_index")), "erased_at": event.meta.occurred_at}
+        return {
+            **now,
+            **dict.fromkeys((*PERSONAL, "postcode_index")),
+            "erased_at": event.meta.occurred_at,
+        }
     if isinstance(event, ProfileRegistered):
         now["source_system"] = event.source_system
         now["registered_at"] = event.registered_at
@@ -103,25 +111,37 @@ def evolve(state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdat
 def known(event: ProfileRegistered | ProfileUpdated) -> Iterator[Row]:
     for number, one in enumerate(event.identifiers):
         yield identifier(
-            profile_id=event.profile_id, kind=one.kind, value_index=one.value_index, verified=one.verified,
-            value=event.meta.event_id + one.value, field=f"identifiers[{number}].value",
+            profile_id=event.profile_id,
+            kind=one.kind,
+            value_index=one.value_index,
+            verified=one.verified,
+            value=event.meta.event_id + one.value,
+            field=f"identifiers[{number}].value",
             seen_at=event.meta.occurred_at,
-        )  # fmt: skip
+        )
 
 
 @projection.on(IdentifierObserved)
 def observed(event: IdentifierObserved) -> Iterator[Row]:
     one = event.identifier
     yield identifier(
-        profile_id=event.profile_id, kind=one.kind, value_index=one.value_index, verified=one.verified,
-        value=event.meta.event_id + one.value, field="identifier.value", seen_at=event.meta.occurred_at,
-    )  # fmt: skip
+        profile_id=event.profile_id,
+        kind=one.kind,
+        value_index=one.value_index,
+        verified=one.verified,
+        value=event.meta.event_id + one.value,
+        field="identifier.value",
+        seen_at=event.meta.occurred_at,
+    )
 
 
 @projection.on(ProfilesLinked, ProfilesUnlinked, LinkDeclined)
 def decided(event: ProfilesLinked | ProfilesUnlinked | LinkDeclined) -> Iterator[Row]:
     pair = sorted((event.profile_id, event.other_profile_id))
     yield link(
-        profile_id=pair[0], other_profile_id=pair[1], decided_at=event.meta.occurred_at,
-        verdict="linked" if isinstance(event, ProfilesLinked) else "apart", decided_by=event.decided_by,
-    )  # fmt: skip
+        profile_id=pair[0],
+        other_profile_id=pair[1],
+        decided_at=event.meta.occurred_at,
+        verdict="linked" if isinstance(event, ProfilesLinked) else "apart",
+        decided_by=event.decided_by,
+    )

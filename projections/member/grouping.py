@@ -43,8 +43,10 @@ def members_of(
             ordered = sorted(part, key=lambda profile: _seniority(profile, nodes.get(profile)))
             for profile in part:
                 found[profile] = {
-                    "member_id": ordered[0], "profiles": ordered, "open_case": len(parts) > 1,
-                }  # fmt: skip
+                    "member_id": ordered[0],
+                    "profiles": ordered,
+                    "open_case": len(parts) > 1,
+                }
     return found
 
 

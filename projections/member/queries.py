@@ -53,7 +53,7 @@ class KnownIdentifier(BaseModel):
 
 
 class Profile(BaseModel):
-    """One source system's record of the member; personal fields only for callers who may see them."""
+    """One source system's record of the member; personal fields for those who may see them."""
 
     profile_id: UUID
     source_system: str | None
@@ -69,19 +69,22 @@ class Profile(BaseModel):
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
 async def resolve(read: Read, body: Sought) -> list[MemberFound]:
-    """Who is the customer with this card, this phone, this e-mail? Each in the body, never in a URL."""
+    """Who has this card, this phone, this e-mail? In the body, never in a URL."""
     found: dict[UUID, MemberFound] = {}
     for number, sought in enumerate(body.identifiers):
         index = await read.index(sought.kind, sought.value)
         rows = await read.select(
             [identifier, group],
-            "select distinct g.member_id, g.profiles from identifier i join member_group g using (profile_id)"
+            "select distinct g.member_id, g.profiles from identifier i"
+            " join member_group g using (profile_id)"
             " where i.kind = %(kind)s and i.value_index = %(index)s order by g.member_id limit 50",
-            kind=sought.kind, index=index,
-        )  # fmt: skip
+            kind=sought.kind,
+            index=index,
+        )
         for row in rows:
             one = found.setdefault(
-                row["member_id"], MemberFound(member_id=row["member_id"], profile_ids=row["profiles"], matched=[])
+                row["member_id"],
+                MemberFound(member_id=row["member_id"], profile_ids=row["profiles"], matched=[]),
             )
             one.matched.append(number)
     return list(found.values())
@@ -93,10 +96,12 @@ async def members(read: Read) -> list[MemberIds]:
     limit, after = read.page()
     rows = await read.select(
         [group],
-        "select member_id, profiles as profile_ids, open_case from member_group where profile_id = member_id"
-        " and (%(after)s::uuid is null or member_id > %(after)s) order by member_id limit %(limit)s",
-        after=after[0] if after else None, limit=limit + 1,
-    )  # fmt: skip
+        "select member_id, profiles as profile_ids, open_case from member_group"
+        " where profile_id = member_id and (%(after)s::uuid is null or member_id > %(after)s)"
+        " order by member_id limit %(limit)s",
+        after=after[0] if after else None,
+        limit=limit + 1,
+    )
     if len(rows) > limit:
         read.more([rows[limit - 1]["member_id"]])
     return [MemberIds(**row) for row in rows[:limit]]
@@ -120,16 +125,20 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
     personal = {name: await _opened(read, subject, name, row[name]) for name in PERSONAL}
     identifiers = [
         KnownIdentifier(
-            kind=one["kind"], verified=one["verified"],
+            kind=one["kind"],
+            verified=one["verified"],
             value=await _opened(read, subject, one["field"], one["value"]),
         )
         for one in known
-    ]  # fmt: skip
+    ]
     return Profile(
-        profile_id=subject, source_system=row["source_system"], identifiers=identifiers,
+        profile_id=subject,
+        source_system=row["source_system"],
+        identifiers=identifiers,
         registered_at=None if row["registered_at"] is None else instant(row["registered_at"]),
-        erased_at=None if row["erased_at"] is None else instant(row["erased_at"]), **personal,
-    )  # fmt: skip
+        erased_at=None if row["erased_at"] is None else instant(row["erased_at"]),
+        **personal,
+    )
 
 
 async def _opened(read: Read, subject: UUID, field: str, stored: bytes | None) -> str | None:

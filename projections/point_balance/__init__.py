@@ -33,7 +33,10 @@ balance = projection.table(
 def earned(event: PointsEarned) -> Iterator[Row]:
     points = sum(lot.points for lot in event.lots)
     yield balance(
-        profile_id=event.profile_id, balance=points, earned=points, last_activity_at=event.meta.occurred_at
+        profile_id=event.profile_id,
+        balance=points,
+        earned=points,
+        last_activity_at=event.meta.occurred_at,
     )
 
 
@@ -41,7 +44,10 @@ def earned(event: PointsEarned) -> Iterator[Row]:
 def redeemed(event: PointsRedeemed) -> Iterator[Row]:
     for profile_id, points in _owners(event):
         yield balance(
-            profile_id=profile_id, balance=-points, redeemed=points, last_activity_at=event.meta.occurred_at
+            profile_id=profile_id,
+            balance=-points,
+            redeemed=points,
+            last_activity_at=event.meta.occurred_at,
         )
 
 
@@ -49,7 +55,10 @@ def redeemed(event: PointsRedeemed) -> Iterator[Row]:
 def reversed_(event: PointsReversed) -> Iterator[Row]:
     for profile_id, points in _owners(event):
         yield balance(
-            profile_id=profile_id, balance=-points, taken_back=points, last_activity_at=event.meta.occurred_at
+            profile_id=profile_id,
+            balance=-points,
+            taken_back=points,
+            last_activity_at=event.meta.occurred_at,
         )
 
 
@@ -57,13 +66,18 @@ def reversed_(event: PointsReversed) -> Iterator[Row]:
 def reinstated(event: PointsReinstated) -> Iterator[Row]:
     for profile_id, points in _owners(event):
         yield balance(
-            profile_id=profile_id, balance=points, redeemed=-points, last_activity_at=event.meta.occurred_at
+            profile_id=profile_id,
+            balance=points,
+            redeemed=-points,
+            last_activity_at=event.meta.occurred_at,
         )
 
 
 @projection.on(PointsAdjusted)
 def adjusted(event: PointsAdjusted) -> Iterator[Row]:
-    yield balance(profile_id=event.profile_id, balance=event.points, last_activity_at=event.meta.occurred_at)
+    yield balance(
+        profile_id=event.profile_id, balance=event.points, last_activity_at=event.meta.occurred_at
+    )
 
 
 @projection.on(PointsExpired)
@@ -82,7 +96,7 @@ def transferred(event: PointsTransferred) -> Iterator[Row]:
 def _owners(
     event: PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred,
 ) -> Iterator[tuple[bytes, int]]:
-    """Whose points move: the lots' owners, and the event's profile for what no lot was named for."""
+    """Whose points move: the lots' owners, and the event's profile for what names no lot."""
     undecided = event.points
     for allocation in event.allocations:
         undecided -= allocation.points

@@ -36,5 +36,7 @@ async def points_of(read: Read, member: Member) -> Points:
         earned=sum(row["earned"] for row in rows),
         redeemed=sum(row["redeemed"] for row in rows),
         taken_back=sum(row["taken_back"] for row in rows),
-        profiles=[ProfilePoints(profile_id=row["profile_id"], balance=row["balance"]) for row in rows],
+        profiles=[
+            ProfilePoints(profile_id=row["profile_id"], balance=row["balance"]) for row in rows
+        ],
     )

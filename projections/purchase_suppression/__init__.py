@@ -101,24 +101,33 @@ def given_back(event: PurchaseReturned | PurchaseVoided) -> Iterator[Row]:
 @projection.on(PurchaseAttributed)
 def claimed(event: PurchaseAttributed) -> Iterator[Row]:
     yield claim(
-        profile_id=event.profile_id, transaction_id=event.transaction_id, claimed_at=event.meta.occurred_at
+        profile_id=event.profile_id,
+        transaction_id=event.transaction_id,
+        claimed_at=event.meta.occurred_at,
     )
 
 
 @projection.on(ItemDescribed)
 def described(event: ItemDescribed) -> Iterator[Row]:
     yield item(
-        sku=event.sku, valid_from=event.valid_from, described_at=event.meta.occurred_at,
-        name=event.name, category=event.category,
-    )  # fmt: skip
+        sku=event.sku,
+        valid_from=event.valid_from,
+        described_at=event.meta.occurred_at,
+        name=event.name,
+        category=event.category,
+    )
 
 
 @projection.on(NeedPolicySet)
 def policy_set(event: NeedPolicySet) -> Iterator[Row]:
     yield need_policy(
-        scope=scope_of(event.sku, event.category), valid_from=event.valid_from, set_at=event.meta.occurred_at,
-        kind=event.kind, reach=event.reach, interval_days=event.interval_days,
-    )  # fmt: skip
+        scope=scope_of(event.sku, event.category),
+        valid_from=event.valid_from,
+        set_at=event.meta.occurred_at,
+        kind=event.kind,
+        reach=event.reach,
+        interval_days=event.interval_days,
+    )
 
 
 def scope_of(sku: str | None, category: str | None) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -66,7 +67,9 @@ def kept(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Boug
     for row in purchases:
         if row["occurred_at"] > at:
             continue
-        for line_no, sku, quantity in zip(row["line_nos"], row["skus"], row["quantities"], strict=True):
+        for line_no, sku, quantity in zip(
+            row["line_nos"], row["skus"], row["quantities"], strict=True
+        ):
             left = quantity - back[row["transaction_id"], line_no]
             if left > 0 and line_no not in row["gifts"]:
                 lines.append(Bought(sku, row["occurred_at"], row["transaction_id"]))
@@ -106,7 +109,9 @@ def _newest(rows: Iterable[Row], name: str, at: int) -> Iterator[tuple[str, Row]
     yield from versions.items()
 
 
-def suppressions(candidates: Iterable[str], lines: list[Bought], catalogue: Catalogue, at: int) -> dict[str, Suppression]:
+def suppressions(
+    candidates: Iterable[str], lines: list[Bought], catalogue: Catalogue, at: int
+) -> dict[str, Suppression]:
     """For each candidate that should not be shown at `at`: why."""
     by_sku: dict[str, list[Bought]] = defaultdict(list)
     by_category: dict[str, list[Bought]] = defaultdict(list)
@@ -118,7 +123,11 @@ def suppressions(candidates: Iterable[str], lines: list[Bought], catalogue: Cata
     found = {}
     for sku in candidates:
         policy, category = catalogue.policy(sku), catalogue.category(sku)
-        met = by_category[category] if policy.reach == "CATEGORY" and category is not None else by_sku[sku]
+        met = (
+            by_category[category]
+            if policy.reach == "CATEGORY" and category is not None
+            else by_sku[sku]
+        )
         suppression = _met(sku, policy, met, at)
         if suppression is not None:
             found[sku] = suppression
@@ -138,7 +147,9 @@ def _met(sku: str, policy: Policy, lines: list[Bought], at: int) -> Suppression 
 def _until(policy: Policy, times: list[int]) -> int | None:
     if policy.kind == "REPLENISHABLE":
         share, of = SHARE_OF_INTERVAL
-        interval = policy.interval_days * DAY if policy.interval_days is not None else _own_interval(times)
+        interval = (
+            policy.interval_days * DAY if policy.interval_days is not None else _own_interval(times)
+        )
         return times[-1] + interval * share // of
     if policy.kind == "DURABLE" and policy.interval_days is not None:
         return times[-1] + policy.interval_days * DAY
@@ -147,5 +158,5 @@ def _until(policy: Policy, times: list[int]) -> int | None:
 
 def _own_interval(times: list[int]) -> int:
     """The median gap between this customer's purchases; 0 when too few to tell."""
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     return int(median(gaps)) if len(gaps) >= GAPS_NEEDED else 0

@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from projections.core import Member, Read
 from projections.core.instants import instant, micros
-from projections.purchase_suppression import claim, giving_back, item, need_policy, projection, purchase, scope_of
+from projections.purchase_suppression import (
+    claim,
+    giving_back,
+    item,
+    need_policy,
+    projection,
+    purchase,
+    scope_of,
+)
 from projections.purchase_suppression.needs import Catalogue, Suppression, kept, suppressions
 
 RECENT = 20
@@ -76,7 +84,9 @@ async def filter_candidates(read: Read, member: Member, body: Candidates) -> Fil
     )
 
 
-@projection.query("/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions")
+@projection.query(
+    "/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions"
+)
 async def suppressions_of(read: Read, member: Member, at: datetime | None = None) -> list[Dropped]:
     """Every item the member bought that should not be recommended now."""
     when = micros(at or datetime.now(UTC))
@@ -94,8 +104,12 @@ async def purchases_of(read: Read, member: Member) -> list[Purchase]:
     back: dict[tuple[Any, int], int] = {}
     for row in returns:
         for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
-            back[row["transaction_id"], line_no] = back.get((row["transaction_id"], line_no), 0) + quantity
-    newest = sorted(purchases, key=lambda row: (row["occurred_at"], row["event_id"]), reverse=True)[:RECENT]
+            back[row["transaction_id"], line_no] = (
+                back.get((row["transaction_id"], line_no), 0) + quantity
+            )
+    newest = sorted(purchases, key=lambda row: (row["occurred_at"], row["event_id"]), reverse=True)[
+        :RECENT
+    ]
     return [_purchase(row, back) for row in newest]
 
 
@@ -109,24 +123,42 @@ async def _history(read: Read, member: Member) -> tuple[list[dict[str, Any]], li
 async def _catalogue(read: Read, skus: set[str], at: int) -> Catalogue:
     items = await read.rows(item, sku=sorted(skus))
     categories = {row["category"] for row in items}
-    scopes = {scope_of(None, None), *(scope_of(sku, None) for sku in skus), *(scope_of(None, c) for c in categories)}
+    scopes = {
+        scope_of(None, None),
+        *(scope_of(sku, None) for sku in skus),
+        *(scope_of(None, c) for c in categories),
+    }
     return Catalogue(items, await read.rows(need_policy, scope=sorted(scopes)), at)
 
 
 def _dropped(suppression: Suppression) -> Dropped:
     return Dropped(
-        sku=suppression.sku, reason=suppression.reason, bought_at=instant(suppression.bought_at),
-        until=None if suppression.until is None else instant(suppression.until), because_of=suppression.because_of,
-    )  # fmt: skip
+        sku=suppression.sku,
+        reason=suppression.reason,
+        bought_at=instant(suppression.bought_at),
+        until=None if suppression.until is None else instant(suppression.until),
+        because_of=suppression.because_of,
+    )
 
 
 def _purchase(row: dict[str, Any], back: dict[tuple[Any, int], int]) -> Purchase:
     transaction = row["transaction_id"]
     lines = [
-        Line(line_no=line_no, sku=sku, quantity=quantity, returned=back.get((transaction, line_no), 0))
-        for line_no, sku, quantity in zip(row["line_nos"], row["skus"], row["quantities"], strict=True)
+        Line(
+            line_no=line_no,
+            sku=sku,
+            quantity=quantity,
+            returned=back.get((transaction, line_no), 0),
+        )
+        for line_no, sku, quantity in zip(
+            row["line_nos"], row["skus"], row["quantities"], strict=True
+        )
     ]
     return Purchase(
-        transaction_id=transaction, occurred_at=instant(row["occurred_at"]), channel=row["channel"],
-        location_id=row["location_id"], total=row["total"], lines=lines,
-    )  # fmt: skip
+        transaction_id=transaction,
+        occurred_at=instant(row["occurred_at"]),
+        channel=row["channel"],
+        location_id=row["location_id"],
+        total=row["total"],
+        lines=lines,
+    )

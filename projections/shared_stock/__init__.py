@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from projections.core import Change, Projection, Reading, Row, View, key, latest_by, level, maximum, total
+from projections.core import (
+    Change,
+    Projection,
+    Reading,
+    Row,
+    View,
+    key,
+    latest_by,
+    level,
+    maximum,
+    total,
+)
 from schemas.events import (
     AllocationReleased,
     LocationDescribed,
@@ -83,9 +94,11 @@ def returned(event: PurchaseReturned) -> Iterator[Row]:
     for line in event.lines:
         judged = line.disposition == "BACK_IN_STOCK"
         yield cell(
-            sku=line.sku, location_id=event.location_id, on_hand=Change(line.quantity, at),
+            sku=line.sku,
+            location_id=event.location_id,
+            on_hand=Change(line.quantity, at),
             unavailable=0 if judged else line.quantity,
-        )  # fmt: skip
+        )
 
 
 @projection.on(StockReceived, StockAdjusted)
@@ -119,9 +132,11 @@ def released(event: AllocationReleased) -> Iterator[Row]:
 @projection.on(StockShipped)
 def shipped(event: StockShipped) -> Iterator[Row]:
     yield cell(
-        sku=event.sku, location_id=event.location_id, committed=-event.quantity,
+        sku=event.sku,
+        location_id=event.location_id,
+        committed=-event.quantity,
         on_hand=Change(-event.quantity, event.meta.occurred_at),
-    )  # fmt: skip
+    )
 
 
 @projection.on(TransferShipped)
@@ -134,23 +149,32 @@ def transfer_shipped(event: TransferShipped) -> Iterator[Row]:
 @projection.on(TransferReceived)
 def transfer_received(event: TransferReceived) -> Iterator[Row]:
     yield cell(
-        sku=event.sku, location_id=event.to_location_id, incoming=-(event.quantity + event.discrepancy),
+        sku=event.sku,
+        location_id=event.to_location_id,
+        incoming=-(event.quantity + event.discrepancy),
         on_hand=Change(event.quantity, event.meta.occurred_at),
-    )  # fmt: skip
+    )
 
 
 @projection.on(StockPolicySet)
 def policy_set(event: StockPolicySet) -> Iterator[Row]:
     yield policy(
-        location_id=event.location_id, sku=event.sku or "", valid_from=event.valid_from,
-        set_at=event.meta.occurred_at, safety_stock=event.safety_stock, store_share=event.store_share,
+        location_id=event.location_id,
+        sku=event.sku or "",
+        valid_from=event.valid_from,
+        set_at=event.meta.occurred_at,
+        safety_stock=event.safety_stock,
+        store_share=event.store_share,
         company_threshold=event.company_threshold,
-    )  # fmt: skip
+    )
 
 
 @projection.on(LocationDescribed)
 def described(event: LocationDescribed) -> Iterator[Row]:
     yield location(
-        location_id=event.location_id, valid_from=event.valid_from, described_at=event.meta.occurred_at,
-        kind=event.kind, name=event.name,
-    )  # fmt: skip
+        location_id=event.location_id,
+        valid_from=event.valid_from,
+        described_at=event.meta.occurred_at,
+        kind=event.kind,
+        name=event.name,
+    )

@@ -42,7 +42,9 @@ def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any
     return max(past, key=lambda version: version["valid_from"]) if past else None
 
 
-def policy_for(policies: Iterable[Mapping[str, Any]], location_id: str, sku: str, at: int) -> Mapping[str, Any]:
+def policy_for(
+    policies: Iterable[Mapping[str, Any]], location_id: str, sku: str, at: int
+) -> Mapping[str, Any]:
     """The item's own policy at the location, else the location's for all items, else none."""
     here = [policy for policy in policies if policy["location_id"] == location_id]
     for whose in (sku, ""):
@@ -52,7 +54,9 @@ def policy_for(policies: Iterable[Mapping[str, Any]], location_id: str, sku: str
     return {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
 
 
-def stock(sku: str, cells: Iterable[Mapping[str, Any]], policies: list[Mapping[str, Any]], at: int) -> Stock:
+def stock(
+    sku: str, cells: Iterable[Mapping[str, Any]], policies: list[Mapping[str, Any]], at: int
+) -> Stock:
     """Availability of an item from its cells and the policies in force at `at`."""
     locations, online, threshold = [], 0, 0
     for row in cells:
@@ -62,10 +66,15 @@ def stock(sku: str, cells: Iterable[Mapping[str, Any]], policies: list[Mapping[s
         threshold = max(threshold, policy["company_threshold"])
         locations.append(
             Cell(
-                location_id=row["location_id"], on_hand=row["on_hand"], committed=row["committed"],
-                unavailable=row["unavailable"], incoming=row["incoming"], available=available,
-                safety_stock=policy["safety_stock"], store_share=policy["store_share"],
+                location_id=row["location_id"],
+                on_hand=row["on_hand"],
+                committed=row["committed"],
+                unavailable=row["unavailable"],
+                incoming=row["incoming"],
+                available=available,
+                safety_stock=policy["safety_stock"],
+                store_share=policy["store_share"],
                 receiving_gap=max(0, -row["on_hand"]),
             )
-        )  # fmt: skip
+        )
     return Stock(sku=sku, locations=locations, online_atp=max(0, online - threshold))

@@ -25,7 +25,7 @@ class CellOnHand(BaseModel):
 
 @projection.query("/v1/stock/{sku}", scope="stock:read")
 async def stock_of(read: Read, sku: str, at: datetime | None = None) -> Stock:
-    """Every location of an item, and what EC may sell, under the policies in force (default: now)."""
+    """Every location of an item, and what EC may sell under the policies in force."""
     cells = await read.rows(cell, sku=sku)
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
@@ -40,7 +40,8 @@ async def cells_page(read: Read) -> list[CellOnHand]:
     rows = await read.select(
         [cell],
         "select sku, location_id, on_hand, committed, unavailable, incoming from stock_cell"
-        " where (sku, location_id) > (%(sku)s, %(location_id)s) order by sku, location_id limit %(limit)s",
+        " where (sku, location_id) > (%(sku)s, %(location_id)s)"
+        " order by sku, location_id limit %(limit)s",
         sku=after[0] if after else "",
         location_id=after[1] if after else "",
         limit=limit + 1,

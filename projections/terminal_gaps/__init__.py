@@ -30,13 +30,22 @@ receipts = projection.table(
 
 
 @projection.on(
-    PurchaseCompleted, PurchaseReturned, PurchaseVoided, PointsEarned, PointsRedeemed, PointsReversed, DeadLettered
+    PurchaseCompleted,
+    PurchaseReturned,
+    PurchaseVoided,
+    PointsEarned,
+    PointsRedeemed,
+    PointsReversed,
+    DeadLettered,
 )
 def receipt_seen(event: PurchaseCompleted) -> Iterator[Row]:
     """One number a receipt, shared by its events; a receipt among the dead letters has arrived."""
     producer = event.meta.producer
     if producer.terminal_sequence is not None and producer.terminal_id is not None:
         yield receipts(
-            system=producer.system, store_id=producer.store_id or "", terminal_id=producer.terminal_id,
-            epoch=producer.terminal_epoch, seen=producer.terminal_sequence,
-        )  # fmt: skip
+            system=producer.system,
+            store_id=producer.store_id or "",
+            terminal_id=producer.terminal_id,
+            epoch=producer.terminal_epoch,
+            seen=producer.terminal_sequence,
+        )

@@ -15,10 +15,11 @@ with terminal as (
     group by system, store_id, terminal_id, epoch
 )
 select system, store_id, terminal_id, epoch, lower(seen) as lowest, upper(seen) - 1 as highest,
-       array(select lower(gap) from unnest(int8multirange(range_merge(seen)) - seen) gap order by 1) as starts,
-       array(select upper(gap) - 1 from unnest(int8multirange(range_merge(seen)) - seen) gap order by 1) as ends
-from terminal
-where (system, store_id, terminal_id, epoch) > (%(system)s, %(after_store)s, %(terminal_id)s, %(epoch)s)
+       array(select lower(gap) from unnest(holes) gap order by 1) as starts,
+       array(select upper(gap) - 1 from unnest(holes) gap order by 1) as ends
+from terminal, lateral (select int8multirange(range_merge(seen)) - seen as holes) as missing
+where (system, store_id, terminal_id, epoch)
+    > (%(system)s, %(after_store)s, %(terminal_id)s, %(epoch)s)
 order by system, store_id, terminal_id, epoch
 limit %(limit)s
 """
@@ -50,15 +51,24 @@ async def missing_receipts(read: Read, store_id: str | None = None) -> list[Term
     limit, after = read.page()
     system, after_store, terminal_id, epoch = after or ["", "", "", -1]
     rows = await read.select(
-        [receipts], MISSING, store_id=store_id, system=system, after_store=after_store,
-        terminal_id=terminal_id, epoch=epoch, limit=limit + 1,
-    )  # fmt: skip
+        [receipts],
+        MISSING,
+        store_id=store_id,
+        system=system,
+        after_store=after_store,
+        terminal_id=terminal_id,
+        epoch=epoch,
+        limit=limit + 1,
+    )
     if len(rows) > limit:
         last = rows[limit - 1]
         read.more([last["system"], last["store_id"], last["terminal_id"], last["epoch"]])
     found = []
     for row in rows[:limit]:
-        gaps = [Gap(first=first, last=last) for first, last in zip(row.pop("starts"), row.pop("ends"), strict=True)]
+        gaps = [
+            Gap(first=first, last=last)
+            for first, last in zip(row.pop("starts"), row.pop("ends"), strict=True)
+        ]
         missing = sum(gap.last - gap.first + 1 for gap in gaps)
         found.append(TerminalGaps(**row, missing=missing, gaps=gaps))
     return found

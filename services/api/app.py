@@ -36,7 +36,6 @@ from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.tokens import Tokens
 
 
-
 def create(
     settings: Settings,
     projections: Sequence[Projection] | None = None,

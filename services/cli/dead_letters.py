@@ -75,7 +75,9 @@ def show_one(
 
 
 @app.command("retry")
-def retry(ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False) -> None:
+def retry(
+    ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False
+) -> None:
     """Send records again, as they were, with their own event ids."""
     group = Group("main", [one for one in discover() if one.group == "main"])
 
@@ -111,7 +113,9 @@ async def _again(
 
 
 @app.command("drop")
-def drop(ids: Ids, reason: Annotated[str, typer.Option(help="Why; kept beside the record.")]) -> None:
+def drop(
+    ids: Ids, reason: Annotated[str, typer.Option(help="Why; kept beside the record.")]
+) -> None:
     """Decide that records need no application. They stay where they are, with the reason."""
 
     async def dropped(connection: letters.Connection, _: Settings) -> list[bool]:
@@ -144,5 +148,7 @@ def _plain(letter: letters.Letter) -> dict[str, Any]:
     shown = asdict(letter)
     for name in ("record_key", "record_value"):
         shown[name] = None if shown[name] is None else shown[name].hex()
-    return {name: str(value) if hasattr(value, "isoformat") or name == "event_id" and value else value
-            for name, value in shown.items()}  # fmt: skip
+    return {
+        name: str(value) if hasattr(value, "isoformat") or (name == "event_id" and value) else value
+        for name, value in shown.items()
+    }

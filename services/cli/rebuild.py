@@ -31,7 +31,9 @@ def rebuild(
     columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("events", total=None)
-        report = asyncio.run(work.run(lambda done, all_: bar.update(task, completed=done, total=all_)))
+        report = asyncio.run(
+            work.run(lambda done, all_: bar.update(task, completed=done, total=all_))
+        )
     table = Table("table", "rows that differed")
     for name, differing in sorted(report.differences.items()):
         table.add_row(name, str(differing))

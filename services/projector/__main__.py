@@ -25,7 +25,12 @@ def main() -> None:
     gc.disable()
     projector.start()
     worker = Worker(
-        projector.app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True, console_port=0
+        projector.app,
+        loglevel="WARN",
+        override_logging=False,
+        redirect_stdouts=False,
+        quiet=True,
+        console_port=0,
     )
     try:
         worker.execute_from_commandline()

@@ -1,4 +1,4 @@
-"""What is the projector as a Faust app? Membership and flow are Faust's, everything else is ours."""
+"""What is the projector as a Faust app? Membership and flow are Faust's, the rest is ours."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ EXIT_FENCED = 75
 QUIET_SECONDS = 8.0
 CLAIM = """
 insert into checkpoint (grp, topic, partition, owner, epoch)
-select %(grp)s, topic, partition, %(owner)s, 1 from unnest(%(topics)s::text[], %(partitions)s::int[]) as t(topic, partition)
+select %(grp)s, topic, partition, %(owner)s, 1
+from unnest(%(topics)s::text[], %(partitions)s::int[]) as t(topic, partition)
 order by topic, partition
 on conflict (grp, topic, partition) do update
-    set epoch = checkpoint.epoch + (checkpoint.owner is distinct from excluded.owner)::int, owner = excluded.owner
+    set epoch = checkpoint.epoch + (checkpoint.owner is distinct from excluded.owner)::int,
+        owner = excluded.owner
 returning topic, partition, next_offset, epoch
 """
 
@@ -67,7 +69,9 @@ class ProjectorApp(faust.App):
         self.held = {(topic, partition): offset for topic, partition, offset, _ in rows}
         for place in self.held:
             HELD.labels(self.group.name, place[0], str(place[1])).set(1)
-        self.writer.applier.epochs = {(topic, partition): epoch for topic, partition, _, epoch in rows}
+        self.writer.applier.epochs = {
+            (topic, partition): epoch for topic, partition, _, epoch in rows
+        }
         self.pipeline.expected.update(self.held)
         self.on_claim()
         log.info("claimed", partitions=len(mine))
@@ -83,10 +87,12 @@ class ProjectorApp(faust.App):
                     return connection.execute(
                         CLAIM,
                         {
-                            "grp": self.group.name, "owner": self.owner, "topics": [topic for topic, _ in mine],
+                            "grp": self.group.name,
+                            "owner": self.owner,
+                            "topics": [topic for topic, _ in mine],
                             "partitions": [partition for _, partition in mine],
                         },
-                    ).fetchall()  # fmt: skip
+                    ).fetchall()
             except psycopg.OperationalError as error:
                 log.warning("postgres_away", error=type(error).__name__)
                 if time.monotonic() > deadline:
@@ -138,5 +144,9 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
 
 
 def topics_of(group: Group) -> list[str]:
-    """Every topic: the ledger knows all events, whoever takes them, so that any can be asked for."""
-    return [name for name in TOPICS if TOPICS[name].events] if group.name == "main" else sorted(group.topics)
+    """Every topic: the ledger knows all events, so that any can be asked for."""
+    return (
+        [name for name in TOPICS if TOPICS[name].events]
+        if group.name == "main"
+        else sorted(group.topics)
+    )

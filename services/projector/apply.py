@@ -30,14 +30,16 @@ update checkpoint set next_offset = %s, applied = applied + %s, duplicate = dupl
 where grp = %s and topic = %s and partition = %s and next_offset = %s
 """
 DEAD = """
-insert into dead_letter (topic, partition, "offset", stage, error_class, reason, event_id, record_key,
-    record_value, headers, appended_at, grps)
+insert into dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
+    record_key, record_value, headers, appended_at, grps)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), array[%s])
 on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
 KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
-PENDING = "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
+PENDING = (
+    "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
+)
 Place = tuple[str, int]
 
 
@@ -89,7 +91,12 @@ class Applier:
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
-        ids = [entry.event_id for one in work.slices for entry in one.entries if entry.event_id is not None]
+        ids = [
+            entry.event_id
+            for one in work.slices
+            for entry in one.entries
+            if entry.event_id is not None
+        ]
         with connection.transaction():
             rows = connection.execute(KNOWN, [wire.literal("uuid", ids)]).fetchall()
         return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
@@ -101,9 +108,13 @@ class Applier:
             now = self._offsets(connection, edges)
         if any(now.get(place, (0, 0))[0] < end for place, (_, end) in edges.items()):
             return None
-        return Applied({}, {place: end for place, (_, end) in edges.items()}, None, views_known=False)
+        return Applied(
+            {}, {place: end for place, (_, end) in edges.items()}, None, views_known=False
+        )
 
-    def _offsets(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> dict[Place, tuple[int, int]]:
+    def _offsets(
+        self, connection: Connection, edges: dict[Place, tuple[int, int]]
+    ) -> dict[Place, tuple[int, int]]:
         topics, partitions = sorted({t for t, _ in edges}), sorted({p for _, p in edges})
         rows = connection.execute(LOCK, [self.group.name, topics, partitions]).fetchall()
         return {(topic, partition): (offset, epoch) for topic, partition, offset, epoch in rows}
@@ -114,8 +125,8 @@ class Applier:
             offset, epoch = now.get(place, (None, None))
             if offset != first or epoch != self.epochs.get(place):
                 raise Fenced(
-                    f"{place[0]}-{place[1]}: the checkpoint stands at {offset} (epoch {epoch}), the batch begins"
-                    f" at {first} (epoch {self.epochs.get(place)})"
+                    f"{place[0]}-{place[1]}: the checkpoint stands at {offset} (epoch {epoch}),"
+                    f" the batch begins at {first} (epoch {self.epochs.get(place)})"
                 )
 
     def _bury(self, connection: Connection, work: Work) -> None:
@@ -130,18 +141,31 @@ class Applier:
             with connection.cursor() as cursor:
                 cursor.executemany(DEAD, rows)
 
-    def _advance(self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]) -> None:
+    def _advance(
+        self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
+    ) -> None:
         counts = work.counts()
         for (topic, partition), (first, end) in edges.items():
             count = counts[topic, partition]
             moved = connection.execute(
-                ADVANCE, [end, *(count[verdict] for verdict in Verdict), self.group.name, topic, partition, first]
+                ADVANCE,
+                [
+                    end,
+                    *(count[verdict] for verdict in Verdict),
+                    self.group.name,
+                    topic,
+                    partition,
+                    first,
+                ],
             )
             if moved.rowcount != 1:
                 raise Fenced(f"{topic}-{partition}: the checkpoint moved under its lock")
 
     def _note(
-        self, connection: Connection, views: dict[Kept, list[ViewRow]], edges: dict[Place, tuple[int, int]]
+        self,
+        connection: Connection,
+        views: dict[Kept, list[ViewRow]],
+        edges: dict[Place, tuple[int, int]],
     ) -> int | None:
         """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""
         if self.written:
@@ -149,9 +173,13 @@ class Applier:
             connection.execute("delete from redis_pending where id = any(%s)", [done])
         if not any(views.values()):
             return None
-        keys = {table.name: sorted({row[0] for row in rows}) for table, rows in views.items() if rows}
+        keys = {
+            table.name: sorted({row[0] for row in rows}) for table, rows in views.items() if rows
+        }
         places = [f"{topic}-{partition}" for topic, partition in edges]
-        row = connection.execute(PENDING, [self.group.name, self.owner, places, Jsonb(keys)]).fetchone()
+        row = connection.execute(
+            PENDING, [self.group.name, self.owner, places, Jsonb(keys)]
+        ).fetchone()
         return int(row[0]) if row else None
 
 
@@ -170,7 +198,11 @@ def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:
 def failure_of(entry: Entry) -> Failure | None:
     """Why a record was put aside, if it was."""
     if entry.verdict is Verdict.CONFLICT:
-        return Failure("conflict", "SameIdOtherBody", "an event with this id and another body was applied before")
+        return Failure(
+            "conflict",
+            "SameIdOtherBody",
+            "an event with this id and another body was applied before",
+        )
     return entry.failure if entry.verdict is Verdict.DEAD else None
 
 
@@ -179,7 +211,16 @@ def _letter(entry: Entry, failure: Failure, group: str) -> list[Any]:
     headers = json.dumps([[name, value.hex() if value else None] for name, value in record.headers])
     event_id = UUID(bytes=entry.event_id) if entry.event_id else None
     return [
-        record.topic, record.partition, record.offset, failure.stage, failure.error_class, failure.reason, event_id,
-        record.key, record.value, headers, record.timestamp, group,
-    ]  # fmt: skip
-
+        record.topic,
+        record.partition,
+        record.offset,
+        failure.stage,
+        failure.error_class,
+        failure.reason,
+        event_id,
+        record.key,
+        record.value,
+        headers,
+        record.timestamp,
+        group,
+    ]

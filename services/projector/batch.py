@@ -118,10 +118,12 @@ def _decoded(record: ConsumerRecord) -> Entry:
     except Undecodable as error:
         return Entry(record, failure=Failure("decode", "Undecodable", error.reason))
     entry = Entry(record, event, event.meta.event_id, body_hash(value), codec.schema_id(value))  # type: ignore[arg-type]
-    if event.TOPIC != record.topic:
+    if record.topic != event.TOPIC:
         entry.failure = Failure("decode", "WrongTopic", f"{event.NAME} belongs to {event.TOPIC}")
     elif key_of(event) != record.key:
-        entry.failure = Failure("decode", "WrongKey", "the record's key is not the one its event has")
+        entry.failure = Failure(
+            "decode", "WrongKey", "the record's key is not the one its event has"
+        )
     return entry
 
 
@@ -140,7 +142,9 @@ class Work:
         """How many records."""
         return sum(len(one.entries) for one in self.slices)
 
-    def fold(self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]) -> None:
+    def fold(
+        self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]
+    ) -> None:
         """Judges and folds every record; `known` is what the ledger holds of these ids."""
         self.folded, self.ledger = Folded(), []
         self.recent_version = recent.version
@@ -185,7 +189,9 @@ class Work:
                 continue
             entry.verdict = Verdict.APPLIED
             recent.put(event_id, (entry.hash, entry.schema_id))
-            self.ledger.append((event_id, entry.hash, entry.schema_id, topic, partition, entry.record.offset))
+            self.ledger.append(
+                (event_id, entry.hash, entry.schema_id, topic, partition, entry.record.offset)
+            )
 
 
 def _resent(entry: Entry, before: Seen) -> Verdict:

@@ -54,32 +54,53 @@ def sharing(connection: Connection, table: Grouping, leaving: list[bytes]) -> se
         return set()
     found = connection.execute(
         SHARING.format(identifiers=quoted(table.identifiers.name)).encode(),
-        {"nodes": wire.literal("uuid", leaving), "kinds": list(table.kinds), "limit": table.limit + 1},
+        {
+            "nodes": wire.literal("uuid", leaving),
+            "kinds": list(table.kinds),
+            "limit": table.limit + 1,
+        },
     ).fetchall()
     return {row[0].bytes for row in found}
 
 
-def regroup(connection: Connection, table: Grouping, touched: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:
+def regroup(
+    connection: Connection, table: Grouping, touched: set[bytes]
+) -> dict[tuple[Any, ...], list[Any]]:
     """Rows of every node whose group the change of `touched` may have moved."""
     if not touched:
         return {}
     connection.execute("select pg_advisory_xact_lock(7, hashtext(%s))", [table.name])
     names = {
-        "groups": quoted(table.name), "identifiers": quoted(table.identifiers.name), "links": quoted(table.links.name),
-    }  # fmt: skip
+        "groups": quoted(table.name),
+        "identifiers": quoted(table.identifiers.name),
+        "links": quoted(table.links.name),
+    }
     found = connection.execute(
         REACH.format(**names).encode(),
-        {"nodes": wire.literal("uuid", touched), "kinds": list(table.kinds), "limit": table.limit + 1},
+        {
+            "nodes": wire.literal("uuid", touched),
+            "kinds": list(table.kinds),
+            "limit": table.limit + 1,
+        },
     ).fetchall()
     nodes = wire.literal("uuid", [row[0].bytes for row in found])
-    states = _rows(connection, f"select profile_id, registered_at from {quoted(table.nodes.name)} where profile_id = any(%s)", nodes)
+    states = _rows(
+        connection,
+        f"select profile_id, registered_at from {quoted(table.nodes.name)}"
+        " where profile_id = any(%s)",
+        nodes,
+    )
     identifiers = _rows(
         connection,
-        f"select profile_id, kind, value_index, verified from {names['identifiers']} where profile_id = any(%s)",
+        f"select profile_id, kind, value_index, verified from {names['identifiers']}"
+        " where profile_id = any(%s)",
         nodes,
     )
     links = _rows(
-        connection, f"select profile_id, other_profile_id, verdict from {names['links']} where profile_id = any(%s)", nodes
+        connection,
+        f"select profile_id, other_profile_id, verdict from {names['links']}"
+        " where profile_id = any(%s)",
+        nodes,
     )
     groups = table.decide({row["profile_id"]: row for row in states}, identifiers, links)
     return {(node,): [one[name] for name in table.values] for node, one in groups.items()}
@@ -88,4 +109,6 @@ def regroup(connection: Connection, table: Grouping, touched: set[bytes]) -> dic
 def _rows(connection: Connection, statement: str, nodes: str) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(statement.replace("any(%s)", "any(%s::uuid[])").encode(), [nodes])
-        return [{name: getattr(value, "bytes", value) for name, value in row.items()} for row in cursor]
+        return [
+            {name: getattr(value, "bytes", value) for name, value in row.items()} for row in cursor
+        ]

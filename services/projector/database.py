@@ -90,7 +90,9 @@ def prepare(dsn: str, group: Group) -> None:
         with connection.transaction():
             connection.execute(ENGINE)
             for name in TOPICS:
-                connection.execute("insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name])
+                connection.execute(
+                    "insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name]
+                )
             schema = sql.Identifier(group.name)
             connection.execute(sql.SQL("create schema if not exists {}").format(schema))
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
@@ -100,14 +102,14 @@ def prepare(dsn: str, group: Group) -> None:
             for projection in group.projections:
                 row = connection.execute(
                     "insert into hitotsu.projection_version values (%s, %s, %s)"
-                    " on conflict (grp, projection) do update set version = projection_version.version"
-                    " returning version",
+                    " on conflict (grp, projection)"
+                    " do update set version = projection_version.version returning version",
                     [group.name, projection.name, projection.version],
                 ).fetchone()
                 if row is not None and row[0] != projection.version:
                     raise VersionChanged(
-                        f"{projection.name} is declared as version {projection.version}, its tables hold"
-                        f" version {row[0]}: run `hitotsu rebuild`"
+                        f"{projection.name} is declared as version {projection.version}, its"
+                        f" tables hold version {row[0]}: run `hitotsu rebuild`"
                     )
         connection.execute("select pg_advisory_unlock_all()")
 

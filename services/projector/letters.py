@@ -16,8 +16,8 @@ from services.runtime.producer import Producer, Record
 
 Connection = psycopg.AsyncConnection[Any]
 _COLUMNS = (
-    'id, topic, partition, "offset", stage, error_class, reason, event_id, record_key, record_value,'
-    " headers, status, grps, note, appended_at, seen_at, resolved_at"
+    'id, topic, partition, "offset", stage, error_class, reason, event_id, record_key,'
+    " record_value, headers, status, grps, note, appended_at, seen_at, resolved_at"
 )
 
 
@@ -54,7 +54,8 @@ async def listed(
     """Dead letters, oldest first."""
     async with connection.cursor(row_factory=class_row(Letter)) as cursor:
         await cursor.execute(
-            f"select {_COLUMNS} from dead_letter where (%(status)s::text is null or status = %(status)s)"
+            f"select {_COLUMNS} from dead_letter"
+            " where (%(status)s::text is null or status = %(status)s)"
             " and (%(stage)s::text is null or stage = %(stage)s)"
             " and (%(topic)s::text is null or topic = %(topic)s) order by id limit %(limit)s",
             {"status": status, "stage": stage, "topic": topic, "limit": limit},
@@ -73,8 +74,8 @@ def dry_run(letter: Letter, group: Group) -> None:
     """Raises `CannotRetry` when the record would be refused again for the same reason."""
     if letter.stage == "conflict":
         raise CannotRetry(
-            "an event with this id and another body was applied: the source has to send a correction"
-            " with an id of its own"
+            "an event with this id and another body was applied: the source has to send a"
+            " correction with an id of its own"
         )
     try:
         event: Any = decode(letter.record_value)

@@ -34,7 +34,7 @@ class Arrived:
 
 @dataclass
 class Pipeline:
-    """Takes records of any held partition; hands `apply`, in its thread, one folded batch at a time."""
+    """Takes records of any held partition; hands `apply` one folded batch at a time."""
 
     group: Group
     topics: dict[str, int]
@@ -76,7 +76,7 @@ class Pipeline:
             return True
 
     def drop(self, timeout: float) -> bool:
-        """Gives up everything that is not being stored; waits for what is. True when all is quiet."""
+        """Gives up all that is not being stored; waits for what is. True when all is quiet."""
         with self._changed:
             self.run += 1
             self._arrived.clear()
@@ -98,7 +98,8 @@ class Pipeline:
         """Waits until everything taken over is stored."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: not (self._arrived or self._ready or self._storing or self._folding), timeout
+                lambda: not (self._arrived or self._ready or self._storing or self._folding),
+                timeout,
             )
 
     def stop(self) -> None:
@@ -118,7 +119,9 @@ class Pipeline:
     def _fold_loop(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or (self._arrived and self._ready is None))
+                self._changed.wait_for(
+                    lambda: self._stopping or (self._arrived and self._ready is None)
+                )
                 if self._stopping:
                     return
                 work = Work(run=self.run)
@@ -135,12 +138,21 @@ class Pipeline:
         while True:
             with self._changed:
                 full = work.size >= BATCH_EVENTS_MAX
-                if full or not self._arrived or (work.slices and not self._storing) or work.run != self.run:
-                    busy = self._storing and not full and not self._stopping and work.run == self.run
+                if (
+                    full
+                    or not self._arrived
+                    or (work.slices and not self._storing)
+                    or work.run != self.run
+                ):
+                    busy = (
+                        self._storing and not full and not self._stopping and work.run == self.run
+                    )
                     if not (busy and work.slices):
                         return
                     # the store is busy: wait for more to fold, or for the store
-                    self._changed.wait_for(lambda: self._arrived or not self._storing or self._stopping, 0.5)
+                    self._changed.wait_for(
+                        lambda: self._arrived or not self._storing or self._stopping, 0.5
+                    )
                     continue
                 arrived = self._arrived.popleft()
                 self._waiting -= len(arrived.records)
@@ -159,8 +171,13 @@ class Pipeline:
                 return
             one = Slice(topic, partition, records[0].offset, decoded(records))
             if records[-1].offset != one.end - 1 or one.first != expected:
-                log.error("gap", topic=topic, partition=partition, expected=expected, first=one.first)
-                raise GapInLog(f"{topic}-{partition}: expected {expected}, got {one.first} to {records[-1].offset}")
+                log.error(
+                    "gap", topic=topic, partition=partition, expected=expected, first=one.first
+                )
+                raise GapInLog(
+                    f"{topic}-{partition}: expected {expected}, got {one.first} to"
+                    f" {records[-1].offset}"
+                )
             work.add(one, self.group, self.recent, self.topics)
             self.expected[arrived.place] = one.end
 

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from projections import discover
 from projections.core.fold import Group
 from services.projector.app import ProjectorApp, build, leave, topics_of
-from services.projector.apply import Applied, failure_of
+from services.projector.apply import failure_of
 from services.projector.batch import Recent, Verdict, Work
 from services.projector.database import prepare
 from services.projector.pipeline import Pipeline
@@ -46,7 +46,14 @@ class Projector:
         self.app: ProjectorApp = build(settings, self.group, topics)
         self.app.owner = owner
         guard = threading.RLock()
-        writer = Writer(settings.postgres, self.group, owner, recent, guard, lambda work: self.pipeline.wanted(work))
+        writer = Writer(
+            settings.postgres,
+            self.group,
+            owner,
+            recent,
+            guard,
+            lambda work: self.pipeline.wanted(work),
+        )
         self.writer = self.app.writer = writer
         self.pipeline = self.app.pipeline = Pipeline(
             self.group, writer.applier.topics, recent, guard, self._apply, self._failed
@@ -54,7 +61,9 @@ class Projector:
         views = Views(redis_client(settings.redis), self.group)
         self.refresher = Refresher(views, settings.postgres, owner, writer.applier.written.append)
         self.app.on_claim = self.refresher.owe
-        self.watch = Watch(settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave)
+        self.watch = Watch(
+            settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave
+        )
         self.relay = Relay(settings.postgres, settings.kafka)
         self._settings = settings
 
@@ -94,7 +103,9 @@ class Projector:
         for (topic, partition), counts in work.counts().items():
             for verdict, counter in COUNTERS.items():
                 counter.labels(name, topic, str(partition)).inc(counts[verdict])
-            metrics.NEXT_OFFSET.labels(name, topic, str(partition)).set(self.app.held[topic, partition])
+            metrics.NEXT_OFFSET.labels(name, topic, str(partition)).set(
+                self.app.held[topic, partition]
+            )
             if not counts[Verdict.DEAD]:
                 continue
             for one in work.slices:
@@ -102,13 +113,17 @@ class Projector:
                     for entry in one.entries:
                         failure = failure_of(entry)
                         if failure is not None and entry.verdict is Verdict.DEAD:
-                            metrics.DEAD_LETTER.labels(name, topic, str(partition), failure.stage).inc()
+                            metrics.DEAD_LETTER.labels(
+                                name, topic, str(partition), failure.stage
+                            ).inc()
 
     def _freshness(self, work: Work) -> Callable[[], None]:
         """Observes a sample of the batch once it is visible."""
         entries = [e for one in work.slices for e in one.entries if e.verdict is Verdict.APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
-        times = [(entry.event.meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample]
+        times = [
+            (entry.event.meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample
+        ]
 
         def visible() -> None:
             now = time.time()
@@ -123,7 +138,12 @@ def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
     """Health and metrics in a thread with a loop of its own: they answer whatever Faust does."""
     application = Starlette(routes=health_routes(dependencies))
     config = uvicorn.Config(
-        application, host=settings.host, port=settings.metrics_port, log_config=None, access_log=False, lifespan="off"
+        application,
+        host=settings.host,
+        port=settings.metrics_port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     threading.Thread(target=server.run, name="health", daemon=True).start()

@@ -59,7 +59,12 @@ class Rebuild:
         prepare(self._settings.postgres, self.shadow)
         recent = Recent()
         writer = Writer(
-            self._settings.postgres, self.shadow, uuid4(), recent, threading.RLock(), lambda work: True
+            self._settings.postgres,
+            self.shadow,
+            uuid4(),
+            recent,
+            threading.RLock(),
+            lambda work: True,
         )
         async with self._consumer() as consumer:
             self._claim(writer, consumer, sorted(await self._ends()))
@@ -77,12 +82,16 @@ class Rebuild:
             if connection.execute("select to_regclass('hitotsu.checkpoint')").fetchone() == (None,):
                 return
             for table in ("checkpoint", "redis_pending", "projection_version"):
-                connection.execute(f"delete from hitotsu.{table} where grp = %s".encode(), [self.shadow.name])
+                connection.execute(
+                    f"delete from hitotsu.{table} where grp = %s".encode(), [self.shadow.name]
+                )
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka, enable_auto_commit=False, auto_offset_reset="none"
+            bootstrap_servers=self._settings.kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
         )
         await consumer.start()
         try:
@@ -95,10 +104,12 @@ class Rebuild:
             rows = connection.execute(
                 CLAIM,
                 {
-                    "grp": self.shadow.name, "owner": writer.owner, "topics": [t for t, _ in places],
+                    "grp": self.shadow.name,
+                    "owner": writer.owner,
+                    "topics": [t for t, _ in places],
                     "partitions": [p for _, p in places],
                 },
-            ).fetchall()  # fmt: skip
+            ).fetchall()
         writer.applier.epochs = {(topic, partition): epoch for topic, partition, _, epoch in rows}
         self._offsets = {(topic, partition): offset for topic, partition, offset, _ in rows}
         tops = [TopicPartition(*place) for place in places]
@@ -108,22 +119,31 @@ class Rebuild:
 
     async def _ends(self) -> dict[Place, int]:
         with self._connect(self.live.name) as connection:
-            return {(t, p): offset for t, p, offset in connection.execute(LIVE, [self.live.name]).fetchall()}
+            return {
+                (t, p): offset
+                for t, p, offset in connection.execute(LIVE, [self.live.name]).fetchall()
+            }
 
     def _left(self, ends: dict[Place, int]) -> int:
         return sum(max(0, end - self._offsets.get(place, 0)) for place, end in ends.items())
 
     async def _fold(
-        self, consumer: AIOKafkaConsumer, writer: Writer, recent: Recent, until: dict[Place, int] | None = None
+        self,
+        consumer: AIOKafkaConsumer,
+        writer: Writer,
+        recent: Recent,
+        until: dict[Place, int] | None = None,
     ) -> None:
         """One fetch; with `until`, no record at or past it."""
         fetched = await consumer.getmany(timeout_ms=500, max_records=10_000)
         for top, records in fetched.items():
             place = (top.topic, top.partition)
             wanted = [
-                record for record in records
-                if record.offset >= self._offsets[place] and (until is None or record.offset < until[place])
-            ]  # fmt: skip
+                record
+                for record in records
+                if record.offset >= self._offsets[place]
+                and (until is None or record.offset < until[place])
+            ]
             if not wanted:
                 continue
             work = Work()
@@ -137,8 +157,12 @@ class Rebuild:
         live, shadow, old = self.live.name, self.shadow.name, f"{self.live.name}_old"
         with self._connect(live) as connection, connection.transaction():
             # the live projector waits at these locks; nobody fills Redis from the tables that leave
-            connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{live}"])
-            rows = connection.execute(f"{LIVE} order by topic, partition for update".encode(), [live]).fetchall()
+            connection.execute(
+                "select pg_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{live}"]
+            )
+            rows = connection.execute(
+                f"{LIVE} order by topic, partition for update".encode(), [live]
+            ).fetchall()
             ends = {(topic, partition): offset for topic, partition, offset in rows}
             for place, offset in self._offsets.items():
                 consumer.seek(TopicPartition(*place), offset)
@@ -150,7 +174,8 @@ class Rebuild:
             connection.execute(f"alter schema {quoted(shadow)} rename to {quoted(live)}".encode())
             connection.execute(
                 "update checkpoint live set applied = shadow.applied, duplicate = shadow.duplicate,"
-                " conflict = shadow.conflict, dead_letter = shadow.dead_letter from checkpoint shadow"
+                " conflict = shadow.conflict, dead_letter = shadow.dead_letter"
+                " from checkpoint shadow"
                 " where live.grp = %s and shadow.grp = %s and live.topic = shadow.topic"
                 " and live.partition = shadow.partition",
                 [live, shadow],
@@ -158,7 +183,8 @@ class Rebuild:
             for table in ("checkpoint", "redis_pending", "projection_version"):
                 connection.execute(f"delete from {table} where grp = %s".encode(), [shadow])
             connection.execute(
-                "update dead_letter set grps = array_remove(grps, %s) where %s = any(grps)", [shadow, shadow]
+                "update dead_letter set grps = array_remove(grps, %s) where %s = any(grps)",
+                [shadow, shadow],
             )
             for projection in self.live.projections:
                 connection.execute(

@@ -160,9 +160,13 @@ class Refresher:
                     if name in self._tables:
                         due.setdefault(self._tables[name], set()).update(keys)
             for table, keys in due.items():
-                found = connection.execute(sql.view_rows(table).encode(), [wire.literal("text", sorted(keys))])
+                found = connection.execute(
+                    sql.view_rows(table).encode(), [wire.literal("text", sorted(keys))]
+                )
                 self.views.write({table: found.fetchall()}, self._generation)
-            connection.execute("delete from redis_pending where id = any(%s)", [[row[0] for row in rows]])
+            connection.execute(
+                "delete from redis_pending where id = any(%s)", [[row[0] for row in rows]]
+            )
             if len(rows) < REPAIRED_AT_ONCE:
                 # every row up to these checkpoints was either written or among the due
                 self.views.advance(positions)
@@ -213,11 +217,12 @@ class Refresher:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def _look_for_owed(self) -> None:
-        """Rows that a dead process left, and a Redis that lost its memory while nothing happened."""
+        """Rows that a dead process left, and a Redis that lost its memory meanwhile."""
         try:
             connection = self._connected()
             row = connection.execute(
-                f"select count(*) from redis_pending where grp = %s and {ABANDONED}", [self.group.name]
+                f"select count(*) from redis_pending where grp = %s and {ABANDONED}",
+                [self.group.name],
             ).fetchone()
             REDIS_BACKLOG.labels(self.group.name).set(row[0] if row else 0)
             if (row and row[0]) or not self._believable(connection):

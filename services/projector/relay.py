@@ -23,8 +23,8 @@ from services.runtime.metrics import RELAYED
 
 AT_ONCE = 200
 DUE = """
-select id, topic, partition, "offset", stage, error_class, reason, record_key, record_value, headers,
-    (extract(epoch from appended_at) * 1000000)::bigint as appended_at
+select id, topic, partition, "offset", stage, error_class, reason, record_key, record_value,
+    headers, (extract(epoch from appended_at) * 1000000)::bigint as appended_at
 from dead_letter where not relayed order by id limit %s for update skip locked
 """
 VALUE_MAX = 200_000
@@ -36,7 +36,9 @@ class Relay:
     def __init__(self, dsn: str, kafka: str) -> None:
         self._dsn = dsn
         self._kafka = kafka
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="relay", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run()), name="relay", daemon=True
+        )
 
     def start(self) -> None:
         """Starts the thread."""
@@ -49,7 +51,10 @@ class Relay:
             try:
                 if producer is None:
                     producer = AIOKafkaProducer(
-                        bootstrap_servers=self._kafka, acks="all", enable_idempotence=True, request_timeout_ms=10_000
+                        bootstrap_servers=self._kafka,
+                        acks="all",
+                        enable_idempotence=True,
+                        request_timeout_ms=10_000,
                     )
                     await asyncio.wait_for(producer.start(), 10)
                 while await self._relay(producer) == AT_ONCE:
@@ -68,10 +73,15 @@ class Relay:
             for row in rows:
                 event = letter(row)
                 sends.append(
-                    await producer.send(DEAD_LETTERS, encode(event), key_of(event), headers=headers_of(event))
+                    await producer.send(
+                        DEAD_LETTERS, encode(event), key_of(event), headers=headers_of(event)
+                    )
                 )
             await asyncio.wait_for(asyncio.gather(*sends), 20)
-            await connection.execute("update dead_letter set relayed = true where id = any(%s)", [[r["id"] for r in rows]])
+            await connection.execute(
+                "update dead_letter set relayed = true where id = any(%s)",
+                [[r["id"] for r in rows]],
+            )
         RELAYED.inc(len(rows))
         return len(rows)
 
@@ -86,10 +96,16 @@ def letter(row: dict[str, Any]) -> DeadLettered:
     )
     value = row["record_value"]
     return DeadLettered(
-        meta=meta, source_topic=row["topic"], source_partition=row["partition"], source_offset=row["offset"],
-        stage=row["stage"], error_class=row["error_class"], reason=row["reason"],
-        record_key=row["record_key"], record_value=value if value is None else value[:VALUE_MAX],
-    )  # fmt: skip
+        meta=meta,
+        source_topic=row["topic"],
+        source_partition=row["partition"],
+        source_offset=row["offset"],
+        stage=row["stage"],
+        error_class=row["error_class"],
+        reason=row["reason"],
+        record_key=row["record_key"],
+        record_value=value if value is None else value[:VALUE_MAX],
+    )
 
 
 def _producer(row: dict[str, Any]) -> Producer:
@@ -99,13 +115,18 @@ def _producer(row: dict[str, Any]) -> Producer:
     except Undecodable:
         pass
     headers = row["headers"] if isinstance(row["headers"], list) else json.loads(row["headers"])
-    found = {name: bytes.fromhex(value).decode("utf-8", "replace") for name, value in headers if value}
+    found = {
+        name: bytes.fromhex(value).decode("utf-8", "replace") for name, value in headers if value
+    }
     parts = [unquote(part) for part in found.get("ce_source", "").split("/")[1:]]
     if len(parts) != 4 or not parts[3].isdigit():
         return Producer(system="unknown", channel="OTHER")
     sequence = found.get("ce_sequence", "")
     return Producer(
-        system=parts[0] or "unknown", channel="OTHER", store_id=None if parts[1] == "-" else parts[1],
-        terminal_id=None if parts[2] == "-" else parts[2], terminal_epoch=min(int(parts[3]), 2**31 - 1),
+        system=parts[0] or "unknown",
+        channel="OTHER",
+        store_id=None if parts[1] == "-" else parts[1],
+        terminal_id=None if parts[2] == "-" else parts[2],
+        terminal_epoch=min(int(parts[3]), 2**31 - 1),
         terminal_sequence=int(sequence) if sequence.isdigit() and len(sequence) < 19 else None,
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""How do folded changes get into Postgres? One statement a table, within the caller's transaction."""
+"""How do folded changes get into Postgres? One statement a table, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from services.projector.closure import regroup, sharing
 
 Connection = psycopg.Connection[TupleRow]
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
-PERSONAL_LOCK, ERASED_LOCK = "select pg_advisory_xact_lock_shared(7, 1)", "select pg_advisory_xact_lock(7, 1)"
+PERSONAL_LOCK, ERASED_LOCK = (
+    "select pg_advisory_xact_lock_shared(7, 1)",
+    "select pg_advisory_xact_lock(7, 1)",
+)
 
 
 class Store:
@@ -25,13 +28,19 @@ class Store:
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self._merges = {t: sql.merge(t) for t in group.tables if isinstance(t, Table | Evolution | Grouping)}
+        self._merges = {
+            t: sql.merge(t) for t in group.tables if isinstance(t, Table | Evolution | Grouping)
+        }
         self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
         self._recounts = {t: sql.recount(t, changes) for t, changes in group.changes.items()}
         self._encoders = {
-            t: wire.copy_encoder([part.type for part in t.stored]) for t in group.tables if isinstance(t, Ledger)
+            t: wire.copy_encoder([part.type for part in t.stored])
+            for t in group.tables
+            if isinstance(t, Ledger)
         }
-        self._ledger = wire.copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
+        self._ledger = wire.copy_encoder(
+            ["uuid", "bigint", "int", "smallint", "smallint", "bigint"]
+        )
         self._personal = [t for t in group.tables if t.subject]
 
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -62,10 +71,19 @@ class Store:
         return views
 
     def _copy(self, connection: Connection, name: str, body: bytes) -> None:
-        with connection.cursor() as cursor, cursor.copy(f"copy {sql.quoted(name)} from stdin (format binary)") as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"copy {sql.quoted(name)} from stdin (format binary)") as copy,
+        ):
             copy.write(body)
 
-    def _append(self, connection: Connection, table: Ledger, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+    def _append(
+        self,
+        connection: Connection,
+        table: Ledger,
+        folded: Folded,
+        views: dict[Kept, list[ViewRow]],
+    ) -> None:
         rows = folded.appended.get(table)
         if not rows:
             return
@@ -73,7 +91,9 @@ class Store:
         if table.view is not None:
             views.setdefault(table, []).extend(_appended_views(table, rows))
 
-    def _merge(self, connection: Connection, table: Table, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+    def _merge(
+        self, connection: Connection, table: Table, folded: Folded, views: dict[Kept, list[ViewRow]]
+    ) -> None:
         rows = folded.rows[table]
         found = self._upsert(connection, table, rows, views if table.level is None else None)
         if table.level is None:
@@ -83,26 +103,39 @@ class Store:
         if due:
             # the rows are locked by the merge: nobody adds to them until this transaction ends
             keys = _due_keys(table, rows, {row[:2] for row in due})
-            for row in connection.execute(self._recounts[table], wire.key_columns(table, keys)).fetchall():
+            for row in connection.execute(
+                self._recounts[table], wire.key_columns(table, keys)
+            ).fetchall():
                 by_key[row[:2]] = row
         if table.view is not None:
             views.setdefault(table, []).extend(by_key.values())
 
     def _upsert(
-        self, connection: Connection, table: Table | Evolution | Grouping, rows: dict[tuple[Any, ...], list[Any]],
+        self,
+        connection: Connection,
+        table: Table | Evolution | Grouping,
+        rows: dict[tuple[Any, ...], list[Any]],
         views: dict[Kept, list[ViewRow]] | None,
-    ) -> list[TupleRow]:  # fmt: skip
+    ) -> list[TupleRow]:
         cursor = connection.execute(self._merges[table], wire.columns(table, rows))
         found = cursor.fetchall() if cursor.description else []
         if views is not None and table.view is not None:
             views.setdefault(table, []).extend(found)
         return found
 
-    def _evolve(self, connection: Connection, table: Evolution, folded: Folded, views: dict[Kept, list[ViewRow]]) -> None:
+    def _evolve(
+        self,
+        connection: Connection,
+        table: Evolution,
+        folded: Folded,
+        views: dict[Kept, list[ViewRow]],
+    ) -> None:
         steps = folded.evolving[table]
         keys = sorted({key for key, _ in steps})
         states: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for (text,) in connection.execute(self._loads[table], wire.key_columns(table, keys)).fetchall():
+        for (text,) in connection.execute(
+            self._loads[table], wire.key_columns(table, keys)
+        ).fetchall():
             state = state_of(table, text)
             states[tuple(state[name] for name in table.keys)] = state
         for key, event in steps:
@@ -115,18 +148,24 @@ class Store:
         self._upsert(connection, table, rows, views)
 
     def _forget(
-        self, connection: Connection, subjects: dict[Kept, set[bytes]], erased: list[bytes],
+        self,
+        connection: Connection,
+        subjects: dict[Kept, set[bytes]],
+        erased: list[bytes],
         views: dict[Kept, list[ViewRow]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Persons erased now, and rows that came for persons erased before."""
         if erased:
             ids = wire.literal("uuid", erased)
-            connection.execute("insert into erased_subject select unnest(%s::uuid[]) on conflict do nothing", [ids])
+            connection.execute(
+                "insert into erased_subject select unnest(%s::uuid[]) on conflict do nothing", [ids]
+            )
         everybody = set(erased).union(*subjects.values())
         if not everybody:
             return
         found = connection.execute(
-            "select subject from erased_subject where subject = any(%s::uuid[])", [wire.literal("uuid", everybody)]
+            "select subject from erased_subject where subject = any(%s::uuid[])",
+            [wire.literal("uuid", everybody)],
         ).fetchall()
         if not found:
             return
@@ -149,7 +188,9 @@ def _appended_views(table: Ledger, rows: list[tuple[Any, ...]]) -> list[ViewRow]
     return found
 
 
-def _due_keys(table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]) -> list[tuple[Any, ...]]:
+def _due_keys(
+    table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]
+) -> list[tuple[Any, ...]]:
     """The folded keys whose (hash key, field) texts the database named."""
     assert table.view is not None
     by = [table.keys.index(name) for name in table.view.by]

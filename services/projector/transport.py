@@ -63,6 +63,17 @@ class BatchTransport(driver.Transport):
 def _message(tp: TP, fetched: list[Any], generation: int) -> ConsumerMessage:
     last = fetched[-1]
     return ConsumerMessage(
-        last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, cast(Any, fetched),
-        None, 0, 0, tp, generation_id=generation,
-    )  # fmt: skip
+        last.topic,
+        last.partition,
+        last.offset,
+        last.timestamp / 1000,
+        last.timestamp_type,
+        [],
+        None,
+        cast(Any, fetched),
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )

@@ -86,7 +86,11 @@ class Views:
 
     def advance(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Says up to which offsets the rows in Redis reach; never goes back."""
-        arguments = [part for (topic, partition), end in positions.items() for part in (f"{topic}-{partition}", end)]
+        arguments = [
+            part
+            for (topic, partition), end in positions.items()
+            for part in (f"{topic}-{partition}", end)
+        ]
         if arguments:
             self._advance(keys=[position_key(self.group.name)], args=arguments)
 

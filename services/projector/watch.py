@@ -28,15 +28,21 @@ class Watch:
     """Compares ends with checkpoints once a second, in a thread of its own."""
 
     def __init__(
-        self, kafka: str, group: str, topics: list[str], held: Callable[[], Mapping[Place, int]],
+        self,
+        kafka: str,
+        group: str,
+        topics: list[str],
+        held: Callable[[], Mapping[Place, int]],
         leave: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = topics
         self._held = held
         self._leave = leave
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="watch", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run()), name="watch", daemon=True
+        )
         self.lag: int | None = None
         self.seen_at = 0.0
         self.holding = 0
@@ -60,7 +66,9 @@ class Watch:
             try:
                 consumer = consumer or await self._consumer()
                 ends = await asyncio.wait_for(self._ends(consumer), 5)
-            except Exception as error:  # whatever the client raises: Kafka is away, and stays no reason to leave
+            except (
+                Exception
+            ) as error:  # whatever the client raises: Kafka is away, and stays no reason to leave
                 log.warning("kafka_away", error=type(error).__name__)
                 await _closed(consumer)
                 consumer = None

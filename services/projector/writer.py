@@ -20,9 +20,18 @@ from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
 
-UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError, struct.error, OverflowError, UnicodeError, TypeError, ValueError)
+UNSTORABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    struct.error,
+    OverflowError,
+    UnicodeError,
+    TypeError,
+    ValueError,
+)
 LIMITS = (
-    "set lock_timeout = '5s'; set statement_timeout = '20s'; set idle_in_transaction_session_timeout = '5s'"
+    "set lock_timeout = '5s'; set statement_timeout = '20s';"
+    " set idle_in_transaction_session_timeout = '5s'"
 )
 
 
@@ -77,7 +86,11 @@ class Writer:
             except HandlerFailed as error:
                 self._bury(work, error)
                 continue
-            except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+            except (
+                psycopg.OperationalError,
+                psycopg.InterfaceError,
+                psycopg.InternalError,
+            ) as error:
                 log.warning("postgres_away", error=type(error).__name__, retry_in=pause)
                 self._disconnect()
                 time.sleep(pause)
@@ -117,8 +130,12 @@ class Writer:
         if work.size == 1:
             entry = work.slices[0].entries[0]
             if entry.verdict is not Verdict.APPLIED:
-                raise Fenced(f"a record that changes nothing was refused: {type(error).__name__}") from error
-            entry.failure = Failure("store", type(error).__name__, "Postgres cannot hold a value of this event")
+                raise Fenced(
+                    f"a record that changes nothing was refused: {type(error).__name__}"
+                ) from error
+            entry.failure = Failure(
+                "store", type(error).__name__, "Postgres cannot hold a value of this event"
+            )
             self._refold(work, {})
             return [work]
         with self.guard:
@@ -127,7 +144,9 @@ class Writer:
         return [Work([half], run=work.run) for half in _halves(work)]
 
     def _connected(self) -> Connection:
-        connection = psycopg.connect(conninfo(self.dsn, group=self.group.name, name="hitotsu-projector"), autocommit=True)
+        connection = psycopg.connect(
+            conninfo(self.dsn, group=self.group.name, name="hitotsu-projector"), autocommit=True
+        )
         connection.execute(LIMITS)
         self.connection = connection
         return connection
@@ -148,4 +167,3 @@ def _halves(work: Work) -> list[Slice]:
         if one.entries[cut:]:
             halves.append(Slice(one.topic, one.partition, middle, one.entries[cut:]))
     return halves
-

@@ -15,12 +15,12 @@ Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 def conninfo(dsn: str, *, group: str = "main", name: str = "hitotsu", **options: Any) -> str:
     """Names resolve to the group's tables, then to the engine's."""
     settings = f"-c search_path={group},hitotsu -c timezone=UTC"
-    return make_conninfo(
-        dsn, application_name=name, options=settings, connect_timeout=5, **options
-    )
+    return make_conninfo(dsn, application_name=name, options=settings, connect_timeout=5, **options)
 
 
-def pool(dsn: str, *, group: str = "main", name: str = "hitotsu", size: int = 8, timeout: float = 3.0) -> Pool:
+def pool(
+    dsn: str, *, group: str = "main", name: str = "hitotsu", size: int = 8, timeout: float = 3.0
+) -> Pool:
     """A pool that checks what it hands out; open it with `await pool.open()`."""
 
     async def bound(connection: AsyncConnection[TupleRow]) -> None:

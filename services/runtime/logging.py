@@ -13,7 +13,9 @@ from typing import Any
 
 import structlog
 
-_LOOKS_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|(?<![\w-])(?:\+81|0)\d{1,4}[- ]?\d{1,4}[- ]?\d{3,4}(?![\w-])")
+_LOOKS_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.]+|(?<![\w-])(?:\+81|0)\d{1,4}[- ]?\d{1,4}[- ]?\d{3,4}(?![\w-])"
+)
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

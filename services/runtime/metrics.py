@@ -13,36 +13,115 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1, 3, 10)
 _SIZES = (1, 5, 20, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
 
 # gateway
-ACCEPTED = Counter("hitotsu_gateway_accepted_events", "Events appended to Kafka and acknowledged.", ["type"])
+ACCEPTED = Counter(
+    "hitotsu_gateway_accepted_events", "Events appended to Kafka and acknowledged.", ["type"]
+)
 REFUSED = Counter("hitotsu_gateway_refused_events", "Events answered `rejected`.", ["reason"])
-RESPONSES = Counter("hitotsu_http_responses", "HTTP answers by route and status.", ["service", "route", "status"])
-REQUEST_SECONDS = Histogram("hitotsu_http_request_seconds", "Time to answer.", ["service", "route"], buckets=_SECONDS)
+RESPONSES = Counter(
+    "hitotsu_http_responses", "HTTP answers by route and status.", ["service", "route", "status"]
+)
+REQUEST_SECONDS = Histogram(
+    "hitotsu_http_request_seconds", "Time to answer.", ["service", "route"], buckets=_SECONDS
+)
 IN_FLIGHT = Gauge("hitotsu_gateway_in_flight_events", "Events waiting for Kafka's acknowledgement.")
-PRODUCER_RESTARTS = Counter("hitotsu_gateway_producer_restarts", "Times the Kafka producer was made anew after errors.")
+PRODUCER_RESTARTS = Counter(
+    "hitotsu_gateway_producer_restarts", "Times the Kafka producer was made anew after errors."
+)
 
 # projector
-APPLIED = Counter("hitotsu_projector_applied_events", "Events applied.", ["group", "topic", "partition"])
-DUPLICATE = Counter("hitotsu_projector_duplicate_events", "Resends recognised and counted.", ["group", "topic", "partition"])
-CONFLICT = Counter("hitotsu_projector_conflict_events", "Same id, other body: quarantined.", ["group", "topic", "partition"])
-DEAD_LETTER = Counter("hitotsu_projector_dead_letter_events", "Records put aside, by stage of failure.", ["group", "topic", "partition", "stage"])
-NEXT_OFFSET = Gauge("hitotsu_projector_next_offset", "Checkpoint in Postgres, by partition held.", ["group", "topic", "partition"])
-LAG = Gauge("hitotsu_projector_lag_events", "Records between the checkpoint and the end, by partition held.", ["group", "topic", "partition"])
-HELD = Gauge("hitotsu_projector_partition_held", "1 for each partition this process holds.", ["group", "topic", "partition"])
-BATCH_EVENTS = Histogram("hitotsu_projector_batch_events", "Records in one transaction.", ["group"], buckets=_SIZES)
-BATCH_SECONDS = Histogram("hitotsu_projector_batch_seconds", "Time of one batch by step.", ["group", "step"], buckets=_SECONDS)
-FRESH_OCCURRED = Histogram("hitotsu_freshness_occurred_seconds", "From when it happened until it is visible.", ["group"], buckets=_FRESHNESS)
-FRESH_ACCEPTED = Histogram("hitotsu_freshness_accepted_seconds", "From Kafka's append until it is visible.", ["group"], buckets=_FRESHNESS)
-CAREFUL_BATCHES = Counter("hitotsu_projector_careful_batches", "Batches that took the careful path.", ["group", "cause"])
-FENCED = Counter("hitotsu_projector_fenced", "Times another owner or a gap stopped a batch.", ["group"])
-LAST_PROGRESS = Gauge("hitotsu_projector_last_progress_timestamp_seconds", "When a checkpoint last moved, or nothing was left to do.", ["group"])
-REDIS_BACKLOG = Gauge("hitotsu_redis_repair_backlog", "Batches whose Redis rows wait in the repair table.", ["group"])
-REDIS_WRITES = Counter("hitotsu_redis_written_rows", "Rows written to Redis, by outcome (written, stale, failed).", ["group", "outcome"])
-REDIS_REFILLS = Counter("hitotsu_redis_refills", "Times Redis was found empty and filled from Postgres.", ["group"])
+APPLIED = Counter(
+    "hitotsu_projector_applied_events", "Events applied.", ["group", "topic", "partition"]
+)
+DUPLICATE = Counter(
+    "hitotsu_projector_duplicate_events",
+    "Resends recognised and counted.",
+    ["group", "topic", "partition"],
+)
+CONFLICT = Counter(
+    "hitotsu_projector_conflict_events",
+    "Same id, other body: quarantined.",
+    ["group", "topic", "partition"],
+)
+DEAD_LETTER = Counter(
+    "hitotsu_projector_dead_letter_events",
+    "Records put aside, by stage of failure.",
+    ["group", "topic", "partition", "stage"],
+)
+NEXT_OFFSET = Gauge(
+    "hitotsu_projector_next_offset",
+    "Checkpoint in Postgres, by partition held.",
+    ["group", "topic", "partition"],
+)
+LAG = Gauge(
+    "hitotsu_projector_lag_events",
+    "Records between the checkpoint and the end, by partition held.",
+    ["group", "topic", "partition"],
+)
+HELD = Gauge(
+    "hitotsu_projector_partition_held",
+    "1 for each partition this process holds.",
+    ["group", "topic", "partition"],
+)
+BATCH_EVENTS = Histogram(
+    "hitotsu_projector_batch_events", "Records in one transaction.", ["group"], buckets=_SIZES
+)
+BATCH_SECONDS = Histogram(
+    "hitotsu_projector_batch_seconds",
+    "Time of one batch by step.",
+    ["group", "step"],
+    buckets=_SECONDS,
+)
+FRESH_OCCURRED = Histogram(
+    "hitotsu_freshness_occurred_seconds",
+    "From when it happened until it is visible.",
+    ["group"],
+    buckets=_FRESHNESS,
+)
+FRESH_ACCEPTED = Histogram(
+    "hitotsu_freshness_accepted_seconds",
+    "From Kafka's append until it is visible.",
+    ["group"],
+    buckets=_FRESHNESS,
+)
+CAREFUL_BATCHES = Counter(
+    "hitotsu_projector_careful_batches", "Batches that took the careful path.", ["group", "cause"]
+)
+FENCED = Counter(
+    "hitotsu_projector_fenced", "Times another owner or a gap stopped a batch.", ["group"]
+)
+LAST_PROGRESS = Gauge(
+    "hitotsu_projector_last_progress_timestamp_seconds",
+    "When a checkpoint last moved, or nothing was left to do.",
+    ["group"],
+)
+REDIS_BACKLOG = Gauge(
+    "hitotsu_redis_repair_backlog", "Batches whose Redis rows wait in the repair table.", ["group"]
+)
+REDIS_WRITES = Counter(
+    "hitotsu_redis_written_rows",
+    "Rows written to Redis, by outcome (written, stale, failed).",
+    ["group", "outcome"],
+)
+REDIS_REFILLS = Counter(
+    "hitotsu_redis_refills", "Times Redis was found empty and filled from Postgres.", ["group"]
+)
 RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their topic.")
-MISSING_RECEIPTS = Gauge("hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far.")
+MISSING_RECEIPTS = Gauge(
+    "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
+)
 
 # api
-READS = Counter("hitotsu_api_reads", "Tables read by the API, by where the answer came from.", ["table", "source"])
-POSITION_WAITS = Histogram("hitotsu_api_position_wait_seconds", "Time a read waited for its min_position.", buckets=_SECONDS)
-API_LAG = Gauge("hitotsu_api_lag_events", "Records that the answers do not hold yet, by topic.", ["topic"])
+READS = Counter(
+    "hitotsu_api_reads",
+    "Tables read by the API, by where the answer came from.",
+    ["table", "source"],
+)
+POSITION_WAITS = Histogram(
+    "hitotsu_api_position_wait_seconds",
+    "Time a read waited for its min_position.",
+    buckets=_SECONDS,
+)
+API_LAG = Gauge(
+    "hitotsu_api_lag_events", "Records that the answers do not hold yet, by topic.", ["topic"]
+)
 ERASED = Gauge("hitotsu_erased_subjects", "Subjects whose key was destroyed.")

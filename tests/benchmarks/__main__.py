@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
+import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
@@ -31,7 +32,7 @@ EVENTS = 200_000
 TAKEN = ("commerce.purchases", "commerce.points")
 PATIENCE_SECONDS = 300.0
 NEXT_OFFSETS = "select coalesce(sum(next_offset), 0) from hitotsu.checkpoint"
-OWED = "select count(*) from hitotsu.redis_pending"
+REDIS_POSITION = "hitotsu:position:main"
 
 
 def main() -> None:
@@ -46,10 +47,10 @@ def main() -> None:
             sent = asyncio.run(send(endpoints.kafka, count))
             _say(f"{sent:,} events, {os.cpu_count()} cores, one projector")
             limit = asyncio.run(_limit(endpoints.kafka, sent))
-            _say(f"consume and decode      {limit:>10,.0f} events/s")
-            stored, visible = _catch_up(env, endpoints.postgres, sent)
-            _say(f"stored in Postgres      {stored:>10,.0f} events/s  {stored / limit:6.1%} of the limit")
-            _say(f"visible in Redis        {visible:>10,.0f} events/s  {visible / limit:6.1%} of the limit")
+            _say(_compared("consume and decode", limit, limit))
+            stored, visible = _catch_up(env, endpoints.postgres, endpoints.redis, sent)
+            _say(_compared("stored in Postgres", stored, limit))
+            _say(_compared("visible in Redis", visible, limit))
         finally:
             stack.stop(purge=True)
 
@@ -57,7 +58,9 @@ def main() -> None:
 async def _limit(kafka: str, count: int) -> float:
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
-    consumer.assign([TopicPartition(name, p) for name in TAKEN for p in range(TOPICS[name].partitions)])
+    consumer.assign(
+        [TopicPartition(name, p) for name in TAKEN for p in range(TOPICS[name].partitions)]
+    )
     read, began = 0, 0.0
     while read < count:
         fetched = await consumer.getmany(timeout_ms=5_000, max_records=10_000)
@@ -71,7 +74,7 @@ async def _limit(kafka: str, count: int) -> float:
     return count / took
 
 
-def _catch_up(env: Mapping[str, str], dsn: str, count: int) -> tuple[float, float]:
+def _catch_up(env: Mapping[str, str], dsn: str, cache: str, count: int) -> tuple[float, float]:
     """From the first commit: events/s until all are stored, and until Redis has them too."""
     with tempfile.TemporaryFile() as log, psycopg.connect(dsn, autocommit=True) as connection:
         process = subprocess.Popen(
@@ -79,30 +82,40 @@ def _catch_up(env: Mapping[str, str], dsn: str, count: int) -> tuple[float, floa
             env={**os.environ, **env}, stdout=log, stderr=log,
         )  # fmt: skip
 
-        def ask(query: str) -> int:
-            row = connection.execute(query.encode()).fetchone()
+        views = redis.Redis.from_url(cache)
+
+        def in_postgres() -> int:
+            row = connection.execute(NEXT_OFFSETS).fetchone()
             return int(row[0]) if row else 0
 
+        def in_redis() -> int:
+            return sum(int(offset) for offset in views.hvals(REDIS_POSITION))
+
         try:
-            before = _wait(lambda: ask(NEXT_OFFSETS), lambda done: done > 0)
+            before = _wait(in_postgres, 1)
             began = time.perf_counter()
-            _wait(lambda: ask(NEXT_OFFSETS), lambda done: done >= count)
+            _wait(in_postgres, count)
             stored = time.perf_counter() - began
-            _wait(lambda: ask(OWED), lambda owed: owed <= 1)
+            _wait(in_redis, count)
             visible = time.perf_counter() - began
         finally:
             process.terminate()
             process.wait(30)
+            views.close()
     return (count - before) / stored, (count - before) / visible
 
 
-def _wait(ask: Callable[[], int], enough: Callable[[int], bool]) -> int:
+def _wait(reached: Callable[[], int], wanted: int) -> int:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not enough(found := ask()):
+    while (found := reached()) < wanted:
         if time.monotonic() > deadline:
             sys.exit(f"the projector stands still at {found:,}")
         time.sleep(0.02)
     return found
+
+
+def _compared(what: str, rate: float, limit: float) -> str:
+    return f"{what:<22}{rate:>10,.0f} events/s {rate / limit:>7.1%} of the limit"
 
 
 def _say(line: str) -> None:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import codec
 from schemas.events import Event, PointsEarned, PurchaseCompleted
+from schemas.events.parts import Meta
 from schemas.inputs import example, parse, to_event
 from tests.schemas.sealers import OpenSealer
 
@@ -30,7 +31,9 @@ def events(count: int, seed: int = 1) -> Iterator[Event]:
         at = sale.meta.occurred_at + number * SECOND
         store = f"S{chance.randrange(STORES):03}"
         lines = [
-            replace(sale.lines[0], line_no=no, sku=f"{chance.randrange(ITEMS):013}", location_id=store)
+            replace(
+                sale.lines[0], line_no=no, sku=f"{chance.randrange(ITEMS):013}", location_id=store
+            )
             for no in range(1, chance.randint(1, 3) + 1)
         ]
         yield replace(
@@ -61,5 +64,5 @@ def _like(name: str) -> Event:
     return to_event(parse(example(name)), OpenSealer())
 
 
-def _meta(event: Event, chance: random.Random, at: int) -> object:
+def _meta(event: Event, chance: random.Random, at: int) -> Meta:
     return replace(event.meta, event_id=chance.randbytes(16), occurred_at=at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.faults.scenario import Outcome, Scenario, run
+from tests.faults.scenario import Outcome, run
 from tests.faults.scenarios import CONTROLS, KILLED, UNDISTURBED
 
 

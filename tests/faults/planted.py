@@ -16,10 +16,11 @@ from services.projector import __main__ as product
 from services.projector import app, apply, batch, store
 
 ADVANCE = """
-update checkpoint set next_offset = next_offset + (%s::bigint * 0) + applied_ + duplicate_ + conflict_ + dead_,
-    applied = applied + applied_, duplicate = duplicate + duplicate_, conflict = conflict + conflict_,
-    dead_letter = dead_letter + dead_
-from (values (%s::int, %s::int, %s::int, %s::int)) as of_batch(applied_, duplicate_, conflict_, dead_)
+update checkpoint set next_offset = next_offset + new + resent + other + dead,
+    applied = applied + new, duplicate = duplicate + resent, conflict = conflict + other,
+    dead_letter = dead_letter + dead
+from (values (%s::bigint, %s::int, %s::int, %s::int, %s::int))
+    as batch(ending, new, resent, other, dead)
 where grp = %s and topic = %s and partition = %s and %s >= 0
 """
 

@@ -19,7 +19,7 @@ class Oracle:
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect()
         self._connection.execute(f"ATTACH '{path}' AS rows (READ_ONLY)")
-        self._connection.execute("SET memory_limit = '1GB'")
+        self._connection.execute(f"SET memory_limit = '512MB'; SET temp_directory = '{path}.spill'")
         self._connection.execute("SET search_path = 'memory,rows'")
         self._connection.execute(_sql("given"))
 

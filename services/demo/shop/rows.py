@@ -77,7 +77,7 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect()
-        self._connection.execute("SET preserve_insertion_order = true; SET memory_limit = '1GB'")
+        self._connection.execute(f"SET memory_limit = '512MB'; SET temp_directory = '{path}.spill'")
         self._connection.execute(f"ATTACH '{path}' AS shop (READ_ONLY)")
         self._connection.execute(_VIEWS)
 
