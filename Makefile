@@ -53,7 +53,11 @@ test: test-unit test-redis $(VENV)/dev.stamp ## Everything but the long faults: 
 	@$(BIN)/python -m pytest -q -m "not long"
 
 test-unit: $(VENV)/dev.stamp
-	@for version in 3.12 3.13; do .ci/unit $$version "$(UNIT)" || exit 1; done
+	@mkdir -p var/ci; \
+	.ci/unit 3.12 "$(UNIT)" >var/ci/3.12.log 2>&1 & one=$$!; \
+	.ci/unit 3.13 "$(UNIT)" >var/ci/3.13.log 2>&1 & other=$$!; \
+	wait $$one; first=$$?; wait $$other; second=$$?; \
+	cat var/ci/3.12.log var/ci/3.13.log; exit $$((first + second))
 
 test-redis: $(VENV)/dev.stamp ## What concerns Redis, against the redis-server 7 on PATH, where there is one
 	@if [ -n "$(REDIS_SERVER)" ]; then \

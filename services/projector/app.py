@@ -62,7 +62,8 @@ class ProjectorApp(faust.App):
         quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
         if not quiet:
             leave("a transaction did not end in time for a new assignment", self.group.name)
-        mine = sorted((tp.topic, tp.partition) for tp in assigned if tp.topic in self.group.topics)
+        topics = topics_of(self.group)
+        mine = sorted((tp.topic, tp.partition) for tp in assigned if tp.topic in topics)
         rows = await asyncio.to_thread(self._claim, mine)
         for place in self.held:
             HELD.labels(self.group.name, place[0], str(place[1])).set(0)

@@ -96,7 +96,8 @@ def _partition(consumer: Consumer, place: TopicPartition, end: int) -> Iterator[
     consumer.assign([TopicPartition(place.topic, place.partition, 0)])
     offset = -1
     while offset < end - 1:
-        for message in consumer.consume(5_000, timeout=20):
+        # it waits until it has as many as it was asked for
+        for message in consumer.consume(min(5_000, end - 1 - offset), timeout=20):
             if message.error():
                 raise KafkaException(message.error())
             offset = message.offset()

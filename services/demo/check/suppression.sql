@@ -14,13 +14,16 @@ bought AS (
     JOIN sale USING (channel, number)
     LEFT JOIN back USING (channel, number, item)
     WHERE NOT sale.held_back AND line.quantity - ifnull(back.quantity, 0) > 0
+),
+met AS (
+    SELECT customer, item, kind, category, max(bought_at) AS last
+    FROM bought JOIN need USING (item) GROUP BY ALL
 )
-SELECT customer, item, kind FROM bought JOIN need USING (item) WHERE kind = 'one_off'
-UNION
-SELECT customer, item, kind FROM bought JOIN need USING (item)
-WHERE kind = 'replenishable' AND bought_at + to_seconds(180 * 86400 * 8 // 10) > TIMESTAMP '2003-01-03'
-UNION
-SELECT customer, other.item, 'durable'
-FROM bought JOIN need USING (item) JOIN need AS other USING (category)
-WHERE need.kind = 'durable'
+SELECT customer, item, kind FROM met
+WHERE kind = 'one_off'
+   OR kind = 'replenishable' AND last + to_seconds(180 * 86400 * 8 // 10) > TIMESTAMP '2003-01-03'
+UNION ALL
+SELECT customer, need.item, kind
+FROM (SELECT DISTINCT customer, category, kind FROM met WHERE kind = 'durable')
+JOIN need USING (category, kind)
 ORDER BY ALL;
