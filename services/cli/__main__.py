@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.util import find_spec
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
@@ -13,23 +13,40 @@ from infra.backend import ProviderError
 from infra.home import HomeBusy
 from infra.process import StartError
 
-MODULES = ("stack", "schema", "dead_letters", "erase", "demo", "rebuild")
+# which module has which verbs: only the one that is asked for is imported, so that `status` and
+# `tail` do not wait for what `demo` needs
+MODULES = {
+    "stack": ("up", "down", "status", "doctor", "prepare", "token"),
+    "schema": ("schema", "tail", "example"),
+    "dead_letters": ("dead-letters",),
+    "erase": ("erase",),
+    "demo": ("demo",),
+    "rebuild": ("rebuild",),
+}
 
 app = typer.Typer(
     name="hitotsu",
-    help="One member, one balance, one stock, whatever the channel.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-for _module in MODULES:
-    if find_spec(f"services.cli.{_module}") is not None:
-        importlib.import_module(f"services.cli.{_module}").register(app)
+
+@app.callback()
+def root() -> None:
+    """One member, one balance, one stock, whatever the channel."""
+
+
+def load(words: Sequence[str]) -> None:
+    """Registers the verb that was asked for; all of them for the list of verbs."""
+    wanted = [name for name, verbs in MODULES.items() if words and words[0] in verbs]
+    for name in wanted or MODULES:
+        importlib.import_module(f"services.cli.{name}").register(app)
 
 
 def main() -> None:
     """Runs a verb; what the user can mend is said in one paragraph, without a traceback."""
+    load(sys.argv[1:])
     try:
         app()
     except (ProviderError, StartError, HomeBusy) as error:

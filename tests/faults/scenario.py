@@ -77,12 +77,10 @@ def _run(
         if not scenario.kills:
             # everything is there already: how fast do two processes catch up?
             sender.join()
-        began = time.monotonic()
         workers.start()
         outcome.kills = _kill(scenario, workers, sender, say)
         sender.join()
-        _settle(endpoints, stored, scenario.patience)
-        outcome.catching_up = time.monotonic() - began
+        outcome.catching_up = _settle(endpoints, stored, scenario.patience)
         judged = reading.judge(endpoints.kafka)
         ports = [] if scenario.kills else workers.ports
         outcome.lines = verdict(judged, stored, log.sent, ports)
@@ -112,15 +110,19 @@ def _kill(scenario: Scenario, workers: Workers, sender: Sender, say: Say) -> int
     return killed
 
 
-def _settle(endpoints: Endpoints, stored: Stored, patience: float) -> None:
-    """Until every partition is applied to its end and nothing new comes, or nothing moves."""
-    before, moved = None, time.monotonic()
+def _settle(endpoints: Endpoints, stored: Stored, patience: float) -> float:
+    """Until every partition is applied to its end, or nothing moves; seconds from first to last."""
+    before, ends_before = stored.checkpoints(), reading.ends(endpoints.kafka)
+    first = moved = time.monotonic()
     still = 0
-    while time.monotonic() - moved < patience and still < 4:
-        time.sleep(0.5)
-        ends = reading.ends(endpoints.kafka)
-        now = {place: count["next_offset"] for place, count in stored.checkpoints().items()}
-        if (now, ends) != before:
-            before, moved, still = (now, ends), time.monotonic(), 0
-        elif all(now.get(place, 0) == end for place, end in ends.items()):
+    while time.monotonic() - moved < patience and still < 8:
+        time.sleep(0.25)
+        ends, now = reading.ends(endpoints.kafka), stored.checkpoints()
+        if (now, ends) != (before, ends_before):
+            moved, still = time.monotonic(), 0
+            if not any(count["next_offset"] for count in before.values()):
+                first = moved
+            before, ends_before = now, ends
+        elif all(now.get(place, {}).get("next_offset", 0) == end for place, end in ends.items()):
             still += 1
+    return moved - first

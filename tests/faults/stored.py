@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -117,7 +118,7 @@ class Stored:
                 _, table, _, by = key.decode().split(":", 3)
                 for field, value in fields.items():
                     if not value.endswith(b"|"):
-                        held[table, by, field.decode(), value.decode()] += 1
+                        held[table, by, field.decode(), _stamped(value.decode())] += 1
         return held
 
     def _shown(self, table: str, by: str) -> Rows:
@@ -126,15 +127,22 @@ class Stored:
         rest = " || '|' || ".join(f"{n}::text" for n, key in columns if key and n != by) or "''"
         stamp = "row_version" if "row_version" in names else "1"
         payload = ", ".join(name for name in names if name not in HIDDEN)
-        return self._rows(
+        rows = self._rows(
             f"select '{table}', {by}::text, {rest},"
             f" {stamp} || '|' || json_build_array({payload}) from {table}"
         )
+        return Counter((*row[:3], _stamped(row[3])) for row in rows.elements())
 
     def _rows(self, statement: str) -> Rows:
         with self._postgres.cursor() as cursor:
             cursor.execute(statement.encode())
             return Counter(tuple(map(_plain, row)) for row in cursor)
+
+
+def _stamped(value: str) -> tuple[str, str]:
+    """Row version and columns; how JSON is spaced says nothing."""
+    version, _, payload = value.partition("|")
+    return version, json.dumps(json.loads(payload))
 
 
 def _plain(value: Any) -> Any:

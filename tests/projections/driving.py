@@ -86,6 +86,7 @@ class Engine:
         prepare(self.dsn, self.group)
         info = conninfo(self.dsn, group=self.group.name)
         self.connection = psycopg.connect(info, autocommit=True)
+        self._writers: list[Writer] = []
         self.writer = self.another(OWNER)
         self.reset()
 
@@ -94,12 +95,14 @@ class Engine:
         guard = threading.RLock()
         writer = Writer(self.dsn, self.group, owner, Recent(), guard, lambda work: True)
         writer.applier.epochs = dict.fromkeys(places(), 1)
+        self._writers.append(writer)
         return writer
 
     def close(self) -> None:
         self.connection.close()
-        if self.writer.connection is not None:
-            self.writer.connection.close()
+        for writer in self._writers:
+            if writer.connection is not None:
+                writer.connection.close()
         with psycopg.connect(self._admin, autocommit=True) as connection:
             connection.execute(f"drop database if exists {self.name} with (force)".encode())
 

@@ -1,0 +1,142 @@
+"""Every record gets one verdict: applied, duplicate, conflict or dead letter."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from projections.inquiry_history import inquiry
+from projections.point_balance import balance
+from schemas import codec
+from tests.projections.driving import Engine, Log
+from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received
+
+pytestmark = pytest.mark.servers
+COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
+
+
+def held(engine: Engine) -> int:
+    rows = engine.rows(balance)
+    return int(rows[(CUSTOMER,)]["balance"]) if rows else 0
+
+
+def counts(engine: Engine) -> tuple[int, ...]:
+    found = engine.counts()
+    assert found["next_offset"] == sum(found[name] for name in COUNTED)
+    return tuple(found[name] for name in COUNTED)
+
+
+def letters(engine: Engine) -> list[tuple[str, str, bytes | None, bytes | None]]:
+    return engine.connection.execute(
+        "select stage, error_class, record_key, record_value from dead_letter order by id"
+    ).fetchall()  # type: ignore[return-value]
+
+
+def test_a_resend_is_applied_once_in_the_same_batch(engine: Engine) -> None:
+    engine.tell(earned(1), earned(1), earned(2), earned(1))
+    assert held(engine) == 20
+    assert counts(engine) == (2, 2, 0, 0)
+
+
+def test_a_resend_long_after_is_recognised_by_another_process(engine: Engine) -> None:
+    log = Log()
+    engine.tell(earned(1), log=log)
+    engine.writer.recent.clear()
+    engine.tell(earned(2), earned(1), log=log)
+    assert held(engine) == 20
+    assert counts(engine) == (2, 1, 0, 0)
+
+
+def test_the_first_body_under_an_id_wins_and_the_other_is_kept_aside(engine: Engine) -> None:
+    log = Log()
+    engine.tell(earned(1, points=10), log=log)
+    engine.writer.recent.clear()
+    engine.tell(earned(1, points=99), earned(1, points=10), log=log)
+    assert held(engine) == 10
+    assert counts(engine) == (1, 1, 1, 0)
+    ((stage, _, key, value),) = letters(engine)
+    assert (stage, key) == ("conflict", CUSTOMER)
+    assert value == codec.encode(earned(1, points=99))
+
+
+def test_what_cannot_be_read_is_put_aside_whole_and_the_batch_goes_on(engine: Engine) -> None:
+    good = codec.encode(earned(1))
+    broken = [
+        None,
+        b"",
+        b"\0",
+        b"\1" + good[1:],
+        good[:-1],
+        good + b"x",
+        b"\0\0\xff\xff\xff" + good,
+    ]
+    log = Log()
+    for value in broken:
+        log.raw("commerce.points", CUSTOMER, value)
+    log.raw("commerce.points", b"another key", good)
+    log.raw("commerce.members", CUSTOMER, good)
+    log.append(earned(2))
+    engine.apply(log.batch())
+    assert held(engine) == 10
+    assert counts(engine) == (1, 0, 0, 9)
+    found = letters(engine)
+    assert {stage for stage, *_ in found} == {"decode"}
+    assert sorted(value or b"" for *_, value in found) == sorted(
+        [*(value or b"" for value in broken), good, good]
+    )
+
+
+def test_an_event_that_a_handler_refuses_is_applied_nowhere(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(event: object) -> list[object]:
+        if getattr(event, "points", 0) == 13:
+            raise ValueError("thirteen")
+        return []
+
+    monkeypatch.setitem(
+        engine.group.handlers,
+        type(adjusted(1, 1)),
+        [*engine.group.handlers[type(adjusted(1, 1))], ("unlucky", refuse)],
+    )
+    engine.tell(adjusted(1, 5), adjusted(2, 13), adjusted(3, 5))
+    assert held(engine) == 10
+    assert counts(engine) == (2, 0, 0, 1)
+    assert [(stage, kind) for stage, kind, *_ in letters(engine)] == [("apply", "ValueError")]
+
+
+def test_a_text_that_postgres_cannot_hold_takes_only_its_own_event_along(engine: Engine) -> None:
+    log = Log()
+    events = [asked(number, "zero \0 byte" if number == 5 else "delivery") for number in range(12)]
+    engine.tell(*events, earned(50), log=log)
+    assert len(engine.rows(inquiry)) == 11
+    assert held(engine) == 10
+    assert counts(engine) == (12, 0, 0, 1)
+    ((stage, kind, key, value),) = letters(engine)
+    assert (stage, key, value) == ("store", UUID(int=5).bytes, codec.encode(events[5]))
+    assert kind
+
+
+def test_a_total_beyond_64_bits_is_put_aside_not_clamped(engine: Engine) -> None:
+    log, most = Log(), 2**62
+    engine.tell(adjusted(1, most), adjusted(2, most - 1), log=log)
+    engine.tell(adjusted(3, most), earned(4), received(5, 1), log=log)
+    assert held(engine) == 2 * most - 1
+    assert counts(engine) == (3, 0, 0, 2)
+
+
+def test_a_resend_of_a_dead_letter_is_a_dead_letter_too(engine: Engine) -> None:
+    log = Log()
+    engine.tell(asked(1, "\0"), asked(1, "\0"), log=log)
+    engine.tell(asked(1, "\0"), log=log)
+    assert counts(engine) == (0, 0, 0, 3)
+    assert not engine.rows(inquiry)
+
+
+def test_a_batch_of_nothing_but_broken_records_moves_the_checkpoint(engine: Engine) -> None:
+    log = Log()
+    for _ in range(30):
+        log.raw("commerce.points", CUSTOMER, b"?")
+    engine.apply(log.batch())
+    assert counts(engine) == (0, 0, 0, 30)
