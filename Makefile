@@ -13,7 +13,7 @@ REDIS_TESTS := tests/services/api tests/services/projector
 REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)
 
 # Downloaded jars are shared by every stack of this checkout, those of the tests included.
-export HITOTSU_CACHE ?= $(CURDIR)/var/cache
+export HITOTSU_CACHE ?= $(CURDIR)/var/stack/cache
 # uv goes where pip goes on this machine.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infra.backend import Endpoints
+from infra.home import CACHE_VARIABLE, Home
 from infra.stack import Stack
+
+# every stack of the tests has a home of its own; what was downloaded once is shared
+os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
 
 @pytest.fixture(scope="session")
