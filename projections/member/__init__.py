@@ -98,6 +98,8 @@ def evolve(
         now["registered_at"] = event.registered_at
     else:
         now.update(dict.fromkeys(name for name in event.cleared if name in PERSONAL))
+        if "postcode" in event.cleared:
+            now["postcode_index"] = None
     for name in PERSONAL:
         sealed = getattr(event, name)
         if sealed is not None:

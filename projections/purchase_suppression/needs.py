@@ -57,12 +57,11 @@ NO_POLICY = Policy("NONE", "SKU", None)
 
 
 def kept(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
-    """Lines bought not after `at` of which more was bought than given back."""
+    """Lines bought not after `at` of which more was bought than given back, whenever that was."""
     back: dict[tuple[object, int], int] = defaultdict(int)
     for row in returns:
-        if row["occurred_at"] <= at:
-            for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
-                back[row["transaction_id"], line_no] += quantity
+        for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
+            back[row["transaction_id"], line_no] += quantity
     lines = []
     for row in purchases:
         if row["occurred_at"] > at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,8 @@ def demo(
     ours = not (stack.home.path.exists() and stack.running)
     _expect_room(stack, scale, ours, check_only)
     differences = 1
+    # Told to end, it still takes down what it brought up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with lines() as progress:
             bring_up(stack, progress)

@@ -134,7 +134,8 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
             if message.generation_id != app.consumer_generation_id:
                 continue
             try:
-                while not app.pipeline.offer((message.topic, message.partition), event.value):
+                run, records = event.value
+                while not app.pipeline.offer((message.topic, message.partition), records, run):
                     await asyncio.sleep(0.005)
                     if message.generation_id != app.consumer_generation_id:
                         break

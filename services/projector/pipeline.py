@@ -64,9 +64,14 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
-    def offer(self, place: Place, records: list[ConsumerRecord]) -> bool:
-        """Takes records over, or says that enough are waiting already."""
+    def offer(self, place: Place, records: list[ConsumerRecord], run: int) -> bool:
+        """Takes records over, or says that enough are waiting already.
+
+        Records fetched in an earlier run are let go: the claim that began this one seeked.
+        """
         with self._changed:
+            if run != self.run:
+                return True
             if self._waiting >= WAITING_EVENTS_MAX:
                 return False
             for start in range(0, len(records), SLICE_EVENTS_MAX):

@@ -34,6 +34,7 @@ class BatchConsumer(driver.Consumer):
     """Delivers a partition's whole fetch as one message."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
@@ -42,7 +43,8 @@ class BatchConsumer(driver.Consumer):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if fetched and (active is None or tp in active):
-                yield tp, _message(tp, fetched, generation)
+                # a claim seeks: what was fetched before it is fetched again after it
+                yield tp, _message(tp, (run, fetched), generation)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         offsets = await self.app.claim(  # type: ignore[attr-defined]  # it is a ProjectorApp
@@ -60,8 +62,8 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
 
-def _message(tp: TP, fetched: list[Any], generation: int) -> ConsumerMessage:
-    last = fetched[-1]
+def _message(tp: TP, fetched: tuple[int, list[Any]], generation: int) -> ConsumerMessage:
+    last = fetched[1][-1]
     return ConsumerMessage(
         last.topic,
         last.partition,

@@ -27,14 +27,18 @@ def table(outcome: Outcome) -> str:
     scenario = outcome.scenario
     rows = [
         f"{scenario.name}: seed {scenario.seed}, {scenario.events} events in {outcome.records}"
-        f" records, {outcome.kills} kills, {outcome.catching_up:.1f} s"
-        f" ({outcome.records / max(outcome.catching_up, 0.1):.0f} records/s)",
+        f" records, {outcome.kills} kills" + ("" if scenario.kills else _speed(outcome)),
         f"{'compared':<32} {'rows':>9} {'differ':>7}",
     ]
     for line in outcome.lines:
         rows.append(f"{line.name:<32} {line.compared:>9} {line.differences:>7}  {line.first}"[:230])
     wanted = "must differ: a bug is planted" if scenario.plant else "must not differ"
     return "\n".join([*rows, f"{outcome.differences} differences ({wanted})"])
+
+
+def _speed(outcome: Outcome) -> str:
+    seconds = max(outcome.catching_up, 0.1)
+    return f", caught up in {seconds:.1f} s: {outcome.records / seconds:.0f} records/s"
 
 
 def say(text: str) -> None:

@@ -52,7 +52,10 @@ def more_known(shop: Shop) -> list[Fact]:
     if shop.chance.random() < 0.5:
         one = shop.chance.choice(_of(shop, profile))
         return [("IdentifierObserved", {**common, "identifier": one})]
-    change = {"address": shop.chance.randbytes(30), "cleared": shop.chance.choice([[], ["name"]])}
+    change = {
+        "address": shop.chance.randbytes(30),
+        "cleared": shop.chance.choice([[], ["name"], ["postcode"]]),
+    }
     return [("ProfileUpdated", {**common, **change})]
 
 

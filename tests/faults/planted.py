@@ -13,7 +13,7 @@ from typing import Any
 from faust.types import TP
 
 from services.projector import __main__ as product
-from services.projector import app, apply, batch, store
+from services.projector import app, apply, batch, process, store
 
 ADVANCE = """
 update checkpoint set next_offset = next_offset + new + resent + other + dead,
@@ -36,9 +36,9 @@ def _kafka_offsets() -> None:
 
     async def by_kafka(self: Any, assigned: set[TP]) -> Mapping[TP, int]:
         own = await claim(self, assigned)
-        offsets = {}
+        thread, offsets = self.consumer._thread, {}
         for tp in own:
-            offsets[tp] = await self.consumer._thread._consumer.committed(tp) or 0
+            offsets[tp] = await thread.call_thread(thread._ensure_consumer().committed, tp) or 0
             self.held[tp.topic, tp.partition] = offsets[tp]
         self.pipeline.expected.update(self.held)
         return offsets
@@ -49,7 +49,7 @@ def _kafka_offsets() -> None:
         return made
 
     app.ProjectorApp.claim = by_kafka  # type: ignore[method-assign]
-    product.Projector.__init__.__globals__["build"] = often
+    vars(process)["build"] = often
 
 
 def _twice() -> None:

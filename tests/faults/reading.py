@@ -94,15 +94,13 @@ def _partition(consumer: Consumer, place: TopicPartition, end: int) -> Iterator[
     if not end:
         return
     consumer.assign([TopicPartition(place.topic, place.partition, 0)])
-    offset = -1
+    offset: int = -1
     while offset < end - 1:
         # it waits until it has as many as it was asked for
         for message in consumer.consume(min(5_000, end - 1 - offset), timeout=20):
             if message.error():
                 raise KafkaException(message.error())
-            offset = message.offset()
-            if offset >= end:
-                break
+            offset = int(message.offset() or 0)
             yield Read(place.topic, place.partition, offset, message.key(), message.value())
 
 

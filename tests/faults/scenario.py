@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,9 @@ def _kill(scenario: Scenario, workers: Workers, sender: Sender, say: Say) -> int
     """At random moments, as many as fit while events flow."""
     chance = random.Random(f"kills {scenario.seed}")
     seconds = scenario.events * 1.12 / scenario.rate if scenario.rate else 0.0
-    moments = sorted(chance.uniform(0.05, 0.95) * seconds for _ in range(scenario.kills))
+    # one in each stretch: two in one breath would be one
+    stretch = seconds / max(1, scenario.kills)
+    moments = [(number + chance.uniform(0.1, 0.9)) * stretch for number in range(scenario.kills)]
     began, killed = time.monotonic(), 0
     for moment in moments:
         time.sleep(max(0.0, moment - (time.monotonic() - began)))
@@ -123,6 +126,6 @@ def _settle(endpoints: Endpoints, stored: Stored, patience: float) -> float:
             if not any(count["next_offset"] for count in before.values()):
                 first = moved
             before, ends_before = now, ends
-        elif all(now.get(place, {}).get("next_offset", 0) == end for place, end in ends.items()):
+        elif all(now.get(place, Counter())["next_offset"] == end for place, end in ends.items()):
             still += 1
     return moved - first

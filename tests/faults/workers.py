@@ -40,12 +40,16 @@ class Workers:
         self._keeper.start()
 
     def kill(self, chance: random.Random) -> int:
-        """SIGKILL to one of them, and the pid it had."""
-        with self._guard:
-            process = self._running[chance.randrange(len(self.ports))]
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return process.pid
+        """SIGKILL to one of them that runs, and the pid it had."""
+        while True:
+            with self._guard:
+                alive = [one for one in self._running.values() if one.poll() is None]
+                if alive:
+                    process = chance.choice(alive)
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    return process.pid
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """All of them, gently at first."""

@@ -55,6 +55,8 @@ def _change(row: dict[str, Any], name: str, event: Any) -> None:
         row["source_system"], row["registered_at"] = event["source_system"], event["registered_at"]
     for cleared in event.get("cleared", ()):
         row[cleared] = None
+        if cleared == "postcode":
+            row["postcode_index"] = None
     for field in PERSONAL:
         if event[field] is not None:
             row[field] = event["meta"]["event_id"] + event[field]

@@ -101,7 +101,7 @@ def _greatest(values: Iterable[Any]) -> Any:
 
 def _scope(event: Any) -> str:
     if event["sku"] is not None:
-        return "sku:" + event["sku"]
+        return f"sku:{event['sku']}"
     return "default" if event["category"] is None else "category:" + event["category"]
 
 

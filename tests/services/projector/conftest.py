@@ -20,4 +20,6 @@ def one_engine(servers: Endpoints) -> Iterator[Engine]:
 @pytest.fixture
 def engine(one_engine: Engine) -> Engine:
     one_engine.reset()
+    if one_engine.writer.connection is None:
+        one_engine.writer._connected()
     return one_engine

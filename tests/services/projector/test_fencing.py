@@ -50,7 +50,8 @@ def test_a_zombie_that_wakes_after_its_successor_has_written_changes_nothing(
 
 
 def test_a_frozen_owner_does_not_hold_its_successor_up_for_ever(engine: Engine) -> None:
-    frozen = engine.writer._connected()
+    frozen = engine.writer.connection
+    assert frozen is not None
     frozen.execute("begin")
     frozen.execute("select * from checkpoint for update")
     successor = engine.another(UUID(int=9))
@@ -90,7 +91,7 @@ def _cut(engine: Engine) -> None:
 def test_a_batch_whose_reply_was_lost_is_in_once(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
-    apply, lost = Applier.apply, []
+    apply, lost = Applier.apply, list[Any]()
 
     def cut_once(self: Applier, connection: Any, work: Any) -> Any:
         if lost:

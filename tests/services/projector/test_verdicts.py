@@ -30,7 +30,7 @@ def counts(engine: Engine) -> tuple[int, ...]:
 def letters(engine: Engine) -> list[tuple[str, str, bytes | None, bytes | None]]:
     return engine.connection.execute(
         "select stage, error_class, record_key, record_value from dead_letter order by id"
-    ).fetchall()  # type: ignore[return-value]
+    ).fetchall()
 
 
 def test_a_resend_is_applied_once_in_the_same_batch(engine: Engine) -> None:

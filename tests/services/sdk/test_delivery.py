@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from services.sdk.delivery import Line, Pause, Post, Reply, Talk
 from tests.services.gateway.running import event
 
 KEY = bytes(PrivateKey.generate().public_key)
+
+
+@pytest.fixture
+def buffer(tmp_path: Path) -> Iterator[Buffer]:
+    kept = Buffer(tmp_path / "till", KEY)
+    yield kept
+    kept.close()
 
 
 class Script:
@@ -124,8 +132,7 @@ def test_what_the_till_can_see_to_be_wrong_is_not_sent() -> None:
         results.raise_for_refused()
 
 
-def test_a_buffered_event_leaves_with_its_answer_and_not_before(tmp_path: Path) -> None:
-    buffer = Buffer(tmp_path / "till", KEY)
+def test_a_buffered_event_leaves_with_its_answer_and_not_before(buffer: Buffer) -> None:
     script = Script(None, 202)
     line = _line(script, buffer=buffer)
     first: Results = script.play(line.send([event()]))
@@ -138,8 +145,7 @@ def test_a_buffered_event_leaves_with_its_answer_and_not_before(tmp_path: Path) 
     assert len(json.loads(script.posts[-1].content)) == 3
 
 
-def test_a_rejected_event_stays_apart_with_its_reason(tmp_path: Path) -> None:
-    buffer = Buffer(tmp_path / "till", KEY)
+def test_a_rejected_event_stays_apart_with_its_reason(buffer: Buffer) -> None:
     script = Script(422)
     results: Results = script.play(_line(script, buffer=buffer).send([sent := event()]))
     assert (results.rejected, len(buffer)) == (1, 0)
@@ -147,15 +153,13 @@ def test_a_rejected_event_stays_apart_with_its_reason(tmp_path: Path) -> None:
     assert (refused.event_id, refused.field) == (_id(sent), "total")
 
 
-def test_an_event_the_token_may_not_send_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    buffer = Buffer(tmp_path / "till", KEY)
+def test_an_event_the_token_may_not_send_does_not_hold_up_the_others(buffer: Buffer) -> None:
     script = Script(_forbidden(1), 202)
     results: Results = script.play(_line(script, buffer=buffer).send([event() for _ in range(3)]))
     assert [each.status for each in results] == ["accepted", "rejected", "accepted"]
 
 
-def test_a_problem_with_the_token_leaves_everything_in_the_buffer(tmp_path: Path) -> None:
-    buffer = Buffer(tmp_path / "till", KEY)
+def test_a_problem_with_the_token_leaves_everything_in_the_buffer(buffer: Buffer) -> None:
     script = Script(Reply(401, b"{}"))
     with pytest.raises(Problem):
         script.play(_line(script, buffer=buffer).send([event(), event()]))
@@ -170,3 +174,4 @@ def test_a_full_buffer_says_so_and_takes_nothing_of_the_rest(tmp_path: Path) -> 
     with pytest.raises(BufferFull):
         script.play(line.send([event(), event()]))
     assert len(buffer) == 2
+    buffer.close()

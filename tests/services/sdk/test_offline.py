@@ -64,6 +64,7 @@ def test_a_till_that_is_offline_for_a_thousand_sales_and_killed_sends_them_all(
         assert 0 < len(buffer) <= left, "killed on the way, not after it"
     with Client(gateway.url, TOKENS["till"], buffer) as till:
         assert till.flush() == 0
+    buffer.close()
     assert _missing(gateway, before, terminal) == set()
 
 
@@ -84,6 +85,7 @@ def test_a_till_killed_at_any_point_has_every_sale_it_was_told_is_safe(
     buffer = Buffer(path, bytes(PRIVATE_KEY.public_key))
     with Client(gateway.url, TOKENS["till"], buffer) as till:
         assert till.flush() == 0
+    buffer.close()
     found = {dict(each.headers())["ce_id"].decode() for each in _written(gateway, before)}
     assert told <= found
 
@@ -100,6 +102,7 @@ def test_a_buffer_holds_nothing_that_can_be_read(tmp_path: Path) -> None:
         kept = file.read_bytes()
         assert not any(text.encode() in kept for text in clear)
         assert file.stat().st_mode & 0o077 == 0
+    buffer.close()
 
 
 def test_the_asynchronous_client_does_the_same(gateway: Gateway, tmp_path: Path) -> None:
@@ -116,6 +119,7 @@ def test_the_asynchronous_client_does_the_same(gateway: Gateway, tmp_path: Path)
         async with AsyncClient(gateway.url, TOKENS["till"], buffer) as back:
             assert (await back.send([event()])).accepted == 1
             assert await back.flush() == 0
+        buffer.close()
 
     asyncio.run(sell())
 

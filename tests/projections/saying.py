@@ -1,0 +1,68 @@
+"""Short words for the facts of a shop, so that tests read as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from projections.core.memory import Memory
+from projections.core.tables import Kept
+from schemas.events import PurchaseCompleted, PurchaseReturned
+from schemas.events.parts import Identifier, Meta, Producer, PurchaseLine, ReturnedLine
+
+_numbers = count(1)
+MINUTE = 60_000_000
+T0 = 1_750_000_000_000_000
+
+
+def named(name: str) -> bytes:
+    """An id by name: the same name, the same id."""
+    return uuid5(NAMESPACE_URL, name).bytes
+
+
+def meta(channel: str = "STORE", minute: int = 0, receipt: int | None = None) -> Meta:
+    """An envelope with an id of its own."""
+    producer = Producer("pos" if channel == "STORE" else "ec", channel)
+    if receipt is not None:
+        producer = Producer("pos", channel, "ginza", "1", 0, receipt)
+    return Meta(UUID(int=next(_numbers)).bytes, T0 + minute * MINUTE, producer)
+
+
+def sold(
+    sku: str, quantity: int = 1, *, channel: str = "STORE", minute: int = 0,
+    who: str | None = "hanako", receipt: str = "r", where: str = "ginza",
+    fulfilment: str = "IMMEDIATE",
+) -> PurchaseCompleted:  # fmt: skip
+    line = PurchaseLine(1, sku, quantity, 100, 100 * quantity, fulfilment=fulfilment)
+    return PurchaseCompleted(
+        meta(channel, minute), named(receipt), where, "JPY", line.net_paid, [line],
+        named(who) if who else None,
+    )  # fmt: skip
+
+
+def brought_back(
+    sku: str, quantity: int = 1, *, minute: int = 0, who: str = "hanako", receipt: str = "r",
+    disposition: str = "BACK_IN_STOCK",
+) -> PurchaseReturned:  # fmt: skip
+    line = ReturnedLine(1, sku, quantity, 100, disposition)
+    return PurchaseReturned(
+        meta("STORE", minute), named(receipt), "ginza", "JPY", 100, [line], named(who)
+    )
+
+
+def identifier(kind: str, value: str, verified: bool = True) -> Identifier:
+    return Identifier(kind, b"sealed", named(f"{kind} {value}"), verified)
+
+
+def tell(memory: Memory, events: Iterable[Any], source: int = 0) -> Memory:
+    """Events, in this order."""
+    for event in events:
+        memory.take(event, source)
+    return memory
+
+
+def row(memory: Memory, table: Kept, *key: Any) -> dict[str, Any]:
+    """One row of a table."""
+    return memory.table(table)[key]

@@ -1,0 +1,45 @@
+"""What was asked, and what became of it, whoever it turned out to be."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from projections import discover
+from projections.core.fold import Group
+from projections.core.memory import Memory
+from projections.inquiry_history import inquiry, message
+from schemas.events import (
+    Event,
+    InquiryAnswered,
+    InquiryClassified,
+    InquiryClosed,
+    InquiryOpened,
+    SubjectErased,
+)
+from tests.projections.saying import meta, named, row, tell
+
+ASKED, HANAKO = named("inquiry"), named("hanako")
+
+
+def opened(who: bytes | None = None, minute: int = 0) -> InquiryOpened:
+    return InquiryOpened(
+        meta("CALL_CENTRE", minute), ASKED, "delivery", who, b"sealed", sku="tea", store_id="ginza"
+    )
+
+
+def test_an_anonymous_question_becomes_the_customers_once_it_is_known_whose() -> None:
+    events: list[Event] = [
+        opened(), InquiryClassified(meta(minute=3), ASKED, "return/damaged", "staff", HANAKO),
+        InquiryAnswered(meta(minute=5), ASKED, HANAKO),
+        InquiryClosed(meta(minute=9), ASKED, "refund"),
+    ]  # fmt: skip
+    for order in permutations(events):
+        found = row(tell(Memory(Group("main", discover())), order), inquiry, ASKED)
+        assert (found["profile_id"], found["topic"]) == (HANAKO, "return/damaged")
+        assert (found["messages"], found["resolution"], found["sku"]) == (2, "refund", "tea")
+
+
+def test_what_an_erased_customer_said_is_gone_even_when_it_comes_late(memory: Memory) -> None:
+    tell(memory, [SubjectErased(meta(), HANAKO), opened(HANAKO)])
+    assert [one["text"] for one in memory.table(message).values()] == [None]
+    assert row(memory, inquiry, ASKED)["messages"] == 1

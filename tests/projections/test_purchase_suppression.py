@@ -1,0 +1,59 @@
+"""What was bought is not recommended, whichever channel it was bought in."""
+
+from __future__ import annotations
+
+from projections.core.memory import Memory
+from projections.purchase_suppression import claim, giving_back, item, need_policy, purchase
+from projections.purchase_suppression.needs import Catalogue, kept, suppressions
+from schemas.events import ItemDescribed, NeedPolicySet, PurchaseAttributed
+from tests.projections.saying import MINUTE, T0, brought_back, meta, named, sold, tell
+
+DAY = 24 * 60 * MINUTE
+HANAKO = named("hanako")
+
+
+def policy(kind: str, sku: str | None = None, days: int | None = None) -> NeedPolicySet:
+    return NeedPolicySet(meta(), f"{kind} {sku}", kind, T0 - DAY, sku, None, "SKU", days)
+
+
+def dropped(memory: Memory, *candidates: str, at: int = T0 + DAY) -> set[str]:
+    """What is not shown to the customer."""
+    catalogue = Catalogue(memory.table(item).values(), memory.table(need_policy).values(), at)
+    lines = kept(memory.table(purchase).values(), memory.table(giving_back).values(), at)
+    return set(suppressions(candidates, lines, catalogue, at))
+
+
+def test_what_was_bought_in_the_store_yesterday_is_not_shown_online_today(memory: Memory) -> None:
+    tell(memory, [policy("ONE_OFF"), sold("kettle", channel="STORE")])
+    assert dropped(memory, "kettle", "cup") == {"kettle"}
+
+
+def test_a_return_lifts_it_though_it_came_first(memory: Memory) -> None:
+    tell(memory, [policy("ONE_OFF"), brought_back("kettle", minute=5), sold("kettle")])
+    assert dropped(memory, "kettle") == set()
+
+
+def test_one_of_two_brought_back_lifts_nothing(memory: Memory) -> None:
+    tell(memory, [policy("ONE_OFF"), sold("kettle", 2), brought_back("kettle", 1)])
+    assert dropped(memory, "kettle") == {"kettle"}
+
+
+def test_what_is_used_up_may_be_shown_again_after_four_fifths_of_the_usual_time(
+    memory: Memory,
+) -> None:
+    tell(memory, [policy("REPLENISHABLE", "tea", days=10), sold("tea")])
+    assert dropped(memory, "tea", at=T0 + 8 * DAY - 1) == {"tea"}
+    assert dropped(memory, "tea", at=T0 + 8 * DAY) == set()
+
+
+def test_a_guest_who_claims_a_receipt_later_owns_it(memory: Memory) -> None:
+    claimed = PurchaseAttributed(meta("EC"), named("r"), HANAKO)
+    tell(memory, [sold("kettle", who=None), claimed])
+    assert {row["owner_id"] for row in memory.table(purchase).values()} == {named("r")}
+    assert (HANAKO, named("r")) in memory.table(claim)
+
+
+def test_an_item_is_what_its_newest_description_says(memory: Memory) -> None:
+    for minute, name in ((5, "new"), (1, "old")):
+        tell(memory, [ItemDescribed(meta(minute=minute), "tea", name, "drinks", T0)])
+    assert memory.table(item)[("tea", T0)]["name"] == "new"

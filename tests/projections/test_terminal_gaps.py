@@ -1,0 +1,36 @@
+"""A till numbers its receipts without gaps, so a gap is a receipt that never came."""
+
+from __future__ import annotations
+
+from projections.core.memory import Memory
+from projections.terminal_gaps import receipts
+from schemas.events import DeadLettered, PointsEarned
+from schemas.events.parts import EarnedLot
+from tests.projections.saying import meta, named, tell
+
+
+def earned(receipt: int) -> PointsEarned:
+    return PointsEarned(meta(receipt=receipt), named("hanako"), [EarnedLot(named("lot"), 1)])
+
+
+def seen(memory: Memory) -> list[str]:
+    return [row["seen"] for row in memory.table(receipts).values()]
+
+
+def test_receipts_4_and_5_never_came(memory: Memory) -> None:
+    tell(memory, [earned(number) for number in (6, 1, 3, 2, 3)])
+    assert seen(memory) == ["{[1,4),[6,7)}"]
+
+
+def test_a_receipt_among_the_dead_letters_has_come(memory: Memory) -> None:
+    letter = DeadLettered(
+        meta(receipt=2), "commerce.points", 0, 7, "decode", "Undecodable", "the value is empty"
+    )
+    tell(memory, [earned(1), letter, earned(3)])
+    assert seen(memory) == ["{[1,4)}"]
+
+
+def test_each_partition_keeps_what_it_saw(memory: Memory) -> None:
+    tell(memory, [earned(1)], source=10_001)
+    tell(memory, [earned(2)], source=20_001)
+    assert seen(memory) == ["{[1,2)}", "{[2,3)}"]

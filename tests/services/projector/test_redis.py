@@ -1,0 +1,175 @@
+"""Redis follows Postgres: never back in time, never believed when it forgot, always made good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisAway
+
+from infra.backend import Endpoints
+from projections.core import sql
+from projections.point_balance import balance
+from services.projector.refresh import Job, Refresher
+from services.projector.views import GenerationLost, Views, generation_key, hash_key
+from tests.projections.driving import OWNER, Engine, Log
+from tests.services.projector.facts import CUSTOMER, earned
+
+pytestmark = pytest.mark.servers
+KEY = hash_key(balance, 1, str(UUID(bytes=CUSTOMER)))
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+class Shown:
+    """Redis behind one engine; `away` makes every command fail as if nobody listened."""
+
+    def __init__(self, engine: Engine, url: str, owner: UUID = OWNER) -> None:
+        self.engine, self.redis = engine, Redis.from_url(url)
+        self.away = False
+        self.views = Views(self._guarded(url), engine.group)
+        struck = engine.writer.applier.written.append
+        self.refresher = Refresher(self.views, engine.dsn, owner, struck)
+        self.seen = 0
+
+    def _guarded(self, url: str) -> Redis:
+        client = Redis.from_url(url)
+        execute: Callable[..., Any] = client.execute_command
+
+        def guarded(*arguments: Any, **options: Any) -> Any:
+            if self.away:
+                raise RedisAway("nobody listens")
+            return execute(*arguments, **options)
+
+        client.execute_command = guarded  # type: ignore[method-assign]
+        return client
+
+    def tell(self, *events: Any, log: Log) -> None:
+        """Commits a batch and hands its rows over."""
+        for event in events:
+            log.append(event)
+        for applied in self.engine.apply(log.batch()):
+            self.refresher.take(Job(applied, self._visible))
+
+    def _visible(self) -> None:
+        self.seen += 1
+
+    def value(self) -> str:
+        found = self.redis.hget(KEY, "")
+        return found.decode() if isinstance(found, bytes) else ""
+
+    def right(self) -> bool:
+        """Redis says what Postgres says."""
+        row = self.engine.connection.execute(
+            f"select row_version || '|' || {sql.payload(balance)} from point_balance t".encode()
+        ).fetchone()
+        return self.value() == (row[0] if row else "")
+
+    def pending(self) -> int:
+        row = self.engine.connection.execute("select count(*) from redis_pending").fetchone()
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        self.away = False
+        if self.refresher._thread.is_alive():
+            self.refresher.stop()
+        self.refresher._close()
+        self.views.redis.close()
+        self.redis.close()
+
+
+def apart(servers: Endpoints) -> str:
+    """A database of Redis that no other test uses."""
+    return servers.redis.rpartition("/")[0] + "/7"
+
+
+@pytest.fixture
+def shown(engine: Engine, servers: Endpoints) -> Iterator[Shown]:
+    own = Shown(engine, apart(servers))
+    own.redis.flushdb()
+    yield own
+    own.close()
+
+
+def test_rows_are_shown_once_they_are_committed(shown: Shown) -> None:
+    log = Log()
+    shown.refresher.start()
+    shown.tell(earned(1), log=log)
+    until(lambda: "10" in shown.value() and shown.right())
+    shown.tell(earned(2), earned(3), log=log)
+    until(shown.right)
+    assert '"00000000-0000-0000-0000-000000000007", 30' in shown.value()
+
+
+def test_a_late_writer_never_overwrites_a_newer_row(shown: Shown) -> None:
+    shown.redis.set(generation_key("main"), "g")
+    key = str(UUID(bytes=CUSTOMER))
+    for version, payload in ((5, "[5]"), (3, "[3]"), (5, "[other]"), (10, "[10]"), (9, "[9]")):
+        shown.views.write({balance: [(key, "", version, payload)]}, "g")
+    assert shown.value() == "10|[10]"
+
+
+def test_a_writer_of_another_generation_is_refused(shown: Shown) -> None:
+    shown.redis.set(generation_key("main"), "new")
+    with pytest.raises(GenerationLost):
+        shown.views.write({balance: [("x", "", 1, "[]")]}, "old")
+    assert not shown.redis.exists(hash_key(balance, 1, "x"))
+
+
+def test_an_emptied_redis_is_filled_again(shown: Shown) -> None:
+    log = Log()
+    shown.refresher.start()
+    shown.tell(earned(1), log=log)
+    until(lambda: shown.value() != "" and shown.right())
+    before = shown.redis.get(generation_key("main"))
+    shown.redis.flushdb()
+    until(lambda: shown.value() != "" and shown.right())
+    until(lambda: shown.redis.get(generation_key("main")) not in (None, before))
+
+
+def test_rows_of_a_process_that_died_before_it_wrote_them_are_repaired(
+    shown: Shown, engine: Engine, servers: Endpoints
+) -> None:
+    log = Log()
+    log.append(earned(1))
+    engine.apply(log.batch())  # committed, and then the process is no more
+    assert shown.pending() == 1
+    heir = Shown(engine, apart(servers), uuid4())
+    try:
+        heir.refresher.start()
+        until(lambda: shown.value() != "" and shown.right())
+        until(lambda: shown.pending() == 0)
+    finally:
+        heir.close()
+
+
+def test_while_redis_is_away_rows_wait_and_are_made_good_when_it_is_back(shown: Shown) -> None:
+    log = Log()
+    shown.refresher.start()
+    shown.tell(earned(1), log=log)
+    until(lambda: shown.value() != "" and shown.right())
+    shown.away = True
+    for number in range(2, 8):
+        shown.tell(earned(number), log=log)
+    time.sleep(0.5)
+    assert shown.engine.rows(balance)[(CUSTOMER,)]["balance"] == 70
+    assert not shown.right()
+    assert shown.pending() >= 6
+    shown.away = False
+    until(shown.right)
+    until(lambda: shown.pending() == 0)
+
+
+def test_positions_in_redis_never_go_back(shown: Shown) -> None:
+    for end in (5, 3, 12, 9):
+        shown.views.advance({("commerce.points", 1): end})
+    assert shown.redis.hget("hitotsu:position:main", "commerce.points-1") == b"12"
