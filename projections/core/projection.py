@@ -48,6 +48,7 @@ class Projection:
         view: View | None = None,
         contended: bool = False,
         by_partition: bool = False,
+        moved_by: str | None = None,
         subject: str | None = None,
         personal: tuple[str, ...] = (),
         forget: bool = False,
@@ -64,6 +65,7 @@ class Projection:
             forget,
             indexes,
             contended,
+            moved_by=moved_by,
             by_partition=by_partition,
         )
         self._keep(table)

@@ -30,7 +30,8 @@ class Kept:
     """What every shape has: a name, columns, perhaps a view, perhaps personal columns.
 
     `subject` names the column that holds whose data a row is. When that person is erased the
-    `personal` columns become null; with `forget` the whole row goes.
+    `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one topic
+    that moves the table, where it is a quiet one: readers may keep such rows until it moves.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kept:
     forget: bool = False
     indexes: tuple[tuple[str, ...], ...] = ()
     contended: bool = False
+    moved_by: str | None = None
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")

@@ -56,6 +56,7 @@ item = projection.table(
     described_at=maximum(),
     name=latest_by("text", at="described_at"),
     category=latest_by("text", at="described_at"),
+    moved_by="commerce.catalog",
     view=View(by=("sku",)),
 )
 need_policy = projection.table(
@@ -66,6 +67,7 @@ need_policy = projection.table(
     kind=latest_by("text", at="set_at"),
     reach=latest_by("text", at="set_at"),
     interval_days=latest_by("bigint", at="set_at"),
+    moved_by="commerce.catalog",
     view=View(by=("scope",)),
 )
 

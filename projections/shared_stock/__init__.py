@@ -56,6 +56,7 @@ policy = projection.table(
     safety_stock=latest_by("bigint", at="set_at"),
     store_share=latest_by("bigint", at="set_at"),
     company_threshold=latest_by("bigint", at="set_at"),
+    moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
 location = projection.table(
@@ -65,6 +66,7 @@ location = projection.table(
     described_at=maximum(),
     kind=latest_by("text", at="described_at"),
     name=latest_by("text", at="described_at"),
+    moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
 

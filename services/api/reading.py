@@ -49,9 +49,9 @@ class Reading:
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
-        found = await self._from_redis(table, origin, values)
+        found = await self._from_shelf(table, origin, values)
         if found is None:
-            found = await self._from_postgres(table, origin, values)
+            found, _ = await self._fetched(table, origin, values)
         self._note(found, values)
         return found
 
@@ -107,9 +107,46 @@ class Reading:
         self._clear.account(route)
         self._snapshot.close()
 
-    async def _from_redis(
+    async def _from_shelf(
         self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
     ) -> list[dict[str, Any]] | None:
+        """Rows of quiet tables, fetched only where they are not on the shelf."""
+        if self._views is None or table.view is None or tuple(values) != table.view.by:
+            return None
+        shelf, group = self._views.shelf, origin.group
+        (wanted,) = (list(dict.fromkeys(listed)) for listed in values.values())
+        held = shelf.take(table, group, wanted)
+        standing = shelf.standing(table, group)
+        if held is None or standing is None or table.moved_by is None:
+            return None
+        topic = frozenset({table.moved_by})
+        if not covers(standing, self._wanted, topic):
+            return None
+        missing = [value for value in wanted if value not in held]
+        rows = [row for found in held.values() for row in found]
+        if held:
+            self.used.add(topic, standing, postgres=False)
+            READS.labels(table.name, "shelf").inc()
+        if missing:
+            fetched, read = await self._fetched(table, origin, {table.view.by[0]: missing})
+            shelf.put(table, group, missing, fetched, read)
+            rows += fetched
+        return sorted(rows, key=lambda row: tuple(row[name] for name in table.keys))
+
+    async def _fetched(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> tuple[list[dict[str, Any]], Position]:
+        """Rows, and the position of where they came from."""
+        found = await self._from_redis(table, origin, values)
+        if found is not None:
+            return found
+        return await self._from_postgres(table, origin, values), self._snapshot.position(
+            origin.group
+        )
+
+    async def _from_redis(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> tuple[list[dict[str, Any]], Position] | None:
         view = table.view
         if view is None or self._views is None or values.keys() != set(view.by):
             return None
@@ -124,7 +161,7 @@ class Reading:
         hashes, position = read
         self.used.add(origin.topics, position, postgres=False)
         READS.labels(table.name, "redis").inc()
-        return parsed(table, held(hashes))
+        return parsed(table, held(hashes)), position
 
     async def _from_postgres(
         self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from services.api.position import Position
+from services.api.shelf import Shelf
 from services.runtime.logging import log
 
 Hashes = list[dict[str, str]]
@@ -37,6 +38,7 @@ class Views:
         self._resting_until = 0.0
         self._failed = False
         self.generations: dict[str, str] = {}
+        self.shelf = Shelf()
 
     async def read(self, group: str, keys: Sequence[str]) -> tuple[Hashes, Position] | None:
         """The hashes of these keys, and how far they have read."""

@@ -91,11 +91,14 @@ class Watch:
             log.error("checkpoints could not be read", error=type(error).__name__)
             return
         self._looks += 1
-        self._views.generations = {group: str(generation) for group, generation in generations}
+        named = {group: str(generation) for group, generation in generations}
+        if named != self._views.generations:
+            self._views.shelf.clear()
+        self._views.generations = named
         positions: dict[str, Position] = {group: {} for group in self._catalog.groups}
         for group, topic, partition, next_offset in checkpoints:
             positions[group][f"{topic}-{partition}"] = next_offset
-        self._positions = positions
+        self._positions = self._views.shelf.positions = positions
 
     def _publish(self) -> None:
         for group, topics in self._catalog.topics.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
@@ -27,7 +28,8 @@ select id, topic, partition, "offset", stage, error_class, reason, record_key, r
     headers, (extract(epoch from appended_at) * 1000000)::bigint as appended_at
 from dead_letter where not relayed order by id limit %s for update skip locked
 """
-VALUE_MAX = 200_000
+VALUE_MAX, KEY_MAX, TEXT_MAX = 200_000, 1_000, 200
+"""A letter about a record must itself be short enough for Kafka; the table keeps it whole."""
 
 
 class Relay:
@@ -94,7 +96,7 @@ def letter(row: dict[str, Any]) -> DeadLettered:
         occurred_at=row["appended_at"],
         producer=_producer(row),
     )
-    value = row["record_value"]
+    key, value = row["record_key"], row["record_value"]
     return DeadLettered(
         meta=meta,
         source_topic=row["topic"],
@@ -103,7 +105,7 @@ def letter(row: dict[str, Any]) -> DeadLettered:
         stage=row["stage"],
         error_class=row["error_class"],
         reason=row["reason"],
-        record_key=row["record_key"],
+        record_key=key if key is None else key[:KEY_MAX],
         record_value=value if value is None else value[:VALUE_MAX],
     )
 
@@ -111,7 +113,7 @@ def letter(row: dict[str, Any]) -> DeadLettered:
 def _producer(row: dict[str, Any]) -> Producer:
     """Whose record it was: from the event where it can be read, else from its headers."""
     try:
-        return decode(row["record_value"]).meta.producer
+        return _short(decode(row["record_value"]).meta.producer)
     except Undecodable:
         pass
     headers = row["headers"] if isinstance(row["headers"], list) else json.loads(row["headers"])
@@ -119,14 +121,30 @@ def _producer(row: dict[str, Any]) -> Producer:
         name: bytes.fromhex(value).decode("utf-8", "replace") for name, value in headers if value
     }
     parts = [unquote(part) for part in found.get("ce_source", "").split("/")[1:]]
-    if len(parts) != 4 or not parts[3].isdigit():
+    epoch = _number(parts[3]) if len(parts) == 4 else None
+    if epoch is None:
         return Producer(system="unknown", channel="OTHER")
-    sequence = found.get("ce_sequence", "")
-    return Producer(
-        system=parts[0] or "unknown",
-        channel="OTHER",
-        store_id=None if parts[1] == "-" else parts[1],
-        terminal_id=None if parts[2] == "-" else parts[2],
-        terminal_epoch=min(int(parts[3]), 2**31 - 1),
-        terminal_sequence=int(sequence) if sequence.isdigit() and len(sequence) < 19 else None,
+    return _short(
+        Producer(
+            system=parts[0] or "unknown",
+            channel="OTHER",
+            store_id=None if parts[1] == "-" else parts[1],
+            terminal_id=None if parts[2] == "-" else parts[2],
+            terminal_epoch=min(epoch, 2**31 - 1),
+            terminal_sequence=_number(found.get("ce_sequence", "")),
+        )
+    )
+
+
+def _number(text: str) -> int | None:
+    """Headers hold what anybody put there: other digits than ours, or thousands of them."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _short(producer: Producer) -> Producer:
+    return replace(
+        producer,
+        system=producer.system[:TEXT_MAX],
+        store_id=producer.store_id and producer.store_id[:TEXT_MAX],
+        terminal_id=producer.terminal_id and producer.terminal_id[:TEXT_MAX],
     )

@@ -94,6 +94,8 @@ class Mutants:
                 return codec.key_of(event)
             except (ValueError, TypeError, AttributeError):
                 return b"none"
+        if draw > 0.995:
+            return b"\xff" * 900_000
         return self._random.choice((self._random.randbytes(16), b"", None, b"\xff" * 2_000))
 
     def _headers(self, event: Any) -> list[tuple[str, bytes | None]]:
@@ -104,6 +106,8 @@ class Mutants:
             [("ce_id", None)],
             [("", b"\xff\0")],
             [("x", b"y")] * 50,
+            [("ce_source", "/pos/-/-/²".encode())],
+            [("ce_source", b"/pos/-/-/" + b"9" * 5_000)],
         )
         return self._random.choice(odd)
 

@@ -27,7 +27,8 @@ def table(outcome: Outcome) -> str:
     scenario = outcome.scenario
     rows = [
         f"{scenario.name}: seed {scenario.seed}, {scenario.events} events in {outcome.records}"
-        f" records, {outcome.kills} kills" + ("" if scenario.kills else _speed(outcome)),
+        f" records, {outcome.kills} kills, {outcome.left} exits of their own"
+        + ("" if scenario.kills else _speed(outcome)),
         f"{'compared':<32} {'rows':>9} {'differ':>7}",
     ]
     for line in outcome.lines:

@@ -44,6 +44,7 @@ class Outcome:
     lines: list[Line] = field(default_factory=list)
     records: int = 0
     kills: int = 0
+    left: int = 0
     catching_up: float = 0.0
 
     @property
@@ -82,6 +83,7 @@ def _run(
         outcome.kills = _kill(scenario, workers, sender, say)
         sender.join()
         outcome.catching_up = _settle(endpoints, stored, scenario.patience)
+        outcome.left = workers.starts - len(workers.ports) - outcome.kills
         judged = reading.judge(endpoints.kafka)
         ports = [] if scenario.kills else workers.ports
         outcome.lines = verdict(judged, stored, log.sent, ports)

@@ -11,7 +11,7 @@ KILLED = Scenario("killed", events=300_000, kills=8, rate=3_000, seed=4)
 CONTROLS = (
     Scenario(
         "control: offsets in Kafka", events=60_000, kills=4, rate=1_500, seed=5,
-        plant="kafka-offsets", patience=20,
+        plant="kafka-offsets", patience=45,
     ),
     Scenario(
         "control: neither compared nor deduplicated", events=20_000, kills=1, rate=1_500, seed=6,
