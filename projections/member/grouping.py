@@ -30,14 +30,20 @@ def members_of(
     everyone |= {profile for pair in (*together, *apart) for profile in pair}
     unique = _edges(rows, UNIQUE)
     strong = _edges(rows, STRONG)
+    certain, linked, set_apart = map(_by_profile, ([*unique, *together], together, apart))
+    owned = _owned(rows)
     found = {}
     for component in _components(everyone, [*unique, *strong, *together]):
         parts = [component]
-        if _conflicts(component, rows, apart):
+        if _two_of_a_kind(component, owned) or _torn(component, set_apart):
             parts = [
                 part
-                for whole in _components(component, [*unique, *together])
-                for part in (_components(whole, together) if _torn(whole, apart) else [whole])
+                for whole in _components(component, _within(component, certain))
+                for part in (
+                    _components(whole, _within(whole, linked))
+                    if _torn(whole, set_apart)
+                    else [whole]
+                )
             ]
         for part in parts:
             ordered = sorted(part, key=lambda profile: _seniority(profile, nodes.get(profile)))
@@ -81,16 +87,34 @@ def _edges(rows: list[Mapping[str, Any]], kinds: tuple[str, ...]) -> list[Edge]:
     return edges
 
 
-def _conflicts(component: set[bytes], rows: list[Mapping[str, Any]], apart: list[Edge]) -> bool:
-    values: dict[str, set[bytes]] = defaultdict(set)
+def _owned(rows: list[Mapping[str, Any]]) -> dict[bytes, set[tuple[str, bytes]]]:
+    """The unique ids of each profile."""
+    owned: dict[bytes, set[tuple[str, bytes]]] = defaultdict(set)
     for row in rows:
-        if row["kind"] in UNIQUE and row["profile_id"] in component:
-            values[row["kind"]].add(row["value_index"])
-    return any(len(found) > 1 for found in values.values()) or _torn(component, apart)
+        if row["kind"] in UNIQUE:
+            owned[row["profile_id"]].add((row["kind"], row["value_index"]))
+    return owned
 
 
-def _torn(component: set[bytes], apart: list[Edge]) -> bool:
-    return any(one in component and other in component for one, other in apart)
+def _two_of_a_kind(component: set[bytes], owned: dict[bytes, set[tuple[str, bytes]]]) -> bool:
+    values = {value for profile in component for value in owned.get(profile, ())}
+    return len(values) > len({kind for kind, _ in values})
+
+
+def _by_profile(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
+    found: dict[bytes, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        found[edge[0]].append(edge)
+    return found
+
+
+def _within(part: set[bytes], edges: dict[bytes, list[Edge]]) -> list[Edge]:
+    """Edges that begin in the part; looked up, for a batch holds hundreds of components."""
+    return [edge for profile in part for edge in edges.get(profile, ())]
+
+
+def _torn(part: set[bytes], apart: dict[bytes, list[Edge]]) -> bool:
+    return any(other in part for _, other in _within(part, apart))
 
 
 def _components(nodes: set[bytes], edges: Iterable[Edge]) -> list[set[bytes]]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
 
@@ -30,6 +30,7 @@ from dead_letter where not relayed order by id limit %s for update skip locked
 """
 VALUE_MAX, KEY_MAX, TEXT_MAX = 200_000, 1_000, 200
 """A letter about a record must itself be short enough for Kafka; the table keeps it whole."""
+Text = TypeVar("Text", str, str | None)
 
 
 class Relay:
@@ -73,6 +74,8 @@ class Relay:
             rows = await (await connection.execute(DUE, [AT_ONCE])).fetchall()
             sends = []
             for row in rows:
+                if row["topic"] == DEAD_LETTERS:
+                    continue  # a letter about a letter may fail like it, and so on for ever
                 event = letter(row)
                 sends.append(
                     await producer.send(
@@ -84,7 +87,7 @@ class Relay:
                 "update dead_letter set relayed = true where id = any(%s)",
                 [[r["id"] for r in rows]],
             )
-        RELAYED.inc(len(rows))
+        RELAYED.inc(len(sends))
         return len(rows)
 
 
@@ -144,7 +147,12 @@ def _number(text: str) -> int | None:
 def _short(producer: Producer) -> Producer:
     return replace(
         producer,
-        system=producer.system[:TEXT_MAX],
-        store_id=producer.store_id and producer.store_id[:TEXT_MAX],
-        terminal_id=producer.terminal_id and producer.terminal_id[:TEXT_MAX],
+        system=_text(producer.system),
+        store_id=_text(producer.store_id),
+        terminal_id=_text(producer.terminal_id),
     )
+
+
+def _text(text: Text) -> Text:
+    """Short, and without the one character that Postgres cannot hold."""
+    return text if text is None else text.replace("\0", "\ufffd")[:TEXT_MAX]

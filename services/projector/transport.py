@@ -33,8 +33,10 @@ register("as_fetched", AsFetched())
 class BatchConsumer(driver.Consumer):
     """Delivers a partition's whole fetch as one message."""
 
+    # where each partition's next fetch begins since the last claim; None while one is under way
+    _awaited: dict[TP, int] | None = None
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
@@ -42,16 +44,28 @@ class BatchConsumer(driver.Consumer):
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if fetched and (active is None or tp in active):
-                # a claim seeks: what was fetched before it is fetched again after it
+            if fetched and (active is None or tp in active) and self._follows(tp, fetched):
+                run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
                 yield tp, _message(tp, (run, fetched), generation)
 
+    def _follows(self, tp: TP, fetched: list[Any]) -> bool:
+        """Whether it was fetched after the seek: what was fetched before comes again after it.
+
+        Told by its first offset, for a fetch may wait while a claim begins and ends.
+        """
+        if self._awaited is None or self._awaited.get(tp, fetched[0].offset) != fetched[0].offset:
+            return False
+        self._awaited.pop(tp, None)
+        return True
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
+        self._awaited = None
         offsets = await self.app.claim(  # type: ignore[attr-defined]  # it is a ProjectorApp
             self.assignment()
         )
         # the assignment may have changed while Postgres was asked
         live = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        self._awaited = dict(live)
         await self._thread.seek_wait(live)
         return live
 

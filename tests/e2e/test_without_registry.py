@@ -55,7 +55,7 @@ def test_nothing_stops_without_the_registry_and_it_is_whole_when_it_is_back(plac
 
 
 def everything_works(place: Stack) -> None:
-    """One event of every kind that tills may send goes in, is applied, is answered, and is shown by `tail`."""
+    """One event of every kind that producers send goes in, is applied, answered and tailed."""
     status = place.status()
     sent = [event(name) for name in sorted(INPUTS) if name not in OURS | DECIDED]
     accepted = post(status, sent)
