@@ -62,8 +62,9 @@ def _partition(consumer: Consumer, topic: str, partition: int) -> Blobs:
     if low >= high:
         return
     consumer.assign([place])
-    while consumer.position([TopicPartition(topic, partition)])[0].offset < high:
-        for message in consumer.consume(5_000, timeout=1.0):
+    while (left := high - max(low, _position(consumer, topic, partition))) > 0:
+        # asked for no more than there is, it does not wait for more
+        for message in consumer.consume(min(left, 5_000), timeout=0.5):
             if message.error():
                 raise KafkaException(message.error())
             parts = [_bytes(message.key()), _bytes(message.value())]
@@ -72,6 +73,11 @@ def _partition(consumer: Consumer, topic: str, partition: int) -> Blobs:
                 parts += [name.encode(), content or b""]
             yield f"kafka {topic}-{partition} @ {message.offset()}", b"\n".join(parts)
     consumer.unassign()
+
+
+def _position(consumer: Consumer, topic: str, partition: int) -> int:
+    """Below 0 until something was read."""
+    return int(consumer.position([TopicPartition(topic, partition)])[0].offset)
 
 
 def _bytes(part: str | bytes | None) -> bytes:

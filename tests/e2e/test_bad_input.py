@@ -29,7 +29,7 @@ from tests.e2e.till import SALES, sale
 from tests.e2e.verdicts import Place, Projected, eventually
 from tests.services.gateway import test_mutations as bodies
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600), pytest.mark.long]
 ROUNDS, A_ROUND = 5, 1_000
 SEED = 20261122
 SERVICES = ("gateway", "projector-1", "projector-2", "api")

@@ -26,7 +26,7 @@ from tests.e2e.needles import Finder
 from tests.e2e.reading import Staff
 from tests.e2e.scanner import scan
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600), pytest.mark.long]
 ERASED = 50
 _SUMS = {
     "points": "SELECT sum(balance), sum(earned), sum(redeemed), sum(taken_back) FROM point_balance",

@@ -21,7 +21,7 @@ from tests.e2e.reading import Staff
 from tests.e2e.verdicts import Projected, eventually
 from tests.services.gateway.running import event
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300), pytest.mark.long]
 SALES = "commerce.purchases"
 
 

@@ -29,6 +29,7 @@ def table(outcome: Outcome) -> str:
         f"{scenario.name}: seed {scenario.seed}, {scenario.events} events in {outcome.records}"
         f" records, {outcome.kills} kills, {outcome.left} exits of their own"
         + ("" if scenario.kills else _speed(outcome)),
+        *(f"left: {reason}" for reason in outcome.reasons),
         f"{'compared':<32} {'rows':>9} {'differ':>7}",
     ]
     for line in outcome.lines:

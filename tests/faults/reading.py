@@ -82,26 +82,31 @@ def judge(kafka: str) -> Judged:
 def records(kafka: str) -> Iterator[Read]:
     """Each partition from its beginning to its present end."""
     consumer = _consumer(kafka)
+    found: dict[Place, list[Read]] = {}
     try:
+        wanted, left, ends_at = [], 0, dict[Place, int]()
         for place in _places(consumer):
             end = consumer.get_watermark_offsets(place, timeout=20)[1]
-            yield from _partition(consumer, place, end)
+            if end:
+                wanted.append(TopicPartition(place.topic, place.partition, 0))
+                found[place.topic, place.partition] = []
+                left += end
+                ends_at[place.topic, place.partition] = end
+        consumer.assign(wanted)
+        while left > 0:
+            # it waits until it has as many as it was asked for
+            for message in consumer.consume(min(5_000, left), timeout=20):
+                if message.error():
+                    raise KafkaException(message.error())
+                topic, partition = str(message.topic()), int(message.partition() or 0)
+                key, value, offset = message.key(), message.value(), int(message.offset() or 0)
+                if offset < ends_at[topic, partition]:
+                    found[topic, partition].append(Read(topic, partition, offset, key, value))
+                    left -= 1
     finally:
         consumer.close()
-
-
-def _partition(consumer: Consumer, place: TopicPartition, end: int) -> Iterator[Read]:
-    if not end:
-        return
-    consumer.assign([TopicPartition(place.topic, place.partition, 0)])
-    offset: int = -1
-    while offset < end - 1:
-        # it waits until it has as many as it was asked for
-        for message in consumer.consume(min(5_000, end - 1 - offset), timeout=20):
-            if message.error():
-                raise KafkaException(message.error())
-            offset = int(message.offset() or 0)
-            yield Read(place.topic, place.partition, offset, message.key(), message.value())
+    for reads in found.values():
+        yield from reads
 
 
 def _consumer(kafka: str) -> Consumer:

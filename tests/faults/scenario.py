@@ -45,6 +45,7 @@ class Outcome:
     records: int = 0
     kills: int = 0
     left: int = 0
+    reasons: list[str] = field(default_factory=list)
     catching_up: float = 0.0
 
     @property
@@ -84,6 +85,7 @@ def _run(
         sender.join()
         outcome.catching_up = _settle(endpoints, stored, scenario.patience)
         outcome.left = workers.starts - len(workers.ports) - outcome.kills
+        outcome.reasons = workers.reasons()
         judged = reading.judge(endpoints.kafka)
         ports = [] if scenario.kills else workers.ports
         outcome.lines = verdict(judged, stored, log.sent, ports)

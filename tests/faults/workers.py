@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -28,6 +29,7 @@ class Workers:
         self._logs, self._module = logs, module
         self.ports = [free_port() for _ in range(many)]
         self.starts = 0
+        self.codes: list[int] = []
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._guard = threading.Lock()
         self._ending = threading.Event()
@@ -65,6 +67,15 @@ class Workers:
                 process.kill()
                 process.wait()
 
+    def reasons(self) -> list[str]:
+        """Why processes left of their own accord, as their logs say."""
+        said = [f"exit {code}" for code in self.codes]
+        for log in sorted(self._logs.glob("projector-*.log")):
+            for line in log.read_text(errors="replace").splitlines():
+                if '"event": "leaving"' in line:
+                    said.append(str(json.loads(line[line.index("{") :])["reason"]))
+        return said
+
     def _start(self, number: int) -> None:
         name = f"projector-{number + 1}"
         env = {"HITOTSU_METRICS_PORT": str(self.ports[number]), "HITOTSU_INSTANCE": name}
@@ -79,6 +90,9 @@ class Workers:
         while not self._ending.is_set():
             with self._guard:
                 for number, process in list(self._running.items()):
-                    if process.poll() is not None:
+                    code = process.poll()
+                    if code is not None:
+                        if code != -signal.SIGKILL:
+                            self.codes.append(code)
                         self._start(number)
             time.sleep(0.1)
