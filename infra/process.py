@@ -6,6 +6,7 @@ that does not match both is ever signalled.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -22,6 +23,14 @@ LOG_TAIL_LINES = 15
 
 # Popen objects of children that outlive the call: dropping one warns, keeping it lets us reap it.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    """Those still running are meant to outlive us; without a code Popen would warn of each."""
+    for child in _children.values():
+        if child.poll() is None:
+            child.returncode = 0
 
 
 class StartError(RuntimeError):

@@ -51,6 +51,7 @@ def test_a_killed_projector_makes_the_alert_true_and_its_return_makes_it_false(
     prometheus = _prometheus(place.home, tmp_path, port)
     try:
         address = f"http://127.0.0.1:{place.home.port('prometheus')}"
+        _eventually(lambda: _ready(address), "Prometheus answers queries")
         _eventually(lambda: _holds(address, "up == 1"), "the projector is scraped")
         _eventually(lambda: not _holds(address, NO_PROGRESS), "there is progress")
         projector.send(signal.SIGKILL)
@@ -92,11 +93,16 @@ def _prometheus(home: Home, folder: Path, port: int) -> Recorded:
     return spawn(argv, home.log("prometheus"))
 
 
-def _holds(address: str, expression: str) -> bool:
+def _ready(address: str) -> bool:
     try:
-        answer = httpx.get(f"{address}/api/v1/query", params={"query": expression}, timeout=5)
+        return httpx.get(f"{address}/-/ready", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _holds(address: str, expression: str) -> bool:
+    answer = httpx.get(f"{address}/api/v1/query", params={"query": expression}, timeout=5)
+    answer.raise_for_status()
     return bool(answer.json()["data"]["result"])
 
 
