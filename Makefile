@@ -50,7 +50,7 @@ down: $(VENV)/demo.stamp ## Stops them; the data stays
 
 test: test-unit test-redis $(VENV)/dev.stamp ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
 	@echo "── real servers, on $$($(BIN)/python -V)"
-	@$(BIN)/python -m pytest -q -m "not long"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
 
 test-unit: $(VENV)/dev.stamp
 	@mkdir -p var/ci; \
@@ -89,7 +89,7 @@ bench: $(VENV)/dev.stamp ## How fast the projector catches up, beside what decod
 requirements: $(VENV)/bootstrap.stamp ## Resolves pyproject.toml into requirements/*.txt, with hashes
 	@for kind in demo dev; do \
 	    extras="--extra native --extra demo"; \
-	    [ $$kind = demo ] || extras="$$extras --extra docker --extra test --extra lint"; \
+	    [ $$kind = demo ] || extras="$$extras --extra docker --extra test --extra lint --extra bench"; \
 	    $(COMPILE) $$extras --output-file requirements/$$kind.txt pyproject.toml requirements/build.in || exit 1; \
 	done
 	@$(COMPILE) --output-file requirements/bootstrap.txt requirements/bootstrap.in
