@@ -16,6 +16,8 @@ from schemas import bounds, events
 from schemas.events import Event, parts
 
 Read = Callable[[bytes], Event]
+_eight = Struct("<Q").unpack_from
+_GO_ON, _EIGHT_LONG = 0x8080808080808080, 0x0080808080808080
 
 
 class Unusual(Exception):
@@ -36,6 +38,14 @@ def reader(schema: dict[str, Any], start: int) -> Read:
 
 def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
     """A zigzag number whose first byte says that more follow, and the place after it."""
+    if len(b) - i >= 7:
+        (word,) = _eight(b, i - 1)
+        if word & _GO_ON == _EIGHT_LONG:  # a time: eight bytes, put together two by two
+            number = word & 0x7F7F7F7F7F7F7F7F
+            number = (number & 0x007F007F007F007F) | (number & 0x7F007F007F007F00) >> 1
+            number = (number & 0x00003FFF00003FFF) | (number & 0x3FFF00003FFF0000) >> 2
+            number = (number & 0x0FFFFFFF) | (number & 0x0FFFFFFF00000000) >> 4
+            return (number >> 1) ^ -(number & 1), i + 7
     number, shift = first & 127, 7
     while True:
         byte = b[i]

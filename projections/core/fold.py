@@ -6,17 +6,18 @@ Pure: no clock, no I/O. The engine below stores what comes out in one transactio
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
-from projections.core.tables import Evolution, Kept, Ledger, RowKey, Table, change_ledger
+from projections.core.tables import Evolution, Kept, Ledger, Row, RowKey, Table, change_ledger
 
 if TYPE_CHECKING:
     from projections.core.projection import Projection
 
 ERASURE = "SubjectErased"
+Handler = Callable[[Any], Iterable[Row]]
 
 
 class HandlerFailed(Exception):
@@ -46,6 +47,7 @@ class Group:
         self.handlers: dict[type, list[tuple[str, Any]]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Any, Any]]] = defaultdict(list)
         self.changes: dict[Table, Ledger] = {}
+        self._plans: dict[type, _Plan] = {}
         for projection in self.projections:
             for kind, handlers in projection.handlers.items():
                 self.handlers[kind] += [(projection.name, handler) for handler in handlers]
@@ -54,6 +56,11 @@ class Group:
             for table in projection.tables:
                 if isinstance(table, Table) and table.level is not None:
                     self.changes[table] = change_ledger(table)
+        self._stow: dict[Kept, Stow] = {
+            table: _stowing(table, self.changes.get(table))  # type: ignore[arg-type]
+            for table in self.tables
+            if isinstance(table, Table | Ledger)
+        }
         self.evolve = {
             (evolution, kind): function
             for kind, evolvers in self.evolvers.items()
@@ -76,51 +83,82 @@ class Group:
     def take(self, event: Any, event_id: bytes, source: int, into: Folded) -> None:
         """Folds one event, or raises `HandlerFailed` and leaves `into` as it was."""
         kind = type(event)
-        rows = []
-        for name, handler in self.handlers.get(kind, ()):
-            try:
-                rows.extend(handler(event))
-            except Exception as error:
-                raise HandlerFailed(name, event, error) from error
-        evolving = []
-        for evolution, key, _ in self.evolvers.get(kind, ()):
-            try:
+        plan = self._plans.get(kind) or self._plan(kind)
+        rows: list[Row] = []
+        evolving: list[tuple[Evolution, RowKey]] = []
+        whose = ""
+        try:
+            for whose, handler in plan.handlers:  # noqa: B007 - said when it fails
+                rows += handler(event)
+            for whose, evolution, key in plan.evolvers:  # noqa: B007
                 evolving.append((evolution, key(event)))
-            except Exception as error:
-                raise HandlerFailed(evolution.projection, event, error) from error
-        numbers: dict[Kept, int] = {}
+        except Exception as error:
+            raise HandlerFailed(whose, event, error) from error
         for table, row_key, values in rows:
-            if isinstance(table, Table):
-                self._merge(table, row_key, values, event_id, source, numbers, into)
-            else:
-                number = numbers[table] = numbers.get(table, -1) + 1
-                into.appended.setdefault(table, []).append((event_id, number, *values))
+            self._stow[table](row_key, values, event_id, source, into)
         for evolution, row_key in evolving:
             into.evolving.setdefault(evolution, []).append((row_key, event))
-        if kind.__name__ == ERASURE:
+        if plan.erases:
             into.erased.append(event.profile_id)
 
-    def _merge(
-        self,
-        table: Table,
-        row_key: RowKey,
-        values: list[Any],
-        event_id: bytes,
-        source: int,
-        numbers: dict[Kept, int],
-        into: Folded,
-    ) -> None:
-        if table.by_partition:
-            row_key = (*row_key, source)
-        changes = self.changes.get(table)
-        if changes is not None:
-            delta, at, _, _ = values[table.level]  # type: ignore[index]
-            if at is not None and at != ALWAYS:
-                number = numbers[changes] = numbers.get(changes, -1) + 1
-                into.appended.setdefault(changes, []).append(
-                    (event_id, number, *row_key, at, delta)
-                )
+    def _plan(self, kind: type) -> _Plan:
+        """Looked up once a kind of event, not once an event."""
+        plan = self._plans[kind] = _Plan(
+            tuple(self.handlers.get(kind, ())),
+            tuple((table.projection, table, key) for table, key, _ in self.evolvers.get(kind, ())),
+            kind.__name__ == ERASURE,
+        )
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to do with events of one kind."""
+
+    handlers: tuple[tuple[str, Handler], ...]
+    evolvers: tuple[tuple[str, Evolution, Callable[[Any], RowKey]], ...]
+    erases: bool
+
+
+Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]
+
+
+def _stowing(table: Table | Ledger, changes: Ledger | None) -> Stow:
+    """How a row of this table gets into a batch; what the table is, is asked once."""
+    if isinstance(table, Ledger):
+        return _appending(table)
+    fold, by_partition = table.fold, table.by_partition
+
+    def stow(key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded) -> None:
         rows = into.rows.get(table)
         if rows is None:
             rows = into.rows[table] = {}
-        table.fold(rows, row_key, values)
+        fold(rows, (*key, source) if by_partition else key, values)
+
+    if changes is None:
+        return stow
+    level, note = table.level or 0, _appending(changes)
+
+    def stow_level(
+        key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded
+    ) -> None:
+        delta, at, _, _ = values[level]
+        if at is not None and at != ALWAYS:
+            kept = (*key, source) if by_partition else key
+            note((), [*kept, at, delta], event_id, source, into)
+        stow(key, values, event_id, source, into)
+
+    return stow_level
+
+
+def _appending(table: Ledger) -> Stow:
+    """An event's rows follow each other, so the last row tells the number of the next."""
+
+    def stow(key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded) -> None:
+        rows = into.appended.get(table)
+        if rows is None:
+            rows = into.appended[table] = []
+        number = rows[-1][1] + 1 if rows and rows[-1][0] == event_id else 0
+        rows.append((event_id, number, *values))
+
+    return stow

@@ -33,12 +33,11 @@ def ddl(table: Kept) -> str:
     """Creates the table and its indexes where they are missing."""
     lines = [f"{quoted(part.name)} {_type(part)}" for part in table.stored]
     if not isinstance(table, Ledger):
-        lines.append("row_version bigint not null")
-    keys = ", ".join(quoted(name) for name in table.keys)
+        # a ledger needs no key of its own: what is applied is judged once, by the events' ledger
+        keys = ", ".join(quoted(name) for name in table.keys)
+        lines += ["row_version bigint not null", f"primary key ({keys})"]
     statements = [
-        f"create table if not exists {quoted(table.name)} (\n    "
-        + ",\n    ".join([*lines, f"primary key ({keys})"])
-        + "\n)"
+        f"create table if not exists {quoted(table.name)} (\n    " + ",\n    ".join(lines) + "\n)"
     ]
     wanted = {*table.indexes, *([table.view.by] if table.view and _prefix(table) else [])}
     if table.subject and (table.subject,) != table.keys[:1]:
@@ -94,24 +93,28 @@ def merge(table: Table | Evolution | Grouping) -> str:
 def view_columns(table: Kept) -> str:
     """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
     assert table.view is not None
-    by = ", ".join(f"t.{quoted(name)}::text" for name in table.view.by)
-    rest = [name for name in table.keys if name not in table.view.by]
-    field = (
-        "concat_ws('|', " + ", ".join(f"t.{quoted(name)}::text" for name in rest) + ")"
-        if rest
-        else "''"
-    )
+    (by,) = table.view.by
+    rest = [name for name in table.keys if name != by]
+    field = " || '|' || ".join(f"t.{quoted(name)}::text" for name in rest) or "''"
     version = "1" if isinstance(table, Ledger) else "t.row_version"
-    return f"concat_ws('|', {by}), {field}, {version}, {payload(table)}"
+    return f"t.{quoted(by)}::text, {field}, {version}, {payload(table)}"
 
 
 def payload(table: Kept) -> str:
-    """A row's columns as JSON text, in the order of `visible`."""
-    return (
-        "json_build_array("
-        + ", ".join(f"t.{quoted(part.name)}" for part in visible(table))
-        + ")::text"
-    )
+    """A row's columns as JSON text, in the order of `visible`; put together from texts: each row
+    of every batch is asked for it, and building JSON costs as much as the merge itself."""
+    return "'[' || " + " || ', ' || ".join(_json(part) for part in visible(table)) + " || ']'"
+
+
+def _json(part: Stored) -> str:
+    name = f"t.{quoted(part.name)}"
+    if part.type in ("bigint", "int", "smallint", "boolean"):
+        text = f"{name}::text"
+    elif part.type == "uuid":
+        text = f"'\"' || {name} || '\"'"
+    else:
+        text = f"to_json({name})::text"
+    return f"coalesce({text}, 'null')"
 
 
 def visible(table: Kept) -> list[Stored]:

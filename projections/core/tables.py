@@ -46,6 +46,7 @@ class Kept:
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")
+    _row: Callable[..., Row] = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = tuple(name for name, column in self.columns.items() if column.kind == "key")
@@ -76,7 +77,6 @@ class Table(Kept):
 
     by_partition: bool = False
     fold: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = field(init=False)
-    _row: Callable[..., Row] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.by_partition:
@@ -85,7 +85,8 @@ class Table(Kept):
         if not self.keys:
             raise TypeError(f"{self.name}: a table needs a key")
         self.fold = _compiled_fold(self)
-        self._row = _compiled_row(self)
+        wanted = [*self.keys[:-1], *self.values] if self.by_partition else list(self.columns)
+        self._row = _compiled_row(self, wanted)
 
     def __call__(self, **values: Any) -> Row:
         return self._row(**values)
@@ -115,12 +116,10 @@ class Ledger(Kept):
         if view and (len(view.by) != 1 or view.by[0] not in names):
             raise TypeError(f"{self.name}: a view is by one column, not {view.by}")
         self.view = view
-        self._names = self.values
+        self._row = _compiled_row(self, self.values)
 
     def __call__(self, **values: Any) -> Row:
-        if values.keys() != set(self._names):
-            raise TypeError(f"{self.name}: expected columns {self._names}, got {tuple(values)}")
-        return (self, (), [values[name] for name in self._names])
+        return self._row(**values)
 
 
 @dataclass(eq=False)
@@ -176,17 +175,27 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
     return compiled
 
 
-def _compiled_row(table: Table) -> Callable[..., Row]:
+def _compiled_row(table: Kept, wanted: Iterable[str]) -> Callable[..., Row]:
     """`table(sku=..., quantity=...)` as one function call with checked names."""
-    keys = [name for name in table.keys if not (table.by_partition and name == "source_partition")]
-    arguments = [*keys, *(f"{name}={table.columns[name].default}" for name in table.values)]
-    values = ", ".join(table.columns[name].wrap.format(v=name) for name in table.values)
+    arguments = sorted(wanted, key=lambda name: table.columns[name].kind != "key")
+    said = [_argument(table, name) for name in arguments]
+    keys = [name for name in arguments if table.columns[name].kind == "key"]
+    values = ", ".join(
+        table.columns[name].wrap.format(v=name) for name in arguments if name not in keys
+    )
     key = "".join(f"{name}, " for name in keys)
-    source = f"def row(*, {', '.join(arguments)}):\n    return (table, ({key}), [{values}])\n"
+    source = f"def row(*, {', '.join(said)}):\n    return (table, ({key}), [{values}])\n"
     scope: dict[str, Any] = {"table": table, "opened": opened}
     exec(source, scope)  # noqa: S102 - the text is built from declared column names alone
     compiled: Callable[..., Row] = scope["row"]
     return compiled
+
+
+def _argument(table: Kept, name: str) -> str:
+    """What merges may be left out: it is its column's identity then."""
+    column = table.columns[name]
+    must = column.kind == "key" or isinstance(table, Ledger)
+    return name if must else f"{name}={column.default}"
 
 
 def change_ledger(table: Table) -> Ledger:

@@ -22,6 +22,7 @@ MODULES = {
     "erase": ("erase",),
     "demo": ("demo",),
     "rebuild": ("rebuild",),
+    "verify": ("verify",),
 }
 
 app = typer.Typer(

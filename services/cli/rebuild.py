@@ -1,16 +1,24 @@
-"""`hitotsu rebuild`: folds every projection anew from the log, compares, and swaps."""
+"""`hitotsu rebuild`: folds projections anew from the log, compares, and swaps."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
+import psycopg
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
+from infra.backend import ProviderError
 from services.cli.surroundings import settings
+from services.cli.verify import COLUMNS, checked_names, steps
+
+if TYPE_CHECKING:
+    from services.rebuild.run import Report
+
+SHOWN_MAX = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -19,22 +27,66 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    group: Annotated[str, typer.Option(help="The group to fold anew.")] = "main",
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections; all of them.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, whatever an ended rebuild left.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare, and swap nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Fold all projections of a group from offset 0 beside the live ones, compare, swap."""
-    # Faust takes a second to import, which no other verb should pay
+    """Fold projections from offset 0 beside the live tables, compare, and swap them in."""
     from projections import discover
-    from projections.core.fold import Group
-    from services.projector.rebuild import Rebuild
+    from services.rebuild.fold import CannotRebuild
+    from services.rebuild.run import Rebuild
+    from services.rebuild.shadow import UnderWay
+    from services.verify.log import LogUnreadable
 
-    work = Rebuild(settings(), Group(group, [one for one in discover() if one.group == group]))
-    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task("events", total=None)
-        report = asyncio.run(
-            work.run(lambda done, all_: bar.update(task, completed=done, total=all_))
-        )
+    config = settings()
+    declared = [one for one in discover() if one.group == config.group]
+    chosen = checked_names(names, [one.name for one in declared])
+    console = Console(stderr=True)
+    try:
+        with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as bar:
+            report = Rebuild(config, declared, chosen).run(fresh, check, steps(bar))
+    except (CannotRebuild, UnderWay, LogUnreadable) as error:
+        raise ProviderError(str(error)) from None
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
+    if as_json:
+        typer.echo(json.dumps(report.plain(), ensure_ascii=False))
+    else:
+        _show(report)
+    if check and report.total:
+        raise typer.Exit(1)
+
+
+def _show(report: Report) -> None:
+    console = Console()
+    for one in report.differences[:SHOWN_MAX]:
+        console.print(f"{one['table']} {' | '.join(one['key'])}", soft_wrap=True, markup=False)
+        for name, expected, found in _cells(one["expected"], one["found"]):
+            console.print(f"    {name}: {expected}, was {found}", soft_wrap=True, markup=False)
+    if report.total > SHOWN_MAX:
+        console.print(f"… and {report.total - SHOWN_MAX} more")
     table = Table("table", "rows that differed")
-    for name, differing in sorted(report.differences.items()):
-        table.add_row(name, str(differing))
-    Console().print(table, f"{report.events} events folded; the new tables are live")
+    for name, differing in sorted(report.rows.items()):
+        table.add_row(name, f"{differing:,}")
+    for name in report.new_tables:
+        table.add_row(name, "no such table before")
+    console.print(table)
+    how = "went on with an ended rebuild, " if report.resumed else ""
+    what = f"the new tables are live; the projectors waited {report.held_seconds:.2f} s"
+    console.print(
+        f"{how}{report.events:,} records folded in {report.seconds:.1f} s"
+        f" ({report.events_per_second:,.0f}/s); {what if report.swapped else 'nothing was swapped'}"
+    )
+
+
+def _cells(expected: Any, found: Any) -> list[tuple[str, Any, Any]]:
+    if expected is None or found is None:
+        return [("row", expected or "none", found or "none")]
+    return [
+        (name, expected[name], found[name]) for name in expected if expected[name] != found[name]
+    ]

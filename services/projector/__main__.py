@@ -10,6 +10,7 @@ from faust.cli.worker import worker as _  # noqa: F401 - the command must exist 
 from faust.worker import Worker
 
 from services.projector.process import Projector
+from services.projector.transport import hand_over_as_unpacked
 from services.runtime.config import Settings
 from services.runtime.logging import configure
 
@@ -18,6 +19,7 @@ def main() -> None:
     """Runs until SIGTERM, then stores what was taken over and ends."""
     settings = Settings()
     configure(settings.instance or "projector", settings.log_level)
+    hand_over_as_unpacked()
     projector = Projector(settings)
     # batches hold no cycles: reference counts free them, and the collector only costs time
     gc.collect()

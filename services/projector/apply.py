@@ -12,13 +12,13 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from projections.core import wire
 from projections.core.fold import Group
+from projections.core.showing import ViewRow
 from projections.core.tables import Kept
 from services.projector.batch import Entry, Failure, Seen, Slice, Verdict, Work
-from services.projector.store import Connection, Store, ViewRow
+from services.projector.store import Connection, Store
 
 LOCK = """
 select topic, partition, next_offset, epoch from checkpoint
@@ -132,7 +132,7 @@ class Applier:
     def _bury(self, connection: Connection, work: Work) -> None:
         """Dead letters and conflicts, whole, in the same transaction."""
         rows = [
-            _letter(entry, failure, self.group.name)
+            _letter(one, entry, failure, self.group.name)
             for one in work.slices
             for entry in one.entries
             if (failure := failure_of(entry)) is not None
@@ -173,12 +173,10 @@ class Applier:
             connection.execute("delete from redis_pending where id = any(%s)", [done])
         if not any(views.values()):
             return None
-        keys = {
-            table.name: sorted({row[0] for row in rows}) for table, rows in views.items() if rows
-        }
+        keys = {table.name: list({row[0] for row in rows}) for table, rows in views.items() if rows}
         places = [f"{topic}-{partition}" for topic, partition in edges]
         row = connection.execute(
-            PENDING, [self.group.name, self.owner, places, Jsonb(keys)]
+            PENDING, [self.group.name, self.owner, places, json.dumps(keys).encode()]
         ).fetchone()
         return int(row[0]) if row else None
 
@@ -206,13 +204,13 @@ def failure_of(entry: Entry) -> Failure | None:
     return entry.failure if entry.verdict is Verdict.DEAD else None
 
 
-def _letter(entry: Entry, failure: Failure, group: str) -> list[Any]:
+def _letter(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]:
     record = entry.record
     headers = json.dumps([[name, value.hex() if value else None] for name, value in record.headers])
     event_id = UUID(bytes=entry.event_id) if entry.event_id else None
     return [
-        record.topic,
-        record.partition,
+        one.topic,
+        one.partition,
         record.offset,
         failure.stage,
         failure.error_class,

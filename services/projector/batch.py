@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas import codec
-from schemas.codec import Undecodable, body_hash, key_of
+from schemas.codec import Undecodable, body_hash, key_of, schema_in
 
 Seen = tuple[int, int]  # (hash, schema id)
 
@@ -28,11 +28,12 @@ class Verdict(IntEnum):
     DEAD = 3
 
 
+APPLIED, DEAD = Verdict.APPLIED, Verdict.DEAD
+
+
 class ConsumerRecord(Protocol):
     """What is needed of a record as the Kafka client hands it over."""
 
-    topic: str
-    partition: int
     offset: int
     timestamp: int
     key: bytes | None
@@ -106,19 +107,20 @@ class Recent:
         self.version += 1
 
 
-def decoded(records: Iterable[ConsumerRecord]) -> list[Entry]:
-    """Records as events; what cannot be read carries its failure."""
-    return [_decoded(record) for record in records]
+def decoded(records: Iterable[ConsumerRecord], topic: str) -> list[Entry]:
+    """Records of a topic as events; what cannot be read carries its failure."""
+    return [_decoded(record, topic) for record in records]
 
 
-def _decoded(record: ConsumerRecord) -> Entry:
+def _decoded(record: ConsumerRecord, topic: str) -> Entry:
     value = record.value
     try:
         event: Any = codec.decode(value)
     except Undecodable as error:
         return Entry(record, failure=Failure("decode", "Undecodable", error.reason))
-    entry = Entry(record, event, event.meta.event_id, body_hash(value), codec.schema_id(value))  # type: ignore[arg-type]
-    if record.topic != event.TOPIC:
+    assert value is not None
+    entry = Entry(record, event, event.meta.event_id, body_hash(value), schema_in(value))
+    if topic != event.TOPIC:
         entry.failure = Failure("decode", "WrongTopic", f"{event.NAME} belongs to {event.TOPIC}")
     elif key_of(event) != record.key:
         entry.failure = Failure(
@@ -172,26 +174,26 @@ class Work:
         self, one: Slice, group: Group, recent: Recent, topic: int, known: dict[bytes, Seen]
     ) -> None:
         partition, source = one.partition, topic * 10_000 + one.partition
+        take, folded, note = group.take, self.folded, self.ledger.append
         for entry in one.entries:
             event_id = entry.event_id
             if entry.failure is not None or event_id is None:
-                entry.verdict = Verdict.DEAD
+                entry.verdict = DEAD
                 continue
             before = recent.get(event_id) or known.get(event_id)
             if before is not None:
                 entry.verdict = _resent(entry, before)
                 continue
             try:
-                group.take(entry.event, event_id, source, self.folded)
+                take(entry.event, event_id, source, folded)
             except HandlerFailed as error:
                 entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
-                entry.verdict = Verdict.DEAD
+                entry.verdict = DEAD
                 continue
-            entry.verdict = Verdict.APPLIED
-            recent.put(event_id, (entry.hash, entry.schema_id))
-            self.ledger.append(
-                (event_id, entry.hash, entry.schema_id, topic, partition, entry.record.offset)
-            )
+            entry.verdict = APPLIED
+            hash_, schema = entry.hash, entry.schema_id
+            recent.put(event_id, (hash_, schema))
+            note((event_id, hash_, schema, topic, partition, entry.record.offset))
 
 
 def _resent(entry: Entry, before: Seen) -> Verdict:

@@ -62,7 +62,7 @@ create table if not exists hitotsu.redis_pending (
     grp text not null,
     owner uuid not null,
     partitions text[] not null,
-    views jsonb not null,
+    views bytea not null,
     created_at timestamptz not null default now()
 );
 create table if not exists hitotsu.cache_generation (
@@ -75,6 +75,15 @@ create table if not exists hitotsu.projection_version (
     version int not null,
     primary key (grp, projection)
 );
+"""
+# written and deleted within a second: compressing it would cost more than it saves
+UNCOMPRESSED = """
+do $$ begin
+    if exists (select from pg_attribute where attrelid = 'hitotsu.redis_pending'::regclass
+            and attname = 'views' and attstorage <> 'e') then
+        alter table hitotsu.redis_pending alter column views set storage external;
+    end if;
+end $$
 """
 
 
@@ -89,6 +98,7 @@ def prepare(dsn: str, group: Group) -> None:
         connection.execute("select pg_advisory_lock(hashtext('hitotsu.prepare'))")
         with connection.transaction():
             connection.execute(ENGINE)
+            connection.execute(UNCOMPRESSED)
             for name in TOPICS:
                 connection.execute(
                     "insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name]

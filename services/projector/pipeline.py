@@ -80,6 +80,11 @@ class Pipeline:
             self._changed.notify_all()
             return True
 
+    @property
+    def behind(self) -> bool:
+        """Whether more waits than one slice: who is not behind stores what comes as it comes."""
+        return self._waiting > SLICE_EVENTS_MAX
+
     def drop(self, timeout: float) -> bool:
         """Gives up all that is not being stored; waits for what is. True when all is quiet."""
         with self._changed:
@@ -174,7 +179,7 @@ class Pipeline:
             records = [record for record in arrived.records if record.offset >= expected]
             if not records:
                 return
-            one = Slice(topic, partition, records[0].offset, decoded(records))
+            one = Slice(topic, partition, records[0].offset, decoded(records, topic))
             if records[-1].offset != one.end - 1 or one.first != expected:
                 log.error(
                     "gap", topic=topic, partition=partition, expected=expected, first=one.first

@@ -17,8 +17,9 @@ from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
 from services.projector.batch import Recent, Verdict, Work
 from services.projector.database import prepare
+from services.projector.gathered import Job
 from services.projector.pipeline import Pipeline
-from services.projector.refresh import Job, Refresher, redis_client
+from services.projector.refresh import Refresher, redis_client
 from services.projector.relay import Relay
 from services.projector.views import Views
 from services.projector.watch import Watch
@@ -96,7 +97,7 @@ class Projector:
         for part, applied in self.writer.apply(work):
             self.app.held.update(applied.positions)
             self._count(part)
-            self.refresher.take(Job(applied, self._freshness(part)))
+            self.refresher.take(Job(applied, self._freshness(part), self.pipeline.behind))
 
     def _count(self, work: Work) -> None:
         name = self.group.name

@@ -6,12 +6,12 @@ written one by one: they wait in `redis_pending` and are read back from Postgres
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from projections.core import sql, wire
 from projections.core.tables import Kept
-from services.projector.apply import Applied
+from services.projector.gathered import Gathered, Job
 from services.projector.views import GenerationLost, Views, generation_key, position_key
 from services.runtime.db import conninfo
 from services.runtime.logging import log
@@ -31,15 +31,6 @@ Connection = psycopg.Connection[TupleRow]
 WAITING_MAX = 64
 REPAIRED_AT_ONCE = 200
 ABANDONED = "created_at < now() - interval '10 seconds'"
-
-
-@dataclass(slots=True)
-class Job:
-    """A committed batch, and what to do once it is visible."""
-
-    applied: Applied
-    visible: Callable[[], None]
-    generation: str = ""
 
 
 class Refresher:
@@ -98,26 +89,45 @@ class Refresher:
                     swept = time.monotonic()
                     self._look_for_owed()
                 continue
-            if job is None:
+            gathered = self._gather(job) if job is not None else None
+            if gathered is None:
                 return
-            self._write(job)
+            self._write(gathered)
 
-    def _write(self, job: Job) -> None:
-        applied = job.applied
-        if self._owed.is_set() or not applied.views_known:
+    def _gather(self, first: Job) -> Gathered | None:
+        """While far behind, rows that change again soon are written once."""
+        gathered = Gathered(first)
+        while True:
+            try:
+                patience = gathered.patience()
+                job = self._jobs.get(block=patience > 0, timeout=max(patience, 0.001))
+            except queue.Empty:
+                return gathered
+            if job is None:
+                self._write(gathered)
+                return None
+            if job.generation != gathered.generation:
+                self._write(gathered)
+                gathered = Gathered(job)
+            else:
+                gathered.add(job)
+
+    def _write(self, gathered: Gathered) -> None:
+        if self._owed.is_set() or not all(job.applied.views_known for job in gathered.jobs):
             self._owed.set()
             return
         try:
-            self.views.write(applied.views, job.generation or "none")
-            self.views.advance(applied.positions)
+            self.views.write(gathered.views, gathered.generation or "none")
+            self.views.advance(gathered.positions)
         except (RedisError, GenerationLost, OSError) as error:
             log.warning("redis_behind", error=type(error).__name__)
             REDIS_WRITES.labels(self.group.name, "failed").inc()
             self._owed.set()
             return
-        if applied.pending is not None:
-            self._strike(applied.pending)
-        job.visible()
+        for job in gathered.jobs:
+            if job.applied.pending is not None:
+                self._strike(job.applied.pending)
+            job.visible()
 
     def _settle(self) -> None:
         """Makes good on everything owed; whatever fails is tried again a moment later."""
@@ -156,7 +166,7 @@ class Refresher:
             REDIS_BACKLOG.labels(self.group.name).set(len(rows))
             due: dict[Kept, set[str]] = {}
             for _, views in rows:
-                for name, keys in views.items():
+                for name, keys in json.loads(views).items():
                     if name in self._tables:
                         due.setdefault(self._tables[name], set()).update(keys)
             for table, keys in due.items():

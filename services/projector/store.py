@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,13 +9,14 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core import sql, wire
+from projections.core.copying import copy_encoder
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.rows import state_of
+from projections.core.showing import ViewRow, shown, view_writer
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
 from services.projector.closure import regroup, sharing
 
 Connection = psycopg.Connection[TupleRow]
-ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
 PERSONAL_LOCK, ERASED_LOCK = (
     "select pg_advisory_xact_lock_shared(7, 1)",
     "select pg_advisory_xact_lock(7, 1)",
@@ -34,13 +34,14 @@ class Store:
         self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
         self._recounts = {t: sql.recount(t, changes) for t, changes in group.changes.items()}
         self._encoders = {
-            t: wire.copy_encoder([part.type for part in t.stored])
+            t: copy_encoder([part.type for part in t.stored])
             for t in group.tables
             if isinstance(t, Ledger)
         }
-        self._ledger = wire.copy_encoder(
-            ["uuid", "bigint", "int", "smallint", "smallint", "bigint"]
-        )
+        self._views = {
+            t: view_writer(t) for t in group.tables if isinstance(t, Ledger) and t.view is not None
+        }
+        self._ledger = copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
 
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -89,7 +90,7 @@ class Store:
             return
         self._copy(connection, table.name, self._encoders[table](rows))
         if table.view is not None:
-            views.setdefault(table, []).extend(_appended_views(table, rows))
+            views.setdefault(table, []).extend(self._views[table](rows))
 
     def _merge(
         self, connection: Connection, table: Table, folded: Folded, views: dict[Kept, list[ViewRow]]
@@ -176,18 +177,6 @@ class Store:
                 views.setdefault(table, []).extend(cursor.fetchall())
 
 
-def _appended_views(table: Ledger, rows: list[tuple[Any, ...]]) -> list[ViewRow]:
-    names = [part.name for part in table.stored]
-    types = [part.type for part in table.stored]
-    by = names.index(table.view.by[0])  # type: ignore[union-attr]
-    found = []
-    for row in rows:
-        shown = [wire.shown(type, value) for type, value in zip(types, row, strict=True)]
-        payload = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
-        found.append((str(shown[by]), f"{shown[0]}|{shown[1]}", 1, payload))
-    return found
-
-
 def _due_keys(
     table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]
 ) -> list[tuple[Any, ...]]:
@@ -198,7 +187,7 @@ def _due_keys(
     types = [table.columns[name].type for name in table.keys]
 
     def texts(key: tuple[Any, ...]) -> tuple[str, str]:
-        shown = [str(wire.shown(type, value)) for type, value in zip(types, key, strict=True)]
+        shown = [str(shown(type, value)) for type, value in zip(types, key, strict=True)]
         return "|".join(shown[index] for index in by), "|".join(shown[index] for index in rest)
 
     return sorted(key for key in rows if texts(key) in due)

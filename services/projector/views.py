@@ -15,8 +15,8 @@ from typing import Any
 from redis import Redis
 
 from projections.core.fold import Group
+from projections.core.showing import ViewRow
 from projections.core.tables import Kept
-from services.projector.store import ViewRow
 from services.runtime.metrics import REDIS_WRITES
 
 ROWS_PER_CALL = 500

@@ -1,1 +1,1 @@
-"""How fast is it? Measurements, run by hand with `make bench`; nothing here fails a test run."""
+"""How fast is it, beside what somebody would pick instead? `make bench`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tests.faults.edge import said
 from tests.faults.shop import Fact, Shop
 from tests.faults.wire import KEYS, Record, Unreadable, Wire
 
@@ -22,17 +23,30 @@ class Append:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    asked: bytes | None = None
+    """The same as a producer says it to the gateway, where it may."""
+    kind: str = "events"
 
 
 @dataclass
 class Log:
-    """What is sent, in order, and how much of each kind."""
+    """What is sent, in order."""
 
     appends: list[Append] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
 
+    def first(self, many: int) -> Log:
+        """What was sent when sending ended after so many."""
+        appends = self.appends[:many]
+        return Log(appends, Counter(append.kind for append in appends))
 
-def log(seed: int, events: int) -> Log:
+    def corrupt(self) -> Counter[tuple[str, bytes | None, bytes | None]]:
+        """The records that no reader can take for an event."""
+        broken = (append for append in self.appends if append.kind.startswith("corrupt"))
+        return Counter((one.topic, one.key, one.value) for one in broken)
+
+
+def log(seed: int, events: int, edge: bool = False) -> Log:
     """A seeded log of so many different facts."""
     from tests.faults import customers, happenings  # noqa: F401 - they say what can happen
 
@@ -40,12 +54,13 @@ def log(seed: int, events: int) -> Log:
     placed: list[tuple[float, int, Append]] = []
 
     def put(position: float, append: Append, kind: str) -> None:
-        placed.append((position, len(placed), append))
+        placed.append((position, len(placed), replace(append, kind=kind)))
         made.sent[kind] += 1
 
     for number, fact in enumerate(Shop(seed, profiles=max(200, events // 40)).facts(events)):
         position = float(number)
         append = _append(wire, fact)
+        append.asked = said(fact) if edge else None
         if chance.random() < LATE:
             position += chance.uniform(1, 3_000)
             made.sent["late"] += 1

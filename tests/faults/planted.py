@@ -1,20 +1,21 @@
-"""A projector with a bug, to see that the verdict finds it. Only tests start this module.
+"""A projector with a bug, to see that the runs find it. Only tests start this module.
 
-`kafka-offsets`  positions live in Kafka's group offsets, outside the transaction.
-`twice`          no comparison with the checkpoint, and resends are not recognised.
+Each bug changes a few well-known places of the product. One that is no longer there ends the
+process with `GONE`, and whoever planted the bug hears of it: a control must not pass by accident.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable
 from typing import Any
 
-from faust.types import TP
-
 from services.projector import __main__ as product
-from services.projector import app, apply, batch, pipeline, process, store
+from services.projector import app, apply, batch, pipeline, store, views
+from services.runtime.logging import log
 
+GONE = 78
 ADVANCE = """
 update checkpoint set next_offset = next_offset + new + resent + other + dead,
     applied = applied + new, duplicate = duplicate + resent, conflict = conflict + other,
@@ -23,14 +24,23 @@ from (values (%s::bigint, %s::int, %s::int, %s::int, %s::int))
     as batch(ending, new, resent, other, dead)
 where grp = %s and topic = %s and partition = %s and %s >= 0
 """
+EVERY = 40  # of so many fetches the agent chokes on one
 
-_fold = pipeline.Pipeline._fold
+
+def put(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
+    """Puts something else in a place of the product, made from what was there."""
+    if not hasattr(owner, name):
+        sys.stderr.write(f"planted: {owner.__name__}.{name} is gone\n")
+        os._exit(GONE)
+    setattr(owner, name, made(getattr(owner, name)))
 
 
-def _no_comparison() -> None:
-    apply.ADVANCE = ADVANCE
-    apply.Applier._fence = lambda self, connection, edges: None  # type: ignore[method-assign]
-    apply._edges = _edges
+def no_comparison() -> None:
+    """Nobody asks whether the checkpoint stands where the batch begins."""
+    put(apply, "ADVANCE", lambda was: ADVANCE)
+    put(apply.Applier, "_fence", lambda was: lambda self, connection, edges: None)
+    put(apply, "_edges", lambda was: _edges)
+    put(pipeline.Pipeline, "_fold", _as_it_comes)
 
 
 def _edges(slices: list[batch.Slice]) -> dict[tuple[str, int], tuple[int, int]]:
@@ -38,56 +48,167 @@ def _edges(slices: list[batch.Slice]) -> dict[tuple[str, int], tuple[int, int]]:
     return {(one.topic, one.partition): (one.first, one.end) for one in slices}
 
 
-def _as_it_comes(self: Any, work: Any, arrived: Any) -> None:
-    with self.guard:
-        if arrived.place in self.expected:
-            self.expected[arrived.place] = arrived.records[0].offset
-        _fold(self, work, arrived)
+def _as_it_comes(was: Any) -> Any:
+    def fold(self: Any, work: Any, arrived: Any) -> None:
+        with self.guard:
+            if arrived.place in self.expected:
+                self.expected[arrived.place] = arrived.records[0].offset
+            was(self, work, arrived)
+
+    return fold
 
 
-def _kafka_offsets() -> None:
-    _no_comparison()
-    pipeline.Pipeline._fold = _as_it_comes  # type: ignore[method-assign]
-    claim, build = app.ProjectorApp.claim, app.build
-
-    async def by_kafka(self: Any, assigned: set[TP]) -> Mapping[TP, int]:
-        own = await claim(self, assigned)
-        thread, offsets = self.consumer._thread, {}
-        for tp in own:
-            offsets[tp] = await thread.call_thread(thread._ensure_consumer().committed, tp) or 0
-            self.held[tp.topic, tp.partition] = offsets[tp]
-        self.pipeline.expected.update(self.held)
-        return offsets
-
-    def often(*arguments: Any) -> Any:
-        made = build(*arguments)
-        made.conf.broker_commit_interval = 2.8
-        return made
-
-    app.ProjectorApp.claim = by_kafka  # type: ignore[method-assign]
-    vars(process)["build"] = often
+def no_dedupe() -> None:
+    """A resend is taken for news: the ledger is kept and not asked."""
+    put(store.Store, "ledger", _unasked)
+    put(store.Store, "_append", _unrefused)
+    put(batch.Recent, "get", lambda was: lambda self, event_id: None)
 
 
-def _twice() -> None:
-    _no_comparison()
-    store.Store.ledger = lambda self, connection, rows: None  # type: ignore[method-assign]
-    store.Store._append = _append_new  # type: ignore[method-assign]
-    batch.Recent.get = lambda self, event_id: None  # type: ignore[method-assign]
+def neither() -> None:
+    """No comparison, and nothing that hides it."""
+    no_comparison()
+    no_dedupe()
 
 
-def _append_new(self: Any, connection: Any, table: Any, folded: Any, views: Any) -> None:
-    """Append-only rows that are there already are left alone: their keys would stop every batch."""
-    rows = folded.appended.get(table)
-    if rows:
-        coming = f"coming_{table.name}"
-        connection.execute(f"create temp table {coming} (like {table.name}) on commit drop")
-        self._copy(connection, coming, self._encoders[table](rows))
+class _Tolerant:
+    """A connection whose COPY leaves alone what is there already."""
+
+    def __init__(self, connection: Any, name: str) -> None:
+        self._connection, self._name = connection, name
         connection.execute(
-            f"insert into {table.name} select * from {coming} on conflict do nothing"
+            f"create temp table coming_{name} (like {name} including defaults) on commit drop"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def flush(self) -> None:
+        name = self._name
+        self._connection.execute(
+            f"insert into {name} select * from coming_{name} on conflict do nothing"
         )
 
 
-PLANTS = {"kafka-offsets": _kafka_offsets, "twice": _twice}
+def _copied(was: Any, self: Any, connection: Any, name: str, call: Callable[[], Any]) -> Any:
+    """Lets the product copy into a table beside, and takes over what is new."""
+    beside, copy = _Tolerant(connection, name), store.Store._copy
+    try:
+        store.Store._copy = lambda own, c, into, body: copy(own, c, f"coming_{into}", body)  # type: ignore[method-assign]
+        return call()
+    finally:
+        store.Store._copy = copy  # type: ignore[method-assign]
+        beside.flush()
+
+
+def _unasked(was: Any) -> Any:
+    def ledger(self: Any, connection: Any, rows: Any) -> Any:
+        call = lambda: was(self, connection, rows)  # noqa: E731
+        return _copied(was, self, connection, "ledger", call)
+
+    return ledger
+
+
+def _unrefused(was: Any) -> Any:
+    def append(self: Any, connection: Any, table: Any, *rest: Any) -> Any:
+        call = lambda: was(self, connection, table, *rest)  # noqa: E731
+        return _copied(was, self, connection, table.name, call)
+
+    return append
+
+
+def offset_outside() -> None:
+    """The checkpoint moves in a transaction of its own, after the rows are in."""
+    due: list[tuple[Any, ...]] = []
+
+    def later(was: Any) -> Any:
+        put(apply.Applier, "apply", lambda whole: _then(whole, due, was))
+        return lambda self, *arguments: due.append((self, *arguments))
+
+    put(apply.Applier, "_advance", later)
+
+
+def letter_after() -> None:
+    """Dead letters are written when the rest is committed."""
+    due: list[tuple[Any, ...]] = []
+
+    def later(was: Any) -> Any:
+        put(apply.Applier, "apply", lambda whole: _then(whole, due, was))
+        return lambda self, *arguments: due.append((self, *arguments))
+
+    put(apply.Applier, "_bury", later)
+
+
+def _then(whole: Any, due: list[tuple[Any, ...]], was: Any) -> Any:
+    def apply_and(self: Any, connection: Any, work: Any) -> Any:
+        due.clear()
+        applied = whole(self, connection, work)
+        for arguments in due:
+            was(*arguments)
+        return applied
+
+    return apply_and
+
+
+def redis_first() -> None:
+    """Redis has the rows before they are committed."""
+    known: list[Any] = []
+
+    def kept(was: Any) -> Any:
+        def made(self: Any, *arguments: Any) -> None:
+            was(self, *arguments)
+            known.append(self)
+
+        return made
+
+    def shown(was: Any) -> Any:
+        def write(self: Any, *arguments: Any) -> Any:
+            rows = was(self, *arguments)
+            known[0].write(rows, "")
+            return rows
+
+        return write
+
+    put(views.Views, "__init__", kept)
+    put(store.Store, "write", shown)
+
+
+def escaping() -> None:
+    """What goes wrong in the agent goes out of it: Faust takes the fetch for done."""
+    no_comparison()
+    calls = [0]
+
+    def choking(was: Any) -> Any:
+        def offer(self: Any, *arguments: Any) -> Any:
+            calls[0] += 1
+            if calls[0] % EVERY == 0:
+                raise RuntimeError("planted")
+            return was(self, *arguments)
+
+        return offer
+
+    def staying(was: Any) -> Any:
+        def leave(reason: str, group: str) -> None:
+            if not reason.startswith("agent"):
+                was(reason, group)
+            log.error("escaped", reason=reason)
+            raise RuntimeError(reason)
+
+        return leave
+
+    put(pipeline.Pipeline, "offer", choking)
+    put(app, "leave", staying)
+
+
+PLANTS: dict[str, Callable[[], None]] = {
+    "no-comparison": no_comparison,
+    "neither": neither,
+    "offset-outside": offset_outside,
+    "no-dedupe": no_dedupe,
+    "redis-first": redis_first,
+    "escaping": escaping,
+    "letter-after": letter_after,
+}
 
 if __name__ == "__main__":
     PLANTS[os.environ["HITOTSU_TEST_PLANT"]]()

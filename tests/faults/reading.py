@@ -37,13 +37,15 @@ class Judged:
     )
 
 
-def ends(kafka: str) -> dict[Place, int]:
+def ends(kafka: str, timeout: float = 20) -> dict[Place, int]:
     """The end of every partition."""
     consumer = _consumer(kafka)
     try:
         return {
-            (place.topic, place.partition): consumer.get_watermark_offsets(place, timeout=20)[1]
-            for place in _places(consumer)
+            (place.topic, place.partition): consumer.get_watermark_offsets(place, timeout=timeout)[
+                1
+            ]
+            for place in _places(consumer, timeout)
         }
     finally:
         consumer.close()
@@ -112,13 +114,13 @@ def records(kafka: str) -> Iterator[Read]:
 def _consumer(kafka: str) -> Consumer:
     settings: dict[str, Any] = {
         "bootstrap.servers": kafka, "group.id": "oracle", "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "earliest", "log_level": 0,
     }  # fmt: skip
     return Consumer(settings)
 
 
-def _places(consumer: Consumer) -> list[TopicPartition]:
-    topics = consumer.list_topics(timeout=20).topics
+def _places(consumer: Consumer, timeout: float = 20) -> list[TopicPartition]:
+    topics = consumer.list_topics(timeout=timeout).topics
     return [
         TopicPartition(name, number)
         for name in (*KEYS, DEAD_LETTERS)

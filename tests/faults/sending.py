@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from confluent_kafka import Producer
 
@@ -16,11 +17,15 @@ class Sender:
     """Appends in order, in a thread of its own; `rate` 0 is as fast as it goes."""
 
     def __init__(self, kafka: str, appends: list[Append], rate: int = 0) -> None:
-        self._producer = Producer(
-            {"bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True, "linger.ms": 5}
-        )
+        settings: dict[str, Any] = {
+            "bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True,
+            # keys go where every producer of ours puts them
+            "linger.ms": 5, "log_level": 0, "partitioner": "murmur2_random",
+        }  # fmt: skip
+        self._producer = Producer(settings)
         self._appends, self._rate = appends, rate
         self._thread = threading.Thread(target=self._send, daemon=True)
+        self._ending = threading.Event()
         self.sent = 0
         self.failed: list[str] = []
 
@@ -31,24 +36,24 @@ class Sender:
     def done(self) -> bool:
         return not self._thread.is_alive()
 
+    def stop(self) -> None:
+        """Sends no more; what was sent is delivered."""
+        self._ending.set()
+        self.join()
+
     def join(self) -> None:
-        """Waits until the broker has acknowledged everything."""
+        """Waits until everything is sent and acknowledged."""
         self._thread.join()
+        self.finish()
+
+    def finish(self) -> None:
+        """Waits until the broker has acknowledged everything that was put."""
+        self._producer.flush()
         if self.failed:
             raise RuntimeError(f"{len(self.failed)} records were not taken: {self.failed[0]}")
 
-    def _send(self) -> None:
-        began = time.monotonic()
-        for start in range(0, len(self._appends), AT_ONCE):
-            for append in self._appends[start : start + AT_ONCE]:
-                self._produce(append)
-            self.sent += AT_ONCE
-            self._producer.poll(0)
-            if self._rate:
-                time.sleep(max(0.0, self.sent / self._rate - (time.monotonic() - began)))
-        self._producer.flush()
-
-    def _produce(self, append: Append) -> None:
+    def put(self, append: Append) -> None:
+        """Hands one over."""
         while True:
             try:
                 self._producer.produce(
@@ -58,6 +63,22 @@ class Sender:
                 return
             except BufferError:
                 self._producer.poll(0.1)
+
+    def poll(self) -> None:
+        """Hears what was delivered."""
+        self._producer.poll(0)
+
+    def _send(self) -> None:
+        began = time.monotonic()
+        for start in range(0, len(self._appends), AT_ONCE):
+            if self._ending.is_set():
+                return
+            for append in self._appends[start : start + AT_ONCE]:
+                self.put(append)
+            self.sent += len(self._appends[start : start + AT_ONCE])
+            self.poll()
+            if self._rate:
+                time.sleep(max(0.0, self.sent / self._rate - (time.monotonic() - began)))
 
     def _delivered(self, error: object, message: object) -> None:
         if error is not None:

@@ -75,12 +75,23 @@ class Stored:
 
     def __init__(self, postgres: str, redis: str, group: str = "main") -> None:
         path = f"-c search_path={group},hitotsu"
-        self._postgres = psycopg.connect(postgres, autocommit=True, options=path)
+        self._open = lambda: psycopg.connect(postgres, autocommit=True, options=path)
+        self._connection = self._open()
         self._redis = Redis.from_url(redis)
         self._group = group
 
+    @property
+    def _postgres(self) -> psycopg.Connection[Any]:
+        """A connection that lives; the one before may have gone with its server."""
+        try:
+            self._connection.execute("select 1")
+        except psycopg.OperationalError:
+            self._connection.close()
+            self._connection = self._open()
+        return self._connection
+
     def close(self) -> None:
-        self._postgres.close()
+        self._connection.close()
         self._redis.close()
 
     def tables(self) -> dict[str, Rows]:
@@ -95,6 +106,24 @@ class Stored:
             [self._group],
         )
         return {(row[0], row[1]): Counter(dict(zip(names, row[2:], strict=True))) for row in rows}
+
+    def owners(self) -> dict[UUID, set[tuple[str, int]]]:
+        """Which partitions each worker holds that holds any."""
+        held: dict[UUID, set[tuple[str, int]]] = {}
+        rows = self._postgres.execute(
+            "select owner, topic, partition from checkpoint where grp = %s and owner is not null",
+            [self._group],
+        )
+        for owner, topic, partition in rows:
+            held.setdefault(owner, set()).add((topic, partition))
+        return held
+
+    def unrelayed(self) -> int:
+        """Dead letters that are not in their topic yet."""
+        row = self._postgres.execute(
+            "select count(*) from dead_letter where not relayed"
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def dead_letters(self) -> Rows:
         """Each letter's place, stage, key and value."""

@@ -124,7 +124,7 @@ class Engine:
         writer = writer or self.writer
         work = Work()
         for (topic, partition), records in batch.items():
-            one = Slice(topic, partition, records[0].offset, decoded(records))
+            one = Slice(topic, partition, records[0].offset, decoded(records, topic))
             work.add(one, self.group, writer.recent, writer.applier.topics)
         return work
 

@@ -1,0 +1,65 @@
+"""Which rows does Redis still have to get? Those of the batches committed since it was written.
+
+While the projector is far behind, many rows change again within a second or two, so they wait
+that long and the newest of each is written once. When it is not, nothing waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from projections.core.showing import ViewRow
+from projections.core.tables import Kept
+from services.projector.apply import Applied
+
+ROWS_MAX = 60_000
+SECONDS_MAX = 2.0
+
+
+@dataclass(slots=True)
+class Job:
+    """A committed batch, and what to do once it is visible."""
+
+    applied: Applied
+    visible: Callable[[], None]
+    behind: bool = False
+    generation: str = ""
+
+
+class Gathered:
+    """Committed batches as one: of a row that several of them changed, the newest is kept."""
+
+    def __init__(self, first: Job) -> None:
+        self.generation = first.generation
+        self.until = time.monotonic() + (SECONDS_MAX if first.behind else 0.0)
+        self.jobs: list[Job] = []
+        self.size = 0
+        self._rows: dict[Kept, dict[tuple[str, str], ViewRow]] = {}
+        self.add(first)
+
+    def add(self, job: Job) -> None:
+        """Batches come in the order of their commits."""
+        self.jobs.append(job)
+        if not job.behind:
+            self.until = 0.0
+        for table, rows in job.applied.views.items():
+            held = self._rows.setdefault(table, {})
+            before = len(held)
+            held.update({row[:2]: row for row in rows})
+            self.size += len(held) - before
+
+    @property
+    def views(self) -> dict[Kept, Collection[ViewRow]]:
+        """The rows to write."""
+        return {table: rows.values() for table, rows in self._rows.items()}
+
+    @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        """How far these batches reach."""
+        return {place: end for job in self.jobs for place, end in job.applied.positions.items()}
+
+    def patience(self) -> float:
+        """For how many seconds more batches may be waited for: none, once readers would wait."""
+        return self.until - time.monotonic() if self.size < ROWS_MAX else 0.0

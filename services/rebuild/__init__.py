@@ -1,0 +1,1 @@
+"""How is a projection folded anew from the log, beside the live one, and put in its place?"""

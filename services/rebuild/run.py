@@ -1,0 +1,187 @@
+"""What are the steps of a rebuild? Fold, catch up, compare at one position, swap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from projections.core.fold import Group
+from projections.core.projection import Projection
+from services.rebuild.compare import Pair, Since, marks
+from services.rebuild.fold import CannotRebuild, Folding
+from services.rebuild.shadow import Shadow
+from services.rebuild.swap import Swap
+from services.runtime.config import Settings
+from services.verify.log import Log, Place
+from services.verify.run import topics_of
+
+CLOSE = 1_000
+ROUNDS = 50
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was folded and what differed from the live tables."""
+
+    projections: list[str]
+    resumed: bool = False
+    swapped: bool = False
+    events: int = 0
+    seconds: float = 0.0
+    events_per_second: float = 0.0
+    held_seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)
+    new_tables: list[str] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many rows differed."""
+        return sum(self.rows.values())
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        return {**asdict(self), "total": self.total}
+
+
+class Rebuild:
+    """Folds some projections of one group anew; swaps them in unless it shall only check."""
+
+    def __init__(
+        self, settings: Settings, projections: list[Projection], chosen: list[str]
+    ) -> None:
+        self._settings, self._live = settings, settings.group
+        self._projections = [one for one in projections if one.name in chosen]
+        self._group = Group(f"{settings.group}_rebuild", self._projections)
+        self._kept = [table for one in self._projections for table in one.tables]
+        self._topics = topics_of(self._projections, chosen, self._kept)
+        self.report = Report(sorted(chosen))
+
+    def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
+        """All of it; `progress` is told a step's name, what is done and what there is."""
+        dsn = self._settings.postgres
+        shadow = Shadow(dsn, self._live, self._group)
+        swap = Swap(dsn, self._live, shadow.connection)
+        try:
+            self.report.resumed = shadow.open(fresh)
+            places = self._mine(swap.ends())
+            if not places:
+                raise CannotRebuild(f"the group {self._live} has applied nothing yet")
+            log = Log(self._settings.kafka, dict.fromkeys(places, 0) | shadow.progress())
+            folding = Folding(dsn, shadow, log, swap.topics())
+            try:
+                self._steps(shadow, swap, folding, check, progress)
+            finally:
+                folding.close()
+                log.close()
+        finally:
+            swap.close()
+            shadow.close()
+        return self.report
+
+    def _steps(
+        self, shadow: Shadow, swap: Swap, folding: Folding, check: bool, progress: Progress
+    ) -> None:
+        began = time.perf_counter()
+        self._catch_up(swap, folding, progress)
+        seconds = time.perf_counter() - began
+        self.report.events, self.report.seconds = folding.events, round(seconds, 3)
+        self.report.events_per_second = round(folding.events / max(seconds, 0.001))
+        tables = self._group.tables
+        pairs = [Pair(i, t, self._live, shadow.name) for i, t in enumerate(tables)]
+        since: list[Since] = []
+
+        def waiting(what: str) -> None:
+            progress(f"waiting: {what}", 0, 1)
+
+        progress("comparing", 0, len(pairs))
+        swap.again(lambda: since.append(self._level(shadow, swap, folding)), waiting)
+        self._compare(shadow, pairs, progress)
+        if check:
+            self._tell(shadow, pairs)
+            shadow.drop()
+            return
+        progress("swapping", 0, 1)
+        swap.again(lambda: self._swap(shadow, swap, folding, pairs, since[0]), waiting)
+        self.report.swapped = True
+        progress("swapping", 1, 1)
+
+    def _mine(self, ends: Mapping[Place, int]) -> dict[Place, int]:
+        return {place: end for place, end in ends.items() if place[0] in self._topics}
+
+    def _catch_up(self, swap: Swap, folding: Folding, progress: Progress) -> None:
+        """Round by round, until what the live group did meanwhile is little."""
+        done = 0
+        for _ in range(ROUNDS):
+            ends = self._mine(swap.ends())
+            whole = done + folding.left(ends)
+
+            def moved(many: int, whole: int = whole) -> None:
+                nonlocal done
+                done += many
+                progress("folding", done, whole)
+
+            if not folding.left(ends):
+                return
+            small = folding.left(ends) <= CLOSE
+            folding.fold(ends, moved)
+            if small:
+                return
+
+    def _level(self, shadow: Shadow, swap: Swap, folding: Folding) -> Since:
+        """Both sides at one position, in a snapshot that outlives the live group's standing still."""
+        with swap.held() as ends:
+            folding.fold(self._mine(ends), _unheard)
+            shadow.connection.execute("begin isolation level repeatable read")
+            return marks(shadow.connection)
+
+    def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
+        for number, pair in enumerate(pairs, 1):
+            pair.begin(shadow.connection)
+            pair.compare(shadow.connection, None)
+            pair.adopt(shadow.connection, None)
+            progress("comparing", number, len(pairs))
+        shadow.connection.execute("commit")
+
+    def _swap(
+        self, shadow: Shadow, swap: Swap, folding: Folding, pairs: list[Pair], since: Since
+    ) -> None:
+        """Once more what changed since the comparison; then the tables change places."""
+        connection = shadow.connection
+        with swap.held() as ends:
+            began = time.perf_counter()
+            folding.fold(self._mine(ends), _unheard)
+            with connection.transaction():
+                for pair in pairs:
+                    pair.compare(connection, since)
+                    pair.adopt(connection, since)
+                    if pair.sizes_differ(connection):
+                        pair.begin(connection)
+                        pair.compare(connection, None)
+                self._tell(shadow, pairs)
+                refill = any(pair.refills(connection) for pair in pairs)
+                due = {pair.table.name: pair.due(connection) for pair in pairs}
+            swap.wait_for_old_snapshots()
+            swap.replace(self._projections, pairs, shadow.name, refill)
+            if not refill:
+                swap.note(due)
+            self.report.held_seconds = round(time.perf_counter() - began, 3)
+
+    def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
+        """Writes down what differs now."""
+        report = self.report
+        report.rows, report.differences, report.new_tables = {}, [], []
+        for pair in pairs:
+            if not pair.comparable:
+                report.new_tables.append(pair.table.name)
+                continue
+            many, listed = pair.differences(shadow.connection)
+            report.rows[pair.table.name] = many
+            report.differences += listed
+
+
+def _unheard(many: int) -> None:
+    """The last few records are not worth a bar."""

@@ -1,0 +1,114 @@
+"""Where does a rebuild keep what it has folded? In a schema of its own, with its own positions.
+
+What was folded and how far it reaches are one transaction, so a rebuild that was ended goes on
+where it stood. Another choice of projections, a raised version or other columns begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projections.core.fold import Folded, Group
+from projections.core.sql import ddl
+from services.projector.store import Store
+from services.runtime.db import conninfo
+from services.verify.columns import quoted
+from services.verify.log import Place
+
+Connection = psycopg.Connection[TupleRow]
+OWN = """
+create table erased_subject (subject uuid primary key);
+create table rebuilt (projection text primary key, version int not null, shape text not null);
+create table progress (
+    topic text not null, partition int not null, next_offset bigint not null,
+    primary key (topic, partition)
+);
+"""
+ADVANCE = """
+insert into progress select * from unnest(%s::text[], %s::int[], %s::bigint[])
+on conflict (topic, partition) do update set next_offset = excluded.next_offset
+"""
+
+
+class UnderWay(Exception):
+    """Another rebuild of this group is at work."""
+
+
+class Shadow:
+    """Tables of some projections of one group, being folded."""
+
+    def __init__(self, dsn: str, live: str, group: Group) -> None:
+        self.live, self.group, self.name = live, group, group.name
+        info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
+        self.connection: Connection = psycopg.connect(info, autocommit=True)
+        # what a crash of the server takes is folded again: positions go with the rows
+        self.connection.execute("set synchronous_commit = off")
+        self._store = Store(group)
+
+    def close(self) -> None:
+        """Lets go of the connection, and with it of the right to rebuild."""
+        self.connection.close()
+
+    def open(self, fresh: bool) -> bool:
+        """Makes the tables, or finds them; answers whether there was something to go on with."""
+        row = self.connection.execute(
+            "select pg_try_advisory_lock(hashtext(%s))", [f"hitotsu.rebuild.{self.live}"]
+        ).fetchone()
+        if row is None or not row[0]:
+            raise UnderWay(f"another rebuild of {self.live} is under way")
+        if not fresh and self._known() == self._wanted():
+            return True
+        with self.connection.transaction():
+            self.connection.execute(f"drop schema if exists {quoted(self.name)} cascade".encode())
+            self.connection.execute(f"create schema {quoted(self.name)}".encode())
+            self.connection.execute(OWN)
+            for table in self.group.tables:
+                self.connection.execute(ddl(table).encode())
+            for name, (version, shape) in self._wanted().items():
+                self.connection.execute(
+                    "insert into rebuilt values (%s, %s, %s)", [name, version, shape]
+                )
+        return False
+
+    def drop(self) -> None:
+        """Leaves nothing behind."""
+        self.connection.execute(f"drop schema if exists {quoted(self.name)} cascade".encode())
+
+    def progress(self) -> dict[Place, int]:
+        """How far each partition was folded."""
+        rows = self.connection.execute("select * from progress").fetchall()
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def store(self, folded: Folded, positions: Mapping[Place, int]) -> None:
+        """One transaction: rows, and how far they reach."""
+        with self.connection.transaction():
+            self._store.write(self.connection, folded)
+            self.connection.execute(ADVANCE, _columns(positions))
+
+    def _known(self) -> dict[str, tuple[int, str]]:
+        found = self.connection.execute(
+            "select to_regclass(%s)", [f"{quoted(self.name)}.rebuilt"]
+        ).fetchone()
+        if found is None or found[0] is None:
+            return {}
+        rows = self.connection.execute("select projection, version, shape from rebuilt").fetchall()
+        return {name: (version, shape) for name, version, shape in rows}
+
+    def _wanted(self) -> dict[str, tuple[int, str]]:
+        return {
+            one.name: (one.version, _shape(self.group, one.name)) for one in self.group.projections
+        }
+
+
+def _shape(group: Group, projection: str) -> str:
+    text = "".join(ddl(table) for table in group.tables if table.projection == projection)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _columns(positions: Mapping[Place, int]) -> list[list[object]]:
+    rows: Iterable[tuple[str, int, int]] = [(*place, end) for place, end in positions.items()]
+    return [list(column) for column in zip(*rows, strict=True)] or [[], [], []]

@@ -1,0 +1,154 @@
+"""How do a shadow's tables take the live ones' place, so that no reader sees a gap or a step back?
+
+The live checkpoints are held for moments only: once to bring both sides to the same position for
+the comparison, and once for the swap. A reader whose snapshot is older than the shadow's last rows
+would find them missing, so the swap waits until no such snapshot is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from projections.core.projection import Projection
+from services.rebuild.compare import Pair
+from services.runtime.db import conninfo
+from services.verify.columns import quoted
+from services.verify.log import Place
+
+Connection = psycopg.Connection[TupleRow]
+NOTE_KEYS = 500
+OLD_SNAPSHOT_SECONDS = 3.0
+AGAIN_SECONDS = 0.5
+LIVE = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %s"
+OPEN = """
+select pid, xact_start from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend' and pid <> all(%s)
+    and backend_xmin is not null and not pg_blocking_pids(pid) && %s
+"""
+
+
+class Busy(Exception):
+    """Somebody holds what is needed for longer than it may be waited for; it is tried again."""
+
+
+class Swap:
+    """The live side of a rebuild."""
+
+    def __init__(self, dsn: str, live: str, ours: Connection) -> None:
+        info = conninfo(dsn, group=live, name="hitotsu-rebuild")
+        self._connection: Connection = psycopg.connect(info, autocommit=True)
+        # frozen while it holds them, this process must not hold the live projector up for ever
+        self._connection.execute("set idle_in_transaction_session_timeout = '10s'")
+        self._live, self._ours = live, ours
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._connection.close()
+
+    def ends(self) -> dict[Place, int]:
+        """How far the live group has come."""
+        rows = self._connection.execute(LIVE, [self._live]).fetchall()
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def topics(self) -> dict[str, int]:
+        """The small numbers by which ledgers name topics."""
+        return dict(self._connection.execute("select name, no from hitotsu.topic").fetchall())
+
+    @contextmanager
+    def held(self) -> Iterator[dict[Place, int]]:
+        """The live checkpoints, which stand still for as long."""
+        with self._busy(), self._connection.transaction():
+            self._connection.execute("set local lock_timeout = '2s'")
+            row = self._connection.execute(
+                "select pg_try_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{self._live}"]
+            ).fetchone()
+            if row is None or not row[0]:
+                raise Busy("Redis is being filled from the live tables")
+            rows = self._connection.execute(
+                f"{LIVE} order by topic, partition for update".encode(), [self._live]
+            ).fetchall()
+            yield {(topic, partition): offset for topic, partition, offset in rows}
+
+    def wait_for_old_snapshots(self) -> None:
+        """Until nobody reads as of before now; whoever waits for us begins anew anyway."""
+        mine = [self._connection.info.backend_pid, self._ours.info.backend_pid]
+        before = set(self._connection.execute(OPEN, [mine, mine]).fetchall())
+        deadline = time.monotonic() + OLD_SNAPSHOT_SECONDS
+        while before & set(self._connection.execute(OPEN, [mine, mine]).fetchall()):
+            if time.monotonic() > deadline:
+                raise Busy("a reader's snapshot is older than the rows to be swapped in")
+            time.sleep(0.002)
+
+    def replace(
+        self, projections: Iterable[Projection], pairs: Iterable[Pair], shadow: str, refill: bool
+    ) -> None:
+        """Renames, within the transaction that holds the checkpoints."""
+        execute = self._connection.execute
+        execute("set local lock_timeout = '500ms'")
+        listed = list(pairs)
+        names = [pair.live for pair in listed if self._exists(pair.live)]
+        if names:
+            # all at once: a reader of two of them waits before the first or not at all
+            execute(f"lock table {', '.join(names)} in access exclusive mode".encode())
+        for pair in listed:
+            execute(f"drop table if exists {pair.live}".encode())
+            execute(f"alter table {pair.shadow} set schema {quoted(self._live)}".encode())
+        execute(f"drop schema {quoted(shadow)} cascade".encode())
+        changed = False
+        for one in projections:
+            row = execute(
+                "select version from hitotsu.projection_version where grp = %s and projection = %s",
+                [self._live, one.name],
+            ).fetchone()
+            changed = changed or (row is not None and row[0] != one.version)
+            execute(
+                "insert into hitotsu.projection_version values (%s, %s, %s)"
+                " on conflict (grp, projection) do update set version = excluded.version",
+                [self._live, one.name, one.version],
+            )
+        if changed or not all(pair.comparable for pair in listed):
+            # whoever folds by the declaration of before must not go on with these tables
+            execute(
+                "update hitotsu.checkpoint set epoch = epoch + 1, owner = null where grp = %s",
+                [self._live],
+            )
+        if refill or changed:
+            execute("delete from hitotsu.cache_generation where grp = %s", [self._live])
+
+    def note(self, due: Mapping[str, list[str]]) -> None:
+        """Notes which rows in Redis are due, for the projectors to make good."""
+        for table, keys in due.items():
+            for start in range(0, len(keys), NOTE_KEYS):
+                self._connection.execute(
+                    "insert into hitotsu.redis_pending (grp, owner, partitions, views, created_at)"
+                    " values (%s, %s, '{}', %s, now() - interval '1 minute')",
+                    [self._live, uuid4(), Jsonb({table: keys[start : start + NOTE_KEYS]})],
+                )
+
+    def again(self, work: Callable[[], None], waiting: Callable[[str], None]) -> None:
+        """Until it could be done without holding anybody up for long."""
+        while True:
+            try:
+                work()
+                return
+            except Busy as error:
+                waiting(str(error))
+                time.sleep(AGAIN_SECONDS)
+
+    def _exists(self, name: str) -> bool:
+        row = self._connection.execute("select to_regclass(%s)", [name]).fetchone()
+        return row is not None and row[0] is not None
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            raise Busy("somebody holds a lock on the live tables or checkpoints") from error

@@ -1,0 +1,101 @@
+"""How are an expected and a stored row made comparable, and shown to people?
+
+A row is compared by its declared columns; a level by its value, its reading and when that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from projections.core.tables import Kept
+
+
+class Shape:
+    """The columns of one table, in the order in which rows are compared."""
+
+    def __init__(self, table: Kept) -> None:
+        self.table = table
+        self.names: list[str] = []
+        self.types: list[str] = []
+        for name in (*table.keys, *table.values):
+            column = table.columns[name]
+            more = (f"{name}_read", f"{name}_read_at") if column.kind == "level" else ()
+            for part in (name, *more):
+                self.names.append(part)
+                self.types.append(column.type)
+        self.keys = len(table.keys)
+        self._uuids = [i for i, type in enumerate(self.types) if type == "uuid[]"]
+
+    @property
+    def selected(self) -> str:
+        """The columns for a SELECT; an id as its 16 bytes, ranges as text."""
+        return ", ".join(map(_selected, self.names, self.types))
+
+    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """A fetched row as it is compared."""
+        if not self._uuids:
+            return tuple(row)
+        values = list(row)
+        for index in self._uuids:
+            if values[index] is not None:
+                values[index] = [one.bytes for one in values[index]]
+        return tuple(values)
+
+    def key(self, key: Sequence[Any]) -> tuple[str, ...]:
+        """A key as text."""
+        return tuple(map(str, map(shown, self.types, key)))
+
+    def said(self, row: Sequence[Any] | None) -> dict[str, Any] | None:
+        """A whole row for people and programs."""
+        if row is None:
+            return None
+        return {
+            name: shown(type, value)
+            for name, type, value in zip(self.names, self.types, row, strict=True)
+        }
+
+    def field(self, key: Sequence[Any], values: Sequence[Any]) -> tuple[str, str]:
+        """Under which hash key and field Redis holds the row."""
+        assert self.table.view is not None
+        names = (*self.table.keys, *self.table.values)
+        by = self.table.view.by[0]
+        row = dict(zip(names, (*key, *values)))
+        types = {name: self.table.columns[name].type for name in names}
+        rest = [name for name in self.table.keys if name != by]
+        field = "|".join(str(shown(types[name], row[name])) for name in rest)
+        return str(shown(types[by], row[by])), field
+
+
+def shown(type: str, value: Any) -> Any:
+    """A value as Postgres would say it in JSON."""
+    if value is None:
+        return None
+    if type == "uuid":
+        return str(UUID(bytes=bytes(value)))
+    if type == "uuid[]":
+        return [str(UUID(bytes=one)) for one in value]
+    return "\\x" + bytes(value).hex() if type == "bytea" else value
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Whole numbers as Postgres writes a multirange."""
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and found[-1][1] == number:
+            found[-1][1] = number + 1
+        else:
+            found.append([number, number + 1])
+    return "{" + ",".join(f"[{low},{high})" for low, high in found) + "}"
+
+
+def quoted(name: str) -> str:
+    """An identifier, safe whatever the word."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _selected(name: str, type: str) -> str:
+    if type == "uuid":
+        return f"uuid_send({quoted(name)})"
+    return f"{quoted(name)}::text" if type == "int8multirange" else quoted(name)

@@ -1,0 +1,131 @@
+"""What does the log hold between two positions? Read with librdkafka, in no consumer group.
+
+Every partition is read densely and up to a given offset; what was fetched beyond is kept for the
+next round. It shares no code with the projector's own reading.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+Place = tuple[str, int]
+PATIENCE = 60.0
+_LASTING = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    }
+)
+
+
+class Record(NamedTuple):
+    """One record of a partition."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class LogUnreadable(Exception):
+    """Kafka does not answer, or does not hold what was written; says where."""
+
+
+class Log:
+    """Some partitions, from where each begins."""
+
+    def __init__(self, kafka: str, starts: Mapping[Place, int]) -> None:
+        self.positions = dict(starts)
+        self._held: dict[Place, deque[Record]] = {place: deque() for place in starts}
+        self._paused: set[Place] = set()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": kafka,
+                "group.id": "hitotsu-reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": False,
+                "auto.offset.reset": "error",
+                "queued.max.messages.kbytes": 32_768,
+                "fetch.message.max.bytes": 4_194_304,
+                "log_level": 2,
+            }
+        )
+        self._consumer.assign([TopicPartition(*place, at) for place, at in starts.items()])
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._consumer.close()
+
+    def left(self, ends: Mapping[Place, int]) -> int:
+        """How many records are still to be read up to these offsets."""
+        return sum(max(0, ends.get(place, 0) - at) for place, at in self.positions.items())
+
+    def read(self, ends: Mapping[Place, int], many: int = 10_000) -> dict[Place, list[Record]]:
+        """Some of the records before these offsets; nothing when there are none."""
+        deadline = time.monotonic() + PATIENCE
+        while self.left(ends):
+            found = self._kept(ends) or self._fetched(ends, many)
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise LogUnreadable(f"Kafka gave nothing for {PATIENCE:.0f} s")
+        return {}
+
+    def _kept(self, ends: Mapping[Place, int]) -> dict[Place, list[Record]]:
+        found: dict[Place, list[Record]] = {}
+        for place, held in self._held.items():
+            end = ends.get(place, 0)
+            while held and held[0].offset < end:
+                self._take(place, held.popleft(), found)
+        woken = {
+            place
+            for place in self._paused
+            if not self._held[place] and self.positions[place] < ends.get(place, 0)
+        }
+        if woken:
+            self._consumer.resume([TopicPartition(*place) for place in woken])
+            self._paused -= woken
+        return found
+
+    def _fetched(self, ends: Mapping[Place, int], many: int) -> dict[Place, list[Record]]:
+        found: dict[Place, list[Record]] = {}
+        beyond: set[Place] = set()
+        for message in self._consumer.consume(many, 0.5):
+            error = message.error()
+            if error is not None:
+                _judge(error, message)
+                continue
+            place = (str(message.topic()), int(message.partition() or 0))
+            record = Record(int(message.offset() or 0), message.key(), message.value())
+            if record.offset < ends.get(place, 0):
+                self._take(place, record, found)
+            else:
+                self._held[place].append(record)
+                beyond.add(place)
+        if beyond - self._paused:
+            self._consumer.pause([TopicPartition(*place) for place in beyond - self._paused])
+            self._paused |= beyond
+        return found
+
+    def _take(self, place: Place, record: Record, found: dict[Place, list[Record]]) -> None:
+        if record.offset != self.positions[place]:
+            raise LogUnreadable(
+                f"{place[0]}-{place[1]}: expected offset {self.positions[place]},"
+                f" got {record.offset}: records are missing from the log"
+            )
+        self.positions[place] = record.offset + 1
+        found.setdefault(place, []).append(record)
+
+
+def _judge(error: Any, message: Any) -> None:
+    """What passes is waited out; what lasts is said."""
+    if error.fatal() or error.code() in _LASTING:
+        raise LogUnreadable(
+            f"{message.topic() or 'Kafka'}-{message.partition()}: {error.str()}"
+        ) from KafkaException(error)

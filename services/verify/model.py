@@ -1,0 +1,225 @@
+"""What would the tables hold? The declarations' own handlers, folded in memory, event by event.
+
+No batches and no SQL: each kind of column merges by one plain function. Rows of ledgers belong to
+one event each, so they are handed back to be compared at once and are not kept.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from projections.core.projection import Projection
+from projections.core.tables import Evolution, Grouping, Kept, Ledger, RowKey, Table, change_ledger
+
+ERASURE = "SubjectErased"
+Merge = Callable[[Any, Any], Any]
+Appended = tuple[Kept, tuple[bytes, int], list[Any]]
+_MERGES: dict[str, Merge] = {
+    "total": lambda old, new: old + new,
+    "maximum": lambda old, new: new if old is None or (new is not None and new > old) else old,
+    "earliest": lambda old, new: new if old is None or (new is not None and new < old) else old,
+    "latest": lambda old, new: old if new is None else new,
+    "first": lambda old, new: new if old is None else old,
+    "spans": lambda old, new: old.extend(new) or old,  # ours alone; copying grows with its square
+}
+
+
+class Refused(Exception):
+    """A handler raised: the event is applied in none of the group."""
+
+
+class Model:
+    """The chosen tables of one group; handlers of all its projections judge each event."""
+
+    def __init__(self, projections: Iterable[Projection], chosen: Iterable[str]) -> None:
+        self._projections = sorted(projections, key=lambda one: one.name)
+        names = set(chosen)
+        tables = [t for one in self._projections if one.name in names for t in one.tables]
+        self.companions = {
+            t: change_ledger(t) for t in tables if isinstance(t, Table) and _levels(t)
+        }
+        self.tables: list[Kept] = [*tables, *self.companions.values()]
+        self.rows: dict[Kept, dict[RowKey, list[Any]]] = {
+            t: {} for t in tables if isinstance(t, Table | Evolution)
+        }
+        self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
+        self.erased: set[bytes] = set()
+        self._merges = {t: _merging(t) for t in self.rows if isinstance(t, Table)}
+        self._handlers: dict[type, list[Any]] = {}
+        self._evolvers: dict[type, list[Any]] = {}
+
+    def said(self, event: Any) -> list[tuple[Kept, RowKey, list[Any]]]:
+        """What every handler of the group says of an event, or `Refused`."""
+        kind = type(event)
+        if kind not in self._handlers:
+            self._look_up(kind)
+        try:
+            rows = [row for handler in self._handlers[kind] for row in handler(event)]
+            for _, key_of, _ in self._evolvers[kind]:
+                key_of(event)
+        except Exception as error:
+            raise Refused(type(error).__name__) from error
+        return rows
+
+    def take(
+        self, event: Any, source: int, rows: list[tuple[Kept, RowKey, list[Any]]]
+    ) -> list[Appended]:
+        """Folds an event; hands back the ledgers' rows that it makes."""
+        states = self._evolved(event)
+        appended: list[Appended] = []
+        event_id, numbers = event.meta.event_id, dict[Kept, int]()
+        for table, key, values in rows:
+            if isinstance(table, Ledger):
+                number = numbers[table] = numbers.get(table, -1) + 1
+                appended.append((table, (event_id, number), values))
+                continue
+            held = self.rows.get(table)
+            if held is None or not isinstance(table, Table):
+                continue
+            if table.by_partition:
+                key = (*key, source)
+            for at, delta in self._changed(table, key, values):
+                note = self.companions[table]
+                number = numbers[note] = numbers.get(note, -1) + 1
+                appended.append((note, (event_id, number), [*key, at, delta]))
+            old = held.get(key)
+            held[key] = values if old is None else self._merges[table](old, values)
+            self._forget(table, key)
+        for table, key, state in states:
+            self.rows[table][key] = state
+            self._forget(table, key)
+        if type(event).__name__ == ERASURE:
+            self.erased.add(event.profile_id)
+            for table, key, _ in states:
+                self._forget(table, key)
+        return appended
+
+    def finish(self) -> None:
+        """Whoever was erased is forgotten everywhere."""
+        for table, rows in self.rows.items():
+            if table.subject is not None:
+                for key in list(rows):
+                    self._forget(table, key)
+
+    def grouped(self, table: Grouping) -> dict[RowKey, list[Any]]:
+        """Decided over everything there is."""
+        found = table.decide(
+            {key[0]: _named(table.nodes, key, row) for key, row in self.rows[table.nodes].items()},
+            self._dicts(table.identifiers),
+            self._dicts(table.links),
+        )
+        return {(node,): [one[name] for name in table.values] for node, one in found.items()}
+
+    def keys(self, event: Any) -> list[tuple[Kept, RowKey]]:
+        """Which evolutions' rows an event moves."""
+        if type(event) not in self._evolvers:
+            self._look_up(type(event))
+        evolvers = self._evolvers[type(event)]
+        return [(table, key_of(event)) for table, key_of, _ in evolvers if table in self.rows]
+
+    def _look_up(self, kind: type) -> None:
+        self._handlers[kind] = [h for p in self._projections for h in p.handlers.get(kind, ())]
+        self._evolvers[kind] = [e for p in self._projections for e in p.evolvers.get(kind, ())]
+
+    def _evolved(self, event: Any) -> list[tuple[Kept, RowKey, list[Any]]]:
+        """States to come; nothing is stored yet, for the event may still be refused."""
+        found: list[tuple[Kept, RowKey, list[Any]]] = []
+        for table, key_of, evolve in self._evolvers[type(event)]:
+            rows = self.rows.get(table)
+            if rows is None:
+                continue
+            key = key_of(event)
+            old = rows.get(key)
+            try:
+                state = evolve(None if old is None else _named(table, key, old), event)
+                found.append((table, key, [state[name] for name in table.values]))
+            except Exception as error:
+                raise Refused(type(error).__name__) from error
+        return found
+
+    def _changed(self, table: Table, key: RowKey, values: list[Any]) -> list[tuple[int, int]]:
+        """The changes of levels that a row brings; kept by time, for a reading may come late."""
+        if table not in self.changes:
+            return []
+        found = level_changes(table, values)
+        if found:
+            mine = self.changes[table].get(key)
+            if mine is None:
+                mine = self.changes[table][key] = array("q")
+            for change in found:
+                mine.extend(change)
+        return found
+
+    def _forget(self, table: Kept, key: RowKey) -> None:
+        if table.subject is None or not self.erased:
+            return
+        rows = self.rows[table]
+        row = rows.get(key)
+        if row is None or key[table.keys.index(table.subject)] not in self.erased:
+            return
+        if table.forget:
+            del rows[key]
+            return
+        personal = set(table.personal)
+        rows[key] = [
+            None if name in personal else value
+            for name, value in zip(table.values, row, strict=True)
+        ]
+
+    def _dicts(self, table: Kept) -> list[dict[str, Any]]:
+        return [_named(table, key, row) for key, row in self.rows[table].items()]
+
+
+def level_changes(table: Table, values: list[Any]) -> list[tuple[int, int]]:
+    """By how much a row moves levels, and when; readings are no changes."""
+    parts = [values[table.values.index(name)] for name in _levels(table)]
+    return [(at, delta) for delta, at, _, read_at in parts if at is not None and read_at is None]
+
+
+def _levels(table: Kept) -> list[str]:
+    return [name for name in table.values if table.columns[name].kind == "level"]
+
+
+def _named(table: Kept, key: RowKey, row: list[Any]) -> dict[str, Any]:
+    named = dict(zip(table.values, row, strict=True))
+    named.update(zip(table.keys, key, strict=True))
+    return named
+
+
+def _merging(table: Table) -> Merge:
+    """One function that makes two rows of this table into one."""
+    steps = [_step(table, name) for name in table.values]
+
+    def merged(old: list[Any], new: list[Any]) -> list[Any]:
+        return [step(old, new) for step in steps]
+
+    return merged
+
+
+def _step(table: Table, name: str) -> Merge:
+    index, column = table.values.index(name), table.columns[name]
+    if column.kind == "latest_by":
+        return _later(index, table.values.index(column.at or ""))
+    merge = _reading if column.kind == "level" else _MERGES[column.kind]
+    return lambda old, new: merge(old[index], new[index])
+
+
+def _later(index: int, at: int) -> Merge:
+    """By time, then by value; a value without a time counts for nothing."""
+
+    def order(row: list[Any]) -> tuple[Any, ...]:
+        if row[at] is None:
+            return (False,)
+        value = row[index]
+        return (True, row[at], value is not None, *([] if value is None else [value]))
+
+    return lambda old, new: (new if order(new) > order(old) else old)[index]
+
+
+def _reading(old: Any, new: Any) -> Any:
+    """Of two readings the later one, then the greater; changes are kept apart."""
+    reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
+    at, reading = max(reads) if reads else (None, None)
+    return (0, None, reading, at)

@@ -1,0 +1,61 @@
+"""What did a verification find? Differences by table and key, with the events behind them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LISTED_MAX = 200
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An event that had a say in a row, and where it is in the log."""
+
+    event_id: str
+    event: str
+    place: str
+
+
+@dataclass(slots=True)
+class Difference:
+    """One row, or one of the engine's sums, that is not as the log says."""
+
+    where: str  # postgres, redis or engine
+    table: str
+    key: Key
+    expected: Any
+    found: Any
+    events: list[Behind] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared, up to where, and what differs."""
+
+    projections: list[str]
+    position: dict[str, int] = field(default_factory=dict)
+    events: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    fields: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """How many differences, those that are not listed included."""
+        return sum(self.counted.values())
+
+    def add(self, difference: Difference) -> None:
+        """Counts it, and lists it unless its table has many already."""
+        name = f"{difference.where} {difference.table}"
+        self.counted[name] += 1
+        if self.counted[name] <= LISTED_MAX:
+            self.differences.append(difference)
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        return {**asdict(self), "counted": dict(self.counted), "total": self.total}

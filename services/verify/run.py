@@ -1,0 +1,147 @@
+"""How is it all verified? One snapshot, one reading of the log, a second one for what differs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from projections.core.projection import Projection
+from projections.core.tables import Kept, Ledger
+from schemas.events import SubjectErased
+from services.runtime.config import Settings
+from services.verify import redis, sums, tables
+from services.verify.behind import Search
+from services.verify.judge import Judge
+from services.verify.log import Log, Place
+from services.verify.model import Model
+from services.verify.report import Report
+from services.verify.snapshot import Snapshot, ends
+
+Progress = Callable[[str, int, int], None]
+
+
+class CannotVerify(Exception):
+    """There is nothing that could be compared; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Verifies some projections of one group."""
+
+    settings: Settings
+    projections: list[Projection]
+    chosen: list[str]
+
+    def run(self, progress: Progress) -> Report:
+        """Compares everything; `progress` is told a step's name, what is done and what there is."""
+        began = time.perf_counter()
+        report = Report(self.chosen)
+        model = Model(self.projections, self.chosen)
+        snapshot = Snapshot(self.settings.postgres, self.settings.group, model.tables)
+        try:
+            self._check_versions(snapshot)
+            self._compare(snapshot, model, report, progress)
+        finally:
+            snapshot.close()
+        report.seconds = round(time.perf_counter() - began, 3)
+        return report
+
+    def _compare(
+        self, snapshot: Snapshot, model: Model, report: Report, progress: Progress
+    ) -> None:
+        judge = Judge(snapshot, model, report)
+        limits = self._limits(snapshot, model)
+        report.position = {
+            f"{topic}-{partition}": end for (topic, partition), end in limits.items()
+        }
+        report.events = sum(limits.values())
+        self._read("folding", limits, judge.take, progress)
+        judge.finish()
+        model.finish()
+        tables.compare(snapshot, model, report)
+        surplus = _surplus(snapshot, judge, model.tables, report)
+        strange = sums.compare(snapshot, judge, limits, report)
+        self._redis(model.tables, report)
+        if not (report.total or surplus or strange):
+            return
+        search = Search(snapshot, model, judge.missing, report)
+        for table in surplus:
+            search.surplus_in(table)
+        if strange:
+            search.surplus_in(None)
+        self._read("looking up events", limits, search.take, progress)
+        search.finish()
+
+    def _read(
+        self,
+        step: str,
+        limits: Mapping[Place, int],
+        take: Callable[..., None],
+        progress: Progress,
+    ) -> None:
+        """The log, erasures first: whoever is erased is known before other topics are read."""
+        erasures = {p: end for p, end in limits.items() if p[0] == SubjectErased.TOPIC}
+        others = {p: end for p, end in limits.items() if p not in erasures}
+        done, whole = 0, sum(limits.values())
+        for part in (erasures, others):
+            log = Log(self.settings.kafka, dict.fromkeys(part, 0))
+            try:
+                while found := log.read(part):
+                    for place, records in found.items():
+                        take(place, records)
+                        done += len(records)
+                    progress(step, done, whole)
+            finally:
+                log.close()
+
+    def _limits(self, snapshot: Snapshot, model: Model) -> dict[Place, int]:
+        """Up to where to read: every checkpoint of the topics that matter."""
+        limits = ends(snapshot.counts)
+        if len(self.chosen) == len(self.projections):
+            return limits
+        topics = topics_of(self.projections, self.chosen, model.tables)
+        return {place: end for place, end in limits.items() if place[0] in topics}
+
+    def _check_versions(self, snapshot: Snapshot) -> None:
+        for one in self.projections:
+            held = snapshot.versions.get(one.name)
+            if one.name in self.chosen and held != one.version:
+                raise CannotVerify(
+                    f"{one.name} is declared as version {one.version}, its tables hold {held}:"
+                    f" run `hitotsu rebuild {one.name}`"
+                )
+
+    def _redis(self, kept: Iterable[Kept], report: Report) -> None:
+        versions = {one.name: one.version for one in self.projections}
+        settings = self.settings
+        shown = redis.Shown(settings.postgres, settings.redis, settings.group, versions, report)
+        try:
+            shown.compare(kept)
+        finally:
+            shown.close()
+
+
+def topics_of(
+    projections: Iterable[Projection], chosen: Iterable[str], kept: Iterable[Kept]
+) -> set[str]:
+    """The topics that move these projections; erasures, where a table holds personal data."""
+    names = set(chosen)
+    topics: set[str] = {
+        kind.TOPIC  # type: ignore[attr-defined]
+        for one in projections
+        if one.name in names
+        for kind in (*one.handlers, *one.evolvers)
+    }
+    return topics | ({SubjectErased.TOPIC} if any(table.subject for table in kept) else set())
+
+
+def _surplus(snapshot: Snapshot, judge: Judge, kept: Iterable[Kept], report: Report) -> list[Kept]:
+    """Ledgers with more rows than the log accounts for."""
+    found: list[Kept] = []
+    for table in kept:
+        if isinstance(table, Ledger):
+            many = report.rows[table.name] = snapshot.count(table)
+            if many > judge.seen[table] - judge.absent[table]:
+                found.append(table)
+    return found

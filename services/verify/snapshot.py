@@ -1,0 +1,149 @@
+"""What did Postgres hold at one moment? Checkpoints and tables, in one repeatable-read snapshot.
+
+The tables are locked against being replaced, and against nothing else: events go on flowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projections.core.tables import Kept
+from services.runtime.db import conninfo
+from services.verify.columns import Shape, quoted
+from services.verify.log import Place
+
+Count = dict[str, int]
+COUNTED = ("next_offset", "applied", "duplicate", "conflict", "dead_letter")
+CHECKPOINTS = (
+    f"select topic, partition, {', '.join(COUNTED)} from checkpoint where grp = %s"
+    " order by topic, partition"
+)
+LEDGER = (
+    'select uuid_send(event_id), hash, schema_id, topic, partition, "offset" from ledger'
+    " where event_id = any(%s::uuid[])"
+)
+LETTERS = (
+    'select topic, partition, "offset", stage, record_key, record_value from dead_letter'
+    " where %s = any(grps)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What the event ledger says of an id: which record was applied, and its body's hash."""
+
+    hash: int
+    schema_id: int
+    place: Place
+    offset: int
+
+
+class Snapshot:
+    """One transaction that reads; close it soon, for Postgres keeps old rows for it."""
+
+    def __init__(self, dsn: str, group: str, tables: Iterable[Kept]) -> None:
+        info = conninfo(dsn, group=group, name="hitotsu-verify")
+        self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
+        self._connection.execute("begin isolation level repeatable read read only")
+        names = ", ".join(quoted(name) for name in ["ledger", *(t.name for t in tables)])
+        self._connection.execute(f"lock table {names} in access share mode".encode())
+        rows = self._connection.execute(CHECKPOINTS, [group]).fetchall()
+        self.counts: dict[Place, Count] = {
+            (row[0], row[1]): dict(zip(COUNTED, row[2:], strict=True)) for row in rows
+        }
+        numbers = self._connection.execute("select name, no from topic").fetchall()
+        self.topics: dict[str, int] = dict(numbers)
+        self._names = {no: name for name, no in self.topics.items()}
+        versions = self._connection.execute(
+            "select projection, version from projection_version where grp = %s", [group]
+        )
+        self.versions: dict[str, int] = dict(versions.fetchall())
+        self.letters = {
+            ((row[0], row[1]), row[2]): (row[3], row[4], row[5])
+            for row in self._connection.execute(LETTERS, [group])
+        }
+        self._cursors = 0
+
+    def close(self) -> None:
+        """Ends the transaction."""
+        self._connection.close()
+
+    def ledger(self, ids: Iterable[bytes]) -> dict[bytes, Applied]:
+        """What the event ledger holds of these ids."""
+        rows = self._asked(LEDGER, ids)
+        return {
+            row[0]: Applied(row[1], row[2], (self._names[row[3]], row[4]), row[5]) for row in rows
+        }
+
+    def ledger_size(self, topics: Iterable[str]) -> dict[Place, int]:
+        """How many events of each partition the ledger holds."""
+        numbers = [self.topics[name] for name in topics]
+        rows = self._connection.execute(
+            "select topic, partition, count(*) from ledger where topic = any(%s) group by 1, 2",
+            [numbers],
+        )
+        return {(self._names[topic], partition): many for topic, partition, many in rows}
+
+    def ledger_ids(self, topics: Iterable[str]) -> Iterator[tuple[bytes, Place, int]]:
+        """Every event that the ledger holds of these topics."""
+        numbers = [self.topics[name] for name in topics]
+        rows = self._streamed(
+            'select uuid_send(event_id), topic, partition, "offset" from ledger'
+            " where topic = any(%s)",
+            [numbers],
+        )
+        for event_id, topic, partition, offset in rows:
+            yield event_id, (self._names[topic], partition), offset
+
+    def of_events(self, shape: Shape, ids: Iterable[bytes]) -> dict[tuple[Any, ...], Any]:
+        """A ledger's rows of these events, by key."""
+        statement = (
+            f"select {shape.selected} from {quoted(shape.table.name)}"
+            " where event_id = any(%s::uuid[])"
+        )
+        rows = map(shape.read, self._asked(statement, ids))
+        return {row[: shape.keys]: row for row in rows}
+
+    def count(self, table: Kept) -> int:
+        """How many rows there are."""
+        row = self._connection.execute(
+            f"select count(*) from {quoted(table.name)}".encode()
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def rows(self, shape: Shape) -> Iterator[tuple[Any, ...]]:
+        """Every row of a table."""
+        statement = f"select {shape.selected} from {quoted(shape.table.name)}"
+        return map(shape.read, self._streamed(statement, []))
+
+    def unforgotten(self, shape: Shape, erased: Iterable[bytes]) -> list[tuple[Any, ...]]:
+        """Rows that still hold personal columns of these persons."""
+        table = shape.table
+        some = " or ".join(f"{quoted(name)} is not null" for name in table.personal)
+        statement = (
+            f"select {shape.selected} from {quoted(table.name)}"
+            f" where {quoted(table.subject or '')} = any(%s::uuid[]) and ({some})"
+        )
+        return [shape.read(row) for row in self._asked(statement, erased)]
+
+    def _asked(self, statement: str, ids: Iterable[bytes]) -> list[TupleRow]:
+        listed = "{" + ",".join(map(bytes.hex, ids)) + "}"
+        with self._connection.cursor(binary=True) as cursor:
+            return cursor.execute(statement.encode(), [listed]).fetchall()
+
+    def _streamed(self, statement: str, values: list[Any]) -> Iterator[TupleRow]:
+        self._cursors += 1
+        with self._connection.cursor(name=f"verify_{self._cursors}") as cursor:
+            cursor.itersize = 5_000
+            cursor.execute(statement.encode(), values, binary=True)
+            yield from cursor
+
+
+def ends(counts: Mapping[Place, Count]) -> dict[Place, int]:
+    """Up to where each partition was applied."""
+    return {place: count["next_offset"] for place, count in counts.items()}

@@ -1,0 +1,74 @@
+"""Do the tables in Postgres hold what the model says? Compared row by row, as they stream past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from projections.core.tables import Grouping, Kept, Ledger, RowKey, Table
+from services.verify.columns import Shape, ranges
+from services.verify.model import Model
+from services.verify.report import Difference, Report
+from services.verify.snapshot import Snapshot
+
+
+def compare(snapshot: Snapshot, model: Model, report: Report) -> None:
+    """Every table whose rows more than one event moves."""
+    for table in model.tables:
+        if isinstance(table, Ledger):
+            continue
+        shape = Shape(table)
+        expected = model.grouped(table) if isinstance(table, Grouping) else model.rows[table]
+        many = _compared(shape, expected, snapshot.rows(shape), model, report)
+        report.rows[table.name] = many
+
+
+def _compared(
+    shape: Shape,
+    expected: dict[RowKey, list[Any]],
+    rows: Iterable[tuple[Any, ...]],
+    model: Model,
+    report: Report,
+) -> int:
+    table, many = shape.table, 0
+    missing = set(expected)
+    for row in rows:
+        many += 1
+        key = row[: shape.keys]
+        missing.discard(key)
+        values = expected.get(key)
+        wanted = None if values is None else (*key, *_shown(table, key, values, model))
+        if wanted != row:
+            report.add(_difference(shape, key, wanted, row))
+    for key in missing:
+        wanted = (*key, *_shown(table, key, expected[key], model))
+        report.add(_difference(shape, key, wanted, None))
+    return many
+
+
+def _difference(shape: Shape, key: RowKey, expected: Any, found: Any) -> Difference:
+    return Difference(
+        "postgres", shape.table.name, shape.key(key), shape.said(expected), shape.said(found)
+    )
+
+
+def _shown(table: Kept, key: RowKey, values: list[Any], model: Model) -> Iterable[Any]:
+    """A folded row as it is stored."""
+    for name, value in zip(table.values, values, strict=True):
+        kind = table.columns[name].kind
+        if kind == "level" and isinstance(table, Table):
+            _, _, reading, read_at = value
+            yield (reading or 0) + _since(model.changes[table].get(key), read_at)
+            yield reading
+            yield read_at
+        else:
+            yield ranges(value) if kind == "spans" else value
+
+
+def _since(changes: Any, read_at: int | None) -> int:
+    """The newest reading and every change not before it; all changes when never read."""
+    if changes is None:
+        return 0
+    if read_at is None:
+        return sum(changes[1::2])
+    return sum(changes[i + 1] for i in range(0, len(changes), 2) if changes[i] >= read_at)
