@@ -7,6 +7,7 @@ partitions; `latest` and `first` may be fed by one topic key only, where order i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -51,6 +52,7 @@ class Stored:
     type: str
     update: str
     hidden: bool = False
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,15 @@ def level() -> Column:
     return Column("level", "bigint", fold="{o} = joined({o}, {v})", wrap="opened({v})")
 
 
+def unmoved(column: Column, values: Sequence[Any]) -> bool:
+    """Whether merging these values changes nothing, so that they need not be sent at all."""
+    if column.kind == "total":
+        return not any(values)
+    if column.kind in ("maximum", "earliest", "latest", "first"):
+        return values.count(None) == len(values)
+    return False
+
+
 LevelPart = tuple[int, int | None, int | None, int | None]
 ALWAYS = -(1 << 62)
 
@@ -190,7 +201,8 @@ def stored(name: str, column: Column) -> list[Stored]:
     """The physical columns behind a declared one."""
     if column.kind != "level":
         update = column.update.format(c=name, at=column.at)
-        return [Stored(name, column.type, update)]
+        default = "0" if column.kind == "total" else ""
+        return [Stored(name, column.type, update, default=default)]
     later = (
         f"(excluded.{name}_read_at, excluded.{name}_read) > "
         f"(coalesce(t.{name}_read_at, {ALWAYS}), coalesce(t.{name}_read, {ALWAYS}))"

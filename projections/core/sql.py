@@ -31,7 +31,7 @@ def _type(part: Stored) -> str:
 
 def ddl(table: Kept) -> str:
     """Creates the table and its indexes where they are missing."""
-    lines = [f"{quoted(part.name)} {_type(part)}" for part in table.stored]
+    lines = [f"{quoted(part.name)} {_type(part)}{_default(part)}" for part in table.stored]
     if not isinstance(table, Ledger):
         # a ledger needs no key of its own: what is applied is judged once, by the events' ledger
         keys = ", ".join(quoted(name) for name in table.keys)
@@ -47,6 +47,11 @@ def ddl(table: Kept) -> str:
         on = ", ".join(quoted(column) for column in columns)
         statements.append(f"create index if not exists {name} on {quoted(table.name)} ({on})")
     return ";\n".join(statements) + ";\n"
+
+
+def _default(part: Stored) -> str:
+    """What a column holds that nothing has moved yet: merges leave out what no row moves."""
+    return f" default {part.default}" if part.default else ""
 
 
 def _prefix(table: Kept) -> bool:
@@ -65,10 +70,10 @@ def _source(parts: list[Stored]) -> tuple[str, str]:
     return f"unnest({sent}) as x({names})", names
 
 
-def merge(table: Table | Evolution | Grouping) -> str:
-    """Merges folded rows, sent as one array a column, into what is stored."""
-    parts = table.stored
-    source, names = _source(parts)
+def merge(table: Table | Evolution | Grouping, names: tuple[str, ...]) -> str:
+    """Merges folded rows, sent as one array for each of these columns, into what is stored."""
+    parts = [part for part in table.stored if part.name in names]
+    source, listed = _source(parts)
     taken = ", ".join(
         f"x.{quoted(part.name)}" + (f"::{part.type}" if wire_type(part) != part.type else "")
         for part in parts
@@ -78,7 +83,7 @@ def merge(table: Table | Evolution | Grouping) -> str:
     ]
     keys = ", ".join(quoted(name) for name in table.keys)
     statement = (
-        f"insert into {quoted(table.name)} as t ({names}, row_version)"
+        f"insert into {quoted(table.name)} as t ({listed}, row_version)"
         f" select {taken}, 1 from {source}\non conflict ({keys}) do update set "
         + ", ".join([*changes, "row_version = t.row_version + 1"])
     )

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from projections.core.columns import span_text
-from projections.core.tables import Kept
+from projections.core.columns import span_text, unmoved
+from projections.core.tables import Kept, Table
 
 
 def quote(text: str) -> str:
@@ -67,20 +67,39 @@ def _plain(text: str) -> bool:
     return text.isascii() and text.isalnum() and "NULL" not in text.upper()
 
 
-def columns(table: Kept, rows: dict[tuple[Any, ...], list[Any]]) -> list[str]:
-    """Folded rows as an array literal a column, sorted by key: writers lock in one order."""
+def columns(
+    table: Kept, rows: dict[tuple[Any, ...], list[Any]]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Folded rows as an array literal a column, sorted by key: writers lock in one order.
+
+    Gives the columns' names and their literals; columns that no row moves are left out.
+    """
     ordered = sorted(rows)
-    types = [table.columns[name].type for name in table.keys]
+    names = list(table.keys)
+    types = [table.columns[name].type for name in names]
     sent = [literal(type, own) for type, own in zip(types, zip(*ordered, strict=True), strict=True)]
     values = zip(*[rows[key] for key in ordered], strict=True)
     for name, own in zip(table.values, values, strict=True):
         column = table.columns[name]
-        if column.kind != "level":
-            sent.append(literal(column.type, own))
+        if column.kind == "level":
+            parts = _level(name, own)
+        elif isinstance(table, Table) and unmoved(column, own):
             continue
-        # a reading's row starts as its changes alone; the recount that follows puts it right
-        sent += [literal("bigint", part) for part in zip(*own, strict=True)]
-    return sent
+        else:
+            parts = [(name, literal(column.type, own))]
+        for part, text in parts:
+            names.append(part)
+            sent.append(text)
+    return tuple(names), sent
+
+
+def _level(name: str, own: Sequence[Any]) -> list[tuple[str, str]]:
+    """A reading's row starts as its changes alone; the recount that follows puts it right."""
+    changes, since, readings, read_at = zip(*own, strict=True)
+    parts = [(name, changes), (f"{name}_from", since)]
+    if any(at is not None for at in read_at):
+        parts += [(f"{name}_read", readings), (f"{name}_read_at", read_at)]
+    return [(part, literal("bigint", values)) for part, values in parts]
 
 
 def key_columns(table: Kept, keys: Iterable[tuple[Any, ...]]) -> list[str]:

@@ -40,9 +40,10 @@ def verify(
     config = settings()
     declared = [one for one in discover() if one.group == config.group]
     chosen = checked_names(names, [one.name for one in declared])
+    console = Console(stderr=True)
     work = Verification(config, declared, chosen)
     try:
-        with Progress(*COLUMNS, console=Console(stderr=True), transient=True) as bar:
+        with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as bar:
             report = work.run(steps(bar))
     except (CannotVerify, LogUnreadable) as error:
         raise ProviderError(str(error)) from None
@@ -101,7 +102,9 @@ def _show(report: Report) -> None:
 
 
 def _show_one(console: Console, one: Difference) -> None:
-    table = Table(title=f"{one.where}: {one.table} {' | '.join(one.key)}", title_justify="left")
+    key = " | ".join(one.key)
+    console.print(f"{one.where}: {one.table} {key}", style="bold", soft_wrap=True, markup=False)
+    table = Table()
     for column in ("column", "expected", "found"):
         table.add_column(column, overflow="fold")
     for name, expected, found in _cells(one.expected, one.found):

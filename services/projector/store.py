@@ -28,9 +28,7 @@ class Store:
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self._merges = {
-            t: sql.merge(t) for t in group.tables if isinstance(t, Table | Evolution | Grouping)
-        }
+        self._merges: dict[tuple[Kept, tuple[str, ...]], str] = {}
         self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
         self._recounts = {t: sql.recount(t, changes) for t, changes in group.changes.items()}
         self._encoders = {
@@ -118,7 +116,11 @@ class Store:
         rows: dict[tuple[Any, ...], list[Any]],
         views: dict[Kept, list[ViewRow]] | None,
     ) -> list[TupleRow]:
-        cursor = connection.execute(self._merges[table], wire.columns(table, rows))
+        names, values = wire.columns(table, rows)
+        statement = self._merges.get((table, names))
+        if statement is None:
+            statement = self._merges[table, names] = sql.merge(table, names)
+        cursor = connection.execute(statement, values)
         found = cursor.fetchall() if cursor.description else []
         if views is not None and table.view is not None:
             views.setdefault(table, []).extend(found)
@@ -187,8 +189,8 @@ def _due_keys(
     types = [table.columns[name].type for name in table.keys]
 
     def texts(key: tuple[Any, ...]) -> tuple[str, str]:
-        shown = [str(shown(type, value)) for type, value in zip(types, key, strict=True)]
-        return "|".join(shown[index] for index in by), "|".join(shown[index] for index in rest)
+        said = [str(shown(type, value)) for type, value in zip(types, key, strict=True)]
+        return "|".join(said[index] for index in by), "|".join(said[index] for index in rest)
 
     return sorted(key for key in rows if texts(key) in due)
 

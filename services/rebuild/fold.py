@@ -26,7 +26,8 @@ BATCH_EVENTS_MAX = 40_000
 HEADER = 5
 NOT_APPLIED = """
 select x.n from unnest(%s::uuid[], %s::bigint[]) with ordinality as x(id, at, n)
-left join {ledger} l on l.event_id = x.id and l.topic = %s and l.partition = %s and l."offset" = x.at
+left join {ledger} l
+    on l.event_id = x.id and l.topic = %s and l.partition = %s and l."offset" = x.at
 where l.event_id is null
 """
 Decoded = dict[Place, list[tuple[int, Any]]]

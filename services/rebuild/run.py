@@ -132,7 +132,7 @@ class Rebuild:
                 return
 
     def _level(self, shadow: Shadow, swap: Swap, folding: Folding) -> Since:
-        """Both sides at one position, in a snapshot that outlives the live group's standing still."""
+        """Both sides at one position, in a snapshot that stays while the live group goes on."""
         with swap.held() as ends:
             folding.fold(self._mine(ends), _unheard)
             shadow.connection.execute("begin isolation level repeatable read")

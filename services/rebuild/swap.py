@@ -29,8 +29,8 @@ AGAIN_SECONDS = 0.5
 LIVE = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %s"
 OPEN = """
 select pid, xact_start from pg_stat_activity
-where datname = current_database() and backend_type = 'client backend' and pid <> all(%s)
-    and backend_xmin is not null and not pg_blocking_pids(pid) && %s
+where datname = current_database() and backend_type = 'client backend' and pid <> all(%s::int[])
+    and backend_xmin is not null and not pg_blocking_pids(pid) && %s::int[]
 """
 
 

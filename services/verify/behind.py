@@ -81,8 +81,7 @@ class Search:
             shape = self._shapes[table]
             for row in self._snapshot.rows(shape):
                 if row[: shape.keys] not in made:
-                    key = shape.key(row[: shape.keys])
-                    self._report.add(Difference("postgres", table.name, key, None, shape.said(row)))
+                    self._report.add(shape.difference(row[: shape.keys], None, row))
         if self._applied is not None:
             for event_id, (topic, partition), offset in self._snapshot.ledger_ids(
                 {topic for topic, _ in self._snapshot.counts}

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.tables import Kept
+from services.verify.report import Difference
 
 
 class Shape:
@@ -55,6 +56,16 @@ class Shape:
             name: shown(type, value)
             for name, type, value in zip(self.names, self.types, row, strict=True)
         }
+
+    def difference(self, key: Sequence[Any], expected: Any, found: Any) -> Difference:
+        """A row of this table that is not as it should be."""
+        one, other = self.said(expected), self.said(found)
+        field = None
+        if self.table.view is not None:
+            row = one or other or {}
+            names = [name for name in self.table.keys if name != self.table.view.by[0]]
+            field = (str(row[self.table.view.by[0]]), "|".join(str(row[name]) for name in names))
+        return Difference("postgres", self.table.name, self.key(key), one, other, field)
 
     def field(self, key: Sequence[Any], values: Sequence[Any]) -> tuple[str, str]:
         """Under which hash key and field Redis holds the row."""

@@ -137,12 +137,7 @@ class Judge:
         return (*key, *values)
 
     def _differs(self, table: Kept, key: tuple[Any, ...], expected: Any, found: Any) -> None:
-        shape = self.shapes[table]
-        self.report.add(
-            Difference(
-                "postgres", table.name, shape.key(key), shape.said(expected), shape.said(found)
-            )
-        )
+        self.report.add(self.shapes[table].difference(key, expected, found))
 
 
 def _resent(one: Opened, held: Applied) -> str:

@@ -23,7 +23,8 @@ from services.verify.columns import quoted
 from services.verify.report import Difference, Report
 from services.verify.snapshot import CHECKPOINTS
 
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 30.0
+STILL = 3
 CHUNK = 500
 REDIS = "redis"
 Fields = dict[str, tuple[int, Any]]
@@ -120,32 +121,50 @@ class Shown:
         self._settle(table, prefix, due)
 
     def _settle(self, table: Kept, prefix: str, due: set[str]) -> None:
-        """Reads again what differs; whatever goes on differing is wrong."""
+        """Reads again what differs, until it stays as it is and nothing is owed to Redis."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        wrong: dict[str, tuple[Fields, Fields]] = {}
+        before: dict[str, tuple[Fields, Fields]] = {}
+        still = 0
         while due:
-            stored: dict[str, Fields] = {}
-            held: dict[str, Fields] = {}
-            listed = sorted(due)
-            for start in range(0, len(listed), CHUNK):
-                some = listed[start : start + CHUNK]
-                stored.update(self._stored(table, some))
-                held.update(self._held(prefix, some))
-            wrong = {
-                by: (stored.get(by, {}), held.get(by, {}))
-                for by in due
-                if stored.get(by, {}) != held.get(by, {})
-            }
+            wrong = self._wrong(table, prefix, sorted(due))
             due = set(wrong)
-            if time.monotonic() > deadline:
+            still = still + 1 if wrong == before else 0
+            before = wrong
+            if time.monotonic() > deadline or (still >= STILL and not self._owed()):
                 break
             if due:
                 time.sleep(1.0)
-        for by, (expected, found) in sorted(wrong.items()):
+        for by, (expected, found) in sorted(before.items()):
             for field in sorted(expected.keys() | found.keys()):
-                if expected.get(field) != found.get(field):
-                    one, other = _said(expected.get(field)), _said(found.get(field))
-                    self._says(table.name, (by, field), one, other)
+                one, other = expected.get(field), found.get(field)
+                if one != other and not self._named(table, (by, field), other):
+                    self._says(table.name, (by, field), _said(one), _said(other))
+
+    def _wrong(
+        self, table: Kept, prefix: str, listed: list[str]
+    ) -> dict[str, tuple[Fields, Fields]]:
+        """What both say now of these hash keys, where it is not the same."""
+        wrong: dict[str, tuple[Fields, Fields]] = {}
+        for start in range(0, len(listed), CHUNK):
+            some = listed[start : start + CHUNK]
+            stored, held = dict(self._stored(table, some)), self._held(prefix, some)
+            for by in some:
+                if stored.get(by, {}) != held.get(by, {}):
+                    wrong[by] = (stored.get(by, {}), held.get(by, {}))
+        return wrong
+
+    def _owed(self) -> bool:
+        """Whether a projector has still something to make good."""
+        row = self._connection.execute(
+            "select exists (select from redis_pending where grp = %s)", [self._group]
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _named(self, table: Kept, key: tuple[str, str], found: tuple[int, Any] | None) -> bool:
+        """Whether Redis is right and Postgres is not, which was said already."""
+        right = self._report.right
+        at = (table.name, key)
+        return at in right and right[at] == (None if found is None else found[1])
 
     def _stored(self, table: Kept, some: list[str] | None) -> Iterator[tuple[str, Fields]]:
         """Postgres' rows by hash key; of a few, or of the whole table in order."""

@@ -28,6 +28,7 @@ class Difference:
     key: Key
     expected: Any
     found: Any
+    in_redis: tuple[str, str] | None = None  # where Redis holds the row
     events: list[Behind] = field(default_factory=list)
 
 
@@ -43,6 +44,7 @@ class Report:
     differences: list[Difference] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    right: dict[tuple[str, tuple[str, str]], Any] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -53,9 +55,14 @@ class Report:
         """Counts it, and lists it unless its table has many already."""
         name = f"{difference.where} {difference.table}"
         self.counted[name] += 1
+        if difference.in_redis is not None:
+            row = difference.expected
+            self.right[difference.table, difference.in_redis] = row and list(row.values())
         if self.counted[name] <= LISTED_MAX:
             self.differences.append(difference)
 
     def plain(self) -> dict[str, Any]:
         """For programs."""
-        return {**asdict(self), "counted": dict(self.counted), "total": self.total}
+        told = {**asdict(self), "counted": dict(self.counted), "total": self.total}
+        del told["right"]
+        return told

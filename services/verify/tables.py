@@ -8,7 +8,7 @@ from typing import Any
 from projections.core.tables import Grouping, Kept, Ledger, RowKey, Table
 from services.verify.columns import Shape, ranges
 from services.verify.model import Model
-from services.verify.report import Difference, Report
+from services.verify.report import Report
 from services.verify.snapshot import Snapshot
 
 
@@ -39,17 +39,11 @@ def _compared(
         values = expected.get(key)
         wanted = None if values is None else (*key, *_shown(table, key, values, model))
         if wanted != row:
-            report.add(_difference(shape, key, wanted, row))
+            report.add(shape.difference(key, wanted, row))
     for key in missing:
         wanted = (*key, *_shown(table, key, expected[key], model))
-        report.add(_difference(shape, key, wanted, None))
+        report.add(shape.difference(key, wanted, None))
     return many
-
-
-def _difference(shape: Shape, key: RowKey, expected: Any, found: Any) -> Difference:
-    return Difference(
-        "postgres", shape.table.name, shape.key(key), shape.said(expected), shape.said(found)
-    )
 
 
 def _shown(table: Kept, key: RowKey, values: list[Any], model: Model) -> Iterable[Any]:

@@ -96,7 +96,6 @@ def cache(order: Order, say: Say) -> Report:
     seconds = 10 + order.size * (sum(BETWEEN_SECONDS) / 2 + 1.5)
     with scene(Order(round(RATE * seconds), order.seed), say, rate=RATE) as play:
         play.begin()
-        play.wait_claimed(2)
         api = play.crew.add("api", "services.api")
         play.pause(5)
         reader = Reader(

@@ -20,7 +20,6 @@ def commits(order: Order, say: Say) -> Report:
         try:
             play.worker_env = {"HITOTSU_POSTGRES": cutting.url}
             play.begin()
-            play.wait_claimed(2)
             deadline = time.monotonic() + PATIENCE + events.size / RATE
             with play.progress.fault("answers to COMMIT lost"):
                 while cutting.left and not play.sender.done and time.monotonic() < deadline:

@@ -38,7 +38,6 @@ def killed(order: Order, say: Say, plant: str = "", place: int = CHECKPOINT) -> 
         gate = Gate(play.stage.endpoints.postgres, play.crew)
         try:
             play.begin()
-            play.wait_claimed(2)
             ahead = Line("redis not ahead of postgres", 0, 0)
             for _ in range(order.size):
                 time.sleep(BETWEEN_SECONDS)
@@ -55,7 +54,6 @@ def left_alone(order: Order, say: Say, plant: str = "") -> Report:
     report = Report("left alone", order.size, order.seed, planted=bool(plant))
     with scene(Order(RATE * 20, order.seed), say, plant=plant) as play:
         play.begin()
-        play.wait_claimed(2)
         play.sender.join()
         _finish(play, report, [])
     return report

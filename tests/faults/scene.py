@@ -79,8 +79,9 @@ class Scene:
         self.crew.add(name, module, HITOTSU_TEST_PLANT=self.plant, **self.worker_env)
 
     def begin(self, workers: int = 2) -> None:
-        """Workers, the watch over them, and the flow."""
+        """Workers, the watch over them, and as soon as they hold partitions, the flow."""
         self.begin_workers(workers)
+        self.wait_claimed(workers)
         self.sender.start()
 
     def begin_workers(self, workers: int) -> None:

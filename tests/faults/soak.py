@@ -46,7 +46,6 @@ def soak(order: Order, say: Say) -> Report:
     seconds = order.size * 60.0
     with scene(Order(round(RATE * seconds / 1.11), order.seed), say, rate=RATE) as play:
         play.begin()
-        play.wait_claimed(2)
         looked = {name: Looked(play.crew.pid(name)) for name in STAYING}
         report.faults = _watch(play, looked, seconds)
         judged = play.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import time
@@ -20,6 +21,7 @@ from services.cli import local
 
 SERVERS = ("kafka", "postgres", "redis")
 ATTEMPTS = 3
+KEPT = Path(__file__).resolve().parents[2] / "var" / "faults"
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Brings everything up, and down again whatever happens."""
+    """Brings everything up, and down again whatever happens; the logs of the last one are kept."""
     with tempfile.TemporaryDirectory(prefix="hitotsu-faults-") as folder:
         # processes that can be ended by their pid: a container's cannot
         stack = Stack(Path(folder) / "stack", provider="native", registry=False)
@@ -85,6 +87,8 @@ def stage() -> Iterator[Stage]:
             local.prepare(endpoints, env, tokens)
             yield Stage(stack.home, endpoints, env, tokens)
         finally:
+            shutil.rmtree(KEPT, ignore_errors=True)
+            shutil.copytree(stack.home.logs, KEPT, dirs_exist_ok=True)
             stack.stop(purge=True)
 
 

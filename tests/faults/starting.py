@@ -16,7 +16,6 @@ def starting(order: Order, say: Say) -> Report:
     events = Order(round(RATE * EACH_SECONDS * order.size), order.seed)
     with scene(events, say, rate=RATE) as play:
         play.begin()
-        play.wait_claimed(2)
         for number in range(order.size):
             for name in sorted(play.crew.members):
                 play.crew.remove(name, signal.SIGKILL)

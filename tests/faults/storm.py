@@ -16,7 +16,6 @@ def storm(order: Order, say: Say) -> Report:
         Order(round(RATE * STEP_SECONDS * order.size) + 4_000, order.seed), say, rate=RATE
     ) as play:
         play.begin(workers=1)
-        play.wait_claimed(1)
         for number in range(order.size):
             _pause(play)
             _step(play, number)

@@ -15,8 +15,8 @@ from tests.faults.membership import held_by, member_with, put_out
 from tests.faults.scene import Order, Report, Say, Scene, scene
 from tests.faults.verdict import Line, in_time
 
-FULL, RATE, SECONDS_EACH = 100, 300, 7.0
-PROCEED_SECONDS, FROZEN_AT_LEAST, ATTEMPTS = 20.0, 6.0, 10
+FULL, RATE, SECONDS_EACH = 100, 300, 9.0
+PROCEED_SECONDS, FROZEN_AT_LEAST, LINGER_SECONDS, ATTEMPTS = 20.0, 6.0, 1.0, 10
 Place = tuple[str, int]
 
 
@@ -26,7 +26,6 @@ def swaps(order: Order, say: Say, plant: str = "") -> Report:
     events = Order(round(order.size * SECONDS_EACH * RATE) + 6_000, order.seed)
     with scene(events, say, rate=RATE, plant=plant) as play:
         play.begin()
-        play.wait_claimed(2)
         gate = Gate(play.stage.endpoints.postgres, play.crew)
         frozen = 0
         try:
@@ -54,6 +53,7 @@ def swaps(order: Order, say: Say, plant: str = "") -> Report:
 def _swapped(play: Scene, gate: Gate, inside: bool) -> bool:
     """One swap; the group may give back what was taken away, so it may need several attempts."""
     for _ in range(ATTEMPTS):
+        play.wait_claimed(2)
         before = _owner_by_place(play)
         done = _frozen(play, gate, before) if inside else _put_out(play, before)
         if done:
@@ -75,6 +75,8 @@ def _put_out(play: Scene, before: dict[Place, UUID]) -> bool:
 def _frozen(play: Scene, gate: Gate, before: dict[Place, UUID]) -> bool:
     with gate.shut():
         name, _ = gate.caught()
+        # whoever wakes up later shall have more in hand than the one batch
+        play.pause(LINGER_SECONDS)
         member = _member(play, name)
         if member is None:
             return False
