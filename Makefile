@@ -6,6 +6,7 @@ SHELL := /bin/sh
 
 SCALE ?= 0.01
 KEEP ?=
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 UNIT := not servers and not faults and not long
@@ -67,8 +68,9 @@ test-redis: $(VENV)/dev.stamp ## What concerns Redis, against the redis-server 7
 	    echo "── Redis: no redis-server on PATH, so Redis is tested as Valkey only"; \
 	fi
 
-faults: $(VENV)/dev.stamp ## Kills and freezes, the long ones too
-	@$(BIN)/python -m pytest -q -m "faults or long"
+faults: $(VENV)/dev.stamp ## Kills, freezes, planted bugs at full size; a table of verdicts (SEED=7)
+	@$(BIN)/python -m pytest -q -m "long and not faults"; long=$$?; \
+	$(BIN)/python -m tests.faults --seed $(SEED); exit $$(($$? + long))
 
 lint: $(VENV)/dev.stamp ## Style, types, layers, generated files, schemas, house rules
 	@$(BIN)/ruff check .

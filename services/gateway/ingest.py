@@ -54,9 +54,7 @@ class Ingest:
         self, raw: Sequence[Any], token: Token, headers: Sequence[tuple[str, bytes]]
     ) -> list[Appended | Refusal]:
         operator = token.may("operations")
-        checked = [
-            each if isinstance(each, Refusal) else self.intake.read(each, operator) for each in raw
-        ]
+        checked = await self.intake.read_all(raw, operator)
         good = [(i, each) for i, each in enumerate(checked) if not isinstance(each, Refusal)]
         within_scopes(token, good)
         encoded = iter(await self._encode([model for _, model in good], headers))

@@ -52,7 +52,11 @@ class Failure:
 
 @dataclass(slots=True)
 class Entry:
-    """One record and what is known of it."""
+    """One record and what is known of it.
+
+    Its event is let go once it is folded, for a batch of them is most of what a worker holds; it
+    can be read again.
+    """
 
     record: ConsumerRecord
     event: Any = None
@@ -61,6 +65,10 @@ class Entry:
     schema_id: int = 0
     failure: Failure | None = None
     verdict: Verdict = Verdict.APPLIED
+
+    def read(self) -> Any:
+        """The event of a record that can be read."""
+        return self.event or codec.decode(self.record.value)
 
 
 @dataclass(slots=True)
@@ -85,7 +93,7 @@ class Recent:
     batch up clears it and raises `version`, and batches folded before are judged again.
     """
 
-    def __init__(self, size: int = 100_000) -> None:
+    def __init__(self, size: int = 50_000) -> None:
         self._size = size
         self._young: dict[bytes, Seen] = {}
         self._old: dict[bytes, Seen] = {}
@@ -185,12 +193,13 @@ class Work:
                 entry.verdict = _resent(entry, before)
                 continue
             try:
-                take(entry.event, event_id, source, folded)
+                take(entry.read(), event_id, source, folded)
             except HandlerFailed as error:
                 entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
                 entry.verdict = DEAD
                 continue
             entry.verdict = APPLIED
+            entry.event = None
             hash_, schema = entry.hash, entry.schema_id
             recent.put(event_id, (hash_, schema))
             note((event_id, hash_, schema, topic, partition, entry.record.offset))

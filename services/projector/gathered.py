@@ -14,7 +14,7 @@ from projections.core.showing import ViewRow
 from projections.core.tables import Kept
 from services.projector.apply import Applied
 
-ROWS_MAX = 60_000
+ROWS_MAX = 40_000
 SECONDS_MAX = 2.0
 
 

@@ -20,7 +20,7 @@ from services.runtime.metrics import BATCH_SECONDS
 
 BATCH_EVENTS_MAX = 10_000
 SLICE_EVENTS_MAX = 2_500
-WAITING_EVENTS_MAX = 40_000
+WAITING_EVENTS_MAX = 20_000
 Place = tuple[str, int]
 
 

@@ -123,7 +123,7 @@ class Projector:
         entries = [e for one in work.slices for e in one.entries if e.verdict is Verdict.APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [
-            (entry.event.meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample
+            (entry.read().meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample
         ]
 
         def visible() -> None:

@@ -112,7 +112,7 @@ class Writer:
         CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
         for one in work.slices:
             for entry in one.entries:
-                if entry.event is error.event:
+                if entry.event_id == error.event.meta.event_id and entry.verdict is Verdict.APPLIED:
                     entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
         self._refold(work, self.applier.known(self.connection or self._connected(), work))
 

@@ -140,14 +140,14 @@ class Pair:
         return [row[0] for row in rows]
 
     def refills(self, connection: Connection) -> bool:
-        """Whether Redis could go on showing a row that is no more: no version says so."""
+        """Whether Redis may hold what no version would overwrite: rows that go, or come back."""
         if self.table.view is None:
             return False
         if not self.comparable:
             return True
         # a ledger's rows have one version for ever; rows of a quiet topic are kept by readers
         any_row = not self.versioned or self.table.moved_by is not None
-        where = "" if any_row else " where expected is null"
+        where = "" if any_row else " where expected is null or found is null"
         row = connection.execute(
             f"select exists (select from {self._differing}{where})".encode()
         ).fetchone()

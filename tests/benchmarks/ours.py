@@ -35,6 +35,9 @@ HELD = """
 select count(*) filter (where owner is not null), count(distinct owner), sum(epoch)
 from hitotsu.checkpoint where grp = 'main'
 """
+SHARES = (
+    "select count(*) from hitotsu.checkpoint where grp = 'main' and topic = any(%s) group by owner"
+)
 NEXT_OFFSETS = "select coalesce(sum(next_offset), 0) from hitotsu.checkpoint where grp = 'main'"
 COUNTS = "select sum(applied), sum(duplicate), sum(conflict), sum(dead_letter), sum(next_offset)"
 SELECTS = {
@@ -153,11 +156,18 @@ def run(servers: Servers, load: Load) -> Result:
         )  # fmt: skip
         result.more = {
             "visible_in_redis": many / (visible - began),
+            "most_partitions": _largest_share(servers, load),
             "redis_cpu": (servers.cpu_of("redis") - cache) * 1e6 / many,
         }
         _check_redis(servers, load)
     _check(servers, load)
     return result
+
+
+def _largest_share(servers: Servers, load: Load) -> int:
+    """How many of the load's partitions the busier worker had."""
+    rows = servers.postgres.execute(SHARES, [list(load.topics)]).fetchall()
+    return max(int(row[0]) for row in rows)
 
 
 def _in_postgres(servers: Servers) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -36,9 +36,9 @@ class Reader:
     postgres: str
     people: list[UUID]
     asked: int = 0
-    refused: int = 0
     old: list[str] = field(default_factory=list)
-    served: dict[str, int] = field(default_factory=dict)
+    served: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._held: deque[Seen] = deque(maxlen=400)
@@ -75,16 +75,16 @@ class Reader:
         try:
             answer = client.get(f"{self.url}/v1/members/{whose}/points")
         except httpx.TransportError:
-            self.refused += 1
+            self.refused["no answer"] += 1
             return
         self.asked += 1
         if answer.status_code != 200:
             if answer.status_code != 404 or least:
-                self.refused += 1
+                self.refused[f"{answer.status_code} {answer.text[:160]}"] += 1
             return
         body = answer.json()
         source = body["served_from"]
-        self.served[source] = self.served.get(source, 0) + 1
+        self.served[source] += 1
         # of a member of several profiles the sum is at least the one's
         if body["data"]["earned"] < least:
             self.old.append(f"{whose}: {body['data']['earned']} < {least} from {source}")
@@ -115,8 +115,13 @@ def cache(order: Order, say: Say) -> Report:
         report.lines = [
             *play.lines(judged),
             Line("answers not older than 2 s", reader.asked, len(reader.old), _first(reader.old)),
-            Line("requests answered", reader.asked, reader.refused),
-            Line("some of them from redis", reader.asked, int(not reader.served.get("redis"))),
+            Line(
+                "requests answered",
+                reader.asked,
+                reader.refused.total(),
+                _first(list(reader.refused)),
+            ),
+            Line("some of them from redis", reader.asked, int(not reader.served["redis"])),
         ]
         report.notes = [f"{reader.asked} answers: {served}", f"emptied {len(emptied)} times more"]
     return report

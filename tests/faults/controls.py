@@ -52,9 +52,10 @@ def killed(order: Order, say: Say, plant: str = "", place: int = CHECKPOINT) -> 
 def left_alone(order: Order, say: Say, plant: str = "") -> Report:
     """No fault at all: resends, late and corrupt records are enough."""
     report = Report("left alone", order.size, order.seed, planted=bool(plant))
-    with scene(Order(RATE * 20, order.seed), say, plant=plant) as play:
+    with scene(Order(RATE * 20, order.seed), say, rate=RATE, plant=plant) as play:
         play.begin()
         play.sender.join()
+        report.faults = len(play.crew.said("escaped"))
         _finish(play, report, [])
     return report
 

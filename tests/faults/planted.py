@@ -24,7 +24,7 @@ from (values (%s::bigint, %s::int, %s::int, %s::int, %s::int))
     as batch(ending, new, resent, other, dead)
 where grp = %s and topic = %s and partition = %s and %s >= 0
 """
-EVERY = 40  # of so many fetches the agent chokes on one
+EVERY = 25  # of so many fetches the agent chokes on one
 
 
 def put(owner: Any, name: str, made: Callable[[Any], Any]) -> None:

@@ -48,24 +48,23 @@ SELECTS = {
     "member_group": "profile_id, member_id, profiles, open_case from member_group",
 }
 SHOWN = {
-    # in Redis: the table, and by which column its hashes are
-    "point_balance": "profile_id",
-    "stock_cell": "sku",
-    "item": "sku",
-    "location": "location_id",
-    "stock_policy": "location_id",
-    "need_policy": "scope",
-    "purchase": "owner_id",
-    "purchase_return": "owner_id",
-    "purchase_claim": "profile_id",
-    "profile": "profile_id",
-    "member_group": "profile_id",
+    # in Redis: the table, by which column its hashes are, and of which columns their fields
+    "point_balance": ("profile_id",),
+    "stock_cell": ("sku", "location_id"),
+    "item": ("sku", "valid_from"),
+    "location": ("location_id", "valid_from"),
+    "stock_policy": ("location_id", "sku", "valid_from"),
+    "need_policy": ("scope", "valid_from"),
+    "purchase": ("owner_id", "event_id", "number"),
+    "purchase_return": ("owner_id", "event_id", "number"),
+    "purchase_claim": ("profile_id", "transaction_id"),
+    "profile": ("profile_id",),
+    "member_group": ("profile_id",),
 }
 HIDDEN = {"row_version", "on_hand_from"}
 COLUMNS = """
-select a.attname, coalesce(a.attnum = any(i.indkey), false)
-from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
+select attname from pg_attribute
+where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum
 """
 Checkpoints = dict[tuple[str, int], Counter[str]]
 
@@ -133,7 +132,7 @@ class Stored:
 
     def shown(self) -> Rows:
         """What Redis should hold: key, field, stamped payload."""
-        return sum((self._shown(table, by) for table, by in SHOWN.items()), Counter())
+        return sum((self._shown(table, *keys) for table, keys in SHOWN.items()), Counter())
 
     def held(self) -> Rows:
         """What Redis holds."""
@@ -150,10 +149,9 @@ class Stored:
                         held[table, by, field.decode(), _stamped(value.decode())] += 1
         return held
 
-    def _shown(self, table: str, by: str) -> Rows:
-        columns = self._postgres.execute(COLUMNS, [table]).fetchall()
-        names = [name for name, _ in columns]
-        rest = " || '|' || ".join(f"{n}::text" for n, key in columns if key and n != by) or "''"
+    def _shown(self, table: str, by: str, *fields: str) -> Rows:
+        names = [name for (name,) in self._postgres.execute(COLUMNS, [table])]
+        rest = " || '|' || ".join(f"{name}::text" for name in fields) or "''"
         stamp = "row_version" if "row_version" in names else "1"
         payload = ", ".join(name for name in names if name not in HIDDEN)
         rows = self._rows(

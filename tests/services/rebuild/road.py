@@ -1,0 +1,131 @@
+"""A road of a test's own: real servers, one projector, and the verbs run as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from redis import Redis
+
+from infra.backend import Endpoints
+from infra.home import free_port
+from infra.stack import Stack
+from services.cli import local
+from services.runtime.config import Settings
+from tests.services.rebuild.trade import Sent, send
+
+ROOT = Path(local.__file__).resolve().parents[2]
+TOKEN = "app-token-of-a-test"
+
+
+class Road:
+    """Servers, and the processes that work on them."""
+
+    def __init__(self, home: Path, endpoints: Endpoints, env: dict[str, str]) -> None:
+        self.home, self.endpoints, self.env = home, endpoints, env
+        self.settings: Settings = local.settings(env)
+        self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._last: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, module: str, **more: str) -> subprocess.Popen[bytes]:
+        """A service, ended with the road."""
+        with open(self.home / f"{module}.log", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{module}"],
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, **more},
+                cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self._running.append(process)
+        self._last[module] = process
+        return process
+
+    def ended(self, module: str) -> bool:
+        """Whether the service started last under this name is no more."""
+        return self._last[module].poll() is not None
+
+    def api(self) -> str:
+        """Starts the API; its address."""
+        port = free_port()
+        self.start("api", HITOTSU_PORT=str(port))
+        return f"http://127.0.0.1:{port}"
+
+    def send(self, records: Iterator[Sent], **more: Any) -> int:
+        return send(self.endpoints.kafka, records, **more)
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        """A verb, as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "services.cli", *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env}, cwd=ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def verb(self, *words: str, code: int = 0) -> dict[str, Any]:
+        """What a verb says for programs."""
+        process = self.begin(*words, "--json")
+        out, errors = process.communicate(timeout=200)
+        assert process.returncode == code, (out + errors).decode()[-3_000:]
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        options = "-c search_path=main,hitotsu"
+        with psycopg.connect(
+            self.endpoints.postgres, autocommit=True, options=options
+        ) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def applied(self) -> int:
+        return int(self.sql("select coalesce(sum(next_offset), 0) from checkpoint")[0][0])
+
+    def settle(self, at_least: int, seconds: float = 90) -> None:
+        """Until so many records are applied, nothing moves, and nothing is owed to Redis."""
+        deadline, before = time.monotonic() + seconds, -1
+        while True:
+            now = self.applied()
+            if now >= at_least and now == before:
+                owed = self.sql("select count(*) from redis_pending")[0][0]
+                if self.sql("select 1 from cache_generation") and not owed:
+                    return
+            before = now
+            assert time.monotonic() < deadline, f"{now} of {at_least} applied, then nothing"
+            time.sleep(1.5)
+
+    def stop(self) -> None:
+        for process in self._running:
+            process.send_signal(signal.SIGTERM)
+        for process in self._running:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.redis.close()
+
+
+@contextmanager
+def road(home: Path) -> Iterator[Road]:
+    """Brings everything up, and down again."""
+    stack = Stack(home / "stack", provider="auto", registry=False)
+    try:
+        endpoints = stack.start_servers()
+        env = local.environment(stack.home, endpoints)
+        local.prepare(endpoints, env, {"app": TOKEN})
+        own = Road(home, endpoints, env)
+        try:
+            yield own
+        finally:
+            own.stop()
+    finally:
+        stack.stop(purge=True)

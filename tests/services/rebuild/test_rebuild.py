@@ -1,0 +1,257 @@
+"""Is what is folded anew put in place of the live tables, repaired, and by nobody missed?"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from projections import discover
+from projections.point_balance import projection as point_balance
+from services.rebuild.run import Rebuild
+from services.rebuild.swap import Swap
+from tests.services.rebuild.road import Road, road
+from tests.services.rebuild.trade import WATCHED, Trade
+from tests.services.rebuild.watching import Watching
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+EVENTS = 15_000
+NAMES = [one.name for one in discover()]
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    with road(tmp_path_factory.mktemp("rebuild")) as own:
+        own.start("projector")
+        own.send(Trade(5).records(EVENTS))
+        own.settle(EVENTS)
+        yield own
+
+
+def here(settled: Road, *names: str, check: bool = False) -> Any:
+    """A rebuild within this process, so that a test can stand in its way."""
+    work = Rebuild(settled.settings, discover(), list(names))
+    return work.run(fresh=False, check=check, progress=lambda step, done, whole: None)
+
+
+def folded(settled: Road) -> int:
+    try:
+        return int(
+            settled.sql("select coalesce(sum(next_offset), 0) from main_rebuild.progress")[0][0]
+        )
+    except psycopg.errors.UndefinedTable:
+        return 0
+
+
+def killed_on_the_way(settled: Road, *names: str) -> int:
+    """Begins a rebuild and ends it by SIGKILL once it has stored something more."""
+    before = folded(settled)
+    process = settled.begin("rebuild", *names)
+    deadline = time.monotonic() + 60
+    while (now := folded(settled)) <= before:
+        assert process.poll() is None, "it was done before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return now
+
+
+def live_tables(settled: Road) -> dict[str, int]:
+    rows = settled.sql(
+        "select relname::text, oid::bigint from pg_class where relkind = 'r'"
+        " and relnamespace = 'main'::regnamespace"
+    )
+    return dict(rows)
+
+
+def under_load(settled: Road, seed: int, rate: int, kills: int, watching: Watching) -> Any:
+    """All projections folded anew while events flow; what the last run of it said."""
+    ending = threading.Event()
+    flow = threading.Thread(
+        target=settled.send,
+        args=[Trade(seed).records(1_000_000)],
+        kwargs={"rate": rate, "end": ending},
+    )
+    watching.start()
+    flow.start()
+    try:
+        for _ in range(kills):
+            killed_on_the_way(settled)
+        report = settled.verb("rebuild")
+        time.sleep(3)
+    finally:
+        ending.set()
+        flow.join(60)
+        watching.stop()
+    return report
+
+
+def test_rebuilt_under_load_and_killed_twice_nobody_sees_a_gap_or_a_step_back(
+    settled: Road,
+) -> None:
+    watching = Watching(settled, settled.api())
+    tables = live_tables(settled)
+    report = under_load(settled, 6, 300, 2, watching)
+    assert report["resumed"]
+    assert report["swapped"]
+    assert report["differences"] == []
+    assert set(report["rows"]) >= {"point_balance", "stock_cell", "purchase", "inquiry", "profile"}
+    assert report["events"] < settled.applied()
+    assert watching.wrong == []
+    assert min(watching.asked.values()) > 20
+    assert "redis" in watching.sources
+    now = live_tables(settled)
+    assert {name for name in tables if tables[name] == now[name]} == {"ledger", "erased_subject"}
+    settled.settle(EVENTS)
+    assert settled.verb("verify")["total"] == 0
+    assert not settled.sql("select 1 from pg_namespace where nspname = 'main_rebuild'")
+
+
+@pytest.mark.long
+def test_rebuilt_at_length_under_a_thousand_events_a_second(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with road(tmp_path_factory.mktemp("rebuild-at-length")) as own:
+        own.start("projector")
+        own.start("projector")
+        own.send(Trade(7, people=20_000, items=2_000).records(200_000))
+        own.settle(200_000, seconds=300)
+        watching = Watching(own, own.api())
+        report = under_load(own, 8, 1_000, 2, watching)
+        assert report["resumed"]
+        assert report["differences"] == []
+        assert watching.wrong == []
+        own.settle(200_000)
+        assert own.verb("verify")["total"] == 0
+
+
+def test_what_differs_is_said_and_repaired_in_redis_too(settled: Road) -> None:
+    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[0])
+    settled.sql("delete from stock_cell where sku = 'item-001'")
+    checked = settled.verb("rebuild", "--check", "point_balance", "shared_stock", code=1)
+    assert not checked["swapped"]
+    assert settled.verb("verify", "point_balance", code=1)["total"] == 1
+    tables = live_tables(settled)
+    report = settled.verb("rebuild", "point_balance", "shared_stock")
+    differing = {name: many for name, many in report["rows"].items() if many}
+    assert differing.keys() == {"point_balance", "stock_cell"}
+    assert differing["point_balance"] == 1
+    (one,) = [each for each in report["differences"] if each["table"] == "point_balance"]
+    assert one["key"] == [str(WATCHED[0])]
+    assert one["found"]["balance"] - one["expected"]["balance"] == 7
+    now = live_tables(settled)
+    assert now["inquiry"] == tables["inquiry"], "the tables of other projections stay"
+    assert now["point_balance"] != tables["point_balance"]
+    assert settled.verb("verify")["total"] == 0
+
+
+def test_a_row_that_no_event_made_goes_from_redis_too(settled: Road) -> None:
+    ghost = "00000000-0000-0000-0000-0000000000aa"
+    settled.sql("insert into point_balance values (%s, 1, 1, 0, 0, 1, 1)", ghost)
+    generation = settled.sql("select generation from cache_generation")
+    report = settled.verb("rebuild", "point_balance")
+    assert report["rows"] == {"point_balance": 1}
+    assert report["differences"][0]["expected"] is None
+    deadline = time.monotonic() + 30
+    while settled.sql("select generation from cache_generation") in ([], generation):
+        assert time.monotonic() < deadline, "Redis was not filled under a new generation"
+        time.sleep(0.2)
+    settled.settle(EVENTS)
+    assert settled.verb("verify")["total"] == 0
+
+
+def test_a_reader_with_an_older_snapshot_is_waited_for_and_sees_what_it_saw(
+    settled: Road,
+) -> None:
+    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[1])
+    ((before,),) = settled.sql(
+        "select balance from point_balance where profile_id = %s", WATCHED[1]
+    )
+    done: list[Any] = []
+    work = threading.Thread(target=lambda: done.append(here(settled, "point_balance")))
+    with psycopg.connect(settled.endpoints.postgres, autocommit=True) as reader:
+        reader.execute("begin isolation level repeatable read read only")
+        reader.execute("select count(*) from hitotsu.checkpoint")
+        work.start()
+        time.sleep(6)
+        assert not done, "it swapped under a reader that had begun before"
+        row = reader.execute(
+            "select balance from main.point_balance where profile_id = %s", [WATCHED[1]]
+        ).fetchone()
+        assert row == (before,)
+        reader.execute("commit")
+    work.join(60)
+    assert done[0].swapped
+    after = settled.sql("select balance from point_balance where profile_id = %s", WATCHED[1])
+    assert after == [(before - 7,)]
+
+
+def test_without_that_wait_the_reader_would_step_back(
+    settled: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: why the swap waits."""
+    monkeypatch.setattr(Swap, "wait_for_old_snapshots", lambda self: None)
+    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[1])
+    ((before,),) = settled.sql(
+        "select balance from point_balance where profile_id = %s", WATCHED[1]
+    )
+    with psycopg.connect(settled.endpoints.postgres, autocommit=True) as reader:
+        reader.execute("begin isolation level repeatable read read only")
+        reader.execute("select count(*) from hitotsu.checkpoint")
+        assert here(settled, "point_balance").swapped
+        row = reader.execute(
+            "select balance from main.point_balance where profile_id = %s", [WATCHED[1]]
+        ).fetchone()
+    assert row != (before,)
+
+
+def test_only_one_rebuild_of_a_group_is_at_work(settled: Road) -> None:
+    with psycopg.connect(settled.endpoints.postgres, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(hashtext('hitotsu.rebuild.main'))")
+        process = settled.begin("rebuild", "point_balance")
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"another rebuild of main is under way" in errors
+    assert b"Traceback" not in errors
+
+
+def test_a_name_that_is_none_is_refused(settled: Road) -> None:
+    process = settled.begin("rebuild", "point_balanec")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"there is no projection 'point_balanec'" in errors
+
+
+def test_a_raised_version_is_rebuilt_and_older_projectors_are_sent_away(
+    settled: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(point_balance, "version", 2)
+    report = here(settled, "point_balance")
+    assert report.swapped
+    assert report.rows == {"point_balance": 0}
+    version = "select version from projection_version where projection = 'point_balance'"
+    assert settled.sql(version) == [(2,)]
+    assert settled.sql("select distinct owner from checkpoint") == [(None,)]
+    settled.send(Trade(9).records(300))
+    _until(lambda: settled.ended("projector"))
+    settled.start("projector")  # of the older version: it must refuse these tables
+    _until(lambda: settled.ended("projector"))
+    assert "VersionChanged" in (settled.home / "projector.log").read_text()
+    monkeypatch.setattr(point_balance, "version", 1)
+    here(settled, "point_balance")
+    settled.start("projector")
+    settled.settle(EVENTS + 300)
+    assert settled.verb("verify")["total"] == 0
+
+
+def _until(true: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)

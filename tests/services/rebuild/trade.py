@@ -1,0 +1,124 @@
+"""What happens in a shop whose tables are folded again? Events of every projection, some broken.
+
+A few customers and items are watched: what is theirs only ever grows, so a reader can tell a step
+back from a step on.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from confluent_kafka import Producer
+
+from schemas import codec
+from schemas.inputs import example, parse, to_event
+from tests.schemas.sealers import OpenSealer
+
+WATCHED = [UUID(int=1_000_000 + number) for number in range(3)]
+WATCHED_ITEM = "watched"
+PLENTY = {
+    "PointsEarned": 5,
+    "PurchaseCompleted": 5,
+    "StockReceived": 2,
+    "StockCounted": 1,
+    "InquiryOpened": 1,
+    "InquiryMessageAdded": 1,
+    "ProfileRegistered": 1,
+    "ProfilesLinked": 1,
+    "ItemDescribed": 1,
+    "PointsRedeemed": 1,
+}
+Sent = tuple[str, bytes | None, bytes | None]
+
+
+class Trade:
+    """A seeded stream of records, as they are appended."""
+
+    def __init__(self, seed: int, people: int = 300, items: int = 80) -> None:
+        self._chance = random.Random(seed)
+        self._people = [UUID(int=number + 1).bytes for number in range(people)]
+        self._items = [f"item-{number:03}" for number in range(items)]
+        self._like = {name: _example(name) for name in [*PLENTY, "SubjectErased"]}
+        self._at = self._like["PointsEarned"].meta.occurred_at
+        self._before: list[Sent] = []
+
+    def records(self, many: int) -> Iterator[Sent]:
+        """So many records: one in twenty a resend, one in a hundred broken."""
+        for number in range(many):
+            drawn = self._chance.random()
+            if self._before and drawn < 0.05:
+                yield self._chance.choice(self._before[-2_000:])
+            elif self._before and drawn < 0.06:
+                topic, key, value = self._before[-1]
+                yield topic, key, (value or b"")[:-3]
+            elif drawn < 0.062:
+                yield self._record(self._about("SubjectErased"))
+            elif number % 5 == 0:
+                yield self._record(self._watched())
+            else:
+                kinds, weights = list(PLENTY), list(PLENTY.values())
+                yield self._record(self._about(self._chance.choices(kinds, weights)[0]))
+
+    def _record(self, event: Any) -> Sent:
+        sent = (event.TOPIC, codec.key_of(event), codec.encode(event))
+        self._before.append(sent)
+        return sent
+
+    def _watched(self) -> Any:
+        if self._chance.random() < 0.3:
+            return replace(self._about("StockReceived"), sku=WATCHED_ITEM, quantity=1)
+        profile = self._chance.choice(WATCHED).bytes
+        return replace(self._about("PointsEarned"), profile_id=profile)
+
+    def _about(self, name: str) -> Any:
+        chance, like = self._chance, self._like[name]
+        self._at += 1_000_000
+        sequence = chance.randrange(1, 5_000)
+        producer = replace(like.meta.producer, terminal_sequence=sequence)
+        meta = replace(
+            like.meta, event_id=chance.randbytes(16), occurred_at=self._at, producer=producer
+        )
+        changes: dict[str, Any] = {"meta": meta}
+        if hasattr(like, "profile_id"):
+            changes["profile_id"] = chance.choice(self._people)
+        if hasattr(like, "other_profile_id"):
+            changes["other_profile_id"] = chance.choice(self._people)
+        if hasattr(like, "sku") and like.sku is not None:
+            changes["sku"] = chance.choice(self._items)
+        if hasattr(like, "inquiry_id"):
+            changes["inquiry_id"] = chance.randbytes(16)
+        if hasattr(like, "transaction_id") and name.startswith("Purchase"):
+            changes["transaction_id"] = chance.randbytes(16)
+        if name == "PurchaseCompleted":
+            item = chance.choice(self._items)
+            changes["lines"] = [replace(line, sku=item) for line in like.lines]
+        return replace(like, **changes)
+
+
+def send(
+    kafka: str, records: Iterator[Sent], rate: int = 0, end: threading.Event | None = None
+) -> int:
+    """Appends them, so many a second, until there are no more or it is told to end."""
+    producer = Producer({"bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True})
+    began, sent = time.monotonic(), 0
+    for topic, key, value in records:
+        producer.produce(topic, value, key)
+        sent += 1
+        if sent % 20 == 0:
+            producer.poll(0)
+            if end is not None and end.is_set():
+                break
+            if rate:
+                time.sleep(max(0.0, sent / rate - (time.monotonic() - began)))
+    assert producer.flush(30) == 0
+    return sent
+
+
+def _example(name: str) -> Any:
+    return to_event(parse(example(name)), OpenSealer())
