@@ -85,7 +85,7 @@ format: $(VENV)/dev.stamp ## Applies the style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp ## How fast the projector catches up, beside what decoding alone would allow
+bench: $(VENV)/dev.stamp ## Beside Faust, a hand-written loop and Bytewax, same events; about 20 minutes
 	@$(BIN)/python -m tests.benchmarks
 
 requirements: $(VENV)/bootstrap.stamp ## Resolves pyproject.toml into requirements/*.txt, with hashes

@@ -54,7 +54,8 @@ def view_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[Vie
     texts = ", ".join(f"{{x{at}}}" for at in range(len(names)))
     by = names.index(table.view.by[0])
     text = f"x{by}.strip('\"')" if table.stored[by].type == "uuid" else f"str(v{by})"
-    lines = [*steps, f"add(({text}, f'{{x0[1:-1]}}|{{v1}}', 1, f'[{texts}]'))"]
+    field = "{v1}" if by == 0 else "{x0[1:-1]}|{v1}"
+    lines = [*steps, f"add(({text}, f'{field}', 1, f'[{texts}]'))"]
     source = (
         f"def write(rows):\n    found = []\n    add = found.append\n    for {given} in rows:\n"
         + "".join(f"        {line}\n" for line in lines)

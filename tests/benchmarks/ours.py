@@ -31,6 +31,7 @@ LONGEST_FREEZE_SECONDS = 8.0  # Kafka takes a member that is silent for 10 s for
 PATIENCE_SECONDS = 180.0
 LOOK_SECONDS = 0.02
 REDIS_POSITION = "hitotsu:position:main"
+REDIS_FILLED = "hitotsu:generation:main"
 HELD = """
 select count(*) filter (where owner is not null), count(distinct owner), sum(epoch)
 from hitotsu.checkpoint where grp = 'main'
@@ -96,13 +97,14 @@ class Workers:
                 process.send_signal(number)
 
     def wait_until_shared(self) -> None:
-        """Every partition has an owner, every worker has some, and that has stayed so."""
+        """Every partition has an owner, every worker has some, Redis is filled, and it stays so."""
         wanted, since, last = self._servers.partitions(), time.monotonic(), None
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self.check()
             row = self._servers.postgres.execute(HELD).fetchone()
-            if row != last or row[:2] != (wanted, len(self._running)) or not self._ready():
+            shared = row is not None and row[:2] == (wanted, len(self._running))
+            if row != last or not shared or not self._ready():
                 since, last = time.monotonic(), row
             if time.monotonic() - since > 3.0:
                 return
@@ -126,6 +128,8 @@ class Workers:
         return time.time()
 
     def _ready(self) -> bool:
+        if not self._servers.redis.exists(REDIS_FILLED):
+            return False
         try:
             for port in self._ports:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2).close()

@@ -8,7 +8,7 @@ from tests.faults.cutting import Cutting
 from tests.faults.scene import Order, Report, Say, scene
 from tests.faults.verdict import Line
 
-FULL, RATE, EVENTS_EACH, PATIENCE = 500, 1_000, 200, 120.0
+FULL, RATE, EVENTS_EACH, PATIENCE = 500, 1_000, 400, 120.0
 
 
 def commits(order: Order, say: Say) -> Report:

@@ -71,40 +71,29 @@ def neither() -> None:
     no_dedupe()
 
 
-class _Tolerant:
-    """A connection whose COPY leaves alone what is there already."""
-
-    def __init__(self, connection: Any, name: str) -> None:
-        self._connection, self._name = connection, name
-        connection.execute(
-            f"create temp table coming_{name} (like {name} including defaults) on commit drop"
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def flush(self) -> None:
-        name = self._name
-        self._connection.execute(
-            f"insert into {name} select * from coming_{name} on conflict do nothing"
-        )
-
-
-def _copied(was: Any, self: Any, connection: Any, name: str, call: Callable[[], Any]) -> Any:
-    """Lets the product copy into a table beside, and takes over what is new."""
-    beside, copy = _Tolerant(connection, name), store.Store._copy
+def _copied(connection: Any, name: str, call: Callable[[], Any]) -> Any:
+    """Lets the product copy into a table beside, and takes over what is not there already."""
+    connection.execute(
+        f"create temp table coming_{name} (like {name} including defaults) on commit drop"
+    )
+    copy = getattr(store.Store, "_copy", None)
+    put(store.Store, "_copy", _beside)
     try:
-        store.Store._copy = lambda own, c, into, body: copy(own, c, f"coming_{into}", body)  # type: ignore[method-assign]
-        return call()
+        given = call()
     finally:
-        store.Store._copy = copy  # type: ignore[method-assign]
-        beside.flush()
+        put(store.Store, "_copy", lambda was: copy)
+    connection.execute(f"insert into {name} select * from coming_{name} on conflict do nothing")
+    return given
+
+
+def _beside(was: Any) -> Any:
+    return lambda self, connection, name, *rest: was(self, connection, f"coming_{name}", *rest)
 
 
 def _unasked(was: Any) -> Any:
     def ledger(self: Any, connection: Any, rows: Any) -> Any:
         call = lambda: was(self, connection, rows)  # noqa: E731
-        return _copied(was, self, connection, "ledger", call)
+        return _copied(connection, "ledger", call)
 
     return ledger
 
@@ -112,7 +101,7 @@ def _unasked(was: Any) -> Any:
 def _unrefused(was: Any) -> Any:
     def append(self: Any, connection: Any, table: Any, *rest: Any) -> Any:
         call = lambda: was(self, connection, table, *rest)  # noqa: E731
-        return _copied(was, self, connection, table.name, call)
+        return _copied(connection, table.name, call)
 
     return append
 

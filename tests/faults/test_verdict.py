@@ -89,8 +89,8 @@ def test_a_bug_that_has_no_place_any_more_ends_the_process_loudly(
         codes.append(code)
         raise SystemExit(code)
 
-    monkeypatch.setattr(planted.os, "_exit", left)
+    monkeypatch.setattr("tests.faults.planted.os._exit", left)
     with pytest.raises(SystemExit):
-        planted.put(planted.store.Store, "not_there", lambda was: was)
+        planted.put(Looked, "not_there", lambda was: was)
     assert codes == [planted.GONE]
     assert "not_there is gone" in capsys.readouterr().err

@@ -152,7 +152,7 @@ def test_what_differs_is_said_and_repaired_in_redis_too(settled: Road) -> None:
 
 
 def test_a_row_that_no_event_made_goes_from_redis_too(settled: Road) -> None:
-    ghost = "00000000-0000-0000-0000-0000000000aa"
+    ghost = "00000000-0000-0000-ffff-0000000000aa"
     settled.sql("insert into point_balance values (%s, 1, 1, 0, 0, 1, 1)", ghost)
     generation = settled.sql("select generation from cache_generation")
     report = settled.verb("rebuild", "point_balance")

@@ -1,0 +1,88 @@
+"""The reader written for a schema says what the Avro library says, or leaves it to the library."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas import codec
+from schemas.bounds import BODY_MAX
+from schemas.codec import HEADER, Codec, Undecodable
+from schemas.compiled import Unusual, reader
+from schemas.events import EVENTS, Event
+from schemas.inputs import example, parse, to_event
+from schemas.releases import releases
+from tests.schemas.drawing import events
+from tests.schemas.sealers import OpenSealer
+
+KNOWN = releases()
+READERS = {name: reader(KNOWN.schema(KNOWN.newest[name]), HEADER) for name in EVENTS}
+MUTANTS = 400
+
+
+class Plain(Codec):
+    """Reads by the Avro library alone."""
+
+    def decode(self, value: bytes | None) -> Event:
+        return self._decode(value)
+
+
+def _said(decoder: Codec, value: bytes) -> object:
+    try:
+        return decoder.decode(value)
+    except Undecodable as error:
+        return error.reason
+
+
+@pytest.mark.parametrize("name", EVENTS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_every_event_is_read_without_the_library(name: str, data: st.DataObject) -> None:
+    event = data.draw(events(name))
+    assert READERS[name](codec.encode(event)) == event
+
+
+@pytest.mark.parametrize("name", EVENTS)
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_a_changed_value_is_read_alike_or_refused_alike(
+    name: str, data: st.DataObject, seed: int
+) -> None:
+    value, chance = codec.encode(data.draw(events(name))), random.Random(seed)
+    quick, plain = Codec(KNOWN), Plain(KNOWN)
+    quick.decode(value)
+    for _ in range(MUTANTS // 3):
+        changed = _changed(value, chance)
+        assert _said(quick, changed) == _said(plain, changed)
+
+
+def test_bytes_that_are_left_over_or_missing_are_seen() -> None:
+    value = codec.encode(_example("StockCounted"))
+    for wrong in (value + b"\0", value[:-1]):
+        with pytest.raises((Unusual, IndexError)):
+            READERS["StockCounted"](wrong)
+
+
+def test_a_value_that_is_too_long_is_refused_whatever_it_says() -> None:
+    value = codec.encode(_example("StockCounted"))
+    with pytest.raises(Undecodable, match="longer"):
+        codec.decode(value + bytes(BODY_MAX))
+
+
+def _example(name: str) -> Event:
+    return to_event(parse(example(name)), OpenSealer())
+
+
+def _changed(value: bytes, chance: random.Random) -> bytes:
+    body, at = bytearray(value), chance.randrange(HEADER, len(value))
+    match chance.randrange(4):
+        case 0:
+            body[at] ^= 1 << chance.randrange(8)
+        case 1:
+            body[at : at + chance.randrange(1, 5)] = chance.randbytes(chance.randrange(5))
+        case 2:
+            del body[at:]
+        case _:
+            body[at] = chance.choice([0, 1, 2, 127, 128, 255])
+    return bytes(body)
