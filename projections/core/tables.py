@@ -46,7 +46,6 @@ class Kept:
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")
-    _row: Callable[..., Row] = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = tuple(name for name, column in self.columns.items() if column.kind == "key")
@@ -86,10 +85,10 @@ class Table(Kept):
             raise TypeError(f"{self.name}: a table needs a key")
         self.fold = _compiled_fold(self)
         wanted = [*self.keys[:-1], *self.values] if self.by_partition else list(self.columns)
-        self._row = _compiled_row(self, wanted)
+        _answer_to_calls(self, wanted)
 
     def __call__(self, **values: Any) -> Row:
-        return self._row(**values)
+        raise TypeError(f"{self.name}: no row function was written")
 
     @property
     def level(self) -> int | None:
@@ -116,10 +115,10 @@ class Ledger(Kept):
         if view and (len(view.by) != 1 or view.by[0] not in names):
             raise TypeError(f"{self.name}: a view is by one column, not {view.by}")
         self.view = view
-        self._row = _compiled_row(self, self.values)
+        _answer_to_calls(self, self.values)
 
     def __call__(self, **values: Any) -> Row:
-        return self._row(**values)
+        raise TypeError(f"{self.name}: no row function was written")
 
 
 @dataclass(eq=False)
@@ -175,8 +174,11 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
     return compiled
 
 
-def _compiled_row(table: Kept, wanted: Iterable[str]) -> Callable[..., Row]:
-    """`table(sku=..., quantity=...)` as one function call with checked names."""
+def _answer_to_calls(table: Kept, wanted: Iterable[str]) -> None:
+    """Makes `table(sku=..., quantity=...)` one function call with checked names.
+
+    Python looks for `__call__` in the class, so the table gets a class of its own.
+    """
     arguments = sorted(wanted, key=lambda name: table.columns[name].kind != "key")
     said = [_argument(table, name) for name in arguments]
     keys = [name for name in arguments if table.columns[name].kind == "key"]
@@ -184,11 +186,10 @@ def _compiled_row(table: Kept, wanted: Iterable[str]) -> Callable[..., Row]:
         table.columns[name].wrap.format(v=name) for name in arguments if name not in keys
     )
     key = "".join(f"{name}, " for name in keys)
-    source = f"def row(*, {', '.join(said)}):\n    return (table, ({key}), [{values}])\n"
-    scope: dict[str, Any] = {"table": table, "opened": opened}
+    source = f"def row(table, *, {', '.join(said)}):\n    return (table, ({key}), [{values}])\n"
+    scope: dict[str, Any] = {"opened": opened}
     exec(source, scope)  # noqa: S102 - the text is built from declared column names alone
-    compiled: Callable[..., Row] = scope["row"]
-    return compiled
+    table.__class__ = type(type(table).__name__, (type(table),), {"__call__": scope["row"]})
 
 
 def _argument(table: Kept, name: str) -> str:

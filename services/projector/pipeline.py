@@ -21,6 +21,8 @@ from services.runtime.metrics import BATCH_SECONDS
 BATCH_EVENTS_MAX = 10_000
 SLICE_EVENTS_MAX = 2_500
 WAITING_EVENTS_MAX = 20_000
+SMALL_EVENTS = 500
+LINGER_SECONDS = 0.01
 Place = tuple[str, int]
 
 
@@ -145,30 +147,33 @@ class Pipeline:
 
     def _gather(self, work: Work) -> None:
         """Folds what arrived until the store is free, or the batch is large enough."""
+        until = time.monotonic() + LINGER_SECONDS
         while True:
             with self._changed:
-                full = work.size >= BATCH_EVENTS_MAX
-                if (
-                    full
-                    or not self._arrived
-                    or (work.slices and not self._storing)
-                    or work.run != self.run
-                ):
-                    busy = (
-                        self._storing and not full and not self._stopping and work.run == self.run
-                    )
-                    if not (busy and work.slices):
-                        return
-                    # the store is busy: wait for more to fold, or for the store
-                    self._changed.wait_for(
-                        lambda: self._arrived or not self._storing or self._stopping, 0.5
-                    )
-                    continue
+                if not self._more(work, until):
+                    return
                 arrived = self._arrived.popleft()
                 self._waiting -= len(arrived.records)
             started = time.perf_counter()
             self._fold(work, arrived)
             BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
+
+    def _more(self, work: Work, until: float) -> bool:
+        """Whether the batch takes more; waits for it while the store is busy, or a moment."""
+        while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
+            if not self._storing and work.slices:
+                # one fetch brings several partitions, one after the other: one transaction
+                patience = until - time.monotonic()
+                if work.size >= SMALL_EVENTS or patience <= 0:
+                    return False
+            else:
+                patience = 0.5
+            if self._arrived:
+                return True
+            if not work.slices:
+                return False
+            self._changed.wait(patience)
+        return False
 
     def _fold(self, work: Work, arrived: Arrived) -> None:
         topic, partition = arrived.place

@@ -15,6 +15,8 @@ from faust.serializers.codecs import Codec, register
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+FETCH_BYTES_MIN = 64 * 1024
+FETCH_WAIT_MS_MAX = 40
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
@@ -49,8 +51,22 @@ def hand_over_as_unpacked() -> None:
     fetcher.PartitionRecords = AsUnpacked
 
 
+class PatientThread(driver.AIOKafkaConsumerThread):
+    """Lets the broker wait a moment until a fetch is worth its while."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust has no settings for these two
+        consumer._fetch_min_bytes = FETCH_BYTES_MIN
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Delivers a partition's whole fetch as one message."""
+
+    def _new_consumer_thread(self) -> PatientThread:
+        return PatientThread(self, loop=self.loop, beacon=self.beacon)
 
     # where each partition's next fetch begins since the last claim; None while one is under way
     _awaited: dict[TP, int] | None = None

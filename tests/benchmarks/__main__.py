@@ -9,6 +9,7 @@ python -m tests.benchmarks report          what was measured, as Markdown
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from tests.benchmarks import report, rounds
@@ -21,6 +22,7 @@ QUICK = 12_000
 
 def main(arguments: list[str]) -> None:
     """One command a question; without one, the comparison."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped too
     if arguments[:1] == ["report"]:
         rounds.say(report.everything())
     elif arguments[:1] == ["freshness"]:

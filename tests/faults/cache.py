@@ -22,7 +22,7 @@ from tests.faults.scene import Order, Report, Say, Scene, scene
 from tests.faults.verdict import Line
 
 FULL, RATE, READS, OLD_SECONDS = 20, 1_000, 200, 2.0
-BETWEEN_SECONDS, EMPTIED = (1.0, 6.0), 3
+BETWEEN_SECONDS, EMPTIED, WARM_RECORDS = (1.0, 6.0), 3, 3_000
 WATCHED = "select profile_id, earned from main.point_balance where profile_id = any(%s)"
 Seen = tuple[float, dict[UUID, int]]
 
@@ -97,7 +97,8 @@ def cache(order: Order, say: Say) -> Report:
     with scene(Order(round(RATE * seconds), order.seed), say, rate=RATE) as play:
         play.begin()
         api = play.crew.add("api", "services.api")
-        play.pause(5)
+        play.wait_ready(api.port)
+        play.wait_applied(WARM_RECORDS)
         reader = Reader(
             f"http://127.0.0.1:{api.port}", play.stage.tokens["operator"],
             play.stage.endpoints.postgres, _people(play),

@@ -54,6 +54,7 @@ class Cutting:
         )
         self._ready.set()
         self._loop.run_forever()
+        self._server.close()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0.1))

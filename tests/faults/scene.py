@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -121,12 +122,30 @@ class Scene:
         """Lets it flow for a while."""
         time.sleep(seconds)
 
+    def wait_ready(self, port: int, seconds: float = 60.0) -> None:
+        """Until a service answers that it is ready."""
+        self._wait(lambda: _answers(port), f"port {port} ready", seconds)
+
+    def wait_applied(self, records: int, seconds: float = 60.0) -> None:
+        """Until so many records were taken."""
+
+        def there() -> bool:
+            counts = self.stored.checkpoints().values()
+            return sum(count["next_offset"] for count in counts) >= records
+
+        self._wait(there, f"{records} records applied", seconds)
+
     def wait_claimed(self, workers: int, seconds: float = 60.0) -> None:
         """Until so many workers hold partitions."""
+        self._wait(
+            lambda: len(self.stored.owners()) >= workers, f"{workers} workers at work", seconds
+        )
+
+    def _wait(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while len(self.stored.owners()) < workers:
+        while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"no {workers} workers hold partitions after {seconds:.0f} s")
+                raise TimeoutError(f"not after {seconds:.0f} s: {what}")
             time.sleep(LOOK_SECONDS)
 
 
@@ -170,6 +189,14 @@ def settle(kafka: str, stored: Stored, patience: float) -> float:
             break
         time.sleep(LOOK_SECONDS)
     return moved - began
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _through(now: Checkpoints, ends: dict[Place, int]) -> bool:
