@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from hashlib import blake2b
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from xxhash import xxh3_64_intdigest
 
 from schemas.bounds import BODY_MAX, EPOCH
 from schemas.compiled import Read, reader
@@ -167,7 +167,8 @@ _OWN_WORDS = frozenset(
 
 
 def _hash(body: bytes) -> int:
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True)
+    digest = xxh3_64_intdigest(body)
+    return digest - (1 << 64) if digest >> 63 else digest
 
 
 def schema_in(value: bytes) -> int:

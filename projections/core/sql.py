@@ -70,8 +70,11 @@ def _source(parts: list[Stored]) -> tuple[str, str]:
     return f"unnest({sent}) as x({names})", names
 
 
-def merge(table: Table | Evolution | Grouping, names: tuple[str, ...]) -> str:
-    """Merges folded rows, sent as one array for each of these columns, into what is stored."""
+def merge(table: Table | Evolution | Grouping, names: tuple[str, ...], shown: bool = True) -> str:
+    """Merges folded rows, sent as one array for each of these columns, into what is stored.
+
+    Gives back the rows of the table's view, unless nobody is `shown` them.
+    """
     parts = [part for part in table.stored if part.name in names]
     source, listed = _source(parts)
     taken = ", ".join(
@@ -88,21 +91,29 @@ def merge(table: Table | Evolution | Grouping, names: tuple[str, ...]) -> str:
         + ", ".join([*changes, "row_version = t.row_version + 1"])
     )
     returned = []
-    if table.view is not None:
+    levelled = isinstance(table, Table) and table.level is not None
+    if table.view is not None and shown:
         returned.append(view_columns(table))
-    if isinstance(table, Table) and table.level is not None:
+    elif levelled:
+        returned.append(f"{view_key(table)}, 0, ''")
+    if isinstance(table, Table) and levelled:
         returned.append(due(table))
     return statement + (f"\nreturning {', '.join(returned)}" if returned else "")
 
 
-def view_columns(table: Kept) -> str:
-    """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
+def view_key(table: Kept) -> str:
+    """Where Redis holds a row: hash key and field."""
     assert table.view is not None
     (by,) = table.view.by
     rest = [name for name in table.keys if name != by]
     field = " || '|' || ".join(f"t.{quoted(name)}::text" for name in rest) or "''"
+    return f"t.{quoted(by)}::text, {field}"
+
+
+def view_columns(table: Kept) -> str:
+    """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
     version = "1" if isinstance(table, Ledger) else "t.row_version"
-    return f"t.{quoted(by)}::text, {field}, {version}, {payload(table)}"
+    return f"{view_key(table)}, {version}, {payload(table)}"
 
 
 def payload(table: Kept) -> str:

@@ -69,7 +69,9 @@ def regroup(
     """Rows of every node whose group the change of `touched` may have moved."""
     if not touched:
         return {}
-    connection.execute("select pg_advisory_xact_lock(7, hashtext(%s))", [table.name])
+    connection.execute(
+        "select pg_advisory_xact_lock(7, hashtext(current_schema() || '.' || %s))", [table.name]
+    )
     names = {
         "groups": quoted(table.name),
         "identifiers": quoted(table.identifiers.name),

@@ -18,15 +18,15 @@ from services.projector.closure import regroup, sharing
 
 Connection = psycopg.Connection[TupleRow]
 PERSONAL_LOCK, ERASED_LOCK = (
-    "select pg_advisory_xact_lock_shared(7, 1)",
-    "select pg_advisory_xact_lock(7, 1)",
+    "select pg_advisory_xact_lock_shared(7, hashtext(current_schema()))",
+    "select pg_advisory_xact_lock(7, hashtext(current_schema()))",
 )
 
 
 class Store:
-    """Compiled statements of one group's tables."""
+    """Compiled statements of one group's tables; without `views` no row is told of for Redis."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, views: bool = True) -> None:
         self.group = group
         self._merges: dict[tuple[Kept, tuple[str, ...]], str] = {}
         self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
@@ -37,8 +37,11 @@ class Store:
             if isinstance(t, Ledger)
         }
         self._views = {
-            t: view_writer(t) for t in group.tables if isinstance(t, Ledger) and t.view is not None
+            t: view_writer(t)
+            for t in group.tables
+            if views and isinstance(t, Ledger) and t.view is not None
         }
+        self._shows = views
         self._ledger = copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
 
@@ -87,7 +90,7 @@ class Store:
         if not rows:
             return
         self._copy(connection, table.name, self._encoders[table](rows))
-        if table.view is not None:
+        if table in self._views:
             views.setdefault(table, []).extend(self._views[table](rows))
 
     def _merge(
@@ -106,7 +109,7 @@ class Store:
                 self._recounts[table], wire.key_columns(table, keys)
             ).fetchall():
                 by_key[row[:2]] = row
-        if table.view is not None:
+        if table.view is not None and self._shows:
             views.setdefault(table, []).extend(by_key.values())
 
     def _upsert(
@@ -119,10 +122,11 @@ class Store:
         names, values = wire.columns(table, rows)
         statement = self._merges.get((table, names))
         if statement is None:
-            statement = self._merges[table, names] = sql.merge(table, names)
+            statement = sql.merge(table, names, self._shows)
+            self._merges[table, names] = statement
         cursor = connection.execute(statement, values)
         found = cursor.fetchall() if cursor.description else []
-        if views is not None and table.view is not None:
+        if views is not None and table.view is not None and self._shows:
             views.setdefault(table, []).extend(found)
         return found
 

@@ -47,7 +47,7 @@ class Shadow:
         self.connection: Connection = psycopg.connect(info, autocommit=True)
         # what a crash of the server takes is folded again: positions go with the rows
         self.connection.execute("set synchronous_commit = off")
-        self._store = Store(group)
+        self._store = Store(group, views=False)
 
     def close(self) -> None:
         """Lets go of the connection, and with it of the right to rebuild."""
