@@ -80,7 +80,15 @@ class Catalogue:
 
     def __init__(self, items: Iterable[Row], policies: Iterable[Row], at: int) -> None:
         self._categories = {sku: row["category"] for sku, row in _newest(items, "sku", at)}
-        self._policies = dict(_newest(policies, "scope", at))
+        self._policies = {
+            scope: Policy(row["kind"], row["reach"], row["interval_days"])
+            for scope, row in _newest(policies, "scope", at)
+        }
+        self._default = self._policies.get(scope_of(None, None), NO_POLICY)
+        self._of_category = {
+            category: self._policies.get(scope_of(None, category), self._default)
+            for category in {*self._categories.values()}
+        }
 
     def category(self, sku: str) -> str | None:
         """The item's category, when it was ever described."""
@@ -88,15 +96,11 @@ class Catalogue:
 
     def policy(self, sku: str) -> Policy:
         """The item's own policy, else its category's, else the default one, else none."""
-        category = self.category(sku)
-        scopes = [scope_of(sku, None), scope_of(None, None)]
-        if category is not None:
-            scopes.insert(1, scope_of(None, category))
-        for scope in scopes:
-            row = self._policies.get(scope)
-            if row is not None:
-                return Policy(row["kind"], row["reach"], row["interval_days"])
-        return NO_POLICY
+        own = self._policies.get(scope_of(sku, None))
+        if own is not None:
+            return own
+        category = self._categories.get(sku)
+        return self._default if category is None else self._of_category[category]
 
 
 def _newest(rows: Iterable[Row], name: str, at: int) -> Iterator[tuple[str, Row]]:

@@ -121,14 +121,14 @@ async def _history(read: Read, member: Member) -> tuple[list[dict[str, Any]], li
 
 
 async def _catalogue(read: Read, skus: set[str], at: int) -> Catalogue:
-    items = await read.rows(item, sku=sorted(skus))
+    items = await read.rows(item, sku=skus)
     categories = {row["category"] for row in items}
     scopes = {
         scope_of(None, None),
         *(scope_of(sku, None) for sku in skus),
         *(scope_of(None, c) for c in categories),
     }
-    return Catalogue(items, await read.rows(need_policy, scope=sorted(scopes)), at)
+    return Catalogue(items, await read.rows(need_policy, scope=scopes), at)
 
 
 def _dropped(suppression: Suppression) -> Dropped:

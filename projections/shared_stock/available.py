@@ -59,8 +59,12 @@ def stock(
 ) -> Stock:
     """Availability of an item from its cells and the policies in force at `at`."""
     locations, online, threshold = [], 0, 0
+    by_location: dict[str, list[Mapping[str, Any]]] = {}
+    for policy in policies:
+        by_location.setdefault(policy["location_id"], []).append(policy)
     for row in cells:
-        policy = policy_for(policies, row["location_id"], sku, at)
+        here = by_location.get(row["location_id"], [])
+        policy = policy_for(here, row["location_id"], sku, at)
         available = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
         online += max(0, available - policy["store_share"])
         threshold = max(threshold, policy["company_threshold"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 
 import psycopg
 from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -112,8 +112,7 @@ class Answering:
                 headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
         absent = _unset(data) if operation.tag == "api" else None
         data_json = operation.result.dump_json(data, exclude=absent)
-        rest_json = json.dumps(rest, separators=(",", ":")).encode()
-        body = b'{"data":' + data_json + b"," + rest_json[1:]
+        body = b'{"data":' + data_json + b"," + to_json(rest)[1:]
         return Response(body, 200, headers, "application/json")
 
 

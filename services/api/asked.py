@@ -155,6 +155,11 @@ def _unstorable(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for name, one in value.items():
             yield from _unstorable(f"{pointer}/{_shown(str(name))}", one)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and not _texts(value):
         for number, one in enumerate(value):
             yield from _unstorable(f"{pointer}/{number}", one)
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    """Whether these are texts alone and all can be stored: lists of ids may be long."""
+    return all(type(one) is str for one in values) and "\0" not in "".join(values)

@@ -27,7 +27,7 @@ class Ends:
         self._bootstrap = bootstrap
         self._names = {f"{t}-{p}" for t in topics for p in range(TOPICS[t].partitions)}
         self._consumer: Any = None
-        self._known: Position = {}
+        self._by_topic: dict[str, list[tuple[str, int]]] = {}
         self._at = -FRESH_SECONDS
         self._away = False
 
@@ -40,7 +40,7 @@ class Ends:
             task.cancel()
         error = task.exception() if done else TimeoutError()
         if error is None:
-            self._known, self._at, self._away = task.result(), time.monotonic(), False
+            self._learnt(task.result())
             return
         if not isinstance(error, KafkaError | OSError | TimeoutError):
             raise error
@@ -55,13 +55,11 @@ class Ends:
         """How many records of these topics come after a position; None and why, when unknown."""
         if time.monotonic() - self._at > FRESH_SECONDS:
             return None, "Kafka does not answer, so the ends of its topics are unknown"
-        mine = frozenset(topics)
-        late = (
-            max(0, end - position.get(name, 0))
-            for name, end in self._known.items()
-            if topic_of(name) in mine
-        )
-        return sum(late), None
+        late = 0
+        for topic in frozenset(topics):
+            for name, end in self._by_topic.get(topic, ()):
+                late += max(0, end - position.get(name, 0))
+        return late, None
 
     def check(self) -> None:
         """For readiness: Kafka has answered lately."""
@@ -73,6 +71,12 @@ class Ends:
         if consumer is not None:
             with suppress(KafkaError, OSError, TimeoutError):
                 await asyncio.wait_for(consumer.stop(), PATIENCE_SECONDS)
+
+    def _learnt(self, ends: Position) -> None:
+        self._at, self._away = time.monotonic(), False
+        self._by_topic = {}
+        for name, end in ends.items():
+            self._by_topic.setdefault(topic_of(name), []).append((name, end))
 
     async def _asked(self) -> Position:
         if self._consumer is None:

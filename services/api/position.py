@@ -7,10 +7,12 @@ sources differ the answer is only as new as the older one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 Position = dict[str, int]
 
 
+@lru_cache(maxsize=4_096)
 def topic_of(name: str) -> str:
     """The topic in `topic-partition`."""
     return name.rpartition("-")[0]
@@ -25,6 +27,8 @@ def behind(
     position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]
 ) -> list[str]:
     """What of these topics was wanted and is not applied yet."""
+    if not wanted:
+        return []
     mine = frozenset(topics)
     late = (
         name
@@ -45,7 +49,8 @@ class Used:
     def add(self, topics: frozenset[str], position: Position, *, postgres: bool) -> None:
         self.topics |= topics
         self.postgres |= postgres
-        self._sources.append((topics, position))
+        if (topics, position) not in self._sources:
+            self._sources.append((topics, position))
 
     @property
     def served_from(self) -> str:
@@ -53,17 +58,13 @@ class Used:
 
     def position(self) -> Position:
         """The least over all sources; a partition that a source has never seen stands at 0."""
-        names = {
-            name
-            for topics, position in self._sources
-            for name in position
-            if topic_of(name) in topics
-        }
-        return {
-            name: min(
-                position.get(name, 0)
-                for topics, position in self._sources
-                if topic_of(name) in topics
-            )
-            for name in sorted(names)
-        }
+        least: Position = {}
+        for topics, position in self._sources:
+            for name, offset in position.items():
+                if topic_of(name) in topics and offset < least.get(name, offset + 1):
+                    least[name] = offset
+        for topics, position in self._sources:
+            for name in least.keys() - position.keys():
+                if topic_of(name) in topics:
+                    least[name] = 0
+        return dict(sorted(least.items()))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,23 +18,43 @@ from projections.core.sql import payload, quoted, visible
 from projections.core.tables import Kept
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a table does not change from row to row."""
+
+    names: tuple[str, ...]
+    readers: tuple[tuple[str, Callable[[Any], Any]], ...]
+    order: Callable[[dict[str, Any]], Any]
+
+
+@cache
+def shape(table: Kept) -> Shape:
+    """Worked out once a table."""
+    parts = visible(table)
+    readers = [(part.name, _READERS[part.type]) for part in parts if part.type in _READERS]
+    return Shape(tuple(part.name for part in parts), tuple(readers), itemgetter(*table.keys))
+
+
 def parsed(table: Kept, payloads: Iterable[str]) -> list[dict[str, Any]]:
     """Rows from their payloads, in key order."""
-    columns = [(part.name, _READERS.get(part.type)) for part in visible(table)]
+    made = shape(table)
     rows = [
-        {
-            name: value if value is None or read is None else read(value)
-            for (name, read), value in zip(columns, json.loads(text), strict=True)
-        }
-        for text in payloads
+        dict(zip(made.names, values, strict=True))
+        for values in json.loads(f"[{','.join(payloads)}]")
     ]
-    return sorted(rows, key=lambda row: tuple(row[name] for name in table.keys))
+    for name, read in made.readers:
+        for row in rows:
+            if row[name] is not None:
+                row[name] = read(row[name])
+    if len(rows) > 1:
+        rows.sort(key=made.order)
+    return rows
 
 
-def held(hashes: Iterable[Mapping[str, str]]) -> list[str]:
-    """The payloads in Redis; an empty one says that the row is gone."""
-    values = (value.partition("|")[2] for fields in hashes for value in fields.values())
-    return [value for value in values if value]
+def held(values: Iterable[str]) -> list[str]:
+    """The payloads in Redis, behind their versions; an empty one says that the row is gone."""
+    payloads = (value.partition("|")[2] for value in values)
+    return [payload for payload in payloads if payload]
 
 
 def selection(table: Kept, names: Iterable[str]) -> str:

@@ -21,10 +21,21 @@ class Shelf:
     """Rows by table and the value of the view's column."""
 
     def __init__(self) -> None:
-        self.positions: Mapping[str, Position] = {}
+        self._positions: Mapping[str, Position] = {}
+        self._now: dict[tuple[str, str], Position] = {}
         self._standing: dict[Kept, Position] = {}
         self._rows: dict[Kept, dict[object, Rows]] = {}
         self._count = 0
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """The checkpoints by group, as they were seen last."""
+        return self._positions
+
+    @positions.setter
+    def positions(self, positions: Mapping[str, Position]) -> None:
+        self._positions = positions
+        self._now.clear()
 
     def clear(self) -> None:
         """Forgets everything: the tables may be others."""
@@ -65,9 +76,12 @@ class Shelf:
 
     def standing(self, table: Kept, group: str) -> Position | None:
         """Where the checkpoints of the topic stand that alone moves the table."""
-        position = self.positions.get(group)
+        position = self._positions.get(group)
         if table.moved_by is None or not position:
             return None
-        return {
-            name: offset for name, offset in position.items() if topic_of(name) == table.moved_by
-        }
+        now = self._now.get((group, table.moved_by))
+        if now is None:
+            topic = table.moved_by
+            now = {name: offset for name, offset in position.items() if topic_of(name) == topic}
+            self._now[group, topic] = now
+        return now

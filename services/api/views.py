@@ -9,57 +9,52 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
+from services.api.link import Link, Unreachable, command
 from services.api.position import Position
 from services.api.shelf import Shelf
 from services.runtime.logging import log
 
-Hashes = list[dict[str, str]]
+Texts = list[str]
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 0.2, 0.5, 0.8
 REST_SECONDS = 1.0
+_EXEC = command("EXEC")
 
 
 class Views:
     """The rows of views, by hash key; None when Redis cannot be asked or believed."""
 
-    def __init__(self, url: str, doubted: Callable[[], None], connections: int = 32) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=connections, timeout=READ_SECONDS, decode_responses=True,
-            socket_connect_timeout=CONNECT_SECONDS, socket_timeout=READ_SECONDS, protocol=2,
-            retry=Retry(NoBackoff(), 0), client_name="hitotsu-api",
-        )  # fmt: skip
-        self._redis: Redis = Redis(connection_pool=pool)
+    def __init__(self, url: str, doubted: Callable[[], None]) -> None:
+        self._link = Link(url, CONNECT_SECONDS, READ_SECONDS)
         self._doubted = doubted
         self._resting_until = 0.0
         self._failed = False
+        self._begins: dict[str, bytes] = {}
         self.generations: dict[str, str] = {}
         self.shelf = Shelf()
 
-    async def read(self, group: str, keys: Sequence[str]) -> tuple[Hashes, Position] | None:
-        """The hashes of these keys, and how far they have read."""
+    async def read(self, group: str, keys: Sequence[str]) -> tuple[Texts, Position] | None:
+        """What the hashes of these keys hold, and how far they have read."""
         if group not in self.generations or not self._may_ask():
             return None
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.get(f"hitotsu:generation:{group}")
-        pipeline.hgetall(f"hitotsu:position:{group}")
-        for key in keys:
-            pipeline.hgetall(key)
+        asked = [self._begin(group)]
+        for raw in map(str.encode, keys):
+            asked.append(b"*2\r\n$5\r\nHVALS\r\n$%d\r\n%b\r\n" % (len(raw), raw))
+        asked.append(_EXEC)
         try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                generation, position, *hashes = await pipeline.execute()
-        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            # MULTI, what is queued, EXEC: the last reply holds all
+            found = await self._link.ask(b"".join(asked), 4 + len(keys))
+            generation, position, hashes = _replies(found)
+        except (Unreachable, ValueError) as error:
             self._rest(error)
             return None
         self._failed = False
         if generation != self.generations[group]:
             self._doubted()
             return None
-        return hashes, {name: int(offset) for name, offset in position.items()}
+        return list(chain.from_iterable(hashes)), position
 
     async def position(self, group: str) -> Position | None:
         """How far Redis has read; None when it cannot be believed."""
@@ -68,11 +63,19 @@ class Views:
 
     async def check(self) -> None:
         """For readiness: Redis answers."""
-        await self._redis.ping()
+        async with asyncio.timeout(WHOLE_SECONDS):
+            await self._link.ask(command("PING"), 1)
 
     async def close(self) -> None:
-        await self._redis.aclose()
-        await self._redis.connection_pool.disconnect()
+        await self._link.close()
+
+    def _begin(self, group: str) -> bytes:
+        begin = self._begins.get(group)
+        if begin is None:
+            generation = command("GET", f"hitotsu:generation:{group}")
+            position = command("HGETALL", f"hitotsu:position:{group}")
+            begin = self._begins[group] = command("MULTI") + generation + position
+        return begin
 
     def _may_ask(self) -> bool:
         """After an error nobody asks for a second; then one asks, and the others rest on."""
@@ -85,6 +88,17 @@ class Views:
 
     def _rest(self, error: Exception) -> None:
         if not self._failed:
-            log.warning("redis is left alone", seconds=REST_SECONDS, error=type(error).__name__)
+            log.warning("redis is left alone", seconds=REST_SECONDS, error=str(error))
         self._failed = True
         self._resting_until = time.monotonic() + REST_SECONDS
+
+
+def _replies(found: Any) -> tuple[str | None, Position, list[Texts]]:
+    """Generation, position and rows; a key of another type is a server to be left alone."""
+    for reply in found:
+        if isinstance(reply, Exception):
+            raise Unreachable(str(reply).partition(" ")[0])
+    generation, position, *hashes = found
+    pairs = iter(position)
+    read = {name: int(offset) for name, offset in zip(pairs, pairs, strict=True)}
+    return generation, read, hashes

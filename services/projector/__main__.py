@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -14,9 +15,21 @@ from services.projector.transport import hand_over_as_unpacked
 from services.runtime.config import Settings
 from services.runtime.logging import configure
 
+M_ARENA_MAX = -8  # glibc's <malloc.h>
+
+
+def _keep_memory_together() -> None:
+    """Threads that hand batches to each other leave holes in an arena each; two are enough."""
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+        except (OSError, AttributeError):  # another C library than glibc
+            return
+
 
 def main() -> None:
     """Runs until SIGTERM, then stores what was taken over and ends."""
+    _keep_memory_together()
     settings = Settings()
     configure(settings.instance or "projector", settings.log_level)
     hand_over_as_unpacked()

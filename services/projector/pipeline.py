@@ -18,9 +18,9 @@ from services.projector.batch import ConsumerRecord, Recent, Slice, Work, decode
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_SECONDS
 
-BATCH_EVENTS_MAX = 10_000
-SLICE_EVENTS_MAX = 2_500
-WAITING_EVENTS_MAX = 20_000
+BATCH_EVENTS_MAX = 6_000
+SLICE_EVENTS_MAX = 2_000
+WAITING_EVENTS_MAX = 12_000
 SMALL_EVENTS = 500
 LINGER_SECONDS = 0.01
 Place = tuple[str, int]
