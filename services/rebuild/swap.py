@@ -7,6 +7,7 @@ would find them missing, so the swap waits until no such snapshot is left.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from uuid import uuid4
 
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg.types.json import Jsonb
 
 from projections.core.projection import Projection
 from services.rebuild.compare import Pair
@@ -126,10 +126,11 @@ class Swap:
         """Notes which rows in Redis are due, for the projectors to make good."""
         for table, keys in due.items():
             for start in range(0, len(keys), NOTE_KEYS):
+                noted = json.dumps({table: keys[start : start + NOTE_KEYS]}).encode()
                 self._connection.execute(
                     "insert into hitotsu.redis_pending (grp, owner, partitions, views, created_at)"
                     " values (%s, %s, '{}', %s, now() - interval '1 minute')",
-                    [self._live, uuid4(), Jsonb({table: keys[start : start + NOTE_KEYS]})],
+                    [self._live, uuid4(), noted],
                 )
 
     def again(self, work: Callable[[], None], waiting: Callable[[str], None]) -> None:

@@ -8,7 +8,12 @@ from tests.faults.__main__ import say, table
 from tests.faults.runs import RUNS
 from tests.faults.scene import Order, Report
 
-pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.faults,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("broken_off"),
+]
 
 
 def shown(name: str, size: int, seed: int) -> Report:

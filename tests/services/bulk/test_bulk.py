@@ -22,7 +22,7 @@ from services.runtime.config import Settings
 from services.sdk import profile_id, uuid7
 from tests.services.gateway.running import ends, environment, event, prepare, records
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("broken_off")]
 
 
 def _settings(servers: Any, **more: Any) -> Settings:

@@ -15,7 +15,7 @@ from infra.stack import Stack
 from services.sdk import uuid7
 from tests.services.gateway.running import Gateway, event, until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("broken_off")]
 Away = Callable[[Stack, str], AbstractContextManager[None]]
 
 

@@ -92,6 +92,7 @@ def under_load(settled: Road, seed: int, rate: int, kills: int, watching: Watchi
     return report
 
 
+@pytest.mark.long
 def test_rebuilt_under_load_and_killed_twice_nobody_sees_a_gap_or_a_step_back(
     settled: Road,
 ) -> None:
