@@ -24,7 +24,9 @@ def servers() -> Iterator[Servers]:
         yield own
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize(
+    "workload", [pytest.param(one, marks=[pytest.mark.long][: one == "w1"]) for one in WORKLOADS]
+)
 def test_every_entrant_ends_in_the_state_that_follows(servers: Servers, workload: str) -> None:
     results = rounds.measure(servers, {workload: EVENTS}, PREFIX, SHAPE, 1)
     assert [each.entrant for each in results] == list(rounds.ENTRANTS)
@@ -34,6 +36,7 @@ def test_every_entrant_ends_in_the_state_that_follows(servers: Servers, workload
     assert set(found["ratios"][workload]) == set(rounds.RIVALS)
 
 
+@pytest.mark.long
 def test_skewed_keys_over_filled_tables(servers: Servers) -> None:
     shape = replace(SHAPE, skewed=True)
     only = ("ours", "loop")

@@ -29,6 +29,7 @@ def test_kills_and_freezes_of_everything_leave_every_answer_right() -> None:
     assert report.faults >= 7
 
 
+@pytest.mark.long
 def test_joins_and_leaves_lose_nothing() -> None:
     assert shown("storm", 6, 5).good
 
