@@ -25,6 +25,8 @@ _FIXED = {
 _TRUTH = {True: b"\0\0\0\1\1", False: b"\0\0\0\1\0"}
 _OIDS = {"text": 25, "uuid": 2950, "bigint": 20, "int": 23}
 _EMPTY_ARRAY = struct.Struct(">iiiI").pack
+# what a null in a row comes to, and what fits its column nowhere
+_MISFITS = (struct.error, TypeError, AttributeError, KeyError)
 Rows = Iterable[tuple[Any, ...]]
 
 
@@ -37,12 +39,7 @@ def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
         held = list(rows)
         try:
             return b"".join((_HEADER, *quick(held), _TRAILER))
-        except (
-            struct.error,
-            TypeError,
-            AttributeError,
-            KeyError,
-        ):  # a null is somewhere, or what never fits
+        except _MISFITS:
             parts = [_HEADER]
             for row in held:
                 parts.append(count)

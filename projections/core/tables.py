@@ -58,6 +58,9 @@ class Kept:
         if self.view and (len(self.view.by) != 1 or self.view.by[0] not in self.keys):
             raise TypeError(f"{self.name}: a view is by one key column, not {self.view.by}")
 
+    def __call__(self, **values: Any) -> Row:
+        raise TypeError(f"{self.name}: this shape is not said row by row")
+
     @property
     def stored(self) -> list[Stored]:
         """Physical columns, keys first."""
@@ -87,9 +90,6 @@ class Table(Kept):
         wanted = [*self.keys[:-1], *self.values] if self.by_partition else list(self.columns)
         _answer_to_calls(self, wanted)
 
-    def __call__(self, **values: Any) -> Row:
-        raise TypeError(f"{self.name}: no row function was written")
-
     @property
     def level(self) -> int | None:
         """The index, among the values, of the column that is a level, if there is one."""
@@ -116,9 +116,6 @@ class Ledger(Kept):
             raise TypeError(f"{self.name}: a view is by one column, not {view.by}")
         self.view = view
         _answer_to_calls(self, self.values)
-
-    def __call__(self, **values: Any) -> Row:
-        raise TypeError(f"{self.name}: no row function was written")
 
 
 @dataclass(eq=False)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psycopg
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from infra.backend import ProviderError
-from services.cli.surroundings import settings
-from services.cli.verify import COLUMNS, checked_names, steps
+from services.cli.folding import asked, steps
 
 if TYPE_CHECKING:
     from services.rebuild.run import Report
@@ -37,23 +33,14 @@ def rebuild(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Fold projections from offset 0 beside the live tables, compare, and swap them in."""
-    from projections import discover
     from services.rebuild.fold import CannotRebuild
     from services.rebuild.run import Rebuild
     from services.rebuild.shadow import UnderWay
     from services.verify.log import LogUnreadable
 
-    config = settings()
-    declared = [one for one in discover() if one.group == config.group]
-    chosen = checked_names(names, [one.name for one in declared])
-    console = Console(stderr=True)
-    try:
-        with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as bar:
-            report = Rebuild(config, declared, chosen).run(fresh, check, steps(bar))
-    except (CannotRebuild, UnderWay, LogUnreadable) as error:
-        raise ProviderError(str(error)) from None
-    except psycopg.OperationalError as error:
-        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
+    work = Rebuild(*asked(names))
+    with steps(CannotRebuild, UnderWay, LogUnreadable) as moved:
+        report = work.run(fresh, check, moved)
     if as_json:
         typer.echo(json.dumps(report.plain(), ensure_ascii=False))
     else:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psycopg
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from infra.backend import ProviderError
-from services.cli.surroundings import settings
+from services.cli.folding import asked, steps
 
 if TYPE_CHECKING:
     from services.verify.report import Difference, Report
@@ -33,57 +29,18 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Recompute projections from the log and compare them with Postgres and Redis."""
-    from projections import discover
     from services.verify.log import LogUnreadable
     from services.verify.run import CannotVerify, Verification
 
-    config = settings()
-    declared = [one for one in discover() if one.group == config.group]
-    chosen = checked_names(names, [one.name for one in declared])
-    console = Console(stderr=True)
-    work = Verification(config, declared, chosen)
-    try:
-        with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as bar:
-            report = work.run(steps(bar))
-    except (CannotVerify, LogUnreadable) as error:
-        raise ProviderError(str(error)) from None
-    except psycopg.OperationalError as error:
-        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
+    work = Verification(*asked(names))
+    with steps(CannotVerify, LogUnreadable) as moved:
+        report = work.run(moved)
     if as_json:
         typer.echo(json.dumps(report.plain(), ensure_ascii=False))
     else:
         _show(report)
     if report.total:
         raise typer.Exit(1)
-
-
-COLUMNS = (
-    TextColumn("{task.description:<18}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TextColumn("events"),
-    TimeElapsedColumn(),
-)
-
-
-def steps(bar: Progress) -> Callable[[str, int, int], None]:
-    """One bar for each step, drawn when it begins."""
-    tasks: dict[str, Any] = {}
-
-    def moved(step: str, done: int, whole: int) -> None:
-        if step not in tasks:
-            tasks[step] = bar.add_task(step, total=whole)
-        bar.update(tasks[step], completed=done, total=whole)
-
-    return moved
-
-
-def checked_names(names: list[str] | None, known: list[str]) -> list[str]:
-    """The projections asked for; all of them when none was named."""
-    for name in names or ():
-        if name not in known:
-            raise ProviderError(f"there is no projection {name!r}; there are {', '.join(known)}")
-    return sorted(set(names)) if names else known
 
 
 def _show(report: Report) -> None:
