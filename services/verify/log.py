@@ -96,7 +96,8 @@ class Log:
     def _fetched(self, ends: Mapping[Place, int], many: int) -> dict[Place, list[Record]]:
         found: dict[Place, list[Record]] = {}
         beyond: set[Place] = set()
-        for message in self._consumer.consume(many, 0.5):
+        # Never more than there is: the client waits out its time for what does not come.
+        for message in self._consumer.consume(min(many, self.left(ends)), 0.5):
             error = message.error()
             if error is not None:
                 _judge(error, message)

@@ -34,6 +34,7 @@ def test_joins_and_leaves_lose_nothing() -> None:
     assert shown("storm", 6, 5).good
 
 
+@pytest.mark.long
 def test_a_dead_letter_written_after_the_commit_is_missed() -> None:
     report = shown("control: letter-after", 2, 6)
     assert report.planted

@@ -54,7 +54,9 @@ def test_a_changed_value_is_read_alike_or_refused_alike(
     quick.decode(value)
     for _ in range(MUTANTS // 3):
         changed = _changed(value, chance)
-        assert _said(quick, changed) == _said(plain, changed)
+        one, other = _said(quick, changed), _said(plain, changed)
+        # A weight that is not a number equals nothing, but is written as it was read.
+        assert one == other or codec.encode(one) == codec.encode(other)
 
 
 def test_bytes_that_are_left_over_or_missing_are_seen() -> None:
