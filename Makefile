@@ -52,7 +52,8 @@ up: $(VENV)/demo.stamp ## Servers and services on this machine; `hitotsu status`
 down: $(VENV)/demo.stamp ## Stops them; the data stays
 	@$(BIN)/hitotsu down
 
-test: test-unit test-redis $(VENV)/dev.stamp ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
+test: $(VENV)/dev.stamp ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
+	@$(MAKE) -j2 --output-sync=target test-unit test-redis
 	@echo "── real servers, on $$($(BIN)/python -V)"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
 

@@ -59,6 +59,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, servers: Endpoints) -> Iterato
     made.stop()
 
 
+@pytest.mark.long
 def test_ids_are_kept_and_come_back_after_the_database_was_thrown_away(own: _Own) -> None:
     assert len(registry.diff(own.url)) == len(releases.Releases().by_id)
     assert len(registry.apply(own.url)) == len(releases.Releases().by_id)

@@ -1,4 +1,4 @@
-"""Does anything that can be sent break the gateway? Five thousand mutated bodies say no."""
+"""Does anything that can be sent break the gateway? Two thousand mutated bodies say no."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_mutated_bodies_are_answered_and_memory_stays_flat(gateway: Gateway) -> 
     process = psutil.Process(gateway.process.pid)
     statuses: set[int] = set()
     sizes = []
-    for number in range(5_000):
+    for number in range(2_000):
         answer = gateway.post(_mutated(random_), Content_Type=_type(random_))
         statuses.add(answer.status_code)
         assert answer.status_code == 202 or 400 <= answer.status_code < 500, answer.text
         answer.json()
-        if number in (1_000, 4_999):
+        if number in (500, 1_999):
             sizes.append(process.memory_info().rss)
     assert statuses >= {202, 400, 422}
     assert sizes[1] - sizes[0] < 30_000_000
