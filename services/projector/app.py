@@ -7,6 +7,8 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +29,7 @@ from services.runtime.metrics import FENCED, HELD
 
 EXIT_FENCED = 75
 QUIET_SECONDS = 8.0
+OFFER_AGAIN_SECONDS = 0.2  # an assignment may have ended meanwhile
 CLAIM = """
 insert into checkpoint (grp, topic, partition, owner, epoch)
 select %(grp)s, topic, partition, %(owner)s, 1
@@ -129,20 +132,31 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
 
     @app.agent(source, name="project")
     async def project(stream: Any) -> None:
+        room, loop = asyncio.Event(), asyncio.get_running_loop()
+        app.pipeline.room = partial(loop.call_soon_threadsafe, room.set)
         async for event in stream.events():
             message = event.message
             if message.generation_id != app.consumer_generation_id:
                 continue
             try:
                 run, records = event.value
-                while not app.pipeline.offer((message.topic, message.partition), records, run):
-                    await asyncio.sleep(0.005)
+                while True:
+                    room.clear()
+                    if app.pipeline.offer((message.topic, message.partition), records, run):
+                        break
+                    await _either(room, OFFER_AGAIN_SECONDS)
                     if message.generation_id != app.consumer_generation_id:
                         break
             except Exception as error:  # Faust would take a batch whose agent failed for done
                 leave(f"agent: {type(error).__name__}", group.name)
 
     return app
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Waits for an event, but not for ever."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 def topics_of(group: Group) -> list[str]:

@@ -46,11 +46,13 @@ class Pipeline:
     failed: Callable[[BaseException], None]
     expected: dict[Place, int] = field(default_factory=dict)
     run: int = 0
+    room: Callable[[], object] = lambda: None  # called when what was refused has room
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._arrived: deque[Arrived] = deque()
         self._waiting = 0
+        self._refused = False
         self._ready: Work | None = None
         self._storing = False
         self._folding = False
@@ -75,6 +77,7 @@ class Pipeline:
             if run != self.run:
                 return True
             if self._waiting >= WAITING_EVENTS_MAX:
+                self._refused = True
                 return False
             for start in range(0, len(records), SLICE_EVENTS_MAX):
                 self._arrived.append(Arrived(place, records[start : start + SLICE_EVENTS_MAX]))
@@ -94,6 +97,7 @@ class Pipeline:
             self._arrived.clear()
             self._waiting = 0
             self._ready = None
+            self._make_room()
             self._changed.notify_all()
             quiet = self._changed.wait_for(lambda: not (self._storing or self._folding), timeout)
             self._ready = None
@@ -154,9 +158,16 @@ class Pipeline:
                     return
                 arrived = self._arrived.popleft()
                 self._waiting -= len(arrived.records)
+                self._make_room()
             started = time.perf_counter()
             self._fold(work, arrived)
             BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
+
+    def _make_room(self) -> None:
+        """Asked for under the lock, so that nobody is refused and then not told."""
+        if self._refused and self._waiting < WAITING_EVENTS_MAX:
+            self._refused = False
+            self.room()
 
     def _more(self, work: Work, until: float) -> bool:
         """Whether the batch takes more; waits for it while the store is busy, or a moment."""
