@@ -169,7 +169,8 @@ class Applier:
     ) -> int | None:
         """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""
         if self.written:
-            done, self.written = self.written, []
+            done = self.written.copy()
+            del self.written[: len(done)]  # the very list: another thread appends to it
             connection.execute("delete from redis_pending where id = any(%s)", [done])
         if not any(views.values()):
             return None

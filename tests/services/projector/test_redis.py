@@ -110,6 +110,21 @@ def test_rows_are_shown_once_they_are_committed(shown: Shown) -> None:
     assert '"00000000-0000-0000-0000-000000000007", 30' in shown.value()
 
 
+def test_what_is_written_is_struck_out_by_the_next_batch_however_many_there_are(
+    shown: Shown,
+) -> None:
+    log = Log()
+    shown.refresher.start()
+    shown.tell(earned(1), log=log)
+    until(lambda: shown.right() and not shown.refresher._owed.is_set())
+    for number in range(2, 12):
+        before = shown.seen
+        shown.tell(earned(number), log=log)
+        until(lambda before=before: shown.seen > before)  # type: ignore[misc]
+    assert shown.pending() <= 2, "what is shown already would be read back again and again"
+    assert len(shown.engine.writer.applier.written) <= 2
+
+
 def test_a_late_writer_never_overwrites_a_newer_row(shown: Shown) -> None:
     shown.redis.set(generation_key("main"), "g")
     key = str(UUID(bytes=CUSTOMER))

@@ -52,3 +52,13 @@ def test_a_gap_later_on_is_handed_over_for_the_pipeline_to_stop_at(
     consumer._awaited = {SALES: 40}
     assert follows(consumer, 40)
     assert follows(consumer, 90)
+
+
+async def test_kafka_is_told_the_newest_offset_handled_and_nothing_piles_up() -> None:
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._gap, consumer._acked = {}, {SALES: [41, 96, 63]}
+    consumer._acked_index = {SALES: {41, 96, 63}}
+    await consumer._add_gap(SALES, 42, 62)
+    assert consumer._new_offset(SALES) == 97
+    assert consumer._new_offset(SALES) is None
+    assert (consumer._gap, consumer._acked_index) == ({}, {SALES: set()})
