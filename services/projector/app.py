@@ -144,19 +144,14 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
                     room.clear()
                     if app.pipeline.offer((message.topic, message.partition), records, run):
                         break
-                    await _either(room, OFFER_AGAIN_SECONDS)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(room.wait(), OFFER_AGAIN_SECONDS)
                     if message.generation_id != app.consumer_generation_id:
                         break
             except Exception as error:  # Faust would take a batch whose agent failed for done
                 leave(f"agent: {type(error).__name__}", group.name)
 
     return app
-
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    """Waits for an event, but not for ever."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
 
 
 def topics_of(group: Group) -> list[str]:

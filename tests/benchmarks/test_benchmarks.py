@@ -10,7 +10,7 @@ import pytest
 from tests.benchmarks import filling, peer, report, rounds, sending
 from tests.benchmarks.oracle import WrongState
 from tests.benchmarks.servers import Servers
-from tests.benchmarks.workload import WORKLOADS, Shape, load
+from tests.benchmarks.workload import Shape, load
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 EVENTS, PREFIX = 3_000, 300
@@ -24,9 +24,7 @@ def servers() -> Iterator[Servers]:
         yield own
 
 
-@pytest.mark.parametrize(
-    "workload", [pytest.param(one, marks=[pytest.mark.long][: one == "w1"]) for one in WORKLOADS]
-)
+@pytest.mark.parametrize("workload", [pytest.param("w1", marks=pytest.mark.long), "w2"])
 def test_every_entrant_ends_in_the_state_that_follows(servers: Servers, workload: str) -> None:
     results = rounds.measure(servers, {workload: EVENTS}, PREFIX, SHAPE, 1)
     assert [each.entrant for each in results] == list(rounds.ENTRANTS)

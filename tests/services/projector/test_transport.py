@@ -54,8 +54,9 @@ def test_a_gap_later_on_is_handed_over_for_the_pipeline_to_stop_at(
     assert follows(consumer, 90)
 
 
-async def test_kafka_is_told_the_newest_offset_handled_and_nothing_piles_up() -> None:
-    consumer = BatchConsumer.__new__(BatchConsumer)
+async def test_kafka_is_told_the_newest_offset_handled_and_nothing_piles_up(
+    consumer: BatchConsumer,
+) -> None:
     consumer._gap, consumer._acked = {}, {SALES: [41, 96, 63]}
     consumer._acked_index = {SALES: {41, 96, 63}}
     await consumer._add_gap(SALES, 42, 62)
