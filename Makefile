@@ -9,6 +9,8 @@ KEEP ?=
 SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
+# what an install compiles
+COMPILED := hatch_build.py $(wildcard */_*.c */*/_*.c)
 UNIT := not servers and not faults and not long
 REDIS_TESTS := tests/services/api tests/services/projector
 REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)
@@ -112,10 +114,10 @@ $(VENV)/bootstrap.stamp: requirements/bootstrap.txt
 	@touch $@
 
 # What `dev` holds is all that `demo` needs, so a developer's environment is never taken down to the demo's.
-$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(VENV)/bootstrap.stamp
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(COMPILED) $(VENV)/bootstrap.stamp
 	@if [ -e $(VENV)/dev.stamp ]; then $(MAKE) $(VENV)/dev.stamp; else .ci/sync demo $(VENV); fi
 	@touch $@
 
-$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(COMPILED) $(VENV)/bootstrap.stamp
 	@.ci/sync dev $(VENV)
 	@touch $(VENV)/demo.stamp $@

@@ -1,6 +1,8 @@
-"""The reader written for a schema says what the Avro library says, or leaves it to the library."""
+"""The readers made for a schema say what the Avro library says, or leave it to the library."""
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,16 +11,21 @@ from hypothesis import strategies as st
 from schemas import codec
 from schemas.bounds import BODY_MAX
 from schemas.codec import HEADER, Codec, Undecodable
-from schemas.compiled import Unusual, reader
+from schemas.compiled import Read, reader, written
 from schemas.events import EVENTS, Event
 from schemas.inputs import example, parse, to_event
+from schemas.native import native
 from schemas.releases import releases
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 
 KNOWN = releases()
-READERS = {name: reader(KNOWN.schema(KNOWN.newest[name]), HEADER) for name in EVENTS}
+KINDS = (reader, written)  # what runs here: compiled where it could be; and the Python
 MUTANTS = 400
+
+
+def made(kind: Callable[..., Read], name: str) -> Read:
+    return kind(KNOWN.schema(KNOWN.newest[name]), HEADER)
 
 
 class Plain(Codec):
@@ -35,23 +42,29 @@ def _said(decoder: Codec, value: bytes) -> object:
         return error.reason
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", EVENTS)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_every_event_is_read_without_the_library(name: str, data: st.DataObject) -> None:
+def test_every_event_is_read_without_the_library(
+    name: str, kind: Callable[..., Read], data: st.DataObject
+) -> None:
     event = data.draw(events(name))
-    assert READERS[name](codec.encode(event)) == event
+    assert made(kind, name)(codec.encode(event)) == event
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", EVENTS)
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_a_changed_value_is_read_alike_or_refused_alike(
-    name: str, data: st.DataObject, seed: int
+    name: str, kind: Callable[..., Read], data: st.DataObject, seed: int
 ) -> None:
     value, chance = codec.encode(data.draw(events(name))), random.Random(seed)
     quick, plain = Codec(KNOWN), Plain(KNOWN)
     quick.decode(value)
+    assert value[:HEADER] in quick._compiled
+    quick._compiled[value[:HEADER]] = made(kind, name)
     for _ in range(MUTANTS // 3):
         changed = _changed(value, chance)
         one, other = _said(quick, changed), _said(plain, changed)
@@ -59,11 +72,38 @@ def test_a_changed_value_is_read_alike_or_refused_alike(
         assert one == other or codec.encode(one) == codec.encode(other)
 
 
-def test_bytes_that_are_left_over_or_missing_are_seen() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_that_are_left_over_or_missing_are_seen(kind: Callable[..., Read]) -> None:
     value = codec.encode(_example("StockCounted"))
-    for wrong in (value + b"\0", value[:-1]):
-        with pytest.raises((Unusual, IndexError)):
-            READERS["StockCounted"](wrong)
+    for wrong in (value + b"\0", value[:-1], value[:HEADER], b""):
+        with pytest.raises((ValueError, IndexError)):
+            made(kind, "StockCounted")(wrong)
+
+
+@pytest.mark.skipif(native("schemas._reading") is None, reason="nothing is compiled here")
+def test_what_a_plan_lacks_is_said_when_the_reader_is_made() -> None:
+    make = native("schemas._reading").Reader  # type: ignore[union-attr]
+    for wrong in (
+        (),
+        ("word",),
+        ("record",),
+        ("fixed",),
+        ("integer", 1),
+        ("enum", 3),
+        ("array", ()),
+    ):
+        with pytest.raises(TypeError):
+            make(wrong, HEADER)
+    with pytest.raises(TypeError, match="no slot"):
+        make(("record", int, ("real",), (("string",),)), HEADER)
+    with pytest.raises(TypeError, match="one bytes object"):
+        make(("string",), 0)("text")
+
+
+def test_a_text_that_comes_again_is_the_same_object_and_another_is_not() -> None:
+    read = made(reader, "StockCounted")
+    one, two = (codec.encode(replace(_example("StockCounted"), sku=sku)) for sku in ("a", "b"))
+    assert [read(value).sku for value in (one, two, two, one)] == ["a", "b", "b", "a"]
 
 
 def test_a_value_that_is_too_long_is_refused_whatever_it_says() -> None:
