@@ -1,7 +1,7 @@
 """Compiles what is written in C, where a C compiler and Python's headers are; else Python does it.
 
-Every `_NAME.c` becomes the module `_NAME` beside it, in the checkout for an editable install and in
-the wheel for another. What cannot be compiled is said and left out: nothing depends on it but speed.
+Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout when it is installed from there,
+in the wheel otherwise. What cannot be compiled is said and left out; only speed depends on it.
 """
 
 from __future__ import annotations
