@@ -1,6 +1,6 @@
 """Compiles what is written in C, where a C compiler and Python's headers are; else Python does it.
 
-Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout when it is installed from there,
+Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout where that is installed,
 in the wheel otherwise. What cannot be compiled is said and left out; only speed depends on it.
 """
 

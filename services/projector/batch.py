@@ -93,7 +93,7 @@ class Recent:
     batch up clears it and raises `version`, and batches folded before are judged again.
     """
 
-    def __init__(self, size: int = 50_000) -> None:
+    def __init__(self, size: int = 100_000) -> None:
         self._size = size
         self._young: dict[bytes, Seen] = {}
         self._old: dict[bytes, Seen] = {}
@@ -108,6 +108,12 @@ class Recent:
         if len(self._young) >= self._size:
             self._old, self._young = self._young, {}
         self._young[event_id] = seen
+
+    def forget(self, event_ids: Iterable[bytes]) -> None:
+        """Forgets some ids, whose batch is judged anew to the same end."""
+        for event_id in event_ids:
+            self._young.pop(event_id, None)
+            self._old.pop(event_id, None)
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -169,6 +175,29 @@ class Work:
             return
         self.recent_version = recent.version
         self._fold_slice(one, group, recent, topics[one.topic], {})
+
+    def judge_again(
+        self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]
+    ) -> None:
+        """Folds without what the ledger holds already.
+
+        Batches folded since were judged by what `recent` said of these ids. Where the ledger says
+        the same of each, that still holds; else everything is forgotten and they are judged again.
+        """
+        said = {
+            entry.event_id: (entry.hash, entry.schema_id)
+            for one in self.slices
+            for entry in one.entries
+            if entry.verdict is APPLIED and entry.event_id is not None
+        }
+        same = all(said.get(event_id, seen) == seen for event_id, seen in known.items())
+        if same and self.recent_version == recent.version:
+            recent.forget(said)
+        else:
+            recent.clear()
+        self.fold(group, recent, topics, known)
+        for event_id, seen in known.items():
+            recent.put(event_id, seen)
 
     def counts(self) -> dict[tuple[str, int], Counter[Verdict]]:
         """How many records of each partition got each verdict."""

@@ -105,7 +105,8 @@ class Writer:
         """Resends older than the memory of recent ids: asks the ledger, and folds without them."""
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         known = self.applier.known(self.connection or self._connected(), work)
-        self._refold(work, known)
+        with self.guard:
+            work.judge_again(self.group, self.recent, self.applier.topics, known)
 
     def _bury(self, work: Work, error: HandlerFailed) -> None:
         """An event that an evolution refused: it becomes a dead letter, the rest goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from projections.inquiry_history import inquiry
 from projections.point_balance import balance
 from schemas import codec
+from services.projector.batch import Work
 from tests.projections.driving import Engine, Log
 from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received
 
@@ -58,6 +60,44 @@ def test_the_first_body_under_an_id_wins_and_the_other_is_kept_aside(engine: Eng
     ((stage, _, key, value),) = letters(engine)
     assert (stage, key) == ("conflict", CUSTOMER)
     assert value == codec.encode(earned(1, points=99))
+
+
+def folded(engine: Engine, log: Log, *events: Any) -> Work:
+    for event in events:
+        log.append(event)
+    return engine.work(log.batch())
+
+
+def test_a_batch_folded_meanwhile_stands_when_the_ledger_says_what_was_said(engine: Engine) -> None:
+    log = Log()
+    engine.tell(earned(1), log=log)
+    engine.writer.recent.clear()
+    known = engine.writer.recent.version
+    works = [
+        folded(engine, log, earned(1), earned(2)),
+        folded(engine, log, earned(1), earned(2), earned(3)),
+    ]
+    for work in works:
+        list(engine.writer.apply(work))
+    assert held(engine) == 30
+    assert counts(engine) == (3, 3, 0, 0)
+    assert engine.writer.recent.version == known, "nothing had to be folded again"
+
+
+def test_a_batch_folded_meanwhile_is_judged_again_when_the_ledger_says_otherwise(
+    engine: Engine,
+) -> None:
+    log = Log()
+    engine.tell(earned(1, points=10), log=log)
+    engine.writer.recent.clear()
+    works = [
+        folded(engine, log, earned(1, points=99), earned(2)),
+        folded(engine, log, earned(1, points=99), earned(1, points=10), earned(2)),
+    ]
+    for work in works:
+        list(engine.writer.apply(work))
+    assert held(engine) == 20
+    assert counts(engine) == (2, 2, 2, 0)
 
 
 def test_what_cannot_be_read_is_put_aside_whole_and_the_batch_goes_on(engine: Engine) -> None:
