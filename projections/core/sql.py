@@ -42,11 +42,16 @@ def ddl(table: Kept) -> str:
     wanted = {*table.indexes, *([table.view.by] if table.view and _prefix(table) else [])}
     if table.subject and (table.subject,) != table.keys[:1]:
         wanted.add((table.subject,))
-    for columns in sorted(wanted):
+    for columns in sorted(one for one in wanted if not _begins_another(one, wanted)):
         name = quoted(f"{table.name}_by_{'_'.join(columns)}")
         on = ", ".join(quoted(column) for column in columns)
         statements.append(f"create index if not exists {name} on {quoted(table.name)} ({on})")
     return ";\n".join(statements) + ";\n"
+
+
+def _begins_another(columns: tuple[str, ...], wanted: set[tuple[str, ...]]) -> bool:
+    """Whether a longer index finds the same rows: each index costs as much as the row itself."""
+    return any(other != columns and other[: len(columns)] == columns for other in wanted)
 
 
 def _default(part: Stored) -> str:

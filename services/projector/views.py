@@ -24,11 +24,16 @@ WRITE = """
 if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local stale = 0
 for i = 2, #ARGV, 4 do
-    local held = redis.call('HGET', ARGV[i], ARGV[i + 1])
-    if held and tonumber(string.match(held, '^(%d+)|')) >= tonumber(ARGV[i + 2]) then
-        stale = stale + 1
+    local value = ARGV[i + 2] .. '|' .. ARGV[i + 3]
+    if ARGV[i + 2] == '1' then  -- the first of its row: whatever is held is as new
+        stale = stale + 1 - redis.call('HSETNX', ARGV[i], ARGV[i + 1], value)
     else
-        redis.call('HSET', ARGV[i], ARGV[i + 1], ARGV[i + 2] .. '|' .. ARGV[i + 3])
+        local held = redis.call('HGET', ARGV[i], ARGV[i + 1])
+        if held and tonumber(string.match(held, '^(%d+)|')) >= tonumber(ARGV[i + 2]) then
+            stale = stale + 1
+        else
+            redis.call('HSET', ARGV[i], ARGV[i + 1], value)
+        end
     end
 end
 return stale
@@ -96,9 +101,9 @@ class Views:
 
     def _flat(self, views: Mapping[Kept, Iterable[ViewRow]]) -> Iterator[tuple[str, ViewRow]]:
         for table, rows in views.items():
-            version = self.versions[table.projection]
+            prefix = hash_key(table, self.versions[table.projection], "")
             for row in rows:
-                yield hash_key(table, version, row[0]), row
+                yield prefix + row[0], row
 
 
 def _chunks(rows: Iterator[tuple[str, ViewRow]]) -> Iterator[list[tuple[str, ViewRow]]]:
