@@ -1,7 +1,9 @@
-"""Compiles what is written in C, where a C compiler and Python's headers are; else Python does it.
+"""What is written in C is compiled when the project is installed; Python does what cannot be.
 
 Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout where that is installed,
 in the wheel otherwise. What cannot be compiled is said and left out; only speed depends on it.
+
+    python -m infra.compiling       compiles in this checkout
 """
 
 from __future__ import annotations
@@ -79,3 +81,7 @@ def _compiler() -> list[str] | None:
 
 def _say(text: str) -> None:
     sys.stderr.write(f"── {text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(0 if compile_all(Path(__file__).resolve().parents[1]) else 1)
