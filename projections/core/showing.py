@@ -9,6 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.tables import Ledger
+from schemas.native import native
+
+_packing = native("projections.core._packing")
 
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
 
@@ -44,6 +47,18 @@ _WRITTEN = {
 
 def view_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
     """A function from a ledger's rows to those of its view, written for the columns' types."""
+    assert table.view is not None
+    if _packing is None:
+        return plain_writer(table)
+    names, types = zip(*[(part.name, part.type) for part in table.stored], strict=True)
+    built: Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]] = _packing.viewer(
+        types, names.index(table.view.by[0]), _other
+    )
+    return built
+
+
+def plain_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
+    """What `_packing.viewer` gives, in Python."""
     assert table.view is not None
     names, steps = [], []
     for at, part in enumerate(table.stored):

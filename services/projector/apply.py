@@ -13,10 +13,10 @@ from uuid import UUID
 
 import psycopg
 
-from projections.core import wire
 from projections.core.fold import Group
 from projections.core.showing import ViewRow
 from projections.core.tables import Kept
+from services.projector.arrays import array
 from services.projector.batch import Entry, Failure, Seen, Slice, Verdict, Work
 from services.projector.store import Connection, Store
 
@@ -98,7 +98,7 @@ class Applier:
             if entry.event_id is not None
         ]
         with connection.transaction():
-            rows = connection.execute(KNOWN, [wire.literal("uuid", ids)]).fetchall()
+            rows = connection.execute(KNOWN, [array("uuid", ids)]).fetchall()
         return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
 
     def committed(self, connection: Connection, work: Work) -> Applied | None:

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
-from projections.core import wire
 from projections.core.sql import quoted
 from projections.core.tables import Grouping
+from services.projector.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -55,7 +55,7 @@ def sharing(connection: Connection, table: Grouping, leaving: list[bytes]) -> se
     found = connection.execute(
         SHARING.format(identifiers=quoted(table.identifiers.name)).encode(),
         {
-            "nodes": wire.literal("uuid", leaving),
+            "nodes": array("uuid", leaving),
             "kinds": list(table.kinds),
             "limit": table.limit + 1,
         },
@@ -80,12 +80,12 @@ def regroup(
     found = connection.execute(
         REACH.format(**names).encode(),
         {
-            "nodes": wire.literal("uuid", touched),
+            "nodes": array("uuid", touched),
             "kinds": list(table.kinds),
             "limit": table.limit + 1,
         },
     ).fetchall()
-    nodes = wire.literal("uuid", [row[0].bytes for row in found])
+    nodes = array("uuid", [row[0].bytes for row in found])
     states = _rows(
         connection,
         f"select profile_id, registered_at from {quoted(table.nodes.name)}"
@@ -108,7 +108,7 @@ def regroup(
     return {(node,): [one[name] for name in table.values] for node, one in groups.items()}
 
 
-def _rows(connection: Connection, statement: str, nodes: str) -> list[dict[str, Any]]:
+def _rows(connection: Connection, statement: str, nodes: Array) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(statement.replace("any(%s)", "any(%s::uuid[])").encode(), [nodes])
         return [

@@ -19,8 +19,9 @@ from psycopg.rows import TupleRow
 from redis import Redis
 from redis.exceptions import RedisError
 
-from projections.core import sql, wire
+from projections.core import sql
 from projections.core.tables import Kept
+from services.projector.arrays import array
 from services.projector.gathered import Gathered, Job
 from services.projector.views import GenerationLost, Views, generation_key, position_key
 from services.runtime.db import conninfo
@@ -171,7 +172,7 @@ class Refresher:
                         due.setdefault(self._tables[name], set()).update(keys)
             for table, keys in due.items():
                 found = connection.execute(
-                    sql.view_rows(table).encode(), [wire.literal("text", sorted(keys))]
+                    sql.view_rows(table).encode(), [array("text", sorted(keys))]
                 )
                 self.views.write({table: found.fetchall()}, self._generation)
             connection.execute(

@@ -14,6 +14,7 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.rows import state_of
 from projections.core.showing import ViewRow, shown, view_writer
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
+from services.projector.arrays import array
 from services.projector.closure import regroup, sharing
 
 Connection = psycopg.Connection[TupleRow]
@@ -163,7 +164,7 @@ class Store:
     ) -> None:
         """Persons erased now, and rows that came for persons erased before."""
         if erased:
-            ids = wire.literal("uuid", erased)
+            ids = array("uuid", erased)
             connection.execute(
                 "insert into erased_subject select unnest(%s::uuid[]) on conflict do nothing", [ids]
             )
@@ -172,11 +173,11 @@ class Store:
             return
         found = connection.execute(
             "select subject from erased_subject where subject = any(%s::uuid[])",
-            [wire.literal("uuid", everybody)],
+            [array("uuid", everybody)],
         ).fetchall()
         if not found:
             return
-        gone = wire.literal("uuid", [row[0].bytes for row in found])
+        gone = array("uuid", [row[0].bytes for row in found])
         for table in self._personal:
             cursor = connection.execute(sql.forgotten(table).encode(), [gone])
             if cursor.description:

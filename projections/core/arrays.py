@@ -1,0 +1,114 @@
+"""How does one column of many rows travel? As Postgres' own array in binary, one parameter.
+
+Each element type has a class of bytes, by which the driver knows what it is handed. Arrays cannot
+hold arrays of different lengths: columns of such types go as text, one literal an element.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from projections.core.columns import span_text
+from projections.core.copying import NULL, encoder
+from schemas.native import native
+
+_packing = native("projections.core._packing")
+
+_head = struct.Struct(">iiIii").pack
+_EMPTY = struct.Struct(">iiI").pack
+_UUID_SIZE = b"\0\0\0\x10"
+
+
+class Array(bytes):
+    """Values of one column, as Postgres receives an array of them."""
+
+    oid: ClassVar[int]
+    of: ClassVar[int]
+
+
+class UuidArray(Array):
+    oid, of = 2951, 2950
+
+
+class BigintArray(Array):
+    oid, of = 1016, 20
+
+
+class IntArray(Array):
+    oid, of = 1007, 23
+
+
+class SmallintArray(Array):
+    oid, of = 1005, 21
+
+
+class DoubleArray(Array):
+    oid, of = 1022, 701
+
+
+class BooleanArray(Array):
+    oid, of = 1000, 16
+
+
+class TextArray(Array):
+    oid, of = 1009, 25
+
+
+class ByteaArray(Array):
+    oid, of = 1001, 17
+
+
+ARRAYS: dict[str, type[Array]] = {
+    "uuid": UuidArray,
+    "bigint": BigintArray,
+    "int": IntArray,
+    "smallint": SmallintArray,
+    "double precision": DoubleArray,
+    "boolean": BooleanArray,
+    "text": TextArray,
+    "bytea": ByteaArray,
+}
+
+
+def plain_array(type: str, values: Iterable[Any]) -> bytes:
+    """What `_packing.array` gives, in Python."""
+    held = values if isinstance(values, list | tuple) else list(values)
+    if not held:
+        return _EMPTY(0, 0, ARRAYS[type].of)
+    nulls = None in held
+    head = _head(1, nulls, ARRAYS[type].of, len(held), 1)
+    if type == "uuid" and not nulls:
+        return head + _UUID_SIZE + _UUID_SIZE.join(held)
+    one = encoder(type)
+    return head + b"".join([NULL if value is None else one(value) for value in held])
+
+
+_packed: Callable[[str, Iterable[Any]], bytes] = _packing.array if _packing else plain_array
+
+
+def array(type: str, values: Iterable[Any]) -> Array:
+    """Values of one column of this type as a parameter of a statement."""
+    if type in ARRAYS:
+        return ARRAYS[type](_packed(type, values))
+    say = _LITERALS[type]
+    return TextArray(_packed("text", [None if value is None else say(value) for value in values]))
+
+
+def _literal(say: Callable[[Any], str], values: Sequence[Any]) -> str:
+    return "{" + ",".join(["NULL" if value is None else say(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_LITERALS: dict[str, Callable[[Any], str]] = {
+    "uuid[]": partial(_literal, bytes.hex),
+    "bigint[]": partial(_literal, str),
+    "int[]": partial(_literal, str),
+    "text[]": partial(_literal, _quoted),
+    "int8multirange": span_text,
+}
