@@ -45,6 +45,8 @@ class Watch:
 
     async def start(self) -> None:
         """The first look, which a frozen server holds up for a moment only."""
+        # until Kafka has answered the lag is unknown, and says so instead of being missing
+        self._publish()
         first = asyncio.ensure_future(self._postgres())
         await asyncio.wait({first}, timeout=2.0)
         self._tasks = [

@@ -23,6 +23,7 @@ class Job:
     """A committed batch, and what to do once it is visible."""
 
     applied: Applied
+    # not called for what the repair made good: Postgres may have shown it long before
     visible: Callable[[], None]
     behind: bool = False
     generation: str = ""

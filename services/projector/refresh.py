@@ -46,6 +46,7 @@ class Refresher:
         self._jobs: queue.Queue[Job | None] = queue.Queue(WAITING_MAX)
         self._owed = threading.Event()
         self._owed.set()
+        self._settled = threading.Event()
         self._ending = threading.Event()
         self._generation = ""
         self._connection: Connection | None = None
@@ -68,6 +69,12 @@ class Refresher:
     def owe(self) -> None:
         """Says that rows may be due that nobody handed over, such as another process's."""
         self._owed.set()
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is owed or being made good: what is handed over now is written as it comes."""
+        # asked in this order: `_settle` unsets `_settled` before it clears `_owed`
+        return not self._owed.is_set() and self._settled.is_set() and self._generation != ""
 
     def stop(self) -> None:
         """Writes what waits, within bounds, and ends the thread."""
@@ -134,10 +141,12 @@ class Refresher:
         """Makes good on everything owed; whatever fails is tried again a moment later."""
         try:
             connection = self._connected()
+            self._settled.clear()
             self._owed.clear()
             if not self._believable(connection):
                 self._refill(connection)
             self._repair(connection)
+            self._settled.set()
         except (RedisError, GenerationLost, OSError) as error:
             log.warning("redis_away", error=type(error).__name__)
             self._owed.set()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import string
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +16,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.home import free_port
+from projections import discover
+from services.api.catalog import Catalog
+from services.api.ends import Ends
+from services.api.views import Views
+from services.api.watch import Watch
+from services.runtime.db import pool
+from services.runtime.metrics import API_LAG
 from tests.services.api.conftest import Running
 from tests.services.api.shop import ACCOUNT, CARD, CLEAR_EMAIL, INQUIRY, named
 
@@ -83,19 +93,56 @@ def test_the_document_s_page_loads_nothing_from_elsewhere(api: Running) -> None:
 
 def test_the_numbers_can_be_read_by_prometheus(api: Running) -> None:
     api.answer("/v1/stock/tv")
+    _wait_for_kafka(api)
     text = httpx.get(f"{api.url}/metrics", trust_env=False).text
-    found = {
-        sample.name for family in text_string_to_metric_families(text) for sample in family.samples
-    }
+    samples = [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
+    found = {sample.name for sample in samples}
     wanted = {
         "hitotsu_api_reads_total",
         "hitotsu_api_lag_events",
         "hitotsu_api_position_wait_seconds_count",
     }
     assert wanted <= found
+    lags = [sample.value for sample in samples if sample.name == "hitotsu_api_lag_events"]
+    assert all(lag >= 0 for lag in lags), "Kafka has answered, so the lag is a number"
     assert 'route="/v1/stock/{sku}"' in text
-    ready = httpx.get(f"{api.url}/readyz", trust_env=False).json()["dependencies"]
-    assert set(ready) == {"postgres", "redis", "kafka"}
+    assert set(_dependencies(api)) == {"postgres", "redis", "kafka"}
+
+
+def _wait_for_kafka(api: Running) -> None:
+    """Readiness does not wait for it: without Kafka only the lag is unknown."""
+    deadline = time.monotonic() + 20
+    while not _dependencies(api)["kafka"]["ready"]:
+        assert time.monotonic() < deadline, api.log.read_text()
+        time.sleep(0.05)
+
+
+def _dependencies(api: Running) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{api.url}/readyz", trust_env=False).json()["dependencies"]
+    return found
+
+
+async def test_a_lag_that_was_not_measured_yet_is_unknown_and_not_missing() -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    catalog = Catalog(discover())
+    topics = frozenset().union(*catalog.topics.values())
+    views = Views(f"redis://{nowhere}/0", doubted=lambda: None)
+    # a pool that was never opened refuses at once
+    watch = Watch(pool(f"postgresql://{nowhere}/none"), views, Ends(nowhere, topics), catalog)
+    API_LAG.clear()
+    await watch.start()
+    try:
+        # nothing was awaited since, so Kafka has not even been asked
+        lags = {
+            one.labels["topic"]: one.value for each in API_LAG.collect() for one in each.samples
+        }
+    finally:
+        await watch.stop()
+        await views.close()
+    assert set(lags) == topics
+    assert all(math.isnan(lag) for lag in lags.values())
 
 
 ODD = st.one_of(
