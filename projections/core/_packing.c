@@ -6,7 +6,7 @@
  *
  * Whatever is walked was made a tuple first, so that no Python code that runs in between (an
  * iterator, `other`) can change it. Numbers are written byte by byte: any machine's order will do.
- * What gives a bool gives false with a Python error set.
+ * A false, or NULL, is given with an error set.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -17,13 +17,10 @@
 typedef enum { UUID, BIGINT, INT, SMALLINT, DOUBLE, BOOLEAN, TEXT, BYTEA, SCALARS, OTHER } Kind;
 enum { LIST = 0x80 }; /* beside a kind: an array of it */
 
-static const struct {
-    const char *name;
-    uint32_t oid;
-} KNOWN[SCALARS] = {
-    [UUID] = {"uuid", 2950},   [BIGINT] = {"bigint", 20},   [INT] = {"int", 23},
-    [TEXT] = {"text", 25},     [SMALLINT] = {"smallint", 21}, [BOOLEAN] = {"boolean", 16},
-    [BYTEA] = {"bytea", 17},   [DOUBLE] = {"double precision", 701},
+static const struct { const char *name; uint32_t oid; } KNOWN[SCALARS] = {
+    [UUID] = {"uuid", 2950}, [BIGINT] = {"bigint", 20},     [INT] = {"int", 23},
+    [TEXT] = {"text", 25},   [SMALLINT] = {"smallint", 21}, [BOOLEAN] = {"boolean", 16},
+    [BYTEA] = {"bytea", 17}, [DOUBLE] = {"double precision", 701},
 };
 static const char DIGITS[] = "0123456789abcdef";
 
@@ -43,10 +40,8 @@ static bool begin(Buffer *to) {
 /* Room for `size` bytes, taken, or NULL. */
 static char *take(Buffer *to, Py_ssize_t size) {
     if (size > PyBytes_GET_SIZE(to->bytes) - to->used) {
-        if (size > PY_SSIZE_T_MAX / 2 - to->used) {
-            PyErr_NoMemory();
-            return NULL;
-        }
+        if (size > PY_SSIZE_T_MAX / 2 - to->used)
+            return (char *)PyErr_NoMemory();
         /* twice what is needed: each byte moves once or twice, however many there will be */
         if (_PyBytes_Resize(&to->bytes, 2 * (to->used + size)) < 0)
             return NULL;
@@ -58,9 +53,7 @@ static char *take(Buffer *to, Py_ssize_t size) {
 
 static bool put(Buffer *to, const void *data, Py_ssize_t size) {
     char *taken = take(to, size);
-    if (taken != NULL)
-        memcpy(taken, data, (size_t)size);
-    return taken != NULL;
+    return taken != NULL && memcpy(taken, data, (size_t)size);
 }
 
 static void write_number(char *at, uint64_t number, int size) {
@@ -116,12 +109,7 @@ static const char *utf8_of(PyObject *value, Py_ssize_t *size) {
 static bool put_sized(Buffer *to, const char *data, Py_ssize_t size) {
     if (size > INT32_MAX)
         return beyond("lengths");
-    char *taken = take(to, 4 + size);
-    if (taken == NULL)
-        return false;
-    write_number(taken, (uint64_t)size, 4);
-    memcpy(taken + 4, data, (size_t)size);
-    return true;
+    return put_number(to, (uint64_t)size, 4) && put(to, data, size);
 }
 
 static bool put_integer(Buffer *to, Kind kind, PyObject *value) {
@@ -134,16 +122,11 @@ static bool put_integer(Buffer *to, Kind kind, PyObject *value) {
         return beyond(KNOWN[kind].name);
     if (number == -1 && PyErr_Occurred())
         return false;
-    char packed[12];
-    write_number(packed, (uint64_t)size, 4);
-    write_number(packed + 4, (uint64_t)number, size);
-    return put(to, packed, 4 + size);
+    return put_number(to, (uint64_t)size, 4) && put_number(to, (uint64_t)number, size);
 }
 
 static bool put_double(Buffer *to, PyObject *value) {
-    /* nothing else that has a __float__: no Python code runs in here */
-    if (!PyFloat_Check(value) && !PyLong_Check(value))
-        return misfit("double precision", value);
+    /* an int may stand for it, but nothing else that has a __float__: no Python code runs here */
     double number = PyFloat_Check(value) ? PyFloat_AS_DOUBLE(value) : PyLong_AsDouble(value);
     char packed[8];
     if ((number == -1.0 && PyErr_Occurred()) || PyFloat_Pack8(number, packed, 0) < 0)
@@ -155,17 +138,17 @@ static bool put_scalar(Buffer *to, Kind kind, PyObject *value) {
     Py_ssize_t size = 16;
     const char *data;
     switch (kind) {
-    case UUID:
-    case TEXT:
+    case UUID: case TEXT:
         data = kind == UUID ? uuid_of(value) : utf8_of(value, &size);
         return data != NULL && put_sized(to, data, size);
     case BYTEA:
-        return PyBytes_Check(value)
-                   ? put_sized(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-                   : misfit("bytea", value);
+        if (!PyBytes_Check(value))
+            return misfit("bytea", value);
+        return put_sized(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value));
     case BOOLEAN:
-        return PyBool_Check(value) ? put_sized(to, value == Py_True ? "\1" : "\0", 1)
-                                   : misfit("boolean", value);
+        if (!PyBool_Check(value))
+            return misfit("boolean", value);
+        return put_sized(to, value == Py_True ? "\1" : "\0", 1);
     case DOUBLE:
         return put_double(to, value);
     default:
@@ -184,12 +167,11 @@ static bool put_array(Buffer *to, Kind kind, PyObject *values, bool nulls) {
     if (count > 0)
         whole = whole && put_number(to, (uint64_t)count, 4) && put_number(to, 1, 4);
     for (Py_ssize_t i = 0; i < count && whole; i++) {
-        PyObject *value = PyTuple_GET_ITEM(held, i);
-        if (value == Py_None && nulls) {
+        bool null = nulls && PyTuple_GET_ITEM(held, i) == Py_None;
+        if (null)
             write_number(PyBytes_AS_STRING(to->bytes) + flag_at, 1, 4);
-            whole = put_number(to, UINT32_MAX, 4);
-        } else
-            whole = put_scalar(to, kind, value);
+        whole = null ? put_number(to, UINT32_MAX, 4)
+                     : put_scalar(to, kind, PyTuple_GET_ITEM(held, i));
     }
     Py_DECREF(held);
     return whole;
@@ -210,22 +192,17 @@ static bool put_value(Buffer *to, unsigned char kind, PyObject *value) {
 
 /* ---- what is made once for a table's columns, and called with rows ---- */
 
-/* A callable is a builtin function bound to a tuple, which this reads; it owns nothing itself. */
+/* Such a callable is a builtin function bound to a tuple, which this reads; it owns nothing. */
 typedef struct {
-    PyObject *types, *other;    /* a tuple of str; what says the types that are not known here */
-    const unsigned char *kinds; /* of each type */
+    PyObject *types, *other; /* a tuple of str; what says the types that are not known here */
+    const unsigned char *kinds;
     Py_ssize_t count, by;
 } Plan;
 
 static Plan plan_of(PyObject *bound) {
-    PyObject *types = PyTuple_GET_ITEM(bound, 0);
-    return (Plan){
-        .types = types,
-        .kinds = (const unsigned char *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bound, 1)),
-        .count = PyTuple_GET_SIZE(types),
-        .by = PyLong_AsSsize_t(PyTuple_GET_ITEM(bound, 2)),
-        .other = PyTuple_GET_ITEM(bound, 3),
-    };
+    PyObject *types = PyTuple_GET_ITEM(bound, 0), *kinds = PyTuple_GET_ITEM(bound, 2);
+    return (Plan){types, PyTuple_GET_ITEM(bound, 1), (unsigned char *)PyBytes_AS_STRING(kinds),
+                  PyTuple_GET_SIZE(types), PyLong_AsSsize_t(PyTuple_GET_ITEM(bound, 3))};
 }
 
 /* The kind of a type's name, OTHER where it has none, -1 where it is no name. */
@@ -242,36 +219,32 @@ static int kind_of(PyObject *type) {
     return OTHER;
 }
 
-static bool unpacked(PyObject *type) {
-    return PyErr_Format(PyExc_ValueError, "nothing packs the type %R", type);
-}
-
-static bool packs(int kind, PyObject *type) {
-    return kind < SCALARS || kind == (UUID | LIST) || kind == (BIGINT | LIST)
-           || kind == (INT | LIST) || kind == (TEXT | LIST) || unpacked(type);
+static bool packs(int kind, PyObject *type, bool lists) {
+    int of = lists && kind & LIST ? kind & ~LIST : SCALARS;
+    return kind < SCALARS || of == UUID || of == BIGINT || of == INT || of == TEXT
+           || PyErr_Format(PyExc_ValueError, "nothing packs the type %R", type);
 }
 
 /* The function `def` for these types; without an `other` it must know them all. */
 static PyObject *bound(PyMethodDef *def, PyObject *given, Py_ssize_t by, PyObject *other) {
-    PyObject *types = PySequence_Tuple(given), *kinds = NULL, *self = NULL, *made = NULL;
-    Py_ssize_t count = types == NULL ? 0 : PyTuple_GET_SIZE(types);
-    if (types != NULL && (count < 1 || count > INT16_MAX))
-        PyErr_Format(PyExc_ValueError, "rows of %zd columns", count);
-    else if (types != NULL)
-        kinds = PyBytes_FromStringAndSize(NULL, count);
+    PyObject *types = PySequence_Tuple(given);
+    if (types == NULL)
+        return NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(types);
+    PyObject *kinds = count > 0 && count <= INT16_MAX
+                          ? PyBytes_FromStringAndSize(NULL, count)
+                          : PyErr_Format(PyExc_ValueError, "rows of %zd columns", count);
     for (Py_ssize_t i = 0; i < count && kinds != NULL; i++) {
         PyObject *type = PyTuple_GET_ITEM(types, i);
         int kind = kind_of(type);
-        if (kind >= 0 && (other != Py_None || packs(kind, type)))
+        if (kind >= 0 && (other != Py_None || packs(kind, type, true)))
             PyBytes_AS_STRING(kinds)[i] = (char)kind;
         else
             Py_CLEAR(kinds);
     }
-    if (kinds != NULL)
-        self = Py_BuildValue("(OOnO)", types, kinds, by, other);
-    if (self != NULL)
-        made = PyCFunction_New(def, self);
-    Py_XDECREF(types);
+    PyObject *self = kinds == NULL ? NULL : Py_BuildValue("(OOOn)", types, other, kinds, by);
+    PyObject *made = self == NULL ? NULL : PyCFunction_New(def, self);
+    Py_DECREF(types);
     Py_XDECREF(kinds);
     Py_XDECREF(self);
     return made;
@@ -358,9 +331,8 @@ static bool say_text(Buffer *to, PyObject *value) {
         if (one >= 0x20 && one != '"' && one != '\\')
             continue;
         const char *found = one ? strchr(plain, one) : NULL;
-        char escaped[6] = {'\\', 'u', '0', '0', DIGITS[one >> 4], DIGITS[one & 15]};
-        if (found != NULL)
-            escaped[1] = letters[found - plain];
+        char letter = found ? letters[found - plain] : 'u';
+        char escaped[6] = {'\\', letter, '0', '0', DIGITS[one >> 4], DIGITS[one & 15]};
         whole = put(to, data + from, i - from) && put(to, escaped, found ? 2 : 6);
         from = i + 1;
     }
@@ -385,17 +357,15 @@ static bool say_value(Buffer *to, const Plan *plan, Py_ssize_t at, PyObject *val
     switch (plan->kinds[at]) {
     case UUID:
         return put(to, "\"", 1) && say_uuid(to, value) && put(to, "\"", 1);
-    case BIGINT:
-    case INT:
-    case SMALLINT:
+    case BIGINT: case INT: case SMALLINT:
         return say_integer(to, value);
     case TEXT:
         return say_text(to, value);
     case BOOLEAN:
+        if (!PyBool_Check(value))
+            return misfit("boolean", value);
         return value == Py_True ? put(to, "true", 4) : put(to, "false", 5);
-    case INT | LIST:
-    case BIGINT | LIST:
-    case TEXT | LIST:
+    case INT | LIST: case BIGINT | LIST: case TEXT | LIST:
         return say_list(to, (Kind)(plan->kinds[at] & ~LIST), value);
     default:
         return say_made(to, PyObject_CallFunctionObjArgs(
@@ -462,8 +432,6 @@ static PyObject *view(PyObject *self, PyObject *rows) {
     return views;
 }
 
-/* ---- the module ---- */
-
 static PyMethodDef COPY = {"copy", copy, METH_O, NULL}, VIEW = {"view", view, METH_O, NULL};
 
 static PyObject *copier(PyObject *Py_UNUSED(module), PyObject *types) {
@@ -492,7 +460,7 @@ static PyObject *array(PyObject *Py_UNUSED(module), PyObject *args) {
     if (!PyArg_ParseTuple(args, "OO:array", &type, &values))
         return NULL;
     int kind = kind_of(type);
-    if (kind < 0 || (kind >= SCALARS && !unpacked(type)) || !begin(&to))
+    if (kind < 0 || !packs(kind, type, false) || !begin(&to))
         return NULL;
     return end(&to, put_array(&to, (Kind)kind, values, true));
 }
@@ -503,9 +471,9 @@ static PyMethodDef FUNCTIONS[] = {
     {"array", array, METH_VARARGS, "One column's values as a binary array."},
     {NULL, NULL, 0, NULL},
 };
-static PyModuleDef_Slot SLOTS[] = {{0, NULL}};
 static PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, .m_name = "_packing", .m_methods = FUNCTIONS, .m_slots = SLOTS,
+    PyModuleDef_HEAD_INIT, .m_name = "_packing", .m_methods = FUNCTIONS,
+    .m_slots = (PyModuleDef_Slot[]){{0, NULL}}, /* it keeps nothing: made anew wherever asked for */
 };
 
 PyMODINIT_FUNC PyInit__packing(void) { return PyModuleDef_Init(&MODULE); }

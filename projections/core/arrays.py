@@ -80,8 +80,12 @@ def plain_array(type: str, values: Iterable[Any]) -> bytes:
         return _EMPTY(0, 0, ARRAYS[type].of)
     nulls = None in held
     head = _head(1, nulls, ARRAYS[type].of, len(held), 1)
-    if type == "uuid" and not nulls:
-        return head + _UUID_SIZE + _UUID_SIZE.join(held)
+    if type == "uuid":
+        # a struct would cut and fill them up without a word
+        if {len(value) for value in held if value is not None} - {16}:
+            raise ValueError("a uuid has 16 bytes")
+        if not nulls:
+            return head + _UUID_SIZE + _UUID_SIZE.join(held)
     one = encoder(type)
     return head + b"".join([NULL if value is None else one(value) for value in held])
 

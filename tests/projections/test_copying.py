@@ -1,10 +1,14 @@
-"""What is copied into Postgres is what was meant, and Redis is told the same of it."""
+"""What is copied into Postgres is what was meant, and Redis is told the same of it.
+
+Where the C way was built it and the Python way make the same bytes, and refuse the same rows.
+"""
 
 from __future__ import annotations
 
 import json
+import struct
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.backend import Endpoints
-from projections.core import Projection, View, plain
-from projections.core.copying import copy_encoder
-from projections.core.showing import view_writer
-from projections.core.sql import ddl, view_rows
+from projections.core import Projection, View, packing, plain
+from projections.core.arrays import ARRAYS, plain_array
+from projections.core.columns import TYPES, Stored, span_text
+from projections.core.copying import copy_encoder, plain_encoder
+from projections.core.showing import plain_writer, view_writer
+from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
+from services.projector.arrays import array
 
-pytestmark = pytest.mark.servers
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 BIG, SMALL = st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1)
 KINDS: dict[str, st.SearchStrategy[Any]] = {
@@ -51,13 +57,16 @@ def rows(draw: st.DrawFn, nulls: bool) -> list[tuple[Any, ...]]:
     return [(uuid4().bytes, number, *row) for number, row in enumerate(made)]
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("by", ["c0", "c5", "event_id"])
 @pytest.mark.parametrize("nulls", [False, True])
 def test_every_type_arrives_and_redis_is_told_the_same(
     by: str, nulls: bool, servers: Endpoints
 ) -> None:
     table = everything(by)
-    encode, write = copy_encoder([part.type for part in table.stored]), view_writer(table)
+    types = [part.type for part in table.stored]
+    encode, write = copy_encoder(types), view_writer(table)
+    encode_plainly, write_plainly = plain_encoder(types), plain_writer(table)
 
     @settings(max_examples=40, deadline=None)
     @given(sent=rows(nulls))
@@ -65,6 +74,8 @@ def test_every_type_arrives_and_redis_is_told_the_same(
         if nulls and by != "event_id":
             at = [part.name for part in table.stored].index(by)
             sent = [row for row in sent if row[at] is not None]
+        assert encode(sent) == encode_plainly(sent)
+        assert write(sent) == write_plainly(sent)
         with psycopg.connect(servers.postgres) as connection:
             connection.execute("create schema scratch; set local search_path = scratch")
             connection.execute(ddl(table).encode())
@@ -81,3 +92,172 @@ def _said(rows: list[Any]) -> list[Any]:
     return sorted(
         ([key, field, version, json.loads(text)] for key, field, version, text in rows), key=str
     )
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("nulls", [False, True])
+def test_every_column_arrives_as_an_array(nulls: bool, servers: Endpoints) -> None:
+    kinds = {**KINDS, "int8multirange": st.lists(st.integers(-(2**40), 2**40), max_size=4)}
+    if nulls:
+        kinds["text[]"] = st.lists(st.none() | TEXT, max_size=4)
+    assert set(kinds) == TYPES
+    column = st.sampled_from(sorted(kinds)).flatmap(
+        lambda kind: st.tuples(
+            st.just(kind), st.lists(st.none() | kinds[kind] if nulls else kinds[kind], max_size=6)
+        )
+    )
+
+    @settings(max_examples=200, deadline=None)
+    @given(column=column)
+    def check(column: tuple[str, list[Any]]) -> None:
+        kind, values = column
+        if kind in ARRAYS:
+            assert array(kind, values) == plain_array(kind, values)
+        sent, shown = kind if kind in ARRAYS else "text", "text" if "multi" in kind else kind
+        found = connection.execute(
+            f"select x::{kind}::{shown} from unnest(%s::{sent}[])"
+            " with ordinality as one(x, at) order by at".encode(),
+            [array(kind, values)],
+            prepare=True,
+        ).fetchall()
+        if kind == "int8multirange":
+            values = [None if value is None else span_text(value) for value in values]
+        assert [_plain(row[0]) for row in found] == values
+
+    with psycopg.connect(servers.postgres) as connection:
+        check()
+
+
+def _plain(value: Any) -> Any:
+    """A value as handlers give it: ids are bytes."""
+    return [_plain(one) for one in value] if isinstance(value, list) else _bytes(value)
+
+
+def _bytes(value: Any) -> Any:
+    return value.bytes if isinstance(value, UUID) else value
+
+
+def test_what_cannot_be_an_array_goes_as_text() -> None:
+    """The statements' casts and the values sent agree on it."""
+    sent = {kind: wire_type(Stored("c", kind, "")) for kind in TYPES}
+    assert {kind for kind, as_type in sent.items() if kind == as_type} == set(ARRAYS)
+    assert {as_type for kind, as_type in sent.items() if kind != as_type} == {"text"}
+
+
+REFUSED: list[tuple[str, Any, type[Exception]]] = [
+    ("uuid", "sixteen letters.", TypeError),
+    ("uuid", 5, TypeError),
+    ("bigint", "1", TypeError),
+    ("bigint", 1.5, TypeError),
+    ("bigint", 2**63, OverflowError),
+    ("bigint", -(2**63) - 1, OverflowError),
+    ("bigint", 10**400, OverflowError),
+    ("int", 2**31, OverflowError),
+    ("int", -(2**31) - 1, OverflowError),
+    ("smallint", 2**15, OverflowError),
+    ("smallint", -(2**15) - 1, OverflowError),
+    ("double precision", "1", TypeError),
+    ("double precision", 10**400, OverflowError),
+    ("boolean", "t", TypeError),
+    ("text", b"bytes", TypeError),
+    ("text", 5, TypeError),
+    ("text", "half \ud83d", UnicodeEncodeError),
+    ("bytea", "text", TypeError),
+    ("bytea", 5, TypeError),
+    ("int[]", 5, TypeError),
+    ("int[]", [1, 2**31], OverflowError),
+    ("int[]", [1, "2"], TypeError),
+    ("int[]", [None], TypeError),
+    ("bigint[]", [2**64], OverflowError),
+    ("uuid[]", ["sixteen letters."], TypeError),
+    ("text[]", [b"bytes"], TypeError),
+    ("text[]", ["half \ud83d"], UnicodeEncodeError),
+]
+# the Python way finds out by what its structs and methods say
+PLAINLY = (struct.error, TypeError, ValueError, OverflowError, AttributeError, KeyError)
+
+
+@pytest.mark.parametrize(("kind", "value", "error"), REFUSED)
+def test_what_does_not_fit_is_refused(kind: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(PLAINLY):
+        plain_encoder([kind])([(value,)])
+    if packing.built:
+        with pytest.raises(error):
+            packing.built.copier([kind])([(value,)])
+    if kind in ARRAYS:
+        with pytest.raises(PLAINLY):
+            plain_array(kind, [None, value])
+        if packing.built:
+            with pytest.raises(error):
+                packing.built.array(kind, [None, value])
+
+
+@pytest.mark.parametrize("encode", [plain_encoder, copy_encoder])
+@pytest.mark.parametrize("row", [(), (1,), (1, 2, 3)])
+def test_rows_of_another_length_are_refused(encode: Any, row: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError):
+        encode(["int", "int"])([(1, 2), row])
+
+
+def test_an_id_has_sixteen_bytes() -> None:
+    for make in (plain_array, array):
+        for ids in ([bytes(15)], [bytes(15), bytes(17)], [None, bytes(17)]):
+            with pytest.raises(ValueError):
+                make("uuid", ids)
+
+
+built = pytest.mark.skipif(packing.built is None, reason="the C way was not built")
+
+
+@built
+def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
+    assert packing.built is not None
+    copier, viewer, pack = packing.built.copier, packing.built.viewer, packing.built.array
+    ledger = ["uuid", "smallint", "text"]
+    refused: list[tuple[type[Exception], Any]] = [
+        (ValueError, lambda: copier([])),
+        (ValueError, lambda: copier(["jsonb"])),
+        (ValueError, lambda: copier(["uuid[][]"])),
+        (ValueError, lambda: copier(["uuid\0"])),
+        (ValueError, lambda: copier(["smallint[]"])),
+        (ValueError, lambda: copier(["int"] * 40_000)),
+        (TypeError, lambda: copier([5])),
+        (TypeError, lambda: copier(5)),
+        (TypeError, lambda: copier(["int"])(5)),
+        (TypeError, lambda: copier(["int"])([5])),
+        (TypeError, lambda: copier(["int"])()),
+        (ValueError, lambda: copier(["uuid"])([(bytes(15),)])),
+        (ZeroDivisionError, lambda: copier(["int"])((1 // n,) for n in (1, 0))),
+        (ValueError, lambda: pack("int[]", [])),
+        (TypeError, lambda: pack("int", 5)),
+        (TypeError, lambda: pack(5, [])),
+        (ValueError, lambda: viewer(["uuid"], 0, str)),
+        (ValueError, lambda: viewer(ledger, 3, str)),
+        (ValueError, lambda: viewer(ledger, -1, str)),
+        (ValueError, lambda: viewer(["int", "int"], 0, str)),
+        (ValueError, lambda: viewer(ledger, 2, str)([(bytes(16), 1)])),
+        (ValueError, lambda: viewer(ledger, 2, str)([(bytes(15), 1, "a")])),
+        (TypeError, lambda: viewer(ledger, 2, str)([(bytes(16), 1, 5)])),
+        (TypeError, lambda: viewer(ledger, 2, str)([(None, 1, "a")])),
+        (UnicodeEncodeError, lambda: viewer(ledger, 2, str)([(bytes(16), 1, "\ud83d")])),
+        (TypeError, lambda: viewer([*ledger, "int[]"], 2, str)([(bytes(16), 1, "a", 5)])),
+        (TypeError, lambda: viewer([*ledger, "odd"], 2, lambda *_: 5)([(bytes(16), 1, "a", 5)])),
+        (TypeError, lambda: viewer([*ledger, "odd"], 2, str)([(bytes(16), 1, "a", 5)])),
+        (ValueError, lambda: viewer([*ledger, "odd"], 2, None)),
+    ]
+    for error, act in refused:
+        with pytest.raises(error):
+            act()
+
+
+@built
+def test_what_changes_while_it_is_packed_does_no_harm() -> None:
+    assert packing.built is not None
+    row: list[Any] = [bytes(16), 1, 5, ["a"] * 3]
+
+    def other(type: str, value: Any) -> str:
+        row.clear()
+        return f"{type} {value}"
+
+    view = packing.built.viewer(["uuid", "int", "odd", "text[]"], 1, other)
+    assert view([row])[0][3].endswith(', 1, odd 5, ["a", "a", "a"]]')
