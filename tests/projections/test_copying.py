@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.backend import Endpoints
-from projections.core import Projection, View, packing, plain
+from projections.core import Projection, View, plain
 from projections.core.arrays import ARRAYS, plain_array
 from projections.core.columns import TYPES, Stored, span_text
 from projections.core.copying import copy_encoder, plain_encoder
@@ -181,15 +181,15 @@ PLAINLY = (struct.error, TypeError, ValueError, OverflowError, AttributeError, K
 def test_what_does_not_fit_is_refused(kind: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(PLAINLY):
         plain_encoder([kind])([(value,)])
-    if packing.built:
+    if _packing:
         with pytest.raises(error):
-            packing.built.copier([kind])([(value,)])
+            _packing.copier([kind])([(value,)])
     if kind in ARRAYS:
         with pytest.raises(PLAINLY):
             plain_array(kind, [None, value])
-        if packing.built:
+        if _packing:
             with pytest.raises(error):
-                packing.built.array(kind, [None, value])
+                _packing.array(kind, [None, value])
 
 
 @pytest.mark.parametrize("encode", [plain_encoder, copy_encoder])
@@ -206,13 +206,13 @@ def test_an_id_has_sixteen_bytes() -> None:
                 make("uuid", ids)
 
 
-built = pytest.mark.skipif(packing.built is None, reason="the C way was not built")
+built = pytest.mark.skipif(_packing is None, reason="the C way was not built")
 
 
 @built
 def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
-    assert packing.built is not None
-    copier, viewer, pack = packing.built.copier, packing.built.viewer, packing.built.array
+    assert _packing is not None
+    copier, viewer, pack = _packing.copier, _packing.viewer, _packing.array
     ledger = ["uuid", "smallint", "text"]
     refused: list[tuple[type[Exception], Any]] = [
         (ValueError, lambda: copier([])),
@@ -252,12 +252,12 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
 
 @built
 def test_what_changes_while_it_is_packed_does_no_harm() -> None:
-    assert packing.built is not None
+    assert _packing is not None
     row: list[Any] = [bytes(16), 1, 5, ["a"] * 3]
 
     def other(type: str, value: Any) -> str:
         row.clear()
         return f"{type} {value}"
 
-    view = packing.built.viewer(["uuid", "int", "odd", "text[]"], 1, other)
+    view = _packing.viewer(["uuid", "int", "odd", "text[]"], 1, other)
     assert view([row])[0][3].endswith(', 1, odd 5, ["a", "a", "a"]]')
