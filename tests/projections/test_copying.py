@@ -23,7 +23,10 @@ from projections.core.copying import copy_encoder, plain_encoder
 from projections.core.showing import plain_writer, view_writer
 from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
+from schemas.native import native
 from services.projector.arrays import array
+
+_packing = native("projections.core._packing")
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 BIG, SMALL = st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1)
