@@ -115,7 +115,7 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
         topic_allow_declare=False,
         web_enabled=False,
         stream_wait_empty=False,
-        stream_buffer_maxsize=4,
+        stream_buffer_maxsize=8,
         consumer_auto_offset_reset="earliest",
         broker_max_poll_records=2_000,
         broker_commit_interval=15.0,

@@ -7,6 +7,7 @@ every assignment (a seek in the assignment signal is undone by Faust on every la
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from faust.types import TP, ConsumerMessage
 
 FETCH_BYTES_MIN = 64 * 1024
 FETCH_WAIT_MS_MAX = 40
+FULL_WAIT_SECONDS = 0.01
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
@@ -72,6 +74,12 @@ class BatchConsumer(driver.Consumer):
     _awaited: dict[TP, int] | None = None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        # Faust stops asking for a partition whose queue is full, and while it waits for the others
+        # it is not told that there is room again: with records at hand it would wait a second
+        while self._buffered_partitions and not (self._get_active_partitions() or self.should_stop):
+            await asyncio.sleep(FULL_WAIT_SECONDS)
+        if self._buffered_partitions:
+            timeout = FULL_WAIT_SECONDS
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
