@@ -18,7 +18,7 @@ from services.projector.batch import ConsumerRecord, Recent, Slice, Work, decode
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_SECONDS
 
-BATCH_EVENTS_MAX = 6_000
+BATCH_EVENTS_MAX = 8_000
 SLICE_EVENTS_MAX = 2_000
 WAITING_EVENTS_MAX = 12_000
 SMALL_EVENTS = 500
