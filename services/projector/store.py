@@ -101,17 +101,15 @@ class Store:
         found = self._upsert(connection, table, rows, views if table.level is None else None)
         if table.level is None:
             return
-        by_key = {row[:2]: row[:4] for row in found}
-        due = [row for row in found if row[4]]
+        told = [row[:4] for row in found]
+        due = {row[:2] for row in found if row[4]}
         if due:
             # the rows are locked by the merge: nobody adds to them until this transaction ends
-            keys = _due_keys(table, rows, {row[:2] for row in due})
-            for row in connection.execute(
-                self._recounts[table], wire.key_columns(table, keys)
-            ).fetchall():
-                by_key[row[:2]] = row
+            keys = wire.key_columns(table, _due_keys(table, rows, due))
+            recounted = connection.execute(self._recounts[table], keys).fetchall()
+            told = [row for row in told if row[:2] not in due] + recounted
         if table.view is not None and self._shows:
-            views.setdefault(table, []).extend(by_key.values())
+            views.setdefault(table, []).extend(told)
 
     def _upsert(
         self,

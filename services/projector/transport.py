@@ -74,13 +74,7 @@ class BatchConsumer(driver.Consumer):
     _awaited: dict[TP, int] | None = None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        # Faust stops asking for a partition whose queue is full, and while it waits for the others
-        # it is not told that there is room again: with records at hand it would wait a second
-        while self._buffered_partitions and not (self._get_active_partitions() or self.should_stop):
-            await asyncio.sleep(FULL_WAIT_SECONDS)
-        if self._buffered_partitions:
-            timeout = FULL_WAIT_SECONDS
-        records, active = await self._wait_next_records(timeout)
+        records, active = await self._wait_next_records(await self._patience(timeout))
         if not records or self.should_stop:
             return
         generation = self.app.consumer_generation_id
@@ -90,6 +84,16 @@ class BatchConsumer(driver.Consumer):
             if fetched and (active is None or tp in active) and self._follows(tp, fetched):
                 run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
                 yield tp, _message(tp, (run, fetched), generation)
+
+    async def _patience(self, timeout: float) -> float:
+        """For how long records may be waited for.
+
+        Faust stops asking for a partition whose queue is full, and while it waits for the others it
+        is not told that there is room again: with records at hand it would stand for a second.
+        """
+        while self._buffered_partitions and not (self._get_active_partitions() or self.should_stop):
+            await asyncio.sleep(FULL_WAIT_SECONDS)
+        return FULL_WAIT_SECONDS if self._buffered_partitions else timeout
 
     def _follows(self, tp: TP, fetched: list[Any]) -> bool:
         """Whether it was fetched after the seek: what was fetched before comes again after it.

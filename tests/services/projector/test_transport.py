@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
 from faust.types import TP
 
-from services.projector.transport import BatchConsumer
+from services.projector.transport import FULL_WAIT_SECONDS, BatchConsumer
 
-SALES = TP("commerce.purchases", 3)
+SALES, RETURNS = TP("commerce.purchases", 3), TP("commerce.purchases", 4)
 
 
 @dataclass
@@ -63,3 +64,36 @@ async def test_kafka_is_told_the_newest_offset_handled_and_nothing_piles_up(
     assert consumer._new_offset(SALES) == 97
     assert consumer._new_offset(SALES) is None
     assert (consumer._gap, consumer._acked_index) == ({}, {SALES: set()})
+
+
+@pytest.fixture
+def fed(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
+    """With a partition whose queue is full, and one that has nothing."""
+    consumer._active_partitions, consumer._buffered_partitions = {RETURNS}, {SALES}
+    monkeypatch.setattr(BatchConsumer, "should_stop", False)
+    return consumer
+
+
+async def test_nobody_waits_long_for_what_is_empty_while_another_queue_is_full(
+    fed: BatchConsumer,
+) -> None:
+    assert await fed._patience(1.0) == FULL_WAIT_SECONDS
+    fed.on_buffer_drop(SALES)
+    assert await fed._patience(1.0) == 1.0
+
+
+async def test_with_every_queue_full_it_goes_on_as_soon_as_one_has_room(fed: BatchConsumer) -> None:
+    fed._active_partitions = set()
+    waiting = asyncio.ensure_future(fed._patience(1.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    fed.on_buffer_drop(SALES)
+    assert await asyncio.wait_for(waiting, 5) == 1.0
+
+
+async def test_a_worker_that_stops_does_not_wait_for_room(
+    fed: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed._active_partitions = set()
+    monkeypatch.setattr(BatchConsumer, "should_stop", True)
+    assert await asyncio.wait_for(fed._patience(1.0), 5) == FULL_WAIT_SECONDS
