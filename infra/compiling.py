@@ -42,19 +42,19 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's ow
 
 
 def compile_all(root: Path) -> list[Path]:
-    """The modules that are there now; all or none."""
+    """The modules that are there now: all or none, and never one of an older source."""
     compiler, headers = _compiler(), Path(sysconfig.get_path("include"))
+    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
+    sources = sorted(one for name in PACKAGES for one in (root / name).rglob("_*.c"))
+    targets = [source.with_suffix(suffix) for source in sources]
     if compiler is None or not (headers / "Python.h").is_file():
         lacking = "no C compiler" if compiler is None else "no Python.h"
         _say(f"{lacking}: Python does what compiled code would do, at half the speed")
-        return []
-    made = []
-    for source in sorted(one for name in PACKAGES for one in (root / name).rglob("_*.c")):
-        target = source.with_suffix(str(sysconfig.get_config_var("EXT_SUFFIX")))
-        if not _compiled(compiler, headers, source, target):
-            return []
-        made.append(target)
-    return made
+    elif all(_compiled(compiler, headers, *pair) for pair in zip(sources, targets, strict=True)):
+        return targets
+    for target in targets:
+        target.unlink(missing_ok=True)
+    return []
 
 
 def _compiled(compiler: list[str], headers: Path, source: Path, target: Path) -> bool:
@@ -66,7 +66,6 @@ def _compiled(compiler: list[str], headers: Path, source: Path, target: Path) ->
         fresh.replace(target)
         return True
     fresh.unlink(missing_ok=True)
-    target.unlink(missing_ok=True)
     _say(f"{source.name} could not be compiled: Python does its work\n{done.stderr[-2000:]}")
     return False
 
