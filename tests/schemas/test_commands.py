@@ -79,15 +79,15 @@ def test_tail_shows_events_and_keeps_sealed_what_is_sealed(servers: Endpoints) -
     arguments = ("tail", "commerce.contacts", "--from", "beginning", "--kafka", servers.kafka)
     arguments = (*arguments, "--limit", str(many))
     rows = [json.loads(line) for line in _run(*arguments, "--json").splitlines()]
-    told = {"event" in row: row for row in rows if _campaign(row) in (None, event.campaign_id)}
-    assert told[True]["event"]["note"] == "<sealed>"
-    assert told[True]["event"]["meta"]["event_id"] == example("ContactMade")["meta"]["event_id"]
-    assert "no schema has the id" in told[False]["undecodable"]
+    # Other tests write to the topic too: contacts without a campaign, and what cannot be decoded.
+    (told,) = [row["event"] for row in rows if _campaign(row) == event.campaign_id]
+    assert told["note"] == "<sealed>"
+    assert told["meta"]["event_id"] == example("ContactMade")["meta"]["event_id"]
+    assert any("no schema has the id" in row.get("undecodable", "") for row in rows)
     assert "ContactMade" in _run(*arguments)
 
 
 def _campaign(row: dict[str, Any]) -> str | None:
-    """Whose event it is: other tests write to the topic too."""
     return row["event"].get("campaign_id") if "event" in row else None
 
 
