@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import uuid4
 
 import psycopg
@@ -28,9 +29,9 @@ OLD_SNAPSHOT_SECONDS = 3.0
 AGAIN_SECONDS = 0.5
 LIVE = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %s"
 OPEN = """
-select pid, xact_start from pg_stat_activity
+select pid, xact_start, pg_blocking_pids(pid) from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> all(%s::int[])
-    and backend_xmin is not null and not pg_blocking_pids(pid) && %s::int[]
+    and backend_xmin is not null
 """
 
 
@@ -78,13 +79,23 @@ class Swap:
 
     def wait_for_old_snapshots(self) -> None:
         """Until nobody reads as of before now; whoever waits for us begins anew anyway."""
-        mine = [self._connection.info.backend_pid, self._ours.info.backend_pid]
-        before = set(self._connection.execute(OPEN, [mine, mine]).fetchall())
+        before = self._reading()
         deadline = time.monotonic() + OLD_SNAPSHOT_SECONDS
-        while before & set(self._connection.execute(OPEN, [mine, mine]).fetchall()):
+        while before & self._reading():
             if time.monotonic() > deadline:
                 raise Busy("a reader's snapshot is older than the rows to be swapped in")
             time.sleep(0.002)
+
+    def _reading(self) -> set[tuple[int, datetime]]:
+        """Transactions with a snapshot that do not wait for us, be it behind another."""
+        # within a transaction Postgres answers from what it saw first, unless told to look again
+        self._connection.execute("select pg_stat_clear_snapshot()")
+        ours = {self._connection.info.backend_pid, self._ours.info.backend_pid}
+        rows = self._connection.execute(OPEN, [list(ours)]).fetchall()
+        waiting: set[int] = set()
+        while more := {row[0] for row in rows if {*waiting, *ours} & {*row[2]}} - waiting:
+            waiting |= more
+        return {(pid, began) for pid, began, _ in rows if pid not in waiting}
 
     def replace(
         self, projections: Iterable[Projection], pairs: Iterable[Pair], shadow: str, refill: bool

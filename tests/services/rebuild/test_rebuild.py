@@ -193,6 +193,50 @@ def test_a_reader_with_an_older_snapshot_is_waited_for_and_sees_what_it_saw(
     assert after == [(before - 7,)]
 
 
+def test_it_waits_no_longer_than_that_reader_reads(settled: Road) -> None:
+    with psycopg.connect(settled.endpoints.postgres, autocommit=True) as reader:
+        swap = Swap(settled.settings.postgres, "main", reader)
+        try:
+            with psycopg.connect(settled.endpoints.postgres) as older:
+                older.execute("set transaction isolation level repeatable read")
+                older.execute("select count(*) from hitotsu.checkpoint")
+                threading.Timer(0.5, older.rollback).start()
+                with swap.held():
+                    began = time.monotonic()
+                    swap.wait_for_old_snapshots()
+                assert 0.3 < time.monotonic() - began < 2.5
+        finally:
+            swap.close()
+
+
+def test_who_waits_behind_one_that_waits_for_it_is_not_waited_for(settled: Road) -> None:
+    dsn, waiters = settled.endpoints.postgres, list[threading.Thread]()
+    with psycopg.connect(dsn, autocommit=True) as reader:
+        swap = Swap(settled.settings.postgres, "main", reader)
+        try:
+            with swap.held():
+                for _ in range(2):
+                    waiters.append(threading.Thread(target=_wants_the_checkpoints, args=[dsn]))
+                    waiters[-1].start()
+                    _until(lambda: _blocked(settled) == len(waiters))
+                swap.wait_for_old_snapshots()
+        finally:
+            swap.close()
+    for waiter in waiters:
+        waiter.join(10)
+
+
+def _wants_the_checkpoints(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("select 1 from hitotsu.checkpoint order by partition for update")
+
+
+def _blocked(settled: Road) -> int:
+    """How many wait for a row of the checkpoints or behind one who does."""
+    waits = "select count(*) from pg_stat_activity where wait_event in ('transactionid', 'tuple')"
+    return int(settled.sql(f"{waits} and query like 'select 1 from hitotsu.checkpoint%%'")[0][0])
+
+
 def test_without_that_wait_the_reader_would_step_back(
     settled: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ PLENTY = {
     "ItemDescribed": 1,
     "PointsRedeemed": 1,
 }
+PROFILES_EACH = 4
 Sent = tuple[str, bytes | None, bytes | None]
 
 
@@ -76,6 +77,11 @@ class Trade:
         profile = self._chance.choice(WATCHED).bytes
         return replace(self._about("PointsEarned"), profile_id=profile)
 
+    def _a_person(self) -> list[bytes]:
+        """Two profiles of one person; nobody is more than a few."""
+        first = self._chance.randrange(0, len(self._people), PROFILES_EACH)
+        return self._chance.sample(self._people[first : first + PROFILES_EACH], 2)
+
     def _about(self, name: str) -> Any:
         chance, like = self._chance, self._like[name]
         self._at += 1_000_000
@@ -88,7 +94,7 @@ class Trade:
         if hasattr(like, "profile_id"):
             changes["profile_id"] = chance.choice(self._people)
         if hasattr(like, "other_profile_id"):
-            changes["other_profile_id"] = chance.choice(self._people)
+            changes["profile_id"], changes["other_profile_id"] = self._a_person()
         if hasattr(like, "sku") and like.sku is not None:
             changes["sku"] = chance.choice(self._items)
         if hasattr(like, "inquiry_id"):
