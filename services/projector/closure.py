@@ -17,34 +17,41 @@ from services.projector.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 
+# a value is reached like a node, so that one on many nodes is looked up once; whoever is touched
+# is in reach already: left out, the limit cannot hide those who are not
 REACH = """
-with recursive reach(node) as (
-    select node from unnest(%(nodes)s::uuid[]) as start(node)
+with recursive reach(id, kind) as (
+    select node, '' collate "C" from unnest(%(nodes)s::uuid[]) as start(node)
     union
-    select mate.profile_id from {groups} own join {groups} mate using (member_id)
+    select mate.profile_id, '' from {groups} own join {groups} mate using (member_id)
         where own.profile_id = any(%(nodes)s::uuid[])
     union
-    select near.node from reach, lateral (
-        select shared.profile_id as node from {identifiers} own, lateral (
+    select near.id, near.kind from reach, lateral (
+        select own.value_index as id, own.kind from {identifiers} own
+        where reach.kind = '' and own.profile_id = reach.id and own.kind = any(%(kinds)s)
+        union all
+        select shared.profile_id, '' from (
             select other.profile_id from {identifiers} other
-            where other.kind = own.kind and other.value_index = own.value_index
+            where reach.kind <> '' and other.kind = reach.kind and other.value_index = reach.id
                 and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
-        ) shared where own.profile_id = reach.node and own.kind = any(%(kinds)s)
+        ) shared
         union all
-        select other_profile_id from {links} where profile_id = reach.node
+        select other_profile_id, '' from {links} where reach.kind = '' and profile_id = reach.id
         union all
-        select profile_id from {links} where other_profile_id = reach.node
+        select profile_id, '' from {links} where reach.kind = '' and other_profile_id = reach.id
     ) near
 )
-select node from reach
+select id from reach where kind = ''
 """
-# whoever is touched is in reach already: left out above, the limit cannot hide those who are not
 SHARING = """
-select distinct shared.profile_id from {identifiers} own, lateral (
+select distinct shared.profile_id from (
+    select distinct kind, value_index from {identifiers}
+    where profile_id = any(%(nodes)s::uuid[]) and kind = any(%(kinds)s)
+) own, lateral (
     select other.profile_id from {identifiers} other
     where other.kind = own.kind and other.value_index = own.value_index
         and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
-) shared where own.profile_id = any(%(nodes)s::uuid[]) and own.kind = any(%(kinds)s)
+) shared
 """
 
 
@@ -59,6 +66,7 @@ def sharing(connection: Connection, table: Grouping, leaving: list[bytes]) -> se
             "kinds": list(table.kinds),
             "limit": table.limit + 1,
         },
+        prepare=False,  # only a plan of its own looks the nodes up by their hashes
     ).fetchall()
     return {row[0].bytes for row in found}
 
@@ -84,6 +92,7 @@ def regroup(
             "kinds": list(table.kinds),
             "limit": table.limit + 1,
         },
+        prepare=False,  # only a plan of its own looks the nodes up by their hashes
     ).fetchall()
     nodes = array("uuid", [row[0].bytes for row in found])
     states = _rows(

@@ -17,19 +17,14 @@ from psycopg.rows import TupleRow
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas import codec
 from schemas.events import SubjectErased
+from services.rebuild.applied import Applied
 from services.rebuild.shadow import Shadow
 from services.runtime.db import conninfo
-from services.verify.columns import quoted, shown
+from services.verify.columns import shown
 from services.verify.log import Log, Place, Record
 
 BATCH_EVENTS_MAX = 40_000
 HEADER = 5
-NOT_APPLIED = """
-select x.n from unnest(%s::uuid[], %s::bigint[]) with ordinality as x(id, at, n)
-left join {ledger} l
-    on l.event_id = x.id and l.topic = %s and l.partition = %s and l."offset" = x.at
-where l.event_id is null
-"""
 Decoded = dict[Place, list[tuple[int, Any]]]
 Progress = Callable[[str, int, int], None]
 
@@ -55,9 +50,7 @@ class Folding:
         self._group: Group = shadow.group
         info = conninfo(dsn, group=shadow.live, name="hitotsu-rebuild")
         self._ledger: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
-        # a few thousand ids in a ledger of millions: each by its key, whatever the planner thinks
-        self._ledger.execute("set enable_hashjoin = off; set enable_mergejoin = off")
-        self._statement = NOT_APPLIED.format(ledger=f"{quoted(shadow.live)}.ledger").encode()
+        self._applied = Applied(self._ledger, shadow.live, log.positions)
         self._reader = ThreadPoolExecutor(1, "read")
         self._storer = ThreadPoolExecutor(1, "store")
         kinds = {*self._group.handlers, *self._group.evolvers}
@@ -81,22 +74,20 @@ class Folding:
         """Everything before these offsets; `moved` is told how many records were stored."""
         storing: Future[int] | None = None
         reading = self._reader.submit(self._read, ends)
-        batch = Batch()
-        while True:
+        batch, done = Batch(), False
+        while not done:
             found, done = reading.result()
             if not done:
                 reading = self._reader.submit(self._read, ends)
             for place, records in found.items():
                 self._take(place, records, batch)
-            full = batch.events >= BATCH_EVENTS_MAX
-            if done or full or storing is None or storing.done():
+            if done or batch.events >= BATCH_EVENTS_MAX:
                 if storing is not None:
                     moved(storing.result())
                 storing = self._storer.submit(self._store, batch)
                 batch = Batch()
-            if done:
-                moved(storing.result())
-                return
+        if storing is not None:
+            moved(storing.result())
 
     def _read(self, ends: Mapping[Place, int]) -> tuple[Decoded, bool]:
         found = {place: self._decoded(many) for place, many in self._log.read(ends).items()}
@@ -123,23 +114,19 @@ class Folding:
         events = [(offset, event) for offset, event in records if event is not None]
         topic = self._topics[place[0]]
         source = topic * 10_000 + place[1]
-        aside = self._aside(topic, place[1], events) if events else frozenset[int]()
         take, folded = self._group.take, batch.folded
         try:
-            for number, (_, event) in enumerate(events, 1):
-                if number not in aside:
-                    take(event, event.meta.event_id, source, folded)
+            if events:
+                offsets = [offset for offset, _ in events]
+                ids = (event.meta.event_id for _, event in events)
+                aside = self._applied.left_out(place, topic, offsets, ids)
+                for offset, event in events:
+                    if offset not in aside:
+                        take(event, event.meta.event_id, source, folded)
         except HandlerFailed as error:
             raise refused(error) from error
         batch.positions[place] = records[-1][0] + 1
         batch.events += len(records)
-
-    def _aside(self, topic: int, partition: int, events: list[tuple[int, Any]]) -> frozenset[int]:
-        """The places in the list of those that the live group did not apply."""
-        ids = "{" + ",".join([event.meta.event_id.hex() for _, event in events]) + "}"
-        offsets = "{" + ",".join([str(offset) for offset, _ in events]) + "}"
-        rows = self._ledger.execute(self._statement, [ids, offsets, topic, partition]).fetchall()
-        return frozenset(row[0] for row in rows)
 
     def _store(self, batch: Batch) -> int:
         if batch.events:

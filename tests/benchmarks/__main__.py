@@ -3,6 +3,7 @@
 python -m tests.benchmarks                 W1 and W2, three rounds, ours and every peer
 python -m tests.benchmarks --quick         the same in little, to see that it runs
 python -m tests.benchmarks freshness       how old is what is read, at a steady load
+python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks report          what was measured, as Markdown
 """
 
@@ -29,6 +30,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks.freshness import measuring
 
         measuring.main(arguments[1:])
+    elif arguments[:1] == ["rebuild"]:
+        from tests.benchmarks import rebuilding
+
+        rebuilding.main(arguments[1:])
     else:
         compare(_options(arguments))
 

@@ -168,6 +168,20 @@ def run(servers: Servers, load: Load) -> Result:
     return result
 
 
+def catch_up(servers: Servers, workers: Workers, append: Callable[[], int]) -> int:
+    """Events a second of workers that find all of it waiting, until Postgres has every one."""
+    workers.wait_until_shared()
+    servers.settle()
+    workers.signal(signal.SIGSTOP)
+    frozen = time.monotonic()
+    many = append()
+    if time.monotonic() - frozen > LONGEST_FREEZE_SECONDS:
+        raise Unfit("sending took so long that Kafka would take frozen workers for dead")
+    began = time.time()
+    workers.signal(signal.SIGCONT)
+    return round(many / (workers.wait_for(lambda: _in_postgres(servers), many) - began))
+
+
 def _largest_share(servers: Servers, load: Load) -> int:
     """How many of the load's partitions the busier worker had."""
     rows = servers.postgres.execute(SHARES, [list(load.topics)]).fetchall()

@@ -111,7 +111,12 @@ def send(
     kafka: str, records: Iterator[Sent], rate: int = 0, end: threading.Event | None = None
 ) -> int:
     """Appends them, so many a second, until there are no more or it is told to end."""
-    producer = Producer({"bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True})
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True,
+            "queue.buffering.max.messages": 2_000_000,
+        }
+    )  # fmt: skip
     began, sent = time.monotonic(), 0
     for topic, key, value in records:
         producer.produce(topic, value, key)

@@ -1,0 +1,114 @@
+"""Which records did the live group apply? What the rebuild must leave out is little, and in order.
+
+The ledger of the live group says of every event at which place it was applied. Asked once, in one
+pass, it tells which offsets were not: resends, conflicts, dead letters. What came after that pass
+is asked for by its key.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from services.verify.columns import quoted
+from services.verify.log import Place
+
+ENDS = """
+select c.topic, t.no, c.partition, c.next_offset
+from hitotsu.checkpoint c join hitotsu.topic t on t.name = c.topic where c.grp = %s
+"""
+# offsets that follow each other without a gap have one difference to their rank: an island
+ISLANDS = """
+select topic, partition, min("offset"), max("offset") + 1 from (
+    select topic, partition, "offset",
+        "offset" - row_number() over (partition by topic, partition order by "offset") as island
+    from {ledger} where topic = any(%s::smallint[])
+) o group by topic, partition, island order by 1, 2, 3
+"""
+NOT_APPLIED = """
+select x.n from unnest(%s::uuid[], %s::bigint[]) with ordinality as x(id, at, n)
+left join {ledger} l
+    on l.event_id = x.id and l.topic = %s and l.partition = %s and l."offset" = x.at
+where l.event_id is null
+"""
+ROWS = 20_000
+Connection = psycopg.Connection[TupleRow]
+
+
+class Gaps:
+    """Ranges of offsets of one partition that were not applied, up to an offset."""
+
+    __slots__ = ("_begins", "_ends", "_next", "known_to")
+
+    def __init__(self, start: int, known_to: int) -> None:
+        self.known_to, self._next = known_to, start
+        self._begins, self._ends = array("q"), array("q")
+
+    def applied(self, first: int, end: int) -> None:
+        """Told in order: everything from `first` to before `end` was applied."""
+        if first > self._next:
+            self._begins.append(self._next)
+            self._ends.append(first)
+        self._next = max(self._next, end)
+
+    def close(self) -> None:
+        """Nothing more was applied up to where this knows."""
+        self.applied(self.known_to, self.known_to)
+
+    def within(self, first: int, end: int) -> set[int]:
+        """Which of these offsets were not applied."""
+        found: set[int] = set()
+        last = bisect_left(self._begins, end)
+        for number in range(bisect_right(self._ends, first), last):
+            found.update(range(max(first, self._begins[number]), min(end, self._ends[number])))
+        return found
+
+
+class Applied:
+    """What the live group applied, by place."""
+
+    def __init__(self, connection: Connection, live: str, starts: Mapping[Place, int]) -> None:
+        """Reads the ledger once, in order, as of one moment."""
+        self._connection = connection
+        ledger = f"{quoted(live)}.ledger"
+        self._statement = NOT_APPLIED.format(ledger=ledger).encode()
+        self._gaps: dict[Place, Gaps] = {}
+        numbers: dict[tuple[int, int], Gaps] = {}
+        with connection.transaction():
+            connection.execute("set transaction isolation level repeatable read")
+            connection.execute("set local work_mem = '128MB'")
+            for topic, number, partition, end in connection.execute(ENDS, [live]).fetchall():
+                start = starts.get((topic, partition))
+                if start is not None:
+                    gaps = Gaps(start, max(start, end))
+                    self._gaps[topic, partition] = numbers[number, partition] = gaps
+            topics = sorted({topic for topic, _ in numbers})
+            with connection.cursor("islands") as cursor:
+                cursor.itersize = ROWS
+                cursor.execute(ISLANDS.format(ledger=ledger).encode(), [topics])
+                for number, partition, first, end in cursor:
+                    if (number, partition) in numbers:
+                        numbers[number, partition].applied(first, end)
+        for gaps in self._gaps.values():
+            gaps.close()
+        # a few ids in a ledger of millions: each by its key, whatever the planner thinks
+        connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
+
+    def left_out(
+        self, place: Place, topic: int, offsets: Sequence[int], ids: Iterable[bytes]
+    ) -> set[int]:
+        """Which of these offsets, in order, the live group did not apply; `ids` are the events'."""
+        gaps = self._gaps.get(place)
+        known_to = gaps.known_to if gaps is not None else 0
+        found = gaps.within(offsets[0], offsets[-1] + 1) if gaps is not None else set[int]()
+        if offsets[-1] < known_to:
+            return found
+        later = bisect_left(offsets, known_to)
+        asked = list(offsets[later:])
+        said = "{" + ",".join([event_id.hex() for event_id in list(ids)[later:]]) + "}"
+        rows = self._connection.execute(self._statement, [said, asked, topic, place[1]]).fetchall()
+        return found | {asked[row[0] - 1] for row in rows}
