@@ -14,6 +14,7 @@ from tests.faults.roads import Bulk, Http, Roads
 from tests.faults.scene import Order, Report, Say, Scene, scene
 from tests.faults.stage import SERVERS
 from tests.faults.verdict import Line, in_topics
+from tests.faults.verified import verified
 
 FULL = 1_000_000
 KILLS = {"projector": 16, "postgres": 3, "kafka": 3, "redis": 3, "gateway": 3}
@@ -50,7 +51,7 @@ def chaos(order: Order, say: Say) -> Report:
         judged = play.settle(60.0)
         report.lines = [
             *play.lines(judged), in_topics(roads.http.accepted, judged), *_delivered(roads),
-            Line("faults done", len(plan), len(plan) - report.faults),
+            Line("faults done", len(plan), len(plan) - report.faults), *verified(play.stage),
         ]  # fmt: skip
         report.notes = _notes(play, roads)
     report.seconds = time.monotonic() - began
