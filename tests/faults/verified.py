@@ -1,4 +1,4 @@
-"""What does `hitotsu verify` say after a run? Nothing; and of what is changed by hand, everything."""
+"""What does `hitotsu verify` say after a run? Nothing; of what is changed by hand, everything."""
 
 from __future__ import annotations
 
