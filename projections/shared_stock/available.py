@@ -65,7 +65,9 @@ def stock(
     for row in cells:
         here = by_location.get(row["location_id"], [])
         policy = policy_for(here, row["location_id"], sku, at)
-        available = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
+        reserved = row.get("reserved", 0)
+        free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
+        available = free - reserved
         online += max(0, available - policy["store_share"])
         threshold = max(threshold, policy["company_threshold"])
         locations.append(
@@ -73,6 +75,7 @@ def stock(
                 location_id=row["location_id"],
                 on_hand=row["on_hand"],
                 committed=row["committed"],
+                reserved=reserved,
                 unavailable=row["unavailable"],
                 incoming=row["incoming"],
                 available=available,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from services.runtime.bearer import token_of
 from services.runtime.problem import Refuse
-from services.runtime.tokens import Tokens, TokensUnavailable
+from services.runtime.tokens import Tokens
 
 PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
 
@@ -26,21 +27,7 @@ class Caller:
 
 async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
     """The caller, or a refusal with 401, 403, 422 or 503."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    challenge = {"WWW-Authenticate": "Bearer"}
-    if scheme.lower() != "bearer" or not bearer.strip():
-        raise Refuse(
-            401, "Unauthorized", "Send `Authorization: Bearer <token>`.", headers=challenge
-        )
-    try:
-        token = await tokens.of(bearer.strip())
-    except TokensUnavailable:
-        detail = "Tokens cannot be checked now: Postgres is away."
-        raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
-    if token is None:
-        raise Refuse(401, "Unauthorized", "This token is not known.", headers=challenge)
-    if not token.may(scope):
-        raise Refuse(403, "Forbidden", f"The token {token.name!r} lacks the scope {scope}.")
+    token = await token_of(request, tokens, scope)
     return Caller(token.name, token.scopes, _purpose(request))
 
 

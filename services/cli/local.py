@@ -24,13 +24,14 @@ READS = (
     "events:read",
 )
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
+STOCK = ("stock:read", "stock:reserve")
 TOKENS: Mapping[str, tuple[str, ...]] = {
-    "till": ("events:write", "channel:STORE", "system:pos", "store:*"),
-    "ec": ("events:write", "channel:EC", "system:ec", "store:*"),
+    "till": ("events:write", "channel:STORE", "system:pos", "store:*", *STOCK),
+    "ec": ("events:write", "channel:EC", "system:ec", "store:*", *STOCK),
     "bulk": ANY_PRODUCER,
     "app": ("members:read", "points:read", "stock:read", "recommendations:read"),
     "staff": (*READS, "members:personal"),
-    "operator": (*ANY_PRODUCER, *READS, "members:personal", "operations"),
+    "operator": (*ANY_PRODUCER, *READS, "members:personal", "operations", "stock:reserve"),
 }
 _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
 
@@ -52,12 +53,13 @@ def settings(env: Mapping[str, str]) -> Settings:
 
 
 def services(home: Home) -> list[Service]:
-    """Gateway, two projectors and the API, on the ports they had last time when those are free."""
+    """Every service of ours, on the ports they had last time when those are free."""
     return [
         _web(home, "gateway"),
         _projector(home, "projector-1"),
         _projector(home, "projector-2"),
         _web(home, "api"),
+        _web(home, "commands"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""May this caller send this, now? Bearer token, scopes over each event, and rates.
+"""May this caller send this, now? Scopes over each event, and rates.
 
 An event outside a token's scopes fails the whole request: the sender is misconfigured, and
 half of what it sent must not go in under its name.
@@ -11,34 +11,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from starlette.requests import Request
-
 from schemas.inputs import EventInput
 from services.runtime.metrics import IN_FLIGHT
 from services.runtime.problem import FieldError, Refuse
-from services.runtime.tokens import Token, Tokens, TokensUnavailable
-
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hitotsu"'}
-
-
-async def caller(request: Request, tokens: Tokens) -> Token:
-    """The token behind a request that may write events."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    bearer = bearer.strip()
-    if scheme.lower() != "bearer" or not 0 < len(bearer) <= 512:
-        detail = "Send the header `Authorization: Bearer <token>`."
-        raise Refuse(401, "Unauthorized", detail, headers=_CHALLENGE)
-    try:
-        token = await tokens.of(bearer)
-    except TokensUnavailable:
-        detail = "Tokens cannot be checked at the moment."
-        raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
-    if token is None:
-        invalid = {"WWW-Authenticate": 'Bearer realm="hitotsu", error="invalid_token"'}
-        raise Refuse(401, "Unauthorized", "The token is not known.", headers=invalid)
-    if not token.may("events:write"):
-        raise Refuse(403, "Forbidden", "The token lacks the scope `events:write`.")
-    return token
+from services.runtime.tokens import Token
 
 
 def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from schemas.personal.buffer import open_box
 from schemas.personal.seal import Unsealable
@@ -16,16 +15,10 @@ from services.runtime.intake import Refusal
 from services.runtime.problem import Refuse
 from services.runtime.strict_json import Unreadable, loads
 
-MAX_BYTES = 1_048_576
 MAX_EVENTS = 1_000
-READ_SECONDS = 30.0
 JSON, NDJSON = "application/json", "application/x-ndjson"
 SEALED = "application/vnd.hitotsu.sealed+json"
 ACCEPTED_TYPES = (JSON, NDJSON, SEALED)
-
-
-def _too_large() -> Refuse:
-    return Refuse(413, "Content Too Large", f"A body may hold at most {MAX_BYTES} bytes.")
 
 
 def content_type_of(request: Request) -> str:
@@ -37,35 +30,6 @@ def content_type_of(request: Request) -> str:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refuse(415, "Unsupported Media Type", "The body must not be compressed.")
     return kind
-
-
-def size_of(request: Request) -> int:
-    """How many bytes the body may take, if it does not say that it is too large."""
-    declared = request.headers.get("content-length", "")
-    if not declared.isdecimal():
-        return MAX_BYTES
-    if int(declared[:20]) > MAX_BYTES:
-        raise _too_large()
-    return int(declared)
-
-
-async def read_body(request: Request) -> bytes:
-    """The whole body, however it is chunked, if it is small enough and arrives in time."""
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > MAX_BYTES:
-                    raise _too_large()
-                chunks.append(chunk)
-    except TimeoutError:
-        detail = f"The body did not arrive within {READ_SECONDS:g} seconds."
-        raise Refuse(408, "Request Timeout", detail) from None
-    except ClientDisconnect:
-        raise Refuse(400, "Bad Request", "The body ended early.") from None
-    return b"".join(chunks)
 
 
 def split(body: bytes, content_type: str, private_key: bytes) -> list[Any]:

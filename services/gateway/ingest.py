@@ -16,9 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.inputs import EventInput
-from services.gateway.admission import Rates, caller, within_scopes
-from services.gateway.body import content_type_of, event_id_of, read_body, size_of, split
+from services.gateway.admission import Rates, within_scopes
+from services.gateway.body import content_type_of, event_id_of, split
 from services.runtime import metrics
+from services.runtime.bearer import token_of
+from services.runtime.bodies import read_body, size_of
 from services.runtime.intake import Intake, KeysUnavailable, Refusal
 from services.runtime.logging import log
 from services.runtime.problem import Refuse
@@ -41,7 +43,7 @@ class Ingest:
 
     async def __call__(self, request: Request) -> Response:
         """Answers 202 when any event was accepted, 422 when none was, else a problem."""
-        token = await caller(request, self.tokens)
+        token = await token_of(request, self.tokens, "events:write")
         content_type = content_type_of(request)
         with self.rates.room(size_of(request)):
             raw = split(await read_body(request), content_type, self.private_key)

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas.inputs import INPUTS, example
-from services.gateway.body import JSON, MAX_BYTES, MAX_EVENTS, NDJSON, SEALED
+from services.gateway.body import JSON, MAX_EVENTS, NDJSON, SEALED
+from services.runtime.bodies import MAX_BYTES
 from services.runtime.intake import OURS
 
 PROBLEM = "application/problem+json"

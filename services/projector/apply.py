@@ -37,6 +37,11 @@ on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
 KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
+END_HOLDS = """
+update hitotsu.stock_hold h set state = 'applied'
+from unnest(%s::uuid[], %s::text[], %s::text[]) as x(id, sku, location_id)
+where h.id = x.id and h.sku = x.sku and h.location_id = x.location_id and h.state = 'committed'
+"""
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -83,6 +88,7 @@ class Applier:
             except psycopg.errors.UniqueViolation as error:
                 raise AlreadySeen from error
             views = self.store.write(connection, work.folded)
+            self._end_holds(connection, work)
             self._bury(connection, work)
             self._advance(connection, work, edges)
             pending = self._note(connection, views, edges)
@@ -140,6 +146,13 @@ class Applier:
         if rows:
             with connection.cursor() as cursor:
                 cursor.executemany(DEAD, rows)
+
+    @staticmethod
+    def _end_holds(connection: Connection, work: Work) -> None:
+        """What was held is committed now: both are seen at once, or neither. A shadow ends none."""
+        if work.folded.ended:
+            columns = [list(column) for column in zip(*sorted(work.folded.ended))]
+            connection.execute(END_HOLDS, [array("uuid", columns[0]), *columns[1:]])
 
     def _advance(
         self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]

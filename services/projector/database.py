@@ -12,6 +12,7 @@ from psycopg import sql
 from projections.core.fold import Group
 from projections.core.sql import LEDGER, ddl
 from schemas.topics import TOPICS
+from services.deciding import tables as decisions
 
 ENGINE = """
 create schema if not exists hitotsu;
@@ -99,6 +100,7 @@ def prepare(dsn: str, group: Group) -> None:
         with connection.transaction():
             connection.execute(ENGINE)
             connection.execute(UNCOMPRESSED)
+            decisions.prepare(connection)
             for name in TOPICS:
                 connection.execute(
                     "insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name]

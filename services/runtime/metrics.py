@@ -110,6 +110,19 @@ MISSING_RECEIPTS = Gauge(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
 )
 
+# commands
+DECISIONS = Counter(
+    "hitotsu_commands_decided",
+    "Commands decided, by HTTP status.",
+    ["kind", "status"],
+)
+DECIDED_AT_ONCE = Histogram(
+    "hitotsu_commands_at_once", "Commands decided in one transaction.", ["kind"], buckets=_SIZES
+)
+OUTBOX_ROWS = Gauge("hitotsu_outbox_rows", "Decided facts that are not in Kafka yet.")
+OUTBOX_AGE = Gauge("hitotsu_outbox_age_seconds", "Age of the oldest fact that is not in Kafka.")
+OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Decided facts appended to Kafka.")
+
 # api
 READS = Counter(
     "hitotsu_api_reads",

@@ -37,6 +37,7 @@ _PLAIN = frozenset(
         "points:read",
         "recommendations:read",
         "stock:read",
+        "stock:reserve",
     }
 )
 _LIMITS = ("channel:", "system:", "store:")

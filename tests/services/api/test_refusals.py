@@ -25,7 +25,7 @@ def problem(got: httpx.Response, status: int) -> dict[str, Any]:
 def test_a_caller_without_a_known_token_is_a_stranger(api: Running) -> None:
     got = httpx.get(f"{api.url}/v1/stock/tv", trust_env=False)
     problem(got, 401)
-    assert got.headers["www-authenticate"] == "Bearer"
+    assert got.headers["www-authenticate"] == 'Bearer realm="hitotsu"'
     problem(api.ask("/v1/stock/tv", who="nobody"), 401)
 
 

@@ -10,9 +10,9 @@ import pytest
 from starlette.requests import Request
 
 from schemas.inputs import parse
-from services.gateway import body
 from services.gateway.admission import Rates, within_scopes
 from services.gateway.app import create
+from services.runtime import bodies
 from services.runtime.config import Settings
 from services.runtime.intake import Intake, Refusal
 from services.runtime.problem import Refuse
@@ -80,14 +80,14 @@ def test_no_more_bytes_are_read_at_once_than_memory_allows() -> None:
 
 
 def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "READ_SECONDS", 0.05)
 
     async def never() -> Any:
         await asyncio.sleep(60)
 
     async def read() -> None:
         with pytest.raises(Refuse) as refused:
-            await body.read_body(Request({"type": "http", "headers": []}, never))
+            await bodies.read_body(Request({"type": "http", "headers": []}, never))
         assert refused.value.status == 408
 
     asyncio.run(read())

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,12 @@ class Road:
 
     def api(self) -> str:
         """Starts the API; its address."""
+        return self.web("api")
+
+    def web(self, module: str) -> str:
+        """Starts a service that is asked over HTTP; its address."""
         port = free_port()
-        self.start("api", HITOTSU_PORT=str(port))
+        self.start(module, HITOTSU_PORT=str(port))
         return f"http://127.0.0.1:{port}"
 
     def send(self, records: Iterator[Sent], **more: Any) -> int:
@@ -115,13 +119,13 @@ class Road:
 
 
 @contextmanager
-def road(home: Path) -> Iterator[Road]:
-    """Brings everything up, and down again."""
+def road(home: Path, tokens: Mapping[str, str] | None = None) -> Iterator[Road]:
+    """Brings everything up, and down again; `tokens` by caller, as `local.TOKENS` has them."""
     stack = Stack(home / "stack", provider="auto", registry=False)
     try:
         endpoints = stack.start_servers()
         env = local.environment(stack.home, endpoints)
-        local.prepare(endpoints, env, {"app": TOKEN})
+        local.prepare(endpoints, env, tokens or {"app": TOKEN})
         own = Road(home, endpoints, env)
         try:
             yield own

@@ -1,0 +1,1 @@
+"""The process that decides: commands come in over HTTP, answers go out, facts follow."""

@@ -1,0 +1,81 @@
+"""Which addresses does the process answer, and what does it hold open while it runs?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from services.commands.door import Door
+from services.commands.openapi import document
+from services.deciding.decider import Decider
+from services.deciding.outbox import Relay
+from services.runtime.config import Settings
+from services.runtime.db import Pool, pool
+from services.runtime.health import Dependency, Measured, health_routes
+from services.runtime.problem import Guarded, problem_handlers, problem_routes
+from services.runtime.producer import Producer
+from services.runtime.tokens import Tokens
+from services.stock import routes as stock
+from services.stock.work import StockWork
+
+
+def create(settings: Settings) -> Starlette:
+    """The deciders as an ASGI application; it starts, and answers 503, without servers too."""
+    postgres = pool(settings.postgres, name="commands", timeout=2.0)
+    producer = Producer(settings.kafka, client_id=settings.instance or "commands")
+    relay = Relay(settings.postgres, producer)
+    decider = Decider(settings.postgres, "stock", StockWork(settings.group), relay.kick)
+    door = Door(Tokens(postgres), decider)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await postgres.open(wait=False)
+        await producer.start()
+        await relay.start()
+        await decider.start()
+        try:
+            yield
+        finally:
+            await decider.stop()
+            await relay.stop()
+            await producer.stop()
+            await postgres.close(timeout=2.0)
+
+    return Starlette(
+        routes=[
+            *stock.routes(door, postgres),
+            *_documents(),
+            *health_routes(_dependencies(postgres, producer)),
+            *problem_routes(),
+        ],
+        exception_handlers=problem_handlers(),
+        middleware=[Middleware(Measured, service="commands"), Middleware(Guarded)],
+        lifespan=lifespan,
+    )
+
+
+def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
+    async def answers() -> None:
+        async with postgres.connection(timeout=1.5) as connection:
+            await connection.execute("select 1 from hitotsu.outbox limit 1")
+
+    # decisions go on without Kafka: facts wait in the outbox
+    return [Dependency("postgres", answers), Dependency("kafka", producer.check, required=False)]
+
+
+def _documents() -> list[Route]:
+    described = document()
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(described)
+
+    async def home(_request: Request) -> Response:
+        return RedirectResponse("/openapi.json")
+
+    return [Route("/openapi.json", openapi), Route("/", home)]

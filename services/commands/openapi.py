@@ -1,0 +1,97 @@
+"""What does the HTTP contract of commands look like to a tool? An OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.commands.door import HEADER
+from services.stock.commands import CommitBody, ExtendBody, ReleaseBody, ReserveBody
+from services.stock.routes import BASE
+
+COMMANDS: dict[str, tuple[type[BaseModel], str]] = {
+    BASE: (ReserveBody, "Hold units for a while"),
+    BASE + "/{id}/extend": (ExtendBody, "Hold them longer"),
+    BASE + "/{id}/commit": (CommitBody, "Promise them to an order"),
+    BASE + "/{id}/release": (ReleaseBody, "Let them go"),
+}
+_NO = {
+    "400": "The body or the key cannot be read.",
+    "401": "No token, or one that is not known.",
+    "403": "The token's scopes forbid it.",
+    "404": "There is no such reservation.",
+    "409": "No: out of stock, expired, resolved before, or being decided now.",
+    "413": "The body holds more than a command may.",
+    "415": "Not JSON.",
+    "422": "Not such a command, or the key was sent before with another body.",
+    "503": "Not decided; send the same with the same key again.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document, made from the models that check what comes in."""
+    _, made = models_json_schema(
+        [(kind, "validation") for kind, _ in COMMANDS.values()],
+        ref_template="#/components/schemas/{model}",
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hitotsu commands",
+            "version": "1",
+            "description": "What may be refused is decided here, once for each key.",
+        },
+        "paths": {
+            **{path: {"post": _post(path, *what)} for path, what in COMMANDS.items()},
+            BASE + "/{id}": {"get": _get()},
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**made.get("$defs", {}), "Problem": {"type": "object"}},
+        },
+    }
+
+
+def _post(path: str, kind: type[BaseModel], summary: str) -> dict[str, Any]:
+    key = {"name": HEADER, "in": "header", "schema": {"type": "string", "maxLength": 255}}
+    return {
+        "operationId": kind.__name__.removesuffix("Body").lower() + "Stock",
+        "summary": summary,
+        "security": [{"token": []}],
+        "parameters": [key, *([_id()] if "{id}" in path else [])],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}
+            },
+        },
+        "responses": {
+            "201" if path == BASE else "200": {"description": "Yes."},
+            **_refusals(_NO),
+        },
+    }
+
+
+def _get() -> dict[str, Any]:
+    return {
+        "operationId": "reservation",
+        "summary": "What became of a reservation",
+        "security": [{"token": []}],
+        "parameters": [_id()],
+        "responses": {
+            "200": {"description": "Its state and lines."},
+            **_refusals({status: _NO[status] for status in ("401", "403", "404")}),
+        },
+    }
+
+
+def _id() -> dict[str, Any]:
+    uuid = {"type": "string", "format": "uuid"}
+    return {"name": "id", "in": "path", "required": True, "schema": uuid}
+
+
+def _refusals(what: dict[str, str]) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": said, "content": problem} for status, said in what.items()}

@@ -1,0 +1,144 @@
+"""How do decided facts get into the log? Rows of the deciding transaction, relayed afterwards.
+
+At least once, and in the order of their ids within a key: ids are taken under the locks that the
+decision holds. There is no cursor: a row that commits late with a lower id is sent at the next
+look. A record that was sent twice is applied once, by its event id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from schemas.events import Event
+from services.deciding.answers import Connection
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
+from services.runtime.producer import KafkaAway, Producer, Record, record_of
+
+AT_ONCE = 500
+LOOK_SECONDS = 0.05
+KEPT = "1 day"
+ADD = """
+insert into hitotsu.outbox (topic, record_key, record_value, headers)
+select topic, record_key, record_value, headers::jsonb
+from unnest(%s::text[], %s::bytea[], %s::bytea[], %s::text[]) with ordinality
+    as x(topic, record_key, record_value, headers, n) order by n
+"""
+UNSENT = """
+select id, topic, record_key, record_value, headers from hitotsu.outbox
+where sent_at is null order by id limit %s
+"""
+SENT = "update hitotsu.outbox set sent_at = clock_timestamp() where id = any(%s)"
+WAITING = """
+select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)
+from hitotsu.outbox where sent_at is null
+"""
+FORGET = f"delete from hitotsu.outbox where sent_at < clock_timestamp() - interval '{KEPT}'"
+ONE_ONLY = "select pg_try_advisory_lock(hashtext('hitotsu.outbox'))"
+
+
+async def add(connection: Connection, events: Sequence[Event]) -> None:
+    """Puts facts behind those of before, in the caller's transaction."""
+    if not events:
+        return
+    records = [record_of(event) for event in events]
+    headers = [json.dumps([[name, value.hex()] for name, value in r.headers]) for r in records]
+    await connection.execute(
+        ADD,
+        [
+            [record.topic for record in records], [record.key for record in records],
+            [record.value for record in records], headers,
+        ],
+    )  # fmt: skip
+
+
+class Relay:
+    """Sends what is in the outbox; one at a time over all processes, by a lock in Postgres."""
+
+    def __init__(self, dsn: str, producer: Producer, name: str = "outbox") -> None:
+        self._conninfo = conninfo(dsn, name=name)
+        self._producer = producer
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def kick(self) -> None:
+        """There may be something to send."""
+        self._wanted.set()
+
+    async def start(self) -> None:
+        """Begins to look."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Leaves what is not sent for the next relay."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with await AsyncConnection.connect(
+                    self._conninfo, autocommit=True
+                ) as connection:
+                    await self._relay(connection)
+            except (psycopg.Error, OSError) as error:
+                log.warning("outbox waits", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+
+    async def _relay(self, connection: Connection) -> None:
+        looks = 0
+        while not await _value(connection, ONE_ONLY):
+            await asyncio.sleep(0.5)
+        while True:
+            looks += 1
+            if looks % 200 == 1:
+                await self._measure(connection)
+            rows = await (await connection.execute(UNSENT, [AT_ONCE])).fetchall()
+            if rows and await self._sent([_record(row) for row in rows]):
+                await connection.execute(SENT, [[row[0] for row in rows]])
+                OUTBOX_SENT.inc(len(rows))
+            elif not rows:
+                self._wanted.clear()
+                await _until(self._wanted, LOOK_SECONDS)
+
+    async def _sent(self, records: list[Record]) -> bool:
+        try:
+            await self._producer.append(records)
+        except KafkaAway:
+            await asyncio.sleep(0.3)
+            return False
+        return True
+
+    @staticmethod
+    async def _measure(connection: Connection) -> None:
+        await connection.execute(FORGET)
+        row = await (await connection.execute(WAITING)).fetchone()
+        if row is not None:
+            OUTBOX_ROWS.set(row[0])
+            OUTBOX_AGE.set(float(row[1]))
+
+
+def _record(row: Sequence[Any]) -> Record:
+    headers = [(name, bytes.fromhex(value)) for name, value in row[4]]
+    return Record(row[1], bytes(row[2]), bytes(row[3]), headers)
+
+
+async def _value(connection: Connection, statement: str) -> Any:
+    row = await (await connection.execute(statement.encode())).fetchone()
+    return row[0] if row else None
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,57 @@
+"""What do decisions keep? Not derivable from the log, so it belongs in a backup.
+
+`answer` holds what was said to each key, a "no" too; `outbox` the facts that follow and are not
+in Kafka yet; holds are rows of the service that decides about them.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+ANSWERS = """
+create table if not exists hitotsu.answer (
+    client text not null,
+    key text not null,
+    body_hash bytea not null,
+    status smallint not null default 0,
+    body text not null default '',
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (client, key)
+);
+create table if not exists hitotsu.outbox (
+    id bigint generated always as identity primary key,
+    topic text not null,
+    record_key bytea not null,
+    record_value bytea not null,
+    headers jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    sent_at timestamptz
+);
+create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at is null;
+"""
+# a hold that was resolved stays as history; the index holds what still promises something
+STOCK_HOLDS = """
+create table if not exists hitotsu.stock_hold (
+    id uuid not null,
+    sku text collate "C" not null,
+    location_id text collate "C" not null,
+    quantity bigint not null check (quantity > 0),
+    channel text not null,
+    client text not null,
+    state text not null default 'open'
+        check (state in ('open', 'committed', 'applied', 'released', 'expired')),
+    order_id uuid,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default clock_timestamp(),
+    resolved_at timestamptz,
+    primary key (id, sku, location_id)
+);
+create index if not exists stock_hold_promised
+    on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
+"""
+
+
+def prepare(connection: psycopg.Connection) -> None:
+    """Creates what is missing; safe to run again."""
+    connection.execute(ANSWERS)
+    connection.execute(STOCK_HOLDS)

@@ -1,0 +1,100 @@
+"""What can be asked of stock? Bodies as they are sent; times in seconds, quantities in units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+LINES_MAX, QUANTITY_MAX = 100, 1_000_000
+TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
+
+
+def _code(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must hold printable characters only")
+    return value
+
+
+Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_code)]
+Ttl = Annotated[int, Field(ge=1, le=TTL_MAX)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+
+
+class Line(BaseModel):
+    """Units of one item at one location."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    sku: Code
+    location_id: Code
+    quantity: int = Field(ge=1, le=QUANTITY_MAX)
+
+
+def _told_apart(lines: list[Line]) -> list[Line]:
+    places = [(line.sku, line.location_id) for line in lines]
+    if len(set(places)) != len(places):
+        raise ValueError("an item at a location stands in one line only")
+    return lines
+
+
+class ReserveBody(_Body):
+    """Holds units for `ttl_seconds`; all lines or none, or `best_effort`: what there is."""
+
+    channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
+    lines: Annotated[
+        list[Line], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_told_apart)
+    ]
+    ttl_seconds: Ttl = TTL_DEFAULT
+    mode: Literal["all_or_nothing", "best_effort"] = "all_or_nothing"
+
+
+class ExtendBody(_Body):
+    """The hold lasts so long from now; never shorter than it would have."""
+
+    ttl_seconds: Ttl = TTL_DEFAULT
+
+
+class CommitBody(_Body):
+    """The hold becomes an order's promise and no longer expires."""
+
+    order_id: UUID
+
+
+class ReleaseBody(_Body):
+    """The units are free again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """A body, who sent it, and the id that the hold would have."""
+
+    reservation_id: UUID
+    client: str
+    body: ReserveBody
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    reservation_id: UUID
+    body: ExtendBody
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    reservation_id: UUID
+    body: CommitBody
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    reservation_id: UUID
+    body: ReleaseBody
+
+
+Command = Reserve | Extend | Commit | Release

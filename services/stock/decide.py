@@ -1,0 +1,179 @@
+"""May it be promised? Pure: what is there and what is asked go in, answers and changes come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from projections.core.instants import micros
+from schemas.events import ReservationCommitted
+from schemas.events.parts import Meta, Producer
+from services.deciding.answers import Answer
+from services.stock.commands import Command, Commit, Extend, Line, Release, Reserve
+from services.stock.shelf import Shelf, Spot
+
+OPEN, COMMITTED, RELEASED = "open", "committed", "released"
+
+
+@dataclass(slots=True)
+class Hold:
+    """One line of a reservation. `expires_at` counts only while it is open."""
+
+    reservation_id: UUID
+    sku: str
+    location_id: str
+    quantity: int
+    channel: str
+    client: str
+    state: str
+    expires_at: datetime
+    order_id: UUID | None = None
+
+    @property
+    def spot(self) -> Spot:
+        return self.sku, self.location_id
+
+    def counts(self, now: datetime) -> bool:
+        """Whether it holds units: past its time it does not, whatever any job has done."""
+        return self.state == COMMITTED or (self.state == OPEN and self.expires_at > now)
+
+
+@dataclass(slots=True)
+class Decided:
+    """Answers in the order of the commands; holds made or changed; facts to append."""
+
+    answers: list[Answer] = field(default_factory=list)
+    made: list[Hold] = field(default_factory=list)
+    changed: dict[UUID, list[Hold]] = field(default_factory=dict)
+    facts: list[ReservationCommitted] = field(default_factory=list)
+
+
+class Decision:
+    """One batch: commands see what the ones before them took."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        holds: dict[UUID, list[Hold]],
+        now: datetime,
+        position: dict[str, int],
+    ) -> None:
+        """`holds`: every line of each reservation that a command names; `now`: under the locks."""
+        self._shelf, self._holds, self._now, self._position = shelf, holds, now, position
+        self.decided = Decided()
+
+    def decide(self, commands: Iterable[Command]) -> Decided:
+        """Everything, in order."""
+        for command in commands:
+            if isinstance(command, Reserve):
+                answer = self._reserve(command)
+            else:
+                answer = self._resolve(command)
+            self.decided.answers.append(answer)
+        return self.decided
+
+    def _reserve(self, command: Reserve) -> Answer:
+        body = command.body
+        rooms = [
+            self._shelf.room((line.sku, line.location_id), body.channel) for line in body.lines
+        ]
+        granted = [min(line.quantity, room) for line, room in zip(body.lines, rooms)]
+        lines = [
+            {**line.model_dump(), "granted": given, "available": room}
+            for line, given, room in zip(body.lines, granted, rooms)
+        ]
+        short = any(given < line.quantity for line, given in zip(body.lines, granted))
+        if not any(granted) or (short and body.mode == "all_or_nothing"):
+            nothing = [{**line, "granted": 0} for line in lines]
+            return self._no("out-of-stock", "Not so many units may be promised.", lines=nothing)
+        expires_at = self._now + timedelta(seconds=body.ttl_seconds)
+        if not body.dry_run:
+            self._hold(command, granted, expires_at)
+        said = {"state": OPEN, "expires_at": expires_at, "lines": lines, "complete": not short}
+        return self._yes(201, command, said)
+
+    def _hold(self, command: Reserve, granted: list[int], expires_at: datetime) -> None:
+        made = [
+            _hold_of(command, line, given, expires_at)
+            for line, given in zip(command.body.lines, granted)
+            if given
+        ]
+        for hold in made:
+            self._shelf.take(hold.spot, hold.quantity)
+        self.decided.made += made
+        self._holds[command.reservation_id] = made
+
+    def _resolve(self, command: Extend | Commit | Release) -> Answer:
+        holds = self._holds.get(command.reservation_id)
+        if not holds:
+            return self._no("not-found", "There is no such reservation.", 404)
+        if holds[0].state != OPEN:
+            return self._no("resolved", f"The reservation is {holds[0].state}.")
+        if not holds[0].counts(self._now):
+            return self._no("expired", f"The reservation ended at {holds[0].expires_at}.")
+        if isinstance(command, Extend):
+            return self._extend(command, holds)
+        state = COMMITTED if isinstance(command, Commit) else RELEASED
+        if not command.body.dry_run:
+            for hold in holds:
+                hold.state = state
+            self.decided.changed[command.reservation_id] = holds
+        said: dict[str, Any] = {"state": state}
+        if isinstance(command, Release):
+            if not command.body.dry_run:
+                for hold in holds:
+                    self._shelf.take(hold.spot, -hold.quantity)
+            return self._yes(200, command, said)
+        facts = [self._fact(command, hold) for hold in holds]
+        if not command.body.dry_run:
+            for hold in holds:
+                hold.order_id = command.body.order_id
+            self.decided.facts += facts
+        ids = [UUID(bytes=fact.meta.event_id) for fact in facts]
+        return self._yes(
+            200, command, {**said, "order_id": command.body.order_id, "event_ids": ids}
+        )
+
+    def _extend(self, command: Extend, holds: list[Hold]) -> Answer:
+        until = self._now + timedelta(seconds=command.body.ttl_seconds)
+        until = max(until, holds[0].expires_at)
+        if not command.body.dry_run:
+            for hold in holds:
+                hold.expires_at = until
+            self.decided.changed[command.reservation_id] = holds
+        return self._yes(200, command, {"state": OPEN, "expires_at": until})
+
+    def _fact(self, command: Commit, hold: Hold) -> ReservationCommitted:
+        name = f"{hold.sku}|{hold.location_id}"
+        producer = Producer("hitotsu-stock", hold.channel)
+        meta = Meta(uuid5(hold.reservation_id, name).bytes, micros(self._now), producer)
+        return ReservationCommitted(
+            meta, hold.sku, hold.location_id, hold.reservation_id.bytes,
+            command.body.order_id.bytes, hold.quantity,
+        )  # fmt: skip
+
+    def _yes(self, status: int, command: Command, said: dict[str, Any]) -> Answer:
+        dry = command.body.dry_run
+        named = (
+            {}
+            if dry and isinstance(command, Reserve)
+            else {"reservation_id": command.reservation_id}
+        )
+        return Answer.of(
+            200 if dry else status, {**named, **said, "dry_run": dry, "position": self._position}
+        )
+
+    def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
+        title = {"out-of-stock": "Out of stock", "not-found": "Not Found"}.get(kind, "Conflict")
+        said = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
+        return Answer.of(status, {**said, **more, "position": self._position})
+
+
+def _hold_of(command: Reserve, line: Line, quantity: int, expires_at: datetime) -> Hold:
+    return Hold(
+        command.reservation_id, line.sku, line.location_id, quantity, command.body.channel,
+        command.client, OPEN, expires_at,
+    )  # fmt: skip

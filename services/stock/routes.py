@@ -1,0 +1,90 @@
+"""Which addresses answer commands about stock?"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from psycopg.rows import dict_row
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.commands.door import Body, Door, Sent, respond, uuid_of
+from services.deciding.answers import Answer
+from services.runtime.bearer import token_of
+from services.runtime.db import Pool
+from services.runtime.problem import Refuse
+from services.stock.commands import (
+    Commit,
+    CommitBody,
+    Extend,
+    ExtendBody,
+    Release,
+    ReleaseBody,
+    Reserve,
+    ReserveBody,
+)
+
+BASE = "/v1/stock/reservations"
+WRITE, READ = "stock:reserve", "stock:read"
+STATE = """
+select sku, location_id, quantity, channel, order_id, expires_at,
+    case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end
+        as state
+from hitotsu.stock_hold where id = %s order by sku, location_id
+"""
+
+
+def routes(door: Door, postgres: Pool) -> list[Route]:
+    """POST to reserve, extend, commit, release; GET what became of a reservation."""
+
+    def post(path: str, kind: type[Body], command: Callable[[Body, Sent], Any]) -> Route:
+        async def answer(request: Request) -> Response:
+            return await door.take(request, WRITE, kind, command)
+
+        endpoint: Callable[[Request], Awaitable[Response]] = answer
+        return Route(BASE + path, endpoint, methods=["POST"])
+
+    async def state(request: Request) -> Response:
+        await token_of(request, door.tokens, READ)
+        return await _state(postgres, request.path_params["id"])
+
+    return [
+        post("", ReserveBody, _reserve),
+        post("/{id}/extend", ExtendBody, lambda body, sent: Extend(_named(sent), body)),
+        post("/{id}/commit", CommitBody, lambda body, sent: Commit(_named(sent), body)),
+        post("/{id}/release", ReleaseBody, lambda body, sent: Release(_named(sent), body)),
+        Route(BASE + "/{id}", state, methods=["GET"]),
+    ]
+
+
+def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
+    if not sent.token.within("channel", body.channel):
+        errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
+        raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
+    return Reserve(sent.made_id, sent.token.name, body)
+
+
+def _named(sent: Sent) -> Any:
+    return uuid_of(sent.path["id"], "The reservation's id")
+
+
+async def _state(postgres: Pool, text: str) -> Response:
+    reservation_id = uuid_of(text, "The reservation's id")
+    async with (
+        postgres.connection() as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        await cursor.execute(STATE, [reservation_id])
+        rows = await cursor.fetchall()
+    if not rows:
+        raise Refuse(404, "Not Found", "There is no such reservation.")
+    states = {row["state"] for row in rows}
+    common = {name: rows[0][name] for name in ("channel", "order_id", "expires_at")}
+    lines = [{name: row[name] for name in ("sku", "location_id", "quantity")} for row in rows]
+    # facts of several lines are applied one by one; until the last is, it is a committed one
+    state = states.pop() if len(states) == 1 else "committed"
+    return respond(
+        Answer.of(200, {"reservation_id": reservation_id, "state": state, **common, "lines": lines})
+    )

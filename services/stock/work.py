@@ -1,0 +1,127 @@
+"""How is a batch decided? Cells locked in order, holds counted under the locks, all stored at once.
+
+Whoever takes, extends or commits holds the cells' row locks, so no two decisions see the same
+units, and a hold that was seen as expired is never committed afterwards. The projector raises
+`committed` and ends the hold in one transaction, so units are never counted twice or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from projections.core.instants import micros
+from services.deciding import outbox
+from services.deciding.answers import Answer, Connection
+from services.stock.commands import Command, Reserve
+from services.stock.decide import Decided, Decision, Hold
+from services.stock.shelf import Shelf, Spot
+
+NAMED = """
+select id, sku, location_id, quantity, channel, client, state, expires_at, order_id
+from hitotsu.stock_hold where id = any(%s::uuid[]) order by sku, location_id
+"""
+CELLS = """
+select sku, location_id, on_hand, committed, unavailable from stock_cell
+where sku = any(%s) order by sku, location_id for update
+"""
+# what is over becomes history here, under the locks, so that the index holds what counts
+EXPIRED = """
+update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
+where sku = any(%s) and state = 'open' and expires_at <= %s
+"""
+HELD = """
+select sku, location_id, sum(quantity)::bigint as held from hitotsu.stock_hold
+where sku = any(%s) and state in ('open', 'committed') group by sku, location_id
+"""
+POLICIES = """
+select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
+    coalesce(store_share, 0) as store_share, coalesce(company_threshold, 0) as company_threshold
+from stock_policy where (sku = any(%s) or sku = '') and location_id = any(%s)
+"""
+POSITION = """
+select topic || '-' || partition as place, next_offset from hitotsu.checkpoint
+where grp = %s and topic in ('commerce.inventory', 'commerce.purchases', 'commerce.catalog')
+"""
+MAKE = """
+insert into hitotsu.stock_hold (id, sku, location_id, quantity, channel, client, expires_at)
+select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+    %s::timestamptz[])
+"""
+CHANGE = """
+update hitotsu.stock_hold h set state = x.state, expires_at = x.expires_at, order_id = x.order_id,
+    resolved_at = case when x.state = 'open' then null else clock_timestamp() end
+from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[])
+    as x(id, state, expires_at, order_id) where h.id = x.id
+"""
+
+
+class StockWork:
+    """Decides batches of commands about stock, in the transaction it is given."""
+
+    def __init__(self, group: str) -> None:
+        """`group`: whose checkpoints say how far the stock shown is."""
+        self._group = group
+
+    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
+        named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
+        skus = {
+            line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
+        }  # fmt: skip
+        if named:
+            skus |= {row["sku"] for row in await _rows(connection, NAMED, [named])}
+        cells = await _rows(connection, CELLS, [sorted(skus)])
+        (clock,) = await _rows(connection, "select clock_timestamp() as now", [])
+        now = clock["now"]
+        await connection.execute(EXPIRED, [sorted(skus), now])
+        # read again: what was seen before the locks may have been resolved by another meanwhile
+        holds = _by_id(await _rows(connection, NAMED, [named])) if named else {}
+        held: dict[Spot, int] = {
+            (row["sku"], row["location_id"]): row["held"]
+            for row in await _rows(connection, HELD, [sorted(skus)])
+        }
+        locations = sorted({row["location_id"] for row in cells})
+        policies = await _rows(connection, POLICIES, [sorted(skus), locations])
+        position = {
+            row["place"]: row["next_offset"]
+            for row in await _rows(connection, POSITION, [self._group])
+        }
+        shelf = Shelf(cells, list(policies), held, micros(now))
+        decided = Decision(shelf, holds, now, position).decide(commands)
+        await _store(connection, decided)
+        return decided.answers
+
+
+async def _store(connection: Connection, decided: Decided) -> None:
+    if decided.made:
+        rows = [
+            (h.reservation_id, h.sku, h.location_id, h.quantity, h.channel, h.client, h.expires_at)
+            for h in decided.made
+        ]
+        await connection.execute(MAKE, [list(column) for column in zip(*rows)])
+    if decided.changed:
+        firsts = [holds[0] for holds in decided.changed.values()]
+        rows_changed = [(h.reservation_id, h.state, h.expires_at, h.order_id) for h in firsts]
+        await connection.execute(CHANGE, [list(column) for column in zip(*rows_changed)])
+    await outbox.add(connection, decided.facts)
+
+
+def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:
+    found: dict[UUID, list[Hold]] = {}
+    for row in rows:
+        found.setdefault(row["id"], []).append(
+            Hold(
+                row["id"], row["sku"], row["location_id"], row["quantity"], row["channel"],
+                row["client"], row["state"], row["expires_at"], row["order_id"],
+            )
+        )  # fmt: skip
+    return found
+
+
+async def _rows(connection: Connection, statement: str, values: list[Any]) -> list[dict[str, Any]]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement.encode(), values)
+        return await cursor.fetchall()

@@ -1,0 +1,107 @@
+"""A shop with a decider, a projector and stock to promise."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from schemas import codec
+from schemas.inputs import example, parse, to_event
+from services.runtime.tokens import register
+from tests.schemas.sealers import OpenSealer
+from tests.services.rebuild.road import Road, road
+from tests.services.rebuild.trade import send
+
+TOKENS = {"till": "till-token-of-a-test", "ec": "ec-token-of-a-test"}
+BASE = "/v1/stock/reservations"
+
+
+class Shop:
+    """The road, asked as a till or as EC."""
+
+    def __init__(self, road: Road) -> None:
+        self.road = road
+        with psycopg.connect(road.endpoints.postgres, autocommit=True) as connection:
+            register(connection, "app", ("stock:read",), "app-token-of-a-test")
+        self.projector = road.start("projector")
+        self.url = road.web("commands")
+        self.client: httpx.Client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until the decider answers."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline, "the decider is not ready"
+            time.sleep(0.1)
+
+    def post(
+        self, path: str, body: dict[str, Any], key: str = "", who: str = "ec"
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKENS[who]}"}
+        if not body.get("dry_run"):
+            headers["Idempotency-Key"] = key or secrets.token_hex(8)
+        return self.client.post(BASE + path, json=body, headers=headers)
+
+    def reserve(self, sku: str, quantity: int = 1, key: str = "", **more: Any) -> httpx.Response:
+        where = more.pop("location_id", "W1")
+        lines = [{"sku": sku, "location_id": where, "quantity": quantity}]
+        return self.post("", {"channel": "EC", "lines": lines, **more}, key)
+
+    def state(self, reservation_id: str) -> str:
+        headers = {"Authorization": f"Bearer {TOKENS['till']}"}
+        answer = self.client.get(f"{BASE}/{reservation_id}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["state"])
+
+    def stocked(self, quantity: int, location_id: str = "W1") -> str:
+        """A new item of which so many units are on hand."""
+        sku = f"item-{secrets.token_hex(4)}"
+        self.append("StockReceived", sku=sku, location_id=location_id, quantity=quantity)
+        self.until(lambda: self.cell(sku)[:1] == (quantity,))
+        return sku
+
+    def append(self, name: str, **changes: Any) -> None:
+        """A fact, straight into the log."""
+        event = to_event(parse(example(name)), OpenSealer())
+        meta = replace(event.meta, event_id=uuid4().bytes)
+        event = replace(event, meta=meta, **changes)
+        send(
+            self.road.endpoints.kafka,
+            iter([(event.TOPIC, codec.key_of(event), codec.encode(event))]),
+        )
+
+    def cell(self, sku: str) -> tuple[int, ...]:
+        """on_hand, committed."""
+        rows = self.road.sql("select on_hand, committed from stock_cell where sku = %s", sku)
+        return tuple(rows[0]) if rows else ()
+
+    @staticmethod
+    def until(true: Any, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, "it did not come to pass"
+            time.sleep(0.05)
+
+
+@contextmanager
+def shop(home: Path) -> Iterator[Shop]:
+    """Servers, a projector and a decider of a test's own."""
+    with road(home, TOKENS) as own:
+        made = Shop(own)
+        with made.client:
+            yield made

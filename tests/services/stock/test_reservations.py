@@ -1,0 +1,171 @@
+"""Is a unit promised once, for as long as was said, and does the promise become a fact once?"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.services.stock.shop import Shop, shop
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with shop(tmp_path_factory.mktemp("stock")) as own:
+        yield own
+
+
+def problem(answer: Any, status: int, kind: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert found["type"] == f"/problems/{kind}"
+    return found
+
+
+def test_from_a_hold_to_a_promise_in_the_stock_shown(open_shop: Shop) -> None:
+    sku = open_shop.stocked(10)
+    made = open_shop.reserve(sku, 4)
+    assert made.status_code == 201, made.text
+    held = made.json()
+    assert held["lines"] == [
+        {"sku": sku, "location_id": "W1", "quantity": 4, "granted": 4, "available": 10}
+    ]
+    assert any(place.startswith("commerce.inventory-") for place in held["position"])
+    name = held["reservation_id"]
+    assert open_shop.state(name) == "open"
+    short = problem(open_shop.reserve(sku, 7), 409, "out-of-stock")
+    assert short["lines"][0]["available"] == 6
+    order = str(uuid4())
+    committed = open_shop.post(f"/{name}/commit", {"order_id": order})
+    assert committed.status_code == 200, committed.text
+    assert len(committed.json()["event_ids"]) == 1
+    open_shop.until(lambda: open_shop.cell(sku) == (10, 4))
+    open_shop.until(lambda: open_shop.state(name) == "applied")
+    assert problem(open_shop.reserve(sku, 7), 409, "out-of-stock")["lines"][0]["available"] == 6
+    assert open_shop.reserve(sku, 6).status_code == 201
+
+
+def test_one_key_is_one_decision_and_one_answer_also_for_a_no(open_shop: Shop) -> None:
+    sku = open_shop.stocked(5)
+    first, again = (open_shop.reserve(sku, 5, key=f"{sku}-a") for _ in range(2))
+    assert (first.status_code, first.text) == (again.status_code, again.text)
+    assert first.status_code == 201
+    no = open_shop.reserve(sku, 1, key=f"{sku}-b")
+    assert no.status_code == 409
+    open_shop.post(f"/{first.json()['reservation_id']}/release", {})
+    assert open_shop.reserve(sku, 1, key=f"{sku}-b").text == no.text, "a retry made it a yes"
+    other = open_shop.reserve(sku, 2, key=f"{sku}-b")
+    assert problem(other, 422, "unprocessable-entity")["title"] == "Key used for another command"
+    assert open_shop.reserve(sku, 1).status_code == 201
+
+
+def test_a_hold_ends_by_its_time_and_each_is_resolved_once(open_shop: Shop) -> None:
+    sku = open_shop.stocked(3)
+    short = open_shop.reserve(sku, 3, ttl_seconds=1).json()["reservation_id"]
+    assert open_shop.reserve(sku).status_code == 409
+    time.sleep(1.05)
+    longer = open_shop.reserve(sku, 3, ttl_seconds=1)
+    assert longer.status_code == 201
+    problem(open_shop.post(f"/{short}/commit", {"order_id": str(uuid4())}), 409, "resolved")
+    name = longer.json()["reservation_id"]
+    assert open_shop.post(f"/{name}/extend", {"ttl_seconds": 60}).status_code == 200
+    time.sleep(1.05)
+    assert open_shop.reserve(sku).status_code == 409, "it was extended"
+    assert open_shop.post(f"/{name}/release", {}).status_code == 200
+    problem(open_shop.post(f"/{name}/commit", {"order_id": str(uuid4())}), 409, "resolved")
+    assert open_shop.state(name) == "released"
+    unheard = open_shop.post(f"/{uuid4()}/release", {})
+    problem(unheard, 404, "not-found")
+
+
+def test_several_lines_are_held_all_or_none_or_as_far_as_they_go(open_shop: Shop) -> None:
+    one, other = open_shop.stocked(2), open_shop.stocked(1, "S1")
+    lines = [
+        {"sku": one, "location_id": "W1", "quantity": 2},
+        {"sku": other, "location_id": "S1", "quantity": 3},
+    ]
+    body = {"channel": "EC", "lines": lines}
+    no = problem(open_shop.post("", body), 409, "out-of-stock")
+    assert [line["available"] for line in no["lines"]] == [2, 1]
+    dry = open_shop.post("", {**body, "mode": "best_effort", "dry_run": True})
+    assert dry.status_code == 200
+    assert "reservation_id" not in dry.json()
+    some = open_shop.post("", {**body, "mode": "best_effort"})
+    assert some.status_code == 201
+    assert [line["granted"] for line in some.json()["lines"]] == [2, 1]
+    assert not some.json()["complete"]
+    assert open_shop.reserve(one).status_code == 409
+
+
+def test_two_hundred_want_the_last_unit_and_one_gets_it(open_shop: Shop) -> None:
+    sku = open_shop.stocked(1)
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: open_shop.reserve(sku).status_code, range(200)))
+    assert sorted(answers) == [201] + [409] * 199
+
+
+def test_a_store_keeps_its_share_and_a_token_its_channel(open_shop: Shop) -> None:
+    sku = open_shop.stocked(5, "S9")
+    open_shop.append(
+        "StockPolicySet", location_id="S9", sku=sku, safety_stock=1, store_share=2,
+        company_threshold=0, valid_from=0,
+    )  # fmt: skip
+    open_shop.until(
+        lambda: open_shop.reserve(sku, 3, location_id="S9", dry_run=True).status_code == 409
+    )
+    assert open_shop.reserve(sku, 2, location_id="S9", dry_run=True).status_code == 200
+    lines = [{"sku": sku, "location_id": "S9", "quantity": 4}]
+    till = open_shop.post("", {"channel": "STORE", "lines": lines, "dry_run": True}, who="till")
+    assert till.status_code == 200
+    outside = open_shop.post("", {"channel": "EC", "lines": lines}, who="till")
+    problem(outside, 403, "forbidden")
+
+
+BAD = [
+    ({"channel": "EC", "lines": []}, "/lines"),
+    (
+        {"channel": "EC", "lines": [{"sku": "a", "location_id": "b", "quantity": 0}]},
+        "/lines/0/quantity",
+    ),
+    ({"channel": "ZZ", "lines": [{"sku": "a", "location_id": "b", "quantity": 1}]}, "/channel"),
+    ({"channel": "EC", "lines": [{"sku": "a", "location_id": "b", "quantity": 1}] * 2}, "/lines"),
+    (
+        {"channel": "EC", "more": 1, "lines": [{"sku": "a", "location_id": "b", "quantity": 1}]},
+        "/more",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer"), BAD)
+def test_what_is_no_command_is_said_by_field(
+    open_shop: Shop, body: dict[str, Any], pointer: str
+) -> None:
+    found = problem(open_shop.post("", body), 422, "unprocessable-entity")
+    assert pointer in [error["pointer"] for error in found["errors"]]
+
+
+def test_without_a_key_or_with_a_broken_body_nothing_is_decided(open_shop: Shop) -> None:
+    headers = {"Authorization": "Bearer ec-token-of-a-test", "Content-Type": "application/json"}
+    url = "/v1/stock/reservations"
+    keyless = open_shop.client.post(url, json=BAD[0][0], headers=headers)
+    assert keyless.status_code == 422
+    fine = {"channel": "EC", "lines": [{"sku": "a", "location_id": "b", "quantity": 1}]}
+    problem(open_shop.client.post(url, json=fine, headers=headers), 400, "bad-request")
+    broken = open_shop.client.post(url, content=b"{", headers={**headers, "Idempotency-Key": "k"})
+    problem(broken, 400, "bad-request")
+    assert open_shop.client.post(url, json=fine).status_code == 401
+
+
+def test_the_outbox_holds_what_the_log_got_once(open_shop: Shop) -> None:
+    rows = open_shop.road.sql("select count(*), count(sent_at) from outbox")
+    assert rows[0][0] == rows[0][1] > 0
+    described = open_shop.client.get("/openapi.json").json()
+    assert "/v1/stock/reservations/{id}/commit" in json.dumps(described)
