@@ -96,16 +96,17 @@ class StockWork:
 
 
 async def _store(connection: Connection, decided: Decided) -> None:
+    # what was let go first, so that the times of the rows tell the order too
+    if decided.changed:
+        firsts = [holds[0] for holds in decided.changed.values()]
+        rows_changed = [(h.reservation_id, h.state, h.expires_at, h.order_id) for h in firsts]
+        await connection.execute(CHANGE, [list(column) for column in zip(*rows_changed)])
     if decided.made:
         rows = [
             (h.reservation_id, h.sku, h.location_id, h.quantity, h.channel, h.client, h.expires_at)
             for h in decided.made
         ]
         await connection.execute(MAKE, [list(column) for column in zip(*rows)])
-    if decided.changed:
-        firsts = [holds[0] for holds in decided.changed.values()]
-        rows_changed = [(h.reservation_id, h.state, h.expires_at, h.order_id) for h in firsts]
-        await connection.execute(CHANGE, [list(column) for column in zip(*rows_changed)])
     await outbox.add(connection, decided.facts)
 
 

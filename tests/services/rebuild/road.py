@@ -53,14 +53,14 @@ class Road:
         """Whether the service started last under this name is no more."""
         return self._last[module].poll() is not None
 
+    def last(self, module: str) -> subprocess.Popen[bytes]:
+        """The service started last under this name."""
+        return self._last[module]
+
     def api(self) -> str:
         """Starts the API; its address."""
-        return self.web("api")
-
-    def web(self, module: str) -> str:
-        """Starts a service that is asked over HTTP; its address."""
         port = free_port()
-        self.start(module, HITOTSU_PORT=str(port))
+        self.start("api", HITOTSU_PORT=str(port))
         return f"http://127.0.0.1:{port}"
 
     def send(self, records: Iterator[Sent], **more: Any) -> int:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from infra.home import free_port
 from schemas import codec
 from schemas.inputs import example, parse, to_event
 from services.runtime.tokens import register
@@ -33,7 +34,9 @@ class Shop:
         with psycopg.connect(road.endpoints.postgres, autocommit=True) as connection:
             register(connection, "app", ("stock:read",), "app-token-of-a-test")
         self.projector = road.start("projector")
-        self.url = road.web("commands")
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.again()
         self.client: httpx.Client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
         self.wait()
 
@@ -48,6 +51,18 @@ class Shop:
                 pass
             assert time.monotonic() < deadline, "the decider is not ready"
             time.sleep(0.1)
+
+    def again(self) -> None:
+        """Starts the decider, where it was."""
+        self.road.start("commands", HITOTSU_PORT=str(self._port))
+
+    def sell(self, sku: str) -> None:
+        """One unit crosses the counter, whoever was promised it."""
+        event = to_event(parse(example("PurchaseCompleted")), OpenSealer())
+        line = replace(event.lines[0], sku=sku, quantity=1, location_id=None)
+        self.append(
+            "PurchaseCompleted", location_id="W1", lines=[line], transaction_id=uuid4().bytes
+        )
 
     def post(
         self, path: str, body: dict[str, Any], key: str = "", who: str = "ec"
@@ -103,5 +118,7 @@ def shop(home: Path) -> Iterator[Shop]:
     """Servers, a projector and a decider of a test's own."""
     with road(home, TOKENS) as own:
         made = Shop(own)
-        with made.client:
+        try:
             yield made
+        finally:
+            made.client.close()
