@@ -58,6 +58,9 @@ class Read(Protocol):
     ) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
+    async def reserved(self, sku: str) -> dict[str, int] | None:
+        """Units of an item under holds that count now, by location; None while nobody can say."""
+
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:

@@ -29,11 +29,15 @@ class Cell(BaseModel):
 
 
 class Stock(BaseModel):
-    """One item over all locations. `online_atp`: what EC may promise."""
+    """One item over all locations. `online_atp`: what EC may promise.
+
+    Without `reserved_known` nobody could say what is held, and all figures are without holds.
+    """
 
     sku: str
     locations: list[Cell]
     online_atp: int
+    reserved_known: bool = True
 
 
 def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:

@@ -30,7 +30,11 @@ async def stock_of(read: Read, sku: str, at: datetime | None = None) -> Stock:
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
     policies = await read.rows(policy, location_id=[row["location_id"] for row in cells])
-    return stock(sku, cells, list(policies), micros(at or datetime.now(UTC)))
+    reserved = await read.reserved(sku)
+    known = [{**row, "reserved": (reserved or {}).get(row["location_id"], 0)} for row in cells]
+    found = stock(sku, known, list(policies), micros(at or datetime.now(UTC)))
+    found.reserved_known = reserved is not None
+    return found
 
 
 @projection.query("/v1/stock", scope="stock:read")

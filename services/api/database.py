@@ -92,6 +92,10 @@ class Snapshot:
     async def rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         return await bounded(self._rows(statement, values))
 
+    async def now(self, statement: str, values: dict[str, Any]) -> list[TupleRow]:
+        """Rows as of now, whatever the snapshot holds."""
+        return await ask(self._pool, statement, values)
+
     def position(self, group: str) -> Position:
         """As of the snapshot; known once something was read."""
         return self._positions.get(group, {})

@@ -16,12 +16,19 @@ from projections.member import group as member_group
 from schemas.personal import blind_index, normalise
 from services.api.caller import Caller
 from services.api.catalog import Catalog, Origin
-from services.api.database import Snapshot
+from services.api.database import Away, Snapshot
 from services.api.personal import Clear
 from services.api.position import Position, Used, covers
 from services.api.rows import held, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
+
+
+RESERVED = """
+select location_id, sum(quantity)::bigint from hitotsu.stock_hold
+where sku = %(sku)s and (state = 'committed' or state = 'open' and expires_at > now())
+group by location_id
+"""
 
 
 class BadIdentifier(ValueError):
@@ -76,6 +83,12 @@ class Reading:
             position = self._snapshot.position(group)
             self.used.add(self._catalog.topics[group], position, postgres=True)
         return rows
+
+    async def reserved(self, sku: str) -> dict[str, int] | None:
+        try:
+            return dict(await self._snapshot.now(RESERVED, {"sku": sku}))
+        except Away:
+            return None
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

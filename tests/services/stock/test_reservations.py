@@ -53,6 +53,17 @@ def test_from_a_hold_to_a_promise_in_the_stock_shown(open_shop: Shop) -> None:
     assert open_shop.reserve(sku, 6).status_code == 201
 
 
+def test_readers_see_what_is_reserved_and_no_longer_than_it_is(open_shop: Shop) -> None:
+    sku = open_shop.stocked(10)
+    url = open_shop.road.api()
+    open_shop.until(lambda: open_shop.shown(url, sku) == (10, 0, 0, 10))
+    open_shop.reserve(sku, 3, ttl_seconds=2)
+    kept = open_shop.reserve(sku, 4).json()["reservation_id"]
+    assert open_shop.shown(url, sku) == (10, 0, 7, 3)
+    open_shop.post(f"/{kept}/commit", {"order_id": str(uuid4())})
+    open_shop.until(lambda: open_shop.shown(url, sku) == (10, 4, 0, 6))
+
+
 def test_one_key_is_one_decision_and_one_answer_also_for_a_no(open_shop: Shop) -> None:
     sku = open_shop.stocked(5)
     first, again = (open_shop.reserve(sku, 5, key=f"{sku}-a") for _ in range(2))
