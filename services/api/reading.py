@@ -23,7 +23,6 @@ from services.api.rows import held, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
-
 RESERVED = """
 select location_id, sum(quantity)::bigint from hitotsu.stock_hold
 where sku = %(sku)s and (state = 'committed' or state = 'open' and expires_at > now())

@@ -1,0 +1,154 @@
+"""Is each key decided once, whatever happens to who asked, to the process and to Postgres?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from infra.backend import Endpoints
+from services.deciding.answers import Answer, Connection, Keyed
+from services.deciding.decider import Decider, InFlight, NotDecided
+from services.deciding.tables import prepare
+
+pytestmark = pytest.mark.servers
+NOTE = "insert into decided_by_test values (%s)"
+
+
+@pytest.fixture
+def dsn(servers: Endpoints) -> str:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("create schema if not exists hitotsu")
+        prepare(connection)
+        connection.execute("drop table if exists hitotsu.decided_by_test")
+        connection.execute("create table hitotsu.decided_by_test (what text)")
+    return servers.postgres
+
+
+class Work:
+    """Notes every command in a table, so that a second decision about it would be seen."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failing: list[Exception] = []
+
+    async def __call__(self, connection: Connection, commands: Sequence[Any]) -> list[Answer]:
+        self.batches.append(len(commands))
+        for command in commands:
+            await connection.execute(NOTE, [command])
+        if self.failing:
+            raise self.failing.pop(0)
+        await self.gate.wait()
+        return [Answer.of(200, {"decided": command}) for command in commands]
+
+
+@asynccontextmanager
+async def deciding(dsn: str, work: Work) -> AsyncIterator[Decider]:
+    decider = Decider(dsn, "test", work, lambda: None)
+    await decider.start()
+    try:
+        yield decider
+    finally:
+        await decider.stop()
+
+
+def noted(dsn: str) -> list[str]:
+    with psycopg.connect(dsn) as connection:
+        return [row[0] for row in connection.execute("select what from hitotsu.decided_by_test")]
+
+
+def keyed(key: str | None, command: str, body: bytes = b"body") -> Keyed:
+    return Keyed("client", key, body, command)
+
+
+async def test_what_waits_is_decided_together_and_each_gets_its_answer(dsn: str) -> None:
+    work, run = Work(), uuid4().hex
+    work.gate.clear()
+    async with deciding(dsn, work) as decider:
+        asked = [
+            asyncio.ensure_future(decider.ask(keyed(f"{run}-{n}", f"{run}-{n}"))) for n in range(40)
+        ]
+        await asyncio.sleep(0.2)
+        work.gate.set()
+        answers = await asyncio.gather(*asked)
+    assert [run + f"-{n}" in answer.body for n, answer in enumerate(answers)] == [True] * 40
+    assert sum(work.batches) == 40
+    assert max(work.batches) > 20
+    assert sorted(noted(dsn)) == sorted(f"{run}-{n}" for n in range(40))
+
+
+async def test_the_same_key_is_answered_as_before_also_by_another_process(dsn: str) -> None:
+    key = uuid4().hex
+    first, second = Work(), Work()
+    async with deciding(dsn, first) as one, deciding(dsn, second) as other:
+        answer = await one.ask(keyed(key, "a"))
+        assert await other.ask(keyed(key, "b")) == answer
+        assert (await other.ask(keyed(key, "b", b"other"))).status == 422
+        mixed = await asyncio.gather(
+            other.ask(keyed(key, "b")),
+            other.ask(keyed(uuid4().hex, "c")),
+            other.ask(keyed(None, "d")),
+        )
+    assert [said.status for said in mixed] == [200, 200, 200]
+    assert mixed[0] == answer
+    assert sorted(noted(dsn)) == ["a", "c", "d"]
+
+
+async def test_while_it_is_decided_the_key_is_taken_also_when_who_asked_has_left(dsn: str) -> None:
+    work, key = Work(), uuid4().hex
+    work.gate.clear()
+    async with deciding(dsn, work) as decider:
+        asking = asyncio.ensure_future(decider.ask(keyed(key, "a")))
+        await asyncio.sleep(0.1)
+        with pytest.raises(InFlight):
+            await decider.ask(keyed(key, "a"))
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        with pytest.raises(InFlight):
+            await decider.ask(keyed(key, "a"))
+        work.gate.set()
+        await asyncio.sleep(0.2)
+        assert (await decider.ask(keyed(key, "a"))).status == 200
+    assert noted(dsn) == ["a"]
+
+
+PASSING = [
+    psycopg.errors.DeadlockDetected("crosswise"),
+    psycopg.errors.UndefinedTable("swapped meanwhile"),
+    psycopg.OperationalError("gone"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+async def test_what_passes_is_decided_again_and_once(dsn: str, error: Exception) -> None:
+    work = Work()
+    work.failing = [error]
+    async with deciding(dsn, work) as decider:
+        assert (await decider.ask(keyed(uuid4().hex, "a"))).status == 200
+    assert work.batches == [1, 1]
+    assert noted(dsn) == ["a"], "what a transaction left behind was kept"
+
+
+async def test_a_fault_of_ours_is_said_and_the_next_is_decided(dsn: str) -> None:
+    work, key = Work(), uuid4().hex
+    work.failing = [KeyError("a bug")]
+    async with deciding(dsn, work) as decider:
+        with pytest.raises(NotDecided):
+            await decider.ask(keyed(key, "a"))
+        assert (await decider.ask(keyed(key, "a"))).status == 200
+    assert noted(dsn) == ["a"]
+
+
+async def test_without_postgres_it_says_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.deciding.decider.PATIENCE_SECONDS", 0.5)
+    async with deciding("postgresql://postgres@127.0.0.1:1/none", Work()) as decider:
+        with pytest.raises(NotDecided, match="in time"):
+            await decider.ask(keyed("k", "a"))
