@@ -4,6 +4,7 @@ python -m tests.benchmarks                 W1 and W2, three rounds, ours and eve
 python -m tests.benchmarks --quick         the same in little, to see that it runs
 python -m tests.benchmarks freshness       how old is what is read, at a steady load
 python -m tests.benchmarks rebuild         how fast projections are folded anew
+python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
 python -m tests.benchmarks report          what was measured, as Markdown
 """
 
@@ -34,6 +35,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks import rebuilding
 
         rebuilding.main(arguments[1:])
+    elif arguments[:1] == ["commands"]:
+        from tests.benchmarks import commanding
+
+        commanding.main(arguments[1:])
     else:
         compare(_options(arguments))
 

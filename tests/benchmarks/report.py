@@ -81,7 +81,7 @@ def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def everything() -> str:
     """All reports kept, as Markdown."""
-    from tests.benchmarks import rebuilding
+    from tests.benchmarks import commanding, rebuilding
     from tests.benchmarks.freshness import figures
 
     parts = []
@@ -92,10 +92,10 @@ def everything() -> str:
     if fresh.exists():
         found = json.loads(fresh.read_text("utf-8"))
         parts.append(as_markdown(figures.HEAD, figures.rows(found)))
-    anew = FOLDER / "rebuild.json"
-    if anew.exists():
-        found = json.loads(anew.read_text("utf-8"))
-        parts.append(as_markdown(rebuilding.HEAD, rebuilding.rows(found)))
+    for name, shown in (("rebuild", rebuilding), ("commands", commanding)):
+        kept = FOLDER / f"{name}.json"
+        if kept.exists():
+            parts.append(as_markdown(shown.HEAD, shown.rows(json.loads(kept.read_text("utf-8")))))
     return "\n\n".join(parts) if parts else "Nothing was measured yet: run `make bench`."
 
 

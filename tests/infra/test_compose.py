@@ -64,6 +64,7 @@ def test_compose_accepts_the_file_and_every_server_and_service_is_in_it(
         "projector-1",
         "projector-2",
         "api",
+        "commands",
         "prometheus",
         "grafana",
     }
@@ -99,7 +100,7 @@ def test_the_servers_keep_facts_for_ever_and_create_no_topics_by_themselves(
 
 
 def test_our_processes_have_no_rights_they_do_not_need(resolved: dict[str, Any]) -> None:
-    for name in ("prepare", "gateway", "projector-1", "projector-2", "api"):
+    for name in ("prepare", "gateway", "projector-1", "projector-2", "api", "commands"):
         service = resolved["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -120,7 +121,7 @@ def test_prometheus_scrapes_our_processes_where_compose_runs_them(resolved: dict
         for group in job["static_configs"]
         for target in group["targets"]
     }
-    for name in ("gateway", "projector-1", "projector-2", "api"):
+    for name in ("gateway", "projector-1", "projector-2", "api", "commands"):
         assert name in resolved["services"]
         assert f"{name}:8000" in targets
 

@@ -88,7 +88,7 @@ class Asking:
         kind, request = ask
         status, body = await connection.ask(request)
         self.waits[kind].append(1_000 * (time.perf_counter() - at))
-        if status not in (200, 202):
+        if status not in (200, 201, 202):
             self.refused.setdefault(kind, f"{status} {body[:300]!r}")
 
 

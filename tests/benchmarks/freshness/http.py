@@ -64,12 +64,13 @@ async def connect(url: str) -> Connection:
     return made
 
 
-def request(method: str, url: str, path: str, token: str, body: Any = None) -> bytes:
-    """A whole request; a body goes as JSON."""
+def request(method: str, url: str, path: str, token: str, body: Any = None, **more: str) -> bytes:
+    """A whole request; a body goes as JSON; `more` headers, with _ for -."""
     content = b"" if body is None else json.dumps(body).encode()
     headers: Mapping[str, object] = {
         "Host": urlsplit(url).netloc, "Authorization": f"Bearer {token}",
         "Content-Type": "application/json", "Content-Length": len(content),
+        **{name.replace("_", "-"): value for name, value in more.items()},
     }  # fmt: skip
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + content

@@ -78,9 +78,9 @@ def _steady(servers: Servers, options: argparse.Namespace, sold: list[str]) -> d
     with Watching(servers.endpoints.postgres, servers.endpoints.redis) as watching:
         kafka, rate = servers.endpoints.kafka, str(options.rate)
         before, began = _cpu(servers), time.monotonic()
-        sender = _started(servers, "sending", kafka, rate, str(seconds), str(placed))
+        sender = started(servers, "sending", kafka, rate, str(seconds), str(placed))
         try:
-            reads = _asked(servers, plan)
+            reads = asked(servers, plan)
             took, after = time.monotonic() - began, _cpu(servers)
             if sender.wait(PATIENCE_SECONDS):
                 raise NotAnswered("the sender failed")
@@ -104,9 +104,9 @@ def _gateway(servers: Servers, options: argparse.Namespace) -> dict[str, Any]:
     token, seconds = servers.tokens["operator"], min(20, options.seconds)
     plan: dict[str, Any] = {"url": url, "seconds": seconds, "connections": 4}
     batches = {"batch": shop.batches(url, token, BATCH, BATCHES)}
-    full = _asked(servers, {**plan, "requests": batches, "rate": 0})
+    full = asked(servers, {**plan, "requests": batches, "rate": 0})
     singles = {"single": shop.batches(url, token, 1, SINGLES)}
-    single = _asked(servers, {**plan, "requests": singles, "rate": options.singles})
+    single = asked(servers, {**plan, "requests": singles, "rate": options.singles})
     sent = BATCH * len(full["waits"]["batch"])
     return {
         "events_per_second": round(sent / full["seconds"]),
@@ -125,10 +125,11 @@ def _cpu(servers: Servers) -> dict[str, float]:
     }
 
 
-def _asked(servers: Servers, plan: dict[str, Any]) -> dict[str, Any]:
-    asked, answered = servers.folder / "plan.json", servers.folder / "answers.json"
-    asked.write_text(json.dumps(plan), "utf-8")
-    if _started(servers, "asking", str(asked), str(answered)).wait(PATIENCE_SECONDS):
+def asked(servers: Servers, plan: dict[str, Any]) -> dict[str, Any]:
+    """What `asking` found; every answer must have been one of success."""
+    plan_file, answered = servers.folder / "plan.json", servers.folder / "answers.json"
+    plan_file.write_text(json.dumps(plan), "utf-8")
+    if started(servers, "asking", str(plan_file), str(answered)).wait(PATIENCE_SECONDS):
         raise NotAnswered("the readers failed")
     found: dict[str, Any] = json.loads(answered.read_text("utf-8"))
     if found["refused"]:
@@ -136,7 +137,8 @@ def _asked(servers: Servers, plan: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _started(servers: Servers, part: str, *arguments: str) -> subprocess.Popen[bytes]:
+def started(servers: Servers, part: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """A part of the measurement, in a process of its own."""
     argv = [sys.executable, "-m", f"{PARTS}.{part}", *arguments]
     return subprocess.Popen(argv, env=servers.env, cwd=ROOT)
 
@@ -147,10 +149,10 @@ def _later(measured: Sequence[float]) -> dict[str, float]:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    asked = argparse.ArgumentParser(prog="python -m tests.benchmarks freshness")
-    asked.add_argument("--seconds", type=int, default=60)
-    asked.add_argument("--rate", type=int, default=1_000, help="events a second")
-    asked.add_argument("--reads", type=int, default=500, help="reads a second")
-    asked.add_argument("--singles", type=int, default=100, help="single events a second")
-    asked.add_argument("--past", type=int, default=shop.PAST, help="events beforehand")
-    return asked.parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks freshness")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--rate", type=int, default=1_000, help="events a second")
+    parser.add_argument("--reads", type=int, default=500, help="reads a second")
+    parser.add_argument("--singles", type=int, default=100, help="single events a second")
+    parser.add_argument("--past", type=int, default=shop.PAST, help="events beforehand")
+    return parser.parse_args(arguments)

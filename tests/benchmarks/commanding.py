@@ -1,0 +1,179 @@
+"""How many reservations are granted a second, and how long does one wait?
+
+Ours over HTTP: token, key, stored answer, hold. Beside it, in the same run and the same Postgres,
+the least that could do it, without HTTP, key or answer: a conditional UPDATE of a counter and an
+outbox row, a transaction each, over sixteen connections of one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import secrets
+import time
+from typing import Any
+
+import psycopg
+
+from schemas.events import StockReceived
+from schemas.events.parts import Meta
+from services.cli import local
+from services.runtime.producer import record_of
+from services.sdk.ids import uuid7
+from tests.benchmarks import report, rounds
+from tests.benchmarks.freshness import figures
+from tests.benchmarks.freshness.http import request
+from tests.benchmarks.freshness.measuring import PATIENCE_SECONDS, asked, started
+from tests.benchmarks.sending import send
+from tests.benchmarks.servers import Servers
+from tests.benchmarks.workload import BEGAN, SHOP
+
+CONNECTIONS, ITEMS, PLENTY, FACTS = 16, 2_000, 10_000_000, 500
+HEAD = ("", "a second", "p50 ms", "p99 ms", "of the bare statement", "wanted")
+BARE = """
+create schema if not exists peers;
+create table if not exists peers.stock (sku text primary key, on_hand bigint, reserved bigint);
+create table if not exists peers.outbox (id bigint generated always as identity, sku text);
+truncate peers.stock; truncate peers.outbox;
+"""
+TAKE = """
+update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Measures, prints, keeps."""
+    options = _options(arguments)
+    with Servers() as servers:
+        servers.fresh()
+        found: dict[str, Any] = {"machine": servers.machine(), "facts": FACTS}
+        servers.stack.start_services(
+            local.services(servers.stack.home),
+            local.environment(servers.stack.home, servers.endpoints),
+        )
+        servers.stack.wait_ready()
+        _stock(servers)
+        for name, items in (("many", ITEMS), ("hot", 1)):
+            rounds.say(f"{name}: {items:,} items")
+            bare = asyncio.run(_bare(servers.endpoints.postgres, items, options.seconds))
+            ours = _ours(servers, items, options.seconds, 0)
+            found[name] = {"bare": round(bare), "ours": ours}
+        rounds.say(f"400 a second, beside {FACTS} facts a second")
+        placed = str(servers.folder / "placed")
+        seconds = options.seconds + 3
+        facts = started(
+            servers, "sending", servers.endpoints.kafka, str(FACTS), str(seconds), placed
+        )
+        try:
+            found["beside_facts"] = _ours(servers, ITEMS, options.seconds, 400)
+            facts.wait(PATIENCE_SECONDS)
+        finally:
+            facts.kill()
+            facts.wait()
+    rounds.say("\n" + report.as_markdown(HEAD, rows(found)))
+    kept = report.keep(found, "commands" if options.seconds >= 10 else "commands-quick")
+    rounds.say(f"\nkept in {kept.name}")
+
+
+def rows(found: dict[str, Any]) -> list[list[str]]:
+    """A measurement a line."""
+    lines = []
+    for name, said, wanted in (
+        ("many", "reservations, 2,000 items", "800/s, 0.6 ×"),
+        ("hot", "reservations, one hot item", "300/s, 0.6 ×"),
+    ):
+        bare, ours = found[name]["bare"], found[name]["ours"]
+        lines.append(["bare UPDATE and outbox row", f"{bare:,}", "", "", "1.00 ×", ""])
+        lines.append([said, *_three(ours), f"{ours['a_second'] / bare:.2f} ×", wanted])
+    beside = found["beside_facts"]
+    said = f"400/s beside {found['facts']} facts/s"
+    return [*lines, [said, *_three(beside), "", "p99 120 ms"]]
+
+
+def _three(ours: dict[str, Any]) -> list[str]:
+    return [f"{ours['a_second']:,}", f"{ours['p50']:.1f}", f"{ours['p99']:.1f}"]
+
+
+def _stock(servers: Servers) -> None:
+    """Plenty of every item at one location."""
+    producer = SHOP
+    records = [
+        record_of(
+            StockReceived(
+                Meta(bytes.fromhex(uuid7().replace("-", "")), BEGAN, producer), sku, "W1", PLENTY
+            )
+        )
+        for sku in map(_sku, range(ITEMS))
+    ]
+    send(servers.endpoints.kafka, records)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _count(servers) < ITEMS:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the stock did not arrive")
+        time.sleep(0.2)
+
+
+def _count(servers: Servers) -> int:
+    row = servers.postgres.execute(
+        "select count(*) from main.stock_cell where on_hand > 0"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _ours(servers: Servers, items: int, seconds: int, rate: int) -> dict[str, Any]:
+    """As many as go over the connections, or so many a second."""
+    url = servers.stack.status()["services"]["commands"]["url"]
+    token, many = servers.tokens["operator"], (rate or 4_000) * seconds
+    requests = [_reserve(url, token, _sku(number % items)) for number in range(many)]
+    plan = {
+        "url": url, "requests": {"reserve": requests}, "seconds": seconds, "rate": rate,
+        "connections": CONNECTIONS if rate == 0 else 4 * CONNECTIONS,
+    }  # fmt: skip
+    found = asked(servers, plan)
+    waited = found["waits"]["reserve"]
+    return {"a_second": round(len(waited) / found["seconds"]), **figures.waits(waited)}
+
+
+def _reserve(url: str, token: str, sku: str) -> str:
+    lines = [{"sku": sku, "location_id": "W1", "quantity": 1}]
+    body = {"channel": "STORE", "lines": lines, "ttl_seconds": 600}
+    key = secrets.token_hex(8)
+    made = request("POST", url, "/v1/stock/reservations", token, body, Idempotency_Key=key)
+    return base64.b64encode(made).decode()
+
+
+async def _bare(dsn: str, items: int, seconds: int) -> float:
+    """Granted a second by a statement and an outbox row in a transaction."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(BARE)
+        connection.execute(
+            "insert into peers.stock select 'item-' || n, %s, 0 from generate_series(0, %s) n",
+            [PLENTY, items - 1],
+        )
+    granted, end = 0, time.perf_counter() + seconds
+
+    async def worker(number: int) -> None:
+        nonlocal granted
+        async with await psycopg.AsyncConnection.connect(dsn) as connection:
+            at = number
+            while time.perf_counter() < end:
+                sku = _sku(at % items)
+                taken = await connection.execute(TAKE, [sku])
+                assert taken.rowcount == 1
+                await connection.execute("insert into peers.outbox (sku) values (%s)", [sku])
+                await connection.commit()
+                granted, at = granted + 1, at + CONNECTIONS
+
+    await asyncio.gather(*(worker(number) for number in range(CONNECTIONS)))
+    return granted / seconds
+
+
+def _sku(number: int) -> str:
+    return f"item-{number}"
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    asked_for = argparse.ArgumentParser(prog="python -m tests.benchmarks commands")
+    asked_for.add_argument("--seconds", type=int, default=15, help="of each measurement")
+    return asked_for.parse_args(arguments)
