@@ -59,7 +59,10 @@ class Read(Protocol):
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
     async def reserved(self, sku: str) -> dict[str, int] | None:
-        """Units of an item under holds that count now, by location; None while nobody can say."""
+        """Units of an item under holds that count now, by location ("": none yet).
+
+        None while nobody can say.
+        """
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

@@ -2,7 +2,7 @@
 
 available  = on_hand - committed - reserved - safety_stock - unavailable
 online_atp = sum over locations of (available - store_share), never below 0 at any of them,
-             - company threshold
+             - company threshold - units held for orders without a location yet
 """
 
 from __future__ import annotations
@@ -59,7 +59,11 @@ def policy_for(
 
 
 def stock(
-    sku: str, cells: Iterable[Mapping[str, Any]], policies: list[Mapping[str, Any]], at: int
+    sku: str,
+    cells: Iterable[Mapping[str, Any]],
+    policies: list[Mapping[str, Any]],
+    at: int,
+    unplaced: int = 0,
 ) -> Stock:
     """Availability of an item from its cells and the policies in force at `at`."""
     locations, online, threshold = [], 0, 0
@@ -88,4 +92,4 @@ def stock(
                 receiving_gap=max(0, -row["on_hand"]),
             )
         )
-    return Stock(sku=sku, locations=locations, online_atp=max(0, online - threshold))
+    return Stock(sku=sku, locations=locations, online_atp=max(0, online - threshold - unplaced))

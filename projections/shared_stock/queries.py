@@ -31,8 +31,9 @@ async def stock_of(read: Read, sku: str, at: datetime | None = None) -> Stock:
         raise NotFound(f"no stock of {sku} was ever seen")
     policies = await read.rows(policy, location_id=[row["location_id"] for row in cells])
     reserved = await read.reserved(sku)
+    unplaced = (reserved or {}).get("", 0)
     known = [{**row, "reserved": (reserved or {}).get(row["location_id"], 0)} for row in cells]
-    found = stock(sku, known, list(policies), micros(at or datetime.now(UTC)))
+    found = stock(sku, known, list(policies), micros(at or datetime.now(UTC)), unplaced)
     found.reserved_known = reserved is not None
     return found
 

@@ -24,9 +24,8 @@ from services.api.views import Views
 from services.runtime.metrics import READS
 
 RESERVED = """
-select location_id, sum(quantity)::bigint from hitotsu.stock_hold
-where sku = %(sku)s and (state = 'committed' or state = 'open' and expires_at > now())
-group by location_id
+select coalesce(served_by, location_id), sum(quantity)::bigint from hitotsu.stock_hold
+where sku = %(sku)s and (state = 'committed' or state = 'open' and expires_at > now()) group by 1
 """
 
 

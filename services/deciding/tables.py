@@ -29,6 +29,7 @@ create table if not exists hitotsu.outbox (
 );
 create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at is null;
 """
+# the location "" is none yet; `served_by` names the one that a committed hold counts at
 # a hold that was resolved stays as history; the index holds what still promises something
 STOCK_HOLDS = """
 create table if not exists hitotsu.stock_hold (
@@ -41,6 +42,7 @@ create table if not exists hitotsu.stock_hold (
     state text not null default 'open'
         check (state in ('open', 'committed', 'applied', 'released', 'expired')),
     order_id uuid,
+    served_by text collate "C",
     expires_at timestamptz not null,
     created_at timestamptz not null default clock_timestamp(),
     resolved_at timestamptz,

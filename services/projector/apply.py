@@ -40,7 +40,7 @@ KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::u
 END_HOLDS = """
 update hitotsu.stock_hold h set state = 'applied'
 from unnest(%s::uuid[], %s::text[], %s::text[]) as x(id, sku, location_id)
-where h.id = x.id and h.sku = x.sku and h.location_id = x.location_id and h.state = 'committed'
+where h.id = x.id and h.sku = x.sku and h.served_by = x.location_id and h.state = 'committed'
 """
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"

@@ -47,6 +47,7 @@ PROBLEMS: dict[str, str] = {
     "out-of-stock": "Fewer units than asked for may be promised; see `lines`.",
     "expired": "The hold's time was over before it was resolved.",
     "resolved": "The hold was committed, released or ended before; each is resolved once.",
+    "unplaced": "The hold has lines without a location; say which serves them.",
     "in-flight": "The same command is being decided; send it again after `Retry-After` seconds.",
     "request-entity-too-large": "The body holds more than one request may.",
     "unsupported-media-type": "The body's content type is not one this address reads.",

@@ -28,11 +28,11 @@ class _Body(BaseModel):
 
 
 class Line(BaseModel):
-    """Units of one item at one location."""
+    """Units of one item at one location; "" when the order has no location yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sku: Code
-    location_id: Code
+    location_id: Code | Literal[""] = ""
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
 
 
@@ -61,9 +61,13 @@ class ExtendBody(_Body):
 
 
 class CommitBody(_Body):
-    """The hold becomes an order's promise and no longer expires."""
+    """The hold becomes an order's promise and no longer expires.
+
+    `location_id`: who serves the lines that have no location yet.
+    """
 
     order_id: UUID
+    location_id: Code | None = None
 
 
 class ReleaseBody(_Body):

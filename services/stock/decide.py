@@ -13,7 +13,7 @@ from schemas.events import ReservationCommitted
 from schemas.events.parts import Meta, Producer
 from services.deciding.answers import Answer
 from services.stock.commands import Command, Commit, Extend, Line, Release, Reserve
-from services.stock.shelf import Shelf, Spot
+from services.stock.shelf import ANYWHERE, Shelf, Spot
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
@@ -31,6 +31,7 @@ class Hold:
     state: str
     expires_at: datetime
     order_id: UUID | None = None
+    served_by: str | None = None
 
     @property
     def spot(self) -> Spot:
@@ -116,26 +117,57 @@ class Decision:
             return self._no("expired", f"The reservation ended at {holds[0].expires_at}.")
         if isinstance(command, Extend):
             return self._extend(command, holds)
-        state = COMMITTED if isinstance(command, Commit) else RELEASED
+        if isinstance(command, Commit):
+            return self._commit(command, holds)
+        return self._release(command, holds)
+
+    def _release(self, command: Release, holds: list[Hold]) -> Answer:
         if not command.body.dry_run:
             for hold in holds:
-                hold.state = state
+                hold.state = RELEASED
+                self._shelf.take(hold.spot, -hold.quantity)
             self.decided.changed[command.reservation_id] = holds
-        said: dict[str, Any] = {"state": state}
-        if isinstance(command, Release):
-            if not command.body.dry_run:
-                for hold in holds:
+        return self._yes(200, command, {"state": RELEASED})
+
+    def _commit(self, command: Commit, holds: list[Hold]) -> Answer:
+        body, short = command.body, self._unplaceable(command, holds)
+        if short is not None:
+            return short
+        placed = [hold.location_id or body.location_id or ANYWHERE for hold in holds]
+        facts = [
+            _fact(body.order_id, hold, location, self._now) for hold, location in zip(holds, placed)
+        ]
+        if not body.dry_run:
+            for hold, location in zip(holds, placed):
+                if location != hold.location_id:
                     self._shelf.take(hold.spot, -hold.quantity)
-            return self._yes(200, command, said)
-        facts = [self._fact(command, hold) for hold in holds]
-        if not command.body.dry_run:
-            for hold in holds:
-                hold.order_id = command.body.order_id
+                    self._shelf.take((hold.sku, location), hold.quantity)
+                hold.state, hold.order_id, hold.served_by = COMMITTED, body.order_id, location
+            self.decided.changed[command.reservation_id] = holds
             self.decided.facts += facts
         ids = [UUID(bytes=fact.meta.event_id) for fact in facts]
-        return self._yes(
-            200, command, {**said, "order_id": command.body.order_id, "event_ids": ids}
-        )
+        said = {"state": COMMITTED, "order_id": body.order_id, "event_ids": ids}
+        return self._yes(200, command, said)
+
+    def _unplaceable(self, command: Commit, holds: list[Hold]) -> Answer | None:
+        """Lines without a location need one that has them: held were units anywhere online."""
+        unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
+        location = command.body.location_id
+        if not unplaced:
+            return None
+        if location is None:
+            return self._no("unplaced", "Lines have no location yet: send `location_id`.")
+        lines = []
+        for hold in unplaced:
+            # its own units are free for it, where they are
+            self._shelf.take(hold.spot, -hold.quantity)
+            room = self._shelf.room((hold.sku, location), hold.channel)
+            self._shelf.take(hold.spot, hold.quantity)
+            if room < hold.quantity or (hold.sku, location) in {h.spot for h in holds}:
+                lines.append({"sku": hold.sku, "location_id": location, "available": room})
+        if lines:
+            return self._no("out-of-stock", "That location does not have them.", lines=lines)
+        return None
 
     def _extend(self, command: Extend, holds: list[Hold]) -> Answer:
         until = self._now + timedelta(seconds=command.body.ttl_seconds)
@@ -145,15 +177,6 @@ class Decision:
                 hold.expires_at = until
             self.decided.changed[command.reservation_id] = holds
         return self._yes(200, command, {"state": OPEN, "expires_at": until})
-
-    def _fact(self, command: Commit, hold: Hold) -> ReservationCommitted:
-        name = f"{hold.sku}|{hold.location_id}"
-        producer = Producer("hitotsu-stock", hold.channel)
-        meta = Meta(uuid5(hold.reservation_id, name).bytes, micros(self._now), producer)
-        return ReservationCommitted(
-            meta, hold.sku, hold.location_id, hold.reservation_id.bytes,
-            command.body.order_id.bytes, hold.quantity,
-        )  # fmt: skip
 
     def _yes(self, status: int, command: Command, said: dict[str, Any]) -> Answer:
         dry = command.body.dry_run
@@ -167,9 +190,22 @@ class Decision:
         )
 
     def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
-        title = {"out-of-stock": "Out of stock", "not-found": "Not Found"}.get(kind, "Conflict")
+        title = {
+            "out-of-stock": "Out of stock",
+            "not-found": "Not Found",
+            "unplaced": "No location",
+        }.get(kind, "Conflict")
         said = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
         return Answer.of(status, {**said, **more, "position": self._position})
+
+
+def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> ReservationCommitted:
+    """The promise; its id says which line it is of, so that a second one would be a resend."""
+    event_id = uuid5(hold.reservation_id, f"{hold.sku}|{hold.location_id}").bytes
+    meta = Meta(event_id, micros(now), Producer("hitotsu-stock", hold.channel))
+    return ReservationCommitted(
+        meta, hold.sku, location_id, hold.reservation_id.bytes, order_id.bytes, hold.quantity
+    )
 
 
 def _hold_of(command: Reserve, line: Line, quantity: int, expires_at: datetime) -> Hold:

@@ -3,8 +3,10 @@
 available  = on_hand - committed - reserved - safety_stock - unavailable
 online_atp = sum over locations of (available - store_share), never below 0 at any of them,
              - company threshold
+             - units held for orders without a location yet
 A store may promise what is available at the location; every other channel also leaves the store
-its share, and over all locations no more than `online_atp`.
+its share, and over all locations no more than `online_atp`. An order that has no location yet is
+held against `online_atp` alone, at the location "".
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from projections.shared_stock.available import policy_for
 
 Spot = tuple[str, str]
+ANYWHERE = ""
 
 
 @dataclass(slots=True)
@@ -53,22 +56,27 @@ class Shelf:
             self._online[sku] = self._online.get(sku, 0) + cell.online
             threshold[sku] = max(threshold.get(sku, 0), policy["company_threshold"])
         for sku, kept in threshold.items():
-            self._online[sku] -= kept
+            self._online[sku] -= kept + held.get((sku, ANYWHERE), 0)
 
     def room(self, spot: Spot, channel: str) -> int:
         """How many units this channel may promise there now; never below 0."""
+        sku, location = spot
+        if location == ANYWHERE:
+            return max(0, self._online.get(sku, 0)) if channel != "STORE" else 0
         cell = self._cells.get(spot)
         if cell is None:
             return 0
         if channel == "STORE":
             return max(0, cell.available)
-        return max(0, min(cell.online, self._online[spot[0]]))
+        return max(0, min(cell.online, self._online[sku]))
 
     def take(self, spot: Spot, quantity: int) -> None:
         """Units are held; negative: they are free again."""
+        sku, location = spot
         cell = self._cells.get(spot)
-        if cell is None:
-            return
-        before = cell.online
-        cell.available -= quantity
-        self._online[spot[0]] += cell.online - before
+        if cell is not None:
+            before = cell.online
+            cell.available -= quantity
+            self._online[sku] += cell.online - before
+        elif location == ANYWHERE and sku in self._online:
+            self._online[sku] -= quantity

@@ -34,8 +34,8 @@ update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
 where sku = any(%s) and state = 'open' and expires_at <= %s
 """
 HELD = """
-select sku, location_id, sum(quantity)::bigint as held from hitotsu.stock_hold
-where sku = any(%s) and state in ('open', 'committed') group by sku, location_id
+select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as held
+from hitotsu.stock_hold where sku = any(%s) and state in ('open', 'committed') group by 1, 2
 """
 POLICIES = """
 select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
@@ -53,9 +53,11 @@ select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[
 """
 CHANGE = """
 update hitotsu.stock_hold h set state = x.state, expires_at = x.expires_at, order_id = x.order_id,
+    served_by = x.served_by,
     resolved_at = case when x.state = 'open' then null else clock_timestamp() end
-from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[])
-    as x(id, state, expires_at, order_id) where h.id = x.id
+from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[],
+    %s::text[]) as x(id, sku, location_id, state, expires_at, order_id, served_by)
+where h.id = x.id and h.sku = x.sku and h.location_id = x.location_id
 """
 
 
@@ -98,8 +100,11 @@ class StockWork:
 async def _store(connection: Connection, decided: Decided) -> None:
     # what was let go first, so that the times of the rows tell the order too
     if decided.changed:
-        firsts = [holds[0] for holds in decided.changed.values()]
-        rows_changed = [(h.reservation_id, h.state, h.expires_at, h.order_id) for h in firsts]
+        rows_changed = [
+            (h.reservation_id, h.sku, h.location_id, h.state, h.expires_at, h.order_id, h.served_by)
+            for holds in decided.changed.values()
+            for h in holds
+        ]
         await connection.execute(CHANGE, [list(column) for column in zip(*rows_changed)])
     if decided.made:
         rows = [

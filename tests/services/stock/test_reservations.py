@@ -116,6 +116,26 @@ def test_several_lines_are_held_all_or_none_or_as_far_as_they_go(open_shop: Shop
     assert open_shop.reserve(one).status_code == 409
 
 
+def test_an_order_without_a_location_is_held_online_and_placed_when_committed(
+    open_shop: Shop,
+) -> None:
+    sku = open_shop.stocked(5)
+    anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 3}]}
+    name = open_shop.post("", anywhere).json()["reservation_id"]
+    assert problem(open_shop.reserve(sku, 3), 409, "out-of-stock")["lines"][0]["available"] == 2
+    till = {"channel": "STORE", "lines": [{"sku": sku, "location_id": "W1", "quantity": 5}]}
+    assert open_shop.post("", {**till, "dry_run": True}, who="till").status_code == 200
+    order = {"order_id": str(uuid4())}
+    problem(open_shop.post(f"/{name}/commit", order), 409, "unplaced")
+    nowhere = open_shop.post(f"/{name}/commit", {**order, "location_id": "S5"})
+    problem(nowhere, 409, "out-of-stock")
+    served = open_shop.post(f"/{name}/commit", {**order, "location_id": "W1"})
+    assert served.status_code == 200, served.text
+    open_shop.until(lambda: open_shop.cell(sku) == (5, 3))
+    open_shop.until(lambda: open_shop.state(name) == "applied")
+    assert open_shop.reserve(sku, 2).status_code == 201
+
+
 def test_two_hundred_want_the_last_unit_and_one_gets_it(open_shop: Shop) -> None:
     sku = open_shop.stocked(1)
     with ThreadPoolExecutor(32) as pool:

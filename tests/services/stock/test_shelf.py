@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.shared_stock.available import stock
-from services.stock.shelf import Shelf
+from services.stock.shelf import ANYWHERE, Shelf
 
 SKU, AT = "item", 1_000
 LOCATIONS = ("a", "b", "c")
@@ -61,18 +61,18 @@ def test_it_promises_what_a_reader_sees_and_no_more(
     assert shelf.room(("unknown", "a"), "STORE") == 0
 
 
-def published(store: int, share: int, threshold: int) -> int:
-    """One location of so many units, as Online ATP is worked out in the field."""
-    rows = [{"sku": SKU, "location_id": "a", "on_hand": store, "committed": 0, "unavailable": 0}]
-    rules = [
-        {
-            "location_id": "a", "sku": SKU, "valid_from": 0, "safety_stock": 0,
-            "store_share": share, "company_threshold": threshold,
-        }
-    ]  # fmt: skip
-    return Shelf(rows, rules, {}, AT).room((SKU, "a"), "EC")
+def online(stores: int, units: int, share: int, threshold: int, unplaced: int) -> tuple[int, int]:
+    """Stores with so many units each: what EC may promise by the shelf, and as readers see it."""
+    names = [f"S{number}" for number in range(stores)]
+    cell = {"sku": SKU, "committed": 0, "unavailable": 0, "incoming": 0}
+    rows = [{**cell, "location_id": name, "on_hand": units} for name in names]
+    rule = {"sku": SKU, "valid_from": 0, "safety_stock": 0, "store_share": share}
+    rules = [{**rule, "location_id": name, "company_threshold": threshold} for name in names]
+    shelf = Shelf(rows, rules, {(SKU, ANYWHERE): unplaced}, AT)
+    return shelf.room((SKU, ANYWHERE), "EC"), stock(SKU, rows, rules, AT, unplaced).online_atp
 
 
-def test_a_share_and_a_threshold_are_left_to_the_stores() -> None:
-    assert published(100, 10, 3) == 87
-    assert published(10, 10, 0) == 0
+def test_the_two_published_figures() -> None:
+    """100 - 5 x 4 - 10 - 50 orders not yet brokered; and 100 - 2 x 4 - 5 of another company."""
+    assert online(stores=4, units=25, share=5, threshold=10, unplaced=50) == (20, 20)
+    assert online(stores=4, units=25, share=2, threshold=5, unplaced=0) == (87, 87)
