@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
@@ -56,11 +56,11 @@ class Shop:
         """Starts the decider, where it was."""
         self.road.start("commands", HITOTSU_PORT=str(self._port))
 
-    def sell(self, sku: str) -> None:
-        """One unit crosses the counter, whoever was promised it."""
+    def sell(self, sku: str) -> str:
+        """One unit crosses the counter, whoever was promised it; the event's id."""
         event = to_event(parse(example("PurchaseCompleted")), OpenSealer())
         line = replace(event.lines[0], sku=sku, quantity=1, location_id=None)
-        self.append(
+        return self.append(
             "PurchaseCompleted", location_id="W1", lines=[line], transaction_id=uuid4().bytes
         )
 
@@ -95,6 +95,13 @@ class Shop:
         (cell,) = answer.json()["data"]["locations"]
         return tuple(cell[name] for name in ("on_hand", "committed", "reserved", "available"))
 
+    def short(self, url: str, sku: str) -> dict[str, Any] | None:
+        """The item's shortage, as the API has it."""
+        headers = {"Authorization": f"Bearer {TOKENS['till']}"}
+        answer = httpx.get(f"{url}/v1/stock-shortages", headers=headers, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        return next((one for one in answer.json()["data"] if one["sku"] == sku), None)
+
     def stocked(self, quantity: int, location_id: str = "W1") -> str:
         """A new item of which so many units are on hand."""
         sku = f"item-{secrets.token_hex(4)}"
@@ -102,8 +109,8 @@ class Shop:
         self.until(lambda: self.cell(sku)[:1] == (quantity,))
         return sku
 
-    def append(self, name: str, **changes: Any) -> None:
-        """A fact, straight into the log."""
+    def append(self, name: str, **changes: Any) -> str:
+        """A fact, straight into the log; its id."""
         event = to_event(parse(example(name)), OpenSealer())
         meta = replace(event.meta, event_id=uuid4().bytes)
         event = replace(event, meta=meta, **changes)
@@ -111,6 +118,7 @@ class Shop:
             self.road.endpoints.kafka,
             iter([(event.TOPIC, codec.key_of(event), codec.encode(event))]),
         )
+        return str(UUID(bytes=meta.event_id))
 
     def cell(self, sku: str) -> tuple[int, ...]:
         """on_hand, committed."""

@@ -64,6 +64,25 @@ def test_readers_see_what_is_reserved_and_no_longer_than_it_is(open_shop: Shop) 
     open_shop.until(lambda: open_shop.shown(url, sku) == (10, 4, 0, 6))
 
 
+def test_a_till_sale_that_undercuts_a_promise_is_a_shortage_with_its_cause(
+    open_shop: Shop,
+) -> None:
+    sku = open_shop.stocked(3)
+    url = open_shop.road.api()
+    open_shop.until(lambda: open_shop.shown(url, sku) == (3, 0, 0, 3))
+    open_shop.reserve(sku, 3, ttl_seconds=60)
+    assert open_shop.short(url, sku) is None
+    sales = [open_shop.sell(sku) for _ in range(2)]
+    open_shop.until(lambda: open_shop.cell(sku) == (1, 0))
+    found = open_shop.short(url, sku)
+    assert found is not None
+    assert (found["on_hand"], found["reserved"], found["short"]) == (1, 3, 2)
+    assert {cause["event_id"] for cause in found["causes"]} == set(sales)
+    assert [cause["units"] for cause in found["causes"]] == [1, 1]
+    open_shop.append("StockReceived", sku=sku, location_id="W1", quantity=2)
+    open_shop.until(lambda: open_shop.short(url, sku) is None)
+
+
 def test_one_key_is_one_decision_and_one_answer_also_for_a_no(open_shop: Shop) -> None:
     sku = open_shop.stocked(5)
     first, again = (open_shop.reserve(sku, 5, key=f"{sku}-a") for _ in range(2))
