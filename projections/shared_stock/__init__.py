@@ -66,6 +66,8 @@ location = projection.table(
     described_at=maximum(),
     kind=latest_by("text", at="described_at"),
     name=latest_by("text", at="described_at"),
+    latitude_e6=latest_by("bigint", at="described_at"),  # degrees by a million
+    longitude_e6=latest_by("bigint", at="described_at"),
     moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
@@ -179,4 +181,10 @@ def described(event: LocationDescribed) -> Iterator[Row]:
         described_at=event.meta.occurred_at,
         kind=event.kind,
         name=event.name,
+        latitude_e6=_millionths(event.latitude),
+        longitude_e6=_millionths(event.longitude),
     )
+
+
+def _millionths(degrees: float | None) -> int | None:
+    return None if degrees is None else round(degrees * 1e6)

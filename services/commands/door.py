@@ -60,7 +60,7 @@ class Door:
     ) -> Response:
         """Reads, decides, answers."""
         token = await token_of(request, self.tokens, scope)
-        body = await _read(request, kind)
+        body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
         sent = Sent(token, uuid5(NAMESPACE, f"{token.name}|{key}"), dict(request.path_params))
         said = f"{request.url.path}\0{body.model_dump_json()}".encode()
@@ -92,7 +92,8 @@ def uuid_of(text: str, name: str) -> UUID:
         raise Refuse(404, "Not Found", f"{name} is not a UUID.") from None
 
 
-async def _read(request: Request, kind: type[Body]) -> Body:
+async def read_as(request: Request, kind: type[Body]) -> Body:
+    """The body as such a model, or a refusal that names each field."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Refuse(415, "Unsupported Media Type", "Content-Type must be application/json.")

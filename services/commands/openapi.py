@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from services.commands.door import HEADER
 from services.stock.commands import CommitBody, ExtendBody, ReleaseBody, ReserveBody
+from services.stock.pick import PickBody
 from services.stock.routes import BASE
 
 COMMANDS: dict[str, tuple[type[BaseModel], str]] = {
@@ -33,7 +34,7 @@ _NO = {
 def document() -> dict[str, Any]:
     """The whole document, made from the models that check what comes in."""
     _, made = models_json_schema(
-        [(kind, "validation") for kind, _ in COMMANDS.values()],
+        [(kind, "validation") for kind in (*(kind for kind, _ in COMMANDS.values()), PickBody)],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -46,6 +47,7 @@ def document() -> dict[str, Any]:
         "paths": {
             **{path: {"post": _post(path, *what)} for path, what in COMMANDS.items()},
             BASE + "/{id}": {"get": _get()},
+            "/v1/stock/pick": {"post": _pick()},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -70,6 +72,20 @@ def _post(path: str, kind: type[BaseModel], summary: str) -> dict[str, Any]:
         "responses": {
             "201" if path == BASE else "200": {"description": "Yes."},
             **_refusals(_NO),
+        },
+    }
+
+
+def _pick() -> dict[str, Any]:
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/PickBody"}}}
+    return {
+        "operationId": "pickLocation",
+        "summary": "Which location serves an order? Advisory: nothing is held",
+        "security": [{"token": []}],
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "200": {"description": "Locations that have every line, the best first."},
+            **_refusals({status: _NO[status] for status in ("400", "401", "403", "415")}),
         },
     }
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from psycopg.rows import dict_row
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.commands.door import Body, Door, Sent, respond, uuid_of
+from projections.core.instants import micros
+from services.commands.door import Body, Door, Sent, read_as, respond, uuid_of
 from services.deciding.answers import Answer
 from services.runtime.bearer import token_of
 from services.runtime.db import Pool
 from services.runtime.problem import Refuse
+from services.runtime.tokens import Token
 from services.stock.commands import (
     Commit,
     CommitBody,
@@ -25,6 +26,8 @@ from services.stock.commands import (
     Reserve,
     ReserveBody,
 )
+from services.stock.pick import PickBody, picked
+from services.stock.work import rows_of, seen
 
 BASE = "/v1/stock/reservations"
 WRITE, READ = "stock:reserve", "stock:read"
@@ -33,6 +36,9 @@ select sku, location_id, quantity, channel, order_id, expires_at,
     case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end
         as state
 from hitotsu.stock_hold where id = %s order by sku, location_id
+"""
+LOCATIONS = """
+select location_id, valid_from, kind, name, latitude_e6, longitude_e6 from location
 """
 
 
@@ -50,20 +56,42 @@ def routes(door: Door, postgres: Pool) -> list[Route]:
         await token_of(request, door.tokens, READ)
         return await _state(postgres, request.path_params["id"])
 
+    async def pick(request: Request) -> Response:
+        token = await token_of(request, door.tokens, READ)
+        body = await read_as(request, PickBody)
+        within_channel(token, body.channel)
+        return respond(await _picked(postgres, body))
+
     return [
         post("", ReserveBody, _reserve),
         post("/{id}/extend", ExtendBody, lambda body, sent: Extend(_named(sent), body)),
         post("/{id}/commit", CommitBody, lambda body, sent: Commit(_named(sent), body)),
         post("/{id}/release", ReleaseBody, lambda body, sent: Release(_named(sent), body)),
         Route(BASE + "/{id}", state, methods=["GET"]),
+        Route("/v1/stock/pick", pick, methods=["POST"]),
     ]
 
 
 def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
-    if not sent.token.within("channel", body.channel):
+    within_channel(sent.token, body.channel)
+    return Reserve(sent.made_id, sent.token.name, body)
+
+
+def within_channel(token: Token, channel: str) -> None:
+    """Refuses a channel that is not the token's."""
+    if not token.within("channel", channel):
         errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
         raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
-    return Reserve(sent.made_id, sent.token.name, body)
+
+
+async def _picked(postgres: Pool, body: PickBody) -> Answer:
+    """Advisory: nothing is locked; whoever wants to be sure reserves."""
+    async with postgres.connection() as connection, connection.transaction():
+        await connection.execute("set transaction isolation level repeatable read read only")
+        shelf, now, position = await seen(connection, [line.sku for line in body.lines], "main")
+        locations = await rows_of(connection, LOCATIONS, [])
+    found = picked(body, shelf, locations, micros(now))
+    return Answer.of(200, {"locations": found, "position": position})
 
 
 def _named(sent: Sent) -> Any:
@@ -72,12 +100,8 @@ def _named(sent: Sent) -> Any:
 
 async def _state(postgres: Pool, text: str) -> Response:
     reservation_id = uuid_of(text, "The reservation's id")
-    async with (
-        postgres.connection() as connection,
-        connection.cursor(row_factory=dict_row) as cursor,
-    ):
-        await cursor.execute(STATE, [reservation_id])
-        rows = await cursor.fetchall()
+    async with postgres.connection() as connection:
+        rows = await rows_of(connection, STATE, [reservation_id])
     if not rows:
         raise Refuse(404, "Not Found", "There is no such reservation.")
     states = {row["state"] for row in rows}

@@ -8,6 +8,7 @@ units, and a hold that was seen as expired is never committed afterwards. The pr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from hitotsu.stock_hold where id = any(%s::uuid[]) order by sku, location_id
 """
 CELLS = """
 select sku, location_id, on_hand, committed, unavailable from stock_cell
-where sku = any(%s) order by sku, location_id for update
+where sku = any(%s) order by sku, location_id
 """
 # what is over becomes history here, under the locks, so that the index holds what counts
 EXPIRED = """
@@ -35,7 +36,8 @@ where sku = any(%s) and state = 'open' and expires_at <= %s
 """
 HELD = """
 select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as held
-from hitotsu.stock_hold where sku = any(%s) and state in ('open', 'committed') group by 1, 2
+from hitotsu.stock_hold
+where sku = any(%s) and (state = 'committed' or state = 'open' and expires_at > %s) group by 1, 2
 """
 POLICIES = """
 select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
@@ -74,27 +76,47 @@ class StockWork:
             line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
         }  # fmt: skip
         if named:
-            skus |= {row["sku"] for row in await _rows(connection, NAMED, [named])}
-        cells = await _rows(connection, CELLS, [sorted(skus)])
-        (clock,) = await _rows(connection, "select clock_timestamp() as now", [])
-        now = clock["now"]
+            skus |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
+        cells = await rows_of(connection, f"{CELLS} for update", [sorted(skus)])
+        now = await _clock(connection)
         await connection.execute(EXPIRED, [sorted(skus), now])
         # read again: what was seen before the locks may have been resolved by another meanwhile
-        holds = _by_id(await _rows(connection, NAMED, [named])) if named else {}
-        held: dict[Spot, int] = {
-            (row["sku"], row["location_id"]): row["held"]
-            for row in await _rows(connection, HELD, [sorted(skus)])
-        }
-        locations = sorted({row["location_id"] for row in cells})
-        policies = await _rows(connection, POLICIES, [sorted(skus), locations])
-        position = {
-            row["place"]: row["next_offset"]
-            for row in await _rows(connection, POSITION, [self._group])
-        }
-        shelf = Shelf(cells, list(policies), held, micros(now))
+        holds = _by_id(await rows_of(connection, NAMED, [named])) if named else {}
+        shelf, position = await _shelf(connection, sorted(skus), cells, now, self._group)
         decided = Decision(shelf, holds, now, position).decide(commands)
         await _store(connection, decided)
         return decided.answers
+
+
+async def seen(
+    connection: Connection, skus: list[str], group: str
+) -> tuple[Shelf, datetime, dict[str, int]]:
+    """The shelf as it is now, without a lock: what it shows may be gone a moment later."""
+    now = await _clock(connection)
+    cells = await rows_of(connection, CELLS, [skus])
+    shelf, position = await _shelf(connection, skus, cells, now, group)
+    return shelf, now, position
+
+
+async def _clock(connection: Connection) -> datetime:
+    (row,) = await rows_of(connection, "select clock_timestamp() as now", [])
+    now: datetime = row["now"]
+    return now
+
+
+async def _shelf(
+    connection: Connection, skus: list[str], cells: list[dict[str, Any]], now: datetime, group: str
+) -> tuple[Shelf, dict[str, int]]:
+    held: dict[Spot, int] = {
+        (row["sku"], row["location_id"]): row["held"]
+        for row in await rows_of(connection, HELD, [skus, now])
+    }
+    locations = sorted({row["location_id"] for row in cells})
+    policies = await rows_of(connection, POLICIES, [skus, locations])
+    position = {
+        row["place"]: row["next_offset"] for row in await rows_of(connection, POSITION, [group])
+    }
+    return Shelf(cells, list(policies), held, micros(now)), position
 
 
 async def _store(connection: Connection, decided: Decided) -> None:
@@ -127,7 +149,10 @@ def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:
     return found
 
 
-async def _rows(connection: Connection, statement: str, values: list[Any]) -> list[dict[str, Any]]:
+async def rows_of(
+    connection: Connection, statement: str, values: list[Any]
+) -> list[dict[str, Any]]:
+    """Rows by column."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement.encode(), values)
         return await cursor.fetchall()

@@ -109,9 +109,9 @@ class Shop:
         self.until(lambda: self.cell(sku)[:1] == (quantity,))
         return sku
 
-    def append(self, name: str, **changes: Any) -> str:
+    def append(self, event_name: str, /, **changes: Any) -> str:
         """A fact, straight into the log; its id."""
-        event = to_event(parse(example(name)), OpenSealer())
+        event = to_event(parse(example(event_name)), OpenSealer())
         meta = replace(event.meta, event_id=uuid4().bytes)
         event = replace(event, meta=meta, **changes)
         send(

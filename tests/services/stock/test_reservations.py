@@ -155,6 +155,27 @@ def test_an_order_without_a_location_is_held_online_and_placed_when_committed(
     assert open_shop.reserve(sku, 2).status_code == 201
 
 
+def test_a_location_that_has_everything_is_picked_until_it_no_longer_has(open_shop: Shop) -> None:
+    sku, place = open_shop.stocked(2, "S7"), {"latitude": 35.0, "longitude": 139.0}
+    open_shop.append(
+        "LocationDescribed", location_id="S7", name="七号店", latitude=35.0, longitude=139.0,
+        valid_from=0,
+    )  # fmt: skip
+    asked = {"channel": "EC", "lines": [{"sku": sku, "quantity": 2}], "near": place}
+
+    def found() -> list[dict[str, Any]]:
+        headers = {"Authorization": "Bearer ec-token-of-a-test"}
+        answer = open_shop.client.post("/v1/stock/pick", json=asked, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["position"]
+        located: list[dict[str, Any]] = answer.json()["locations"]
+        return located
+
+    open_shop.until(lambda: [one["kilometres"] for one in found()] == [0.0])
+    assert open_shop.reserve(sku, 1, location_id="S7").status_code == 201
+    assert found() == []
+
+
 def test_two_hundred_want_the_last_unit_and_one_gets_it(open_shop: Shop) -> None:
     sku = open_shop.stocked(1)
     with ThreadPoolExecutor(32) as pool:
