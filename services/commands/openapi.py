@@ -33,8 +33,9 @@ _NO = {
 
 def document() -> dict[str, Any]:
     """The whole document, made from the models that check what comes in."""
+    kinds: list[type[BaseModel]] = [*(kind for kind, _ in COMMANDS.values()), PickBody]
     _, made = models_json_schema(
-        [(kind, "validation") for kind in (*(kind for kind, _ in COMMANDS.values()), PickBody)],
+        [(kind, "validation") for kind in kinds],
         ref_template="#/components/schemas/{model}",
     )
     return {

@@ -39,7 +39,7 @@ class Shelf:
     def __init__(
         self,
         cells: Iterable[Mapping[str, Any]],
-        policies: list[Mapping[str, Any]],
+        policies: Iterable[Mapping[str, Any]],
         held: Mapping[Spot, int],
         at: int,
     ) -> None:
@@ -47,9 +47,12 @@ class Shelf:
         self._cells: dict[Spot, Cell] = {}
         self._online: dict[str, int] = {}
         threshold: dict[str, int] = {}
+        at_location: dict[str, list[Mapping[str, Any]]] = {}
+        for rule in policies:
+            at_location.setdefault(rule["location_id"], []).append(rule)
         for row in cells:
             sku, location = row["sku"], row["location_id"]
-            policy = policy_for(policies, location, sku, at)
+            policy = policy_for(at_location.get(location, ()), location, sku, at)
             free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
             cell = Cell(free - held.get((sku, location), 0), policy["store_share"])
             self._cells[sku, location] = cell

@@ -37,16 +37,22 @@ where sku = any(%s) and state = 'open' and expires_at <= %s
 HELD = """
 select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as held
 from hitotsu.stock_hold
-where sku = any(%s) and (state = 'committed' or state = 'open' and expires_at > %s) group by 1, 2
+where sku = any(%s) and (state = 'committed'
+    or state = 'open' and expires_at > current_setting('hitotsu.now')::timestamptz)
+group by 1, 2
 """
 POLICIES = """
 select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
     coalesce(store_share, 0) as store_share, coalesce(company_threshold, 0) as company_threshold
-from stock_policy where (sku = any(%s) or sku = '') and location_id = any(%s)
+from stock_policy where sku = any(%s) or sku = ''
 """
-POSITION = """
-select topic || '-' || partition as place, next_offset from hitotsu.checkpoint
-where grp = %s and topic in ('commerce.inventory', 'commerce.purchases', 'commerce.catalog')
+# the clock is read once, under the locks: a hold is not over for one question and not for another
+NOW = """
+select set_config('hitotsu.now', clock_timestamp()::text, true)::timestamptz as now, (
+    select coalesce(json_object_agg(topic || '-' || partition, next_offset), '{}')
+    from hitotsu.checkpoint where grp = %s
+        and topic in ('commerce.inventory', 'commerce.purchases', 'commerce.catalog')
+) as position
 """
 MAKE = """
 insert into hitotsu.stock_hold (id, sku, location_id, quantity, channel, client, expires_at)
@@ -72,19 +78,17 @@ class StockWork:
 
     async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
         named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
-        skus = {
+        wanted = {
             line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
         }  # fmt: skip
         if named:
-            skus |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
-        cells = await rows_of(connection, f"{CELLS} for update", [sorted(skus)])
-        now = await _clock(connection)
-        await connection.execute(EXPIRED, [sorted(skus), now])
-        # read again: what was seen before the locks may have been resolved by another meanwhile
-        holds = _by_id(await rows_of(connection, NAMED, [named])) if named else {}
-        shelf, position = await _shelf(connection, sorted(skus), cells, now, self._group)
-        decided = Decision(shelf, holds, now, position).decide(commands)
-        await _store(connection, decided)
+            wanted |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
+        skus = sorted(wanted)
+        cells = await rows_of(connection, f"{CELLS} for update", [skus])
+        # the holds again: what was seen before the locks may have been resolved by another
+        shelf, now, position, holds = await _shelf(connection, skus, cells, self._group, named)
+        decided = Decision(shelf, _by_id(holds), now, position).decide(commands)
+        await _store(connection, decided, skus, now)
         return decided.answers
 
 
@@ -92,34 +96,49 @@ async def seen(
     connection: Connection, skus: list[str], group: str
 ) -> tuple[Shelf, datetime, dict[str, int]]:
     """The shelf as it is now, without a lock: what it shows may be gone a moment later."""
-    now = await _clock(connection)
     cells = await rows_of(connection, CELLS, [skus])
-    shelf, position = await _shelf(connection, skus, cells, now, group)
+    shelf, now, position, _ = await _shelf(connection, skus, cells, group, [])
     return shelf, now, position
 
 
-async def _clock(connection: Connection) -> datetime:
-    (row,) = await rows_of(connection, "select clock_timestamp() as now", [])
-    now: datetime = row["now"]
-    return now
-
-
 async def _shelf(
-    connection: Connection, skus: list[str], cells: list[dict[str, Any]], now: datetime, group: str
-) -> tuple[Shelf, dict[str, int]]:
-    held: dict[Spot, int] = {
-        (row["sku"], row["location_id"]): row["held"]
-        for row in await rows_of(connection, HELD, [skus, now])
-    }
-    locations = sorted({row["location_id"] for row in cells})
-    policies = await rows_of(connection, POLICIES, [skus, locations])
-    position = {
-        row["place"]: row["next_offset"] for row in await rows_of(connection, POSITION, [group])
-    }
-    return Shelf(cells, list(policies), held, micros(now)), position
+    connection: Connection,
+    skus: list[str],
+    cells: list[dict[str, Any]],
+    group: str,
+    named: list[UUID],
+) -> tuple[Shelf, datetime, dict[str, int], list[dict[str, Any]]]:
+    """All that is asked under the locks, in one go."""
+    async with connection.pipeline():
+        asked = [
+            await _begun(connection, statement, values)
+            for statement, values in (
+                (NOW, [group]), (HELD, [skus]), (POLICIES, [skus]), (NAMED, [named]),
+            )
+        ]  # fmt: skip
+        (moment,), held, policies, holds = [await cursor.fetchall() for cursor in asked]
+    now: datetime = moment["now"]
+    units: dict[Spot, int] = {
+        (row["sku"], row["location_id"]): row["held"] for row in held
+    }  # fmt: skip
+    shelf = Shelf(cells, policies, units, micros(now))
+    return shelf, now, moment["position"], holds
 
 
-async def _store(connection: Connection, decided: Decided) -> None:
+async def _begun(connection: Connection, statement: str, values: list[Any]) -> Any:
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(statement.encode(), values)
+    return cursor
+
+
+async def _store(connection: Connection, decided: Decided, skus: list[str], now: datetime) -> None:
+    async with connection.pipeline():
+        await connection.execute(EXPIRED, [skus, now])
+        await _changes(connection, decided)
+        await outbox.add(connection, decided.facts)
+
+
+async def _changes(connection: Connection, decided: Decided) -> None:
     # what was let go first, so that the times of the rows tell the order too
     if decided.changed:
         rows_changed = [
@@ -134,7 +153,6 @@ async def _store(connection: Connection, decided: Decided) -> None:
             for h in decided.made
         ]
         await connection.execute(MAKE, [list(column) for column in zip(*rows)])
-    await outbox.add(connection, decided.facts)
 
 
 def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:
