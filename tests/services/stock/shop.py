@@ -98,7 +98,14 @@ class Shop:
     def short(self, url: str, sku: str) -> dict[str, Any] | None:
         """The item's shortage, as the API has it."""
         headers = {"Authorization": f"Bearer {TOKENS['till']}"}
-        answer = httpx.get(f"{url}/v1/stock-shortages", headers=headers, trust_env=False)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                answer = httpx.get(f"{url}/v1/stock-shortages", headers=headers, trust_env=False)
+                break
+            except httpx.TransportError:  # it is starting
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
         assert answer.status_code == 200, answer.text
         return next((one for one in answer.json()["data"] if one["sku"] == sku), None)
 

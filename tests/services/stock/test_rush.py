@@ -117,11 +117,22 @@ def fares(open_shop: Shop, units: int, many: int, clients: int, kills: int, sale
     on_hand, committed = open_shop.cell(sku)
     assert on_hand == units - sales
     assert committed == len([row for row in holds if row[6]])
+    _shortage_is_told(open_shop, sku, committed - on_hand)
     left = on_hand - committed
     if left > 0:
         assert open_shop.reserve(sku, left, dry_run=True).status_code == 200, "units did not return"
     assert open_shop.reserve(sku, max(left, 0) + 1, dry_run=True).status_code == 409
     return seen
+
+
+def _shortage_is_told(open_shop: Shop, sku: str, short: int) -> None:
+    """Promised and sold at the till all the same: each unit with the sale that took it."""
+    found = open_shop.short(open_shop.road.api(), sku)
+    if short <= 0:
+        assert found is None
+        return
+    assert found is not None
+    assert found["short"] == sum(cause["units"] for cause in found["causes"]) == short
 
 
 def test_a_rush_for_a_few_units_while_the_decider_dies(open_shop: Shop) -> None:
