@@ -10,6 +10,7 @@ from tests.faults.chaos import chaos
 from tests.faults.commits import commits
 from tests.faults.controls import CONTROLS
 from tests.faults.scene import Order, Report, Say
+from tests.faults.soak import FULL as MINUTES
 from tests.faults.soak import soak
 from tests.faults.starting import starting
 from tests.faults.storm import storm
@@ -33,7 +34,7 @@ RUNS = {
     "commits": Play(commits, 500, "cuts"),
     "storm": Play(storm, 100, "steps"),
     "cache": Play(cache, 20, "kills"),
-    "soak": Play(soak, 10, "minutes"),
+    "soak": Play(soak, MINUTES, "minutes"),
     "starting": Play(starting, 10, "starts"),
     **{f"control: {name}": Play(one, 4, "faults") for name, one in CONTROLS.items()},
 }
