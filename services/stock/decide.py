@@ -12,7 +12,7 @@ from projections.core.instants import micros
 from schemas.events import ReservationCommitted
 from schemas.events.parts import Meta, Producer
 from services.deciding.answers import Answer
-from services.stock.commands import Command, Commit, Extend, Line, Release, Reserve
+from services.stock.commands import Command, Commit, Extend, Release, Reserve
 from services.stock.shelf import ANYWHERE, Shelf, Spot
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
@@ -78,34 +78,34 @@ class Decision:
 
     def _reserve(self, command: Reserve) -> Answer:
         body = command.body
-        rooms = [
-            self._shelf.room((line.sku, line.location_id), body.channel) for line in body.lines
-        ]
-        granted = [min(line.quantity, room) for line, room in zip(body.lines, rooms)]
-        lines = [
-            {**line.model_dump(), "granted": given, "available": room}
-            for line, given, room in zip(body.lines, granted, rooms)
-        ]
-        short = any(given < line.quantity for line, given in zip(body.lines, granted))
-        if not any(granted) or (short and body.mode == "all_or_nothing"):
+        lines = self._taken(command)
+        short = any(line["granted"] < line["quantity"] for line in lines)
+        granted = any(line["granted"] for line in lines)
+        yes = granted and not (short and body.mode == "all_or_nothing")
+        if not yes or body.dry_run:
+            for line in lines:
+                self._shelf.take((line["sku"], line["location_id"]), -line["granted"])
+        if not yes:
             nothing = [{**line, "granted": 0} for line in lines]
             return self._no("out-of-stock", "Not so many units may be promised.", lines=nothing)
         expires_at = self._now + timedelta(seconds=body.ttl_seconds)
         if not body.dry_run:
-            self._hold(command, granted, expires_at)
+            made = [_hold_of(command, line, expires_at) for line in lines if line["granted"]]
+            self.decided.made += made
+            self._holds[command.reservation_id] = made
         said = {"state": OPEN, "expires_at": expires_at, "lines": lines, "complete": not short}
         return self._yes(201, command, said)
 
-    def _hold(self, command: Reserve, granted: list[int], expires_at: datetime) -> None:
-        made = [
-            _hold_of(command, line, given, expires_at)
-            for line, given in zip(command.body.lines, granted)
-            if given
-        ]
-        for hold in made:
-            self._shelf.take(hold.spot, hold.quantity)
-        self.decided.made += made
-        self._holds[command.reservation_id] = made
+    def _taken(self, command: Reserve) -> list[dict[str, Any]]:
+        """Line by line, each from what the ones before it left: lines of one item share a pool."""
+        lines = []
+        for line in command.body.lines:
+            spot = (line.sku, line.location_id)
+            room = self._shelf.room(spot, command.body.channel)
+            granted = min(line.quantity, room)
+            self._shelf.take(spot, granted)
+            lines.append({**line.model_dump(), "granted": granted, "available": room})
+        return lines
 
     def _resolve(self, command: Extend | Commit | Release) -> Answer:
         holds = self._holds.get(command.reservation_id)
@@ -208,8 +208,8 @@ def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> Reserv
     )
 
 
-def _hold_of(command: Reserve, line: Line, quantity: int, expires_at: datetime) -> Hold:
+def _hold_of(command: Reserve, line: dict[str, Any], expires_at: datetime) -> Hold:
     return Hold(
-        command.reservation_id, line.sku, line.location_id, quantity, command.body.channel,
-        command.client, OPEN, expires_at,
+        command.reservation_id, line["sku"], line["location_id"], line["granted"],
+        command.body.channel, command.client, OPEN, expires_at,
     )  # fmt: skip
