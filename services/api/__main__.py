@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import uvicorn
-
 from services.api.app import create
-from services.runtime.config import Settings
-from services.runtime.logging import configure
+from services.runtime.serve import serve
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is in flight and leaves."""
-    settings = Settings()
-    configure("api", settings.log_level)
-    uvicorn.run(
-        create(settings),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=512,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
+    """Serves until it is told to end."""
+    serve("api", create)
 
 
 if __name__ == "__main__":

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import signal
-import sys
-
-import uvicorn
-
 from services.gateway.app import create
-from services.runtime.config import Settings
-from services.runtime.logging import configure
+from services.runtime.serve import serve
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is in flight and leaves."""
-    settings = Settings()
-    configure("gateway", settings.log_level)
-    # uvicorn drains on SIGTERM and then raises it again; a drained stop is a clean exit.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    app = create(settings)
-    # Requests make many short-lived objects; looking for cycles among all of them costs a third.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=512,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
+    """Serves until it is told to end."""
+    serve("gateway", create)
 
 
 if __name__ == "__main__":
