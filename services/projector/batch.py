@@ -93,7 +93,7 @@ class Recent:
     batch up clears it and raises `version`, and batches folded before are judged again.
     """
 
-    def __init__(self, size: int = 100_000) -> None:
+    def __init__(self, size: int = 40_000) -> None:
         self._size = size
         self._young: dict[bytes, Seen] = {}
         self._old: dict[bytes, Seen] = {}

@@ -11,10 +11,10 @@ import psutil
 from tests.faults.scene import Order, Report, Say, Scene, scene
 from tests.faults.verdict import Line
 
-FULL, RATE, REBALANCE_SECONDS, LOOK_SECONDS = 17, 2_000, 20.0, 2.0
-# a worker remembers its last 200,000 ids: at this rate, shared with visitors, it takes six minutes
-# until that memory is full; what is looked at are the ten minutes after the seventh
-WARM_MINUTES, SLOPE_MB, DESCRIPTORS = 7.0, 1.0, 5
+FULL, RATE, REBALANCE_SECONDS, LOOK_SECONDS = 10, 2_000, 20.0, 2.0
+# a worker remembers its last 80,000 ids: at this rate, shared with visitors, that memory is full
+# after two and a half minutes
+WARM_MINUTES, SLOPE_MB, DESCRIPTORS = 3.0, 1.0, 5
 STAYING = ("projector-1", "projector-2")
 
 
