@@ -27,10 +27,11 @@ from services.stock.work import StockWork
 
 def create(settings: Settings) -> Starlette:
     """The deciders as an ASGI application; it starts, and answers 503, without servers too."""
-    postgres = pool(settings.postgres, name="commands", timeout=2.0)
+    postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = Relay(settings.postgres, producer)
-    decider = Decider(settings.postgres, "stock", StockWork(settings.group), relay.kick)
+    work = StockWork(settings.group)
+    decider = Decider(settings.postgres, "stock", work, relay.kick, group=settings.group)
     door = Door(Tokens(postgres), decider)
 
     @asynccontextmanager
@@ -49,7 +50,7 @@ def create(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=[
-            *stock.routes(door, postgres),
+            *stock.routes(door, postgres, settings.group),
             *_documents(),
             *health_routes(_dependencies(postgres, producer)),
             *problem_routes(),

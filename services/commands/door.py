@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ValidationError
@@ -28,12 +28,6 @@ from services.runtime.tokens import Token, Tokens
 HEADER = "Idempotency-Key"
 KEY_MAX, BODY_MAX = 255, 65_536
 NAMESPACE = UUID("6d0f7a2c-3f0e-5b52-9f2e-8f3d8c7f1b55")
-
-
-class Dry(Protocol):
-    """What every body says: whether anything shall be kept."""
-
-    dry_run: bool
 
 
 Body = TypeVar("Body", bound=BaseModel)

@@ -45,9 +45,14 @@ class NotDecided(Exception):
 class Decider:
     """Takes what waits, decides it, keeps the answers, and tells whoever asked."""
 
-    def __init__(self, dsn: str, name: str, work: Work, done: Callable[[], None]) -> None:
-        """`work` decides within the transaction it is given; `done` is told after a commit."""
-        self._conninfo = conninfo(dsn, name=name)
+    def __init__(
+        self, dsn: str, name: str, work: Work, done: Callable[[], None], group: str = "main"
+    ) -> None:
+        """`work` decides within the transaction it is given; `done` is told after a commit.
+
+        `group`: whose tables it sees.
+        """
+        self._conninfo = conninfo(dsn, group=group, name=name)
         self._name, self._work, self._done = name, work, done
         self._waiting: asyncio.Queue[tuple[Keyed, asyncio.Future[Answer]]] = asyncio.Queue(10_000)
         self._flying: set[tuple[str, str]] = set()

@@ -42,7 +42,7 @@ select location_id, valid_from, kind, name, latitude_e6, longitude_e6 from locat
 """
 
 
-def routes(door: Door, postgres: Pool) -> list[Route]:
+def routes(door: Door, postgres: Pool, group: str) -> list[Route]:
     """POST to reserve, extend, commit, release; GET what became of a reservation."""
 
     def post(path: str, kind: type[Body], command: Callable[[Body, Sent], Any]) -> Route:
@@ -60,7 +60,7 @@ def routes(door: Door, postgres: Pool) -> list[Route]:
         token = await token_of(request, door.tokens, READ)
         body = await read_as(request, PickBody)
         within_channel(token, body.channel)
-        return respond(await _picked(postgres, body))
+        return respond(await _picked(postgres, body, group))
 
     return [
         post("", ReserveBody, _reserve),
@@ -84,11 +84,11 @@ def within_channel(token: Token, channel: str) -> None:
         raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
 
 
-async def _picked(postgres: Pool, body: PickBody) -> Answer:
+async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:
     """Advisory: nothing is locked; whoever wants to be sure reserves."""
     async with postgres.connection() as connection, connection.transaction():
         await connection.execute("set transaction isolation level repeatable read read only")
-        shelf, now, position = await seen(connection, [line.sku for line in body.lines], "main")
+        shelf, now, position = await seen(connection, [line.sku for line in body.lines], group)
         locations = await rows_of(connection, LOCATIONS, [])
     found = picked(body, shelf, locations, micros(now))
     return Answer.of(200, {"locations": found, "position": position})
