@@ -80,14 +80,9 @@ class Shortage(BaseModel):
 
 # a count that lowered the stock has no movement to name: its units stay without a cause
 SHORTAGES = """
-with held as (
-    select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as reserved
-    from hitotsu.stock_hold
-    where state = 'committed' or state = 'open' and expires_at > now() group by 1, 2
-)
 select c.sku, c.location_id, c.on_hand, c.committed, coalesce(h.reserved, 0) as reserved,
     moved.taken
-from stock_cell c left join held h using (sku, location_id), lateral (
+from stock_cell c left join hitotsu.stock_reserved h using (sku, location_id), lateral (
     select json_agg(json_build_array(m.event_id, m.at, -m.delta) order by m.at desc) as taken
     from (
         select event_id, at, delta from stock_cell_change

@@ -23,10 +23,7 @@ from services.api.rows import held, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
-RESERVED = """
-select coalesce(served_by, location_id), sum(quantity)::bigint from hitotsu.stock_hold
-where sku = %(sku)s and (state = 'committed' or state = 'open' and expires_at > now()) group by 1
-"""
+RESERVED = "select location_id, reserved from hitotsu.stock_reserved where sku = %(sku)s"
 
 
 class BadIdentifier(ValueError):

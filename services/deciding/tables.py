@@ -50,6 +50,10 @@ create table if not exists hitotsu.stock_hold (
 );
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
+create or replace view hitotsu.stock_reserved as
+    select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as reserved
+    from hitotsu.stock_hold
+    where state = 'committed' or state = 'open' and expires_at > now() group by 1, 2;
 """
 
 
