@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
 ERASURE = "SubjectErased"
 # facts that follow from a decision, and what of them names the hold that they end
-ENDING = {"ReservationCommitted": ("reservation_id", "sku", "location_id")}
+ENDING = {
+    "ReservationCommitted": ("reservation_id", "sku", "location_id"),
+    "PointsRedeemed": ("hold_id",),
+}
 Handler = Callable[[Any], Iterable[Row]]
 
 
@@ -39,7 +41,7 @@ class Folded:
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(default_factory=dict)
     evolving: dict[Evolution, list[tuple[RowKey, Any]]] = field(default_factory=dict)
     erased: list[bytes] = field(default_factory=list)
-    ended: list[tuple[Any, ...]] = field(default_factory=list)
+    ended: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
 class Group:
@@ -104,8 +106,8 @@ class Group:
             into.evolving.setdefault(evolution, []).append((row_key, event))
         if plan.erases:
             into.erased.append(event.profile_id)
-        if plan.ends is not None:
-            into.ended.append(plan.ends(event))
+        if plan.ends and (ending := _values(event, plan.ends))[0] is not None:
+            into.ended.setdefault(event.NAME, []).append(ending)
 
     def _plan(self, kind: type) -> _Plan:
         """Looked up once a kind of event, not once an event."""
@@ -113,7 +115,7 @@ class Group:
             tuple(self.handlers.get(kind, ())),
             tuple((table.projection, table, key) for table, key, _ in self.evolvers.get(kind, ())),
             kind.__name__ == ERASURE,
-            attrgetter(*ENDING[kind.__name__]) if kind.__name__ in ENDING else None,
+            ENDING.get(kind.__name__, ()),
         )
         return plan
 
@@ -125,7 +127,11 @@ class _Plan:
     handlers: tuple[tuple[str, Handler], ...]
     evolvers: tuple[tuple[str, Evolution, Callable[[Any], RowKey]], ...]
     erases: bool
-    ends: Callable[[Any], tuple[Any, ...]] | None
+    ends: tuple[str, ...]
+
+
+def _values(event: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(getattr(event, name) for name in names)
 
 
 Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]

@@ -80,10 +80,11 @@ class Projection:
         subject: str | None = None,
         personal: tuple[str, ...] = (),
         indexes: tuple[tuple[str, ...], ...] = (),
+        sparse: tuple[str, ...] = (),
         **columns: Column,
     ) -> Ledger:
         """Append-only rows."""
-        ledger = Ledger(name, columns, view, subject, personal, False, indexes)
+        ledger = Ledger(name, columns, view, subject, personal, False, indexes, sparse=sparse)
         self._keep(ledger)
         return ledger
 

@@ -64,6 +64,9 @@ class Read(Protocol):
         None while nobody can say.
         """
 
+    async def points_held(self, profile_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], int] | None:
+        """Points under holds that count now, by profile and lot; None while nobody can say."""
+
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:

@@ -46,6 +46,12 @@ def ddl(table: Kept) -> str:
         name = quoted(f"{table.name}_by_{'_'.join(columns)}")
         on = ", ".join(quoted(column) for column in columns)
         statements.append(f"create index if not exists {name} on {quoted(table.name)} ({on})")
+    for column in table.sparse:
+        name, on = quoted(f"{table.name}_with_{column}"), quoted(column)
+        statements.append(
+            f"create index if not exists {name} on {quoted(table.name)} ({on})"
+            f" where {on} is not null"
+        )
     return ";\n".join(statements) + ";\n"
 
 

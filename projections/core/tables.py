@@ -32,6 +32,7 @@ class Kept:
     `subject` names the column that holds whose data a row is. When that person is erased the
     `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one topic
     that moves the table, where it is a quiet one: readers may keep such rows until it moves.
+    `sparse` names columns by which rows are found, indexed only where they are present.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Kept:
     indexes: tuple[tuple[str, ...], ...] = ()
     contended: bool = False
     moved_by: str | None = None
+    sparse: tuple[str, ...] = ()
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")

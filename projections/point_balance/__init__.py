@@ -1,10 +1,15 @@
-"""How many points does a customer hold? Earned anywhere, spent anywhere."""
+"""How many points does a customer hold? Earned anywhere, spent anywhere.
+
+A balance is lots, and lots are what happened to them: one entry for each movement of each lot. No
+number is kept that depends on a clock, or on the order in which partitions were read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID, uuid5
 
-from projections.core import Projection, Row, View, key, maximum, total
+from projections.core import Projection, Row, View, key, latest_by, maximum, plain
 from schemas.events import (
     PointsAdjusted,
     PointsEarned,
@@ -13,93 +18,147 @@ from schemas.events import (
     PointsReinstated,
     PointsReversed,
     PointsTransferred,
+    ProgramRulesSet,
 )
 
-projection = Projection("point_balance")
+projection = Projection("point_balance", version=2)
 
-balance = projection.table(
-    "point_balance",
-    profile_id=key("uuid"),
-    balance=total(),
-    earned=total(),
-    redeemed=total(),
-    taken_back=total(),
-    last_activity_at=maximum(),
+# points are signed; without a lot nobody decided which one, see `account`
+entry = projection.ledger(
+    "point_entry",
+    profile_id=plain("uuid"),
+    lot_id=plain("uuid"),
+    kind=plain("text"),
+    points=plain("bigint"),
+    at=plain("bigint"),
+    active_from=plain("bigint"),
+    expires_at=plain("bigint"),
+    transaction_id=plain("uuid"),
+    line_no=plain("int"),
+    terminal=plain("text"),  # store and terminal of what no decider saw
+    rule_version=plain("text"),
     view=View(by=("profile_id",)),
+    sparse=("expires_at",),
 )
+rules = projection.table(
+    "program_rules",
+    program_id=key("text"),
+    valid_from=key("bigint"),
+    set_at=maximum(),
+    version=latest_by("text", at="set_at"),
+    accrual=latest_by("text", at="set_at"),
+    rules=latest_by("text", at="set_at"),
+    moved_by="commerce.catalog",
+    view=View(by=("program_id",)),
+)
+
+Allocated = PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred
+
+
+def _entry(
+    profile_id: bytes, lot_id: bytes | None, kind: str, points: int, at: int,
+    transaction_id: bytes | None = None, *, active_from: int | None = None,
+    expires_at: int | None = None, line_no: int | None = None, terminal: str | None = None,
+    rule_version: str | None = None,
+) -> Row:  # fmt: skip
+    return entry(
+        profile_id=profile_id, lot_id=lot_id, kind=kind, points=points, at=at,
+        active_from=active_from, expires_at=expires_at, transaction_id=transaction_id,
+        line_no=line_no, terminal=terminal, rule_version=rule_version,
+    )  # fmt: skip
 
 
 @projection.on(PointsEarned)
 def earned(event: PointsEarned) -> Iterator[Row]:
-    points = sum(lot.points for lot in event.lots)
-    yield balance(
-        profile_id=event.profile_id,
-        balance=points,
-        earned=points,
-        last_activity_at=event.meta.occurred_at,
-    )
+    at = event.meta.occurred_at
+    for lot in event.lots:
+        yield entry(
+            profile_id=event.profile_id, lot_id=lot.lot_id, kind="earned", points=lot.points,
+            at=at, active_from=lot.active_from, expires_at=lot.expires_at,
+            transaction_id=event.transaction_id, line_no=lot.line_no, terminal=None,
+            rule_version=event.rule_version,
+        )  # fmt: skip
 
 
 @projection.on(PointsRedeemed)
 def redeemed(event: PointsRedeemed) -> Iterator[Row]:
-    for profile_id, points in _owners(event):
-        yield balance(
-            profile_id=profile_id,
-            balance=-points,
-            redeemed=points,
-            last_activity_at=event.meta.occurred_at,
-        )
+    yield from _taken(event, "redeemed")
 
 
 @projection.on(PointsReversed)
 def reversed_(event: PointsReversed) -> Iterator[Row]:
-    for profile_id, points in _owners(event):
-        yield balance(
-            profile_id=profile_id,
-            balance=-points,
-            taken_back=points,
-            last_activity_at=event.meta.occurred_at,
-        )
+    yield from _taken(event, "reversed")
 
 
 @projection.on(PointsReinstated)
 def reinstated(event: PointsReinstated) -> Iterator[Row]:
-    for profile_id, points in _owners(event):
-        yield balance(
-            profile_id=profile_id,
-            balance=points,
-            redeemed=-points,
-            last_activity_at=event.meta.occurred_at,
+    at, sale = event.meta.occurred_at, event.transaction_id
+    given = 0
+    for one in event.allocations:
+        given += one.points
+        lot_id, until = one.lot_id, event.expires_at
+        if until is not None:  # the lot's own time has passed: a lot of grace takes its place
+            lot_id = uuid5(UUID(bytes=event.meta.event_id), one.lot_id.hex()).bytes
+        yield _entry(
+            one.profile_id, lot_id, "reinstated", one.points, at, sale, expires_at=until
+        )  # fmt: skip
+    if given != event.points:
+        rest = event.points - given
+        yield _entry(
+            event.profile_id, None, "reinstated", rest, at, sale, expires_at=event.expires_at
         )
 
 
 @projection.on(PointsAdjusted)
 def adjusted(event: PointsAdjusted) -> Iterator[Row]:
-    yield balance(
-        profile_id=event.profile_id, balance=event.points, last_activity_at=event.meta.occurred_at
-    )
+    lot_id = event.lot_id or (event.meta.event_id if event.points > 0 else None)
+    yield _entry(
+        event.profile_id, lot_id, "adjusted", event.points, event.meta.occurred_at,
+        expires_at=event.expires_at,
+    )  # fmt: skip
 
 
 @projection.on(PointsExpired)
 def expired(event: PointsExpired) -> Iterator[Row]:
-    yield balance(profile_id=event.profile_id, balance=-event.points)
+    yield _entry(event.profile_id, event.lot_id, "expired", -event.points, event.meta.occurred_at)
 
 
 @projection.on(PointsTransferred)
 def transferred(event: PointsTransferred) -> Iterator[Row]:
-    at = event.meta.occurred_at
-    for profile_id, points in _owners(event):
-        yield balance(profile_id=profile_id, balance=-points, last_activity_at=at)
-    yield balance(profile_id=event.to_profile_id, balance=event.points, last_activity_at=at)
+    yield from _taken(event, "transferred")
+    # a lot moves with its name, so that its times can still be found; the rest is a lot of its own
+    rest = event.points
+    for one in event.allocations:
+        rest -= one.points
+        yield _entry(
+            event.to_profile_id, one.lot_id, "received", one.points, event.meta.occurred_at
+        )
+    if rest:
+        yield _entry(
+            event.to_profile_id, event.meta.event_id, "received", rest, event.meta.occurred_at
+        )
 
 
-def _owners(
-    event: PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred,
-) -> Iterator[tuple[bytes, int]]:
-    """Whose points move: the lots' owners, and the event's profile for what names no lot."""
-    undecided = event.points
-    for allocation in event.allocations:
-        undecided -= allocation.points
-        yield allocation.profile_id, allocation.points
-    if undecided:
-        yield event.profile_id, undecided
+@projection.on(ProgramRulesSet)
+def rules_set(event: ProgramRulesSet) -> Iterator[Row]:
+    yield rules(
+        program_id=event.program_id,
+        valid_from=event.valid_from,
+        set_at=event.meta.occurred_at,
+        version=event.version,
+        accrual=event.accrual,
+        rules=event.rules,
+    )
+
+
+def _taken(event: Allocated, kind: str) -> Iterator[Row]:
+    """From the lots that are named, and from the event's profile what no lot is named for."""
+    at, sale = event.meta.occurred_at, getattr(event, "transaction_id", None)
+    rest = event.points
+    for one in event.allocations:
+        rest -= one.points
+        yield _entry(one.profile_id, one.lot_id, kind, -one.points, at, sale)
+    if rest:
+        who = event.meta.producer
+        terminal = f"{who.store_id or ''}/{who.terminal_id}" if who.terminal_id else None
+        yield _entry(event.profile_id, None, kind, -rest, at, sale, terminal=terminal)

@@ -1,42 +1,225 @@
-"""Reads of point balances."""
+"""Reads of points."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from projections.core import Member, Read
-from projections.point_balance import balance, projection
+from projections.core.instants import instant, micros
+from projections.point_balance import entry, projection
+from projections.point_balance.account import Account, Lot, account, lots_and_draws
+
+LotState = Literal["pending", "active"]
 
 
 class ProfilePoints(BaseModel):
-    """What one of the member's profiles holds."""
+    """What one of the member's profiles holds: its active lots, less what it owes."""
 
     profile_id: UUID
     balance: int
 
 
+class LotPoints(BaseModel):
+    """Points with one expiry. `points`: what is left; spent in the order in which lots stand."""
+
+    lot_id: UUID
+    profile_id: UUID
+    state: LotState
+    points: int
+    earned_at: datetime | None
+    active_from: datetime | None
+    expires_at: datetime | None
+    transaction_id: UUID | None
+    line_no: int | None
+
+
 class Points(BaseModel):
-    """What the member holds over all profiles, whatever the channel."""
+    """What the member holds over all profiles, whatever the channel.
+
+    balance = active - debt; available = balance without what is held, never below 0.
+    Without `held_known` nobody could say what is held, and the figures are without holds.
+    """
 
     balance: int
+    available: int
+    active: int
+    pending: int = Field(description="Earned, and not to be spent yet.")
+    debt: int = Field(description="Taken where there was nothing left, and not repaid yet.")
+    held: int = Field(description="Promised to a purchase that is not finished.")
+    held_known: bool
     earned: int
     redeemed: int
     taken_back: int
+    expired: int = Field(description="Past their time, whether that was written down or not.")
+    lots: list[LotPoints]
     profiles: list[ProfilePoints]
 
 
 @projection.query("/v1/members/{member_id}/points", scope="points:read", part="balance")
-async def points_of(read: Read, member: Member) -> Points:
-    """One balance: points earned online are spent in the store."""
-    rows = await read.rows(balance, profile_id=list(member.profile_ids))
+async def points_of(read: Read, member: Member, as_of: datetime | None = None) -> Points:
+    """One balance: points earned online are spent in the store.
+
+    With `as_of` the balance of that moment, by the times at which things happened.
+    """
+    profile_ids = list(member.profile_ids)
+    at = micros(as_of or datetime.now(UTC))
+    # holds first: one that ends meanwhile is then counted twice for a moment, never not at all
+    held = await read.points_held(profile_ids) if as_of is None else None
+    rows = await read.rows(entry, profile_id=profile_ids)
+    if as_of is not None:
+        rows = [row for row in rows if row["at"] <= at]
+    found = account(*lots_and_draws(rows), at, held)
+    return _points(found, rows, at, held is not None)
+
+
+def _points(found: Account, rows: list[dict[str, Any]], at: int, held_known: bool) -> Points:
+    sums: Counter[str] = Counter()
+    for row in rows:
+        sums[row["kind"]] += row["points"]
+    profiles = Counter({row["profile_id"]: 0 for row in rows})
+    profiles.subtract(found.debts)
+    for lot in found.lots:
+        if lot.spendable(at):
+            profiles[lot.profile_id] += lot.left
     return Points(
-        balance=sum(row["balance"] for row in rows),
-        earned=sum(row["earned"] for row in rows),
-        redeemed=sum(row["redeemed"] for row in rows),
-        taken_back=sum(row["taken_back"] for row in rows),
+        balance=found.balance, available=found.available, active=found.active,
+        pending=found.pending, debt=found.debt, held=found.held, held_known=held_known,
+        earned=sums["earned"], redeemed=-sums["redeemed"] - sums["reinstated"],
+        taken_back=-sums["reversed"], expired=found.lapsed - sums["expired"],
+        lots=[_lot(lot, at) for lot in found.lots if lot.left and at < lot.until],
         profiles=[
-            ProfilePoints(profile_id=row["profile_id"], balance=row["balance"]) for row in rows
+            ProfilePoints(profile_id=profile_id, balance=points)
+            for profile_id, points in sorted(profiles.items())
         ],
-    )
+    )  # fmt: skip
+
+
+def _lot(lot: Lot, at: int) -> LotPoints:
+    return LotPoints(
+        lot_id=lot.lot_id, profile_id=lot.profile_id, points=lot.left,
+        state="pending" if lot.active_at > at else "active",
+        earned_at=_when(lot.earned_at), active_from=_when(lot.active_from),
+        expires_at=_when(lot.expires_at), transaction_id=lot.transaction_id, line_no=lot.line_no,
+    )  # fmt: skip
+
+
+def _when(at: int | None) -> datetime | None:
+    return None if at is None else instant(at)
+
+
+class PointEntry(BaseModel):
+    """One movement. `lot_id` is absent where nobody decided which lot: see the balance's lots.
+
+    `balance`: the sum of all movements up to and with this one.
+    """
+
+    event_id: UUID
+    at: datetime
+    kind: str
+    points: int
+    balance: int
+    profile_id: UUID
+    lot_id: UUID | None
+    transaction_id: UUID | None
+    line_no: int | None
+    active_from: datetime | None
+    expires_at: datetime | None
+    rule_version: str | None = Field(description="The program's rules that decided.")
+    terminal: str | None = Field(description="Store and terminal of what no decider saw.")
+
+
+ENTRIES = """
+select * from (
+    select event_id, number, at, kind, points, profile_id, lot_id, transaction_id, line_no,
+        active_from, expires_at, rule_version, terminal,
+        sum(points) over (order by at, event_id, number)::bigint as balance
+    from point_entry where profile_id = any(%(profile_ids)s)
+) e
+where %(at)s::bigint is null
+    or (at, event_id, number) < (%(at)s, %(event_id)s::uuid, %(number)s::smallint)
+order by at desc, event_id desc, number desc limit %(limit)s
+"""
+
+
+@projection.query("/v1/members/{member_id}/points/entries", scope="points:read")
+async def entries_of(read: Read, member: Member) -> list[PointEntry]:
+    """Every movement that made the balance, the newest first, with the rules that decided it."""
+    limit, after = read.page()
+    at, event_id, number = after or (None, None, None)
+    rows = await read.select(
+        [entry], ENTRIES, profile_ids=list(member.profile_ids), at=at, event_id=event_id,
+        number=number, limit=limit + 1,
+    )  # fmt: skip
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        read.more([last["at"], str(last["event_id"]), last["number"]])
+    return [_entry(row) for row in rows[:limit]]
+
+
+def _entry(row: dict[str, Any]) -> PointEntry:
+    times = {name: _when(row[name]) for name in ("at", "active_from", "expires_at")}
+    return PointEntry(**{**row, **times})
+
+
+class Liability(BaseModel):
+    """Points that may still be spent, by the month in which they end; none: they never do."""
+
+    month: str | None
+    points: int
+    lots: int
+
+
+# profiles of which something was drawn by nobody's decision are worked out one by one
+LIABILITY = """
+with undecided as (select distinct profile_id from point_entry where lot_id is null),
+lots as (
+    select profile_id, lot_id, sum(points)::bigint as points, max(expires_at) as expires_at
+    from point_entry where lot_id is not null and at <= %(at)s
+        and profile_id not in (select profile_id from undecided)
+    group by 1, 2
+)
+select to_char(to_timestamp(expires_at / 1000000) at time zone %(zone)s, 'YYYY-MM') as month,
+    sum(points)::bigint as points, count(*)::bigint as lots
+from lots where points > 0 and (expires_at is null or expires_at > %(at)s) group by 1
+"""
+UNDECIDED = """
+select * from point_entry where at <= %(at)s
+    and profile_id in (select profile_id from point_entry where lot_id is null)
+"""
+ZONE = "Asia/Tokyo"
+
+
+@projection.query("/v1/points-liability", scope="points:read")
+async def liability(read: Read, as_of: datetime | None = None) -> list[Liability]:
+    """What the program owes its members, pending points included, by month of expiry."""
+    at = micros(as_of or datetime.now(UTC))
+    points: Counter[str | None] = Counter()
+    lots: Counter[str | None] = Counter()
+    for row in await read.select([entry], LIABILITY, at=at, zone=ZONE):
+        points[row["month"]] += row["points"]
+        lots[row["month"]] += row["lots"]
+    rows = await read.select([entry], UNDECIDED, at=at)
+    for lot in _alive(rows, at):
+        month = None if lot.expires_at is None else _month(lot.expires_at)
+        points[month] += lot.left
+        lots[month] += 1
+    return [
+        Liability(month=month, points=points[month], lots=lots[month])
+        for month in sorted(points, key=lambda one: one or "9999")
+    ]
+
+
+def _alive(rows: Iterable[dict[str, Any]], at: int) -> list[Lot]:
+    found = account(*lots_and_draws(rows), at)
+    return [lot for lot in found.lots if lot.left > 0 and at < lot.until]
+
+
+def _month(at: int) -> str:
+    return f"{instant(at).astimezone(ZoneInfo(ZONE)):%Y-%m}"

@@ -24,6 +24,9 @@ from services.api.views import Views
 from services.runtime.metrics import READS
 
 RESERVED = "select location_id, reserved from hitotsu.stock_reserved where sku = %(sku)s"
+HELD = """
+select profile_id, lot_id, points from hitotsu.points_held where profile_id = any(%(profile_ids)s)
+"""
 
 
 class BadIdentifier(ValueError):
@@ -84,6 +87,13 @@ class Reading:
             return dict(await self._snapshot.now(RESERVED, {"sku": sku}))
         except Away:
             return None
+
+    async def points_held(self, profile_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], int] | None:
+        try:
+            rows = await self._snapshot.now(HELD, {"profile_ids": list(profile_ids)})
+        except Away:
+            return None
+        return {(profile_id, lot_id): points for profile_id, lot_id, points in rows}
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

@@ -55,9 +55,34 @@ create or replace view hitotsu.stock_reserved as
     from hitotsu.stock_hold
     where state = 'committed' or state = 'open' and expires_at > now() group by 1, 2;
 """
+# one row for each lot that a hold takes from; what a capture leaves is free again
+POINTS_HOLDS = """
+create table if not exists hitotsu.points_hold (
+    id uuid not null,
+    profile_id uuid not null,
+    lot_id uuid not null,
+    points bigint not null check (points >= 0),
+    whose uuid not null,
+    channel text not null,
+    client text not null,
+    state text not null default 'open'
+        check (state in ('open', 'captured', 'applied', 'released', 'expired')),
+    transaction_id uuid,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default clock_timestamp(),
+    resolved_at timestamptz,
+    primary key (id, profile_id, lot_id)
+);
+create index if not exists points_hold_promised
+    on hitotsu.points_hold (profile_id, lot_id) where state in ('open', 'captured');
+create or replace view hitotsu.points_held as
+    select profile_id, lot_id, sum(points)::bigint as points from hitotsu.points_hold
+    where state = 'captured' or state = 'open' and expires_at > now() group by 1, 2;
+"""
 
 
 def prepare(connection: psycopg.Connection) -> None:
     """Creates what is missing; safe to run again."""
     connection.execute(ANSWERS)
     connection.execute(STOCK_HOLDS)
+    connection.execute(POINTS_HOLDS)

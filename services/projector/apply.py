@@ -37,11 +37,16 @@ on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
 KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
-END_HOLDS = """
+END_HOLDS = {
+    "ReservationCommitted": """
 update hitotsu.stock_hold h set state = 'applied'
 from unnest(%s::uuid[], %s::text[], %s::text[]) as x(id, sku, location_id)
 where h.id = x.id and h.sku = x.sku and h.served_by = x.location_id and h.state = 'committed'
-"""
+""",
+    "PointsRedeemed": """
+update hitotsu.points_hold set state = 'applied' where id = any(%s::uuid[]) and state = 'captured'
+""",
+}
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -150,9 +155,9 @@ class Applier:
     @staticmethod
     def _end_holds(connection: Connection, work: Work) -> None:
         """What was held is committed now: both are seen at once, or neither. A shadow ends none."""
-        if work.folded.ended:
-            columns = [list(column) for column in zip(*sorted(work.folded.ended))]
-            connection.execute(END_HOLDS, [array("uuid", columns[0]), *columns[1:]])
+        for name, ended in work.folded.ended.items():
+            columns = [list(column) for column in zip(*sorted(ended))]
+            connection.execute(END_HOLDS[name], [array("uuid", columns[0]), *columns[1:]])
 
     def _advance(
         self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]

@@ -1,0 +1,261 @@
+"""How many points may be spent, by whom, until when? The arithmetic of lots, pure.
+
+A lot is points earned together, with one expiry; an entry that names a lot moves that lot. Entries
+that name none were decided by nobody: a till that was offline. They are drawn here, each from its
+own profile's lots, as if in the order of time:
+
+- a redemption takes lots that were active then, the soonest to expire first; what it does not find
+  is debt, and lots that become active later repay debt before anything else;
+- points taken back after a return come from the lots of that purchase first, pending or not;
+- points given back undo what the same purchase drew; what is left of them is a lot.
+
+What deciders took from a lot stays taken. So the answer depends on the set of entries alone, never
+on the order in which they were read, and it is each profile's own: a member adds profiles up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Id = Any  # a UUID, or its 16 bytes; all ids of one call are of one kind
+FOR_EVER = 1 << 62
+
+
+@dataclass(slots=True)
+class Lot:
+    """Points with one expiry. `left`: what nobody has taken. Times in microseconds.
+
+    A row without `earned_at` is a movement whose earning has not been seen yet.
+    """
+
+    profile_id: Id
+    lot_id: Id
+    left: int = 0
+    earned: int = 0
+    earned_at: int | None = None
+    active_from: int | None = None
+    expires_at: int | None = None
+    transaction_id: Id | None = None
+    line_no: int | None = None
+
+    @property
+    def active_at(self) -> int:
+        """From when it may be spent."""
+        if self.earned_at is None:
+            return FOR_EVER
+        return max(self.earned_at, self.active_from or self.earned_at)
+
+    @property
+    def until(self) -> int:
+        return FOR_EVER if self.expires_at is None else self.expires_at
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Lots are spent in this order."""
+        return (self.until, self.earned_at or 0, self.lot_id)
+
+    def spendable(self, at: int) -> bool:
+        """Whether it is active and not over then."""
+        return self.active_at <= at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Points taken (or, when negative, given back) that name no lot."""
+
+    profile_id: Id
+    event_id: Id
+    kind: str
+    points: int
+    at: int
+    transaction_id: Id | None = None
+    expires_at: int | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """What some profiles hold together at one moment.
+
+    balance   = active - debt
+    available = what may be promised now: balance without what is held, never below 0
+    """
+
+    lots: list[Lot] = field(default_factory=list)
+    active: int = 0
+    pending: int = 0
+    held: int = 0
+    lapsed: int = 0
+    debts: dict[Id, int] = field(default_factory=dict)
+
+    @property
+    def debt(self) -> int:
+        """What was taken and never found, over all profiles."""
+        return sum(self.debts.values())
+
+    @property
+    def balance(self) -> int:
+        return self.active - self.debt
+
+    @property
+    def available(self) -> int:
+        return max(0, self.active - self.held - self.debt)
+
+
+def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], list[Draw]]:
+    """Rows of `point_entry`, lot by lot; what names no lot is a draw."""
+    lots: dict[tuple[Id, Id], Lot] = {}
+    draws = []
+    for row in entries:
+        profile_id, lot_id, points = row["profile_id"], row["lot_id"], row["points"]
+        if lot_id is None:
+            draws.append(
+                Draw(
+                    profile_id, row["event_id"], row["kind"], -points, row["at"],
+                    row["transaction_id"], row["expires_at"],
+                )
+            )  # fmt: skip
+            continue
+        lot = lots.get((profile_id, lot_id))
+        if lot is None:
+            lot = lots[profile_id, lot_id] = Lot(profile_id, lot_id)
+        lot.left += points
+        if points > 0:
+            _open(lot, row)
+    return _named(list(lots.values())), draws
+
+
+def _open(lot: Lot, row: Mapping[str, Any]) -> None:
+    """What an entry that gives says of its lot: the first of them tells when it began."""
+    kind, at = row["kind"], row["at"]
+    if kind == "reinstated" and row["expires_at"] is None:
+        return  # back into a lot that was there
+    lot.earned += row["points"]
+    if lot.earned_at is None or at < lot.earned_at:
+        lot.earned_at = at
+    for name in ("active_from", "expires_at"):
+        value, old = row[name], getattr(lot, name)
+        if value is not None and (old is None or value > old):
+            setattr(lot, name, value)
+    if kind == "earned":
+        lot.transaction_id, lot.line_no = row["transaction_id"], row["line_no"]
+
+
+def _named(lots: list[Lot]) -> list[Lot]:
+    """A lot that was transferred keeps the times that it had with its first owner."""
+    times = {lot.lot_id: lot for lot in lots if lot.expires_at is not None}
+    for lot in lots:
+        first = times.get(lot.lot_id)
+        if first is not None and first is not lot and lot.expires_at is None:
+            lot.expires_at, lot.active_from = first.expires_at, first.active_from
+    return lots
+
+
+def account(
+    lots: Iterable[Lot],
+    draws: Iterable[Draw],
+    at: int,
+    held: Mapping[tuple[Id, Id], int] | None = None,
+    lapses_at: int | None = None,
+) -> Account:
+    """What is left in each lot after every draw, and what that makes at `at`.
+
+    `held`: points under holds that count, by profile and lot. `lapses_at`: when lots without an
+    expiry of their own end, where a program lets them end after a time without activity.
+    """
+    found = Account()
+    by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
+    for lot in lots:
+        by_profile[lot.profile_id][0].append(replace(lot))
+    for draw in draws:
+        by_profile[draw.profile_id][1].append(draw)
+    for profile_id, (own, drawn) in by_profile.items():
+        own += _undone(drawn)
+        found.debts[profile_id] = _draw(own, drawn, at)
+        found.lots += own
+    for lot in sorted(found.lots, key=lambda lot: lot.order):
+        until = lot.until if lot.expires_at is not None or lapses_at is None else lapses_at
+        if at >= until:
+            found.lapsed += lot.left
+        elif lot.active_at > at:
+            found.pending += lot.left
+        else:
+            found.active += lot.left
+            found.held += (held or {}).get((lot.profile_id, lot.lot_id), 0)
+    found.lots.sort(key=lambda lot: lot.order)
+    return found
+
+
+def _undone(draws: list[Draw]) -> list[Lot]:
+    """Takes what was given back off what the same purchase drew; the rest becomes lots."""
+    left = []
+    for back in sorted((one for one in draws if one.points < 0), key=_when):
+        points = -back.points
+        for index, draw in sorted(enumerate(draws), key=lambda one: _when(one[1]), reverse=True):
+            same = draw.transaction_id == back.transaction_id is not None
+            if same and draw.kind == "redeemed" and draw.points > 0 and points:
+                undone = min(points, draw.points)
+                points -= undone
+                draws[index] = replace(draw, points=draw.points - undone)
+        if points:
+            left.append(
+                Lot(
+                    back.profile_id, back.event_id, points, points, back.at,
+                    expires_at=back.expires_at,
+                )
+            )  # fmt: skip
+    draws[:] = [one for one in draws if one.points > 0]
+    return left
+
+
+def _draw(lots: list[Lot], draws: list[Draw], at: int) -> int:
+    """Takes every draw from the lots, in the order of time; gives what is owed at the end."""
+    lots.sort(key=lambda lot: lot.order)
+    # a till's clock may be ahead of ours: what it took is taken now
+    steps: list[tuple[int, int, Any, Lot | Draw]] = [
+        (min(draw.at, at), 1, draw.event_id, draw) for draw in draws
+    ]
+    if not steps:
+        return 0
+    steps += [(lot.active_at, 0, lot.lot_id, lot) for lot in lots if lot.active_at <= at]
+    owed = 0
+    for when, _, _, step in sorted(steps, key=lambda one: one[:3]):
+        if isinstance(step, Lot):
+            owed -= _take(step, owed)
+            continue
+        points = step.points
+        if step.kind == "reversed" and step.transaction_id is not None:
+            for lot in lots:
+                if lot.transaction_id == step.transaction_id:
+                    points -= _take(lot, points)
+        for lot in lots:
+            if lot.spendable(when):
+                points -= _take(lot, points)
+        owed += points
+    return owed
+
+
+def _take(lot: Lot, points: int) -> int:
+    taken = min(points, lot.left) if lot.left > 0 else 0
+    lot.left -= taken
+    return taken
+
+
+def _when(draw: Draw) -> tuple[int, Any]:
+    return draw.at, draw.event_id
+
+
+def allocated(found: Account, points: int, at: int, held: Mapping[tuple[Id, Id], int]) -> list[Lot]:
+    """Which lots give so many points, soonest expiry first: copies, `left` being what each gives.
+
+    Fewer when there are fewer; the caller asks `available` first.
+    """
+    given = []
+    for lot in found.lots:
+        free = lot.left - held.get((lot.profile_id, lot.lot_id), 0)
+        if points and free > 0 and lot.spendable(at):
+            given.append(replace(lot, left=min(points, free)))
+            points -= given[-1].left
+    return given
