@@ -77,18 +77,23 @@ class Draw:
 
 @dataclass(slots=True)
 class Account:
-    """What some profiles hold together at one moment.
+    """What some profiles hold together at one moment. Lots stand in the order of spending.
 
+    active    = what is in lots that are active, held or not
     balance   = active - debt
     available = what may be promised now: balance without what is held, never below 0
     """
 
     lots: list[Lot] = field(default_factory=list)
-    active: int = 0
-    pending: int = 0
+    free: int = 0
     held: int = 0
+    pending: int = 0
     lapsed: int = 0
     debts: dict[Id, int] = field(default_factory=dict)
+
+    @property
+    def active(self) -> int:
+        return self.free + self.held
 
     @property
     def debt(self) -> int:
@@ -101,7 +106,7 @@ class Account:
 
     @property
     def available(self) -> int:
-        return max(0, self.active - self.held - self.debt)
+        return max(0, self.free - self.debt)
 
 
 def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], list[Draw]]:
@@ -124,7 +129,7 @@ def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], lis
         lot.left += points
         if points > 0:
             _open(lot, row)
-    return _named(list(lots.values())), draws
+    return named(list(lots.values())), draws
 
 
 def _open(lot: Lot, row: Mapping[str, Any]) -> None:
@@ -143,7 +148,7 @@ def _open(lot: Lot, row: Mapping[str, Any]) -> None:
         lot.transaction_id, lot.line_no = row["transaction_id"], row["line_no"]
 
 
-def _named(lots: list[Lot]) -> list[Lot]:
+def named(lots: list[Lot]) -> list[Lot]:
     """A lot that was transferred keeps the times that it had with its first owner."""
     times = {lot.lot_id: lot for lot in lots if lot.expires_at is not None}
     for lot in lots:
@@ -160,31 +165,33 @@ def account(
     held: Mapping[tuple[Id, Id], int] | None = None,
     lapses_at: int | None = None,
 ) -> Account:
-    """What is left in each lot after every draw, and what that makes at `at`.
+    """What is left in each lot after every hold and draw, and what that makes at `at`.
 
-    `held`: points under holds that count, by profile and lot. `lapses_at`: when lots without an
-    expiry of their own end, where a program lets them end after a time without activity.
+    `held`: points under holds that count, by profile and lot: taken, as long as they are held.
+    `lapses_at`: when lots without an expiry of their own end, where a program lets them end after
+    a time without activity.
     """
-    found = Account()
+    found, held = Account(), held or {}
     by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
     for lot in lots:
-        by_profile[lot.profile_id][0].append(replace(lot))
+        left = lot.left - held.get((lot.profile_id, lot.lot_id), 0)
+        by_profile[lot.profile_id][0].append(replace(lot, left=left))
     for draw in draws:
         by_profile[draw.profile_id][1].append(draw)
     for profile_id, (own, drawn) in by_profile.items():
         own += _undone(drawn)
         found.debts[profile_id] = _draw(own, drawn, at)
         found.lots += own
-    for lot in sorted(found.lots, key=lambda lot: lot.order):
+    found.lots.sort(key=lambda lot: lot.order)
+    for lot in found.lots:
         until = lot.until if lot.expires_at is not None or lapses_at is None else lapses_at
         if at >= until:
             found.lapsed += lot.left
         elif lot.active_at > at:
             found.pending += lot.left
         else:
-            found.active += lot.left
-            found.held += (held or {}).get((lot.profile_id, lot.lot_id), 0)
-    found.lots.sort(key=lambda lot: lot.order)
+            found.free += lot.left
+            found.held += held.get((lot.profile_id, lot.lot_id), 0)
     return found
 
 
@@ -219,7 +226,7 @@ def _draw(lots: list[Lot], draws: list[Draw], at: int) -> int:
     ]
     if not steps:
         return 0
-    steps += [(lot.active_at, 0, lot.lot_id, lot) for lot in lots if lot.active_at <= at]
+    steps += [(lot.active_at, 0, lot.order, lot) for lot in lots if lot.active_at <= at]
     owed = 0
     for when, _, _, step in sorted(steps, key=lambda one: one[:3]):
         if isinstance(step, Lot):
@@ -247,15 +254,14 @@ def _when(draw: Draw) -> tuple[int, Any]:
     return draw.at, draw.event_id
 
 
-def allocated(found: Account, points: int, at: int, held: Mapping[tuple[Id, Id], int]) -> list[Lot]:
+def allocated(found: Account, points: int, at: int) -> list[Lot]:
     """Which lots give so many points, soonest expiry first: copies, `left` being what each gives.
 
     Fewer when there are fewer; the caller asks `available` first.
     """
     given = []
     for lot in found.lots:
-        free = lot.left - held.get((lot.profile_id, lot.lot_id), 0)
-        if points and free > 0 and lot.spendable(at):
-            given.append(replace(lot, left=min(points, free)))
+        if points and lot.left > 0 and lot.spendable(at):
+            given.append(replace(lot, left=min(points, lot.left)))
             points -= given[-1].left
     return given

@@ -24,14 +24,22 @@ READS = (
     "events:read",
 )
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
-STOCK = ("stock:read", "stock:reserve")
+HOLDING = ("stock:reserve", "points:redeem")
+COMMANDS = ("stock:read", "points:read", *HOLDING)
 TOKENS: Mapping[str, tuple[str, ...]] = {
-    "till": ("events:write", "channel:STORE", "system:pos", "store:*", *STOCK),
-    "ec": ("events:write", "channel:EC", "system:ec", "store:*", *STOCK),
+    "till": ("events:write", "channel:STORE", "system:pos", "store:*", *COMMANDS),
+    "ec": ("events:write", "channel:EC", "system:ec", "store:*", *COMMANDS),
     "bulk": ANY_PRODUCER,
     "app": ("members:read", "points:read", "stock:read", "recommendations:read"),
     "staff": (*READS, "members:personal"),
-    "operator": (*ANY_PRODUCER, *READS, "members:personal", "operations", "stock:reserve"),
+    "operator": (
+        *ANY_PRODUCER,
+        *READS,
+        "members:personal",
+        "operations",
+        "stock:reserve",
+        "points:redeem",
+    ),
 }
 _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
 

@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from services.commands.door import Door
 from services.commands.openapi import document
-from services.deciding.decider import Decider
+from services.deciding.decider import Decider, Work
 from services.deciding.outbox import Relay
+from services.points import routes as points
+from services.points.work import PointsWork
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, health_routes
@@ -30,27 +32,34 @@ def create(settings: Settings) -> Starlette:
     postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = Relay(settings.postgres, producer)
-    work = StockWork(settings.group)
-    decider = Decider(settings.postgres, "stock", work, relay.kick, group=settings.group)
-    door = Door(Tokens(postgres), decider)
+    tokens, group = Tokens(postgres), settings.group
+    works: dict[str, Work] = {"stock": StockWork(group), "points": PointsWork(group)}
+    deciders = {
+        name: Decider(settings.postgres, name, work, relay.kick, group=group)
+        for name, work in works.items()
+    }
+    doors = {name: Door(tokens, decider) for name, decider in deciders.items()}
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
         await producer.start()
         await relay.start()
-        await decider.start()
+        for decider in deciders.values():
+            await decider.start()
         try:
             yield
         finally:
-            await decider.stop()
+            for decider in deciders.values():
+                await decider.stop()
             await relay.stop()
             await producer.stop()
             await postgres.close(timeout=2.0)
 
     return Starlette(
         routes=[
-            *stock.routes(door, postgres, settings.group),
+            *stock.routes(doors["stock"], postgres, group),
+            *points.routes(doors["points"], postgres),
             *_documents(),
             *health_routes(_dependencies(postgres, producer)),
             *problem_routes(),

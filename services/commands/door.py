@@ -78,6 +78,13 @@ def respond(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type=media)
 
 
+def within_channel(token: Token, channel: str) -> None:
+    """Refuses a channel that is not the token's."""
+    if not token.within("channel", channel):
+        errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
+        raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
+
+
 def uuid_of(text: str, name: str) -> UUID:
     """A path's id, or a refusal."""
     try:

@@ -8,22 +8,30 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.commands.door import HEADER
+from services.points.commands import CaptureBody, HoldBody, RedeemBody, ReleaseHoldBody
+from services.points.routes import BASE as HOLDS
+from services.points.routes import REDEMPTIONS
 from services.stock.commands import CommitBody, ExtendBody, ReleaseBody, ReserveBody
 from services.stock.pick import PickBody
 from services.stock.routes import BASE
 
-COMMANDS: dict[str, tuple[type[BaseModel], str]] = {
-    BASE: (ReserveBody, "Hold units for a while"),
-    BASE + "/{id}/extend": (ExtendBody, "Hold them longer"),
-    BASE + "/{id}/commit": (CommitBody, "Promise them to an order"),
-    BASE + "/{id}/release": (ReleaseBody, "Let them go"),
+COMMANDS: dict[str, tuple[str, type[BaseModel], str]] = {
+    BASE: ("reserveStock", ReserveBody, "Hold units for a while"),
+    BASE + "/{id}/extend": ("extendStock", ExtendBody, "Hold them longer"),
+    BASE + "/{id}/commit": ("commitStock", CommitBody, "Promise them to an order"),
+    BASE + "/{id}/release": ("releaseStock", ReleaseBody, "Let them go"),
+    HOLDS: ("holdPoints", HoldBody, "Hold points for a while"),
+    HOLDS + "/{id}/capture": ("capturePoints", CaptureBody, "Spend what is held, all or some"),
+    HOLDS + "/{id}/release": ("releasePoints", ReleaseHoldBody, "Let them go"),
+    REDEMPTIONS: ("redeemPoints", RedeemBody, "Spend points at once"),
 }
+MAKES = (BASE, HOLDS)
 _NO = {
     "400": "The body or the key cannot be read.",
     "401": "No token, or one that is not known.",
     "403": "The token's scopes forbid it.",
-    "404": "There is no such reservation.",
-    "409": "No: out of stock, expired, resolved before, or being decided now.",
+    "404": "There is no such reservation or hold.",
+    "409": "No: out of stock, not enough points, expired, resolved before, or being decided now.",
     "413": "The body holds more than a command may.",
     "415": "Not JSON.",
     "422": "Not such a command, or the key was sent before with another body.",
@@ -33,7 +41,7 @@ _NO = {
 
 def document() -> dict[str, Any]:
     """The whole document, made from the models that check what comes in."""
-    kinds: list[type[BaseModel]] = [*(kind for kind, _ in COMMANDS.values()), PickBody]
+    kinds: list[type[BaseModel]] = [*(kind for _, kind, _ in COMMANDS.values()), PickBody]
     _, made = models_json_schema(
         [(kind, "validation") for kind in kinds],
         ref_template="#/components/schemas/{model}",
@@ -47,7 +55,8 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             **{path: {"post": _post(path, *what)} for path, what in COMMANDS.items()},
-            BASE + "/{id}": {"get": _get()},
+            BASE + "/{id}": {"get": _get("reservation", "What became of a reservation")},
+            HOLDS + "/{id}": {"get": _get("pointsHold", "What became of a hold of points")},
             "/v1/stock/pick": {"post": _pick()},
         },
         "components": {
@@ -57,10 +66,10 @@ def document() -> dict[str, Any]:
     }
 
 
-def _post(path: str, kind: type[BaseModel], summary: str) -> dict[str, Any]:
+def _post(path: str, name: str, kind: type[BaseModel], summary: str) -> dict[str, Any]:
     key = {"name": HEADER, "in": "header", "schema": {"type": "string", "maxLength": 255}}
     return {
-        "operationId": kind.__name__.removesuffix("Body").lower() + "Stock",
+        "operationId": name,
         "summary": summary,
         "security": [{"token": []}],
         "parameters": [key, *([_id()] if "{id}" in path else [])],
@@ -71,7 +80,7 @@ def _post(path: str, kind: type[BaseModel], summary: str) -> dict[str, Any]:
             },
         },
         "responses": {
-            "201" if path == BASE else "200": {"description": "Yes."},
+            "201" if path in MAKES else "200": {"description": "Yes."},
             **_refusals(_NO),
         },
     }
@@ -91,10 +100,10 @@ def _pick() -> dict[str, Any]:
     }
 
 
-def _get() -> dict[str, Any]:
+def _get(name: str, summary: str) -> dict[str, Any]:
     return {
-        "operationId": "reservation",
-        "summary": "What became of a reservation",
+        "operationId": name,
+        "summary": summary,
         "security": [{"token": []}],
         "parameters": [_id()],
         "responses": {

@@ -62,6 +62,7 @@ create table if not exists hitotsu.points_hold (
     profile_id uuid not null,
     lot_id uuid not null,
     points bigint not null check (points >= 0),
+    place smallint not null,
     whose uuid not null,
     channel text not null,
     client text not null,

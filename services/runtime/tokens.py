@@ -35,6 +35,7 @@ _PLAIN = frozenset(
         "members:personal",
         "operations",
         "points:read",
+        "points:redeem",
         "recommendations:read",
         "stock:read",
         "stock:reserve",

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from projections.core.instants import micros
-from services.commands.door import Body, Door, Sent, read_as, respond, uuid_of
+from services.commands.door import Body, Door, Sent, read_as, respond, uuid_of, within_channel
 from services.deciding.answers import Answer
+from services.deciding.reading import rows_of
 from services.runtime.bearer import token_of
 from services.runtime.db import Pool
 from services.runtime.problem import Refuse
-from services.runtime.tokens import Token
 from services.stock.commands import (
     Commit,
     CommitBody,
@@ -27,7 +27,7 @@ from services.stock.commands import (
     ReserveBody,
 )
 from services.stock.pick import PickBody, picked
-from services.stock.work import rows_of, seen
+from services.stock.work import seen
 
 BASE = "/v1/stock/reservations"
 WRITE, READ = "stock:reserve", "stock:read"
@@ -75,13 +75,6 @@ def routes(door: Door, postgres: Pool, group: str) -> list[Route]:
 def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
     within_channel(sent.token, body.channel)
     return Reserve(sent.made_id, sent.token.name, body)
-
-
-def within_channel(token: Token, channel: str) -> None:
-    """Refuses a channel that is not the token's."""
-    if not token.within("channel", channel):
-        errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
-        raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
 
 
 async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from projections.core.instants import micros
 from services.deciding import outbox
 from services.deciding.answers import Answer, Connection
+from services.deciding.reading import rows_of
 from services.stock.commands import Command, Reserve
 from services.stock.decide import Decided, Decision, Hold
 from services.stock.shelf import Shelf, Spot
@@ -165,12 +166,3 @@ def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:
             )
         )  # fmt: skip
     return found
-
-
-async def rows_of(
-    connection: Connection, statement: str, values: list[Any]
-) -> list[dict[str, Any]]:
-    """Rows by column."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement.encode(), values)
-        return await cursor.fetchall()

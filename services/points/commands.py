@@ -1,0 +1,80 @@
+"""What can be asked of points? Bodies as they are sent; times in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+POINTS_MAX = 1_000_000_000
+TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
+Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
+Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+
+
+class HoldBody(_Body):
+    """Holds points of the profile's member for `ttl_seconds`; all of them, or what there is."""
+
+    profile_id: UUID
+    channel: Channel
+    points: Points
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX)] = TTL_DEFAULT
+    mode: Literal["all_or_nothing", "best_effort"] = "all_or_nothing"
+
+
+class CaptureBody(_Body):
+    """The purchase is paid: the points are spent, all or some; what is not captured is free."""
+
+    points: Points | None = None
+    transaction_id: UUID | None = None
+
+
+class ReleaseHoldBody(_Body):
+    """The points are free again."""
+
+
+class RedeemBody(_Body):
+    """Held and captured at once."""
+
+    profile_id: UUID
+    channel: Channel
+    points: Points
+    transaction_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A body, who sent it, and the id that the hold would have."""
+
+    hold_id: UUID
+    client: str
+    body: HoldBody
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    hold_id: UUID
+    client: str
+    body: RedeemBody
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    hold_id: UUID
+    body: CaptureBody
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    hold_id: UUID
+    body: ReleaseHoldBody
+
+
+Command = Hold | Redeem | Capture | Release

@@ -1,0 +1,153 @@
+"""What do members hold now? Locked in order, lots and holds seen at one moment.
+
+Whoever decides about a profile's points holds that profile's lock, so no two decisions see the
+same points. The projector takes none: it stores what was spent and ends the hold in one
+transaction, and both are read here in one statement, so points are never there twice or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from projections.core.instants import micros
+from projections.point_balance.account import Draw, Lot, account, named
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.points.purse import Purse, Spot
+
+MEMBERS = "select profile_id, profiles from member_group where profile_id = any(%s)"
+# by hash: two that share one wait for each other, which does no harm
+LOCKS = """
+select pg_advisory_xact_lock(hashtext('hitotsu.points'), hash)
+from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id order by 1) x
+"""
+EXPIRED = """
+update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
+where profile_id = any(%s) and state = 'open' and expires_at <= clock_timestamp()
+"""
+SEEN = """
+select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
+    sum(points)::bigint as points, count(*)::bigint as entries,
+    min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
+    max(active_from) as active_from, max(expires_at) as expires_at, null::uuid as transaction_id,
+    null::timestamptz as now
+from point_entry where profile_id = any(%(profiles)s) and lot_id is not null
+group by profile_id, lot_id
+union all
+select 'draw', profile_id, null, event_id, kind, -points, 1, at, null, expires_at,
+    transaction_id, null
+from point_entry where profile_id = any(%(profiles)s) and lot_id is null
+union all
+select 'bought', profile_id, lot_id, null, '', 0, 0, null, null, null, transaction_id, null
+from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
+    and transaction_id in (select transaction_id from point_entry
+        where profile_id = any(%(profiles)s) and lot_id is null and kind = 'reversed')
+union all
+select 'held', profile_id, lot_id, null, '', sum(points)::bigint, 0, null, null, null, null, null
+from hitotsu.points_hold where profile_id = any(%(profiles)s)
+    and (state = 'captured' or state = 'open' and expires_at > %(now)s)
+group by profile_id, lot_id
+union all
+select 'position', null, null, null, topic || '-' || partition, next_offset, 0, null, null, null,
+    null, null
+from hitotsu.checkpoint where grp = %(group)s
+    and topic in ('commerce.points', 'commerce.members')
+"""
+NOW = "select clock_timestamp() as now"
+
+
+@dataclass(slots=True)
+class Seen:
+    """Purses by profile as they are at `now`, under the locks; how far the log was applied."""
+
+    purses: dict[UUID, Purse]
+    now: datetime
+    position: dict[str, int]
+
+
+async def under_locks(connection: Connection, asked: Iterable[UUID], group: str) -> Seen:
+    """Locks the members of these profiles, and sees what they hold."""
+    members = await _members(connection, asked)
+    profiles = sorted({one for member in members.values() for one in member})
+    async with connection.pipeline():
+        await connection.execute(LOCKS, [profiles])
+        await connection.execute(EXPIRED, [profiles])
+        cursor = await connection.execute(NOW)
+        row = await cursor.fetchone()
+        assert row is not None
+        now: datetime = row[0]
+    values = {"profiles": profiles, "now": now, "group": group}
+    rows = await rows_of(connection, SEEN, values)
+    position = {row["kind"]: row["points"] for row in rows if row["what"] == "position"}
+    return Seen(_purses(members, rows, micros(now)), now, position)
+
+
+async def _members(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """Each profile's member: all of its profiles; alone while nothing groups it."""
+    wanted = sorted(set(asked))
+    rows = await rows_of(connection, MEMBERS, [wanted])
+    known = {row["profile_id"]: tuple(row["profiles"]) for row in rows}
+    return {one: known.get(one, (one,)) for one in wanted}
+
+
+def _purses(
+    members: dict[UUID, tuple[UUID, ...]], rows: list[dict[str, Any]], at: int
+) -> dict[UUID, Purse]:
+    profiles: dict[UUID, _Profile] = {}
+    bought = {
+        (row["profile_id"], row["lot_id"]): row["transaction_id"]
+        for row in rows
+        if row["what"] == "bought"
+    }
+    for row in rows:
+        if row["profile_id"] is not None:
+            profiles.setdefault(row["profile_id"], _Profile()).take(row, bought)
+    purses: dict[UUID, Purse] = {}
+    for member in members.values():
+        if all(one in purses for one in member):
+            continue
+        own = [profiles.get(one, _Profile()) for one in member]
+        found = account(
+            named([lot for one in own for lot in one.lots]),
+            [draw for one in own for draw in one.draws],
+            at,
+            {spot: points for one in own for spot, points in one.held.items()},
+        )
+        purse = Purse(found, at, sum(one.entries for one in own))
+        for one in member:
+            purses.setdefault(one, purse)
+    return purses
+
+
+@dataclass(slots=True)
+class _Profile:
+    """What the rows say of one profile."""
+
+    lots: list[Lot] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    held: dict[Spot, int] = field(default_factory=dict)
+    entries: int = 0
+
+    def take(self, row: dict[str, Any], bought: dict[Spot, UUID]) -> None:
+        profile_id, lot_id, points = row["profile_id"], row["lot_id"], row["points"]
+        self.entries += row["entries"]
+        if row["what"] == "lot":
+            self.lots.append(
+                Lot(
+                    profile_id, lot_id, points, 0, row["at"], row["active_from"],
+                    row["expires_at"], bought.get((profile_id, lot_id)),
+                )
+            )  # fmt: skip
+        elif row["what"] == "draw":
+            self.draws.append(
+                Draw(
+                    profile_id, row["event_id"], row["kind"], points, row["at"],
+                    row["transaction_id"], row["expires_at"],
+                )
+            )  # fmt: skip
+        elif row["what"] == "held":
+            self.held[profile_id, lot_id] = points

@@ -1,0 +1,82 @@
+"""How is a batch about points decided? Under the members' locks, and stored at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from services.deciding import outbox
+from services.deciding.answers import Answer, Connection
+from services.deciding.reading import rows_of
+from services.points.commands import Capture, Command, Hold, Redeem, Release
+from services.points.decide import Decided, Decision, Held
+from services.points.seen import under_locks
+
+NAMED = """
+select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
+    transaction_id
+from hitotsu.points_hold where id = any(%s::uuid[]) order by id, place
+"""
+MAKE = """
+insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
+    state, expires_at, transaction_id, resolved_at)
+select x.*, case when x.state = 'open' then null else clock_timestamp() end
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s::uuid[],
+    %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[])
+    as x(id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
+    transaction_id)
+"""
+CHANGE = """
+update hitotsu.points_hold h set state = x.state, points = x.points,
+    transaction_id = x.transaction_id, resolved_at = clock_timestamp()
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::uuid[])
+    as x(id, profile_id, lot_id, points, state, transaction_id)
+where h.id = x.id and h.profile_id = x.profile_id and h.lot_id = x.lot_id
+"""
+
+
+class PointsWork:
+    """Decides batches of commands about points, in the transaction it is given."""
+
+    def __init__(self, group: str) -> None:
+        """`group`: whose checkpoints say how far the points shown are."""
+        self._group = group
+
+    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
+        named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
+        asked = {c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)}
+        if named:
+            asked |= {row["profile_id"] for row in await rows_of(connection, NAMED, [named])}
+        seen = await under_locks(connection, asked, self._group)
+        # the holds again: what was seen before the locks may have been resolved by another
+        holds = await rows_of(connection, NAMED, [named]) if named else []
+        decided = Decision(seen.purses, _by_id(holds), seen.now, seen.position).decide(commands)
+        await _store(connection, decided)
+        return decided.answers
+
+
+async def _store(connection: Connection, decided: Decided) -> None:
+    async with connection.pipeline():
+        if decided.changed:
+            changed = [
+                (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
+                for h in decided.changed
+            ]
+            await connection.execute(CHANGE, [list(column) for column in zip(*changed)])
+        if decided.made:
+            made = [
+                (h.hold_id, h.profile_id, h.lot_id, h.points, h.place, h.whose, h.channel,
+                 h.client, h.state, h.expires_at, h.transaction_id)
+                for h in decided.made
+            ]  # fmt: skip
+            await connection.execute(MAKE, [list(column) for column in zip(*made)])
+        await outbox.add(connection, decided.facts)
+
+
+def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Held]]:
+    found: dict[UUID, list[Held]] = {}
+    for row in rows:
+        row["hold_id"] = row.pop("id")
+        found.setdefault(row["hold_id"], []).append(Held(**row))
+    return found

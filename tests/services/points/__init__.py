@@ -1,0 +1,1 @@
+"""Points that can say no, and the rules that earn them."""
