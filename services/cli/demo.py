@@ -125,6 +125,7 @@ def _place(stack: Stack, status: dict[str, Any]) -> Any:
     return Place(
         settings=Settings(**known),  # type: ignore[arg-type]  # read from text, as from the environment
         gateway=services["gateway"]["url"],
+        commands=services["commands"]["url"],
         api=services["api"]["url"],
         tokens=status["tokens"],
     )

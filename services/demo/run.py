@@ -27,6 +27,7 @@ from services.demo.questions import (
 )
 from services.demo.questions.asking import Asking
 from services.demo.report import Report
+from services.demo.scene import Scene
 from services.demo.send import Sender
 from services.demo.shop.rows import Rows
 from services.runtime.config import Settings
@@ -49,6 +50,7 @@ class Place:
 
     settings: Settings
     gateway: str
+    commands: str
     api: str
     tokens: Mapping[str, str]
 
@@ -73,6 +75,7 @@ class Demo:
                     events = await self._send(progress) if send else 0
                     await self._wait(oracle, answers, progress)
                     visible = time.monotonic()
+                    played = await self._play(oracle, customers, answers)
                     rows = await self._compare(oracle, customers, answers, progress)
             return Report(
                 scale=self.scale,
@@ -80,7 +83,7 @@ class Demo:
                 seconds=visible - began,
                 sales_lines=oracle.lines(),
                 checking_seconds=time.monotonic() - visible,
-                rows=rows,
+                rows=[*rows, played],
             )
         finally:
             oracle.close()
@@ -99,6 +102,13 @@ class Demo:
         lane = Lane(progress, "catching up", len(asked))
         await caught_up(answers, asked, await log_ends(self.place.settings.kafka), lane)
         lane.done()
+
+    async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> Comparison:
+        """Before the comparing: what is put back must not be missed."""
+        row, place = Comparison("scene"), self.place
+        scene = Scene(answers, row, place.gateway, place.commands, place.tokens)
+        await scene.play(customers, oracle.items())
+        return row
 
     async def _compare(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress

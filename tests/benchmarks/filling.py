@@ -14,9 +14,9 @@ BALANCE, ON_HAND, PURCHASES, LINES = 1_000, 10_000, 5, 2
 LAST_YEAR = BEGAN - 365 * 86_400_000_000
 OURS = (
     "create temp table old (event_id uuid, member_id uuid, at bigint, skus text[])",
-    "insert into main.point_balance (profile_id, balance, earned, redeemed, taken_back,"
-    " last_activity_at, row_version) select distinct member_id, {balance}::bigint,"
-    " {balance}::bigint, 0, 0, {at}::bigint, 1 from old",
+    "insert into main.point_entry (event_id, number, profile_id, lot_id, kind, points, at)"
+    " select gen_random_uuid(), 0, member_id, gen_random_uuid(), 'earned', {balance}::bigint,"
+    " {at}::bigint from (select distinct member_id from old) m",
     'insert into main.ledger (event_id, hash, schema_id, topic, partition, "offset")'
     " select event_id, 0, 0, 1, -1, -1 from old",
     "insert into main.purchase (event_id, number, owner_id, transaction_id, occurred_at, channel,"

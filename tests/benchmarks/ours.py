@@ -20,6 +20,8 @@ from typing import Self
 
 from infra.home import free_port
 from infra.process import tail
+from projections.core.sql import visible
+from projections.point_balance import entry
 from tests.benchmarks import sending, usage
 from tests.benchmarks.oracle import WrongState
 from tests.benchmarks.result import Result
@@ -43,12 +45,14 @@ NEXT_OFFSETS = "select coalesce(sum(next_offset), 0) from hitotsu.checkpoint whe
 COUNTS = "select sum(applied), sum(duplicate), sum(conflict), sum(dead_letter), sum(next_offset)"
 SELECTS = {
     "event_ids": "select encode(uuid_send(event_id), 'hex') from main.ledger where partition >= 0",
-    "balance": "select encode(uuid_send(profile_id), 'hex'), balance from main.point_balance",
+    "balance": "select encode(uuid_send(profile_id), 'hex'), sum(points)::bigint"
+    " from main.point_entry group by 1",
     "stock": "select location_id, sku, on_hand from main.stock_cell",
     "bought": "select encode(uuid_send(owner_id), 'hex'), sku, max(occurred_at)"
     " from main.purchase, unnest(skus) sku group by 1, 2",
 }
 LOOKED_UP = 200
+POINTS = [part.name for part in visible(entry)].index("points")
 
 
 class Unfit(Exception):
@@ -214,6 +218,7 @@ def _check_redis(servers: Servers, load: Load) -> None:
     for profile_id, points in list(load.expected.balance.items())[:LOOKED_UP]:
         text = profile_id.hex()
         dashed = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-        held = servers.redis.hget(f"h1:point_balance:1:{dashed}", "")
-        if held is None or json.loads(bytes(held).partition(b"|")[2])[1] != points:  # type: ignore[arg-type]
-            raise WrongState(f"ours: Redis holds {held!r} for a balance of {points}")
+        entries = servers.redis.hvals(f"h1:point_entry:2:{dashed}")
+        held = sum(json.loads(bytes(one).partition(b"|")[2])[POINTS] for one in entries)  # type: ignore[union-attr]
+        if held != points:
+            raise WrongState(f"ours: Redis holds {held} for a balance of {points}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from services.demo.answers import in_parallel
 from services.demo.questions.asking import Asking
+from services.demo.scene import ORDER, SALE
+
+SCENE = (SALE, ORDER)
 
 
 async def ask(asking: Asking) -> None:
@@ -11,6 +14,8 @@ async def ask(asking: Asking) -> None:
 
     async def customer(number: int) -> None:
         for purchase in await asking.answers.of_member(number, "purchases", durable=True):
+            if purchase["transaction_id"] in SCENE:  # the tables know nothing of the scene
+                continue
             found["purchases"] += 1
             found["sales"] += purchase["total"]
             for line in purchase["lines"]:
