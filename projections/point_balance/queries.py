@@ -139,7 +139,7 @@ ENTRIES = """
 select * from (
     select event_id, number, at, kind, points, profile_id, lot_id, transaction_id, line_no,
         active_from, expires_at, rule_version, terminal,
-        sum(points) over (order by at, event_id, number)::bigint as balance
+        sum(points) over (order by at, event_id, number) as balance
     from point_entry where profile_id = any(%(profile_ids)s)
 ) e
 where %(at)s::bigint is null
@@ -180,13 +180,13 @@ class Liability(BaseModel):
 LIABILITY = """
 with undecided as (select distinct profile_id from point_entry where lot_id is null),
 lots as (
-    select profile_id, lot_id, sum(points)::bigint as points, max(expires_at) as expires_at
+    select profile_id, lot_id, sum(points) as points, max(expires_at) as expires_at
     from point_entry where lot_id is not null and at <= %(at)s
         and profile_id not in (select profile_id from undecided)
     group by 1, 2
 )
 select to_char(to_timestamp(expires_at / 1000000) at time zone %(zone)s, 'YYYY-MM') as month,
-    sum(points)::bigint as points, count(*)::bigint as lots
+    sum(points) as points, count(*)::bigint as lots
 from lots where points > 0 and (expires_at is null or expires_at > %(at)s) group by 1
 """
 UNDECIDED = """
@@ -203,7 +203,7 @@ async def liability(read: Read, as_of: datetime | None = None) -> list[Liability
     points: Counter[str | None] = Counter()
     lots: Counter[str | None] = Counter()
     for row in await read.select([entry], LIABILITY, at=at, zone=ZONE):
-        points[row["month"]] += row["points"]
+        points[row["month"]] += int(row["points"])
         lots[row["month"]] += row["lots"]
     rows = await read.select([entry], UNDECIDED, at=at)
     for lot in _alive(rows, at):

@@ -31,7 +31,7 @@ where profile_id = any(%s) and state = 'open' and expires_at <= clock_timestamp(
 """
 SEEN = """
 select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
-    sum(points)::bigint as points, count(*)::bigint as entries,
+    sum(points) as points, count(*)::bigint as entries,
     min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
     max(active_from) as active_from, max(expires_at) as expires_at, null::uuid as transaction_id,
     null::timestamptz as now
@@ -47,7 +47,7 @@ from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
     and transaction_id in (select transaction_id from point_entry
         where profile_id = any(%(profiles)s) and lot_id is null and kind = 'reversed')
 union all
-select 'held', profile_id, lot_id, null, '', sum(points)::bigint, 0, null, null, null, null, null
+select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
 from hitotsu.points_hold where profile_id = any(%(profiles)s)
     and (state = 'captured' or state = 'open' and expires_at > %(now)s)
 group by profile_id, lot_id
@@ -82,7 +82,7 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
         now: datetime = row[0]
     values = {"profiles": profiles, "now": now, "group": group}
     rows = await rows_of(connection, SEEN, values)
-    position = {row["kind"]: row["points"] for row in rows if row["what"] == "position"}
+    position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}
     return Seen(_purses(members, rows, micros(now)), now, position)
 
 
@@ -133,7 +133,7 @@ class _Profile:
     entries: int = 0
 
     def take(self, row: dict[str, Any], bought: dict[Spot, UUID]) -> None:
-        profile_id, lot_id, points = row["profile_id"], row["lot_id"], row["points"]
+        profile_id, lot_id, points = row["profile_id"], row["lot_id"], int(row["points"])
         self.entries += row["entries"]
         if row["what"] == "lot":
             self.lots.append(

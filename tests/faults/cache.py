@@ -23,7 +23,10 @@ from tests.faults.verdict import Line
 
 FULL, RATE, READS, OLD_SECONDS = 20, 1_000, 200, 2.0
 BETWEEN_SECONDS, EMPTIED, WARM_RECORDS = (1.0, 6.0), 3, 3_000
-WATCHED = "select profile_id, earned from main.point_balance where profile_id = any(%s)"
+WATCHED = """
+select profile_id, sum(points)::bigint from main.point_entry
+where profile_id = any(%s) and kind = 'earned' group by 1
+"""
 Seen = tuple[float, dict[UUID, int]]
 
 
@@ -134,7 +137,9 @@ def _first(found: list[str]) -> str:
 
 def _people(play: Scene) -> list[UUID]:
     with psycopg.connect(play.stage.endpoints.postgres) as connection:
-        rows = connection.execute("select profile_id from main.point_balance limit 50").fetchall()
+        rows = connection.execute(
+            "select distinct profile_id from main.point_entry limit 50"
+        ).fetchall()
     return [row[0] for row in rows]
 
 

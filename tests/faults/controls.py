@@ -108,9 +108,9 @@ def only(run: Run, names: Callable[[str], bool]) -> Run:
 
 CONTROLS: dict[str, Run] = {
     "no-comparison": only(partial(swaps, plant="no-comparison"), lambda name: name in COUNTS),
-    "neither": only(partial(swaps, plant="neither"), lambda name: name == "point_balance"),
+    "neither": only(partial(swaps, plant="neither"), lambda name: name == "point_entry"),
     "offset-outside": partial(killed, plant="offset-outside"),
-    "no-dedupe": only(partial(left_alone, plant="no-dedupe"), lambda name: name == "point_balance"),
+    "no-dedupe": only(partial(left_alone, plant="no-dedupe"), lambda name: name == "point_entry"),
     "redis-first": only(
         partial(killed, plant="redis-first"), lambda name: name.startswith("redis")
     ),

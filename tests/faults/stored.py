@@ -22,8 +22,9 @@ SELECTS = {
     "terminal_receipts": "system, store_id, terminal_id, epoch, topic.name,"
     f" source_partition % 10000, {NUMBERS} from terminal_receipts"
     " join hitotsu.topic on topic.no = source_partition / 10000",
-    "point_balance": "profile_id, balance, earned, redeemed, taken_back, last_activity_at"
-    " from point_balance",
+    "point_entry": "event_id, number, profile_id, lot_id, kind, points, at, active_from,"
+    " expires_at, transaction_id, line_no, terminal, rule_version from point_entry",
+    "program_rules": "program_id, valid_from, set_at, version, accrual, rules from program_rules",
     "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
     " unavailable, incoming from stock_cell",
     "item": "sku, valid_from, described_at, name, category from item",
@@ -49,7 +50,8 @@ SELECTS = {
 }
 SHOWN = {
     # in Redis: the table, by which column its hashes are, and of which columns their fields
-    "point_balance": ("profile_id",),
+    "point_entry": ("profile_id", "event_id", "number"),
+    "program_rules": ("program_id", "valid_from"),
     "stock_cell": ("sku", "location_id"),
     "item": ("sku", "valid_from"),
     "location": ("location_id", "valid_from"),

@@ -15,9 +15,8 @@ from tests.faults.verdict import Line
 
 PATIENCE_SECONDS = 600
 RAISED = (
-    "update main.point_balance set balance = balance + 1 where profile_id ="
-    " (select min(profile_id::text)::uuid from main.point_balance where balance > 0)"
-    " returning profile_id::text"
+    "update main.point_entry set points = points + 1 where number = 0 and event_id ="
+    " (select min(event_id::text)::uuid from main.point_entry) returning event_id::text"
 )
 
 

@@ -1,58 +1,96 @@
-"""Balances: what was earned and what became of it, per profile."""
+"""Entries: what was earned and what became of it, lot by lot; and the program's rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID, uuid5
 
-Signs = {
-    # name: (sign of the balance, sign of redeemed, sign of taken back)
-    "PointsRedeemed": (-1, 1, 0),
-    "PointsReversed": (-1, 0, 1),
-    "PointsReinstated": (1, -1, 0),
-    "PointsTransferred": (-1, 0, 0),
+Row = tuple[Any, ...]
+# the kinds of entries that take points from lots, by the fact
+TAKING = {
+    "PointsRedeemed": "redeemed",
+    "PointsReversed": "reversed",
+    "PointsTransferred": "transferred",
 }
 
 
-def tables(events: list[Any]) -> dict[str, Iterable[tuple[Any, ...]]]:
-    return {"point_balance": list(_balances(events))}
+def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
+    return {"point_entry": list(_entries(events)), "program_rules": _rules(events)}
 
 
-def _balances(events: list[Any]) -> Iterator[tuple[Any, ...]]:
-    rows: dict[bytes, list[Any]] = {}
-
-    def move(profile: bytes, at: int | None, balance: int, **more: int) -> None:
-        row = rows.setdefault(profile, [0, 0, 0, 0, None])
-        row[0] += balance
-        for index, name in enumerate(("earned", "redeemed", "taken_back"), 1):
-            row[index] += more.get(name, 0)
-        if at is not None:
-            row[4] = at if row[4] is None else max(row[4], at)
-
+def _entries(events: list[Any]) -> Iterator[Row]:
     for _, name, event in events:
-        if not name.startswith("Points"):
+        if name.startswith("Points"):
+            for number, row in enumerate(_moves(name, event)):
+                yield (event["meta"]["event_id"], number, *row)
+
+
+def _moves(name: str, event: Any) -> Iterator[Row]:
+    at, who = event["meta"]["occurred_at"], event["profile_id"]
+    named = event.get("allocations") or []
+    rest = event.get("points", 0) - sum(one["points"] for one in named)
+    sale = event.get("transaction_id")
+    if name == "PointsEarned":
+        for lot in event["lots"]:
+            yield (
+                who, lot["lot_id"], "earned", lot["points"], at, lot["active_from"],
+                lot["expires_at"], sale, lot["line_no"], None, event["rule_version"],
+            )  # fmt: skip
+    elif name == "PointsExpired":
+        yield _row(who, event["lot_id"], "expired", -event["points"], at)
+    elif name == "PointsAdjusted":
+        made = event["meta"]["event_id"] if event["points"] > 0 else None
+        lot_id = event["lot_id"] if event["lot_id"] is not None else made
+        yield _row(who, lot_id, "adjusted", event["points"], at, until=event["expires_at"])
+    elif name == "PointsReinstated":
+        until = event["expires_at"]
+        for one in named:
+            again = uuid5(UUID(bytes=event["meta"]["event_id"]), one["lot_id"].hex()).bytes
+            lot_id = one["lot_id"] if until is None else again
+            yield _row(one["profile_id"], lot_id, "reinstated", one["points"], at, sale, until)
+        if rest:
+            yield _row(who, None, "reinstated", rest, at, sale, until)
+    else:
+        for one in named:
+            yield _row(one["profile_id"], one["lot_id"], TAKING[name], -one["points"], at, sale)
+        if rest:
+            till = event["meta"]["producer"]
+            where = None
+            if till["terminal_id"]:
+                where = (till["store_id"] or "") + "/" + till["terminal_id"]
+            yield _row(who, None, TAKING[name], -rest, at, sale, where=where)
+    if name == "PointsTransferred":
+        for one in named:
+            yield _row(event["to_profile_id"], one["lot_id"], "received", one["points"], at)
+        if rest:
+            made = event["meta"]["event_id"]
+            yield _row(event["to_profile_id"], made, "received", rest, at)
+
+
+def _row(
+    who: bytes, lot_id: bytes | None, kind: str, points: int, at: int, sale: bytes | None = None,
+    until: int | None = None, where: str | None = None,
+) -> Row:  # fmt: skip
+    return (who, lot_id, kind, points, at, None, until, sale, None, where, None)
+
+
+def _rules(events: list[Any]) -> list[Row]:
+    """For each version the words that were set last; of two at once the greater word."""
+    found: dict[tuple[str, int], dict[str, tuple[int, str]]] = {}
+    for _, name, event in events:
+        if name != "ProgramRulesSet":
             continue
-        at, profile = event["meta"]["occurred_at"], event["profile_id"]
-        if name == "PointsEarned":
-            points = sum(lot["points"] for lot in event["lots"])
-            move(profile, at, points, earned=points)
-        elif name == "PointsAdjusted":
-            move(profile, at, event["points"])
-        elif name == "PointsExpired":
-            move(profile, None, -event["points"])
-        else:
-            balance, redeemed, back = Signs[name]
-            named = [(one["profile_id"], one["points"]) for one in event["allocations"]]
-            rest = event["points"] - sum(points for _, points in named)
-            for owner, points in [*named, *([(profile, rest)] if rest else [])]:
-                move(
-                    owner,
-                    at,
-                    balance * points,
-                    redeemed=redeemed * points,
-                    taken_back=back * points,
-                )
-            if name == "PointsTransferred":
-                move(event["to_profile_id"], at, event["points"])
-    for profile, row in rows.items():
-        yield (profile, *row)
+        at, words = event["meta"]["occurred_at"], found.setdefault(
+            (event["program_id"], event["valid_from"]), {}
+        )  # fmt: skip
+        for column in ("version", "accrual", "rules"):
+            words[column] = max(words.get(column, (at, event[column])), (at, event[column]))
+    return [
+        (
+            *key,
+            max(at for at, _ in words.values()),
+            *(words[c][1] for c in ("version", "accrual", "rules")),
+        )
+        for key, words in found.items()
+    ]

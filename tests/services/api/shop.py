@@ -143,14 +143,14 @@ class Shop:
         for profile, points in ((CARD, 300), (ACCOUNT, 45)):
             put(
                 connection,
-                "point_balance",
+                "point_entry",
+                event_id=named(f"earned by {profile}"),
+                number=0,
                 profile_id=profile,
-                balance=points,
-                earned=points,
-                redeemed=0,
-                taken_back=0,
-                last_activity_at=AT,
-                row_version=1,
+                lot_id=named(f"lot of {profile}"),
+                kind="earned",
+                points=points,
+                at=AT,
             )
 
     def _purchases(self, connection: psycopg.Connection[Any]) -> None:

@@ -52,9 +52,7 @@ def test_the_answer_comes_as_soon_as_postgres_has_it_though_redis_is_behind(api:
     api.until(POINTS, "redis")
 
     def advance() -> None:
-        api.shop.execute(
-            "update point_balance set balance = balance + 7 where profile_id = %s", CARD
-        )
+        api.shop.execute("update point_entry set points = points + 7 where profile_id = %s", CARD)
         move = (
             "update checkpoint set next_offset = next_offset + %s, applied = applied + %s"
             " where topic = 'commerce.points'"
@@ -72,7 +70,7 @@ def test_the_answer_comes_as_soon_as_postgres_has_it_though_redis_is_behind(api:
         caught_up = api.answer(POINTS, params=at(121))
         assert (caught_up["served_from"], caught_up["data"]["balance"]) == ("redis", 352)
     finally:
-        api.shop.execute("update point_balance set balance = 300 where profile_id = %s", CARD)
+        api.shop.execute("update point_entry set points = 300 where profile_id = %s", CARD)
         api.shop.execute(
             "update checkpoint set next_offset = 120, applied = 120 where topic = 'commerce.points'"
         )

@@ -19,7 +19,16 @@ from infra.stack import Stack
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
-ROWS = ["members", "balances", "stock", "suppression", "inquiries", "terminal_gaps", "totals"]
+ROWS = [
+    "members",
+    "balances",
+    "stock",
+    "suppression",
+    "inquiries",
+    "terminal_gaps",
+    "totals",
+    "scene",
+]
 
 
 @dataclass(frozen=True)
@@ -95,8 +104,8 @@ PLANTED = {
         "WHERE sku = '17' AND location_id = 'store-3'"
     ),
     "balances": (
-        "UPDATE main.point_balance SET balance = balance {sign} 1 WHERE profile_id = "
-        "(SELECT min(profile_id::text)::uuid FROM main.point_balance)"
+        "UPDATE main.point_entry SET points = points {sign} 1 WHERE number = 0 AND event_id = "
+        "(SELECT min(event_id::text)::uuid FROM main.point_entry)"
     ),
 }
 

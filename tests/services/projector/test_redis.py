@@ -14,14 +14,14 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from infra.backend import Endpoints
 from projections.core import sql
-from projections.point_balance import balance
+from projections.shared_stock import cell
 from services.projector.refresh import Job, Refresher
 from services.projector.views import GenerationLost, Views, generation_key, hash_key
 from tests.projections.driving import OWNER, Engine, Log
-from tests.services.projector.facts import CUSTOMER, earned
+from tests.services.projector.facts import received
 
 pytestmark = pytest.mark.servers
-KEY = hash_key(balance, 1, str(UUID(bytes=CUSTOMER)))
+KEY, FIELD = hash_key(cell, 1, "tea"), "ginza"
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -65,13 +65,13 @@ class Shown:
         self.seen += 1
 
     def value(self) -> str:
-        found = self.redis.hget(KEY, "")
+        found = self.redis.hget(KEY, FIELD)
         return found.decode() if isinstance(found, bytes) else ""
 
     def right(self) -> bool:
         """Redis says what Postgres says."""
         row = self.engine.connection.execute(
-            f"select row_version || '|' || {sql.payload(balance)} from point_balance t".encode()
+            f"select row_version || '|' || {sql.payload(cell)} from stock_cell t".encode()
         ).fetchone()
         return self.value() == (row[0] if row else "")
 
@@ -104,11 +104,11 @@ def shown(engine: Engine, servers: Endpoints) -> Iterator[Shown]:
 def test_rows_are_shown_once_they_are_committed(shown: Shown) -> None:
     log = Log()
     shown.refresher.start()
-    shown.tell(earned(1), log=log)
+    shown.tell(received(1, 10), log=log)
     until(lambda: "10" in shown.value() and shown.right())
-    shown.tell(earned(2), earned(3), log=log)
+    shown.tell(received(2, 10), received(3, 10), log=log)
     until(shown.right)
-    assert '"00000000-0000-0000-0000-000000000007", 30' in shown.value()
+    assert '"tea", "ginza", 30' in shown.value()
 
 
 def test_what_is_written_is_struck_out_by_the_next_batch_however_many_there_are(
@@ -119,7 +119,7 @@ def test_what_is_written_is_struck_out_by_the_next_batch_however_many_there_are(
     # a batch handed over before would carry no generation, and be left to the repair
     until(lambda: shown.refresher.settled)
     for number in range(1, 12):
-        shown.tell(earned(number), log=log)
+        shown.tell(received(number, 10), log=log)
         until(lambda number=number: shown.seen == number)  # type: ignore[misc]
     assert shown.right()
     assert shown.pending() <= 2, "what is shown already would be read back again and again"
@@ -149,23 +149,22 @@ def test_whoever_is_in_the_middle_of_a_refill_is_not_settled(
 
 def test_a_late_writer_never_overwrites_a_newer_row(shown: Shown) -> None:
     shown.redis.set(generation_key("main"), "g")
-    key = str(UUID(bytes=CUSTOMER))
     for version, payload in ((5, "[5]"), (3, "[3]"), (5, "[other]"), (10, "[10]"), (9, "[9]")):
-        shown.views.write({balance: [(key, "", version, payload)]}, "g")
+        shown.views.write({cell: [("tea", FIELD, version, payload)]}, "g")
     assert shown.value() == "10|[10]"
 
 
 def test_a_writer_of_another_generation_is_refused(shown: Shown) -> None:
     shown.redis.set(generation_key("main"), "new")
     with pytest.raises(GenerationLost):
-        shown.views.write({balance: [("x", "", 1, "[]")]}, "old")
-    assert not shown.redis.exists(hash_key(balance, 1, "x"))
+        shown.views.write({cell: [("x", "", 1, "[]")]}, "old")
+    assert not shown.redis.exists(hash_key(cell, 1, "x"))
 
 
 def test_an_emptied_redis_is_filled_again(shown: Shown) -> None:
     log = Log()
     shown.refresher.start()
-    shown.tell(earned(1), log=log)
+    shown.tell(received(1, 10), log=log)
     until(lambda: shown.value() != "" and shown.right())
     before = shown.redis.get(generation_key("main"))
     shown.redis.flushdb()
@@ -177,7 +176,7 @@ def test_rows_of_a_process_that_died_before_it_wrote_them_are_repaired(
     shown: Shown, engine: Engine, servers: Endpoints
 ) -> None:
     log = Log()
-    log.append(earned(1))
+    log.append(received(1, 10))
     engine.apply(log.batch())  # committed, and then the process is no more
     assert shown.pending() == 1
     heir = Shown(engine, apart(servers), uuid4())
@@ -192,13 +191,13 @@ def test_rows_of_a_process_that_died_before_it_wrote_them_are_repaired(
 def test_while_redis_is_away_rows_wait_and_are_made_good_when_it_is_back(shown: Shown) -> None:
     log = Log()
     shown.refresher.start()
-    shown.tell(earned(1), log=log)
+    shown.tell(received(1, 10), log=log)
     until(lambda: shown.value() != "" and shown.right())
     shown.away = True
     for number in range(2, 8):
-        shown.tell(earned(number), log=log)
+        shown.tell(received(number, 10), log=log)
     time.sleep(0.5)
-    assert shown.engine.rows(balance)[(CUSTOMER,)]["balance"] == 70
+    assert shown.engine.rows(cell)["tea", "ginza"]["on_hand"] == 70
     assert not shown.right()
     assert shown.pending() >= 6
     shown.away = False

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -92,6 +93,21 @@ def under_load(settled: Road, seed: int, rate: int, kills: int, watching: Watchi
     return report
 
 
+HELD = "select sum(points)::bigint from point_entry where profile_id = %s"
+
+
+def raised(settled: Road, who: UUID) -> UUID:
+    """One of the profile's entries is changed by hand; its event."""
+    ((event_id,),) = settled.sql(
+        "update point_entry set points = points + 7 where number = 0 and event_id = (select"
+        " min(event_id::text)::uuid from point_entry where profile_id = %s and number = 0)"
+        " returning event_id",
+        who,
+    )
+    found: UUID = event_id
+    return found
+
+
 @pytest.mark.long
 def test_rebuilt_under_load_and_killed_twice_nobody_sees_a_gap_or_a_step_back(
     settled: Road,
@@ -102,7 +118,7 @@ def test_rebuilt_under_load_and_killed_twice_nobody_sees_a_gap_or_a_step_back(
     assert report["resumed"]
     assert report["swapped"]
     assert report["differences"] == []
-    assert set(report["rows"]) >= {"point_balance", "stock_cell", "purchase", "inquiry", "profile"}
+    assert set(report["rows"]) >= {"point_entry", "stock_cell", "purchase", "inquiry", "profile"}
     assert report["events"] < settled.applied()
     assert watching.wrong == []
     assert min(watching.asked.values()) > 20
@@ -133,7 +149,7 @@ def test_rebuilt_at_length_under_a_thousand_events_a_second(
 
 
 def test_what_differs_is_said_and_repaired_in_redis_too(settled: Road) -> None:
-    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[0])
+    event_id = raised(settled, WATCHED[0])
     settled.sql("delete from stock_cell where sku = 'item-001'")
     checked = settled.verb("rebuild", "--check", "point_balance", "shared_stock", code=1)
     assert not checked["swapped"]
@@ -141,23 +157,27 @@ def test_what_differs_is_said_and_repaired_in_redis_too(settled: Road) -> None:
     tables = live_tables(settled)
     report = settled.verb("rebuild", "point_balance", "shared_stock")
     differing = {name: many for name, many in report["rows"].items() if many}
-    assert differing.keys() == {"point_balance", "stock_cell"}
-    assert differing["point_balance"] == 1
-    (one,) = [each for each in report["differences"] if each["table"] == "point_balance"]
-    assert one["key"] == [str(WATCHED[0])]
-    assert one["found"]["balance"] - one["expected"]["balance"] == 7
+    assert differing.keys() == {"point_entry", "stock_cell"}
+    assert differing["point_entry"] == 1
+    (one,) = [each for each in report["differences"] if each["table"] == "point_entry"]
+    assert one["key"] == [str(event_id), "0"]
+    assert one["found"]["points"] - one["expected"]["points"] == 7
     now = live_tables(settled)
     assert now["inquiry"] == tables["inquiry"], "the tables of other projections stay"
-    assert now["point_balance"] != tables["point_balance"]
+    assert now["point_entry"] != tables["point_entry"]
     assert settled.verb("verify")["total"] == 0
 
 
 def test_a_row_that_no_event_made_goes_from_redis_too(settled: Road) -> None:
     ghost = "00000000-0000-0000-ffff-0000000000aa"
-    settled.sql("insert into point_balance values (%s, 1, 1, 0, 0, 1, 1)", ghost)
+    settled.sql(
+        "insert into point_entry (event_id, number, profile_id, lot_id, kind, points, at)"
+        " values (%s, 0, gen_random_uuid(), gen_random_uuid(), 'earned', 1, 1)",
+        ghost,
+    )
     generation = settled.sql("select generation from cache_generation")
     report = settled.verb("rebuild", "point_balance")
-    assert report["rows"] == {"point_balance": 1}
+    assert report["rows"] == {"point_entry": 1, "program_rules": 0}
     assert report["differences"][0]["expected"] is None
     deadline = time.monotonic() + 30
     while settled.sql("select generation from cache_generation") in ([], generation):
@@ -170,10 +190,8 @@ def test_a_row_that_no_event_made_goes_from_redis_too(settled: Road) -> None:
 def test_a_reader_with_an_older_snapshot_is_waited_for_and_sees_what_it_saw(
     settled: Road,
 ) -> None:
-    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[1])
-    ((before,),) = settled.sql(
-        "select balance from point_balance where profile_id = %s", WATCHED[1]
-    )
+    raised(settled, WATCHED[1])
+    ((before,),) = settled.sql(HELD, WATCHED[1])
     done: list[Any] = []
     work = threading.Thread(target=lambda: done.append(here(settled, "point_balance")))
     with psycopg.connect(settled.endpoints.postgres, autocommit=True) as reader:
@@ -183,13 +201,13 @@ def test_a_reader_with_an_older_snapshot_is_waited_for_and_sees_what_it_saw(
         time.sleep(6)
         assert not done, "it swapped under a reader that had begun before"
         row = reader.execute(
-            "select balance from main.point_balance where profile_id = %s", [WATCHED[1]]
+            HELD.replace("point_entry", "main.point_entry"), [WATCHED[1]]
         ).fetchone()
         assert row == (before,)
         reader.execute("commit")
     work.join(60)
     assert done[0].swapped
-    after = settled.sql("select balance from point_balance where profile_id = %s", WATCHED[1])
+    after = settled.sql(HELD, WATCHED[1])
     assert after == [(before - 7,)]
 
 
@@ -242,16 +260,14 @@ def test_without_that_wait_the_reader_would_step_back(
 ) -> None:
     """The control: why the swap waits."""
     monkeypatch.setattr(Swap, "wait_for_old_snapshots", lambda self: None)
-    settled.sql("update point_balance set balance = balance + 7 where profile_id = %s", WATCHED[1])
-    ((before,),) = settled.sql(
-        "select balance from point_balance where profile_id = %s", WATCHED[1]
-    )
+    raised(settled, WATCHED[1])
+    ((before,),) = settled.sql(HELD, WATCHED[1])
     with psycopg.connect(settled.endpoints.postgres, autocommit=True) as reader:
         reader.execute("begin isolation level repeatable read read only")
         reader.execute("select count(*) from hitotsu.checkpoint")
         assert here(settled, "point_balance").swapped
         row = reader.execute(
-            "select balance from main.point_balance where profile_id = %s", [WATCHED[1]]
+            HELD.replace("point_entry", "main.point_entry"), [WATCHED[1]]
         ).fetchone()
     assert row != (before,)
 
@@ -276,19 +292,19 @@ def test_a_name_that_is_none_is_refused(settled: Road) -> None:
 def test_a_raised_version_is_rebuilt_and_older_projectors_are_sent_away(
     settled: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(point_balance, "version", 2)
+    monkeypatch.setattr(point_balance, "version", 3)
     report = here(settled, "point_balance")
     assert report.swapped
-    assert report.rows == {"point_balance": 0}
+    assert report.rows == {"point_entry": 0, "program_rules": 0}
     version = "select version from projection_version where projection = 'point_balance'"
-    assert settled.sql(version) == [(2,)]
+    assert settled.sql(version) == [(3,)]
     assert settled.sql("select distinct owner from checkpoint") == [(None,)]
     settled.send(Trade(9).records(300))
     _until(lambda: settled.ended("projector"))
     settled.start("projector")  # of the older version: it must refuse these tables
     _until(lambda: settled.ended("projector"))
     assert "VersionChanged" in (settled.home / "projector.log").read_text()
-    monkeypatch.setattr(point_balance, "version", 1)
+    monkeypatch.setattr(point_balance, "version", 2)
     here(settled, "point_balance")
     settled.start("projector")
     settled.settle(EVENTS + 300)

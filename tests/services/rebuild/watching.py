@@ -86,7 +86,7 @@ class Watching:
                 connection.execute("select count(*) from hitotsu.checkpoint")
                 time.sleep(0.01)
                 row = connection.execute(
-                    "select sum(balance)::bigint from point_balance where profile_id = any(%s)",
+                    "select sum(points)::bigint from point_entry where profile_id = any(%s)",
                     [WATCHED],
                 ).fetchone()
                 connection.execute("commit")

@@ -33,9 +33,9 @@ def test_what_the_projector_made_is_what_the_log_says(settled: Road) -> None:
     report = settled.verb("verify")
     assert report["differences"] == []
     assert report["events"] >= EVENTS
-    tables = ("point_balance", "stock_cell", "purchase", "inquiry", "member_group", "item")
+    tables = ("point_entry", "stock_cell", "purchase", "inquiry", "member_group", "item")
     assert all(report["rows"][table] > 0 for table in (*tables, "stock_cell_change"))
-    assert all(report["fields"][table] > 0 for table in ("point_balance", "stock_cell", "purchase"))
+    assert all(report["fields"][table] > 0 for table in ("point_entry", "stock_cell", "purchase"))
     counted = settled.sql("select sum(duplicate), sum(dead_letter) from checkpoint")[0]
     assert all(many > 0 for many in counted), "no resend or no dead letter was judged"
     assert settled.sql("select count(*) from erased_subject")[0][0] > 0
@@ -44,9 +44,9 @@ def test_what_the_projector_made_is_what_the_log_says(settled: Road) -> None:
 def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(
     settled: Road,
 ) -> None:
-    ((profile, balance),) = settled.sql(
-        "update point_balance set balance = balance + 1 where profile_id ="
-        " (select min(profile_id::text)::uuid from point_balance) returning profile_id, balance"
+    ((event_id, points),) = settled.sql(
+        "update point_entry set points = points + 1 where number = 0 and event_id ="
+        " (select min(event_id::text)::uuid from point_entry) returning event_id, points"
     )
     key = min(settled.redis.scan_iter("h1:stock_cell:1:item-*"))
     field, held = min(settled.redis.hgetall(key).items())
@@ -55,10 +55,14 @@ def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(
         report = settled.verb("verify", code=1)
     finally:
         settled.redis.hset(key, field, held)
-        settled.sql("update point_balance set balance = balance - 1 where profile_id = %s", profile)
+        settled.sql(
+            "update point_entry set points = points - 1 where number = 0 and event_id = %s",
+            event_id,
+        )
     row, shown = report["differences"]
-    assert (row["where"], row["table"], row["key"]) == ("postgres", "point_balance", [str(profile)])
-    assert (row["expected"]["balance"], row["found"]["balance"]) == (balance - 1, balance)
+    assert (row["where"], row["table"]) == ("postgres", "point_entry")
+    assert row["key"] == [str(event_id), "0"]
+    assert (row["expected"]["points"], row["found"]["points"]) == (points - 1, points)
     item = key.rpartition(":")[2]
     assert (shown["where"], shown["table"], shown["key"]) == ("redis", "stock_cell", [item, field])
     for one, topics in ((row, {"points"}), (shown, {"purchases", "inventory"})):
