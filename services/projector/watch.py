@@ -7,6 +7,7 @@ Kafka by a client of its own, and ends the process when there is lag and no prog
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import threading
 import time
@@ -63,6 +64,7 @@ class Watch:
             if rounds % COLLECT_ROUNDS == 0:
                 # the collector is off in the hot threads; clients leave some cycles behind
                 gc.collect()
+                _give_back()
             try:
                 consumer = consumer or await self._consumer()
                 ends = await asyncio.wait_for(self._ends(consumer), 5)
@@ -108,6 +110,13 @@ class Watch:
             places += [TopicPartition(topic, partition) for partition in sorted(partitions)]
         ends = await consumer.end_offsets(places)
         return {(place.topic, place.partition): end for place, end in ends.items()}
+
+
+def _give_back() -> None:
+    """What a large batch leaves free in the C heap goes back to the system, where libc can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 async def _closed(consumer: AIOKafkaConsumer | None) -> None:

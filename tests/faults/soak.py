@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import psutil
@@ -13,8 +14,10 @@ from tests.faults.verdict import Line
 
 FULL, RATE, REBALANCE_SECONDS, LOOK_SECONDS = 10, 2_000, 20.0, 2.0
 # a worker remembers its last 80,000 ids: at this rate, shared with visitors, that memory is full
-# after two and a half minutes
+# after two and a half minutes; and every worker is late now and then, when its batches are larger
+# than ever: that is made to happen at first, so that what is measured is what grows afterwards
 WARM_MINUTES, SLOPE_MB, DESCRIPTORS = 3.0, 1.0, 5
+LATE_SECONDS, LATE_AT = 8.0, (20.0, 50.0, 80.0)
 STAYING = ("projector-1", "projector-2")
 
 
@@ -60,17 +63,29 @@ def soak(order: Order, say: Say) -> Report:
 
 
 def _watch(play: Scene, looked: dict[str, Looked], seconds: float) -> int:
-    began, steps = time.monotonic(), 0
+    began, steps, late = time.monotonic(), 0, list(LATE_AT)
     while (passed := time.monotonic() - began) < seconds and not play.sender.done:
         for name, one in looked.items():
             process = psutil.Process(play.crew.pid(name))
             megabytes = process.memory_info().rss / 1e6
             one.samples.append((passed / 60, megabytes, process.num_fds()))
+        if late and passed > late[0]:
+            late.pop(0)
+            _make_late(looked.values())
         if passed > (steps + 1) * REBALANCE_SECONDS:
             steps += 1
             _rebalance(play, steps)
         time.sleep(LOOK_SECONDS)
     return steps
+
+
+def _make_late(workers: Iterable[Looked]) -> None:
+    """Frozen for less time than Kafka takes a silent member for dead."""
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for one in workers:
+            psutil.Process(one.pid).send_signal(number)
+        if number is signal.SIGSTOP:
+            time.sleep(LATE_SECONDS)
 
 
 def _rebalance(play: Scene, number: int) -> None:
