@@ -1,8 +1,9 @@
-"""How many reservations are granted a second, and how long does one wait?
+"""How many commands are granted a second, and how long does one wait?
 
-Ours over HTTP: token, key, stored answer, hold. Beside it, in the same run and the same Postgres,
-the least that could do it, without HTTP, key or answer: a conditional UPDATE of a counter and an
-outbox row, a transaction each, over sixteen connections of one process.
+Ours over HTTP: token, key, stored answer; a reservation holds a unit, a redemption spends a point
+and puts the fact into the outbox. Beside it, in the same run and the same Postgres, the least that
+could do either, without HTTP, key or answer: a conditional UPDATE of a counter and an outbox row, a
+transaction each, over sixteen connections of one process.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import asyncio
 import base64
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
-from schemas.events import StockReceived
-from schemas.events.parts import Meta
+from schemas.events import PointsEarned, StockReceived
+from schemas.events.parts import EarnedLot, Meta
 from services.cli import local
 from services.runtime.producer import record_of
 from services.sdk.ids import uuid7
@@ -54,11 +57,14 @@ def main(arguments: list[str]) -> None:
         )
         servers.stack.wait_ready()
         _stock(servers)
-        for name, items in (("many", ITEMS), ("hot", 1)):
-            rounds.say(f"{name}: {items:,} items")
-            bare = asyncio.run(_bare(servers.endpoints.postgres, items, options.seconds))
-            ours = _ours(servers, items, options.seconds, 0)
-            found[name] = {"bare": round(bare), "ours": ours}
+        for name, many in (("many", ITEMS), ("hot", 1)):
+            rounds.say(f"{name}: {many:,} items, {many:,} accounts")
+            bare = asyncio.run(_bare(servers.endpoints.postgres, many, options.seconds))
+            found[name] = {
+                "bare": round(bare),
+                "ours": _ours(servers, _reserve, many, options.seconds, 0),
+                "points": _ours(servers, _redeem, many, options.seconds, 0),
+            }
         rounds.say(f"400 a second, beside {FACTS} facts a second")
         placed = str(servers.folder / "placed")
         seconds = options.seconds + 3
@@ -66,7 +72,7 @@ def main(arguments: list[str]) -> None:
             servers, "sending", servers.endpoints.kafka, str(FACTS), str(seconds), placed
         )
         try:
-            found["beside_facts"] = _ours(servers, ITEMS, options.seconds, 400)
+            found["beside_facts"] = _ours(servers, _mixed, ITEMS, options.seconds, 400)
             facts.wait(PATIENCE_SECONDS)
         finally:
             facts.kill()
@@ -80,14 +86,16 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
     """A measurement a line."""
     lines = []
     for name, said, wanted in (
-        ("many", "reservations, 2,000 items", "800/s, 0.6 ×"),
-        ("hot", "reservations, one hot item", "300/s, 0.6 ×"),
+        ("many", ("reservations, 2,000 items", "redemptions, 2,000 accounts"), "800/s, 0.6 ×"),
+        ("hot", ("reservations, one hot item", "redemptions, one hot account"), "300/s, 0.6 ×"),
     ):
-        bare, ours = found[name]["bare"], found[name]["ours"]
+        bare = found[name]["bare"]
         lines.append(["bare UPDATE and outbox row", f"{bare:,}", "", "", "1.00 ×", ""])
-        lines.append([said, *_three(ours), f"{ours['a_second'] / bare:.2f} ×", wanted])
+        for what, words in zip(("ours", "points"), said, strict=True):
+            ours = found[name][what]
+            lines.append([words, *_three(ours), f"{ours['a_second'] / bare:.2f} ×", wanted])
     beside = found["beside_facts"]
-    said = f"400/s beside {found['facts']} facts/s"
+    said = f"both, 400/s beside {found['facts']} facts/s"
     return [*lines, [said, *_three(beside), "", "p99 120 ms"]]
 
 
@@ -96,19 +104,16 @@ def _three(ours: dict[str, Any]) -> list[str]:
 
 
 def _stock(servers: Servers) -> None:
-    """Plenty of every item at one location."""
-    producer = SHOP
+    """Plenty of every item at one location, and of points for every account."""
     records = [
-        record_of(
-            StockReceived(
-                Meta(bytes.fromhex(uuid7().replace("-", "")), BEGAN, producer), sku, "W1", PLENTY
-            )
-        )
-        for sku in map(_sku, range(ITEMS))
+        record_of(StockReceived(_meta(), sku, "W1", PLENTY)) for sku in map(_sku, range(ITEMS))
+    ] + [
+        record_of(PointsEarned(_meta(), who.bytes, [EarnedLot(who.bytes, PLENTY)]))
+        for who in map(_who, range(ITEMS))
     ]
     send(servers.endpoints.kafka, records)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while _count(servers) < ITEMS:
+    while _count(servers) < 2 * ITEMS:
         if time.monotonic() > deadline:
             raise TimeoutError("the stock did not arrive")
         time.sleep(0.2)
@@ -116,30 +121,46 @@ def _stock(servers: Servers) -> None:
 
 def _count(servers: Servers) -> int:
     row = servers.postgres.execute(
-        "select count(*) from main.stock_cell where on_hand > 0"
+        "select (select count(*) from main.stock_cell where on_hand > 0)"
+        " + (select count(*) from main.point_entry)"
     ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _ours(servers: Servers, items: int, seconds: int, rate: int) -> dict[str, Any]:
+Make = Callable[[str, str, int], str]
+
+
+def _ours(servers: Servers, make: Make, among: int, seconds: int, rate: int) -> dict[str, Any]:
     """As many as go over the connections, or so many a second."""
     url = servers.stack.status()["services"]["commands"]["url"]
     token, many = servers.tokens["operator"], (rate or 4_000) * seconds
-    requests = [_reserve(url, token, _sku(number % items)) for number in range(many)]
+    requests = [make(url, token, number % among) for number in range(many)]
     plan = {
-        "url": url, "requests": {"reserve": requests}, "seconds": seconds, "rate": rate,
+        "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": rate,
         "connections": CONNECTIONS if rate == 0 else 4 * CONNECTIONS,
     }  # fmt: skip
     found = asked(servers, plan)
-    waited = found["waits"]["reserve"]
+    waited = found["waits"]["asked"]
     return {"a_second": round(len(waited) / found["seconds"]), **figures.waits(waited)}
 
 
-def _reserve(url: str, token: str, sku: str) -> str:
-    lines = [{"sku": sku, "location_id": "W1", "quantity": 1}]
+def _reserve(url: str, token: str, number: int) -> str:
+    lines = [{"sku": _sku(number), "location_id": "W1", "quantity": 1}]
     body = {"channel": "STORE", "lines": lines, "ttl_seconds": 600}
-    key = secrets.token_hex(8)
-    made = request("POST", url, "/v1/stock/reservations", token, body, Idempotency_Key=key)
+    return _post(url, token, "/v1/stock/reservations", body)
+
+
+def _redeem(url: str, token: str, number: int) -> str:
+    body = {"profile_id": str(_who(number)), "channel": "STORE", "points": 1}
+    return _post(url, token, "/v1/points/redemptions", body)
+
+
+def _mixed(url: str, token: str, number: int) -> str:
+    return (_reserve if number % 2 else _redeem)(url, token, number)
+
+
+def _post(url: str, token: str, path: str, body: dict[str, Any]) -> str:
+    made = request("POST", url, path, token, body, Idempotency_Key=secrets.token_hex(8))
     return base64.b64encode(made).decode()
 
 
@@ -171,6 +192,14 @@ async def _bare(dsn: str, items: int, seconds: int) -> float:
 
 def _sku(number: int) -> str:
     return f"item-{number}"
+
+
+def _who(number: int) -> UUID:
+    return UUID(int=number + 1)
+
+
+def _meta() -> Meta:
+    return Meta(bytes.fromhex(uuid7().replace("-", "")), BEGAN, SHOP)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
