@@ -12,22 +12,21 @@ from psycopg.rows import TupleRow
 
 Connection = AsyncConnection[TupleRow]
 
-# in order of key: two processes that are sent the same keys wait for each other, never crosswise
-CLAIM = """
-insert into hitotsu.answer (client, key, body_hash)
-select * from unnest(%s::text[], %s::text[], %s::bytea[]) as x(client, key, body_hash)
-order by client, key
-on conflict do nothing returning client, key
-"""
 SAID = """
 select a.client, a.key, a.body_hash, a.status, a.body from hitotsu.answer a
 join unnest(%s::text[], %s::text[]) as x(client, key) using (client, key)
 """
+# in order of key: two processes that are sent the same keys wait for each other, never crosswise
 KEEP = """
-update hitotsu.answer a set status = x.status, body = x.body
-from unnest(%s::text[], %s::text[], %s::smallint[], %s::text[]) as x(client, key, status, body)
-where a.client = x.client and a.key = x.key
+insert into hitotsu.answer (client, key, body_hash, status, body)
+select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::text[])
+    as x(client, key, body_hash, status, body)
+order by client, key on conflict do nothing
 """
+
+
+class Taken(Exception):
+    """Another process decided one of the keys meanwhile: its answer stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +62,35 @@ OTHER_BODY = Answer.of(
 )
 
 
-async def claim(connection: Connection, batch: Sequence[Keyed]) -> dict[int, Answer]:
-    """Takes the keys; gives back, by place in the batch, what was said to those taken before."""
+async def said_before(connection: Connection, batch: Sequence[Keyed]) -> dict[int, Answer]:
+    """What was said to keys that are known, by place in the batch."""
     keyed = [each for each in batch if each.key is not None]
     if not keyed:
         return {}
-    columns = [[each.client for each in keyed], [each.key for each in keyed]]
-    hashes = [each.body_hash for each in keyed]
-    rows = await (await connection.execute(CLAIM, [*columns, hashes])).fetchall()
-    new = {(client, key) for client, key in rows}
-    if len(new) == len(keyed):
-        return {}
-    rows = await (await connection.execute(SAID, columns)).fetchall()
+    asked = [[each.client for each in keyed], [each.key for each in keyed]]
+    rows = await (await connection.execute(SAID, asked)).fetchall()
     said = {(row[0], row[1]): row for row in rows}
     found = {}
     for place, each in enumerate(batch):
-        if each.key is None or (each.client, each.key) in new:
-            continue
-        _, _, body_hash, status, body = said[each.client, each.key]
-        found[place] = Answer(status, body) if body_hash == each.body_hash else OTHER_BODY
+        row = said.get((each.client, each.key or ""))
+        if row is not None and each.key is not None:
+            _, _, body_hash, status, body = row
+            found[place] = Answer(status, body) if body_hash == each.body_hash else OTHER_BODY
     return found
 
 
 async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
-    """Stores answers under the keys just taken."""
+    """Stores answers under their keys; raises `Taken`, and nothing of the decisions may stay."""
     kept = [(each, answer) for each, answer in said if each.key is not None]
-    if kept:
-        await connection.execute(
-            KEEP,
-            [
-                [each.client for each, _ in kept], [each.key for each, _ in kept],
-                [answer.status for _, answer in kept], [answer.body for _, answer in kept],
-            ],
-        )  # fmt: skip
+    if not kept:
+        return
+    stored = await connection.execute(
+        KEEP,
+        [
+            [each.client for each, _ in kept], [each.key for each, _ in kept],
+            [each.body_hash for each, _ in kept], [answer.status for _, answer in kept],
+            [answer.body for _, answer in kept],
+        ],
+    )  # fmt: skip
+    if stored.rowcount != len(kept):
+        raise Taken

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
-from services.deciding.answers import Answer, Connection, Keyed, claim, keep
+from services.deciding.answers import Answer, Connection, Keyed, Taken, keep, said_before
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
@@ -22,7 +22,8 @@ AT_ONCE = 256
 ATTEMPTS = 20
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
-# others that wait crosswise, a rebuild that swaps the tables: the same may succeed at once
+# others that wait crosswise or decide the same keys, a rebuild that swaps the tables: the same may
+# succeed at once
 PASSING = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
@@ -30,6 +31,7 @@ PASSING = (
     psycopg.errors.QueryCanceled,
     psycopg.errors.UndefinedTable,
     psycopg.errors.InternalError_,
+    Taken,
 )
 Work = Callable[[Connection, Sequence[Any]], Awaitable[list[Answer]]]
 
@@ -132,7 +134,7 @@ class Decider:
         raise NotDecided("Postgres is away")
 
     async def _transaction(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
-        said = await claim(connection, batch)
+        said = await said_before(connection, batch)
         fresh = [each for place, each in enumerate(batch) if place not in said]
         decided = await self._work(connection, [each.command for each in fresh]) if fresh else []
         await keep(connection, list(zip(fresh, decided, strict=True)))
