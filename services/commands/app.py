@@ -15,7 +15,10 @@ from services.commands.door import Door
 from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
 from services.deciding.outbox import Relay
+from services.points import return_routes
 from services.points import routes as points
+from services.points.background import background
+from services.points.returns import ReturnsWork
 from services.points.work import PointsWork
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
@@ -33,7 +36,12 @@ def create(settings: Settings) -> Starlette:
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = Relay(settings.postgres, producer)
     tokens, group = Tokens(postgres), settings.group
-    works: dict[str, Work] = {"stock": StockWork(group), "points": PointsWork(group)}
+    works: dict[str, Work] = {
+        "stock": StockWork(group),
+        "points": PointsWork(group),
+        "returns": ReturnsWork(group, settings.accrual == "rules"),
+    }
+    works_on = background(settings, relay.kick)
     deciders = {
         name: Decider(settings.postgres, name, work, relay.kick, group=group)
         for name, work in works.items()
@@ -45,11 +53,13 @@ def create(settings: Settings) -> Starlette:
         await postgres.open(wait=False)
         await producer.start()
         await relay.start()
-        for decider in deciders.values():
-            await decider.start()
+        for each in (*deciders.values(), *works_on):
+            await each.start()
         try:
             yield
         finally:
+            for one in works_on:
+                await one.stop()
             for decider in deciders.values():
                 await decider.stop()
             await relay.stop()
@@ -60,6 +70,7 @@ def create(settings: Settings) -> Starlette:
         routes=[
             *stock.routes(doors["stock"], postgres, group),
             *points.routes(doors["points"], postgres),
+            *return_routes.routes(doors["returns"]),
             *_documents(),
             *health_routes(_dependencies(postgres, producer)),
             *problem_routes(),

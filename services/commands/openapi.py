@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 
 from services.commands.door import HEADER
 from services.points.commands import CaptureBody, HoldBody, RedeemBody, ReleaseHoldBody
+from services.points.return_routes import RETURNS
+from services.points.returns import ReturnBody
 from services.points.routes import BASE as HOLDS
 from services.points.routes import REDEMPTIONS
 from services.stock.commands import CommitBody, ExtendBody, ReleaseBody, ReserveBody
@@ -24,6 +26,7 @@ COMMANDS: dict[str, tuple[str, type[BaseModel], str]] = {
     HOLDS + "/{id}/capture": ("capturePoints", CaptureBody, "Spend what is held, all or some"),
     HOLDS + "/{id}/release": ("releasePoints", ReleaseHoldBody, "Let them go"),
     REDEMPTIONS: ("redeemPoints", RedeemBody, "Spend points at once"),
+    RETURNS: ("returnPoints", ReturnBody, "Goods come back: take points back, give points back"),
 }
 MAKES = (BASE, HOLDS)
 _NO = {

@@ -80,6 +80,67 @@ create or replace view hitotsu.points_held as
     select profile_id, lot_id, sum(points)::bigint as points from hitotsu.points_hold
     where state = 'captured' or state = 'open' and expires_at > now() group by 1, 2;
 """
+# what the rules made of each line, what waits to be judged, how far the log was looked through
+POINTS_RULES = """
+create table if not exists hitotsu.points_decided (
+    transaction_id uuid not null,
+    line_no int not null,
+    profile_id uuid not null,
+    sku text collate "C" not null,
+    sold_at bigint not null,
+    category text,
+    rank text,
+    lot_id uuid,
+    points bigint not null,
+    rule_version text,
+    units bigint not null,
+    lapsed bigint not null,
+    revision int not null,
+    primary key (transaction_id, line_no)
+);
+create index if not exists points_decided_sold on hitotsu.points_decided (sold_at);
+create index if not exists points_decided_sku on hitotsu.points_decided (sku, sold_at);
+create table if not exists hitotsu.points_forgiven (
+    profile_id uuid not null,
+    lot_id uuid not null,
+    points bigint not null,
+    primary key (profile_id, lot_id)
+);
+create table if not exists hitotsu.points_due (
+    transaction_id uuid primary key,
+    since timestamptz not null default clock_timestamp()
+);
+create table if not exists hitotsu.points_cursor (
+    topic text not null,
+    partition int not null,
+    next_offset bigint not null,
+    primary key (topic, partition)
+);
+"""
+# entries of facts that are on their way, by whose they are; a lot that has ended is left in peace
+# for a day once it was looked at
+POINTS_ON_THE_WAY = """
+create table if not exists hitotsu.points_awaited (
+    event_id uuid not null,
+    number smallint not null,
+    profile_id uuid not null,
+    entry jsonb not null,
+    primary key (event_id, number)
+);
+create index if not exists points_awaited_profile on hitotsu.points_awaited (profile_id);
+create table if not exists hitotsu.points_expired (
+    profile_id uuid not null,
+    lot_id uuid not null,
+    expired_on date not null,
+    points bigint not null,
+    primary key (profile_id, lot_id, expired_on)
+);
+create table if not exists hitotsu.points_sweep (
+    only boolean primary key default true check (only),
+    day date not null
+);
+create table if not exists hitotsu.points_over (profile_id uuid primary key);
+"""
 
 
 def prepare(connection: psycopg.Connection) -> None:
@@ -87,3 +148,5 @@ def prepare(connection: psycopg.Connection) -> None:
     connection.execute(ANSWERS)
     connection.execute(STOCK_HOLDS)
     connection.execute(POINTS_HOLDS)
+    connection.execute(POINTS_RULES)
+    connection.execute(POINTS_ON_THE_WAY)

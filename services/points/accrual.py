@@ -1,0 +1,93 @@
+"""Who gives points when the program's rules do? The sales that are due, judged in one transaction.
+
+What was decided before, what follows now and its facts are stored together, under the members'
+locks: whatever becomes of the process, a sale is judged once, and judging it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.points import kept
+from services.points.alone import Alone
+from services.points.hints import Hints, KafkaError
+from services.points.judging import Decided, Judgement
+from services.points.sales import sales_of
+from services.points.standing import arrived, standing
+from services.points.terms import terms_of
+from services.runtime.metrics import POINTS_JUDGED
+
+AT_ONCE = 200
+LOOK_SECONDS = 0.1
+TAKE = """
+delete from hitotsu.points_due where transaction_id in (
+    select transaction_id from hitotsu.points_due order by since, transaction_id
+    limit %s for update skip locked
+) returning transaction_id
+"""
+
+
+class Accrual:
+    """Follows the log and judges what is due, as one of all processes."""
+
+    def __init__(self, dsn: str, kafka: str, group: str, kick: Callable[[], None]) -> None:
+        """`group`: whose tables are read; `kick` is called when there are facts to send."""
+        self._group, self._kick = group, kick
+        self._of: Connection | None = None
+        self._hints = Hints(kafka, group)
+        self._alone = Alone(dsn, "points-accrual", self.round, LOOK_SECONDS, group)
+
+    async def start(self) -> None:
+        """Begins; neither Postgres nor Kafka need be there."""
+        await self._alone.start()
+
+    async def stop(self) -> None:
+        """Ends between two transactions."""
+        await self._alone.stop()
+        await self._hints.close()
+
+    async def round(self, connection: Connection) -> bool:
+        """One look at the log, one batch of sales; whether there may be more."""
+        if connection is not self._of:  # a turn of its own: another may have gone on meanwhile
+            await self._hints.close()
+            self._of = connection
+        try:
+            followed = await self._hints.follow(connection)
+        except KafkaError:
+            await self._hints.close()
+            raise
+        async with connection.transaction():
+            judged = await judge(connection, self._group)
+        await arrived(connection)
+        if judged:
+            self._kick()
+        return followed or judged == AT_ONCE
+
+
+async def judge(connection: Connection, group: str) -> int:
+    """Judges some of what is due, in the caller's transaction; how many were."""
+    due: list[UUID] = [row["transaction_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])]
+    if not due:
+        return 0
+    sales = [one for one in (await sales_of(connection, due)).values() if one.profile_id]
+    here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
+    before = await kept.before(connection, [one.transaction_id for one in sales])
+    terms = await terms_of(connection, sales, before, here, rules_earn=True)
+    rows: list[Decided] = []
+    for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
+        assert sale.profile_id is not None
+        judgement = Judgement(
+            sale, terms[sale.transaction_id], before.get(sale.transaction_id, {}),
+            here.holder(sale.profile_id), here.at,
+        )  # fmt: skip
+        judgement.earn()
+        judgement.give_and_take()
+        found = judgement.judged()
+        rows += found.decided.values()
+        here.tell(found.facts, found.forgiven)
+    await kept.keep(connection, rows, here)
+    POINTS_JUDGED.inc(len(sales))
+    return len(due)

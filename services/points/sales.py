@@ -1,0 +1,131 @@
+"""Which sales are there to judge? Read from the projections; the order of arrival leaves no trace.
+
+Of a purchase that was sent twice under two event ids the earlier counts. A void is a return of
+everything. A guest's purchase is owned by whoever claimed it first, if the claim is to earn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.points.calendar import months_before
+from services.points.earning import Line, Sale, line_gone
+from services.points.rules import Rules, version_at
+
+BASIS = """
+select distinct on (transaction_id) transaction_id, profile_id, occurred_at, channel, line_nos,
+    skus, quantities, paid, points_paid
+from purchase_basis where transaction_id = any(%s::uuid[])
+order by transaction_id, occurred_at, event_id
+"""
+RETURNS = """
+select transaction_id, at, void, line_nos, quantities from purchase_basis_return
+where transaction_id = any(%s::uuid[])
+"""
+CLAIMS = """
+select distinct on (transaction_id) transaction_id, profile_id from purchase_basis_claim
+where transaction_id = any(%s::uuid[]) and treatment <> 'NONE'
+order by transaction_id, at, event_id
+"""
+SPENT = """
+select transaction_id from purchase_basis
+where profile_id = any(%s::uuid[]) and occurred_at >= %s and occurred_at < %s
+"""
+RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
+CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
+
+
+async def sales_of(connection: Connection, transactions: Sequence[UUID]) -> dict[UUID, Sale]:
+    """The sales that are known, with what came back of them."""
+    asked = [list(transactions)]
+    rows = await rows_of(connection, BASIS, asked)
+    claims = await rows_of(connection, CLAIMS, asked)
+    back = await rows_of(connection, RETURNS, asked)
+    claimed = {row["transaction_id"]: row["profile_id"] for row in claims}
+    returns: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in back:
+        returns[row["transaction_id"]].append(row)
+    return {
+        row["transaction_id"]: _sale(
+            row, claimed.get(row["transaction_id"]), returns[row["transaction_id"]]
+        )
+        for row in rows
+    }
+
+
+def _sale(row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str, Any]]) -> Sale:
+    lines = tuple(
+        Line(line_no, sku, quantity, paid)
+        for line_no, sku, quantity, paid in zip(
+            row["line_nos"], row["skus"], row["quantities"], row["paid"]
+        )
+    )
+    units: Counter[int] = Counter()
+    for one in back:
+        if one["void"]:
+            units.update({line.line_no: line.quantity for line in lines})
+        else:
+            units.update(dict(zip(one["line_nos"], one["quantities"])))
+    returned = {
+        line.line_no: min(units[line.line_no], line.quantity)
+        for line in lines
+        if units[line.line_no] > 0
+    }
+    return Sale(
+        row["transaction_id"], row["profile_id"] or claimed_by, row["occurred_at"],
+        row["channel"], lines, row["points_paid"], returned,
+    )  # fmt: skip
+
+
+async def versions(connection: Connection) -> list[dict[str, Any]]:
+    """Every version of the program's rules."""
+    return await rows_of(connection, RULES, [])
+
+
+async def categories_of(
+    connection: Connection, sales: Iterable[Sale]
+) -> dict[UUID, dict[str, str | None]]:
+    """Of each sale's items the category that was in force when it was made."""
+    found = list(sales)
+    skus = sorted({line.sku for sale in found for line in sale.lines})
+    items: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in await rows_of(connection, CATEGORIES, [skus]) if skus else []:
+        items[row["sku"]].append({**row, "set_at": 0, "program_id": ""})
+    return {
+        sale.transaction_id: {
+            line.sku: (version_at(items[line.sku], sale.occurred_at) or {}).get("category")
+            for line in sale.lines
+        }
+        for sale in found
+    }
+
+
+async def rank_of(
+    connection: Connection, sale: Sale, profiles: Sequence[UUID], rules: Rules
+) -> str | None:
+    """The rank that the member had by what was spent in the months before the sale."""
+    if rules.ranks is None:
+        return None
+    start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
+    rows = await rows_of(connection, SPENT, [list(profiles), start, end])
+    before = await sales_of(connection, [row["transaction_id"] for row in rows])
+    return rules.rank(sum(spent(one) for one in before.values()))
+
+
+def spent(sale: Sale) -> int:
+    """What was paid for the goods that did not come back."""
+    parts = [
+        line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
+    ]
+    return int(sum(parts))
+
+
+def with_units(sale: Sale, units: dict[int, int]) -> Sale:
+    """The sale as if these units, by line, had come back."""
+    return replace(sale, returned=units)
