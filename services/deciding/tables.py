@@ -101,10 +101,8 @@ create table if not exists hitotsu.points_decided (
 create index if not exists points_decided_sold on hitotsu.points_decided (sold_at);
 create index if not exists points_decided_sku on hitotsu.points_decided (sku, sold_at);
 create table if not exists hitotsu.points_forgiven (
-    profile_id uuid not null,
-    lot_id uuid not null,
-    points bigint not null,
-    primary key (profile_id, lot_id)
+    profile_id uuid primary key,
+    points bigint not null
 );
 create table if not exists hitotsu.points_due (
     transaction_id uuid primary key,

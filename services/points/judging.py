@@ -6,7 +6,6 @@ is facts. So a return may come before its sale, rules may come late, and nothing
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -64,13 +63,13 @@ class Terms:
 class Holder:
     """A member: entries of all its profiles, points held by spot, and held but not yet spent.
 
-    `forgiven`: what was due from a lot, was spent, and found nowhere else.
+    `forgiven`: what was due, was spent, and found nowhere else.
     """
 
     entries: list[Entry]
     held: Mapping[Spot, int] = field(default_factory=dict)
     open_holds: int = 0
-    forgiven: Mapping[Spot, int] = field(default_factory=dict)
+    forgiven: int = 0
 
     def account(self, at: int) -> Account:
         """What is there at `at`, after the facts that were told."""
@@ -88,7 +87,7 @@ class Judged:
 
     facts: list[Fact] = field(default_factory=list)
     decided: dict[int, Decided] = field(default_factory=dict)
-    forgiven: Counter[Spot] = field(default_factory=Counter)
+    forgiven: int = 0
     taken: Taken | None = None
     given: Given = field(default_factory=Given)
 
@@ -232,8 +231,8 @@ class Judgement:
         self._judged.taken = result = take_back(
             dues, found, self.holder.open_holds, policy, self.at
         )
-        for spot, points in result.forgiven_of.items():
-            self._judged.forgiven[spot] += points
+        if policy == "within_balance":
+            self._judged.forgiven += result.forgiven
         for spot, points in result.lapsed_of.items():
             row = self._row(places[spot])
             self._rows[row.line_no] = replace(row, lapsed=row.lapsed + points)
@@ -259,7 +258,7 @@ class Judgement:
         days = self.terms.rules.grace.min_days_after_refund
         until = days_later(self.at, days, self.terms.rules.zone) if days else None
         lots, _ = lots_and_draws(self.holder.entries)
-        owed = self._owed()
+        owed = self.holder.forgiven + self._judged.forgiven
         self._judged.given = back = give_back(points, spent, lots, until, owed)
         own = sum(one for _, one in back.lots) + back.unnamed
         step = f"{given}-{given + points}"
@@ -271,14 +270,10 @@ class Judgement:
         if back.repaid:
             self._repay(f"repaid {step}", back)
 
-    def _owed(self) -> Counter[Spot]:
-        """What was forgiven of each lot, for want of points that may be coming back now."""
-        return Counter(self.holder.forgiven) + self._judged.forgiven
-
     def _repay(self, name: str, back: Given) -> None:
-        for spot, points in back.repaid:
-            self._judged.forgiven[spot] -= points
+        """What was forgiven for want of points that are back now."""
         points = sum(one for _, one in back.repaid)
+        self._judged.forgiven -= points
         self._fact(
             PointsReversed(
                 meta_of(uuid5(self.sale.transaction_id, name), self.at, self.sale.channel),

@@ -4,8 +4,8 @@ What the goods had earned is taken back from their own lots, pending or active. 
 any more because it was spent follows the program's policy:
 
 pending_only          only what was still pending is taken, the rest is forgiven;
-within_balance        other lots give it, soonest expiry first; what they do not have is forgiven,
-                      unless it comes back: with goods that it had paid for and that come back too;
+within_balance        other lots give it, soonest expiry first; what they do not have is forgiven
+                      until spent points come back: with goods that they had paid for;
 go_negative           other lots give it; the rest is debt, which the next earnings repay;
 withhold_from_refund  nothing else is touched: the shortfall is kept from the money that goes back.
 
@@ -50,7 +50,6 @@ class Taken:
     forgiven: int = 0
     lots: dict[Spot, int] = field(default_factory=dict)
     lapsed_of: dict[Spot, int] = field(default_factory=dict)
-    forgiven_of: dict[Spot, int] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
@@ -77,11 +76,10 @@ def take_back(
     """
     taken = Taken(policy)
     lots = {(lot.profile_id, lot.lot_id): lot for lot in account.lots}
-    missing = []
+    short = 0
     for due in dues:
         taken.due += due.points
-        missing.append((due.spot, _from_own(due, lots.get(due.spot), taken, at)))
-    short = sum(points for _, points in missing)
+        short += _from_own(due, lots.get(due.spot), taken, at)
     if policy == "pending_only":
         taken.forgiven = short
     elif policy == "withhold_from_refund":
@@ -90,18 +88,7 @@ def take_back(
         short -= _from_others(account, short, taken, at)
         taken.debt = short if policy == "go_negative" else min(short, open_holds)
         taken.forgiven = short - taken.debt
-        _note_forgiven(missing, taken)
     return taken
-
-
-def _note_forgiven(missing: Iterable[tuple[Spot, int]], taken: Taken) -> None:
-    """Of which lots; should what was spent of them come back, it is not forgiven any more."""
-    left = taken.forgiven
-    for spot, points in missing:
-        part = min(points, left)
-        left -= part
-        if part:
-            taken.forgiven_of[spot] = taken.forgiven_of.get(spot, 0) + part
 
 
 def _from_own(due: Due, lot: Lot | None, taken: Taken, at: int) -> int:
@@ -145,7 +132,7 @@ def _from_others(account: Account, wanted: int, taken: Taken, at: int) -> int:
 class Given:
     """Points that go back: to their lots, to new ones that end at `graced_until`, or (what no
     decider had taken from any lot) to the profile alone. `repaid`: part of `lots`, taken at once
-    for what had been forgiven of these lots."""
+    for what had been forgiven."""
 
     lots: tuple[tuple[Spot, int], ...] = ()
     graced: tuple[tuple[Spot, int], ...] = ()
@@ -163,12 +150,13 @@ def give_back(
     spent: Mapping[Spot, int],
     lots: Sequence[Lot],
     graced_until: int | None,
-    forgiven: Mapping[Spot, int],
+    forgiven: int,
 ) -> Given:
     """Gives spent points back, the longest-lived first, as spending took the shortest first.
 
     `spent`: what the purchase still holds of each lot; `graced_until`: what ends before gets this
     expiry instead (none: no grace). What `spent` does not have was drawn from no lot by anybody.
+    `forgiven`: earlier, for want of points; of those that come back as many are taken at once.
     """
     known = {(lot.profile_id, lot.lot_id): lot for lot in lots}
     order = sorted(spent, key=lambda spot: _last(known.get(spot), spot), reverse=True)
@@ -180,8 +168,9 @@ def give_back(
         points -= given
         lot = known.get(spot)
         late = graced_until is not None and lot is not None and lot.until < graced_until
-        owed = min(given, forgiven.get(spot, 0))
+        owed = min(given, forgiven)
         if owed:
+            forgiven -= owed
             repaid.append((spot, owed))
         to_own = owed if late else given  # what is taken at once needs no grace
         if to_own:

@@ -124,6 +124,7 @@ class _Batch:
         found = judgement.judged()
         if not body.dry_run:
             self._keep(sale.transaction_id, found)
+            self._here.forgive(sale.profile_id, found.forgiven)
         return self._yes(body, found, self._terms[sale.transaction_id])
 
     def _too_many(self, body: ReturnBody, sale: Sale, before: dict[int, Decided]) -> Answer | None:
@@ -143,7 +144,7 @@ class _Batch:
         rows = self._before.setdefault(transaction_id, {})
         for line_no, row in found.decided.items():
             rows[line_no] = self._changed[transaction_id, line_no] = row
-        self._here.tell(found.facts, found.forgiven)
+        self._here.tell(found.facts)
 
     def _yes(self, body: ReturnBody, found: Judged, terms: Terms) -> Answer:
         taken, given = found.taken or Taken("within_balance"), found.given

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ select event_id, number, profile_id, lot_id, kind, points, at, active_from, expi
 from point_entry where profile_id = any(%s::uuid[])
 """
 FORGIVEN = """
-select profile_id, lot_id, points from hitotsu.points_forgiven where profile_id = any(%s::uuid[])
+select profile_id, points from hitotsu.points_forgiven where profile_id = any(%s::uuid[])
 """
 AWAIT = """
 insert into hitotsu.points_awaited (event_id, number, profile_id, entry)
@@ -64,9 +64,9 @@ from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s
 on conflict do nothing
 """
 FORGIVE = """
-insert into hitotsu.points_forgiven (profile_id, lot_id, points)
-select * from unnest(%s::uuid[], %s::uuid[], %s::bigint[])
-on conflict (profile_id, lot_id) do update set points = excluded.points
+insert into hitotsu.points_forgiven (profile_id, points)
+select * from unnest(%s::uuid[], %s::bigint[])
+on conflict (profile_id) do update set points = excluded.points
 """
 # the two go together: what is applied is neither awaited nor held any more
 ARRIVED = """
@@ -90,9 +90,9 @@ class Standing:
     entries: dict[UUID, list[dict[str, Any]]]
     held: dict[UUID, dict[Spot, int]]
     open_holds: dict[UUID, int]
-    forgiven: Counter[Spot]
+    forgiven: Counter[UUID]
     facts: list[Fact] = field(default_factory=list)
-    changed: set[Spot] = field(default_factory=set)
+    changed: set[UUID] = field(default_factory=set)
 
     @property
     def at(self) -> int:
@@ -109,18 +109,25 @@ class Standing:
             [row for one in profiles for row in self.entries.get(one, ())],
             held,
             sum(self.open_holds.get(one, 0) for one in profiles),
-            {spot: points for spot, points in self.forgiven.items() if spot[0] in profiles},
+            sum(self.forgiven.get(one, 0) for one in profiles),
         )
 
-    def tell(self, facts: Iterable[Fact], forgiven: Mapping[Spot, int] | None = None) -> None:
-        """Facts that were decided, what was forgiven more or less: who is next sees them."""
-        for spot, points in (forgiven or {}).items():
-            self.forgiven[spot] += points
-            self.changed.add(spot)
+    def tell(self, facts: Iterable[Fact]) -> None:
+        """Facts that were decided: whoever is looked at next sees them."""
         for fact in facts:
             self.facts.append(fact)
             for row in entries_of(fact):
                 self.entries.setdefault(row["profile_id"], []).append(row)
+
+    def forgive(self, profile_id: UUID, points: int) -> None:
+        """So many more (or fewer) points are forgiven to the member of this profile."""
+        profiles = [profile_id, *self.members.get(profile_id, ())]
+        for one in profiles:
+            part = points if points > 0 else max(points, -self.forgiven[one])
+            if part:
+                self.forgiven[one] += part
+                self.changed.add(one)
+                points -= part
 
 
 async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> Standing:
@@ -139,7 +146,7 @@ async def standing(connection: Connection, asked: Iterable[UUID], group: str) ->
         moment, {one: members.get(one, (one,)) for one in wanted}, holds,
         [*found, *_missing(awaited, found)],
     )  # fmt: skip
-    here.forgiven.update({(r["profile_id"], r["lot_id"]): r["points"] for r in forgiven})
+    here.forgiven.update({row["profile_id"]: row["points"] for row in forgiven})
     return here
 
 
@@ -199,15 +206,9 @@ async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
 
 async def forgive(connection: Connection, here: Standing) -> None:
     """Keeps what is forgiven now."""
-    spots = sorted(here.changed)
-    if spots:
-        await connection.execute(
-            FORGIVE,
-            [
-                [profile_id for profile_id, _ in spots], [lot_id for _, lot_id in spots],
-                [here.forgiven[spot] for spot in spots],
-            ],
-        )  # fmt: skip
+    changed = sorted(here.changed)
+    if changed:
+        await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
 
 
 async def arrived(connection: Connection) -> None:

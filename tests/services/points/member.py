@@ -1,0 +1,122 @@
+"""A member without servers: what the deciders would keep, in memory, and what a balance is then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid5
+
+from projections.point_balance.account import Account, allocated
+from schemas.events import PointsEarned, PointsRedeemed
+from schemas.events.parts import EarnedLot, LotAllocation
+from services.points.earning import Line, Sale
+from services.points.facts import Fact, entries_of, meta_of
+from services.points.judging import Decided, Holder, Judged, Judgement, Terms
+from services.points.rules import ReturnPolicy, Rules
+
+T0 = 1_750_000_000_000_000
+SECOND, DAY = 1_000_000, 86_400_000_000
+NAMESPACE, HANAKO = UUID(int=7), UUID(int=1)
+
+
+@dataclass
+class Member:
+    """One profile. Times in microseconds; `now` goes on with everything that is done."""
+
+    rules: Rules
+    version: str = "1"
+    now: int = T0
+    entries: list[Any] = field(default_factory=list)
+    decided: dict[UUID, dict[int, Decided]] = field(default_factory=dict)
+    forgiven: int = 0
+    sales: dict[UUID, Sale] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    withheld: int = 0
+    profile_id: UUID = HANAKO
+
+    def has(self, points: int, expires_at: int | None = None) -> None:
+        """Points from before, as one lot."""
+        name = self._name("lot")
+        lot = EarnedLot(name.bytes, points, None, None, expires_at)
+        self._tell(PointsEarned(meta_of(name, self.now), self.profile_id.bytes, [lot], None))
+
+    def buys(self, lines: Sequence[tuple[int, int]], points: int = 0) -> UUID:
+        """(units, paid) by line; pays some of it with points."""
+        sale_id = self._name("sale")
+        sold = tuple(Line(no, f"sku-{no}", *line) for no, line in enumerate(lines, 1))
+        self.now += SECOND
+        self.sales[sale_id] = Sale(sale_id, self.profile_id, self.now, "STORE", sold, points)
+        if points:
+            self.spends(points, sale_id)
+        self.judge(sale_id)
+        return sale_id
+
+    def spends(self, points: int, sale_id: UUID) -> None:
+        lots = allocated(self.account(), points, self.now)
+        assert sum(lot.left for lot in lots) == points
+        named = [LotAllocation(lot.profile_id.bytes, lot.lot_id.bytes, lot.left) for lot in lots]
+        meta = meta_of(self._name("spent"), self.now)
+        self._tell(PointsRedeemed(meta, self.profile_id.bytes, points, sale_id.bytes, None, named))
+
+    def asks(
+        self, sale_id: UUID, units: Mapping[int, int], policy: ReturnPolicy | None = None
+    ) -> Judged:
+        """Goods come back, and the deciders are asked."""
+        return self._judge(sale_id, units, policy)
+
+    def brings(self, sale_id: UUID, units: Mapping[int, int]) -> Judged:
+        """Goods have come back: a fact."""
+        sale = self.sales[sale_id]
+        told = Counter(sale.returned) + Counter(units)
+        self.sales[sale_id] = replace(sale, returned=dict(told))
+        return self.judge(sale_id)
+
+    def judge(self, sale_id: UUID) -> Judged:
+        """As the log says."""
+        return self._judge(sale_id, None, None)
+
+    def left(self, sale_id: UUID) -> dict[int, int]:
+        """Units of a sale that can still come back."""
+        rows = self.decided.get(sale_id, {})
+        return {
+            line.line_no: line.quantity - (rows[line.line_no].units if line.line_no in rows else 0)
+            for line in self.sales[sale_id].lines
+        }
+
+    def account(self) -> Account:
+        return self._holder().account(self.now)
+
+    @property
+    def sum(self) -> int:
+        """Of all entries."""
+        return sum(entry["points"] for entry in self.entries)
+
+    def _holder(self) -> Holder:
+        return Holder(list(self.entries), forgiven=self.forgiven)
+
+    def _judge(
+        self, sale_id: UUID, asked: Mapping[int, int] | None, policy: ReturnPolicy | None
+    ) -> Judged:
+        self.now += SECOND
+        before = self.decided.setdefault(sale_id, {})
+        terms = Terms(self.rules, self.version, True)
+        judgement = Judgement(self.sales[sale_id], terms, before, self._holder(), self.now)
+        judgement.earn()
+        judgement.give_and_take(asked, policy)
+        found = judgement.judged()
+        before.update(found.decided)
+        self.forgiven += found.forgiven
+        self.withheld += found.taken.withheld if found.taken else 0
+        for fact in found.facts:
+            self._tell(fact)
+        return found
+
+    def _tell(self, fact: Any) -> None:
+        self.entries += entries_of(fact)
+        self.facts.append(fact)
+        assert len({one.meta.event_id for one in self.facts}) == len(self.facts)
+
+    def _name(self, kind: str) -> UUID:
+        return uuid5(NAMESPACE, f"{kind} {len(self.facts)} {len(self.sales)}")
