@@ -38,7 +38,7 @@ entry = projection.ledger(
     terminal=plain("text"),  # store and terminal of what no decider saw
     rule_version=plain("text"),
     view=View(by=("profile_id",)),
-    sparse=("expires_at",),
+    sparse=("expires_at", "terminal"),
 )
 rules = projection.table(
     "program_rules",

@@ -15,7 +15,7 @@ from services.commands.door import Door
 from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
 from services.deciding.outbox import Relay
-from services.points import return_routes
+from services.points import offline, return_routes
 from services.points import routes as points
 from services.points.background import background
 from services.points.returns import ReturnsWork
@@ -71,6 +71,7 @@ def create(settings: Settings) -> Starlette:
             *stock.routes(doors["stock"], postgres, group),
             *points.routes(doors["points"], postgres),
             *return_routes.routes(doors["returns"]),
+            *offline.routes(doors["points"], postgres),
             *_documents(),
             *health_routes(_dependencies(postgres, producer)),
             *problem_routes(),

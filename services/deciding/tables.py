@@ -134,7 +134,7 @@ create table if not exists hitotsu.points_expired (
     primary key (profile_id, lot_id, expired_on)
 );
 create table if not exists hitotsu.points_sweep (
-    only boolean primary key default true check (only),
+    single boolean primary key default true check (single),
     day date not null
 );
 create table if not exists hitotsu.points_over (profile_id uuid primary key);

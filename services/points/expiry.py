@@ -33,7 +33,7 @@ ACTIVITY = ("earned", "redeemed")
 BEGUN = "select day from hitotsu.points_sweep for update"
 BEGIN = """
 insert into hitotsu.points_sweep (day) values (%s)
-on conflict (only) do update set day = excluded.day
+on conflict (single) do update set day = excluded.day
 """
 # one look over all entries a day; what is over by its lots' times, then who was quiet for too long
 OVER = """

@@ -96,7 +96,7 @@ class Wallet:
     def collect(self, event_name: str, /, **changes: Any) -> UUID:
         """A fact that goes into the log with the next flush; its id."""
         event = to_event(parse(example(event_name)), OpenSealer())
-        meta = replace(event.meta, event_id=uuid4().bytes)
+        meta = changes.pop("meta", None) or replace(event.meta, event_id=uuid4().bytes)
         event = replace(event, meta=meta, **changes)
         self._collected.append((event.TOPIC, codec.key_of(event), codec.encode(event)))
         return UUID(bytes=meta.event_id)
