@@ -122,9 +122,10 @@ class Scene:
         back = {"transaction_id": SALE, "lines": [{"line_no": 1, "quantity": 1}]}
         who = {"profile_id": names.profile(names.POS, self._who)}
         status, said = await self._command("till", "/v1/points/returns", {**who, **back})
-        self.row.value("the points go back", (200, SPENT), (status, said.get("reinstated")))
+        given = said.get("given_back", {}).get("points")
+        self.row.value("the points go back", (200, SPENT), (status, given))
         await self._send("ec", self._returned(names.EC, ORDER, None, 100))
-        for event_id in said["event_ids"]:
+        for event_id in said.get("event_ids", ()):
             await self._once_applied(event_id)
 
     async def _reserve(self, who: str, location: str, quantity: int) -> tuple[int, Json]:
