@@ -58,6 +58,7 @@ class Points(BaseModel):
     redeemed: int
     taken_back: int
     expired: int = Field(description="Past their time, whether that was written down or not.")
+    version: int = Field(description="How many entries it was made from; it only grows.")
     lots: list[LotPoints]
     profiles: list[ProfilePoints]
 
@@ -93,6 +94,7 @@ def _points(found: Account, rows: list[dict[str, Any]], at: int, held_known: boo
         pending=found.pending, debt=found.debt, held=found.held, held_known=held_known,
         earned=sums["earned"], redeemed=-sums["redeemed"] - sums["reinstated"],
         taken_back=-sums["reversed"], expired=found.lapsed - sums["expired"],
+        version=len(rows),
         lots=[_lot(lot, at) for lot in found.lots if lot.left and at < lot.until],
         profiles=[
             ProfilePoints(profile_id=profile_id, balance=points)
