@@ -14,6 +14,7 @@ from projections.core import (
     latest_by,
     level,
     maximum,
+    plain,
     total,
 )
 from schemas.events import (
@@ -34,7 +35,7 @@ from schemas.events import (
     TransferShipped,
 )
 
-projection = Projection("shared_stock")
+projection = Projection("shared_stock", version=2)
 
 cell = projection.table(
     "stock_cell",
@@ -46,6 +47,26 @@ cell = projection.table(
     incoming=total(),
     view=View(by=("sku",)),
     contended=True,
+)
+# the past of what `stock_cell` only sums up: every reading, and each move of what is not on hand;
+# moves of on hand are in `stock_cell_change`, so a sale or a receipt writes nothing here
+count = projection.ledger(
+    "stock_count",
+    sku=plain("text"),
+    location_id=plain("text"),
+    counted_at=plain("bigint"),
+    quantity=plain("bigint"),
+    indexes=(("sku", "location_id", "counted_at"),),
+)
+promise = projection.ledger(
+    "stock_promise",
+    sku=plain("text"),
+    location_id=plain("text"),
+    at=plain("bigint"),
+    committed=plain("bigint"),
+    unavailable=plain("bigint"),
+    incoming=plain("bigint"),
+    indexes=(("sku", "location_id", "at"),),
 )
 policy = projection.table(
     "stock_policy",
@@ -94,15 +115,13 @@ def voided(event: PurchaseVoided) -> Iterator[Row]:
 
 @projection.on(PurchaseReturned)
 def returned(event: PurchaseReturned) -> Iterator[Row]:
-    at = event.meta.occurred_at
+    at, where = event.meta.occurred_at, event.location_id
     for line in event.lines:
-        judged = line.disposition == "BACK_IN_STOCK"
-        yield cell(
-            sku=line.sku,
-            location_id=event.location_id,
-            on_hand=Change(line.quantity, at),
-            unavailable=0 if judged else line.quantity,
-        )
+        back = Change(line.quantity, at)
+        if line.disposition == "BACK_IN_STOCK":
+            yield cell(sku=line.sku, location_id=where, on_hand=back)
+        else:
+            yield from _moved(line.sku, where, at, back, unavailable=line.quantity)
 
 
 @projection.on(StockReceived, StockAdjusted)
@@ -115,49 +134,67 @@ def moved(event: StockReceived | StockAdjusted) -> Iterator[Row]:
 def counted(event: StockCounted) -> Iterator[Row]:
     reading = Reading(event.quantity, event.counted_at)
     yield cell(sku=event.sku, location_id=event.location_id, on_hand=reading)
+    yield count(
+        sku=event.sku,
+        location_id=event.location_id,
+        counted_at=event.counted_at,
+        quantity=event.quantity,
+    )
 
 
 @projection.on(StockStateChanged)
 def state_changed(event: StockStateChanged) -> Iterator[Row]:
     became = (event.from_state == "SELLABLE") - (event.to_state == "SELLABLE")
-    yield cell(sku=event.sku, location_id=event.location_id, unavailable=became * event.quantity)
+    at, units = event.meta.occurred_at, became * event.quantity
+    yield from _moved(event.sku, event.location_id, at, unavailable=units)
 
 
 @projection.on(StockAllocated, ReservationCommitted)
 def promised(event: StockAllocated | ReservationCommitted) -> Iterator[Row]:
-    yield cell(sku=event.sku, location_id=event.location_id, committed=event.quantity)
+    at = event.meta.occurred_at
+    yield from _moved(event.sku, event.location_id, at, committed=event.quantity)
 
 
 @projection.on(AllocationReleased)
 def released(event: AllocationReleased) -> Iterator[Row]:
-    yield cell(sku=event.sku, location_id=event.location_id, committed=-event.quantity)
+    at = event.meta.occurred_at
+    yield from _moved(event.sku, event.location_id, at, committed=-event.quantity)
 
 
 @projection.on(StockShipped)
 def shipped(event: StockShipped) -> Iterator[Row]:
-    yield cell(
-        sku=event.sku,
-        location_id=event.location_id,
-        committed=-event.quantity,
-        on_hand=Change(-event.quantity, event.meta.occurred_at),
-    )
+    at, units = event.meta.occurred_at, -event.quantity
+    yield from _moved(event.sku, event.location_id, at, Change(units, at), committed=units)
 
 
 @projection.on(TransferShipped)
 def transfer_shipped(event: TransferShipped) -> Iterator[Row]:
-    left = Change(-event.quantity, event.meta.occurred_at)
+    at = event.meta.occurred_at
+    left = Change(-event.quantity, at)
     yield cell(sku=event.sku, location_id=event.from_location_id, on_hand=left)
-    yield cell(sku=event.sku, location_id=event.to_location_id, incoming=event.quantity)
+    yield from _moved(event.sku, event.to_location_id, at, incoming=event.quantity)
 
 
 @projection.on(TransferReceived)
 def transfer_received(event: TransferReceived) -> Iterator[Row]:
+    at, came = event.meta.occurred_at, -(event.quantity + event.discrepancy)
+    arrived = Change(event.quantity, at)
+    yield from _moved(event.sku, event.to_location_id, at, arrived, incoming=came)
+
+
+def _moved(
+    sku: str, location_id: str, at: int, on_hand: Change | None = None, *,
+    committed: int = 0, unavailable: int = 0, incoming: int = 0,
+) -> Iterator[Row]:  # fmt: skip
+    """What is not on hand moves now and in the past alike."""
     yield cell(
-        sku=event.sku,
-        location_id=event.to_location_id,
-        incoming=-(event.quantity + event.discrepancy),
-        on_hand=Change(event.quantity, event.meta.occurred_at),
-    )
+        sku=sku, location_id=location_id, on_hand=on_hand, committed=committed,
+        unavailable=unavailable, incoming=incoming,
+    )  # fmt: skip
+    yield promise(
+        sku=sku, location_id=location_id, at=at, committed=committed, unavailable=unavailable,
+        incoming=incoming,
+    )  # fmt: skip
 
 
 @projection.on(StockPolicySet)

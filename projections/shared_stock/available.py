@@ -8,6 +8,7 @@ online_atp = sum over locations of (available - store_share), never below 0 at a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,12 +33,14 @@ class Stock(BaseModel):
     """One item over all locations. `online_atp`: what EC may promise.
 
     Without `reserved_known` nobody could say what is held, and all figures are without holds.
+    `as_of`: the event time that was asked for; none: now.
     """
 
     sku: str
     locations: list[Cell]
     online_atp: int
     reserved_known: bool = True
+    as_of: datetime | None = None
 
 
 def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 from projections.core import NotFound, Read
 from projections.core.instants import instant, micros
-from projections.shared_stock import cell, policy, projection
+from projections.shared_stock import cell, count, policy, projection, promise
 from projections.shared_stock.available import Stock, stock
+from projections.shared_stock.explained import Explained, explained
+from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 
 
 class CellOnHand(BaseModel):
@@ -26,18 +29,38 @@ class CellOnHand(BaseModel):
 
 
 @projection.query("/v1/stock/{sku}", scope="stock:read")
-async def stock_of(read: Read, sku: str, at: datetime | None = None) -> Stock:
-    """Every location of an item, and what EC may sell under the policies in force."""
+async def stock_of(
+    read: Read, sku: str, at: datetime | None = None, as_of: datetime | None = None
+) -> Stock:
+    """Every location of an item, and what EC may sell under the policies in force.
+
+    `at`: when policies are judged; now, or `as_of`. With `as_of` the stock as it stood then, by
+    the times at which things happened; what was held is not kept, so `reserved_known` is false.
+    """
+    policies_at = micros(at or as_of or datetime.now(UTC))
+    if as_of is not None:
+        rows = await read.select(
+            [cell, count, promise], STANDING, sku=sku, at=micros(as_of), location_id=None
+        )
+        if not rows:
+            raise NotFound(f"no stock of {sku} was seen by {as_of.isoformat()}")
+        found = stock(sku, rows, await _policies(read, rows), policies_at)
+        found.as_of, found.reserved_known = instant(micros(as_of)), False
+        return found
     cells = await read.rows(cell, sku=sku)
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
-    policies = await read.rows(policy, location_id=[row["location_id"] for row in cells])
+    policies = await _policies(read, cells)
     reserved = await read.reserved(sku)
     unplaced = (reserved or {}).get("", 0)
     known = [{**row, "reserved": (reserved or {}).get(row["location_id"], 0)} for row in cells]
-    found = stock(sku, known, list(policies), micros(at or datetime.now(UTC)), unplaced)
+    found = stock(sku, known, policies, policies_at, unplaced)
     found.reserved_known = reserved is not None
     return found
+
+
+async def _policies(read: Read, cells: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    return list(await read.rows(policy, location_id=[row["location_id"] for row in cells]))
 
 
 @projection.query("/v1/stock", scope="stock:read")
@@ -56,6 +79,38 @@ async def cells_page(read: Read) -> list[CellOnHand]:
     if len(rows) > limit:
         read.more([rows[limit - 1]["sku"], rows[limit - 1]["location_id"]])
     return [CellOnHand(**row) for row in rows[:limit]]
+
+
+@projection.query("/v1/stock/{sku}/movements", scope="stock:read")
+async def movements_of(
+    read: Read, sku: str, location_id: str, as_of: datetime | None = None
+) -> Explained:
+    """Every movement that made an item's figures at a location, the newest first, by event time.
+
+    With `as_of` what had happened by then.
+    """
+    limit, after = read.page()
+    until = FOREVER if as_of is None else micros(as_of)
+    uses, cell_key = [cell, count, promise], {"sku": sku, "location_id": location_id}
+    standing = await read.select(uses, STANDING, at=until, **cell_key)
+    if not standing:
+        raise NotFound(f"no stock of {sku} at {location_id} was seen by then")
+    names = ("at", "step", "counted", "event_id")
+    last = dict(zip(names, after or (until, None, None, None), strict=True))
+    rows = await read.select(uses, MOVEMENTS, limit=limit + 1, **cell_key, **last)
+    if len(rows) > limit:
+        rows = rows[:limit]
+        read.more([str(row) if isinstance(row, UUID) else row for row in _named(rows[-1], names)])
+    before = 0
+    if rows:
+        oldest = dict(zip(names, _named(rows[-1], names), strict=True))
+        (found,) = await read.select(uses, BEFORE, **cell_key, **oldest)
+        before = found["on_hand"]
+    return explained(sku, standing[0], rows, before)
+
+
+def _named(row: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
+    return [row[name] for name in names]
 
 
 class Cause(BaseModel):

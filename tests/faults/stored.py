@@ -27,6 +27,9 @@ SELECTS = {
     "program_rules": "program_id, valid_from, set_at, version, accrual, rules from program_rules",
     "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
     " unavailable, incoming from stock_cell",
+    "stock_count": "event_id, sku, location_id, counted_at, quantity from stock_count",
+    "stock_promise": "event_id, sku, location_id, at, committed, unavailable, incoming"
+    " from stock_promise",
     "item": "sku, valid_from, described_at, name, category from item",
     "location": "location_id, valid_from, described_at, kind, name from location",
     "stock_policy": "location_id, sku, valid_from, set_at, safety_stock, store_share,"

@@ -10,10 +10,12 @@ from projections.core.memory import Memory
 from projections.shared_stock import cell
 from schemas.events import (
     Event,
+    StockAdjusted,
     StockAllocated,
     StockCounted,
     StockReceived,
     StockShipped,
+    StockStateChanged,
     TransferReceived,
     TransferShipped,
 )
@@ -75,3 +77,74 @@ def test_a_transfer_is_incoming_until_it_arrives(memory: Memory) -> None:
     tell(memory, [TransferReceived(meta(), named("transfer"), "tea", "ginza", "umeda", 3, 1)])
     found = row(memory, cell, "tea", "umeda")
     assert (found["incoming"], found["on_hand"], on_hand(memory)) == (0, 3, -4)
+
+
+def test_a_transfer_arrives_in_parts_and_what_was_lost_on_the_way_is_said() -> None:
+    way = (named("transfer"), "tea", "ginza", "umeda")
+    events: list[Event] = [
+        TransferShipped(meta(minute=1), *way, 10),
+        TransferReceived(meta(minute=5), *way, 4),
+        TransferReceived(meta(minute=6), *way, 3),
+        TransferReceived(meta(minute=9), *way, 1, 2),  # two are missing, and it is closed
+    ]
+    memory = tell(Memory(Group("main", discover())), events[:2])
+    found = row(memory, cell, "tea", "umeda")
+    assert (found["incoming"], found["on_hand"], on_hand(memory)) == (6, 4, -10)
+    for order in permutations(events):
+        memory = tell(Memory(Group("main", discover())), order)
+        found = row(memory, cell, "tea", "umeda")
+        assert (found["incoming"], found["on_hand"], on_hand(memory)) == (0, 8, -10)
+
+
+def test_more_may_arrive_than_was_sent(memory: Memory) -> None:
+    way = (named("transfer"), "tea", "ginza", "umeda")
+    tell(memory, [TransferShipped(meta(), *way, 4), TransferReceived(meta(), *way, 5, -1)])
+    found = row(memory, cell, "tea", "umeda")
+    assert (found["incoming"], found["on_hand"]) == (0, 5)
+
+
+def judged(to: str, quantity: int = 1, minute: int = 2) -> StockStateChanged:
+    return StockStateChanged(
+        meta(minute=minute), "tea", "ginza", quantity, "QUALITY_CONTROL", to
+    )  # fmt: skip
+
+
+def on_shelf(memory: Memory) -> tuple[int, int]:
+    """On hand, unavailable."""
+    found = row(memory, cell, "tea", "ginza")
+    return found["on_hand"], found["unavailable"]
+
+
+def test_returned_goods_are_for_sale_once_they_are_found_good(memory: Memory) -> None:
+    back = brought_back("tea", 3, disposition="QUALITY_CONTROL")
+    tell(memory, [received(5), back, judged("SELLABLE", 2)])
+    assert on_shelf(memory) == (8, 1)
+
+
+def test_what_is_found_damaged_stays_unavailable_and_leaves_by_two_facts() -> None:
+    """Out for good: an adjustment, and the end of the state; in any order, then as before."""
+    back = brought_back("tea", 1, disposition="QUALITY_CONTROL", minute=1)
+    gone = StockAdjusted(meta(minute=3), "tea", "ginza", -1, "scrapped")
+    ended = StockStateChanged(meta(minute=3), "tea", "ginza", 1, "DAMAGED", "SELLABLE")
+    memory = tell(Memory(Group("main", discover())), [received(5), back, judged("DAMAGED")])
+    assert on_shelf(memory) == (6, 1)
+    for order in permutations([received(5), back, judged("DAMAGED"), gone, ended]):
+        assert on_shelf(tell(Memory(Group("main", discover())), order)) == (5, 0)
+
+
+def test_unusable_goods_are_on_hand_and_never_for_sale(memory: Memory) -> None:
+    tell(memory, [received(5), brought_back("tea", 2, disposition="UNUSABLE")])
+    assert on_shelf(memory) == (7, 2)
+
+
+def test_a_count_between_sales_that_arrive_after_it_counts_at_its_own_time() -> None:
+    sales = [sold("tea", units, minute=at) for units, at in ((1, 2), (2, 5), (4, 5), (8, 7))]
+    readings: list[Event] = [counted(30, 5), counted(20, 3)]
+    for order in permutations([*sales, *readings]):
+        # what was sold at the very time of the count had not left the shelf
+        assert on_hand(tell(Memory(Group("main", discover())), order)) == 30 - 2 - 4 - 8
+
+
+def test_of_two_counts_at_one_time_the_greater_one_holds_in_either_order() -> None:
+    for order in permutations([counted(7, 4), counted(9, 4), sold("tea", 1, minute=6)]):
+        assert on_hand(tell(Memory(Group("main", discover())), order)) == 8

@@ -24,6 +24,12 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
         named[name].append(event)
     return {
         "stock_cell": list(_cells(events)),
+        "stock_count": [
+            (one["meta"]["event_id"], one["sku"], one["location_id"], one["counted_at"],
+             one["quantity"])
+            for one in named["StockCounted"]
+        ],
+        "stock_promise": list(_promises(events)),
         "item": _versions(named["ItemDescribed"], ("sku",), ("name", "category")),
         "location": _versions(named["LocationDescribed"], ("location_id",), ("kind", "name")),
         "stock_policy": _versions(
@@ -82,6 +88,25 @@ def _cells(events: list[Any]) -> Iterator[Row]:
         since, value = max(reads[cell], default=(None, None))
         moved = sum(quantity for at, quantity in moves[cell] if since is None or at >= since)
         yield (*cell, (value or 0) + moved, value, since, *sums[cell])
+
+
+def _promises(events: list[Any]) -> Iterator[Row]:
+    """What moved committed, unavailable or incoming, one by one."""
+    for _, name, event in events:
+        row = (event["meta"]["event_id"], event.get("sku"), event.get("location_id"))
+        at, quantity = event["meta"]["occurred_at"], event.get("quantity", 0)
+        if name == "PurchaseReturned":
+            for line in event["lines"]:
+                if line["disposition"] != "BACK_IN_STOCK":
+                    yield row[0], line["sku"], row[2], at, 0, line["quantity"], 0
+        elif name in STOCK and STOCK[name][1]:
+            yield *row, at, STOCK[name][1] * quantity, 0, 0
+        elif name == "StockStateChanged":
+            good = [event[when] == "SELLABLE" for when in ("from_state", "to_state")]
+            yield *row, at, 0, (good[0] - good[1]) * quantity, 0
+        elif name in ("TransferShipped", "TransferReceived"):
+            came = quantity if name == "TransferShipped" else -quantity - event["discrepancy"]
+            yield row[0], row[1], event["to_location_id"], at, 0, 0, came
 
 
 def _versions(events: list[Any], keys: tuple[str, ...], values: tuple[str, ...]) -> Iterable[Row]:

@@ -223,6 +223,16 @@ class Shop:
             )
         put(
             connection,
+            "stock_count",
+            event_id=named("counted"),
+            number=0,
+            sku="tv",
+            location_id="S2",
+            counted_at=AT,
+            quantity=4,
+        )
+        put(
+            connection,
             "stock_policy",
             location_id="S2",
             sku="",

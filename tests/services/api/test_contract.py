@@ -50,6 +50,8 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: int) -> 
     [
         ("/v1/stock", "/v1/stock?limit=2", None),
         ("/v1/stock/{sku}", "/v1/stock/tv", None),
+        ("/v1/stock/{sku}", "/v1/stock/tv?as_of=2026-01-01T00:00:00Z", None),
+        ("/v1/stock/{sku}/movements", "/v1/stock/tv/movements?location_id=S2", None),
         ("/v1/members", "/v1/members", None),
         ("/v1/members/{member_id}", f"/v1/members/{ACCOUNT}", None),
         ("/v1/members/{member_id}/profiles", f"/v1/members/{CARD}/profiles", None),
@@ -189,7 +191,19 @@ BODY = st.one_of(
 )  # fmt: skip
 QUERY = st.dictionaries(
     st.sampled_from(
-        ["limit", "cursor", "at", "by", "topic", "sku", "store_id", "other", "member_id"]
+        [
+            "limit",
+            "cursor",
+            "at",
+            "as_of",
+            "location_id",
+            "by",
+            "topic",
+            "sku",
+            "store_id",
+            "other",
+            "member_id",
+        ]
     ),
     ODD,
     max_size=3,

@@ -119,7 +119,7 @@ class Shop:
     def append(self, event_name: str, /, **changes: Any) -> str:
         """A fact, straight into the log; its id."""
         event = to_event(parse(example(event_name)), OpenSealer())
-        meta = replace(event.meta, event_id=uuid4().bytes)
+        meta = changes.pop("meta", None) or replace(event.meta, event_id=uuid4().bytes)
         event = replace(event, meta=meta, **changes)
         send(
             self.road.endpoints.kafka,

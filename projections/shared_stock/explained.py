@@ -1,0 +1,104 @@
+"""Why is on hand 47? A reading, what moved on top of it, and each movement's own part; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from projections.core.instants import instant
+from schemas.releases import releases
+
+
+class Base(BaseModel):
+    """The count that on hand is reckoned from."""
+
+    event_id: UUID
+    counted: int
+    counted_at: datetime
+
+
+class Movement(BaseModel):
+    """What one event did to a cell.
+
+    `place`: where it is in the log, topic-partition@offset. `on_top`: whether it counts on top of
+    the base. `on_hand_delta` of a count: what it found more or less than was reckoned.
+    """
+
+    event_id: UUID
+    event: str | None
+    place: str | None
+    at: datetime
+    counted: int | None
+    on_hand_delta: int
+    on_hand: int = Field(description="After this movement.")
+    on_top: bool
+    committed_delta: int
+    unavailable_delta: int
+    incoming_delta: int
+
+
+class Explained(BaseModel):
+    """Why a cell stands as it does: on_hand = base.counted + moved_since_base."""
+
+    sku: str
+    location_id: str
+    on_hand: int
+    base: Base | None = Field(description="None: never counted, every movement counts.")
+    moved_since_base: int
+    committed: int
+    unavailable: int
+    incoming: int
+    movements: list[Movement]
+
+
+def explained(
+    sku: str, row: Mapping[str, Any], newest_first: list[dict[str, Any]], before: int
+) -> Explained:
+    """From a cell's standing and a page of its movements; `before`: on hand before the oldest."""
+    base = None
+    if row["counted_at"] is not None:
+        base = Base(
+            event_id=row["counted_by"], counted=row["counted"],
+            counted_at=instant(row["counted_at"]),
+        )  # fmt: skip
+    return Explained(
+        sku=sku, location_id=row["location_id"], on_hand=row["on_hand"], base=base,
+        moved_since_base=row["moved"], committed=row["committed"], unavailable=row["unavailable"],
+        incoming=row["incoming"],
+        movements=[
+            _movement(one, delta, on_hand, row["counted_at"])
+            for one, delta, on_hand in running(newest_first, before)
+        ],
+    )  # fmt: skip
+
+
+def running(
+    newest_first: Iterable[Mapping[str, Any]], before: int
+) -> list[tuple[Mapping[str, Any], int, int]]:
+    """Each movement, newest first, with what it changed on hand and what was there after it.
+
+    `before`: on hand before the oldest. A count changes by what it found more or less.
+    """
+    told, on_hand = [], before
+    for row in reversed(list(newest_first)):
+        after = on_hand + row["delta"] if row["step"] else row["counted"]
+        told.append((row, after - on_hand, after))
+        on_hand = after
+    return told[::-1]
+
+
+def _movement(row: Mapping[str, Any], delta: int, on_hand: int, counted_at: int | None) -> Movement:
+    release = releases().by_id.get(row["schema_id"])
+    moves = row["step"] == 1
+    return Movement(
+        event_id=row["event_id"], event=release.record if release else None,
+        place=f"{row['topic']}-{row['partition']}@{row['offset']}" if row["topic"] else None,
+        at=instant(row["at"]), counted=None if moves else row["counted"], on_hand_delta=delta,
+        on_hand=on_hand, on_top=moves and (counted_at is None or row["at"] >= counted_at),
+        committed_delta=row["committed"], unavailable_delta=row["unavailable"],
+        incoming_delta=row["incoming"],
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""How did the stock stand at an event time, and which movements made it? SQL, as text.
+
+on_hand at T = the reading with the greatest counted_at <= T (of several then: the greatest one)
+             + every change with counted_at <= at <= T  (all changes up to T when never read).
+The others are sums of their changes up to T. Late facts count at their own time, so the same
+question may be answered otherwise once more has arrived. Times in microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from projections.core.columns import ALWAYS
+
+FOREVER = -ALWAYS
+
+_READ = f"""
+left join lateral (
+    select event_id, counted_at, quantity from stock_count
+    where sku = c.sku and location_id = c.location_id and counted_at <= %(at)s
+    order by counted_at desc, quantity desc, event_id desc limit 1
+) r on true
+left join lateral (
+    select count(*) as many, sum(delta) as delta from stock_cell_change
+    where sku = c.sku and location_id = c.location_id
+        and at >= coalesce(r.counted_at, {ALWAYS}) and at <= %(at)s
+) m on true
+"""
+# a cell that nothing had touched by then was not there
+STANDING = f"""
+select c.location_id, (coalesce(r.quantity, 0) + coalesce(m.delta, 0))::bigint as on_hand,
+    coalesce(p.committed, 0)::bigint as committed,
+    coalesce(p.unavailable, 0)::bigint as unavailable,
+    coalesce(p.incoming, 0)::bigint as incoming, coalesce(m.delta, 0)::bigint as moved,
+    r.event_id as counted_by, r.counted_at, r.quantity as counted
+from stock_cell c {_READ}
+left join lateral (
+    select count(*) as many, sum(committed) as committed, sum(unavailable) as unavailable,
+        sum(incoming) as incoming
+    from stock_promise where sku = c.sku and location_id = c.location_id and at <= %(at)s
+) p on true
+where c.sku = %(sku)s and (%(location_id)s::text is null or c.location_id = %(location_id)s)
+    and (r.counted_at is not null or m.many > 0 or p.many > 0)
+order by c.location_id
+"""
+# a reading comes before what moved at its very time; of several readings the greatest comes last
+MOVEMENTS = """
+select m.*, l.schema_id, t.name as topic, l.partition, l."offset"
+from (
+    select event_id, counted_at as at, 0 as step, quantity as counted, 0::bigint as delta,
+        0::bigint as committed, 0::bigint as unavailable, 0::bigint as incoming
+    from stock_count
+    where sku = %(sku)s and location_id = %(location_id)s and counted_at <= %(at)s
+    union all
+    select event_id, at, 1, 0, sum(delta)::bigint, sum(committed)::bigint,
+        sum(unavailable)::bigint, sum(incoming)::bigint
+    from (
+        select event_id, at, delta, 0 as committed, 0 as unavailable, 0 as incoming
+        from stock_cell_change
+        where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
+        union all
+        select event_id, at, 0, committed, unavailable, incoming from stock_promise
+        where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
+    ) moved
+    group by event_id, at
+) m
+left join ledger l using (event_id) left join hitotsu.topic t on t.no = l.topic
+where %(step)s::int is null
+    or (m.at, m.step, m.counted, m.event_id)
+        < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid)
+order by m.at desc, m.step desc, m.counted desc, m.event_id desc limit %(limit)s
+"""
+# on hand just before a movement
+BEFORE = f"""
+select (coalesce(r.quantity, 0) + coalesce((
+    select sum(delta) from stock_cell_change
+    where sku = %(sku)s and location_id = %(location_id)s
+        and at >= coalesce(r.counted_at, {ALWAYS}) and at <= %(at)s
+        and (at, 1, 0, event_id)
+            < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid)
+), 0))::bigint as on_hand
+from (select) one left join lateral (
+    select counted_at, quantity from stock_count
+    where sku = %(sku)s and location_id = %(location_id)s and counted_at <= %(at)s
+        and (counted_at, 0, quantity, event_id)
+            < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid)
+    order by counted_at desc, quantity desc, event_id desc limit 1
+) r on true
+"""
