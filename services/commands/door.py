@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -27,7 +27,6 @@ from services.runtime.tokens import Token, Tokens
 
 HEADER = "Idempotency-Key"
 KEY_MAX, BODY_MAX = 255, 65_536
-NAMESPACE = UUID("6d0f7a2c-3f0e-5b52-9f2e-8f3d8c7f1b55")
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -56,7 +55,8 @@ class Door:
         token = await token_of(request, self.tokens, scope)
         body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
-        sent = Sent(token, uuid5(NAMESPACE, f"{token.name}|{key}"), dict(request.path_params))
+        # not made from the key: when its answer is forgotten it may name something else
+        sent = Sent(token, uuid4(), dict(request.path_params))
         said = f"{request.url.path}\0{body.model_dump_json()}".encode()
         keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
         try:

@@ -24,7 +24,6 @@ from services.runtime.producer import KafkaAway, Producer, Record, record_of
 
 AT_ONCE = 500
 LOOK_SECONDS = 0.05
-KEPT = "1 day"
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value, headers)
 select topic, record_key, record_value, headers::jsonb
@@ -40,7 +39,6 @@ WAITING = """
 select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)
 from hitotsu.outbox where sent_at is null
 """
-FORGET = f"delete from hitotsu.outbox where sent_at < clock_timestamp() - interval '{KEPT}'"
 ONE_ONLY = "select pg_try_advisory_lock(hashtext('hitotsu.outbox'))"
 
 
@@ -119,7 +117,6 @@ class Relay:
 
     @staticmethod
     async def _measure(connection: Connection) -> None:
-        await connection.execute(FORGET)
         row = await (await connection.execute(WAITING)).fetchone()
         if row is not None:
             OUTBOX_ROWS.set(row[0])

@@ -18,6 +18,8 @@ create table if not exists hitotsu.answer (
     created_at timestamptz not null default clock_timestamp(),
     primary key (client, key)
 );
+-- by age, for trimming; a range of pages costs a decision nothing
+create index if not exists answer_by_age on hitotsu.answer using brin (created_at);
 create table if not exists hitotsu.outbox (
     id bigint generated always as identity primary key,
     topic text not null,
@@ -50,6 +52,7 @@ create table if not exists hitotsu.stock_hold (
 );
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
+create index if not exists stock_hold_by_age on hitotsu.stock_hold using brin (created_at);
 create or replace view hitotsu.stock_reserved as
     select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as reserved
     from hitotsu.stock_hold

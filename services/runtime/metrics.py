@@ -124,6 +124,20 @@ OUTBOX_AGE = Gauge("hitotsu_outbox_age_seconds", "Age of the oldest fact that is
 OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Decided facts appended to Kafka.")
 POINTS_JUDGED = Counter("hitotsu_points_judged_sales", "Sales judged by the program's rules.")
 POINTS_EXPIRED = Counter("hitotsu_points_expired_lots", "Lots of which the rest was expired.")
+INVARIANT_VIOLATIONS = Gauge(
+    "hitotsu_invariant_violations",
+    "Keys found for which an invariant does not hold; must be 0.",
+    ["invariant"],
+)
+INVARIANT_CHECKED = Counter(
+    "hitotsu_invariant_checked_keys", "Keys for which an invariant was tested.", ["invariant"]
+)
+INVARIANT_ROUNDS = Counter(
+    "hitotsu_invariant_rounds", "Times all keys of an invariant were gone through.", ["invariant"]
+)
+TRIMMED = Counter(
+    "hitotsu_trimmed_rows", "Rows past their keep that were deleted, by table.", ["table"]
+)
 
 # api
 READS = Counter(
