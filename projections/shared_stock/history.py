@@ -41,32 +41,47 @@ where c.sku = %(sku)s and (%(location_id)s::text is null or c.location_id = %(lo
     and (r.counted_at is not null or m.many > 0 or p.many > 0)
 order by c.location_id
 """
-# a reading comes before what moved at its very time; of several readings the greatest comes last
-MOVEMENTS = """
-select m.*, l.schema_id, t.name as topic, l.partition, l."offset"
-from (
-    select event_id, counted_at as at, 0 as step, quantity as counted, 0::bigint as delta,
-        0::bigint as committed, 0::bigint as unavailable, 0::bigint as incoming
-    from stock_count
-    where sku = %(sku)s and location_id = %(location_id)s and counted_at <= %(at)s
-    union all
-    select event_id, at, 1, 0, sum(delta)::bigint, sum(committed)::bigint,
-        sum(unavailable)::bigint, sum(incoming)::bigint
-    from (
-        select event_id, at, delta, 0 as committed, 0 as unavailable, 0 as incoming
-        from stock_cell_change
+# a reading comes before what moved at its very time; of several readings the greatest comes last;
+# `floor`: a page of changes alone reaches back so far, and nothing before it has to be read
+MOVEMENTS = f"""
+with floor as (
+    select case when count(*) = %(limit)s then min(at) else {ALWAYS} end as at from (
+        select distinct at, event_id from stock_cell_change
         where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
+            and (%(step)s::int is null or (at, 1, 0, event_id)
+                < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid))
+        order by at desc, event_id desc limit %(limit)s
+    ) newest
+), page as (
+    select * from (
+        select event_id, counted_at as at, 0 as step, quantity as counted, 0::bigint as delta,
+            0::bigint as committed, 0::bigint as unavailable, 0::bigint as incoming
+        from stock_count
+        where sku = %(sku)s and location_id = %(location_id)s and counted_at <= %(at)s
+            and counted_at >= (select at from floor)
         union all
-        select event_id, at, 0, committed, unavailable, incoming from stock_promise
-        where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
-    ) moved
-    group by event_id, at
-) m
-left join ledger l using (event_id) left join hitotsu.topic t on t.no = l.topic
-where %(step)s::int is null
-    or (m.at, m.step, m.counted, m.event_id)
-        < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid)
-order by m.at desc, m.step desc, m.counted desc, m.event_id desc limit %(limit)s
+        select event_id, at, 1, 0, sum(delta)::bigint, sum(committed)::bigint,
+            sum(unavailable)::bigint, sum(incoming)::bigint
+        from (
+            select event_id, at, delta, 0 as committed, 0 as unavailable, 0 as incoming
+            from stock_cell_change
+            where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
+                and at >= (select at from floor)
+            union all
+            select event_id, at, 0, committed, unavailable, incoming from stock_promise
+            where sku = %(sku)s and location_id = %(location_id)s and at <= %(at)s
+                and at >= (select at from floor)
+        ) moved
+        group by event_id, at
+    ) every
+    where %(step)s::int is null
+        or (at, step, counted, event_id)
+            < (%(at)s, %(step)s::int, %(counted)s::bigint, %(event_id)s::uuid)
+    order by at desc, step desc, counted desc, event_id desc limit %(limit)s
+)
+select m.*, l.schema_id, t.name as topic, l.partition, l."offset"
+from page m left join ledger l using (event_id) left join hitotsu.topic t on t.no = l.topic
+order by m.at desc, m.step desc, m.counted desc, m.event_id desc
 """
 # on hand just before a movement
 BEFORE = f"""
