@@ -24,15 +24,23 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections; all of them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Projections; all of them. `stock`: what concerns it, and every invariant of it.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Recompute projections from the log and compare them with Postgres and Redis."""
+    from services.invariants.listed import INVARIANTS, SETS
     from services.verify.log import LogUnreadable
     from services.verify.run import CannotVerify, Verification
 
-    work = Verification(*asked(names))
+    named = [each for name in names or () for each in SETS.get(name, (name,))]
+    about = {name for name in names or () if name in SETS}
+    invariants = tuple(one for one in INVARIANTS if one.about in about)
+    work = Verification(*asked(named), invariants)
     with steps(CannotVerify, LogUnreadable) as moved:
         report = work.run(moved)
     if as_json:
@@ -50,6 +58,9 @@ def _show(report: Report) -> None:
     if report.total > min(SHOWN_MAX, len(report.differences)):
         console.print(f"… and {report.total - min(SHOWN_MAX, len(report.differences))} more")
     rows, fields = sum(report.rows.values()), sum(report.fields.values())
+    for name, many in report.tested.items():
+        broken = report.counted[f"invariant {name}"]
+        console.print(f"{name}: {many:,} keys tested, {broken:,} for which it does not hold")
     console.print(
         f"{report.events:,} records folded, {rows:,} rows of {len(report.rows)} tables and"
         f" {fields:,} fields of Redis compared in {report.seconds:.1f} s:"

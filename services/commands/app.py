@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +16,9 @@ from services.commands.door import Door
 from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
 from services.deciding.outbox import Relay
+from services.deciding.trimming import Trimming
+from services.invariants.listed import INVARIANTS
+from services.invariants.watch import Watch
 from services.points import offline, return_routes
 from services.points import routes as points
 from services.points.background import background
@@ -30,6 +34,14 @@ from services.stock import routes as stock
 from services.stock.work import StockWork
 
 
+class Background(Protocol):
+    """What goes on beside the answers."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 def create(settings: Settings) -> Starlette:
     """The deciders as an ASGI application; it starts, and answers 503, without servers too."""
     postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
@@ -41,7 +53,12 @@ def create(settings: Settings) -> Starlette:
         "points": PointsWork(group),
         "returns": ReturnsWork(group, settings.accrual == "rules"),
     }
-    works_on = background(settings, relay.kick)
+    # nobody waits for these
+    works_on: list[Background] = [
+        *background(settings, relay.kick),
+        Watch(settings.postgres, group, INVARIANTS),
+        Trimming(settings.postgres),
+    ]
     deciders = {
         name: Decider(settings.postgres, name, work, relay.kick, group=group)
         for name, work in works.items()

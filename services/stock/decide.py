@@ -199,9 +199,13 @@ class Decision:
         return Answer.of(status, {**said, **more, "position": self._position})
 
 
+def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
+    """The promise's id says which line it is of, so that a second one would be a resend."""
+    return uuid5(reservation_id, f"{sku}|{location_id}")
+
+
 def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> ReservationCommitted:
-    """The promise; its id says which line it is of, so that a second one would be a resend."""
-    event_id = uuid5(hold.reservation_id, f"{hold.sku}|{hold.location_id}").bytes
+    event_id = fact_id(hold.reservation_id, hold.sku, hold.location_id).bytes
     meta = Meta(event_id, micros(now), Producer("hitotsu-stock", hold.channel))
     return ReservationCommitted(
         meta, hold.sku, location_id, hold.reservation_id.bytes, order_id.bytes, hold.quantity

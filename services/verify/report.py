@@ -23,7 +23,7 @@ class Behind:
 class Difference:
     """One row, or one of the engine's sums, that is not as the log says."""
 
-    where: str  # postgres, redis or engine
+    where: str  # postgres, redis, engine or invariant
     table: str
     key: Key
     expected: Any
@@ -41,6 +41,7 @@ class Report:
     events: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     fields: dict[str, int] = field(default_factory=dict)
+    tested: dict[str, int] = field(default_factory=dict)  # keys, by invariant
     differences: list[Difference] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0

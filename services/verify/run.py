@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 from projections.core.projection import Projection
 from projections.core.tables import Kept, Ledger
 from schemas.events import SubjectErased
+from services.invariants.invariant import Invariant
+from services.invariants.whole import tested
 from services.runtime.config import Settings
 from services.verify import redis, sums, tables
 from services.verify.behind import Search
 from services.verify.judge import Judge
 from services.verify.log import Log, Place
 from services.verify.model import Model
-from services.verify.report import Report
+from services.verify.report import Difference, Report
 from services.verify.snapshot import Snapshot, ends
 
 Progress = Callable[[str, int, int], None]
@@ -27,11 +30,12 @@ class CannotVerify(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Verifies some projections of one group."""
+    """Verifies some projections of one group, and tests invariants for every key there is."""
 
     settings: Settings
     projections: list[Projection]
     chosen: list[str]
+    invariants: tuple[Invariant, ...] = ()
 
     def run(self, progress: Progress) -> Report:
         """Compares everything; `progress` is told a step's name, what is done and what there is."""
@@ -44,8 +48,18 @@ class Verification:
             self._compare(snapshot, model, report, progress)
         finally:
             snapshot.close()
+        asyncio.run(self._hold(report))
         report.seconds = round(time.perf_counter() - began, 3)
         return report
+
+    async def _hold(self, report: Report) -> None:
+        """Whether the invariants do, key by key; as of now, for they hold at every moment."""
+        settings = self.settings
+        async for one, many, broken in tested(settings.postgres, settings.group, self.invariants):
+            report.tested[one.name] = report.tested.get(one.name, 0) + many
+            for key, what in broken.items():
+                text = tuple(map(str, key))
+                report.add(Difference("invariant", one.name, text, what.expected, what.found))
 
     def _compare(
         self, snapshot: Snapshot, model: Model, report: Report, progress: Progress

@@ -148,6 +148,41 @@ def test_a_projection_can_be_verified_alone(settled: Road) -> None:
     assert report["events"] < EVENTS
 
 
+def test_a_set_is_its_projections_and_every_invariant_for_every_key(settled: Road) -> None:
+    clean = settled.verb("verify", "stock")
+    assert clean["projections"] == ["shared_stock"]
+    assert clean["differences"] == []
+    assert clean["tested"]["stock_recomputed"] == clean["rows"]["stock_cell"] > 0
+    ((sku, place, units),) = settled.sql(
+        "update stock_cell set committed = committed + 5 where (sku, location_id) ="
+        " (select sku, location_id from stock_cell order by 1, 2 offset 7 limit 1)"
+        " returning sku, location_id, committed"
+    )
+    hold = (
+        "insert into stock_hold (id, sku, location_id, quantity, channel, client, state,"
+        " expires_at) values (%s, 'item', 'W1', 1, 'EC', 'ec', 'applied', now())"
+    )
+    reservation = "00000000-0000-4000-8000-00000000000a"
+    settled.sql(hold, reservation)
+    try:
+        report = settled.verb("verify", "stock", code=1)
+    finally:
+        settled.sql("delete from stock_hold where id = %s", reservation)
+        settled.sql(
+            "update stock_cell set committed = committed - 5 where sku = %s and location_id = %s",
+            sku, place,
+        )  # fmt: skip
+    found = {(one["where"], one["table"], *one["key"]) for one in report["differences"]}
+    assert found - {("redis", "stock_cell", sku, place)} == {
+        ("postgres", "stock_cell", sku, place),
+        ("invariant", "stock_recomputed", sku, place),
+        ("invariant", "hold_resolved_twice", reservation),
+    }
+    (broken,) = (one for one in report["differences"] if one["table"] == "stock_recomputed")
+    assert (broken["expected"]["committed"], broken["found"]["committed"]) == (units - 5, units)
+    assert settled.verb("verify", "stock")["total"] == 0
+
+
 def test_events_may_flow_meanwhile(settled: Road) -> None:
     process = settled.begin("verify", "--json")
     settled.send(Trade(2).records(2_000), rate=400)

@@ -1,0 +1,131 @@
+"""How is it watched all the time? A slice of keys every few seconds, round and round, in key order.
+
+Reading only, each slice in one snapshot. Slices grow and shrink with the time they take, so the
+watch costs Postgres the same little whatever the tables hold. What was found is tested again with
+every slice, so that the gauge is 0 soon after the repair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import psycopg
+from psycopg import AsyncConnection
+
+from services.invariants.invariant import Connection, Invariant, Key, Violation
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
+
+PAUSE_SECONDS = 2.0
+AWAY_SECONDS = 10.0
+SIZE_FIRST, SIZE_MAX, AGAIN_MAX = 100, 1_000, 100
+SHORT_SECONDS, LONG_SECONDS = 0.05, 0.2
+TIMEOUT = "set statement_timeout = '2s'"
+SNAPSHOT = "set transaction isolation level repeatable read read only"
+
+
+class Round:
+    """Where one invariant's watch stands, and what it has found."""
+
+    def __init__(self, invariant: Invariant) -> None:
+        self.invariant = invariant
+        self.after: Key | None = None
+        self.size = SIZE_FIRST
+        self.known: dict[Key, Violation] = {}
+        self._gauge = INVARIANT_VIOLATIONS.labels(invariant.name)
+        self._checked = INVARIANT_CHECKED.labels(invariant.name)
+        self._rounds = INVARIANT_ROUNDS.labels(invariant.name)
+        self._gauge.set(0)
+
+    async def step(self, connection: Connection) -> None:
+        """Tests the next slice, and the oldest of what was found before."""
+        began, keys = time.perf_counter(), list[Key]()
+        try:
+            async with connection.transaction():
+                await connection.execute(SNAPSHOT)
+                keys = await self.invariant.keys(connection, self.after, self.size)
+                again = [key for key in self.known if key not in set(keys)][:AGAIN_MAX]
+                tested = [*keys, *again]
+                broken = await self.invariant.broken(connection, tested) if tested else {}
+        except psycopg.errors.QueryCanceled:
+            self._too_much(keys)
+            return
+        self._note(tested, broken)
+        self._go_on(keys, time.perf_counter() - began)
+
+    def _note(self, tested: Iterable[Key], broken: dict[Key, Violation]) -> None:
+        for key in broken.keys() - self.known.keys():
+            log.error(
+                "an invariant does not hold", invariant=self.invariant.name,
+                key=[str(part) for part in key], expected=str(broken[key].expected),
+                found=str(broken[key].found),
+            )  # fmt: skip
+        many = 0
+        for key in tested:
+            many += 1
+            self.known.pop(key, None)
+        # behind those that were not looked at just now
+        self.known.update(broken)
+        self._checked.inc(many)
+        self._gauge.set(len(self.known))
+
+    def _go_on(self, keys: list[Key], seconds: float) -> None:
+        whole = len(keys) == self.size
+        self.after = keys[-1] if whole else None
+        if not whole:
+            self._rounds.inc()
+        if seconds > LONG_SECONDS:
+            self.size = max(1, self.size // 2)
+        elif seconds < SHORT_SECONDS and whole:
+            self.size = min(SIZE_MAX, self.size * 2)
+
+    def _too_much(self, keys: list[Key]) -> None:
+        if self.size > 1:
+            self.size = max(1, self.size // 4)
+        elif keys:
+            # one key alone is too much: the rest must not wait behind it for ever
+            self.after = keys[-1]
+            name = self.invariant.name
+            log.warning("an invariant was not tested", invariant=name, key=list(map(str, keys[-1])))
+
+
+class Watch:
+    """Goes through every invariant, on a connection of its own."""
+
+    def __init__(
+        self, dsn: str, group: str, invariants: Iterable[Invariant], pause: float = PAUSE_SECONDS
+    ) -> None:
+        """`group`: whose tables are looked at; `pause` in seconds between two slices."""
+        self._conninfo = conninfo(dsn, group=group, name="invariants")
+        self.rounds = [Round(invariant) for invariant in invariants]
+        self._pause = pause
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to look; Postgres need not be there yet."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Looks no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with await AsyncConnection.connect(
+                    self._conninfo, autocommit=True
+                ) as connection:
+                    await connection.execute(TIMEOUT)
+                    while True:
+                        for one in self.rounds:
+                            await one.step(connection)
+                            await asyncio.sleep(self._pause)
+            except (psycopg.Error, OSError) as error:
+                # away, or tables that are not made yet, or are being swapped
+                log.warning("invariants wait", error=type(error).__name__)
+                await asyncio.sleep(max(self._pause, AWAY_SECONDS))

@@ -1,0 +1,101 @@
+"""What must always be true of stock, and how is it tested from rows alone?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from projections.core.columns import ALWAYS
+from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
+from services.stock.decide import COMMITTED, fact_id
+from services.stock.work import rows_of
+
+CELL = {"sku": "text", "location_id": "text"}
+RECOMPUTED = f"""
+select k.sku, k.location_id, to_json(made), to_json(kept)
+from k join stock_cell c using (sku, location_id)
+left join lateral (
+    select counted_at, quantity from stock_count
+    where sku = c.sku and location_id = c.location_id
+    order by counted_at desc, quantity desc limit 1
+) r on true
+cross join lateral (
+    select coalesce(sum(delta), 0)::bigint as moved from stock_cell_change
+    where sku = c.sku and location_id = c.location_id and at >= coalesce(r.counted_at, {ALWAYS})
+) m
+cross join lateral (
+    select coalesce(sum(committed), 0)::bigint as committed,
+        coalesce(sum(unavailable), 0)::bigint as unavailable,
+        coalesce(sum(incoming), 0)::bigint as incoming
+    from stock_promise where sku = c.sku and location_id = c.location_id
+) p
+cross join lateral (
+    select coalesce(r.quantity, 0) + m.moved as on_hand, r.quantity as counted, r.counted_at,
+        p.committed, p.unavailable, p.incoming
+) made
+cross join lateral (
+    select c.on_hand, c.on_hand_read as counted, c.on_hand_read_at as counted_at, c.committed,
+        c.unavailable, c.incoming
+) kept
+where made is distinct from kept
+"""
+STOCK_RECOMPUTED = Invariant(
+    "stock_recomputed",
+    "A cell is its last count and what moved since, and the sums of what was promised.",
+    about="stock", table="stock_cell", key=CELL, broken=by_sql(CELL, RECOMPUTED),
+)  # fmt: skip
+
+LINES = """
+select id, sku, location_id, state, order_id, served_by from hitotsu.stock_hold
+where id = any(%s::uuid[])
+"""
+APPLIED = "select event_id from ledger where event_id = any(%s::uuid[])"
+
+
+async def _ended_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
+    """Each line ends once: its promise was applied exactly if it says so, and all lines agree."""
+    lines = await rows_of(connection, LINES, [[key[0] for key in keys]])
+    facts = {_fact(line): line for line in lines}
+    applied = {row["event_id"] for row in await rows_of(connection, APPLIED, [list(facts)])}
+    found: dict[Key, Violation] = {}
+    for fact, line in facts.items():
+        wrong = _wrong(line, fact in applied)
+        if wrong is not None:
+            found[line["id"],] = wrong
+    for reservation_id, kinds in _kinds(lines).items():
+        if len(kinds) > 1:
+            found[reservation_id,] = Violation("all lines promised, or none", sorted(kinds))
+    return found
+
+
+def _fact(line: dict[str, Any]) -> UUID:
+    return fact_id(line["id"], line["sku"], line["location_id"])
+
+
+def _wrong(line: dict[str, Any], applied: bool) -> Violation | None:
+    state, ordered = line["state"], line["order_id"] is not None or line["served_by"] is not None
+    promised = state in (COMMITTED, "applied")
+    if promised != ordered:
+        return Violation("an order exactly if it was committed", f"{state}, order: {ordered}")
+    if applied and state != "applied":
+        return Violation("applied: its promise was", state)
+    if state == "applied" and not applied:
+        return Violation("a promise in the ledger", "none")
+    return None
+
+
+def _kinds(lines: Iterable[dict[str, Any]]) -> dict[UUID, set[str]]:
+    """Lines that ended by time may not all have been marked yet; facts are applied one by one."""
+    same = {COMMITTED: "promised", "applied": "promised", "open": "expired"}
+    kinds: dict[UUID, set[str]] = {}
+    for line in lines:
+        kinds.setdefault(line["id"], set()).add(same.get(line["state"], line["state"]))
+    return kinds
+
+
+HOLD_RESOLVED_TWICE = Invariant(
+    "hold_resolved_twice",
+    "A reservation ends once: released, expired, or committed with one promise in the log a line.",
+    about="stock", table="stock_hold", key={"id": "uuid"}, broken=_ended_twice,
+)  # fmt: skip

@@ -1,0 +1,50 @@
+"""Does the process that decides watch the invariants, and say so where Prometheus looks?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.invariants.listed import INVARIANTS
+from tests.services.stock.shop import Shop, shop
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with shop(tmp_path_factory.mktemp("invariants")) as own:
+        yield own
+
+
+def metric(shop: Shop, name: str) -> dict[str, float]:
+    """Values by invariant, as scraped."""
+    text = shop.client.get("/metrics").text
+    return {
+        sample.labels["invariant"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_a_violation_planted_by_hand_is_scraped_until_it_is_repaired(open_shop: Shop) -> None:
+    sku = open_shop.stocked(5)
+    assert open_shop.reserve(sku, 2).status_code == 201
+    checked = "hitotsu_invariant_checked_keys_total"
+    open_shop.until(lambda: min(metric(open_shop, checked).values(), default=0) >= 1, 60)
+    found = metric(open_shop, "hitotsu_invariant_violations")
+    assert found == {one.name: 0 for one in INVARIANTS}
+    raised = "update stock_cell set on_hand = on_hand + %s where sku = %s"
+    open_shop.road.sql(raised, 1, sku)
+
+    def wrong() -> float:
+        return metric(open_shop, "hitotsu_invariant_violations")["stock_recomputed"]
+
+    open_shop.until(lambda: wrong() == 1, 60)
+    assert metric(open_shop, "hitotsu_invariant_violations")["hold_resolved_twice"] == 0
+    open_shop.road.sql(raised, -1, sku)
+    open_shop.until(lambda: wrong() == 0, 60)
+    assert open_shop.reserve(sku, 3).status_code == 201, "decisions go on"
