@@ -79,6 +79,7 @@ create table if not exists hitotsu.points_hold (
 );
 create index if not exists points_hold_promised
     on hitotsu.points_hold (profile_id, lot_id) where state in ('open', 'captured');
+create index if not exists points_hold_by_age on hitotsu.points_hold using brin (created_at);
 create or replace view hitotsu.points_held as
     select profile_id, lot_id, sum(points)::bigint as points from hitotsu.points_hold
     where state = 'captured' or state = 'open' and expires_at > now() group by 1, 2;

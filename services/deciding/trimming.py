@@ -42,14 +42,15 @@ class Trim:
 
 
 PAST = "clock_timestamp() - %(keep)s::interval"
+# whatever is held: the states that still promise something are `open`, in time, and the decided one
+ENDED = (
+    f"t.created_at < {PAST} and (t.state in ('released', 'expired', 'applied')"
+    f" and greatest(t.resolved_at, t.created_at) < {PAST}"
+    f" or t.state = 'open' and t.expires_at < {PAST})"
+)
 TRIMS: tuple[Trim, ...] = (
-    Trim(
-        "hitotsu.stock_hold",
-        "30 days",
-        f"t.created_at < {PAST} and (t.state in ('released', 'expired', 'applied')"
-        f" and greatest(t.resolved_at, t.created_at) < {PAST}"
-        f" or t.state = 'open' and t.expires_at < {PAST})",
-    ),
+    Trim("hitotsu.stock_hold", "30 days", ENDED),
+    Trim("hitotsu.points_hold", "30 days", ENDED),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
     # the lowest ids were sent first: only they are looked at
     Trim(

@@ -33,7 +33,9 @@ async def connection(servers: Endpoints) -> AsyncIterator[Connection]:
     with psycopg.connect(servers.postgres, autocommit=True) as own:
         own.execute("create schema if not exists hitotsu")
         prepare(own)
-        own.execute("truncate hitotsu.answer, hitotsu.outbox, hitotsu.stock_hold")
+        own.execute(
+            "truncate hitotsu.answer, hitotsu.outbox, hitotsu.stock_hold, hitotsu.points_hold"
+        )
     async with await AsyncConnection.connect(servers.postgres, autocommit=True) as other:
         yield other
 
@@ -84,6 +86,20 @@ async def test_holds_go_once_they_are_long_over_and_a_promise_never_does(
         "released of late", "extended for long, released of late", "over by its time of late",
         "still held", "committed long ago, not in the log yet",
     }  # fmt: skip
+
+
+async def test_points_held_go_as_units_do(connection: Connection) -> None:
+    for state, ended in (("applied", 31), ("captured", 31), ("released", 31), ("released", 1)):
+        await connection.execute(
+            "insert into hitotsu.points_hold (id, profile_id, lot_id, points, whose, channel,"
+            " client, state, created_at, resolved_at, expires_at) values (%s, %s, %s, 1, %s,"
+            " 'STORE', 'till', %s, now() - interval '40 days', now() - make_interval(days => %s),"
+            " now() - interval '39 days')",
+            [uuid4(), uuid4(), uuid4(), uuid4(), state, ended],
+        )
+    assert await trimmed(connection, "points_hold") == 2
+    kept = await left(connection, "select state from hitotsu.points_hold")
+    assert sorted(kept) == ["captured", "released"]
 
 
 async def test_sent_facts_go_after_a_day_and_unsent_ones_stay(connection: Connection) -> None:
