@@ -27,7 +27,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Projections; all of them. `stock`: what concerns it, and every invariant of it.",
+            help="Projections; all of them. `stock`, `points`: theirs, and all invariants.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,

@@ -181,6 +181,11 @@ class Decision:
         return Answer.of(status, {**said, **more, "position": self._position})
 
 
+def captured_id(hold_id: UUID) -> UUID:
+    """The event that a captured hold becomes: a hold is captured once, so there is one."""
+    return uuid5(hold_id, "captured")
+
+
 def _with(line: Held, points: int, transaction_id: UUID | None) -> Held:
     return Held(
         line.hold_id, line.profile_id, line.lot_id, points, line.place, line.whose, line.channel,
@@ -192,7 +197,7 @@ def _fact(lines: Sequence[Held], now: datetime) -> PointsRedeemed:
     """What was spent, lot by lot; a hold is captured once, so its id makes the fact's."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
-        uuid5(first.hold_id, "captured").bytes, micros(now),
+        captured_id(first.hold_id).bytes, micros(now),
         Producer("hitotsu-points", first.channel),
     )  # fmt: skip
     return PointsRedeemed(

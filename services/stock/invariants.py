@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.columns import ALWAYS
+from services.deciding.reading import rows_of
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
 from services.stock.decide import COMMITTED, fact_id
-from services.stock.work import rows_of
 
 CELL = {"sku": "text", "location_id": "text"}
 RECOMPUTED = f"""

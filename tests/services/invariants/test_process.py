@@ -34,7 +34,13 @@ def test_a_violation_planted_by_hand_is_scraped_until_it_is_repaired(open_shop: 
     sku = open_shop.stocked(5)
     assert open_shop.reserve(sku, 2).status_code == 201
     checked = "hitotsu_invariant_checked_keys_total"
-    open_shop.until(lambda: min(metric(open_shop, checked).values(), default=0) >= 1, 60)
+    about = [one.name for one in INVARIANTS if one.about == "stock"]
+
+    def least() -> float:
+        seen = metric(open_shop, checked)
+        return min(seen.get(name, 0) for name in about)
+
+    open_shop.until(lambda: least() >= 1, 60)
     found = metric(open_shop, "hitotsu_invariant_violations")
     assert found == {one.name: 0 for one in INVARIANTS}
     raised = "update stock_cell set on_hand = on_hand + %s where sku = %s"
