@@ -1,0 +1,135 @@
+"""Do a program's rules give for every sale what they say, once, in whatever order it is told?"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from projections.core.instants import DAY
+from tests.services.points.program import ONE_IN_TEN, Program, program
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(tmp_path_factory.mktemp("accrual")) as own:
+        own.sets(ONE_IN_TEN)
+        yield own
+
+
+def test_each_line_earns_a_lot_by_the_rules_and_units_that_come_back_take_their_part(
+    shop: Program,
+) -> None:
+    who = uuid4()
+    sale = shop.sells(who, [("tea", 3, 1_000), ("cup", 1, 59)])
+    shop.until(lambda: shop.kinds(who) == {"earned": 105})
+    lots = shop.points(who)["lots"]
+    assert sorted((lot["line_no"], lot["points"]) for lot in lots) == [(1, 100), (2, 5)]
+    assert {lot["transaction_id"] for lot in lots} == {str(sale)}
+    shop.brings(who, sale, {1: 1})
+    shop.until(lambda: shop.kinds(who) == {"earned": 105, "reversed": -34})
+    shop.brings(who, sale, {1: 2, 2: 1})
+    shop.until(lambda: shop.stored(who) == 0)
+    entries = shop.read(f"/v1/members/{who}/points/entries")
+    assert {entry["rule_version"] for entry in entries if entry["kind"] == "earned"} == {"1"}
+
+
+def test_a_return_may_come_before_its_sale(shop: Program) -> None:
+    who, sale = uuid4(), uuid4()
+    shop.brings(who, sale, {1: 1})
+    shop.append("PurchaseVoided", transaction_id=uuid4().bytes, profile_id=who.bytes)
+    shop.sells(who, [("tea", 2, 1_000)], sale)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -50})
+
+
+def test_a_guests_sale_earns_when_it_is_claimed(shop: Program) -> None:
+    who, other = uuid4(), uuid4()
+    sale = shop.sells(None, [("tea", 1, 500)])
+    shop.append("PurchaseAttributed", transaction_id=sale.bytes, profile_id=other.bytes,
+                points_treatment="NONE")  # fmt: skip
+    shop.append("PurchaseAttributed", transaction_id=sale.bytes, profile_id=who.bytes,
+                points_treatment="RECALCULATE")  # fmt: skip
+    shop.until(lambda: shop.kinds(who) == {"earned": 50})
+    assert shop.kinds(other) == {}
+
+
+def test_points_spent_on_what_comes_back_return_to_their_lot(shop: Program) -> None:
+    who = shop.earned(80)
+    sale = shop.sells(who, [("tea", 1, 80)])
+    shop.until(lambda: shop.kinds(who).get("earned") == 88)
+    assert shop.redeem(who, 80, transaction_id=str(sale)).status_code == 200
+    shop.until(lambda: shop.kinds(who).get("redeemed") == -80)
+    shop.brings(who, sale, {1: 1})
+    shop.until(lambda: shop.kinds(who).get("reinstated") == 80)
+    assert shop.points(who)["balance"] == 80
+
+
+def test_rules_that_come_late_correct_what_was_sold_under_them(shop: Program) -> None:
+    who = uuid4()
+    sale = shop.sells(who, [("tea", 2, 1_000), ("pot", 1, 1)])
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    shop.brings(who, sale, {1: 1})
+    shop.until(lambda: shop.stored(who) == 50)
+    at = shop.road.sql("select occurred_at from purchase_basis where transaction_id = %s", sale)
+    days = (shop.now() - at[0][0]) / DAY
+    shop.sets({"earn": [{"points": 30, "per": 100}]}, days + 1, "campaign")
+    shop.until(lambda: shop.kinds(who).get("adjusted") == 100)
+    reasons = shop.road.sql(
+        "select count(*) from point_entry where profile_id = %s and kind = 'adjusted'", who
+    )
+    assert reasons == [(1,)]
+    shop.brings(who, sale, {1: 1})
+    shop.until(lambda: shop.stored(who) == 0)
+    shop.sets(ONE_IN_TEN, days + 0.5, "after")
+    shop.quiet(1)
+    assert shop.stored(who) == 0
+
+
+def test_an_item_that_is_described_late_is_judged_as_what_it_is(shop: Program) -> None:
+    who, sku = uuid4(), f"gift-{uuid4()}"
+    at = shop.now() - DAY // 100
+    rules = {"earn": [{"categories": ["gift-card"], "points": 0, "per": 1}, *ONE_IN_TEN["earn"]]}
+    shop.sets(rules, 0.02, "gift cards earn nothing")
+    sale = shop.sells(who, [(sku, 1, 1_000)])
+    shop.road.sql("select 1")
+    shop.until(lambda: shop.road.sql(
+        "select 1 from points_decided where transaction_id = %s", sale))  # fmt: skip
+    shop.append("ItemDescribed", sku=sku, category="gift-card", valid_from=at - 900 * DAY)
+    shop.until(lambda: shop.road.sql(
+        "select 1 from points_decided where transaction_id = %s and category = 'gift-card'", sale
+    ))  # fmt: skip
+
+
+def test_a_till_has_no_say_where_rules_earn_and_what_it_earned_before_stays(
+    shop: Program,
+) -> None:
+    """Sales from before the rules were in force are the tills' own."""
+    who = uuid4()
+    sale = shop.sells(who, [("tea", 1, 1_000)])
+    shop.until(lambda: shop.kinds(who) != {})
+    old = shop.road.sql("select rule_version from points_decided where transaction_id = %s", sale)
+    assert old[0][0] is not None
+
+
+def test_killed_between_two_batches_it_goes_on_where_it_was(shop: Program) -> None:
+    people = [uuid4() for _ in range(40)]
+    before = shop.road.sql("select coalesce(sum(next_offset), 0)::int from checkpoint"
+                           " where topic = 'commerce.purchases'")[0][0]  # fmt: skip
+    for _ in range(3):
+        for who in people:
+            shop.sells(who, [("tea", 1, 1_000)], flush=False)
+        shop.flush()
+        shop.road.last("commands").send_signal(signal.SIGKILL)
+        shop.road.last("commands").wait()
+        shop.again()
+    shop.wait()
+    shop.quiet(before + 120)
+    (found,) = shop.road.sql(
+        "select count(*), count(distinct transaction_id), min(points) from point_entry"
+        " where profile_id = any(%s)", people,
+    )  # fmt: skip
+    assert found[:2] == (120, 120)
