@@ -90,29 +90,42 @@ def test_rules_that_come_late_correct_what_was_sold_under_them(shop: Program) ->
 
 
 def test_an_item_that_is_described_late_is_judged_as_what_it_is(shop: Program) -> None:
-    who, sku = uuid4(), f"gift-{uuid4()}"
-    at = shop.now() - DAY // 100
-    rules = {"earn": [{"categories": ["gift-card"], "points": 0, "per": 1}, *ONE_IN_TEN["earn"]]}
-    shop.sets(rules, 0.02, "gift cards earn nothing")
-    sale = shop.sells(who, [(sku, 1, 1_000)])
-    shop.road.sql("select 1")
-    shop.until(lambda: shop.road.sql(
-        "select 1 from points_decided where transaction_id = %s", sale))  # fmt: skip
+    who, sku, at = uuid4(), f"gift-{uuid4()}", shop.now()
+    rules = {"earn": [{"categories": ["gift-card"], "points": 1, "per": 100}, *ONE_IN_TEN["earn"]]}
+    shop.sets(rules, 0.01, "gift cards earn less")
+    shop.sells(who, [(sku, 1, 1_000)], at=at)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
     shop.append("ItemDescribed", sku=sku, category="gift-card", valid_from=at - 900 * DAY)
-    shop.until(lambda: shop.road.sql(
-        "select 1 from points_decided where transaction_id = %s and category = 'gift-card'", sale
-    ))  # fmt: skip
+    shop.until(lambda: shop.kinds(who) == {"earned": 100, "adjusted": -90})
 
 
-def test_a_till_has_no_say_where_rules_earn_and_what_it_earned_before_stays(
-    shop: Program,
-) -> None:
-    """Sales from before the rules were in force are the tills' own."""
-    who = uuid4()
-    sale = shop.sells(who, [("tea", 1, 1_000)])
-    shop.until(lambda: shop.kinds(who) != {})
-    old = shop.road.sql("select rule_version from points_decided where transaction_id = %s", sale)
-    assert old[0][0] is not None
+def test_what_was_sold_before_the_rules_or_under_a_tills_is_left_alone(shop: Program) -> None:
+    who, day = uuid4(), shop.now() - 500 * DAY
+    shop.sets(ONE_IN_TEN, 600, "the tills earn", accrual="PRODUCER")
+    sales = [shop.sells(who, [("tea", 1, 1_000)], at=at) for at in (day, day - 200 * DAY)]
+    later = shop.sells(who, [("tea", 1, 1_000)])
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    decided = "select lot_id is null from points_decided where transaction_id = any(%s)"
+    shop.until(lambda: shop.road.sql(decided, sales) == [(True,), (True,)])
+    assert shop.road.sql(decided, [later]) == [(False,)]
+
+
+def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None:
+    who, now = uuid4(), shop.now()
+    ladder = [{"name": "gold", "spent": 5_000}]
+    gold = {"ranks": ["gold"], "points": 50, "per": 100}
+    shop.sets(
+        {"earn": [gold, *ONE_IN_TEN["earn"]], "ranks": {"months": 3, "ladder": ladder}},
+        100, "ranks",
+    )  # fmt: skip
+    first = shop.sells(who, [("tea", 2, 10_000)], at=now - 70 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 1_000})
+    shop.sells(who, [("tea", 1, 100)], at=now - 20 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 1_050})
+    shop.brings(who, first, {1: 2})
+    shop.until(lambda: shop.stored(who) == 50)
+    shop.sells(who, [("tea", 1, 100)], at=now - 19 * DAY)
+    shop.until(lambda: shop.stored(who) == 60)
 
 
 def test_killed_between_two_batches_it_goes_on_where_it_was(shop: Program) -> None:

@@ -94,9 +94,12 @@ class Wallet:
         return found
 
     def collect(self, event_name: str, /, **changes: Any) -> UUID:
-        """A fact that goes into the log with the next flush; its id."""
+        """A fact that goes into the log with the next flush; its id. `at`: when it happened."""
         event = to_event(parse(example(event_name)), OpenSealer())
-        meta = changes.pop("meta", None) or replace(event.meta, event_id=uuid4().bytes)
+        at = changes.pop("at", event.meta.occurred_at)
+        meta = changes.pop("meta", None) or replace(
+            event.meta, event_id=uuid4().bytes, occurred_at=at
+        )
         event = replace(event, meta=meta, **changes)
         self._collected.append((event.TOPIC, codec.key_of(event), codec.encode(event)))
         return UUID(bytes=meta.event_id)
