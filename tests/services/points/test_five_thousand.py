@@ -131,11 +131,11 @@ def _bring_back(shop: Program, order: Order, chance: random.Random) -> int:
 
 
 def _spend(shop: Program, orders: list[Order], chance: random.Random) -> None:
-    """Most of what there is, on orders that nothing has come back of yet."""
+    """Most of what there is, whatever has come back of it before."""
     by_person: dict[UUID, list[Order]] = defaultdict(list)
     for order in orders:
         by_person[order.who].append(order)
-    for who, own in list(by_person.items())[: many // 33]:
+    for who, own in list(by_person.items())[: len(orders) // 33]:
         order = chance.choice(own)
         points = shop.stored(who) * 9 // 10
         if points > 0:
