@@ -1,4 +1,4 @@
-"""What should not be recommended, because it was bought, in whichever channel?"""
+"""What was bought, in whichever channel, and what should not be recommended because of it?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.events import (
     PurchaseVoided,
 )
 
-projection = Projection("purchase_suppression")
+projection = Projection("purchase_suppression", version=2)
 
 # an owner is a profile, or a guest's transaction until somebody claims it: the topic's key
 purchase = projection.ledger(
@@ -29,6 +29,8 @@ purchase = projection.ledger(
     skus=plain("text[]"),
     quantities=plain("int[]"),
     gifts=plain("int[]"),
+    paid=plain("bigint[]"),  # by line, and below what points paid: in minor units
+    points_paid=plain("bigint"),
     view=View(by=("owner_id",)),
     indexes=(("owner_id", "occurred_at"),),
 )
@@ -47,7 +49,9 @@ claim = projection.table(
     profile_id=key("uuid"),
     transaction_id=key("uuid"),
     claimed_at=maximum(),
+    treatment=latest_by("text", at="claimed_at"),
     view=View(by=("profile_id",)),
+    indexes=(("transaction_id",),),
 )
 item = projection.table(
     "item",
@@ -86,6 +90,8 @@ def bought(event: PurchaseCompleted) -> Iterator[Row]:
         skus=[line.sku for line in lines],
         quantities=[line.quantity for line in lines],
         gifts=[line.line_no for line in lines if line.is_gift],
+        paid=[line.net_paid for line in lines],
+        points_paid=sum(one.amount for one in event.tenders if one.kind == "POINTS"),
     )
 
 
@@ -106,6 +112,7 @@ def claimed(event: PurchaseAttributed) -> Iterator[Row]:
         profile_id=event.profile_id,
         transaction_id=event.transaction_id,
         claimed_at=event.meta.occurred_at,
+        treatment=event.points_treatment,
     )
 
 

@@ -110,6 +110,7 @@ create table if not exists hitotsu.points_forgiven (
 );
 create table if not exists hitotsu.points_due (
     transaction_id uuid primary key,
+    owner_id uuid not null,
     since timestamptz not null default clock_timestamp()
 );
 create table if not exists hitotsu.points_cursor (

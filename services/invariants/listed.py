@@ -10,5 +10,5 @@ INVARIANTS: tuple[Invariant, ...] = (STOCK_RECOMPUTED, HOLD_RESOLVED_TWICE, *POI
 # what `hitotsu verify NAME` looks at: these projections, and every invariant that is `about` it
 SETS: dict[str, tuple[str, ...]] = {
     "stock": ("shared_stock",),
-    "points": ("point_balance", "point_accrual"),
+    "points": ("point_balance",),
 }

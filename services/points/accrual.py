@@ -26,7 +26,7 @@ TAKE = """
 delete from hitotsu.points_due where transaction_id in (
     select transaction_id from hitotsu.points_due order by since, transaction_id
     limit %s for update skip locked
-) returning transaction_id
+) returning transaction_id, owner_id
 """
 
 
@@ -69,10 +69,13 @@ class Accrual:
 
 async def judge(connection: Connection, group: str) -> int:
     """Judges some of what is due, in the caller's transaction; how many were."""
-    due: list[UUID] = [row["transaction_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])]
+    due: dict[UUID, UUID] = {
+        row["transaction_id"]: row["owner_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])
+    }
     if not due:
         return 0
-    sales = [one for one in (await sales_of(connection, due)).values() if one.profile_id]
+    found = await sales_of(connection, due, due.values())
+    sales = [one for one in found.values() if one.profile_id]
     here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
     before = await kept.before(connection, [one.transaction_id for one in sales])
     terms = await terms_of(connection, sales, before, here, rules_earn=True)
@@ -85,10 +88,10 @@ async def judge(connection: Connection, group: str) -> int:
         )  # fmt: skip
         judgement.earn()
         judgement.give_and_take()
-        found = judgement.judged()
-        rows += found.decided.values()
-        here.tell(found.facts)
-        here.forgive(sale.profile_id, found.forgiven)
+        judged = judgement.judged()
+        rows += judged.decided.values()
+        here.tell(judged.facts)
+        here.forgive(sale.profile_id, judged.forgiven)
     await kept.keep(connection, rows, here)
     POINTS_JUDGED.inc(len(sales))
     return len(due)

@@ -41,24 +41,24 @@ select * from unnest(%s::text[], %s::int[], %s::bigint[])
 on conflict (topic, partition) do update set next_offset = excluded.next_offset
 """
 DUE = """
-insert into hitotsu.points_due (transaction_id) select distinct unnest(%s::uuid[])
-on conflict do nothing
+insert into hitotsu.points_due (transaction_id, owner_id)
+select * from unnest(%s::uuid[], %s::uuid[]) on conflict do nothing
 """
 # points spent on what came back before they were known to be spent
 PAID_WITH = """
-insert into hitotsu.points_due (transaction_id)
-select distinct transaction_id from hitotsu.points_decided
+insert into hitotsu.points_due (transaction_id, owner_id)
+select distinct transaction_id, profile_id from hitotsu.points_decided
 where transaction_id = any(%s::uuid[]) and units > 0
 on conflict do nothing
 """
 RULES_CAME = """
-insert into hitotsu.points_due (transaction_id)
-select distinct transaction_id from hitotsu.points_decided where sold_at >= %s
+insert into hitotsu.points_due (transaction_id, owner_id)
+select distinct transaction_id, profile_id from hitotsu.points_decided where sold_at >= %s
 on conflict do nothing
 """
 ITEM_CAME = """
-insert into hitotsu.points_due (transaction_id)
-select distinct d.transaction_id from hitotsu.points_decided d
+insert into hitotsu.points_due (transaction_id, owner_id)
+select distinct d.transaction_id, d.profile_id from hitotsu.points_decided d
 join unnest(%s::text[], %s::bigint[], %s::text[]) as x(sku, valid_from, category)
     on d.sku = x.sku collate "C" and d.sold_at >= x.valid_from
         and d.category is distinct from x.category
@@ -138,13 +138,16 @@ def _event(value: bytes | None) -> list[Any]:
 
 
 async def _note(connection: Connection, events: Iterable[Any]) -> None:
-    purchases: set[UUID] = set()
+    purchases: dict[UUID, UUID] = {}
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     rules = []
     for event in events:
         if isinstance(event, Purchase):
-            purchases.add(UUID(bytes=event.transaction_id))
+            # a claim is of a guest's purchase, which is found by itself
+            owner = None if isinstance(event, PurchaseAttributed) else event.profile_id
+            sale = UUID(bytes=event.transaction_id)
+            purchases[sale] = UUID(bytes=owner) if owner else purchases.get(sale, sale)
         elif isinstance(event, PointsRedeemed) and event.transaction_id is not None:
             paid_with.add(UUID(bytes=event.transaction_id))
         elif isinstance(event, ItemDescribed):
@@ -152,7 +155,7 @@ async def _note(connection: Connection, events: Iterable[Any]) -> None:
         elif isinstance(event, ProgramRulesSet):
             rules.append(event.valid_from)
     if purchases:
-        await connection.execute(DUE, [sorted(purchases)])
+        await connection.execute(DUE, [list(purchases), list(purchases.values())])
     if paid_with:
         await connection.execute(PAID_WITH, [sorted(paid_with)])
     if rules:

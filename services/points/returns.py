@@ -22,6 +22,7 @@ from services.points.judging import Decided, Judged, Judgement, Terms
 from services.points.returning import Given, Taken
 from services.points.rules import ReturnPolicy
 from services.points.sales import sales_of
+from services.points.seen import members_of
 from services.points.standing import Standing, standing
 from services.points.terms import terms_of
 
@@ -71,7 +72,10 @@ class ReturnsWork:
 
     async def __call__(self, connection: Connection, commands: Sequence[Return]) -> list[Answer]:
         asked = [command.body.transaction_id for command in commands]
-        sales = await sales_of(connection, asked)
+        members = await members_of(connection, [command.body.profile_id for command in commands])
+        sales = await sales_of(
+            connection, asked, {one for each in members.values() for one in each}
+        )
         owners = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
         profiles = owners | {command.body.profile_id for command in commands}
         here = await standing(connection, profiles, self._group)

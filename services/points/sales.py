@@ -1,7 +1,7 @@
 """Which sales are there to judge? Read from the projections; the order of arrival leaves no trace.
 
 Of a purchase that was sent twice under two event ids the earlier counts. A void is a return of
-everything. A guest's purchase is owned by whoever claimed it first, if the claim is to earn.
+all that it names. A guest's purchase is owned by whoever claimed it first, if the claim is to earn.
 """
 
 from __future__ import annotations
@@ -18,35 +18,39 @@ from services.points.calendar import months_before
 from services.points.earning import Line, Sale, line_gone
 from services.points.rules import Rules, version_at
 
+# a sale is found by its owner, who is the buyer's profile, or the sale itself for a guest's
 BASIS = """
-select distinct on (transaction_id) transaction_id, profile_id, occurred_at, channel, line_nos,
+select distinct on (transaction_id) transaction_id, owner_id, occurred_at, channel, line_nos,
     skus, quantities, paid, points_paid
-from purchase_basis where transaction_id = any(%s::uuid[])
+from purchase where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
 order by transaction_id, occurred_at, event_id
 """
 RETURNS = """
-select transaction_id, at, void, line_nos, quantities from purchase_basis_return
-where transaction_id = any(%s::uuid[])
+select transaction_id, line_nos, quantities from purchase_return
+where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
 """
 CLAIMS = """
-select distinct on (transaction_id) transaction_id, profile_id from purchase_basis_claim
+select distinct on (transaction_id) transaction_id, profile_id from purchase_claim
 where transaction_id = any(%s::uuid[]) and treatment <> 'NONE'
-order by transaction_id, at, event_id
+order by transaction_id, claimed_at, profile_id
 """
 SPENT = """
-select transaction_id from purchase_basis
-where profile_id = any(%s::uuid[]) and occurred_at >= %s and occurred_at < %s
+select transaction_id from purchase
+where owner_id = any(%s::uuid[]) and occurred_at >= %s and occurred_at < %s
 """
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 
-async def sales_of(connection: Connection, transactions: Sequence[UUID]) -> dict[UUID, Sale]:
-    """The sales that are known, with what came back of them."""
-    asked = [list(transactions)]
-    rows = await rows_of(connection, BASIS, asked)
-    claims = await rows_of(connection, CLAIMS, asked)
-    back = await rows_of(connection, RETURNS, asked)
+async def sales_of(
+    connection: Connection, transactions: Iterable[UUID], owners: Iterable[UUID]
+) -> dict[UUID, Sale]:
+    """The sales that are known, with what came back of them. `owners`: whose they may be."""
+    asked = list(transactions)
+    whose = [list({*owners, *asked}), asked]
+    rows = await rows_of(connection, BASIS, whose)
+    claims = await rows_of(connection, CLAIMS, [asked])
+    back = await rows_of(connection, RETURNS, whose)
     claimed = {row["transaction_id"]: row["profile_id"] for row in claims}
     returns: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in back:
@@ -68,17 +72,15 @@ def _sale(row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str,
     )
     units: Counter[int] = Counter()
     for one in back:
-        if one["void"]:
-            units.update({line.line_no: line.quantity for line in lines})
-        else:
-            units.update(dict(zip(one["line_nos"], one["quantities"])))
+        units.update(dict(zip(one["line_nos"], one["quantities"])))
     returned = {
         line.line_no: min(units[line.line_no], line.quantity)
         for line in lines
         if units[line.line_no] > 0
     }
+    guest = row["owner_id"] == row["transaction_id"]
     return Sale(
-        row["transaction_id"], row["profile_id"] or claimed_by, row["occurred_at"],
+        row["transaction_id"], claimed_by if guest else row["owner_id"], row["occurred_at"],
         row["channel"], lines, row["points_paid"], returned,
     )  # fmt: skip
 
@@ -114,7 +116,7 @@ async def rank_of(
         return None
     start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
     rows = await rows_of(connection, SPENT, [list(profiles), start, end])
-    before = await sales_of(connection, [row["transaction_id"] for row in rows])
+    before = await sales_of(connection, [row["transaction_id"] for row in rows], profiles)
     return rules.rank(sum(spent(one) for one in before.values()))
 
 

@@ -71,7 +71,7 @@ class Seen:
 
 async def under_locks(connection: Connection, asked: Iterable[UUID], group: str) -> Seen:
     """Locks the members of these profiles, and sees what they hold."""
-    members = await _members(connection, asked)
+    members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
     async with connection.pipeline():
         await connection.execute(LOCKS, [profiles])
@@ -86,7 +86,7 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
     return Seen(_purses(members, rows, micros(now)), now, position)
 
 
-async def _members(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+async def members_of(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """Each profile's member: all of its profiles; alone while nothing groups it."""
     wanted = sorted(set(asked))
     rows = await rows_of(connection, MEMBERS, [wanted])

@@ -20,8 +20,9 @@ OURS = (
     'insert into main.ledger (event_id, hash, schema_id, topic, partition, "offset")'
     " select event_id, 0, 0, 1, -1, -1 from old",
     "insert into main.purchase (event_id, number, owner_id, transaction_id, occurred_at, channel,"
-    " location_id, total, line_nos, skus, quantities, gifts) select event_id, 0, member_id,"
-    " event_id, at, 'EC', 'L000', 2000, '{{1,2}}', skus, '{{1,1}}', '{{}}' from old",
+    " location_id, total, line_nos, skus, quantities, gifts, paid, points_paid) select event_id, 0,"
+    " member_id, event_id, at, 'EC', 'L000', 2000, '{{1,2}}', skus, '{{1,1}}', '{{}}',"
+    " '{{1000,1000}}', 0 from old",
     "insert into main.stock_cell (sku, location_id, on_hand, on_hand_from, committed, unavailable,"
     " incoming, row_version)"
     " select sku, location_id, {on_hand}, {at}::bigint, 0, 0, 0, 1 from cell",

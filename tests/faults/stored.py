@@ -36,10 +36,10 @@ SELECTS = {
     " company_threshold from stock_policy",
     "need_policy": "scope, valid_from, set_at, kind, reach, interval_days from need_policy",
     "purchase": "event_id, owner_id, transaction_id, occurred_at, channel, location_id, total,"
-    " line_nos, skus, quantities, gifts from purchase",
+    " line_nos, skus, quantities, gifts, paid, points_paid from purchase",
     "purchase_return": "event_id, owner_id, transaction_id, occurred_at, line_nos, quantities"
     " from purchase_return",
-    "purchase_claim": "profile_id, transaction_id, claimed_at from purchase_claim",
+    "purchase_claim": "profile_id, transaction_id, claimed_at, treatment from purchase_claim",
     "inquiry": "inquiry_id, profile_id, opened_at, channel, topic_at, topic, sku, store_id,"
     " transaction_id, line_no, messages, answered_at, closed_at, resolution from inquiry",
     "inquiry_message": "event_id, inquiry_id, subject_id, occurred_at, author, text"

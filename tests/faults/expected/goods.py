@@ -145,6 +145,8 @@ def _bought(event: Any) -> Row:
         tuple(line["sku"] for line in lines),
         tuple(line["quantity"] for line in lines),
         tuple(line["line_no"] for line in lines if line["is_gift"]),
+        tuple(line["net_paid"] for line in lines),
+        sum(one["amount"] for one in event["tenders"] if one["kind"] == "POINTS"),
     )  # fmt: skip
 
 
@@ -158,9 +160,10 @@ def _back(event: Any) -> Row:
 
 
 def _claims(events: list[Any]) -> Iterator[Row]:
-    last: dict[tuple[bytes, bytes], int] = {}
+    last: dict[tuple[bytes, bytes], tuple[int, str]] = {}
     for event in events:
-        key, at = (event["profile_id"], event["transaction_id"]), event["meta"]["occurred_at"]
-        last[key] = max(at, last.get(key, at))
-    for key, at in last.items():
-        yield (*key, at)
+        key = (event["profile_id"], event["transaction_id"])
+        said = (event["meta"]["occurred_at"], event["points_treatment"])
+        last[key] = max(said, last.get(key, said))
+    for key, said in last.items():
+        yield (*key, *said)

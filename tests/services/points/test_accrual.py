@@ -74,7 +74,7 @@ def test_rules_that_come_late_correct_what_was_sold_under_them(shop: Program) ->
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
     shop.brings(who, sale, {1: 1})
     shop.until(lambda: shop.stored(who) == 50)
-    at = shop.road.sql("select occurred_at from purchase_basis where transaction_id = %s", sale)
+    at = shop.road.sql("select occurred_at from purchase where transaction_id = %s", sale)
     days = (shop.now() - at[0][0]) / DAY
     shop.sets({"earn": [{"points": 30, "per": 100}]}, days + 1, "campaign")
     shop.until(lambda: shop.kinds(who).get("adjusted") == 100)

@@ -87,7 +87,8 @@ BY_HAND = {
         {("postgres", "purchase"), ("redis", "purchase")},
     ),
     "a row too many": (
-        "insert into purchase_claim values (gen_random_uuid(), gen_random_uuid(), 1, 1)",
+        "insert into purchase_claim (profile_id, transaction_id, claimed_at, row_version)"
+        " values (gen_random_uuid(), gen_random_uuid(), 1, 1)",
         "delete from purchase_claim where claimed_at = 1",
         {("postgres", "purchase_claim"), ("redis", "purchase_claim")},
     ),
