@@ -71,8 +71,9 @@ on conflict (profile_id) do update set points = excluded.points
 # the two go together: what is applied is neither awaited nor held any more
 ARRIVED = """
 with gone as (
-    delete from hitotsu.points_awaited a using point_entry e where e.event_id = a.event_id
-        and e.number = a.number returning a.event_id
+    delete from hitotsu.points_awaited a using point_entry e
+    where e.profile_id = a.profile_id and e.event_id = a.event_id and e.number = a.number
+    returning a.event_id
 )
 delete from hitotsu.points_hold h using (select distinct event_id from gone) g
 where h.id = g.event_id and h.client = %s
