@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.points.rules import UnreadableRules, read_rules, version_at
+from services.points.rules import Rules, UnreadableRules, read_rules, version_at
 
 FULL: dict[str, Any] = {
     "time_zone": "Asia/Tokyo",
@@ -92,3 +94,12 @@ def test_the_version_in_force_is_the_same_whichever_was_read_first() -> None:
     for order in (rows, rows[::-1]):
         found = [(version_at(order, at) or {}).get("version") for at in (9, 10, 20, 29, 30)]
         assert found == [None, "a", "c", "c", "d"]
+
+
+def test_the_rules_that_the_how_to_shows_are_some() -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "let-rules-give-points.md"
+    (shown,) = re.findall(r"```json\n(.*?)```", page.read_text("utf-8"), re.S)
+    rules = read_rules(shown)
+    assert rules.return_policy == "withhold_from_refund"
+    assert [rules.rank(spent) for spent in (29_999, 30_000, 100_000)] == [None, "silver", "gold"]
+    assert set(json.loads(shown)) == set(Rules.model_fields)
