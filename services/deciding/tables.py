@@ -102,7 +102,6 @@ create table if not exists hitotsu.points_decided (
     revision int not null,
     primary key (transaction_id, line_no)
 );
-create index if not exists points_decided_sold on hitotsu.points_decided (sold_at);
 create index if not exists points_decided_sku on hitotsu.points_decided (sku, sold_at);
 create table if not exists hitotsu.points_forgiven (
     profile_id uuid primary key,

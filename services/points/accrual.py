@@ -82,6 +82,8 @@ async def judge(connection: Connection, group: str) -> int:
     rows: list[Decided] = []
     for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
         assert sale.profile_id is not None
+        if not terms[sale.transaction_id].earns:
+            continue  # who gave its points takes them back as well
         judgement = Judgement(
             sale, terms[sale.transaction_id], before.get(sale.transaction_id, {}),
             here.holder(sale.profile_id), here.at,

@@ -53,7 +53,8 @@ on conflict do nothing
 """
 RULES_CAME = """
 insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct transaction_id, profile_id from hitotsu.points_decided where sold_at >= %s
+select distinct on (transaction_id) transaction_id, owner_id from purchase
+where occurred_at >= %s order by transaction_id
 on conflict do nothing
 """
 ITEM_CAME = """

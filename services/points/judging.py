@@ -108,8 +108,6 @@ class Judgement:
     def earn(self) -> None:
         """Gives what the rules give, or corrects what was given."""
         if not self.terms.earns:
-            for line in self.sale.lines:  # so that it is found when other rules come
-                self._rows.setdefault(line.line_no, self._row(line.line_no))
             return
         new: list[Earning] = []
         found = earnings(self.sale, self.terms.rules, self.terms.categories, self.terms.rank)
@@ -147,12 +145,13 @@ class Judgement:
             else max(units, told.get(line_no, 0))
             for line_no, units in before.items()
         }
+        # what comes back first: it may be what is to be taken
+        self._give(after)
         if after != before:
             self._take(before, after, policy)
             for line_no, units in after.items():
                 if units != before[line_no]:
                     self._rows[line_no] = replace(self._row(line_no), units=units)
-        self._give(after)
 
     def judged(self) -> Judged:
         """What came of it, with the rows that changed."""

@@ -105,9 +105,14 @@ def test_what_was_sold_before_the_rules_or_under_a_tills_is_left_alone(shop: Pro
     sales = [shop.sells(who, [("tea", 1, 1_000)], at=at) for at in (day, day - 200 * DAY)]
     later = shop.sells(who, [("tea", 1, 1_000)])
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
-    decided = "select lot_id is null from points_decided where transaction_id = any(%s)"
-    shop.until(lambda: shop.road.sql(decided, sales) == [(True,), (True,)])
-    assert shop.road.sql(decided, [later]) == [(False,)]
+    shop.brings(who, sales[0], {1: 1})
+    last = shop.sells(who, [("tea", 1, 100)])
+    shop.until(lambda: shop.kinds(who) == {"earned": 110})
+    decided = "select count(*)::int from points_decided where transaction_id = any(%s)"
+    assert shop.road.sql(decided, sales) == [(0,)], "a till's sales were judged"
+    assert shop.road.sql(decided, [later, last]) == [(2,)]
+    shop.sets(ONE_IN_TEN, 600, "they did not after all")
+    shop.until(lambda: shop.kinds(who) == {"earned": 210, "reversed": -100})
 
 
 def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None:

@@ -76,6 +76,16 @@ def test_what_was_spent_follows_the_policy(
     assert who.account().debt == debt
 
 
+def test_what_a_sale_earned_and_was_paid_with_itself_is_not_missed() -> None:
+    who = member("withhold_from_refund")
+    sale = who.buys([(2, 1_000)])
+    who.spends(100, sale)
+    found = [who.asks(sale, {1: 1}) for _ in range(2)]
+    assert [one.given.points for one in found] == [50, 50]
+    assert [one.taken.points for one in found if one.taken] == [50, 50]
+    assert (who.sum, who.withheld) == (0, 0)
+
+
 def test_a_debt_is_repaid_by_what_is_earned_next() -> None:
     who = member("go_negative")
     sale = who.buys([(1, 1_000)])
