@@ -110,7 +110,8 @@ create table if not exists hitotsu.points_forgiven (
 create table if not exists hitotsu.points_due (
     transaction_id uuid primary key,
     owner_id uuid not null,
-    since timestamptz not null default clock_timestamp()
+    since timestamptz not null default clock_timestamp(),
+    failed text
 );
 create table if not exists hitotsu.points_cursor (
     topic text not null,

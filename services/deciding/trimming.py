@@ -3,6 +3,7 @@
 answer  30 days; a key that is sent again after that is decided anew
 hold    30 days after it ended: released, past its time, or its promise applied; never one that
         still promises something
+expired lot  30 days after the day on which it was written
 outbox  1 day after it was sent; a fact that is not in Kafka stays
 Several processes may trim at once: rows that another one is deleting are passed over.
 """
@@ -51,6 +52,8 @@ ENDED = (
 TRIMS: tuple[Trim, ...] = (
     Trim("hitotsu.stock_hold", "30 days", ENDED),
     Trim("hitotsu.points_hold", "30 days", ENDED),
+    # by then its facts are applied: a lot that still holds something is looked at again
+    Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
     # the lowest ids were sent first: only they are looked at
     Trim(

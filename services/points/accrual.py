@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+import psycopg
+
 from services.deciding.answers import Connection
+from services.deciding.decider import PASSING
 from services.deciding.reading import rows_of
 from services.points import kept
 from services.points.alone import Alone
@@ -18,16 +21,18 @@ from services.points.judging import Decided, Judgement
 from services.points.sales import sales_of
 from services.points.standing import arrived, standing
 from services.points.terms import terms_of
-from services.runtime.metrics import POINTS_JUDGED
+from services.runtime.logging import log
+from services.runtime.metrics import POINTS_ASIDE, POINTS_JUDGED
 
 AT_ONCE = 200
 LOOK_SECONDS = 0.1
-TAKE = """
-delete from hitotsu.points_due where transaction_id in (
-    select transaction_id from hitotsu.points_due order by since, transaction_id
-    limit %s for update skip locked
-) returning transaction_id, owner_id
+AWAY = (*PASSING, psycopg.OperationalError, psycopg.InterfaceError)
+DUE = """
+select transaction_id, owner_id from hitotsu.points_due where failed is null
+order by since, transaction_id limit %s
 """
+DONE = "delete from hitotsu.points_due where transaction_id = any(%s::uuid[])"
+ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
 class Accrual:
@@ -59,23 +64,46 @@ class Accrual:
         except KafkaError:
             await self._hints.close()
             raise
-        async with connection.transaction():
-            judged = await judge(connection, self._group)
+        rows = await rows_of(connection, DUE, [AT_ONCE])
+        due = {row["transaction_id"]: row["owner_id"] for row in rows}
+        await self._judge(connection, due)
         await arrived(connection)
-        if judged:
+        if due:
             self._kick()
-        return followed or judged == AT_ONCE
+        return followed or len(due) == AT_ONCE
+
+    async def _judge(self, connection: Connection, due: dict[UUID, UUID]) -> None:
+        """All at once; when that fails, one by one, so that none stands in the way of others."""
+        try:
+            await judge(connection, self._group, due)
+            return
+        except AWAY:
+            raise  # it passes, and all of it is judged again
+        except Exception as error:
+            log.error("sales are judged one by one", error=type(error).__name__)
+        for transaction_id, owner_id in due.items():
+            try:
+                await judge(connection, self._group, {transaction_id: owner_id})
+            except AWAY:
+                raise
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+                log.error("a sale is put aside", transaction_id=str(transaction_id), error=said)
+                await connection.execute(ASIDE, [said, transaction_id])
+                POINTS_ASIDE.inc()
 
 
-async def judge(connection: Connection, group: str) -> int:
-    """Judges some of what is due, in the caller's transaction; how many were."""
-    due: dict[UUID, UUID] = {
-        row["transaction_id"]: row["owner_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])
-    }
-    if not due:
-        return 0
-    found = await sales_of(connection, due, due.values())
-    sales = [one for one in found.values() if one.profile_id]
+async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
+    """Judges these sales, found by their owners, in one transaction."""
+    if due:
+        async with connection.transaction():
+            await connection.execute(DONE, [list(due)])
+            await _judged(connection, group, due)
+
+
+async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
+    known = await sales_of(connection, due, due.values())
+    sales = [one for one in known.values() if one.profile_id]
     here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
     before = await kept.before(connection, [one.transaction_id for one in sales])
     terms = await terms_of(connection, sales, before, here, rules_earn=True)
@@ -90,10 +118,9 @@ async def judge(connection: Connection, group: str) -> int:
         )  # fmt: skip
         judgement.earn()
         judgement.give_and_take()
-        judged = judgement.judged()
-        rows += judged.decided.values()
-        here.tell(judged.facts)
-        here.forgive(sale.profile_id, judged.forgiven)
+        found = judgement.judged()
+        rows += found.decided.values()
+        here.tell(found.facts)
+        here.forgive(sale.profile_id, found.forgiven)
     await kept.keep(connection, rows, here)
     POINTS_JUDGED.inc(len(sales))
-    return len(due)

@@ -69,5 +69,10 @@ class Alone:
             except KafkaError as error:
                 log.warning("waits for kafka", work=self._name, error=type(error).__name__)
                 more = False
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
+                raise
+            except Exception as error:  # whatever it is, the next round may do without it
+                log.error("failed", work=self._name, error=type(error).__name__)
+                more = False
             if not more:
                 await asyncio.sleep(self._pause)

@@ -42,28 +42,30 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 """
 DUE = """
 insert into hitotsu.points_due (transaction_id, owner_id)
-select * from unnest(%s::uuid[], %s::uuid[]) on conflict do nothing
+select * from unnest(%s::uuid[], %s::uuid[])
+on conflict (transaction_id) do update set failed = null
 """
 # points spent on what came back before they were known to be spent
 PAID_WITH = """
 insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct transaction_id, profile_id from hitotsu.points_decided
-where transaction_id = any(%s::uuid[]) and units > 0
-on conflict do nothing
+select distinct on (transaction_id) transaction_id, profile_id from hitotsu.points_decided
+where transaction_id = any(%s::uuid[]) and units > 0 order by transaction_id
+on conflict (transaction_id) do update set failed = null
 """
 RULES_CAME = """
 insert into hitotsu.points_due (transaction_id, owner_id)
 select distinct on (transaction_id) transaction_id, owner_id from purchase
-where occurred_at >= %s order by transaction_id
-on conflict do nothing
+where occurred_at >= %s order by transaction_id, owner_id
+on conflict (transaction_id) do update set failed = null
 """
 ITEM_CAME = """
 insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct d.transaction_id, d.profile_id from hitotsu.points_decided d
+select distinct on (d.transaction_id) d.transaction_id, d.profile_id
+from hitotsu.points_decided d
 join unnest(%s::text[], %s::bigint[], %s::text[]) as x(sku, valid_from, category)
     on d.sku = x.sku collate "C" and d.sold_at >= x.valid_from
         and d.category is distinct from x.category
-on conflict do nothing
+on conflict (transaction_id) do update set failed = null
 """
 
 

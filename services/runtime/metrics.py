@@ -123,6 +123,9 @@ OUTBOX_ROWS = Gauge("hitotsu_outbox_rows", "Decided facts that are not in Kafka 
 OUTBOX_AGE = Gauge("hitotsu_outbox_age_seconds", "Age of the oldest fact that is not in Kafka.")
 OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Decided facts appended to Kafka.")
 POINTS_JUDGED = Counter("hitotsu_points_judged_sales", "Sales judged by the program's rules.")
+POINTS_ASIDE = Counter(
+    "hitotsu_points_set_aside_sales", "Sales that could not be judged and were put aside."
+)
 POINTS_EXPIRED = Counter("hitotsu_points_expired_lots", "Lots of which the rest was expired.")
 INVARIANT_VIOLATIONS = Gauge(
     "hitotsu_invariant_violations",

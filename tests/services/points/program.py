@@ -102,7 +102,7 @@ class Program(Wallet):
             """
             select (select coalesce(sum(next_offset), 0) from points_cursor
                     where topic = 'commerce.purchases')::int,
-                (select count(*) from points_due)::int,
+                (select count(*) from points_due where failed is null)::int,
                 (select count(*) from outbox where sent_at is null)::int,
                 (select count(*) from points_awaited)::int,
                 (select count(*) from points_over)::int

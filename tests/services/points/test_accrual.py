@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from projections.core.instants import DAY
+from schemas.events.parts import Meta, Producer
 from tests.services.points.program import ONE_IN_TEN, Program, program
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -131,6 +132,22 @@ def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None
     shop.until(lambda: shop.stored(who) == 50)
     shop.sells(who, [("tea", 1, 100)], at=now - 19 * DAY)
     shop.until(lambda: shop.stored(who) == 60)
+
+
+def test_a_sale_that_cannot_be_judged_stands_in_nobodys_way(shop: Program) -> None:
+    who, at = uuid4(), shop.now()
+    producer = Producer("crm", "CALL_CENTRE")
+    absurd = {"channels": ["CALL_CENTRE"], "points": 1_000_000, "per": 1}
+    shop.sets({"earn": [absurd, *ONE_IN_TEN["earn"]]}, 0.005, "absurd")
+    meta = Meta(uuid4().bytes, at, producer)
+    sale = shop.sells(who, [("tower", 1, 10**15)], meta=meta)
+    shop.until(lambda: shop.road.sql(
+        "select 1 from points_due where transaction_id = %s and failed is not null", sale
+    ))  # fmt: skip
+    shop.sells(who, [("tea", 1, 1_000)], at=at)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    shop.sets(ONE_IN_TEN, 0.004, "mended")
+    shop.until(lambda: shop.kinds(who) == {"earned": 100 + 10**14})
 
 
 def test_killed_between_two_batches_it_goes_on_where_it_was(shop: Program) -> None:
