@@ -76,8 +76,8 @@ class ReturnsWork:
         sales = await sales_of(
             connection, asked, {one for each in members.values() for one in each}
         )
-        owners = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
-        profiles = owners | {command.body.profile_id for command in commands}
+        buyers = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
+        profiles = buyers | {command.body.profile_id for command in commands}
         here = await standing(connection, profiles, self._group)
         before = await kept.before(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]

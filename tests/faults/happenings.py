@@ -193,7 +193,16 @@ def catalogue(shop: Shop) -> list[Fact]:
         "interval_days": chance.choice([None, 30]),
         "reach": chance.choice(["SKU", "CATEGORY"]), "sku": chance.choice([None, shop.sku()]),
     }  # fmt: skip
-    return [chance.choice([described(shop), ("StockPolicySet", policy), ("NeedPolicySet", need)])]
+    rules: dict[str, Any] = {
+        **shop.meta("HEAD_OFFICE"), "program_id": "club", "version": f"v{chance.randint(1, 9)}",
+        "accrual": chance.choice(["PRODUCER", "RULES"]), "rules": "{}",
+        "valid_from": shop.now + chance.randint(0, 2) * 60 * SECOND,
+    }  # fmt: skip
+    made: list[Fact] = [
+        described(shop), ("StockPolicySet", policy), ("NeedPolicySet", need),
+        ("ProgramRulesSet", rules),
+    ]  # fmt: skip
+    return [chance.choice(made)]
 
 
 @happens(2)
