@@ -174,8 +174,7 @@ def account(
     found, held = Account(), held or {}
     by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
     for lot in lots:
-        left = lot.left - held.get((lot.profile_id, lot.lot_id), 0)
-        by_profile[lot.profile_id][0].append(replace(lot, left=left))
+        by_profile[lot.profile_id][0].append(_without(lot, held))
     for draw in draws:
         by_profile[draw.profile_id][1].append(draw)
     for profile_id, (own, drawn) in by_profile.items():
@@ -193,6 +192,13 @@ def account(
             found.free += lot.left
             found.held += held.get((lot.profile_id, lot.lot_id), 0)
     return found
+
+
+def _without(lot: Lot, held: Mapping[tuple[Id, Id], int]) -> Lot:
+    """What is not held of it. A reader may see a hold and, already, what became of it: that makes
+    no lot negative."""
+    points = held.get((lot.profile_id, lot.lot_id), 0)
+    return replace(lot, left=lot.left - min(points, max(0, lot.left)))
 
 
 def _undone(draws: list[Draw]) -> list[Lot]:
