@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -54,3 +55,21 @@ def test_a_violation_planted_by_hand_is_scraped_until_it_is_repaired(open_shop: 
     open_shop.road.sql(raised, -1, sku)
     open_shop.until(lambda: wrong() == 0, 60)
     assert open_shop.reserve(sku, 3).status_code == 201, "decisions go on"
+
+
+def test_what_is_past_its_keep_is_gone_soon_after_the_start(open_shop: Shop) -> None:
+    process = open_shop.road.last("commands")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) in (0, -signal.SIGTERM)
+    key = "an answer of long ago"
+    open_shop.road.sql(
+        "insert into answer (client, key, body_hash, status, body, created_at)"
+        " values ('ec', %s, '\\x00', 200, '{}', now() - interval '31 days'),"
+        " ('ec', 'of late', '\\x00', 200, '{}', now() - interval '29 days')",
+        key,
+    )
+    open_shop.again()
+    open_shop.wait()
+    held = "select 1 from answer where key = %s"
+    open_shop.until(lambda: open_shop.road.sql(held, key) == [])
+    assert open_shop.road.sql(held, "of late") == [(1,)]
