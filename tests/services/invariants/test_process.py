@@ -57,6 +57,14 @@ def test_a_violation_planted_by_hand_is_scraped_until_it_is_repaired(open_shop: 
     assert open_shop.reserve(sku, 3).status_code == 201, "decisions go on"
 
 
+def test_the_watch_goes_on_when_its_connection_was_cut(open_shop: Shop) -> None:
+    checked = "hitotsu_invariant_checked_keys_total"
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s"
+    open_shop.until(lambda: open_shop.road.sql(cut, "invariants") == [(True,)])
+    before = metric(open_shop, checked)["stock_recomputed"]
+    open_shop.until(lambda: metric(open_shop, checked)["stock_recomputed"] > before + 1, 60)
+
+
 def test_what_is_past_its_keep_is_gone_soon_after_the_start(open_shop: Shop) -> None:
     process = open_shop.road.last("commands")
     process.send_signal(signal.SIGTERM)
