@@ -91,8 +91,9 @@ async def test_holds_go_once_they_are_long_over_and_a_promise_never_does(
 async def test_points_held_go_as_units_do(connection: Connection) -> None:
     for state, ended in (("applied", 31), ("captured", 31), ("released", 31), ("released", 1)):
         await connection.execute(
-            "insert into hitotsu.points_hold (id, profile_id, lot_id, points, whose, channel,"
-            " client, state, created_at, resolved_at, expires_at) values (%s, %s, %s, 1, %s,"
+            "insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose,"
+            " channel, client, state, created_at, resolved_at, expires_at)"
+            " values (%s, %s, %s, 1, 0, %s,"
             " 'STORE', 'till', %s, now() - interval '40 days', now() - make_interval(days => %s),"
             " now() - interval '39 days')",
             [uuid4(), uuid4(), uuid4(), uuid4(), state, ended],
