@@ -51,7 +51,7 @@ _WORDS = {
     "policy_id": "need-mugs",
     "version": "2026-04-01",
     "rule_version": "2026-04-01",
-    "rules": '{"yen_per_point": 100}',
+    "rules": '{"earn": [{"points": 1, "per": 100}]}',
 }
 _NUMBERS = {
     "terminal_sequence": 42,

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from projections.point_balance.account import Account, allocated
+from schemas import codec
 from schemas.events import PointsEarned, PointsRedeemed
 from schemas.events.parts import EarnedLot, LotAllocation
 from services.points.earning import Line, Sale
@@ -114,6 +115,7 @@ class Member:
         return found
 
     def _tell(self, fact: Any) -> None:
+        assert codec.decode(codec.encode(fact)) == fact
         self.entries += entries_of(fact)
         self.facts.append(fact)
         assert len({one.meta.event_id for one in self.facts}) == len(self.facts)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.inputs import example
 from services.points.rules import Rules, UnreadableRules, read_rules, version_at
 
 FULL: dict[str, Any] = {
@@ -103,3 +104,8 @@ def test_the_rules_that_the_how_to_shows_are_some() -> None:
     assert rules.return_policy == "withhold_from_refund"
     assert [rules.rank(spent) for spent in (29_999, 30_000, 100_000)] == [None, "silver", "gold"]
     assert set(json.loads(shown)) == set(Rules.model_fields)
+
+
+def test_the_example_of_the_contract_is_a_program() -> None:
+    rules = read_rules(str(example("ProgramRulesSet")["rules"]))
+    assert [(one.points, one.per) for one in rules.earn] == [(1, 100)]
