@@ -43,7 +43,9 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 DUE = """
 insert into hitotsu.points_due (transaction_id, owner_id)
 select * from unnest(%s::uuid[], %s::uuid[])
-on conflict (transaction_id) do update set failed = null
+on conflict (transaction_id) do update set failed = null,
+    owner_id = case when excluded.owner_id = excluded.transaction_id then points_due.owner_id
+        else excluded.owner_id end
 """
 # points spent on what came back before they were known to be spent
 PAID_WITH = """

@@ -29,10 +29,13 @@ RETURNS = """
 select transaction_id, line_nos, quantities from purchase_return
 where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
 """
+# whose claim was judged keeps it: another one that turns out to be earlier changes nothing
 CLAIMS = """
-select distinct on (transaction_id) transaction_id, profile_id from purchase_claim
-where transaction_id = any(%s::uuid[]) and treatment <> 'NONE'
-order by transaction_id, claimed_at, profile_id
+select distinct on (c.transaction_id) c.transaction_id, c.profile_id from purchase_claim c
+left join hitotsu.points_decided d
+    on d.transaction_id = c.transaction_id and d.profile_id = c.profile_id
+where c.transaction_id = any(%s::uuid[]) and c.treatment <> 'NONE'
+order by c.transaction_id, d.profile_id is null, c.claimed_at, c.profile_id
 """
 SPENT = """
 select transaction_id from purchase

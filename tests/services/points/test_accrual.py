@@ -48,14 +48,20 @@ def test_a_return_may_come_before_its_sale(shop: Program) -> None:
 
 
 def test_a_guests_sale_earns_when_it_is_claimed(shop: Program) -> None:
-    who, other = uuid4(), uuid4()
+    who, other, late = uuid4(), uuid4(), uuid4()
     sale = shop.sells(None, [("tea", 1, 500)])
     shop.append("PurchaseAttributed", transaction_id=sale.bytes, profile_id=other.bytes,
                 points_treatment="NONE")  # fmt: skip
     shop.append("PurchaseAttributed", transaction_id=sale.bytes, profile_id=who.bytes,
                 points_treatment="RECALCULATE")  # fmt: skip
     shop.until(lambda: shop.kinds(who) == {"earned": 50})
-    assert shop.kinds(other) == {}
+    shop.append(
+        "PurchaseAttributed", transaction_id=sale.bytes, profile_id=late.bytes,
+        points_treatment="MOVE", at=0,
+    )  # fmt: skip
+    shop.brings(None, sale, {1: 1})
+    shop.until(lambda: shop.kinds(who) == {"earned": 50, "reversed": -50})
+    assert (shop.kinds(other), shop.kinds(late)) == ({}, {})
 
 
 def test_points_spent_on_what_comes_back_return_to_their_lot(shop: Program) -> None:
