@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.faults.points import corrected, earned, spent
 from tests.faults.shop import SECOND, Fact, Record, Shop, described, happens, received
 
 
@@ -19,23 +20,14 @@ def sale(shop: Shop) -> list[Fact]:
     receipt = {
         **meta, "transaction_id": chance.randbytes(16), "location_id": place, "currency": "JPY",
         "profile_id": None if guest else shop.person(), "total": total, "lines": lines,
+        "tenders": _tenders(shop, total),
     }  # fmt: skip
     (shop.guests if guest else shop.sold).append(receipt)
     facts: list[Fact] = [("PurchaseCompleted", receipt)]
     if not guest and chance.random() < 0.6:
-        points = {**shop.shares(meta), "profile_id": receipt["profile_id"],
-                  "transaction_id": receipt["transaction_id"]}  # fmt: skip
-        lots = [
-            {
-                "lot_id": chance.randbytes(16),
-                "points": line["net_paid"] // 100,
-                "line_no": line["line_no"],
-            }
-            for line in lines
-        ]
-        facts.append(("PointsEarned", {**points, "lots": lots}))
+        facts.append(earned(shop, receipt))
     if not guest and chance.random() < 0.15:
-        facts.append(spent(shop, meta, receipt["profile_id"]))
+        facts.append(spent(shop, receipt))
     return facts
 
 
@@ -49,21 +41,13 @@ def _line(shop: Shop, number: int) -> Record:
     }  # fmt: skip
 
 
-def spent(shop: Shop, meta: Record, profile: bytes) -> Fact:
-    """A redemption; some name lots, some of those are another profile's."""
-    points, allocations = shop.chance.randint(1, 500), []
-    if shop.chance.random() < 0.5:
-        owner = shop.person() if shop.chance.random() < 0.3 else profile
-        lot = shop.chance.randbytes(16)
-        part = shop.chance.randint(1, points)
-        allocations.append({"profile_id": owner, "lot_id": lot, "points": part})
-    record = {
-        **shop.shares(meta),
-        "profile_id": profile,
-        "points": points,
-        "allocations": allocations,
-    }
-    return "PointsRedeemed", record
+def _tenders(shop: Shop, total: int) -> list[Record]:
+    """What is not told, or money, or some points and the rest in money."""
+    points = shop.chance.choice((None, 0, min(total, 500)))
+    if points is None:
+        return []
+    paid = [{"kind": "POINTS", "amount": points}] if points else []
+    return [*paid, {"kind": "CASH", "amount": total - points}]
 
 
 @happens(4)
@@ -88,8 +72,7 @@ def correction(shop: Shop) -> list[Fact]:
     }  # fmt: skip
     facts: list[Fact] = [("PurchaseReturned", {**common, "total": back["refund"], "lines": [back]})]
     if sale["profile_id"] is not None:
-        taken = {**shop.shares(meta), "profile_id": sale["profile_id"], "points": 3}
-        facts.append((shop.chance.choice(["PointsReversed", "PointsReinstated"]), taken))
+        facts.append(corrected(shop, sale, meta))
     return facts
 
 
@@ -103,25 +86,9 @@ def claim(shop: Shop) -> list[Fact]:
         **shop.meta("EC"),
         "transaction_id": sale["transaction_id"],
         "profile_id": shop.person(),
+        "points_treatment": shop.chance.choice(["NONE", "MOVE", "RECALCULATE"]),
     }
     return [("PurchaseAttributed", record)]
-
-
-@happens(2)
-def correction_of_points(shop: Shop) -> list[Fact]:
-    chance = shop.chance
-    common = {
-        **shop.meta("CALL_CENTRE"),
-        "profile_id": shop.person(),
-        "points": chance.randint(1, 90),
-    }
-    name = chance.choice(["PointsAdjusted", "PointsExpired", "PointsTransferred"])
-    more: dict[str, Record] = {
-        "PointsAdjusted": {"points": chance.randint(-90, 90), "reason": "goodwill"},
-        "PointsExpired": {"lot_id": chance.randbytes(16), "expired_on": 20_000},
-        "PointsTransferred": {"to_profile_id": shop.person(), "reason": "family"},
-    }
-    return [(name, {**common, **more[name]})]
 
 
 @happens(12)
@@ -193,16 +160,7 @@ def catalogue(shop: Shop) -> list[Fact]:
         "interval_days": chance.choice([None, 30]),
         "reach": chance.choice(["SKU", "CATEGORY"]), "sku": chance.choice([None, shop.sku()]),
     }  # fmt: skip
-    rules: dict[str, Any] = {
-        **shop.meta("HEAD_OFFICE"), "program_id": "club", "version": f"v{chance.randint(1, 9)}",
-        "accrual": chance.choice(["PRODUCER", "RULES"]), "rules": "{}",
-        "valid_from": shop.now + chance.randint(0, 2) * 60 * SECOND,
-    }  # fmt: skip
-    made: list[Fact] = [
-        described(shop), ("StockPolicySet", policy), ("NeedPolicySet", need),
-        ("ProgramRulesSet", rules),
-    ]  # fmt: skip
-    return [chance.choice(made)]
+    return [chance.choice([described(shop), ("StockPolicySet", policy), ("NeedPolicySet", need)])]
 
 
 @happens(2)

@@ -26,6 +26,7 @@ class Shop:
     sold: list[Record] = field(default_factory=list)
     guests: list[Record] = field(default_factory=list)
     asked: list[Record] = field(default_factory=list)
+    lots: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
