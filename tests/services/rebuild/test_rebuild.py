@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import pytest
 from projections import discover
 from projections.point_balance import projection as point_balance
 from services.rebuild.run import Rebuild
-from services.rebuild.swap import Swap
+from services.rebuild.swap import Busy, Swap
 from tests.services.rebuild.road import Road, road
 from tests.services.rebuild.trade import WATCHED, Trade
 from tests.services.rebuild.watching import Watching
@@ -168,6 +169,21 @@ def test_what_differs_is_said_and_repaired_in_redis_too(settled: Road) -> None:
     assert settled.verb("verify")["total"] == 0
 
 
+@contextmanager
+def held(swap: Swap) -> Iterator[None]:
+    """The live checkpoints, as soon as Redis is not being filled from them."""
+    with ExitStack() as stack:
+
+        def is_free() -> bool:
+            with suppress(Busy):
+                stack.enter_context(swap.held())
+                return True
+            return False
+
+        _until(is_free)
+        yield
+
+
 def test_a_row_that_no_event_made_goes_from_redis_too(settled: Road) -> None:
     ghost = "00000000-0000-0000-ffff-0000000000aa"
     settled.sql(
@@ -219,7 +235,7 @@ def test_it_waits_no_longer_than_that_reader_reads(settled: Road) -> None:
                 older.execute("set transaction isolation level repeatable read")
                 older.execute("select count(*) from hitotsu.checkpoint")
                 threading.Timer(0.5, older.rollback).start()
-                with swap.held():
+                with held(swap):
                     began = time.monotonic()
                     swap.wait_for_old_snapshots()
                 assert 0.3 < time.monotonic() - began < 2.5
@@ -232,7 +248,7 @@ def test_who_waits_behind_one_that_waits_for_it_is_not_waited_for(settled: Road)
     with psycopg.connect(dsn, autocommit=True) as reader:
         swap = Swap(settled.settings.postgres, "main", reader)
         try:
-            with swap.held():
+            with held(swap):
                 for _ in range(2):
                     waiters.append(threading.Thread(target=_wants_the_checkpoints, args=[dsn]))
                     waiters[-1].start()
