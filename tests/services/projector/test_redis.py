@@ -14,11 +14,13 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from infra.backend import Endpoints
 from projections.core import sql
+from projections.point_balance import entry
+from projections.point_balance import projection as entries
 from projections.shared_stock import cell
 from services.projector.refresh import Job, Refresher
 from services.projector.views import GenerationLost, Views, generation_key, hash_key
 from tests.projections.driving import OWNER, Engine, Log
-from tests.services.projector.facts import received
+from tests.services.projector.facts import CUSTOMER, earned, received
 
 pytestmark = pytest.mark.servers
 KEY, FIELD = hash_key(cell, 1, "tea"), "ginza"
@@ -170,6 +172,31 @@ def test_an_emptied_redis_is_filled_again(shown: Shown) -> None:
     shown.redis.flushdb()
     until(lambda: shown.value() != "" and shown.right())
     until(lambda: shown.redis.get(generation_key("main")) not in (None, before))
+
+
+def test_entries_are_fields_of_one_hash_also_when_it_is_filled_again(shown: Shown) -> None:
+    log, key = Log(), hash_key(entry, entries.version, str(UUID(bytes=CUSTOMER)))
+    shown.refresher.start()
+    shown.tell(earned(1), log=log)
+    shown.tell(earned(2), earned(1), log=log)
+    stored = dict(
+        shown.engine.connection.execute(
+            f"select event_id || '|' || number, '1|' || {sql.payload(entry)}"
+            " from point_entry t".encode()
+        ).fetchall()
+    )
+    assert len(stored) == 2
+
+    def same() -> bool:
+        return _texts(shown.redis.hgetall(key)) == stored
+
+    until(same)
+    shown.redis.flushdb()
+    until(same)
+
+
+def _texts(fields: Any) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 def test_rows_of_a_process_that_died_before_it_wrote_them_are_repaired(
