@@ -196,18 +196,26 @@ def answers_to(shop: Shop, customer: Customer) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
+# what may be promised is not among them: one stranger's debt does not bind the other
+ADDED_UP = (
+    "balance", "active", "pending", "debt", "held", "earned", "redeemed", "taken_back", "expired",
+)  # fmt: skip
+
+
 def holdings(shop: Shop, customer: Customer) -> tuple[Any, ...]:
-    """Points and purchases of both profiles, one member's or, once erased, two strangers'."""
+    """Points, lots and purchases of both profiles, one member's or, once erased, two strangers'."""
     points: Counter[str] = Counter()
+    lots: Counter[str] = Counter()
     bought: Counter[tuple[str, int]] = Counter()
     with Staff(shop.status) as staff:
         members = {staff.get(f"/v1/members/{one}")["member_id"] for one in customer.profiles}
         for member in members:
             found = staff.get(f"/v1/members/{member}/points")
-            points.update({name: value for name, value in found.items() if name != "profiles"})
+            points.update({name: found[name] for name in ADDED_UP})
+            lots.update(json.dumps(lot, sort_keys=True) for lot in found["lots"])
             for sale in staff.get(f"/v1/members/{member}/purchases"):
                 bought[sale["transaction_id"], sale["total"]] += 1
-    return points, bought
+    return points, lots, bought
 
 
 def totals(shop: Shop) -> dict[str, Any]:
