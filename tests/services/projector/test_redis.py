@@ -17,13 +17,14 @@ from projections.core import sql
 from projections.point_balance import entry
 from projections.point_balance import projection as entries
 from projections.shared_stock import cell
+from projections.shared_stock import projection as stock
 from services.projector.refresh import Job, Refresher
 from services.projector.views import GenerationLost, Views, generation_key, hash_key
 from tests.projections.driving import OWNER, Engine, Log
 from tests.services.projector.facts import CUSTOMER, earned, received
 
 pytestmark = pytest.mark.servers
-KEY, FIELD = hash_key(cell, 1, "tea"), "ginza"
+KEY, FIELD = hash_key(cell, stock.version, "tea"), "ginza"
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -160,7 +161,7 @@ def test_a_writer_of_another_generation_is_refused(shown: Shown) -> None:
     shown.redis.set(generation_key("main"), "new")
     with pytest.raises(GenerationLost):
         shown.views.write({cell: [("x", "", 1, "[]")]}, "old")
-    assert not shown.redis.exists(hash_key(cell, 1, "x"))
+    assert not shown.redis.exists(hash_key(cell, stock.version, "x"))
 
 
 def test_an_emptied_redis_is_filled_again(shown: Shown) -> None:
