@@ -30,6 +30,12 @@ RULES = {"earn": [{"points": 1, "per": 30}], "return_policy": "go_negative", "ro
 FOLDED = ("purchase_suppression", "point_balance")
 
 
+BELOW_ZERO = """
+select profile_id, lot_id, sum(points) from point_entry
+where lot_id is not null group by 1, 2 having sum(points) < 0
+"""
+
+
 @dataclass
 class Order:
     """What a plain shop remembers of an order."""
@@ -73,6 +79,7 @@ def test_everybody_has_what_a_plain_sum_says_in_any_order_of_the_facts(
     assert {who: points for who, points in rows if points} == {
         who: points for who, points in wanted.items() if points
     }
+    assert shop.road.sql(BELOW_ZERO) == []
     assert shop.road.sql("select count(*) from dead_letter") == [(0,)]
     assert shop.road.sql("select coalesce(sum(conflict), 0)::int from checkpoint") == [(0,)]
     _fold_in_many_orders(shop, interleavings)
