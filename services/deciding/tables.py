@@ -58,7 +58,8 @@ create or replace view hitotsu.stock_reserved as
     from hitotsu.stock_hold
     where state = 'committed' or state = 'open' and expires_at > now() group by 1, 2;
 """
-# one row for each lot that a hold takes from; what a capture leaves is free again
+# one row for each lot that a hold takes from; what a capture leaves is free again. What facts of
+# `hitotsu-points` take on their way is held for deciders alone: nobody asked for that hold
 POINTS_HOLDS = """
 create table if not exists hitotsu.points_hold (
     id uuid not null,
@@ -82,7 +83,8 @@ create index if not exists points_hold_promised
 create index if not exists points_hold_by_age on hitotsu.points_hold using brin (created_at);
 create or replace view hitotsu.points_held as
     select profile_id, lot_id, sum(points)::bigint as points from hitotsu.points_hold
-    where state = 'captured' or state = 'open' and expires_at > now() group by 1, 2;
+    where client <> 'hitotsu-points'
+        and (state = 'captured' or state = 'open' and expires_at > now()) group by 1, 2;
 """
 # what the rules made of each line, what waits to be judged, how far the log was looked through
 POINTS_RULES = """

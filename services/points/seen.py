@@ -17,6 +17,7 @@ from projections.core.instants import micros
 from projections.point_balance.account import Draw, Lot, account, named
 from services.deciding.answers import Connection
 from services.deciding.reading import rows_of
+from services.points.facts import SYSTEM
 from services.points.purse import Purse, Spot
 
 MEMBERS = "select profile_id, profiles from member_group where profile_id = any(%s)"
@@ -29,6 +30,7 @@ EXPIRED = """
 update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
 where profile_id = any(%s) and state = 'open' and expires_at <= clock_timestamp()
 """
+# what our own facts take on their way counts as held until they are applied, and ends with that
 SEEN = """
 select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
     sum(points) as points, count(*)::bigint as entries,
@@ -48,8 +50,10 @@ from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
         where profile_id = any(%(profiles)s) and lot_id is null and kind = 'reversed')
 union all
 select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
-from hitotsu.points_hold where profile_id = any(%(profiles)s)
+from hitotsu.points_hold h where profile_id = any(%(profiles)s)
     and (state = 'captured' or state = 'open' and expires_at > %(now)s)
+    and (client <> %(system)s or not exists (
+        select from point_entry e where e.profile_id = h.profile_id and e.event_id = h.id))
 group by profile_id, lot_id
 union all
 select 'position', null, null, null, topic || '-' || partition, next_offset, 0, null, null, null,
@@ -80,7 +84,7 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
         row = await cursor.fetchone()
         assert row is not None
         now: datetime = row[0]
-    values = {"profiles": profiles, "now": now, "group": group}
+    values = {"profiles": profiles, "now": now, "group": group, "system": SYSTEM}
     rows = await rows_of(connection, SEEN, values)
     position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}
     return Seen(_purses(members, rows, micros(now)), now, position)

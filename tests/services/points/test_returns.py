@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -134,3 +135,22 @@ def test_what_is_on_its_way_out_is_not_promised_again(shop: Program) -> None:
     who, sale = bought(shop, 70)
     assert shop.asks(who, sale, {1: 1}).json()["taken_back"]["points"] == 70
     assert shop.hold(who, 1).status_code == 409
+
+
+def test_decisions_see_each_other_while_nothing_is_applied(shop: Program) -> None:
+    who, sale = bought(shop, 70, units=7)
+    shop.projector.send_signal(signal.SIGSTOP)
+    try:
+        parts = [shop.asks(who, sale, {1: units}).json()["taken_back"] for units in (3, 4)]
+        assert [part["points"] for part in parts] == [30, 40]
+        no(shop.asks(who, sale, {1: 1}), "more-than-sold")
+        no(shop.hold(who, 1), "insufficient-points")
+    finally:
+        shop.projector.send_signal(signal.SIGCONT)
+    shop.until(lambda: shop.stored(who) == 0)
+    shop.earned(1, who)
+    assert shop.hold(who, 1).status_code == 201, "applied, and held all the same"
+    shop.quiet(0)
+    assert shop.road.sql(
+        "select client from points_hold where profile_id = %s", who
+    ) == [("ec",)]  # fmt: skip
