@@ -163,13 +163,10 @@ def account(
     draws: Iterable[Draw],
     at: int,
     held: Mapping[tuple[Id, Id], int] | None = None,
-    lapses_at: int | None = None,
 ) -> Account:
     """What is left in each lot after every hold and draw, and what that makes at `at`.
 
     `held`: points under holds that count, by profile and lot: taken, as long as they are held.
-    `lapses_at`: when lots without an expiry of their own end, where a program lets them end after
-    a time without activity.
     """
     found, held = Account(), held or {}
     by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
@@ -183,8 +180,7 @@ def account(
         found.lots += own
     found.lots.sort(key=lambda lot: lot.order)
     for lot in found.lots:
-        until = lot.until if lot.expires_at is not None or lapses_at is None else lapses_at
-        if at >= until:
+        if at >= lot.until:
             found.lapsed += lot.left
         elif lot.active_at > at:
             found.pending += lot.left
