@@ -184,9 +184,11 @@ def opened(value: Change | Reading | None) -> LevelPart:
     """A change or reading as (delta, changed from, reading, read at)."""
     if value is None:
         return (0, None, None, None)
-    if isinstance(value, Change):
-        return (value.delta, value.at, None, None)
-    return (0, ALWAYS, value.value, value.at)
+    if type(value) is Change:
+        delta, at = value
+        return (delta, at, None, None)
+    reading, at = value
+    return (0, ALWAYS, reading, at)
 
 
 def joined(old: LevelPart, new: LevelPart) -> LevelPart:

@@ -151,16 +151,23 @@ def _stowing(table: Table | Ledger, changes: Ledger | None) -> Stow:
 
     if changes is None:
         return stow
-    level, note = table.level or 0, _appending(changes)
+    level = table.level or 0
 
     def stow_level(
         key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded
     ) -> None:
         delta, at, _, _ = values[level]
+        kept = (*key, source) if by_partition else key
         if at is not None and at != ALWAYS:
-            kept = (*key, source) if by_partition else key
-            note((), [*kept, at, delta], event_id, source, into)
-        stow(key, values, event_id, source, into)
+            noted = into.appended.get(changes)
+            if noted is None:
+                noted = into.appended[changes] = []
+            number = noted[-1][1] + 1 if noted and noted[-1][0] == event_id else 0
+            noted.append((event_id, number, *kept, at, delta))
+        rows = into.rows.get(table)
+        if rows is None:
+            rows = into.rows[table] = {}
+        fold(rows, kept, values)
 
     return stow_level
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from projections.core import Projection, Row, View, key, latest_by, maximum, plain
 from schemas.events import (
@@ -13,6 +13,7 @@ from schemas.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
+from schemas.events.parts import Tender
 
 projection = Projection("purchase_suppression", version=2)
 
@@ -91,8 +92,12 @@ def bought(event: PurchaseCompleted) -> Iterator[Row]:
         quantities=[line.quantity for line in lines],
         gifts=[line.line_no for line in lines if line.is_gift],
         paid=[line.net_paid for line in lines],
-        points_paid=sum(one.amount for one in event.tenders if one.kind == "POINTS"),
+        points_paid=_by_points(event.tenders) if event.tenders else 0,
     )
+
+
+def _by_points(tenders: Iterable[Tender]) -> int:
+    return sum(one.amount for one in tenders if one.kind == "POINTS")
 
 
 @projection.on(PurchaseReturned, PurchaseVoided)

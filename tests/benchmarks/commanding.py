@@ -2,8 +2,9 @@
 
 Ours over HTTP: token, key, stored answer; a reservation holds a unit, a redemption spends a point
 and puts the fact into the outbox. Beside it, in the same run and the same Postgres, the least that
-could do either, without HTTP, key or answer: a conditional UPDATE of a counter and an outbox row, a
-transaction each, over sixteen connections of one process.
+could do either, without key or answer: a conditional UPDATE of a counter and an outbox row, a
+transaction each, over sixteen connections of one process; once by itself, and once behind the same
+HTTP server, asked by the same client.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import argparse
 import asyncio
 import base64
 import secrets
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,29 +23,28 @@ from uuid import UUID
 
 import psycopg
 
+from infra.home import free_port
 from schemas.events import PointsEarned, StockReceived
 from schemas.events.parts import EarnedLot, Meta
 from services.cli import local
 from services.runtime.producer import record_of
 from services.sdk.ids import uuid7
 from tests.benchmarks import report, rounds
+from tests.benchmarks.bare import PATH, TAKE
 from tests.benchmarks.freshness import figures
 from tests.benchmarks.freshness.http import request
 from tests.benchmarks.freshness.measuring import PATIENCE_SECONDS, asked, started
 from tests.benchmarks.sending import send
-from tests.benchmarks.servers import Servers
+from tests.benchmarks.servers import ROOT, Servers
 from tests.benchmarks.workload import BEGAN, SHOP
 
 CONNECTIONS, ITEMS, PLENTY, FACTS = 16, 2_000, 10_000_000, 500
-HEAD = ("", "a second", "p50 ms", "p99 ms", "of the bare statement", "wanted")
+HEAD = ("", "a second", "p50 ms", "p99 ms", "of bare", "of bare over HTTP", "wanted")
 BARE = """
 create schema if not exists peers;
 create table if not exists peers.stock (sku text primary key, on_hand bigint, reserved bigint);
 create table if not exists peers.outbox (id bigint generated always as identity, sku text);
 truncate peers.stock; truncate peers.outbox;
-"""
-TAKE = """
-update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1
 """
 
 
@@ -62,6 +65,7 @@ def main(arguments: list[str]) -> None:
             bare = asyncio.run(_bare(servers.endpoints.postgres, many, options.seconds))
             found[name] = {
                 "bare": round(bare),
+                "bare_http": _bare_http(servers, many, options.seconds),
                 "ours": _ours(servers, _reserve, many, options.seconds, 0),
                 "points": _ours(servers, _redeem, many, options.seconds, 0),
             }
@@ -89,14 +93,16 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
         ("many", ("reservations, 2,000 items", "redemptions, 2,000 accounts"), "800/s, 0.6 ×"),
         ("hot", ("reservations, one hot item", "redemptions, one hot account"), "300/s, 0.6 ×"),
     ):
-        bare = found[name]["bare"]
-        lines.append(["bare UPDATE and outbox row", f"{bare:,}", "", "", "1.00 ×", ""])
+        bare, http = found[name]["bare"], found[name]["bare_http"]
+        lines.append(["bare UPDATE and outbox row, no HTTP", f"{bare:,}", *[""] * 5])
+        lines.append(["bare UPDATE and outbox row, over HTTP", *_three(http), "", "", ""])
         for what, words in zip(("ours", "points"), said, strict=True):
             ours = found[name][what]
-            lines.append([words, *_three(ours), f"{ours['a_second'] / bare:.2f} ×", wanted])
+            beside = [f"{ours['a_second'] / one:.2f} ×" for one in (bare, http["a_second"])]
+            lines.append([words, *_three(ours), *beside, wanted])
     beside = found["beside_facts"]
     said = f"both, 400/s beside {found['facts']} facts/s"
-    return [*lines, [said, *_three(beside), "", "p99 120 ms"]]
+    return [*lines, [said, *_three(beside), "", "", "p99 120 ms"]]
 
 
 def _three(ours: dict[str, Any]) -> list[str]:
@@ -139,6 +145,45 @@ def _ours(servers: Servers, make: Make, among: int, seconds: int, rate: int) -> 
         "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": rate,
         "connections": CONNECTIONS if rate == 0 else 4 * CONNECTIONS,
     }  # fmt: skip
+    return _measured(servers, plan)
+
+
+def _bare_http(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
+    """The bare statement behind the server that ours has."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    dsn = servers.endpoints.postgres
+    words = [sys.executable, "-m", "tests.benchmarks.bare", dsn, str(port)]
+    process = subprocess.Popen(words, env=servers.env, cwd=ROOT)
+    try:
+        _wait_for(port)
+        requests = [
+            base64.b64encode(request("POST", url, PATH, "", {"sku": _sku(number % among)})).decode()
+            for number in range(6_000 * seconds)
+        ]
+        plan = {
+            "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": 0,
+            "connections": CONNECTIONS,
+        }  # fmt: skip
+        return _measured(servers, plan)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _measured(servers: Servers, plan: dict[str, Any]) -> dict[str, Any]:
     found = asked(servers, plan)
     waited = found["waits"]["asked"]
     return {"a_second": round(len(waited) / found["seconds"]), **figures.waits(waited)}
