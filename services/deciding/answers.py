@@ -21,7 +21,7 @@ KEEP = """
 insert into hitotsu.answer (client, key, body_hash, status, body)
 select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::text[])
     as x(client, key, body_hash, status, body)
-order by client, key on conflict do nothing
+order by client, key on conflict do nothing returning key
 """
 
 
@@ -92,5 +92,5 @@ async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> 
             [answer.body for _, answer in kept],
         ],
     )  # fmt: skip
-    if stored.rowcount != len(kept):
+    if len(await stored.fetchall()) != len(kept):
         raise Taken

@@ -121,7 +121,8 @@ class Decider:
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._connected()
-                async with connection.transaction():
+                # in one go: only what must be known before the next step is waited for
+                async with connection.pipeline(), connection.transaction():
                     answers = await self._transaction(connection, batch)
                 self._done()
                 return answers

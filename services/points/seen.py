@@ -77,13 +77,11 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
     """Locks the members of these profiles, and sees what they hold."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
-    async with connection.pipeline():
-        await connection.execute(LOCKS, [profiles])
-        await connection.execute(EXPIRED, [profiles])
-        cursor = await connection.execute(NOW)
-        row = await cursor.fetchone()
-        assert row is not None
-        now: datetime = row[0]
+    await connection.execute(LOCKS, [profiles])
+    await connection.execute(EXPIRED, [profiles])
+    row = await (await connection.execute(NOW)).fetchone()
+    assert row is not None
+    now: datetime = row[0]
     values = {"profiles": profiles, "now": now, "group": group, "system": SYSTEM}
     rows = await rows_of(connection, SEEN, values)
     position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}

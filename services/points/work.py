@@ -57,21 +57,20 @@ class PointsWork:
 
 
 async def _store(connection: Connection, decided: Decided) -> None:
-    async with connection.pipeline():
-        if decided.changed:
-            changed = [
-                (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
-                for h in decided.changed
-            ]
-            await connection.execute(CHANGE, [list(column) for column in zip(*changed)])
-        if decided.made:
-            made = [
-                (h.hold_id, h.profile_id, h.lot_id, h.points, h.place, h.whose, h.channel,
-                 h.client, h.state, h.expires_at, h.transaction_id)
-                for h in decided.made
-            ]  # fmt: skip
-            await connection.execute(MAKE, [list(column) for column in zip(*made)])
-        await outbox.add(connection, decided.facts)
+    if decided.changed:
+        changed = [
+            (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
+            for h in decided.changed
+        ]
+        await connection.execute(CHANGE, [list(column) for column in zip(*changed)])
+    if decided.made:
+        made = [
+            (h.hold_id, h.profile_id, h.lot_id, h.points, h.place, h.whose, h.channel,
+             h.client, h.state, h.expires_at, h.transaction_id)
+            for h in decided.made
+        ]  # fmt: skip
+        await connection.execute(MAKE, [list(column) for column in zip(*made)])
+    await outbox.add(connection, decided.facts)
 
 
 def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Held]]:

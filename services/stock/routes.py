@@ -79,7 +79,9 @@ def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
 
 async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:
     """Advisory: nothing is locked; whoever wants to be sure reserves."""
-    async with postgres.connection() as connection, connection.transaction():
+    async with (
+        postgres.connection() as connection, connection.pipeline(), connection.transaction()
+    ):  # fmt: skip
         await connection.execute("set transaction isolation level repeatable read read only")
         shelf, now, position = await seen(connection, [line.sku for line in body.lines], group)
         locations = await rows_of(connection, LOCATIONS, [])

@@ -110,14 +110,13 @@ async def _shelf(
     named: list[UUID],
 ) -> tuple[Shelf, datetime, dict[str, int], list[dict[str, Any]]]:
     """All that is asked under the locks, in one go."""
-    async with connection.pipeline():
-        asked = [
-            await _begun(connection, statement, values)
-            for statement, values in (
-                (NOW, [group]), (HELD, [skus]), (POLICIES, [skus]), (NAMED, [named]),
-            )
-        ]  # fmt: skip
-        (moment,), held, policies, holds = [await cursor.fetchall() for cursor in asked]
+    asked = [
+        await _begun(connection, statement, values)
+        for statement, values in (
+            (NOW, [group]), (HELD, [skus]), (POLICIES, [skus]), (NAMED, [named]),
+        )
+    ]  # fmt: skip
+    (moment,), held, policies, holds = [await cursor.fetchall() for cursor in asked]
     now: datetime = moment["now"]
     units: dict[Spot, int] = {
         (row["sku"], row["location_id"]): row["held"] for row in held
@@ -133,10 +132,9 @@ async def _begun(connection: Connection, statement: str, values: list[Any]) -> A
 
 
 async def _store(connection: Connection, decided: Decided, skus: list[str], now: datetime) -> None:
-    async with connection.pipeline():
-        await connection.execute(EXPIRED, [skus, now])
-        await _changes(connection, decided)
-        await outbox.add(connection, decided.facts)
+    await connection.execute(EXPIRED, [skus, now])
+    await _changes(connection, decided)
+    await outbox.add(connection, decided.facts)
 
 
 async def _changes(connection: Connection, decided: Decided) -> None:

@@ -17,7 +17,7 @@ FULL, RATE, REBALANCE_SECONDS, LOOK_SECONDS = 10, 2_000, 20.0, 2.0
 # after two and a half minutes; and every worker is late now and then, when its batches are larger
 # than ever: that is made to happen at first, so that what is measured is what grows afterwards
 WARM_MINUTES, SLOPE_MB, DESCRIPTORS = 3.0, 1.0, 5
-LATE_SECONDS, LATE_AT = 8.0, (20.0, 50.0, 80.0)
+LATE_SECONDS, LATE_AT = 4.0, (20.0, 40.0, 60.0, 80.0, 100.0)
 STAYING = ("projector-1", "projector-2")
 
 
@@ -80,7 +80,7 @@ def _watch(play: Scene, looked: dict[str, Looked], seconds: float) -> int:
 
 
 def _make_late(workers: Iterable[Looked]) -> None:
-    """Frozen for less time than Kafka takes a silent member for dead."""
+    """Frozen for less time than Postgres or Kafka take who is silent for dead."""
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for one in workers:
             psutil.Process(one.pid).send_signal(number)
