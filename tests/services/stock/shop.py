@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +71,11 @@ class Shop:
         headers = {"Authorization": f"Bearer {TOKENS[who]}"}
         if not body.get("dry_run"):
             headers["Idempotency-Key"] = key or secrets.token_hex(8)
-        return self.client.post(BASE + path, json=body, headers=headers)
+        if threading.current_thread() is threading.main_thread():
+            return self.client.post(BASE + path, json=body, headers=headers)
+        # threads that share a client close each other's idle connections
+        with httpx.Client(base_url=self.url, timeout=20, trust_env=False) as own:
+            return own.post(BASE + path, json=body, headers=headers)
 
     def reserve(self, sku: str, quantity: int = 1, key: str = "", **more: Any) -> httpx.Response:
         where = more.pop("location_id", "W1")
