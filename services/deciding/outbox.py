@@ -12,18 +12,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
-from psycopg import AsyncConnection
-
 from schemas.events import Event
 from services.deciding.answers import Connection
-from services.runtime.db import conninfo
-from services.runtime.logging import log
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
 from services.runtime.producer import KafkaAway, Producer, Record, record_of
+from services.runtime.worker import Worker
 
 AT_ONCE = 500
-LOOK_SECONDS = 0.05
+LOOK_SECONDS, AWAY_SECONDS = 0.05, 0.5
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value, headers)
 select topic, record_key, record_value, headers::jsonb
@@ -57,44 +53,22 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
     )  # fmt: skip
 
 
-class Relay:
+class Relay(Worker):
     """Sends what is in the outbox; one at a time over all processes, by a lock in Postgres."""
 
     def __init__(self, dsn: str, producer: Producer, name: str = "outbox") -> None:
-        self._conninfo = conninfo(dsn, name=name)
+        super().__init__(dsn, name, AWAY_SECONDS)
         self._producer = producer
         self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     def kick(self) -> None:
         """There may be something to send."""
         self._wanted.set()
 
-    async def start(self) -> None:
-        """Begins to look."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Leaves what is not sent for the next relay."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with await AsyncConnection.connect(
-                    self._conninfo, autocommit=True
-                ) as connection:
-                    await self._relay(connection)
-            except (psycopg.Error, OSError) as error:
-                log.warning("outbox waits", error=type(error).__name__)
-                await asyncio.sleep(0.5)
-
-    async def _relay(self, connection: Connection) -> None:
+    async def turn(self, connection: Connection) -> None:
         looks = 0
         while not await _value(connection, ONE_ONLY):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(AWAY_SECONDS)
         while True:
             looks += 1
             if looks % 200 == 1:

@@ -13,13 +13,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import AsyncConnection
-
 from services.deciding.answers import Connection
-from services.runtime.db import conninfo
-from services.runtime.logging import log
 from services.runtime.metrics import TRIMMED
+from services.runtime.worker import Worker
 
 AT_ONCE = 500
 BREATH_SECONDS, PAUSE_SECONDS = 0.05, 60.0
@@ -77,32 +73,13 @@ async def trim(connection: Connection, one: Trim) -> int:
         await asyncio.sleep(BREATH_SECONDS)
 
 
-class Trimming:
+class Trimming(Worker):
     """Trims all the time, on a connection of its own."""
 
     def __init__(self, dsn: str) -> None:
-        self._conninfo = conninfo(dsn, name="trimming")
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(dsn, "trimming", PAUSE_SECONDS)
 
-    async def start(self) -> None:
-        """Begins; Postgres need not be there yet."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends; what is left is for the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with await AsyncConnection.connect(
-                    self._conninfo, autocommit=True
-                ) as connection:
-                    await connection.execute(TIMEOUT)
-                    for one in TRIMS:
-                        await trim(connection, one)
-            except (psycopg.Error, OSError) as error:
-                log.warning("trimming waits", error=type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def turn(self, connection: Connection) -> None:
+        await connection.execute(TIMEOUT)
+        for one in TRIMS:
+            await trim(connection, one)

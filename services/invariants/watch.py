@@ -12,12 +12,11 @@ import time
 from collections.abc import Iterable
 
 import psycopg
-from psycopg import AsyncConnection
 
 from services.invariants.invariant import Connection, Invariant, Key, Violation
-from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
+from services.runtime.worker import Worker
 
 PAUSE_SECONDS = 2.0
 AWAY_SECONDS = 10.0
@@ -92,40 +91,20 @@ class Round:
             log.warning("an invariant was not tested", invariant=name, key=list(map(str, keys[-1])))
 
 
-class Watch:
+class Watch(Worker):
     """Goes through every invariant, on a connection of its own."""
 
     def __init__(
         self, dsn: str, group: str, invariants: Iterable[Invariant], pause: float = PAUSE_SECONDS
     ) -> None:
         """`group`: whose tables are looked at; `pause` in seconds between two slices."""
-        self._conninfo = conninfo(dsn, group=group, name="invariants")
+        super().__init__(dsn, "invariants", max(pause, AWAY_SECONDS), group)
         self.rounds = [Round(invariant) for invariant in invariants]
         self._pause = pause
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begins to look; Postgres need not be there yet."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Looks no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
+    async def turn(self, connection: Connection) -> None:
+        await connection.execute(TIMEOUT)
         while True:
-            try:
-                async with await AsyncConnection.connect(
-                    self._conninfo, autocommit=True
-                ) as connection:
-                    await connection.execute(TIMEOUT)
-                    while True:
-                        for one in self.rounds:
-                            await one.step(connection)
-                            await asyncio.sleep(self._pause)
-            except (psycopg.Error, OSError) as error:
-                # away, or tables that are not made yet, or are being swapped
-                log.warning("invariants wait", error=type(error).__name__)
-                await asyncio.sleep(max(self._pause, AWAY_SECONDS))
+            for one in self.rounds:
+                await one.step(connection)
+                await asyncio.sleep(self._pause)

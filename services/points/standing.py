@@ -22,7 +22,7 @@ from services.deciding.reading import rows_of
 from services.points.facts import SYSTEM, Fact, entries_of
 from services.points.judging import Holder
 from services.points.returning import Spot
-from services.points.seen import LOCKS, MEMBERS
+from services.points.seen import LOCKS, members_of
 
 NOW = """
 select clock_timestamp() as now, (
@@ -133,20 +133,15 @@ class Standing:
 
 async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> Standing:
     """Locks the members of these profiles, in the order all deciders do, and sees what is there."""
-    wanted = sorted(set(asked))
-    known = await rows_of(connection, MEMBERS, [wanted])
-    members = {row["profile_id"]: tuple(row["profiles"]) for row in known}
-    profiles = sorted({one for each in wanted for one in members.get(each, (each,))})
+    members = await members_of(connection, asked)
+    profiles = sorted({one for member in members.values() for one in member})
     await connection.execute(LOCKS, [profiles])
     (moment,) = await rows_of(connection, NOW, [group])
     holds = await rows_of(connection, HELD, [profiles, SYSTEM])
     awaited = await rows_of(connection, AWAITED, [profiles])
     found = await rows_of(connection, ENTRIES, [profiles])
     forgiven = await rows_of(connection, FORGIVEN, [profiles])
-    here = _standing(
-        moment, {one: members.get(one, (one,)) for one in wanted}, holds,
-        [*found, *_missing(awaited, found)],
-    )  # fmt: skip
+    here = _standing(moment, members, holds, [*found, *_missing(awaited, found)])
     here.forgiven.update({row["profile_id"]: row["points"] for row in forgiven})
     return here
 
