@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from projections.core.instants import micros
+from tests.services.deciding.asking import problem
 from tests.services.points.wallet import HOLDS, Wallet, wallet
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
@@ -21,14 +21,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 def purse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallet]:
     with wallet(tmp_path_factory.mktemp("points")) as own:
         yield own
-
-
-def problem(answer: Any, status: int, kind: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
-    assert found["type"] == f"/problems/{kind}"
-    return found
 
 
 def test_points_earned_online_are_held_at_the_till_and_spent(purse: Wallet) -> None:

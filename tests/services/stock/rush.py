@@ -17,9 +17,10 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from tests.services.deciding.asking import answered
 from tests.services.stock.shop import BASE, TOKENS
 
-AGAIN_SECONDS, PATIENCE = 0.1, 200
+PATIENCE = 200
 
 
 @dataclass
@@ -90,17 +91,7 @@ class Rush:
     async def _answered(
         self, client: httpx.AsyncClient, path: str, body: dict[str, Any], key: str
     ) -> tuple[int, str]:
-        headers = {"Authorization": f"Bearer {TOKENS['ec']}", "Idempotency-Key": key}
-        for _ in range(PATIENCE):
-            try:
-                answer = await client.post(BASE + path, json=body, headers=headers, timeout=10)
-            except httpx.TransportError:
-                await asyncio.sleep(AGAIN_SECONDS)
-                continue
-            if answer.status_code != 503 and "in-flight" not in answer.text:
-                return answer.status_code, answer.text
-            await asyncio.sleep(AGAIN_SECONDS)
-        raise TimeoutError("no answer at last")
+        return await answered(client, BASE + path, body, key, TOKENS["ec"], PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.services.deciding.asking import problem
 from tests.services.stock.shop import Shop, shop
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
@@ -20,14 +21,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with shop(tmp_path_factory.mktemp("stock")) as own:
         yield own
-
-
-def problem(answer: Any, status: int, kind: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
-    assert found["type"] == f"/problems/{kind}"
-    return found
 
 
 def test_from_a_hold_to_a_promise_in_the_stock_shown(open_shop: Shop) -> None:
