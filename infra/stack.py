@@ -197,7 +197,8 @@ def _import_path() -> dict[str, str]:
 
 
 def _ready(entry: Mapping[str, Any]) -> bool:
-    base = entry["url"] or (entry["metrics"] or "").removesuffix("/metrics")
+    # where several share an address, each has its numbers at one of its own
+    base = (entry["metrics"] or "").removesuffix("/metrics") or entry["url"]
     if not base:
         return True
     try:

@@ -10,6 +10,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from services.runtime.arrays import columns
+
 Connection = AsyncConnection[TupleRow]
 
 SAID = """
@@ -23,6 +25,7 @@ select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::te
     as x(client, key, body_hash, status, body)
 order by client, key on conflict do nothing returning key
 """
+_KEPT = ("text", "text", "bytea", "smallint", "text")
 
 
 class Taken(Exception):
@@ -67,7 +70,7 @@ async def said_before(connection: Connection, batch: Sequence[Keyed]) -> dict[in
     keyed = [each for each in batch if each.key is not None]
     if not keyed:
         return {}
-    asked = [[each.client for each in keyed], [each.key for each in keyed]]
+    asked = columns(("text", "text"), [(each.client, each.key) for each in keyed])
     rows = await (await connection.execute(SAID, asked)).fetchall()
     said = {(row[0], row[1]): row for row in rows}
     found = {}
@@ -84,13 +87,7 @@ async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> 
     kept = [(each, answer) for each, answer in said if each.key is not None]
     if not kept:
         return
-    stored = await connection.execute(
-        KEEP,
-        [
-            [each.client for each, _ in kept], [each.key for each, _ in kept],
-            [each.body_hash for each, _ in kept], [answer.status for _, answer in kept],
-            [answer.body for _, answer in kept],
-        ],
-    )  # fmt: skip
+    rows = [(each.client, each.key, each.body_hash, said.status, said.body) for each, said in kept]
+    stored = await connection.execute(KEEP, columns(_KEPT, rows))
     if len(await stored.fetchall()) != len(kept):
         raise Taken

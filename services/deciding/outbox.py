@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.events import Event
 from services.deciding.answers import Connection
+from services.runtime.arrays import columns
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
 from services.runtime.producer import KafkaAway, Producer, Record, record_of
 from services.runtime.worker import Worker
@@ -43,14 +44,12 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
     if not events:
         return
     records = [record_of(event) for event in events]
-    headers = [json.dumps([[name, value.hex()] for name, value in r.headers]) for r in records]
-    await connection.execute(
-        ADD,
-        [
-            [record.topic for record in records], [record.key for record in records],
-            [record.value for record in records], headers,
-        ],
-    )  # fmt: skip
+    rows = [(r.topic, r.key, r.value, _headers_of(r)) for r in records]
+    await connection.execute(ADD, columns(("text", "bytea", "bytea", "text"), rows))
+
+
+def _headers_of(record: Record) -> str:
+    return json.dumps([[name, value.hex()] for name, value in record.headers])
 
 
 class Relay(Worker):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from psycopg import AsyncCursor
 from psycopg.rows import dict_row
 
 from services.deciding.answers import Connection
@@ -14,6 +15,13 @@ async def rows_of(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Rows by column."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement.encode(), values)
-        return await cursor.fetchall()
+    return await (await begun(connection, statement, values)).fetchall()
+
+
+async def begun(
+    connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
+) -> AsyncCursor[dict[str, Any]]:
+    """A question sent without waiting for its answer, where the connection is in a pipeline."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(statement.encode(), values)
+    return cursor

@@ -16,9 +16,10 @@ from uuid import UUID
 from projections.core.instants import micros
 from projections.point_balance.account import Draw, Lot, account, named
 from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
+from services.deciding.reading import begun, rows_of
 from services.points.facts import SYSTEM
 from services.points.purse import Purse, Spot
+from services.runtime.arrays import array
 
 MEMBERS = "select profile_id, profiles from member_group where profile_id = any(%s)"
 # by hash: two that share one wait for each other, which does no harm
@@ -28,7 +29,8 @@ from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id orde
 """
 EXPIRED = """
 update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
-where profile_id = any(%s) and state = 'open' and expires_at <= clock_timestamp()
+where profile_id = any(%s) and state = 'open'
+    and expires_at <= current_setting('hitotsu.now')::timestamptz
 """
 # what our own facts take on their way counts as held until they are applied, and ends with that
 SEEN = """
@@ -51,7 +53,8 @@ from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
 union all
 select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
 from hitotsu.points_hold h where profile_id = any(%(profiles)s)
-    and (state = 'captured' or state = 'open' and expires_at > %(now)s)
+    and (state = 'captured'
+        or state = 'open' and expires_at > current_setting('hitotsu.now')::timestamptz)
     and (client <> %(system)s or not exists (
         select from point_entry e where e.profile_id = h.profile_id and e.event_id = h.id))
 group by profile_id, lot_id
@@ -61,7 +64,8 @@ select 'position', null, null, null, topic || '-' || partition, next_offset, 0, 
 from hitotsu.checkpoint where grp = %(group)s
     and topic in ('commerce.points', 'commerce.members')
 """
-NOW = "select clock_timestamp() as now"
+# the clock is read once, under the locks: a hold is not over for one question and not for another
+NOW = "select set_config('hitotsu.now', clock_timestamp()::text, true)::timestamptz as now"
 
 
 @dataclass(slots=True)
@@ -77,13 +81,13 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
     """Locks the members of these profiles, and sees what they hold."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
-    await connection.execute(LOCKS, [profiles])
-    await connection.execute(EXPIRED, [profiles])
-    row = await (await connection.execute(NOW)).fetchone()
-    assert row is not None
-    now: datetime = row[0]
-    values = {"profiles": profiles, "now": now, "group": group, "system": SYSTEM}
+    wanted = array("uuid", [one.bytes for one in profiles])
+    await connection.execute(LOCKS, [wanted])
+    moment = await begun(connection, NOW, [])
+    await connection.execute(EXPIRED, [wanted])
+    values = {"profiles": wanted, "group": group, "system": SYSTEM}
     rows = await rows_of(connection, SEEN, values)
+    ((now,),) = [row.values() for row in await moment.fetchall()]
     position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}
     return Seen(_purses(members, rows, micros(now)), now, position)
 
@@ -91,7 +95,7 @@ async def under_locks(connection: Connection, asked: Iterable[UUID], group: str)
 async def members_of(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """Each profile's member: all of its profiles; alone while nothing groups it."""
     wanted = sorted(set(asked))
-    rows = await rows_of(connection, MEMBERS, [wanted])
+    rows = await rows_of(connection, MEMBERS, [array("uuid", [one.bytes for one in wanted])])
     known = {row["profile_id"]: tuple(row["profiles"]) for row in rows}
     return {one: known.get(one, (one,)) for one in wanted}
 

@@ -12,6 +12,7 @@ from services.deciding.reading import rows_of
 from services.points.commands import Capture, Command, Hold, Redeem, Release
 from services.points.decide import Decided, Decision, Held
 from services.points.seen import under_locks
+from services.runtime.arrays import columns
 
 NAMED = """
 select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
@@ -21,9 +22,11 @@ from hitotsu.points_hold where id = any(%s::uuid[]) order by id, place
 MAKE = """
 insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
     state, expires_at, transaction_id, resolved_at)
-select x.*, case when x.state = 'open' then null else clock_timestamp() end
+select id, profile_id, lot_id, points, place, whose, channel, client, state,
+    expires_at::timestamptz, transaction_id,
+    case when x.state = 'open' then null else clock_timestamp() end
 from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s::uuid[],
-    %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[])
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[])
     as x(id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
     transaction_id)
 """
@@ -34,6 +37,11 @@ from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::uu
     as x(id, profile_id, lot_id, points, state, transaction_id)
 where h.id = x.id and h.profile_id = x.profile_id and h.lot_id = x.lot_id
 """
+_CHANGED = ("uuid", "uuid", "uuid", "bigint", "text", "uuid")
+_MADE = (
+    "uuid", "uuid", "uuid", "bigint", "smallint", "uuid", "text", "text", "text", "timestamptz",
+    "uuid",
+)  # fmt: skip
 
 
 class PointsWork:
@@ -62,14 +70,14 @@ async def _store(connection: Connection, decided: Decided) -> None:
             (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
             for h in decided.changed
         ]
-        await connection.execute(CHANGE, [list(column) for column in zip(*changed)])
+        await connection.execute(CHANGE, columns(_CHANGED, changed))
     if decided.made:
         made = [
             (h.hold_id, h.profile_id, h.lot_id, h.points, h.place, h.whose, h.channel,
              h.client, h.state, h.expires_at, h.transaction_id)
             for h in decided.made
         ]  # fmt: skip
-        await connection.execute(MAKE, [list(column) for column in zip(*made)])
+        await connection.execute(MAKE, columns(_MADE, made))
     await outbox.add(connection, decided.facts)
 
 

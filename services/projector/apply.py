@@ -16,9 +16,9 @@ import psycopg
 from projections.core.fold import Group
 from projections.core.showing import ViewRow
 from projections.core.tables import Kept
-from services.projector.arrays import array
 from services.projector.batch import Entry, Failure, Seen, Slice, Verdict, Work
 from services.projector.store import Connection, Store
+from services.runtime.arrays import array
 
 LOCK = """
 select topic, partition, next_offset, epoch from checkpoint

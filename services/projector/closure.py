@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from projections.core.sql import quoted
 from projections.core.tables import Grouping
-from services.projector.arrays import Array, array
+from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -21,9 +21,9 @@ from redis.exceptions import RedisError
 
 from projections.core import sql
 from projections.core.tables import Kept
-from services.projector.arrays import array
 from services.projector.gathered import Gathered, Job
 from services.projector.views import GenerationLost, Views, generation_key, position_key
+from services.runtime.arrays import array
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES

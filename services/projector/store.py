@@ -14,8 +14,8 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.rows import state_of
 from projections.core.showing import ViewRow, shown, view_writer
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
-from services.projector.arrays import array
 from services.projector.closure import regroup, sharing
+from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]
 PERSONAL_LOCK, ERASED_LOCK = (

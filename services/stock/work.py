@@ -8,16 +8,16 @@ units, and a hold that was seen as expired is never committed afterwards. The pr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from projections.core.instants import micros
 from services.deciding import outbox
 from services.deciding.answers import Answer, Connection
-from services.deciding.reading import rows_of
+from services.deciding.reading import begun, rows_of
+from services.runtime.arrays import array, columns
 from services.stock.commands import Command, Reserve
 from services.stock.decide import Decided, Decision, Hold
 from services.stock.shelf import Shelf, Spot
@@ -36,10 +36,10 @@ update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
 where sku = any(%s) and state = 'open' and expires_at <= %s
 """
 HELD = """
-select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as held
-from hitotsu.stock_hold
-where sku = any(%s) and (state = 'committed'
-    or state = 'open' and expires_at > current_setting('hitotsu.now')::timestamptz)
+select sku, coalesce(served_by, location_id) as location_id,
+    coalesce(sum(quantity) filter (where not over), 0)::bigint as held, bool_or(over) as over
+from (select *, state = 'open' and expires_at <= current_setting('hitotsu.now')::timestamptz as over
+    from hitotsu.stock_hold where sku = any(%s) and state in ('open', 'committed')) h
 group by 1, 2
 """
 POLICIES = """
@@ -57,17 +57,21 @@ select set_config('hitotsu.now', clock_timestamp()::text, true)::timestamptz as 
 """
 MAKE = """
 insert into hitotsu.stock_hold (id, sku, location_id, quantity, channel, client, expires_at)
-select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
-    %s::timestamptz[])
+select id, sku, location_id, quantity, channel, client, expires_at::timestamptz
+from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+    as x(id, sku, location_id, quantity, channel, client, expires_at)
 """
 CHANGE = """
-update hitotsu.stock_hold h set state = x.state, expires_at = x.expires_at, order_id = x.order_id,
+update hitotsu.stock_hold h set state = x.state,
+    expires_at = x.expires_at::timestamptz, order_id = x.order_id,
     served_by = x.served_by,
     resolved_at = case when x.state = 'open' then null else clock_timestamp() end
-from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[],
-    %s::text[]) as x(id, sku, location_id, state, expires_at, order_id, served_by)
+from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
+    as x(id, sku, location_id, state, expires_at, order_id, served_by)
 where h.id = x.id and h.sku = x.sku and h.location_id = x.location_id
 """
+_CHANGED = ("uuid", "text", "text", "text", "timestamptz", "uuid", "text")
+_MADE = ("uuid", "text", "text", "bigint", "text", "text", "timestamptz")
 
 
 class StockWork:
@@ -85,11 +89,15 @@ class StockWork:
         if named:
             wanted |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
         skus = sorted(wanted)
-        cells = await rows_of(connection, f"{CELLS} for update", [skus])
+        cells = await rows_of(connection, f"{CELLS} for update", [array("text", skus)])
         # the holds again: what was seen before the locks may have been resolved by another
-        shelf, now, position, holds = await _shelf(connection, skus, cells, self._group, named)
-        decided = Decision(shelf, _by_id(holds), now, position).decide(commands)
-        await _store(connection, decided, skus, now)
+        found = await _shelf(connection, skus, cells, self._group, named)
+        decided = Decision(
+            found.shelf, _by_id(found.holds), found.now, found.position
+        ).decide(commands)  # fmt: skip
+        if found.over:
+            await connection.execute(EXPIRED, [array("text", skus), found.now])
+        await _store(connection, decided)
         return decided.answers
 
 
@@ -97,9 +105,20 @@ async def seen(
     connection: Connection, skus: list[str], group: str
 ) -> tuple[Shelf, datetime, dict[str, int]]:
     """The shelf as it is now, without a lock: what it shows may be gone a moment later."""
-    cells = await rows_of(connection, CELLS, [skus])
-    shelf, now, position, _ = await _shelf(connection, skus, cells, group, [])
-    return shelf, now, position
+    cells = await rows_of(connection, CELLS, [array("text", skus)])
+    found = await _shelf(connection, skus, cells, group, [])
+    return found.shelf, found.now, found.position
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is on the shelf at `now`; whether open holds are past their time; named holds' lines."""
+
+    shelf: Shelf
+    now: datetime
+    position: dict[str, int]
+    over: bool
+    holds: list[dict[str, Any]]
 
 
 async def _shelf(
@@ -108,12 +127,13 @@ async def _shelf(
     cells: list[dict[str, Any]],
     group: str,
     named: list[UUID],
-) -> tuple[Shelf, datetime, dict[str, int], list[dict[str, Any]]]:
+) -> _Found:
     """All that is asked under the locks, in one go."""
+    wanted = array("text", skus)
     asked = [
-        await _begun(connection, statement, values)
+        await begun(connection, statement, values)
         for statement, values in (
-            (NOW, [group]), (HELD, [skus]), (POLICIES, [skus]), (NAMED, [named]),
+            (NOW, [group]), (HELD, [wanted]), (POLICIES, [wanted]), (NAMED, [named]),
         )
     ]  # fmt: skip
     (moment,), held, policies, holds = [await cursor.fetchall() for cursor in asked]
@@ -121,18 +141,11 @@ async def _shelf(
     units: dict[Spot, int] = {
         (row["sku"], row["location_id"]): row["held"] for row in held
     }  # fmt: skip
-    shelf = Shelf(cells, policies, units, micros(now))
-    return shelf, now, moment["position"], holds
+    shelf, over = Shelf(cells, policies, units, micros(now)), any(row["over"] for row in held)
+    return _Found(shelf, now, moment["position"], over, holds)
 
 
-async def _begun(connection: Connection, statement: str, values: list[Any]) -> Any:
-    cursor = connection.cursor(row_factory=dict_row)
-    await cursor.execute(statement.encode(), values)
-    return cursor
-
-
-async def _store(connection: Connection, decided: Decided, skus: list[str], now: datetime) -> None:
-    await connection.execute(EXPIRED, [skus, now])
+async def _store(connection: Connection, decided: Decided) -> None:
     await _changes(connection, decided)
     await outbox.add(connection, decided.facts)
 
@@ -145,13 +158,13 @@ async def _changes(connection: Connection, decided: Decided) -> None:
             for holds in decided.changed.values()
             for h in holds
         ]
-        await connection.execute(CHANGE, [list(column) for column in zip(*rows_changed)])
+        await connection.execute(CHANGE, columns(_CHANGED, rows_changed))
     if decided.made:
         rows = [
             (h.reservation_id, h.sku, h.location_id, h.quantity, h.channel, h.client, h.expires_at)
             for h in decided.made
         ]
-        await connection.execute(MAKE, [list(column) for column in zip(*rows)])
+        await connection.execute(MAKE, columns(_MADE, rows))
 
 
 def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:

@@ -24,7 +24,7 @@ from projections.core.showing import plain_writer, view_writer
 from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
 from schemas.native import native
-from services.projector.arrays import array
+from services.runtime.arrays import array
 
 _packing = native("projections.core._packing")
 
