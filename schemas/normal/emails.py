@@ -4,20 +4,28 @@ import re
 
 from email_validator import EmailNotValidError, validate_email
 
-from schemas.personal.mail_providers import EVERYBODY_ELSE, PROVIDERS, Provider
-from schemas.personal.text import folded
+from schemas.normal.providers import EVERYBODY_ELSE, PROVIDERS, Provider
+from schemas.normal.text import composed
 
 _WRONG = "is not an e-mail address"
 
 
-def email(text: str) -> str:
-    """Small letters, domain in ASCII, without what its provider ignores. Asks no DNS."""
-    local, at, domain = folded(folded(text).casefold()).rpartition("@")
+def email(text: str) -> str | None:
+    """Small letters, domain in ASCII, without what its provider ignores; None when it is none."""
+    try:
+        return mailbox(text)
+    except ValueError:
+        return None
+
+
+def mailbox(text: str) -> str:
+    """As `email`, for whoever must say why not: a ValueError that never quotes it. Asks no DNS."""
+    local, at, domain = composed(composed(text).casefold()).rpartition("@")
     if not (at and local and domain):
         raise ValueError(f"{_WRONG}: it needs something before and after one @")
     provider = PROVIDERS.get(domain, EVERYBODY_ELSE)
     ascii_domain = _checked(local, domain, provider)
-    return f"{_mailbox(local, provider)}@{provider.domain or ascii_domain}"
+    return f"{_local(local, provider)}@{provider.domain or ascii_domain}"
 
 
 def _checked(local: str, domain: str, provider: Provider) -> str:
@@ -32,7 +40,7 @@ def _checked(local: str, domain: str, provider: Provider) -> str:
     return str(found.ascii_domain)
 
 
-def _mailbox(local: str, provider: Provider) -> str:
+def _local(local: str, provider: Provider) -> str:
     mailbox = local
     if provider.tag:
         mailbox = local.partition(provider.tag)[0]
