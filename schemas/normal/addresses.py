@@ -3,7 +3,11 @@
 import re
 from typing import NamedTuple
 
-from schemas.normal.kanji import newest
+from schemas.normal import western
+from schemas.normal.blocks import block, first_number
+from schemas.normal.gazetteer import Area, Gazetteer, gazetteer
+from schemas.normal.places import in_kanji, place
+from schemas.normal.postcodes import postcode as code_of
 from schemas.normal.text import folded
 
 
@@ -19,26 +23,137 @@ class Address(NamedTuple):
     block: str
     """丁目-番地-号 as 1-2-3; or the street number."""
     building: str
-    """What comes after the block; or the flat or unit."""
+    """What comes after the block; or the flat or unit, or the property's name."""
 
 
-_PREFECTURE = re.compile("(東京都|北海道|京都府|大阪府|[一-鿿]{2,3}?県)")
-_CITY = re.compile("([一-鿿ぁ-ゖァ-ヺ]{1,6}?市(?:[一-鿿]{1,3}区)?|[一-鿿ァ-ヺ]{1,5}?[区町村])")
-_BLOCK = re.compile("([^0-9]*)([0-9]+(?:(?:丁目|番地の?|番|号|の|-)[0-9]*)*)(.*)")
+_JAPANESE = re.compile("[ぁ-ゖァ-ヺ一-鿿]")
+_CODE = re.compile(r"^〒?\s*([0-9]{3}-?[0-9]{4})(?![0-9-])\s*|^〒\s*")
+_STREET = re.compile(".*(?:上ル|上る|上がる|下ル|下る|下がる|東入|西入|入)[るルり]?\\s*")
+"""Kyoto says the way first: 寺町通御池上る上本能寺前町."""
+_LARGE = re.compile(r"^\s*(?:大字|字)\s*")
+_SMALL = re.compile(r"(?<=.)\s*(?:小字|大字|字(?!町))\s*")
+_CITY = re.compile(r"\s*([^0-9\s]{1,6}?市(?:[^0-9\s]{1,4}?区)?|[^0-9\s]{1,5}?[区町村])\s*")
+_GAP = re.compile("(?<=[都道府県市区郡町村]) (?=[^0-9 ])")
+_TOWN_LENGTH = 24
+
+
+class _Head(NamedTuple):
+    """The front of a line, as far as the list of places knows it."""
+
+    prefecture: str
+    city: str
+    town: str
+    rest: str
 
 
 def address(text: str, postcode: str | None = None) -> Address | None:
     """The parts of one line; `postcode` fills what it leaves out; None when no letter is left."""
-    form = newest(folded(text))
+    form = folded(text)
     if not any(letter.isalnum() for letter in form):
         return None
-    prefecture = city = ""
-    if found := _PREFECTURE.match(form):
-        prefecture, form = found[1], form[found.end() :]
-    if found := _CITY.match(form):
-        city, form = found[1], form[found.end() :]
-    found = _BLOCK.match(form)
+    if not _JAPANESE.search(form):
+        return Address(*western.parts(form))
+    form = place(form)
+    written = _CODE.match(form)
+    if written:
+        form = form[written.end() :]
+        postcode = postcode or written[1]
+    form = _GAP.sub("", form)
+    places = gazetteer()
+    areas = places.areas(code_of(postcode) or "") if postcode else []
+    head = _head(places, form, areas)
+    return _with_block(head)
+
+
+def _with_block(head: _Head) -> Address:
+    town, rest = head.town, _LARGE.sub("", head.rest)
+    at = first_number(rest)
+    if at > 0:
+        # A part of a town that the list does not have: 小字, or a town of its own.
+        small = _SMALL.sub("", rest[:at]).strip(" 、,-")
+        letter = small[-1:] if small[-1:] in tuple("甲乙丙丁イロハニホ") else ""
+        town += in_kanji(small[: len(small) - len(letter)].replace(" ", ""))
+        rest = letter + rest[at:]
+    elif at < 0 and not town:
+        return Address(head.prefecture, head.city, _SMALL.sub("", rest).strip(" 、,-"), "", "")
+    found = block(rest)
+    return Address(head.prefecture, head.city, town, found.block, found.rest)
+
+
+def _head(places: Gazetteer, form: str, areas: list[Area]) -> _Head:
+    prefecture, after = _prefecture(places, form)
+    cities, rest = _cities(places, after, prefecture)
+    if not cities:
+        cities = tuple(dict.fromkeys(area.city for area in areas))
+        if prefecture:
+            cities = tuple(c for c in cities if places.cities[c].prefecture == prefecture)
+        if not cities:
+            return _unknown(prefecture, after)
+        rest = after
+    best = max(
+        ((*_town(places, city, rest), city) for city in cities),
+        key=lambda found: (found[1], Area(found[2], found[0]) in areas, _of(areas, found[2])),
+    )
+    town, length, number = best
+    city = places.cities[number]
+    if not length:
+        rest = _LARGE.sub("", _way_removed(city.name, rest))
+        told = [area.town for area in areas if area.city == number and area.town]
+        if len(told) == 1 and first_number(rest) == 0:
+            town = told[0]
+        unsure = len({places.cities[c].prefecture for c in cities}) > 1 and not _of(areas, number)
+        return _Head("" if unsure else city.prefecture, city.name, town, rest)
+    return _Head(city.prefecture, city.name, town, _way_removed(city.name, rest)[length:])
+
+
+def _of(areas: list[Area], city: int) -> bool:
+    return any(area.city == city for area in areas)
+
+
+def _prefecture(places: Gazetteer, form: str) -> tuple[str, str]:
+    for length in (4, 3, 2):
+        found = places.prefectures.get(form[:length])
+        if not found:
+            continue
+        after = form[length:].lstrip(" ")
+        # 京都 of 京都市, 大阪 of 大阪市: short for the prefecture only when a city follows.
+        if len(found) == length or _cities(places, after, found)[0]:
+            return found, after
+    return "", form
+
+
+def _cities(places: Gazetteer, form: str, prefecture: str) -> tuple[tuple[int, ...], str]:
+    """The cities whose name begins the text, the longest name first, and what follows it."""
+    for length in range(min(places.longest_name, len(form)), 1, -1):
+        found = places.names.get(form[:length], ())
+        if prefecture and found:
+            found = tuple(c for c in found if places.cities[c].prefecture == prefecture)
+        if found:
+            return found, form[length:].lstrip(" ")
+    return (), form
+
+
+def _town(places: Gazetteer, number: int, rest: str) -> tuple[str, int]:
+    """The longest town that begins the text, and how many characters it takes there."""
+    city = places.cities[number]
+    text = _way_removed(city.name, rest)
+    skipped = len(text)
+    text = _LARGE.sub("", text)
+    skipped -= len(text)
+    for length in range(min(_TOWN_LENGTH, len(text)), 0, -1):
+        head = text[:length]
+        town = head if head in city.towns else city.written.get(head)
+        if town:
+            return town, skipped + length
+    return "", 0
+
+
+def _way_removed(city: str, rest: str) -> str:
+    return _STREET.sub("", rest) if city.startswith("京都市") else rest
+
+
+def _unknown(prefecture: str, form: str) -> _Head:
+    found = _CITY.match(form)
     if not found:
-        return Address(prefecture, city, form.strip(), "", "")
-    block = "-".join(re.findall("[0-9]+", found[2]))
-    return Address(prefecture, city, found[1].strip(), block, found[3].strip())
+        return _Head(prefecture, "", "", form)
+    return _Head(prefecture, found[1], "", form[found.end() :])
