@@ -6,7 +6,8 @@ from typing import NamedTuple
 from schemas.normal import western
 from schemas.normal.blocks import block, first_number
 from schemas.normal.gazetteer import Area, Gazetteer, gazetteer
-from schemas.normal.places import in_kanji, place
+from schemas.normal.numbers import in_kanji
+from schemas.normal.places import place
 from schemas.normal.postcodes import postcode as code_of
 from schemas.normal.text import folded
 
@@ -21,7 +22,7 @@ class Address(NamedTuple):
     town: str
     """町名, without 大字 and 字; or the street."""
     block: str
-    """丁目-番地-号 as 1-2-3; or the street number."""
+    """丁目-番地-号 as 1-2-3, after the part of the town (字) if it is named; or the street number."""
     building: str
     """What comes after the block; or the flat or unit, or the property's name."""
 
@@ -30,10 +31,11 @@ _JAPANESE = re.compile("[ぁ-ゖァ-ヺ一-鿿]")
 _CODE = re.compile(r"^〒?\s*([0-9]{3}-?[0-9]{4})(?![0-9-])\s*|^〒\s*")
 _STREET = re.compile(".*(?:上ル|上る|上がる|下ル|下る|下がる|東入|西入|入)[るルり]?\\s*")
 """Kyoto says the way first: 寺町通御池上る上本能寺前町."""
-_LARGE = re.compile(r"^\s*(?:大字|字)\s*")
-_SMALL = re.compile(r"(?<=.)\s*(?:小字|大字|字(?!町))\s*")
+_LARGE = re.compile(r"^\s*[大小]?字\s*")
+_SMALL = re.compile(r"(?<=.)\s*(?:[大小]字|字(?!町))\s*")
 _CITY = re.compile(r"\s*([^0-9\s]{1,6}?市(?:[^0-9\s]{1,4}?区)?|[^0-9\s]{1,5}?[区町村])\s*")
 _GAP = re.compile("(?<=[都道府県市区郡町村]) (?=[^0-9 ])")
+_EDGES = " 、,-"
 _TOWN_LENGTH = 24
 
 
@@ -68,16 +70,17 @@ def address(text: str, postcode: str | None = None) -> Address | None:
 def _with_block(head: _Head) -> Address:
     town, rest = head.town, _LARGE.sub("", head.rest)
     at = first_number(rest)
+    part = ""
     if at > 0:
-        # A part of a town that the list does not have: 小字, or a town of its own.
-        small = _SMALL.sub("", rest[:at]).strip(" 、,-")
-        letter = small[-1:] if small[-1:] in tuple("甲乙丙丁イロハニホ") else ""
-        town += in_kanji(small[: len(small) - len(letter)].replace(" ", ""))
-        rest = letter + rest[at:]
+        # A part of a town that the list does not have (小字, イ), or a town of its own.
+        part = _SMALL.sub("", rest[:at]).strip(_EDGES).replace(" ", "")
+        rest = rest[at:]
     elif at < 0 and not town:
-        return Address(head.prefecture, head.city, _SMALL.sub("", rest).strip(" 、,-"), "", "")
-    found = block(rest)
-    return Address(head.prefecture, head.city, town, found.block, found.rest)
+        return Address(head.prefecture, head.city, _SMALL.sub("", rest).strip(_EDGES), "", "")
+    numbers, building = block(rest)
+    if not town:
+        town, part = in_kanji(part), ""
+    return Address(head.prefecture, head.city, town, part + numbers, building)
 
 
 def _head(places: Gazetteer, form: str, areas: list[Area]) -> _Head:

@@ -3,16 +3,15 @@
 import re
 from typing import NamedTuple
 
-from schemas.normal.places import KANJI_NUMBER, number
+from schemas.normal.numbers import KANJI, number
 
-_NUMBER = f"[0-9]+|[{KANJI_NUMBER}]+"
-_COUNTER = "丁目|丁(?!目)|番地|番(?!町)|地割|街区|号(?![室棟館])|[-のノ]"
-_STEP = re.compile(rf"\s*(?:第(?=[^\s]{{1,4}}地割))?({_NUMBER})\s*({_COUNTER})?\s*")
-_LOT = re.compile(r"(?:甲|乙|丙|丁|イ|ロ|ハ|ニ|ホ)(?=\s*[0-9])")
-"""Lots of some towns begin with a letter: 泉野町イ12番地."""
+_NUMBER = f"[0-9]+|[{KANJI}]+"
+_COUNTER = "(?:丁目|丁(?!目)|番地|番(?!町)|地割|街区)[のノ-]?|号(?![室棟館])|[のノ-]"
+_STEP = re.compile(rf"\s*第?({_NUMBER})\s*({_COUNTER})?\s*")
 _ROOM = re.compile("階|f(?![a-z])|号[室棟館]|棟|室|ldk")
-_FIRST = re.compile(rf"[0-9]|第?[{KANJI_NUMBER}]+\s*(?:丁目|丁|番地|番(?!町)|号|地割|街区|-)")
-_LINKS = re.compile("[-のノ]")
+_FIRST = re.compile(rf"第?(?:[0-9]|[{KANJI}]+\s*(?:丁目|丁|番地|番(?!町)|号|地割|街区|-))")
+_LINK = re.compile("[のノ-]")
+_NONE = re.compile("^(?:官有)?(?:無番地|番外地|番地なし|番地無し|地先)")
 _EDGES = " -,、。.・/"
 _PARTS = 3
 
@@ -34,26 +33,28 @@ def block(text: str) -> Block:
     """一丁目二番三号, 1丁目2-3 and 1の2の3 are 1-2-3. A fourth number is a flat's."""
     parts: list[str] = []
     at = 0
-    letter = _LOT.match(text)
-    if letter:
-        at = letter.end()
+    counter = ""
     while found := _STEP.match(text, at):
         if _ROOM.match(text, found.end(1)):
             break
-        # A kanji that may be a number begins a name as well.
-        if not (found[2] or found[1].isdecimal() or parts) and found.end() < len(text):
+        numeral, after = found[1], found[2]
+        # A kanji that may be a number begins names as well: 1-2-3 三田ハイツ.
+        if not (numeral.isdecimal() or after or counter) and found.end() < len(text):
             break
-        parts.append(str(number(found[1])))
-        at = found.end()
-        if not found[2]:
+        # 1丁目 第3ビル: a house, not a number in the block.
+        if text[at : found.start(1)].endswith("第") and (after or "")[:2] not in (
+            "地割",
+            "号",
+            "番地",
+        ):
             break
-        if found[2] == "号":
-            link = _LINKS.match(text, at)
-            if not link:
-                break
-            at = link.end()
-    rest = text[at:].strip(_EDGES) if parts else text.strip(_EDGES)
-    name = "-".join(parts[:_PARTS])
-    if letter and parts:
-        name = letter[0] + name
-    return Block(name, " ".join(part for part in ("-".join(parts[_PARTS:]), rest) if part))
+        parts.append(str(number(numeral)))
+        at, counter = found.end(), after
+        if after == "号":
+            link = _LINK.match(text, at)
+            at, counter = (link.end(), link[0]) if link else (at, "")
+        if not counter:
+            break
+    rest = _NONE.sub("", text[at:].strip(_EDGES)).strip(_EDGES)
+    flat = "-".join(parts[_PARTS:])
+    return Block("-".join(parts[:_PARTS]), " ".join(part for part in (flat, rest) if part))

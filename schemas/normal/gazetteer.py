@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.normal.places import in_kanji, number, place
+from schemas.normal.numbers import in_kanji, number
+from schemas.normal.places import place
 
 _BUILDING = re.compile("階")
 _SECTIONS = re.compile("第?[0-9].*[~〜].*")

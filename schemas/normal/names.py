@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple
 
-import jaconv
-
+from schemas.normal.kana import katakana, repeated, sounded
 from schemas.normal.kanji import newest
 from schemas.normal.text import folded
+from schemas.normal.titles import untitled
 
 
 class Name(NamedTuple):
@@ -15,94 +16,83 @@ class Name(NamedTuple):
 
     family: str
     given: str
+    """Without middle initials."""
     whole: str
     """All letters in the order written, without separators."""
 
 
-_COMPANY = re.compile(
-    r"株式会社|有限会社|合同会社|合資会社|合名会社|\((?:株|有|同|資|名)\)"
-    r"|(?<![^\W\d_])(?:inc|ltd|llc|co|corp|corporation|limited|gmbh|k\.?k)\b\.?"
+_NOT_A_LETTER = re.compile(r"[\W_]+")
+_ACCENT = re.compile("[\u0300-\u036f]+")
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    | {"ヶ": "ケ", "ヵ": "カ"}
 )
-_HONORIFIC = re.compile(r"(?:様|さま|サマ|さん|サン|殿|どの|先生|君|くん|ちゃん|御中|氏)$")
-_TITLE = re.compile(r"^(?:mr|mrs|ms|miss|mx|dr|prof|sir|rev)\b\.?\s*")
-_SUFFIX = re.compile(r"[,\s]+(?:jr|sr|ii|iii|iv|phd|ph\.d|md|m\.d|esq)\.?$")
-_SEPARATORS = re.compile(r"[^\w]+|_")
-_REPEAT = re.compile(r"(.)々")
 _PARTICLES = frozenset(
-    (
-        "van",
-        "von",
-        "der",
-        "den",
-        "de",
-        "du",
-        "da",
-        "di",
-        "del",
-        "della",
-        "la",
-        "le",
-        "bin",
-        "ibn",
-        "al",
-        "el",
-        "ter",
-    )
-)
+    ("al", "bin", "da", "de", "del", "della", "den", "der", "di", "du", "el", "ibn", "la", "le",
+     "mac", "mc", "o", "st", "ten", "ter", "van", "von")
+)  # fmt: skip
+"""What belongs to the family name after it: ludwig van beethoven."""
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺー々一-鿿]")
-_KATAKANA_DOT = re.compile(r"[ァ-ヺー]+(?:[・·][ァ-ヺー]+)+")
-_SMALL = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
-_LONG = re.compile("ー+")
+_KATAKANA_DOTS = re.compile("[ァ-ヺー]+(?:[・·] ?[ァ-ヺー]+)+")
 
 
 def name(text: str) -> Name | None:
     """A person's or company's name; None when no letter is left.
 
-    Japanese is family first; Latin letters and katakana joined by ・ are given first, unless a
+    Kanji in their newest form, hiragana as katakana, Latin letters small and without accents.
+    Japanese is family first; Latin letters, and katakana joined by ・, are given first, unless a
     comma says otherwise.
     """
-    return _split(_bare(folded(text)), _form)
+    return _split(untitled(folded(text)), _letters)
 
 
 def kana(text: str) -> Name | None:
-    """As `name`, in full-width katakana: small kana as large ones, without long vowel marks."""
-    return _split(_bare(folded(text)), _kana_form)
+    """As `name`, in katakana by sound: see `kana.sounded`."""
+    return _split(untitled(katakana(folded(text))), _sounds)
 
 
-def _bare(form: str) -> str:
-    form = _TITLE.sub("", _COMPANY.sub(" ", form))
-    return _SUFFIX.sub("", _HONORIFIC.sub("", form.strip()).strip())
+def _letters(part: str) -> str:
+    if part.isascii():
+        return _NOT_A_LETTER.sub("", part)
+    form = _NOT_A_LETTER.sub("", repeated(part)).translate(_LETTERS)
+    if not _JAPANESE.search(form):
+        form = _ACCENT.sub("", unicodedata.normalize("NFD", form))
+        return unicodedata.normalize("NFC", form)
+    return newest(katakana(form))
 
 
-def _form(part: str) -> str:
-    decomposed = unicodedata.normalize("NFD", part) if not part.isascii() else part
-    plain = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
-    plain = unicodedata.normalize("NFC", plain)
-    return newest(_REPEAT.sub(r"\1\1", _SEPARATORS.sub("", plain)))
+def _sounds(part: str) -> str:
+    return sounded(_letters(part))
 
 
-def _kana_form(part: str) -> str:
-    form = str(jaconv.hira2kata(_form(part)))
-    return _LONG.sub("", form.translate(_SMALL))
-
-
-def _split(form: str, finish: object) -> Name | None:
-    assert callable(finish)
-    whole = finish(form)
+def _split(form: str, finished: Callable[[str], str]) -> Name | None:
+    whole = finished(form)
     if not whole:
         return None
+    family, given = _parts(form)
+    family, given = finished(family), finished(given)
+    return Name(family, given, whole) if family and given else Name("", "", whole)
+
+
+def _parts(form: str) -> tuple[str, str]:
     before, comma, after = form.partition(",")
-    if comma and finish(before) and finish(after):
-        return Name(finish(before), finish(after), whole)
-    if _KATAKANA_DOT.fullmatch(form):
+    if comma:
+        return before, _given(after.split())
+    if _KATAKANA_DOTS.fullmatch(form):
         given, _, family = form.replace("·", "・").rpartition("・")
-        return Name(finish(family), finish(given), whole)
-    parts = [part for part in form.split() if finish(part)]
-    if len(parts) < 2:
-        return Name("", "", whole)
+        return family, given
+    words = [word for word in form.split() if _NOT_A_LETTER.sub("", word)]
+    if len(words) < 2:
+        return "", ""
     if _JAPANESE.search(form):
-        return Name(finish(parts[0]), finish("".join(parts[1:])), whole)
-    at = len(parts) - 1
-    while at > 1 and parts[at - 1] in _PARTICLES:
+        return words[0], "".join(words[1:])
+    at = len(words) - 1
+    while at > 1 and words[at - 1].rstrip(".") in _PARTICLES:
         at -= 1
-    return Name(finish("".join(parts[at:])), finish("".join(parts[:at])), whole)
+    return "".join(words[at:]), _given(words[:at])
+
+
+def _given(words: list[str]) -> str:
+    """First names without initials, unless there is nothing else."""
+    long = [word for word in words if len(_NOT_A_LETTER.sub("", word)) > 1 or not word.isascii()]
+    return "".join(long or words)

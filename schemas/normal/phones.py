@@ -11,6 +11,9 @@ REGION = "JP"
 _JAPAN = 81
 _JAPANESE = re.compile(r"[25-9]0[0-9]{8}|[1-9](?!0)[0-9]{8}|[134]0[0-9]{7}")
 """Mobile, IP and 0800 lines have ten digits after the 0, all others nine."""
+_SPACING = re.compile("[- ]")
+_USUAL = re.compile("0([2-9]0[0-9]{8}|[2-9][1-9][0-9]{7}|120[0-9]{6})", re.ASCII)
+"""What the library need not be asked about: a trunk 0 and a Japanese line."""
 _EXTENSION = re.compile(r"(?:;ext=|ext\.?|extension|内線|x|#)\s*([0-9]{1,7})$", re.IGNORECASE)
 _ALLOWED = re.compile(r"\+?[0-9 ()./-]+")
 _WRONG = "is not a telephone number"
@@ -29,6 +32,8 @@ def phone(text: str, region: str = REGION) -> str | None:
 
 def line(text: str, region: str = REGION) -> str:
     """As `phone`, for whoever must say why not: a ValueError that never quotes the number."""
+    if region == REGION and (bare := _USUAL.fullmatch(_SPACING.sub("", text))):
+        return f"+{_JAPAN}{bare[1]}"
     written = " ".join(composed(text).split())
     found = _EXTENSION.search(written)
     extension = found[1] if found else ""

@@ -8,7 +8,10 @@ Parts = tuple[str, str, str, str, str]
 """State, suburb, street, street number, flat: in the order of `addresses.Address`."""
 
 _COUNTRY = re.compile(r"[,\s]+(?:australia|usa|u\.s\.a\.?|united states(?: of america)?)$")
-_CODE = re.compile(r"[,\s]+[0-9]{4,5}(?:-[0-9]{4})?$")
+_CODE = re.compile(
+    r"(?<!box)[,\s]+(?:[0-9]{4,5}(?:-[0-9]{4})?|[0-9]{3}-[0-9]{4}"
+    r"|[a-z]{1,2}[0-9][a-z0-9]? [0-9][a-z]{2}|[a-z][0-9][a-z] [0-9][a-z][0-9])$"
+)
 _SLASHED = re.compile(r"(?:(?:unit|u|flat|apt|shop)\s*)?([0-9]+[a-z]?)\s*/\s*(?=[0-9])")
 _UNIT = re.compile(
     rf"(?<![a-z0-9])(?:(?:{'|'.join(sorted(UNITS))})\b\.?\s*|#\s*)([0-9]+[a-z]?|[a-z])\b"

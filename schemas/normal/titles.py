@@ -1,0 +1,28 @@
+"""What is written with a name and is none of it?"""
+
+import re
+
+_COMPANY = re.compile(
+    r"株式会社|有限会社|合同会社|合資会社|合名会社|\((?:株|有|同|資|名)\)"
+    r"|[カか]ブシキ[ガカ]イシ[ャヤ]|ユウゲン[ガカ]イシ[ャヤ]|ゴウドウ[ガカ]イシ[ャヤ]"
+    r"|\((?:カ|ユ|ド)\)|^(?:カ|ユ|ド)\)|\((?:カ|ユ|ド)$"
+)
+_COMPANY_LATIN = re.compile(
+    r"(?:[,\s]+(?:co|company|corp|corporation|inc|incorporated|k\.?k|limited|llc|ltd|plc|gmbh)\b\.?)+$"
+)
+_HONORIFIC = re.compile(r"\s*(?:様|さま|サマ|さん|殿|先生|御中)$")
+_HONORIFIC_APART = re.compile(r"\s+(?:サン|君|くん|クン|ちゃん|チャン|氏|どの|ドノ|センセイ)$")
+"""These end names as well (李文君), so they count only apart."""
+_TITLE = re.compile(r"^(?:mr|mrs|ms|miss|mx|master|dr|prof|professor|sir|rev)(?:\.\s*|\s+)(?=\w)")
+_SUFFIX = re.compile(r"[,\s]+(?:jr|sr|ii|iii|iv|phd|ph\.d|md|m\.d|esq)\.?$")
+_ENDS = " ,・"
+
+
+def untitled(form: str) -> str:
+    """A folded name without how one addresses its bearer and what kind of company it is."""
+    if form.isascii():
+        form = _COMPANY_LATIN.sub("", form)
+    else:
+        form = _COMPANY_LATIN.sub("", _COMPANY.sub(" ", form).strip(_ENDS))
+        form = _HONORIFIC_APART.sub("", _HONORIFIC.sub("", form))
+    return _SUFFIX.sub("", _TITLE.sub("", form)).strip(_ENDS)
