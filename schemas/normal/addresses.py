@@ -22,7 +22,7 @@ class Address(NamedTuple):
     town: str
     """町名, without 大字 and 字; or the street."""
     block: str
-    """丁目-番地-号 as 1-2-3, after the part of the town (字) if it is named; or the street number."""
+    """丁目-番地-号 as 1-2-3, after a part of the town (字) if named; or the street number."""
     building: str
     """What comes after the block; or the flat or unit, or the property's name."""
 

@@ -40,7 +40,7 @@ def birth_date(text: str) -> date | None:
     """The day; None when it is none, or none on which somebody alive was born.
 
     Eras (令和2年4月1日, R2.4.1, 昭和五十五年四月一日), ISO, 1990/4/1, 19900401, 1 Apr 1990.
-    With the year last, the day comes before the month unless only the other order is a date: 4/25/1990.
+    With the year last, the day comes before the month unless only the other order is a date.
     """
     form = _TIME.sub("", in_digits(folded(text)))
     if found := _YEAR_FIRST.fullmatch(form) or _DIGITS.fullmatch(form):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from schemas.normal.kana import katakana, repeated, sounded
 from schemas.normal.kanji import newest
 from schemas.normal.text import folded
-from schemas.normal.titles import untitled
+from schemas.normal.titles import Bare, untitled
 
 
 class Name(NamedTuple):
@@ -33,7 +33,7 @@ _PARTICLES = frozenset(
 )  # fmt: skip
 """What belongs to the family name after it: ludwig van beethoven."""
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺー々一-鿿]")
-_KATAKANA_DOTS = re.compile("[ァ-ヺー]+(?:[・·] ?[ァ-ヺー]+)+")
+_KATAKANA_DOTS = re.compile("[ァ-ヺーa-z.]+(?:[・·] ?[ァ-ヺーa-z.]+)+")
 
 
 def name(text: str) -> Name | None:
@@ -65,11 +65,11 @@ def _sounds(part: str) -> str:
     return sounded(_letters(part))
 
 
-def _split(form: str, finished: Callable[[str], str]) -> Name | None:
-    whole = finished(form)
+def _split(bare: Bare, finished: Callable[[str], str]) -> Name | None:
+    whole = finished(bare.form)
     if not whole:
         return None
-    family, given = _parts(form)
+    family, given = ("", "") if bare.company else _parts(bare.form)
     family, given = finished(family), finished(given)
     return Name(family, given, whole) if family and given else Name("", "", whole)
 

@@ -8,6 +8,13 @@ import jaconv
 from schemas.normal.kana import repeated
 from schemas.normal.text import folded
 
+_FOREIGN = {
+    "てぃ": "ti", "でぃ": "di", "とぅ": "tu", "どぅ": "du", "しぇ": "sye", "じぇ": "zye",
+    "ちぇ": "tye", "うぃ": "wi", "うぇ": "we", "うぉ": "wo", "つぁ": "tsa", "つぇ": "tse",
+    "つぉ": "tso", "てゅ": "tyu", "でゅ": "dyu", "ふゅ": "fyu",
+}  # fmt: skip
+"""Sounds of foreign names, which the library spells letter by letter."""
+_ANY_FOREIGN = re.compile("|".join(_FOREIGN))
 _H_AS_LENGTH = re.compile("(?<=[aiueo])h(?![aiueoy])")
 _SYLLABIC_N = re.compile("m(?=[bmp])")
 _KUNREI = (
@@ -31,14 +38,21 @@ def reading(text: str) -> str | None:
     """
     form = folded(text)
     if _KANA.search(form):
-        form = str(jaconv.kana2alphabet(jaconv.kata2hira(repeated(form)))).replace("ー", "")
+        form = _spelled(str(jaconv.kata2hira(repeated(form))))
     if not form.isascii():
         form = _ACCENT.sub("", unicodedata.normalize("NFD", form))
-    form = _NOT_A_LETTER.sub("", form)
+    # Before the words are joined: satoh ichiro.
+    form = _NOT_A_LETTER.sub("", _H_AS_LENGTH.sub("", form))
     if not _LETTERS.fullmatch(form):
         return None
-    form = _SYLLABIC_N.sub("n", _H_AS_LENGTH.sub("", form))
+    form = _SYLLABIC_N.sub("n", form)
     for letters, kunrei in _KUNREI:
         if letters in form:
             form = form.replace(letters, kunrei)
     return _LONG_VOWEL.sub(r"\1", form)
+
+
+def _spelled(hiragana: str) -> str:
+    form = _ANY_FOREIGN.sub(lambda found: _FOREIGN[found[0]], hiragana)
+    # A small つ that doubles nothing comes as "xtsu".
+    return str(jaconv.kana2alphabet(form)).replace("ー", "").replace("xtsu", "")

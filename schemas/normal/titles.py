@@ -1,6 +1,7 @@
 """What is written with a name and is none of it?"""
 
 import re
+from typing import NamedTuple
 
 _COMPANY = re.compile(
     r"株式会社|有限会社|合同会社|合資会社|合名会社|\((?:株|有|同|資|名)\)"
@@ -18,11 +19,20 @@ _SUFFIX = re.compile(r"[,\s]+(?:jr|sr|ii|iii|iv|phd|ph\.d|md|m\.d|esq)\.?$")
 _ENDS = " ,・"
 
 
-def untitled(form: str) -> str:
+class Bare(NamedTuple):
+    """What is left, and whether it is a company's."""
+
+    form: str
+    company: bool
+
+
+def untitled(form: str) -> Bare:
     """A folded name without how one addresses its bearer and what kind of company it is."""
-    if form.isascii():
-        form = _COMPANY_LATIN.sub("", form)
-    else:
-        form = _COMPANY_LATIN.sub("", _COMPANY.sub(" ", form).strip(_ENDS))
+    before = len(form)
+    if not form.isascii():
+        form = _COMPANY.sub(" ", form).strip(_ENDS)
+    form = _COMPANY_LATIN.sub("", form)
+    company = len(form) < before
+    if not form.isascii():
         form = _HONORIFIC_APART.sub("", _HONORIFIC.sub("", form))
-    return _SUFFIX.sub("", _TITLE.sub("", form)).strip(_ENDS)
+    return Bare(_SUFFIX.sub("", _TITLE.sub("", form)).strip(_ENDS), company)

@@ -17,7 +17,7 @@ _UNIT = re.compile(
     rf"(?<![a-z0-9])(?:(?:{'|'.join(sorted(UNITS))})\b\.?\s*|#\s*)([0-9]+[a-z]?|[a-z])\b"
 )
 _NUMBER = re.compile(
-    r"(?:no\.?\s*|lot\s+)?([0-9]+[a-z]?(?:\s*-\s*[0-9]+[a-z]?)?)(?![a-z0-9])[\s,]*"
+    r"(?:no\.?\s*|lot\s+)?([0-9]+[a-z]?(?:\s*-\s*[0-9]+[a-z]?){0,3})(?![a-z0-9])[\s,]*"
 )
 _ENDS = " ,.-"
 
@@ -45,6 +45,8 @@ def parts(form: str) -> Parts:
         if not pieces[at]:
             del pieces[at]
     street, others = _street(pieces, at or 0)
+    if not number and others and others[0].isdecimal():
+        number = others.pop(0)
     suburb = others.pop() if others else ""
     property_ = " ".join(others)
     return state, suburb, street, number, " ".join(part for part in (flat, property_) if part)
