@@ -37,6 +37,7 @@ _CITY = re.compile(r"\s*([^0-9\s]{1,6}?市(?:[^0-9\s]{1,4}?区)?|[^0-9\s]{1,5}?[
 _GAP = re.compile("(?<=[都道府県市区郡町村]) (?=[^0-9 ])")
 _EDGES = " 、,-"
 _TOWN_LENGTH = 24
+_CODE_LENGTH = 7
 
 
 class _Head(NamedTuple):
@@ -53,18 +54,15 @@ def address(text: str, postcode: str | None = None) -> Address | None:
     form = folded(text)
     if not any(letter.isalnum() for letter in form):
         return None
-    if not _JAPANESE.search(form):
-        return Address(*western.parts(form))
-    form = place(form)
     written = _CODE.match(form)
-    if written:
-        form = form[written.end() :]
-        postcode = postcode or written[1]
-    form = _GAP.sub("", form)
-    places = gazetteer()
-    areas = places.areas(code_of(postcode) or "") if postcode else []
-    head = _head(places, form, areas)
-    return _with_block(head)
+    code = code_of(postcode or (written[1] if written else None) or "")
+    japanese = _JAPANESE.search(form)
+    areas = gazetteer().areas(code) if code and (japanese or len(code) == _CODE_LENGTH) else []
+    if not (japanese or areas):
+        return Address(*western.parts(form))
+    form = _GAP.sub("", place(form[written.end() :] if written else form))
+    found = _with_block(_head(gazetteer(), form, areas))
+    return found if any(found) else None
 
 
 def _with_block(head: _Head) -> Address:
@@ -80,7 +78,7 @@ def _with_block(head: _Head) -> Address:
     numbers, building = block(rest)
     if not town:
         town, part = in_kanji(part), ""
-    return Address(head.prefecture, head.city, town, part + numbers, building)
+    return Address(head.prefecture, head.city, town, in_kanji(part) + numbers, building)
 
 
 def _head(places: Gazetteer, form: str, areas: list[Area]) -> _Head:

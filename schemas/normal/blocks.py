@@ -9,7 +9,9 @@ _NUMBER = f"[0-9]+|[{KANJI}]+"
 _COUNTER = "(?:丁目|丁(?!目)|番地|番(?!町)|地割|街区)[のノ-]?|号(?![室棟館])|[のノ-]"
 _STEP = re.compile(rf"\s*第?({_NUMBER})\s*({_COUNTER})?\s*")
 _ROOM = re.compile("階|f(?![a-z])|号[室棟館]|棟|室|ldk")
-_FIRST = re.compile(rf"第?(?:[0-9]|[{KANJI}]+\s*(?:丁目|丁|番地|番(?!町)|号|地割|街区|-))")
+_FIRST = re.compile(
+    rf"第?(?:[0-9]+(?![0-9線条])|[{KANJI}]+\s*(?:丁目|丁|番地|番(?!町)|号|地割|街区|-))"
+)
 _LINK = re.compile("[のノ-]")
 _NONE = re.compile("^(?:官有)?(?:無番地|番外地|番地なし|番地無し|地先)")
 _EDGES = " -,、。.・/"

@@ -68,7 +68,7 @@ class Gazetteer:
         self._areas.extend(places)
         for area in self._areas:
             self._learn(area)
-        self._pairs = array("Q", sorted(set(pairs)))
+        self._pairs = array("Q", sorted(pairs))
         """A postcode and the number of an area in one integer, in order."""
         self.longest_name = max(map(len, self.names))
 
@@ -79,7 +79,8 @@ class Gazetteer:
         code = int(postcode)
         first = bisect_left(self._pairs, code << _AREA_BITS)
         last = bisect_left(self._pairs, (code + 1) << _AREA_BITS, first)
-        return [self._areas[pair & _AREA_MASK] for pair in self._pairs[first:last]]
+        found = dict.fromkeys(pair & _AREA_MASK for pair in self._pairs[first:last])
+        return [self._areas[at] for at in found]
 
     def _new_city(self, prefecture: str, name: str) -> int:
         city = len(self.cities)

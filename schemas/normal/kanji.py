@@ -19,8 +19,8 @@ _EXCHANGED = (
     "尭堯槙槇遥遙瑶瑤"
 )
 """In pairs: what JIS X 0208 exchanged between its levels, or gave a newer form beside, in 1983."""
-_NAMES = "凜凛亘亙巌巖晃晄穣穰"
-"""In pairs: one character in two forms, both for names (戸籍法施行規則, table 2)."""
+_NAMES = "凜凛亘亙巌巖晃晄穣穰桝枡皐皋"
+"""In pairs: one character in two forms that both stand in names."""
 _PAIRS = _EXCHANGED + _NAMES
 _NEWER = dict(zip(_PAIRS[1::2], _PAIRS[::2]))
 

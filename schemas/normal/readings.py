@@ -12,18 +12,20 @@ _FOREIGN = {
     "てぃ": "ti", "でぃ": "di", "とぅ": "tu", "どぅ": "du", "しぇ": "sye", "じぇ": "zye",
     "ちぇ": "tye", "うぃ": "wi", "うぇ": "we", "うぉ": "wo", "つぁ": "tsa", "つぇ": "tse",
     "つぉ": "tso", "てゅ": "tyu", "でゅ": "dyu", "ふゅ": "fyu",
+    "ぢゃ": "zya", "ぢゅ": "zyu", "ぢょ": "zyo",
 }  # fmt: skip
-"""Sounds of foreign names, which the library spells letter by letter."""
+"""Sounds, mostly of foreign names, that the library spells letter by letter."""
 _ANY_FOREIGN = re.compile("|".join(_FOREIGN))
 _H_AS_LENGTH = re.compile("(?<=[aiueo])h(?![aiueoy])")
+"""Before words are joined, for satoh ichiro."""
 _SYLLABIC_N = re.compile("m(?=[bmp])")
 _KUNREI = (
     ("tch", "tty"), ("cch", "tty"), ("ssh", "ssy"), ("sh", "sy"), ("ch", "ty"), ("dj", "zy"),
     ("j", "zy"), ("dz", "z"), ("ts", "t"), ("f", "h"), ("l", "r"), ("v", "b"), ("yi", "i"),
-    ("dy", "zy"), ("di", "zi"), ("du", "zu"), ("wo", "o"), ("yy", "y"), ("ou", "o"),
+    ("dy", "zy"), ("di", "zi"), ("du", "zu"), ("wo", "o"), ("yy", "y"),
 )  # fmt: skip
 """Hepburn to Kunrei, in which every column of the syllabary has one letter."""
-_LONG_VOWEL = re.compile(r"([aiueo])\1+")
+_LONG_VOWEL = re.compile(r"o[ou]+|([aiue])\1+")
 _ACCENT = re.compile("[\u0300-\u036f]+")
 _KANA = re.compile("[ぁ-ゖァ-ヺーゝゞヽヾ]")
 _LETTERS = re.compile("[a-z]+")
@@ -49,7 +51,7 @@ def reading(text: str) -> str | None:
     for letters, kunrei in _KUNREI:
         if letters in form:
             form = form.replace(letters, kunrei)
-    return _LONG_VOWEL.sub(r"\1", form)
+    return _LONG_VOWEL.sub(lambda found: found[0][0], form)
 
 
 def _spelled(hiragana: str) -> str:

@@ -18,7 +18,7 @@ _UNSEEN = re.compile(
 _STROKES = re.compile("[\u02d7\u2010-\u2015\u2043\u2212\u23af\u23e4\u2500\u2501]")
 _DASH_IN_KANA = re.compile("(?<=[ぁ-ゖァ-ヺー])-(?=[ぁ-ゖァ-ヺ]|$)")
 _BAR_AFTER_DIGIT = re.compile("(?<=[0-9a-z])[ー〜~](?=[0-9a-z])")
-_PLAIN = re.compile("[ -~]*")
+_PLAIN = re.compile("[ -}]*")
 _USUAL = re.compile("[ -~　、。々〇ぁ-ゖゝゞァ-ヺーヽヾ一-鿿！-～ｦ-ﾝ]*")
 
 
