@@ -14,15 +14,17 @@ _FIRST = re.compile(
 )
 _LINK = re.compile("[のノ-]")
 _NONE = re.compile("^(?:官有)?(?:無番地|番外地|番地なし|番地無し|地先)")
+_FLAT = re.compile("(?<=[0-9])(?:号室|号|室)$")
+_STOREY = re.compile("(?<=[0-9])階")
 _EDGES = " -,、。.・/"
 _PARTS = 3
 
 
 class Block(NamedTuple):
-    """Numbers joined by hyphens, and what comes after them."""
+    """Numbers joined by hyphens, and the building that comes after them."""
 
     block: str
-    rest: str
+    building: str
 
 
 def first_number(text: str) -> int:
@@ -57,6 +59,11 @@ def block(text: str) -> Block:
             at, counter = (link.end(), link[0]) if link else (at, "")
         if not counter:
             break
-    rest = _NONE.sub("", text[at:].strip(_EDGES)).strip(_EDGES)
-    flat = "-".join(parts[_PARTS:])
-    return Block("-".join(parts[:_PARTS]), " ".join(part for part in (flat, rest) if part))
+    building = _building(_NONE.sub("", text[at:].strip(_EDGES)))
+    return Block("-".join(parts[:_PARTS]), building + "-".join(parts[_PARTS:]))
+
+
+def _building(text: str) -> str:
+    """メゾン 101号室 is メゾン101, and its 8階 8f."""
+    form = "".join(text.strip(_EDGES).split())
+    return _STOREY.sub("f", _FLAT.sub("", form))

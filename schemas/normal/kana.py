@@ -12,6 +12,7 @@ _VOICED = "\u3099"
 _SAME_SOUND = str.maketrans(
     "ァィゥェォッャュョヮヵヶヰヱヲヂヅ", "アイウエオツヤユヨワカケイエオジズ"
 )
+_FOREIGN = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴ", "ブ"))
 _ROWS = {
     "ア": "アカサタナハマヤラワガザダバパ",
     "イ": "イキシチニヒミリギジビピエケセテネヘメレゲゼデベペ",
@@ -49,7 +50,11 @@ def sounded(text: str) -> str:
 
     Long オ is ウ as in コウ, long エ イ as in ケイ: オーノ and オオノ are オウノ, オノ is not.
     """
-    form = katakana(text).translate(_SAME_SOUND)
+    form = katakana(text)
+    if "ヴ" in form:
+        for foreign, native in _FOREIGN:
+            form = form.replace(foreign, native)
+    form = form.translate(_SAME_SOUND)
     if "ー" in form:
         for long, vowel in _LONG:
             form = long.sub(vowel, form)

@@ -18,6 +18,8 @@ _UNSEEN = re.compile(
 _STROKES = re.compile("[\u02d7\u2010-\u2015\u2043\u2212\u23af\u23e4\u2500\u2501]")
 _DASH_IN_KANA = re.compile("(?<=[ぁ-ゖァ-ヺー])-(?=[ぁ-ゖァ-ヺ]|$)")
 _BAR_AFTER_DIGIT = re.compile("(?<=[0-9a-z])[ー〜~](?=[0-9a-z])")
+_VOICING = str.maketrans("゛゜", "\u3099\u309a")
+"""Marks that stand alone are the marks of the kana before them."""
 _PLAIN = re.compile("[ -}]*")
 _USUAL = re.compile("[ -~　、。々〇ぁ-ゖゝゞァ-ヺーヽヾ一-鿿！-～ｦ-ﾝ]*")
 
@@ -40,9 +42,9 @@ def folded(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return " ".join(text.lower().split())
-    once = _once(text)
     if _USUAL.fullmatch(text):
-        return once
+        return _once(text)
+    once = _once(text.translate(_VOICING))
     # The small form of a rare letter may compose anew; a few turns settle every one.
     for _ in range(4):
         again = _once(once)

@@ -11,6 +11,8 @@ _COMPANY = re.compile(
 _COMPANY_LATIN = re.compile(
     r"(?:[,\s]+(?:co|company|corp|corporation|inc|incorporated|k\.?k|limited|llc|ltd|plc|gmbh)\b\.?)+$"
 )
+_IN_BRACKETS = re.compile(r"\([^()]*\)")
+"""A maiden name, or the name in kana."""
 _HONORIFIC = re.compile(r"\s*(?:様|さま|サマ|さん|殿|先生|御中)$")
 _HONORIFIC_APART = re.compile(r"\s+(?:サン|君|くん|クン|ちゃん|チャン|氏|どの|ドノ|センセイ)$")
 """These end names as well (李文君), so they count only apart."""
@@ -33,6 +35,8 @@ def untitled(form: str) -> Bare:
         form = _COMPANY.sub(" ", form).strip(_ENDS)
     form = _COMPANY_LATIN.sub("", form)
     company = len(form) < before
+    if "(" in form:
+        form = _IN_BRACKETS.sub(" ", form).strip(_ENDS) or form
     if not form.isascii():
         form = _HONORIFIC_APART.sub("", _HONORIFIC.sub("", form))
     return Bare(_SUFFIX.sub("", _TITLE.sub("", form)).strip(_ENDS), company)

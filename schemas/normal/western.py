@@ -12,6 +12,8 @@ _CODE = re.compile(
     r"(?<!box)[,\s]+(?:[0-9]{4,5}(?:-[0-9]{4})?|[0-9]{3}-[0-9]{4}"
     r"|[a-z]{1,2}[0-9][a-z0-9]? [0-9][a-z]{2}|[a-z][0-9][a-z] [0-9][a-z][0-9])$"
 )
+_SHORT_PIECE = re.compile(r"\s*,\s*([a-z]{2,3})$")
+"""A state mistyped still stands where states stand: `smith st, perth, vci 6000`."""
 _SLASHED = re.compile(r"(?:(?:unit|u|flat|apt|shop)\s*)?([0-9]+[a-z]?)\s*/\s*(?=[0-9])")
 _UNIT = re.compile(
     rf"(?<![a-z0-9])(?:(?:{'|'.join(sorted(UNITS))})\b\.?\s*|#\s*)([0-9]+[a-z]?|[a-z])\b"
@@ -56,6 +58,8 @@ def _state(line: str) -> tuple[str, str]:
     """The line without state and postcode, in either order."""
     bare = _CODE.sub("", line)
     before, state = _ending(bare, names=bare != line)
+    if not state and bare != line and (found := _SHORT_PIECE.search(bare)):
+        before, state = bare[: found.start()], found[1]
     if state:
         return _CODE.sub("", before), state
     return bare, ""

@@ -41,7 +41,7 @@ def test_towns_read_the_same_in_kana_and_in_both_romanisations() -> None:
     towns = {str(row["neighborhood_kana"]) for row in rows("postal_data")}
     towns = {town for town in towns if usual.fullmatch(town) and town[0] not in "ャュョ"}
     assert len(towns) > 40_000
-    for town in sorted(towns)[::4]:
+    for town in sorted(towns)[::8]:
         key = reading(town)
         assert key
         assert reading(romaji(town, HEPBURN, hepburn=True)) == key, town

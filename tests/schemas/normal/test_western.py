@@ -18,6 +18,7 @@ SAME = [
      "Flat 3, 12 Smith St, Rosetta Village, Red Hill NSW 2603"),
     (SMITH._replace(block="12a"), "12A Smith St, Red Hill NSW 2603"),
     (SMITH._replace(block="12-14"), "12 - 14 Smith St, Red Hill NSW 2603"),
+    (SMITH._replace(prefecture="nws"), "12 Smith St, Red Hill, NWS 2603"),
     (Address("vic", "melbourne", "st kilda road", "5", ""), "5 St Kilda Rd, Melbourne VIC 3004"),
     (Address("il", "springfield", "main street", "123", "4"),
      "123 Main St Apt 4, Springfield, IL 62701-1234"),
