@@ -7,7 +7,8 @@ import jaconv
 
 _HIRAGANA = "".join(map(chr, (*range(0x3041, 0x3097), 0x309D, 0x309E)))
 _KATAKANA = str.maketrans({letter: str(jaconv.hira2kata(letter)) for letter in _HIRAGANA})
-_AGAIN = re.compile("(.)([ゝゞヽヾ々])")
+_AGAIN = re.compile("([ぁ-ゖァ-ヺ㐀-鿿])([ゝゞヽヾ々])")
+_NO_MARKS = str.maketrans("", "", "ゝゞヽヾ々")
 _VOICED = "\u3099"
 _SAME_SOUND = str.maketrans(
     "ァィゥェォッャュョヮヵヶヰヱヲヂヅ", "アイウエオツヤユヨワカケイエオジズ"
@@ -23,11 +24,11 @@ _LONG_O = re.compile("(?<=[オコソトノホモヨロゴゾドボポ])オ")
 
 
 def repeated(text: str) -> str:
-    """Iteration marks written out: 佐々木 is 佐佐木, いすゞ いすず, みちゝ みちち."""
+    """Iteration marks written out: 佐々木 is 佐佐木, いすゞ いすず. After nothing they go."""
     before = None
     while before != text:
         before, text = text, _AGAIN.sub(_again, text)
-    return text
+    return text.translate(_NO_MARKS)
 
 
 def _again(found: re.Match[str]) -> str:

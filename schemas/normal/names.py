@@ -32,6 +32,7 @@ _PARTICLES = frozenset(
      "mac", "mc", "o", "st", "ten", "ter", "van", "von")
 )  # fmt: skip
 """What belongs to the family name after it: ludwig van beethoven."""
+_LONE_BAR = re.compile("(?<![ァ-ヺー])ー+")
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺー々一-鿿]")
 _KATAKANA_DOTS = re.compile("[ァ-ヺーa-z.]+(?:[・·] ?[ァ-ヺーa-z.]+)+")
 
@@ -54,11 +55,11 @@ def kana(text: str) -> Name | None:
 def _letters(part: str) -> str:
     if part.isascii():
         return _NOT_A_LETTER.sub("", part)
-    form = _NOT_A_LETTER.sub("", repeated(part)).translate(_LETTERS)
+    form = repeated(_NOT_A_LETTER.sub("", part)).translate(_LETTERS)
     if not _JAPANESE.search(form):
         form = _ACCENT.sub("", unicodedata.normalize("NFD", form))
         return unicodedata.normalize("NFC", form)
-    return newest(katakana(form))
+    return newest(_LONE_BAR.sub("", katakana(form)))
 
 
 def _sounds(part: str) -> str:

@@ -9,7 +9,7 @@ from schemas.normal.text import folded
 _KANJI = "一-鿿々〇"
 _REPEAT = re.compile("([一-鿿])々")
 # What follows 市 or 字 begins a name of its own: it is not between two kanji of one.
-_INSIDE = f"(?<=[{_KANJI}])(?<![都道府県市区郡町村字])"
+_INSIDE = f"(?<=[{_KANJI}0-9])(?<![都道府県市区郡町村字])"
 _LINKS = (
     (re.compile(f"{_INSIDE}[がガ](?=[{_KANJI}])"), "ケ"),
     (re.compile(f"{_INSIDE}[の之](?=[{_KANJI}])"), "ノ"),

@@ -13,8 +13,8 @@ _COMPANY_LATIN = re.compile(
 )
 _IN_BRACKETS = re.compile(r"\([^()]*\)")
 """A maiden name, or the name in kana."""
-_HONORIFIC = re.compile(r"\s*(?:様|さま|サマ|さん|殿|先生|御中)$")
-_HONORIFIC_APART = re.compile(r"\s+(?:サン|君|くん|クン|ちゃん|チャン|氏|どの|ドノ|センセイ)$")
+_HONORIFIC = re.compile(r"(?:\s*(?:様|さま|サマ|さん|殿|先生|御中))+$")
+_HONORIFIC_APART = re.compile(r"(?:\s+(?:サン|君|くん|クン|ちゃん|チャン|氏|どの|ドノ|センセイ))+$")
 """These end names as well (李文君), so they count only apart."""
 _TITLE = re.compile(r"^(?:mr|mrs|ms|miss|mx|master|dr|prof|professor|sir|rev)(?:\.\s*|\s+)(?=\w)")
 _SUFFIX = re.compile(r"[,\s]+(?:jr|sr|ii|iii|iv|phd|ph\.d|md|m\.d|esq)\.?$")

@@ -110,6 +110,22 @@ def test_any_text_is_a_name_or_none(text: str) -> None:
     assert reading(text) != ""
 
 
+_LETTERS = st.text(
+    st.sampled_from("山田髙々邉ヶやヤーゝャ様殿先生株式会社() 　aBé.,・ﾔｶﾞ"), max_size=14
+)
+
+
+@given(_LETTERS | st.text(max_size=30))
+def test_a_whole_name_is_its_own_form(text: str) -> None:
+    for form in (name, kana):
+        once = form(text)
+        if once is not None:
+            # Letters that were apart may be a title when they are joined: 様 of "先 生".
+            again = form(f"{once.whole} x")
+            assert again is not None
+            assert again.whole == f"{once.whole}x"
+
+
 @given(ASCII)
 def test_width_and_case_do_not_matter(text: str) -> None:
     assert name(text.translate(WIDE)) == name(text.upper()) == name(text)
