@@ -3,30 +3,29 @@
 A reason never repeats the value: it ends up in answers, logs and dead letters.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
 
-from schemas.personal.mail import email
-from schemas.personal.phone import phone
-from schemas.personal.text import HYPHENS, folded, katakana, spaced
+import jaconv
+
+from schemas.normal import postcodes
+from schemas.normal.emails import mailbox
+from schemas.normal.phones import line
+from schemas.normal.text import HYPHENS, composed, spaced
 
 NORMALISER_VERSION = 1
 """Part of every blind index: raise it when a change gives an existing value another form."""
 
-_POSTAL_MARKS = re.compile("[〒〶]")
-_JAPANESE_POSTCODE = re.compile(r"[0-9]{7}")
-_FOREIGN_POSTCODE = re.compile(r"[0-9A-Z]{3,10}")
 _LONGEST_IDENTIFIER = 200
 
 
 def postcode(text: str) -> str:
     """Seven digits; a foreign code passes in capitals, without spaces and hyphens."""
-    bare = _without_separators(_POSTAL_MARKS.sub("", folded(text))).upper()
-    if _JAPANESE_POSTCODE.fullmatch(bare) or _FOREIGN_POSTCODE.fullmatch(bare):
-        return bare
-    raise ValueError("is not a postcode: neither 7 digits nor 3 to 10 letters and digits")
+    code = postcodes.postcode(text)
+    if code is None:
+        raise ValueError("is not a postcode: neither 7 digits nor 3 to 10 letters and digits")
+    return code
 
 
 def card(text: str) -> str:
@@ -39,7 +38,7 @@ def card(text: str) -> str:
 def identifier(text: str) -> str:
     """An account, device or SNS id: case and width do not matter, everything else does."""
     # Capitals of some ligatures are not in normal form themselves, hence once more.
-    value = folded(folded(text).upper())
+    value = composed(composed(text).upper())
     if not value:
         raise ValueError("is empty")
     if len(value) > _LONGEST_IDENTIFIER:
@@ -52,12 +51,12 @@ def name(text: str) -> str:
 
 
 def kana(text: str) -> str:
-    return _something(katakana(spaced(text)))
+    return _something(unicodedata.normalize("NFC", str(jaconv.hira2kata(spaced(text)))))
 
 
 def birth_date(text: str) -> str:
     try:
-        return date.fromisoformat(folded(text)).isoformat()
+        return date.fromisoformat(composed(text)).isoformat()
     except ValueError:
         raise ValueError("is not a date like 1990-04-01") from None
 
@@ -76,10 +75,10 @@ NORMALISERS: dict[str, Callable[[str], str]] = {
     "address": name,
     "birth_date": birth_date,
     "card": card,
-    "email": email,
+    "email": mailbox,
     "kana": kana,
     "name": name,
-    "phone": phone,
+    "phone": line,
     "postcode": postcode,
 }
 """Everything else is an identifier."""

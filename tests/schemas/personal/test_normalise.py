@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.personal.blind import blind_index
 from schemas.personal.normalise import NORMALISERS, normalise
 
 KINDS = [*NORMALISERS, "account", "device", "sns"]
@@ -147,3 +148,22 @@ def test_a_mobile_number_survives_every_hyphen_and_full_width(digits: str, hyphe
     wide = digits.translate({ord("0") + n: chr(ord("０") + n) for n in range(10)})
     split = hyphen.join((digits[:3], digits[3:7], digits[7:]))
     assert {normalise("phone", form) for form in (digits, wide, split)} == {"+81" + digits[1:]}
+
+
+INDEXES = [
+    ("email", "Taro.Yamada+sale@Gmail.com", "93b06bfbdf6026bdb54372d1766fb166"),
+    ("email", "taro..y.@docomo.ne.jp", "2d492cce3f0b57193dfdec6982bf2193"),
+    ("phone", "０９０−１２３４−５６７８", "8525aefb67514d4acb90f60faad95388"),
+    ("phone", "03-1234-5678 内線 12", "d9f331f820b1543c5db4383468402ac3"),
+    ("postcode", "〒150-0001", "44be3754d2ec0f8a07b195d88362c627"),
+    ("card", "1234-5678 9012", "4275e24f0c3f0f7a23b642bdf4714aad"),
+    ("account", " taro-01 ", "3bac6f4c01b0f199f3626785ffe12626"),
+    ("name", "髙橋　太郎", "99b6d6cf03b33e84892d9df38adca85d"),
+    ("kana", "ﾀｶﾊｼ ﾀﾛｳ", "bb95bd929d86165fb5630318026c76d5"),
+]
+"""As they are in logs that were written with `NORMALISER_VERSION` 1."""
+
+
+@pytest.mark.parametrize(("kind", "written", "index"), INDEXES)
+def test_what_is_in_the_log_is_found_again(kind: str, written: str, index: str) -> None:
+    assert blind_index(b"k" * 32, kind, normalise(kind, written)).hex() == index

@@ -5,31 +5,44 @@ import re
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
-from schemas.personal.text import HYPHENS, folded
+from schemas.normal.text import HYPHENS, composed
 
 REGION = "JP"
 _JAPAN = 81
 _JAPANESE = re.compile(r"[25-9]0[0-9]{8}|[1-9](?!0)[0-9]{8}|[134]0[0-9]{7}")
 """Mobile, IP and 0800 lines have ten digits after the 0, all others nine."""
+_SPACING = re.compile("[- ]")
+_USUAL = re.compile("0([2-9]0[0-9]{8}|[2-9][1-9][0-9]{7}|120[0-9]{6})", re.ASCII)
+"""What the library need not be asked about: a trunk 0 and a Japanese line."""
 _EXTENSION = re.compile(r"(?:;ext=|ext\.?|extension|内線|x|#)\s*([0-9]{1,7})$", re.IGNORECASE)
 _ALLOWED = re.compile(r"\+?[0-9 ()./-]+")
 _WRONG = "is not a telephone number"
 
 
-def phone(text: str) -> str:
-    """E.164, e.g. +819012345678; Japanese when it names no country.
+def phone(text: str, region: str = REGION) -> str | None:
+    """E.164, e.g. +819012345678, of `region` when it names no country; None when it is no number.
 
-    An extension is kept: it rings at another desk.
+    An extension is kept as `;ext=12` (RFC 3966): it rings at another desk.
     """
-    written = " ".join(folded(text).split())
+    try:
+        return line(text, region)
+    except ValueError:
+        return None
+
+
+def line(text: str, region: str = REGION) -> str:
+    """As `phone`, for whoever must say why not: a ValueError that never quotes the number."""
+    if region == REGION and (bare := _USUAL.fullmatch(_SPACING.sub("", text))):
+        return f"+{_JAPAN}{bare[1]}"
+    written = " ".join(composed(text).split())
     found = _EXTENSION.search(written)
     extension = found[1] if found else ""
     trunk = HYPHENS.sub("-", written[: found.start()] if found else written).strip()
     if not _ALLOWED.fullmatch(trunk):
         raise ValueError(f"{_WRONG}: it has other characters than digits, +, hyphens and brackets")
-    number = _parsed(_with_country(trunk))
-    line = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    return f"{line};ext={extension}" if extension else str(line)
+    number = _parsed(_with_country(trunk), region)
+    form = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return f"{form};ext={extension}" if extension else str(form)
 
 
 def _with_country(trunk: str) -> str:
@@ -38,9 +51,9 @@ def _with_country(trunk: str) -> str:
     return "+" + bare[2:].lstrip(" -.") if bare.startswith("00") else trunk
 
 
-def _parsed(text: str) -> PhoneNumber:
+def _parsed(text: str, region: str) -> PhoneNumber:
     try:
-        number = phonenumbers.parse(text, REGION)
+        number = phonenumbers.parse(text, region)
     except NumberParseException:
         raise ValueError(_WRONG) from None
     # Not is_valid_number: it refuses ranges given out after the library was made.

@@ -1,0 +1,28 @@
+"""In which form are two ways of writing one name, address or number the same text?
+
+Pure functions of text: `text`, `kanji`, `names`, `readings`, `phones`, `emails`, `postcodes`,
+`dates` and `addresses`. They answer None when nothing is left, and never raise on strange text.
+"""
+
+from schemas.normal.addresses import Address, address
+from schemas.normal.dates import birth_date
+from schemas.normal.emails import email
+from schemas.normal.names import Name, kana, name
+from schemas.normal.phones import phone
+from schemas.normal.postcodes import postcode
+from schemas.normal.readings import reading
+from schemas.normal.text import folded
+
+__all__ = [
+    "Address",
+    "Name",
+    "address",
+    "birth_date",
+    "email",
+    "folded",
+    "kana",
+    "name",
+    "phone",
+    "postcode",
+    "reading",
+]

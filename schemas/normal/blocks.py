@@ -1,0 +1,69 @@
+"""Which block does the end of a Japanese address name, whatever counts it?"""
+
+import re
+from typing import NamedTuple
+
+from schemas.normal.numbers import KANJI, number
+
+_NUMBER = f"[0-9]+|[{KANJI}]+"
+_COUNTER = "(?:丁目|丁(?!目)|番地|番(?!町)|地割|街区)[のノ-]?|号(?![室棟館])|[のノ-]"
+_STEP = re.compile(rf"\s*第?({_NUMBER})\s*({_COUNTER})?\s*")
+_ROOM = re.compile("階|f(?![a-z])|号[室棟館]|棟|室|ldk")
+_FIRST = re.compile(
+    rf"第?(?:[0-9]+(?![0-9線条])|[{KANJI}]+\s*(?:丁目|丁|番地|番(?!町)|号|地割|街区|-))"
+)
+_LINK = re.compile("[のノ-]")
+_NONE = re.compile("^(?:官有)?(?:無番地|番外地|番地なし|番地無し|地先)")
+_FLAT = re.compile("(?<=[0-9])(?:号室|号|室)$")
+_STOREY = re.compile("(?<=[0-9])階")
+_EDGES = " -,、。.・/"
+_PARTS = 3
+
+
+class Block(NamedTuple):
+    """Numbers joined by hyphens, and the building that comes after them."""
+
+    block: str
+    building: str
+
+
+def first_number(text: str) -> int:
+    """Where the first number of a block stands; -1 when there is none."""
+    found = _FIRST.search(text)
+    return found.start() if found else -1
+
+
+def block(text: str) -> Block:
+    """一丁目二番三号, 1丁目2-3 and 1の2の3 are 1-2-3. A fourth number is a flat's."""
+    parts: list[str] = []
+    at = 0
+    counter = ""
+    while found := _STEP.match(text, at):
+        if _ROOM.match(text, found.end(1)):
+            break
+        numeral, after = found[1], found[2]
+        # A kanji that may be a number begins names as well: 1-2-3 三田ハイツ.
+        if not (numeral.isdecimal() or after or counter) and found.end() < len(text):
+            break
+        # 1丁目 第3ビル: a house, not a number in the block.
+        if text[at : found.start(1)].endswith("第") and (after or "")[:2] not in (
+            "地割",
+            "号",
+            "番地",
+        ):
+            break
+        parts.append(str(number(numeral)))
+        at, counter = found.end(), after
+        if after == "号":
+            link = _LINK.match(text, at)
+            at, counter = (link.end(), link[0]) if link else (at, "")
+        if not counter:
+            break
+    building = _building(_NONE.sub("", text[at:].strip(_EDGES)))
+    return Block("-".join(parts[:_PARTS]), building + "-".join(parts[_PARTS:]))
+
+
+def _building(text: str) -> str:
+    """メゾン 101号室 is メゾン101, and its 8階 8f."""
+    form = "".join(text.strip(_EDGES).split())
+    return _STOREY.sub("f", _FLAT.sub("", form))

@@ -1,0 +1,63 @@
+"""Which kana are the same sound, whichever syllabary, size or mark they were written with?"""
+
+import re
+import unicodedata
+
+import jaconv
+
+_HIRAGANA = "".join(map(chr, (*range(0x3041, 0x3097), 0x309D, 0x309E)))
+_KATAKANA = str.maketrans({letter: str(jaconv.hira2kata(letter)) for letter in _HIRAGANA})
+_AGAIN = re.compile("([ぁ-ゖァ-ヺ㐀-鿿])([ゝゞヽヾ々])")
+_NO_MARKS = str.maketrans("", "", "ゝゞヽヾ々")
+_VOICED = "\u3099"
+_SAME_SOUND = str.maketrans(
+    "ァィゥェォッャュョヮヵヶヰヱヲヂヅ", "アイウエオツヤユヨワカケイエオジズ"
+)
+_FOREIGN = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴ", "ブ"))
+_ROWS = {
+    "ア": "アカサタナハマヤラワガザダバパ",
+    "イ": "イキシチニヒミリギジビピエケセテネヘメレゲゼデベペ",
+    "ウ": "ウクスツヌフムユルグズブプヴオコソトノホモヨロゴゾドボポ",
+}
+_LONG = tuple((re.compile(f"(?<=[{row}])ー+"), vowel) for vowel, row in _ROWS.items())
+_LONG_O = re.compile("(?<=[オコソトノホモヨロゴゾドボポ])オ")
+
+
+def repeated(text: str) -> str:
+    """Iteration marks written out: 佐々木 is 佐佐木, いすゞ いすず. After nothing they go."""
+    before = None
+    while before != text:
+        before, text = text, _AGAIN.sub(_again, text)
+    return text.translate(_NO_MARKS)
+
+
+def _again(found: re.Match[str]) -> str:
+    letter, mark = found[1], found[2]
+    if mark == "々":
+        return letter * 2
+    plain = unicodedata.normalize("NFD", letter)[0]
+    voiced = unicodedata.normalize("NFC", plain + _VOICED)
+    # A letter that has no voiced form, a kanji say, is repeated as it is.
+    return letter + (voiced if mark in "ゞヾ" and len(voiced) == 1 else plain)
+
+
+def katakana(text: str) -> str:
+    """Hiragana as katakana; what else there is stays."""
+    return text.translate(_KATAKANA)
+
+
+def sounded(text: str) -> str:
+    """Katakana by sound: small letters as large ones, ヂ as ジ, a long vowel as its letter.
+
+    Long オ is ウ as in コウ, long エ イ as in ケイ: オーノ and オオノ are オウノ, オノ is not.
+    """
+    form = katakana(text)
+    if "ヴ" in form:
+        for foreign, native in _FOREIGN:
+            form = form.replace(foreign, native)
+    form = form.translate(_SAME_SOUND)
+    if "ー" in form:
+        for long, vowel in _LONG:
+            form = long.sub(vowel, form)
+        form = form.replace("ー", "")
+    return _LONG_O.sub("ウ", form)

@@ -1,0 +1,78 @@
+"""Which kanji are one character in an older, a rarer or a newer form?
+
+The tables are the library jntajis': the MJ shrink map of the Character Information Technology
+Promotion Council (JIS and UCS unification, the family register's and the residence card's notices
+of the Ministry of Justice) and the National Tax Agency's JIS縮退マップ.
+"""
+
+from jntajis import MJShrinkSchemeCombo, jnta_shrink_translit, mj_shrink_candidates
+
+_UNIFIED = MJShrinkSchemeCombo.JIS_INCORPORATION_UCS_UNIFICATION_RULE
+_REGISTER = MJShrinkSchemeCombo.MOJ_FAMILY_REGISTER_ACT_RELATED_NOTICE
+_INFERRED = MJShrinkSchemeCombo.INFERENCE_BY_READING_AND_GLYPH
+_RESIDENCE = MJShrinkSchemeCombo.MOJ_NOTICE_582
+_KANJI = range(0x3400, 0x40000)
+_APART = frozenset("切功吊宍師書汎着")
+"""The register's list of slips of the pen names these too; each is a character of its own."""
+_EXCHANGED = (
+    "鯵鰺鴬鶯蛎蠣撹攪竃竈潅灌諌諫頚頸砿礦蕊蘂靭靱賎賤壷壺砺礪梼檮涛濤迩邇蝿蠅桧檜侭儘薮藪篭籠"
+    "尭堯槙槇遥遙瑶瑤"
+)
+"""In pairs: what JIS X 0208 exchanged between its levels, or gave a newer form beside, in 1983."""
+_NAMES = "凜凛亘亙巌巖晃晄穣穰桝枡皐皋"
+"""In pairs: one character in two forms that both stand in names."""
+_PAIRS = _EXCHANGED + _NAMES
+_NEWER = dict(zip(_PAIRS[1::2], _PAIRS[::2]))
+
+
+def newest(text: str) -> str:
+    """Each kanji in its newest and commonest form: 髙 is 高, 﨑 崎, 邊 and 邉 辺, 齋 斎."""
+    return text if text.isascii() else text.translate(_TABLE)
+
+
+class _Table(dict[int, str]):
+    """Asks the library once for a character; what is no kanji stays."""
+
+    def __missing__(self, code: int) -> str:
+        form = self[code] = _settled(chr(code)) if code in _KANJI else chr(code)
+        return form
+
+
+def _settled(character: str) -> str:
+    seen = [character]
+    while (after := _newer(seen[-1])) not in seen:
+        seen.append(after)
+    # Two forms may each name the other: the commoner one stands for both.
+    return min(seen[seen.index(after) :], key=_rank)
+
+
+def _newer(character: str) -> str:
+    """The form that the tables give instead, itself when they give none that is as common."""
+    if character in _APART:
+        return character
+    if character in _NEWER:
+        return _NEWER[character]
+    level = _level(character)
+    schemes = (_REGISTER,) if level == 1 else (_UNIFIED, _REGISTER, _INFERRED, _RESIDENCE)
+    forms = [form for scheme in schemes for form in mj_shrink_candidates(character, scheme)]
+    if level > 2:
+        forms.append(jnta_shrink_translit(character, character))
+    forms = [form for form in forms if len(form) == 1 and form != character]
+    best = min(forms, key=_level, default=character)
+    return best if _level(best) <= level else character
+
+
+def _level(character: str) -> int:
+    """JIS X 0208 has the 2,965 commonest kanji in level 1, others in 2; 3 is none of it."""
+    try:
+        code = character.encode("shift_jis")
+    except UnicodeEncodeError:
+        return 3
+    return 1 if code < b"\x98\x9f" else 2
+
+
+def _rank(character: str) -> tuple[int, int]:
+    return _level(character), ord(character)
+
+
+_TABLE = _Table()

@@ -1,0 +1,15 @@
+"""Which postcode was meant, with or without its mark, hyphens and width?"""
+
+import re
+
+from schemas.normal.text import HYPHENS, composed
+
+_MARKS = re.compile("[〒〶]")
+_JAPANESE = re.compile(r"[0-9]{7}")
+_FOREIGN = re.compile(r"[0-9A-Z]{3,10}")
+
+
+def postcode(text: str) -> str | None:
+    """Seven digits; a foreign code in capitals without spaces and hyphens; None when it is none."""
+    bare = HYPHENS.sub("", "".join(_MARKS.sub("", composed(text)).split())).upper()
+    return bare if _JAPANESE.fullmatch(bare) or _FOREIGN.fullmatch(bare) else None
