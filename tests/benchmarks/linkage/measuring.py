@@ -1,0 +1,92 @@
+"""Which linker finds whom, on which data?
+
+python -m tests.benchmarks linkage                       all data sets, all linkers
+python -m tests.benchmarks linkage --data febrl1 febrl3  only these
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.benchmarks import report, rounds
+from tests.benchmarks.linkage import febrl, japanese
+from tests.benchmarks.linkage.counting import Score, score
+from tests.benchmarks.linkage.records import DataSet, Link, Linked
+
+Entrant = Callable[[DataSet], Iterable[tuple[str, Linked]]]
+DATA: dict[str, Callable[[], DataSet]] = {
+    **{name: (lambda name=name: febrl.load(name)) for name in febrl.SETS},
+    "japanese": japanese.load,
+}
+HEAD = (
+    "data", "linker", "true", "linked", "precision", "recall", "F1", "cases", "true of cases",
+    "in cases", "households merged", "seconds",
+)  # fmt: skip
+
+
+def entrant(name: str, link: Link) -> Entrant:
+    """A linker that sees nothing but the records."""
+    return lambda data: [(name, link(data.records))]
+
+
+def splink(data: DataSet) -> Iterable[tuple[str, Linked]]:
+    """Splink, imported only where it runs."""
+    from tests.benchmarks.linkage import splinking
+
+    return splinking.entrants(data)
+
+
+ENTRANTS: dict[str, Entrant] = {"splink": splink}
+
+
+def main(arguments: list[str]) -> None:
+    """Measures, prints, keeps."""
+    options = _options(arguments)
+    found: dict[str, Any] = {"machine": platform.machine(), "python": platform.python_version()}
+    rows = [list(HEAD)]
+    for name in options.data:
+        data = DATA[name]()
+        found[name] = {"records": len(data.records)}
+        for asked in options.only:
+            for label, linked in ENTRANTS[asked](data):
+                figures = score(data, linked)
+                found[name][label] = figures._asdict()
+                rows.append(row(name, label, figures))
+                rounds.say(" · ".join(rows[-1]))
+    rounds.say("\n" + table(rows))
+    rounds.say(f"\nkept in {report.keep(found, 'linkage').relative_to(report.ROOT)}")
+
+
+def row(data: str, label: str, figures: Score) -> list[str]:
+    """A line of the table."""
+    return [
+        data, label, f"{figures.true:,}", f"{figures.linked:,}", f"{figures.precision:.4f}",
+        f"{figures.recall:.4f}", f"{figures.f1:.4f}", f"{figures.cases:,}",
+        f"{figures.case_precision:.2f}", f"{figures.review:.4f}",
+        f"{figures.households_merged:,}", f"{figures.seconds:.1f}",
+    ]  # fmt: skip
+
+
+def table(rows: list[list[str]]) -> str:
+    """Columns as wide as what is in them."""
+    widths = [max(len(each[column]) for each in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if nth < 2 else cell.rjust(width)
+            for nth, (cell, width) in enumerate(zip(each, widths, strict=True))
+        )
+        for each in rows
+    )
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    asked = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks linkage", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    asked.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
+    asked.add_argument("--only", nargs="+", choices=ENTRANTS, default=list(ENTRANTS))
+    return asked.parse_args(arguments)
