@@ -75,7 +75,7 @@ def test_a_linker_sees_the_records_and_its_line_has_every_figure() -> None:
     data = _tiny()
     [(label, linked)] = entrant("all of them", link)(data)
     assert seen == data.records
-    line = row(data.name, label, score(data, linked))
+    line = row(data.name, label, score(data, linked)._asdict())
     assert line[:7] == ["tiny", "all of them", "4", "4", "1.0000", "1.0000", "1.0000"]
     assert len(line) == len(HEAD)
     first, second = table([list(HEAD), line]).splitlines()
@@ -142,3 +142,19 @@ def test_splink_finds_what_its_authors_publish() -> None:
     figures = score(febrl.load("febrl1"), found[published])
     assert figures.precision >= 0.99
     assert figures.recall >= 0.98
+
+
+@pytest.mark.parametrize(
+    ("typed", "parts"),
+    [
+        ("佐藤　花子", ("佐藤", "花子")),
+        ("佐藤花子", ("佐藤", "花子")),
+        ("佐々木花", ("佐々木", "花")),
+        ("渡辺花子", ("渡辺花子", None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_batch_tool_is_given_names_apart(
+    typed: str, parts: tuple[str | None, str | None]
+) -> None:
+    assert japanese.Parting(["佐 太郎", "佐藤 太郎", "佐々木 太郎"]).parts(typed) == parts

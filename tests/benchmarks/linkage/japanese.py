@@ -1,14 +1,15 @@
 """What is in the Japanese set?
 
 The people of `tests.people`, as records; and for a batch tool the fields in columns, brought into
-one form as its user would before a run: widths and spaces, readings in katakana, dates in ISO 8601,
-digits of phones, small letters of e-mail addresses.
+one form as its user would before a run: family and given name apart, one width, readings in
+katakana, dates in ISO 8601, digits of phones, small letters of e-mail addresses.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 
 import jaconv
@@ -47,7 +48,7 @@ def load(people: int = PEOPLE, count: int = PROFILES, seed: int = SEED) -> DataS
             for nth, one in enumerate(ids)
             for other in ids[:nth]
         },
-        [columns(profile) for profile in known],
+        columns(known),
         person={profile.id.hex(): str(profile.person) for profile in known},
         household={profile.id.hex(): str(profile.household) for profile in known},
     )
@@ -62,15 +63,45 @@ def _record(profile: Profile) -> Record:
     )  # fmt: skip
 
 
-def columns(profile: Profile) -> Columns:
-    """One row, cleaned."""
+def columns(known: list[Profile]) -> list[Columns]:
+    """A row each, cleaned; a name without a space is parted after the longest family name that
+    stands before a space in another profile."""
+    kanji, kana = Parting(each.name for each in known), Parting(_reading(each) for each in known)
+    return [_row(each, kanji.parts(each.name), kana.parts(_reading(each))) for each in known]
+
+
+class Parting:
+    """Where does the given name begin?"""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        parted = (_plain(text).split() for text in texts)
+        self._families = {parts[0] for parts in parted if len(parts) == 2}
+        self._longest = max(map(len, self._families), default=1)
+
+    def parts(self, text: str) -> tuple[str | None, str | None]:
+        """Family and given name; None for what there is not."""
+        first, *others = _plain(text).split() or [""]
+        if others:
+            return first, "".join(others)
+        for length in range(min(self._longest, len(first) - 1), 0, -1):
+            if first[:length] in self._families:
+                return first[:length], first[length:]
+        return first or None, None
+
+
+def _row(
+    profile: Profile, name: tuple[str | None, str | None], kana: tuple[str | None, str | None]
+) -> Columns:
     phones = [_digits(phone) for phone in profile.phones]
     return {
         "rec_id": profile.id.hex(),
-        "name": _bare(profile.name) or None,
-        "kana": jaconv.hira2kata(_bare(profile.name_kana)) or None,
+        "family": name[0],
+        "given": name[1],
+        "whole": "".join(filter(None, name)) or None,
+        "family_kana": kana[0],
+        "given_kana": kana[1],
+        "whole_kana": "".join(filter(None, kana)) or None,
         "postcode": _digits(profile.postcode) or None,
-        "address": _bare(profile.address) or None,
         "birth_date": iso(profile.birth_date),
         "mobile": next((phone for phone in phones if len(phone) == 11), None),
         "landline": next((phone for phone in phones if len(phone) == 10), None),
@@ -88,11 +119,15 @@ def iso(text: str) -> str | None:
     return date(*map(int, western.groups())).isoformat() if western else None
 
 
-def _bare(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def _reading(profile: Profile) -> str:
+    return jaconv.hira2kata(_plain(profile.name_kana))
 
 
 def _digits(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text)
+    plain = _plain(text)
     national = f"0{plain[3:]}" if plain.startswith("+81") else plain
     return _NO_DIGIT.sub("", national)

@@ -7,13 +7,15 @@ python -m tests.benchmarks linkage --data febrl1 febrl3  only these
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from typing import Any
 
 from tests.benchmarks import report, rounds
 from tests.benchmarks.linkage import febrl, japanese
-from tests.benchmarks.linkage.counting import Score, score
+from tests.benchmarks.linkage.counting import score
 from tests.benchmarks.linkage.records import DataSet, Link, Linked
 
 Entrant = Callable[[DataSet], Iterable[tuple[str, Linked]]]
@@ -22,8 +24,8 @@ DATA: dict[str, Callable[[], DataSet]] = {
     "japanese": japanese.load,
 }
 HEAD = (
-    "data", "linker", "true", "linked", "precision", "recall", "F1", "cases", "true of cases",
-    "in cases", "households merged", "seconds",
+    "data", "linker", "true", "linked", "precision", "recall", "F1", "cases", "of them true",
+    "recall in cases", "households merged", "seconds",
 )  # fmt: skip
 
 
@@ -45,28 +47,38 @@ ENTRANTS: dict[str, Entrant] = {"splink": splink}
 def main(arguments: list[str]) -> None:
     """Measures, prints, keeps."""
     options = _options(arguments)
-    found: dict[str, Any] = {"machine": platform.machine(), "python": platform.python_version()}
-    rows = [list(HEAD)]
+    found: dict[str, Any] = {
+        "cores": os.cpu_count(), "python": platform.python_version(),
+        "splink": version("splink"), "duckdb": version("duckdb"), "data": {},
+    }  # fmt: skip
     for name in options.data:
         data = DATA[name]()
-        found[name] = {"records": len(data.records)}
+        linkers: dict[str, Any] = {}
+        found["data"][name] = {"records": len(data.records), "linkers": linkers}
         for asked in options.only:
             for label, linked in ENTRANTS[asked](data):
-                figures = score(data, linked)
-                found[name][label] = figures._asdict()
-                rows.append(row(name, label, figures))
-                rounds.say(" · ".join(rows[-1]))
-    rounds.say("\n" + table(rows))
+                linkers[label] = score(data, linked)._asdict()
+                rounds.say(" · ".join(row(name, label, linkers[label])))
+    rounds.say("\n" + table([list(HEAD), *rows(found)]))
     rounds.say(f"\nkept in {report.keep(found, 'linkage').relative_to(report.ROOT)}")
 
 
-def row(data: str, label: str, figures: Score) -> list[str]:
-    """A line of the table."""
+def rows(found: dict[str, Any]) -> list[list[str]]:
+    """A linker a line, by data set."""
     return [
-        data, label, f"{figures.true:,}", f"{figures.linked:,}", f"{figures.precision:.4f}",
-        f"{figures.recall:.4f}", f"{figures.f1:.4f}", f"{figures.cases:,}",
-        f"{figures.case_precision:.2f}", f"{figures.review:.4f}",
-        f"{figures.households_merged:,}", f"{figures.seconds:.1f}",
+        row(name, label, figures)
+        for name, data in found["data"].items()
+        for label, figures in data["linkers"].items()
+    ]
+
+
+def row(data: str, label: str, figures: dict[str, Any]) -> list[str]:
+    """A line of the table, from the figures of a `Score`."""
+    return [
+        data, label, f"{figures['true']:,}", f"{figures['linked']:,}",
+        *(f"{figures[rate]:.4f}" for rate in ("precision", "recall", "f1")),
+        f"{figures['cases']:,}", f"{figures['case_precision']:.2f}", f"{figures['review']:.4f}",
+        f"{figures['households_merged']:,}", f"{figures['seconds']:.1f}",
     ]  # fmt: skip
 
 
