@@ -103,6 +103,7 @@ requirements: $(VENV)/bootstrap.stamp ## Resolves pyproject.toml into requiremen
 	@$(COMPILE) --output-file requirements/bootstrap.txt requirements/bootstrap.in
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--override requirements/unused.in \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 clean: ## Removes environments and caches; a stack's data stays

@@ -5,6 +5,7 @@ python -m tests.benchmarks --quick         the same in little, to see that it ru
 python -m tests.benchmarks freshness       how old is what is read, at a steady load
 python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
+python -m tests.benchmarks linkage         how well people are found, beside Splink
 python -m tests.benchmarks report          what was measured, as Markdown
 """
 
@@ -39,6 +40,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks import commanding
 
         commanding.main(arguments[1:])
+    elif arguments[:1] == ["linkage"]:
+        from tests.benchmarks.linkage import measuring as linking
+
+        linking.main(arguments[1:])
     else:
         compare(_options(arguments))
 

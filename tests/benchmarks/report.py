@@ -83,6 +83,7 @@ def everything() -> str:
     """All reports kept, as Markdown."""
     from tests.benchmarks import commanding, rebuilding
     from tests.benchmarks.freshness import figures
+    from tests.benchmarks.linkage import measuring as linking
 
     parts = []
     for path in sorted(FOLDER.glob("report*.json")):
@@ -92,7 +93,8 @@ def everything() -> str:
     if fresh.exists():
         found = json.loads(fresh.read_text("utf-8"))
         parts.append(as_markdown(figures.HEAD, figures.rows(found)))
-    for name, shown in (("rebuild", rebuilding), ("commands", commanding)):
+    others = {"rebuild": rebuilding, "commands": commanding, "linkage": linking}
+    for name, shown in others.items():
         kept = FOLDER / f"{name}.json"
         if kept.exists():
             parts.append(as_markdown(shown.HEAD, shown.rows(json.loads(kept.read_text("utf-8")))))

@@ -1,0 +1,1 @@
+"""How well are profiles of one person found, beside what somebody would pick instead?"""
