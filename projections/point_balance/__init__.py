@@ -21,7 +21,7 @@ from schemas.events import (
     ProgramRulesSet,
 )
 
-projection = Projection("point_balance", version=2)
+projection = Projection("point_balance", version=3)
 
 # points are signed; without a lot nobody decided which one, see `account`
 entry = projection.ledger(
@@ -39,6 +39,17 @@ entry = projection.ledger(
     rule_version=plain("text"),
     view=View(by=("profile_id",)),
     sparse=("expires_at", "terminal"),
+)
+# what one profile spent of another's lots, while they were one member, and what was given back
+across = projection.ledger(
+    "points_across",
+    profile_id=plain("uuid"),
+    owner_id=plain("uuid"),
+    kind=plain("text"),
+    points=plain("bigint"),
+    at=plain("bigint"),
+    transaction_id=plain("uuid"),
+    indexes=(("profile_id",), ("owner_id",)),
 )
 rules = projection.table(
     "program_rules",
@@ -83,6 +94,7 @@ def earned(event: PointsEarned) -> Iterator[Row]:
 @projection.on(PointsRedeemed)
 def redeemed(event: PointsRedeemed) -> Iterator[Row]:
     yield from _taken(event, "redeemed")
+    yield from _across(event, "redeemed", 1)
 
 
 @projection.on(PointsReversed)
@@ -107,6 +119,7 @@ def reinstated(event: PointsReinstated) -> Iterator[Row]:
         yield _entry(
             event.profile_id, None, "reinstated", rest, at, sale, expires_at=event.expires_at
         )
+    yield from _across(event, "reinstated", -1)
 
 
 @projection.on(PointsAdjusted)
@@ -137,6 +150,10 @@ def transferred(event: PointsTransferred) -> Iterator[Row]:
         yield _entry(
             event.to_profile_id, event.meta.event_id, "received", rest, event.meta.occurred_at
         )
+    yield across(
+        profile_id=event.profile_id, owner_id=event.to_profile_id, kind="transferred",
+        points=-event.points, at=event.meta.occurred_at, transaction_id=None,
+    )  # fmt: skip
 
 
 @projection.on(ProgramRulesSet)
@@ -162,3 +179,14 @@ def _taken(event: Allocated, kind: str) -> Iterator[Row]:
         who = event.meta.producer
         terminal = f"{who.store_id or ''}/{who.terminal_id}" if who.terminal_id else None
         yield _entry(event.profile_id, None, kind, -rest, at, sale, terminal=terminal)
+
+
+def _across(event: PointsRedeemed | PointsReinstated, kind: str, sign: int) -> Iterator[Row]:
+    """Where the lots are another profile's."""
+    for one in event.allocations:
+        if one.profile_id != event.profile_id:
+            yield across(
+                profile_id=event.profile_id, owner_id=one.profile_id, kind=kind,
+                points=sign * one.points, at=event.meta.occurred_at,
+                transaction_id=event.transaction_id,
+            )  # fmt: skip

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 
 from projections.core import Member, Read
 from projections.core.instants import instant, micros
-from projections.point_balance import entry, projection
+from projections.point_balance import across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
+from projections.point_balance.owed import owed
 
 LotState = Literal["pending", "active"]
 
@@ -168,6 +169,46 @@ async def entries_of(read: Read, member: Member) -> list[PointEntry]:
 def _entry(row: dict[str, Any]) -> PointEntry:
     times = {name: _when(row[name]) for name in ("at", "active_from", "expires_at")}
     return PointEntry(**{**row, **times})
+
+
+class Owed(BaseModel):
+    """Points that `profile_id` spent of `owner_id`'s lots when both were one member."""
+
+    profile_id: UUID
+    owner_id: UUID
+    points: int
+
+
+class OwedPoints(BaseModel):
+    """What this member's profiles owe others, and others owe them."""
+
+    owes: list[Owed]
+    is_owed: list[Owed]
+
+
+ACROSS = """
+select event_id, number, profile_id, owner_id, kind, points, at from points_across
+where profile_id = any(%(profile_ids)s)
+union
+select event_id, number, profile_id, owner_id, kind, points, at from points_across
+where owner_id = any(%(profile_ids)s)
+"""
+
+
+@projection.query("/v1/members/{member_id}/points/owed", scope="points:read")
+async def owed_of(read: Read, member: Member) -> OwedPoints:
+    """Spent across two profiles that are two members now: a debt between them, until repaid."""
+    ids = set(member.profile_ids)
+    found = owed(await read.select([across], ACROSS, profile_ids=list(ids)))
+    between = [
+        Owed(profile_id=profile_id, owner_id=owner_id, points=points)
+        for (profile_id, owner_id), points in sorted(found.items())
+        if not {profile_id, owner_id} <= ids
+    ]
+    return OwedPoints(
+        owes=[one for one in between if one.profile_id in ids],
+        is_owed=[one for one in between if one.owner_id in ids],
+    )
 
 
 class Liability(BaseModel):

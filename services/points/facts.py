@@ -26,7 +26,9 @@ def meta_of(event_id: UUID, at: int, channel: str = "OTHER") -> Meta:
 
 def entries_of(fact: Fact) -> list[dict[str, Any]]:
     """The rows of `point_entry` that the fact will be, once it is applied."""
-    rows = [row for handle in projection.handlers[type(fact)] for row in handle(fact)]
+    rows = [
+        row for handle in projection.handlers[type(fact)] for row in handle(fact) if row[0] is entry
+    ]
     event_id = UUID(bytes=fact.meta.event_id)
     return [
         {"event_id": event_id, "number": number, **_named(values)}

@@ -24,6 +24,8 @@ SELECTS = {
     " join hitotsu.topic on topic.no = source_partition / 10000",
     "point_entry": "event_id, number, profile_id, lot_id, kind, points, at, active_from,"
     " expires_at, transaction_id, line_no, terminal, rule_version from point_entry",
+    "points_across": "event_id, number, profile_id, owner_id, kind, points, at, transaction_id"
+    " from points_across",
     "program_rules": "program_id, valid_from, set_at, version, accrual, rules from program_rules",
     "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
     " unavailable, incoming from stock_cell",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from projections.core.memory import Memory
-from projections.point_balance import entry
+from projections.point_balance import across, entry
 from projections.point_balance.account import Account, account, lots_and_draws
+from projections.point_balance.owed import owed
 from schemas.events import (
     PointsAdjusted,
     PointsEarned,
@@ -162,3 +164,28 @@ def test_a_resend_is_counted_once(memory: Memory) -> None:
     one = earned(100)
     tell(memory, [one, one])
     assert held(memory).balance == 100
+
+
+def across_rows(memory: Memory) -> dict[tuple[bytes, bytes], int]:
+    return owed(list(memory.table(across).values()))
+
+
+def test_points_of_another_s_lot_are_owed_until_given_back_or_transferred(memory: Memory) -> None:
+    theirs = [LotAllocation(TARO, LOT, 30)]
+    tell(memory, [spent(30, minute=1, allocations=theirs)])
+    assert across_rows(memory) == {(HANAKO, TARO): 30}
+    back = PointsReinstated(
+        meta("STORE", 2), HANAKO, 10, named("other"), [replace(theirs[0], points=10)]
+    )
+    tell(memory, [back])
+    assert across_rows(memory) == {(HANAKO, TARO): 20}
+    tell(memory, [PointsTransferred(meta("STORE", 3), HANAKO, TARO, 50, "settled")])
+    assert across_rows(memory) == {}
+    tell(memory, [spent(5, minute=4, allocations=[replace(theirs[0], points=5)])])
+    assert across_rows(memory) == {(HANAKO, TARO): 5}, "a gift pays no later debt"
+
+
+def test_a_gift_is_no_debt_and_own_lots_are_not_owed(memory: Memory) -> None:
+    tell(memory, [earned(50), spent(20, allocations=[LotAllocation(HANAKO, LOT, 20)])])
+    tell(memory, [PointsTransferred(meta("STORE", 3), HANAKO, TARO, 10, "gift")])
+    assert across_rows(memory) == {}

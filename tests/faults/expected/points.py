@@ -1,4 +1,5 @@
-"""Entries: what was earned and what became of it, lot by lot; and the program's rules."""
+"""Entries: what was earned and what became of it, lot by lot; what one profile spent of another's;
+and the program's rules."""
 
 from __future__ import annotations
 
@@ -16,7 +17,27 @@ TAKING = {
 
 
 def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
-    return {"point_entry": list(_entries(events)), "program_rules": _rules(events)}
+    return {
+        "point_entry": list(_entries(events)),
+        "points_across": list(_across(events)),
+        "program_rules": _rules(events),
+    }
+
+
+def _across(events: list[Any]) -> Iterator[Row]:
+    for _, name, event in events:
+        who, at = event.get("profile_id"), event["meta"]["occurred_at"]
+        found: list[tuple[bytes, str, int, bytes | None]] = []
+        if name in ("PointsRedeemed", "PointsReinstated"):
+            sign, kind = (1, "redeemed") if name == "PointsRedeemed" else (-1, "reinstated")
+            for one in event["allocations"]:
+                if one["profile_id"] != who:
+                    sale = event["transaction_id"]
+                    found.append((one["profile_id"], kind, sign * one["points"], sale))
+        elif name == "PointsTransferred":
+            found.append((event["to_profile_id"], "transferred", -event["points"], None))
+        for number, (owner, kind, points, sale) in enumerate(found):
+            yield (event["meta"]["event_id"], number, who, owner, kind, points, at, sale)
 
 
 def _entries(events: list[Any]) -> Iterator[Row]:
