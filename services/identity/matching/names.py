@@ -1,0 +1,141 @@
+"""Do two profiles name the same person? Family and given name, by writing and by reading.
+
+Writing and reading are one comparison, not two: who agrees in one nearly always agrees in the
+other, and counting both would be counting one thing twice.
+"""
+
+from __future__ import annotations
+
+from services.identity.matching import alike
+from services.identity.matching.features import Features
+
+EQUAL, ONE_FORM, NEAR, SIMILAR, SWAPPED, DIFFERENT = range(6)
+MISSING = -1
+LEVELS = ("equal", "equal in one form", "near", "similar", "swapped", "different")
+
+_OF_LIKENESS = (EQUAL, NEAR, SIMILAR, DIFFERENT)
+_FULL_LENGTH = 3
+"""Kanji of an undivided text that hold family and given name; Latin letters hold one of them."""
+
+Compared = tuple[int, int, str, str]
+"""Level of family and of given name, and the terms they agree in, "" where they do not."""
+
+
+def compare(one: Features, other: Features) -> Compared:
+    """Both levels; where one is undivided, it is divided as the other is."""
+    if one.whole or other.whole or one.whole_reading or other.whole_reading:
+        return _undivided(one, other)
+    if one.given != other.given or one.family != other.family or not one.family:
+        swapped = _swapped(one, other)
+        if swapped:
+            return swapped
+    family, family_term = _part(one.family, other.family, one.family_reading, other.family_reading)
+    given, given_term = _part(one.given, other.given, one.given_reading, other.given_reading)
+    return family, given, family_term, given_term
+
+
+def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[int, str]:
+    """The level of one part, the better of both forms, and the term that is equal."""
+    written = one and other
+    read = one_reading and other_reading
+    if written and one == other:
+        at_odds = read and one_reading != other_reading
+        return (ONE_FORM if at_odds else EQUAL), one
+    if read and one_reading == other_reading:
+        return (ONE_FORM if written else EQUAL), one_reading
+    best = MISSING
+    if written:
+        best = _OF_LIKENESS[alike.alike(one, other)]
+    if read:
+        heard = _OF_LIKENESS[alike.alike(one_reading, other_reading)]
+        best = heard if best == MISSING else min(best, heard)
+    return best, ""
+
+
+def _swapped(one: Features, other: Features) -> Compared | None:
+    """The one's family name stands where the other's given name does, and the other way round."""
+    if one.family and other.family:
+        across = _across(one.family, one.given, other.family, other.given)
+        if across:
+            return across
+    if one.family_reading and other.family_reading:
+        return _across(
+            one.family_reading, one.given_reading, other.family_reading, other.given_reading
+        )
+    return None
+
+
+def _across(family: str, given: str, other_family: str, other_given: str) -> Compared | None:
+    first, second = family == other_given, given == other_family
+    if family == other_family or given == other_given or not (first or second):
+        return None
+    rest = (given, other_family) if first else (family, other_given)
+    if not (first and second) and alike.alike(*rest) > alike.NEAR:
+        return None
+    return SWAPPED, SWAPPED, family if first else "", given if second else ""
+
+
+def _undivided(one: Features, other: Features) -> Compared:
+    found: Compared | None = None
+    if (one.whole or one.family) and (other.whole or other.family):
+        found = _divided(one.whole, one.family, one.given, other.whole, other.family, other.given)
+    if (one.whole_reading or one.family_reading) and (other.whole_reading or other.family_reading):
+        heard = _divided(
+            one.whole_reading, one.family_reading, one.given_reading,
+            other.whole_reading, other.family_reading, other.given_reading,
+        )  # fmt: skip
+        found = heard if found is None else min(found, heard, key=_distance)
+    return found or (MISSING, MISSING, "", "")
+
+
+def _distance(compared: Compared) -> tuple[int, int, str, str]:
+    family, given, family_term, given_term = compared
+    return (
+        sum(DIFFERENT if level == MISSING else level for level in (family, given)),
+        family, family_term, given_term,
+    )  # fmt: skip
+
+
+def _divided(
+    whole: str, family: str, given: str, other_whole: str, other_family: str, other_given: str
+) -> Compared:
+    """Where both are divided, as they are; where neither is, the texts as they stand."""
+    if not whole and not other_whole:
+        first, second = alike.alike(family, other_family), alike.alike(given, other_given)
+        return (
+            _OF_LIKENESS[first], _OF_LIKENESS[second],
+            "" if first else family, "" if second else given,
+        )  # fmt: skip
+    if whole and other_whole:
+        level = _OF_LIKENESS[alike.alike(whole, other_whole)]
+        term = "" if level else whole
+        full = _is_full(whole) and _is_full(other_whole)
+        return level, level if full else MISSING, term, term if full else ""
+    if whole:
+        return _against(whole, other_family, other_given)
+    return _against(other_whole, family, given)
+
+
+def _against(whole: str, family: str, given: str) -> Compared:
+    """An undivided text beside family and given name: both, or one of them alone."""
+    if whole in (family + given, given + family):
+        return EQUAL, EQUAL, family, given
+    if whole == family:
+        return EQUAL, MISSING, family, ""
+    if whole == given:
+        return MISSING, EQUAL, "", given
+    if whole.startswith(family) and _is_full(whole):
+        return EQUAL, _OF_LIKENESS[alike.alike(whole[len(family) :], given)], family, ""
+    if whole.endswith(given) and _is_full(whole):
+        return _OF_LIKENESS[alike.alike(whole[: -len(given)], family)], EQUAL, "", given
+    both, first, second = (
+        _OF_LIKENESS[alike.alike(whole, part)] for part in (family + given, family, given)
+    )
+    if _is_full(whole) or both < min(first, second):
+        return both, both, "", ""
+    return (first, MISSING, "", "") if first <= second else (MISSING, second, "", "")
+
+
+def _is_full(whole: str) -> bool:
+    """Kanji that are a family and a given name together; Latin letters cannot be told."""
+    return not whole.isascii() and len(whole) >= _FULL_LENGTH
