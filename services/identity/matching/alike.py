@@ -12,7 +12,7 @@ EQUAL, NEAR, SIMILAR, DIFFERENT = range(4)
 NEAR_FROM, SIMILAR_FROM = 0.92, 0.8
 """Jaro-Winkler similarities."""
 _SLIP_FROM = 4
-"""Letters that a text has at least before one slip leaves it near: 佐藤 and 佐竹 are two names."""
+"""Letters that a text has at least before one slip leaves it near: 佐藤 and 佐竹 are similar."""
 
 
 def alike(one: str, other: str) -> int:
@@ -24,8 +24,9 @@ def alike(one: str, other: str) -> int:
     similarity = JaroWinkler.similarity(one, other)
     if similarity >= NEAR_FROM:
         return NEAR
-    if min(len(one), len(other)) >= _SLIP_FROM and slip(one, other):
-        return NEAR
+    length = min(len(one), len(other))
+    if length > 1 and slip(one, other):
+        return NEAR if length >= _SLIP_FROM else SIMILAR
     return SIMILAR if similarity >= SIMILAR_FROM else DIFFERENT
 
 

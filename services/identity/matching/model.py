@@ -134,6 +134,11 @@ def hashed(salt: int, text: str) -> int:
     return int(xxhash.xxh3_64_intdigest(text.encode(), salt))
 
 
+def term_of(field: str, term: str) -> str:
+    """What of a field's term is hashed."""
+    return f"{field}\x1f{term}"
+
+
 def _reason(error: ValidationError) -> str:
     refused = rejection(error)
     field = ".".join(("matching", *filter(None, [refused.field])))

@@ -9,9 +9,14 @@ from __future__ import annotations
 from services.identity.matching import alike
 from services.identity.matching.features import Features
 
-EQUAL, ONE_FORM, NEAR, SIMILAR, SWAPPED, DIFFERENT = range(6)
+EQUAL, READ, ONE_FORM, NEAR, SIMILAR, SWAPPED, DIFFERENT = range(7)
 MISSING = -1
-LEVELS = ("equal", "equal in one form", "near", "similar", "swapped", "different")
+LEVELS = (
+    "equal", "equal in reading", "equal in one form", "near", "similar", "swapped", "different",
+)  # fmt: skip
+"""Read alike where no writing is known to both; in one form, where writing and reading differ."""
+UNDIVIDED = "\x1d"
+"""Begins the term of an undivided name that holds both parts."""
 
 _OF_LIKENESS = (EQUAL, NEAR, SIMILAR, DIFFERENT)
 _FULL_LENGTH = 3
@@ -35,21 +40,30 @@ def compare(one: Features, other: Features) -> Compared:
 
 
 def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[int, str]:
-    """The level of one part, the better of both forms, and the term that is equal."""
-    written = one and other
-    read = one_reading and other_reading
-    if written and one == other:
-        at_odds = read and one_reading != other_reading
-        return (ONE_FORM if at_odds else EQUAL), one
-    if read and one_reading == other_reading:
-        return (ONE_FORM if written else EQUAL), one_reading
-    best = MISSING
-    if written:
-        best = _OF_LIKENESS[alike.alike(one, other)]
-    if read:
-        heard = _OF_LIKENESS[alike.alike(one_reading, other_reading)]
-        best = heard if best == MISSING else min(best, heard)
-    return best, ""
+    """The level of one part, and the term that is equal."""
+    written = _level(one, other)
+    if written == EQUAL and (one_reading == other_reading or not one_reading or not other_reading):
+        return EQUAL, one
+    heard = _level(one_reading, other_reading)
+    level = _both(written, heard)
+    if level > ONE_FORM:
+        return level, ""
+    return level, one if written == EQUAL else one_reading
+
+
+def _level(one: str, other: str) -> int:
+    return _OF_LIKENESS[alike.alike(one, other)] if one and other else MISSING
+
+
+def _both(written: int, heard: int) -> int:
+    """Equal where one form is and the other does not gainsay; otherwise the closer of the two."""
+    if written == MISSING:
+        return READ if heard == EQUAL else heard
+    if heard == MISSING:
+        return written
+    if written == EQUAL or heard == EQUAL:
+        return EQUAL if written == heard else ONE_FORM
+    return min(written, heard)
 
 
 def _swapped(one: Features, other: Features) -> Compared | None:
@@ -76,41 +90,35 @@ def _across(family: str, given: str, other_family: str, other_given: str) -> Com
 
 
 def _undivided(one: Features, other: Features) -> Compared:
-    found: Compared | None = None
-    if (one.whole or one.family) and (other.whole or other.family):
-        found = _divided(one.whole, one.family, one.given, other.whole, other.family, other.given)
-    if (one.whole_reading or one.family_reading) and (other.whole_reading or other.family_reading):
-        heard = _divided(
-            one.whole_reading, one.family_reading, one.given_reading,
-            other.whole_reading, other.family_reading, other.given_reading,
-        )  # fmt: skip
-        found = heard if found is None else min(found, heard, key=_distance)
-    return found or (MISSING, MISSING, "", "")
-
-
-def _distance(compared: Compared) -> tuple[int, int, str, str]:
-    family, given, family_term, given_term = compared
-    return (
-        sum(DIFFERENT if level == MISSING else level for level in (family, given)),
-        family, family_term, given_term,
+    written = _divided(one.whole, one.family, one.given, other.whole, other.family, other.given)
+    heard = _divided(
+        one.whole_reading, one.family_reading, one.given_reading,
+        other.whole_reading, other.family_reading, other.given_reading,
     )  # fmt: skip
+    family, given = _both(written[0], heard[0]), _both(written[1], heard[1])
+    first, second = (written, heard) if _is_divided(written) else (heard, written)
+    return family, given, first[2] or second[2], first[3] or second[3]
+
+
+def _is_divided(compared: Compared) -> bool:
+    return bool(compared[3]) and not compared[3].startswith(UNDIVIDED)
 
 
 def _divided(
     whole: str, family: str, given: str, other_whole: str, other_family: str, other_given: str
 ) -> Compared:
     """Where both are divided, as they are; where neither is, the texts as they stand."""
+    if not (whole or family) or not (other_whole or other_family):
+        return MISSING, MISSING, "", ""
     if not whole and not other_whole:
-        first, second = alike.alike(family, other_family), alike.alike(given, other_given)
-        return (
-            _OF_LIKENESS[first], _OF_LIKENESS[second],
-            "" if first else family, "" if second else given,
-        )  # fmt: skip
+        first, second = _level(family, other_family), _level(given, other_given)
+        return first, second, "" if first else family, "" if second else given
     if whole and other_whole:
         level = _OF_LIKENESS[alike.alike(whole, other_whole)]
-        term = "" if level else whole
-        full = _is_full(whole) and _is_full(other_whole)
-        return level, level if full else MISSING, term, term if full else ""
+        if not (_is_full(whole) and _is_full(other_whole)):
+            return level, MISSING, "" if level else whole, ""
+        term = "" if level else UNDIVIDED + whole
+        return level, level, term, term
     if whole:
         return _against(whole, other_family, other_given)
     return _against(other_whole, family, given)

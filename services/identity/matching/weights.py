@@ -6,17 +6,20 @@ The weight is the log2 odds that the two are one person rather than strangers or
                                   t = log2(P(match)/P(household)) + sum log2(m/h)
 
 so a household's address, phone and family name, which m and h share, cannot carry a pair by
-themselves. Where two agree in a term whose share is known, that share takes the place of u
+themselves. And whatever they sum to: where neither given name nor birth date agrees, a person
+decides. Where two agree in a term whose share is known, that share takes the place of u
 (Winkler 1989, as in Splink); a household chooses given names as strangers do.
 """
 
 from __future__ import annotations
 
-from math import exp2, log2
+from math import exp2, inf, log2, nextafter
 from typing import NamedTuple
 
-from services.identity.matching.comparisons import Compared
-from services.identity.matching.model import Model, hashed
+from services.identity.matching import dates, names
+from services.identity.matching.comparisons import MISSING, Compared
+from services.identity.matching.model import Model
+from services.identity.matching.rarity import Rarities
 
 HOUSEHOLD = "household"
 PRIOR = "prior"
@@ -31,11 +34,10 @@ class FieldEvidence(NamedTuple):
 
 
 class Weights:
-    """The model, as sums want it. Pure: it never learns."""
+    """The model, as sums want it. Pure: what it keeps are answers it would give again."""
 
     def __init__(self, model: Model) -> None:
         prior = model.prior
-        self._salt = model.salt
         self._fields = [one.field for one in model.comparisons]
         self._names = [[level.name for level in one.levels] for one in model.comparisons]
         self._strangers = [
@@ -48,7 +50,8 @@ class Weights:
             log2(prior.match / (1 - prior.match - prior.household)),
             log2(prior.match / prior.household),
         )
-        self._rarity = [_Rarity(model, at) for at in range(len(self._fields))]
+        self._rarities = Rarities(model)
+        self._below_upper = nextafter(model.upper, -inf)
         self._drawn_alone = [field == "given" for field in self._fields]
 
     def weight(self, compared: Compared) -> float:
@@ -61,11 +64,12 @@ class Weights:
             strangers += self._strangers[at][level]
             household += self._household[at][level]
             if terms[at]:
-                rarity = self._rarity[at].of(level, terms[at])
+                rarity = self._rarities.of(at, level, terms[at])
                 strangers += rarity
                 if self._drawn_alone[at]:
                     household += rarity
-        return _either(strangers, household)
+        weight = _either(strangers, household)
+        return weight if _is_personal(compared) else min(weight, self._below_upper)
 
     def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
         """Every field that is known to both; the weights add up to that of the pair."""
@@ -75,38 +79,16 @@ class Weights:
                 continue
             weight = self._strangers[at][level]
             if compared.terms[at]:
-                weight += self._rarity[at].of(level, compared.terms[at])
+                weight += self._rarities.of(at, level, compared.terms[at])
             found.append(FieldEvidence(self._fields[at], self._names[at][level], weight))
         left = self.weight(compared) - sum(one.weight for one in found)
         return (*found, FieldEvidence(HOUSEHOLD, "", left))
 
 
-class _Rarity:
-    """What it adds to log2(m/u) that two agree in this term, and not in just any."""
-
-    def __init__(self, model: Model, at: int) -> None:
-        comparison = model.comparisons[at]
-        self._salt, self._field = model.salt, comparison.field
-        self._log_u = [log2(level.u) for level in comparison.levels]
-        known = model.frequencies.get(comparison.field)
-        self._terms = (
-            {int(term, 16): log2(share) for term, share in known.terms.items()} if known else {}
-        )
-        self._others = log2(known.others) if known and known.others else None
-        self._known: dict[str, float | None] = {}
-
-    def of(self, level: int, term: str) -> float:
-        try:
-            share = self._known[term]
-        except KeyError:
-            share = self._terms.get(hashed(self._salt, f"{self._field}\x1f{term}"), self._others)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[term] = share
-        return 0.0 if share is None else self._log_u[level] - share
-
-
-_REMEMBERED = 100_000
+def _is_personal(compared: Compared) -> bool:
+    """Something agrees that one has alone, not with all who live there."""
+    _, given, born, *_ = compared.levels
+    return MISSING < given < names.DIFFERENT or MISSING < born < dates.DIFFERENT
 
 
 def _either(strangers: float, household: float) -> float:
