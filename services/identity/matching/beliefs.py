@@ -27,14 +27,19 @@ _HOUSEHOLD = {
     "email": [0.1, 0.9],
     "device": [0.3, 0.7],
 }
-_HOUSEHOLD_IDENTIFIER = [0.01, 0.99]
+_PERSONAL_IDENTIFIER = [0.002, 0.998]
+"""Any other kind is one's own; it was typed for somebody else at times."""
 _RELATIVES = {
     "birth_date": {dates.EQUAL: 0.01, dates.SLIP: 0.02, dates.MONTH: 0.02},
-    "given": {names.NEAR: 0.01, names.SIMILAR: 0.04},
+    "given": {names.READ: 0.004, names.ONE_FORM: 0.004, names.NEAR: 0.01, names.SIMILAR: 0.04},
 }
-"""Twins are one birth in a hundred; siblings are named alike and born on like days."""
-_SAME_GIVEN_NAME = 0.1
-"""Two under one roof bear one given name less often than strangers do."""
+"""Twins are one birth in a hundred; siblings are named alike and born on like days; children are
+named after parents. In-laws bear one given name as often as strangers do."""
+
+
+def personal(kinds: Sequence[str]) -> list[str]:
+    """The fields that one does not share with a household."""
+    return [field for field in (*PERSONAL, *kinds) if field not in _HOUSEHOLD]
 
 
 def beliefs(kinds: Sequence[str]) -> Beliefs:
@@ -42,10 +47,10 @@ def beliefs(kinds: Sequence[str]) -> Beliefs:
     fields = (*PERSONAL, *kinds)
     return Beliefs(
         m=[_SAME.get(field, _SAME_IDENTIFIER) for field in fields],
-        h=[_HOUSEHOLD.get(field, _HOUSEHOLD_IDENTIFIER) if field not in _RELATIVES
+        h=[_HOUSEHOLD.get(field, _PERSONAL_IDENTIFIER) if field not in _RELATIVES
            else _SAME[field] for field in fields],
         own=frozenset(at for at, field in enumerate(fields) if field in _RELATIVES),
+        fixed=frozenset(fields.index(kind) for kind in kinds if kind not in _HOUSEHOLD),
         least={at: _RELATIVES[field] for at, field in enumerate(fields) if field in _RELATIVES},
-        seldom={fields.index("given"): {names.EQUAL: _SAME_GIVEN_NAME}},
         unique=frozenset(range(len(PERSONAL), len(fields))),
     )  # fmt: skip

@@ -37,15 +37,15 @@ class Beliefs(NamedTuple):
     """Fields that a household's people draw as strangers do, but for `least`."""
     least: Mapping[int, Mapping[int, float]]
     """Levels of those fields that relatives share at least this often (twins, siblings)."""
-    seldom: Mapping[int, Mapping[int, float]]
-    """Levels that they share so many times as often as strangers."""
+    fixed: frozenset[int]
+    """Fields whose h is believed, whatever is counted."""
     unique: frozenset[int]
     """Fields whose agreements the pairs that share a key hold completely."""
 
 
 M_PSEUDO, H_PSEUDO, U_PSEUDO = 1.0, 50.0, 0.5
 """Pairs that stand behind a belief."""
-LEAST_HOUSEHOLDS = 0.25
+LEAST_HOUSEHOLDS = 0.01
 """Pairs of a household for each of the same person: never none, even where none is seen."""
 RAREST = 1e-8
 ROUNDS, STILL = 60, 1e-4
@@ -109,8 +109,10 @@ def _round(pairs: Pairs, classes: Classes, beliefs: Beliefs) -> Classes:
                 family[field][level] += household
     u = _strangers(pairs, classes, beliefs)
     h = [
-        _relatives(u[field], beliefs.least.get(field, {}), beliefs.seldom.get(field, {}))
+        _relatives(u[field], beliefs.least.get(field, {}))
         if field in beliefs.own
+        else beliefs.h[field]
+        if field in beliefs.fixed
         else _rates(family[field], beliefs.h[field], H_PSEUDO)
         for field in range(len(u))
     ]
@@ -148,15 +150,8 @@ def _strangers(pairs: Pairs, classes: Classes, beliefs: Beliefs, first: bool = F
     return found
 
 
-def _relatives(
-    strangers: Sequence[float], least: Mapping[int, float], seldom: Mapping[int, float]
-) -> list[float]:
-    return _whole(
-        [
-            max(rate * seldom.get(level, 1.0), least.get(level, 0.0))
-            for level, rate in enumerate(strangers)
-        ]
-    )
+def _relatives(strangers: Sequence[float], least: Mapping[int, float]) -> list[float]:
+    return _whole([max(rate, least.get(level, 0.0)) for level, rate in enumerate(strangers)])
 
 
 def _rates(counts: Sequence[float], belief: Sequence[float], pseudo: float) -> list[float]:

@@ -1,17 +1,11 @@
-"""What is an agreement worth in this log? A model from the profiles alone, without known pairs.
-
-Thresholds come from the model itself. The weight of a pair is the log2 odds that it is one person,
-so a threshold is a probability: a pair is linked when the model gives less than one in a thousand
-that it is wrong, and a case for a person when it gives one in ten that it is right.
-"""
+"""What is an agreement worth in this log? A model from the profiles alone, without known pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import log2
 
-from services.identity.matching import em, keys
-from services.identity.matching.beliefs import beliefs
+from services.identity.matching import em, keys, thresholds
+from services.identity.matching.beliefs import beliefs, personal
 from services.identity.matching.comparisons import PERSONAL, level_names
 from services.identity.matching.features import Features
 from services.identity.matching.frequencies import frequencies
@@ -24,6 +18,7 @@ from services.identity.matching.model import (
     Prior,
 )
 from services.identity.matching.sampling import Sample, crowded, pairs, sample
+from services.identity.matching.weights import Weights
 
 MOST = 200_000
 """Profiles that are looked at; of more, some are chosen by their hash."""
@@ -32,12 +27,12 @@ PROBES, AT_RANDOM = 20_000, 1_000_000
 CROWD = 60
 """Profiles that may share a key before it is too common to be used."""
 SALT = 0x9E3779B97F4A7C15
-LINKED, CASE = 0.99, 0.1
-"""Probabilities of being one person, by the model, from which on a pair is linked, or a case."""
 
 
 def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
     """The model of these profiles, the same in whatever order they come.
+
+    Its thresholds come from itself (`thresholds`), never from pairs known to be true.
 
     ValueError when there are fewer than two.
     """
@@ -48,7 +43,9 @@ def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
     index, common = crowded(chosen, salt, keys.NAMES, CROWD)
     seen = pairs(chosen, index, common, salt, keys.NAMES, kinds, PROBES, AT_RANDOM)
     classes = em.estimate(seen, beliefs(kinds))
-    return _model(chosen, salt, kinds, classes, common)
+    model = _model(chosen, salt, kinds, classes, common)
+    weights = Weights(model)
+    return model.model_copy(update={"upper": thresholds.upper(map(weights.wrong, seen.compared))})
 
 
 def _model(
@@ -76,9 +73,6 @@ def _model(
         blocking=Blocking(
             keys=list(keys.NAMES), crowded=sorted(f"{key:016x}" for key in common)
         ),
-        lower=_bits(CASE), upper=_bits(LINKED),
+        personal=personal(kinds),
+        lower=thresholds.LOWER, upper=thresholds.LEAST_UPPER,
     )  # fmt: skip
-
-
-def _bits(probability: float) -> float:
-    return log2(probability / (1 - probability))

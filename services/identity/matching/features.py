@@ -101,7 +101,7 @@ def features(person: Person) -> Features:
         *(where or ("", "", "", "", "")),
         postcode or "",
     )
-    kept = (intern(_SEPARATORS.sub("", text)) for text in texts)
+    kept = (intern(_SEPARATORS.sub("", text or "")) for text in texts)
     return Features._make((*kept, _identifiers(person.identifiers)))
 
 

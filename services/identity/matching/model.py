@@ -78,6 +78,8 @@ class Model(_Strict):
     comparisons: list[Comparison]
     frequencies: dict[str, Frequencies]
     blocking: Blocking
+    personal: list[str]
+    """Fields that one does not share with those one lives with; no pair is linked without one."""
     lower: Annotated[float, Field(allow_inf_nan=False)]
     """From this weight on a pair is a case for a person."""
     upper: Annotated[float, Field(allow_inf_nan=False)]
@@ -98,6 +100,9 @@ class Model(_Strict):
             wanted = comparisons.level_names(one.field)
             if tuple(level.name for level in one.levels) != wanted:
                 raise ValueError(f"comparisons of {one.field} must have the levels {wanted}")
+        strange = [field for field in self.personal if field not in fields]
+        if strange:
+            raise ValueError(f"personal names no comparison: {strange[0][:50]}")
         unknown = [key for key in self.blocking.keys if key not in keys.NAMES]
         if unknown:
             raise ValueError(f"blocking.keys must be among {', '.join(keys.NAMES)}")

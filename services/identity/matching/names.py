@@ -67,11 +67,12 @@ def _both(written: int, heard: int) -> int:
 
 
 def _swapped(one: Features, other: Features) -> Compared | None:
-    """The one's family name stands where the other's given name does, and the other way round."""
+    """The one's family name stands where the other's given name does, and the other way round.
+
+    Readings are asked where no writing is known to both: those of one house are often alike.
+    """
     if one.family and other.family:
-        across = _across(one.family, one.given, other.family, other.given)
-        if across:
-            return across
+        return _across(one.family, one.given, other.family, other.given)
     if one.family_reading and other.family_reading:
         return _across(
             one.family_reading, one.given_reading, other.family_reading, other.given_reading

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from services.identity.matching import keys
-from services.identity.matching.comparisons import compare
+from services.identity.matching.comparisons import Compared, compare
 from services.identity.matching.features import Features
 from services.identity.matching.model import SALT, hashed
 
@@ -37,6 +37,8 @@ class Pairs(NamedTuple):
 
     blocked: Patterns
     """Those that share a key."""
+    compared: list[Compared]
+    """The same, one by one."""
     random: Patterns
     """Some of all."""
     total: int
@@ -84,18 +86,19 @@ def pairs(
     """The levels of the pairs of the first `probes` profiles, and of some pairs at random."""
     people = chosen.people
     keys_of = keys.keys_of(salt, tuple(names))
-    blocked: Patterns = Counter()
+    blocked: list[Compared] = []
     probed = min(probes, len(people))
     for place in range(probed):
         one = people[place]
         others = {other for key in keys_of(one) - common for other in index[key]}
         others.discard(place)
-        blocked.update(compare(one, people[other], kinds).levels for other in others)
+        blocked += (compare(one, people[other], kinds) for other in sorted(others))
     drawn: Patterns = Counter(
         compare(people[one], people[other], kinds).levels
         for one, other in _drawn(len(people), at_random, salt)
     )
-    return Pairs(blocked, drawn, probed * (len(people) - 1))
+    patterns = Counter(compared.levels for compared in blocked)
+    return Pairs(patterns, blocked, drawn, probed * (len(people) - 1))
 
 
 def _drawn(people: int, wanted: int, salt: int) -> Iterator[tuple[int, int]]:

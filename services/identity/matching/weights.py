@@ -6,9 +6,9 @@ The weight is the log2 odds that the two are one person rather than strangers or
                                   t = log2(P(match)/P(household)) + sum log2(m/h)
 
 so a household's address, phone and family name, which m and h share, cannot carry a pair by
-themselves. And whatever they sum to: where neither given name nor birth date agrees, a person
-decides. Where two agree in a term whose share is known, that share takes the place of u
-(Winkler 1989, as in Splink); a household chooses given names as strangers do.
+themselves. And whatever they sum to: where nothing personal agrees (given name, birth date, a
+number of one's own), a person decides. Where two agree in a term whose share is known, that share
+takes the place of u (Winkler 1989, as in Splink); a household chooses given names as strangers do.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from __future__ import annotations
 from math import exp2, inf, log2, nextafter
 from typing import NamedTuple
 
-from services.identity.matching import dates, names
-from services.identity.matching.comparisons import MISSING, Compared
+from services.identity.matching.comparisons import MISSING, Compared, level_names
 from services.identity.matching.model import Model
 from services.identity.matching.rarity import Rarities
 
+_MOST = 1000.0
 HOUSEHOLD = "household"
 PRIOR = "prior"
 
@@ -51,11 +51,19 @@ class Weights:
             log2(prior.match / prior.household),
         )
         self._rarities = Rarities(model)
+        self._personal = [
+            (self._fields.index(field), len(level_names(field)) - 1) for field in model.personal
+        ]
         self._below_upper = nextafter(model.upper, -inf)
         self._drawn_alone = [field == "given" for field in self._fields]
 
     def weight(self, compared: Compared) -> float:
         """Bits in favour of one person; negative bits against."""
+        weight = _either(*self.against(compared))
+        return weight if self._is_personal(compared) else min(weight, self._below_upper)
+
+    def against(self, compared: Compared) -> tuple[float, float]:
+        """Bits for one person rather than strangers, and rather than two of one household."""
         strangers, household = self._prior
         terms = compared.terms
         for at, level in enumerate(compared.levels):
@@ -68,8 +76,18 @@ class Weights:
                 strangers += rarity
                 if self._drawn_alone[at]:
                     household += rarity
-        weight = _either(strangers, household)
-        return weight if _is_personal(compared) else min(weight, self._below_upper)
+        return strangers, household
+
+    def wrong(self, compared: Compared) -> tuple[float, float, float]:
+        """The weight, the probability that it is not one person, and that it is a household."""
+        strangers, household = (min(bits, _MOST) for bits in self.against(compared))
+        whole = 1 + exp2(-strangers) + exp2(-household)
+        return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
+
+    def _is_personal(self, compared: Compared) -> bool:
+        """Something agrees that one has alone, not with all who live there."""
+        levels = compared.levels
+        return any(MISSING < levels[at] < different for at, different in self._personal)
 
     def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
         """Every field that is known to both; the weights add up to that of the pair."""
@@ -83,12 +101,6 @@ class Weights:
             found.append(FieldEvidence(self._fields[at], self._names[at][level], weight))
         left = self.weight(compared) - sum(one.weight for one in found)
         return (*found, FieldEvidence(HOUSEHOLD, "", left))
-
-
-def _is_personal(compared: Compared) -> bool:
-    """Something agrees that one has alone, not with all who live there."""
-    _, given, born, *_ = compared.levels
-    return MISSING < given < names.DIFFERENT or MISSING < born < dates.DIFFERENT
 
 
 def _either(strangers: float, household: float) -> float:
