@@ -49,7 +49,7 @@ def compare(one: Features, other: Features, kinds: Sequence[str]) -> Compared:
     terms = [family_term, given_term, one.birth_date if born == dates.EQUAL else "", place_term]
     mine, theirs = one.identifiers, other.identifiers
     for kind in kinds:
-        level, term = _identifier(kind, mine, theirs)
+        level, term = _identifier(kind, mine, theirs) if mine and theirs else (MISSING, "")
         levels.append(level)
         terms.append(term)
     return Compared(tuple(levels), tuple(terms))
@@ -59,11 +59,12 @@ def _identifier(
     kind: str, mine: Sequence[tuple[str, bytes]], theirs: Sequence[tuple[str, bytes]]
 ) -> tuple[int, str]:
     """One value in common is enough: people have several numbers."""
-    ours = [value for named, value in mine if named == kind]
-    other = [value for named, value in theirs if named == kind]
-    if not ours or not other:
-        return MISSING, ""
-    for value in ours:
-        if value in other:
-            return SHARED, value.hex()
-    return OTHER, ""
+    known = False
+    for named, value in mine:
+        if named == kind:
+            for other_named, other in theirs:
+                if other_named == kind:
+                    if value == other:
+                        return SHARED, value.hex()
+                    known = True
+    return (OTHER, "") if known else (MISSING, "")

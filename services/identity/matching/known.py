@@ -39,6 +39,7 @@ class Known:
         self._free: list[int] = []
         self._sharing: dict[int, int | list[int]] = {}
         """A key's one person, or all of them: most keys belong to one."""
+        self._last: tuple[Features | None, set[int]] = (None, set())
 
     def __len__(self) -> int:
         return len(self._places)
@@ -64,7 +65,7 @@ class Known:
             self._ids.append(profile_id)
         self._places[profile_id] = place
         sharing = self._sharing
-        for key in self._keys(features) - self._crowded:
+        for key in self._keys_of(features):
             there = sharing.setdefault(key, place)
             if there is place:
                 continue
@@ -80,7 +81,7 @@ class Known:
             return
         features = self._people[place]
         assert features is not None
-        for key in self._keys(features) - self._crowded:
+        for key in self._keys_of(features):
             there = self._sharing[key]
             if not isinstance(there, list):
                 del self._sharing[key]
@@ -103,8 +104,8 @@ class Known:
             other = self._people[place]
             assert other is not None
             compared = compare(features, other, self._kinds)
-            weight = self._weights.weight(compared)
-            if weight >= lower:
+            weight = self._weights.at_least(compared, lower)
+            if weight is not None:
                 found.append(Candidate(profile_id, weight, compared.levels))
         return sorted(found, key=lambda one: (-one.weight, one.profile_id))
 
@@ -112,10 +113,16 @@ class Known:
         """What each field says about two people; the weights add up to the pair's."""
         return self._weights.evidence(compare(one, other, self._kinds))
 
+    def _keys_of(self, features: Features) -> set[int]:
+        """Those that are used; whoever is looked for is mostly learnt at once."""
+        if features is not self._last[0]:
+            self._last = features, self._keys(features) - self._crowded
+        return self._last[1]
+
     def _compared_with(self, features: Features) -> set[int]:
         found: set[int] = set()
         sharing = self._sharing
-        for key in self._keys(features) - self._crowded:
+        for key in self._keys_of(features):
             there = sharing.get(key)
             if there is None:
                 continue

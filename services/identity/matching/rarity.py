@@ -10,7 +10,7 @@ from services.identity.matching.names import UNDIVIDED
 _REMEMBERED = 100_000
 """Terms whose share is kept ready; then it begins anew."""
 _FAMILY, _GIVEN = 0, 1
-_RAREST = 2.0
+MOST_BITS = 2.0
 """Bits that a rare term counts at most on top: who shares a rare family name with a stranger is
 often of its place or kin, and then the rest of the name is not drawn anew."""
 
@@ -41,7 +41,7 @@ class Rarities:
             if len(known) >= _REMEMBERED:
                 known.clear()
             known[term] = share
-        return 0.0 if share is None else min(_RAREST, self._log_u[at][level] - share)
+        return 0.0 if share is None else min(MOST_BITS, self._log_u[at][level] - share)
 
     def _share(self, at: int, term: str) -> float | None:
         hash = hashed(self._salt, term_of(self._fields[at], term))

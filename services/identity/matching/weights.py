@@ -18,9 +18,13 @@ from typing import NamedTuple
 
 from services.identity.matching.comparisons import MISSING, Compared, level_names
 from services.identity.matching.model import Model
-from services.identity.matching.rarity import Rarities
+from services.identity.matching.rarity import MOST_BITS, Rarities
 
+_Sums = tuple[float, float, bool]
+"""Bits for one person rather than strangers, and rather than two of one household; and whether
+something agrees that one has alone."""
 _MOST = 1000.0
+_REMEMBERED = 100_000
 HOUSEHOLD = "household"
 PRIOR = "prior"
 
@@ -54,40 +58,57 @@ class Weights:
         self._personal = [
             (self._fields.index(field), len(level_names(field)) - 1) for field in model.personal
         ]
+        self._known: dict[tuple[int, ...], _Sums] = {}
         self._below_upper = nextafter(model.upper, -inf)
         self._drawn_alone = [field == "given" for field in self._fields]
 
     def weight(self, compared: Compared) -> float:
         """Bits in favour of one person; negative bits against."""
-        weight = _either(*self.against(compared))
-        return weight if self._is_personal(compared) else min(weight, self._below_upper)
+        sums = self._sums(compared)
+        weight = _either(sums[0], sums[1])
+        return weight if sums[2] else min(weight, self._below_upper)
 
-    def against(self, compared: Compared) -> tuple[float, float]:
-        """Bits for one person rather than strangers, and rather than two of one household."""
-        strangers, household = self._prior
-        terms = compared.terms
-        for at, level in enumerate(compared.levels):
-            if level < 0:
-                continue
-            strangers += self._strangers[at][level]
-            household += self._household[at][level]
-            if terms[at]:
-                rarity = self._rarities.of(at, level, terms[at])
-                strangers += rarity
-                if self._drawn_alone[at]:
-                    household += rarity
-        return strangers, household
+    def at_least(self, compared: Compared, lower: float) -> float | None:
+        """The weight, or None where it is below `lower`: most pairs are, whatever their terms."""
+        levels, terms = compared
+        plain = self._of_levels(levels)
+        most = MOST_BITS * (len(terms) - terms.count(""))
+        if plain[0] + most < lower or plain[1] + most < lower:
+            return None
+        weight = self.weight(compared)
+        return weight if weight >= lower else None
 
     def wrong(self, compared: Compared) -> tuple[float, float, float]:
         """The weight, the probability that it is not one person, and that it is a household."""
-        strangers, household = (min(bits, _MOST) for bits in self.against(compared))
+        strangers, household = (min(bits, _MOST) for bits in self._sums(compared)[:2])
         whole = 1 + exp2(-strangers) + exp2(-household)
         return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
 
-    def _is_personal(self, compared: Compared) -> bool:
-        """Something agrees that one has alone, not with all who live there."""
-        levels = compared.levels
-        return any(MISSING < levels[at] < different for at, different in self._personal)
+    def _sums(self, compared: Compared) -> _Sums:
+        """With what the terms add."""
+        strangers, household, personal = self._of_levels(compared.levels)
+        for at, term in enumerate(compared.terms):
+            if term:
+                rarity = self._rarities.of(at, compared.levels[at], term)
+                strangers += rarity
+                if self._drawn_alone[at]:
+                    household += rarity
+        return strangers, household, personal
+
+    def _of_levels(self, levels: tuple[int, ...]) -> _Sums:
+        """Without terms: the same few thousand tuples are met over and over."""
+        found = self._known.get(levels)
+        if found is None:
+            strangers, household = self._prior
+            for at, level in enumerate(levels):
+                if level >= 0:
+                    strangers += self._strangers[at][level]
+                    household += self._household[at][level]
+            personal = any(MISSING < levels[at] < different for at, different in self._personal)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[levels] = strangers, household, personal
+        return found
 
     def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
         """Every field that is known to both; the weights add up to that of the pair."""
