@@ -87,7 +87,9 @@ def _across(family: str, given: str, other_family: str, other_given: str) -> Com
     rest = (given, other_family) if first else (family, other_given)
     if not (first and second) and alike.alike(*rest) > alike.NEAR:
         return None
-    return SWAPPED, SWAPPED, family if first else "", given if second else ""
+    # Which of the two is the family's is not known; the order of the alphabet is as good as any.
+    terms = sorted((min(family, other_given), min(given, other_family)))
+    return SWAPPED, SWAPPED, terms[0], terms[1]
 
 
 def _undivided(one: Features, other: Features) -> Compared:

@@ -8,7 +8,9 @@ these probabilities. No pair that is known to be true is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from math import log2
+from operator import itemgetter
 
 EXPECTED_WRONG = 0.002
 """Of all that is linked: a model errs too, so it is asked for less than half of what is borne."""
@@ -34,10 +36,14 @@ def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
     that it is a household.
     """
     found = bits(LONE)
+    count = 0
     wrong = households = 0.0
-    for count, (weight, strange, related) in enumerate(sorted(pairs, reverse=True), start=1):
-        wrong += strange
-        households += related
+    ordered = sorted(pairs, reverse=True)
+    for weight, alike in groupby(ordered, key=itemgetter(0)):  # the equal are linked together
+        for _, strange, related in alike:
+            count += 1
+            wrong += strange
+            households += related
         if weight < LEAST_UPPER or wrong > EXPECTED_WRONG * count:
             break
         if households > EXPECTED_HOUSEHOLDS * count:
