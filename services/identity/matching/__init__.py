@@ -1,0 +1,12 @@
+"""Are two profiles one person? Features, a model of what agreements say, and who is known.
+
+Pure functions and memory: nothing here opens a connection. `features` says what is compared,
+`estimate` learns from the log what an agreement is worth, `Known` finds who may be the same.
+"""
+
+from services.identity.matching.features import Features, Person, features
+from services.identity.matching.known import Candidate, Known
+from services.identity.matching.model import Model
+from services.identity.matching.weights import FieldEvidence
+
+__all__ = ["Candidate", "Features", "FieldEvidence", "Known", "Model", "Person", "features"]

@@ -1,0 +1,70 @@
+"""Which comparisons does a pair go through, in which order, and with which levels?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.identity.matching import dates, names, places
+from services.identity.matching.features import Features
+
+PERSONAL = ("family", "given", "birth_date", "address")
+"""Every further comparison is that of a kind of identifier."""
+
+MISSING = -1
+SHARED, OTHER = range(2)
+IDENTIFIER_LEVELS = ("equal", "different")
+
+
+class Compared(NamedTuple):
+    """One level for each comparison (MISSING says nothing), and the term that both share.
+
+    A term is what is counted to know how common an agreement is: a name, a day, a place, a
+    phone number's blind index. It is "" where the level is not one of equality.
+    """
+
+    levels: tuple[int, ...]
+    terms: tuple[str, ...]
+
+
+def level_names(field: str) -> tuple[str, ...]:
+    """The levels of a comparison, the closest agreement first."""
+    return _LEVELS.get(field, IDENTIFIER_LEVELS)
+
+
+_LEVELS = {
+    "family": names.LEVELS,
+    "given": names.LEVELS,
+    "birth_date": dates.LEVELS,
+    "address": places.LEVELS,
+}
+
+
+def compare(one: Features, other: Features, kinds: Sequence[str]) -> Compared:
+    """The same whichever of the two comes first."""
+    family, given, family_term, given_term = names.compare(one, other)
+    born = dates.compare(one.birth_date, other.birth_date)
+    place, place_term = places.compare(one, other)
+    levels = [family, given, born, place]
+    terms = [family_term, given_term, one.birth_date if born == dates.EQUAL else "", place_term]
+    mine, theirs = one.identifiers, other.identifiers
+    for kind in kinds:
+        level, term = _identifier(kind, mine, theirs) if mine and theirs else (MISSING, "")
+        levels.append(level)
+        terms.append(term)
+    return Compared(tuple(levels), tuple(terms))
+
+
+def _identifier(
+    kind: str, mine: Sequence[tuple[str, bytes]], theirs: Sequence[tuple[str, bytes]]
+) -> tuple[int, str]:
+    """One value in common is enough: people have several numbers."""
+    known = False
+    for named, value in mine:
+        if named == kind:
+            for other_named, other in theirs:
+                if other_named == kind:
+                    if value == other:
+                        return SHARED, value.hex()
+                    known = True
+    return (OTHER, "") if known else (MISSING, "")

@@ -1,0 +1,78 @@
+"""What is an agreement worth in this log? A model from the profiles alone, without known pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from services.identity.matching import em, keys, thresholds
+from services.identity.matching.beliefs import beliefs, personal
+from services.identity.matching.comparisons import PERSONAL, level_names
+from services.identity.matching.features import Features
+from services.identity.matching.frequencies import frequencies
+from services.identity.matching.model import (
+    FORMAT,
+    Blocking,
+    Comparison,
+    Level,
+    Model,
+    Prior,
+)
+from services.identity.matching.sampling import Sample, crowded, pairs, sample
+from services.identity.matching.weights import Weights
+
+MOST = 200_000
+"""Profiles that are looked at; of more, some are chosen by their hash."""
+PROBES, AT_RANDOM = 20_000, 1_000_000
+"""Profiles whose pairs are weighed, and pairs drawn from all."""
+CROWD = 60
+"""Profiles that may share a key before it is too common to be used."""
+SALT = 0x9E3779B97F4A7C15
+
+
+def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
+    """The model of these profiles, the same in whatever order they come.
+
+    Its thresholds come from itself (`thresholds`), never from pairs known to be true.
+
+    ValueError when there are fewer than two.
+    """
+    chosen = sample(people, salt, MOST)
+    if len(chosen.people) < 2:
+        raise ValueError("people: an estimate needs two profiles at least")
+    kinds = tuple(sorted({kind for one in chosen.people for kind, _ in one.identifiers}))
+    index, common = crowded(chosen, salt, keys.NAMES, CROWD)
+    seen = pairs(chosen, index, common, salt, keys.NAMES, kinds, PROBES, AT_RANDOM)
+    classes = em.estimate(seen, beliefs(kinds))
+    model = _model(chosen, salt, kinds, classes, common)
+    weights = Weights(model)
+    return model.model_copy(update={"upper": thresholds.upper(map(weights.wrong, seen.compared))})
+
+
+def _model(
+    chosen: Sample, salt: int, kinds: Sequence[str], classes: em.Classes, common: set[int]
+) -> Model:
+    fields = (*PERSONAL, *kinds)
+    compared = [
+        Comparison(
+            field=field,
+            levels=[
+                Level(name=name, m=m, u=u, h=h)
+                for name, m, u, h in zip(
+                    level_names(field), classes.m[at], classes.u[at], classes.h[at], strict=True
+                )
+            ],
+        )
+        for at, field in enumerate(fields)
+    ]
+    agreeing = {field: classes.match * classes.m[at][0] for at, field in enumerate(fields)}
+    return Model(
+        format=FORMAT, salt=salt, people=chosen.known,
+        prior=Prior(match=classes.match, household=classes.household),
+        comparisons=compared,
+        frequencies=frequencies(chosen.people, salt, kinds, agreeing),
+        blocking=Blocking(
+            keys=list(keys.NAMES), crowded=sorted(f"{key:016x}" for key in common)
+        ),
+        personal=personal(kinds),
+        lower=thresholds.LOWER, upper=thresholds.LEAST_UPPER,
+    )  # fmt: skip

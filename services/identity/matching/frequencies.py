@@ -1,0 +1,83 @@
+"""How common is what two people agree in? Shares of terms that many have.
+
+To agree in 佐藤 says less than to agree in 勅使河原, and a phone number of a whole office says
+nothing. Terms of fewer than ten profiles are not listed: what would be known of them is who they
+are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from services.identity.matching.comparisons import PERSONAL
+from services.identity.matching.features import Features
+from services.identity.matching.model import Frequencies, hashed, term_of
+
+LEAST_PEOPLE = 10
+MOST_TERMS = 3_000
+"""Listed terms of one field."""
+_OTHERS = frozenset(("family", "given"))
+"""Fields whose rare terms are rarer than the level's u says."""
+
+
+def frequencies(
+    people: Sequence[Features], salt: int, kinds: Sequence[str], matches: Mapping[str, float]
+) -> dict[str, Frequencies]:
+    """By field. `matches` is the share of pairs that agree because they are one person."""
+    found = {}
+    for field in (*PERSONAL, *kinds):
+        counts: Counter[str] = Counter()
+        known = 0
+        for one in people:
+            terms = set(_terms(field, one))
+            known += bool(terms)
+            counts.update(terms)
+        listed = [pair for pair in counts.items() if pair[1] >= LEAST_PEOPLE]
+        listed = sorted(listed, key=lambda pair: (-pair[1], pair[0]))[:MOST_TERMS]
+        others = None
+        if field in _OTHERS and known > 1:
+            rest = counts - Counter(dict(listed))
+            others = _share(list(rest.values()), known, matches[field])
+        if listed or others:
+            found[field] = Frequencies(
+                terms={
+                    _hash(salt, field, term): min(count / known, 0.999)
+                    for term, count in sorted(listed)
+                },
+                others=others,
+            )
+    return found
+
+
+def _hash(salt: int, field: str, term: str) -> str:
+    return f"{hashed(salt, term_of(field, term)):016x}"
+
+
+def _share(counts: Sequence[int], known: int, matches: float) -> float | None:
+    """The chance that a stranger has the same rare term, less that of meeting the person again."""
+    whole = sum(counts)
+    if not whole:
+        return None
+    met = sum(count * (count - 1) for count in counts) / (whole * (known - 1))
+    return max(1 / known, met - matches)
+
+
+def _terms(field: str, one: Features) -> Iterator[str]:
+    match field:
+        case "family":
+            yield from filter(None, (one.family, one.family_reading))
+            if one.whole.isascii() and one.whole:
+                yield one.whole
+        case "given":
+            yield from filter(None, (one.given, one.given_reading))
+        case "birth_date":
+            yield from filter(None, (one.birth_date,))
+        case "address":
+            yield from filter(None, (one.town, one.city, one.postcode))
+            if one.town and one.block:
+                yield f"{one.town}\x1f{one.block}"
+        case _:
+            for kind, value in one.identifiers:
+                if kind == field:
+                    yield value.hex()

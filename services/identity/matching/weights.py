@@ -1,0 +1,130 @@
+"""How much speaks for one person? The weight of a pair, field by field.
+
+The weight is the log2 odds that the two are one person rather than strangers or a household:
+
+    weight = -log2(2^-s + 2^-t),  s = log2(P(match)/P(stranger)) + sum log2(m/u),
+                                  t = log2(P(match)/P(household)) + sum log2(m/h)
+
+so a household's address, phone and family name, which m and h share, cannot carry a pair by
+themselves. And whatever they sum to: where nothing personal agrees (given name, birth date, a
+number of one's own), a person decides. Where two agree in a term whose share is known, that share
+takes the place of u (Winkler 1989, as in Splink); a household chooses given names as strangers do.
+"""
+
+from __future__ import annotations
+
+from math import exp2, inf, log2, nextafter
+from typing import NamedTuple
+
+from services.identity.matching.comparisons import MISSING, Compared, level_names
+from services.identity.matching.model import Model
+from services.identity.matching.rarity import MOST_BITS, Rarities
+
+_Sums = tuple[float, float, bool]
+"""Bits for one person rather than strangers, and rather than two of one household; and whether
+something agrees that one has alone."""
+_MOST = 1000.0
+_REMEMBERED = 100_000
+HOUSEHOLD = "household"
+PRIOR = "prior"
+
+
+class FieldEvidence(NamedTuple):
+    """What one field says, in bits; `prior` and `household` are what the model says of itself."""
+
+    field: str
+    level: str
+    weight: float
+
+
+class Weights:
+    """The model, as sums want it. Pure: what it keeps are answers it would give again."""
+
+    def __init__(self, model: Model) -> None:
+        prior = model.prior
+        self._fields = [one.field for one in model.comparisons]
+        self._names = [[level.name for level in one.levels] for one in model.comparisons]
+        self._strangers = [
+            [log2(level.m / level.u) for level in one.levels] for one in model.comparisons
+        ]
+        self._household = [
+            [log2(level.m / level.h) for level in one.levels] for one in model.comparisons
+        ]
+        self._prior = (
+            log2(prior.match / (1 - prior.match - prior.household)),
+            log2(prior.match / prior.household),
+        )
+        self._rarities = Rarities(model)
+        self._personal = [
+            (self._fields.index(field), len(level_names(field)) - 1) for field in model.personal
+        ]
+        self._known: dict[tuple[int, ...], _Sums] = {}
+        self._below_upper = nextafter(model.upper, -inf)
+        self._drawn_alone = [field == "given" for field in self._fields]
+
+    def weight(self, compared: Compared) -> float:
+        """Bits in favour of one person; negative bits against."""
+        sums = self._sums(compared)
+        weight = _either(sums[0], sums[1])
+        return weight if sums[2] else min(weight, self._below_upper)
+
+    def at_least(self, compared: Compared, lower: float) -> float | None:
+        """The weight, or None where it is below `lower`: most pairs are, whatever their terms."""
+        levels, terms = compared
+        plain = self._of_levels(levels)
+        most = MOST_BITS * (len(terms) - terms.count(""))
+        if plain[0] + most < lower or plain[1] + most < lower:
+            return None
+        weight = self.weight(compared)
+        return weight if weight >= lower else None
+
+    def wrong(self, compared: Compared) -> tuple[float, float, float]:
+        """The weight, the probability that it is not one person, and that it is a household."""
+        strangers, household = (min(bits, _MOST) for bits in self._sums(compared)[:2])
+        whole = 1 + exp2(-strangers) + exp2(-household)
+        return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
+
+    def _sums(self, compared: Compared) -> _Sums:
+        """With what the terms add."""
+        strangers, household, personal = self._of_levels(compared.levels)
+        for at, term in enumerate(compared.terms):
+            if term:
+                rarity = self._rarities.of(at, compared.levels[at], term)
+                strangers += rarity
+                if self._drawn_alone[at]:
+                    household += rarity
+        return strangers, household, personal
+
+    def _of_levels(self, levels: tuple[int, ...]) -> _Sums:
+        """Without terms: the same few thousand tuples are met over and over."""
+        found = self._known.get(levels)
+        if found is None:
+            strangers, household = self._prior
+            for at, level in enumerate(levels):
+                if level >= 0:
+                    strangers += self._strangers[at][level]
+                    household += self._household[at][level]
+            personal = any(MISSING < levels[at] < different for at, different in self._personal)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[levels] = strangers, household, personal
+        return found
+
+    def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
+        """Every field that is known to both; the weights add up to that of the pair."""
+        found = [FieldEvidence(PRIOR, "", self._prior[0])]
+        for at, level in enumerate(compared.levels):
+            if level < 0:
+                continue
+            weight = self._strangers[at][level]
+            if compared.terms[at]:
+                weight += self._rarities.of(at, level, compared.terms[at])
+            found.append(FieldEvidence(self._fields[at], self._names[at][level], weight))
+        left = self.weight(compared) - sum(one.weight for one in found)
+        return (*found, FieldEvidence(HOUSEHOLD, "", left))
+
+
+def _either(strangers: float, household: float) -> float:
+    """-log2(2^-strangers + 2^-household), without leaving the range of floats."""
+    low, high = min(strangers, household), max(strangers, household)
+    return low - log2(1 + exp2(low - high))

@@ -1,0 +1,1 @@
+"""Are two profiles one person?"""
