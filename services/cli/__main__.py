@@ -23,6 +23,7 @@ MODULES = {
     "demo": ("demo",),
     "rebuild": ("rebuild",),
     "verify": ("verify",),
+    "identity": ("identity",),
 }
 
 app = typer.Typer(

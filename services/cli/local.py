@@ -25,20 +25,21 @@ READS = (
 )
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
 HOLDING = ("stock:reserve", "points:redeem")
+IDENTITY = ("identity:search", "identity:review", "identity:decide")
 COMMANDS = ("stock:read", "points:read", *HOLDING)
 TOKENS: Mapping[str, tuple[str, ...]] = {
     "till": ("events:write", "channel:STORE", "system:pos", "store:*", *COMMANDS),
     "ec": ("events:write", "channel:EC", "system:ec", "store:*", *COMMANDS),
     "bulk": ANY_PRODUCER,
     "app": ("members:read", "points:read", "stock:read", "recommendations:read"),
-    "staff": (*READS, "members:personal"),
+    "staff": (*READS, "members:personal", *IDENTITY),
     "operator": (
         *ANY_PRODUCER,
         *READS,
         "members:personal",
         "operations",
-        "stock:reserve",
-        "points:redeem",
+        *HOLDING,
+        *IDENTITY,
     ),
 }
 _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
@@ -70,6 +71,7 @@ def services(home: Home) -> list[Service]:
         # two of them on one port: one decides while the other reads and answers
         _web(home, "commands", own="commands-1"),
         _web(home, "commands", own="commands-2", named="commands-2"),
+        _web(home, "identity"),
     ]
 
 

@@ -8,6 +8,7 @@ from infra import topics
 from projections import discover
 from projections.core.fold import Group
 from schemas import registry
+from services.identity import tables as identity
 from services.projector import database
 from services.runtime.config import Settings
 from services.runtime.keys import SUBJECT_KEY_DDL
@@ -21,6 +22,7 @@ def prepare(settings: Settings) -> None:
     with psycopg.connect(settings.postgres, autocommit=True) as connection:
         connection.execute(SUBJECT_KEY_DDL)
         connection.execute(API_TOKEN_DDL)
+        identity.prepare(connection)
     topics.create(settings.kafka)
     if settings.registry is not None:
         registry.apply(settings.registry)

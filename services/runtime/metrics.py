@@ -142,6 +142,20 @@ TRIMMED = Counter(
     "hitotsu_trimmed_rows", "Rows past their keep that were deleted, by table.", ["table"]
 )
 
+# identity
+MATCHED = Counter("hitotsu_identity_compared_profiles", "Profiles compared with everybody.")
+MATCH_KNOWN = Gauge("hitotsu_identity_known_profiles", "Profiles that this process knows.")
+MATCH_LAG = Gauge(
+    "hitotsu_identity_lag_events", "Records about members that are applied and not compared yet."
+)
+MATCH_LINKS = Counter(
+    "hitotsu_identity_rule_links", "Pairs linked or unlinked by rule, by outcome.", ["outcome"]
+)
+CASES_OPEN = Gauge("hitotsu_identity_open_cases", "Pairs that wait for a person to decide.")
+CASES_OLDEST = Gauge(
+    "hitotsu_identity_oldest_case_seconds", "How long the oldest of them has been open."
+)
+
 # api
 READS = Counter(
     "hitotsu_api_reads",

@@ -30,6 +30,9 @@ _PLAIN = frozenset(
     {
         "events:write",
         "events:read",
+        "identity:decide",
+        "identity:review",
+        "identity:search",
         "inquiries:read",
         "members:read",
         "members:personal",

@@ -24,6 +24,10 @@ FILLED_IN = {
     "HITOTSU_BLIND_INDEX_KEY": KEY,
     "HITOTSU_GATEWAY_PRIVATE_KEY": KEY,
 }
+PROCESSES = (
+    "prepare", "gateway", "projector-1", "projector-2", "api", "commands", "identity-1",
+    "identity-2",
+)  # fmt: skip
 PROFILES = {"COMPOSE_PROFILES": "registry,metrics"}
 
 
@@ -65,6 +69,8 @@ def test_compose_accepts_the_file_and_every_server_and_service_is_in_it(
         "projector-2",
         "api",
         "commands",
+        "identity-1",
+        "identity-2",
         "prometheus",
         "grafana",
     }
@@ -100,7 +106,7 @@ def test_the_servers_keep_facts_for_ever_and_create_no_topics_by_themselves(
 
 
 def test_our_processes_have_no_rights_they_do_not_need(resolved: dict[str, Any]) -> None:
-    for name in ("prepare", "gateway", "projector-1", "projector-2", "api", "commands"):
+    for name in PROCESSES:
         service = resolved["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -121,7 +127,7 @@ def test_prometheus_scrapes_our_processes_where_compose_runs_them(resolved: dict
         for group in job["static_configs"]
         for target in group["targets"]
     }
-    for name in ("gateway", "projector-1", "projector-2", "api", "commands"):
+    for name in PROCESSES[1:]:
         assert name in resolved["services"]
         assert f"{name}:8000" in targets
 

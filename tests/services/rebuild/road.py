@@ -37,11 +37,11 @@ class Road:
         self._running: list[subprocess.Popen[bytes]] = []
         self._last: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, module: str, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, package: str = "services", **more: str) -> subprocess.Popen[bytes]:
         """A service, ended with the road."""
         with open(self.home / f"{module}.log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{module}"],
+                [sys.executable, "-m", f"{package}.{module}"],
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, **more},
                 cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip

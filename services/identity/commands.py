@@ -1,0 +1,72 @@
+"""What can staff decide about who is who? Bodies as they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Decided(BaseModel):
+    """Who decided, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    actor: Text = Field(description="Who decides: a person of the staff.")
+    reason: Text = Field(description="Why; kept in the log for ever, so no personal data in it.")
+
+
+class CaseBody(Decided):
+    """A decision about the case that the address names."""
+
+
+class PairBody(Decided):
+    """A decision about two profiles, whether there is a case or not."""
+
+    profile_id: UUID
+    other_profile_id: UUID
+
+    @model_validator(mode="after")
+    def _two(self) -> PairBody:
+        if self.profile_id == self.other_profile_id:
+            raise ValueError("other_profile_id is the same profile")
+        return self
+
+
+class SplitBody(Decided):
+    """One profile is taken apart from the rest of its member."""
+
+    profile_id: UUID
+
+
+Verdict = Literal["link", "decline", "unlink"]
+
+
+@dataclass(frozen=True, slots=True)
+class OfCase:
+    """A verdict on a case."""
+
+    case_id: UUID
+    verdict: Verdict
+    body: CaseBody
+
+
+@dataclass(frozen=True, slots=True)
+class OfPair:
+    """A verdict on any two profiles."""
+
+    verdict: Verdict
+    body: PairBody
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One apart from the others."""
+
+    body: SplitBody
+
+
+Command = OfCase | OfPair | Split

@@ -1,0 +1,176 @@
+"""What follows for a pair from its weight, what a person said of it, and what stands?
+
+Pure. What stands in the end follows from the profiles' states, the rules and the decisions alone:
+at or above `upper` a link by rule, from `lower` on a case, below it nothing. A person's "no" is
+stronger than any rule; it is remembered for the evidence it was said about, and other evidence
+opens a case anew. A person's "yes" leaves nothing to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID, uuid5
+
+from schemas.events import Meta, Producer, ProfilesLinked, ProfilesUnlinked
+
+SYSTEM = "hitotsu-identity"
+RULE, PERSON = "RULE", "PERSON"
+REASON = "reason:"
+_NAMESPACE = UUID("8d1c5f57-6b3c-5c0a-8f5c-0c4a6a1de7b1")
+WEIGHT_DIGITS = 6
+Outcome = Literal["linked", "declined", "unlinked", "rule", "evidence"]
+Pair = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The weight of a pair (log2 odds, as the model has them) and what it rests on."""
+
+    weight: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The last that a rule said of a pair; `decided_at` in microseconds."""
+
+    linked: bool
+    decided_at: int
+    weight: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The last that a person said of a pair; `link_id` None: about whatever the evidence is."""
+
+    pair: Pair
+    decided_at: int
+    together: bool
+    event_id: bytes
+    link_id: bytes | None
+    actor: str | None = None
+    reason: str | None = None
+
+    @property
+    def order(self) -> tuple[int, bool, bytes]:
+        """The latest counts; at the same moment a link, as the projection has it."""
+        return (self.decided_at, self.together, self.event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a person is to decide."""
+
+    case_id: bytes
+    pair: Pair
+    found: Found
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`link` replaces what stands, `fact` tells it; `case` is open, every other one is closed."""
+
+    link: Standing | None
+    fact: ProfilesLinked | ProfilesUnlinked | None
+    case: Case | None
+    closed: Outcome
+    at: int
+    decision: Decision | None
+
+
+def link_id_of(pair: Pair, evidence: tuple[str, ...]) -> bytes:
+    """Names a pair together with what it rests on, whatever the version of the rules."""
+    return uuid5(_NAMESPACE, b"\0".join((*pair, *(e.encode() for e in evidence))).hex()).bytes
+
+
+def evidence_of(told: Iterable[str]) -> tuple[tuple[str, ...], str | None]:
+    """What a person's fact rests on, and why it was decided: facts have one list for both."""
+    evidence, reason = [], None
+    for one in told:
+        if one.startswith(REASON):
+            reason = one.removeprefix(REASON)
+        else:
+            evidence.append(one)
+    return tuple(evidence), reason
+
+
+def case_id_of(pair: Pair, version: str, evidence: tuple[str, ...]) -> bytes:
+    """The same pair with the same evidence is the same case."""
+    return uuid5(UUID(bytes=link_id_of(pair, evidence)), f"case {version}").bytes
+
+
+def judge(
+    pair: Pair,
+    version: str,
+    upper: float,
+    found: Found | None,
+    at: int,
+    standing: Standing | None,
+    decision: Decision | None,
+) -> Judged:
+    """`found`: None below the lower threshold; `at`: the later of the two states' times."""
+    linked = found is not None and found.weight >= upper and not _apart(decision)
+    link = _link(found if linked else None, at, standing)
+    case = None
+    settled = _settled(pair, found, decision)
+    if found is not None and not linked and not settled:
+        case = Case(case_id_of(pair, version, found.evidence), pair, found, at)
+    return Judged(
+        link, _fact(pair, version, link) if link else None, case,
+        _outcome(linked, decision, settled), at, decision if settled else None,
+    )  # fmt: skip
+
+
+def _apart(decision: Decision | None) -> bool:
+    return decision is not None and not decision.together
+
+
+def _settled(pair: Pair, found: Found | None, decision: Decision | None) -> bool:
+    """Whether a person has decided about this very evidence, or said that they are one."""
+    if decision is None or found is None:
+        return False
+    if decision.together or decision.link_id is None:
+        return True
+    return decision.link_id == link_id_of(pair, found.evidence)
+
+
+def _link(found: Found | None, at: int, standing: Standing | None) -> Standing | None:
+    """What stands from now on, when it is another thing than before."""
+    if found is None:
+        if standing is None or not standing.linked:
+            return None
+        later = max(at, standing.decided_at + 1)
+        return Standing(False, later, standing.weight, standing.evidence)
+    weight = round(found.weight, WEIGHT_DIGITS)
+    if standing is None:
+        return Standing(True, at, weight, found.evidence)
+    if standing.linked and (standing.weight, standing.evidence) == (weight, found.evidence):
+        return None
+    # whoever reads the facts goes by their times: a later one must say so
+    return Standing(True, max(at, standing.decided_at + 1), weight, found.evidence)
+
+
+def _outcome(linked: bool, decision: Decision | None, settled: bool) -> Outcome:
+    if linked:
+        return "rule"
+    if decision is None or not settled:
+        return "evidence"
+    return "linked" if decision.together else "declined"
+
+
+def _fact(pair: Pair, version: str, link: Standing) -> ProfilesLinked | ProfilesUnlinked:
+    """The same states under the same rules make the same bytes, whoever finds them."""
+    link_id = link_id_of(pair, link.evidence)
+    what = "linked" if link.linked else "unlinked"
+    event_id = uuid5(UUID(bytes=link_id), f"{what} {version} {link.weight!r} {link.decided_at}")
+    meta = Meta(event_id.bytes, link.decided_at, Producer(SYSTEM, "OTHER"))
+    if link.linked:
+        return ProfilesLinked(
+            meta, link_id, *pair, RULE, None, version, list(link.evidence), link.weight
+        )
+    reason = "the evidence is no longer there"
+    return ProfilesUnlinked(meta, *pair, RULE, link_id, None, version, reason)

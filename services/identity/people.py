@@ -1,0 +1,80 @@
+"""What is known of a profile right now, in clear, for as long as it takes to compare it?
+
+Read from the member projection, which holds it sealed; the keys are asked for and kept in memory
+for a minute. Whoever was erased, or has no key any more, is nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from projections.member import PERSONAL
+from schemas.personal import Unsealable, Unsealer
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.identity.matching.features import Person
+from services.runtime.keys import SubjectKeys
+from services.runtime.logging import log
+
+PROFILES = f"""
+select profile_id, erased_at, {", ".join(PERSONAL)} from profile
+where profile_id = any(%s::uuid[])
+"""
+IDENTIFIERS = """
+select profile_id, kind, value_index from identifier where profile_id = any(%s::uuid[])
+order by profile_id, kind, value_index
+"""
+
+
+class People:
+    """Opens what the projection holds of profiles."""
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys = keys
+
+    async def of(
+        self, connection: Connection, profiles: Collection[bytes]
+    ) -> dict[bytes, Person | None]:
+        """Each of them as it is known now; None for who is unknown or erased."""
+        asked = [UUID(bytes=one) for one in sorted(profiles)]
+        found: dict[bytes, Person | None] = dict.fromkeys(profiles)
+        rows = {
+            row["profile_id"].bytes: row for row in await rows_of(connection, PROFILES, [asked])
+        }
+        shown: dict[bytes, list[tuple[str, bytes]]] = {}
+        for row in await rows_of(connection, IDENTIFIERS, [asked]):
+            known = shown.setdefault(row["profile_id"].bytes, [])
+            known.append((row["kind"], row["value_index"].bytes))
+        keys = await self._keys.existing(sorted(rows.keys() | shown.keys()))
+        unsealer = Unsealer(keys)
+        for one in rows.keys() | shown.keys():
+            row = rows.get(one, {})
+            # a key that was destroyed says that the fact of it is on its way
+            if one in keys and row.get("erased_at") is None:
+                found[one] = opened(unsealer, one, row, shown.get(one, ()))
+        return found
+
+
+def opened(
+    unsealer: Unsealer,
+    subject: bytes,
+    row: dict[str, Any],
+    identifiers: Collection[tuple[str, bytes]],
+) -> Person:
+    """A profile's row in clear; what cannot be opened is as if it were not there."""
+    clear = {name: _text(unsealer, subject, name, row.get(name)) for name in PERSONAL}
+    return Person(**clear, identifiers=tuple(identifiers))
+
+
+def _text(unsealer: Unsealer, subject: bytes, field: str, stored: bytes | None) -> str | None:
+    """A sealed value stands behind the id of the event that sealed it."""
+    if stored is None:
+        return None
+    try:
+        return unsealer.unseal(stored[:16], subject, field, stored[16:])
+    except Unsealable as error:
+        event_id = str(UUID(bytes=stored[:16]))
+        log.error("a sealed value cannot be opened", event_id=event_id, reason=str(error))
+        return None

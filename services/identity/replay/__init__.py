@@ -1,0 +1,1 @@
+"""What would other rules make of everybody? Folded in memory, compared, and switched to or not."""

@@ -1,0 +1,105 @@
+"""Who would split, who would join, and why? Two groupings of the same profiles, compared. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from projections.member.edges import Identified
+from services.identity.pairs import Pair, Standing
+
+Part = frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A member that would be several."""
+
+    member: Part
+    into: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Parts of today's members that would be one; by which links, by which kinds of identifier."""
+
+    member: Part
+    parts: tuple[Part, ...]
+    links: tuple[tuple[Pair, Standing], ...]
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """All of it, in the order of the smallest ids."""
+
+    splits: tuple[Split, ...]
+    joins: tuple[Join, ...]
+
+    @property
+    def touched(self) -> tuple[Part, ...]:
+        """Profiles whose member changes, with all that they are one with before or after."""
+        return _united([*(one.member for one in self.splits), *(one.member for one in self.joins)])
+
+
+def difference(
+    before: Mapping[bytes, Part],
+    after: Mapping[bytes, Part],
+    links: Mapping[Pair, Standing],
+    identifiers: Iterable[Identified],
+) -> Difference:
+    """`before` and `after`: by each profile, all profiles of its member."""
+    splits = [
+        Split(member, _parts(member, after))
+        for member in _distinct(before)
+        if len(_parts(member, after)) > 1
+    ]
+    joined = [member for member in _distinct(after) if len(_parts(member, before)) > 1]
+    wanted = {profile for member in joined for profile in member}
+    holders: dict[tuple[str, bytes], set[bytes]] = defaultdict(set)
+    for profile, kind, value, *_ in identifiers:
+        if profile in wanted:
+            holders[kind, value].add(profile)
+    joins = [_join(member, _parts(member, before), links, holders) for member in joined]
+    return Difference(tuple(splits), tuple(joins))
+
+
+def _join(
+    member: Part,
+    parts: tuple[Part, ...],
+    links: Mapping[Pair, Standing],
+    holders: Mapping[tuple[str, bytes], set[bytes]],
+) -> Join:
+    where = {profile: number for number, part in enumerate(parts) for profile in part}
+    across = tuple(
+        (pair, links[pair])
+        for pair in sorted(links)
+        if pair[0] in where and pair[1] in where and where[pair[0]] != where[pair[1]]
+    )
+    shared = {
+        kind
+        for (kind, _), who in holders.items()
+        if len({where[profile] for profile in who if profile in where}) > 1
+    }
+    return Join(member, parts, across, tuple(sorted(shared)))
+
+
+def _parts(member: Part, groups: Mapping[bytes, Part]) -> tuple[Part, ...]:
+    """The pieces of these profiles that are together in another grouping."""
+    pieces = {groups.get(profile, frozenset({profile})) & member for profile in member}
+    return tuple(sorted(pieces, key=sorted))
+
+
+def _distinct(groups: Mapping[bytes, Part]) -> list[Part]:
+    return sorted(set(groups.values()), key=sorted)
+
+
+def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts that share a profile, together."""
+    found: list[set[bytes]] = []
+    for part in parts:
+        near = [one for one in found if not one.isdisjoint(part)]
+        found = [one for one in found if one.isdisjoint(part)]
+        found.append(set(part).union(*near))
+    return tuple(sorted((frozenset(one) for one in found), key=sorted))

@@ -1,0 +1,146 @@
+"""How is a replay run? Read, fold, compare; and, if it is wanted, switch.
+
+Switching appends what the new rules link first and waits until it is applied: only links of the
+rules in force count, so nobody sees them. Then the one fact that activates the rules is appended;
+the projector regroups everybody in the transaction that applies it, and the matcher goes on from
+where the replay ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+
+from projections.core.instants import micros
+from projections.member.rules import RULE_SET, MatchRules
+from schemas.bounds import BODY_MAX
+from schemas.events import MatchRulesActivated, Meta, Producer
+from services.deciding import outbox
+from services.deciding.answers import Connection
+from services.deciding.outbox import Relay
+from services.identity import store
+from services.identity.pairs import SYSTEM
+from services.identity.replay.difference import Difference, difference
+from services.identity.replay.moment import Moment, Moved, grouped, moment
+from services.identity.replay.moves import Asking, Moves
+from services.identity.replay.shadow import Shadow, shadow_of
+from services.runtime.config import Settings
+from services.runtime.db import conninfo, pool
+from services.runtime.keys import SubjectKeys
+from services.runtime.producer import Producer as KafkaProducer
+
+APPLIED = "select count(*) from ledger where event_id = any(%s::uuid[])"
+PATIENCE_SECONDS = 120.0
+AT_ONCE = 10_000
+ROOM = 4_096  # of an event, for everything but the rules' text
+
+
+class CannotReplay(Exception):
+    """The rules cannot be replayed or switched to; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was found; `switched` when the rules were activated after it."""
+
+    version: str
+    positions: tuple[int, ...]
+    profiles: int
+    links: int
+    cases: int
+    difference: Difference
+    moves: tuple[Moves, ...]
+    switched: bool
+
+
+async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Moved) -> Replayed:
+    """Raises `CannotReplay`, or what the clients raise when servers are away."""
+    fits(rules)
+    postgres = pool(settings.postgres, group=settings.group, name="replay", timeout=5.0)
+    await postgres.open(wait=True)
+    try:
+        keys = SubjectKeys(postgres, settings.key_encryption_key)
+        where = conninfo(settings.postgres, group=settings.group, name="replay")
+        async with await AsyncConnection.connect(where, autocommit=True) as connection:
+            now = await moment(connection, keys, settings.group, moved)
+            if any(version == rules.version for _, version, _ in now.rules):
+                raise CannotReplay(f"version: {rules.version!r} was activated before")
+            standing = await store.standing_of(connection, rules.version)
+            try:
+                shadow = await asyncio.to_thread(shadow_of, now, rules, standing, moved)
+            except ValueError as error:
+                raise CannotReplay(str(error)) from None
+            after = grouped(shadow.groups)
+            found = difference(now.members, after, shadow.links, now.identifiers)
+            asking = Asking(settings, postgres, keys, datetime.now(UTC))
+            try:
+                moves = [
+                    await asking.moves(
+                        part, {now.members[one] for one in part}, {after[one] for one in part}
+                    )
+                    for part in found.touched
+                ]
+            finally:
+                asking.close()
+            if switch:
+                await _switch(settings, connection, now, rules, shadow)
+    finally:
+        await postgres.close()
+    cases = sum(one.case is not None for one in shadow.judged.values())
+    return Replayed(
+        rules.version, now.positions, len(now.features), len(shadow.links), cases, found,
+        tuple(moves), switch,
+    )  # fmt: skip
+
+
+def fits(rules: MatchRules) -> None:
+    """Raises when no event can carry the rules."""
+    size = len(rules.text().encode())
+    if size > BODY_MAX - ROOM:
+        raise CannotReplay(f"rules: {size} bytes are more than an event holds")
+
+
+async def _switch(
+    settings: Settings, connection: Connection, now: Moment, rules: MatchRules, shadow: Shadow
+) -> None:
+    decisions = list(now.decisions.values())
+    await store.adopt(connection, rules.version, shadow.judged, decisions, now.positions)
+    facts = [one.fact for one in shadow.judged.values() if one.fact is not None]
+    await _applied(settings, connection, [UUID(bytes=fact.meta.event_id) for fact in facts])
+    at = micros(datetime.now(UTC))
+    valid_from = max([at, *(begins + 1 for begins, _, _ in now.rules)])
+    meta = Meta(uuid4().bytes, at, Producer(SYSTEM, "HEAD_OFFICE"))
+    event = MatchRulesActivated(meta, RULE_SET, rules.version, rules.text(), valid_from)
+    async with connection.transaction():
+        await outbox.add(connection, [event])
+    await _applied(settings, connection, [UUID(bytes=meta.event_id)])
+
+
+async def _applied(settings: Settings, connection: Connection, events: list[UUID]) -> None:
+    """Sends them, unless another process does, and waits until the projector has them all."""
+    producer = KafkaProducer(settings.kafka, client_id="replay")
+    relay = Relay(settings.postgres, producer)
+    await producer.start()
+    await relay.start()
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for start in range(0, len(events), AT_ONCE):
+            part = events[start : start + AT_ONCE]
+            while True:
+                row = await (await connection.execute(APPLIED, [part])).fetchone()
+                if row is not None and row[0] == len(part):
+                    break
+                if time.monotonic() > deadline:
+                    raise CannotReplay(
+                        "the links are in the outbox, but no projector applies them;"
+                        " run it again: what was appended is not appended twice"
+                    )
+                await asyncio.sleep(0.2)
+    finally:
+        await relay.stop()
+        await producer.stop()

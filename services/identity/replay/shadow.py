@@ -1,0 +1,72 @@
+"""What would these rules find, and whom would they group? Everything in memory, nothing kept.
+
+The same parts as live: what a pair weighs, what follows from it, and who is one member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from projections.member.grouping import members_of
+from projections.member.rules import MatchRules, part
+from services.identity.everybody import Everybody
+from services.identity.matching.model import Model
+from services.identity.pairs import Found, Judged, Pair, Standing, judge
+from services.identity.replay.moment import Moment, Moved
+from services.identity.shares import pair_of
+
+LAST = 2**62  # later than any version of the rules begins: the shadow's is the one in force
+
+
+@dataclass(slots=True)
+class Shadow:
+    """What would stand: judged pairs, and each profile's member id."""
+
+    version: str
+    judged: dict[Pair, Judged] = field(default_factory=dict)
+    links: dict[Pair, Standing] = field(default_factory=dict)
+    """Pairs that the rules would link."""
+    groups: dict[bytes, bytes] = field(default_factory=dict)
+
+
+def shadow_of(
+    now: Moment,
+    rules: MatchRules,
+    standing: Mapping[Pair, Standing],
+    moved: Moved,
+) -> Shadow:
+    """Everybody under these rules; `standing`: what was told of this very version before.
+
+    ValueError names the field of a model that cannot be read.
+    """
+    found, seen = Shadow(rules.version), dict[Pair, Found]()
+    if rules.matching is not None:
+        everybody = Everybody(rules.version, Model.of(rules.matching))
+        for profile, features in now.features.items():
+            everybody.learn(profile, features, now.times.get(profile, 0))
+        for number, one in enumerate(sorted(now.features)):
+            for other, what in everybody.like(one).items():
+                pair = pair_of(one, other)
+                if pair[0] == one:
+                    seen[pair] = what
+            if number % 1_000 == 999:
+                moved("pairs", number + 1, len(now.features))
+        for pair in sorted(seen.keys() | standing.keys()):
+            at = max(now.times.get(one, 0) for one in pair)
+            found.judged[pair] = judge(
+                pair, rules.version, everybody.model.upper, seen.get(pair), at,
+                standing.get(pair), now.decisions.get(pair),
+            )  # fmt: skip
+    links = {pair: one for pair, one in standing.items() if one.linked}
+    links |= {pair: one.link for pair, one in found.judged.items() if one.link is not None}
+    found.links = {pair: one for pair, one in links.items() if one.linked}
+    proposals = [(*pair, rules.version, "linked") for pair in found.links]
+    identifiers = part(rules.text(), "identifiers")
+    assert identifiers is not None
+    grouping = members_of(
+        now.registered.items(), now.identifiers, now.verdicts, proposals,
+        [(LAST, rules.version, identifiers)],
+    )  # fmt: skip
+    found.groups = {profile: one.member_id for profile, one in grouping.items()}
+    return found

@@ -1,0 +1,85 @@
+"""Which process compares which pair, and up to where in the log was that done?
+
+Every profile belongs to a share, every pair to the share of its smaller id, and a share to one
+process at a time. Everybody is known everywhere; so that no pair falls between two processes a
+share's progress says how far *every* partition was compared with its profiles, not only its own.
+A share that is taken over works only once this process knows as much as the one before did, and
+then begins where that one ended: what was read meanwhile is compared again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schemas.topics import TOPICS
+
+TOPIC = "commerce.members"
+SHARES = TOPICS[TOPIC].partitions
+Positions = tuple[int, ...]
+BEGINNING: Positions = (0,) * SHARES
+
+
+def share_of(profile_id: bytes) -> int:
+    """By the id alone: producers may spread keys over partitions as they like."""
+    return int.from_bytes(profile_id[-4:], "big") % SHARES
+
+
+def pair_of(one: bytes, other: bytes) -> tuple[bytes, bytes]:
+    """The smaller id first."""
+    return (one, other) if one < other else (other, one)
+
+
+def reaches(one: Positions, other: Positions) -> bool:
+    """Whether one has read at least what the other has."""
+    return all(a >= b for a, b in zip(one, other, strict=True))
+
+
+@dataclass(slots=True)
+class Shares:
+    """What one process has read into memory, and the shares it holds."""
+
+    known: Positions
+    held: dict[int, Positions] = field(default_factory=dict)
+    """The log up to which each share that is held was compared."""
+
+    def take(self, positions: Mapping[int, Positions]) -> None:
+        """Holds exactly these shares from now on, as their progress was stored."""
+        self.held = dict(positions)
+
+    @property
+    def working(self) -> dict[int, Positions]:
+        """Shares of which this process knows all that was compared before it came."""
+        return {share: at for share, at in self.held.items() if reaches(self.known, at)}
+
+    @property
+    def reading(self) -> Positions:
+        """Where each partition is to be read from next."""
+        wanted = [self.known, *self.working.values()]
+        return tuple(min(at) for at in zip(*wanted, strict=True))
+
+    def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:
+        """Shares whose profiles were not compared with what these (partition, offset) hold."""
+        seen = list(places)
+        return frozenset(
+            share
+            for share, at in self.working.items()
+            if any(at[partition] <= offset for partition, offset in seen)
+        )
+
+    def read(self, ends: Mapping[int, int]) -> None:
+        """Memory holds each partition up to these offsets."""
+        self.known = _moved(self.known, ends)
+
+    def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
+        """Where the working shares will be once everything up to there is compared."""
+        return {share: _moved(at, ends) for share, at in self.working.items()}
+
+
+def lowest(positions: Sequence[Positions]) -> Positions:
+    """What all of them have read; nothing when there are none."""
+    return tuple(min(at) for at in zip(*positions, strict=True)) if positions else BEGINNING
+
+
+def _moved(at: Positions, ends: Mapping[int, int]) -> Positions:
+    return tuple(max(old, ends.get(partition, 0)) for partition, old in enumerate(at))

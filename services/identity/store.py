@@ -1,0 +1,252 @@
+"""How is what was compared kept? In one transaction: features, links, cases, facts and progress.
+
+The progress rows are locked first and must stand where this process began: if another process
+went on with a share meanwhile, nothing of the batch stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from schemas.events import Event
+from schemas.personal import NORMALISER_VERSION
+from services.deciding import outbox
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.identity import casebook
+from services.identity.matching.features import FORMAT
+from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
+from services.identity.shares import BEGINNING, SHARES, Positions, share_of
+
+FORM = f"{FORMAT}.{NORMALISER_VERSION}"
+FEATURES = ""  # the version under which it is noted how far features are stored
+BEGIN = """
+insert into hitotsu.match_progress (rule_version, form, share, positions)
+select %s, %s, share, %s::bigint[] from unnest(%s::int[]) share on conflict do nothing
+"""
+WHERE = """
+select share, positions from hitotsu.match_progress
+where rule_version = %s and form = %s and share = any(%s::int[]) order by share
+"""
+MOVE = """
+update hitotsu.match_progress set updated_at = clock_timestamp(), positions = (
+    select array_agg(greatest(a, b) order by n)
+    from unnest(positions, %s::bigint[]) with ordinality as x(a, b, n))
+where rule_version = %s and form = %s and share = %s
+"""
+KEEP = """
+insert into hitotsu.match_features as f (profile_id, form, "offset", at, features)
+select * from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bytea[])
+    as x(profile_id, form, "offset", at, features) order by profile_id
+on conflict (profile_id) do update set form = excluded.form, "offset" = excluded."offset",
+    at = excluded.at, features = excluded.features where excluded."offset" >= f."offset"
+"""
+STANDING = """
+select profile_id, other_profile_id, linked, decided_at, weight, evidence
+from hitotsu.match_link where rule_version = %(version)s
+    and (profile_id = any(%(who)s::uuid[]) or other_profile_id = any(%(who)s::uuid[]))
+"""
+ALL_STANDING = """
+select profile_id, other_profile_id, linked, decided_at, weight, evidence
+from hitotsu.match_link where rule_version = %s
+"""
+DECIDED = """
+select * from hitotsu.match_decision
+where profile_id = any(%(who)s::uuid[]) or other_profile_id = any(%(who)s::uuid[])
+"""
+LINK = """
+insert into hitotsu.match_link (rule_version, profile_id, other_profile_id, linked, decided_at,
+    weight, evidence)
+values (%s, %s, %s, %s, %s, %s, %s)
+on conflict (rule_version, profile_id, other_profile_id) do update set
+    linked = excluded.linked, decided_at = excluded.decided_at, weight = excluded.weight,
+    evidence = excluded.evidence
+"""
+DECIDE = """
+insert into hitotsu.match_decision as d (profile_id, other_profile_id, decided_at, together,
+    event_id, link_id, actor, reason)
+values (%s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (profile_id, other_profile_id) do update set
+    decided_at = excluded.decided_at, together = excluded.together, event_id = excluded.event_id,
+    link_id = excluded.link_id, actor = excluded.actor, reason = excluded.reason
+where (excluded.decided_at, excluded.together, excluded.event_id)
+    > (d.decided_at, d.together, d.event_id)
+"""
+
+
+class Fenced(Exception):
+    """Another process has gone on with a share; what is stored has to be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A profile's features as they are stored: sealed, or None of somebody erased."""
+
+    profile_id: bytes
+    offset: int
+    at: int
+    sealed: bytes | None
+
+
+@dataclass(slots=True)
+class Compared:
+    """A batch: what was found about the profiles of `triggered`, for the pairs of their shares."""
+
+    version: str
+    upper: float
+    before: Mapping[int, Positions]
+    after: Mapping[int, Positions]
+    triggered: Mapping[bytes, Collection[int]]
+    found: dict[Pair, Found] = field(default_factory=dict)
+    features: list[Kept] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+async def progress(
+    connection: Connection, version: str, shares: Collection[int]
+) -> dict[int, Positions]:
+    """How far these shares were compared under a version of the rules."""
+    asked = sorted(shares)
+    await connection.execute(BEGIN, [version, FORM, list(BEGINNING), asked])
+    rows = await rows_of(connection, WHERE, [version, FORM, asked])
+    return {row["share"]: tuple(row["positions"]) for row in rows}
+
+
+async def store(
+    connection: Connection, batch: Compared, times: Callable[[bytes], int]
+) -> list[Judged]:
+    """Keeps a batch and what follows from it; `times`: of each profile's state.
+
+    Raises `Fenced`; then nothing was kept.
+    """
+    async with connection.transaction():
+        await fence(connection, batch.version, batch.before)
+        await _decisions(connection, batch.decisions)
+        judged = await _judged(connection, batch, times)
+        await _links(connection, batch.version, judged)
+        await casebook.keep(connection, batch.version, judged)
+        facts: list[Event] = [one.fact for one in judged.values() if one.fact is not None]
+        await outbox.add(connection, facts)
+        await _features(connection, batch.features)
+        for share, at in batch.after.items():
+            await connection.execute(MOVE, [list(at), batch.version, FORM, share])
+            await connection.execute(MOVE, [list(at), FEATURES, FORM, share])
+    return list(judged.values())
+
+
+async def fence(connection: Connection, version: str, before: Mapping[int, Positions]) -> None:
+    """Locks the progress of these shares; raises `Fenced` when it is not where it was."""
+    asked = [version, FORM, [*before]]
+    rows = await rows_of(connection, WHERE + " for update", asked)
+    if {row["share"]: tuple(row["positions"]) for row in rows} != dict(before):
+        raise Fenced
+
+
+async def _judged(
+    connection: Connection, batch: Compared, times: Callable[[bytes], int]
+) -> dict[Pair, Judged]:
+    who = [UUID(bytes=one) for one in sorted(batch.triggered)]
+    if not who:
+        return {}
+    asked = {"version": batch.version, "who": who}
+    standing = {_pair(row): _standing(row) for row in await rows_of(connection, STANDING, asked)}
+    decisions = {
+        _pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)
+    }
+    opened = await casebook.open_of(connection, batch.version, who)
+    concerned = {
+        pair
+        for pair in (*batch.found, *standing, *opened)
+        if any(share_of(pair[0]) in batch.triggered.get(one, ()) for one in pair)
+    }
+    return {
+        pair: judge(
+            pair, batch.version, batch.upper, batch.found.get(pair), max(map(times, pair)),
+            standing.get(pair), decisions.get(pair),
+        )
+        for pair in sorted(concerned)
+    }  # fmt: skip
+
+
+async def standing_of(connection: Connection, version: str) -> dict[Pair, Standing]:
+    """All that was told of a version of the rules."""
+    rows = await rows_of(connection, ALL_STANDING, [version])
+    return {_pair(row): _standing(row) for row in rows}
+
+
+async def adopt(
+    connection: Connection,
+    version: str,
+    judged: Mapping[Pair, Judged],
+    decisions: Sequence[Decision],
+    positions: Positions,
+) -> None:
+    """Keeps what a whole replay found, as if it had been compared up to there; one transaction."""
+    async with connection.transaction():
+        await _decisions(connection, decisions)
+        await _links(connection, version, judged)
+        await casebook.keep(connection, version, judged)
+        await outbox.add(connection, [one.fact for one in judged.values() if one.fact])
+        await progress(connection, version, range(SHARES))
+        for share in range(SHARES):
+            await connection.execute(MOVE, [list(positions), version, FORM, share])
+
+
+async def _links(connection: Connection, version: str, judged: Mapping[Pair, Judged]) -> None:
+    rows = [
+        (version, *map(_uuid, pair), one.link.linked, one.link.decided_at, one.link.weight,
+         list(one.link.evidence))
+        for pair, one in judged.items()
+        if one.link is not None
+    ]  # fmt: skip
+    await _many(connection, LINK, rows)
+
+
+async def _decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
+    rows = [
+        (*map(_uuid, one.pair), one.decided_at, one.together, _uuid(one.event_id),
+         _uuid(one.link_id) if one.link_id else None, one.actor, one.reason)
+        for one in sorted(decisions, key=lambda one: (one.pair, one.order))
+    ]  # fmt: skip
+    await _many(connection, DECIDE, rows)
+
+
+async def decide(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Keeps what persons decided, in the caller's transaction; the log will say the same."""
+    await _decisions(connection, decisions)
+
+
+async def _features(connection: Connection, kept: Sequence[Kept]) -> None:
+    if kept:
+        columns = zip(*((_uuid(k.profile_id), FORM, k.offset, k.at, k.sealed) for k in kept))
+        await connection.execute(KEEP, [list(column) for column in columns])
+
+
+async def _many(connection: Connection, statement: str, rows: Sequence[Any]) -> None:
+    if rows:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(statement.encode(), rows)
+
+
+def _uuid(id16: bytes) -> UUID:
+    return UUID(bytes=id16)
+
+
+def _pair(row: Mapping[str, Any]) -> Pair:
+    return (row["profile_id"].bytes, row["other_profile_id"].bytes)
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    return Standing(row["linked"], row["decided_at"], row["weight"], tuple(row["evidence"]))
+
+
+def decision_of_row(row: Mapping[str, Any]) -> Decision:
+    """A row of `hitotsu.match_decision`."""
+    link_id = row["link_id"]
+    return Decision(
+        _pair(row), row["decided_at"], row["together"], row["event_id"].bytes,
+        link_id.bytes if link_id else None, row["actor"], row["reason"],
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""How is a batch of staff's decisions decided? Under the locks of their cases, and stored at once.
+
+A case is decided once: who comes second is told what the first decided. What is decided is a fact
+through the outbox; the case ends in the very transaction, and the pair's last word is kept there
+too, so that the matcher does not ask again while the fact is on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from projections.core.instants import micros
+from services.deciding import outbox
+from services.deciding.answers import Answer, Connection
+from services.deciding.reading import rows_of
+from services.identity import store
+from services.identity.commands import Command, Decided, OfCase, OfPair, Split, Verdict
+from services.identity.pairs import Found, Pair
+from services.identity.shares import pair_of
+from services.identity.verdicts import OUTCOMES, decision_of, fact_of
+
+LOCK = "select pg_advisory_xact_lock(hashtext('hitotsu.identity'))"
+NOW = "select clock_timestamp() as now"
+CASE = "select * from hitotsu.identity_case where case_id = %s for update"
+KNOWN = """
+select profile_id from profile where profile_id = any(%s::uuid[]) and erased_at is null
+"""
+GROUP = """
+select whole.member_id, whole.profiles from member_group own
+join member_group whole on whole.profile_id = own.member_id where own.profile_id = %s
+"""
+BEFORE = """
+select coalesce(max(decided_at), 0) as at from hitotsu.match_decision
+where profile_id = %s and other_profile_id = %s
+"""
+CLOSE = """
+update hitotsu.identity_case set closed_at = greatest(opened_at, %s), outcome = %s, event_id = %s,
+    actor = %s, reason = %s
+where profile_id = %s and other_profile_id = %s and closed_at is null
+"""
+Seen = Callable[[Pair], tuple[str | None, Found | None]]
+
+
+class IdentityWork:
+    """Decides in the transaction it is given; `seen` is how the rules see a pair now."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+
+    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
+        # people decide seldom: one batch at a time over all processes, whatever it is about
+        await connection.execute(LOCK)
+        return [await self._decided(connection, one) for one in commands]
+
+    async def _decided(self, connection: Connection, command: Command) -> Answer:
+        if isinstance(command, OfCase):
+            return await self._case(connection, command)
+        if isinstance(command, OfPair):
+            return await self._pair(connection, command)
+        return await self._split(connection, command)
+
+    async def _case(self, connection: Connection, command: OfCase) -> Answer:
+        rows = await rows_of(connection, CASE, [command.case_id])
+        if not rows:
+            return _no(404, "not-found", "Not Found", "There is no such case.")
+        (case,) = rows
+        if case["closed_at"] is not None:
+            said = {name: case[name] for name in ("outcome", "actor", "reason")}
+            return _no(409, "resolved", "Decided before", "The case is closed.", **said)
+        pair = (case["profile_id"].bytes, case["other_profile_id"].bytes)
+        found = Found(case["weight"], tuple(case["evidence"]))
+        about = (case["rule_version"], found)
+        event_id = await self._tell(connection, command.verdict, pair, about, command.body)
+        return _yes(OUTCOMES[command.verdict], [event_id], case_id=command.case_id)
+
+    async def _pair(self, connection: Connection, command: OfPair) -> Answer:
+        body = command.body
+        asked = [body.profile_id, body.other_profile_id]
+        known = {row["profile_id"] for row in await rows_of(connection, KNOWN, [asked])}
+        missing = [one for one in asked if one not in known]
+        if missing:
+            detail = "Such a profile is not known, or was erased."
+            return _no(404, "not-found", "Not Found", detail, profile_ids=missing)
+        if command.verdict == "unlink" and not await _one_member(connection, *asked):
+            detail = "The two profiles are not one member; decline says that they never are."
+            return _no(409, "conflict", "Not linked", detail)
+        pair = pair_of(body.profile_id.bytes, body.other_profile_id.bytes)
+        event_id = await self._tell(connection, command.verdict, pair, self._seen(pair), body)
+        return _yes(OUTCOMES[command.verdict], [event_id])
+
+    async def _split(self, connection: Connection, command: Split) -> Answer:
+        one = command.body.profile_id
+        rows = await rows_of(connection, GROUP, [one])
+        if not rows:
+            return _no(404, "not-found", "Not Found", "Such a profile is not known.")
+        others = [each for each in rows[0]["profiles"] if each != one]
+        if not others:
+            return _no(409, "conflict", "Alone", "The profile is the only one of its member.")
+        events = []
+        for other in others:
+            pair = pair_of(one.bytes, other.bytes)
+            events.append(
+                await self._tell(connection, "unlink", pair, self._seen(pair), command.body)
+            )
+        return _yes("unlinked", events, profile_ids=others)
+
+    async def _tell(
+        self,
+        connection: Connection,
+        verdict: Verdict,
+        pair: Pair,
+        about: tuple[str | None, Found | None],
+        body: Decided,
+    ) -> UUID:
+        version, found = about
+        evidence = found.evidence if found else ()
+        ids = [UUID(bytes=one) for one in pair]
+        now = (await rows_of(connection, NOW, []))[0]["now"]
+        before = (await rows_of(connection, BEFORE, ids))[0]["at"]
+        at = max(micros(now), before + 1)
+        weight = found.weight if found else None
+        fact = fact_of(verdict, pair, evidence, version, weight, at, body.actor, body.reason)
+        await store.decide(connection, [decision_of(fact, pair, evidence, body.reason)])
+        event_id = UUID(bytes=fact.meta.event_id)
+        said = [at, OUTCOMES[verdict], event_id, body.actor, body.reason]
+        await connection.execute(CLOSE, [*said, *ids])
+        await outbox.add(connection, [fact])
+        return event_id
+
+
+async def _one_member(connection: Connection, one: UUID, other: UUID) -> bool:
+    rows = await rows_of(connection, GROUP, [one])
+    return bool(rows) and other in rows[0]["profiles"]
+
+
+def _yes(outcome: str, events: Sequence[UUID], **more: Any) -> Answer:
+    return Answer.of(200, {"outcome": outcome, **more, "event_ids": list(events)})
+
+
+def _no(status: int, slug: str, title: str, detail: str, **more: Any) -> Answer:
+    said = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    return Answer.of(status, {**said, **more})

@@ -1,0 +1,98 @@
+"""What should stand in the end? Everybody compared with everybody, in one go, from the tables.
+
+It shares with the matcher what a pair weighs, and nothing else: no shares, no progress, no
+blocking, no log.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from projections.member import PERSONAL
+from schemas.personal.seal import unseal
+from services.identity.matching.features import Features, Person, features
+from services.identity.matching.known import Known
+from services.identity.matching.model import Model
+from services.runtime.keys import KeyEncryption
+from tests.services.identity.town import Town
+
+Pair = tuple[UUID, UUID]
+Stands = tuple[Pair, float, tuple[str, ...]]
+
+
+class Outcome(NamedTuple):
+    """Links and open cases: pair, weight, evidence."""
+
+    links: set[Stands]
+    cases: set[Stands]
+
+
+def expected(place: Town, model: Model) -> Outcome:
+    """By the model, for everybody whom the projection holds now, and what persons decided."""
+    known = Known(model)
+    people = _people(place)
+    no = {
+        (row[0], row[1])
+        for row in place.road.sql(
+            "select profile_id, other_profile_id from profile_link where verdict = 'apart'"
+        )
+    }
+    links, cases = set[Stands](), set[Stands]()
+    for one, other in combinations(sorted(people), 2):
+        told = known.explain(people[one], people[other])
+        weight = sum(each.weight for each in told)
+        if weight < model.lower:
+            continue
+        evidence = tuple(f"{each.field}:{each.level}" for each in told if each.level)
+        stands = ((one, other), round(weight, 4), evidence)
+        if (one, other) in no:
+            continue
+        (links if weight >= model.upper else cases).add(stands)
+    return Outcome(links, cases)
+
+
+def found(place: Town, version: str) -> Outcome:
+    """What the matcher made: links as the projection applied them, cases as they are open."""
+    links = place.road.sql(
+        "select profile_id, other_profile_id, weight, evidence from rule_link"
+        " where rule_version = %s and verdict = 'linked'", version,
+    )  # fmt: skip
+    cases = place.road.sql(
+        "select profile_id, other_profile_id, weight, evidence from identity_case"
+        " where rule_version = %s and closed_at is null", version,
+    )  # fmt: skip
+    return Outcome(set(map(_stands, links)), set(map(_stands, cases)))
+
+
+def _stands(row: Any) -> Stands:
+    return ((row[0], row[1]), round(row[2], 4), tuple(row[3]))
+
+
+def _people(place: Town) -> dict[UUID, Features]:
+    kek = KeyEncryption(place.road.settings.key_encryption_key)
+    keys = {
+        UUID(bytes=bytes(subject)): kek.unwrap(bytes(subject), bytes(wrapped), by)
+        for subject, wrapped, by in place.road.sql(
+            "select subject, wrapped, kek_id from subject_key where wrapped is not null"
+        )
+    }
+    shown: dict[UUID, list[tuple[str, bytes]]] = {}
+    for profile, kind, index in place.road.sql(
+        "select profile_id, kind, value_index from identifier"
+    ):
+        shown.setdefault(profile, []).append((kind, index.bytes))
+    found: dict[UUID, Features] = {}
+    for profile, *sealed in place.road.sql(
+        f"select profile_id, {', '.join(PERSONAL)} from profile"
+    ):
+        if profile in keys:
+            clear = {
+                name: unseal(keys[profile], stored[:16], name, profile.bytes, stored[16:])
+                for name, stored in zip(PERSONAL, sealed, strict=True)
+                if stored is not None
+            }
+            person = Person(**clear, identifiers=tuple(shown.get(profile, ())))
+            found[profile] = features(person)
+    return found

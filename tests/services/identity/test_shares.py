@@ -1,0 +1,170 @@
+"""No pair falls between two processes, however they die, read ahead or take over. In memory."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.identity import store
+from services.identity.shares import BEGINNING, SHARES, Positions, Shares, lowest, pair_of, share_of
+from tests.services.identity.planted import PLANTED
+
+PROFILES = 24
+States = dict[tuple[bytes, bytes], tuple[int, int]]
+
+
+@dataclass
+class Log:
+    """Records by partition: which profile was told of; its state is the last offset about it."""
+
+    records: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(SHARES)])
+
+    def tell(self, profile: bytes) -> None:
+        self.records[profile[0] % SHARES].append(profile)
+
+    @property
+    def ends(self) -> list[int]:
+        return [len(part) for part in self.records]
+
+
+@dataclass
+class Stored:
+    """What Postgres would hold: progress by share, and the states each pair was compared with."""
+
+    progress: dict[int, Positions] = field(
+        default_factory=lambda: dict.fromkeys(range(SHARES), BEGINNING)
+    )
+    compared: dict[tuple[bytes, bytes], tuple[int, int]] = field(default_factory=dict)
+
+
+class Process:
+    """Reads, learns, compares, stores; dies with everything but what is stored."""
+
+    def __init__(self, log: Log, stored: Stored, fenced: bool) -> None:
+        self.log, self.stored, self.fenced = log, stored, fenced
+        self.states: dict[bytes, int] = {}
+        self.shares = Shares(BEGINNING)
+        # as after a restart: features as of the least progress of all
+        self._learn(BEGINNING, lowest(list(stored.progress.values())))
+
+    def _learn(self, start: Positions, ends: Positions) -> None:
+        for partition, (first, last) in enumerate(zip(start, ends)):
+            for offset in range(first, last):
+                self.states[self.log.records[partition][offset]] = offset
+        self.shares.read(dict(enumerate(ends)))
+
+    def hold(self, given_: set[int]) -> None:
+        kept = {s: at for s, at in self.shares.held.items() if s in given_}
+        new = {s: self.stored.progress[s] for s in given_ - kept.keys()}
+        self.shares.take({**kept, **new})
+
+    def round(self, chance: random.Random) -> None:
+        start = self.shares.reading
+        ends = tuple(
+            chance.randint(at, max(at, end)) for at, end in zip(start, self.log.ends, strict=True)
+        )
+        triggered = {}
+        for partition, (first, last) in enumerate(zip(start, ends)):
+            for offset in range(first, last):
+                profile = self.log.records[partition][offset]
+                shares = self.shares.triggered([(partition, offset)])
+                triggered[profile] = triggered.get(profile, frozenset()) | shares
+        before = self.shares.working
+        after = self.shares.after(dict(enumerate(ends)))
+        self._learn(start, tuple(max(a, b) for a, b in zip(self.shares.known, ends)))
+        if self.fenced and any(self.stored.progress[share] != at for share, at in before.items()):
+            self.shares.take({})
+            return
+        for one, shares in triggered.items():
+            for other in self.states.keys() - {one}:
+                pair = pair_of(one, other)
+                if share_of(pair[0]) in shares:
+                    self.stored.compared[pair] = (self.states[pair[0]], self.states[pair[1]])
+        for share, at in after.items():
+            self.stored.progress[share] = tuple(map(max, self.stored.progress[share], at))
+        self.shares.held.update(after)
+
+
+@given(st.integers(0, 2**32))
+def test_every_pair_is_compared_with_its_last_states(seed: int) -> None:
+    compared, expected = played(seed)
+    assert compared == expected
+
+
+@pytest.mark.parametrize("bug", ["own_offsets", "forgetful"])
+def test_a_planted_bug_is_seen(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("take", "working"):
+        monkeypatch.setattr(Shares, name, getattr(Shares, name))  # put back afterwards
+    monkeypatch.setattr(store, "fence", store.fence)
+    PLANTED[bug]()
+    wrong = 0
+    for seed in range(100):
+        # where the others are is not in such progress, so nothing can be fenced by it
+        compared, expected = played(seed, fenced=bug != "own_offsets")
+        wrong += compared != expected
+    assert wrong > 10
+
+
+def played(seed: int, fenced: bool = True) -> tuple[States, States]:
+    """What was compared in the end, and what should have been."""
+    chance = random.Random(seed)
+    log, stored = Log(), Stored()
+    profiles = [chance.randbytes(16) for _ in range(PROFILES)]
+    processes = [Process(log, stored, fenced), Process(log, stored, fenced)]
+    given_: list[set[int]] = [set(range(SHARES)), set()]
+    for _ in range(60):
+        draw = chance.random()
+        number = chance.randrange(2)
+        if draw < 0.4:
+            log.tell(chance.choice(profiles))
+        elif draw < 0.5:
+            processes[number] = Process(log, stored, fenced)
+            given_[number] = set()
+        elif draw < 0.65:
+            given_[number] = {s for s in range(SHARES) if chance.random() < 0.5}
+            if chance.random() < 0.7:  # else both believe that some are theirs
+                given_[1 - number] = set(range(SHARES)) - given_[number]
+        else:
+            processes[number].hold(given_[number])
+            processes[number].round(chance)
+    last = Process(log, stored, fenced)
+    for _ in range(200):
+        last.hold(set(range(SHARES)))
+        last.round(chance)
+        if all(list(at) == log.ends for at in stored.progress.values()):
+            break
+    else:
+        pytest.fail("it never catches up")
+    told = {profile: log.records[profile[0] % SHARES] for profile in profiles}
+    states = {
+        profile: max(n for n, one in enumerate(records) if one == profile)
+        for profile, records in told.items()
+        if profile in records
+    }
+    return stored.compared, {
+        pair_of(one, other): (states[pair_of(one, other)[0]], states[pair_of(one, other)[1]])
+        for one in states
+        for other in states
+        if one < other
+    }
+
+
+def test_a_share_waits_until_this_process_knows_as_much_as_the_one_before() -> None:
+    shares = Shares((5,) * SHARES)
+    shares.take({3: (9, *(2,) * (SHARES - 1))})
+    assert shares.working == {} and shares.reading == (5,) * SHARES
+    shares.read({0: 9})
+    assert shares.reading == (9, *(2,) * (SHARES - 1))
+    assert shares.triggered([(1, 2)]) == {3} and shares.triggered([(0, 8)]) == frozenset()
+
+
+def test_shares_are_even() -> None:
+    chance = random.Random(1)
+    counts = [0] * SHARES
+    for _ in range(8_000):
+        counts[share_of(chance.randbytes(16))] += 1
+    assert max(counts) < 1.2 * min(counts)
