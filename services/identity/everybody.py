@@ -97,7 +97,7 @@ class Everybody:
             rows = await cursor.fetchall()
             if not rows:
                 return
-            opened = await keys.existing([row[0].bytes for row in rows if row[3] is not None])
+            opened = await keys.existing([row[0].bytes for row in rows])
             for start in range(0, len(rows), SLICE):
                 for profile_id, offset, at, hidden in rows[start : start + SLICE]:
                     key = opened.get(profile_id.bytes)
@@ -123,10 +123,9 @@ def sealed(
     return Kept(profile_id, offset, at, hidden)
 
 
-def unsealed(
-    profile_id: bytes, offset: int, key: bytes | None, hidden: bytes | None
-) -> Features | None:
-    if hidden is None or key is None:
+def unsealed(profile_id: bytes, offset: int, key: bytes | None, hidden: bytes) -> Features | None:
+    """The features in a row; None of who lost the key."""
+    if key is None:
         return None
     try:
         text = unseal(key, _nonce(offset), FIELD, profile_id, hidden)

@@ -44,6 +44,7 @@ select * from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::byt
 on conflict (profile_id) do update set form = excluded.form, "offset" = excluded."offset",
     at = excluded.at, features = excluded.features where excluded."offset" >= f."offset"
 """
+FORGET = "delete from hitotsu.match_features where profile_id = any(%s::uuid[])"
 STANDING = """
 select profile_id, other_profile_id, linked, decided_at, weight, evidence
 from hitotsu.match_link where rule_version = %(version)s
@@ -220,9 +221,13 @@ async def decide(connection: Connection, decisions: Sequence[Decision]) -> None:
 
 
 async def _features(connection: Connection, kept: Sequence[Kept]) -> None:
-    if kept:
-        columns = zip(*((_uuid(k.profile_id), FORM, k.offset, k.at, k.sealed) for k in kept))
+    known = [one for one in kept if one.sealed is not None]
+    if known:
+        columns = zip(*((_uuid(k.profile_id), FORM, k.offset, k.at, k.sealed) for k in known))
         await connection.execute(KEEP, [list(column) for column in columns])
+    if len(known) < len(kept):
+        gone = sorted(_uuid(one.profile_id) for one in kept if one.sealed is None)
+        await connection.execute(FORGET, [gone])
 
 
 async def _many(connection: Connection, statement: str, rows: Sequence[Any]) -> None:

@@ -27,7 +27,7 @@ create table if not exists hitotsu.match_features (
     form text not null,
     "offset" bigint not null,
     at bigint not null,
-    features bytea
+    features bytea not null
 );
 """
 # the versions of the rules as the catalog has them, and how far it was looked through for them

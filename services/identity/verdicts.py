@@ -31,13 +31,13 @@ def fact_of(
         return ProfilesLinked(meta, link_id, *pair, PERSON, actor, version, told, weight)
     if verdict == "decline":
         return LinkDeclined(meta, *pair, PERSON, actor, version, told)
-    return ProfilesUnlinked(meta, *pair, PERSON, link_id, actor, version, reason)
+    about = link_id if evidence else None
+    return ProfilesUnlinked(meta, *pair, PERSON, about, actor, version, reason)
 
 
 def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> Decision:
     """The same decision as the matcher will read from the log."""
-    declined = isinstance(fact, LinkDeclined)
-    link_id = link_id_of(pair, evidence) if evidence or not declined else None
+    link_id = link_id_of(pair, evidence) if evidence else None
     return Decision(
         pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,
         link_id, fact.actor, reason,

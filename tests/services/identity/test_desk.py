@@ -136,9 +136,9 @@ def test_who_is_erased_is_nobody_s_twin(place: Town) -> None:
     assert erased.returncode == 0, (out + errors).decode()
     place.settled()
     assert cases(place, first) == []
-    kept = "select features is null from match_features where profile_id = %s"
-    assert place.road.sql(kept, first) == [(True,)]
-    assert place.road.sql(kept, second) == [(False,)]
+    kept = "select count(*) from match_features where profile_id = %s"
+    assert place.road.sql(kept, first) == [(0,)]
+    assert place.road.sql(kept, second) == [(1,)]
     assert twins(place, name="青木 涼子") == [second]
 
 
