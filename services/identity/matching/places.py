@@ -29,6 +29,11 @@ def compare(one: Features, other: Features) -> Compared:
     town = _similar(one.town, other.town)
     block = _agrees(one.block, other.block)
     building = _similar(one.building, other.building)
+    if town is False and building is False:
+        # street and building stand in each other's field, as forms with two lines invite
+        town = building = bool(
+            _similar(one.town, other.building) and _similar(one.building, other.town)
+        )
     if code is city is town is block is building is None:
         return MISSING, ""
     there = code or city

@@ -118,3 +118,10 @@ def test_places(other: str | None, postcode: str, level: str) -> None:
     there = features(Person(None, None, postcode, other))
 
     assert places.LEVELS[places.compare(here, there)[0]] == level
+
+
+def test_street_and_building_may_stand_in_each_other_s_place() -> None:
+    one = features(Person(None, None, "3929", "47 darwinia terrace, the old mill, melville, vic"))
+    other = one._replace(town=one.building, building=one.town)
+
+    assert places.LEVELS[places.compare(one, other)[0]] == "same door"
