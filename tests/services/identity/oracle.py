@@ -1,7 +1,7 @@
 """What should stand in the end? Everybody compared with everybody, in one go, from the tables.
 
-It shares with the matcher what a pair weighs, and nothing else: no shares, no progress, no
-blocking, no log.
+It shares with the matcher what a pair weighs and which keys bring two together, and nothing else:
+no shares, no progress, no memory of before, no log.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from uuid import UUID
 from projections.member import PERSONAL
 from schemas.personal.seal import unseal
 from services.identity.matching.features import Features, Person, features
+from services.identity.matching.keys import keys_of
 from services.identity.matching.known import Known
 from services.identity.matching.model import Model
+from services.identity.pairs import WEIGHT_DIGITS
 from services.runtime.keys import KeyEncryption
 from tests.services.identity.town import Town
 
@@ -40,13 +42,17 @@ def expected(place: Town, model: Model) -> Outcome:
         )
     }
     links, cases = set[Stands](), set[Stands]()
+    keys = keys_of(model.salt, model.blocking.keys)
+    brought = {profile: keys(each) for profile, each in people.items()}
     for one, other in combinations(sorted(people), 2):
+        if brought[one].isdisjoint(brought[other]):
+            continue
         told = known.explain(people[one], people[other])
         weight = sum(each.weight for each in told)
         if weight < model.lower:
             continue
         evidence = tuple(f"{each.field}:{each.level}" for each in told if each.level)
-        stands = ((one, other), round(weight, 4), evidence)
+        stands = ((one, other), round(weight, WEIGHT_DIGITS), evidence)
         if (one, other) in no:
             continue
         (links if weight >= model.upper else cases).add(stands)
@@ -67,7 +73,7 @@ def found(place: Town, version: str) -> Outcome:
 
 
 def _stands(row: Any) -> Stands:
-    return ((row[0], row[1]), round(row[2], 4), tuple(row[3]))
+    return ((row[0], row[1]), round(row[2], WEIGHT_DIGITS), tuple(row[3]))
 
 
 def _people(place: Town) -> dict[UUID, Features]:
