@@ -15,6 +15,7 @@ JST = timezone(timedelta(hours=9), "JST")
 POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
 CHANNELS = {POS: "STORE", EC: "EC", WAREHOUSE: "HEAD_OFFICE", HEAD_OFFICE: "HEAD_OFFICE"}
 STORES, TERMINALS = 5, 3
+ONE_IN = 5  # customers whose EC account knows no phone number
 CURRENCY = "JPY"  # a cent of the generated prices is a yen here
 OPENING = datetime(1998, 1, 1, tzinfo=JST)
 
@@ -41,6 +42,11 @@ def customer_id(system: str, customer: int) -> str:
 def phone(customer: int) -> str:
     """A Japanese mobile number, as dialled."""
     return f"090{10_000_000 + customer:08d}"
+
+
+def shares_a_phone(customer: int) -> bool:
+    """Whether both profiles of the customer have the phone number."""
+    return customer % ONE_IN != 0
 
 
 def till(terminal: int) -> str:
