@@ -40,6 +40,7 @@ class Answers:
             for customer in customers
             for system, kind in ((names.POS, "card"), (names.EC, "account"))
         }
+        self.apart: frozenset[int] = frozenset()  # customers who are two members
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,11 +65,19 @@ class Answers:
     def customer(self, profile: str | None) -> int | None:
         return None if profile is None else self._whose.get(profile, ("unknown", 0))[1]
 
+    def whole(self, customer: int) -> list[str]:
+        """One profile for each member that the customer is: most are one."""
+        systems = (names.EC, names.POS) if customer in self.apart else (names.EC,)
+        return [names.profile(system, customer) for system in systems]
+
     async def of_member(self, customer: int, what: str, *, durable: bool = False) -> Data:
         """A part of the member that the customer's EC account belongs to."""
-        return await self.get(
-            f"/v1/members/{names.profile(names.EC, customer)}/{what}", durable=durable
-        )
+        return await self.get(f"/v1/members/{self.whole(customer)[0]}/{what}", durable=durable)
+
+    async def of_customer(self, customer: int, what: str, *, durable: bool = False) -> list[Data]:
+        """That part of each member that the customer is."""
+        asked = [f"/v1/members/{one}/{what}" for one in self.whole(customer)]
+        return [await self.get(path, durable=durable) for path in asked]
 
     async def get(self, path: str, *, durable: bool = False, **parameters: str | int) -> Data:
         return (await self.envelope("GET", path, durable=durable, params=parameters))["data"]

@@ -12,9 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.demo.comparison import Comparison
+from services.demo.meeting import Met
 
 QUESTIONS = {
     "members": "一人のお客様は一人の会員か",
+    "identity": "番号が違っても一人と分かるか",
     "balances": "店でもECでも一つの残高か",
     "stock": "店でもECでも一つの在庫か",
     "suppression": "買った物をまた薦めていないか",
@@ -35,6 +37,7 @@ class Report:
     sales_lines: int
     checking_seconds: float
     rows: list[Comparison]
+    met: Met
 
     @property
     def differences(self) -> int:
@@ -63,6 +66,15 @@ class Report:
             "sales_lines": self.sales_lines,
             "checking_seconds": round(self.checking_seconds, 3),
             "differences": self.differences,
+            "identity": {
+                "customers_without_a_common_identifier": self.met.wanted,
+                "found": self.met.found,
+                "wrong_pairs": self.met.wrong,
+                "precision": round(self.met.precision, 4),
+                "recall": round(self.met.recall, 4),
+                "cases": self.met.cases,
+                "cases_of_customers_not_found": self.met.waiting,
+            },
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
@@ -94,6 +106,12 @@ def show(report: Report, console: Console) -> None:
                 f"  [red]{row.name}[/] {escape(str(example))}",
                 soft_wrap=True,
             )
+    met = report.met
+    console.print(
+        f"{met.wanted} customers whose two profiles share no identifier: {met.found} found "
+        f"(precision {met.precision:.3f}, recall {met.recall:.3f}), {met.waiting} of the other "
+        f"{met.wanted - met.found} among {met.cases} cases for staff"
+    )
     if report.events:
         console.print(
             f"{report.sales_lines:,} sale lines · {report.events:,} events in "

@@ -16,6 +16,7 @@ from services.demo.bars import Lane, bars
 from services.demo.catching_up import caught_up, log_ends, routes
 from services.demo.check.oracle import Oracle
 from services.demo.comparison import Comparison
+from services.demo.meeting import Met, introduce, met
 from services.demo.questions import (
     balances,
     inquiries,
@@ -75,6 +76,7 @@ class Demo:
                     events = await self._send(progress) if send else 0
                     await self._wait(oracle, answers, progress)
                     visible = time.monotonic()
+                    linked, found = await self._meet(oracle, customers, answers, progress)
                     played = await self._play(oracle, customers, answers)
                     rows = await self._compare(oracle, customers, answers, progress)
             return Report(
@@ -83,7 +85,8 @@ class Demo:
                 seconds=visible - began,
                 sales_lines=oracle.lines(),
                 checking_seconds=time.monotonic() - visible,
-                rows=[*rows, played],
+                rows=[rows[0], linked, *rows[1:], played],
+                met=found,
             )
         finally:
             oracle.close()
@@ -102,6 +105,20 @@ class Demo:
         lane = Lane(progress, "catching up", len(asked))
         await caught_up(answers, asked, await log_ends(self.place.settings.kafka), lane)
         lane.done()
+
+    async def _meet(
+        self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
+    ) -> tuple[Comparison, Met]:
+        """Rules of identity, learned and switched to; then everything that they linked is seen."""
+        row, settings = Comparison("identity"), self.place.settings
+        lane = Lane(progress, "rules of identity", 1, unit="profiles")
+        if await introduce(settings, lambda *_: None):
+            lane.moved(1, 2 * len(customers))
+            await self._wait(oracle, answers, progress)
+        lane.done()
+        found = await met(settings, answers, customers, row)
+        answers.apart = found.apart
+        return row, found
 
     async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> Comparison:
         """Before the comparing: what is put back must not be missed."""

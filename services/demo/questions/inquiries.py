@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from services.demo.answers import in_parallel
@@ -19,7 +20,8 @@ async def ask(asking: Asking) -> None:
         expected.setdefault(customer, Counter())[_key(*inquiry)] += 1
 
     async def list_of(customer: int) -> None:
-        listed = await asking.answers.of_member(customer, "inquiries")
+        parts = await asking.answers.of_customer(customer, "inquiries")
+        listed = chain.from_iterable(parts)
         wanted = expected.get(customer, Counter())
         asking.row.mapping(f"customer {customer} ", wanted, Counter(map(_read, listed)), of=1)
         asking.answered()

@@ -1,4 +1,7 @@
-"""Does every identifier of a customer lead to one member, and does nobody else belong to it?"""
+"""Does every identifier of a customer lead to one member, and does nobody else belong to it?
+
+A customer whose two profiles did not find each other is two members, each with its identifiers.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from services.demo.answers import in_parallel
 from services.demo.questions.asking import Asking
 from services.demo.shop import names
 
+_PROFILE = {"card": "card", "phone": "card", "account": "account", "email": "account"}
 Expected = tuple[int, list[tuple[Any, ...]]]
 
 
@@ -19,7 +23,10 @@ async def ask(asking: Asking) -> None:
         group = [(profile, number) for (profile,) in profiles]
         shown = _identifiers(number, mailboxes.get(number))
         found = await asking.answers.resolved(shown)
-        asking.row.mapping(f"customer {number} by ", dict.fromkeys(shown, group), found)
+        wanted = dict.fromkeys(shown, group)
+        if number in asking.answers.apart:
+            wanted = {kind: [(_PROFILE[kind], number)] for kind in shown}
+        asking.row.mapping(f"customer {number} by ", wanted, found)
         asking.answered()
 
     await in_parallel(asking.by_customer("members"), customer)
@@ -28,10 +35,11 @@ async def ask(asking: Asking) -> None:
 
 async def _nobody_else(asking: Asking) -> None:
     """The list of all members holds each customer's group once, and no other group."""
-    groups = {
-        tuple((profile, number) for (profile,) in profiles): 1
-        for number, profiles in asking.by_customer("members")
-    }
+    groups: dict[tuple[tuple[str, int], ...], int] = {}
+    for number, profiles in asking.by_customer("members"):
+        group = tuple((profile, number) for (profile,) in profiles)
+        apart = number in asking.answers.apart
+        groups |= {(one,): 1 for one in group} if apart else {group: 1}
     listed: dict[tuple[tuple[str, int], ...], int] = {}
     async for member in asking.answers.pages("/v1/members"):
         asking.tally["members"] += 1

@@ -35,14 +35,13 @@ async def ask(asking: Asking) -> None:
 async def _filtered(
     asking: Asking, customer: int, candidates: list[int], durable: bool
 ) -> dict[int, str]:
-    body = {
-        "member_id": names.profile(names.POS, customer),
-        "candidates": [names.sku(item) for item in candidates],
-        "at": AT,
-    }
-    answer = await asking.answers.post("/v1/recommendations/filter", body, durable=durable)
-    found = {int(sku): KEPT for sku in answer["kept"]}
-    found.update((int(drop["sku"]), drop["reason"]) for drop in answer["dropped"])
+    found: dict[int, str] = {}
+    for member_id in asking.answers.whole(customer):
+        skus = [names.sku(item) for item in candidates]
+        body = {"member_id": member_id, "candidates": skus, "at": AT}
+        answer = await asking.answers.post("/v1/recommendations/filter", body, durable=durable)
+        found = {int(sku): KEPT for sku in answer["kept"]} | found
+        found |= {int(drop["sku"]): drop["reason"] for drop in answer["dropped"]}
     return found
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from services.demo.comparison import EXAMPLES, Comparison
+from services.demo.meeting import Met
 from services.demo.report import Report, show
 
 
 def report(*rows: Comparison) -> Report:
-    return Report(0.01, 35_293, 20.0, 36_003, 3.0, list(rows))
+    met = Met(200, 190, 1, 14, 8, frozenset(range(10)))
+    return Report(0.01, 35_293, 20.0, 36_003, 3.0, list(rows), met)
 
 
 def test_equal_values_are_compared_and_do_not_differ() -> None:
@@ -30,6 +32,15 @@ def test_one_wrong_unit_is_shown_with_its_key() -> None:
     show(report(row), Console(file=out, width=160))
     assert "expected 6590, answered 6591" in out.getvalue()
     assert "('store 1', 1)" in out.getvalue()
+
+
+def test_who_was_found_without_an_identifier_is_printed_and_written(tmp_path: Path) -> None:
+    out, path = io.StringIO(), tmp_path / "report.json"
+    show(report(), Console(file=out, width=200))
+    assert "190 found (precision 0.995, recall 0.950), 8 of the other 10" in out.getvalue()
+    report().write(path)
+    found = json.loads(path.read_text())["identity"]
+    assert (found["found"], found["wrong_pairs"], found["cases"]) == (190, 1, 14)
 
 
 def test_a_value_nobody_expected_and_one_nobody_answered_both_differ() -> None:

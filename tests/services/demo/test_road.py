@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = [
     "members",
+    "identity",
     "balances",
     "stock",
     "suppression",
@@ -85,11 +86,22 @@ def test_everything_there_is_was_compared(shop: Shop) -> None:
     compared = {row["name"]: row["compared"] for row in shop.report()["rows"]}
     customers, items, places = 1_000, 180, 6
     assert compared["members"] >= 3 * customers
+    assert compared["identity"] == shop.report()["identity"]["found"]
     assert compared["balances"] == 2 * customers
     assert compared["stock"] == 2 * items * (places + 1) + items * places
     assert compared["suppression"] == customers * items
     assert compared["inquiries"] > customers
     assert compared["terminal_gaps"] == 2 + 15
+
+
+def test_profiles_that_share_no_identifier_find_each_other_and_nobody_else(shop: Shop) -> None:
+    found = shop.report()["identity"]
+    assert found["customers_without_a_common_identifier"] == 200
+    assert found["wrong_pairs"] == 0
+    assert found["recall"] >= 0.93
+    missed = 200 - found["found"]
+    assert found["cases_of_customers_not_found"] == missed, "whoever was not found is in a case"
+    assert f"{found['found']} found" in shop.first.stdout
 
 
 def test_it_says_where_to_look_next(shop: Shop) -> None:
