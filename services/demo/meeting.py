@@ -1,7 +1,7 @@
 """Do two profiles without a common identifier find each other, and only those of one person?
 
-The rules are learned from the log that was just sent, as `hitotsu identity estimate` does, looked at
-and switched to, as `hitotsu identity replay --switch` does. Who is who is not told to either.
+The rules are learned from the log that was just sent, as `hitotsu identity estimate` does, and
+switched to, as `hitotsu identity replay --switch` does. Who is who is told to neither.
 """
 
 from __future__ import annotations
