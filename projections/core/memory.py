@@ -124,11 +124,9 @@ class Memory:
 
     def _groups(self, table: Grouping) -> Rows:
         """Decided over everything there is."""
-        nodes = {key[0]: row for key, row in self.rows[table.nodes.name].items()}
-        found: Mapping[bytes, Mapping[str, Any]] = table.decide(
-            nodes, self.rows[table.identifiers.name].values(), self.rows[table.links.name].values()
-        )
-        return {(node,): {table.keys[0]: node, **group} for node, group in found.items()}
+        found = table.decided(lambda part: self.rows[part.name].values())
+        names = (*table.keys, *table.values)
+        return {key: dict(zip(names, (*key, *row), strict=True)) for key, row in found.items()}
 
 
 def _next(numbers: dict[Kept, int], table: Kept) -> int:

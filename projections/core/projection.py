@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from projections.core.columns import Column
 from projections.core.query import Query
 from projections.core.tables import (
+    Active,
     Decide,
     Evolution,
     Grouping,
@@ -113,8 +114,9 @@ class Projection:
         nodes: Evolution,
         identifiers: Table,
         links: Table,
-        kinds: tuple[str, ...],
-        limit: int,
+        proposals: Table,
+        rules: Table,
+        active: Callable[[Iterable[tuple[Any, ...]]], Active],
         decide: Decide,
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
@@ -129,8 +131,9 @@ class Projection:
             nodes=nodes,
             identifiers=identifiers,
             links=links,
-            kinds=kinds,
-            limit=limit,
+            proposals=proposals,
+            rules=rules,
+            active=active,
             decide=decide,
         )
         self._keep(grouping)

@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from projections.core.columns import Column, Stored, joined, newer, opened, plain, stored
 
@@ -130,27 +130,66 @@ class Evolution(Kept):
             raise TypeError(f"{self.name}: an evolution needs a key")
 
 
-Decide = Callable[
-    [Mapping[bytes, Mapping[str, Any]], Iterable[Mapping[str, Any]], Iterable[Mapping[str, Any]]],
-    dict[bytes, dict[str, Any]],
-]
+ROLES = {
+    "nodes": ("profile_id", "registered_at"),
+    "identifiers": ("profile_id", "kind", "value_index", "verified", "first_seen"),
+    "links": ("profile_id", "other_profile_id", "verdict"),
+    "proposals": ("profile_id", "other_profile_id", "rule_version", "verdict"),
+    "rules": ("valid_from", "version", "identifiers"),
+}
+"""What a grouping decides from: columns of its tables, by the table's role."""
+
+Decide = Callable[..., Mapping[bytes, Sequence[Any]]]
+
+
+class Active(Protocol):
+    """The rules in force: how kinds of identifiers connect, and whose proposals count."""
+
+    @property
+    def version(self) -> str:
+        """Proposals of other versions connect nobody."""
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """The kinds that connect; a value on more nodes than this connects none of them."""
+
+    @property
+    def blocked(self) -> Sequence[tuple[str, bytes]]:
+        """Kinds and values that connect nobody."""
 
 
 @dataclass(eq=False)
 class Grouping(Kept):
-    """Which nodes belong together; one row a node: its group, and all nodes of that group.
+    """Which nodes belong together; one row a node.
 
-    `decide(nodes, identifiers, links)` gets everything known about a closed set of nodes and says
-    which group each belongs to. It depends on nothing else, so any order gives the same groups.
-    `kinds` are the identifier kinds that connect; a value on more than `limit` nodes connects none.
+    `decide` gets rows of everything known about a closed set of nodes, by `ROLES`, and says the
+    values of each node's row. It depends on nothing else, so any order gives the same groups.
+    `active` says of the rules' rows what is in force; `decide` does so too, and is also handed
+    `crowded`: values on so many nodes that not all of their rows were looked at.
     """
 
     nodes: Evolution = field(kw_only=True)
     identifiers: Table = field(kw_only=True)
     links: Table = field(kw_only=True)
-    kinds: tuple[str, ...] = field(kw_only=True)
-    limit: int = field(kw_only=True)
+    proposals: Table = field(kw_only=True)
+    rules: Table = field(kw_only=True)
+    active: Callable[[Iterable[tuple[Any, ...]]], Active] = field(kw_only=True)
     decide: Decide = field(kw_only=True)
+
+    @property
+    def parts(self) -> dict[str, Kept]:
+        """The tables that it decides from, by their roles."""
+        return {role: getattr(self, role) for role in ROLES}
+
+    def decided(
+        self, rows: Callable[[Kept], Iterable[Mapping[str, Any]]]
+    ) -> dict[RowKey, list[Any]]:
+        """Every node's row, where `rows` gives all there is of each table."""
+        known = {
+            role: [tuple(row[name] for name in ROLES[role]) for row in rows(table)]
+            for role, table in self.parts.items()
+        }
+        return {(node,): list(values) for node, values in self.decide(**known).items()}
 
 
 def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None]:

@@ -1,135 +1,179 @@
 """Which profiles are one member? A pure function of what was observed and decided.
 
-Profiles that share a unique or strong identifier, or that somebody linked, are one member. A
-component that would hold two unique ids of one kind, or two profiles that a person set apart,
-keeps to its unique ids; its strong edges wait for a person (an open case).
+A component over a person's links, unique and strong identifiers is one member, unless it would
+hold two unique ids of one kind that nobody said are one person's, or two profiles that a person
+set apart. Then it keeps to its unique ids, or if these tear it too, to a person's links; the rest
+waits for a person (an open case). Links that rules found join what stands by then, and never
+across such a tear: a guess takes nothing away that an identifier shows.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
-UNIQUE = ("account", "card")
-STRONG = ("email", "phone")
-CONNECTING = UNIQUE + STRONG
-LIMIT = 10  # a value on more profiles than this belongs to nobody in particular
-Edge = tuple[bytes, bytes]
+from projections.member.edges import Decision, Edge, Edges, Identified, Proposal, Value, edges_of
+from projections.member.rules import active
+
+WHOLE = 16  # members up to this size are on each of their rows, greater ones on the first alone
+Node = TypeVar("Node", bytes, int, Value)
+Part = set[bytes]
+
+
+class Membership(NamedTuple):
+    """A profile's member, all of the member's profiles in order, and whether a case is open."""
+
+    member_id: bytes
+    profiles: list[bytes] | None
+    open_case: bool
 
 
 def members_of(
-    nodes: Mapping[bytes, Mapping[str, Any]],
-    identifiers: Iterable[Mapping[str, Any]],
-    links: Iterable[Mapping[str, Any]],
-) -> dict[bytes, dict[str, Any]]:
-    """For each profile: its member id, the member's profiles in order, whether a case is open."""
-    rows = list(identifiers)
-    everyone = set(nodes) | {row["profile_id"] for row in rows}
-    together, apart = _decisions(links)
-    everyone |= {profile for pair in (*together, *apart) for profile in pair}
-    unique = _edges(rows, UNIQUE)
-    strong = _edges(rows, STRONG)
-    certain, linked, set_apart = map(_by_profile, ([*unique, *together], together, apart))
-    owned = _owned(rows)
-    found = {}
-    for component in _components(everyone, [*unique, *strong, *together]):
-        parts = [component]
-        if _two_of_a_kind(component, owned) or _torn(component, set_apart):
-            parts = [
-                part
-                for whole in _components(component, _within(component, certain))
-                for part in (
-                    _components(whole, _within(whole, linked))
-                    if _torn(whole, set_apart)
-                    else [whole]
-                )
-            ]
-        for part in parts:
-            ordered = sorted(part, key=lambda profile: _seniority(profile, nodes.get(profile)))
-            for profile in part:
-                found[profile] = {
-                    "member_id": ordered[0],
-                    "profiles": ordered,
-                    "open_case": len(parts) > 1,
-                }
+    nodes: Iterable[tuple[bytes, int | None]],
+    identifiers: Iterable[Identified],
+    links: Sequence[Decision],
+    proposals: Sequence[Proposal],
+    rules: Iterable[tuple[int, str, str]],
+    crowded: Collection[Value] = (),
+) -> dict[bytes, Membership]:
+    """The membership of every profile in these rows, by the greatest of the rules' versions."""
+    registered, rows = dict(nodes), list(identifiers)
+    everyone = set(registered)
+    everyone.update(row[0] for row in rows)
+    for decided in (links, proposals):
+        for one, other, *_ in decided:
+            everyone.update((one, other))
+    found: dict[bytes, Membership] = {}
+    edges = edges_of(rows, links, proposals, active(rules), crowded)
+    for part, waiting in Groups(edges).parts():
+        member = _membership(part, registered, waiting)
+        short = member if len(part) <= WHOLE else member._replace(profiles=None)
+        found.update(dict.fromkeys(part, short))
+        found[member.member_id] = member
+    for alone in everyone - found.keys():
+        found[alone] = Membership(alone, [alone], False)
     return found
 
 
-def _seniority(profile: bytes, state: Mapping[str, Any] | None) -> tuple[bool, int, bytes]:
-    """The earliest registered profile first, then the smallest id; unregistered ones last."""
-    registered = state["registered_at"] if state else None
-    return (registered is None, registered or 0, profile)
+class Groups:
+    """The parts into which edges join profiles; those that no edge touches are in none."""
+
+    def __init__(self, edges: Edges) -> None:
+        self.edges = edges
+        self._person, self._unique = _adjacent(edges.person), _adjacent(edges.unique)
+
+    def parts(self) -> list[tuple[Part, bool]]:
+        """Each part, and whether something waits for a person there."""
+        settled, cases = self._identified()
+        return self._with_found(settled, cases)
+
+    def conflict(self, part: Part) -> bool:
+        """Whether two unique ids of one kind meet in it, or two who were set apart."""
+        return self.torn(part) or len(self.rivals(part)) > 0
+
+    def torn(self, part: Part) -> bool:
+        """Whether a person set two of them apart."""
+        apart = self.edges.apart
+        return any(not apart[one].isdisjoint(part) for one in part if one in apart)
+
+    def rivals(self, part: Part) -> list[set[Value]]:
+        """Unique ids of one kind that cannot be one person's, set against set.
+
+        What one profile holds, or a person's links join, is one person's.
+        """
+        owned = self.edges.owned
+        values = {value for profile in part for value in owned.get(profile, ())}
+        if len(values) == len({kind for kind, _ in values}):
+            return []
+        same: list[tuple[Value, Value]] = []
+        for person in self._split(part, self._person):
+            first: dict[str, Value] = {}
+            for value in (value for profile in person for value in owned.get(profile, ())):
+                same.append((first.setdefault(value[0], value), value))
+        by_kind: dict[str, list[set[Value]]] = defaultdict(list)
+        for ids in components(values, same):
+            by_kind[next(iter(ids))[0]].append(ids)
+        return [ids for sets in by_kind.values() if len(sets) > 1 for ids in sets]
+
+    def _identified(self) -> tuple[list[Part], dict[bytes, int]]:
+        """Parts by a person and by identifiers; for profiles whose component was split, which."""
+        edges = self.edges
+        joined = [*edges.person, *edges.unique, *edges.strong]
+        settled, cases = list[Part](), dict[bytes, int]()
+        wholes = components((profile for edge in joined for profile in edge), joined)
+        for number, whole in enumerate(wholes):
+            if not self.conflict(whole):
+                settled.append(whole)
+                continue
+            cases.update(dict.fromkeys(whole, number))
+            for part in self._split(whole, self._person, self._unique):
+                settled += self._split(part, self._person) if self.conflict(part) else [part]
+        return settled, cases
+
+    def _with_found(self, settled: list[Part], cases: dict[bytes, int]) -> list[tuple[Part, bool]]:
+        """What rules found joins parts that could be one and are not one case already."""
+        where = {profile: number for number, part in enumerate(settled) for profile in part}
+        for profile in {profile for edge in self.edges.found for profile in edge} - where.keys():
+            where[profile] = len(settled)
+            settled.append({profile})
+        waiting, joining = set(cases), list[tuple[int, int]]()
+        for one, other in self.edges.found:
+            pair = where[one], where[other]
+            if pair[0] == pair[1] or (one in cases and cases[one] == cases.get(other)):
+                continue
+            if self.conflict(settled[pair[0]] | settled[pair[1]]):
+                waiting |= settled[pair[0]] | settled[pair[1]]
+            else:
+                joining.append(pair)
+        parts = list[Part]()
+        for numbers in components(range(len(settled)), joining):
+            union = set[bytes]().union(*(settled[number] for number in numbers))
+            if len(numbers) > 1 and self.conflict(union):
+                waiting |= union
+                parts += [settled[number] for number in numbers]
+            else:
+                parts.append(union)
+        return [(part, not waiting.isdisjoint(part)) for part in parts]
+
+    def _split(self, whole: Part, *adjacent: dict[bytes, list[Edge]]) -> list[Part]:
+        # edges are looked up, for a batch holds hundreds of components
+        within = [edge for each in adjacent for one in whole for edge in each.get(one, ())]
+        return components(whole, within)
 
 
-def _decisions(links: Iterable[Mapping[str, Any]]) -> tuple[list[Edge], list[Edge]]:
-    together: list[Edge] = []
-    apart: list[Edge] = []
-    for row in links:
-        pair = (row["profile_id"], row["other_profile_id"])
-        (together if row["verdict"] == "linked" else apart).append(pair)
-    return together, apart
+def components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[set[Node]]:
+    """The sets into which the edges join these nodes; edges to other nodes count for nothing."""
+    parent = {node: node for node in nodes}
+    for one, other in edges:
+        if one in parent and other in parent:
+            parent[_root(parent, one)] = _root(parent, other)
+    found: dict[Node, set[Node]] = defaultdict(set)
+    for node in parent:
+        found[_root(parent, node)].add(node)
+    return list(found.values())
 
 
-def _edges(rows: list[Mapping[str, Any]], kinds: tuple[str, ...]) -> list[Edge]:
-    """A strong identifier connects where it is verified; everybody counts towards the limit."""
-    sharing: dict[tuple[str, bytes], dict[bytes, bool]] = defaultdict(dict)
-    for row in rows:
-        if row["kind"] in kinds:
-            sure = bool(row["verified"]) or row["kind"] in UNIQUE
-            sharing[row["kind"], row["value_index"]][row["profile_id"]] = sure
-    edges = []
-    for profiles in sharing.values():
-        connected = sorted(profile for profile, sure in profiles.items() if sure)
-        if len(profiles) <= LIMIT and connected:
-            first, *others = connected
-            edges += [(first, other) for other in others]
-    return edges
+def _root(parent: dict[Node, Node], node: Node) -> Node:
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
 
 
-def _owned(rows: list[Mapping[str, Any]]) -> dict[bytes, set[tuple[str, bytes]]]:
-    """The unique ids of each profile."""
-    owned: dict[bytes, set[tuple[str, bytes]]] = defaultdict(set)
-    for row in rows:
-        if row["kind"] in UNIQUE:
-            owned[row["profile_id"]].add((row["kind"], row["value_index"]))
-    return owned
-
-
-def _two_of_a_kind(component: set[bytes], owned: dict[bytes, set[tuple[str, bytes]]]) -> bool:
-    values = {value for profile in component for value in owned.get(profile, ())}
-    return len(values) > len({kind for kind, _ in values})
-
-
-def _by_profile(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
+def _adjacent(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
     found: dict[bytes, list[Edge]] = defaultdict(list)
     for edge in edges:
         found[edge[0]].append(edge)
     return found
 
 
-def _within(part: set[bytes], edges: dict[bytes, list[Edge]]) -> list[Edge]:
-    """Edges that begin in the part; looked up, for a batch holds hundreds of components."""
-    return [edge for profile in part for edge in edges.get(profile, ())]
+def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) -> Membership:
+    """The earliest registered profile comes first, then the smallest id; unregistered ones last."""
 
+    def seniority(profile: bytes) -> tuple[bool, int, bytes]:
+        at = registered.get(profile)
+        return (at is None, at or 0, profile)
 
-def _torn(part: set[bytes], apart: dict[bytes, list[Edge]]) -> bool:
-    return any(other in part for _, other in _within(part, apart))
-
-
-def _components(nodes: set[bytes], edges: Iterable[Edge]) -> list[set[bytes]]:
-    parent = {node: node for node in nodes}
-
-    def root(node: bytes) -> bytes:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for one, other in edges:
-        if one in parent and other in parent:
-            parent[root(one)] = root(other)
-    components: dict[bytes, set[bytes]] = defaultdict(set)
-    for node in nodes:
-        components[root(node)].add(node)
-    return list(components.values())
+    ordered = sorted(part, key=seniority)
+    return Membership(ordered[0], ordered, waiting)

@@ -36,7 +36,7 @@ class Search:
         self._groupings: dict[Kept, list[Grouping]] = defaultdict(list)
         for table in model.tables:
             if isinstance(table, Grouping):
-                for part in (table.nodes, table.identifiers, table.links):
+                for part in table.parts.values():
                     self._groupings[part].append(table)
         self._shapes = {table: Shape(table) for table in model.tables}
 
@@ -133,8 +133,10 @@ class Search:
     ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
         """Nodes whose group may follow from this row."""
         for grouping in self._groupings.get(table, ()):
-            nodes = key[:2] if table is grouping.links else key[:1]
-            for node in nodes:
+            if table is grouping.rules:
+                continue  # everybody's group follows from them
+            pair = table in (grouping.links, grouping.proposals)
+            for node in key[:2] if pair else key[:1]:
                 yield grouping, (node,), ()
 
 

@@ -105,12 +105,7 @@ class Model:
 
     def grouped(self, table: Grouping) -> dict[RowKey, list[Any]]:
         """Decided over everything there is."""
-        found = table.decide(
-            {key[0]: _named(table.nodes, key, row) for key, row in self.rows[table.nodes].items()},
-            self._dicts(table.identifiers),
-            self._dicts(table.links),
-        )
-        return {(node,): [one[name] for name in table.values] for node, one in found.items()}
+        return table.decided(self._dicts)
 
     def keys(self, event: Any) -> list[tuple[Kept, RowKey]]:
         """Which evolutions' rows an event moves."""

@@ -1,0 +1,210 @@
+"""What makes two profiles one person? The JSON of `MatchRulesActivated`, read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+RULE_SET = "identity"
+DAY = 86_400_000_000
+WINDOWS = 20  # a value of more than so many limits belongs to nobody, however slowly it got there
+GOLDEN = ("name", "name_kana", "postcode", "address", "birth_date", "email", "phone")
+Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Index = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+System = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+GoldenField = Literal["name", "name_kana", "postcode", "address", "birth_date", "email", "phone"]
+Criterion = Literal["verified", "source", "newest"]
+T = TypeVar("T")
+
+
+class UnreadableRules(ValueError):
+    """Rules that are none; `field` (identifiers.phone.limit) and `reason` say what is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class IdentifierRule(_Strict):
+    """How far one kind of identifier is believed.
+
+    `unique`: one person has one, and nobody else has it. `strong`: whoever has it verified is one
+    person, unless something speaks against it. `weak`: connects nobody. A value first seen on more
+    than `limit` profiles within `window_days` (null: ever) belongs to nobody in particular, and
+    neither do `blocked` ones, named by their blind index in hexadecimal.
+    """
+
+    class_: Annotated[Literal["unique", "strong", "weak"], Field(alias="class")]
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 10
+    window_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    blocked: tuple[Index, ...] = Field(default=(), strict=False)
+
+
+class Order(_Strict):
+    """What counts first where profiles differ; what decides nothing is passed over."""
+
+    order: tuple[Criterion, ...] = Field(("verified", "source", "newest"), strict=False)
+    sources: tuple[System, ...] = Field(default=(), strict=False)
+
+
+class Survivorship(Order):
+    """Which profile's value a member shows: in general, and for fields by themselves.
+
+    `sources` names source systems, the most trusted first; those not named come after them all.
+    """
+
+    fields: dict[GoldenField, Order] = Field(default_factory=dict)
+
+    def of(self, field: str) -> Order:
+        """What holds for one field."""
+        return self.fields.get(field, self)  # type: ignore[call-overload, no-any-return]
+
+
+Identifiers = dict[Kind, IdentifierRule]
+
+
+class MatchRules(_Strict):
+    """One version of the identity rules; `matching` is for whoever compares names."""
+
+    version: str
+    identifiers: Identifiers
+    survivorship: Survivorship = Field(default_factory=Survivorship)
+    matching: dict[str, Any] | None = None
+
+    def text(self) -> str:
+        """The JSON for `MatchRulesActivated.rules`."""
+        return self.model_dump_json(by_alias=True, exclude={"version"})
+
+
+DEFAULT = MatchRules(
+    version="default",
+    identifiers={
+        "card": IdentifierRule(class_="unique"),
+        "account": IdentifierRule(class_="unique"),
+        "email": IdentifierRule(class_="strong"),
+        "phone": IdentifierRule(class_="strong"),
+    },
+)
+
+
+def read_rules(version: str, text: str) -> MatchRules:
+    """The rules in this JSON, or `UnreadableRules`."""
+    found = _loaded(text)
+    if not isinstance(found, dict):
+        raise UnreadableRules("rules", "not a JSON object")
+    if "version" in found:
+        raise UnreadableRules("version", "stands in the event, not in the rules")
+    return _valid(TypeAdapter(MatchRules), json.dumps({**found, "version": version}), "rules")
+
+
+def part(text: str, name: str) -> str | None:
+    """One part of rules that can be read, as canonical JSON; None where they have none."""
+    found = _loaded(text).get(name)
+    if found is None:
+        return None
+    return json.dumps(found, separators=(",", ":"), sort_keys=True)
+
+
+class Connecting(NamedTuple):
+    """How a kind of identifier connects, as grouping needs it; times in microseconds."""
+
+    unique: bool
+    limit: int
+    window: int | None
+    blocked: frozenset[bytes]
+
+    @property
+    def most(self) -> int:
+        """More profiles than this need not be looked at: the value connects nobody."""
+        return self.limit if self.window is None else self.limit * WINDOWS
+
+
+class Active(NamedTuple):
+    """What of the active rules decides groups: connecting kinds, and whose links count."""
+
+    version: str
+    kinds: dict[str, Connecting]
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """On how many profiles a value of each kind may be, however it got there."""
+        return {kind: rule.most for kind, rule in self.kinds.items()}
+
+    @property
+    def blocked(self) -> list[tuple[str, bytes]]:
+        """Values that connect nobody."""
+        return [(kind, value) for kind, rule in self.kinds.items() for value in rule.blocked]
+
+
+def active(versions: Iterable[tuple[int, str, str]]) -> Active:
+    """Of (valid from, version, identifiers' JSON) the greatest: no clock has a say in it."""
+    rows = [(valid_from, version, text) for valid_from, version, text in versions]
+    if not rows:
+        return _connecting(DEFAULT.version, None)
+    _, version, text = max(rows)
+    return _connecting(version, text)
+
+
+@lru_cache(maxsize=8)
+def _connecting(version: str, text: str | None) -> Active:
+    rules = DEFAULT.identifiers
+    if text is not None:
+        rules = _valid(TypeAdapter(Identifiers), text, "identifiers")
+    kinds = {
+        kind: Connecting(
+            rule.class_ == "unique",
+            rule.limit,
+            None if rule.window_days is None else rule.window_days * DAY,
+            frozenset(map(bytes.fromhex, rule.blocked)),
+        )
+        for kind, rule in sorted(rules.items())
+        if rule.class_ != "weak"
+    }
+    return Active(version, kinds)
+
+
+@lru_cache(maxsize=8)
+def survivorship(text: str | None) -> Survivorship:
+    """The survivorship in this JSON; None: that of the default rules."""
+    if text is None:
+        return DEFAULT.survivorship
+    return _valid(TypeAdapter(Survivorship), text, "survivorship")
+
+
+def _valid(shape: TypeAdapter[T], text: str, whole: str) -> T:
+    try:
+        return shape.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(str(step) for step in first["loc"])
+        raise UnreadableRules(field or whole, first["msg"]) from None
+
+
+def _loaded(text: str) -> Any:
+    """JSON that cannot be read in two ways."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise UnreadableRules("rules", "an object has the same key twice")
+        return made
+
+    def constant(name: str) -> Any:
+        raise UnreadableRules("rules", f"{name} is not a JSON number")
+
+    try:
+        return json.loads(text, object_pairs_hook=once, parse_constant=constant)
+    except UnreadableRules:
+        raise
+    except RecursionError:
+        raise UnreadableRules("rules", "nested too deeply") from None
+    except ValueError as error:
+        raise UnreadableRules("rules", f"not JSON: {error}") from None
