@@ -67,6 +67,8 @@ def edges_of(
             edges.apart[other].add(one)
     for (kind, value), holders in _by_value(identifiers, rules).items():
         rule = rules.kinds[kind]
+        if len(holders) == 1 and not rule.unique:
+            continue
         times = [holder[4] for holder in holders]
         if quarantined(rule, value, times, (kind, value) in crowded) is not None:
             continue

@@ -1,57 +1,97 @@
 """Which nodes can a change of grouping reach, and what are their groups now?
 
 Two transactions that connect the same groups must see each other, so regrouping takes its turn
-by a lock that is held to the commit. It is the last thing but shared rows in a transaction.
+by a lock that is held to the commit; new rules and what comes in meanwhile see each other by it
+too. It is the last thing but shared rows in a transaction.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from threading import Event
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow, dict_row
+from psycopg.adapt import Buffer, Loader
+from psycopg.pq import Format
+from psycopg.rows import TupleRow
 
 from projections.core.sql import quoted
-from projections.core.tables import Grouping
+from projections.core.tables import ROLES, Active, Grouping, RowKey
 from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
+Rows = dict[RowKey, list[Any]]
+CHUNK = 20_000
+# to decide on a million nodes takes longer than a transaction may usually pause
+PATIENT = (
+    "set local statement_timeout = '10min'; set local idle_in_transaction_session_timeout = '10min'"
+)
 
 # a value is reached like a node, so that one on many nodes is looked up once; whoever is touched
-# is in reach already: left out, the limit cannot hide those who are not
+# is in reach already: left out, the limit cannot hide those who are not. A value that too many
+# others have connected nobody before either: it is reported, and leads no further
 REACH = """
-with recursive reach(id, kind) as (
-    select node, '' collate "C" from unnest(%(nodes)s::uuid[]) as start(node)
+with recursive reach(id, kind, crowded) as (
+    select node, '' collate "C", false from unnest(%(nodes)s::uuid[]) as start(node)
     union
-    select mate.profile_id, '' from {groups} own join {groups} mate using (member_id)
+    select mate.profile_id, '', false from {groups} own join {groups} mate using (member_id)
         where own.profile_id = any(%(nodes)s::uuid[])
     union
-    select near.id, near.kind from reach, lateral (
-        select own.value_index as id, own.kind from {identifiers} own
-        where reach.kind = '' and own.profile_id = reach.id and own.kind = any(%(kinds)s)
+    select near.id, near.kind, near.crowded from reach, lateral (
+        select own.value_index as id, own.kind, false as crowded from {identifiers} own
+        where reach.kind = '' and own.profile_id = reach.id and own.kind = any(%(kinds)s::text[])
+            and own.kind || ' ' || own.value_index::text <> all(%(blocked)s::text[])
         union all
-        select shared.profile_id, '' from (
-            select other.profile_id from {identifiers} other
-            where reach.kind <> '' and other.kind = reach.kind and other.value_index = reach.id
-                and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
-        ) shared
+        select unnest(case when many > most then array[reach.id] else profiles end),
+            case when many > most then reach.kind else '' end, many > most
+        from (
+            select count(*) as many, array_agg(profile_id) as profiles from (
+                select other.profile_id from {identifiers} other
+                where reach.kind <> '' and not reach.crowded
+                    and other.kind = reach.kind and other.value_index = reach.id
+                    and other.profile_id <> all(%(nodes)s::uuid[])
+                limit (%(limits)s::int[])[array_position(%(kinds)s::text[], reach.kind)] + 1
+            ) other
+        ) shared,
+        lateral (
+            select (%(limits)s::int[])[array_position(%(kinds)s::text[], reach.kind)] as most
+        ) its
         union all
-        select other_profile_id, '' from {links} where reach.kind = '' and profile_id = reach.id
+        select other_profile_id, '', false from {links}
+        where reach.kind = '' and profile_id = reach.id and verdict = 'linked'
         union all
-        select profile_id, '' from {links} where reach.kind = '' and other_profile_id = reach.id
+        select profile_id, '', false from {links}
+        where reach.kind = '' and other_profile_id = reach.id and verdict = 'linked'
+        union all
+        select other_profile_id, '', false from {proposals}
+        where reach.kind = '' and profile_id = reach.id and verdict = 'linked'
+            and rule_version = %(version)s
+        union all
+        select profile_id, '', false from {proposals}
+        where reach.kind = '' and other_profile_id = reach.id and verdict = 'linked'
+            and rule_version = %(version)s
     ) near
 )
-select id from reach where kind = ''
+select id, kind from reach where kind = '' or crowded
 """
 SHARING = """
-select distinct shared.profile_id from (
+select distinct unnest(shared.profiles) from (
     select distinct kind, value_index from {identifiers}
-    where profile_id = any(%(nodes)s::uuid[]) and kind = any(%(kinds)s)
+    where profile_id = any(%(nodes)s::uuid[]) and kind = any(%(kinds)s::text[])
 ) own, lateral (
-    select other.profile_id from {identifiers} other
-    where other.kind = own.kind and other.value_index = own.value_index
-        and other.profile_id <> all(%(nodes)s::uuid[]) limit %(limit)s
+    select count(*) as many, array_agg(profile_id) as profiles from (
+        select other.profile_id from {identifiers} other
+        where other.kind = own.kind and other.value_index = own.value_index
+            and other.profile_id <> all(%(nodes)s::uuid[])
+        limit (%(limits)s::int[])[array_position(%(kinds)s::text[], own.kind)] + 1
+    ) other
 ) shared
+where many <= (%(limits)s::int[])[array_position(%(kinds)s::text[], own.kind)]
+"""
+NEWEST = """
+select {columns} from {rules} order by valid_from desc, version collate "C" desc limit 1
 """
 
 
@@ -59,67 +99,137 @@ def sharing(connection: Connection, table: Grouping, leaving: list[bytes]) -> se
     """Who shares a value with nodes that are about to lose theirs: it may connect from now on."""
     if not leaving:
         return set()
-    found = connection.execute(
-        SHARING.format(identifiers=quoted(table.identifiers.name)).encode(),
-        {
-            "nodes": array("uuid", leaving),
-            "kinds": list(table.kinds),
-            "limit": table.limit + 1,
-        },
-        prepare=False,  # only a plan of its own looks the nodes up by their hashes
-    ).fetchall()
-    return {row[0].bytes for row in found}
+    asked = _asked(_in_force(connection, table)[0], leaving)
+    statement = SHARING.format(identifiers=quoted(table.identifiers.name))
+    # not prepared: only a plan of its own looks the nodes up by their hashes
+    return {row[0] for row in _bytes(connection).execute(statement.encode(), asked, prepare=False)}
 
 
 def regroup(
-    connection: Connection, table: Grouping, touched: set[bytes]
-) -> dict[tuple[Any, ...], list[Any]]:
-    """Rows of every node whose group the change of `touched` may have moved."""
-    if not touched:
+    connection: Connection,
+    table: Grouping,
+    touched: set[bytes],
+    rules: Collection[RowKey] = (),
+    busy: Event | None = None,
+) -> Rows:
+    """Rows of every node whose group is another after a change of `touched`, or of these rules.
+
+    `busy` is set while others decide on everybody, and left set where it is done here.
+    """
+    if not (touched or rules):
         return {}
+    busy = busy or Event()
+    busy.set()
     connection.execute(
         "select pg_advisory_xact_lock(7, hashtext(current_schema() || '.' || %s))", [table.name]
     )
-    names = {
-        "groups": quoted(table.name),
-        "identifiers": quoted(table.identifiers.name),
-        "links": quoted(table.links.name),
+    active, newest = _in_force(connection, table)
+    if newest in {key[-2:] for key in rules}:
+        connection.execute(PATIENT)
+        return _changed(connection, table, _known(connection, table, None), None)
+    busy.clear()
+    if not touched:
+        return {}
+    names = {role: quoted(part.name) for role, part in table.parts.items()}
+    statement = REACH.format(groups=quoted(table.name), **names)
+    asked = _asked(active, touched)
+    found = _bytes(connection).execute(statement.encode(), asked, prepare=False).fetchall()
+    reached = {node for node, kind in found if not kind}
+    nodes = array("uuid", reached)
+    crowded = {(kind, value) for value, kind in found if kind}
+    known = _known(connection, table, nodes)
+    rows = _changed(connection, table, {**known, "crowded": crowded}, nodes)
+    # a pair that is not linked leads to nodes of whom not everything is known here
+    return {key: row for key, row in rows.items() if key[0] in reached}
+
+
+def _in_force(connection: Connection, table: Grouping) -> tuple[Active, RowKey | None]:
+    """The rules in force, and the key of their row."""
+    rows = _newest(connection, table)
+    return table.active(rows), rows[0][:2] if rows else None
+
+
+def _newest(connection: Connection, table: Grouping) -> list[TupleRow]:
+    columns = ", ".join(quoted(name) for name in ROLES["rules"])
+    statement = NEWEST.format(columns=columns, rules=quoted(table.rules.name))
+    return connection.execute(statement.encode()).fetchall()
+
+
+def _asked(active: Active, nodes: Iterable[bytes]) -> dict[str, object]:
+    blocked = [f"{kind} {_text(value)}" for kind, value in active.blocked]
+    return {
+        "nodes": array("uuid", nodes),
+        "kinds": array("text", active.limits),
+        "limits": array("int", active.limits.values()),
+        "blocked": array("text", blocked),
+        "version": active.version,
     }
-    found = connection.execute(
-        REACH.format(**names).encode(),
-        {
-            "nodes": array("uuid", touched),
-            "kinds": list(table.kinds),
-            "limit": table.limit + 1,
-        },
-        prepare=False,  # only a plan of its own looks the nodes up by their hashes
-    ).fetchall()
-    nodes = array("uuid", [row[0].bytes for row in found])
-    states = _rows(
-        connection,
-        f"select profile_id, registered_at from {quoted(table.nodes.name)}"
-        " where profile_id = any(%s)",
-        nodes,
-    )
-    identifiers = _rows(
-        connection,
-        f"select profile_id, kind, value_index, verified from {names['identifiers']}"
-        " where profile_id = any(%s)",
-        nodes,
-    )
-    links = _rows(
-        connection,
-        f"select profile_id, other_profile_id, verdict from {names['links']}"
-        " where profile_id = any(%s)",
-        nodes,
-    )
-    groups = table.decide({row["profile_id"]: row for row in states}, identifiers, links)
-    return {(node,): [one[name] for name in table.values] for node, one in groups.items()}
 
 
-def _rows(connection: Connection, statement: str, nodes: Array) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(statement.replace("any(%s)", "any(%s::uuid[])").encode(), [nodes])
-        return [
-            {name: getattr(value, "bytes", value) for name, value in row.items()} for row in cursor
-        ]
+def _text(value: bytes) -> str:
+    digits = value.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _known(
+    connection: Connection, table: Grouping, nodes: Array | None
+) -> dict[str, list[TupleRow]]:
+    """Everything known of these nodes (None: of all), by its role."""
+    known = {
+        role: list(_selected(connection, table.parts[role].name, columns, nodes))
+        for role, columns in ROLES.items()
+        if role != "rules"
+    }
+    return {**known, "rules": _newest(connection, table)}
+
+
+def _changed(
+    connection: Connection, table: Grouping, known: Mapping[str, object], nodes: Array | None
+) -> Rows:
+    """What is decided of these nodes (None: all), but for rows that hold it already."""
+    decided = table.decide(**known)
+    columns = (*table.keys, *table.values)
+    held = {row[0]: row[1:] for row in _selected(connection, table.name, columns, nodes)}
+    return {
+        (node,): list(values) for node, values in decided.items() if held.get(node) != tuple(values)
+    }
+
+
+def _selected(
+    connection: Connection, name: str, columns: Iterable[str], nodes: Array | None
+) -> Iterator[TupleRow]:
+    """Rows of some nodes, or of all; a text that many rows share is held once."""
+    listed = ", ".join(quoted(column) for column in columns)
+    statement = f"select {listed} from {quoted(name)}"
+    if nodes is not None:
+        yield from _bytes(connection).execute(
+            f"{statement} where profile_id = any(%s::uuid[])".encode(), [nodes]
+        )
+        return
+    with connection.cursor("everything") as cursor:
+        cursor.adapters.register_loader("uuid", _UuidBytes)
+        cursor.adapters.register_loader("text", _SharedText)
+        cursor.itersize = CHUNK
+        cursor.execute(statement.encode(), binary=True)
+        yield from cursor
+
+
+def _bytes(connection: Connection) -> psycopg.Cursor[TupleRow]:
+    """A cursor that gives ids as their 16 bytes."""
+    cursor = connection.cursor(binary=True)
+    cursor.adapters.register_loader("uuid", _UuidBytes)
+    return cursor
+
+
+class _UuidBytes(Loader):
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class _SharedText(Loader):
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        return sys.intern(bytes(data).decode())

@@ -63,8 +63,9 @@ class Projector:
         self.refresher = Refresher(views, settings.postgres, owner, writer.applier.written.append)
         self.app.on_claim = self.refresher.owe
         self.watch = Watch(
-            settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave
-        )
+            settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave,
+            writer.applier.store.regrouping.is_set,
+        )  # fmt: skip
         self.relay = Relay(settings.postgres, settings.kafka)
         self._settings = settings
 

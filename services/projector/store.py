@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -45,6 +46,8 @@ class Store:
         self._shows = views
         self._ledger = copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
+        # waits for others who decide on everybody, or does so: no sign of being stuck
+        self.regrouping = Event()
 
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """The events applied; a unique violation says that some were applied before."""
@@ -66,9 +69,7 @@ class Store:
             elif isinstance(table, Grouping):
                 touched = _touched(table, folded) | sharing(connection, table, folded.erased)
                 self._forget(connection, subjects, folded.erased, views)
-                rows = regroup(connection, table, touched)
-                if rows:
-                    self._upsert(connection, table, rows, views)
+                self._regroup(connection, table, touched, folded, views)
         if not any(isinstance(table, Grouping) for table in self.group.tables):
             self._forget(connection, subjects, folded.erased, views)
         return views
@@ -153,6 +154,22 @@ class Store:
         rows = {key: [state[name] for name in table.values] for key, state in states.items()}
         self._upsert(connection, table, rows, views)
 
+    def _regroup(
+        self,
+        connection: Connection,
+        table: Grouping,
+        touched: set[bytes],
+        folded: Folded,
+        views: dict[Kept, list[ViewRow]],
+    ) -> None:
+        rules = folded.rows.get(table.rules, ())
+        try:
+            rows = regroup(connection, table, touched, rules, self.regrouping)
+            if rows:
+                self._upsert(connection, table, rows, views)
+        finally:
+            self.regrouping.clear()
+
     def _forget(
         self,
         connection: Connection,
@@ -212,5 +229,6 @@ def _subjects(table: Kept, folded: Folded) -> set[bytes]:
 def _touched(table: Grouping, folded: Folded) -> set[bytes]:
     touched = {key[0] for key, _ in folded.evolving.get(table.nodes, ())}
     touched |= {key[0] for key in folded.rows.get(table.identifiers, ())}
-    touched |= {node for key in folded.rows.get(table.links, ()) for node in key[:2]}
+    for pairs in (table.links, table.proposals):
+        touched |= {node for key in folded.rows.get(pairs, ()) for node in key[:2]}
     return touched.union(folded.erased)

@@ -1,7 +1,8 @@
 """Is the projector getting anywhere? Lag by partition, and a way out when nothing moves.
 
 A worker can sit alive and idle after a broker's restart. The watchdog looks at positions, asked of
-Kafka by a client of its own, and ends the process when there is lag and no progress.
+Kafka by a client of its own, and ends the process when there is lag and no progress; one
+transaction that is known to take long is none of its business.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ class Watch:
         topics: list[str],
         held: Callable[[], Mapping[Place, int]],
         leave: Callable[[str], None],
+        busy: Callable[[], bool],
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = topics
         self._held = held
         self._leave = leave
+        self._busy = busy
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._run()), name="watch", daemon=True
         )
@@ -79,7 +82,8 @@ class Watch:
             held = dict(self._held())
             self._show(held, ends)
             idle = not held and ends != ends_before and bool(ends_before)
-            if (held and self.lag == 0) or held != before or (not held and not idle):
+            moved = (held and self.lag == 0) or held != before or (not held and not idle)
+            if moved or self._busy():
                 moved_at = time.monotonic()
                 LAST_PROGRESS.labels(self._group).set(time.time())
             elif time.monotonic() - moved_at > STUCK_SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,6 +35,23 @@ def _of(*values: Any) -> Callable[[Chance], Any]:
 
 
 _PROFILE, _PLACE = _ids("profile", 5), _of("ginza", "umeda")
+_RULES = [
+    json.dumps({"identifiers": kinds})
+    for kinds in (
+        {"card": {"class": "unique"}, "phone": {"class": "strong", "limit": 2}},
+        {
+            "account": {"class": "unique"},
+            "device": {"class": "strong", "limit": 1, "window_days": 1},
+            "email": {"class": "strong", "blocked": [_id("value", 1).hex()]},
+            "phone": {"class": "weak"},
+        },
+        {
+            "card": {"class": "unique", "limit": 9},
+            "email": {"class": "strong", "limit": 3, "window_days": 1},
+            "phone": {"class": "strong", "limit": 8, "window_days": 2},
+        },
+    )
+]
 _TEXT = _of("", "a", "b|c", 'd"\\', "お直し", "NULL", "{x,y}")
 _BY_NAME: dict[str, Callable[[Chance], Any]] = {
     **dict.fromkeys(("profile_id", "other_profile_id", "to_profile_id"), _PROFILE),
@@ -49,6 +67,10 @@ _BY_NAME: dict[str, Callable[[Chance], Any]] = {
     "line_no": _of(1, 2, 3),
     "system": _of("pos", "ec"),
     "category": _of("drinks", "ware"),
+    "rule_set": _of("identity", "identity", "other"),
+    "rule_version": _of("default", "default", "1", "2"),
+    "version": _of("default", "1", "2"),
+    "rules": _of(*_RULES),
 }
 _BY_SHAPE: dict[str, Callable[[Chance], Any]] = {
     "string": _TEXT,
@@ -77,7 +99,7 @@ def _value(field: Field, chance: Chance) -> Any:
     if field.name in _BY_NAME:
         return _BY_NAME[field.name](chance)
     if field.meaning == "instant":
-        return T0 + chance.randint(0, 30) * 60_000_000
+        return T0 + chance.randint(0, 30) * chance.choice([60_000_000, 8_640_000_000])
     return _BY_SHAPE[field.shape](chance)
 
 
