@@ -53,7 +53,7 @@ profile = projection.evolution(
     erased_at=plain("bigint"),
     view=View(by=("profile_id",)),
     subject="profile_id",
-    personal=(*PERSONAL, "postcode_index"),
+    personal=(*PERSONAL, "postcode_index", "given_at"),
 )
 identifier = projection.table(
     "identifier",

@@ -1,70 +1,30 @@
-"""Reads of members, their profiles and identifiers."""
+"""Reads of members: who they are, what is known of them, and why they are one."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from projections.core import Member, Read
+from projections.core import Member, NotFound, Read
 from projections.core.instants import instant
-from projections.member import PERSONAL, group, identifier, profile, projection
-
-
-class SoughtIdentifier(BaseModel):
-    """Something a customer shows: a card, an e-mail address, a phone number."""
-
-    model_config = ConfigDict(extra="forbid")
-    kind: Annotated[str, Field(min_length=1, max_length=32)]
-    value: Annotated[str, Field(min_length=1, max_length=320)]
-
-
-class Sought(BaseModel):
-    """Identifiers of one customer; each is looked up on its own."""
-
-    model_config = ConfigDict(extra="forbid")
-    identifiers: list[SoughtIdentifier] = Field(min_length=1, max_length=20)
-
-
-class MemberFound(BaseModel):
-    """A member, and which of the identifiers sent (by number) led to it."""
-
-    member_id: UUID
-    profile_ids: list[UUID]
-    matched: list[int]
-
-
-class MemberIds(BaseModel):
-    """A member and its profiles."""
-
-    member_id: UUID
-    profile_ids: list[UUID]
-    open_case: bool
-
-
-class KnownIdentifier(BaseModel):
-    """An identifier of a profile; `value` only for callers who may see it."""
-
-    kind: str
-    value: str | None
-    verified: bool
-
-
-class Profile(BaseModel):
-    """One source system's record of the member; personal fields for those who may see them."""
-
-    profile_id: UUID
-    source_system: str | None
-    registered_at: datetime | None
-    erased_at: datetime | None
-    name: str | None
-    name_kana: str | None
-    postcode: str | None
-    address: str | None
-    birth_date: str | None
-    identifiers: list[KnownIdentifier]
+from projections.member import PERSONAL, group, identifier, profile, projection, quarantine
+from projections.member.answers import (
+    Against,
+    GoldenField,
+    InQuarantine,
+    KnownIdentifier,
+    MemberFound,
+    MemberIds,
+    Profile,
+    Sought,
+    Step,
+    Why,
+)
+from projections.member.golden import Given, golden
+from projections.member.near import Near, in_force
+from projections.member.path import Against as Counted
+from projections.member.path import Linked
+from projections.member.path import Step as Gone
 
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
@@ -75,18 +35,27 @@ async def resolve(read: Read, body: Sought) -> list[MemberFound]:
         index = await read.index(sought.kind, sought.value)
         rows = await read.select(
             [identifier, group],
-            "select distinct g.member_id, g.profiles from identifier i"
-            " join member_group g using (profile_id)"
-            " where i.kind = %(kind)s and i.value_index = %(index)s order by g.member_id limit 50",
+            "select own.member_id, head.profiles, array_agg(own.profile_id order by own.profile_id)"
+            " as holding from identifier i join member_group own using (profile_id)"
+            " join member_group head on head.profile_id = own.member_id"
+            " where i.kind = %(kind)s and i.value_index = %(index)s"
+            " group by own.member_id, head.profiles order by own.member_id limit 50",
             kind=sought.kind,
             index=index,
         )
         for row in rows:
             one = found.setdefault(
                 row["member_id"],
-                MemberFound(member_id=row["member_id"], profile_ids=row["profiles"], matched=[]),
+                MemberFound(
+                    member_id=row["member_id"],
+                    profile_ids=row["profiles"],
+                    matched=[],
+                    redirected_from=[],
+                ),
             )
             one.matched.append(number)
+            past = {*one.redirected_from, *row["holding"]} - {one.member_id}
+            one.redirected_from = sorted(past)
     return list(found.values())
 
 
@@ -120,6 +89,62 @@ async def profiles_of(read: Read, member: Member) -> list[Profile]:
     ]
 
 
+@projection.query("/v1/members/{member_id}/record", scope="members:read", part="record")
+async def record_of(read: Read, member: Member) -> list[GoldenField]:
+    """What a member shows where profiles differ: each field from one of them, and why from that."""
+    ids = list(member.profile_ids)
+    _, rules = await in_force(read)
+    states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
+    known = await read.rows(identifier, profile_id=ids)
+    given: list[Given] = []
+    for one in (one for one in ids if one in states):
+        given += _given(states[one], [row for row in known if row["profile_id"] == one])
+    chosen = golden(rules, given)
+    return [
+        GoldenField(
+            field=field,
+            value=await _opened(read, one.given.profile_id, one.given.sealed_as, one.given.stored),
+            profile_id=one.given.profile_id,
+            source_system=one.given.source_system,
+            given_at=instant(one.given.at),
+            because=one.because,
+        )
+        for field, one in chosen.items()
+    ]
+
+
+@projection.query("/v1/members/{member_id}/why", scope="members:read")
+async def why(read: Read, member: Member, other: UUID) -> Why:
+    """Why is a profile one with this one, or why not? Each step with what it rests on."""
+    one = member.redirected_from or member.member_id
+    near = Near((await in_force(read))[0])
+    around = await near.read(read, [one, other])
+    for profile_id in (one, other):
+        if profile_id not in near.members:
+            raise NotFound(f"nothing is known of {profile_id}")
+    mine, others = near.members[one], near.members[other]
+    same = mine["member_id"] == others["member_id"]
+    parts = [{profile_id.bytes for profile_id in row["profiles"]} for row in (mine, others)]
+    way = around.way(one.bytes, other.bytes, parts[0] if same else None)
+    against = [] if same else list(around.against(*parts))
+    return Why(
+        profile_id=one,
+        other_profile_id=other,
+        member_id=mine["member_id"],
+        other_member_id=others["member_id"],
+        one_member=same,
+        path=[await _step(read, near, step) for step in way],
+        against=[await _against(read, near, reason) for reason in against],
+    )
+
+
+@projection.query("/v1/identity/quarantined", scope="members:read")
+async def quarantined(read: Read) -> list[InQuarantine]:
+    """Identifiers that belong to nobody in particular, with whom they were seen on, for review."""
+    read.page()
+    return await quarantine.listed(read)
+
+
 async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]]) -> Profile:
     subject = row["profile_id"]
     personal = {name: await _opened(read, subject, name, row[name]) for name in PERSONAL}
@@ -128,6 +153,8 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
             kind=one["kind"],
             verified=one["verified"],
             value=await _opened(read, subject, one["field"], one["value"]),
+            first_seen=instant(one["first_seen"]),
+            last_seen=instant(one["seen_at"]),
         )
         for one in known
     ]
@@ -139,6 +166,71 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
         erased_at=None if row["erased_at"] is None else instant(row["erased_at"]),
         **personal,
     )
+
+
+def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[Given]:
+    """Every value that a profile has for a field of the record."""
+    subject, source = row["profile_id"], row["source_system"]
+    sure = any(one["verified"] for one in known)
+    given = [
+        Given(name, subject, source, row["given_at"][number], sure, row[name], name)
+        for number, name in enumerate(PERSONAL)
+        if row[name] is not None
+    ]
+    return given + [
+        Given(
+            one["kind"], subject, source, one["seen_at"], one["verified"], one["value"],
+            one["field"],
+        )
+        for one in known
+        if one["kind"] in ("email", "phone")
+    ]  # fmt: skip
+
+
+async def _step(read: Read, near: Near, step: Gone) -> Step:
+    said = _decided(near, step.decision)
+    if step.value is not None:
+        mine, others = (
+            near.identifiers[profile_id, *step.value] for profile_id in (step.profile, step.other)
+        )
+        said |= {
+            "kind": step.value[0],
+            "value_index": step.value[1].hex(),
+            "value": await _opened(read, mine["profile_id"], mine["field"], mine["value"]),
+            "first_seen": instant(mine["first_seen"]),
+            "other_first_seen": instant(others["first_seen"]),
+        }
+    return Step(
+        profile_id=UUID(bytes=step.profile),
+        other_profile_id=UUID(bytes=step.other),
+        by=step.by,
+        **said,
+    )
+
+
+async def _against(read: Read, near: Near, found: Counted) -> Against:
+    said = _decided(near, found.decision)
+    if found.value is not None:
+        row = near.identifiers[found.profiles[0], *found.value]
+        said |= {
+            "kind": found.value[0],
+            "value_index": found.value[1].hex(),
+            "value": await _opened(read, row["profile_id"], row["field"], row["value"]),
+        }
+    return Against(
+        reason=found.reason,
+        profile_ids=[UUID(bytes=one) for one in found.profiles],
+        quarantine=found.quarantine,
+        **said,
+    )
+
+
+def _decided(near: Near, decision: Linked | None) -> dict[str, Any]:
+    if decision is None:
+        return {}
+    row = near.decisions[decision]
+    said = {name: row[name] for name in ("actor", "rule_version", "weight")}
+    return {**said, "decided_at": instant(row["decided_at"]), "evidence": row["evidence"] or []}
 
 
 async def _opened(read: Read, subject: UUID, field: str, stored: bytes | None) -> str | None:

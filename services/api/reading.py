@@ -27,6 +27,10 @@ RESERVED = "select location_id, reserved from hitotsu.stock_reserved where sku =
 HELD = """
 select profile_id, lot_id, points from hitotsu.points_held where profile_id = any(%(profile_ids)s)
 """
+WHOLE = """
+select own.member_id, head.profiles from member_group own
+join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
+"""
 
 
 class BadIdentifier(ValueError):
@@ -108,7 +112,12 @@ class Reading:
         else:
             member_id = rows[0]["member_id"]
             asked = profile_id if profile_id != member_id else None
-            member = Member(member_id, tuple(rows[0]["profiles"]), asked)
+            profiles = rows[0]["profiles"]
+            if profiles is None:  # so many that only the member's own row names them
+                (whole,) = await self.select([member_group], WHOLE, profile_id=profile_id)
+                member_id, profiles = whole["member_id"], whole["profiles"]
+                asked = profile_id if profile_id != member_id else None
+            member = Member(member_id, tuple(profiles), asked)
         self._about = frozenset(member.profile_ids)
         return member
 

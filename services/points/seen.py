@@ -21,7 +21,10 @@ from services.points.facts import SYSTEM
 from services.points.purse import Purse, Spot
 from services.runtime.arrays import array
 
-MEMBERS = "select profile_id, profiles from member_group where profile_id = any(%s)"
+MEMBERS = """
+select own.profile_id, head.profiles from member_group own
+join member_group head on head.profile_id = own.member_id where own.profile_id = any(%s)
+"""
 # by hash: two that share one wait for each other, which does no harm
 LOCKS = """
 select pg_advisory_xact_lock(hashtext('hitotsu.points'), hash)

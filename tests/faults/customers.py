@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import blake2b
 
-from tests.faults.shop import Fact, Record, Shop, happens
+from tests.faults.shop import T0, Fact, Record, Shop, happens
+
+DAY = 86_400_000_000
+VERSIONS = ["default", "m1", "m2"]
 
 
 def _index(kind: str, number: int) -> bytes:
@@ -51,6 +55,8 @@ def more_known(shop: Shop) -> list[Fact]:
     common = {**shop.meta("EC"), "profile_id": profile}
     if shop.chance.random() < 0.5:
         one = shop.chance.choice(_of(shop, profile))
+        # told late: what was first seen when may still change
+        common["meta"]["occurred_at"] -= shop.chance.choice([0, 0, 1, 2, 5]) * DAY
         return [("IdentifierObserved", {**common, "identifier": one})]
     change = {
         "address": shop.chance.randbytes(30),
@@ -66,14 +72,43 @@ def decision(shop: Shop) -> list[Fact]:
     # neighbours: at random, everybody would become one person sooner or later
     number = shop.numbers[one] + shop.chance.randint(1, 5)
     other = shop.people[number % len(shop.people)]
+    by = shop.chance.choice(["RULE", "PERSON"])
     common = {
         **shop.meta("CALL_CENTRE"), "profile_id": one, "other_profile_id": other,
-        "decided_by": shop.chance.choice(["RULE", "PERSON"]),
+        "decided_by": by, "actor": "aki" if by == "PERSON" else None,
+        "rule_version": shop.chance.choice(VERSIONS) if by == "RULE" else None,
     }  # fmt: skip
     name = shop.chance.choice(
         ["ProfilesLinked", "ProfilesLinked", "ProfilesUnlinked", "LinkDeclined"]
     )
+    if name != "ProfilesUnlinked":
+        common["evidence"] = [f"name {shop.chance.randint(1, 3)}"]
+    if name == "ProfilesLinked":
+        common["weight"] = shop.chance.choice([None, 9.5, 20.25])
     return [(name, {**common, "link_id": shop.chance.randbytes(16)})]
+
+
+@happens(0.06)
+def rules_of_identity(shop: Shop) -> list[Fact]:
+    """Other rules, or the same ones said again; everybody is grouped by the newest."""
+    kinds = {
+        "card": {"class": "unique"},
+        "account": {"class": shop.chance.choice(["unique", "strong"])},
+        "email": {"class": "strong", "blocked": [_index("email", 7).hex()]},
+        "phone": {
+            "class": shop.chance.choice(["strong", "strong", "weak"]),
+            "limit": shop.chance.choice([2, 3, 10]),
+            "window_days": shop.chance.choice([None, 1, 3]),
+        },
+    }
+    rules = {"identifiers": kinds, "survivorship": {"sources": ["pos", "ec"]}}
+    record = {
+        **shop.meta("HEAD_OFFICE"),
+        "rule_set": shop.chance.choice(["identity", "identity", "other"]),
+        "version": shop.chance.choice(VERSIONS), "rules": json.dumps(rules),
+        "valid_from": T0 + shop.chance.randint(0, 2) * DAY,
+    }  # fmt: skip
+    return [("MatchRulesActivated", record)]
 
 
 @happens(0.2)

@@ -47,10 +47,14 @@ SELECTS = {
     "inquiry_message": "event_id, inquiry_id, subject_id, occurred_at, author, text"
     " from inquiry_message",
     "profile": "profile_id, source_system, registered_at, name, name_kana, postcode,"
-    " postcode_index, address, birth_date, erased_at from profile",
-    "identifier": "profile_id, kind, value_index, value, field, verified, seen_at from identifier",
-    "profile_link": "profile_id, other_profile_id, decided_at, verdict, decided_by"
-    " from profile_link",
+    " postcode_index, address, birth_date, given_at, erased_at from profile",
+    "identifier": "profile_id, kind, value_index, value, field, verified, seen_at, first_seen"
+    " from identifier",
+    "profile_link": "profile_id, other_profile_id, decided_at, verdict, actor from profile_link",
+    "rule_link": "profile_id, other_profile_id, rule_version, decided_at, verdict, weight, evidence"
+    " from rule_link",
+    "match_rules": "rule_set, valid_from, version, set_at, identifiers, survivorship"
+    " from match_rules",
     "member_group": "profile_id, member_id, profiles, open_case from member_group",
 }
 SHOWN = {
@@ -66,6 +70,7 @@ SHOWN = {
     "purchase_return": ("owner_id", "event_id", "number"),
     "purchase_claim": ("profile_id", "transaction_id"),
     "profile": ("profile_id",),
+    "match_rules": ("rule_set", "valid_from", "version"),
     "member_group": ("profile_id",),
 }
 HIDDEN = {"row_version", "on_hand_from"}

@@ -1,0 +1,165 @@
+"""What do answers about members look like?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from projections.member.edges import Quarantine
+from projections.member.golden import Because
+from projections.member.path import By, Reason
+
+Index = Annotated[str, Field(description="The value's blind index, in hexadecimal.")]
+
+
+class SoughtIdentifier(BaseModel):
+    """Something a customer shows: a card, an e-mail address, a phone number."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Annotated[str, Field(min_length=1, max_length=32)]
+    value: Annotated[str, Field(min_length=1, max_length=320)]
+
+
+class Sought(BaseModel):
+    """Identifiers of one customer; each is looked up on its own."""
+
+    model_config = ConfigDict(extra="forbid")
+    identifiers: list[SoughtIdentifier] = Field(min_length=1, max_length=20)
+
+
+class MemberFound(BaseModel):
+    """A member, and which of the identifiers sent (by number) led to it.
+
+    `redirected_from`: profiles that hold one of them and go by this member's id now.
+    """
+
+    member_id: UUID
+    profile_ids: list[UUID]
+    matched: list[int]
+    redirected_from: list[UUID]
+
+
+class MemberIds(BaseModel):
+    """A member and its profiles."""
+
+    member_id: UUID
+    profile_ids: list[UUID]
+    open_case: bool
+
+
+class KnownIdentifier(BaseModel):
+    """An identifier of a profile; `value` only for callers who may see it."""
+
+    kind: str
+    value: str | None
+    verified: bool
+    first_seen: datetime
+    last_seen: datetime
+
+
+class Profile(BaseModel):
+    """One source system's record of the member; personal fields for those who may see them."""
+
+    profile_id: UUID
+    source_system: str | None
+    registered_at: datetime | None
+    erased_at: datetime | None
+    name: str | None
+    name_kana: str | None
+    postcode: str | None
+    address: str | None
+    birth_date: str | None
+    identifiers: list[KnownIdentifier]
+
+
+class GoldenField(BaseModel):
+    """The value that a member shows, whose it is, and what decided it: `only` that profile has
+    one, it was `verified`, its `source` is trusted more, it is the `newest`, its profile is the
+    `senior` one of equals, or it came with the name or the address."""
+
+    field: str
+    value: str | None
+    profile_id: UUID
+    source_system: str | None
+    given_at: datetime
+    because: Because
+
+
+class Step(BaseModel):
+    """One step: by a `person`, a `unique` or `strong` identifier of both, or a link of a `rule`.
+
+    `value` only for callers who may see it. First seen: on this profile, and on the other.
+    """
+
+    profile_id: UUID
+    other_profile_id: UUID
+    by: By
+    kind: str | None = None
+    value_index: Index | None = None
+    value: str | None = None
+    first_seen: datetime | None = None
+    other_first_seen: datetime | None = None
+    decided_at: datetime | None = None
+    actor: str | None = None
+    rule_version: str | None = None
+    weight: float | None = None
+    evidence: list[str] = []
+
+
+class Against(BaseModel):
+    """What keeps two apart, or does not count: a `person` said so; unique ids of one kind that are
+    not one person's; an identifier in quarantine, unverified or weak; a link of other rules, or
+    one that was retracted."""
+
+    reason: Reason
+    profile_ids: list[UUID]
+    kind: str | None = None
+    value_index: Index | None = None
+    value: str | None = None
+    quarantine: Quarantine | None = None
+    decided_at: datetime | None = None
+    actor: str | None = None
+    rule_version: str | None = None
+    weight: float | None = None
+    evidence: list[str] = []
+
+
+class Why(BaseModel):
+    """Whether two profiles are one member. If so, `path` holds them together; if not, it is what
+    would, were it not for `against`."""
+
+    profile_id: UUID
+    other_profile_id: UUID
+    member_id: UUID
+    other_member_id: UUID
+    one_member: bool
+    path: list[Step]
+    against: list[Against]
+
+
+class Holder(BaseModel):
+    """A profile with a value in quarantine; `still_together`: with another of them, otherwise."""
+
+    profile_id: UUID
+    member_id: UUID
+    verified: bool
+    first_seen: datetime
+    last_seen: datetime
+    still_together: bool
+
+
+class InQuarantine(BaseModel):
+    """An identifier that connects nobody, and whom it was seen on: its first 100 profiles.
+
+    It is `blocked`, on more profiles than the `limit`, or on too many within one `window`.
+    """
+
+    kind: str
+    value_index: Index
+    value: str | None
+    reason: Quarantine
+    profiles: int
+    holders: list[Holder]

@@ -1,0 +1,76 @@
+"""Which profile's value does a member show? Field by field, by the rules' order; and why that one.
+
+A name's reading is taken with the name, and a postcode with the address, where that profile has
+them: halves of two would be nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from projections.member.rules import Order, Survivorship
+
+FOLLOWS = {"name_kana": "name", "postcode": "address"}
+Because = Literal["only", "verified", "source", "newest", "senior", "with_name", "with_address"]
+
+
+class Given(NamedTuple):
+    """A value of one field: who has it, where it came from, when (microseconds), how sure."""
+
+    field: str
+    profile_id: UUID
+    source_system: str | None
+    at: int
+    verified: bool
+    stored: bytes
+    sealed_as: str
+
+
+class Choice(NamedTuple):
+    """The value that a member shows, and what decided it."""
+
+    given: Given
+    because: Because
+
+
+def golden(rules: Survivorship, given: Sequence[Given]) -> dict[str, Choice]:
+    """For each field that anybody has: the value that survives; `given` is in seniority."""
+    fields: dict[str, list[Given]] = {}
+    for one in given:
+        fields.setdefault(one.field, []).append(one)
+    chosen = {name: _best(rules.of(name), several) for name, several in fields.items()}
+    for name, lead in FOLLOWS.items():
+        if name in chosen and lead in chosen:
+            whose = chosen[lead].given.profile_id
+            with_it = [one for one in fields[name] if one.profile_id == whose]
+            if with_it and len(fields[name]) > 1:
+                because: Because = "with_name" if lead == "name" else "with_address"
+                chosen[name] = Choice(with_it[0], because)
+    return chosen
+
+
+def _best(order: Order, several: Sequence[Given]) -> Choice:
+    left = list(several)
+    if len(left) == 1:
+        return Choice(left[0], "only")
+    because: Because = "senior"
+    for criterion in order.order:
+        worth = [_worth(criterion, order, one) for one in left]
+        best = max(worth)
+        if min(worth) < best:
+            left = [one for one, its in zip(left, worth, strict=True) if its == best]
+            because = criterion
+        if len(left) == 1:
+            return Choice(left[0], because)
+    return Choice(left[0], "senior")
+
+
+def _worth(criterion: str, order: Order, given: Given) -> int:
+    if criterion == "verified":
+        return given.verified
+    if criterion == "newest":
+        return given.at
+    trusted = order.sources
+    return -trusted.index(given.source_system) if given.source_system in trusted else -len(trusted)

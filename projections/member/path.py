@@ -1,0 +1,193 @@
+"""Why are two profiles one person, or why not? The shortest way between them, and what is against.
+
+Ways are looked for by what is most certain first: a person's links alone, then unique identifiers
+too, then strong ones, then links of rules. So a way within a member is one that holds it together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from projections.member.edges import (
+    LINKED,
+    Edges,
+    Identified,
+    Quarantine,
+    Value,
+    edges_of,
+    quarantined,
+)
+from projections.member.grouping import Groups, Part, components
+from projections.member.rules import Active
+
+By = Literal["person", "unique", "strong", "rule"]
+LAYERS: tuple[By, ...] = ("person", "unique", "strong", "rule")
+Reason = Literal[
+    "person", "unique_conflict", "quarantined", "unverified", "weak", "other_rules", "retracted"
+]
+
+
+class Linked(NamedTuple):
+    """A decision on a pair as it is stored; `rule_version` is None where a person decided."""
+
+    profile: bytes
+    other: bytes
+    verdict: str
+    rule_version: str | None = None
+
+
+class Step(NamedTuple):
+    """One step of a way: what joins these two, by an identifier or by a decision."""
+
+    profile: bytes
+    other: bytes
+    by: By
+    value: Value | None = None
+    decision: Linked | None = None
+
+
+class Against(NamedTuple):
+    """Something that keeps two apart, or does not count though it looks as if."""
+
+    reason: Reason
+    profiles: tuple[bytes, ...]
+    value: Value | None = None
+    quarantine: Quarantine | None = None
+    decision: Linked | None = None
+
+
+@dataclass
+class Around:
+    """Everything known of the profiles that anything connects with two of them."""
+
+    rules: Active
+    identifiers: list[Identified]
+    decisions: list[Linked]
+    crowded: set[Value] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.holders: dict[Value, list[Identified]] = defaultdict(list)
+        self.values: dict[bytes, list[Value]] = defaultdict(list)
+        for row in self.identifiers:
+            self.holders[row[1], row[2]].append(row)
+            self.values[row[0]].append((row[1], row[2]))
+        self.edges: Edges = edges_of(
+            self.identifiers,
+            [(one.profile, one.other, one.verdict) for one in self.of_persons],
+            [
+                (one.profile, one.other, one.rule_version or "", one.verdict)
+                for one in self.decisions
+                if one.rule_version is not None
+            ],
+            self.rules,
+            self.crowded,
+        )
+
+    @property
+    def of_persons(self) -> list[Linked]:
+        """What persons decided."""
+        return [one for one in self.decisions if one.rule_version is None]
+
+    def way(self, one: bytes, other: bytes, within: Part | None = None) -> list[Step]:
+        """The shortest way by the most certain layers, through these profiles; [] without one."""
+        for layers in range(1, len(LAYERS) + 1):
+            found = self._shortest(one, other, LAYERS[:layers], within)
+            if found:
+                return found
+        return []
+
+    def against(self, mine: Part, others: Part) -> Iterator[Against]:
+        """What speaks against two members being one, or cannot speak for it."""
+        whole = self._component(mine, others)
+        for decision in self.of_persons:
+            pair = {decision.profile, decision.other}
+            between = not pair.isdisjoint(mine) and not pair.isdisjoint(others)
+            if decision.verdict != LINKED and (between or pair <= whole):
+                yield Against("person", tuple(sorted(pair)), decision=decision)
+        for ids in Groups(self.edges).rivals(whole):
+            for value in sorted(ids):
+                whose = sorted(row[0] for row in self.holders[value] if row[0] in whole)
+                yield Against("unique_conflict", tuple(whose), value)
+        yield from self._no_evidence(mine, others)
+        for decision in self.decisions:
+            ends = {decision.profile, decision.other}
+            if decision.rule_version is None or ends.isdisjoint(mine) or ends.isdisjoint(others):
+                continue
+            if decision.verdict != LINKED:
+                yield Against("retracted", tuple(sorted(ends)), decision=decision)
+            elif decision.rule_version != self.rules.version:
+                yield Against("other_rules", tuple(sorted(ends)), decision=decision)
+
+    def quarantine(self, value: Value) -> Quarantine | None:
+        """Why a value connects nobody, if its kind would."""
+        rule = self.rules.kinds.get(value[0])
+        if rule is None:
+            return None
+        times = [row[4] for row in self.holders[value]]
+        return quarantined(rule, value[1], times, value in self.crowded)
+
+    def _no_evidence(self, mine: Part, others: Part) -> Iterator[Against]:
+        """Values that both have and that join nobody."""
+        for value, rows in sorted(self.holders.items()):
+            whose = [row for row in rows if row[0] in mine or row[0] in others]
+            holding = {row[0] for row in whose}
+            if holding.isdisjoint(mine) or holding.isdisjoint(others):
+                continue
+            rule, found = self.rules.kinds.get(value[0]), tuple(sorted(holding))
+            if rule is None:
+                yield Against("weak", found, value)
+            elif (why := self.quarantine(value)) is not None:
+                yield Against("quarantined", found, value, why)
+            elif not rule.unique and not all(row[3] for row in whose):
+                unsure = tuple(sorted(row[0] for row in whose if not row[3]))
+                yield Against("unverified", unsure, value)
+
+    def _component(self, mine: Part, others: Part) -> Part:
+        """Everybody whom something joins with both, or would; empty where nothing does."""
+        edges = self.edges
+        joined = [*edges.person, *edges.unique, *edges.strong, *edges.found]
+        everybody = {*mine, *others, *(profile for edge in joined for profile in edge)}
+        for whole in components(everybody, joined):
+            if not (whole.isdisjoint(mine) or whole.isdisjoint(others)):
+                return whole
+        return set()
+
+    def _shortest(
+        self, one: bytes, other: bytes, layers: Iterable[By], within: Part | None
+    ) -> list[Step]:
+        came: dict[bytes, Step | None] = {one: None}
+        waiting = deque([one])
+        while waiting and other not in came:
+            here = waiting.popleft()
+            for step in self._steps(here, layers):
+                if step.other not in came and (within is None or step.other in within):
+                    came[step.other] = step
+                    waiting.append(step.other)
+        steps: list[Step] = []
+        at = came.get(other)
+        while at is not None:
+            steps.append(at)
+            at = came[at.profile]
+        return steps[::-1]
+
+    def _steps(self, here: bytes, layers: Iterable[By]) -> Iterator[Step]:
+        for decision in self.decisions:
+            if here in (decision.profile, decision.other) and decision.verdict == LINKED:
+                there = decision.other if here == decision.profile else decision.profile
+                by: By = "person" if decision.rule_version is None else "rule"
+                counts = by == "person" or decision.rule_version == self.rules.version
+                if by in layers and counts and not self.edges.are_apart(here, there):
+                    yield Step(here, there, by, decision=decision)
+        for value in self.values.get(here, ()):
+            rule = self.rules.kinds.get(value[0])
+            if rule is None or ("unique" if rule.unique else "strong") not in layers:
+                continue
+            sure = [row[0] for row in self.holders[value] if rule.unique or row[3]]
+            if here not in sure or self.quarantine(value) is not None:
+                continue
+            for there in sorted(sure):
+                if there != here and not self.edges.are_apart(here, there):
+                    yield Step(here, there, "unique" if rule.unique else "strong", value)
