@@ -56,8 +56,6 @@ class KnownIdentifier(BaseModel):
     kind: str
     value: str | None
     verified: bool
-    first_seen: datetime
-    last_seen: datetime
 
 
 class Profile(BaseModel):

@@ -153,8 +153,6 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
             kind=one["kind"],
             verified=one["verified"],
             value=await _opened(read, subject, one["field"], one["value"]),
-            first_seen=instant(one["first_seen"]),
-            last_seen=instant(one["seen_at"]),
         )
         for one in known
     ]

@@ -53,6 +53,10 @@ _WORDS = {
     "rule_version": "2026-04-01",
     "rules": '{"earn": [{"points": 1, "per": 100}]}',
 }
+_WORDS_OF = {
+    ("MatchRulesActivated", "rules"): '{"identifiers": {"card": {"class": "unique"},'
+    ' "phone": {"class": "strong", "limit": 10, "window_days": 365}}}',
+}
 _NUMBERS = {
     "terminal_sequence": 42,
     "terminal_epoch": 0,
@@ -162,7 +166,7 @@ class _Shop:
         if field.shape == "boolean":
             return field.default or False
         if field.shape == "string":
-            return _WORDS.get(field.name, field.name)
+            return _WORDS_OF.get((self.event, field.name)) or _WORDS.get(field.name, field.name)
         return _NUMBERS.get(field.name, 1)
 
     def _choice(self, enum: Enum, field: str) -> str:

@@ -104,6 +104,7 @@ class Shop:
             source_system="pos",
             registered_at=AT,
             name=REGISTERED.bytes + sealed,
+            given_at=[AT, 0, 0, 0, 0],
             row_version=1,
         )
         put(
@@ -123,7 +124,8 @@ class Shop:
             value=REGISTERED.bytes + email,
             field="identifiers[0].value",
             verified=True,
-            seen_at=AT,
+            seen_at=AT + 60_000_000,
+            first_seen=AT,
             row_version=1,
         )
         for profile, member, profiles in (

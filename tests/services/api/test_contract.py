@@ -25,7 +25,7 @@ from services.api.watch import Watch
 from services.runtime.db import pool
 from services.runtime.metrics import API_LAG
 from tests.services.api.conftest import Running
-from tests.services.api.shop import ACCOUNT, CARD, CLEAR_EMAIL, INQUIRY, named
+from tests.services.api.shop import ACCOUNT, ALONE, CARD, CLEAR_EMAIL, INQUIRY, named
 
 pytestmark = pytest.mark.servers
 REQUESTS = 1_000
@@ -55,6 +55,10 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: int) -> 
         ("/v1/members", "/v1/members", None),
         ("/v1/members/{member_id}", f"/v1/members/{ACCOUNT}", None),
         ("/v1/members/{member_id}/profiles", f"/v1/members/{CARD}/profiles", None),
+        ("/v1/members/{member_id}/record", f"/v1/members/{ACCOUNT}/record", None),
+        ("/v1/members/{member_id}/why", f"/v1/members/{CARD}/why?other={ACCOUNT}", None),
+        ("/v1/members/{member_id}/why", f"/v1/members/{CARD}/why?other={ALONE}", None),
+        ("/v1/identity/quarantined", "/v1/identity/quarantined", None),
         ("/v1/members/{member_id}/points", f"/v1/members/{CARD}/points", None),
         ("/v1/members/{member_id}/purchases", f"/v1/members/{CARD}/purchases", None),
         ("/v1/members/{member_id}/suppressions", f"/v1/members/{CARD}/suppressions", None),
