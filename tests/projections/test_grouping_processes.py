@@ -49,7 +49,7 @@ def writers(engine: Engine) -> list[Writer]:
 
 
 @few
-@given(events=worlds(150), seed=st.integers(0, 1 << 32))
+@given(events=worlds(200, 60), seed=st.integers(0, 1 << 32))
 def test_processes_that_race_come_to_the_same_groups(
     engine: Engine, writers: list[Writer], events: list[Event], seed: int
 ) -> None:

@@ -69,7 +69,7 @@ def happening(chance: Chance, number: int, people: int, values: int) -> Event:
         return IdentifierObserved(meta, one, _identifier(chance, values))
     if drawn < 0.7:
         return MatchRulesActivated(
-            meta, "identity", chance.choice(VERSIONS), _rules(chance), T0 + chance.randint(0, 2)
+            meta, "identity", chance.choice(VERSIONS), _rules(chance), T0 + chance.randint(0, 60)
         )
     if drawn < 0.72:
         return SubjectErased(meta, one)
@@ -86,12 +86,12 @@ def _world(people: int, values: int, many: int, seed: int) -> list[Event]:
     return [happening(chance, number, people, values) for number in range(many)]
 
 
-def worlds(most: int = 60) -> st.SearchStrategy[list[Event]]:
+def worlds(most: int = 60, least: int = 1) -> st.SearchStrategy[list[Event]]:
     """Facts of few people with few values, so that nearly everybody is connected somehow."""
     return st.builds(
         _world,
         st.integers(2, 9),
         st.integers(1, 5),
-        st.integers(1, most),
+        st.integers(least, most),
         st.integers(0, 1 << 32),
     )
