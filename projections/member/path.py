@@ -69,6 +69,9 @@ class Around:
     crowded: set[Value] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        # of ways of one length, and of reasons, the same comes first every time
+        self.identifiers.sort()
+        self.decisions.sort(key=lambda one: (one[:3], one.rule_version or ""))
         self.holders: dict[Value, list[Identified]] = defaultdict(list)
         self.values: dict[bytes, list[Value]] = defaultdict(list)
         for row in self.identifiers:
@@ -107,10 +110,9 @@ class Around:
             between = not pair.isdisjoint(mine) and not pair.isdisjoint(others)
             if decision.verdict != LINKED and (between or pair <= whole):
                 yield Against("person", tuple(sorted(pair)), decision=decision)
-        for ids in Groups(self.edges).rivals(whole):
-            for value in sorted(ids):
-                whose = sorted(row[0] for row in self.holders[value] if row[0] in whole)
-                yield Against("unique_conflict", tuple(whose), value)
+        for value in sorted(set().union(*Groups(self.edges).rivals(whole))):
+            whose = sorted(row[0] for row in self.holders[value] if row[0] in whole)
+            yield Against("unique_conflict", tuple(whose), value)
         yield from self._no_evidence(mine, others)
         for decision in self.decisions:
             ends = {decision.profile, decision.other}

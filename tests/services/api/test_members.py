@@ -68,6 +68,10 @@ def street(api: Running) -> Iterator[Running]:
                        "RULE", rule_version="9", evidence=["name: same"], weight=19.5),
         ProfilesLinked(meta(minute=8), named("l2"), named("aki calls"), named("aki the guest"),
                        "PERSON", "suzuki"),
+        # somebody whom staff found under more ids than a row holds
+        *(enrolled(f"many {number}", day=number) for number in range(17)),
+        *(ProfilesLinked(meta(), named(f"m{number}"), named("many 0"), named(f"many {number}"),
+                         "PERSON") for number in range(1, 17)),
         # a household: one phone, two cards
         enrolled("ken", seen("card", "2"), seen("phone", "home")),
         enrolled("yui", seen("card", "3"), seen("phone", "home")),
@@ -118,6 +122,13 @@ def test_any_profile_leads_to_the_member_and_says_so(street: Running) -> None:
         assert found["member_id"] == of("aki's card")
         assert found["redirected_from"] == of(who)
         assert len(found["profile_ids"]) == 4
+
+
+def test_a_member_of_very_many_profiles_is_whole_from_each_of_them(street: Running) -> None:
+    whole = [of(f"many {number}") for number in range(17)]
+    for who in ("many 0", "many 16"):
+        found = street.answer(f"/v1/members/{of(who)}")["data"]
+        assert (found["member_id"], found["profile_ids"]) == (whole[0], whole)
 
 
 def test_each_field_says_whose_it_is_and_why(street: Running) -> None:

@@ -6,6 +6,7 @@ back from a step on.
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -34,6 +35,7 @@ PLENTY = {
     "ItemDescribed": 1,
     "PointsRedeemed": 1,
 }
+SELDOM = ("SubjectErased", "MatchRulesActivated")
 PROFILES_EACH = 4
 Sent = tuple[str, bytes | None, bytes | None]
 
@@ -45,7 +47,7 @@ class Trade:
         self._chance = random.Random(seed)
         self._people = [UUID(int=number + 1).bytes for number in range(people)]
         self._items = [f"item-{number:03}" for number in range(items)]
-        self._like = {name: _example(name) for name in [*PLENTY, "SubjectErased"]}
+        self._like = {name: _example(name) for name in [*PLENTY, *SELDOM]}
         self._at = self._like["PointsEarned"].meta.occurred_at
         self._before: list[Sent] = []
 
@@ -60,6 +62,8 @@ class Trade:
                 yield topic, key, (value or b"")[:-3]
             elif drawn < 0.062:
                 yield self._record(self._about("SubjectErased"))
+            elif drawn < 0.0625:
+                yield self._record(self._about("MatchRulesActivated"))
             elif number % 5 == 0:
                 yield self._record(self._watched())
             else:
@@ -101,6 +105,15 @@ class Trade:
             changes["inquiry_id"] = chance.randbytes(16)
         if hasattr(like, "transaction_id") and name.startswith("Purchase"):
             changes["transaction_id"] = chance.randbytes(16)
+        if name == "ProfilesLinked":
+            changes["decided_by"] = chance.choice(["RULE", "PERSON"])
+        if name == "MatchRulesActivated":
+            changes["version"] = chance.choice([like.version, "another"])
+            changes["valid_from"] = self._at
+            kind = {"class": chance.choice(["strong", "weak"]), "limit": chance.randint(2, 10)}
+            changes["rules"] = json.dumps(
+                {"identifiers": {"card": {"class": "unique"}, "phone": kind}}
+            )
         if name == "PurchaseCompleted":
             item = chance.choice(self._items)
             changes["lines"] = [replace(line, sku=item) for line in like.lines]
