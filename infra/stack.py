@@ -197,8 +197,7 @@ def _import_path() -> dict[str, str]:
 
 
 def _ready(entry: Mapping[str, Any]) -> bool:
-    # where several share an address, each has its numbers at one of its own
-    base = (entry["metrics"] or "").removesuffix("/metrics") or entry["url"]
+    base = entry["url"] or (entry["metrics"] or "").removesuffix("/metrics")
     if not base:
         return True
     try:

@@ -68,9 +68,7 @@ def services(home: Home) -> list[Service]:
         _projector(home, "projector-1"),
         _projector(home, "projector-2"),
         _web(home, "api"),
-        # two of them on one port: one decides while the other reads and answers
-        _web(home, "commands", own="commands-1"),
-        _web(home, "commands", own="commands-2", named="commands-2"),
+        _web(home, "commands"),
         _web(home, "identity"),
     ]
 
@@ -95,21 +93,20 @@ def tokens(home: Home) -> dict[str, str]:
     return {name: str(known[name]) for name in TOKENS}
 
 
-def _web(home: Home, module: str, *, own: str = "", named: str = "") -> Service:
-    """A service over HTTP; with `own` it shares its port and has one of its own beside it."""
-    port = home.port(module)
-    beside = home.port(own) if own else port
+def _web(home: Home, name: str) -> Service:
+    port = home.port(name)
+    url = f"http://127.0.0.1:{port}"
     return Service(
-        name=named or module,
-        argv=(sys.executable, "-m", f"services.{module}"),
-        log=str(home.log(named or module)),
+        name=name,
+        argv=(sys.executable, "-m", f"services.{name}"),
+        log=str(home.log(name)),
         env={
             "HITOTSU_PORT": str(port),
-            "HITOTSU_METRICS_PORT": str(beside),
-            "HITOTSU_INSTANCE": named or module,
+            "HITOTSU_METRICS_PORT": str(port),
+            "HITOTSU_INSTANCE": name,
         },
-        url=f"http://127.0.0.1:{port}",
-        metrics=f"http://127.0.0.1:{beside}/metrics",
+        url=url,
+        metrics=f"{url}/metrics",
     )
 
 

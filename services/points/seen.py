@@ -37,6 +37,7 @@ where profile_id = any(%s) and state = 'open'
 """
 # what our own facts take on their way counts as held until they are applied, and ends with that
 SEEN = """
+with moment as materialized (select current_setting('hitotsu.now')::timestamptz as now)
 select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
     sum(points) as points, count(*)::bigint as entries,
     min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
@@ -55,9 +56,8 @@ from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
         where profile_id = any(%(profiles)s) and lot_id is null and kind = 'reversed')
 union all
 select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
-from hitotsu.points_hold h where profile_id = any(%(profiles)s)
-    and (state = 'captured'
-        or state = 'open' and expires_at > current_setting('hitotsu.now')::timestamptz)
+from hitotsu.points_hold h, moment where profile_id = any(%(profiles)s)
+    and (state = 'captured' or state = 'open' and expires_at > moment.now)
     and (client <> %(system)s or not exists (
         select from point_entry e where e.profile_id = h.profile_id and e.event_id = h.id))
 group by profile_id, lot_id

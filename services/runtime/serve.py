@@ -1,14 +1,9 @@
-"""How does an HTTP service of ours run? The same server, limits and endings everywhere.
-
-Several processes may share a port: the system hands each new connection to one of them. Each then
-also listens on a port of its own, where its numbers and its health are its own.
-"""
+"""How does an HTTP service of ours run? The same server, limits and endings everywhere."""
 
 from __future__ import annotations
 
 import gc
 import signal
-import socket
 import sys
 from collections.abc import Callable
 
@@ -29,8 +24,10 @@ def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
     # Requests make many short-lived objects; looking for cycles among all of them costs a third.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-    config = uvicorn.Config(
+    uvicorn.run(
         app,
+        host=settings.host,
+        port=settings.port,
         loop="uvloop",
         http="httptools",
         log_config=None,
@@ -41,24 +38,3 @@ def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    own = settings.metrics_port
-    shared = own not in (0, settings.port)
-    sockets = [_listening(settings.host, settings.port, shared)]
-    if shared:
-        sockets.append(_listening(settings.host, own, False))
-    uvicorn.Server(config).run(sockets=sockets)
-
-
-def _listening(host: str, port: int, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        sys.exit(f"cannot listen on {host}:{port}: {error.strerror}")
-    made.set_inheritable(True)
-    return made

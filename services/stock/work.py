@@ -36,10 +36,12 @@ update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
 where sku = any(%s) and state = 'open' and expires_at <= %s
 """
 HELD = """
+with moment as materialized (select current_setting('hitotsu.now')::timestamptz as now)
 select sku, coalesce(served_by, location_id) as location_id,
-    coalesce(sum(quantity) filter (where not over), 0)::bigint as held, bool_or(over) as over
-from (select *, state = 'open' and expires_at <= current_setting('hitotsu.now')::timestamptz as over
-    from hitotsu.stock_hold where sku = any(%s) and state in ('open', 'committed')) h
+    coalesce(sum(quantity) filter (where state = 'committed' or expires_at > now), 0)::bigint
+        as held,
+    bool_or(state = 'open' and expires_at <= now) as over
+from hitotsu.stock_hold, moment where sku = any(%s) and state in ('open', 'committed')
 group by 1, 2
 """
 POLICIES = """
