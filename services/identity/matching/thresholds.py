@@ -14,8 +14,9 @@ from operator import itemgetter
 
 EXPECTED_WRONG = 0.002
 """Of all that is linked: a model errs too, so it is asked for less than half of what is borne."""
-EXPECTED_HOUSEHOLDS = 0.0002
-"""Of all that is linked: whose points a relative spends has lost them, so hardly ever."""
+EXPECTED_HOUSEHOLDS, SOME_HOUSEHOLD = 0.0001, 0.5
+"""Of all that is linked: whose points a relative spends has lost them, so hardly ever. Where so few
+are linked that not even half a pair is expected, the share says nothing yet."""
 LINKED, LONE, CASE = 0.8, 0.998, 0.1
 """No pair less likely than this is linked, or, where none is seen to judge by, than LONE; none
 that is less likely than CASE takes a person's time."""
@@ -46,7 +47,7 @@ def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
             households += related
         if weight < LEAST_UPPER or wrong > EXPECTED_WRONG * count:
             break
-        if households > EXPECTED_HOUSEHOLDS * count:
+        if households > max(SOME_HOUSEHOLD, EXPECTED_HOUSEHOLDS * count):
             break
         found = weight
     return found

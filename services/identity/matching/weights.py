@@ -7,8 +7,11 @@ The weight is the log2 odds that the two are one person rather than strangers or
 
 so a household's address, phone and family name, which m and h share, cannot carry a pair by
 themselves. And whatever they sum to: where nothing personal agrees (given name, birth date, a
-number of one's own), a person decides. Where two agree in a term whose share is known, that share
-takes the place of u (Winkler 1989, as in Splink); a household chooses given names as strangers do.
+number of one's own), a person decides; where the log shows families, unless it is sure: a given
+name that is equal (siblings' are alike), a birth date that is equal beside a given name that is at
+least alike (twins have one too), or a number of one's own. Where two agree in a term whose share
+is known, that share takes the place of u (Winkler 1989, as in Splink); a household chooses given
+names as strangers do.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from __future__ import annotations
 from math import exp2, inf, log2, nextafter
 from typing import NamedTuple
 
-from services.identity.matching.comparisons import MISSING, Compared, level_names
+from services.identity.matching import dates, names
+from services.identity.matching.comparisons import MISSING, SHARED, Compared, level_names
 from services.identity.matching.model import Model
 from services.identity.matching.rarity import MOST_BITS, Rarities
 
@@ -25,6 +29,9 @@ _Sums = tuple[float, float, bool]
 something agrees that one has alone."""
 _MOST = 1000.0
 _REMEMBERED = 100_000
+GIVEN, BORN = "given", "birth_date"
+FAMILIES = 0.05
+"""Pairs of one household beside each pair of one person; where estimation saw none it says 0.01."""
 HOUSEHOLD = "household"
 PRIOR = "prior"
 
@@ -55,12 +62,15 @@ class Weights:
             log2(prior.match / prior.household),
         )
         self._rarities = Rarities(model)
-        self._personal = [
-            (self._fields.index(field), len(level_names(field)) - 1) for field in model.personal
-        ]
+        place = {field: at for at, field in enumerate(self._fields)}
+        self._personal = [(place[field], len(level_names(field)) - 1) for field in model.personal]
+        self._families = prior.household > FAMILIES * prior.match
+        self._own = [place[field] for field in model.personal if field not in (GIVEN, BORN)]
+        self._given = place[GIVEN] if GIVEN in model.personal else None
+        self._born = place[BORN] if BORN in model.personal else None
         self._known: dict[tuple[int, ...], _Sums] = {}
         self._below_upper = nextafter(model.upper, -inf)
-        self._drawn_alone = [field == "given" for field in self._fields]
+        self._drawn_alone = [field == GIVEN for field in self._fields]
 
     def weight(self, compared: Compared) -> float:
         """Bits in favour of one person; negative bits against."""
@@ -104,11 +114,25 @@ class Weights:
                 if level >= 0:
                     strangers += self._strangers[at][level]
                     household += self._household[at][level]
-            personal = any(MISSING < levels[at] < different for at, different in self._personal)
+            personal = (
+                self._sure(levels)
+                if self._families
+                else any(MISSING < levels[at] < different for at, different in self._personal)
+            )
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             found = self._known[levels] = strangers, household, personal
         return found
+
+    def _sure(self, levels: tuple[int, ...]) -> bool:
+        """Whether something agrees that one has alone, and nobody else of the household."""
+        if any(levels[at] == SHARED for at in self._own):
+            return True
+        given = MISSING if self._given is None else levels[self._given]
+        if MISSING < given <= names.ONE_FORM:
+            return True
+        born = MISSING if self._born is None else levels[self._born]
+        return born == dates.EQUAL and MISSING < given < names.DIFFERENT
 
     def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
         """Every field that is known to both; the weights add up to that of the pair."""

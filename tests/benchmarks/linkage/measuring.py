@@ -41,7 +41,14 @@ def splink(data: DataSet) -> Iterable[tuple[str, Linked]]:
     return splinking.entrants(data)
 
 
-ENTRANTS: dict[str, Entrant] = {"splink": splink}
+def ours(data: DataSet) -> Iterable[tuple[str, Linked]]:
+    """The product's matching."""
+    from tests.benchmarks.linkage import ours as own
+
+    return own.entrants(data)
+
+
+ENTRANTS: dict[str, Entrant] = {"ours": ours, "splink": splink}
 
 
 def main(arguments: list[str]) -> None:
