@@ -6,6 +6,7 @@ python -m tests.benchmarks freshness       how old is what is read, at a steady 
 python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
 python -m tests.benchmarks linkage         how well people are found, beside Splink
+python -m tests.benchmarks matching        what an arriving profile costs, by how many are known
 python -m tests.benchmarks report          what was measured, as Markdown
 """
 
@@ -40,6 +41,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks import commanding
 
         commanding.main(arguments[1:])
+    elif arguments[:1] == ["matching"]:
+        from tests.benchmarks.linkage import arriving
+
+        arriving.main(arguments[1:])
     elif arguments[:1] == ["linkage"]:
         from tests.benchmarks.linkage import measuring as linking
 

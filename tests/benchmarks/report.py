@@ -83,6 +83,7 @@ def everything() -> str:
     """All reports kept, as Markdown."""
     from tests.benchmarks import commanding, rebuilding
     from tests.benchmarks.freshness import figures
+    from tests.benchmarks.linkage import arriving
     from tests.benchmarks.linkage import measuring as linking
 
     parts = []
@@ -93,7 +94,12 @@ def everything() -> str:
     if fresh.exists():
         found = json.loads(fresh.read_text("utf-8"))
         parts.append(as_markdown(figures.HEAD, figures.rows(found)))
-    others = {"rebuild": rebuilding, "commands": commanding, "linkage": linking}
+    others = {
+        "rebuild": rebuilding,
+        "commands": commanding,
+        "linkage": linking,
+        "matching": arriving,
+    }
     for name, shown in others.items():
         kept = FOLDER / f"{name}.json"
         if kept.exists():

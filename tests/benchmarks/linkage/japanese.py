@@ -41,7 +41,7 @@ def load(people: int = PEOPLE, count: int = PROFILES, seed: int = SEED) -> DataS
         by_person.setdefault(profile.person, []).append(profile.id.hex())
     return DataSet(
         "japanese",
-        [_record(profile) for profile in known],
+        [record_of(profile) for profile in known],
         {
             frozenset((one, other))
             for ids in by_person.values()
@@ -54,7 +54,8 @@ def load(people: int = PEOPLE, count: int = PROFILES, seed: int = SEED) -> DataS
     )
 
 
-def _record(profile: Profile) -> Record:
+def record_of(profile: Profile) -> Record:
+    """As its source system sent it."""
     identifiers = [("phone", phone) for phone in profile.phones]
     identifiers += [("email", mail) for mail in profile.mails]
     return Record(

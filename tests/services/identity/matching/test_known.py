@@ -7,7 +7,9 @@ from random import Random
 
 import pytest
 
-from services.identity.matching import Features, Known, Model, Person, features
+from services.identity.matching import Features, Known, Model, Person, dates, features, names
+from services.identity.matching.comparisons import Compared
+from services.identity.matching.weights import Weights
 from tests.services.identity.matching.people import as_features, index, people
 
 AT = Person("山田 健一", "ヤマダ ケンイチ", "1000005", "千代田区丸の内1-2-3", "1970-04-01",
@@ -120,3 +122,39 @@ def test_what_each_field_says_adds_up(model: Model, everybody: list[Features]) -
         evidence = known.explain(asked, other)
         assert sum(one.weight for one in evidence) == pytest.approx(candidate.weight)
         assert all(one.level for one in evidence if one.field not in ("prior", "household"))
+
+
+@pytest.mark.parametrize(
+    ("given", "kana", "born", "sure"),
+    [
+        ("健一", "ケンイチ", "1970-04-01", True),
+        ("健二", "ケンジ", "1970-04-01", False),  # a twin, or a slip of the pen
+        ("ケンイチロウ", None, None, False),  # a son may be named after his father
+        (None, None, "1970-04-01", False),  # a twin whose name was left blank
+    ],
+)
+def test_where_families_are_known_only_what_is_sure_links(
+    model: Model, given: str | None, kana: str | None, born: str | None, sure: bool
+) -> None:
+    other = AT._replace(
+        name=f"山田 {given}" if given else "山田", name_kana=f"ヤマダ {kana}" if kana else None,
+        birth_date=born,
+    )  # fmt: skip
+    known = Known(model)
+    known.learn(_id(1), features(AT))
+    found = [one for one in known.candidates(features(other)) if one.weight >= model.upper]
+    assert bool(found) == sure
+
+
+def test_without_families_what_is_alike_may_link(model: Model) -> None:
+    """All is equal but for a slip in the given name and one in the birth date."""
+    levels = [0] * len(model.comparisons)
+    levels[1], levels[2] = names.NEAR, dates.SLIP
+    slips = Compared(tuple(levels), ("",) * len(levels))
+    prior = model.prior.model_copy(update={"household": model.prior.match / 100})
+    least = {"upper": -1000.0}  # whatever it weighs, it would be linked
+    families, none = (
+        Weights(model.model_copy(update={**least, "prior": each})).weight(slips)
+        for each in (model.prior, prior)
+    )
+    assert families < -1000 <= none
