@@ -17,6 +17,7 @@ from services.identity.matching.features import Features, Person, features
 from services.identity.matching.known import Candidate, Known
 from services.identity.matching.model import Model
 from services.identity.pairs import Found, Pair
+from services.identity.people import SLICE
 from services.identity.store import FORM, Kept
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
@@ -27,7 +28,6 @@ select profile_id, "offset", at, features from hitotsu.match_features
 where form = %s and profile_id > %s order by profile_id limit %s
 """
 AT_ONCE = 2_000
-SLICE = 32  # others have their turn after so many: who searches does not wait for a batch
 
 
 class Everybody:

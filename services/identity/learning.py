@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from services.deciding.answers import Connection
-from services.identity.everybody import SLICE, Everybody, features_of, sealed
-from services.identity.people import People
+from services.identity.everybody import Everybody, features_of, sealed
+from services.identity.people import SLICE, People
 from services.identity.store import Kept
 from services.identity.touched import Touched
 from services.runtime.keys import SubjectKeys

@@ -18,12 +18,13 @@ from aiokafka.errors import KafkaError
 from services.deciding.answers import Connection
 from services.deciding.decider import PASSING
 from services.identity import casebook, store
-from services.identity.everybody import SLICE, Everybody, features_of
+from services.identity.everybody import Everybody, features_of
 from services.identity.learning import Learning
 from services.identity.log import AppliedLog, Stretch
 from services.identity.matching.features import Person
 from services.identity.membership import Membership
 from services.identity.pairs import Found, Pair
+from services.identity.people import SLICE
 from services.identity.rules import Rules
 from services.identity.shares import SHARES, TOPIC, Shares, lowest, pair_of, share_of
 from services.identity.store import Compared, Fenced
