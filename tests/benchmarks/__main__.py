@@ -7,6 +7,7 @@ python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
 python -m tests.benchmarks linkage         how well people are found, beside Splink
 python -m tests.benchmarks matching        what an arriving profile costs, by how many are known
+python -m tests.benchmarks matching-process   the process itself with a million known, killed
 python -m tests.benchmarks report          what was measured, as Markdown
 """
 
@@ -45,6 +46,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks.linkage import arriving
 
         arriving.main(arguments[1:])
+    elif arguments[:1] == ["matching-process"]:
+        from tests.benchmarks.linkage import ready
+
+        ready.main(arguments[1:])
     elif arguments[:1] == ["linkage"]:
         from tests.benchmarks.linkage import measuring as linking
 
