@@ -15,8 +15,8 @@ from services.identity.matching.features import Features
 from services.identity.matching.model import Frequencies, hashed, term_of
 
 LEAST_PEOPLE = 10
-MOST_TERMS = 3_000
-"""Listed terms of one field."""
+MOST_TERMS = 1_200
+"""Listed terms of one field: rules are one fact, and a fact is at most 256 KiB."""
 _OTHERS = frozenset(("family", "given"))
 """Fields whose rare terms are rarer than the level's u says."""
 
@@ -42,7 +42,7 @@ def frequencies(
         if listed or others:
             found[field] = Frequencies(
                 terms={
-                    _hash(salt, field, term): min(count / known, 0.999)
+                    _hash(salt, field, term): float(f"{min(count / known, 0.999):.3g}")
                     for term, count in sorted(listed)
                 },
                 others=others,
