@@ -27,7 +27,7 @@ left join ledger l on l.event_id = x.id and l.partition = x.partition and l."off
     and l.topic = (select no from hitotsu.topic where name = %s)
 where l.event_id is null
 """
-AT_ONCE = 500
+AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
