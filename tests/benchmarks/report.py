@@ -83,7 +83,7 @@ def everything() -> str:
     """All reports kept, as Markdown."""
     from tests.benchmarks import commanding, rebuilding
     from tests.benchmarks.freshness import figures
-    from tests.benchmarks.linkage import arriving
+    from tests.benchmarks.linkage import arriving, ready
     from tests.benchmarks.linkage import measuring as linking
 
     parts = []
@@ -99,6 +99,7 @@ def everything() -> str:
         "commands": commanding,
         "linkage": linking,
         "matching": arriving,
+        "matching-process": ready,
     }
     for name, shown in others.items():
         kept = FOLDER / f"{name}.json"
