@@ -218,7 +218,7 @@ def _check_redis(servers: Servers, load: Load) -> None:
     for profile_id, points in list(load.expected.balance.items())[:LOOKED_UP]:
         text = profile_id.hex()
         dashed = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-        entries = servers.redis.hvals(f"h1:point_entry:2:{dashed}")
+        entries = servers.redis.hvals(hash_key(entry, projection.version, dashed))
         held = sum(json.loads(bytes(one).partition(b"|")[2])[POINTS] for one in entries)  # type: ignore[union-attr]
         if held != points:
             raise WrongState(f"ours: Redis holds {held} for a balance of {points}")
