@@ -21,7 +21,8 @@ from typing import Self
 from infra.home import free_port
 from infra.process import tail
 from projections.core.sql import visible
-from projections.point_balance import entry
+from projections.point_balance import entry, projection
+from services.projector.views import hash_key
 from tests.benchmarks import sending, usage
 from tests.benchmarks.oracle import WrongState
 from tests.benchmarks.result import Result
