@@ -8,9 +8,10 @@ The weight is the log2 odds that the two are one person rather than strangers or
 so a household's address, phone and family name, which m and h share, cannot carry a pair by
 themselves. And whatever they sum to: where nothing personal agrees (given name, birth date, a
 number of one's own), a person decides; where the log shows families, unless it is sure: a given
-name that is equal (siblings' are alike), a birth date that is equal beside a given name that is at
-least alike (twins have one too), or a number of one's own. Where two agree in a term whose share
-is known, that share takes the place of u (Winkler 1989, as in Splink); a household chooses given
+name that is equal (siblings' are alike, or read alike and written otherwise), a birth date that is
+equal beside a given name that is at least alike (twins have one too), or a number of one's own.
+Where two agree in a term whose share is known, that share takes the place of u (Winkler 1989, as in
+Splink); a household chooses given
 names as strangers do.
 """
 
@@ -129,7 +130,7 @@ class Weights:
         if any(levels[at] == SHARED for at in self._own):
             return True
         given = MISSING if self._given is None else levels[self._given]
-        if MISSING < given <= names.ONE_FORM:
+        if MISSING < given <= names.READ:
             return True
         born = MISSING if self._born is None else levels[self._born]
         return born == dates.EQUAL and MISSING < given < names.DIFFERENT

@@ -129,6 +129,7 @@ def test_what_each_field_says_adds_up(model: Model, everybody: list[Features]) -
     [
         ("健一", "ケンイチ", "1970-04-01", True),
         ("健二", "ケンジ", "1970-04-01", False),  # a twin, or a slip of the pen
+        ("賢一", "ケンイチ", None, False),  # read alike, written otherwise: a brother may be
         ("ケンイチロウ", None, None, False),  # a son may be named after his father
         (None, None, "1970-04-01", False),  # a twin whose name was left blank
     ],
