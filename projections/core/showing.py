@@ -1,19 +1,38 @@
-"""What does Redis hold of a ledger's row? The text that Postgres' JSON would make of it."""
+"""What does Redis hold of a row? The text that Postgres' JSON would make of it.
+
+Rows go to a script as texts packed end to end (MessagePack, which Redis reads by itself): three a
+row, the hash, the field, and the row's version, a bar and its JSON. Those of a ledger are made
+where they were folded, for nothing will change them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from json import dumps
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.core.tables import Ledger
+from projections.core.tables import Kept, Ledger
 from schemas.native import native
 
-_packing = native("projections.core._packing")
+_showing = native("projections.core._showing")
 
+ROWS_PER_CHUNK = 500  # that one script is handed: Redis does nothing else meanwhile
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
+Chunks = list[tuple[int, bytes]]  # so many rows, and their texts
+
+
+class First(NamedTuple):
+    """Rows of a ledger, of which nothing older can be held; `keys` is a JSON array."""
+
+    chunks: Chunks
+    keys: bytes
+
+
+def hash_key(table: Kept, version: int, by: str) -> str:
+    """The Redis key of one hash."""
+    return f"h1:{table.name}:{version}:{by}"
 
 
 def uuid_text(value: bytes) -> str:
@@ -45,20 +64,55 @@ _WRITTEN = {
 }
 
 
-def view_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
+def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
     """A function from a ledger's rows to those of its view, written for the columns' types."""
     assert table.view is not None
-    if _packing is None:
-        return plain_writer(table)
+    if _showing is None:
+        return plain_writer(table, prefix)
     names, types = zip(*[(part.name, part.type) for part in table.stored], strict=True)
-    built: Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]] = _packing.viewer(
-        types, names.index(table.view.by[0]), _other
-    )
-    return built
+    view = _showing.viewer(types, names.index(table.view.by[0]), _other, prefix)
+    return lambda rows: First(*view(rows))
 
 
-def plain_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
-    """What `_packing.viewer` gives, in Python."""
+def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
+    """Rows as Postgres told of them: those that are the first of theirs, and newer ones."""
+    made: tuple[Chunks, Chunks] = (plain_told if _showing is None else _showing.told)(prefix, rows)
+    return made
+
+
+def plain_told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
+    """What `_showing.told` gives, in Python."""
+    first: list[bytes] = []
+    newer: list[bytes] = []
+    for by, field, version, payload in rows:
+        texts = (prefix + by, field, f"{version}|{payload}")
+        (first if version == 1 else newer).append(b"".join(map(_packed, texts)))
+    return _chunks(first), _chunks(newer)
+
+
+def _packed(text: str) -> bytes:
+    data = text.encode()
+    return b"\xdb" + len(data).to_bytes(4) + data
+
+
+def _chunks(rows: list[bytes]) -> Chunks:
+    some = [rows[at : at + ROWS_PER_CHUNK] for at in range(0, len(rows), ROWS_PER_CHUNK)]
+    return [(len(one), b"".join(one)) for one in some]
+
+
+def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
+    """What `_showing.viewer` gives, in Python."""
+    rows_of = _rows_writer(table)
+
+    def write(rows: Iterable[tuple[Any, ...]]) -> First:
+        made = rows_of(rows)
+        keys = dumps([row[0] for row in made], ensure_ascii=False).encode()
+        return First(plain_told(prefix, made)[0], keys)
+
+    return write
+
+
+def _rows_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
     assert table.view is not None
     names, steps = [], []
     for at, part in enumerate(table.stored):

@@ -14,9 +14,8 @@ from uuid import UUID
 import psycopg
 
 from projections.core.fold import Group
-from projections.core.showing import ViewRow
-from projections.core.tables import Kept
-from services.projector.batch import Entry, Failure, Seen, Slice, Verdict, Work
+from services.projector.batch import APPLIED, Entry, Failure, Seen, Slice, Verdict, Work
+from services.projector.due import Due
 from services.projector.store import Connection, Store
 from services.runtime.arrays import array
 
@@ -65,10 +64,10 @@ class AlreadySeen(Exception):
 class Applied:
     """What a committed batch leaves to do: rows for Redis, positions that they stand for."""
 
-    views: dict[Kept, list[ViewRow]]
+    due: Due
     positions: dict[Place, int]
     pending: int | None
-    views_known: bool = True
+    due_known: bool = True
 
 
 class Applier:
@@ -92,13 +91,13 @@ class Applier:
                     self.store.ledger(connection, work.ledger)
             except psycopg.errors.UniqueViolation as error:
                 raise AlreadySeen from error
-            views = self.store.write(connection, work.folded)
+            due = self.store.write(connection, work.folded)
             self._end_holds(connection, work)
             self._bury(connection, work)
             self._advance(connection, work, edges)
-            pending = self._note(connection, views, edges)
+            pending = self._note(connection, due, edges)
         positions = {place: end for place, (_, end) in edges.items()}
-        return Applied(views, positions, pending)
+        return Applied(due, positions, pending)
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
@@ -120,7 +119,7 @@ class Applier:
         if any(now.get(place, (0, 0))[0] < end for place, (_, end) in edges.items()):
             return None
         return Applied(
-            {}, {place: end for place, (_, end) in edges.items()}, None, views_known=False
+            Due(), {place: end for place, (_, end) in edges.items()}, None, due_known=False
         )
 
     def _offsets(
@@ -146,7 +145,7 @@ class Applier:
             _letter(one, entry, failure, self.group.name)
             for one in work.slices
             for entry in one.entries
-            if (failure := failure_of(entry)) is not None
+            if entry.verdict is not APPLIED and (failure := failure_of(entry)) is not None
         ]
         if rows:
             with connection.cursor() as cursor:
@@ -182,7 +181,7 @@ class Applier:
     def _note(
         self,
         connection: Connection,
-        views: dict[Kept, list[ViewRow]],
+        due: Due,
         edges: dict[Place, tuple[int, int]],
     ) -> int | None:
         """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""
@@ -190,13 +189,11 @@ class Applier:
             done = self.written.copy()
             del self.written[: len(done)]  # the very list: another thread appends to it
             connection.execute("delete from redis_pending where id = any(%s)", [done])
-        if not any(views.values()):
+        keys = due.keys()
+        if keys is None:
             return None
-        keys = {table.name: list({row[0] for row in rows}) for table, rows in views.items() if rows}
         places = [f"{topic}-{partition}" for topic, partition in edges]
-        row = connection.execute(
-            PENDING, [self.group.name, self.owner, places, json.dumps(keys).encode()]
-        ).fetchone()
+        row = connection.execute(PENDING, [self.group.name, self.owner, places, keys]).fetchone()
         return int(row[0]) if row else None
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any, Protocol
 
 from projections.core.fold import Folded, Group, HandlerFailed
@@ -29,6 +30,7 @@ class Verdict(IntEnum):
 
 
 APPLIED, DEAD = Verdict.APPLIED, Verdict.DEAD
+VERDICT = attrgetter("verdict")
 
 
 class ConsumerRecord(Protocol):
@@ -204,7 +206,7 @@ class Work:
         counts: dict[tuple[str, int], Counter[Verdict]] = {}
         for one in self.slices:
             verdicts = counts.setdefault((one.topic, one.partition), Counter())
-            verdicts.update(entry.verdict for entry in one.entries)
+            verdicts.update(map(VERDICT, one.entries))
         return counts
 
     def _fold_slice(

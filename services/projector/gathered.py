@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from projections.core.showing import ViewRow
+from projections.core.showing import Chunks, ViewRow
 from projections.core.tables import Kept
 from services.projector.apply import Applied
 
@@ -37,7 +37,8 @@ class Gathered:
         self.until = time.monotonic() + (SECONDS_MAX if first.behind else 0.0)
         self.jobs: list[Job] = []
         self.size = 0
-        self._rows: dict[Kept, dict[tuple[str, str], ViewRow]] = {}
+        self.first: Chunks = []
+        self._told: dict[Kept, dict[tuple[str, str], ViewRow]] = {}
         self.add(first)
 
     def add(self, job: Job) -> None:
@@ -45,16 +46,19 @@ class Gathered:
         self.jobs.append(job)
         if not job.behind:
             self.until = 0.0
-        for table, rows in job.applied.views.items():
-            held = self._rows.setdefault(table, {})
+        for one in job.applied.due.first.values():
+            self.first += one.chunks
+            self.size += sum(rows for rows, _ in one.chunks)
+        for table, rows in job.applied.due.told.items():
+            held = self._told.setdefault(table, {})
             before = len(held)
             held.update({row[:2]: row for row in rows})
             self.size += len(held) - before
 
     @property
-    def views(self) -> dict[Kept, Collection[ViewRow]]:
-        """The rows to write."""
-        return {table: rows.values() for table, rows in self._rows.items()}
+    def told(self) -> dict[Kept, Collection[ViewRow]]:
+        """The rows to write, beside those of ledgers."""
+        return {table: rows.values() for table, rows in self._told.items()}
 
     @property
     def positions(self) -> dict[tuple[str, int], int]:

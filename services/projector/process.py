@@ -121,7 +121,8 @@ class Projector:
 
     def _freshness(self, work: Work) -> Callable[[], None]:
         """Observes a sample of the batch once it is visible."""
-        entries = [e for one in work.slices for e in one.entries if e.verdict is Verdict.APPLIED]
+        applied = Verdict.APPLIED
+        entries = [e for one in work.slices for e in one.entries if e.verdict is applied]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [
             (entry.read().meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample

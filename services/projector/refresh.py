@@ -121,11 +121,11 @@ class Refresher:
                 gathered.add(job)
 
     def _write(self, gathered: Gathered) -> None:
-        if self._owed.is_set() or not all(job.applied.views_known for job in gathered.jobs):
+        if self._owed.is_set() or not all(job.applied.due_known for job in gathered.jobs):
             self._owed.set()
             return
         try:
-            self.views.write(gathered.views, gathered.generation or "none")
+            self.views.write(gathered.told, gathered.generation or "none", gathered.first)
             self.views.advance(gathered.positions)
         except (RedisError, GenerationLost, OSError) as error:
             log.warning("redis_behind", error=type(error).__name__)

@@ -13,9 +13,10 @@ from projections.core import sql, wire
 from projections.core.copying import copy_encoder
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.rows import state_of
-from projections.core.showing import ViewRow, shown, view_writer
+from projections.core.showing import hash_key, shown, view_writer
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
 from services.projector.closure import regroup, sharing
+from services.projector.due import Due
 from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,8 +39,9 @@ class Store:
             for t in group.tables
             if isinstance(t, Ledger)
         }
+        versions = {one.name: one.version for one in group.projections}
         self._views = {
-            t: view_writer(t)
+            t: view_writer(t, hash_key(t, versions[t.projection], ""))
             for t in group.tables
             if views and isinstance(t, Ledger) and t.view is not None
         }
@@ -53,26 +55,26 @@ class Store:
         """The events applied; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
 
-    def write(self, connection: Connection, folded: Folded) -> dict[Kept, list[ViewRow]]:
+    def write(self, connection: Connection, folded: Folded) -> Due:
         """Stores everything; gives back the rows that Redis should hold now."""
-        views: dict[Kept, list[ViewRow]] = {}
+        due = Due()
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
         if folded.erased or subjects:
             connection.execute(ERASED_LOCK if folded.erased else PERSONAL_LOCK)
         for table in self.group.tables:
             if isinstance(table, Ledger):
-                self._append(connection, table, folded, views)
+                self._append(connection, table, folded, due)
             elif isinstance(table, Table) and table in folded.rows:
-                self._merge(connection, table, folded, views)
+                self._merge(connection, table, folded, due)
             elif isinstance(table, Evolution) and table in folded.evolving:
-                self._evolve(connection, table, folded, views)
+                self._evolve(connection, table, folded, due)
             elif isinstance(table, Grouping):
                 touched = _touched(table, folded) | sharing(connection, table, folded.erased)
-                self._forget(connection, subjects, folded.erased, views)
-                self._regroup(connection, table, touched, folded, views)
+                self._forget(connection, subjects, folded.erased, due)
+                self._regroup(connection, table, touched, folded, due)
         if not any(isinstance(table, Grouping) for table in self.group.tables):
-            self._forget(connection, subjects, folded.erased, views)
-        return views
+            self._forget(connection, subjects, folded.erased, due)
+        return due
 
     def _copy(self, connection: Connection, name: str, body: bytes) -> None:
         with (
@@ -86,38 +88,36 @@ class Store:
         connection: Connection,
         table: Ledger,
         folded: Folded,
-        views: dict[Kept, list[ViewRow]],
+        due: Due,
     ) -> None:
         rows = folded.appended.get(table)
         if not rows:
             return
         self._copy(connection, table.name, self._encoders[table](rows))
         if table in self._views:
-            views.setdefault(table, []).extend(self._views[table](rows))
+            due.first[table] = self._views[table](rows)
 
-    def _merge(
-        self, connection: Connection, table: Table, folded: Folded, views: dict[Kept, list[ViewRow]]
-    ) -> None:
+    def _merge(self, connection: Connection, table: Table, folded: Folded, due: Due) -> None:
         rows = folded.rows[table]
-        found = self._upsert(connection, table, rows, views if table.level is None else None)
+        found = self._upsert(connection, table, rows, due if table.level is None else None)
         if table.level is None:
             return
         told = [row[:4] for row in found]
-        due = {row[:2] for row in found if row[4]}
-        if due:
+        recount = {row[:2] for row in found if row[4]}
+        if recount:
             # the rows are locked by the merge: nobody adds to them until this transaction ends
-            keys = wire.key_columns(table, _due_keys(table, rows, due))
+            keys = wire.key_columns(table, _due_keys(table, rows, recount))
             recounted = connection.execute(self._recounts[table], keys).fetchall()
-            told = [row for row in told if row[:2] not in due] + recounted
+            told = [row for row in told if row[:2] not in recount] + recounted
         if table.view is not None and self._shows:
-            views.setdefault(table, []).extend(told)
+            due.tell(table, told)
 
     def _upsert(
         self,
         connection: Connection,
         table: Table | Evolution | Grouping,
         rows: dict[tuple[Any, ...], list[Any]],
-        views: dict[Kept, list[ViewRow]] | None,
+        due: Due | None,
     ) -> list[TupleRow]:
         names, values = wire.columns(table, rows)
         statement = self._merges.get((table, names))
@@ -126,8 +126,8 @@ class Store:
             self._merges[table, names] = statement
         cursor = connection.execute(statement, values)
         found = cursor.fetchall() if cursor.description else []
-        if views is not None and table.view is not None and self._shows:
-            views.setdefault(table, []).extend(found)
+        if due is not None and table.view is not None and self._shows:
+            due.tell(table, found)
         return found
 
     def _evolve(
@@ -135,7 +135,7 @@ class Store:
         connection: Connection,
         table: Evolution,
         folded: Folded,
-        views: dict[Kept, list[ViewRow]],
+        due: Due,
     ) -> None:
         steps = folded.evolving[table]
         keys = sorted({key for key, _ in steps})
@@ -152,7 +152,7 @@ class Store:
             except Exception as error:
                 raise HandlerFailed(table.projection, event, error) from error
         rows = {key: [state[name] for name in table.values] for key, state in states.items()}
-        self._upsert(connection, table, rows, views)
+        self._upsert(connection, table, rows, due)
 
     def _regroup(
         self,
@@ -160,13 +160,13 @@ class Store:
         table: Grouping,
         touched: set[bytes],
         folded: Folded,
-        views: dict[Kept, list[ViewRow]],
+        due: Due,
     ) -> None:
         rules = folded.rows.get(table.rules, ())
         try:
             rows = regroup(connection, table, touched, rules, self.regrouping)
             if rows:
-                self._upsert(connection, table, rows, views)
+                self._upsert(connection, table, rows, due)
         finally:
             self.regrouping.clear()
 
@@ -175,7 +175,7 @@ class Store:
         connection: Connection,
         subjects: dict[Kept, set[bytes]],
         erased: list[bytes],
-        views: dict[Kept, list[ViewRow]],
+        due: Due,
     ) -> None:
         """Persons erased now, and rows that came for persons erased before."""
         if erased:
@@ -196,7 +196,7 @@ class Store:
         for table in self._personal:
             cursor = connection.execute(sql.forgotten(table).encode(), [gone])
             if cursor.description:
-                views.setdefault(table, []).extend(cursor.fetchall())
+                due.tell(table, cursor.fetchall())
 
 
 def _due_keys(

@@ -9,31 +9,35 @@ Redis counts as believable only while it holds the generation that Postgres name
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any
 
 from redis import Redis
+from redis.commands.core import Script
 
+from projections.core import showing
 from projections.core.fold import Group
-from projections.core.showing import ViewRow
+from projections.core.showing import Chunks, ViewRow, hash_key
 from projections.core.tables import Kept
 from services.runtime.metrics import REDIS_WRITES
 
-ROWS_PER_CALL = 500
 WRITE = """
 if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local stale = 0
-for i = 2, #ARGV, 4 do
-    local value = ARGV[i + 2] .. '|' .. ARGV[i + 3]
-    if ARGV[i + 2] == '1' then  -- the first of its row: whatever is held is as new
-        stale = stale + 1 - redis.call('HSETNX', ARGV[i], ARGV[i + 1], value)
+local stale, call, texts = 0, redis.call, cmsgpack.unpack(ARGV[2])
+"""
+# most rows are the first of theirs, and what a script does for each is most of what Redis does here
+FIRST = f"""{WRITE}
+for i = 1, #texts, 3 do  -- whatever is held is as new
+    stale = stale + 1 - call('HSETNX', texts[i], texts[i + 1], texts[i + 2])
+end
+return stale
+"""
+NEWER = f"""{WRITE}
+local function version(text) return tonumber(string.match(text, '^(%d+)|')) end
+for i = 1, #texts, 3 do
+    local held = call('HGET', texts[i], texts[i + 1])
+    if held and version(held) >= version(texts[i + 2]) then
+        stale = stale + 1
     else
-        local held = redis.call('HGET', ARGV[i], ARGV[i + 1])
-        if held and tonumber(string.match(held, '^(%d+)|')) >= tonumber(ARGV[i + 2]) then
-            stale = stale + 1
-        else
-            redis.call('HSET', ARGV[i], ARGV[i + 1], value)
-        end
+        call('HSET', texts[i], texts[i + 1], texts[i + 2])
     end
 end
 return stale
@@ -50,11 +54,6 @@ end
 
 class GenerationLost(Exception):
     """Redis does not hold the generation that Postgres names: it was emptied or replaced."""
-
-
-def hash_key(table: Kept, version: int, by: str) -> str:
-    """The Redis key of one hash."""
-    return f"h1:{table.name}:{version}:{by}"
 
 
 def generation_key(group: str) -> str:
@@ -74,20 +73,36 @@ class Views:
         self.redis = redis
         self.group = group
         self.versions = {p.name: p.version for p in group.projections}
-        self._write = redis.register_script(WRITE)
+        self._first = redis.register_script(FIRST)
+        self._newer = redis.register_script(NEWER)
         self._advance = redis.register_script(ADVANCE)
 
-    def write(self, views: Mapping[Kept, Iterable[ViewRow]], generation: str) -> None:
+    def write(
+        self,
+        told: Mapping[Kept, Iterable[ViewRow]],
+        generation: str,
+        first: Iterable[tuple[int, bytes]] = (),
+    ) -> None:
         """Writes rows; `generation` "" writes whatever Redis holds (a refill)."""
-        for chunk in _chunks(self._flat(views)):
-            arguments: list[Any] = [generation]
-            for key, (_, field, version, payload) in chunk:
-                arguments += [key, field, version, payload]
-            stale = int(self._write(keys=[generation_key(self.group.name)], args=arguments))
+        some, newer = list(first), []
+        for table, rows in told.items():
+            prefix = hash_key(table, self.versions[table.projection], "")
+            firsts, others = showing.told(prefix, rows)
+            some += firsts
+            newer += others
+        self._write(self._first, some, generation)
+        self._write(self._newer, newer, generation)
+
+    def _write(self, script: Script, chunks: Chunks, generation: str) -> None:
+        keys = [generation_key(self.group.name)]
+        for rows, texts in _joined(chunks):
+            # MessagePack's array of so many
+            packed = b"\xdd" + (3 * rows).to_bytes(4) + texts
+            stale = int(script(keys=keys, args=[generation, packed]))
             if stale < 0:
                 raise GenerationLost
             REDIS_WRITES.labels(self.group.name, "stale").inc(stale)
-            REDIS_WRITES.labels(self.group.name, "written").inc(len(chunk) - stale)
+            REDIS_WRITES.labels(self.group.name, "written").inc(rows - stale)
 
     def advance(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Says up to which offsets the rows in Redis reach; never goes back."""
@@ -99,13 +114,15 @@ class Views:
         if arguments:
             self._advance(keys=[position_key(self.group.name)], args=arguments)
 
-    def _flat(self, views: Mapping[Kept, Iterable[ViewRow]]) -> Iterator[tuple[str, ViewRow]]:
-        for table, rows in views.items():
-            prefix = hash_key(table, self.versions[table.projection], "")
-            for row in rows:
-                yield prefix + row[0], row
 
-
-def _chunks(rows: Iterator[tuple[str, ViewRow]]) -> Iterator[list[tuple[str, ViewRow]]]:
-    while chunk := list(islice(rows, ROWS_PER_CALL)):
-        yield chunk
+def _joined(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
+    """Small ones together: of a small batch, each table has one."""
+    many, texts = 0, list[bytes]()
+    for rows, one in chunks:
+        if many and many + rows > showing.ROWS_PER_CHUNK:
+            yield many, b"".join(texts)
+            many, texts = 0, []
+        many += rows
+        texts.append(one)
+    if many:
+        yield many, b"".join(texts)

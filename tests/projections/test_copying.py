@@ -20,13 +20,22 @@ from projections.core import Projection, View, plain
 from projections.core.arrays import ARRAYS, plain_array
 from projections.core.columns import TYPES, Stored, span_text
 from projections.core.copying import copy_encoder, plain_encoder
-from projections.core.showing import plain_writer, view_writer
+from projections.core.showing import (
+    ROWS_PER_CHUNK,
+    Chunks,
+    plain_told,
+    plain_writer,
+    told,
+    view_writer,
+)
 from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
 from schemas.native import native
 from services.runtime.arrays import array
+from tests.projections.shown import rows_of
 
 _packing = native("projections.core._packing")
+_showing = native("projections.core._showing")
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 BIG, SMALL = st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1)
@@ -68,8 +77,8 @@ def test_every_type_arrives_and_redis_is_told_the_same(
 ) -> None:
     table = everything(by)
     types = [part.type for part in table.stored]
-    encode, write = copy_encoder(types), view_writer(table)
-    encode_plainly, write_plainly = plain_encoder(types), plain_writer(table)
+    encode, write = copy_encoder(types), view_writer(table, "h1:一:")
+    encode_plainly, write_plainly = plain_encoder(types), plain_writer(table, "h1:一:")
 
     @settings(max_examples=40, deadline=None)
     @given(sent=rows(nulls))
@@ -86,15 +95,35 @@ def test_every_type_arrives_and_redis_is_told_the_same(
                 copy.write(encode(sent))
             found = connection.execute(view_rows(table, some=False).encode()).fetchall()
             connection.rollback()
-        assert _said(found) == _said(write(sent))
+        shown = write(sent)
+        firsts, newer = told("h1:一:", found)
+        assert not newer
+        assert _said(firsts) == _said(shown.chunks)
+        assert sorted(json.loads(shown.keys)) == sorted(str(row[0]) for row in found)
 
     check()
 
 
-def _said(rows: list[Any]) -> list[Any]:
+def _said(chunks: Chunks) -> list[Any]:
     return sorted(
-        ([key, field, version, json.loads(text)] for key, field, version, text in rows), key=str
+        ([key, field, version, json.loads(text)] for key, field, version, text in rows_of(chunks)),
+        key=str,
     )
+
+
+ROWS = st.lists(st.tuples(TEXT, TEXT, st.sampled_from([1, 2, 2**62]), TEXT), max_size=12)
+
+
+@given(made=ROWS, times=st.sampled_from([1, 200]))
+def test_rows_that_postgres_told_go_out_the_same_either_way(
+    made: list[tuple[str, str, int, str]], times: int
+) -> None:
+    first, newer = plain_told("h1:", iter(made * times))
+    assert told("h1:", iter(made * times)) == (first, newer)
+    assert all(0 < rows <= ROWS_PER_CHUNK for rows, _ in first + newer)
+    shown = [("h1:" + key, *rest) for key, *rest in made * times]
+    assert rows_of(first) == [row for row in shown if row[2] == 1]
+    assert rows_of(newer) == [row for row in shown if row[2] != 1]
 
 
 @pytest.mark.servers
@@ -215,7 +244,12 @@ built = pytest.mark.skipif(_packing is None, reason="the C way was not built")
 @built
 def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
     assert _packing is not None
-    copier, viewer, pack = _packing.copier, _packing.viewer, _packing.array
+    assert _showing is not None
+    copier, pack, told = _packing.copier, _packing.array, _showing.told
+
+    def viewer(types: Any, by: int, other: Any) -> Any:
+        return _showing.viewer(types, by, other, "h1:")
+
     ledger = ["uuid", "smallint", "text"]
     refused: list[tuple[type[Exception], Any]] = [
         (ValueError, lambda: copier([])),
@@ -247,6 +281,17 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
         (TypeError, lambda: viewer([*ledger, "odd"], 2, lambda *_: 5)([(bytes(16), 1, "a", 5)])),
         (TypeError, lambda: viewer([*ledger, "odd"], 2, str)([(bytes(16), 1, "a", 5)])),
         (ValueError, lambda: viewer([*ledger, "odd"], 2, None)),
+        (TypeError, lambda: _showing.viewer(ledger, 2, str, None)),
+        (TypeError, lambda: told(None, [])),
+        (TypeError, lambda: told("", 5)),
+        (ValueError, lambda: told("", [("a", "b", 1)])),
+        (ValueError, lambda: told("", [["a", "b", 1, "c"]])),
+        (TypeError, lambda: told("", [("a", "b", "1", "c")])),
+        (TypeError, lambda: told("", [("a", None, 1, "c")])),
+        (TypeError, lambda: told("", [("a", "b", 1, b"c")])),
+        (OverflowError, lambda: told("", [("a", "b", 2**70, "c")])),
+        (UnicodeEncodeError, lambda: told("", [("a", "\ud83d", 1, "c")])),
+        (ZeroDivisionError, lambda: told("", (("a", "b", 1 // n, "c") for n in (1, 0)))),
     ]
     for error, act in refused:
         with pytest.raises(error):
@@ -255,12 +300,13 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
 
 @built
 def test_what_changes_while_it_is_packed_does_no_harm() -> None:
-    assert _packing is not None
+    assert _showing is not None
     row: list[Any] = [bytes(16), 1, 5, ["a"] * 3]
 
     def other(type: str, value: Any) -> str:
         row.clear()
         return f"{type} {value}"
 
-    view = _packing.viewer(["uuid", "int", "odd", "text[]"], 1, other)
-    assert view([row])[0][3].endswith(', 1, odd 5, ["a", "a", "a"]]')
+    view = _showing.viewer(["uuid", "int", "odd", "text[]"], 1, other, "")
+    chunks, _ = view([row])
+    assert rows_of(chunks)[0][3].endswith(', 1, odd 5, ["a", "a", "a"]]')

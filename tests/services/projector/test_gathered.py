@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from projections.core import Projection, View, key, total
-from projections.core.showing import ViewRow
+from projections.core.showing import First, ViewRow
 from services.projector import gathered
 from services.projector.apply import Applied
+from services.projector.due import Due
 from services.projector.gathered import Gathered, Job
 
 points = Projection("gathering").table(
@@ -14,14 +17,14 @@ points = Projection("gathering").table(
 
 
 def job(*rows: ViewRow, end: int, behind: bool = True) -> Job:
-    applied = Applied({points: list(rows)}, {("commerce.points", 0): end}, None)
+    applied = Applied(Due({points: list(rows)}), {("commerce.points", 0): end}, None)
     return Job(applied, lambda: None, behind)
 
 
 def test_the_newest_of_each_row_is_written_once() -> None:
     waiting = Gathered(job(("aki", "", 1, "[10]"), ("ken", "", 4, "[3]"), end=2))
     waiting.add(job(("aki", "", 2, "[25]"), end=3))
-    assert sorted(waiting.views[points]) == [("aki", "", 2, "[25]"), ("ken", "", 4, "[3]")]
+    assert sorted(waiting.told[points]) == [("aki", "", 2, "[25]"), ("ken", "", 4, "[3]")]
     assert waiting.positions == {("commerce.points", 0): 3}
     assert waiting.size == 2
 
@@ -40,3 +43,28 @@ def test_who_is_not_behind_never_waits() -> None:
 def test_so_many_rows_do_not_wait_any_longer() -> None:
     rows = [(f"{number}", "", 1, "[1]") for number in range(gathered.ROWS_MAX)]
     assert Gathered(job(*rows, end=1)).patience() == 0
+
+
+def test_rows_of_ledgers_wait_as_they_are_and_count() -> None:
+    one, other = job(end=1), job(("aki", "", 2, "[25]"), end=2)
+    one.applied.due.first[points] = First([(500, b"a"), (3, b"b")], b"[]")
+    other.applied.due.first[points] = First([(gathered.ROWS_MAX, b"c")], b"[]")
+    waiting = Gathered(one)
+    assert waiting.size == 503
+    waiting.add(other)
+    assert waiting.first == [(500, b"a"), (3, b"b"), (gathered.ROWS_MAX, b"c")]
+    assert waiting.patience() == 0
+
+
+def test_what_is_noted_names_the_hashes_of_each_table() -> None:
+    due = Due()
+    assert due.keys() is None
+    due.first[points] = First([], b"[]")
+    due.told[points] = []
+    assert due.keys() is None
+    due.first[points] = First([(2, b"...")], '["亜紀", "ken"]'.encode())
+    assert json.loads(due.keys() or b"") == {"points": ["亜紀", "ken"]}
+    due.tell(points, [("aki", "", 1, "[10]"), ("aki", "x", 2, "[10]"), ("ken", "", 2, "[1]")])
+    noted = json.loads(due.keys() or b"")
+    assert sorted(noted.pop("points")) == ["aki", "ken", "亜紀"]
+    assert not noted

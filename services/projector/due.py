@@ -1,0 +1,31 @@
+"""Which rows does Redis have to get, once a transaction is in?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from projections.core.showing import First, ViewRow
+from projections.core.tables import Kept
+
+
+@dataclass(slots=True)
+class Due:
+    """Rows as Postgres told of them, and a ledger's, which nothing will change."""
+
+    told: dict[Kept, list[ViewRow]] = field(default_factory=dict)
+    first: dict[Kept, First] = field(default_factory=dict)
+
+    def tell(self, table: Kept, rows: list[ViewRow]) -> None:
+        """Adds rows as Postgres has them now."""
+        self.told.setdefault(table, []).extend(rows)
+
+    def keys(self) -> bytes | None:
+        """What of them is noted: a JSON object of hash keys by table, or None without any."""
+        parts = {table.name: one.keys for table, one in self.first.items() if one.chunks}
+        for table, rows in self.told.items():
+            if rows:
+                keys = {row[0] for row in rows}.union(json.loads(parts.get(table.name, b"[]")))
+                parts[table.name] = json.dumps(list(keys)).encode()
+        named = [json.dumps(name).encode() + b": " + keys for name, keys in parts.items()]
+        return b"{" + b", ".join(named) + b"}" if named else None
