@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
 from services.runtime.arrays import columns
@@ -25,13 +26,9 @@ KEEP = """
 insert into hitotsu.answer (client, key, body_hash, status, body)
 select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::text[])
     as x(client, key, body_hash, status, body)
-order by client, key on conflict do nothing returning key
+order by client, key
 """
 _KEPT = ("text", "text", "bytea", "smallint", "text")
-
-
-class Taken(Exception):
-    """Another process decided one of the keys meanwhile: its answer stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +64,22 @@ OTHER_BODY = Answer.of(
 )
 
 
-async def said_before(connection: Connection, batch: Sequence[Keyed]) -> dict[int, Answer]:
-    """What was said to keys that are known, by place in the batch."""
+async def asked_before(
+    connection: Connection, batch: Sequence[Keyed]
+) -> AsyncCursor[TupleRow] | None:
+    """Asks for what was said to these keys, and waits for nothing; None where there is no key."""
     keyed = [each for each in batch if each.key is not None]
     if not keyed:
-        return {}
+        return None
     asked = columns(("text", "text"), [(each.client, each.key) for each in keyed])
-    rows = await (await connection.execute(SAID, asked, prepare=False)).fetchall()
+    return await connection.execute(SAID, asked, prepare=False)
+
+
+async def said_before(
+    asked: AsyncCursor[TupleRow] | None, batch: Sequence[Keyed]
+) -> dict[int, Answer]:
+    """What was said to keys that are known, by place in the batch."""
+    rows = await asked.fetchall() if asked is not None else []
     said = {(row[0], row[1]): row for row in rows}
     found = {}
     for place, each in enumerate(batch):
@@ -85,11 +91,18 @@ async def said_before(connection: Connection, batch: Sequence[Keyed]) -> dict[in
 
 
 async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
-    """Stores answers under their keys; raises `Taken`, and nothing of the decisions may stay."""
+    """Stores answers under their keys, and does not wait for it.
+
+    Where another process decided one of the keys meanwhile, the transaction ends with a violated
+    key (see `taken`): that one's answer stands, and nothing of these decisions.
+    """
     kept = [(each, answer) for each, answer in said if each.key is not None]
     if not kept:
         return
     rows = [(each.client, each.key, each.body_hash, said.status, said.body) for each, said in kept]
-    stored = await connection.execute(KEEP, columns(_KEPT, rows))
-    if len(await stored.fetchall()) != len(kept):
-        raise Taken
+    await connection.execute(KEEP, columns(_KEPT, rows))
+
+
+def taken(error: Exception) -> bool:
+    """Whether another process decided one of the keys meanwhile."""
+    return isinstance(error, UniqueViolation) and error.diag.table_name == "answer"

@@ -7,18 +7,28 @@ process, the keys tell: a batch that was interrupted is decided again and answer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 
-from services.deciding.answers import Answer, Connection, Keyed, Taken, keep, said_before
+from services.deciding.answers import (
+    Answer,
+    Connection,
+    Keyed,
+    asked_before,
+    keep,
+    said_before,
+    taken,
+)
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 
 AT_ONCE = 256
+GATHER_SECONDS = 0.002  # that a batch may wait for who was answered just before and asks again
 ATTEMPTS = 20
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
@@ -31,9 +41,19 @@ PASSING = (
     psycopg.errors.QueryCanceled,
     psycopg.errors.UndefinedTable,
     psycopg.errors.InternalError_,
-    Taken,
 )
-Work = Callable[[Connection, Sequence[Any]], Awaitable[list[Answer]]]
+
+
+class Work(Protocol):
+    """What is decided about, in two steps: what both read first is asked for in one go."""
+
+    async def see(self, connection: Connection, commands: Sequence[Any]) -> Any:
+        """Takes the locks and reads what the commands are about; some were answered before."""
+
+    async def decide(
+        self, connection: Connection, seen: Any, commands: Sequence[Any]
+    ) -> list[Answer]:
+        """Answers those that were not, in their order, and stores what follows from it."""
 
 
 class InFlight(Exception):
@@ -58,6 +78,8 @@ class Decider:
         self._name, self._work, self._done = name, work, done
         self._waiting: asyncio.Queue[tuple[Keyed, asyncio.Future[Answer]]] = asyncio.Queue(10_000)
         self._flying: set[tuple[str, str]] = set()
+        self._expected = 1
+        self._enough = asyncio.Event()
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -85,6 +107,8 @@ class Decider:
             self._waiting.put_nowait((keyed, future))
         except asyncio.QueueFull:
             raise NotDecided("too many commands wait") from None
+        if 1 + self._waiting.qsize() >= self._expected:
+            self._enough.set()
         if name is not None:
             self._flying.add(name)
             future.add_done_callback(lambda _: self._flying.discard(name))
@@ -97,9 +121,7 @@ class Decider:
 
     async def _run(self) -> None:
         while True:
-            batch = [await self._waiting.get()]
-            while len(batch) < AT_ONCE and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
+            batch = await self._gathered()
             DECIDED_AT_ONCE.labels(self._name).observe(len(batch))
             try:
                 answers = await self._decided([keyed for keyed, _ in batch])
@@ -116,6 +138,23 @@ class Decider:
                 DECISIONS.labels(self._name, str(answer.status)).inc()
                 if not future.done():
                     future.set_result(answer)
+            self._expected = min(AT_ONCE, len(batch) + self._waiting.qsize())
+
+    async def _gathered(self) -> list[tuple[Keyed, asyncio.Future[Answer]]]:
+        """What waits; a moment is given to as many as were here the last time.
+
+        Else those who ask one after the other would fall into two halves, each decided while the
+        other waits, for twice the work. Who comes alone waits for nobody.
+        """
+        batch = [await self._waiting.get()]
+        if 1 + self._waiting.qsize() < self._expected:
+            self._enough.clear()
+            timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._enough.set)
+            await self._enough.wait()
+            timer.cancel()
+        while len(batch) < AT_ONCE and not self._waiting.empty():
+            batch.append(self._waiting.get_nowait())
+        return batch
 
     async def _decided(self, batch: Sequence[Keyed]) -> list[Answer]:
         for attempt in range(ATTEMPTS):
@@ -126,7 +165,9 @@ class Decider:
                     answers = await self._transaction(connection, batch)
                 self._done()
                 return answers
-            except PASSING as error:
+            except (*PASSING, psycopg.errors.UniqueViolation) as error:
+                if not isinstance(error, PASSING) and not taken(error):
+                    raise
                 log.warning("decided again", error=type(error).__name__, attempt=attempt)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 log.warning("postgres is away", error=type(error).__name__)
@@ -135,9 +176,12 @@ class Decider:
         raise NotDecided("Postgres is away")
 
     async def _transaction(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
-        said = await said_before(connection, batch)
+        asked = await asked_before(connection, batch)
+        seen = await self._work.see(connection, [each.command for each in batch])
+        said = await said_before(asked, batch)
         fresh = [each for place, each in enumerate(batch) if place not in said]
-        decided = await self._work(connection, [each.command for each in fresh]) if fresh else []
+        commands = [each.command for each in fresh]
+        decided = await self._work.decide(connection, seen, commands) if fresh else []
         await keep(connection, list(zip(fresh, decided, strict=True)))
         rest = iter(decided)
         return [said[place] if place in said else next(rest) for place in range(len(batch))]
@@ -147,6 +191,8 @@ class Decider:
             connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
             await connection.execute("set statement_timeout = '4s'")
             self._connection = connection
+        elif self._connection.info.transaction_status is not TransactionStatus.IDLE:
+            await self._connection.rollback()  # one that failed as it was being committed
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -49,9 +49,14 @@ class IdentityWork:
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
 
-    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
-        # people decide seldom: one batch at a time over all processes, whatever it is about
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> None:
+        """People decide seldom: one batch at a time over all processes, whatever it is about."""
         await connection.execute(LOCK)
+
+    async def decide(
+        self, connection: Connection, seen: None, commands: Sequence[Command]
+    ) -> list[Answer]:
+        """One after the other: each sees what the one before it did."""
         return [await self._decided(connection, one) for one in commands]
 
     async def _decided(self, connection: Connection, command: Command) -> Answer:

@@ -70,7 +70,8 @@ class ReturnsWork:
         """`group`: whose tables it sees; `rules_earn`: whether rules may give points here."""
         self._group, self._rules_earn = group, rules_earn
 
-    async def __call__(self, connection: Connection, commands: Sequence[Return]) -> list[Answer]:
+    async def see(self, connection: Connection, commands: Sequence[Return]) -> _Batch:
+        """Locks buyers and members; their sales, terms and what came back before."""
         asked = [command.body.transaction_id for command in commands]
         members = await members_of(connection, [command.body.profile_id for command in commands])
         sales = await sales_of(
@@ -82,9 +83,14 @@ class ReturnsWork:
         before = await kept.before(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
         terms = await terms_of(connection, owned, before, here, self._rules_earn)
-        batch = _Batch(here, sales, terms, before)
-        answers = [batch.decide(command.body) for command in commands]
-        await kept.keep(connection, batch.rows(), here)
+        return _Batch(here, sales, terms, before)
+
+    async def decide(
+        self, connection: Connection, seen: _Batch, commands: Sequence[Return]
+    ) -> list[Answer]:
+        """Answers; what changed of the sales is stored, with the facts."""
+        answers = [seen.decide(command.body) for command in commands]
+        await kept.keep(connection, seen.rows(), seen.here)
         return answers
 
 
@@ -98,7 +104,7 @@ class _Batch:
         terms: dict[UUID, Terms],
         before: dict[UUID, dict[int, Decided]],
     ) -> None:
-        self._here, self._sales, self._terms, self._before = here, sales, terms, before
+        self.here, self._sales, self._terms, self._before = here, sales, terms, before
         self._changed: dict[tuple[UUID, int], Decided] = {}
 
     def rows(self) -> list[Decided]:
@@ -112,7 +118,7 @@ class _Batch:
             return self._no("not-found", "No such purchase is known, or not yet.", 404)
         if sale.profile_id is None:
             return self._no("no-owner", "A guest's purchase has no points to take or give back.")
-        member = self._here.members.get(body.profile_id, (body.profile_id,))
+        member = self.here.members.get(body.profile_id, (body.profile_id,))
         if sale.profile_id not in member:
             return self._no("other-owner", "The purchase is not that member's.")
         before = self._before.get(sale.transaction_id, {})
@@ -120,15 +126,15 @@ class _Batch:
         if refused is not None:
             return refused
         judgement = Judgement(
-            sale, self._terms[sale.transaction_id], before, self._here.holder(sale.profile_id),
-            self._here.at,
+            sale, self._terms[sale.transaction_id], before, self.here.holder(sale.profile_id),
+            self.here.at,
         )  # fmt: skip
         judgement.earn()
         judgement.give_and_take({line.line_no: line.quantity for line in body.lines}, body.policy)
         found = judgement.judged()
         if not body.dry_run:
             self._keep(sale.transaction_id, found)
-            self._here.forgive(sale.profile_id, found.forgiven)
+            self.here.forgive(sale.profile_id, found.forgiven)
         return self._yes(body, found, self._terms[sale.transaction_id])
 
     def _too_many(self, body: ReturnBody, sale: Sale, before: dict[int, Decided]) -> Answer | None:
@@ -148,7 +154,7 @@ class _Batch:
         rows = self._before.setdefault(transaction_id, {})
         for line_no, row in found.decided.items():
             rows[line_no] = self._changed[transaction_id, line_no] = row
-        self._here.tell(found.facts)
+        self.here.tell(found.facts)
 
     def _yes(self, body: ReturnBody, found: Judged, terms: Terms) -> Answer:
         taken, given = found.taken or Taken("within_balance"), found.given
@@ -160,7 +166,7 @@ class _Batch:
                 "transaction_id": body.transaction_id, "policy": taken.policy,
                 "rule_version": terms.version, "taken_back": _taken(taken), "withheld": withheld,
                 "given_back": _given(given), "event_ids": events, "dry_run": body.dry_run,
-                "position": self._here.position,
+                "position": self.here.position,
             },
         )  # fmt: skip
 
@@ -170,7 +176,7 @@ class _Batch:
             "type": f"/problems/{kind}", "title": titles.get(kind, "Conflict"), "status": status,
             "detail": detail,
         }  # fmt: skip
-        return Answer.of(status, {**said, **more, "position": self._here.position})
+        return Answer.of(status, {**said, **more, "position": self.here.position})
 
 
 def _taken(taken: Taken) -> dict[str, Any]:

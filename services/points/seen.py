@@ -30,69 +30,84 @@ LOCKS = """
 select pg_advisory_xact_lock(hashtext('hitotsu.points'), hash)
 from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id order by 1) x
 """
-EXPIRED = """
-update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
-where profile_id = any(%s) and state = 'open'
-    and expires_at <= current_setting('hitotsu.now')::timestamptz
+NAMED = """
+select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
+    transaction_id
+from hitotsu.points_hold where id = any(%s::uuid[]) order by id, place
 """
+# the clock is read once, under the locks: a hold is not over for one question and not for another;
 # what our own facts take on their way counts as held until they are applied, and ends with that
 SEEN = """
-with moment as materialized (select current_setting('hitotsu.now')::timestamptz as now)
+with moment as materialized (select clock_timestamp() as now),
+entry as materialized (select * from point_entry where profile_id = any(%(profiles)s)),
+hold as materialized (
+    select id, profile_id, lot_id, points, client, state, expires_at from hitotsu.points_hold
+    where profile_id = any(%(profiles)s) and state in ('open', 'captured')
+)
 select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
     sum(points) as points, count(*)::bigint as entries,
     min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
     max(active_from) as active_from, max(expires_at) as expires_at, null::uuid as transaction_id,
     null::timestamptz as now
-from point_entry where profile_id = any(%(profiles)s) and lot_id is not null
+from entry where lot_id is not null
 group by profile_id, lot_id
 union all
 select 'draw', profile_id, null, event_id, kind, -points, 1, at, null, expires_at,
     transaction_id, null
-from point_entry where profile_id = any(%(profiles)s) and lot_id is null
+from entry where lot_id is null
 union all
 select 'bought', profile_id, lot_id, null, '', 0, 0, null, null, null, transaction_id, null
-from point_entry where profile_id = any(%(profiles)s) and kind = 'earned'
-    and transaction_id in (select transaction_id from point_entry
-        where profile_id = any(%(profiles)s) and lot_id is null and kind = 'reversed')
+from entry where kind = 'earned' and transaction_id in (
+    select transaction_id from entry where lot_id is null and kind = 'reversed')
 union all
 select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
-from hitotsu.points_hold h, moment where profile_id = any(%(profiles)s)
-    and (state = 'captured' or state = 'open' and expires_at > moment.now)
-    and (client <> %(system)s or not exists (
-        select from point_entry e where e.profile_id = h.profile_id and e.event_id = h.id))
+from hold, moment
+where (state = 'captured' or expires_at > now) and (client <> %(system)s or not exists (
+    select from entry e where e.profile_id = hold.profile_id and e.event_id = hold.id))
 group by profile_id, lot_id
+union all
+select 'over', profile_id, null, null, '', 0, 0, null, null, null, null, null
+from hold, moment where state = 'open' and expires_at <= now
 union all
 select 'position', null, null, null, topic || '-' || partition, next_offset, 0, null, null, null,
     null, null
 from hitotsu.checkpoint where grp = %(group)s
     and topic in ('commerce.points', 'commerce.members')
+union all
+select 'now', null, null, null, '', 0, 0, null, null, null, null, now from moment
 """
-# the clock is read once, under the locks: a hold is not over for one question and not for another
-NOW = "select set_config('hitotsu.now', clock_timestamp()::text, true)::timestamptz as now"
 
 
 @dataclass(slots=True)
 class Seen:
-    """Purses by profile as they are at `now`, under the locks; how far the log was applied."""
+    """Purses by profile as they are at `now`, under the locks; how far the log was applied.
+
+    `over`: whose open holds are past their time; `holds`: the lines of those that were named.
+    """
 
     purses: dict[UUID, Purse]
     now: datetime
     position: dict[str, int]
+    over: list[UUID]
+    holds: list[dict[str, Any]]
 
 
-async def under_locks(connection: Connection, asked: Iterable[UUID], group: str) -> Seen:
+async def under_locks(
+    connection: Connection, asked: Iterable[UUID], named: list[UUID], group: str
+) -> Seen:
     """Locks the members of these profiles, and sees what they hold."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
     wanted = array("uuid", [one.bytes for one in profiles])
     await connection.execute(LOCKS, [wanted])
-    moment = await begun(connection, NOW, [])
-    await connection.execute(EXPIRED, [wanted])
     values = {"profiles": wanted, "group": group, "system": SYSTEM}
-    rows = await rows_of(connection, SEEN, values)
-    ((now,),) = [row.values() for row in await moment.fetchall()]
+    seen = await begun(connection, SEEN, values)
+    holds = await rows_of(connection, NAMED, [named]) if named else []
+    rows = await seen.fetchall()
+    (now,) = [row["now"] for row in rows if row["what"] == "now"]
     position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}
-    return Seen(_purses(members, rows, micros(now)), now, position)
+    over = sorted({row["profile_id"] for row in rows if row["what"] == "over"})
+    return Seen(_purses(members, rows, micros(now)), now, position, over, holds)
 
 
 async def members_of(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:

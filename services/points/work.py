@@ -11,13 +11,13 @@ from services.deciding.answers import Answer, Connection
 from services.deciding.reading import rows_of
 from services.points.commands import Capture, Command, Hold, Redeem, Release
 from services.points.decide import Decided, Decision, Held
-from services.points.seen import under_locks
-from services.runtime.arrays import columns
+from services.points.seen import NAMED, Seen, under_locks
+from services.runtime.arrays import array, columns
 
-NAMED = """
-select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
-    transaction_id
-from hitotsu.points_hold where id = any(%s::uuid[]) order by id, place
+# what is over becomes history here, under the locks, so that the index holds what counts
+EXPIRED = """
+update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
+where profile_id = any(%s) and state = 'open' and expires_at <= %s
 """
 MAKE = """
 insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
@@ -51,15 +51,25 @@ class PointsWork:
         """`group`: whose checkpoints say how far the points shown are."""
         self._group = group
 
-    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> Seen:
+        """Locks the members; what they hold, and the lines of holds that are named."""
         named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
         asked = {c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)}
         if named:
             asked |= {row["profile_id"] for row in await rows_of(connection, NAMED, [named])}
-        seen = await under_locks(connection, asked, self._group)
         # the holds again: what was seen before the locks may have been resolved by another
-        holds = await rows_of(connection, NAMED, [named]) if named else []
-        decided = Decision(seen.purses, _by_id(holds), seen.now, seen.position).decide(commands)
+        return await under_locks(connection, asked, named, self._group)
+
+    async def decide(
+        self, connection: Connection, seen: Seen, commands: Sequence[Command]
+    ) -> list[Answer]:
+        """Answers; what is over, what changed, what is new and the facts are stored."""
+        holds = _by_id(seen.holds)
+        decided = Decision(seen.purses, holds, seen.now, seen.position).decide(commands)
+        if seen.over:
+            await connection.execute(
+                EXPIRED, [array("uuid", [x.bytes for x in seen.over]), seen.now]
+            )
         await _store(connection, decided)
         return decided.answers
 

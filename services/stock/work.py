@@ -35,27 +35,30 @@ EXPIRED = """
 update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
 where sku = any(%s) and state = 'open' and expires_at <= %s
 """
-HELD = """
-with moment as materialized (select current_setting('hitotsu.now')::timestamptz as now)
-select sku, coalesce(served_by, location_id) as location_id,
-    coalesce(sum(quantity) filter (where state = 'committed' or expires_at > now), 0)::bigint
-        as held,
-    bool_or(state = 'open' and expires_at <= now) as over
-from hitotsu.stock_hold, moment where sku = any(%s) and state in ('open', 'committed')
-group by 1, 2
-"""
-POLICIES = """
-select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
-    coalesce(store_share, 0) as store_share, coalesce(company_threshold, 0) as company_threshold
-from stock_policy where sku = any(%s) or sku = ''
-"""
 # the clock is read once, under the locks: a hold is not over for one question and not for another
-NOW = """
-select set_config('hitotsu.now', clock_timestamp()::text, true)::timestamptz as now, (
+SHELF = """
+with moment as materialized (select clock_timestamp() as now),
+held as (
+    select sku, coalesce(served_by, location_id) as location_id,
+        coalesce(sum(quantity) filter (where state = 'committed' or expires_at > now), 0)::bigint
+            as held,
+        bool_or(state = 'open' and expires_at <= now) as over
+    from hitotsu.stock_hold, moment
+    where sku = any(%(skus)s) and state in ('open', 'committed') group by 1, 2
+)
+select moment.now, (
     select coalesce(json_object_agg(topic || '-' || partition, next_offset), '{}')
-    from hitotsu.checkpoint where grp = %s
+    from hitotsu.checkpoint where grp = %(group)s
         and topic in ('commerce.inventory', 'commerce.purchases', 'commerce.catalog')
-) as position
+) as position,
+    (select coalesce(json_agg(one), '[]') from held one) as held,
+    (select coalesce(json_agg(one), '[]') from (
+        select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
+            coalesce(store_share, 0) as store_share,
+            coalesce(company_threshold, 0) as company_threshold
+        from stock_policy where sku = any(%(skus)s) or sku = ''
+    ) one) as policies
+from moment
 """
 MAKE = """
 insert into hitotsu.stock_hold (id, sku, location_id, quantity, channel, client, expires_at)
@@ -83,7 +86,8 @@ class StockWork:
         """`group`: whose checkpoints say how far the stock shown is."""
         self._group = group
 
-    async def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[Answer]:
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> _Found:
+        """Locks the cells; what is on the shelf, and the lines of holds that are named."""
         named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
         wanted = {
             line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
@@ -93,12 +97,17 @@ class StockWork:
         skus = sorted(wanted)
         cells = await rows_of(connection, f"{CELLS} for update", [array("text", skus)])
         # the holds again: what was seen before the locks may have been resolved by another
-        found = await _shelf(connection, skus, cells, self._group, named)
+        return await _shelf(connection, skus, cells, self._group, named)
+
+    async def decide(
+        self, connection: Connection, seen: _Found, commands: Sequence[Command]
+    ) -> list[Answer]:
+        """Answers; what is over, what changed, what is new and the facts are stored."""
         decided = Decision(
-            found.shelf, _by_id(found.holds), found.now, found.position
+            seen.shelf, _by_id(seen.holds), seen.now, seen.position
         ).decide(commands)  # fmt: skip
-        if found.over:
-            await connection.execute(EXPIRED, [array("text", skus), found.now])
+        if seen.over:
+            await connection.execute(EXPIRED, [array("text", seen.over), seen.now])
         await _store(connection, decided)
         return decided.answers
 
@@ -114,12 +123,12 @@ async def seen(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is on the shelf at `now`; whether open holds are past their time; named holds' lines."""
+    """What is on the shelf at `now`; of what open holds are past their time; named holds' lines."""
 
     shelf: Shelf
     now: datetime
     position: dict[str, int]
-    over: bool
+    over: list[str]
     holds: list[dict[str, Any]]
 
 
@@ -131,20 +140,14 @@ async def _shelf(
     named: list[UUID],
 ) -> _Found:
     """All that is asked under the locks, in one go."""
-    wanted = array("text", skus)
-    asked = [
-        await begun(connection, statement, values)
-        for statement, values in (
-            (NOW, [group]), (HELD, [wanted]), (POLICIES, [wanted]), (NAMED, [named]),
-        )
-    ]  # fmt: skip
-    (moment,), held, policies, holds = [await cursor.fetchall() for cursor in asked]
-    now: datetime = moment["now"]
-    units: dict[Spot, int] = {
-        (row["sku"], row["location_id"]): row["held"] for row in held
-    }  # fmt: skip
-    shelf, over = Shelf(cells, policies, units, micros(now)), any(row["over"] for row in held)
-    return _Found(shelf, now, moment["position"], over, holds)
+    asked = await begun(connection, SHELF, {"skus": array("text", skus), "group": group})
+    holds = await rows_of(connection, NAMED, [named]) if named else []
+    (row,) = await asked.fetchall()
+    now: datetime = row["now"]
+    units: dict[Spot, int] = {(one["sku"], one["location_id"]): one["held"] for one in row["held"]}
+    over = sorted({one["sku"] for one in row["held"] if one["over"]})
+    shelf = Shelf(cells, row["policies"], units, micros(now))
+    return _Found(shelf, now, row["position"], over, holds)
 
 
 async def _store(connection: Connection, decided: Decided) -> None:

@@ -8,7 +8,6 @@ own too; both are checked for being possible, everything else is judged anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from projections.core.tables import Kept, Ledger
@@ -22,6 +21,8 @@ from services.verify.snapshot import Applied, Snapshot
 
 ENGINE = "engine"
 BURIED = ("apply", "store")
+# a ledger has no index by event: each question reads all of it
+COMPARED_AT_ONCE = 50_000
 Letter = tuple[str, bytes | None, bytes | None]
 
 
@@ -36,6 +37,7 @@ class Judge:
         self.seen: Counter[Kept] = Counter()
         self.absent: Counter[Kept] = Counter()
         self.shapes = {t: Shape(t) for t in model.tables}
+        self._appended: list[Appended] = []
         self._doubtful: list[tuple[Kept, tuple[Any, ...], list[Any], Any]] = []
 
     def take(self, place: Place, records: list[Record]) -> None:
@@ -45,18 +47,19 @@ class Judge:
         ledger = self.snapshot.ledger(ids)
         source = self.snapshot.topics[place[0]] * 10_000 + place[1]
         counts = self.counts.setdefault(place, Counter())
-        appended: list[Appended] = []
         for one in read:
-            verdict = self._verdict(one, ledger, source, appended)
+            verdict = self._verdict(one, ledger, source)
             counts[verdict] += 1
             if verdict in ("conflict", "dead_letter"):
                 stage = "conflict" if verdict == "conflict" else self._stage(one)
                 record = one.record
                 self.letters[place, record.offset] = (stage, record.key, record.value)
-        self._compare(appended)
+        if len(self._appended) >= COMPARED_AT_ONCE:
+            self._compare()
 
     def finish(self) -> None:
-        """What could only be told once every erasure was read."""
+        """What is left to compare, and what could only be told once every erasure was read."""
+        self._compare()
         for table, key, values, found in self._doubtful:
             expected = self._expected(table, key, values)
             if found != expected:
@@ -67,9 +70,7 @@ class Judge:
                 for row in self.snapshot.unforgotten(shape, self.model.erased):
                     self._differs(table, row[: shape.keys], None, row)
 
-    def _verdict(
-        self, one: Opened, ledger: dict[bytes, Applied], source: int, appended: list[Appended]
-    ) -> str:
+    def _verdict(self, one: Opened, ledger: dict[bytes, Applied], source: int) -> str:
         if one.event is None or one.event_id is None:
             return "dead_letter"
         here = Applied(one.hash, one.schema_id, one.place, one.record.offset)
@@ -83,7 +84,7 @@ class Judge:
         if held is None and self._buried(one):
             return "dead_letter"
         try:
-            appended += self.model.take(one.event, source, self.model.said(one.event))
+            self._appended += self.model.take(one.event, source, self.model.said(one.event))
         except Refused:
             if held is not None:
                 self._ledger(one, None, held)
@@ -108,7 +109,8 @@ class Judge:
         key = (shown("uuid", one.event_id),)
         self.report.add(Difference(ENGINE, "ledger", key, _said(expected), _said(found)))
 
-    def _compare(self, appended: Iterable[Appended]) -> None:
+    def _compare(self) -> None:
+        appended, self._appended = self._appended, []
         by_table: dict[Kept, list[tuple[tuple[bytes, int], list[Any]]]] = {}
         for table, key, values in appended:
             if table in self.shapes:

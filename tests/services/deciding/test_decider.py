@@ -39,7 +39,13 @@ class Work:
         self.gate.set()
         self.failing: list[Exception] = []
 
-    async def __call__(self, connection: Connection, commands: Sequence[Any]) -> list[Answer]:
+    async def see(self, connection: Connection, commands: Sequence[Any]) -> int:
+        return len(commands)
+
+    async def decide(
+        self, connection: Connection, seen: int, commands: Sequence[Any]
+    ) -> list[Answer]:
+        assert len(commands) <= seen
         self.batches.append(len(commands))
         for command in commands:
             await connection.execute(NOTE, [command])
@@ -152,3 +158,32 @@ async def test_without_postgres_it_says_so_in_time(monkeypatch: pytest.MonkeyPat
     async with deciding("postgresql://postgres@127.0.0.1:1/none", Work()) as decider:
         with pytest.raises(NotDecided, match="in time"):
             await decider.ask(keyed("k", "a"))
+
+
+async def test_of_two_processes_with_one_key_one_decides_and_both_say_the_same(dsn: str) -> None:
+    key, first, second = uuid4().hex, Work(), Work()
+    first.gate.clear()
+    second.gate.clear()
+    async with deciding(dsn, first) as one, deciding(dsn, second) as other:
+        asked = [asyncio.ensure_future(each.ask(keyed(key, "a"))) for each in (one, other)]
+        while not (first.batches and second.batches):
+            await asyncio.sleep(0.01)
+        first.gate.set()
+        second.gate.set()
+        answers = await asyncio.gather(*asked)
+        assert answers[0] == answers[1]
+        assert sorted([first.batches, second.batches]) == [[1], [1]], "the second was told, at once"
+        assert (await other.ask(keyed(uuid4().hex, "b"))).status == 200
+    assert sorted(noted(dsn)) == ["a", "b"]
+
+
+async def test_what_fails_as_it_is_committed_stays_undone_and_the_next_is_decided(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "alter table hitotsu.decided_by_test add check (what <> 'bad') not valid"
+        )
+    async with deciding(dsn, Work()) as decider:
+        with pytest.raises(NotDecided):
+            await decider.ask(keyed(uuid4().hex, "bad"))
+        assert (await decider.ask(keyed(uuid4().hex, "good"))).status == 200
+    assert noted(dsn) == ["good"]
