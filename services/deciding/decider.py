@@ -30,6 +30,7 @@ from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 AT_ONCE = 256
 GATHER_SECONDS = 0.002  # that a batch may wait for who was answered just before and asks again
 ATTEMPTS = 20
+IDLE = TransactionStatus.IDLE
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
 # others that wait crosswise or decide the same keys, a rebuild that swaps the tables: the same may
@@ -160,9 +161,7 @@ class Decider:
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._connected()
-                # in one go: only what must be known before the next step is waited for
-                async with connection.pipeline(), connection.transaction():
-                    answers = await self._transaction(connection, batch)
+                answers = await self._committed(connection, batch)
                 self._done()
                 return answers
             except (*PASSING, psycopg.errors.UniqueViolation) as error:
@@ -174,6 +173,19 @@ class Decider:
                 await self._disconnect()
             await asyncio.sleep(PAUSE_SECONDS * min(attempt, 5))
         raise NotDecided("Postgres is away")
+
+    async def _committed(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
+        """In one go: only what must be known before the next step is waited for."""
+        try:
+            # the driver's own transaction would wait once more to begin, and once before the commit
+            async with connection.pipeline():
+                await connection.execute("begin")
+                answers = await self._transaction(connection, batch)
+                await connection.execute("commit")
+            return answers
+        finally:
+            if not connection.closed and connection.info.transaction_status is not IDLE:
+                await connection.rollback()
 
     async def _transaction(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
         asked = await asked_before(connection, batch)
@@ -191,8 +203,6 @@ class Decider:
             connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
             await connection.execute("set statement_timeout = '4s'")
             self._connection = connection
-        elif self._connection.info.transaction_status is not TransactionStatus.IDLE:
-            await self._connection.rollback()  # one that failed as it was being committed
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.events import Event
 from services.deciding.answers import Connection
-from services.runtime.arrays import columns
+from services.runtime.arrays import array, columns
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
 from services.runtime.producer import KafkaAway, Producer, Record, record_of
 from services.runtime.worker import Worker
@@ -75,7 +75,7 @@ class Relay(Worker):
                 await self._measure(connection)
             rows = await (await connection.execute(UNSENT, [AT_ONCE])).fetchall()
             if rows and await self._sent([_record(row) for row in rows]):
-                await connection.execute(SENT, [[row[0] for row in rows]])
+                await connection.execute(SENT, [array("bigint", [row[0] for row in rows])])
                 OUTBOX_SENT.inc(len(rows))
                 if len(rows) < AT_ONCE:
                     await asyncio.sleep(GATHER_SECONDS)
