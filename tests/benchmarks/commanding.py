@@ -1,10 +1,11 @@
 """How many commands are granted a second, and how long does one wait?
 
-Ours over HTTP: token, key, stored answer; a reservation holds a unit, a redemption spends a point
-and puts the fact into the outbox. Beside it, in the same run and the same Postgres, the least that
-could do either, without key or answer: a conditional UPDATE of a counter and an outbox row, a
-transaction each, over sixteen connections of one process; once by itself, and once behind the same
-HTTP server, asked by the same client.
+Ours over HTTP: token, key, stored answer; a reservation holds a unit, a hold points; a capture
+spends what is held and puts the fact into the outbox, whence it goes to Kafka and the projector; a
+redemption is a hold and its capture in one. Beside it, in the same run and the same Postgres, the
+least that could do either, without key or answer: a conditional UPDATE of a counter and an outbox
+row, a transaction each, over sixteen connections of one process; once by itself, and once behind
+the same HTTP server, asked by the same client.
 """
 
 from __future__ import annotations
@@ -39,7 +40,16 @@ from tests.benchmarks.servers import ROOT, Servers
 from tests.benchmarks.workload import BEGAN, SHOP
 
 CONNECTIONS, ITEMS, PLENTY, FACTS = 16, 2_000, 10_000_000, 500
+OPEN = """
+select id from hitotsu.points_hold where state = 'open' and profile_id = any(%s)
+group by id order by min(created_at) limit %s
+"""
 HEAD = ("", "a second", "p50 ms", "p99 ms", "of bare", "of bare over HTTP", "wanted")
+KINDS = {
+    "ours": "reservations", "holds": "holds of points", "captures": "captures of these",
+    "points": "redemptions",
+}  # fmt: skip
+MOST_A_SECOND = 9_000  # requests made beforehand: a key that is sent again is no decision
 BARE = """
 create schema if not exists peers;
 create table if not exists peers.stock (sku text primary key, on_hand bigint, reserved bigint);
@@ -67,6 +77,8 @@ def main(arguments: list[str]) -> None:
                 "bare": round(bare),
                 "bare_http": _bare_http(servers, many, options.seconds),
                 "ours": _ours(servers, _reserve, many, options.seconds, 0),
+                "holds": _ours(servers, _hold, many, options.seconds, 0),
+                "captures": _captures(servers, many, options.seconds),
                 "points": _ours(servers, _redeem, many, options.seconds, 0),
             }
         rounds.say(f"400 a second, beside {FACTS} facts a second")
@@ -90,16 +102,17 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
     """A measurement a line."""
     lines = []
     for name, said, wanted in (
-        ("many", ("reservations, 2,000 items", "redemptions, 2,000 accounts"), "800/s, 0.6 ×"),
-        ("hot", ("reservations, one hot item", "redemptions, one hot account"), "300/s, 0.6 ×"),
+        ("many", ("2,000 items", "2,000 accounts"), "800/s, 0.6 ×"),
+        ("hot", ("one hot item", "one hot account"), "300/s, 0.6 ×"),
     ):
         bare, http = found[name]["bare"], found[name]["bare_http"]
         lines.append(["bare UPDATE and outbox row, no HTTP", f"{bare:,}", *[""] * 5])
         lines.append(["bare UPDATE and outbox row, over HTTP", *_three(http), "", "", ""])
-        for what, words in zip(("ours", "points"), said, strict=True):
+        for what, verb in KINDS.items():
             ours = found[name][what]
             beside = [f"{ours['a_second'] / one:.2f} ×" for one in (bare, http["a_second"])]
-            lines.append([words, *_three(ours), *beside, wanted])
+            of = said[0] if what == "ours" else said[1]
+            lines.append([f"{verb}, {of}", *_three(ours), *beside, wanted])
     beside = found["beside_facts"]
     said = f"both, 400/s beside {found['facts']} facts/s"
     return [*lines, [said, *_three(beside), "", "", "p99 120 ms"]]
@@ -139,13 +152,29 @@ Make = Callable[[str, str, int], str]
 def _ours(servers: Servers, make: Make, among: int, seconds: int, rate: int) -> dict[str, Any]:
     """As many as go over the connections, or so many a second."""
     url = servers.stack.status()["services"]["commands"]["url"]
-    token, many = servers.tokens["operator"], (rate or 4_000) * seconds
+    token, many = servers.tokens["operator"], (rate or MOST_A_SECOND) * seconds
     requests = [make(url, token, number % among) for number in range(many)]
-    plan = {
+    connections = CONNECTIONS if rate == 0 else 4 * CONNECTIONS
+    return _measured(servers, _plan(url, requests, seconds, rate, connections))
+
+
+def _captures(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
+    """Of the holds that are open now, the oldest first, as long as there are some."""
+    url = servers.stack.status()["services"]["commands"]["url"]
+    token = servers.tokens["operator"]
+    whose = list(map(_who, range(among)))
+    rows = servers.postgres.execute(OPEN, [whose, MOST_A_SECOND * seconds]).fetchall()
+    requests = [_post(url, token, f"/v1/points/holds/{row[0]}/capture", {}) for row in rows]
+    return _measured(servers, _plan(url, requests, seconds, 0, CONNECTIONS))
+
+
+def _plan(
+    url: str, requests: list[str], seconds: int, rate: int, connections: int
+) -> dict[str, Any]:
+    return {
         "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": rate,
-        "connections": CONNECTIONS if rate == 0 else 4 * CONNECTIONS,
+        "connections": connections, "once": True,
     }  # fmt: skip
-    return _measured(servers, plan)
 
 
 def _bare_http(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
@@ -159,13 +188,9 @@ def _bare_http(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
         _wait_for(port)
         requests = [
             base64.b64encode(request("POST", url, PATH, "", {"sku": _sku(number % among)})).decode()
-            for number in range(6_000 * seconds)
+            for number in range(MOST_A_SECOND * seconds)
         ]
-        plan = {
-            "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": 0,
-            "connections": CONNECTIONS,
-        }  # fmt: skip
-        return _measured(servers, plan)
+        return _measured(servers, _plan(url, requests, seconds, 0, CONNECTIONS))
     finally:
         process.terminate()
         process.wait(20)
@@ -198,6 +223,13 @@ def _reserve(url: str, token: str, number: int) -> str:
 def _redeem(url: str, token: str, number: int) -> str:
     body = {"profile_id": str(_who(number)), "channel": "STORE", "points": 1}
     return _post(url, token, "/v1/points/redemptions", body)
+
+
+def _hold(url: str, token: str, number: int) -> str:
+    body = {
+        "profile_id": str(_who(number)), "channel": "STORE", "points": 1, "ttl_seconds": 600,
+    }  # fmt: skip
+    return _post(url, token, "/v1/points/holds", body)
 
 
 def _mixed(url: str, token: str, number: int) -> str:

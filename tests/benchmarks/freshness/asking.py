@@ -3,8 +3,9 @@
     python -m tests.benchmarks.freshness.asking PLAN OUT
 
 PLAN is JSON: url, requests by kind (base64), rate (0: one after the other on every connection),
-seconds, connections. OUT gets milliseconds by kind, and how many were not answered as they should.
-A wait counts from the moment at which a request was due, not from when there was time to send it.
+seconds, connections; with `once`, what was asked is not asked again. OUT gets milliseconds by kind,
+and how many were not answered as they should. A wait counts from the moment at which a request was
+due, not from when there was time to send it.
 """
 
 from __future__ import annotations
@@ -52,14 +53,17 @@ class Asking:
             each.close()
 
     def _asks(self) -> Iterator[Ask]:
-        """One of each kind in turn, for ever."""
+        """One of each kind in turn, for ever, or until one kind has been asked once."""
+        again = iter if self._plan.get("once") else itertools.cycle
         kinds = {
-            kind: itertools.cycle([base64.b64decode(text) for text in texts])
+            kind: again([base64.b64decode(text) for text in texts])
             for kind, texts in self._plan["requests"].items()
         }
         while True:
             for kind, requests in kinds.items():
-                yield kind, next(requests)
+                if (request := next(requests, None)) is None:
+                    return
+                yield kind, request
 
     async def _steadily(self, connections: list[Connection], asks: Iterator[Ask]) -> None:
         due: asyncio.Queue[tuple[float, Ask] | None] = asyncio.Queue()
@@ -81,8 +85,8 @@ class Asking:
             await self._ask(connection, *wanted)
 
     async def _on_and_on(self, connection: Connection, asks: Iterator[Ask], end: float) -> None:
-        while (now := time.perf_counter()) < end:
-            await self._ask(connection, now, next(asks))
+        while (now := time.perf_counter()) < end and (ask := next(asks, None)) is not None:
+            await self._ask(connection, now, ask)
 
     async def _ask(self, connection: Connection, at: float, ask: Ask) -> None:
         kind, request = ask
