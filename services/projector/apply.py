@@ -17,16 +17,20 @@ from projections.core.fold import Group
 from services.projector.batch import APPLIED, Entry, Failure, Seen, Slice, Verdict, Work
 from services.projector.due import Due
 from services.projector.store import Connection, Store
-from services.runtime.arrays import array
+from services.runtime.arrays import array, columns
 
 LOCK = """
 select topic, partition, next_offset, epoch from checkpoint
 where grp = %s and topic = any(%s) and partition = any(%s) order by topic, partition for update
 """
 ADVANCE = """
-update checkpoint set next_offset = %s, applied = applied + %s, duplicate = duplicate + %s,
-    conflict = conflict + %s, dead_letter = dead_letter + %s, updated_at = now()
-where grp = %s and topic = %s and partition = %s and next_offset = %s
+update checkpoint c set next_offset = x.ending, applied = c.applied + x.applied,
+    duplicate = c.duplicate + x.duplicate, conflict = c.conflict + x.conflict,
+    dead_letter = c.dead_letter + x.dead_letter, updated_at = now()
+from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[])
+    as x(topic, partition, first, ending, applied, duplicate, conflict, dead_letter)
+where c.grp = %s and c.topic = x.topic and c.partition = x.partition and c.next_offset = x.first
 """
 DEAD = """
 insert into dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
@@ -49,6 +53,7 @@ update hitotsu.points_hold set state = 'applied' where id = any(%s::uuid[]) and 
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
+_ADVANCED = ("text", "int", *["bigint"] * 6)
 Place = tuple[str, int]
 
 
@@ -155,28 +160,20 @@ class Applier:
     def _end_holds(connection: Connection, work: Work) -> None:
         """What was held is committed now: both are seen at once, or neither. A shadow ends none."""
         for name, ended in work.folded.ended.items():
-            columns = [list(column) for column in zip(*sorted(ended))]
-            connection.execute(END_HOLDS[name], [array("uuid", columns[0]), *columns[1:]])
+            ids, *rest = (list(column) for column in zip(*sorted(ended)))
+            connection.execute(END_HOLDS[name], [array("uuid", ids), *rest])
 
     def _advance(
         self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
     ) -> None:
         counts = work.counts()
-        for (topic, partition), (first, end) in edges.items():
-            count = counts[topic, partition]
-            moved = connection.execute(
-                ADVANCE,
-                [
-                    end,
-                    *(count[verdict] for verdict in Verdict),
-                    self.group.name,
-                    topic,
-                    partition,
-                    first,
-                ],
-            )
-            if moved.rowcount != 1:
-                raise Fenced(f"{topic}-{partition}: the checkpoint moved under its lock")
+        rows = [
+            (*place, first, end, *(counts[place][verdict] for verdict in Verdict))
+            for place, (first, end) in edges.items()
+        ]
+        moved = connection.execute(ADVANCE, [*columns(_ADVANCED, rows), self.group.name])
+        if moved.rowcount != len(edges):
+            raise Fenced("a checkpoint moved under its lock")
 
     def _note(
         self,

@@ -17,12 +17,13 @@ from services.runtime.logging import log
 
 GONE = 78
 ADVANCE = """
-update checkpoint set next_offset = next_offset + new + resent + other + dead,
-    applied = applied + new, duplicate = duplicate + resent, conflict = conflict + other,
-    dead_letter = dead_letter + dead
-from (values (%s::bigint, %s::int, %s::int, %s::int, %s::int))
-    as batch(ending, new, resent, other, dead)
-where grp = %s and topic = %s and partition = %s and %s >= 0
+update checkpoint c set next_offset = c.next_offset + new + resent + other + dead,
+    applied = c.applied + new, duplicate = c.duplicate + resent, conflict = c.conflict + other,
+    dead_letter = c.dead_letter + dead
+from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[])
+    as batch(topic, partition, first, ending, new, resent, other, dead)
+where c.grp = %s and c.topic = batch.topic and c.partition = batch.partition
 """
 EVERY = 25  # of so many fetches the agent chokes on one
 
