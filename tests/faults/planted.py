@@ -153,9 +153,10 @@ def redis_first() -> None:
 
     def shown(was: Any) -> Any:
         def write(self: Any, *arguments: Any) -> Any:
-            rows = was(self, *arguments)
-            known[0].write(rows, "")
-            return rows
+            due = was(self, *arguments)
+            first = [chunk for one in due.first.values() for chunk in one.chunks]
+            known[0].write(due.told, "", first)
+            return due
 
         return write
 
