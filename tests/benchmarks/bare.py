@@ -3,7 +3,7 @@
 The server, its settings and the framework of the product; no token, no key, no stored answer, no
 hold that ends. A transaction each, over as many connections as clients.
 
-python -m tests.benchmarks.bare DSN PORT
+python -m tests.benchmarks.bare DSN PORT CONNECTIONS
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TAKE = """
 update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1
 """
 NOTE = "insert into peers.outbox (sku) values (%s)"
-PATH, CONNECTIONS = "/take", 16
+PATH = "/take"
 
 
-def create(dsn: str) -> Starlette:
+def create(dsn: str, connections: int) -> Starlette:
     """The application."""
-    pool = AsyncConnectionPool(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS, open=False)
+    pool = AsyncConnectionPool(dsn, min_size=connections, max_size=connections, open=False)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -51,7 +51,8 @@ def create(dsn: str) -> Starlette:
 
 
 if __name__ == "__main__":
+    _dsn, _port, _many = sys.argv[1:]
     uvicorn.run(
-        create(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), loop="uvloop",
+        create(_dsn, int(_many)), host="127.0.0.1", port=int(_port), loop="uvloop",
         http="httptools", log_config=None, access_log=False, server_header=False,
     )  # fmt: skip

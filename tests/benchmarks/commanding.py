@@ -4,7 +4,7 @@ Ours over HTTP: token, key, stored answer; a reservation holds a unit, a hold po
 spends what is held and puts the fact into the outbox, whence it goes to Kafka and the projector; a
 redemption is a hold and its capture in one. Beside it, in the same run and the same Postgres, the
 least that could do either, without key or answer: a conditional UPDATE of a counter and an outbox
-row, a transaction each, over sixteen connections of one process; once by itself, and once behind
+row, a transaction each, over as many connections of one process; once by itself, and once behind
 the same HTTP server, asked by the same client.
 """
 
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,7 @@ from tests.benchmarks.sending import send
 from tests.benchmarks.servers import ROOT, Servers
 from tests.benchmarks.workload import BEGAN, SHOP
 
-CONNECTIONS, ITEMS, PLENTY, FACTS = 16, 2_000, 10_000_000, 500
+ITEMS, PLENTY, FACTS = 2_000, 10_000_000, 500
 OPEN = """
 select id from hitotsu.points_hold where state = 'open' and profile_id = any(%s)
 group by id order by min(created_at) limit %s
@@ -63,7 +64,11 @@ def main(arguments: list[str]) -> None:
     options = _options(arguments)
     with Servers() as servers:
         servers.fresh()
-        found: dict[str, Any] = {"machine": servers.machine(), "facts": FACTS}
+        found: dict[str, Any] = {
+            "machine": servers.machine(),
+            "facts": FACTS,
+            "connections": options.connections,
+        }
         servers.stack.start_services(
             local.services(servers.stack.home),
             local.environment(servers.stack.home, servers.endpoints),
@@ -72,15 +77,18 @@ def main(arguments: list[str]) -> None:
         _stock(servers)
         for name, many in (("many", ITEMS), ("hot", 1)):
             rounds.say(f"{name}: {many:,} items, {many:,} accounts")
-            bare = asyncio.run(_bare(servers.endpoints.postgres, many, options.seconds))
+            load = Load(many, options.seconds, options.connections)
+            bare = asyncio.run(_bare(servers.endpoints.postgres, load))
             found[name] = {
-                "bare": round(bare),
-                "bare_http": _bare_http(servers, many, options.seconds),
-                "ours": _ours(servers, _reserve, many, options.seconds, 0),
-                "holds": _ours(servers, _hold, many, options.seconds, 0),
-                "captures": _captures(servers, many, options.seconds),
-                "points": _ours(servers, _redeem, many, options.seconds, 0),
+                "bare_http": _bare_http(servers, load),
+                "ours": _ours(servers, _reserve, load),
+                "holds": _ours(servers, _hold, load),
+                "captures": _captures(servers, load),
+                "points": _ours(servers, _redeem, load),
             }
+            # before and after, the better: a host's own speed moves meanwhile
+            again = asyncio.run(_bare(servers.endpoints.postgres, load))
+            found[name]["bare"] = round(max(bare, again))
         rounds.say(f"400 a second, beside {FACTS} facts a second")
         placed = str(servers.folder / "placed")
         seconds = options.seconds + 3
@@ -88,7 +96,9 @@ def main(arguments: list[str]) -> None:
             servers, "sending", servers.endpoints.kafka, str(FACTS), str(seconds), placed
         )
         try:
-            found["beside_facts"] = _ours(servers, _mixed, ITEMS, options.seconds, 400)
+            found["beside_facts"] = _ours(
+                servers, _mixed, Load(ITEMS, options.seconds, 4 * options.connections), 400
+            )
             facts.wait(PATIENCE_SECONDS)
         finally:
             facts.kill()
@@ -149,48 +159,57 @@ def _count(servers: Servers) -> int:
 Make = Callable[[str, str, int], str]
 
 
-def _ours(servers: Servers, make: Make, among: int, seconds: int, rate: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Among so many items or accounts, for so long, over so many connections."""
+
+    among: int
+    seconds: int
+    connections: int
+
+
+def _ours(servers: Servers, make: Make, load: Load, rate: int = 0) -> dict[str, Any]:
     """As many as go over the connections, or so many a second."""
     url = servers.stack.status()["services"]["commands"]["url"]
-    token, many = servers.tokens["operator"], (rate or MOST_A_SECOND) * seconds
-    requests = [make(url, token, number % among) for number in range(many)]
-    connections = CONNECTIONS if rate == 0 else 4 * CONNECTIONS
-    return _measured(servers, _plan(url, requests, seconds, rate, connections))
+    token, many = servers.tokens["operator"], (rate or MOST_A_SECOND) * load.seconds
+    requests = [make(url, token, number % load.among) for number in range(many)]
+    return _measured(servers, _plan(url, requests, load, rate))
 
 
-def _captures(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
+def _captures(servers: Servers, load: Load) -> dict[str, Any]:
     """Of the holds that are open now, the oldest first, as long as there are some."""
     url = servers.stack.status()["services"]["commands"]["url"]
     token = servers.tokens["operator"]
-    whose = list(map(_who, range(among)))
-    rows = servers.postgres.execute(OPEN, [whose, MOST_A_SECOND * seconds]).fetchall()
+    whose = list(map(_who, range(load.among)))
+    rows = servers.postgres.execute(OPEN, [whose, MOST_A_SECOND * load.seconds]).fetchall()
     requests = [_post(url, token, f"/v1/points/holds/{row[0]}/capture", {}) for row in rows]
-    return _measured(servers, _plan(url, requests, seconds, 0, CONNECTIONS))
+    return _measured(servers, _plan(url, requests, load))
 
 
-def _plan(
-    url: str, requests: list[str], seconds: int, rate: int, connections: int
-) -> dict[str, Any]:
+def _plan(url: str, requests: list[str], load: Load, rate: int = 0) -> dict[str, Any]:
     return {
-        "url": url, "requests": {"asked": requests}, "seconds": seconds, "rate": rate,
-        "connections": connections, "once": True,
+        "url": url, "requests": {"asked": requests}, "seconds": load.seconds, "rate": rate,
+        "connections": load.connections, "once": True,
     }  # fmt: skip
 
 
-def _bare_http(servers: Servers, among: int, seconds: int) -> dict[str, Any]:
+def _bare_http(servers: Servers, load: Load) -> dict[str, Any]:
     """The bare statement behind the server that ours has."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     dsn = servers.endpoints.postgres
     words = [sys.executable, "-m", "tests.benchmarks.bare", dsn, str(port)]
+    words.append(str(load.connections))
     process = subprocess.Popen(words, env=servers.env, cwd=ROOT)
     try:
         _wait_for(port)
         requests = [
-            base64.b64encode(request("POST", url, PATH, "", {"sku": _sku(number % among)})).decode()
-            for number in range(MOST_A_SECOND * seconds)
+            base64.b64encode(
+                request("POST", url, PATH, "", {"sku": _sku(number % load.among)})
+            ).decode()
+            for number in range(MOST_A_SECOND * load.seconds)
         ]
-        return _measured(servers, _plan(url, requests, seconds, 0, CONNECTIONS))
+        return _measured(servers, _plan(url, requests, load))
     finally:
         process.terminate()
         process.wait(20)
@@ -241,30 +260,30 @@ def _post(url: str, token: str, path: str, body: dict[str, Any]) -> str:
     return base64.b64encode(made).decode()
 
 
-async def _bare(dsn: str, items: int, seconds: int) -> float:
+async def _bare(dsn: str, load: Load) -> float:
     """Granted a second by a statement and an outbox row in a transaction."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(BARE)
         connection.execute(
             "insert into peers.stock select 'item-' || n, %s, 0 from generate_series(0, %s) n",
-            [PLENTY, items - 1],
+            [PLENTY, load.among - 1],
         )
-    granted, end = 0, time.perf_counter() + seconds
+    granted, end = 0, time.perf_counter() + load.seconds
 
     async def worker(number: int) -> None:
         nonlocal granted
         async with await psycopg.AsyncConnection.connect(dsn) as connection:
             at = number
             while time.perf_counter() < end:
-                sku = _sku(at % items)
+                sku = _sku(at % load.among)
                 taken = await connection.execute(TAKE, [sku])
                 assert taken.rowcount == 1
                 await connection.execute("insert into peers.outbox (sku) values (%s)", [sku])
                 await connection.commit()
-                granted, at = granted + 1, at + CONNECTIONS
+                granted, at = granted + 1, at + load.connections
 
-    await asyncio.gather(*(worker(number) for number in range(CONNECTIONS)))
-    return granted / seconds
+    await asyncio.gather(*(worker(number) for number in range(load.connections)))
+    return granted / load.seconds
 
 
 def _sku(number: int) -> str:
@@ -282,4 +301,5 @@ def _meta() -> Meta:
 def _options(arguments: list[str]) -> argparse.Namespace:
     asked_for = argparse.ArgumentParser(prog="python -m tests.benchmarks commands")
     asked_for.add_argument("--seconds", type=int, default=15, help="of each measurement")
+    asked_for.add_argument("--connections", type=int, default=32, help="of ours and of the bare")
     return asked_for.parse_args(arguments)
