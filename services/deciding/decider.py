@@ -151,7 +151,11 @@ class Decider:
         if 1 + self._waiting.qsize() < self._expected:
             self._enough.clear()
             timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._enough.set)
-            await self._enough.wait()
+            try:
+                await self._enough.wait()
+            except asyncio.CancelledError:
+                _fail(batch[0][1], NotDecided("stopping"))
+                raise
             timer.cancel()
         while len(batch) < AT_ONCE and not self._waiting.empty():
             batch.append(self._waiting.get_nowait())

@@ -187,3 +187,33 @@ async def test_what_fails_as_it_is_committed_stays_undone_and_the_next_is_decide
             await decider.ask(keyed(uuid4().hex, "bad"))
         assert (await decider.ask(keyed(uuid4().hex, "good"))).status == 200
     assert noted(dsn) == ["good"]
+
+
+async def test_who_asks_again_and_again_is_decided_with_the_others(dsn: str) -> None:
+    work, run = Work(), uuid4().hex
+
+    async def asks(decider: Decider, name: str) -> None:
+        for number in range(25):
+            answer = await decider.ask(keyed(f"{run}-{name}-{number}", name))
+            assert answer.status == 200
+
+    async with deciding(dsn, work) as decider:
+        await asyncio.gather(*(asks(decider, f"caller-{n}") for n in range(8)))
+    assert sum(work.batches) == 200
+    assert len(work.batches) < 50, "two halves would take turns"
+
+
+async def test_who_comes_alone_waits_for_nobody_and_who_waits_is_told_of_the_end(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.deciding.decider.GATHER_SECONDS", 3600)
+    async with deciding(dsn, Work()) as decider:
+        for number in range(3):
+            await asyncio.wait_for(decider.ask(keyed(None, f"{number}")), 3)
+        await asyncio.gather(*(decider.ask(keyed(None, "together")) for _ in range(4)))
+        waiting = asyncio.ensure_future(decider.ask(keyed(None, "alone")))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await decider.stop()
+        with pytest.raises(NotDecided, match="stopping"):
+            await asyncio.wait_for(waiting, 1)
