@@ -76,7 +76,7 @@ class Everybody:
             return None
         told = self.known.explain(one, other)
         levels = tuple(f"{each.field}:{each.level}" for each in told if each.level)
-        return Found(sum(each.weight for each in told), levels)
+        return Found(self.known.weight(one, other), levels)
 
     def explained(self, mine: Features, other: bytes) -> list[dict[str, Any]]:
         """What each field says, in bits; the weights add up to the pair's."""

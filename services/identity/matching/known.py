@@ -109,6 +109,13 @@ class Known:
                 found.append(Candidate(profile_id, weight, compared.levels))
         return sorted(found, key=lambda one: (-one.weight, one.profile_id))
 
+    def weight(self, one: Features, other: Features) -> float:
+        """What two people weigh: to the last bit what `candidates` says of them.
+
+        What `explain` says adds up to it but for rounding, which is enough to pass a threshold.
+        """
+        return self._weights.weight(compare(one, other, self._kinds))
+
     def explain(self, one: Features, other: Features) -> tuple[FieldEvidence, ...]:
         """What each field says about two people; the weights add up to the pair's."""
         return self._weights.evidence(compare(one, other, self._kinds))

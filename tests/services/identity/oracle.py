@@ -47,10 +47,10 @@ def expected(place: Town, model: Model) -> Outcome:
     for one, other in combinations(sorted(people), 2):
         if brought[one].isdisjoint(brought[other]):
             continue
-        told = known.explain(people[one], people[other])
-        weight = sum(each.weight for each in told)
+        weight = known.weight(people[one], people[other])
         if weight < model.lower:
             continue
+        told = known.explain(people[one], people[other])
         evidence = tuple(f"{each.field}:{each.level}" for each in told if each.level)
         stands = ((one, other), round(weight, WEIGHT_DIGITS), evidence)
         if (one, other) in no:
