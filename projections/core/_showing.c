@@ -23,11 +23,15 @@ static bool say_uuid(Buffer *to, PyObject *value) {
     return text != NULL;
 }
 
+static bool put_text(Buffer *to, PyObject *text) {
+    Py_ssize_t size;
+    const char *data = utf8_of(text, &size);
+    return data != NULL && put(to, data, size);
+}
+
 /* A text that Python made, which is let go. */
 static bool say_made(Buffer *to, PyObject *text) {
-    Py_ssize_t size;
-    const char *data = text == NULL ? NULL : utf8_of(text, &size);
-    bool whole = data != NULL && put(to, data, size);
+    bool whole = text != NULL && put_text(to, text);
     Py_XDECREF(text);
     return whole;
 }
@@ -149,20 +153,14 @@ static bool text_ends(Buffer *to, Py_ssize_t at) {
     return size <= INT32_MAX || beyond("lengths");
 }
 
-static bool put_text(Buffer *to, PyObject *text) {
-    Py_ssize_t size;
-    const char *data = utf8_of(text, &size);
-    return data != NULL && put(to, data, size);
-}
-
 /* ---- a ledger's rows: they never change, so their version is 1 ---- */
 
 static bool say_key(Buffer *to, Buffer *keys, const Plan *plan, PyObject *row) {
     PyObject *value = PyTuple_GET_ITEM(row, plan->by);
-    if (plan->kinds[plan->by] == UUID && value != Py_None)
+    bool uuid = plan->kinds[plan->by] == UUID;
+    if (uuid && value != Py_None)
         return say_uuid(to, value) && say_value(keys, plan, plan->by, value);
-    bool null = value == Py_None && plan->kinds[plan->by] == UUID;
-    PyObject *text = null ? PyUnicode_FromString("null") : PyObject_Str(value);
+    PyObject *text = uuid ? PyUnicode_FromString("null") : PyObject_Str(value);
     bool whole = text != NULL && put_text(to, text) && say_text(keys, text);
     Py_XDECREF(text);
     return whole;
@@ -204,7 +202,8 @@ static PyObject *view(PyObject *self, PyObject *rows) {
     }
     Py_DECREF(each);
     whole = whole && !PyErr_Occurred() && put(&keys, "]", 1);
-    PyObject *chunks = close_chunks(&into, whole), *listed = keys.bytes == NULL ? NULL : end(&keys, whole);
+    PyObject *chunks = close_chunks(&into, whole);
+    PyObject *listed = keys.bytes == NULL ? NULL : end(&keys, whole);
     if (chunks != NULL && listed != NULL)
         return Py_BuildValue("(NN)", chunks, listed);
     Py_XDECREF(chunks);

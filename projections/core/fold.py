@@ -50,6 +50,7 @@ class Group:
     def __init__(self, name: str, projections: Iterable[Projection]) -> None:
         self.name = name
         self.projections = sorted(projections, key=lambda one: one.name)
+        self.versions = {one.name: one.version for one in self.projections}
         self.handlers: dict[type, list[tuple[str, Any]]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Any, Any]]] = defaultdict(list)
         self.changes: dict[Table, Ledger] = {}

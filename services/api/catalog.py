@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core import Projection, View
+from projections.core.showing import hash_key
 from projections.core.tables import Kept
 
 LIVE = "main"
@@ -48,7 +49,7 @@ class Catalog:
     def hash_key(self, table: Kept, view: View, values: Mapping[str, object]) -> str:
         """The Redis hash of a view that holds the rows with these values."""
         by = "|".join(_text(values[name]) for name in view.by)
-        return f"h1:{table.name}:{self.of(table).version}:{by}"
+        return hash_key(table, self.of(table).version, by)
 
 
 def topics_of(projection: Projection) -> frozenset[str]:

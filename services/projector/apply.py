@@ -173,7 +173,9 @@ class Applier:
         ]
         moved = connection.execute(ADVANCE, [*columns(_ADVANCED, rows), self.group.name])
         if moved.rowcount != len(edges):
-            raise Fenced("a checkpoint moved under its lock")
+            raise Fenced(
+                f"a checkpoint moved under its lock: {moved.rowcount} of {len(edges)} stood"
+            )
 
     def _note(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from projections.core.showing import First, ViewRow
+from projections.core.showing import Chunks, First, ViewRow
 from projections.core.tables import Kept
 
 
@@ -19,6 +19,11 @@ class Due:
     def tell(self, table: Kept, rows: list[ViewRow]) -> None:
         """Adds rows as Postgres has them now."""
         self.told.setdefault(table, []).extend(rows)
+
+    @property
+    def chunks(self) -> Chunks:
+        """The rows of ledgers, of whichever table."""
+        return [chunk for one in self.first.values() for chunk in one.chunks]
 
     def keys(self) -> bytes | None:
         """What of them is noted: a JSON object of hash keys by table, or None without any."""

@@ -46,9 +46,9 @@ class Gathered:
         self.jobs.append(job)
         if not job.behind:
             self.until = 0.0
-        for one in job.applied.due.first.values():
-            self.first += one.chunks
-            self.size += sum(rows for rows, _ in one.chunks)
+        chunks = job.applied.due.chunks
+        self.first += chunks
+        self.size += sum(rows for rows, _ in chunks)
         for table, rows in job.applied.due.told.items():
             held = self._told.setdefault(table, {})
             before = len(held)

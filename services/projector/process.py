@@ -15,7 +15,7 @@ from projections import discover
 from projections.core.fold import Group
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
-from services.projector.batch import Recent, Verdict, Work
+from services.projector.batch import APPLIED, Recent, Verdict, Work
 from services.projector.database import prepare
 from services.projector.gathered import Job
 from services.projector.pipeline import Pipeline
@@ -121,8 +121,7 @@ class Projector:
 
     def _freshness(self, work: Work) -> Callable[[], None]:
         """Observes a sample of the batch once it is visible."""
-        applied = Verdict.APPLIED
-        entries = [e for one in work.slices for e in one.entries if e.verdict is applied]
+        entries = [e for one in work.slices for e in one.entries if e.verdict is APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [
             (entry.read().meta.occurred_at / 1e6, entry.record.timestamp / 1e3) for entry in sample

@@ -39,9 +39,8 @@ class Store:
             for t in group.tables
             if isinstance(t, Ledger)
         }
-        versions = {one.name: one.version for one in group.projections}
         self._views = {
-            t: view_writer(t, hash_key(t, versions[t.projection], ""))
+            t: view_writer(t, hash_key(t, group.versions[t.projection], ""))
             for t in group.tables
             if views and isinstance(t, Ledger) and t.view is not None
         }

@@ -72,7 +72,6 @@ class Views:
     def __init__(self, redis: Redis, group: Group) -> None:
         self.redis = redis
         self.group = group
-        self.versions = {p.name: p.version for p in group.projections}
         self._first = redis.register_script(FIRST)
         self._newer = redis.register_script(NEWER)
         self._advance = redis.register_script(ADVANCE)
@@ -86,7 +85,7 @@ class Views:
         """Writes rows; `generation` "" writes whatever Redis holds (a refill)."""
         some, newer = list(first), []
         for table, rows in told.items():
-            prefix = hash_key(table, self.versions[table.projection], "")
+            prefix = hash_key(table, self.group.versions[table.projection], "")
             firsts, others = showing.told(prefix, rows)
             some += firsts
             newer += others

@@ -198,8 +198,8 @@ def _bare_http(servers: Servers, load: Load) -> dict[str, Any]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     dsn = servers.endpoints.postgres
-    words = [sys.executable, "-m", "tests.benchmarks.bare", dsn, str(port)]
-    words.append(str(load.connections))
+    given = [dsn, str(port), str(load.connections)]
+    words = [sys.executable, "-m", "tests.benchmarks.bare", *given]
     process = subprocess.Popen(words, env=servers.env, cwd=ROOT)
     try:
         _wait_for(port)

@@ -20,9 +20,9 @@ from typing import Self
 
 from infra.home import free_port
 from infra.process import tail
+from projections.core.showing import hash_key
 from projections.core.sql import visible
 from projections.point_balance import entry, projection
-from services.projector.views import hash_key
 from tests.benchmarks import sending, usage
 from tests.benchmarks.oracle import WrongState
 from tests.benchmarks.result import Result

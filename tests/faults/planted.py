@@ -154,8 +154,7 @@ def redis_first() -> None:
     def shown(was: Any) -> Any:
         def write(self: Any, *arguments: Any) -> Any:
             due = was(self, *arguments)
-            first = [chunk for one in due.first.values() for chunk in one.chunks]
-            known[0].write(due.told, "", first)
+            known[0].write(due.told, "", due.chunks)
             return due
 
         return write

@@ -11,8 +11,7 @@ number of one's own), a person decides; where the log shows families, unless it 
 name that is equal (siblings' are alike, or read alike and written otherwise), a birth date that is
 equal beside a given name that is at least alike (twins have one too), or a number of one's own.
 Where two agree in a term whose share is known, that share takes the place of u (Winkler 1989, as in
-Splink); a household chooses given
-names as strangers do.
+Splink); a household chooses given names as strangers do.
 """
 
 from __future__ import annotations

@@ -14,12 +14,13 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from infra.backend import Endpoints
 from projections.core import sql
+from projections.core.showing import hash_key
 from projections.point_balance import entry
 from projections.point_balance import projection as entries
 from projections.shared_stock import cell
 from projections.shared_stock import projection as stock
 from services.projector.refresh import Job, Refresher
-from services.projector.views import GenerationLost, Views, generation_key, hash_key
+from services.projector.views import GenerationLost, Views, generation_key
 from tests.projections.driving import OWNER, Engine, Log
 from tests.services.projector.facts import CUSTOMER, earned, received
 
