@@ -24,7 +24,7 @@ SETTINGS = {
 }
 REPLICAS = 3
 TOPIC_EXISTS = 36
-ATTEMPTS = 20
+ATTEMPTS = 100
 
 
 def create(kafka: str) -> list[str]:
@@ -81,6 +81,18 @@ async def _compare_partitions(admin: AIOKafkaAdminClient) -> None:
 
 
 async def _set_differing(admin: AIOKafkaAdminClient) -> None:
+    differing = await _differing(admin)
+    if not differing:
+        return
+    await admin.alter_configs(differing)
+    for _ in range(ATTEMPTS):
+        if not await _differing(admin):
+            return
+        await asyncio.sleep(0.1)  # the controller has it; a broker hears of it a moment later
+    raise StartError("kafka: settings of topics were changed, and the broker does not show it")
+
+
+async def _differing(admin: AIOKafkaAdminClient) -> list[ConfigResource]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in TOPICS]
     answers = await admin.describe_configs(resources)
     differing = []
@@ -93,8 +105,7 @@ async def _set_differing(admin: AIOKafkaAdminClient) -> None:
                 differing.append(
                     ConfigResource(ConfigResourceType.TOPIC, name, configs={**kept, **SETTINGS})
                 )
-    if differing:
-        await admin.alter_configs(differing)
+    return differing
 
 
 if __name__ == "__main__":

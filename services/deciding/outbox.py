@@ -8,28 +8,28 @@ look. A record that was sent twice is applied once, by its event id.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from schemas import codec
 from schemas.events import Event
 from services.deciding.answers import Connection
 from services.runtime.arrays import array, columns
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
-from services.runtime.producer import KafkaAway, Producer, Record, record_of
+from services.runtime.producer import KafkaAway, Producer, Record
 from services.runtime.worker import Worker
 
 AT_ONCE = 500
 LOOK_SECONDS, AWAY_SECONDS = 0.05, 0.5
 GATHER_SECONDS = 0.03  # after some were sent: each sending costs as much as dozens of facts
 ADD = """
-insert into hitotsu.outbox (topic, record_key, record_value, headers)
-select topic, record_key, record_value, headers::jsonb
-from unnest(%s::text[], %s::bytea[], %s::bytea[], %s::text[]) with ordinality
-    as x(topic, record_key, record_value, headers, n) order by n
+insert into hitotsu.outbox (topic, record_key, record_value)
+select topic, record_key, record_value
+from unnest(%s::text[], %s::bytea[], %s::bytea[]) with ordinality
+    as x(topic, record_key, record_value, n) order by n
 """
 UNSENT = """
-select id, topic, record_key, record_value, headers from hitotsu.outbox
+select id, topic, record_key, record_value from hitotsu.outbox
 where sent_at is null order by id limit %s
 """
 SENT = "update hitotsu.outbox set sent_at = clock_timestamp() where id = any(%s)"
@@ -44,13 +44,8 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
     """Puts facts behind those of before, in the caller's transaction."""
     if not events:
         return
-    records = [record_of(event) for event in events]
-    rows = [(r.topic, r.key, r.value, _headers_of(r)) for r in records]
-    await connection.execute(ADD, columns(("text", "bytea", "bytea", "text"), rows))
-
-
-def _headers_of(record: Record) -> str:
-    return json.dumps([[name, value.hex()] for name, value in record.headers])
+    rows = [(event.TOPIC, codec.key_of(event), codec.encode(event)) for event in events]
+    await connection.execute(ADD, columns(("text", "bytea", "bytea"), rows))
 
 
 class Relay(Worker):
@@ -73,7 +68,7 @@ class Relay(Worker):
             looks += 1
             if looks % 200 == 1:
                 await self._measure(connection)
-            rows = await (await connection.execute(UNSENT, [AT_ONCE])).fetchall()
+            rows = await (await connection.execute(UNSENT, [AT_ONCE], binary=True)).fetchall()
             if rows and await self._sent([_record(row) for row in rows]):
                 await connection.execute(SENT, [array("bigint", [row[0] for row in rows])])
                 OUTBOX_SENT.inc(len(rows))
@@ -100,8 +95,9 @@ class Relay(Worker):
 
 
 def _record(row: Sequence[Any]) -> Record:
-    headers = [(name, bytes.fromhex(value)) for name, value in row[4]]
-    return Record(row[1], bytes(row[2]), bytes(row[3]), headers)
+    """The headers follow from the event: no decision has to store them."""
+    _, topic, key, value = row
+    return Record(topic, key, value, codec.headers_of(codec.decode(value)))
 
 
 async def _value(connection: Connection, statement: str) -> Any:

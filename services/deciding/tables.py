@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import psycopg
 
+from services.runtime.db import unless_there
+
 ANSWERS = """
 create table if not exists hitotsu.answer (
     client text not null,
@@ -25,10 +27,16 @@ create table if not exists hitotsu.outbox (
     topic text not null,
     record_key bytea not null,
     record_value bytea not null,
-    headers jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
     sent_at timestamptz
 );
+-- headers were stored once; they follow from the value
+do $$ begin
+    if exists (select from pg_attribute where attrelid = 'hitotsu.outbox'::regclass
+            and attname = 'headers' and not attisdropped) then
+        alter table hitotsu.outbox drop column headers;
+    end if;
+end $$;
 create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at is null;
 """
 # the location "" is none yet; `served_by` names the one that a committed hold counts at
@@ -150,8 +158,5 @@ create table if not exists hitotsu.points_over (profile_id uuid primary key);
 
 def prepare(connection: psycopg.Connection) -> None:
     """Creates what is missing; safe to run again."""
-    connection.execute(ANSWERS)
-    connection.execute(STOCK_HOLDS)
-    connection.execute(POINTS_HOLDS)
-    connection.execute(POINTS_RULES)
-    connection.execute(POINTS_ON_THE_WAY)
+    for statements in (ANSWERS, STOCK_HOLDS, POINTS_HOLDS, POINTS_RULES, POINTS_ON_THE_WAY):
+        connection.execute(unless_there(statements).encode())

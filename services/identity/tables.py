@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import psycopg
 
+from services.runtime.db import unless_there
+
 # `positions`: next offset by partition of commerce.members up to which the profiles of the share
 # are compared with everybody's; the rule version '' says up to where their features are stored.
 # Another `form` of features (a newer normaliser) begins anew
@@ -104,4 +106,4 @@ create index if not exists identity_case_other on hitotsu.identity_case (other_p
 def prepare(connection: psycopg.Connection) -> None:
     """Creates what is missing; safe to run again."""
     for statement in (PROGRESS, FEATURES, RULES, LINKS, DECISIONS, CASES):
-        connection.execute(statement.encode())
+        connection.execute(unless_there(statement).encode())

@@ -19,9 +19,12 @@ from services.projector.due import Due
 from services.projector.store import Connection, Store
 from services.runtime.arrays import array, columns
 
+# these rows and no others: who holds other partitions of the same topics is not waited for
 LOCK = """
-select topic, partition, next_offset, epoch from checkpoint
-where grp = %s and topic = any(%s) and partition = any(%s) order by topic, partition for update
+select c.topic, c.partition, c.next_offset, c.epoch from checkpoint c
+join unnest(%s::text[], %s::int[]) as x(topic, partition)
+    on c.topic = x.topic and c.partition = x.partition
+where c.grp = %s order by c.topic, c.partition for update of c
 """
 ADVANCE = """
 update checkpoint c set next_offset = x.ending, applied = c.applied + x.applied,
@@ -130,8 +133,8 @@ class Applier:
     def _offsets(
         self, connection: Connection, edges: dict[Place, tuple[int, int]]
     ) -> dict[Place, tuple[int, int]]:
-        topics, partitions = sorted({t for t, _ in edges}), sorted({p for _, p in edges})
-        rows = connection.execute(LOCK, [self.group.name, topics, partitions]).fetchall()
+        asked = columns(("text", "int"), edges)
+        rows = connection.execute(LOCK, [*asked, self.group.name]).fetchall()
         return {(topic, partition): (offset, epoch) for topic, partition, offset, epoch in rows}
 
     def _fence(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> None:

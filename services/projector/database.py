@@ -13,6 +13,7 @@ from projections.core.fold import Group
 from projections.core.sql import LEDGER, ddl
 from schemas.topics import TOPICS
 from services.deciding import tables as decisions
+from services.runtime.db import unless_there
 
 ENGINE = """
 create schema if not exists hitotsu;
@@ -98,7 +99,7 @@ def prepare(dsn: str, group: Group) -> None:
         # two processes that start at once would otherwise race for the same catalogue rows
         connection.execute("select pg_advisory_lock(hashtext('hitotsu.prepare'))")
         with connection.transaction():
-            connection.execute(ENGINE)
+            connection.execute(unless_there(ENGINE).encode())
             connection.execute(UNCOMPRESSED)
             decisions.prepare(connection)
             for name in TOPICS:
@@ -110,7 +111,7 @@ def prepare(dsn: str, group: Group) -> None:
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
             connection.execute(LEDGER)
             for table in group.tables:
-                connection.execute(ddl(table).encode())
+                connection.execute(unless_there(ddl(table)).encode())
             for projection in group.projections:
                 row = connection.execute(
                     "insert into hitotsu.projection_version values (%s, %s, %s)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from psycopg import AsyncConnection, sql
@@ -10,6 +11,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+_INDEX = re.compile(r"create index if not exists (\S+)\s+on ((?:(\w+)\.)?[^;]+)(?:;|$)")
 
 
 def conninfo(dsn: str, *, group: str = "main", name: str = "hitotsu", **options: Any) -> str:
@@ -39,3 +41,21 @@ def pool(
         configure=bound,
         kwargs={"autocommit": True},
     )
+
+
+def unless_there(ddl: str) -> str:
+    """The same statements, but an index is asked for before it is created.
+
+    `create index if not exists` locks its table even where the index exists: it would wait for
+    whoever writes at the moment, and everybody who writes next would wait for it.
+    """
+
+    def asked_first(found: re.Match[str]) -> str:
+        name, on, schema = found.groups()
+        known = f"{schema}.{name}" if schema else name
+        return (
+            f"do $$ begin if to_regclass('{known}') is null then create index {name} on {on};"
+            " end if; end $$;"
+        )
+
+    return _INDEX.sub(asked_first, ddl)

@@ -37,6 +37,9 @@ async def alter(kafka: str, topic: str, changes: dict[str, str]) -> None:
     try:
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=changes)
         await admin.alter_configs([resource])
+        async with asyncio.timeout(20):  # the broker hears of it after the controller
+            while not (await settings(kafka, topic)).items() >= changes.items():
+                await asyncio.sleep(0.1)
     finally:
         await admin.close()
 

@@ -34,3 +34,9 @@ def test_each_partition_keeps_what_it_saw(memory: Memory) -> None:
     tell(memory, [earned(1)], source=10_001)
     tell(memory, [earned(2)], source=20_001)
     assert seen(memory) == ["{[1,2)}", "{[2,3)}"]
+
+
+def test_a_row_holds_a_block_of_numbers_however_many_there_are(memory: Memory) -> None:
+    tell(memory, [earned(number) for number in range(998, 3_000, 2)])
+    rows = memory.table(receipts).values()
+    assert [(row["block"], row["seen"].count(",")) for row in rows] == [(0, 1), (1, 999), (2, 999)]

@@ -246,8 +246,10 @@ class Shop:
             row_version=1,
         )
         connection.execute(
-            "insert into terminal_receipts values ('pos', 'S1', 'T1', 0, 3, '{[1,4),[6,9)}', 1),"
-            " ('pos', 'S1', 'T1', 0, 4, '{[9,10)}', 1) on conflict do nothing"
+            "insert into terminal_receipts values"
+            " ('pos', 'S1', 'T1', 0, 0, 3, '{[991,994),[996,999)}', 1),"
+            " ('pos', 'S1', 'T1', 0, 0, 4, '{[999,1000)}', 1),"
+            " ('pos', 'S1', 'T1', 0, 1, 4, '{[1000,1001)}', 1) on conflict do nothing"
         )
 
     def _inquiries(self, connection: psycopg.Connection[Any]) -> None:

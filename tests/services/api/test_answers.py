@@ -89,10 +89,10 @@ def test_candidates_that_were_bought_are_dropped_with_the_reason(api: Running) -
     assert found["dropped"][0]["until"] is None
 
 
-def test_missing_receipts_are_joined_over_the_partitions(api: Running) -> None:
+def test_missing_receipts_are_joined_over_partitions_and_blocks(api: Running) -> None:
     (found,) = api.answer("/v1/terminals/gaps")["data"]
-    assert (found["lowest"], found["highest"], found["missing"]) == (1, 9, 2)
-    assert found["gaps"] == [{"first": 4, "last": 5}]
+    assert (found["lowest"], found["highest"], found["missing"]) == (991, 1000, 2)
+    assert found["gaps"] == [{"first": 994, "last": 995}]
 
 
 def test_a_list_comes_page_by_page_and_the_pages_are_the_whole(api: Running) -> None:

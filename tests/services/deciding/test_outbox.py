@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import psycopg
 import pytest
@@ -17,13 +17,16 @@ from confluent_kafka import Consumer, TopicPartition
 
 from infra import topics
 from infra.backend import Endpoints
+from schemas import codec
+from schemas.events import StockReceived
+from schemas.events.parts import Meta, Producer
 from schemas.topics import TOPICS
 from services.deciding.tables import prepare
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
-TOPIC, SKUS = "commerce.inventory", 7
+TOPIC, SKUS, PRODUCER = "commerce.inventory", 7, Producer("relay-of-a-test", "OTHER")
 ADD = """
-insert into hitotsu.outbox (topic, record_key, record_value, headers) values (%s, %s, %s, '[]')
+insert into hitotsu.outbox (topic, record_key, record_value) values (%s, %s, %s)
 """
 RELAY = """
 import asyncio, sys
@@ -47,14 +50,18 @@ def relay(servers: Endpoints) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
+def received(sku: str, number: int) -> StockReceived:
+    meta = Meta(uuid5(NAMESPACE_OID, f"{sku}|{number}").bytes, 0, PRODUCER)
+    return StockReceived(meta, sku, "W1", number + 1)
+
+
 def filling(dsn: str, run: str, worker: int, many: int, ending: threading.Event) -> None:
     """Transactions of a few rows about one item; some stay open for a while, with low ids."""
     chance = random.Random(worker)
     with psycopg.connect(dsn) as connection:
         for number in range(many):
-            connection.execute(
-                ADD, [TOPIC, f"{run}-{worker}".encode(), f"{worker}|{number}".encode()]
-            )
+            fact = received(f"{run}-{worker}", number)
+            connection.execute(ADD, [fact.TOPIC, codec.key_of(fact), codec.encode(fact)])
             if chance.random() < 0.1:
                 time.sleep(chance.uniform(0.0, 0.3))
             if chance.random() < 0.5:
@@ -76,7 +83,9 @@ def logged(kafka: str, run: str) -> dict[bytes, list[bytes]]:
                     at = int(message.offset() or 0) + 1
                     key = message.key() or b""
                     if isinstance(key, bytes) and key.startswith(run.encode()):
-                        found.setdefault(key, []).append(bytes(message.value() or b""))
+                        value = bytes(message.value() or b"")
+                        assert message.headers() == codec.headers_of(codec.decode(value))
+                        found.setdefault(key, []).append(value)
     finally:
         consumer.close()
     return found
@@ -118,8 +127,7 @@ def test_killed_again_and_again_the_log_has_every_fact_in_its_order(
     assert len(found) == SKUS
     for key, values in found.items():
         first = list(dict.fromkeys(values))  # a fact sent twice counts where it came first
-        worker = key.decode().partition("-")[2]
-        assert first == [f"{worker}|{number}".encode() for number in range(many)]
+        assert first == [codec.encode(received(key.decode(), n)) for n in range(many)]
 
 
 def _until_sent(dsn: str) -> None:

@@ -105,8 +105,8 @@ async def test_points_held_go_as_units_do(connection: Connection) -> None:
 
 async def test_sent_facts_go_after_a_day_and_unsent_ones_stay(connection: Connection) -> None:
     await connection.execute(
-        "insert into hitotsu.outbox (topic, record_key, record_value, headers, sent_at)"
-        " select 't', '', '', '[]', case when n % 10 = 0 then null"
+        "insert into hitotsu.outbox (topic, record_key, record_value, sent_at)"
+        " select 't', '', '', case when n % 10 = 0 then null"
         " else now() - make_interval(hours => 72 - n) end from generate_series(1, 60) n"
     )
     assert await trimmed(connection, "outbox") == 44  # 1 to 48, but for 10, 20, 30 and 40

@@ -7,10 +7,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from services.projector.apply import Applier, Fenced
-from tests.projections.driving import OWNER, Engine, Log
-from tests.services.projector.facts import CUSTOMER, earned
+from services.projector.database import prepare
+from tests.projections.driving import OWNER, Engine, Log, place_of
+from tests.services.projector.facts import CUSTOMER, earned, received
 
 pytestmark = pytest.mark.servers
 
@@ -134,3 +136,34 @@ def test_a_checkpoint_names_its_owner(engine: Engine) -> None:
     engine.tell(earned(1))
     owners = engine.connection.execute("select distinct owner from checkpoint").fetchall()
     assert owners == [(OWNER,)]
+
+
+def test_who_holds_other_partitions_of_the_same_topics_is_not_waited_for(engine: Engine) -> None:
+    points, p = place_of("commerce.points", CUSTOMER)
+    sku, stock, q = next(
+        (sku, *place)
+        for sku in ("tea", "cup", "pot", "tin", "mug")
+        if (place := place_of("commerce.inventory", sku.encode()))[1] != p
+    )
+    locked = "select from checkpoint where (topic, partition) in ((%s, %s), (%s, %s)) for update"
+    with engine.connection.transaction():
+        found = engine.connection.execute(locked, [points, q, stock, p])
+        assert found.rowcount == 2
+        assert engine.writer.connection is not None
+        engine.writer.connection.execute("set lock_timeout = '1s'")
+        engine.tell(earned(1), received(2, 3, sku))
+    assert held(engine) == 10
+    engine.writer.connection.execute("set lock_timeout = '5s'")
+
+
+def test_a_worker_that_starts_waits_for_nobody_who_writes(engine: Engine) -> None:
+    tables = engine.connection.execute(
+        "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
+        " where schemaname in ('hitotsu', %s)",
+        [engine.group.name],
+    ).fetchall()
+    assert len(tables) > 30
+    with engine.connection.transaction():
+        names = ", ".join(name for (name,) in tables)
+        engine.connection.execute(f"lock table {names} in row exclusive mode".encode())
+        prepare(make_conninfo(engine.dsn, options="-c lock_timeout=1s"), engine.group)
