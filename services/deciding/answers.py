@@ -29,6 +29,7 @@ select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::te
 order by client, key
 """
 _KEPT = ("text", "text", "bytea", "smallint", "text")
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,14 @@ class Answer:
     body: str
 
     @classmethod
-    def of(cls, status: int, said: Mapping[str, Any]) -> Answer:
-        return cls(status, json.dumps(said, ensure_ascii=False, default=str))
+    def of(cls, status: int, said: Mapping[str, Any], rest: str = "") -> Answer:
+        """`said` as JSON, and after it the `rest` that several answers share (see `rest_of`)."""
+        return cls(status, f"{_encoded(said)[:-1]}{rest}}}")
+
+
+def rest_of(said: Mapping[str, Any]) -> str:
+    """What follows the first members of an object: said once for a whole batch."""
+    return f", {_encoded(said)[1:-1]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros
 from schemas.events import PointsRedeemed
 from schemas.events.parts import LotAllocation, Meta, Producer
-from services.deciding.answers import Answer
+from services.deciding.answers import Answer, rest_of
 from services.points.commands import Capture, Command, Hold, Redeem, Release
 from services.points.purse import Purse, Spot
 
@@ -60,7 +60,8 @@ class Decision:
         position: dict[str, int],
     ) -> None:
         """`purses` by profile, one for all of a member's; `holds`: every line of each named one."""
-        self._purses, self._holds, self._now, self._position = purses, holds, now, position
+        self._purses, self._holds, self._now = purses, holds, now
+        self._rest = rest_of({"position": position})
         self.decided = Decided()
 
     def decide(self, commands: Iterable[Command]) -> Decided:
@@ -167,10 +168,8 @@ class Decision:
     def _yes(self, status: int, command: Command, said: dict[str, Any], purse: Purse) -> Answer:
         dry, new = command.body.dry_run, isinstance(command, Hold | Redeem)
         named = {} if dry and new else {"hold_id": command.hold_id}
-        common = {"dry_run": dry, "version": purse.version, "position": self._position}
-        return Answer.of(
-            200 if dry else status, {**named, **said, "available": purse.available(), **common}
-        )
+        common = {"available": purse.available(), "dry_run": dry, "version": purse.version}
+        return Answer.of(200 if dry else status, {**named, **said, **common}, self._rest)
 
     def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
         titles = {"insufficient-points": "Not enough points", "not-found": "Not Found"}
@@ -178,7 +177,7 @@ class Decision:
             "type": f"/problems/{kind}", "title": titles.get(kind, "Conflict"), "status": status,
             "detail": detail,
         }  # fmt: skip
-        return Answer.of(status, {**said, **more, "position": self._position})
+        return Answer.of(status, {**said, **more}, self._rest)
 
 
 def captured_id(hold_id: UUID) -> UUID:

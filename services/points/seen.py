@@ -7,6 +7,7 @@ transaction, and both are read here in one statement, so points are never there 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,8 +70,9 @@ union all
 select 'over', profile_id, null, null, '', 0, 0, null, null, null, null, null
 from hold, moment where state = 'open' and expires_at <= now
 union all
-select 'position', null, null, null, topic || '-' || partition, next_offset, 0, null, null, null,
-    null, null
+select 'position', null, null, null,
+    coalesce(json_object_agg(topic || '-' || partition, next_offset)::text, '{}'),
+    0, 0, null, null, null, null, null
 from hitotsu.checkpoint where grp = %(group)s
     and topic in ('commerce.points', 'commerce.members')
 union all
@@ -105,7 +107,7 @@ async def under_locks(
     holds = await rows_of(connection, NAMED, [named]) if named else []
     rows = await seen.fetchall()
     (now,) = [row["now"] for row in rows if row["what"] == "now"]
-    position = {row["kind"]: int(row["points"]) for row in rows if row["what"] == "position"}
+    (position,) = [json.loads(row["kind"]) for row in rows if row["what"] == "position"]
     over = sorted({row["profile_id"] for row in rows if row["what"] == "over"})
     return Seen(_purses(members, rows, micros(now)), now, position, over, holds)
 

@@ -7,7 +7,6 @@ too. It is the last thing but shared rows in a transaction.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import Event
 from typing import Any
@@ -19,11 +18,11 @@ from psycopg.rows import TupleRow
 
 from projections.core.sql import quoted
 from projections.core.tables import ROLES, Active, Grouping, RowKey
+from services.projector.everybody import decided_on_everybody
 from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 Rows = dict[RowKey, list[Any]]
-CHUNK = 20_000
 # to decide on a million nodes takes longer than a transaction may usually pause
 PATIENT = (
     "set local statement_timeout = '10min'; set local idle_in_transaction_session_timeout = '10min'"
@@ -126,7 +125,8 @@ def regroup(
     active, newest = _in_force(connection, table)
     if newest in {key[-2:] for key in rules}:
         connection.execute(PATIENT)
-        return _changed(connection, table, _known(connection, table, None), None)
+        changed = decided_on_everybody(connection, table, _newest(connection, table))
+        return {(node,): list(values) for node, values in changed}
     busy.clear()
     if not touched:
         return {}
@@ -171,10 +171,8 @@ def _text(value: bytes) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _known(
-    connection: Connection, table: Grouping, nodes: Array | None
-) -> dict[str, list[TupleRow]]:
-    """Everything known of these nodes (None: of all), by its role."""
+def _known(connection: Connection, table: Grouping, nodes: Array) -> dict[str, list[TupleRow]]:
+    """Everything known of these nodes, by its role."""
     known = {
         role: list(_selected(connection, table.parts[role].name, columns, nodes))
         for role, columns in ROLES.items()
@@ -184,9 +182,9 @@ def _known(
 
 
 def _changed(
-    connection: Connection, table: Grouping, known: Mapping[str, object], nodes: Array | None
+    connection: Connection, table: Grouping, known: Mapping[str, object], nodes: Array
 ) -> Rows:
-    """What is decided of these nodes (None: all), but for rows that hold it already."""
+    """What is decided of these nodes, but for rows that hold it already."""
     decided = table.decide(**known)
     columns = (*table.keys, *table.values)
     held = {row[0]: row[1:] for row in _selected(connection, table.name, columns, nodes)}
@@ -196,22 +194,12 @@ def _changed(
 
 
 def _selected(
-    connection: Connection, name: str, columns: Iterable[str], nodes: Array | None
+    connection: Connection, name: str, columns: Iterable[str], nodes: Array
 ) -> Iterator[TupleRow]:
-    """Rows of some nodes, or of all; a text that many rows share is held once."""
+    """Rows of some nodes."""
     listed = ", ".join(quoted(column) for column in columns)
-    statement = f"select {listed} from {quoted(name)}"
-    if nodes is not None:
-        yield from _bytes(connection).execute(
-            f"{statement} where profile_id = any(%s::uuid[])".encode(), [nodes]
-        )
-        return
-    with connection.cursor("everything") as cursor:
-        cursor.adapters.register_loader("uuid", _UuidBytes)
-        cursor.adapters.register_loader("text", _SharedText)
-        cursor.itersize = CHUNK
-        cursor.execute(statement.encode(), binary=True)
-        yield from cursor
+    statement = f"select {listed} from {quoted(name)} where profile_id = any(%s::uuid[])"
+    yield from _bytes(connection).execute(statement.encode(), [nodes])
 
 
 def _bytes(connection: Connection) -> psycopg.Cursor[TupleRow]:
@@ -226,10 +214,3 @@ class _UuidBytes(Loader):
 
     def load(self, data: Buffer) -> bytes:
         return bytes(data)
-
-
-class _SharedText(Loader):
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> str:
-        return sys.intern(bytes(data).decode())

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros
 from schemas.events import ReservationCommitted
 from schemas.events.parts import Meta, Producer
-from services.deciding.answers import Answer
+from services.deciding.answers import Answer, rest_of
 from services.stock.commands import Command, Commit, Extend, Release, Reserve
 from services.stock.shelf import ANYWHERE, Shelf, Spot
 
@@ -63,7 +63,8 @@ class Decision:
         position: dict[str, int],
     ) -> None:
         """`holds`: every line of each reservation that a command names; `now`: under the locks."""
-        self._shelf, self._holds, self._now, self._position = shelf, holds, now, position
+        self._shelf, self._holds, self._now = shelf, holds, now
+        self._rest = rest_of({"position": position})
         self.decided = Decided()
 
     def decide(self, commands: Iterable[Command]) -> Decided:
@@ -185,9 +186,8 @@ class Decision:
             if dry and isinstance(command, Reserve)
             else {"reservation_id": command.reservation_id}
         )
-        return Answer.of(
-            200 if dry else status, {**named, **said, "dry_run": dry, "position": self._position}
-        )
+        said = {**named, **said, "dry_run": dry}
+        return Answer.of(200 if dry else status, said, self._rest)
 
     def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
         title = {
@@ -196,7 +196,7 @@ class Decision:
             "unplaced": "No location",
         }.get(kind, "Conflict")
         said = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
-        return Answer.of(status, {**said, **more, "position": self._position})
+        return Answer.of(status, {**said, **more}, self._rest)
 
 
 def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

@@ -111,7 +111,9 @@ def _flat(play: Scene, looked: dict[str, Looked], since: float) -> list[Line]:
 
 
 def _told(name: str, one: Looked) -> str:
-    levels = [megabytes for _, megabytes, _ in one.samples]
-    return (
-        f"{name}: {levels[0]:.0f} MB at first, {max(levels):.0f} at most, {levels[-1]:.0f} at last"
-    )
+    minutes: dict[int, float] = {}
+    for at, megabytes, _ in one.samples:
+        minutes[int(at)] = max(megabytes, minutes.get(int(at), 0.0))
+    levels = " ".join(f"{megabytes:.0f}" for megabytes in minutes.values())
+    first, last = one.samples[0][1], one.samples[-1][1]
+    return f"{name}: {first:.0f} MB at first, {last:.0f} at last; most by minute: {levels}"

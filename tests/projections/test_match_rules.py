@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from schemas.events import (
     ProfilesUnlinked,
 )
 from schemas.events.parts import Identifier
+from services.projector.everybody import NotDecided, decided_on_everybody
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, identifier, meta, named, tell
 
@@ -240,3 +242,45 @@ def test_a_great_member_is_named_whole_on_its_own_row_alone(engine: Engine) -> N
     rows = engine.rows(group)
     assert sorted(len(row["profiles"] or ()) for row in rows.values()) == [0] * 16 + [17]
     assert len({row["member_id"] for row in rows.values()}) == 1
+
+
+MANY = 30_000
+CROWD = (
+    "insert into profile (profile_id, registered_at, row_version)"
+    " select md5('crowd' || n)::uuid, n, 1 from generate_series(1, %(many)s) n",
+    "insert into identifier (profile_id, kind, value_index, verified, first_seen, row_version)"
+    " select md5('crowd' || n)::uuid, 'phone', md5('phone' || n / 2)::uuid, true, n, 1"
+    " from generate_series(1, %(many)s) n",
+    "insert into member_group (profile_id, member_id, profiles, open_case, row_version)"
+    " select id, id, array[id], false, 1"
+    " from generate_series(1, %(many)s) n, lateral (select md5('crowd' || n)::uuid as id) its",
+)
+
+
+@pytest.mark.servers
+def test_a_worker_that_groups_everybody_holds_what_changes_and_no_more(engine: Engine) -> None:
+    engine.reset()
+    log = Log()
+    for statement in CROWD:
+        engine.connection.execute(statement.encode(), {"many": MANY})
+    tracemalloc.start()
+    try:
+        engine.tell(activated("2", phone={"class": "weak"}), log=log)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * MANY
+    alone = "select count(*) from member_group where profiles = array[profile_id]"
+    assert engine.connection.execute(alone).fetchone() == (MANY,)
+    engine.tell(activated("3", at=1, phone={"class": "strong"}), log=log)
+    paired = "select count(*), count(distinct member_id) from member_group"
+    assert engine.connection.execute(paired).fetchone() == (MANY, MANY // 2 + 1)
+
+
+@pytest.mark.servers
+def test_who_cannot_group_everybody_says_so(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "decide", json.loads)
+    with pytest.raises(NotDecided, match="exit 1"):
+        list(decided_on_everybody(engine.connection, group, []))
