@@ -7,6 +7,7 @@ process, the keys tell: a batch that was interrupted is decided again and answer
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -135,8 +136,9 @@ class Decider:
                 for _, future in batch:
                     _fail(future, NotDecided(type(error).__name__))
                 continue
+            for status, many in Counter(answer.status for answer in answers).items():
+                DECISIONS.labels(self._name, str(status)).inc(many)
             for (_, future), answer in zip(batch, answers, strict=True):
-                DECISIONS.labels(self._name, str(answer.status)).inc()
                 if not future.done():
                     future.set_result(answer)
             self._expected = min(AT_ONCE, len(batch) + self._waiting.qsize())

@@ -6,6 +6,8 @@ Base units, few labels, never a label with personal data or unbounded values.
 
 from __future__ import annotations
 
+import sys
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _FRESHNESS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60, 600, 86_400, 2_592_000)
@@ -109,6 +111,12 @@ RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their 
 MISSING_RECEIPTS = Gauge(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
 )
+
+HEAP_BLOCKS = Gauge(
+    "hitotsu_heap_blocks",
+    "Blocks of memory that Python's objects hold now; the resident size remembers the most.",
+)
+HEAP_BLOCKS.set_function(sys.getallocatedblocks)
 
 # commands
 DECISIONS = Counter(

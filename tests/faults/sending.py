@@ -26,6 +26,7 @@ class Sender:
         self._appends, self._rate = appends, rate
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._ending = threading.Event()
+        self._held_until = 0.0
         self.sent = 0
         self.failed: list[str] = []
 
@@ -40,6 +41,10 @@ class Sender:
         """Sends no more; what was sent is delivered."""
         self._ending.set()
         self.join()
+
+    def hold(self, seconds: float) -> None:
+        """Sends nothing for so long, and then, at once, what it should have sent by then."""
+        self._held_until = time.monotonic() + seconds
 
     def join(self) -> None:
         """Waits until everything is sent and acknowledged."""
@@ -71,6 +76,7 @@ class Sender:
     def _send(self) -> None:
         began = time.monotonic()
         for start in range(0, len(self._appends), AT_ONCE):
+            self._ending.wait(max(0.0, self._held_until - time.monotonic()))
             if self._ending.is_set():
                 return
             for append in self._appends[start : start + AT_ONCE]:

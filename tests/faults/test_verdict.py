@@ -11,7 +11,7 @@ from tests.faults.chaos import KILLS, planned
 from tests.faults.progress import Fault, Progress, Recovery
 from tests.faults.reading import Judged, Read
 from tests.faults.scene import Order, Report
-from tests.faults.soak import Looked
+from tests.faults.soak import Looked, Sample
 from tests.faults.verdict import Line, compared, in_time, in_topics, same_rows
 
 TOPIC, ID = "commerce.points", b"0123456789abcdef"
@@ -58,10 +58,15 @@ def test_recovery_counts_from_the_end_of_the_last_fault_to_the_last_partition() 
 
 
 def test_memory_or_descriptors_that_grow_are_seen() -> None:
-    steady = Looked(1, [(at / 10, 200.0 + at % 3, 60) for at in range(100)])
-    growing = Looked(1, [(at / 10, 200.0 + 0.2 * at, 60 + at // 5) for at in range(100)])
-    assert abs(steady.slope(3.0)) < 1 and steady.descriptors(3.0) == 0
-    assert growing.slope(3.0) == pytest.approx(2.0) and growing.descriptors(3.0) > 5
+    steady = [Sample(at / 10, 200.0 + at % 3, 60, 500_000 + at % 7 * 90_000) for at in range(100)]
+    growing = [
+        Sample(at / 10, 200.0 + 0.2 * at, 60 + at // 5, one.blocks + 1_000 * at)
+        for at, one in enumerate(steady)
+    ]
+    flat, leaking = Looked(1, steady), Looked(1, growing)
+    assert abs(flat.slope(3.0)) < 1 and flat.descriptors(3.0) == 0 and abs(flat.growth(3.0)) < 1
+    assert leaking.slope(3.0) == pytest.approx(2.0) and leaking.descriptors(3.0) > 5
+    assert leaking.growth(3.0) == pytest.approx(1.9, abs=0.2)
 
 
 def test_a_report_is_good_only_for_the_right_reason() -> None:
