@@ -18,7 +18,7 @@ FULL, RATE, REBALANCE_SECONDS, LOOK_SECONDS = 10, 2_000, 20.0, 2.0
 # while, and then everything at once), and what is measured is what grows afterwards. A leak that
 # hides in what was left free then is seen by the fewest blocks that are held in a minute
 WARM_MINUTES, SLOPE_MB, MOST_MB, BLOCKS_PERCENT, DESCRIPTORS = 3.0, 1.0, 315.0, 1.0, 5
-HOLD_SECONDS, HOLD_AT = 15.0, (10.0, 50.0, 90.0)
+HOLD_SECONDS, HOLD_AT = 40.0, (10.0, 70.0)
 STAYING = ("projector-1", "projector-2")
 
 
