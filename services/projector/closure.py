@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from projections.core.sql import quoted
 from projections.core.tables import ROLES, Active, Grouping, RowKey
-from services.projector.everybody import decided_on_everybody
+from services.projector.everybody import decided_on_everybody, differing
 from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
@@ -188,9 +188,7 @@ def _changed(
     decided = table.decide(**known)
     columns = (*table.keys, *table.values)
     held = {row[0]: row[1:] for row in _selected(connection, table.name, columns, nodes)}
-    return {
-        (node,): list(values) for node, values in decided.items() if held.get(node) != tuple(values)
-    }
+    return {(node,): list(row) for node, row in differing(decided, held)}
 
 
 def _selected(

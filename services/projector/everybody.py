@@ -11,7 +11,7 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from struct import Struct
 from typing import IO, Any
@@ -68,6 +68,14 @@ def decided_on_everybody(
             given.close()
 
 
+def differing(
+    decided: Mapping[bytes, Sequence[Any]], held: Mapping[bytes, Row]
+) -> list[tuple[bytes, Row]]:
+    """The nodes whose row is not yet what was decided."""
+    rows = ((node, tuple(values)) for node, values in decided.items())
+    return [(node, row) for node, row in rows if held.get(node) != row]
+
+
 def _type(part: Kept, name: str) -> str:
     return part.columns[name].type
 
@@ -77,10 +85,7 @@ def _hand_over(connection: Connection, part: Kept, names: tuple[str, ...], to: I
     statement = f"copy (select {listed} from {quoted(part.name)}) to stdout (format binary)"
     with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         for block in copy:
-            to.write(len(block).to_bytes(4, "big"))
             to.write(block)
-    to.write(bytes(4))
-    to.flush()
 
 
 def main() -> None:
@@ -92,9 +97,7 @@ def main() -> None:
     known = {role: list(_rows(given, types[role])) for role in types if role}
     decided = decide(**known, rules=rules)
     held = {row[0]: row[1:] for row in _rows(given, types[""])}
-    changed = [
-        (node, tuple(values)) for node, values in decided.items() if held.get(node) != tuple(values)
-    ]
+    changed = differing(decided, held)
     for start in range(0, len(changed), AT_ONCE):
         pickle.dump(changed[start : start + AT_ONCE], said)
     pickle.dump([], said)
@@ -102,44 +105,16 @@ def main() -> None:
 
 
 def _rows(given: IO[bytes], types: list[str]) -> Iterator[Row]:
-    """The rows of one COPY, whose blocks come with their lengths before them."""
-    blocks = _Blocks(given)
-    blocks.take(_HEADER)
+    """The rows of one COPY, which says itself where it ends."""
+    given.read(_HEADER)
     reads = [READS[type] for type in types]
-    while _count(blocks.take(2))[0] == len(reads):
-        yield tuple([_value(blocks, read) for read in reads])
-    blocks.rest()
+    while _count(given.read(2))[0] == len(reads):
+        yield tuple([_value(given, read) for read in reads])
 
 
-def _value(blocks: _Blocks, read: Read) -> Any:
-    (size,) = _length(blocks.take(4))
-    return None if size < 0 else read(blocks.take(size))
-
-
-class _Blocks:
-    """Bytes that come in blocks, taken as many at a time as are wanted."""
-
-    def __init__(self, given: IO[bytes]) -> None:
-        self._given, self._block, self._at = given, b"", 0
-
-    def take(self, size: int) -> bytes:
-        """The next bytes; blocks are of whole rows or not, as it pleases the driver."""
-        end = self._at + size
-        while end > len(self._block):
-            more = self._next()
-            if not more:
-                raise EOFError("a COPY ends in the middle of a row")
-            self._block, self._at, end = self._block[self._at :] + more, 0, size
-        taken, self._at = self._block[self._at : end], end
-        return taken
-
-    def rest(self) -> None:
-        """To the end of these blocks."""
-        while self._next():
-            pass
-
-    def _next(self) -> bytes:
-        return self._given.read(int.from_bytes(self._given.read(4), "big"))
+def _value(given: IO[bytes], read: Read) -> Any:
+    (size,) = _length(given.read(4))
+    return None if size < 0 else read(given.read(size))
 
 
 def _integer(data: bytes) -> int:
