@@ -123,9 +123,9 @@ def regroup(
         "select pg_advisory_xact_lock(7, hashtext(current_schema() || '.' || %s))", [table.name]
     )
     active, newest = _in_force(connection, table)
-    if newest in {key[-2:] for key in rules}:
+    if newest and newest[0][:2] in {key[-2:] for key in rules}:
         connection.execute(PATIENT)
-        changed = decided_on_everybody(connection, table, _newest(connection, table))
+        changed = decided_on_everybody(connection, table, newest)
         return {(node,): list(values) for node, values in changed}
     busy.clear()
     if not touched:
@@ -137,22 +137,18 @@ def regroup(
     reached = {node for node, kind in found if not kind}
     nodes = array("uuid", reached)
     crowded = {(kind, value) for value, kind in found if kind}
-    known = _known(connection, table, nodes)
-    rows = _changed(connection, table, {**known, "crowded": crowded}, nodes)
+    known = {**_known(connection, table, nodes), "rules": newest, "crowded": crowded}
+    rows = _changed(connection, table, known, nodes)
     # a pair that is not linked leads to nodes of whom not everything is known here
     return {key: row for key, row in rows.items() if key[0] in reached}
 
 
-def _in_force(connection: Connection, table: Grouping) -> tuple[Active, RowKey | None]:
-    """The rules in force, and the key of their row."""
-    rows = _newest(connection, table)
-    return table.active(rows), rows[0][:2] if rows else None
-
-
-def _newest(connection: Connection, table: Grouping) -> list[TupleRow]:
+def _in_force(connection: Connection, table: Grouping) -> tuple[Active, list[TupleRow]]:
+    """The rules in force, and their row, if there is one."""
     columns = ", ".join(quoted(name) for name in ROLES["rules"])
     statement = NEWEST.format(columns=columns, rules=quoted(table.rules.name))
-    return connection.execute(statement.encode()).fetchall()
+    rows = connection.execute(statement.encode()).fetchall()
+    return table.active(rows), rows
 
 
 def _asked(active: Active, nodes: Iterable[bytes]) -> dict[str, object]:
@@ -172,13 +168,12 @@ def _text(value: bytes) -> str:
 
 
 def _known(connection: Connection, table: Grouping, nodes: Array) -> dict[str, list[TupleRow]]:
-    """Everything known of these nodes, by its role."""
-    known = {
+    """Everything known of these nodes but the rules, by its role."""
+    return {
         role: list(_selected(connection, table.parts[role].name, columns, nodes))
         for role, columns in ROLES.items()
         if role != "rules"
     }
-    return {**known, "rules": _newest(connection, table)}
 
 
 def _changed(
