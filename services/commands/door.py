@@ -56,7 +56,7 @@ class Door:
         key = None if getattr(body, "dry_run", False) else _key(request)
         # not made from the key: when its answer is forgotten it may name something else
         sent = Sent(token, uuid4(), dict(request.path_params))
-        said = f"{request.url.path}\0{body.model_dump_json()}".encode()
+        said = f"{request.scope['path']}\0{body.model_dump_json()}".encode()
         keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
         try:
             answer = await self.decider.ask(keyed)

@@ -79,7 +79,7 @@ class Decider:
         self._conninfo = conninfo(dsn, group=group, name=name)
         self._name, self._work, self._done = name, work, done
         self._waiting: asyncio.Queue[tuple[Keyed, asyncio.Future[Answer]]] = asyncio.Queue(10_000)
-        self._flying: set[tuple[str, str]] = set()
+        self._flying: set[tuple[str, str] | None] = set()
         self._expected = 1
         self._enough = asyncio.Event()
         self._connection: Connection | None = None
@@ -101,10 +101,11 @@ class Decider:
 
     async def ask(self, keyed: Keyed) -> Answer:
         """The decision, made now or before; raises `InFlight` or `NotDecided`."""
-        name = (keyed.client, keyed.key) if keyed.key is not None else None
+        name = _name(keyed)
         if name in self._flying:
             raise InFlight
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
         try:
             self._waiting.put_nowait((keyed, future))
         except asyncio.QueueFull:
@@ -113,13 +114,12 @@ class Decider:
             self._enough.set()
         if name is not None:
             self._flying.add(name)
-            future.add_done_callback(lambda _: self._flying.discard(name))
-        # shielded: who asked may leave, the key stays taken until it is decided
-        done, _ = await asyncio.wait({future}, timeout=PATIENCE_SECONDS)
-        if not done:
-            future.add_done_callback(lambda late: late.cancelled() or late.exception())
-            raise NotDecided("no decision in time")
-        return future.result()
+        # who asked may leave or lose patience; the key stays taken until it is decided
+        late = loop.call_later(PATIENCE_SECONDS, _fail, future, NotDecided("no decision in time"))
+        try:
+            return await future
+        finally:
+            late.cancel()
 
     async def _run(self) -> None:
         while True:
@@ -136,6 +136,8 @@ class Decider:
                 for _, future in batch:
                     _fail(future, NotDecided(type(error).__name__))
                 continue
+            finally:
+                self._flying.difference_update(_name(keyed) for keyed, _ in batch)
             for status, many in Counter(answer.status for answer in answers).items():
                 DECISIONS.labels(self._name, str(status)).inc(many)
             for (_, future), answer in zip(batch, answers, strict=True):
@@ -215,6 +217,11 @@ class Decider:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def _name(keyed: Keyed) -> tuple[str, str] | None:
+    """What tells a command from others; a dry run is none twice."""
+    return (keyed.client, keyed.key) if keyed.key is not None else None
 
 
 def _fail(future: asyncio.Future[Answer], error: Exception) -> None:

@@ -21,7 +21,7 @@ from services.runtime.worker import Worker
 
 AT_ONCE = 500
 LOOK_SECONDS, AWAY_SECONDS = 0.05, 0.5
-GATHER_SECONDS = 0.03  # after some were sent: each sending costs as much as dozens of facts
+GATHER_SECONDS = 0.1  # after some were sent: each sending costs as much as a hundred facts
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value)
 select topic, record_key, record_value

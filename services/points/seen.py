@@ -20,11 +20,17 @@ from services.deciding.answers import Connection
 from services.deciding.reading import begun, rows_of
 from services.points.facts import SYSTEM
 from services.points.purse import Purse, Spot
-from services.runtime.arrays import array
+from services.runtime.arrays import Array, array
 
+# who is asked about and whose points the named holds are, in one question: nobody waits for the
+# answer to another one first
 MEMBERS = """
-select own.profile_id, head.profiles from member_group own
-join member_group head on head.profile_id = own.member_id where own.profile_id = any(%s)
+select asked.profile_id, head.profiles from (
+    select unnest(%(asked)s) as profile_id
+    union select profile_id from hitotsu.points_hold where id = any(%(named)s)
+) asked
+left join member_group own on own.profile_id = asked.profile_id
+left join member_group head on head.profile_id = own.member_id
 """
 # by hash: two that share one wait for each other, which does no harm
 LOCKS = """
@@ -34,7 +40,7 @@ from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id orde
 NAMED = """
 select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
     transaction_id
-from hitotsu.points_hold where id = any(%s::uuid[]) order by id, place
+from hitotsu.points_hold where id = any(%s) order by id, place
 """
 # the clock is read once, under the locks: a hold is not over for one question and not for another;
 # what our own facts take on their way counts as held until they are applied, and ends with that
@@ -95,16 +101,17 @@ class Seen:
 
 
 async def under_locks(
-    connection: Connection, asked: Iterable[UUID], named: list[UUID], group: str
+    connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
 ) -> Seen:
-    """Locks the members of these profiles, and sees what they hold."""
-    members = await members_of(connection, asked)
+    """Locks the members of these profiles and of the named holds, and sees what they hold."""
+    members = await members_of(connection, asked, named)
     profiles = sorted({one for member in members.values() for one in member})
-    wanted = array("uuid", [one.bytes for one in profiles])
+    wanted = _ids(profiles)
     await connection.execute(LOCKS, [wanted])
     values = {"profiles": wanted, "group": group, "system": SYSTEM}
     seen = await begun(connection, SEEN, values)
-    holds = await rows_of(connection, NAMED, [named]) if named else []
+    # under the locks only: what was resolved by another while they were waited for is seen as it is
+    holds = await rows_of(connection, NAMED, [_ids(named)]) if named else []
     rows = await seen.fetchall()
     (now,) = [row["now"] for row in rows if row["what"] == "now"]
     (position,) = [json.loads(row["kind"]) for row in rows if row["what"] == "position"]
@@ -112,12 +119,23 @@ async def under_locks(
     return Seen(_purses(members, rows, micros(now)), now, position, over, holds)
 
 
-async def members_of(connection: Connection, asked: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
-    """Each profile's member: all of its profiles; alone while nothing groups it."""
-    wanted = sorted(set(asked))
-    rows = await rows_of(connection, MEMBERS, [array("uuid", [one.bytes for one in wanted])])
-    known = {row["profile_id"]: tuple(row["profiles"]) for row in rows}
-    return {one: known.get(one, (one,)) for one in wanted}
+async def members_of(
+    connection: Connection, asked: Iterable[UUID], named: Iterable[UUID] = ()
+) -> dict[UUID, tuple[UUID, ...]]:
+    """Each profile's member: all of its profiles; alone while nothing groups it.
+
+    Of the profiles that are `asked` about, and of those that the `named` holds take from.
+    """
+    wanted = {"asked": _ids(sorted(set(asked))), "named": _ids(named)}
+    rows = await rows_of(connection, MEMBERS, wanted)
+    return {
+        row["profile_id"]: tuple(row["profiles"] or (row["profile_id"],))
+        for row in sorted(rows, key=lambda row: row["profile_id"])
+    }
+
+
+def _ids(values: Iterable[UUID]) -> Array:
+    return array("uuid", [one.bytes for one in values])
 
 
 def _purses(

@@ -8,10 +8,9 @@ from uuid import UUID
 
 from services.deciding import outbox
 from services.deciding.answers import Answer, Connection
-from services.deciding.reading import rows_of
 from services.points.commands import Capture, Command, Hold, Redeem, Release
 from services.points.decide import Decided, Decision, Held
-from services.points.seen import NAMED, Seen, under_locks
+from services.points.seen import Seen, under_locks
 from services.runtime.arrays import array, columns
 
 # what is over becomes history here, under the locks, so that the index holds what counts
@@ -54,10 +53,7 @@ class PointsWork:
     async def see(self, connection: Connection, commands: Sequence[Command]) -> Seen:
         """Locks the members; what they hold, and the lines of holds that are named."""
         named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
-        asked = {c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)}
-        if named:
-            asked |= {row["profile_id"] for row in await rows_of(connection, NAMED, [named])}
-        # the holds again: what was seen before the locks may have been resolved by another
+        asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
         return await under_locks(connection, asked, named, self._group)
 
     async def decide(

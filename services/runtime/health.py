@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -77,7 +78,9 @@ class Measured:
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self.app = app
-        self.service = service
+        # looked up once: finding a series by its labels costs more than counting
+        self._answers = cache(partial(metrics.RESPONSES.labels, service))
+        self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,6 +100,5 @@ class Measured:
         finally:
             # Only declared routes become labels, or strangers could make series without end.
             route = getattr(scope.get("route"), "path", "other")
-            metrics.RESPONSES.labels(self.service, route, str(status)).inc()
-            seconds = time.perf_counter() - started
-            metrics.REQUEST_SECONDS.labels(self.service, route).observe(seconds)
+            self._answers(route, str(status)).inc()
+            self._seconds(route).observe(time.perf_counter() - started)

@@ -126,6 +126,23 @@ async def test_while_it_is_decided_the_key_is_taken_also_when_who_asked_has_left
     assert noted(dsn) == ["a"]
 
 
+async def test_who_loses_patience_is_told_and_the_key_stays_taken_until_it_is_decided(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.deciding.decider.PATIENCE_SECONDS", 0.3)
+    work, key = Work(), uuid4().hex
+    work.gate.clear()
+    async with deciding(dsn, work) as decider:
+        with pytest.raises(NotDecided, match="in time"):
+            await decider.ask(keyed(key, "a"))
+        with pytest.raises(InFlight):
+            await decider.ask(keyed(key, "a"))
+        work.gate.set()
+        await asyncio.sleep(0.2)
+        assert (await decider.ask(keyed(key, "a"))).status == 200
+    assert noted(dsn) == ["a"]
+
+
 PASSING = [
     psycopg.errors.DeadlockDetected("crosswise"),
     psycopg.errors.UndefinedTable("swapped meanwhile"),
