@@ -23,14 +23,18 @@ from services.points.purse import Purse, Spot
 from services.runtime.arrays import Array, array
 
 # who is asked about and whose points the named holds are, in one question: nobody waits for the
-# answer to another one first
+# answer to another one first. One by one, however few there were when it was planned: a plan that
+# reads them all is kept
 MEMBERS = """
-select asked.profile_id, head.profiles from (
+select asked.profile_id, (
+    select head.profiles from member_group own join member_group head
+    on head.profile_id = own.member_id where own.profile_id = asked.profile_id
+) as profiles
+from (
     select unnest(%(asked)s) as profile_id
-    union select profile_id from hitotsu.points_hold where id = any(%(named)s)
+    union select held.profile_id from unnest(%(named)s) as named(id), lateral (
+        select profile_id from hitotsu.points_hold where id = named.id offset 0) held
 ) asked
-left join member_group own on own.profile_id = asked.profile_id
-left join member_group head on head.profile_id = own.member_id
 """
 # by hash: two that share one wait for each other, which does no harm
 LOCKS = """
