@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 from typing import Any
 
 from psycopg import AsyncConnection, sql
@@ -37,10 +38,22 @@ def pool(
         timeout=timeout,
         # the pool's own pauses grow for five minutes; servers come back sooner
         reconnect_timeout=2.0,
-        check=AsyncConnectionPool.check_connection,
+        check=_still_there,
         configure=bound,
         kwargs={"autocommit": True},
     )
+
+
+async def _still_there(connection: AsyncConnection[TupleRow]) -> None:
+    """Raises when the server has gone; it is asked only where something came from it meanwhile.
+
+    Nobody is owed anything on an idle connection, so what came is its end, or news that a question
+    reads away. Asking each time would cost every reader a wait for the server.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def unless_there(ddl: str) -> str:
