@@ -2,25 +2,27 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from xxhash import xxh3_64_intdigest
 
 from schemas.bounds import BODY_MAX, EPOCH
 from schemas.compiled import Read, reader
-from schemas.events import Event, Producer
+from schemas.events import Event
 from schemas.records import FROM_RECORD, TO_RECORD
 from schemas.releases import Releases, releases
 from schemas.topics import key_fields
+from schemas.written import Write, writer
 
+_EPOCH = EPOCH.replace(tzinfo=None)
 HEADER = 5  # magic byte 0, then the schema id, four bytes, big-endian
 Schema = Any  # what fastavro's parse_schema gives back
 _Reader = tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]
-_Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]]]
+_Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]], Write]
 
 
 class Undecodable(Exception):
@@ -44,8 +46,15 @@ class Codec:
 
     def encode(self, event: Event) -> bytes:
         """The event in the Confluent wire format, in the newest schema of its record."""
-        name = event.NAME
-        header, schema, to_record = self._writers.get(name) or self._writer(name)
+        *_, write = self._writers.get(event.NAME) or self._writer(event.NAME)
+        try:
+            return write(event)
+        except Exception:
+            return self._encode(event)
+
+    def _encode(self, event: Event) -> bytes:
+        """As the Avro library does it, which says what is wrong with an event."""
+        header, schema, to_record, _ = self._writers.get(event.NAME) or self._writer(event.NAME)
         buffer = BytesIO()
         buffer.write(header)
         schemaless_writer(buffer, schema, to_record(event))
@@ -131,7 +140,8 @@ class Codec:
     def _writer(self, name: str) -> _Writer:
         identity = self._known.newest[name].id
         header = b"\0" + identity.to_bytes(4, "big")
-        made = (header, self._schema(identity), TO_RECORD[name])
+        write = writer(self._known.schema(self._known.newest[name]), header)
+        made = (header, self._schema(identity), TO_RECORD[name], write)
         self._writers[name] = made
         return made
 
@@ -194,26 +204,28 @@ def key_of(event: Event) -> bytes:
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 attributes in Kafka's binary mode."""
-    meta = event.meta
-    producer = meta.producer
-    when = (EPOCH + timedelta(microseconds=meta.occurred_at)).isoformat()
+    meta, producer = event.meta, event.meta.producer
+    identity = meta.event_id.hex()
+    groups = (identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:])
+    source = (producer.system, producer.store_id, producer.terminal_id, producer.terminal_epoch)
+    when = _EPOCH + timedelta(microseconds=meta.occurred_at)
     headers = [
         ("content-type", b"application/avro"),
         ("ce_specversion", b"1.0"),
-        ("ce_id", str(UUID(bytes=meta.event_id)).encode()),
-        ("ce_source", _source(producer)),
+        ("ce_id", "-".join(groups).encode()),
+        ("ce_source", _source(*source)),
         ("ce_type", b"hitotsu." + event.NAME.encode()),
-        ("ce_time", when.replace("+00:00", "Z").encode()),
+        ("ce_time", when.isoformat().encode() + b"Z"),
     ]
     if producer.terminal_sequence is not None:
         headers.append(("ce_sequence", b"%d" % producer.terminal_sequence))
     return headers
 
 
-def _source(producer: Producer) -> bytes:
-    """/system/store/terminal/epoch, with - for what is absent."""
-    store, terminal = producer.store_id or "-", producer.terminal_id or "-"
-    parts = (producer.system, store, terminal, str(producer.terminal_epoch))
+@lru_cache(10_000)
+def _source(system: str, store: str | None, terminal: str | None, epoch: int) -> bytes:
+    """/system/store/terminal/epoch, with - for what is absent. Tills come again and again."""
+    parts = (system, store or "-", terminal or "-", str(epoch))
     return "".join("/" + quote(part, safe="") for part in parts).encode()
 
 
