@@ -7,7 +7,7 @@ writes the event after all or says what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
@@ -16,7 +16,7 @@ from schemas.events import Event
 
 Write = Callable[[Event], bytes]
 _eight = Struct("<Q").pack
-_ONE = [bytes([number]) for number in range(128)]
+_ONE = [bytes([number << 1]) for number in range(64)]
 _LEAST_OF_EIGHT, _LEAST_OF_NINE, _ALL = 1 << 49, 1 << 56, 1 << 64
 
 
@@ -38,7 +38,7 @@ def writer(schema: dict[str, Any], header: bytes) -> Write:
 def _long(number: int) -> bytes:
     """A zigzag number, shortest form."""
     if 0 <= number < 64:
-        return _ONE[number << 1]
+        return _ONE[number]
     word = (number << 1) ^ (number >> 63)
     if _LEAST_OF_EIGHT <= word < _LEAST_OF_NINE:  # a time: eight bytes, parted two by two
         word = (word & 0x0FFFFFFF) | (word & 0x00FFFFFFF0000000) << 4
@@ -113,7 +113,7 @@ class _Writing:
 
     def _record(self, schema: dict[str, Any]) -> str:
         parts = [f"{self.value(one['type'])}(v.{one['name']})" for one in schema["fields"]]
-        return self._function(f"record_{schema['name']}", _joined(parts))
+        return self._function(f"record_{schema['name']}", f"b''.join(({', '.join(parts)},))")
 
     def _fixed(self, schema: dict[str, Any]) -> str:
         return self._function(f"fixed_{schema['name']}", f"fixed(v, {schema['size']})")
@@ -131,8 +131,3 @@ class _Writing:
     def _function(self, name: str, expression: str) -> str:
         exec(f"def {name}(v):\n    return {expression}\n", self._scope)  # noqa: S102 - made of schemas alone
         return name
-
-
-def _joined(parts: Iterable[str]) -> str:
-    """A record's fields, one behind the other."""
-    return f"b''.join(({', '.join(parts)},))"

@@ -130,7 +130,7 @@ async def members_of(
 
     Of the profiles that are `asked` about, and of those that the `named` holds take from.
     """
-    wanted = {"asked": _ids(sorted(set(asked))), "named": _ids(named)}
+    wanted = {"asked": _ids(set(asked)), "named": _ids(named)}
     rows = await rows_of(connection, MEMBERS, wanted)
     return {
         row["profile_id"]: tuple(row["profiles"] or (row["profile_id"],))

@@ -74,6 +74,15 @@ def keyed(key: str | None, command: str, body: bytes = b"body") -> Keyed:
     return Keyed("client", key, body, command)
 
 
+async def taken_until_decided(decider: Decider, work: Work, key: str) -> None:
+    """Nobody waits for the answer any more; the key is taken, and then answered as decided."""
+    with pytest.raises(InFlight):
+        await decider.ask(keyed(key, "a"))
+    work.gate.set()
+    await asyncio.sleep(0.2)
+    assert (await decider.ask(keyed(key, "a"))).status == 200
+
+
 async def test_what_waits_is_decided_together_and_each_gets_its_answer(dsn: str) -> None:
     work, run = Work(), uuid4().hex
     work.gate.clear()
@@ -118,11 +127,7 @@ async def test_while_it_is_decided_the_key_is_taken_also_when_who_asked_has_left
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        with pytest.raises(InFlight):
-            await decider.ask(keyed(key, "a"))
-        work.gate.set()
-        await asyncio.sleep(0.2)
-        assert (await decider.ask(keyed(key, "a"))).status == 200
+        await taken_until_decided(decider, work, key)
     assert noted(dsn) == ["a"]
 
 
@@ -135,11 +140,7 @@ async def test_who_loses_patience_is_told_and_the_key_stays_taken_until_it_is_de
     async with deciding(dsn, work) as decider:
         with pytest.raises(NotDecided, match="in time"):
             await decider.ask(keyed(key, "a"))
-        with pytest.raises(InFlight):
-            await decider.ask(keyed(key, "a"))
-        work.gate.set()
-        await asyncio.sleep(0.2)
-        assert (await decider.ask(keyed(key, "a"))).status == 200
+        await taken_until_decided(decider, work, key)
     assert noted(dsn) == ["a"]
 
 
