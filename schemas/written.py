@@ -7,17 +7,18 @@ writes the event after all or says what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from struct import Struct
 from typing import Any
 
-from schemas import bounds
 from schemas.events import Event
+from schemas.plan import Plan, plan
 
 Write = Callable[[Event], bytes]
 _eight = Struct("<Q").pack
 _ONE = [bytes([number << 1]) for number in range(64)]
-_LEAST_OF_EIGHT, _LEAST_OF_NINE, _ALL = 1 << 49, 1 << 56, 1 << 64
+_LEAST_OF_EIGHT, _LEAST_OF_NINE = 1 << 49, 1 << 56
 
 
 class Unfit(ValueError):
@@ -26,17 +27,42 @@ class Unfit(ValueError):
 
 def writer(schema: dict[str, Any], header: bytes) -> Write:
     """Writes whole values: the header, then the body."""
-    scope: dict[str, Any] = {
-        "array": _array, "boolean": _boolean, "bytes_": _bytes, "double": Struct("<d").pack,
-        "fixed": _fixed, "int_": _int, "long": _long, "string": _string,
-    }  # fmt: skip
-    name = _Writing(scope).value(schema)
-    body: Write = scope[name]
+    body = _of(plan(schema))
     return lambda event: header + body(event)
 
 
+def _of(plan: Plan) -> Callable[[Any], bytes]:
+    """What writes a value of this plan."""
+    match plan:
+        case "record", _, names, plans:
+            return _record(names, plans)
+        case "optional", (inner,):
+            write = _of(inner)
+            return lambda value: b"\0" if value is None else b"\2" + write(value)
+        case "array", (inner,):
+            return partial(_array, _of(inner))
+        case "fixed", size:
+            return partial(_fixed, size)
+        case "enum", symbols:
+            return {symbol: _long(at) for at, symbol in enumerate(symbols)}.__getitem__
+        case "integer", lowest, highest:
+            return partial(_integer, lowest, highest)
+        case (kind,):
+            return _SIMPLE[kind]
+        case _:
+            raise TypeError(f"nothing writes {plan}")
+
+
+def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], bytes]:
+    """One expression of its fields, one behind the other."""
+    scope = {f"write_{name}": _of(one) for name, one in zip(names, plans, strict=True)}
+    parts = ", ".join(f"write_{name}(value.{name})" for name in names)
+    made: Callable[[Any], bytes] = eval(f"lambda value: b''.join(({parts},))", dict(scope))
+    return made
+
+
 def _long(number: int) -> bytes:
-    """A zigzag number, shortest form."""
+    """A zigzag number of 64 bits, shortest form."""
     if 0 <= number < 64:
         return _ONE[number]
     word = (number << 1) ^ (number >> 63)
@@ -45,8 +71,6 @@ def _long(number: int) -> bytes:
         word = (word & 0x00003FFF00003FFF) | (word & 0x0FFFC0000FFFC000) << 2
         word = (word & 0x007F007F007F007F) | (word & 0x3F803F803F803F80) << 1
         return _eight(word | 0x0080808080808080)
-    if not 0 <= word < _ALL:
-        raise Unfit
     written = bytearray()
     while word > 127:
         written.append(word & 127 | 128)
@@ -55,8 +79,8 @@ def _long(number: int) -> bytes:
     return bytes(written)
 
 
-def _int(number: int) -> bytes:
-    if not bounds.INT_MIN <= number <= bounds.INT_MAX:
+def _integer(lowest: int, highest: int, number: int) -> bytes:
+    if not lowest <= number <= highest:
         raise Unfit
     return _long(number)
 
@@ -69,7 +93,7 @@ def _bytes(raw: bytes) -> bytes:
     return _long(len(raw)) + raw
 
 
-def _fixed(raw: bytes, size: int) -> bytes:
+def _fixed(size: int, raw: bytes) -> bytes:
     if len(raw) != size:
         raise Unfit
     return raw
@@ -79,55 +103,12 @@ def _boolean(truth: bool) -> bytes:
     return b"\1" if truth else b"\0"
 
 
-def _array(values: list[Any], write: Callable[[Any], bytes]) -> bytes:
+def _array(write: Callable[[Any], bytes], values: list[Any]) -> bytes:
     """One block without its size, and the end; the end alone where nothing is in it."""
     many = len(values)
     return _long(many) + b"".join(map(write, values)) + b"\0" if many else b"\0"
 
 
-class _Writing:
-    """Names or expressions of what writes each type; functions go into the scope."""
-
-    def __init__(self, scope: dict[str, Any]) -> None:
-        self._scope = scope
-        self._named: dict[str, str] = {}
-
-    def value(self, kind: Any) -> str:
-        """What writes this type: an expression that takes one argument when it is called."""
-        if isinstance(kind, str):
-            return self._named.get(kind) or {"bytes": "bytes_", "int": "int_"}.get(kind, kind)
-        if isinstance(kind, list):
-            return self._optional(kind)
-        made: str = getattr(self, f"_{kind['type']}")(kind)
-        if "name" in kind:
-            self._named[f"{kind.get('namespace', 'hitotsu')}.{kind['name']}"] = made
-        return made
-
-    def _optional(self, branches: list[Any]) -> str:
-        if len(branches) != 2 or branches[0] != "null":
-            raise TypeError("a union is of null and one other type")
-        inner = self.value(branches[1])
-        return self._function(
-            f"optional_{len(self._scope)}", f"b'\\0' if v is None else b'\\2' + {inner}(v)"
-        )
-
-    def _record(self, schema: dict[str, Any]) -> str:
-        parts = [f"{self.value(one['type'])}(v.{one['name']})" for one in schema["fields"]]
-        return self._function(f"record_{schema['name']}", f"b''.join(({', '.join(parts)},))")
-
-    def _fixed(self, schema: dict[str, Any]) -> str:
-        return self._function(f"fixed_{schema['name']}", f"fixed(v, {schema['size']})")
-
-    def _enum(self, schema: dict[str, Any]) -> str:
-        name = f"enum_{schema['name']}"
-        symbols = {symbol: _long(at) for at, symbol in enumerate(schema["symbols"])}
-        self._scope[name] = symbols.__getitem__
-        return name
-
-    def _array(self, schema: dict[str, Any]) -> str:
-        inner = self.value(schema["items"])
-        return self._function(f"array_{len(self._scope)}", f"array(v, {inner})")
-
-    def _function(self, name: str, expression: str) -> str:
-        exec(f"def {name}(v):\n    return {expression}\n", self._scope)  # noqa: S102 - made of schemas alone
-        return name
+_SIMPLE: dict[str, Callable[[Any], bytes]] = {
+    "bytes": _bytes, "string": _string, "double": Struct("<d").pack, "boolean": _boolean,
+}  # fmt: skip
