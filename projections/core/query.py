@@ -7,7 +7,7 @@ parameter `member: Member` is resolved from the path's `{member_id}` before the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -52,6 +52,11 @@ class Read(Protocol):
         Comes from Redis when the columns are exactly a view's, else from Postgres: the same rows.
         Ids come as `UUID`, instants as microseconds since the epoch.
         """
+
+    async def together(
+        self, *asked: tuple[Kept, Mapping[str, object]]
+    ) -> list[list[dict[str, Any]]]:
+        """`rows` of several tables of one projection, all at once: one round trip, one position."""
 
     async def select(
         self, uses: Sequence[Kept], statement: str, **values: object

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -76,7 +77,7 @@ async def filter_candidates(read: Read, member: Member, body: Candidates) -> Fil
     at = micros(body.at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = kept(purchases, returns, at)
-    catalogue = await _catalogue(read, {*body.candidates, *(line.sku for line in lines)}, at)
+    catalogue = await _catalogue(read, set(body.candidates), {line.sku for line in lines}, at)
     found = suppressions(body.candidates, lines, catalogue, at)
     return Filtered(
         kept=[sku for sku in body.candidates if sku not in found],
@@ -92,8 +93,8 @@ async def suppressions_of(read: Read, member: Member, at: datetime | None = None
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = kept(purchases, returns, when)
-    skus = sorted({line.sku for line in lines})
-    found = suppressions(skus, lines, await _catalogue(read, set(skus), when), when)
+    skus = {line.sku for line in lines}
+    found = suppressions(skus, lines, await _catalogue(read, skus, skus, when), when)
     return [_dropped(found[sku]) for sku in sorted(found)]
 
 
@@ -115,18 +116,30 @@ async def purchases_of(read: Read, member: Member) -> list[Purchase]:
 
 async def _history(read: Read, member: Member) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     profiles = list(member.profile_ids)
-    claims = await read.rows(claim, profile_id=profiles)
-    owners = [*profiles, *(row["transaction_id"] for row in claims)]
-    return await read.rows(purchase, owner_id=owners), await read.rows(giving_back, owner_id=owners)
+    claims, purchases, returns = await read.together(
+        (claim, {"profile_id": profiles}),
+        (purchase, {"owner_id": profiles}),
+        (giving_back, {"owner_id": profiles}),
+    )
+    if claims:
+        claimed = {"owner_id": [row["transaction_id"] for row in claims]}
+        bought, returned = await read.together((purchase, claimed), (giving_back, claimed))
+        return purchases + bought, returns + returned
+    return purchases, returns
 
 
-async def _catalogue(read: Read, skus: set[str], at: int) -> Catalogue:
-    items = await read.rows(item, sku=skus)
-    categories = {row["category"] for row in items}
-    scopes = {
-        scope_of(None, None),
-        *(scope_of(sku, None) for sku in skus),
-        *(scope_of(None, c) for c in categories),
+async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int) -> Catalogue:
+    """Items, and the policies of those candidates that something bought may speak against."""
+    items = await read.rows(item, sku=candidates | bought)
+    categories: dict[str, set[str]] = defaultdict(set)
+    for row in items:
+        categories[row["sku"]].add(row["category"])
+    met = {category for sku in bought for category in categories[sku]}
+    scopes = {scope_of(None, None), *(scope_of(None, category) for category in met)}
+    scopes |= {
+        scope_of(sku, None)
+        for sku in candidates
+        if sku in bought or not met.isdisjoint(categories[sku])
     }
     return Catalogue(items, await read.rows(need_policy, scope=scopes), at)
 

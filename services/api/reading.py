@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain, islice, product
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from services.api.rows import held, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
+Rows = list[dict[str, Any]]
+Ask = tuple[Kept, Mapping[str, list[Any]]]
 RESERVED = "select location_id, reserved from hitotsu.stock_reserved where sku = %(sku)s"
 HELD = """
 select profile_id, lot_id, points from hitotsu.points_held where profile_id = any(%(profile_ids)s)
@@ -56,29 +58,34 @@ class Reading:
         self._about: frozenset[UUID] = frozenset()
         self.found_member = False
 
-    async def rows(self, table: Kept, **keys: object) -> list[dict[str, Any]]:
+    async def rows(self, table: Kept, **keys: object) -> Rows:
         values = {name: _listed(value) for name, value in keys.items()}
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
         found = await self._from_shelf(table, origin, values)
         if found is None:
-            found, _ = await self._fetched(table, origin, values)
+            ((found, _),) = await self._fetched(origin, [(table, values)])
         self._note(found, values)
         return found
 
-    async def select(
-        self, uses: Sequence[Kept], statement: str, **values: object
-    ) -> list[dict[str, Any]]:
+    async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+        asks = [
+            (table, {name: _listed(value) for name, value in keys.items()}) for table, keys in asked
+        ]
+        found = [rows for rows, _ in await self._fetched(self._catalog.of(asked[0][0]), asks)]
+        for (_, values), rows in zip(asks, found, strict=True):
+            self._note(rows, values)
+        return found
+
+    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> Rows:
         rows = await self._snapshot.rows(statement, values)
         for table in uses:
             self._read_from_postgres(table, self._catalog.of(table))
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
-    async def asked(
-        self, statement: str, values: dict[str, Any], groups: Iterable[str]
-    ) -> list[dict[str, Any]]:
+    async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> Rows:
         """Rows of the engine's own tables, which every topic of the groups moves."""
         rows = await self._snapshot.rows(statement, values)
         for group in groups:
@@ -139,63 +146,75 @@ class Reading:
 
     async def _from_shelf(
         self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
-    ) -> list[dict[str, Any]] | None:
+    ) -> Rows | None:
         """Rows of quiet tables, fetched only where they are not on the shelf."""
         if self._views is None or table.view is None or tuple(values) != table.view.by:
             return None
         shelf, group = self._views.shelf, origin.group
         (wanted,) = (list(dict.fromkeys(listed)) for listed in values.values())
-        held = shelf.take(table, group, wanted)
+        held = shelf.held(table, group)
         standing = shelf.standing(table, group)
         if held is None or standing is None or table.moved_by is None:
             return None
         topic = frozenset({table.moved_by})
         if not covers(standing, self._wanted, topic):
             return None
-        missing = [value for value in wanted if value not in held]
-        rows = [row for found in held.values() for row in found]
-        if held:
+        found = list(map(held.get, wanted))  # hundreds at a time
+        missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
+        if len(missing) < len(wanted):
             self.used.add(topic, standing, postgres=False)
             _counted(table.name, "shelf").inc()
+        rows = list(chain.from_iterable(filter(None, found)))
         if missing:
-            fetched, read = await self._fetched(table, origin, {table.view.by[0]: missing})
+            ask = (table, {table.view.by[0]: missing})
+            ((fetched, read),) = await self._fetched(origin, [ask])
             shelf.put(table, group, missing, fetched, read)
             rows += fetched
         return sorted(rows, key=shape(table).order)
 
-    async def _fetched(
-        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
-    ) -> tuple[list[dict[str, Any]], Position]:
-        """Rows, and the position of where they came from."""
-        found = await self._from_redis(table, origin, values)
+    async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
+        """Rows of each, and the position of where they came from."""
+        found = await self._from_redis(origin, asks)
         if found is not None:
             return found
-        return await self._from_postgres(table, origin, values), self._snapshot.position(
-            origin.group
-        )
+        return [
+            (
+                await self._from_postgres(table, origin, values),
+                self._snapshot.position(origin.group),
+            )
+            for table, values in asks
+        ]
 
     async def _from_redis(
-        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
-    ) -> tuple[list[dict[str, Any]], Position] | None:
-        view = table.view
-        if view is None or self._views is None or values.keys() != set(view.by):
+        self, origin: Origin, asks: Sequence[Ask]
+    ) -> list[tuple[Rows, Position]] | None:
+        if self._views is None or not all(_by_view(table, values) for table, values in asks):
             return None
-        combined = itertools.product(*(dict.fromkeys(values[name]) for name in view.by))
-        keys = [
+        keys = [self._hash_keys(table, values) for table, values in asks]
+        read = await self._views.read(origin.group, [*chain(*keys)], origin.topics)
+        if read is None or not covers(read[1], self._wanted, origin.topics):
+            return None
+        hashes, position = iter(read[0]), read[1]
+        self.used.add(origin.topics, position, postgres=False)
+        found = []
+        for (table, _), mine in zip(asks, keys, strict=True):
+            _counted(table.name, "redis").inc()
+            rows = parsed(table, held(chain.from_iterable(islice(hashes, len(mine)))))
+            found.append((rows, position))
+        return found
+
+    def _hash_keys(self, table: Kept, values: Mapping[str, list[Any]]) -> list[str]:
+        view = table.view
+        assert view is not None
+        combined = product(*(dict.fromkeys(values[name]) for name in view.by))
+        return [
             self._catalog.hash_key(table, view, dict(zip(view.by, each, strict=True)))
             for each in combined
         ]
-        read = await self._views.read(origin.group, keys)
-        if read is None or not covers(read[1], self._wanted, origin.topics):
-            return None
-        hashes, position = read
-        self.used.add(origin.topics, position, postgres=False)
-        _counted(table.name, "redis").inc()
-        return parsed(table, held(hashes)), position
 
     async def _from_postgres(
         self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
-    ) -> list[dict[str, Any]]:
+    ) -> Rows:
         rows = await self._snapshot.rows(selection(table, values), dict(values))
         self._read_from_postgres(table, origin)
         return parsed(table, (row["payload"] for row in rows))
@@ -209,6 +228,11 @@ class Reading:
         if rows and not self.found_member:
             asked = (one for value in values.values() for one in _listed(value))
             self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
+
+
+def _by_view(table: Kept, values: Mapping[str, object]) -> bool:
+    """Whether Redis has hashes by just these columns."""
+    return table.view is not None and values.keys() == set(table.view.by)
 
 
 def _listed(value: object) -> list[Any]:

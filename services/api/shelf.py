@@ -43,8 +43,8 @@ class Shelf:
         self._standing.clear()
         self._count = 0
 
-    def take(self, table: Kept, group: str, values: Iterable[object]) -> dict[object, Rows] | None:
-        """What is there of these values; None when this table's rows are not kept."""
+    def held(self, table: Kept, group: str) -> Mapping[object, Rows] | None:
+        """What is there, by value; None when this table's rows are not kept."""
         now = self.standing(table, group)
         if now is None:
             return None
@@ -52,8 +52,7 @@ class Shelf:
             self._standing[table] = now
             dropped = self._rows.pop(table, {})
             self._count -= sum(len(rows) for rows in dropped.values())
-        held = self._rows.get(table, {})
-        return {value: held[value] for value in values if value in held}
+        return self._rows.get(table, {})
 
     def put(
         self, table: Kept, group: str, values: Iterable[object], rows: Rows, read: Position

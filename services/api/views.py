@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Any
 
 from services.api.link import Link, Unreachable, command
-from services.api.position import Position
+from services.api.position import Position, topic_of
 from services.api.shelf import Shelf
 from services.runtime.logging import log
 
@@ -32,11 +31,17 @@ class Views:
         self._resting_until = 0.0
         self._failed = False
         self._begins: dict[str, bytes] = {}
+        self._told: dict[str, tuple[Texts, dict[frozenset[str] | None, Position]]] = {}
         self.generations: dict[str, str] = {}
         self.shelf = Shelf()
 
-    async def read(self, group: str, keys: Sequence[str]) -> tuple[Texts, Position] | None:
-        """What the hashes of these keys hold, and how far they have read."""
+    async def read(
+        self, group: str, keys: Sequence[str], topics: frozenset[str] | None = None
+    ) -> tuple[list[Texts], Position] | None:
+        """What each of these hashes holds, and how far they have read (of these topics; None: all).
+
+        Positions are shared: they are not to be changed.
+        """
         if group not in self.generations or not self._may_ask():
             return None
         asked = [self._begin(group)]
@@ -46,7 +51,8 @@ class Views:
         try:
             # MULTI, what is queued, EXEC: the last reply holds all
             found = await self._link.ask(b"".join(asked), 4 + len(keys))
-            generation, position, hashes = _replies(found)
+            generation, position, *hashes = _checked(found)
+            read = self._position(group, position, topics)
         except (Unreachable, ValueError) as error:
             self._rest(error)
             return None
@@ -54,7 +60,7 @@ class Views:
         if generation != self.generations[group]:
             self._doubted()
             return None
-        return list(chain.from_iterable(hashes)), position
+        return hashes, read
 
     async def position(self, group: str) -> Position | None:
         """How far Redis has read; None when it cannot be believed."""
@@ -77,6 +83,18 @@ class Views:
             begin = self._begins[group] = command("MULTI") + generation + position
         return begin
 
+    def _position(self, group: str, told: Texts, topics: frozenset[str] | None) -> Position:
+        """Between two batches of the projector every reply tells the same."""
+        known, parts = self._told.get(group, (None, {}))
+        if told != known:
+            pairs = iter(told)
+            parts = {None: {name: int(offset) for name, offset in zip(pairs, pairs, strict=True)}}
+            self._told[group] = told, parts
+        if topics is not None and topics not in parts:
+            whole = parts[None]
+            parts[topics] = {name: at for name, at in whole.items() if topic_of(name) in topics}
+        return parts[topics]
+
     def _may_ask(self) -> bool:
         """After an error nobody asks for a second; then one asks, and the others rest on."""
         now = time.monotonic()
@@ -93,12 +111,9 @@ class Views:
         self._resting_until = time.monotonic() + REST_SECONDS
 
 
-def _replies(found: Any) -> tuple[str | None, Position, list[Texts]]:
-    """Generation, position and rows; a key of another type is a server to be left alone."""
+def _checked(found: Any) -> Any:
+    """Generation, position and hashes; a key of another type is a server to be left alone."""
     for reply in found:
         if isinstance(reply, Exception):
             raise Unreachable(str(reply).partition(" ")[0])
-    generation, position, *hashes = found
-    pairs = iter(position)
-    read = {name: int(offset) for name, offset in zip(pairs, pairs, strict=True)}
-    return generation, read, hashes
+    return found

@@ -136,18 +136,14 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
         app.pipeline.room = partial(loop.call_soon_threadsafe, room.set)
         async for event in stream.events():
             message = event.message
-            if message.generation_id != app.consumer_generation_id:
-                continue
             try:
-                run, records = event.value
-                while True:
+                run, fetched = event.value
+                while fetched and message.generation_id == app.consumer_generation_id:
                     room.clear()
-                    if app.pipeline.offer((message.topic, message.partition), records, run):
-                        break
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(room.wait(), OFFER_AGAIN_SECONDS)
-                    if message.generation_id != app.consumer_generation_id:
-                        break
+                    fetched = app.pipeline.offer(fetched, run)
+                    if fetched:
+                        with suppress(TimeoutError):
+                            await asyncio.wait_for(room.wait(), OFFER_AGAIN_SECONDS)
             except Exception as error:  # Faust would take a batch whose agent failed for done
                 leave(f"agent: {type(error).__name__}", group.name)
 

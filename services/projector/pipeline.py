@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from projections.core.fold import Group
@@ -22,8 +22,8 @@ BATCH_EVENTS_MAX = 8_000
 SLICE_EVENTS_MAX = 2_000
 WAITING_EVENTS_MAX = 12_000
 SMALL_EVENTS = 500
-LINGER_SECONDS = 0.01
 Place = tuple[str, int]
+Fetched = Sequence[tuple[Place, list[ConsumerRecord]]]
 
 
 @dataclass(slots=True)
@@ -68,22 +68,23 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
-    def offer(self, place: Place, records: list[ConsumerRecord], run: int) -> bool:
-        """Takes records over, or says that enough are waiting already.
+    def offer(self, fetched: Fetched, run: int) -> Fetched:
+        """Takes over what was fetched; answers what is left, while enough is waiting already.
 
-        Records fetched in an earlier run are let go: the claim that began this one seeked.
+        What was fetched in an earlier run is let go: the claim that began this one seeked.
         """
         with self._changed:
             if run != self.run:
-                return True
-            if self._waiting >= WAITING_EVENTS_MAX:
-                self._refused = True
-                return False
-            for start in range(0, len(records), SLICE_EVENTS_MAX):
-                self._arrived.append(Arrived(place, records[start : start + SLICE_EVENTS_MAX]))
-            self._waiting += len(records)
+                return []
             self._changed.notify_all()
-            return True
+            for taken, (place, records) in enumerate(fetched):
+                if self._waiting >= WAITING_EVENTS_MAX:
+                    self._refused = True
+                    return fetched[taken:]
+                for start in range(0, len(records), SLICE_EVENTS_MAX):
+                    self._arrived.append(Arrived(place, records[start : start + SLICE_EVENTS_MAX]))
+                self._waiting += len(records)
+            return []
 
     @property
     def behind(self) -> bool:
@@ -150,11 +151,10 @@ class Pipeline:
                 self._changed.notify_all()
 
     def _gather(self, work: Work) -> None:
-        """Folds what arrived until the store is free, or the batch is large enough."""
-        until = time.monotonic() + LINGER_SECONDS
+        """Folds what arrived, until the store is free or the batch is large enough."""
         while True:
             with self._changed:
-                if not self._more(work, until):
+                if not self._more(work):
                     return
                 arrived = self._arrived.popleft()
                 self._waiting -= len(arrived.records)
@@ -169,21 +169,16 @@ class Pipeline:
             self._refused = False
             self.room()
 
-    def _more(self, work: Work, until: float) -> bool:
-        """Whether the batch takes more; waits for it while the store is busy, or a moment."""
+    def _more(self, work: Work) -> bool:
+        """Whether the batch takes more; waits for it while the store is busy."""
         while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
-            if not self._storing and work.slices:
-                # one fetch brings several partitions, one after the other: one transaction
-                patience = until - time.monotonic()
-                if work.size >= SMALL_EVENTS or patience <= 0:
-                    return False
-            else:
-                patience = 0.5
+            if not self._storing and work.size >= SMALL_EVENTS:
+                return False
             if self._arrived:
                 return True
-            if not work.slices:
+            if not (work.slices and self._storing):
                 return False
-            self._changed.wait(patience)
+            self._changed.wait(0.5)
         return False
 
     def _fold(self, work: Work, arrived: Arrived) -> None:

@@ -1,6 +1,6 @@
 """How does Faust hand over whole fetches, and where does it start reading?
 
-Each Faust message is one partition's whole fetch, so what Faust costs is paid per fetch and not
+Each Faust message is a whole fetch of all partitions, so what Faust costs is paid per fetch and not
 per event. Reading starts at the checkpoints in Postgres: `seek_to_committed` is the last seek of
 every assignment (a seek in the assignment signal is undone by Faust on every later start).
 """
@@ -14,12 +14,13 @@ from typing import Any, cast
 from aiokafka.consumer import fetcher
 from faust.serializers.codecs import Codec, register
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, Message
 
 FETCH_BYTES_MIN = 64 * 1024
-FETCH_WAIT_MS_MAX = 40
+FETCH_WAIT_MS_MAX = 80  # half of it is what an event waits; each fetch costs as much as 60 events
 FULL_WAIT_SECONDS = 0.01
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+Fetched = list[tuple[TP, list[Any]]]
 
 
 class AsFetched(Codec):
@@ -65,7 +66,7 @@ class PatientThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers a partition's whole fetch as one message."""
+    """Delivers what was fetched of all partitions as one message, in the name of the first."""
 
     def _new_consumer_thread(self) -> PatientThread:
         return PatientThread(self, loop=self.loop, beacon=self.beacon)
@@ -77,13 +78,25 @@ class BatchConsumer(driver.Consumer):
         records, active = await self._wait_next_records(await self._patience(timeout))
         if not records or self.should_stop:
             return
-        generation = self.app.consumer_generation_id
-        for tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            if fetched and (active is None or tp in active) and self._follows(tp, fetched):
-                run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
-                yield tp, _message(tp, (run, fetched), generation)
+        if not self.flow_active:
+            return
+        fetched = [
+            (tp, found)
+            for tp, found in records.items()
+            if found and (active is None or tp in active) and self._follows(tp, found)
+        ]
+        if fetched:
+            run = self.app.pipeline.run  # type: ignore[attr-defined]  # it is a ProjectorApp
+            yield fetched[0][0], _message((run, fetched), self.app.consumer_generation_id)
+
+    def ack(self, message: Message) -> bool:
+        """Every partition of the message has been handled, not only the one that named it."""
+        first = super().ack(message)
+        if first:
+            _, fetched = cast(tuple[int, Fetched], message.value)
+            for tp, records in fetched:
+                self._acked[tp].append(records[-1].offset)
+        return first
 
     async def _patience(self, timeout: float) -> float:
         """For how long records may be waited for.
@@ -136,8 +149,9 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
 
-def _message(tp: TP, fetched: tuple[int, list[Any]], generation: int) -> ConsumerMessage:
-    last = fetched[1][-1]
+def _message(value: tuple[int, Fetched], generation: int) -> ConsumerMessage:
+    tp, records = value[1][0]
+    last = records[-1]
     return ConsumerMessage(
         tp.topic,
         tp.partition,
@@ -146,7 +160,7 @@ def _message(tp: TP, fetched: tuple[int, list[Any]], generation: int) -> Consume
         last.timestamp_type,
         [],
         None,
-        cast(Any, fetched),
+        cast(Any, value),
         None,
         0,
         0,

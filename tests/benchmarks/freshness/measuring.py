@@ -17,6 +17,7 @@ from infra.process import tail
 from services.cli import local
 from tests.benchmarks import report, rounds, usage
 from tests.benchmarks.freshness import figures, shop
+from tests.benchmarks.freshness.sending import READY
 from tests.benchmarks.freshness.watching import Watching, ages
 from tests.benchmarks.ours import REDIS_POSITION
 from tests.benchmarks.sending import send
@@ -77,9 +78,13 @@ def _steady(servers: Servers, options: argparse.Namespace, sold: list[str]) -> d
     }  # fmt: skip
     with Watching(servers.endpoints.postgres, servers.endpoints.redis) as watching:
         kafka, rate = servers.endpoints.kafka, str(options.rate)
-        before, began = _cpu(servers), time.monotonic()
-        sender = started(servers, "sending", kafka, rate, str(seconds), str(placed))
+        sender = started(
+            servers, "sending", kafka, rate, str(seconds), str(placed),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
         try:
+            _begin(sender)
+            before, began = _cpu(servers), time.monotonic()
             reads = asked(servers, plan)
             took, after = time.monotonic() - began, _cpu(servers)
             if sender.wait(PATIENCE_SECONDS):
@@ -96,6 +101,16 @@ def _steady(servers: Servers, options: argparse.Namespace, sold: list[str]) -> d
             raise NotAnswered(f"{missed} events were never visible in {name}")
         found[name] = _later(waited)
     return found
+
+
+def _begin(sender: subprocess.Popen[bytes]) -> None:
+    """Making the events takes a core: nobody is measured meanwhile."""
+    assert sender.stdin is not None
+    assert sender.stdout is not None
+    while (line := sender.stdout.readline().decode().strip()) != READY:
+        if not line:
+            raise NotAnswered("the sender failed")
+    sender.stdin.close()
 
 
 def _gateway(servers: Servers, options: argparse.Namespace) -> dict[str, Any]:
@@ -137,10 +152,10 @@ def asked(servers: Servers, plan: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def started(servers: Servers, part: str, *arguments: str) -> subprocess.Popen[bytes]:
+def started(servers: Servers, part: str, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
     """A part of the measurement, in a process of its own."""
     argv = [sys.executable, "-m", f"{PARTS}.{part}", *arguments]
-    return subprocess.Popen(argv, env=servers.env, cwd=ROOT)
+    return subprocess.Popen(argv, env=servers.env, cwd=ROOT, **how)
 
 
 def _later(measured: Sequence[float]) -> dict[str, float]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from faust.types import TP
 
-from services.projector.transport import FULL_WAIT_SECONDS, BatchConsumer
+from services.projector.transport import FULL_WAIT_SECONDS, BatchConsumer, _message
 
 SALES, RETURNS = TP("commerce.purchases", 3), TP("commerce.purchases", 4)
 
@@ -16,6 +19,8 @@ SALES, RETURNS = TP("commerce.purchases", 3), TP("commerce.purchases", 4)
 @dataclass
 class Fetched:
     offset: int
+    timestamp: int = 1_700_000_000_000
+    timestamp_type: int = 1
 
 
 @pytest.fixture
@@ -64,6 +69,43 @@ async def test_kafka_is_told_the_newest_offset_handled_and_nothing_piles_up(
     assert consumer._new_offset(SALES) == 97
     assert consumer._new_offset(SALES) is None
     assert (consumer._gap, consumer._acked_index) == ({}, {SALES: set()})
+
+
+def message(*fetched: tuple[TP, list[int]]) -> Any:
+    return _message((1, [(tp, [Fetched(at) for at in offsets]) for tp, offsets in fetched]), 5)
+
+
+async def test_what_was_fetched_of_all_partitions_is_one_message(
+    fed: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed._buffered_partitions, fed.flow_active = set(), True
+    fed.app = SimpleNamespace(pipeline=SimpleNamespace(run=3), consumer_generation_id=7)
+    fed._awaited = {SALES: 40, RETURNS: 8}
+    records = {tp: [Fetched(at) for at in (8, 9)] for tp in (SALES, RETURNS)}
+
+    async def fetched(_timeout: float) -> Any:
+        return records, {SALES, RETURNS}
+
+    monkeypatch.setattr(fed, "_wait_next_records", fetched)
+    ((tp, one),) = [each async for each in fed.getmany(1.0)]
+    assert (tp, one.tp, one.offset, one.generation_id) == (RETURNS, RETURNS, 9, 7)
+    assert one.value == (3, [(RETURNS, records[RETURNS])])  # the sales are from before the seek
+    records[SALES] = [Fetched(40)]
+    ((_, one),) = [each async for each in fed.getmany(1.0)]
+    assert [each for each, _ in one.value[1]] == [SALES, RETURNS]
+
+
+def test_kafka_is_told_of_every_partition_of_a_message(fed: BatchConsumer) -> None:
+    acked: defaultdict[TP, list[int]] = defaultdict(list)
+    fed._acked, fed._acked_index = acked, defaultdict(set)
+    fed._committed_offset, fed._unacked_messages = defaultdict(lambda: None), set()
+    fed._waiting_for_ack, fed._n_acked = None, 0
+    topics = SimpleNamespace(acks_enabled_for=lambda _topic: True)
+    fed.app = SimpleNamespace(topics=topics)
+    one = message((SALES, [40, 41]), (RETURNS, [8]))
+    assert fed.ack(one)
+    assert not fed.ack(one)
+    assert (fed._new_offset(SALES), fed._new_offset(RETURNS)) == (42, 9)
 
 
 @pytest.fixture
