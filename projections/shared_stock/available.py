@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
+
 
 class Cell(BaseModel):
     """One item at one location. `receiving_gap`: units that left though nothing was on hand."""
@@ -58,7 +60,7 @@ def policy_for(
         found = in_force((policy for policy in here if policy["sku"] == whose), at)
         if found is not None:
             return found
-    return {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
+    return NO_POLICY
 
 
 def stock(
@@ -75,7 +77,7 @@ def stock(
         by_location.setdefault(policy["location_id"], []).append(policy)
     for row in cells:
         here = by_location.get(row["location_id"], [])
-        policy = policy_for(here, row["location_id"], sku, at)
+        policy = policy_for(here, row["location_id"], sku, at) if here else NO_POLICY
         reserved = row.get("reserved", 0)
         free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
         available = free - reserved

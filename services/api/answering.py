@@ -23,6 +23,7 @@ from services.api.database import Away, Snapshot
 from services.api.ends import Ends
 from services.api.operations import Operation
 from services.api.personal import Clear
+from services.api.promised import Promised
 from services.api.reading import BadIdentifier, Reading
 from services.api.views import Views
 from services.api.waiting import Waiting
@@ -39,6 +40,7 @@ class Answering:
     catalog: Catalog
     pool: Pool
     views: Views
+    promised: Promised
     ends: Ends
     tokens: Tokens
     keys: SubjectKeys
@@ -64,7 +66,8 @@ class Answering:
             wanted = await self.waiting.until(asked.wanted, operation.groups)
         reading = Reading(
             catalog=self.catalog, views=None if asked.durable else self.views,
-            snapshot=Snapshot(self.pool, self.catalog.groups), clear=Clear(self.keys, caller),
+            snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
+            clear=Clear(self.keys, caller),
             blind_key=self.blind_key, caller=caller, wanted=wanted, page=asked.page,
         )  # fmt: skip
         try:

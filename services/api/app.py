@@ -25,6 +25,7 @@ from services.api.events import event_operation
 from services.api.members import member_operation
 from services.api.openapi import document
 from services.api.operations import Operation, in_order, of_query
+from services.api.promised import Promised
 from services.api.views import Views
 from services.api.waiting import WAIT_SECONDS, Waiting
 from services.api.watch import Watch
@@ -47,10 +48,12 @@ def create(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
+    promised = Promised(postgres)
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)
     answering = Answering(
-        catalog=catalog, pool=postgres, views=views, ends=ends, tokens=Tokens(postgres),
+        catalog=catalog, pool=postgres, views=views, promised=promised, ends=ends,
+        tokens=Tokens(postgres),
         # no memory of keys: once a person is erased, the next answer must not show them
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
@@ -67,6 +70,7 @@ def create(
         finally:
             await watch.stop()
             await views.close()
+            await promised.close()
             await postgres.close(timeout=2.0)
 
     app = Starlette(

@@ -20,7 +20,7 @@ from services.runtime.db import Pool
 T = TypeVar("T")
 ANSWER_SECONDS = 6.0
 CONNECT_SECONDS = 2.0
-_DOWN = (
+DOWN = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     PoolTimeout,
@@ -62,10 +62,17 @@ async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
         raise Away("no answer in time")
     try:
         return task.result()
-    except _UNPREPARED as error:
-        raise Away("the tables are not prepared yet") from error
-    except _DOWN as error:
-        raise Away(type(error).__name__) from error
+    except Exception as error:
+        if (told := away(error)) is not None:
+            raise told from error
+        raise
+
+
+def away(error: Exception) -> Away | None:
+    """The error as readers are told it; None when Postgres was not away."""
+    if isinstance(error, _UNPREPARED):
+        return Away("the tables are not prepared yet")
+    return Away(type(error).__name__) if isinstance(error, DOWN) else None
 
 
 async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleRow]:
@@ -91,10 +98,6 @@ class Snapshot:
 
     async def rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         return await bounded(self._rows(statement, values))
-
-    async def now(self, statement: str, values: dict[str, Any]) -> list[TupleRow]:
-        """Rows as of now, whatever the snapshot holds."""
-        return await ask(self._pool, statement, values)
 
     def position(self, group: str) -> Position:
         """As of the snapshot; known once something was read."""

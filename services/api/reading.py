@@ -16,19 +16,16 @@ from projections.member import group as member_group
 from schemas.personal import blind_index, normalise
 from services.api.caller import Caller
 from services.api.catalog import Catalog, Origin
-from services.api.database import Away, Snapshot
+from services.api.database import Snapshot
 from services.api.personal import Clear
 from services.api.position import Position, Used, covers
+from services.api.promised import Promised
 from services.api.rows import held, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
 Rows = list[dict[str, Any]]
 Ask = tuple[Kept, Mapping[str, list[Any]]]
-RESERVED = "select location_id, reserved from hitotsu.stock_reserved where sku = %(sku)s"
-HELD = """
-select profile_id, lot_id, points from hitotsu.points_held where profile_id = any(%(profile_ids)s)
-"""
 WHOLE = """
 select own.member_id, head.profiles from member_group own
 join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
@@ -47,10 +44,12 @@ class Reading:
     """Reads for one request, and remembers what it used."""
 
     def __init__(
-        self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, clear: Clear,
+        self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
+        clear: Clear,
         blind_key: bytes, caller: Caller, wanted: Position, page: tuple[int, list[Any]],
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
+        self._promised = promised
         self._clear, self._blind_key, self._wanted, self._page = clear, blind_key, wanted, page
         self.caller = caller
         self.used = Used()
@@ -94,17 +93,10 @@ class Reading:
         return rows
 
     async def reserved(self, sku: str) -> dict[str, int] | None:
-        try:
-            return dict(await self._snapshot.now(RESERVED, {"sku": sku}))
-        except Away:
-            return None
+        return await self._promised.units(sku)
 
     async def points_held(self, profile_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], int] | None:
-        try:
-            rows = await self._snapshot.now(HELD, {"profile_ids": list(profile_ids)})
-        except Away:
-            return None
-        return {(profile_id, lot_id): points for profile_id, lot_id, points in rows}
+        return await self._promised.points(profile_ids)
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

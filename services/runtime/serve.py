@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.runtime.answered import Answered
 from services.runtime.config import Settings
 from services.runtime.logging import configure
 
@@ -29,7 +30,7 @@ def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Answered,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.runtime.answered import Answered
+
 TAKE = """
 update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1
 """
@@ -54,5 +56,5 @@ if __name__ == "__main__":
     _dsn, _port, _many = sys.argv[1:]
     uvicorn.run(
         create(_dsn, int(_many)), host="127.0.0.1", port=int(_port), loop="uvloop",
-        http="httptools", log_config=None, access_log=False, server_header=False,
+        http=Answered, log_config=None, access_log=False, server_header=False,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from services.api.caller import Caller
 from services.api.catalog import Catalog
 from services.api.database import Snapshot
 from services.api.personal import Clear
+from services.api.promised import Promised
 from services.api.reading import Reading
 from services.identity.replay.difference import Part
 from services.identity.replay.moment import ids
@@ -55,8 +56,8 @@ class Asking:
         self._at = at
         self._read = Reading(
             catalog=self._catalog, views=None, snapshot=self._snapshot,
-            clear=Clear(keys, caller), blind_key=settings.blind_index_key, caller=caller,
-            wanted={}, page=(1, []),
+            promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
+            blind_key=settings.blind_index_key, wanted={}, page=(1, []),
         )  # fmt: skip
 
     def close(self) -> None:
