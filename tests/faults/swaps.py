@@ -15,7 +15,7 @@ from tests.faults.membership import held_by, member_with, put_out
 from tests.faults.scene import Order, Report, Say, Scene, scene
 from tests.faults.verdict import Line, in_time
 
-FULL, RATE, SECONDS_EACH = 100, 300, 16.0
+FULL, RATE, SECONDS_EACH = 100, 300, 18.0
 PROCEED_SECONDS, FROZEN_AT_LEAST, LINGER_SECONDS, ATTEMPTS = 20.0, 6.0, 1.0, 10
 Place = tuple[str, int]
 
