@@ -67,8 +67,8 @@ class Answering:
         reading = Reading(
             catalog=self.catalog, views=None if asked.durable else self.views,
             snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
-            clear=Clear(self.keys, caller),
-            blind_key=self.blind_key, caller=caller, wanted=wanted, page=asked.page,
+            clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
+            wanted=wanted, page=asked.page,
         )  # fmt: skip
         try:
             data = await self._ask(operation, reading, asked)

@@ -62,12 +62,11 @@ class Rounds:
             asked, self._waiting = self._waiting, []
             try:
                 found = await self._found({key for keys, _ in asked for key in keys})
+                for keys, answer in asked:
+                    if not answer.done():  # whoever has left asked in vain
+                        answer.set_result([row for row in found if row[0] in keys])
             except Exception as error:  # everybody of the round is told, and the next is asked
                 self._told(asked, error)
-                continue
-            for keys, answer in asked:
-                if not answer.done():  # whoever has left asked in vain
-                    answer.set_result([row for row in found if row[0] in keys])
         self._asking = None
         if self._closed:
             await self._let_go()

@@ -45,12 +45,12 @@ class Reading:
 
     def __init__(
         self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
-        clear: Clear,
-        blind_key: bytes, caller: Caller, wanted: Position, page: tuple[int, list[Any]],
+        clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
+        page: tuple[int, list[Any]],
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
-        self._promised = promised
-        self._clear, self._blind_key, self._wanted, self._page = clear, blind_key, wanted, page
+        self._promised, self._clear, self._blind_key = promised, clear, blind_key
+        self._wanted, self._page = wanted, page
         self.caller = caller
         self.used = Used()
         self.next: list[Any] | None = None
