@@ -17,7 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 FETCH_BYTES_MIN = 64 * 1024
-FETCH_WAIT_MS_MAX = 80  # half of it is what an event waits; each fetch costs as much as 60 events
+FETCH_WAIT_MS_MAX = 80  # an event waits half of it; each fetch makes a transaction
 FULL_WAIT_SECONDS = 0.01
 Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 Fetched = list[tuple[TP, list[Any]]]
@@ -76,9 +76,7 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         records, active = await self._wait_next_records(await self._patience(timeout))
-        if not records or self.should_stop:
-            return
-        if not self.flow_active:
+        if not records or self.should_stop or not self.flow_active:
             return
         fetched = [
             (tp, found)
