@@ -99,13 +99,15 @@ class Applier:
                     self.store.ledger(connection, work.ledger)
             except psycopg.errors.UniqueViolation as error:
                 raise AlreadySeen from error
-            due = self.store.write(connection, work.folded)
+            due = self.store.write(
+                connection, work.folded, lambda keys: self._pending(connection, keys, edges)
+            )
             self._end_holds(connection, work)
             self._bury(connection, work)
             self._advance(connection, work, edges)
             pending = self._note(connection, due, edges)
         positions = {place: end for place, (_, end) in edges.items()}
-        return Applied(due, positions, pending)
+        return Applied(due, positions, pending, due_known=not due.more)
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
@@ -192,8 +194,11 @@ class Applier:
             del self.written[: len(done)]  # the very list: another thread appends to it
             connection.execute("delete from redis_pending where id = any(%s)", [done])
         keys = due.keys()
-        if keys is None:
-            return None
+        return None if keys is None else self._pending(connection, keys, edges)
+
+    def _pending(
+        self, connection: Connection, keys: bytes, edges: dict[Place, tuple[int, int]]
+    ) -> int | None:
         places = [f"{topic}-{partition}" for topic, partition in edges]
         row = connection.execute(PENDING, [self.group.name, self.owner, places, keys]).fetchone()
         return int(row[0]) if row else None

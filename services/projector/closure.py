@@ -7,7 +7,8 @@ too. It is the last thing but shared rows in a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from threading import Event
 from typing import Any
 
@@ -110,13 +111,14 @@ def regroup(
     touched: set[bytes],
     rules: Collection[RowKey] = (),
     busy: Event | None = None,
-) -> Rows:
+) -> Generator[Rows]:
     """Rows of every node whose group is another after a change of `touched`, or of these rules.
 
+    In one part, but in many where rules are new: each is to be stored before the next is taken.
     `busy` is set while others decide on everybody, and left set where it is done here.
     """
     if not (touched or rules):
-        return {}
+        return
     busy = busy or Event()
     busy.set()
     connection.execute(
@@ -125,11 +127,13 @@ def regroup(
     active, newest = _in_force(connection, table)
     if newest and newest[0][:2] in {key[-2:] for key in rules}:
         connection.execute(PATIENT)
-        changed = decided_on_everybody(connection, table, newest)
-        return {(node,): list(values) for node, values in changed}
+        with closing(decided_on_everybody(connection, table, newest)) as parts:
+            for changed in parts:
+                yield {(node,): list(values) for node, values in changed}
+        return
     busy.clear()
     if not touched:
-        return {}
+        return
     names = {role: quoted(part.name) for role, part in table.parts.items()}
     statement = REACH.format(groups=quoted(table.name), **names)
     asked = _asked(active, touched)
@@ -140,7 +144,7 @@ def regroup(
     known = {**_known(connection, table, nodes), "rules": newest, "crowded": crowded}
     rows = _changed(connection, table, known, nodes)
     # a pair that is not linked leads to nodes of whom not everything is known here
-    return {key: row for key, row in rows.items() if key[0] in reached}
+    yield {key: row for key, row in rows.items() if key[0] in reached}
 
 
 def _in_force(connection: Connection, table: Grouping) -> tuple[Active, list[TupleRow]]:

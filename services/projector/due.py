@@ -11,10 +11,14 @@ from projections.core.tables import Kept
 
 @dataclass(slots=True)
 class Due:
-    """Rows as Postgres told of them, and a ledger's, which nothing will change."""
+    """Rows as Postgres told of them, and a ledger's, which nothing will change.
+
+    `more`: others are noted, of which nothing is held; they are read back from Postgres.
+    """
 
     told: dict[Kept, list[ViewRow]] = field(default_factory=dict)
     first: dict[Kept, First] = field(default_factory=dict)
+    more: bool = False
 
     def tell(self, table: Kept, rows: list[ViewRow]) -> None:
         """Adds rows as Postgres has them now."""

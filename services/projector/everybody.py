@@ -2,7 +2,8 @@
 
 `python -m services.projector.everybody`, started by `decided_on_everybody`: what is known goes in
 as Postgres copies it, of this very transaction, and what is decided otherwise than it stands comes
-out. The worker holds a block at a time; what the other one held, the system has back at its end.
+out. The worker holds a block or a part at a time; what the other one held, the system has back at
+its end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from struct import Struct
 from typing import IO, Any
@@ -25,7 +26,7 @@ from projections.core.tables import ROLES, Decide, Grouping, Kept
 Connection = psycopg.Connection[TupleRow]
 Row = tuple[Any, ...]
 Read = Callable[[bytes], Any]
-AT_ONCE = 1_000  # rows that are handed back together
+AT_ONCE = 1_000  # rows that are handed back, and stored, together
 _HEADER = 19  # of a binary COPY: the signature, no flags, nothing more
 _count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iiiii").unpack_from
 
@@ -36,8 +37,8 @@ class NotDecided(Exception):
 
 def decided_on_everybody(
     connection: Connection, table: Grouping, rules: list[Row]
-) -> Iterator[tuple[bytes, Row]]:
-    """The nodes whose row is to be another under these rules, with its values.
+) -> Generator[list[tuple[bytes, Row]]]:
+    """The nodes whose row is to be another under these rules, with its values; in order, in parts.
 
     Raises `NotDecided` where the other process fails.
     """
@@ -57,7 +58,7 @@ def decided_on_everybody(
             _hand_over(connection, part, names, given)
         given.close()
         while changed := pickle.load(said):
-            yield from changed
+            yield changed
     except (OSError, EOFError, pickle.UnpicklingError) as error:
         raise NotDecided(f"{type(error).__name__}, exit {process.wait(5)}") from None
     finally:
@@ -71,8 +72,8 @@ def decided_on_everybody(
 def differing(
     decided: Mapping[bytes, Sequence[Any]], held: Mapping[bytes, Row]
 ) -> list[tuple[bytes, Row]]:
-    """The nodes whose row is not yet what was decided."""
-    rows = ((node, tuple(values)) for node, values in decided.items())
+    """The nodes whose row is not yet what was decided, in the order in which rows are locked."""
+    rows = ((node, tuple(decided[node])) for node in sorted(decided))
     return [(node, row) for node, row in rows if held.get(node) != row]
 
 

@@ -30,7 +30,15 @@ from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
 
 Connection = psycopg.Connection[TupleRow]
 WAITING_MAX = 64
-REPAIRED_AT_ONCE = 200
+REPAIRED_AT_ONCE, REPAIRED_BYTES, READ_AT_ONCE = 200, 1 << 20, 5_000
+# the oldest notes, as many as may be held at once, and how many there are as far as is looked
+NOTED = """
+select id, views, known from (
+    select id, views, count(*) over () as known,
+        sum(octet_length(views)) over (order by id) - octet_length(views) as before
+    from (select id, views from redis_pending where grp = %s order by id limit %s) oldest
+) noted where before < %s
+"""
 ABANDONED = "created_at < now() - interval '10 seconds'"
 
 
@@ -170,28 +178,33 @@ class Refresher:
         while not self._ending.is_set():
             positions = self._checkpoints(connection)
             rows = connection.execute(
-                "select id, views from redis_pending where grp = %s order by id limit %s",
-                [self.group.name, REPAIRED_AT_ONCE],
+                NOTED, [self.group.name, REPAIRED_AT_ONCE, REPAIRED_BYTES]
             ).fetchall()
-            REDIS_BACKLOG.labels(self.group.name).set(len(rows))
-            due: dict[Kept, set[str]] = {}
-            for _, views in rows:
-                for name, keys in json.loads(views).items():
-                    if name in self._tables:
-                        due.setdefault(self._tables[name], set()).update(keys)
-            for table, keys in due.items():
-                found = connection.execute(
-                    sql.view_rows(table).encode(), [array("text", sorted(keys))]
-                )
-                self.views.write({table: found.fetchall()}, self._generation)
+            known = rows[0][2] if rows else 0
+            REDIS_BACKLOG.labels(self.group.name).set(known)
+            self._show_again(connection, [views for _, views, _ in rows])
             connection.execute(
                 "delete from redis_pending where id = any(%s)", [[row[0] for row in rows]]
             )
-            if len(rows) < REPAIRED_AT_ONCE:
+            if len(rows) == known < REPAIRED_AT_ONCE:
                 # every row up to these checkpoints was either written or among the due
                 self.views.advance(positions)
                 REDIS_BACKLOG.labels(self.group.name).set(0)
                 return
+
+    def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
+        """Writes the rows of these notes as Postgres has them now."""
+        due: dict[Kept, set[str]] = {}
+        for views in noted:
+            for name, keys in json.loads(views).items():
+                if name in self._tables:
+                    due.setdefault(self._tables[name], set()).update(keys)
+        for table, together in due.items():
+            listed = sorted(together)
+            for start in range(0, len(listed), READ_AT_ONCE):
+                some = array("text", listed[start : start + READ_AT_ONCE])
+                found = connection.execute(sql.view_rows(table).encode(), [some])
+                self.views.write({table: found.fetchall()}, self._generation)
 
     def _refill(self, connection: Connection) -> None:
         """Fills an emptied Redis from Postgres; one process at a time."""
@@ -217,7 +230,7 @@ class Refresher:
         positions = self._checkpoints(connection)
         for table in self._tables.values():
             with connection.transaction(), connection.cursor(name="refill") as cursor:
-                cursor.itersize = 5_000
+                cursor.itersize = READ_AT_ONCE
                 cursor.execute(sql.view_rows(table, some=False).encode())
                 self.views.write({table: cursor}, "")
         self.views.advance(positions)

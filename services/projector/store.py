@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from threading import Event
 from typing import Any
 
@@ -20,6 +21,7 @@ from services.projector.due import Due
 from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]
+Note = Callable[[bytes], object]
 PERSONAL_LOCK, ERASED_LOCK = (
     "select pg_advisory_xact_lock_shared(7, hashtext(current_schema()))",
     "select pg_advisory_xact_lock(7, hashtext(current_schema()))",
@@ -54,8 +56,11 @@ class Store:
         """The events applied; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
 
-    def write(self, connection: Connection, folded: Folded) -> Due:
-        """Stores everything; gives back the rows that Redis should hold now."""
+    def write(self, connection: Connection, folded: Folded, note: Note = lambda keys: None) -> Due:
+        """Stores everything; gives back the rows that Redis should hold now.
+
+        Of rows that are too many to hold, `note` is told the keys.
+        """
         due = Due()
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
         if folded.erased or subjects:
@@ -70,7 +75,7 @@ class Store:
             elif isinstance(table, Grouping):
                 touched = _touched(table, folded) | sharing(connection, table, folded.erased)
                 self._forget(connection, subjects, folded.erased, due)
-                self._regroup(connection, table, touched, folded, due)
+                self._regroup(connection, table, touched, folded, due, note)
         if not any(isinstance(table, Grouping) for table in self.group.tables):
             self._forget(connection, subjects, folded.erased, due)
         return due
@@ -160,12 +165,18 @@ class Store:
         touched: set[bytes],
         folded: Folded,
         due: Due,
+        note: Note,
     ) -> None:
         rules = folded.rows.get(table.rules, ())
         try:
-            rows = regroup(connection, table, touched, rules, self.regrouping)
-            if rows:
-                self._upsert(connection, table, rows, due)
+            with closing(regroup(connection, table, touched, rules, self.regrouping)) as parts:
+                for number, rows in enumerate(filter(None, parts)):
+                    # new rules may change everybody's row: a part of them is held, and no more
+                    own = Due() if number else due
+                    self._upsert(connection, table, rows, own)
+                    if number and (keys := own.keys()):
+                        note(keys)
+                        due.more = True
         finally:
             self.regrouping.clear()
 

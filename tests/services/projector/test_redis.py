@@ -15,12 +15,15 @@ from redis.exceptions import ConnectionError as RedisAway
 from infra.backend import Endpoints
 from projections.core import sql
 from projections.core.showing import hash_key
+from projections.member import group
+from projections.member import projection as member
 from projections.point_balance import entry
 from projections.point_balance import projection as entries
 from projections.shared_stock import cell
 from projections.shared_stock import projection as stock
 from services.projector.refresh import Job, Refresher
 from services.projector.views import GenerationLost, Views, generation_key
+from tests.projections.crowd import activated, crowd
 from tests.projections.driving import OWNER, Engine, Log
 from tests.services.projector.facts import CUSTOMER, earned, received
 
@@ -149,6 +152,39 @@ def test_whoever_is_in_the_middle_of_a_refill_is_not_settled(
     go_on.set()
     until(lambda: shown.refresher.settled)
     assert shown.redis.get(generation_key("main")) == shown.refresher._generation.encode()
+
+
+def test_rows_that_were_too_many_to_hold_are_read_back(shown: Shown) -> None:
+    crowd(shown.engine, 3_500)
+    log = Log()
+    shown.refresher.start()
+    until(lambda: shown.refresher.settled)
+    shown.tell(activated("1", phone={"class": "strong"}), log=log)
+    rows = shown.engine.connection.execute(sql.view_rows(group, some=False).encode()).fetchall()
+    assert sum(version > 1 for _, _, version, _ in rows) > 3_000
+    until(lambda: not shown.pending())
+    for by, field, version, payload in rows:
+        held = shown.redis.hget(hash_key(group, member.version, by), field)
+        assert held == f"{version}|{payload}".encode()
+
+
+def test_a_repair_holds_few_notes_at_once(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.projector.refresh.REPAIRED_BYTES", 100)
+    again: list[int] = []
+    show = shown.refresher._show_again
+
+    def seen(connection: Any, noted: list[bytes]) -> None:
+        again.append(len(noted))
+        show(connection, noted)
+
+    monkeypatch.setattr(shown.refresher, "_show_again", seen)
+    log = Log()
+    for number in range(1, 10):
+        shown.tell(received(number, 10), log=log)
+    shown.refresher.start()
+    until(lambda: shown.refresher.settled and not shown.pending())
+    assert shown.right()
+    assert max(again) < sum(again) == 9
 
 
 def test_a_late_writer_never_overwrites_a_newer_row(shown: Shown) -> None:
