@@ -107,7 +107,7 @@ class Applier:
             self._advance(connection, work, edges)
             pending = self._note(connection, due, edges)
         positions = {place: end for place, (_, end) in edges.items()}
-        return Applied(due, positions, pending, due_known=not due.more)
+        return Applied(due, positions, pending)
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
@@ -198,10 +198,11 @@ class Applier:
 
     def _pending(
         self, connection: Connection, keys: bytes, edges: dict[Place, tuple[int, int]]
-    ) -> int | None:
+    ) -> int:
         places = [f"{topic}-{partition}" for topic, partition in edges]
-        row = connection.execute(PENDING, [self.group.name, self.owner, places, keys]).fetchone()
-        return int(row[0]) if row else None
+        note = [self.group.name, self.owner, places, keys]
+        ((number,),) = connection.execute(PENDING, note).fetchall()
+        return int(number)
 
 
 def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:

@@ -13,16 +13,21 @@ from projections.core.tables import Kept
 class Due:
     """Rows as Postgres told of them, and a ledger's, which nothing will change.
 
-    `more`: others are noted, of which nothing is held; they are read back from Postgres.
+    `noted`: the notes of others, too many to be held; they are read back from Postgres.
     """
 
     told: dict[Kept, list[ViewRow]] = field(default_factory=dict)
     first: dict[Kept, First] = field(default_factory=dict)
-    more: bool = False
+    noted: list[int] = field(default_factory=list)
 
     def tell(self, table: Kept, rows: list[ViewRow]) -> None:
         """Adds rows as Postgres has them now."""
         self.told.setdefault(table, []).extend(rows)
+
+    @property
+    def size(self) -> int:
+        """How many rows are held."""
+        return sum(map(len, self.told.values())) + sum(rows for rows, _ in self.chunks)
 
     @property
     def chunks(self) -> Chunks:

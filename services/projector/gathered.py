@@ -38,6 +38,7 @@ class Gathered:
         self.jobs: list[Job] = []
         self.size = 0
         self.first: Chunks = []
+        self.noted: list[int] = []
         self._told: dict[Kept, dict[tuple[str, str], ViewRow]] = {}
         self.add(first)
 
@@ -48,6 +49,7 @@ class Gathered:
             self.until = 0.0
         chunks = job.applied.due.chunks
         self.first += chunks
+        self.noted += job.applied.due.noted
         self.size += sum(rows for rows, _ in chunks)
         for table, rows in job.applied.due.told.items():
             held = self._told.setdefault(table, {})

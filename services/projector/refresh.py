@@ -29,7 +29,7 @@ from services.runtime.logging import log
 from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
 
 Connection = psycopg.Connection[TupleRow]
-WAITING_MAX = 64
+WAITING_ROWS_MAX = 40_000
 REPAIRED_AT_ONCE, REPAIRED_BYTES, READ_AT_ONCE = 200, 1 << 20, 5_000
 # the oldest notes, as many as may be held at once, and how many there are as far as is looked
 NOTED = """
@@ -39,6 +39,7 @@ select id, views, known from (
     from (select id, views from redis_pending where grp = %s order by id limit %s) oldest
 ) noted where before < %s
 """
+OF_A_BATCH = "select views from redis_pending where id = %s"
 ABANDONED = "created_at < now() - interval '10 seconds'"
 
 
@@ -51,7 +52,9 @@ class Refresher:
         self._dsn = dsn
         self._owner = owner
         self._strike = strike
-        self._jobs: queue.Queue[Job | None] = queue.Queue(WAITING_MAX)
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._rows_waiting = 0
+        self._counting = threading.Lock()
         self._owed = threading.Event()
         self._owed.set()
         self._settled = threading.Event()
@@ -66,13 +69,15 @@ class Refresher:
         self._thread.start()
 
     def take(self, job: Job) -> None:
-        """Hands over a committed batch; when too many wait, it is left to the repair."""
+        """Hands over a committed batch; when too much waits, it is left to the repair."""
         # rows of tables that were replaced since carry stamps of another life
         job.generation = self._generation
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            self._owed.set()
+        with self._counting:
+            if self._rows_waiting >= WAITING_ROWS_MAX:
+                self._owed.set()
+                return
+            self._rows_waiting += job.applied.due.size
+        self._jobs.put(job)
 
     def owe(self) -> None:
         """Says that rows may be due that nobody handed over, such as another process's."""
@@ -87,10 +92,7 @@ class Refresher:
     def stop(self) -> None:
         """Writes what waits, within bounds, and ends the thread."""
         self._ending.set()
-        try:
-            self._jobs.put(None, timeout=2)
-        except queue.Full:
-            return
+        self._jobs.put(None)
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -99,7 +101,7 @@ class Refresher:
             if self._owed.is_set() and not self._ending.is_set():
                 self._settle()
             try:
-                job = self._jobs.get(timeout=0.1 if self._owed.is_set() else 1.0)
+                job = self._next(0.1 if self._owed.is_set() else 1.0)
             except queue.Empty:
                 if time.monotonic() - swept > 5:
                     swept = time.monotonic()
@@ -110,13 +112,20 @@ class Refresher:
                 return
             self._write(gathered)
 
+    def _next(self, patience: float) -> Job | None:
+        """The next batch. Raises `queue.Empty` where none comes within so many seconds."""
+        job = self._jobs.get(block=patience > 0, timeout=max(patience, 0.001))
+        if job is not None:
+            with self._counting:
+                self._rows_waiting -= job.applied.due.size
+        return job
+
     def _gather(self, first: Job) -> Gathered | None:
         """While far behind, rows that change again soon are written once."""
         gathered = Gathered(first)
         while True:
             try:
-                patience = gathered.patience()
-                job = self._jobs.get(block=patience > 0, timeout=max(patience, 0.001))
+                job = self._next(gathered.patience())
             except queue.Empty:
                 return gathered
             if job is None:
@@ -134,12 +143,15 @@ class Refresher:
             return
         try:
             self.views.write(gathered.told, gathered.generation or "none", gathered.first)
+            self._show_noted(gathered.noted)
             self.views.advance(gathered.positions)
-        except (RedisError, GenerationLost, OSError) as error:
+        except (RedisError, GenerationLost, OSError, psycopg.Error) as error:
             log.warning("redis_behind", error=type(error).__name__)
             REDIS_WRITES.labels(self.group.name, "failed").inc()
             self._owed.set()
             return
+        for note in gathered.noted:
+            self._strike(note)
         for job in gathered.jobs:
             if job.applied.pending is not None:
                 self._strike(job.applied.pending)
@@ -191,6 +203,12 @@ class Refresher:
                 self.views.advance(positions)
                 REDIS_BACKLOG.labels(self.group.name).set(0)
                 return
+
+    def _show_noted(self, notes: list[int]) -> None:
+        """The rows that a batch did not hold: one note's at a time are held here too."""
+        for note in notes:
+            rows = self._connected().execute(OF_A_BATCH, [note]).fetchall()
+            self._show_again(self._connected(), [views for (views,) in rows])
 
     def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
         """Writes the rows of these notes as Postgres has them now."""

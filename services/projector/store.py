@@ -21,7 +21,7 @@ from services.projector.due import Due
 from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]
-Note = Callable[[bytes], object]
+Note = Callable[[bytes], int]
 PERSONAL_LOCK, ERASED_LOCK = (
     "select pg_advisory_xact_lock_shared(7, hashtext(current_schema()))",
     "select pg_advisory_xact_lock(7, hashtext(current_schema()))",
@@ -56,10 +56,10 @@ class Store:
         """The events applied; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
 
-    def write(self, connection: Connection, folded: Folded, note: Note = lambda keys: None) -> Due:
+    def write(self, connection: Connection, folded: Folded, note: Note | None = None) -> Due:
         """Stores everything; gives back the rows that Redis should hold now.
 
-        Of rows that are too many to hold, `note` is told the keys.
+        Of rows that are too many to hold, `note` is told the keys, and gives the number of a note.
         """
         due = Due()
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
@@ -165,7 +165,7 @@ class Store:
         touched: set[bytes],
         folded: Folded,
         due: Due,
-        note: Note,
+        note: Note | None,
     ) -> None:
         rules = folded.rows.get(table.rules, ())
         try:
@@ -174,9 +174,8 @@ class Store:
                     # new rules may change everybody's row: a part of them is held, and no more
                     own = Due() if number else due
                     self._upsert(connection, table, rows, own)
-                    if number and (keys := own.keys()):
-                        note(keys)
-                        due.more = True
+                    if number and note is not None and (keys := own.keys()):
+                        due.noted.append(note(keys))
         finally:
             self.regrouping.clear()
 

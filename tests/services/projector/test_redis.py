@@ -160,12 +160,29 @@ def test_rows_that_were_too_many_to_hold_are_read_back(shown: Shown) -> None:
     shown.refresher.start()
     until(lambda: shown.refresher.settled)
     shown.tell(activated("1", phone={"class": "strong"}), log=log)
+    until(lambda: shown.seen == 1)
     rows = shown.engine.connection.execute(sql.view_rows(group, some=False).encode()).fetchall()
     assert sum(version > 1 for _, _, version, _ in rows) > 3_000
-    until(lambda: not shown.pending())
     for by, field, version, payload in rows:
         held = shown.redis.hget(hash_key(group, member.version, by), field)
         assert held == f"{version}|{payload}".encode()
+    assert shown.pending() == 4
+    shown.tell(received(1, 10), log=log)
+    assert shown.pending() == 1, "what is shown is struck out"
+
+
+def test_what_waits_is_bounded_and_what_is_turned_away_is_made_good(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.projector.refresh.WAITING_ROWS_MAX", 3)
+    log = Log()
+    for number in range(1, 10):
+        shown.tell(received(number, 10), log=log)
+    assert shown.refresher._jobs.qsize() == 3
+    shown.refresher.start()
+    until(lambda: shown.refresher.settled and shown.right())
+    shown.tell(received(10, 10), log=log)
+    until(lambda: shown.seen == 1 and shown.right())
 
 
 def test_a_repair_holds_few_notes_at_once(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
