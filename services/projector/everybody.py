@@ -15,15 +15,17 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from struct import Struct
-from typing import IO, Any
-
-import psycopg
-from psycopg.rows import TupleRow
+from typing import IO, TYPE_CHECKING, Any
 
 from projections.core.sql import quoted
 from projections.core.tables import ROLES, Decide, Grouping, Kept
 
-Connection = psycopg.Connection[TupleRow]
+if TYPE_CHECKING:  # the other process has no use for it, and would begin a tenth of a second later
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    Connection = psycopg.Connection[TupleRow]
+
 Row = tuple[Any, ...]
 Read = Callable[[bytes], Any]
 AT_ONCE = 1_000  # rows that are handed back, and stored, together

@@ -30,7 +30,7 @@ from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
 
 Connection = psycopg.Connection[TupleRow]
 WAITING_ROWS_MAX = 40_000
-REPAIRED_AT_ONCE, REPAIRED_BYTES, READ_AT_ONCE = 200, 1 << 20, 5_000
+REPAIRED_AT_ONCE, REPAIRED_BYTES, READ_AT_ONCE = 200, 1 << 20, 2_000
 # the oldest notes, as many as may be held at once, and how many there are as far as is looked
 NOTED = """
 select id, views, known from (
@@ -250,7 +250,8 @@ class Refresher:
             with connection.transaction(), connection.cursor(name="refill") as cursor:
                 cursor.itersize = READ_AT_ONCE
                 cursor.execute(sql.view_rows(table, some=False).encode())
-                self.views.write({table: cursor}, "")
+                while some := cursor.fetchmany(READ_AT_ONCE):
+                    self.views.write({table: some}, "")
         self.views.advance(positions)
         self._generation = str(uuid.uuid4())
         connection.execute(
