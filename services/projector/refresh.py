@@ -207,8 +207,9 @@ class Refresher:
     def _show_noted(self, notes: list[int]) -> None:
         """The rows that a batch did not hold: one note's at a time are held here too."""
         for note in notes:
-            rows = self._connected().execute(OF_A_BATCH, [note]).fetchall()
-            self._show_again(self._connected(), [views for (views,) in rows])
+            connection = self._connected()
+            for row in connection.execute(OF_A_BATCH, [note]).fetchall():
+                self._show_again(connection, list(row))
 
     def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
         """Writes the rows of these notes as Postgres has them now."""
@@ -248,7 +249,6 @@ class Refresher:
         positions = self._checkpoints(connection)
         for table in self._tables.values():
             with connection.transaction(), connection.cursor(name="refill") as cursor:
-                cursor.itersize = READ_AT_ONCE
                 cursor.execute(sql.view_rows(table, some=False).encode())
                 while some := cursor.fetchmany(READ_AT_ONCE):
                     self.views.write({table: some}, "")
