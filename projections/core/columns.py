@@ -1,8 +1,9 @@
 """How do two values of a column become one?
 
 Each kind is an associative merge with an identity, said twice: as Python for the fold of a batch,
-and as SQL for the merge with what is stored. Kinds marked *commutes* may be fed from any number of
-partitions; `latest` and `first` may be fed by one topic key only, where order is given.
+and as SQL for the merge with what is stored. All kinds commute: facts arrive late, so the order of
+arrival decides nothing, not even within one topic key. (`plain` merges nothing: a ledger's row is
+written once, and an evolution's state is its function's.)
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Column:
     update: str = "t.{c}"
     wrap: str = "{v}"
     at: str | None = None
+    by: str | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -108,23 +110,6 @@ def earliest(type: str = "bigint") -> Column:
     )
 
 
-def latest(type: str) -> Column:
-    """The newest in the order of one topic key; absent leaves what was."""
-    return Column(
-        "latest",
-        type,
-        fold="if {v} is not None: {o} = {v}",
-        update="coalesce(excluded.{c}, t.{c})",
-    )
-
-
-def first(type: str) -> Column:
-    """The first in the order of one topic key."""
-    return Column(
-        "first", type, fold="if {o} is None: {o} = {v}", update="coalesce(t.{c}, excluded.{c})"
-    )
-
-
 def latest_by(type: str, at: str) -> Column:
     """The value of the row with the greatest `at` column, then the greatest value; commutes."""
     newer = (
@@ -138,6 +123,33 @@ def latest_by(type: str, at: str) -> Column:
         update="case when " + newer + " then excluded.{c} else t.{c} end",
         at=at,
     )
+
+
+def first_by(type: str, at: str, by: str) -> Column:
+    """The value of the row with the smallest (`at`, `by`) columns; commutes.
+
+    All columns with the same `at` and `by` come from one row. `by` may be the column itself; a row
+    without either of the two counts for nothing.
+    """
+    older = (
+        "excluded.{at} is not null and excluded.{by} is not null and (t.{at} is null"
+        " or t.{by} is null or (excluded.{at}, excluded.{by}) < (t.{at}, t.{by}))"
+    )
+    return Column(
+        "first_by",
+        type,
+        fold="if older({v_at}, {v_by}, {o_at}, {o_by}): {o} = {v}",
+        update="case when " + older + " then excluded.{c} else t.{c} end",
+        at=at,
+        by=by,
+    )
+
+
+def older(at: Any, by: Any, old_at: Any, old_by: Any) -> bool:
+    """Whether (at, by) comes before (old_at, old_by); what lacks one of the two never does."""
+    if at is None or by is None:
+        return False
+    return old_at is None or old_by is None or bool((at, by) < (old_at, old_by))
 
 
 def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
@@ -171,7 +183,7 @@ def unmoved(column: Column, values: Sequence[Any]) -> bool:
     """Whether merging these values changes nothing, so that they need not be sent at all."""
     if column.kind == "total":
         return not any(values)
-    if column.kind in ("maximum", "earliest", "latest", "first"):
+    if column.kind in ("maximum", "earliest"):
         return values.count(None) == len(values)
     return False
 
@@ -202,7 +214,7 @@ def joined(old: LevelPart, new: LevelPart) -> LevelPart:
 def stored(name: str, column: Column) -> list[Stored]:
     """The physical columns behind a declared one."""
     if column.kind != "level":
-        update = column.update.format(c=name, at=column.at)
+        update = column.update.format(c=name, at=column.at, by=column.by)
         default = "0" if column.kind == "total" else ""
         return [Stored(name, column.type, update, default=default)]
     later = (

@@ -22,8 +22,6 @@ _MERGES: dict[str, Merge] = {
     "total": lambda old, new: old + new,
     "maximum": lambda old, new: max((v for v in (old, new) if v is not None), default=None),
     "earliest": lambda old, new: min((v for v in (old, new) if v is not None), default=None),
-    "latest": lambda old, new: old if new is None else new,
-    "first": lambda old, new: new if old is None else old,
     "spans": lambda old, new: [*old, *new],
 }
 
@@ -144,6 +142,11 @@ def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
             merged[name] = (
                 max(rows, key=lambda row: _order(row[at], row[name]))[name] if rows else None
             )
+        elif column.kind == "first_by":
+            whole = (column.at or "", column.by or "")
+            rows = [row for row in (old, new) if None not in (row[whole[0]], row[whole[1]])]
+            first = min(rows, key=lambda row: (row[whole[0]], row[whole[1]])) if rows else old
+            merged[name] = first[name]
         elif column.kind == "level":
             merged[name] = _read(old[name], value)
         else:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from projections.core.columns import Column, Stored, joined, newer, opened, plain, stored
+from projections.core.columns import Column, Stored, joined, newer, older, opened, plain, stored
 
 RowKey = tuple[Any, ...]
 Row = tuple["Kept", RowKey, list[Any]]
@@ -55,8 +55,9 @@ class Kept:
         for name, column in self.columns.items():
             if not name.isidentifier() or name in ("t", "excluded", "row_version"):
                 raise TypeError(f"{self.name}.{name}: not a column name")
-            if column.at is not None and column.at not in self.columns:
-                raise TypeError(f"{self.name}.{name}: there is no column {column.at!r}")
+            for other in (column.at, column.by):
+                if other is not None and other not in self.columns:
+                    raise TypeError(f"{self.name}.{name}: there is no column {other!r}")
         if self.view and (len(self.view.by) != 1 or self.view.by[0] not in self.keys):
             raise TypeError(f"{self.name}: a view is by one key column, not {self.view.by}")
 
@@ -196,20 +197,29 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
     """One function for the hot loop: merges a row's values into the batch's for its key."""
     position = {name: index for index, name in enumerate(table.values)}
     # columns that look at another one go first, while that one is still the old one
-    order = sorted(table.values, key=lambda name: table.columns[name].at is None)
+    order = sorted(table.values, key=lambda name: _looks_at(name, table.columns[name]))
     lines = []
     for name in order:
         index, column = position[name], table.columns[name]
         at = position[column.at] if column.at else 0
+        by = position[column.by] if column.by else 0
         lines.append(
-            column.fold.format(o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]")
-        )
+            column.fold.format(
+                o=f"o[{index}]", v=f"v[{index}]", o_at=f"o[{at}]", v_at=f"v[{at}]",
+                o_by=f"o[{by}]", v_by=f"v[{by}]",
+            )
+        )  # fmt: skip
     first = ["o = rows.get(key)", "if o is None:", "    rows[key] = v", "    return"]
     source = "\n    ".join(["def fold(rows, key, v):", *first, *lines]) + "\n"
-    scope: dict[str, Any] = {"joined": joined, "newer": newer}
+    scope: dict[str, Any] = {"joined": joined, "newer": newer, "older": older}
     exec(source, scope)  # noqa: S102 - the text is built from declared column kinds alone
     compiled: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = scope["fold"]
     return compiled
+
+
+def _looks_at(name: str, column: Column) -> tuple[bool, bool]:
+    """Sorts a column before those that it looks at."""
+    return column.at is None, column.by in (None, name)
 
 
 def _answer_to_calls(table: Kept, wanted: Iterable[str]) -> None:

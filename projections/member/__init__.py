@@ -5,7 +5,7 @@ A link or an unlink changes the grouping and copies nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from projections.core import (
@@ -13,7 +13,7 @@ from projections.core import (
     Row,
     View,
     earliest,
-    first,
+    first_by,
     key,
     latest_by,
     maximum,
@@ -32,17 +32,21 @@ from schemas.events import (
     SubjectErased,
 )
 
-projection = Projection("member", version=2)
+projection = Projection("member", version=3)
 
 PERSON = "PERSON"
 PERSONAL = ("name", "name_kana", "postcode", "address", "birth_date")
 
-# a sealed value is kept behind the id of the event that sealed it, which opening it needs
+# a sealed value is kept behind the id of the event that sealed it, which opening it needs.
+# `given_at` says when each of PERSONAL was said or cleared, `registration_at` and `registration_id`
+# which event says where the profile comes from
 profile = projection.evolution(
     "profile",
     profile_id=key("uuid"),
     source_system=plain("text"),
     registered_at=plain("bigint"),
+    registration_at=plain("bigint"),
+    registration_id=plain("uuid"),
     name=plain("bytea"),
     name_kana=plain("bytea"),
     postcode=plain("bytea"),
@@ -60,8 +64,8 @@ identifier = projection.table(
     profile_id=key("uuid"),
     kind=key("text"),
     value_index=key("uuid"),
-    value=first("bytea"),
-    field=first("text"),
+    value=first_by("bytea", at="first_seen", by="value"),
+    field=first_by("text", at="first_seen", by="value"),
     verified=maximum("boolean"),
     seen_at=maximum(),
     first_seen=earliest(),
@@ -127,30 +131,46 @@ group = projection.grouping(
 def evolve(
     state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdated | SubjectErased
 ) -> dict[str, Any]:
+    """Of each field the newest fact counts, whenever it arrives.
+
+    Of facts of one moment the one with the greater event id counts; a value counts before a
+    clearing. A postcode's index is part of the postcode.
+    """
     now = dict.fromkeys(profile.values) if state is None else dict(state)
+    at = event.meta.occurred_at
     if isinstance(event, SubjectErased):
         return {
             **now,
             **dict.fromkeys((*PERSONAL, "postcode_index", "given_at")),
-            "erased_at": event.meta.occurred_at,
+            "erased_at": max(at, now["erased_at"] or at),
         }
-    if isinstance(event, ProfileRegistered):
-        now["source_system"] = event.source_system
-        now["registered_at"] = event.registered_at
-    else:
-        now.update(dict.fromkeys(name for name in event.cleared if name in PERSONAL))
-        if "postcode" in event.cleared:
-            now["postcode_index"] = None
+    cleared: Sequence[str] = ()
+    if isinstance(event, ProfileUpdated):
+        cleared = event.cleared
+    elif _registers(now, event):
+        now["source_system"], now["registered_at"] = event.source_system, event.registered_at
+        now["registration_at"], now["registration_id"] = at, event.meta.event_id
     given_at = list(now["given_at"] or [0] * len(PERSONAL))
     for number, name in enumerate(PERSONAL):
         sealed = getattr(event, name)
-        if sealed is not None:
-            now[name] = event.meta.event_id + sealed
-            given_at[number] = event.meta.occurred_at
+        if (sealed is None and name not in cleared) or at < given_at[number]:
+            continue
+        stored = None if sealed is None else event.meta.event_id + sealed
+        held = now[name]
+        if at == given_at[number] and held is not None and (stored is None or stored <= held):
+            continue
+        now[name], given_at[number] = stored, at
+        if name == "postcode":
+            now["postcode_index"] = None if stored is None else event.postcode_index
     now["given_at"] = given_at
-    if event.postcode_index is not None:
-        now["postcode_index"] = event.postcode_index
     return now
+
+
+def _registers(now: dict[str, Any], event: ProfileRegistered) -> bool:
+    """Whether no newer fact said where the profile comes from."""
+    held = now["registration_at"]
+    mine = (event.meta.occurred_at, event.meta.event_id)
+    return held is None or mine > (held, now["registration_id"])
 
 
 @projection.on(ProfileRegistered, ProfileUpdated)

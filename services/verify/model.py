@@ -20,8 +20,6 @@ _MERGES: dict[str, Merge] = {
     "total": lambda old, new: old + new,
     "maximum": lambda old, new: new if old is None or (new is not None and new > old) else old,
     "earliest": lambda old, new: new if old is None or (new is not None and new < old) else old,
-    "latest": lambda old, new: old if new is None else new,
-    "first": lambda old, new: new if old is None else old,
     "spans": lambda old, new: old.extend(new) or old,  # ours alone; copying grows with its square
 }
 
@@ -197,6 +195,9 @@ def _step(table: Table, name: str) -> Merge:
     index, column = table.values.index(name), table.columns[name]
     if column.kind == "latest_by":
         return _later(index, table.values.index(column.at or ""))
+    if column.kind == "first_by":
+        of = table.values.index
+        return _sooner(index, of(column.at or ""), of(column.by or ""))
     merge = _reading if column.kind == "level" else _MERGES[column.kind]
     return lambda old, new: merge(old[index], new[index])
 
@@ -211,6 +212,15 @@ def _later(index: int, at: int) -> Merge:
         return (True, row[at], value is not None, *([] if value is None else [value]))
 
     return lambda old, new: (new if order(new) > order(old) else old)[index]
+
+
+def _sooner(index: int, at: int, by: int) -> Merge:
+    """By time, then by the other column; a row without them counts for nothing."""
+
+    def order(row: list[Any]) -> tuple[Any, ...]:
+        return (True,) if row[at] is None or row[by] is None else (False, row[at], row[by])
+
+    return lambda old, new: (new if order(new) < order(old) else old)[index]
 
 
 def _reading(old: Any, new: Any) -> Any:

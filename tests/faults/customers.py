@@ -53,10 +53,10 @@ def enrolment(shop: Shop) -> list[Fact]:
 def more_known(shop: Shop) -> list[Fact]:
     profile = shop.person()
     common = {**shop.meta("EC"), "profile_id": profile}
+    # told late: what was first seen when may still change, and a newer value stays
+    common["meta"]["occurred_at"] -= shop.chance.choice([0, 0, 1, 2, 5]) * DAY
     if shop.chance.random() < 0.5:
         one = shop.chance.choice(_of(shop, profile))
-        # told late: what was first seen when may still change
-        common["meta"]["occurred_at"] -= shop.chance.choice([0, 0, 1, 2, 5]) * DAY
         return [("IdentifierObserved", {**common, "identifier": one})]
     change = {
         "address": shop.chance.randbytes(30),

@@ -43,8 +43,9 @@ SELECTS = {
     " transaction_id, line_no, messages, answered_at, closed_at, resolution from inquiry",
     "inquiry_message": "event_id, inquiry_id, subject_id, occurred_at, author, text"
     " from inquiry_message",
-    "profile": "profile_id, source_system, registered_at, name, name_kana, postcode,"
-    " postcode_index, address, birth_date, given_at, erased_at from profile",
+    "profile": "profile_id, source_system, registered_at, registration_at, registration_id,"
+    " name, name_kana, postcode, postcode_index, address, birth_date, given_at, erased_at"
+    " from profile",
     "identifier": "profile_id, kind, value_index, value, field, verified, seen_at, first_seen"
     " from identifier",
     "profile_link": "profile_id, other_profile_id, decided_at, verdict, actor from profile_link",

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.faults.expected import members
 
+REGISTERED = ("source_system", "registered_at", "registration_at", "registration_id")
 PERSONAL = ("name", "name_kana", "postcode", "address", "birth_date")
 
 
@@ -17,22 +18,23 @@ def tables(events: list[Any], erased: set[bytes]) -> dict[str, Iterable[tuple[An
          if read.topic == "commerce.members"),
         key=lambda one: one[:2],
     )  # fmt: skip
-    profiles: dict[bytes, dict[str, Any]] = {}
-    identifiers: dict[tuple[bytes, str, bytes], list[Any]] = {}
+    said: dict[bytes, list[tuple[str, Any]]] = defaultdict(list)
+    seen: dict[tuple[bytes, str, bytes], list[tuple[Any, ...]]] = defaultdict(list)
     decisions: dict[tuple[bytes, bytes], list[tuple[Any, ...]]] = defaultdict(list)
     found: dict[tuple[bytes, bytes, str], list[tuple[Any, ...]]] = defaultdict(list)
     for _, _, name, event in mine:
         if name in ("ProfileRegistered", "ProfileUpdated", "SubjectErased"):
-            _change(profiles.setdefault(event["profile_id"], {}), name, event)
+            said[event["profile_id"]].append((name, event))
         for field, one in _seen(name, event):
-            _observe(identifiers, event, field, one)
+            _observe(seen, event, field, one)
         if name in ("ProfilesLinked", "ProfilesUnlinked", "LinkDeclined"):
             _decide(decisions, found, name, event)
-    kept = {key: value for key, value in identifiers.items() if key[0] not in erased}
-    links = {pair: _last(said) for pair, said in decisions.items()}
-    proposals = {key: _last(said) for key, said in found.items()}
+    profiles = {profile: _profile(facts) for profile, facts in said.items()}
+    kept = {key: _identifier(facts) for key, facts in seen.items() if key[0] not in erased}
+    links = {pair: _last(verdicts) for pair, verdicts in decisions.items()}
+    proposals = {key: _last(verdicts) for key, verdicts in found.items()}
     rules = members.rules_rows(events)
-    names = ("source_system", "registered_at", *PERSONAL[:3], "postcode_index", *PERSONAL[3:])
+    names = (*REGISTERED, *PERSONAL[:3], "postcode_index", *PERSONAL[3:])
     for profile in erased & profiles.keys():
         profiles[profile].update(dict.fromkeys((*PERSONAL, "postcode_index", "given_at")))
     return {
@@ -48,24 +50,44 @@ def tables(events: list[Any], erased: set[bytes]) -> dict[str, Iterable[tuple[An
     }  # fmt: skip
 
 
-def _change(row: dict[str, Any], name: str, event: Any) -> None:
-    if name == "SubjectErased":
-        row["erased_at"] = event["meta"]["occurred_at"]
-        return
-    if name == "ProfileRegistered":
-        row["source_system"], row["registered_at"] = event["source_system"], event["registered_at"]
-    for cleared in event.get("cleared", ()):
-        row[cleared] = None
-        if cleared == "postcode":
-            row["postcode_index"] = None
-    given_at = list(row.get("given_at") or (0,) * len(PERSONAL))
-    for number, field in enumerate(PERSONAL):
+def _profile(facts: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of each field the newest fact, then the one with the greater id; none was cleared last."""
+    row: dict[str, Any] = {}
+    registrations = [(_when(event), event) for name, event in facts if name == "ProfileRegistered"]
+    if registrations:
+        when, newest = max(registrations, key=lambda one: one[0])
+        values = (newest["source_system"], newest["registered_at"], *when)
+        row.update(zip(REGISTERED, values, strict=True))
+    erasures = [event["meta"]["occurred_at"] for name, event in facts if name == "SubjectErased"]
+    row["erased_at"] = max(erasures, default=None)
+    known = [event for name, event in facts if name != "SubjectErased"]
+    newest_of = [_newest(field, known) for field in PERSONAL]
+    if known:
+        row["given_at"] = tuple(at for at, _, _ in newest_of)
+    for field, (_, value, index) in zip(PERSONAL, newest_of, strict=True):
+        row[field] = value
+        if field == "postcode":
+            row["postcode_index"] = index
+    return row
+
+
+def _newest(field: str, known: list[Any]) -> tuple[int, bytes | None, bytes | None]:
+    """When a field was last said or cleared, its value, and the index that came with it."""
+    statements = []
+    for event in known:
+        at, event_id = _when(event)
         if event[field] is not None:
-            row[field] = event["meta"]["event_id"] + event[field]
-            given_at[number] = event["meta"]["occurred_at"]
-    row["given_at"] = tuple(given_at)
-    if event["postcode_index"] is not None:
-        row["postcode_index"] = event["postcode_index"]
+            statements.append((at, True, event_id, event[field], event["postcode_index"]))
+        elif field in event.get("cleared", ()):
+            statements.append((at, False, event_id, b"", None))
+    if not statements:
+        return 0, None, None
+    at, said, event_id, sealed, index = max(statements, key=lambda one: one[:3])
+    return (at, event_id + sealed, index) if said else (at, None, None)
+
+
+def _when(event: Any) -> tuple[int, bytes]:
+    return event["meta"]["occurred_at"], event["meta"]["event_id"]
 
 
 def _seen(name: str, event: Any) -> list[tuple[str, Any]]:
@@ -75,14 +97,17 @@ def _seen(name: str, event: Any) -> list[tuple[str, Any]]:
     return [(f"identifiers[{number}].value", one) for number, one in enumerate(found)]
 
 
-def _observe(identifiers: dict[Any, list[Any]], event: Any, field: str, one: Any) -> None:
-    """The first sealed value stays; that it was verified once, and when last and first seen."""
-    at = event["meta"]["occurred_at"]
-    sealed = event["meta"]["event_id"] + one["value"]
+def _observe(seen: dict[Any, list[tuple[Any, ...]]], event: Any, field: str, one: Any) -> None:
+    at, event_id = _when(event)
     key = (event["profile_id"], one["kind"], one["value_index"])
-    row = identifiers.setdefault(key, [sealed, field, one["verified"], at, at])
-    row[2], row[3] = row[2] or one["verified"], max(row[3], at)
-    row[4] = min(row[4], at)
+    seen[key].append((at, event_id + one["value"], field, one["verified"]))
+
+
+def _identifier(facts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """As it was first written; that it was verified once, and when last and first seen."""
+    first, sealed, field, _ = min(facts, key=lambda one: one[:2])
+    verified = any(one[3] for one in facts)
+    return sealed, field, verified, max(one[0] for one in facts), first
 
 
 def _decide(decisions: Any, found: Any, name: str, event: Any) -> None:
