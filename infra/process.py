@@ -101,8 +101,12 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: bytes | None = None,
+    rights: Mapping[str, Any] | None = None,
 ) -> Recorded:
-    """Starts a process of its own session (a Ctrl-C at the terminal is not for it)."""
+    """Starts a process of its own session (a Ctrl-C at the terminal is not for it).
+
+    `rights` are those of another user (`user`, `group`, `extra_groups` of `subprocess`).
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -113,6 +117,7 @@ def spawn(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
+            **(rights or {}),
         )
     if stdin is not None and child.stdin is not None:
         child.stdin.write(stdin)

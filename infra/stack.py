@@ -15,6 +15,7 @@ from typing import Any
 
 from infra.backend import Backend, Endpoints, Progress, ProviderError, choose, reopen, silent
 from infra.home import Home
+from infra.outside import Outside
 from infra.process import Recorded, StartError, spawn, tail
 from infra.supervisor import STOP_BOUND_SECONDS, Service, dump
 
@@ -36,10 +37,10 @@ class Stack:
         """Brings up what does not run yet; two callers at once take turns."""
         with self.home.locked():
             backend = self._backend()
+            # Written first: whatever ends this call, `down` knows whose processes are recorded.
+            self._note(provider=backend.name)
             endpoints = backend.start(progress)
-            state = self.home.read("state")
-            state.update(provider=backend.name, endpoints=asdict(endpoints))
-            self.home.write("state", state)
+            self._note(endpoints=asdict(endpoints))
         return endpoints
 
     def start_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
@@ -123,6 +124,7 @@ class Stack:
             self.home.forget("state")
             self.home.forget("services")
             if purge:
+                Outside(self.home).remove()
                 self.home.purge()
 
     def restart_server(self, name: str) -> None:
@@ -157,6 +159,11 @@ class Stack:
         if started_with:
             return reopen(started_with, self.home, registry=registry)
         return choose(self._provider, self.home, registry=registry)
+
+    def _note(self, **changes: Any) -> None:
+        state = self.home.read("state")
+        state.update(changes)
+        self.home.write("state", state)
 
     def _stop_services(self) -> None:
         supervisor = Recorded.of(self.home.read("state").get("supervisor"))

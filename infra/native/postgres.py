@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psutil
 import psycopg
@@ -19,13 +17,16 @@ from psycopg import sql
 
 from infra.backend import ProviderError
 from infra.home import Home
-from infra.native import unprivileged
+from infra.native import programs, unprivileged
 from infra.native.server import Record, Say
+from infra.native.unprivileged import User
+from infra.outside import Outside
 from infra.process import Recorded, StartError, spawn, wait_until
 
 DATABASES = ("hitotsu", "registry")
 ORPHANS_BOUND_SECONDS = 30.0
 ORPHANS_PATIENCE_SECONDS = 1.0
+PASSED_ON = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH")
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -63,18 +64,35 @@ def binaries() -> Path:
 
 
 class Postgres:
-    """The cluster's folder, postmaster and address; the superuser's password is the stack's own."""
+    """The cluster's folder, postmaster and address; the superuser's password is the stack's own.
+
+    Started by root it runs as another user. Where that user cannot reach the home or the programs,
+    data and a copy of the programs are in the folder outside (`infra.outside`).
+    """
 
     name: ClassVar[str] = "postgres"
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.data = home.path / "postgres"
+        self.outside = Outside(home)
         self.record = Record(home, self.name)
+        self._binaries: Path | None = None
+        self._user: User | None = None
+
+    @property
+    def data(self) -> Path:
+        """The cluster's folder."""
+        outside = self.outside.path
+        return self._inside if outside is None else outside / "data"
+
+    @property
+    def _inside(self) -> Path:
+        return self.home.path / "postgres"
 
     def start(self, say: Say) -> str:
         if self.record.process is not None:
             return str(self.record.entry["url"])
+        self._settle(say)
         if not (self.data / "PG_VERSION").exists():
             say("creating the cluster")
             self._create()
@@ -83,7 +101,7 @@ class Postgres:
         url = self.url(port, DATABASES[0])
         process = self._launch(port, say)
         version = self._databases(port)
-        self.record.keep(process, url, version)
+        self.record.keep(process, url, version, data=str(self.data))
         return url
 
     def stop(self) -> None:
@@ -94,19 +112,49 @@ class Postgres:
         password = self.home.secrets()["postgres_password"]
         return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
 
+    def _settle(self, say: Say) -> None:
+        """Decides as whom it runs, with which programs, and where its data is."""
+        self._binaries, self._user = binaries(), None
+        if not unprivileged.is_root():
+            return
+        self._user = unprivileged.other_user()
+        if self.outside.path is None and unprivileged.reaches(self._user, self.home.path):
+            folder = None
+        else:
+            folder = self._move_outside(self._user, say)
+        if self.data.exists():
+            self._user = unprivileged.owner_of(self.data) or self._user
+        if not unprivileged.reaches(self._user, *programs.needed(self._binaries)):
+            folder = folder or self._move_outside(self._user, say)
+            self._binaries = programs.copied(self._binaries, self.outside, say)
+        programs.try_out(self._binaries, self._user)
+
+    def _move_outside(self, user: User, say: Say) -> Path:
+        """The folder outside, with the data that an earlier version kept in the closed home."""
+        before = self._inside
+        if self.outside.path is None and (before / "PG_VERSION").exists():
+            user = unprivileged.owner_of(before) or user
+        folder = self.outside.make(user)
+        after = folder / "data"
+        if (before / "PG_VERSION").exists() and not after.exists():
+            say(f"moving the data to {folder}")
+            self._await_no_orphans(say)
+            try:
+                before.rename(after)
+            except OSError:  # another file system
+                programs.copy_as_owned(before, self.outside.beside("data"))
+                self.outside.beside("data").rename(after)
+                shutil.rmtree(before)
+        return folder
+
     def _create(self) -> None:
         if self.data.exists():
             shutil.rmtree(self.data)  # an interrupted initdb: no PG_VERSION, so no data
-        self.data.mkdir(mode=0o700)
-        password = self.home.path / ".postgres-password"
-        password.touch(0o600)
-        password.write_text(self.home.secrets()["postgres_password"], "utf-8")
-        if os.geteuid() == 0:
-            owner = _other_user()
-            for path in (self.data, password):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+        password = self.data.parent / ".postgres-password"
+        password.unlink(missing_ok=True)
+        self._write(password, self.home.secrets()["postgres_password"])
         initdb = [
-            str(binaries() / "initdb"),
+            str(self._program("initdb")),
             "-D",
             str(self.data),
             "-U",
@@ -118,26 +166,41 @@ class Postgres:
             f"--pwfile={password}",
         ]
         done = subprocess.run(
-            [*_as_other_user(), *initdb], capture_output=True, text=True, timeout=60, cwd="/"
-        )
+            initdb, capture_output=True, text=True, timeout=60, cwd="/", env=environment(),
+            start_new_session=True, **self._rights,
+        )  # fmt: skip
         password.unlink()
         if done.returncode:
-            shutil.rmtree(self.data)
-            raise StartError(f"postgres: initdb failed: {done.stderr.strip()[-800:]}{_hint()}")
-        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(SETTINGS)
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise StartError(f"postgres: initdb failed: {done.stderr.strip()[-800:]}")
+        self._write(self.data / "postgresql.conf", SETTINGS)
+
+    def _write(self, path: Path, text: str) -> None:
+        if self._user is not None:
+            unprivileged.write(self._user, path, text)
+            return
+        path.touch(0o600)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def _program(self, name: str) -> Path:
+        assert self._binaries is not None, "it is settled first"
+        return self._binaries / name
+
+    @property
+    def _rights(self) -> dict[str, Any]:
+        return {} if self._user is None else self._user.rights
 
     def _launch(self, port: int, say: Say) -> Recorded:
         """Starts the postmaster; children of a killed one may linger and are ended."""
         log = self.home.log(self.name)
-        program = [str(binaries() / "postgres"), "-D", str(self.data), "-p", str(port)]
-        argv = [*_as_other_user(), *program]
+        argv = [str(self._program("postgres")), "-D", str(self.data), "-p", str(port)]
         began = time.monotonic()
         while True:
             self._forget_stale_postmaster()
             before = log.stat().st_size if log.exists() else 0
-            process = spawn(argv, log, cwd=Path("/"), env=_environment())
-            self.record.keep(process, self.url(port, DATABASES[0]), "")
+            process = spawn(argv, log, cwd=Path("/"), env=environment(), rights=self._rights)
+            self.record.keep(process, self.url(port, DATABASES[0]), "", data=str(self.data))
             try:
                 wait_until(lambda: self._answers(port), process, self.name, log, 60.0)
                 return process
@@ -161,15 +224,27 @@ class Postgres:
         if psutil.pid_exists(pid) and not self._works_here(psutil.Process(pid)):
             file.unlink()
 
+    def _await_no_orphans(self, say: Say) -> None:
+        """Data is moved when no process of a killed server works in it any more."""
+        deadline = time.monotonic() + ORPHANS_BOUND_SECONDS
+        while any(map(self._works_here, psutil.process_iter())):
+            if time.monotonic() > deadline:
+                raise StartError(f"postgres: processes of a killed server still use {self.data}")
+            say("waiting for processes of a killed server to end")
+            self._end_orphans()
+            time.sleep(0.3)
+
     def _end_orphans(self) -> None:
         for process in psutil.process_iter():
             if self._works_here(process):
                 process.send_signal(signal.SIGQUIT)
+                process.send_signal(signal.SIGCONT)  # a frozen one takes no other signal
 
     def _works_here(self, process: psutil.Process) -> bool:
         """Every process of a cluster has its data folder as working directory."""
         try:
-            return Path(process.cwd()) == self.data.resolve() and "postgres" in process.name()
+            folders = (self.data.resolve(), self._inside.resolve())
+            return Path(process.cwd()) in folders and "postgres" in process.name()
         except psutil.Error:
             return False
 
@@ -194,28 +269,10 @@ class Postgres:
             return str(connection.info.parameter_status("server_version"))
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-
-
-def _other_user() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise ProviderError("Postgres refuses to run as root, and no user `nobody` is here: be another")
-
-
-def _as_other_user() -> list[str]:
-    if os.geteuid() != 0:
-        return []
-    owner = _other_user()
-    script = str(Path(unprivileged.__file__))
-    return [sys.executable, "-I", "-S", script, str(owner.pw_uid), str(owner.pw_gid)]
-
-
-def _hint() -> str:
-    if os.geteuid() != 0:
-        return ""
-    return f"\n(started by root it runs as `{_other_user().pw_name}`, who must be able to read it)"
+def environment() -> dict[str, str]:
+    """What the server gets of ours: SQL may run programs, and they would see every secret in it."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_ON or name.startswith("LC_")
+    }

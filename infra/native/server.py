@@ -45,13 +45,15 @@ class Record:
         recorded = Recorded.of(self.entry)
         return recorded if recorded is not None and recorded.alive else None
 
-    def keep(self, process: Recorded, url: str, version: str) -> None:
+    def keep(self, process: Recorded, url: str, version: str, **more: str) -> None:
+        """Writes the process down; `more` is said in `status` too."""
         entry = {
             "url": url,
             "pid": process.pid,
             "log": str(self.home.log(self.name)),
             "version": version,
             "started": process.started,
+            **more,
         }
         with _recording:
             state = self.home.read("state")

@@ -1,39 +1,95 @@
-"""How does root start a server that refuses to run as root?
+"""As whom does a server run that refuses to run as root, and what can that user reach?
 
-Run as a script: `unprivileged.py USER_ID GROUP_ID PROGRAM ARGUMENT...`. It becomes that user and
-then the program. On Linux the right to pass folders that are closed to others is kept (and nothing
-else of root's), so that a checkout in a private folder needs no `chmod` on the way to it.
+Rights are dropped in the child between fork and exec, so no program has to be readable for that
+but the server's own. Nothing of root's is kept: no group and no capability.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
+import pwd
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-_PR_SET_KEEPCAPS = 8
-_PR_CAP_AMBIENT = 47
-_PR_CAP_AMBIENT_RAISE = 2
-_CAP_DAC_OVERRIDE = 1
-_CAPABILITY_VERSION_3 = 0x20080522
+from infra.backend import ProviderError
 
-
-def become(user: int, group: int) -> None:
-    """Drops root; what cannot be kept is left, and then the folders must be open to that user."""
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-    if libc is not None:
-        libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
-    os.setgroups([])
-    os.setgid(group)
-    os.setuid(user)
-    if libc is not None:
-        bit = 1 << _CAP_DAC_OVERRIDE
-        header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
-        if libc.capset(header, sets) == 0:
-            libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
+CANDIDATES = ("postgres", "nobody")
+SHELL = "/bin/sh"
+TEST_SECONDS = 20.0
 
 
-if __name__ == "__main__":
-    become(int(sys.argv[1]), int(sys.argv[2]))
-    os.execv(sys.argv[3], sys.argv[3:])
+@dataclass(frozen=True, slots=True)
+class User:
+    """An unprivileged user of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def rights(self) -> dict[str, Any]:
+        """What `subprocess` is told to start a child as this user."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def other_user() -> User:
+    """Who runs servers for root: `postgres` where there is one, else `nobody`."""
+    for name in CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return User(name, entry.pw_uid, entry.pw_gid)
+    raise ProviderError("Postgres refuses to run as root, and no user `nobody` is here: be another")
+
+
+def owner_of(path: Path) -> User | None:
+    """The user who owns a file; None when it is root or nobody knows the number."""
+    uid = path.stat().st_uid
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return None
+    return None if uid == 0 else User(entry.pw_name, uid, entry.pw_gid)
+
+
+def reaches(user: User, *paths: Path) -> bool:
+    """Whether that user can read every file, and enter every folder; tried as that user.
+
+    Root's own `access` would answer for root, and mode bits do not say what an ACL allows.
+    """
+    test = 'for f; do test -r "$f" || { test -d "$f" && test -x "$f"; } || exit 1; done'
+    done = subprocess.run(
+        [SHELL, "-c", test, SHELL, *map(str, paths)],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=TEST_SECONDS,
+        check=False,
+        **user.rights,
+    )
+    return done.returncode == 0
+
+
+def write(user: User, path: Path, text: str) -> None:
+    """Adds text to a file as that user (0600 when it is new).
+
+    Root does not write below a folder of another user: a link laid there would lead it elsewhere.
+    """
+    subprocess.run(
+        [SHELL, "-c", 'umask 077; cat >>"$1"', SHELL, str(path)],
+        cwd="/",
+        input=text,
+        text=True,
+        timeout=TEST_SECONDS,
+        check=True,
+        **user.rights,
+    )
+
+
+def is_root() -> bool:
+    """Whether this process is root, whom Postgres refuses."""
+    return os.geteuid() == 0

@@ -148,6 +148,10 @@ def show(found: dict[str, Any]) -> None:
         table.add_row(name, _without_password(address), pid, _short(entry["log"] or "", home))
     console.print(table)
     console.print(f"logs, data and secrets below {home}", soft_wrap=True)
+    for name, entry in found["servers"].items():
+        data = entry.get("data")
+        if data and not Path(data).is_relative_to(home):
+            console.print(f"data of {name} in {data}, closed to others", soft_wrap=True)
     api = found["services"].get("api", {}).get("url")
     if api:
         console.print(f"API documentation {api}/docs, metrics {api}/metrics", soft_wrap=True)

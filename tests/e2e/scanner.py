@@ -147,6 +147,8 @@ def files(status: dict[str, Any]) -> Iterator[Path]:
     outside = {Path(entry["log"]) for entry in entries if entry.get("log")}
     cache = home / "cache"
     inside = {path for path in home.rglob("*") if cache not in path.parents}
+    for data in (Path(entry["data"]) for entry in entries if entry.get("data")):
+        outside |= set(data.rglob("*"))
     for path in sorted(inside | outside):
         try:
             if stat.S_ISREG(path.lstat().st_mode):

@@ -63,6 +63,7 @@ def test_starting_what_runs_changes_nothing(own_stack: Stack) -> None:
 
 
 def test_two_starts_at_once_start_each_server_once(own_stack: Stack) -> None:
+    data = own_stack.status()["servers"]["postgres"]["data"]
     own_stack.stop()
     command = [
         sys.executable,
@@ -73,7 +74,6 @@ def test_two_starts_at_once_start_each_server_once(own_stack: Stack) -> None:
     ]
     both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     assert [one.wait(120) for one in both] == [0, 0]
-    data = str(own_stack.home.path / "postgres")
     mains = [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -119,10 +119,10 @@ def test_one_killed_server_can_be_started_again_alone(own_stack: Stack) -> None:
 
 def test_a_stale_pid_of_another_program_is_neither_believed_nor_killed(own_stack: Stack) -> None:
     own_stack.start_servers()
+    data = Path(own_stack.status()["servers"]["postgres"]["data"])
     own_stack.stop()
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
     try:
-        data = own_stack.home.path / "postgres"
         (data / "postmaster.pid").write_text(f"{bystander.pid}\n{data}\n0\n5432\n\n\n\n")
         kafka = {"pid": bystander.pid, "started": 1.0, "url": "127.0.0.1:1", "log": ""}
         own_stack.home.write("state", {"provider": "native", "servers": {"kafka": kafka}})
@@ -157,7 +157,8 @@ def test_a_paused_server_is_stopped_all_the_same(own_stack: Stack) -> None:
     own_stack.start_servers()
 
 
-def test_a_checkout_closed_to_others_still_serves(own_stack: Stack) -> None:
+def test_a_home_closed_to_others_still_serves(own_stack: Stack) -> None:
+    """It always is: see test_closed for programs that are closed as well."""
     assert oct(own_stack.home.path.stat().st_mode)[-3:] == "700"
     owner = psutil.Process(own_stack.kill("postgres", 0)).uids().effective
     assert owner != 0 and (os.geteuid() == 0 or owner == os.geteuid())

