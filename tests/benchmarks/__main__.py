@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks                 W1 and W2, three rounds, ours and every peer
 python -m tests.benchmarks --quick         the same in little, to see that it runs
+python -m tests.benchmarks --against REV   this tree beside a commit (--help says more)
 python -m tests.benchmarks freshness       how old is what is read, at a steady load
 python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
@@ -28,7 +29,11 @@ QUICK = 12_000
 def main(arguments: list[str]) -> None:
     """One command a question; without one, the comparison."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped too
-    if arguments[:1] == ["report"]:
+    if any(word.split("=")[0] == "--against" for word in arguments):
+        from tests.benchmarks.against import measuring as against
+
+        sys.exit(against.main(arguments))
+    elif arguments[:1] == ["report"]:
         rounds.say(report.everything())
     elif arguments[:1] == ["freshness"]:
         from tests.benchmarks.freshness import measuring

@@ -48,7 +48,7 @@ def _round(
     if "ours" in only:
         if filled:
             filling.fill_ours(servers.postgres, shape)
-        results.append(_told(ours.run(servers, sent)))
+        results.append(told(ours.run(servers, sent)))
     else:
         sending.send(servers.endpoints.kafka, sent.records)
     servers.forget_ours()
@@ -57,7 +57,7 @@ def _round(
         sending.send(servers.endpoints.kafka, sent.first(), PREFIX)
     for each in peer.PEERS:
         if each.name in only:
-            results.append(_told(peer.run(servers, each, sent, shape if filled else None)))
+            results.append(told(peer.run(servers, each, sent, shape if filled else None)))
     return results
 
 
@@ -100,7 +100,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _told(result: Result) -> Result:
+def told(result: Result) -> Result:
+    """The same, once it has been printed."""
     more = "".join(f", {name} {value:,.0f}" for name, value in result.more.items())
     say(
         f"  {result.entrant:<14}{result.rate:>10,.0f} events/s"

@@ -69,5 +69,13 @@ def remove_all(kafka: str) -> None:
         time.sleep(0.1)
 
 
+def partitions(kafka: str) -> int:
+    """How many partitions the product's topics have, as Kafka tells."""
+    there = _admin(kafka).list_topics(timeout=20).topics
+    return sum(
+        len(topic.partitions) for name, topic in there.items() if name.startswith("commerce.")
+    )
+
+
 def _admin(kafka: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": kafka})

@@ -14,11 +14,10 @@ import redis
 
 from infra.home import CACHE_VARIABLE, Home
 from infra.stack import Stack
-from schemas.topics import TOPICS
 from services.cli import local
 from tests.benchmarks import sending, usage
+from tests.benchmarks.trees import ROOT, THIS, Tree
 
-ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "prefix."  # topics beside the product's, for the peer that gets only the first events
 Connection = psycopg.Connection[Any]
 
@@ -59,11 +58,14 @@ class Servers:
     def tokens(self) -> dict[str, str]:
         return local.tokens(self.stack.home)
 
-    def fresh(self) -> None:
+    def fresh(self, tree: Tree = THIS) -> None:
         """No topic, no table, nothing in Redis; then what the product prepares before it starts."""
         self.forget_ours()
         self.postgres.execute("drop schema if exists peers cascade")
         sending.remove_all(self.endpoints.kafka)
+        if tree is not THIS:
+            tree.prepare(self.env)
+            return
         local.prepare(
             self.endpoints, local.environment(self.stack.home, self.endpoints), self.tokens
         )
@@ -94,8 +96,8 @@ class Servers:
         }  # fmt: skip
 
     def partitions(self) -> int:
-        """How many partitions the product reads."""
-        return sum(topic.partitions for topic in TOPICS.values())
+        """How many partitions the product reads; of whichever tree prepared the topics."""
+        return sending.partitions(self.endpoints.kafka)
 
 
 def _processor() -> str:

@@ -1,0 +1,1 @@
+"""Does this tree cost more than a commit did?"""
