@@ -14,7 +14,15 @@ from uuid import UUID
 import psycopg
 
 from projections.core.fold import Group
-from services.projector.batch import APPLIED, Entry, Failure, Seen, Slice, Verdict, Work
+from services.projector.batch import (
+    APPLIED,
+    Entry,
+    Failure,
+    Seen,
+    Slice,
+    Verdict,
+    Work,
+)
 from services.projector.due import Due
 from services.projector.store import Connection, Store
 from services.runtime.arrays import array, columns
@@ -94,6 +102,7 @@ class Applier:
         edges = _edges(work.slices)
         with connection.transaction():
             self._fence(connection, edges)
+            self._unknown(connection, work.refused)
             try:
                 if work.ledger:
                     self.store.ledger(connection, work.ledger)
@@ -111,23 +120,30 @@ class Applier:
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
-        ids = [
-            entry.event_id
-            for one in work.slices
-            for entry in one.entries
-            if entry.event_id is not None
-        ]
         with connection.transaction():
-            rows = connection.execute(KNOWN, [array("uuid", ids)]).fetchall()
-        return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
+            return _known(connection, [entry for one in work.slices for entry in one.entries])
+
+    @staticmethod
+    def _unknown(connection: Connection, refused: list[Entry]) -> None:
+        """What a handler refused is no dead letter where its id was applied: it is a conflict.
+
+        The ledger takes no row of it that could be there twice, so it is asked.
+        """
+        if refused and _known(connection, refused):
+            raise AlreadySeen
 
     def committed(self, connection: Connection, work: Work) -> Applied | None:
-        """The batch as applied, if it is in after a COMMIT whose reply was lost."""
+        """The batch as applied, if it is in after a COMMIT whose reply was lost.
+
+        Another owner's checkpoint says nothing of this batch.
+        """
         edges = _edges(work.slices)
         with connection.transaction():
             now = self._offsets(connection, edges)
-        if any(now.get(place, (0, 0))[0] < end for place, (_, end) in edges.items()):
-            return None
+        for place, (_, end) in edges.items():
+            offset, epoch = now.get(place, (0, None))
+            if offset < end or epoch != self.epochs.get(place):
+                return None
         return Applied(
             Due(), {place: end for place, (_, end) in edges.items()}, None, due_known=False
         )
@@ -215,6 +231,12 @@ def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:
             raise Fenced(f"{one.topic}-{one.partition}: records {end} to {one.first} are missing")
         edges[place] = (first, one.end)
     return edges
+
+
+def _known(connection: Connection, entries: list[Entry]) -> dict[bytes, Seen]:
+    ids = array("uuid", [entry.event_id for entry in entries if entry.event_id is not None])
+    rows = connection.execute(KNOWN, [ids]).fetchall()
+    return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
 
 
 def failure_of(entry: Entry) -> Failure | None:

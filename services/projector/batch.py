@@ -18,6 +18,7 @@ from schemas import codec
 from schemas.codec import Undecodable, body_hash, key_of, schema_in
 
 Seen = tuple[int, int]  # (hash, schema id)
+STALE = -1  # no version of `Recent`
 
 
 class Verdict(IntEnum):
@@ -89,38 +90,51 @@ class Slice:
 
 
 class Recent:
-    """Ids that this process has folded lately: spares the database most resends.
+    """Ids by which resends are told without asking the ledger.
 
-    A hint with one duty: it must never hold an id whose batch was given up, so whoever gives a
-    batch up clears it and raises `version`, and batches folded before are judged again.
+    A record is judged only by records that stand before it and are stored when it is. So this
+    holds the ids that are stored, and those that the batch being stored will store, as it was
+    folded. Whoever changes what that batch will store withdraws its ids first; what was folded
+    behind it is folded again, once all of it is stored. An id that is missing here costs a
+    question to the ledger and never changes a verdict: the ledger is asked of all that is new.
     """
 
     def __init__(self, size: int = 40_000) -> None:
         self._size = size
-        self._young: dict[bytes, Seen] = {}
-        self._old: dict[bytes, Seen] = {}
+        self.young: dict[bytes, Seen] = {}
+        self.old: dict[bytes, Seen] = {}
+        self.coming: dict[bytes, Seen] = {}
         self.version = 0
+        self.settled = True
 
-    def get(self, event_id: bytes) -> Seen | None:
-        """The hash and schema under which the id was folded."""
-        return self._young.get(event_id) or self._old.get(event_id)
+    def remember(self, ids: dict[bytes, Seen]) -> None:
+        """Ids that are stored; the older half is forgotten now and then.
 
-    def put(self, event_id: bytes, seen: Seen) -> None:
-        """Remembers an id; the oldest half is forgotten now and then."""
-        if len(self._young) >= self._size:
-            self._old, self._young = self._young, {}
-        self._young[event_id] = seen
+        Takes no lock: who folds at this moment may miss them.
+        """
+        if len(self.young) >= self._size:
+            self.old, self.young = self.young, {}
+        self.young.update(ids)
 
-    def forget(self, event_ids: Iterable[bytes]) -> None:
-        """Forgets some ids, whose batch is judged anew to the same end."""
-        for event_id in event_ids:
-            self._young.pop(event_id, None)
-            self._old.pop(event_id, None)
+    def expect(self, ids: dict[bytes, Seen]) -> None:
+        """A batch's turn has come: what stands behind it may be judged by what it will store."""
+        self.coming = ids
+
+    def withdraw(self) -> None:
+        """The batch being stored is judged anew: nothing is folded behind it until it is stored."""
+        self.coming = {}
+        self.version += 1
+        self.settled = False
+
+    def settle(self) -> None:
+        """All of the batch is stored."""
+        self.settled = True
 
     def clear(self) -> None:
-        """Forgets everything."""
-        self._young, self._old = {}, {}
+        """Forgets everything: whoever claims partitions again knows of nothing that is stored."""
+        self.young, self.old, self.coming = {}, {}, {}
         self.version += 1
+        self.settled = True
 
 
 def decoded(records: Iterable[ConsumerRecord], topic: str) -> list[Entry]:
@@ -152,7 +166,9 @@ class Work:
     slices: list[Slice] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
-    recent_version: int = -1
+    ids: dict[bytes, Seen] = field(default_factory=dict)  # what it will store, as it is folded
+    refused: list[Entry] = field(default_factory=list)  # by a handler, as far as it is folded
+    recent_version: int = STALE
     run: int = 0
 
     @property
@@ -160,46 +176,61 @@ class Work:
         """How many records."""
         return sum(len(one.entries) for one in self.slices)
 
-    def fold(
-        self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]
-    ) -> None:
-        """Judges and folds every record; `known` is what the ledger holds of these ids."""
-        self.folded, self.ledger = Folded(), []
+    def fold(self, group: Group, recent: Recent, topics: dict[str, int]) -> None:
+        """Judges and folds every record."""
+        for entry in self.refused:
+            entry.failure = None
+        self.folded, self.ledger, self.ids, self.refused = Folded(), [], {}, []
         self.recent_version = recent.version
         for one in self.slices:
-            self._fold_slice(one, group, recent, topics[one.topic], known)
+            self._fold_slice(one, group, recent, topics[one.topic])
 
     def add(self, one: Slice, group: Group, recent: Recent, topics: dict[str, int]) -> None:
-        """Judges and folds one more slice."""
+        """Judges and folds one more slice, unless the batch ahead is being judged anew."""
         self.slices.append(one)
+        if not recent.settled:
+            self.recent_version = STALE
+            return
         if len(self.slices) > 1 and self.recent_version != recent.version:
-            self.fold(group, recent, topics, {})
+            self.fold(group, recent, topics)
             return
         self.recent_version = recent.version
-        self._fold_slice(one, group, recent, topics[one.topic], {})
+        self._fold_slice(one, group, recent, topics[one.topic])
+
+    def begin(self, group: Group, recent: Recent, topics: dict[str, int]) -> None:
+        """Its turn has come and all before it is stored; folded again where that was not so."""
+        if self.recent_version != recent.version:
+            self.fold(group, recent, topics)
+        recent.expect(self.ids)
 
     def judge_again(
         self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]
     ) -> None:
         """Folds without what the ledger holds already.
 
-        Batches folded since were judged by what `recent` said of these ids. Where the ledger says
-        the same of each, that still holds; else everything is forgotten and they are judged again.
+        Records behind it were judged by what it said of these ids. Where the ledger says the same
+        of each, that still holds.
         """
-        said = {
-            entry.event_id: (entry.hash, entry.schema_id)
-            for one in self.slices
-            for entry in one.entries
-            if entry.verdict is APPLIED and entry.event_id is not None
-        }
-        same = all(said.get(event_id, seen) == seen for event_id, seen in known.items())
-        if same and self.recent_version == recent.version:
-            recent.forget(said)
-        else:
-            recent.clear()
-        self.fold(group, recent, topics, known)
-        for event_id, seen in known.items():
-            recent.put(event_id, seen)
+        if any(self.ids.get(event_id, seen) != seen for event_id, seen in known.items()):
+            recent.withdraw()
+        recent.expect({})  # its own ids are not before it
+        recent.remember(known)
+        self.fold(group, recent, topics)
+        if recent.settled:
+            recent.expect(self.ids)
+
+    def halves(self) -> list[Work]:
+        """Its records cut in two, in their order: no partition's offsets have a gap in a half."""
+        left = self.size // 2
+        halves = Work(run=self.run), Work(run=self.run)
+        for whole in self.slices:
+            cut = min(left, len(whole.entries))
+            left -= cut
+            for half, start, end in ((halves[0], 0, cut), (halves[1], cut, len(whole.entries))):
+                if start < end:
+                    entries, first = whole.entries[start:end], whole.first + start
+                    half.slices.append(Slice(whole.topic, whole.partition, first, entries))
+        return list(halves)
 
     def counts(self) -> dict[tuple[str, int], Counter[Verdict]]:
         """How many records of each partition got each verdict."""
@@ -209,17 +240,16 @@ class Work:
             verdicts.update(map(VERDICT, one.entries))
         return counts
 
-    def _fold_slice(
-        self, one: Slice, group: Group, recent: Recent, topic: int, known: dict[bytes, Seen]
-    ) -> None:
+    def _fold_slice(self, one: Slice, group: Group, recent: Recent, topic: int) -> None:
         partition, source = one.partition, topic * 10_000 + one.partition
-        take, folded, note = group.take, self.folded, self.ledger.append
+        take, folded, note, ids = group.take, self.folded, self.ledger.append, self.ids
+        own, coming, young, old = ids.get, recent.coming.get, recent.young.get, recent.old.get
         for entry in one.entries:
             event_id = entry.event_id
             if entry.failure is not None or event_id is None:
                 entry.verdict = DEAD
                 continue
-            before = recent.get(event_id) or known.get(event_id)
+            before = own(event_id) or coming(event_id) or young(event_id) or old(event_id)
             if before is not None:
                 entry.verdict = _resent(entry, before)
                 continue
@@ -228,11 +258,12 @@ class Work:
             except HandlerFailed as error:
                 entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
                 entry.verdict = DEAD
+                self.refused.append(entry)
                 continue
             entry.verdict = APPLIED
             entry.event = None
             hash_, schema = entry.hash, entry.schema_id
-            recent.put(event_id, (hash_, schema))
+            ids[event_id] = hash_, schema
             note((event_id, hash_, schema, topic, partition, entry.record.offset))
 
 

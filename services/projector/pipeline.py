@@ -208,9 +208,8 @@ class Pipeline:
                 self._changed.wait_for(lambda: self._stopping or self._ready is not None)
                 if self._ready is None:
                     return
-                work, self._ready = self._ready, None
-                self._storing = True
-                self._changed.notify_all()
+                work, self._storing = self._ready, True
+            self._begin(work)
             try:
                 self.apply(work)
             except Fenced:
@@ -220,6 +219,15 @@ class Pipeline:
                 with self._changed:
                     self._storing = False
                     self._changed.notify_all()
+
+    def _begin(self, work: Work) -> None:
+        """Only then is the next batch folded: it is judged by what this one will store."""
+        with self.guard:
+            work.begin(self.group, self.recent, self.topics)
+        with self._changed:
+            if self._ready is work:
+                self._ready = None
+            self._changed.notify_all()
 
 
 class GapInLog(Exception):

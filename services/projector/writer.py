@@ -13,7 +13,7 @@ import psycopg
 
 from projections.core.fold import Group, HandlerFailed
 from services.projector.apply import AlreadySeen, Applied, Applier, Fenced
-from services.projector.batch import Failure, Recent, Seen, Slice, Verdict, Work
+from services.projector.batch import Failure, Recent, Verdict, Work
 from services.projector.database import topic_numbers
 from services.projector.store import Connection
 from services.runtime.db import conninfo
@@ -29,6 +29,7 @@ UNSTORABLE = (
     TypeError,
     ValueError,
 )
+PAUSES = 0.05, 2.0  # seconds from one try to the next while Postgres is away: the first, the most
 LIMITS = (
     "set lock_timeout = '5s'; set statement_timeout = '20s';"
     " set idle_in_transaction_session_timeout = '5s'"
@@ -57,9 +58,8 @@ class Writer:
         parts = [work]
         while parts:
             part = parts.pop(0)
-            with self.guard:
-                if part.recent_version != self.recent.version:
-                    part.fold(self.group, self.recent, self.applier.topics, {})
+            if part.recent_version != self.recent.version:
+                self._fold(part)
             try:
                 applied = self._apply_part(part)
             except UNSTORABLE as error:
@@ -67,21 +67,27 @@ class Writer:
                 continue
             if applied is None:
                 return
+            self.recent.remember(part.ids)
+            if not parts:
+                self.recent.settle()
             yield part, applied
 
     def _apply_part(self, work: Work) -> Applied | None:
-        pause, retried = 0.05, False
+        (pause, longest), retried, seen = PAUSES, False, False
         while self.wanted(work):
             started = time.perf_counter()
             try:
                 connection = self.connection or self._connected()
+                if seen:
+                    self._judge_again(connection, work)
+                    seen = False
                 applied = self.applier.committed(connection, work) if retried else None
                 if applied is not None:
                     log.warning("commit_was_in", records=work.size)
                     return applied
                 applied = self.applier.apply(connection, work)
             except AlreadySeen:
-                self._judge_again(work)
+                seen = True
                 continue
             except HandlerFailed as error:
                 self._bury(work, error)
@@ -94,17 +100,17 @@ class Writer:
                 log.warning("postgres_away", error=type(error).__name__, retry_in=pause)
                 self._disconnect()
                 time.sleep(pause)
-                pause, retried = min(2 * pause, 2.0), True
+                pause, retried = min(2 * pause, longest), True
                 continue
             BATCH_SECONDS.labels(self.group.name, "store").observe(time.perf_counter() - started)
             BATCH_EVENTS.labels(self.group.name).observe(work.size)
             return applied
         return None
 
-    def _judge_again(self, work: Work) -> None:
+    def _judge_again(self, connection: Connection, work: Work) -> None:
         """Resends older than the memory of recent ids: asks the ledger, and folds without them."""
+        known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
-        known = self.applier.known(self.connection or self._connected(), work)
         with self.guard:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 
@@ -115,34 +121,33 @@ class Writer:
             for entry in one.entries:
                 if entry.event_id == error.event.meta.event_id and entry.verdict is Verdict.APPLIED:
                     entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
-        self._refold(work, self.applier.known(self.connection or self._connected(), work))
-
-    def _refold(self, work: Work, known: dict[bytes, Seen]) -> None:
         with self.guard:
-            # batches folded meanwhile were judged by what is forgotten here: they are judged again
-            self.recent.clear()
-            work.fold(self.group, self.recent, self.applier.topics, known)
+            self.recent.withdraw()
+        self._fold(work)
+
+    def _fold(self, work: Work) -> None:
+        with self.guard:
+            work.fold(self.group, self.recent, self.applier.topics)
 
     def _split(self, work: Work, error: Exception) -> list[Work]:
         """Halves a batch that Postgres refuses, down to the one event that it cannot hold."""
         CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
         if self.connection is not None and self.connection.broken:
             self._disconnect()
-        if work.size == 1:
-            entry = work.slices[0].entries[0]
-            if entry.verdict is not Verdict.APPLIED:
-                raise Fenced(
-                    f"a record that changes nothing was refused: {type(error).__name__}"
-                ) from error
-            entry.failure = Failure(
-                "store", type(error).__name__, "Postgres cannot hold a value of this event"
-            )
-            self._refold(work, {})
-            return [work]
         with self.guard:
-            self.recent.clear()
-        # each part is folded when its turn comes: what the one before it buried was not applied
-        return [Work([half], run=work.run) for half in _halves(work)]
+            self.recent.withdraw()
+        if work.size > 1:
+            # each half is folded when its turn comes: what is put aside before it is not applied
+            return work.halves()
+        entry = work.slices[0].entries[0]
+        if entry.verdict is not Verdict.APPLIED:
+            raise Fenced(
+                f"a record that changes nothing was refused: {type(error).__name__}"
+            ) from error
+        entry.failure = Failure(
+            "store", type(error).__name__, "Postgres cannot hold a value of this event"
+        )
+        return [work]
 
     def _connected(self) -> Connection:
         connection = psycopg.connect(
@@ -156,15 +161,3 @@ class Writer:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
-
-
-def _halves(work: Work) -> list[Slice]:
-    """The batch's slices, each cut in two."""
-    halves = []
-    for one in work.slices:
-        middle = one.first + max(1, len(one.entries) // 2)
-        cut = middle - one.first
-        halves.append(Slice(one.topic, one.partition, one.first, one.entries[:cut]))
-        if one.entries[cut:]:
-            halves.append(Slice(one.topic, one.partition, middle, one.entries[cut:]))
-    return halves

@@ -63,7 +63,22 @@ def no_dedupe() -> None:
     """A resend is taken for news: the ledger is kept and not asked."""
     put(store.Store, "ledger", _unasked)
     put(store.Store, "_append", _unrefused)
-    put(batch.Recent, "get", lambda was: lambda self, event_id: None)
+    put(batch.Recent, "remember", lambda was: lambda self, ids: None)
+    put(batch.Recent, "expect", lambda was: lambda self, ids: None)
+    put(batch.Work, "_fold_slice", _forgetting)
+
+
+class _Forgetful(dict[bytes, Any]):
+    def get(self, event_id: bytes, default: Any = None) -> Any:
+        return default
+
+
+def _forgetting(was: Any) -> Any:
+    def fold_slice(self: Any, *arguments: Any) -> None:
+        self.ids = _Forgetful()
+        was(self, *arguments)
+
+    return fold_slice
 
 
 def neither() -> None:
