@@ -16,6 +16,7 @@ import psycopg
 from projections.core.fold import Group
 from services.projector.batch import (
     APPLIED,
+    ConsumerRecord,
     Entry,
     Failure,
     Seen,
@@ -64,6 +65,7 @@ update hitotsu.points_hold set state = 'applied' where id = any(%s::uuid[]) and 
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999; a producer may say any time
 _ADVANCED = ("text", "int", *["bigint"] * 6)
 Place = tuple[str, int]
 
@@ -250,9 +252,21 @@ def failure_of(entry: Entry) -> Failure | None:
     return entry.failure if entry.verdict is Verdict.DEAD else None
 
 
+def _headers(record: ConsumerRecord) -> str:
+    """As JSON; what a name holds that Postgres' JSON cannot is written with a backslash."""
+    return json.dumps(
+        [
+            [
+                name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00"),
+                value.hex() if value else None,
+            ]
+            for name, value in record.headers
+        ]
+    )
+
+
 def _letter(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]:
     record = entry.record
-    headers = json.dumps([[name, value.hex() if value else None] for name, value in record.headers])
     event_id = UUID(bytes=entry.event_id) if entry.event_id else None
     return [
         one.topic,
@@ -264,7 +278,7 @@ def _letter(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]
         event_id,
         record.key,
         record.value,
-        headers,
-        record.timestamp,
+        _headers(record),
+        min(max(record.timestamp, 0), LATEST_MS),
         group,
     ]

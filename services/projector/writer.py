@@ -23,6 +23,7 @@ from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHE
 UNSTORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,  # longer than a row of an index may be
     struct.error,
     OverflowError,
     UnicodeError,
@@ -92,6 +93,8 @@ class Writer:
             except HandlerFailed as error:
                 self._bury(work, error)
                 continue
+            except UNSTORABLE:
+                raise  # one of them counts as an operational error with psycopg
             except (
                 psycopg.OperationalError,
                 psycopg.InterfaceError,

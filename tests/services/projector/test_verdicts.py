@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -162,6 +163,42 @@ def test_a_text_that_postgres_cannot_hold_takes_only_its_own_event_along(engine:
     ((stage, kind, key, value),) = letters(engine)
     assert (stage, key, value) == ("store", UUID(int=5).bytes, codec.encode(events[5]))
     assert kind
+
+
+def test_a_text_too_long_for_an_index_takes_only_its_own_event_along(engine: Engine) -> None:
+    chance, log = random.Random(1), Log()
+    # what compresses well would fit
+    text = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(5_000))
+    engine.tell(received(1, 5), received(2, 5, sku=text), received(3, 5), log=log)
+    assert counts(engine) == (2, 0, 0, 1)
+    ((stage, kind, _, _),) = letters(engine)
+    assert (stage, kind) == ("store", "ProgramLimitExceeded")
+
+
+@pytest.mark.parametrize("timestamp", [2**62, -(2**62), -1, 9 * 10**15])
+def test_what_cannot_be_read_is_put_aside_whatever_time_it_says(
+    engine: Engine, timestamp: int
+) -> None:
+    log = Log()
+    log.raw("commerce.points", CUSTOMER, b"?").timestamp = timestamp
+    engine.apply(log.batch())
+    assert counts(engine) == (0, 0, 0, 1)
+    ((at,),) = engine.connection.execute("select appended_at from dead_letter").fetchall()
+    assert 1970 <= at.year <= 9999
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("a\0b", "a\\x00b"), ("a\ud800b", "a\\ud800b"), ("名", "名"), ("", "")]
+)
+def test_what_cannot_be_read_is_put_aside_whatever_its_headers_are_called(
+    engine: Engine, name: str, kept: str
+) -> None:
+    log = Log()
+    log.raw("commerce.points", CUSTOMER, b"?").headers = [(name, b"value")]
+    engine.apply(log.batch())
+    assert counts(engine) == (0, 0, 0, 1)
+    ((headers,),) = engine.connection.execute("select headers from dead_letter").fetchall()
+    assert headers == [[kept, b"value".hex()]]
 
 
 def test_a_total_beyond_64_bits_is_put_aside_not_clamped(servers: Endpoints) -> None:
