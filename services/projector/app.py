@@ -58,6 +58,7 @@ class ProjectorApp(faust.App):
     writer: Writer
     pipeline: Pipeline
     held: dict[tuple[str, int], int]
+    claimed: bool  # since then `held` is what this process holds, be it nothing
     on_claim: Any
 
     async def claim(self, assigned: set[TP]) -> Mapping[TP, int]:
@@ -76,6 +77,7 @@ class ProjectorApp(faust.App):
         self.writer.applier.epochs = {
             (topic, partition): epoch for topic, partition, _, epoch in rows
         }
+        self.claimed = True
         self.pipeline.expected.update(self.held)
         self.on_claim()
         log.info("claimed", partitions=len(mine))
@@ -127,7 +129,7 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
         producer_acks=-1,
     )
     app.transport = BatchTransport(app.conf.broker_consumer, app)
-    app.group, app.dsn, app.held = group, settings.postgres, {}
+    app.group, app.dsn, app.held, app.claimed = group, settings.postgres, {}, False
     source = app.topic(*topics, value_serializer="as_fetched", key_serializer="raw")
 
     @app.agent(source, name="project")

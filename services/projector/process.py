@@ -63,7 +63,7 @@ class Projector:
         self.refresher = Refresher(views, settings.postgres, owner, writer.applier.written.append)
         self.app.on_claim = self.refresher.owe
         self.watch = Watch(
-            settings.kafka, self.group.name, topics, lambda: self.app.held, self._leave,
+            settings.kafka, self.group.name, topics, self._held, self._leave,
             writer.applier.store.regrouping.is_set,
         )  # fmt: skip
         self.relay = Relay(settings.postgres, settings.kafka)
@@ -87,6 +87,9 @@ class Projector:
         if time.monotonic() - self.watch.seen_at > 10:
             raise NotReady("Kafka has not answered for 10 s")
         return {"partitions": self.watch.holding, "lag": self.watch.lag}
+
+    def _held(self) -> dict[tuple[str, int], int] | None:
+        return self.app.held if self.app.claimed else None
 
     def _leave(self, reason: str) -> None:
         leave(reason, self.group.name)

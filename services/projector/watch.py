@@ -1,8 +1,9 @@
 """Is the projector getting anywhere? Lag by partition, and a way out when nothing moves.
 
-A worker can sit alive and idle after a broker's restart. The watchdog looks at positions, asked of
-Kafka by a client of its own, and ends the process when there is lag and no progress; one
-transaction that is known to take long is none of its business.
+A worker can sit alive and idle after a broker's restart. The watchdog compares the positions of
+the partitions that it holds with their ends, asked of Kafka by clients of its own, and ends the
+process when there is lag and no progress; one transaction that is known to take long is none of
+its business. What could not be asked is unknown: no number is shown for it, and it is no progress.
 """
 
 from __future__ import annotations
@@ -10,110 +11,178 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
-
+from services.runtime.ends import Asked, Place, TopicEnds
 from services.runtime.logging import log
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 
-Place = tuple[str, int]
 STUCK_SECONDS = 30.0
+# until the first claim: the others of the group may take long to give partitions up
+JOIN_SECONDS = 120.0
+# some ends stay unknown though Kafka answers: a new process asks for its partitions anew
+UNKNOWN_SECONDS = 120.0
 ASK_SECONDS = 1.0
 COLLECT_ROUNDS = 60
 
 
+@dataclass(slots=True)
+class Judge:
+    """Tells progress from standing still, look by look.
+
+    `lag` is None while any part of it is unknown; `known` is what is known of it.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    moved_at: float = field(init=False)
+    lag: int | None = None
+    known: int = 0
+    _before: Mapping[Place, int] | None = None
+    _ends_before: Mapping[Place, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.moved_at = self.now()
+
+    def look(self, held: Mapping[Place, int] | None, asked: Asked | None, busy: bool) -> bool:
+        """Whether it moves, or has nothing to do.
+
+        `held`: positions by partition, None before the first claim; `asked`: None when Kafka did
+        not answer, which is no reason to leave.
+        """
+        ends = None if asked is None else asked.ends
+        self._measure(held, ends)
+        if held:
+            moved = self._advanced(held) or self.lag == 0
+        else:
+            # nothing to do for somebody who holds nothing, as long as nothing arrives either
+            moved = held is not None and ends is not None and ends == self._ends_before
+        self._before, self._ends_before = held, ends
+        if moved or busy or asked is None:
+            self.moved_at = self.now()
+        return moved or busy
+
+    def reason_to_leave(self) -> str | None:
+        """Why a new process may do better; None while there is no reason."""
+        still = self.now() - self.moved_at
+        if self._before is None:
+            return f"no partitions within {JOIN_SECONDS:.0f} s" if still > JOIN_SECONDS else None
+        if still > STUCK_SECONDS and (self.known > 0 or not self._before):
+            return f"no progress for {STUCK_SECONDS:.0f} s with {self.known} events to go"
+        if still > UNKNOWN_SECONDS and self.lag is None:
+            return f"no ends of some partitions for {UNKNOWN_SECONDS:.0f} s"
+        return None
+
+    def _advanced(self, held: Mapping[Place, int]) -> bool:
+        """Whether a position is further than at the last look; another share is no progress."""
+        before = self._before or {}
+        return any(offset > before.get(place, offset) for place, offset in held.items())
+
+    def _measure(self, held: Mapping[Place, int] | None, ends: Mapping[Place, int] | None) -> None:
+        behind = [behind_of(ends, place, offset) for place, offset in (held or {}).items()]
+        known = [one for one in behind if one is not None]
+        self.known = sum(known)
+        is_known = held is not None and ends is not None and len(known) == len(behind)
+        self.lag = self.known if is_known else None
+
+
 class Watch:
-    """Compares ends with checkpoints once a second, in a thread of its own."""
+    """Looks once a second, in a thread of its own."""
 
     def __init__(
         self,
         kafka: str,
         group: str,
         topics: list[str],
-        held: Callable[[], Mapping[Place, int]],
+        held: Callable[[], Mapping[Place, int] | None],
         leave: Callable[[str], None],
         busy: Callable[[], bool],
     ) -> None:
+        """`held`: the position of each partition of this process, None before its first claim."""
         self._kafka = kafka
         self._group = group
         self._topics = topics
         self._held = held
         self._leave = leave
         self._busy = busy
+        self._judge = Judge()
+        self._shown: set[Place] = set()
+        self._progress = LAST_PROGRESS.labels(group)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._run()), name="watch", daemon=True
         )
-        self.lag: int | None = None
+        self._ending = threading.Event()
         self.seen_at = 0.0
         self.holding = 0
+
+    @property
+    def lag(self) -> int | None:
+        """Records between positions and ends of what is held; None while unknown."""
+        return self._judge.lag
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """Ends the thread after the look that is under way, and lets go of Kafka."""
+        self._ending.set()
+        self._thread.join(10)
+
     async def _run(self) -> None:
-        before: Mapping[Place, int] = {}
-        ends_before: Mapping[Place, int] = {}
-        moved_at = time.monotonic()
-        consumer: AIOKafkaConsumer | None = None
+        ends = TopicEnds(self._kafka, self._topics, "projector-watch")
         rounds = 0
-        while True:
-            await asyncio.sleep(ASK_SECONDS)
-            rounds += 1
-            if rounds % COLLECT_ROUNDS == 0:
-                # the collector is off in the hot threads; clients leave some cycles behind
-                gc.collect()
-                _give_back()
-            try:
-                consumer = consumer or await self._consumer()
-                ends = await asyncio.wait_for(self._ends(consumer), 5)
-            except (
-                Exception
-            ) as error:  # whatever the client raises: Kafka is away, and stays no reason to leave
-                log.warning("kafka_away", error=type(error).__name__)
-                await _closed(consumer)
-                consumer = None
-                moved_at = time.monotonic()
-                continue
-            held = dict(self._held())
-            self._show(held, ends)
-            idle = not held and ends != ends_before and bool(ends_before)
-            moved = (held and self.lag == 0) or held != before or (not held and not idle)
-            if moved or self._busy():
-                moved_at = time.monotonic()
-                LAST_PROGRESS.labels(self._group).set(time.time())
-            elif time.monotonic() - moved_at > STUCK_SECONDS:
-                self._leave(f"no progress for {STUCK_SECONDS:.0f} s with {self.lag} events to go")
-            before, ends_before = held, ends
+        try:
+            while not self._ending.is_set():
+                await asyncio.sleep(ASK_SECONDS)
+                rounds += 1
+                if rounds % COLLECT_ROUNDS == 0:
+                    # the collector is off in the hot threads; clients leave some cycles behind
+                    gc.collect()
+                    _give_back()
+                await self._look(ends)
+        except Exception as error:  # nobody would watch from here on
+            self._leave(f"watch: {type(error).__name__}")
+        finally:
+            await ends.close()
 
-    def _show(self, held: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
-        lag = 0
+    async def _look(self, ends: TopicEnds) -> None:
+        # positions first: an end that is younger than its position is never below it
+        held = None if (now := self._held()) is None else dict(now)
+        asked: Asked | None = None
+        try:
+            asked = await ends.ask(() if held is None else held)
+        except Exception as error:  # whatever the client raises: Kafka is away
+            log.warning("kafka_away", error=type(error).__name__)
+        moves = self._judge.look(held, asked, self._busy())
+        self._show(held or {}, asked)
+        if moves:
+            self._progress.set(time.time())
+        elif (reason := self._judge.reason_to_leave()) is not None:
+            self._leave(reason)
+
+    def _show(self, held: Mapping[Place, int], asked: Asked | None) -> None:
+        ends = None if asked is None else asked.ends
         for (topic, partition), offset in held.items():
-            behind = max(0, ends.get((topic, partition), offset) - offset)
-            lag += behind
-            LAG.labels(self._group, topic, str(partition)).set(behind)
+            behind = behind_of(ends, (topic, partition), offset)
+            shown = math.nan if behind is None else behind
+            LAG.labels(self._group, topic, str(partition)).set(shown)
             NEXT_OFFSET.labels(self._group, topic, str(partition)).set(offset)
-        self.lag, self.seen_at, self.holding = lag, time.monotonic(), len(held)
+        for topic, partition in self._shown - held.keys():
+            for gauge in (LAG, NEXT_OFFSET):  # whoever holds it now knows better
+                gauge.remove(self._group, topic, str(partition))
+        self._shown, self.holding = set(held), len(held)
+        if asked is not None:
+            self.seen_at = time.monotonic()
 
-    async def _consumer(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, request_timeout_ms=5_000)
-        await asyncio.wait_for(consumer.start(), 10)
-        return consumer
 
-    async def _ends(self, consumer: AIOKafkaConsumer) -> dict[Place, int]:
-        places = []
-        for topic in self._topics:
-            partitions = consumer.partitions_for_topic(topic)
-            if partitions is None:
-                await consumer.topics()
-                partitions = consumer.partitions_for_topic(topic) or set()
-            places += [TopicPartition(topic, partition) for partition in sorted(partitions)]
-        ends = await consumer.end_offsets(places)
-        return {(place.topic, place.partition): end for place, end in ends.items()}
+def behind_of(ends: Mapping[Place, int] | None, place: Place, offset: int) -> int | None:
+    """How many records come after a position; None where the end is unknown."""
+    end = None if ends is None else ends.get(place)
+    return None if end is None else max(0, end - offset)
 
 
 def _give_back() -> None:
@@ -121,8 +190,3 @@ def _give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-async def _closed(consumer: AIOKafkaConsumer | None) -> None:
-    if consumer is not None:
-        await asyncio.wait({asyncio.ensure_future(consumer.stop())}, timeout=2)

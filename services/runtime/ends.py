@@ -1,0 +1,119 @@
+"""Where do the partitions of some topics end? Asked of Kafka, topic by topic.
+
+Which partitions exist is asked of the cluster itself: a client without a subscription knows none
+of them until its own refresh, minutes later. What has no answer is left out and never taken for 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+Place = tuple[str, int]
+PARTITIONS_SECONDS = 10.0  # a topic or a partition that is new or gone is seen within
+CLOSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """End offsets by topic and partition; `missing`: topics that Kafka does not have.
+
+    A partition without a leader has no entry: where it ends is unknown.
+    """
+
+    ends: Mapping[Place, int]
+    missing: frozenset[str]
+
+
+class TopicEnds:
+    """Asks over clients of its own, which it makes anew after a failure.
+
+    Raises whatever the client library raises, and `TimeoutError`; then nothing is known.
+    """
+
+    def __init__(
+        self, kafka: str, topics: Iterable[str], client_id: str, timeout: float = 5.0
+    ) -> None:
+        self._kafka, self._client_id, self._timeout = kafka, client_id, timeout
+        self._topics = frozenset(topics)
+        self._admin: Any = None
+        self._consumer: Any = None
+        self._places: frozenset[Place] = frozenset()
+        self._missing: frozenset[str] = frozenset()
+        self._described_at = 0.0
+
+    async def ask(self, wanted: Collection[Place] = ()) -> Asked:
+        """The ends now, of every partition of the topics.
+
+        Which exist is asked again when one of `wanted` is not among those known.
+        """
+        # `wait`, not `wait_for`: a client that ignores its cancellation must not hold anybody up
+        task = asyncio.ensure_future(self._asked(wanted))
+        done, _ = await asyncio.wait({task}, timeout=self._timeout)
+        if not done:
+            task.cancel()
+        error = task.exception() if done else TimeoutError("Kafka does not answer")
+        if error is None:
+            return task.result()
+        await self.close()
+        raise error
+
+    async def close(self) -> None:
+        """Lets go of both clients, within bounds."""
+        consumer, self._consumer = self._consumer, None
+        admin, self._admin = self._admin, None
+        self._described_at = 0.0
+        closing = [one.stop() for one in (consumer,) if one is not None]
+        closing += [one.close() for one in (admin,) if one is not None]
+        if closing:
+            tasks = {asyncio.ensure_future(one) for one in closing}
+            done, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            for task in done:
+                task.exception()  # a client of a broker that is away may fail to say goodbye
+
+    async def _asked(self, wanted: Collection[Place]) -> Asked:
+        await self._connected()
+        old = time.monotonic() - self._described_at > PARTITIONS_SECONDS
+        if old or not self._places.issuperset(wanted):
+            await self._describe()
+        places = [TopicPartition(*place) for place in sorted(self._places)]
+        found = await self._consumer.end_offsets(places) if places else {}
+        ends = {(place.topic, place.partition): end for place, end in found.items()}
+        return Asked(ends, self._missing)
+
+    async def _connected(self) -> None:
+        milliseconds = int(self._timeout * 1000)
+        if self._admin is None:
+            self._admin = AIOKafkaAdminClient(
+                bootstrap_servers=self._kafka, client_id=self._client_id,
+                request_timeout_ms=milliseconds,
+            )  # fmt: skip
+            await self._admin.start()
+        if self._consumer is None:
+            self._consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._kafka, client_id=self._client_id, group_id=None,
+                enable_auto_commit=False, request_timeout_ms=milliseconds,
+            )  # fmt: skip
+            await self._consumer.start()
+
+    async def _describe(self) -> None:
+        # All topics of the cluster: naming one that is missing could create it.
+        described = {one["topic"]: one for one in await self._admin.describe_topics()}
+        there = [described[name] for name in self._topics & described.keys()]
+        self._places = frozenset(
+            (topic["topic"], partition["partition"])
+            for topic in there
+            if not topic["error_code"]
+            for partition in topic["partitions"]
+            if partition["leader"] >= 0
+        )
+        self._missing = self._topics - described.keys()
+        self._described_at = time.monotonic()
