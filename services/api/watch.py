@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextlib import suppress
 
 from services.api.catalog import Catalog
 from services.api.database import Away, ask
-from services.api.ends import Ends
+from services.api.ends import FRESH_SECONDS, Ends
 from services.api.position import Position
 from services.api.views import Views
 from services.runtime.db import Pool
@@ -35,6 +36,7 @@ class Watch:
     def __init__(self, pool: Pool, views: Views, ends: Ends, catalog: Catalog) -> None:
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
         self._positions: dict[str, Position] = {}
+        self._positions_at = -FRESH_SECONDS
         self._doubt = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._looks = 0
@@ -72,9 +74,7 @@ class Watch:
     async def _measure(self) -> None:
         while True:
             try:
-                await self._ends.refresh(
-                    {name for each in self._positions.values() for name in each}
-                )
+                await self._ends.refresh()
             except Exception as error:  # the watch outlives whatever a client library raises
                 log.error("end offsets could not be asked for", error=type(error).__name__)
             self._publish()
@@ -101,9 +101,13 @@ class Watch:
         for group, topic, partition, next_offset in checkpoints:
             positions[group][f"{topic}-{partition}"] = next_offset
         self._positions = self._views.shelf.positions = positions
+        self._positions_at = time.monotonic()
 
     def _publish(self) -> None:
+        # positions that were not read lately would be lag that nobody has
+        fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
         for group, topics in self._catalog.topics.items():
+            position = self._positions.get(group) if fresh else None
             for topic in topics:
-                late, _ = self._ends.lag(self._positions.get(group, {}), [topic])
+                late, _ = self._ends.lag(position, [topic])
                 API_LAG.labels(topic).set(math.nan if late is None else late)

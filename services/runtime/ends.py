@@ -24,11 +24,13 @@ CLOSE_SECONDS = 2.0
 class Asked:
     """End offsets by topic and partition; `missing`: topics that Kafka does not have.
 
-    A partition without a leader has no entry: where it ends is unknown.
+    A partition without a leader has no entry: where it ends is unknown, and its topic is
+    `incomplete`.
     """
 
     ends: Mapping[Place, int]
-    missing: frozenset[str]
+    missing: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
 
 
 class TopicEnds:
@@ -46,6 +48,7 @@ class TopicEnds:
         self._consumer: Any = None
         self._places: frozenset[Place] = frozenset()
         self._missing: frozenset[str] = frozenset()
+        self._incomplete: frozenset[str] = frozenset()
         self._described_at = 0.0
 
     async def ask(self, wanted: Collection[Place] = ()) -> Asked:
@@ -87,7 +90,7 @@ class TopicEnds:
         places = [TopicPartition(*place) for place in sorted(self._places)]
         found = await self._consumer.end_offsets(places) if places else {}
         ends = {(place.topic, place.partition): end for place, end in found.items()}
-        return Asked(ends, self._missing)
+        return Asked(ends, self._missing, self._incomplete)
 
     async def _connected(self) -> None:
         milliseconds = int(self._timeout * 1000)
@@ -107,13 +110,15 @@ class TopicEnds:
     async def _describe(self) -> None:
         # All topics of the cluster: naming one that is missing could create it.
         described = {one["topic"]: one for one in await self._admin.describe_topics()}
-        there = [described[name] for name in self._topics & described.keys()]
-        self._places = frozenset(
-            (topic["topic"], partition["partition"])
-            for topic in there
-            if not topic["error_code"]
-            for partition in topic["partitions"]
-            if partition["leader"] >= 0
-        )
+        led: dict[Place, bool] = {}
+        broken = set()
+        for name in self._topics & described.keys():
+            if described[name]["error_code"]:
+                broken.add(name)
+            for partition in described[name]["partitions"]:
+                led[name, partition["partition"]] = partition["leader"] >= 0
+        self._places = frozenset(place for place, has_leader in led.items() if has_leader)
+        leaderless = {topic for (topic, _), has_leader in led.items() if not has_leader}
+        self._incomplete = frozenset(broken | leaderless)
         self._missing = self._topics - described.keys()
         self._described_at = time.monotonic()
