@@ -41,6 +41,7 @@ class Folded:
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(default_factory=dict)
     evolving: dict[Evolution, list[tuple[RowKey, Any]]] = field(default_factory=dict)
     erased: list[bytes] = field(default_factory=list)
+    # by the fact's name: what names the hold, then the fact's event id and source partition
     ended: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
@@ -108,7 +109,7 @@ class Group:
         if plan.erases:
             into.erased.append(event.profile_id)
         if plan.ends and (ending := _values(event, plan.ends))[0] is not None:
-            into.ended.setdefault(event.NAME, []).append(ending)
+            into.ended.setdefault(event.NAME, []).append((*ending, event_id, source))
 
     def _plan(self, kind: type) -> _Plan:
         """Looked up once a kind of event, not once an event."""

@@ -53,10 +53,14 @@ class Projection:
         subject: str | None = None,
         personal: tuple[str, ...] = (),
         forget: bool = False,
+        versioned: bool = False,
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Table:
-        """A table whose rows merge. `contended`: many partitions move its rows; stored last."""
+        """A table whose rows merge. `contended`: many partitions move its rows; stored last.
+
+        `versioned`: its rows are read with their `row_version`.
+        """
         table = Table(
             name,
             columns,
@@ -67,6 +71,7 @@ class Projection:
             indexes,
             contended,
             moved_by=moved_by,
+            versioned=versioned,
             by_partition=by_partition,
         )
         self._keep(table)

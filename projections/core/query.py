@@ -63,14 +63,21 @@ class Read(Protocol):
     ) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
-    async def reserved(self, sku: str) -> dict[str, int] | None:
-        """Units of an item under holds that count now, by location ("": none yet).
+    async def reserved(self, sku: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
+        """Units of an item under holds that count beside these rows, by location ("": none yet).
 
-        None while nobody can say.
+        `cells`: the item's rows as this request read them. A hold counts until its fact is in the
+        row, so the rows are read first. None while nobody can say.
         """
 
-    async def points_held(self, profile_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], int] | None:
-        """Points under holds that count now, by profile and lot; None while nobody can say."""
+    async def points_held(
+        self, profile_ids: Sequence[UUID], entries: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[UUID, UUID], int] | None:
+        """Points under holds that count beside these entries, by profile and lot.
+
+        `entries`: the profiles' rows as this request read them. A hold counts until the entries
+        hold its fact, so they are read first. None while nobody can say.
+        """
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

@@ -33,6 +33,7 @@ class Kept:
     `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one topic
     that moves the table, where it is a quiet one: readers may keep such rows until it moves.
     `sparse` names columns by which rows are found, indexed only where they are present.
+    `versioned`: rows are read with their `row_version`, which each change of a row raises.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Kept:
     contended: bool = False
     moved_by: str | None = None
     sparse: tuple[str, ...] = ()
+    versioned: bool = False
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")

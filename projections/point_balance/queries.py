@@ -72,10 +72,11 @@ async def points_of(read: Read, member: Member, as_of: datetime | None = None) -
     """
     profile_ids = list(member.profile_ids)
     at = micros(as_of or datetime.now(UTC))
-    # holds first: one that ends meanwhile is then counted twice for a moment, never not at all
-    held = await read.points_held(profile_ids) if as_of is None else None
     rows = await read.rows(entry, profile_id=profile_ids)
-    if as_of is not None:
+    held = None
+    if as_of is None:
+        held = await read.points_held(profile_ids, rows)
+    else:
         rows = [row for row in rows if row["at"] <= at]
     found = account(*lots_and_draws(rows), at, held)
     return _points(found, rows, at, held is not None)

@@ -47,6 +47,7 @@ cell = projection.table(
     incoming=total(),
     view=View(by=("sku",)),
     contended=True,
+    versioned=True,
 )
 # the past of what `stock_cell` only sums up: every reading, and each move of what is not on hand;
 # moves of on hand are in `stock_cell_change`, so a sale or a receipt writes nothing here

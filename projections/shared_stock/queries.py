@@ -51,7 +51,7 @@ async def stock_of(
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
     policies = await _policies(read, cells)
-    reserved = await read.reserved(sku)
+    reserved = await read.reserved(sku, cells)
     unplaced = (reserved or {}).get("", 0)
     known = [{**row, "reserved": (reserved or {}).get(row["location_id"], 0)} for row in cells]
     found = stock(sku, known, policies, policies_at, unplaced)

@@ -48,7 +48,7 @@ def create(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
-    promised = Promised(postgres)
+    promised = Promised(postgres, settings.group)
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)
     answering = Answering(

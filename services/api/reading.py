@@ -13,6 +13,8 @@ from prometheus_client import Counter
 from projections.core import Member
 from projections.core.tables import Kept
 from projections.member import group as member_group
+from projections.point_balance import entry
+from projections.shared_stock import cell
 from schemas.personal import blind_index, normalise
 from services.api.caller import Caller
 from services.api.catalog import Catalog, Origin
@@ -20,7 +22,7 @@ from services.api.database import Snapshot
 from services.api.personal import Clear
 from services.api.position import Position, Used, covers
 from services.api.promised import Promised
-from services.api.rows import held, parsed, plain, selection, shape
+from services.api.rows import from_view, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
@@ -55,6 +57,7 @@ class Reading:
         self.used = Used()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
+        self._read_at: dict[Kept, Position] = {}  # how far a table's rows reached, read first
         self.found_member = False
 
     async def rows(self, table: Kept, **keys: object) -> Rows:
@@ -64,7 +67,8 @@ class Reading:
             return []
         found = await self._from_shelf(table, origin, values)
         if found is None:
-            ((found, _),) = await self._fetched(origin, [(table, values)])
+            ((found, read),) = await self._fetched(origin, [(table, values)])
+            self._read_at.setdefault(table, read)
         self._note(found, values)
         return found
 
@@ -92,11 +96,14 @@ class Reading:
             self.used.add(self._catalog.topics[group], position, postgres=True)
         return rows
 
-    async def reserved(self, sku: str) -> dict[str, int] | None:
-        return await self._promised.units(sku)
+    async def reserved(self, sku: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
+        versions = {row["location_id"]: row["row_version"] for row in cells}
+        return await self._promised.units(sku, versions, self._read_at.get(cell, {}))
 
-    async def points_held(self, profile_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], int] | None:
-        return await self._promised.points(profile_ids)
+    async def points_held(
+        self, profile_ids: Sequence[UUID], entries: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[UUID, UUID], int] | None:
+        return await self._promised.points(profile_ids, entries, self._read_at.get(entry, {}))
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
@@ -191,7 +198,7 @@ class Reading:
         found = []
         for (table, _), mine in zip(asks, keys, strict=True):
             _counted(table.name, "redis").inc()
-            rows = parsed(table, held(chain.from_iterable(islice(hashes, len(mine)))))
+            rows = from_view(table, chain.from_iterable(islice(hashes, len(mine))))
             found.append((rows, position))
         return found
 
@@ -209,7 +216,8 @@ class Reading:
     ) -> Rows:
         rows = await self._snapshot.rows(selection(table, values), dict(values))
         self._read_from_postgres(table, origin)
-        return parsed(table, (row["payload"] for row in rows))
+        versions = [row["row_version"] for row in rows] if table.versioned else ()
+        return parsed(table, [row["payload"] for row in rows], versions)
 
     def _read_from_postgres(self, table: Kept, origin: Origin) -> None:
         self.used.add(origin.topics, self._snapshot.position(origin.group), postgres=True)

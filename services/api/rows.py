@@ -35,13 +35,18 @@ def shape(table: Kept) -> Shape:
     return Shape(tuple(part.name for part in parts), tuple(readers), itemgetter(*table.keys))
 
 
-def parsed(table: Kept, payloads: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows from their payloads, in key order."""
+def parsed(
+    table: Kept, payloads: Iterable[str], versions: Iterable[int] = ()
+) -> list[dict[str, Any]]:
+    """Rows from their payloads, in key order; with their versions where these are told."""
     made = shape(table)
     rows = [
         dict(zip(made.names, values, strict=True))
         for values in json.loads(f"[{','.join(payloads)}]")
     ]
+    if table.versioned:
+        for row, version in zip(rows, versions, strict=True):
+            row["row_version"] = version
     for name, read in made.readers:
         for row in rows:
             if row[name] is not None:
@@ -51,17 +56,24 @@ def parsed(table: Kept, payloads: Iterable[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def held(values: Iterable[str]) -> list[str]:
-    """The payloads in Redis, behind their versions; an empty one says that the row is gone."""
-    payloads = (value.partition("|")[2] for value in values)
-    return [payload for payload in payloads if payload]
+def from_view(table: Kept, values: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows from Redis: version, bar, payload; an empty payload says that the row is gone."""
+    parts = [value.partition("|") for value in values]
+    payloads = [payload for _, _, payload in parts if payload]
+    if not table.versioned:
+        return parsed(table, payloads)
+    return parsed(table, payloads, [int(version) for version, _, payload in parts if payload])
 
 
 def selection(table: Kept, names: Iterable[str]) -> str:
     """Reads from Postgres the payloads that Redis would hold."""
     types = {part.name: part.type for part in table.stored}
     where = " and ".join(f"t.{quoted(name)} = any(%({name})s::{types[name]}[])" for name in names)
-    return f"select {payload(table)} as payload from {quoted(table.name)} t where {where or 'true'}"
+    version = ", t.row_version" if table.versioned else ""
+    return (
+        f"select {payload(table)} as payload{version} from {quoted(table.name)} t"
+        f" where {where or 'true'}"
+    )
 
 
 def plain(value: Any) -> Any:

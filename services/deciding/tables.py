@@ -41,6 +41,8 @@ create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at i
 """
 # the location "" is none yet; `served_by` names the one that a committed hold counts at
 # a hold that was resolved stays as history; the index holds what still promises something
+# `applied_*`: of an applied hold, the cell's row version with its fact in, and the partition and
+# `next_offset` of the batch that applied it; readers of an older row count the hold all the same
 STOCK_HOLDS = """
 create table if not exists hitotsu.stock_hold (
     id uuid not null,
@@ -56,8 +58,20 @@ create table if not exists hitotsu.stock_hold (
     expires_at timestamptz not null,
     created_at timestamptz not null default clock_timestamp(),
     resolved_at timestamptz,
+    applied_version bigint,
+    applied_partition int,
+    applied_offset bigint,
     primary key (id, sku, location_id)
 );
+do $$ begin
+    if not exists (select from pg_attribute where attrelid = 'hitotsu.stock_hold'::regclass
+            and attname = 'applied_offset') then
+        alter table hitotsu.stock_hold add column applied_version bigint,
+            add column applied_partition int, add column applied_offset bigint;
+    end if;
+end $$;
+create index if not exists stock_hold_applied
+    on hitotsu.stock_hold (applied_partition, applied_offset) where state = 'applied';
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
 create index if not exists stock_hold_by_age on hitotsu.stock_hold using brin (created_at);
@@ -68,6 +82,8 @@ create or replace view hitotsu.stock_reserved as
 """
 # one row for each lot that a hold takes from; what a capture leaves is free again. What facts of
 # `hitotsu-points` take on their way is held for deciders alone: nobody asked for that hold
+# `applied_*`: of an applied hold, the event whose entries took its points, and the partition and
+# `next_offset` of the batch that applied it; readers without those entries count it all the same
 POINTS_HOLDS = """
 create table if not exists hitotsu.points_hold (
     id uuid not null,
@@ -84,8 +100,20 @@ create table if not exists hitotsu.points_hold (
     expires_at timestamptz not null,
     created_at timestamptz not null default clock_timestamp(),
     resolved_at timestamptz,
+    applied_event uuid,
+    applied_partition int,
+    applied_offset bigint,
     primary key (id, profile_id, lot_id)
 );
+do $$ begin
+    if not exists (select from pg_attribute where attrelid = 'hitotsu.points_hold'::regclass
+            and attname = 'applied_offset') then
+        alter table hitotsu.points_hold add column applied_event uuid,
+            add column applied_partition int, add column applied_offset bigint;
+    end if;
+end $$;
+create index if not exists points_hold_applied
+    on hitotsu.points_hold (applied_partition, applied_offset) where state = 'applied';
 create index if not exists points_hold_promised
     on hitotsu.points_hold (profile_id, lot_id) where state in ('open', 'captured');
 create index if not exists points_hold_by_age on hitotsu.points_hold using brin (created_at);

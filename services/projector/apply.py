@@ -52,16 +52,33 @@ on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
 KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
+# by the fact: the table whose rows hold it, the types of what names the hold, the statement
 END_HOLDS = {
-    "ReservationCommitted": """
-update hitotsu.stock_hold h set state = 'applied'
-from unnest(%s::uuid[], %s::text[], %s::text[]) as x(id, sku, location_id)
+    "ReservationCommitted": (
+        "stock_cell",
+        ("uuid", "text", "text"),
+        """
+update hitotsu.stock_hold h set state = 'applied', applied_version = c.row_version,
+    applied_partition = x.partition, applied_offset = x.ending
+from unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::int[], %s::bigint[])
+    as x(id, sku, location_id, event_id, partition, ending)
+join stock_cell c on c.sku = x.sku and c.location_id = x.location_id
 where h.id = x.id and h.sku = x.sku and h.served_by = x.location_id and h.state = 'committed'
 """,
-    "PointsRedeemed": """
-update hitotsu.points_hold set state = 'applied' where id = any(%s::uuid[]) and state = 'captured'
+    ),
+    "PointsRedeemed": (
+        "point_entry",
+        ("uuid",),
+        """
+update hitotsu.points_hold h set state = 'applied', applied_event = x.event_id,
+    applied_partition = x.partition, applied_offset = x.ending
+from unnest(%s::uuid[], %s::uuid[], %s::int[], %s::bigint[])
+    as x(id, event_id, partition, ending)
+where h.id = x.id and h.state = 'captured'
 """,
+    ),
 }
+_ENDED_BY = ("uuid", "int", "bigint")
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -98,6 +115,8 @@ class Applier:
         self.store = Store(group)
         self.epochs: dict[Place, int] = {}
         self.written: list[int] = []
+        self._topics = {number: name for name, number in topics.items()}
+        self._tables = {table.name for table in group.tables}
 
     def apply(self, connection: Connection, work: Work) -> Applied:
         """One transaction. `psycopg.errors.UniqueViolation` on the ledger becomes `AlreadySeen`."""
@@ -113,7 +132,7 @@ class Applier:
             due = self.store.write(
                 connection, work.folded, lambda keys: self._pending(connection, keys, edges)
             )
-            self._end_holds(connection, work)
+            self._end_holds(connection, work, edges)
             self._bury(connection, work)
             self._advance(connection, work, edges)
             pending = self._note(connection, due, edges)
@@ -179,12 +198,23 @@ class Applier:
             with connection.cursor() as cursor:
                 cursor.executemany(DEAD, rows)
 
-    @staticmethod
-    def _end_holds(connection: Connection, work: Work) -> None:
-        """What was held is committed now: both are seen at once, or neither. A shadow ends none."""
+    def _end_holds(
+        self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
+    ) -> None:
+        """What was held is committed now: both are seen at once, or neither. A shadow ends none.
+
+        The hold notes from which row version, event and offset on a reader sees the fact. Only the
+        group whose rows hold the fact ends it.
+        """
         for name, ended in work.folded.ended.items():
-            ids, *rest = (list(column) for column in zip(*sorted(ended)))
-            connection.execute(END_HOLDS[name], [array("uuid", ids), *rest])
+            table, types, statement = END_HOLDS[name]
+            if table not in self._tables:
+                continue
+            rows = []
+            for *named, event_id, source in sorted(ended):
+                topic, partition = self._topics[source // 10_000], source % 10_000
+                rows.append((*named, event_id, partition, edges[topic, partition][1]))
+            connection.execute(statement, columns((*types, *_ENDED_BY), rows))
 
     def _advance(
         self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]

@@ -1,0 +1,100 @@
+"""Applies facts to the API's database as a projector does, and shows the rows in Redis later.
+
+Between the two the API reads what every deployment shows for a moment: the fact is in Postgres,
+the row in Redis is the one from before it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from redis import Redis
+
+from projections import discover
+from projections.core.fold import Group
+from schemas import codec
+from services.projector.apply import Applied
+from services.projector.batch import Recent, Slice, Work, decoded
+from services.projector.views import Views
+from services.projector.writer import Writer
+from tests.projections.driving import Record
+from tests.services.api.conftest import Running
+from tests.services.api.shop import GENERATION
+
+OWNER = UUID(int=77)
+PARTITION = 1  # one that the shop's own rows do not use
+
+
+class Applying:
+    """One projector's transactions; `show` is what its thread for Redis does after them."""
+
+    def __init__(self, api: Running) -> None:
+        self._api, self._ends = api, dict[str, int]()
+        group = Group("main", discover())
+        guard = threading.RLock()
+        self._writer = Writer(
+            api.endpoints.postgres, group, OWNER, Recent(), guard, lambda work: True
+        )
+        self._redis = Redis.from_url(api.endpoints.redis)
+        self._views = Views(self._redis, group)
+
+    def apply(self, *events: Any) -> list[Applied]:
+        """Commits the events as one batch of one partition; Redis is not told."""
+        (topic,) = {event.TOPIC for event in events}
+        first = self._ends.setdefault(topic, self._begun(topic))
+        records = [
+            Record(topic, PARTITION, first + number, codec.key_of(event), codec.encode(event))
+            for number, event in enumerate(events)
+        ]
+        work = Work()
+        one = Slice(topic, PARTITION, first, decoded(records, topic))
+        applier = self._writer.applier
+        work.add(one, self._writer.group, self._writer.recent, applier.topics)
+        self._ends[topic] += len(records)
+        return [applied for _, applied in self._writer.apply(work)]
+
+    def show(self, *batches: Applied) -> None:
+        """Writes the rows of these batches to Redis, and the position after them."""
+        for applied in batches:
+            self._views.write(applied.due.told, GENERATION, applied.due.chunks)
+            self._views.advance(applied.positions)
+
+    def close(self) -> None:
+        """Takes the partitions away again, and shows Redis what is left."""
+        if self._writer.connection is not None:
+            self._writer.connection.close()
+        with self._connected() as connection:
+            for statement in (
+                "delete from hitotsu.checkpoint where partition = %s",
+                "delete from hitotsu.redis_pending where %s > 0",
+            ):
+                connection.execute(statement.encode(), [PARTITION])
+        self._api.shop.copy_to_redis()
+        self._redis.close()
+
+    def _begun(self, topic: str) -> int:
+        with self._connected() as connection:
+            connection.execute(
+                "insert into hitotsu.checkpoint (grp, topic, partition, owner, epoch)"
+                " values ('main', %s, %s, %s, 1) on conflict do nothing",
+                [topic, PARTITION, OWNER],
+            )
+        self._writer.applier.epochs[topic, PARTITION] = 1
+        return 0
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self._api.endpoints.postgres, autocommit=True)
+
+
+@contextmanager
+def applying(api: Running) -> Iterator[Applying]:
+    own = Applying(api)
+    try:
+        yield own
+    finally:
+        own.close()
