@@ -22,7 +22,7 @@ from services.points.alone import Alone
 from services.points.calendar import lapses_at, local_date, midnight
 from services.points.facts import meta_of
 from services.points.kept import keep
-from services.points.rules import Inactivity, Rules, UnreadableRules, read_rules, version_at
+from services.points.rules import Inactivity, Rules, readable, version_at
 from services.points.sales import versions
 from services.points.standing import Standing, arrived, standing
 from services.runtime.metrics import POINTS_EXPIRED
@@ -125,11 +125,8 @@ async def sweep(connection: Connection, group: str, now: int) -> bool:
 
 async def _rules(connection: Connection, now: int) -> Rules | None:
     """The rules in force now; without any nobody can say when a day begins."""
-    row = version_at(await versions(connection), now)
-    try:
-        return read_rules(row["rules"]) if row is not None else None
-    except UnreadableRules:
-        return None
+    row = version_at(readable(await versions(connection)), now)
+    return row["read"] if row is not None else None
 
 
 def _quiet(rules: Rules, at: int) -> int | None:

@@ -17,7 +17,7 @@ from projections.core.instants import instant, micros
 from services.commands.door import Door, respond
 from services.deciding.answers import Answer, Connection
 from services.deciding.reading import rows_of
-from services.points.rules import Rules, UnreadableRules, read_rules, version_at
+from services.points.rules import Rules, readable, version_at
 from services.points.sales import versions
 from services.runtime.bearer import token_of
 from services.runtime.db import Pool
@@ -39,7 +39,7 @@ def routes(door: Door, postgres: Pool) -> list[Route]:
         await token_of(request, door.tokens, "points:redeem")
         store, terminal = (_asked(request, name) for name in ("store_id", "terminal_id"))
         async with postgres.connection() as connection:
-            rows = await versions(connection)
+            rows = readable(await versions(connection))
             (moment,) = await rows_of(connection, NOW, [])
         version, found = _rules(rows, micros(moment["now"]))
         said = {"per_redemption": found.offline_floor.limit(store, terminal)}
@@ -68,9 +68,9 @@ def above(
     taken: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Those of the redemptions that took more than their terminal might. `rows`: rule versions."""
-    found = []
+    found, read = [], readable(rows)
     for one in taken:
-        version, rules = _rules(rows, one["at"])
+        version, rules = _rules(read, one["at"])
         store, _, terminal = one["terminal"].partition("/")
         limit = rules.offline_floor.limit(store, terminal)
         if one["points"] > limit:
@@ -80,14 +80,9 @@ def above(
 
 
 def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, Rules]:
-    """Without a program, or with rules that cannot be read, a till may redeem nothing unasked."""
+    """Without a program whose rules can be read, a till may redeem nothing unasked."""
     row = version_at(rows, at)
-    if row is None:
-        return None, Rules()
-    try:
-        return row["version"], read_rules(row["rules"])
-    except UnreadableRules:
-        return row["version"], Rules()
+    return (row["version"], row["read"]) if row is not None else (None, Rules())
 
 
 def _asked(request: Request, name: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.inputs.vocabulary import Channel
+from services.runtime.logging import log
+from services.runtime.metrics import POINTS_UNREADABLE
 from services.runtime.strict_json import Unreadable, loads
 
 Rounding = Literal["floor", "half_up", "ceil"]
@@ -191,3 +194,30 @@ def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, A
     past = [one for one in versions if one["valid_from"] <= at]
     order = ("valid_from", "set_at", "program_id")
     return max(past, key=lambda one: tuple(one[name] for name in order)) if past else None
+
+
+def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows whose rules can be read, which are then in `read`.
+
+    A version that cannot be read does not count, so the last that can stays in force. It is
+    logged once a process, and counted in a metric.
+    """
+    rows, kept = list(versions), []
+    for row in rows:
+        rules = _read_once(row["program_id"], row["version"], row["rules"])
+        if rules is not None:
+            kept.append({**row, "read": rules})
+    POINTS_UNREADABLE.set(len(rows) - len(kept))
+    return kept
+
+
+@lru_cache(maxsize=1_000)
+def _read_once(program_id: str, version: str, text: str) -> Rules | None:
+    try:
+        return read_rules(text)
+    except UnreadableRules as error:
+        log.error(
+            "rules cannot be read", program=program_id, version=version,
+            field=error.field, reason=error.reason,
+        )  # fmt: skip
+        return None

@@ -174,3 +174,13 @@ def test_killed_between_two_batches_it_goes_on_where_it_was(shop: Program) -> No
         " where profile_id = any(%s)", people,
     )  # fmt: skip
     assert found[:2] == (120, 120)
+
+
+def test_rules_that_cannot_be_read_leave_the_last_ones_in_force(shop: Program) -> None:
+    who = uuid4()
+    shop.sets(ONE_IN_TEN, 0.002, "can be read")
+    shop.sets({"earn": "much"}, 0.001, "cannot be read")
+    sale = shop.sells(who, [("tea", 1, 1_000)], at=shop.now())
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    shop.brings(who, sale, {1: 1})
+    shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -100})

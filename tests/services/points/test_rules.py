@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from schemas.inputs import example
-from services.points.rules import Rules, UnreadableRules, read_rules, version_at
+from services.points.rules import Rules, UnreadableRules, read_rules, readable, version_at
+from services.runtime.metrics import POINTS_UNREADABLE
 
 FULL: dict[str, Any] = {
     "time_zone": "Asia/Tokyo",
@@ -109,3 +110,18 @@ def test_the_rules_that_the_how_to_shows_are_some() -> None:
 def test_the_example_of_the_contract_is_a_program() -> None:
     rules = read_rules(str(example("ProgramRulesSet")["rules"]))
     assert [(one.points, one.per) for one in rules.earn] == [(1, 100)]
+
+
+def test_a_version_that_cannot_be_read_does_not_count() -> None:
+    def row(at: int, text: str) -> dict[str, Any]:
+        return {
+            "program_id": "p", "valid_from": at, "set_at": at, "version": str(at), "rules": text,
+            "accrual": "RULES",
+        }  # fmt: skip
+
+    rows = [row(1, '{"pending_days": 3}'), row(2, "no JSON"), row(3, '{"earn": 1}'), row(4, "{}")]
+    for at, version in ((0, None), (1, "1"), (2, "1"), (3, "1"), (4, "4")):
+        found = version_at(readable(rows), at)
+        assert (found["version"] if found else None) == version
+    assert version_at(readable(rows), 3)["read"].pending_days == 3  # type: ignore[index]
+    assert POINTS_UNREADABLE._value.get() == 2
