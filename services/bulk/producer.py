@@ -14,12 +14,15 @@ from itertools import islice
 from typing import Any, Self
 
 from schemas.inputs import EventInput
+from schemas.rights import OPERATIONS, Role
+from services.points.program import Program, unreadable
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.intake import Intake, KeysUnavailable, Refusal
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
 from services.runtime.producer import Handed, KafkaAway, Producer, Record
+from services.runtime.tokens import Token
 
 # JSON as a dict, a checked input, or the refusal of what could not even be read.
 Event = Mapping[str, Any] | EventInput | Refusal
@@ -63,15 +66,21 @@ class BulkProducer:
         in_flight: int = 4,
         patience: float = 120.0,
         timeout: float = 15.0,
+        role: Role = OPERATIONS,
     ) -> None:
+        """`role`: whose list of events is taken (`schemas/rights.py`)."""
         self._chunk = chunk
         self._in_flight = in_flight
         self._patience = patience
-        self._postgres: Pool = pool(settings.postgres, name="bulk", timeout=5.0)
+        self._sender = Token("bulk", frozenset({"store:*"}), role)
+        self._postgres: Pool = pool(
+            settings.postgres, group=settings.group, name="bulk", timeout=5.0
+        )
         self._intake = Intake(
             SubjectKeys(self._postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            settings.accrual,
+            Program(self._postgres, settings.accrual),
+            unreadable,
         )
         self._producer = Producer(settings.kafka, client_id="bulk", timeout=timeout, linger_ms=20)
 
@@ -108,7 +117,7 @@ class BulkProducer:
         remaining = iter(events)
         start = 0
         while raw := list(islice(remaining, self._chunk)):
-            read = [each if isinstance(each, Refusal) else self._intake.read(each) for each in raw]
+            read = await self._read(raw)
             models = [each for each in read if not isinstance(each, Refusal)]
             names = ["" if isinstance(each, Refusal) else each.type for each in read]
             encoded = iter(await self._encode(models))
@@ -122,6 +131,14 @@ class BulkProducer:
                     chunk.names[names[index - start]] += 1
             yield chunk
             start += len(raw)
+
+    async def _read(self, raw: Sequence[Event]) -> list[EventInput | Refusal]:
+        until = asyncio.get_running_loop().time() + self._patience
+        while True:
+            try:
+                return await self._intake.read_all(raw, self._sender)
+            except KeysUnavailable:
+                await self._wait_or_raise(until, "postgres")
 
     async def _encode(self, models: Sequence[EventInput]) -> list[Record | Refusal]:
         until = asyncio.get_running_loop().time() + self._patience

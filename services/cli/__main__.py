@@ -16,7 +16,8 @@ from infra.process import StartError
 # which module has which verbs: only the one that is asked for is imported, so that `status` and
 # `tail` do not wait for what `demo` needs
 MODULES = {
-    "stack": ("up", "down", "status", "doctor", "prepare", "token"),
+    "stack": ("up", "down", "status", "doctor", "prepare"),
+    "tokens": ("tokens", "token"),
     "schema": ("schema", "tail", "example"),
     "dead_letters": ("dead-letters",),
     "erase": ("erase",),

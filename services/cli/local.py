@@ -13,6 +13,7 @@ import psycopg
 from infra.backend import Endpoints
 from infra.home import Home
 from infra.supervisor import Service
+from schemas.rights import Role
 from services.runtime.config import Settings
 
 READS = (
@@ -30,6 +31,8 @@ COMMANDS = ("stock:read", "points:read", *HOLDING)
 TOKENS: Mapping[str, tuple[str, ...]] = {
     "till": ("events:write", "channel:STORE", "system:pos", "store:*", *COMMANDS),
     "ec": ("events:write", "channel:EC", "system:ec", "store:*", *COMMANDS),
+    "warehouse": ("events:write", "channel:*", "system:wms", "store:*"),
+    "catalogue": ("events:write", "channel:*", "system:*", "store:*"),
     "bulk": ANY_PRODUCER,
     "app": ("members:read", "points:read", "stock:read", "recommendations:read"),
     "staff": (*READS, "members:personal", *IDENTITY),
@@ -41,6 +44,15 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         *HOLDING,
         *IDENTITY,
     ),
+}
+# which events they may append; those that are not here append none
+TOKEN_ROLES: Mapping[str, Role] = {
+    "till": "till",
+    "ec": "ec",
+    "warehouse": "warehouse",
+    "catalogue": "catalogue",
+    "bulk": "operations",
+    "operator": "operations",
 }
 _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
 
@@ -74,17 +86,24 @@ def services(home: Home) -> list[Service]:
 
 
 def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> None:
-    """Tables, topics, schema ids and the local tokens, before any service starts."""
-    from services.runtime.tokens import register
+    """Tables, topics, schema ids and the local tokens, before any service starts.
+
+    A token that was replaced or revoked stays so.
+    """
+    from services.runtime.tokens import register_new
 
     importlib.import_module("services.cli.setup").prepare(settings(env))
     with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
         for name, token in tokens.items():
-            register(connection, name, TOKENS[name], token)
+            if token:
+                register_new(connection, name, TOKENS[name], token, TOKEN_ROLES.get(name))
 
 
 def tokens(home: Home) -> dict[str, str]:
-    """The stack's own tokens by caller, made once and kept in its private folder."""
+    """The stack's own tokens by caller, made once and kept in its private folder.
+
+    Empty: it was revoked, or replaced by one with scopes of its own.
+    """
     known = home.read("tokens")
     missing = {name: f"hitotsu_{secrets.token_urlsafe(32)}" for name in TOKENS if name not in known}
     if missing:

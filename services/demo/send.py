@@ -36,8 +36,8 @@ class Sender:
     async def everything(self) -> int:
         """Sends all of it; returns how many events were accepted."""
         sent = 0
-        async with BulkProducer(self.settings) as producer:
-            for stream in bulk(self.rows):
+        for stream in bulk(self.rows):
+            async with BulkProducer(self.settings, role=stream.role) as producer:
                 sent += await self._in_bulk(producer, stream)
         return sent + await self._by_http()
 
@@ -58,11 +58,8 @@ class Sender:
         on_web = Lane(self.progress, web.name, web.size)
         async with asyncio.TaskGroup() as group:
             sending = [
-                group.create_task(self._producer(stream, self.tokens[token], lane))
-                for stream, token, lane in (
-                    *((till, "till", at_tills) for till in shops),
-                    (web, "ec", on_web),
-                )
+                group.create_task(self._producer(stream, self.tokens[stream.role], lane))
+                for stream, lane in (*((till, at_tills) for till in shops), (web, on_web))
             ]
         at_tills.done()
         on_web.done()

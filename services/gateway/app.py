@@ -18,6 +18,7 @@ from services.gateway.admission import Rates
 from services.gateway.docs import page
 from services.gateway.ingest import Ingest
 from services.gateway.openapi import document
+from services.points.program import Program, unreadable
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, health_routes
@@ -30,7 +31,7 @@ from services.runtime.tokens import Tokens
 
 def create(settings: Settings, rates: Rates | None = None) -> Starlette:
     """The gateway as an ASGI application; it starts, and answers 503, without servers too."""
-    postgres = pool(settings.postgres, name="gateway", timeout=2.0)
+    postgres = pool(settings.postgres, group=settings.group, name="gateway", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "gateway")
     ingest = Ingest(
         tokens=Tokens(postgres),
@@ -38,7 +39,8 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
         intake=Intake(
             SubjectKeys(postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            settings.accrual,
+            Program(postgres, settings.accrual),
+            unreadable,
         ),
         producer=producer,
         private_key=settings.gateway_private_key,

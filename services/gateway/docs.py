@@ -7,6 +7,7 @@ from functools import cache
 from html import escape
 
 from schemas.inputs import INPUTS, example
+from schemas.rights import RIGHTS
 from schemas.topics import TOPICS
 from services.gateway.openapi import document, producer_events
 
@@ -40,7 +41,8 @@ def _event(name: str) -> str:
     shown = escape(json.dumps(example(name), ensure_ascii=False, indent=2))
     return (
         f'<details id="{name}"><summary><b>{name}</b> {escape(model.__doc__ or "")}</summary>'
-        f"<p>{fields}</p><pre>{shown}</pre></details>"
+        f"<p>{fields}</p><p>May be appended by: {', '.join(RIGHTS[name].roles)}.</p>"
+        f"<pre>{shown}</pre></details>"
     )
 
 

@@ -55,8 +55,7 @@ class Ingest:
     async def _outcomes(
         self, raw: Sequence[Any], token: Token, headers: Sequence[tuple[str, bytes]]
     ) -> list[Appended | Refusal]:
-        operator = token.may("operations")
-        checked = await self.intake.read_all(raw, operator)
+        checked = await self._read(raw, token)
         good = [(i, each) for i, each in enumerate(checked) if not isinstance(each, Refusal)]
         within_scopes(token, good)
         encoded = iter(await self._encode([model for _, model in good], headers))
@@ -64,6 +63,14 @@ class Ingest:
         records = [each for each in taken if isinstance(each, Record)]
         places = iter(await self._append(records))
         return [each if isinstance(each, Refusal) else next(places) for each in taken]
+
+    async def _read(self, raw: Sequence[Any], token: Token) -> list[EventInput | Refusal]:
+        try:
+            return await self.intake.read_all(raw, token)
+        except KeysUnavailable:
+            log.warning("refused for now", away="postgres", events=len(raw))
+            detail = "Who gives points cannot be known while Postgres is away. " + _AGAIN
+            raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
 
     async def _encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]]

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas.inputs import INPUTS, example
+from schemas.rights import INTERNAL
 from services.gateway.body import JSON, MAX_EVENTS, NDJSON, SEALED
 from services.runtime.bodies import MAX_BYTES
-from services.runtime.intake import OURS
 
 PROBLEM = "application/problem+json"
 _AGAIN = {
@@ -29,7 +29,7 @@ _REFUSALS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def producer_events() -> list[str]:
     """The events that a producer may send."""
-    return sorted(set(INPUTS) - OURS)
+    return sorted(set(INPUTS) - INTERNAL)
 
 
 def document() -> dict[str, Any]:

@@ -7,10 +7,10 @@ refused at one door is refused at the other, for the same reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, Protocol
 
 import psycopg
 
@@ -18,30 +18,34 @@ from schemas import inputs
 from schemas.bounds import BODY_MAX
 from schemas.inputs import EventInput, Rejected
 from schemas.personal.sealer import ERASED, Sealer
+from schemas.rights import INTERNAL, OPERATIONS, RIGHTS, own_places
 from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Record, record_of
+from services.runtime.tokens import Token
 
-Reason = Literal["invalid", "internal", "accrual", "erased", "too_large", "unreadable"]
+Reason = Literal["invalid", "internal", "forbidden", "accrual", "erased", "too_large", "unreadable"]
 
 # So many events, then others have their turn: one till's event does not wait for another's batch.
 AT_ONCE = 50
 
-# Appended by Hitotsu itself and by nobody else.
-OURS = frozenset({"DeadLettered", "SubjectErased"})
-# Decided by Hitotsu's own services and by people with the scope `operations`, never by a till.
-DECIDED = frozenset(
-    {
-        "LinkDeclined",
-        "MatchRulesActivated",
-        "ProfilesLinked",
-        "ProfilesUnlinked",
-        "ReservationCommitted",
-    }
-)
+# Told by producers, unless the program's rules do it.
+_BY_PRODUCERS = frozenset(name for name, right in RIGHTS.items() if right.by_producers)
+# They carry rules as a text.
+_WITH_RULES = frozenset({"MatchRulesActivated", "ProgramRulesSet"})
 
 
 class KeysUnavailable(Exception):
-    """Postgres is away, and without a subject's key nothing personal can be sealed."""
+    """Postgres is away, and without what it holds an event cannot be sealed or judged."""
+
+
+class Program(Protocol):
+    """What is known of the points program; see `services/points/program.py`."""
+
+    async def fresh(self) -> bool:
+        """Reads what is too old; false when nothing was ever read."""
+
+    def rules_earn(self, at: int) -> bool:
+        """Whether points of a sale made at `at` (microseconds) are given by rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +58,69 @@ class Refusal:
 
 
 class Intake:
-    """Checks, seals and encodes; does no I/O but to ask for subjects' keys."""
+    """Checks, seals and encodes; does no I/O but to ask for subjects' keys and the program."""
 
     def __init__(
         self,
         keys: SubjectKeys,
         blind_key: bytes,
-        accrual: Literal["producer", "rules"],
+        program: Program,
+        unreadable: Callable[[EventInput], Rejected | None],
         patience: float = 3.0,
     ) -> None:
+        """`unreadable`: what is wrong with rules that an event carries as text."""
         self._keys = keys
         self._blind_key = blind_key
-        self._accrual = accrual
+        self._program = program
+        self._unreadable = unreadable
         self._patience = patience
         self._keyless = Sealer({}, blind_key)
 
-    def read(self, event: object, operator: bool = False) -> EventInput | Refusal:
+    def read(self, event: object, sender: Token) -> EventInput | Refusal:
         """A typed event, or what is wrong with the JSON or with its sender sending it."""
         try:
             model = inputs.parse(event)
         except Rejected as rejected:
             return Refusal(rejected.field, rejected.reason)
-        return self._forbidden(model.type, operator) or model
+        return self._forbidden(model, sender) or model
 
-    async def read_all(
-        self, events: Iterable[object], operator: bool = False
-    ) -> list[EventInput | Refusal]:
-        """Each of them; what could not even be split stays the refusal that it is."""
-        remaining, made = iter(events), list[EventInput | Refusal]()
+    async def read_all(self, events: Iterable[object], sender: Token) -> list[EventInput | Refusal]:
+        """Each of them; what could not even be split stays the refusal that it is.
+
+        Raises KeysUnavailable when it cannot be known who gives points.
+        """
+        listed, made = list(events), list[EventInput | Refusal]()
+        earned = any(_type_of(event) in _BY_PRODUCERS for event in listed)
+        if earned and not await self._program.fresh():
+            raise KeysUnavailable
+        remaining = iter(listed)
         while part := list(islice(remaining, AT_ONCE)):
-            made += [e if isinstance(e, Refusal) else self.read(e, operator) for e in part]
+            made += [e if isinstance(e, Refusal) else self.read(e, sender) for e in part]
             await asyncio.sleep(0)
         return made
 
-    def _forbidden(self, name: str, operator: bool) -> Refusal | None:
-        if name in OURS or (name in DECIDED and not operator):
-            return Refusal("type", f"{name} is appended by Hitotsu's own services only", "internal")
-        if name == "PointsEarned" and self._accrual == "rules":
+    def _forbidden(self, model: EventInput, sender: Token) -> Refusal | None:
+        name = model.type
+        right = RIGHTS[name]
+        if sender.role not in right.roles:
+            if name in INTERNAL:
+                reason = f"{name} is appended by Hitotsu's own services only"
+                return Refusal("type", reason, "internal")
+            who = f"the role {sender.role}" if sender.role else "a token without a role"
+            return Refusal("type", f"{name} may not be appended by {who}", "forbidden")
+        if right.own and not sender.any_store:
+            for field, place in own_places(name, model):
+                if not sender.within("store", place):
+                    return Refusal(field, "is none of the token's stores", "forbidden")
+        if right.by_producers and self._earned_by_rules(model, sender):
             return Refusal("type", "the program's rules earn points, not producers", "accrual")
-        return None
+        wrong = self._unreadable(model) if name in _WITH_RULES else None
+        return Refusal(wrong.field, wrong.reason) if wrong else None
+
+    def _earned_by_rules(self, model: EventInput, sender: Token) -> bool:
+        # what was given is taken back by people too; giving has one source, whoever asks
+        corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
+        return not corrects and self._program.rules_earn(model.meta.occurred_at)
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()
@@ -133,3 +161,10 @@ class Intake:
         if len(record.value) > BODY_MAX:
             return Refusal("", f"is larger than {BODY_MAX} bytes once encoded", "too_large")
         return record
+
+
+def _type_of(event: object) -> object:
+    if isinstance(event, dict):
+        kind = event.get("type")
+        return kind if isinstance(kind, str) else None
+    return getattr(event, "type", None)

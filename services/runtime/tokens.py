@@ -1,21 +1,24 @@
 """Who is calling, and what may they do? Bearer tokens with scopes, kept as hashes in Postgres.
 
+Scopes say which addresses a caller may use and for which channels, systems and stores it speaks.
+Its role says which events it may append (`schemas/rights.py`).
+
 A token is 32 random bytes, so a plain SHA-256 is enough to keep it; it is shown once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
+from schemas.rights import ROLES, Role
 from services.runtime.db import Pool
-from services.runtime.logging import log
+from services.runtime.remembered import Remembered
 
 API_TOKEN_DDL = """
 CREATE TABLE IF NOT EXISTS hitotsu.api_token (
@@ -24,7 +27,20 @@ CREATE TABLE IF NOT EXISTS hitotsu.api_token (
     scopes     text[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
-)
+);
+-- once: tokens that were made before there were roles
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = 'hitotsu'
+                   AND table_name = 'api_token' AND column_name = 'role') THEN
+        ALTER TABLE hitotsu.api_token ADD COLUMN role text;
+        UPDATE hitotsu.api_token SET role = CASE
+            WHEN scopes && ARRAY['operations', 'channel:*'] THEN 'operations'
+            WHEN 'channel:EC' = ANY (scopes) THEN 'ec'
+            WHEN 'channel:STORE' = ANY (scopes) THEN 'till'
+            ELSE 'operations' END
+        WHERE 'events:write' = ANY (scopes);
+    END IF;
+END $$;
 """
 _PLAIN = frozenset(
     {
@@ -45,6 +61,7 @@ _PLAIN = frozenset(
     }
 )
 _LIMITS = ("channel:", "system:", "store:")
+WRITES = "events:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +70,16 @@ class Token:
 
     name: str
     scopes: frozenset[str]
+    role: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether this very scope was given."""
         return scope in self.scopes
+
+    @property
+    def any_store(self) -> bool:
+        """Whether it is not limited to some stores."""
+        return "store:*" in self.scopes
 
     def within(self, kind: str, value: str | None) -> bool:
         """Whether a producer's limit (`channel`, `system`, `store`) allows this value."""
@@ -66,33 +89,97 @@ class Token:
 
 
 class TokensUnavailable(Exception):
-    """Postgres is away and no token was ever read, so nobody can be told from a stranger."""
+    """Postgres is away, and no token was read for so long that nobody is told from a stranger."""
 
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def register(conn: psycopg.Connection, name: str, scopes: Iterable[str], token: str) -> None:
-    """Makes a token known (or known again, with these scopes) under a name."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A token as people see it: everything but the secret."""
+
+    name: str
+    role: str | None
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def register(
+    conn: psycopg.Connection,
+    name: str,
+    scopes: Iterable[str],
+    token: str,
+    role: Role | None = None,
+) -> None:
+    """Makes a token known under a name; what the name had before is no longer valid.
+
+    Raises ValueError for a scope or role that does not exist, and for `events:write` without role.
+    """
+    values = (_hash(token), name, checked(scopes, role), role)
+    conn.execute(
+        "INSERT INTO hitotsu.api_token (token_hash, name, scopes, role) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash,"
+        " scopes = excluded.scopes, role = excluded.role, created_at = now(), revoked_at = NULL",
+        values,
+    )
+
+
+def register_new(
+    conn: psycopg.Connection,
+    name: str,
+    scopes: Iterable[str],
+    token: str,
+    role: Role | None = None,
+) -> None:
+    """As `register`, but a name that has or had another token keeps what became of it.
+
+    The same token, still valid, gets the scopes and the role.
+    """
+    values = (_hash(token), name, checked(scopes, role), role)
+    conn.execute(
+        "INSERT INTO hitotsu.api_token (token_hash, name, scopes, role) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (name) DO UPDATE SET scopes = excluded.scopes, role = excluded.role"
+        " WHERE api_token.token_hash = excluded.token_hash AND api_token.revoked_at IS NULL",
+        values,
+    )
+
+
+def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
+    """The scopes in order, if they and the role are such that a token may have them."""
     wanted = sorted(set(scopes))
     for scope in wanted:
         limit = scope.startswith(_LIMITS) and not scope.endswith(":")
         if scope not in _PLAIN and not limit:
             raise ValueError(f"unknown scope: {scope}")
-    conn.execute(
-        "INSERT INTO hitotsu.api_token (token_hash, name, scopes) VALUES (%s, %s, %s)"
-        " ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash,"
-        " scopes = excluded.scopes, created_at = now(), revoked_at = NULL",
-        (_hash(token), name, wanted),
-    )
+    if role is not None and role not in ROLES:
+        raise ValueError(f"unknown role: {role}; there are {', '.join(ROLES)}")
+    if role is None and WRITES in wanted:
+        raise ValueError(f"{WRITES} needs a role: {', '.join(ROLES)}")
+    return wanted
 
 
-def create(conn: psycopg.Connection, name: str, scopes: Iterable[str]) -> str:
+def role_for(scopes: Iterable[str]) -> Role | None:
+    """The role that a channel speaks for by itself: STORE is a till, EC a web shop."""
+    channels = {scope for scope in scopes if scope.startswith("channel:")}
+    by_channel: dict[str, Role] = {"channel:STORE": "till", "channel:EC": "ec"}
+    return by_channel.get(channels.pop()) if len(channels) == 1 else None
+
+
+def create(
+    conn: psycopg.Connection, name: str, scopes: Iterable[str], role: Role | None = None
+) -> str:
     """Gives a new token to a name; what the name had before is no longer valid."""
-    token = "hitotsu_" + secrets.token_urlsafe(32)
-    register(conn, name, scopes, token)
+    token = new_token()
+    register(conn, name, scopes, token, role)
     return token
+
+
+def new_token() -> str:
+    """A secret that nobody guesses."""
+    return "hitotsu_" + secrets.token_urlsafe(32)
 
 
 def revoke(conn: psycopg.Connection, name: str) -> bool:
@@ -101,47 +188,43 @@ def revoke(conn: psycopg.Connection, name: str) -> bool:
     return conn.execute(query, (name,)).rowcount == 1
 
 
-class Tokens:
-    """All valid tokens in memory, read again in the background; survives Postgres being away."""
+def listed(conn: psycopg.Connection) -> list[Listed]:
+    """Every token there is or was, by name."""
+    query = "SELECT name, role, scopes, created_at, revoked_at FROM hitotsu.api_token ORDER BY name"
+    rows = conn.execute(query).fetchall()
+    return [Listed(name, role, tuple(scopes), *times) for name, role, scopes, *times in rows]
 
-    def __init__(self, pool: Pool, refresh: float = 5.0, patience: float = 2.0) -> None:
+
+class Tokens:
+    """All valid tokens in memory, read again in the background.
+
+    A token that was revoked is refused at the latest by the first request that comes two refresh
+    intervals later. While Postgres is away what was known counts for an hour.
+    """
+
+    def __init__(
+        self, pool: Pool, refresh: float = 5.0, patience: float = 2.0, oldest: float = 3_600.0
+    ) -> None:
+        """Times in seconds; `oldest`: how long known tokens count while Postgres is away."""
         self._pool = pool
-        self._refresh = refresh
-        self._patience = patience
-        self._known: dict[bytes, Token] | None = None
-        self._asked_at = 0.0
-        self._reading: asyncio.Task[None] | None = None
+        self._known = Remembered(self._read, "tokens", refresh, patience, oldest)
 
     async def of(self, bearer: str) -> Token | None:
         """The caller behind a bearer token; None for a stranger."""
         digest = _hash(bearer)
-        age = time.monotonic() - self._asked_at
-        token = self._known.get(digest) if self._known is not None else None
-        if token is None and (self._known is None or age > 0.5):
-            await self._read_now()
-            token = self._known.get(digest) if self._known is not None else None
-        elif age > self._refresh:
-            self._begin()
-        if token is None and self._known is None:
+        known = await self._known.get()
+        token = known.get(digest) if known is not None else None
+        if token is None:  # it may have been made a moment ago
+            known = await self._known.again()
+            token = known.get(digest) if known is not None else None
+        if known is None:
             raise TokensUnavailable
         return token
 
-    async def _read_now(self) -> None:
-        # Not `wait_for`: psycopg may never return from a cancellation while a server is frozen.
-        await asyncio.wait({self._begin()}, timeout=self._patience)
-
-    def _begin(self) -> asyncio.Task[None]:
-        if self._reading is None or self._reading.done():
-            self._asked_at = time.monotonic()
-            self._reading = asyncio.create_task(self._read())
-        return self._reading
-
-    async def _read(self) -> None:
-        query = "SELECT token_hash, name, scopes FROM hitotsu.api_token WHERE revoked_at IS NULL"
-        try:
-            async with self._pool.connection() as conn:
-                rows = await (await conn.execute(query)).fetchall()
-        except (psycopg.Error, OSError) as error:
-            log.warning("tokens could not be read", error=type(error).__name__)
-            return
-        self._known = {bytes(row[0]): Token(row[1], frozenset(row[2])) for row in rows}
+    async def _read(self) -> dict[bytes, Token]:
+        query = (
+            "SELECT token_hash, name, scopes, role FROM hitotsu.api_token WHERE revoked_at IS NULL"
+        )
+        async with self._pool.connection() as conn:
+            rows = await (await conn.execute(query)).fetchall()
+        return {bytes(row[0]): Token(row[1], frozenset(row[2]), row[3]) for row in rows}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
 
+from schemas.rights import Role
 from services.demo.shop import names
 from services.demo.shop.catalog import NEEDS, catalog
 from services.demo.shop.members import profiles
@@ -24,11 +25,12 @@ from services.demo.shop.stock import counts, openings
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What one system has to tell; `size` is its number of moments."""
+    """What one system has to tell; `size` is its number of moments, `role` who may tell it."""
 
     name: str
     size: int
     begin: Callable[[], Iterator[list[Json]]]
+    role: Role
 
     @property
     def moments(self) -> Iterator[list[Json]]:
@@ -46,10 +48,11 @@ def bulk(rows: Rows) -> list[Stream]:
         "WHERE inv_item_sk % 2 = 0 AND inv_quantity_on_hand IS NOT NULL"
     )
     return [
-        Stream("catalogue", places + needs + items, lambda: _alone(catalog(rows))),
-        Stream("customers", 2 * customers, lambda: _alone(profiles(rows))),
-        Stream("opening stock", places * items, lambda: _alone(openings(rows))),
-        Stream("stock counts", counted, lambda: _alone(counts(rows))),
+        Stream("catalogue", places + needs + items, lambda: _alone(catalog(rows)), "catalogue"),
+        # an import: cards of the stores and accounts of the web shop
+        Stream("customers", 2 * customers, lambda: _alone(profiles(rows)), "operations"),
+        Stream("opening stock", places * items, lambda: _alone(openings(rows)), "warehouse"),
+        Stream("stock counts", counted, lambda: _alone(counts(rows)), "warehouse"),
     ]
 
 
@@ -73,6 +76,7 @@ def tills(rows: Rows) -> list[Stream]:
             lambda: _in_time(
                 receipts(rows, redeemed, store, terminal), returns_of_till(rows, store, terminal)
             ),
+            "till",
         )
 
     return [
@@ -91,7 +95,10 @@ def web_shop(rows: Rows) -> Stream:
         "WHERE back.quantity <= sold.quantity"
     )
     return Stream(
-        "web shop", sold + back, lambda: _in_time(orders(rows, redeemed), returns_of_ec(rows))
+        "web shop",
+        sold + back,
+        lambda: _in_time(orders(rows, redeemed), returns_of_ec(rows)),
+        "ec",
     )
 
 

@@ -25,6 +25,7 @@ from infra.stack import Stack
 from infra.topics import create
 from projections import discover
 from projections.core.fold import Group
+from schemas.rights import Role
 from services.projector.database import prepare
 from services.runtime.db import pool
 from services.runtime.keys import SUBJECT_KEY_DDL, SubjectKeys
@@ -99,7 +100,8 @@ def _served(servers: Stack, endpoints: Endpoints, home: Path) -> Iterator[Runnin
         connection.execute(SUBJECT_KEY_DDL)
         connection.execute(API_TOKEN_DDL)
         for name, scopes in TOKENS.items():
-            register(connection, name, scopes, f"{name}-token")
+            role: Role | None = "till" if "events:write" in scopes else None
+            register(connection, name, scopes, f"{name}-token", role)
     shop = Shop(
         endpoints.postgres, endpoints.redis, blind, asyncio.run(_keys(endpoints.postgres, kek))
     )

@@ -22,6 +22,7 @@ from nacl.public import PrivateKey
 from infra.home import free_port
 from infra.topics import create as create_topics
 from schemas.inputs import example
+from schemas.rights import Role
 from services.runtime.keys import SUBJECT_KEY_DDL
 from services.runtime.tokens import API_TOKEN_DDL, register
 from services.sdk import uuid7
@@ -33,6 +34,7 @@ SCOPES = {
     "app": ("members:read",),
     "operator": (*PRODUCER, "operations"),
 }
+ROLES: dict[str, Role] = {"till": "till", "bulk": "operations", "operator": "operations"}
 TOKENS = {name: f"hitotsu_test_of_the_gateway_{name}" for name in SCOPES}
 PRIVATE_KEY = PrivateKey(bytes(range(32)))
 
@@ -50,7 +52,7 @@ def prepare(servers: Any) -> None:
         connection.execute(SUBJECT_KEY_DDL)
         connection.execute(API_TOKEN_DDL)
         for name, scopes in SCOPES.items():
-            register(connection, f"test-{name}", scopes, TOKENS[name])
+            register(connection, f"test-{name}", scopes, TOKENS[name], ROLES.get(name))
     create_topics(servers.kafka)
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from schemas.inputs import parse
 from services.gateway.admission import Rates, within_scopes
 from services.gateway.app import create
+from services.points.program import Accrual, Program, unreadable
 from services.runtime import bodies
 from services.runtime.config import Settings
 from services.runtime.intake import Intake, Refusal
@@ -119,12 +120,17 @@ def test_a_caller_that_is_too_fast_is_429_over_http_too(servers: Any) -> None:
 
 def test_points_have_one_source() -> None:
     earned = event("PointsEarned")
-    by_rules = Intake(keys=None, blind_key=bytes(32), accrual="rules")  # type: ignore[arg-type]
-    by_producer = Intake(keys=None, blind_key=bytes(32), accrual="producer")  # type: ignore[arg-type]
-    refusal = by_rules.read(earned)
+    operator = Token("operator", frozenset({"store:*"}), "operations")
+    refusal = _intake("rules").read(earned, operator)
     assert isinstance(refusal, Refusal)
     assert (refusal.field, refusal.kind) == ("type", "accrual")
-    assert not isinstance(by_producer.read(earned), Refusal)
+    assert not isinstance(_intake("producer").read(earned, operator), Refusal)
+    # what was given is taken back by people, whoever gives
+    assert not isinstance(_intake("rules").read(event("PointsReversed"), operator), Refusal)
+
+
+def _intake(accrual: Accrual, keys: Any = None) -> Intake:
+    return Intake(keys, bytes(32), Program(None, accrual), unreadable)  # type: ignore[arg-type]
 
 
 def test_an_erased_person_takes_no_more_personal_data() -> None:
@@ -132,7 +138,7 @@ def test_an_erased_person_takes_no_more_personal_data() -> None:
         async def of(self, _subjects: object) -> dict[bytes, bytes]:
             return {}
 
-    intake = Intake(NoKeys(), bytes(32), "producer")  # type: ignore[arg-type]
+    intake = _intake("producer", NoKeys())
     model = parse(event("ProfileRegistered"))
     (refusal,) = asyncio.run(intake.encode([model]))
     assert isinstance(refusal, Refusal)

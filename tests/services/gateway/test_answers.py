@@ -168,7 +168,7 @@ def test_other_addresses_methods_and_types_are_problems_too(gateway: Gateway) ->
 def test_what_hitotsu_decides_is_not_taken_from_a_till(gateway: Gateway) -> None:
     for name in ("SubjectErased", "ProfilesLinked", "ReservationCommitted", "DeadLettered"):
         sent = event(name) if name in INPUTS else {"type": name}
-        (result,) = gateway.post([sent]).json()["results"]
+        (result,) = gateway.post([sent], token="till").json()["results"]
         assert (result["status"], result["field"]) == ("rejected", "type")
 
 

@@ -86,6 +86,50 @@ def test_a_known_token_is_known_while_postgres_is_away(servers: Any) -> None:
     _with_tokens(servers.postgres, ask)
 
 
+@pytest.mark.servers
+def test_after_a_pause_a_revoked_token_is_refused_at_once(servers: Any) -> None:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
+        connection.execute(API_TOKEN_DDL)
+        token = create(connection, "test-pause", ["members:read"])
+
+    async def ask(tokens: Tokens) -> None:
+        assert await tokens.of(token) is not None
+        with psycopg.connect(servers.postgres, autocommit=True) as connection:
+            revoke(connection, "test-pause")
+        await asyncio.sleep(0.3)  # nobody asks for longer than two refresh intervals
+        first = await asyncio.gather(*(tokens.of(token) for _ in range(20)))
+        assert first == [None] * 20
+
+    _with_tokens(servers.postgres, ask)
+
+
+@pytest.mark.servers
+def test_what_was_known_does_not_count_for_ever_while_postgres_is_away(servers: Any) -> None:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
+        connection.execute(API_TOKEN_DDL)
+        token = create(connection, "test-oldest", ["members:read"])
+
+    async def ask(tokens: Tokens) -> None:
+        tokens = Tokens(tokens._pool, refresh=0.05, patience=1.0, oldest=1.0)
+        assert await tokens.of(token) is not None
+        await tokens._pool.close()
+        assert await tokens.of(token) is not None
+        await asyncio.sleep(1.2)
+        with pytest.raises(TokensUnavailable):
+            await tokens.of(token)
+
+    _with_tokens(servers.postgres, ask)
+
+
+def test_a_token_that_appends_has_a_role() -> None:
+    with pytest.raises(ValueError, match="events:write needs a role"):
+        register(None, "x", ["events:write"], "token")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown role: boss"):
+        register(None, "x", ["events:write"], "token", "boss")  # type: ignore[arg-type]
+
+
 def _with_tokens(dsn: str, ask: Callable[[Tokens], Awaitable[None]]) -> None:
     async def main() -> None:
         connections = pool(dsn, size=2, timeout=0.5)

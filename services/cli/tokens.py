@@ -1,0 +1,121 @@
+"""`hitotsu tokens create | list | revoke`: who may call, and in which role?"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, cast
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.backend import ProviderError
+from infra.home import Home
+from infra.stack import Stack
+from schemas.rights import ROLES, Role
+from services.cli.local import TOKEN_ROLES, TOKENS
+from services.runtime.tokens import Listed, create, listed, revoke, role_for
+
+Name = Annotated[
+    str, typer.Argument(help=f"Caller; {', '.join(TOKENS)} have scopes and role ready.")
+]
+Scopes = Annotated[list[str] | None, typer.Argument(help="Scopes, else the ready ones.")]
+RoleOption = Annotated[
+    str | None,
+    typer.Option("--role", help=f"Which events it may append: {', '.join(ROLES)}."),
+]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="HITOTSU_HOME", help="Private folder. [default: var/stack]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+tokens = typer.Typer(no_args_is_help=True, help="Make, list and end callers' tokens.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs, and `token` as another word for `tokens create`."""
+    app.add_typer(tokens, name="tokens")
+    app.command("token")(make)
+
+
+@tokens.command("create")
+def make(
+    name: Name, scopes: Scopes = None, role: RoleOption = None, home: HomeOption = None
+) -> None:
+    """Make a token for a caller and print it, once; an earlier one of that name ends."""
+    wanted = tuple(scopes or TOKENS.get(name, ()))
+    if not wanted:
+        raise ProviderError(f"token {name}: say its scopes, or use one of {', '.join(TOKENS)}")
+    ready = TOKEN_ROLES.get(name) if not scopes else role_for(wanted)
+    try:
+        with _postgres(home) as connection:
+            made = create(connection, name, wanted, cast("Role | None", role) or ready)
+    except ValueError as error:
+        raise ProviderError(f"token {name}: {error}") from None
+    # only what the stack itself would have made is shown by `status` and used by the demo
+    _remember(home, name, made if not scopes and role in (None, ready) else "")
+    typer.echo(made)
+
+
+@tokens.command("list")
+def show(home: HomeOption = None, as_json: AsJson = False) -> None:
+    """Every token there is or was: name, role, scopes and times, never the token itself."""
+    with _postgres(home) as connection:
+        found = listed(connection)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
+        return
+    table = Table("name", "role", "scopes", "created", "revoked", box=None, pad_edge=False)
+    for one in found:
+        table.add_row(*_row(one))
+    Console().print(table)
+
+
+@tokens.command("revoke")
+def end(
+    names: Annotated[list[str], typer.Argument(help="Callers whose tokens end.")],
+    home: HomeOption = None,
+) -> None:
+    """End tokens: they are refused within seconds, and `up` does not bring them back."""
+    with _postgres(home) as connection:
+        ended = {name: revoke(connection, name) for name in names}
+    for name, known in ended.items():
+        if known:
+            _remember(home, name, "")
+        typer.echo(f"{name}: {'revoked' if known else 'has no valid token'}")
+    if not all(ended.values()):
+        raise typer.Exit(1)
+
+
+def _row(one: Listed) -> tuple[str, ...]:
+    times = (f"{at:%F %T}" if at else "" for at in (one.created_at, one.revoked_at))
+    return (one.name, one.role or "", " ".join(one.scopes), *times)
+
+
+def _remember(home: Path | None, name: str, token: str) -> None:
+    """The local stack's own file of tokens; empty: it has none that it knows."""
+    place = Home(home)
+    if "HITOTSU_POSTGRES" in os.environ or name not in TOKENS or not place.path.exists():
+        return
+    # without the folder's lock, which `demo` may hold for long: the file is replaced as a whole
+    place.write("tokens", {**place.read("tokens"), name: token})
+
+
+@contextmanager
+def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
+    """The environment's Postgres where one is named, else that of the local stack."""
+    dsn = os.environ.get("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
+    try:
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
+            yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        raise ProviderError("no tables yet: run `hitotsu prepare` first") from None
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None

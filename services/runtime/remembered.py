@@ -1,0 +1,88 @@
+"""How is a small table of Postgres kept in memory: fresh enough, and there while Postgres is away?
+
+Read again in the background while it is asked for. After a pause the first who asks waits for the
+reading, so that what ended meanwhile is not taken for valid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import psycopg
+
+from services.runtime.logging import log
+
+T = TypeVar("T")
+_PAUSE = 2  # refresh intervals without a reading, after which whoever asks waits for one
+_HUNG = 2  # times the patience, after which a reading is given up
+
+
+class Remembered(Generic[T]):
+    """A value read from Postgres. All times are in seconds."""
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[T]],
+        what: str,
+        refresh: float = 5.0,
+        patience: float = 2.0,
+        oldest: float = 3_600.0,
+    ) -> None:
+        """`oldest`: how long a value counts while Postgres is away; `what`: its name in the log."""
+        self._read, self._what = read, what
+        self._refresh, self._patience, self._oldest = refresh, patience, oldest
+        self._value: T | None = None
+        self._read_at = 0.0
+        self._begun_at = -float("inf")
+        self._awaited = False
+        self._reading: asyncio.Task[None] | None = None
+
+    async def get(self) -> T | None:
+        """The value; None when it was never read, or is too old to be relied on."""
+        age = time.monotonic() - self._begun_at
+        if self._value is None or age > _PAUSE * self._refresh:
+            await self._wait(self._patience, awaited=True)
+        elif age > self._refresh:
+            self._begin(awaited=False)
+        elif self._awaited and self._runs and age < self._patience:
+            await self._wait(self._patience - age, awaited=True)
+        return self.known
+
+    async def again(self) -> T | None:
+        """The value, read now if it was not asked for within the last half second."""
+        if time.monotonic() - self._begun_at > 0.5 or self._runs:
+            await self._wait(self._patience, awaited=False)
+        return self.known
+
+    @property
+    def known(self) -> T | None:
+        """What was read last, unless that is too long ago."""
+        return self._value if time.monotonic() - self._read_at <= self._oldest else None
+
+    @property
+    def _runs(self) -> bool:
+        return self._reading is not None and not self._reading.done()
+
+    async def _wait(self, seconds: float, awaited: bool) -> None:
+        # Not `wait_for`: psycopg may never return from a cancellation while a server is frozen.
+        await asyncio.wait({self._begin(awaited)}, timeout=seconds)
+
+    def _begin(self, awaited: bool) -> asyncio.Task[None]:
+        now = time.monotonic()
+        hung = now - self._begun_at > _HUNG * self._patience
+        if self._reading is None or self._reading.done() or hung:
+            self._begun_at, self._awaited = now, awaited
+            self._reading = asyncio.create_task(self._read_again(now))
+        return self._reading
+
+    async def _read_again(self, begun_at: float) -> None:
+        try:
+            value = await self._read()
+        except (psycopg.Error, OSError) as error:
+            log.warning(f"{self._what} could not be read", error=type(error).__name__)
+            return
+        if begun_at > self._read_at:  # one that was given up may come late
+            self._value, self._read_at = value, begun_at
