@@ -34,6 +34,7 @@ from schemas.bounds import (
 from schemas.rejected import CURRENCY
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_NIL = bytes(16)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -53,11 +54,22 @@ def _wrong(reason: str) -> PydanticCustomError:
 
 
 def _id(value: object) -> bytes:
+    found = b""
     if isinstance(value, str) and _UUID.fullmatch(value):
-        return bytes.fromhex(value.replace("-", ""))
-    if isinstance(value, UUID):
-        return value.bytes
+        found = bytes.fromhex(value.replace("-", ""))
+    elif isinstance(value, UUID):
+        found = value.bytes
+    if found == _NIL:
+        raise _wrong("must not be the nil UUID")
+    if found:
+        return found
     raise _wrong("must be a UUID, such as 0190163d-8694-739b-aea5-966c26f8ad90")
+
+
+def _not_nil(value: UUID) -> UUID:
+    if value.bytes == _NIL:
+        raise _wrong("must not be the nil UUID")
+    return value
 
 
 def _instant(value: object) -> int:
@@ -142,6 +154,8 @@ _INT = Field(ge=-INT_MAX, le=INT_MAX)
 _BIG = Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)
 
 Id = Annotated[bytes, PlainValidator(_id), PlainSerializer(_show_id), _json("uuid")]
+# the same in a command's body, where it stays a UUID
+GivenId = Annotated[UUID, AfterValidator(_not_nil)]
 Instant = Annotated[
     int, PlainValidator(_instant), PlainSerializer(_show_instant), _json("date-time")
 ]

@@ -19,7 +19,7 @@ from rich.table import Table
 from services.cli.surroundings import settings
 from services.runtime import db
 from services.runtime.config import Settings
-from services.runtime.erasure import Erased, Erasure, NobodyKnown, NotAppliedYet
+from services.runtime.erasure import Erased, Erasure, IdTaken, NobodyKnown, NotAppliedYet
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import configure, redact
 from services.runtime.producer import KafkaAway, Producer
@@ -69,6 +69,8 @@ def erase(
             f"The keys are destroyed, but {error}. Is a projector running? Then run this again.",
             3,
         )
+    except IdTaken as error:
+        _stop(f"The keys are destroyed, but {error}. Run this again: it takes another id.", 4)
     except (KafkaAway, PoolTimeout, psycopg.Error, OSError) as error:
         _stop(
             f"Stopped by {type(error).__name__}. Run this again when the servers answer.",

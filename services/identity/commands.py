@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.fields import GivenId
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
@@ -26,8 +28,8 @@ class CaseBody(Decided):
 class PairBody(Decided):
     """A decision about two profiles, whether there is a case or not."""
 
-    profile_id: UUID
-    other_profile_id: UUID
+    profile_id: GivenId
+    other_profile_id: GivenId
 
     @model_validator(mode="after")
     def _two(self) -> PairBody:
@@ -39,7 +41,7 @@ class PairBody(Decided):
 class SplitBody(Decided):
     """One profile is taken apart from the rest of its member."""
 
-    profile_id: UUID
+    profile_id: GivenId
 
 
 Verdict = Literal["link", "decline", "unlink"]

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.fields import GivenId
+
 POINTS_MAX = 1_000_000_000
 TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
@@ -22,7 +24,7 @@ class _Body(BaseModel):
 class HoldBody(_Body):
     """Holds points of the profile's member for `ttl_seconds`; all of them, or what there is."""
 
-    profile_id: UUID
+    profile_id: GivenId
     channel: Channel
     points: Points
     ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX)] = TTL_DEFAULT
@@ -33,7 +35,7 @@ class CaptureBody(_Body):
     """The purchase is paid: the points are spent, all or some; what is not captured is free."""
 
     points: Points | None = None
-    transaction_id: UUID | None = None
+    transaction_id: GivenId | None = None
 
 
 class ReleaseHoldBody(_Body):
@@ -43,10 +45,10 @@ class ReleaseHoldBody(_Body):
 class RedeemBody(_Body):
     """Held and captured at once."""
 
-    profile_id: UUID
+    profile_id: GivenId
     channel: Channel
     points: Points
-    transaction_id: UUID | None = None
+    transaction_id: GivenId | None = None
 
 
 @dataclass(frozen=True, slots=True)

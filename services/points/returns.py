@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from projections.core.instants import instant
+from schemas.fields import GivenId
 from services.deciding.answers import Answer, Connection
 from services.points import kept
 from services.points.earning import Sale
@@ -42,8 +43,8 @@ class ReturnBody(BaseModel):
     back. `policy` takes the place of the program's, for what was spent already."""
 
     model_config = ConfigDict(extra="forbid")
-    transaction_id: UUID
-    profile_id: UUID
+    transaction_id: GivenId
+    profile_id: GivenId
     lines: Annotated[list[ReturnedUnits], Field(min_length=1, max_length=500)]
     policy: ReturnPolicy | None = None
     dry_run: bool = Field(False, description="Decide, and keep nothing.")

@@ -2,7 +2,8 @@
 
 What is to be erased is written down first, so that whoever runs it again after a crash erases the
 same profiles and appends the same facts (a repeat is a duplicate). The fact makes every projection
-forget, also when it is rebuilt; the destroyed key makes unreadable what the log keeps.
+forget, also when it is rebuilt; the destroyed key makes unreadable what the log keeps. It is done
+when this very fact was applied: an id alone could be another fact's.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from schemas.codec import encode, same_event
 from schemas.events import Meta, Producer, SubjectErased
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
@@ -43,7 +45,6 @@ CREATE TABLE IF NOT EXISTS hitotsu.erasure (
 CREATE INDEX IF NOT EXISTS erasure_member ON hitotsu.erasure (member_id);
 """
 SYSTEM = "hitotsu"
-_NAMESPACE = UUID("4ef8b83c-6a1d-5c0e-9a7b-0d6a1f0c2e55")
 
 _WHO = """
 WITH asked AS (SELECT DISTINCT unnest(%(ids)s::uuid[]) AS id)
@@ -73,7 +74,15 @@ UPDATE hitotsu.erasure SET topic = %s, partition = %s, "offset" = %s WHERE profi
 _DESTROYED = """
 UPDATE hitotsu.erasure SET destroyed_at = coalesce(destroyed_at, now()) WHERE profile_id = %s
 """
-_APPLIED = "SELECT event_id FROM ledger WHERE event_id = ANY(%s)"
+_APPLIED = """
+SELECT l.event_id, t.name AS topic, l.partition, l."offset", l.hash, l.schema_id
+FROM ledger l JOIN hitotsu.topic t ON t.no = l.topic WHERE l.event_id = ANY(%s)
+"""
+# the next run appends the fact under an id that nobody else has
+_ANOTHER_ID = """
+UPDATE hitotsu.erasure SET event_id = %s, topic = NULL, partition = NULL, "offset" = NULL,
+    finished_at = NULL WHERE profile_id = %s
+"""
 _DEAD_LETTERS = """
 WITH emptied AS (
     UPDATE hitotsu.dead_letter
@@ -100,13 +109,23 @@ class NotAppliedYet(TimeoutError):
     """The facts are in Kafka and the keys are destroyed, but a projector has not come to them."""
 
 
+class IdTaken(RuntimeError):
+    """Another fact was applied under an erasure's event id, so the projections forgot nobody."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(places)} erasures are not done: another fact has their event id, "
+            f"at {', '.join(places)}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Erased:
     """One profile's line of the receipt."""
 
     profile_id: UUID
     member_id: UUID
-    event_id: UUID
+    event_id: UUID | None  # None: not planned yet
     asked_at: datetime
     reason: str | None
     actor: str | None
@@ -116,11 +135,6 @@ class Erased:
     destroyed_at: datetime | None = None
     dead_letters: int = 0
     finished_at: datetime | None = None
-
-
-def event_id_of(profile_id: UUID) -> UUID:
-    """The same for ever, so that erasing twice is one fact."""
-    return uuid5(_NAMESPACE, str(profile_id))
 
 
 class Erasure:
@@ -142,13 +156,17 @@ class Erasure:
     async def erase(
         self, ids: Sequence[UUID], reason: str | None, actor: str, wait_seconds: float
     ) -> list[Erased]:
-        """Does whatever is not done yet; the receipt says what was done and when."""
+        """Does whatever is not done yet; the receipt says what was done and when.
+
+        Raises NobodyKnown, NotAppliedYet, or IdTaken; after each of them it may be run again.
+        """
         profiles = await self.profiles(ids)
         planned = await self._plan(profiles, reason, actor)
         await self._append([line for line in planned if line.offset is None])
         for line in planned:
             await self._destroy(line.profile_id)
-        await self._applied([line.event_id for line in planned], wait_seconds)
+        planned = await self.receipt(list(profiles))
+        await self._applied(planned, wait_seconds)
         async with self._rows() as connection:
             for line in planned:
                 await connection.execute(_DEAD_LETTERS, [line.profile_id.bytes, line.profile_id])
@@ -168,7 +186,7 @@ class Erasure:
     async def _plan(
         self, profiles: dict[UUID, UUID], reason: str | None, actor: str
     ) -> list[Erased]:
-        events = [event_id_of(profile) for profile in profiles]
+        events = [uuid4() for _ in profiles]  # nobody can guess it and use it before us
         values = [reason, actor, list(profiles), list(profiles.values()), events]
         async with self._rows() as connection:
             await connection.execute(_PLAN, values)
@@ -187,17 +205,22 @@ class Erasure:
         async with self._rows() as connection:
             await connection.execute(_DESTROYED, [profile])
 
-    async def _applied(self, events: Sequence[UUID], wait_seconds: float) -> None:
-        missing, until = set(events), asyncio.get_running_loop().time() + wait_seconds
+    async def _applied(self, lines: Sequence[Erased], wait_seconds: float) -> None:
+        missing = {line.event_id: line for line in lines}
+        until, others = asyncio.get_running_loop().time() + wait_seconds, list[str]()
         async with self._rows() as connection:
-            while True:
-                rows = await (await connection.execute(_APPLIED, [list(missing)])).fetchall()
-                missing -= {row["event_id"] for row in rows}
-                if not missing:
-                    return
-                if asyncio.get_running_loop().time() > until:
-                    raise NotAppliedYet(f"{len(missing)} of {len(events)} not applied yet")
-                await asyncio.sleep(0.1)
+            while missing:
+                cursor = await connection.execute(_APPLIED, [list(missing)])
+                for row in await cursor.fetchall():
+                    line = missing.pop(row["event_id"])
+                    if not _is_fact_of(line, row):
+                        others.append(f"{row['topic']}-{row['partition']} @ {row['offset']}")
+                        await connection.execute(_ANOTHER_ID, [uuid4(), line.profile_id])
+                if missing and asyncio.get_running_loop().time() > until:
+                    raise NotAppliedYet(f"{len(missing)} of {len(lines)} not applied yet")
+                await asyncio.sleep(0.1 if missing else 0)
+        if others:
+            raise IdTaken(others)
 
     @asynccontextmanager
     async def _rows(self) -> AsyncIterator[AsyncConnection[dict[str, Any]]]:
@@ -210,11 +233,25 @@ class Erasure:
 
 
 def _not_begun(profile: UUID, member: UUID) -> Erased:
-    return Erased(profile, member, event_id_of(profile), datetime.now(UTC), None, None)
+    return Erased(profile, member, None, datetime.now(UTC), None, None)
+
+
+def _is_fact_of(line: Erased, applied: dict[str, Any]) -> bool:
+    """Whether what was applied is the line's own fact.
+
+    A record at another place was appended by a run that could not write its place down any more.
+    It is the same fact if it is in the same partition, in the same bytes.
+    """
+    place = (applied["topic"], applied["partition"])
+    if place != (line.topic, line.partition):
+        return False
+    own = same_event(encode(_fact(line)), applied["schema_id"], applied["hash"])
+    return own and applied["offset"] <= (line.offset or 0)
 
 
 def _fact(line: Erased) -> SubjectErased:
     """Made from the written plan alone, so that it is the same bytes whenever it is made."""
+    assert line.event_id is not None
     when = int(line.asked_at.timestamp()) * 1_000_000 + line.asked_at.microsecond
     meta = Meta(line.event_id.bytes, when, Producer(SYSTEM, "OTHER"))
     return SubjectErased(meta, line.profile_id.bytes, line.reason, line.actor)

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from schemas.fields import GivenId
+
 LINES_MAX, QUANTITY_MAX = 100, 1_000_000
 TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 
@@ -66,7 +68,7 @@ class CommitBody(_Body):
     `location_id`: who serves the lines that have no location yet.
     """
 
-    order_id: UUID
+    order_id: GivenId
     location_id: Code | None = None
 
 

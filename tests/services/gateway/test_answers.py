@@ -202,3 +202,17 @@ def test_what_a_till_sealed_offline_goes_in_as_any_other(gateway: Gateway) -> No
 def _sealed(sent: dict[str, Any]) -> str:
     box = SealedBox(PRIVATE_KEY.public_key)
     return base64.b64encode(box.encrypt(json.dumps(sent).encode())).decode()
+
+
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("field", ["event_id", "correlation_id", "causation_id"])
+def test_the_nil_uuid_names_nothing(gateway: Gateway, field: str) -> None:
+    sale = event()
+    sale["meta"][field] = NIL
+    other = event(transaction_id=NIL)
+    results = gateway.post([sale, other]).json()["results"]
+    assert [result["status"] for result in results] == ["rejected", "rejected"]
+    assert [result["field"] for result in results] == [f"meta.{field}", "transaction_id"]
+    assert "nil" in results[0]["reason"]
