@@ -99,10 +99,10 @@ class Everybody:
                 return
             opened = await keys.existing([row[0].bytes for row in rows])
             for start in range(0, len(rows), SLICE):
-                for profile_id, offset, at, hidden in rows[start : start + SLICE]:
+                for profile_id, records, at, hidden in rows[start : start + SLICE]:
                     key = opened.get(profile_id.bytes)
                     self.learn(
-                        profile_id.bytes, unsealed(profile_id.bytes, offset, key, hidden), at
+                        profile_id.bytes, unsealed(profile_id.bytes, records, key, hidden), at
                     )
                 await asyncio.sleep(0)
             after = rows[-1][0].bytes
@@ -114,27 +114,27 @@ def features_of(person: Person | None) -> Features | None:
 
 
 def sealed(
-    profile_id: bytes, offset: int, at: int, known: Features | None, key: bytes | None
+    profile_id: bytes, records: int, at: int, known: Features | None, key: bytes | None
 ) -> Kept:
     """The row of a profile's features; empty of who is erased."""
     hidden = None
     if known is not None and key is not None:
-        hidden = seal(key, _nonce(offset), FIELD, profile_id, known.packed().decode())
-    return Kept(profile_id, offset, at, hidden)
+        hidden = seal(key, _nonce(records), FIELD, profile_id, known.packed().decode())
+    return Kept(profile_id, records, at, hidden)
 
 
-def unsealed(profile_id: bytes, offset: int, key: bytes | None, hidden: bytes) -> Features | None:
+def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:
     """The features in a row; None of who lost the key."""
     if key is None:
         return None
     try:
-        text = unseal(key, _nonce(offset), FIELD, profile_id, hidden)
+        text = unseal(key, _nonce(records), FIELD, profile_id, hidden)
     except Unsealable as error:
         log.error("features cannot be opened", profile_id=profile_id.hex(), reason=str(error))
         return None
     return Features.unpacked(text.encode())
 
 
-def _nonce(offset: int) -> bytes:
-    """What is sealed with it is the profile's state at that place of the log."""
-    return offset.to_bytes(16, "big")
+def _nonce(records: int) -> bytes:
+    """What is sealed with it is the profile's state when so much of the log was known."""
+    return records.to_bytes(16, "big")

@@ -20,9 +20,13 @@ class Learning:
         self._keys, self._people = keys, People(keys)
 
     async def learn(
-        self, connection: Connection, everybody: Everybody, fresh: Mapping[bytes, Touched]
+        self,
+        connection: Connection,
+        everybody: Everybody,
+        fresh: Mapping[bytes, Touched],
+        records: int,
     ) -> list[Kept]:
-        """The rows to be stored of these profiles."""
+        """The rows to be stored of these profiles; `records` of the log are known with them."""
         kept: list[Kept] = []
         if not fresh:
             return kept
@@ -31,9 +35,8 @@ class Learning:
         for number, (one, each) in enumerate(fresh.items()):
             features = features_of(people[one])
             everybody.learn(one, features, each.at)
-            offset = max(offset for _, offset in each.places)
             at = everybody.time_of(one)
-            kept.append(sealed(one, offset, at, features, keys.get(one)))
+            kept.append(sealed(one, records, at, features, keys.get(one)))
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         return kept

@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import codec
 from schemas.events import Event
-from schemas.topics import TOPICS
 from services.deciding.answers import Connection
 from services.deciding.reading import rows_of
 
@@ -48,14 +47,16 @@ class Stretch:
 
 
 class AppliedLog:
-    """Reads a topic in no consumer group, from wherever it is asked to."""
+    """Reads a topic in no consumer group, from wherever it is asked to.
+
+    Which partitions there are the group's checkpoints say, so that one that is added is read too.
+    """
 
     def __init__(self, kafka: str, group: str, topic: str) -> None:
         """`group`: whose ledger says what was applied."""
         self._kafka, self._group, self._topic = kafka, group, topic
-        self._partitions = range(TOPICS[topic].partitions)
         self._consumer: Any = None
-        self._next: list[int] = []
+        self._next: dict[int, int] = {}
 
     async def close(self) -> None:
         """Lets go of Kafka."""
@@ -71,11 +72,15 @@ class AppliedLog:
     async def read(
         self, connection: Connection, start: Sequence[int], ends: Mapping[int, int]
     ) -> Stretch:
-        """Some of what lies between; nothing when there is nothing. Raises `KafkaError`."""
-        behind = [number for number, at in enumerate(start) if at < ends.get(number, 0)]
+        """Some of what lies between; nothing when there is nothing. Raises `KafkaError`.
+
+        A partition that `start` does not reach is read from its beginning.
+        """
+        wanted = {number: offset_in(start, number) for number in ends}
+        behind = [number for number, at in wanted.items() if at < ends[number]]
         if not behind:
             return Stretch([], {})
-        await self._stand(start)
+        await self._stand(wanted)
         fetched = await self._consumer.getmany(
             *(TopicPartition(self._topic, number) for number in behind),
             timeout_ms=200, max_records=AT_ONCE,
@@ -90,17 +95,19 @@ class AppliedLog:
                 events += _decoded(record)
         return Stretch(await self._applied(connection, events), moved)
 
-    async def _stand(self, start: Sequence[int]) -> None:
+    async def _stand(self, wanted: Mapping[int, int]) -> None:
         if self._consumer is None:
             self._consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._kafka, group_id=None, enable_auto_commit=False,
                 auto_offset_reset="earliest", request_timeout_ms=10_000,
             )  # fmt: skip
             await self._consumer.start()
-            places = [TopicPartition(self._topic, number) for number in self._partitions]
+            self._next = {}
+        if not self._next.keys() >= wanted.keys():
+            places = [TopicPartition(self._topic, number) for number in sorted(wanted)]
             self._consumer.assign(places)
-            self._next = [-1] * len(places)
-        for number, at in enumerate(start):
+            self._next = dict.fromkeys(wanted, -1)
+        for number, at in wanted.items():
             if self._next[number] != at:
                 self._consumer.seek(TopicPartition(self._topic, number), at)
                 self._next[number] = at
@@ -116,6 +123,11 @@ class AppliedLog:
         rows = await rows_of(connection, NOT_APPLIED, [*columns, self._topic])
         left_out = {row["n"] - 1 for row in rows}
         return [one for number, one in enumerate(events) if number not in left_out]
+
+
+def offset_in(positions: Sequence[int], partition: int) -> int:
+    """The next offset of a partition; 0 of one that was added after the positions were noted."""
+    return positions[partition] if partition < len(positions) else 0
 
 
 def _decoded(record: Any) -> Iterable[Seen]:

@@ -20,13 +20,13 @@ from services.deciding.decider import PASSING
 from services.identity import casebook, store
 from services.identity.everybody import Everybody, features_of
 from services.identity.learning import Learning
-from services.identity.log import AppliedLog, Stretch
+from services.identity.log import AppliedLog, Stretch, offset_in
 from services.identity.matching.features import Person
 from services.identity.membership import Membership
 from services.identity.pairs import Found, Pair
 from services.identity.people import SLICE
 from services.identity.rules import Rules
-from services.identity.shares import SHARES, TOPIC, Shares, lowest, pair_of, share_of
+from services.identity.shares import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
 from services.identity.store import Compared, Fenced
 from services.identity.touched import Touched, touched
 from services.runtime.config import Settings
@@ -108,12 +108,12 @@ class Matcher(Worker):
         await self._hold(connection, everybody.version)
         ends = await self._log.ends(connection)
         start = self._shares.reading
-        MATCH_LAG.set(sum(max(0, ends.get(n, 0) - at) for n, at in enumerate(start)))
+        MATCH_LAG.set(sum(max(0, end - offset_in(start, n)) for n, end in ends.items()))
         stretch = await self._log.read(connection, start, ends)
         if not stretch.ends:
             await self._measure(connection, everybody.version)
             self._caught_up = self._caught_up or all(
-                at >= ends.get(n, 0) for n, at in enumerate(self._shares.known)
+                offset_in(self._shares.known, n) >= end for n, end in ends.items()
             )
             return False
         await self._take(connection, everybody, stretch)
@@ -171,7 +171,8 @@ class Matcher(Worker):
         }
         # before more is known: a share that can work from now on begins with the next stretch
         before, after = self._shares.working, self._shares.after(stretch.ends)
-        features = await self._learning.learn(connection, everybody, fresh)
+        records = sum(moved(self._shares.known, stretch.ends))
+        features = await self._learning.learn(connection, everybody, fresh, records)
         self._shares.read(stretch.ends)
         batch = Compared(
             everybody.version, everybody.model.upper, before, after, triggered,
@@ -190,7 +191,8 @@ class Matcher(Worker):
             self._kick()
 
     def _news(self, each: Touched) -> bool:
-        return any(self._shares.known[number] <= offset for number, offset in each.places)
+        known = self._shares.known
+        return any(offset_in(known, number) <= offset for number, offset in each.places)
 
 
 async def _compared(

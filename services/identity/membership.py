@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from services.identity.shares import TOPIC
+from services.identity.shares import SHARES, TOPIC
 from services.runtime.logging import log
 
 GROUP = "hitotsu-identity"
@@ -44,7 +44,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.shares = frozenset()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        self.shares = frozenset(place.partition for place in assigned)
+        # partitions may have been added; a share is a profile's, and their number stays
+        self.shares = frozenset(p.partition for p in assigned if p.partition < SHARES)
         log.info("shares taken", shares=sorted(self.shares))
 
     async def _run(self) -> None:

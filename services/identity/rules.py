@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from projections.member.rules import RULE_SET, read_rules
 from schemas.events import MatchRulesActivated
-from schemas.topics import TOPICS
 from services.deciding.answers import Connection
 from services.deciding.reading import rows_of
 from services.identity.log import AppliedLog
@@ -66,8 +65,8 @@ class Rules:
     async def _follow(self, connection: Connection) -> None:
         rows = await rows_of(connection, CURSOR, [])
         known = {row["partition"]: row["next_offset"] for row in rows}
-        at = [known.get(number, 0) for number in range(TOPICS[TOPIC].partitions)]
         ends = await self._log.ends(connection)
+        at = [known.get(number, 0) for number in range(max((*known, *ends), default=-1) + 1)]
         while any(ends.get(number, 0) > offset for number, offset in enumerate(at)):
             stretch = await self._log.read(connection, at, ends)
             if not stretch.ends:

@@ -5,14 +5,19 @@ process at a time. Everybody is known everywhere; so that no pair falls between 
 share's progress says how far *every* partition was compared with its profiles, not only its own.
 A share that is taken over works only once this process knows as much as the one before did, and
 then begins where that one ended: what was read meanwhile is compared again.
+
+How many shares there are is declared; how many partitions there are may grow. Positions end with
+the last partition that was there when they were noted: of any other one nothing was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from schemas.topics import TOPICS
+from services.identity.log import offset_in
 
 TOPIC = "commerce.members"
 SHARES = TOPICS[TOPIC].partitions
@@ -32,7 +37,12 @@ def pair_of(one: bytes, other: bytes) -> tuple[bytes, bytes]:
 
 def reaches(one: Positions, other: Positions) -> bool:
     """Whether one has read at least what the other has."""
-    return all(a >= b for a, b in zip(one, other, strict=True))
+    return all(a >= b for a, b in zip_longest(one, other, fillvalue=0))
+
+
+def same(one: Positions, other: Positions) -> bool:
+    """Whether both stand at the same place, however many partitions they tell of."""
+    return reaches(one, other) and reaches(other, one)
 
 
 @dataclass(slots=True)
@@ -55,8 +65,7 @@ class Shares:
     @property
     def reading(self) -> Positions:
         """Where each partition is to be read from next."""
-        wanted = [self.known, *self.working.values()]
-        return tuple(min(at) for at in zip(*wanted, strict=True))
+        return lowest([self.known, *self.working.values()])
 
     def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:
         """Shares whose profiles were not compared with what these (partition, offset) hold."""
@@ -64,22 +73,24 @@ class Shares:
         return frozenset(
             share
             for share, at in self.working.items()
-            if any(at[partition] <= offset for partition, offset in seen)
+            if any(offset_in(at, partition) <= offset for partition, offset in seen)
         )
 
     def read(self, ends: Mapping[int, int]) -> None:
         """Memory holds each partition up to these offsets."""
-        self.known = _moved(self.known, ends)
+        self.known = moved(self.known, ends)
 
     def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
         """Where the working shares will be once everything up to there is compared."""
-        return {share: _moved(at, ends) for share, at in self.working.items()}
+        return {share: moved(at, ends) for share, at in self.working.items()}
 
 
 def lowest(positions: Sequence[Positions]) -> Positions:
     """What all of them have read; nothing when there are none."""
-    return tuple(min(at) for at in zip(*positions, strict=True)) if positions else BEGINNING
+    return tuple(map(min, zip_longest(*positions, fillvalue=0))) if positions else BEGINNING
 
 
-def _moved(at: Positions, ends: Mapping[int, int]) -> Positions:
-    return tuple(max(old, ends.get(partition, 0)) for partition, old in enumerate(at))
+def moved(at: Positions, ends: Mapping[int, int]) -> Positions:
+    """Further on: where these partitions were read up to."""
+    many = max(len(at), max(ends, default=-1) + 1)
+    return tuple(max(offset_in(at, number), ends.get(number, 0)) for number in range(many))

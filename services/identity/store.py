@@ -19,7 +19,7 @@ from services.deciding.reading import rows_of
 from services.identity import casebook
 from services.identity.matching.features import FORMAT
 from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
-from services.identity.shares import BEGINNING, SHARES, Positions, share_of
+from services.identity.shares import BEGINNING, SHARES, Positions, same, share_of
 
 FORM = f"{FORMAT}.{NORMALISER_VERSION}"
 FEATURES = ""  # the version under which it is noted how far features are stored
@@ -84,10 +84,14 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A profile's features as they are stored: sealed, or None of somebody erased."""
+    """A profile's features as they are stored: sealed, or None of somebody erased.
+
+    `records` is how much of the log was known with them: features that know more are not replaced.
+    An offset would not say so, for a profile's records move when a partition is added.
+    """
 
     profile_id: bytes
-    offset: int
+    records: int
     at: int
     sealed: bytes | None
 
@@ -142,7 +146,8 @@ async def fence(connection: Connection, version: str, before: Mapping[int, Posit
     """Locks the progress of these shares; raises `Fenced` when it is not where it was."""
     asked = [version, FORM, [*before]]
     rows = await rows_of(connection, WHERE + " for update", asked)
-    if {row["share"]: tuple(row["positions"]) for row in rows} != dict(before):
+    now = {row["share"]: tuple(row["positions"]) for row in rows}
+    if now.keys() != before.keys() or not all(same(now[one], before[one]) for one in now):
         raise Fenced
 
 
@@ -223,7 +228,7 @@ async def decide(connection: Connection, decisions: Sequence[Decision]) -> None:
 async def _features(connection: Connection, kept: Sequence[Kept]) -> None:
     known = [one for one in kept if one.sealed is not None]
     if known:
-        columns = zip(*((_uuid(k.profile_id), FORM, k.offset, k.at, k.sealed) for k in known))
+        columns = zip(*((_uuid(k.profile_id), FORM, k.records, k.at, k.sealed) for k in known))
         await connection.execute(KEEP, [list(column) for column in columns])
     if len(known) < len(kept):
         gone = sorted(_uuid(one.profile_id) for one in kept if one.sealed is None)

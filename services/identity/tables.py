@@ -23,6 +23,7 @@ create table if not exists hitotsu.match_progress (
     primary key (rule_version, form, share)
 );
 """
+# "offset": how many records of all partitions were known with the features
 FEATURES = """
 create table if not exists hitotsu.match_features (
     profile_id uuid primary key,

@@ -23,7 +23,6 @@ from schemas.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
-from schemas.topics import TOPICS
 from services.deciding.answers import Connection
 from services.deciding.reading import rows_of
 
@@ -72,32 +71,30 @@ on conflict (transaction_id) do update set failed = null
 
 
 class Hints:
-    """Reads the log from where it was left, and never beyond what the group has applied."""
+    """Reads the log from where it was left, and never beyond what the group has applied.
+
+    Which partitions there are the group's checkpoints say: one that is added is read from its
+    beginning as soon as the group has taken it.
+    """
 
     def __init__(self, kafka: str, group: str) -> None:
         self._kafka, self._group = kafka, group
         self._consumer: Any = None
         self._next: dict[Place, int] = {}
+        self._assigned: set[Place] = set()
 
     async def open(self, connection: Connection) -> None:
         """Begins where the cursor stands; raises `KafkaError` while Kafka is away."""
         await self.close()
         rows = await rows_of(connection, CURSOR, [])
-        known = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        self._next = {
-            (topic, partition): known.get((topic, partition), 0)
-            for topic in FOLLOWED
-            for partition in range(TOPICS[topic].partitions)
-        }
+        self._next = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        self._assigned = set()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._kafka, group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", request_timeout_ms=10_000,
         )  # fmt: skip
         self._consumer = consumer
         await consumer.start()
-        consumer.assign([TopicPartition(*place) for place in self._next])
-        for place, offset in self._next.items():
-            consumer.seek(TopicPartition(*place), offset)
 
     async def close(self) -> None:
         """Lets go of Kafka."""
@@ -111,9 +108,10 @@ class Hints:
             await self.open(connection)
         rows = await rows_of(connection, APPLIED, [self._group, list(FOLLOWED)])
         ends = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        behind = [place for place, at in self._next.items() if at < ends.get(place, 0)]
+        behind = [place for place, end in ends.items() if self._next.get(place, 0) < end]
         if not behind:
             return False
+        self._assign(ends)
         found = await self._consumer.getmany(
             *(TopicPartition(*place) for place in behind), timeout_ms=200, max_records=AT_ONCE
         )
@@ -132,6 +130,15 @@ class Hints:
             await _move(connection, moved)
         self._next = moved
         return True
+
+    def _assign(self, places: Iterable[Place]) -> None:
+        """Takes partitions on that were not read so far; the others go on where they are."""
+        if self._assigned.issuperset(places):
+            return
+        self._assigned.update(places)
+        self._consumer.assign([TopicPartition(*place) for place in sorted(self._assigned)])
+        for place in self._assigned:
+            self._consumer.seek(TopicPartition(*place), self._next.get(place, 0))
 
 
 def _event(value: bytes | None) -> list[Any]:

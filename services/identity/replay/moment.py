@@ -23,7 +23,7 @@ from services.identity.log import APPLIED
 from services.identity.matching.features import Features
 from services.identity.pairs import Decision, Pair
 from services.identity.people import opened
-from services.identity.shares import SHARES, TOPIC, Positions
+from services.identity.shares import TOPIC, Positions
 from services.runtime.keys import SubjectKeys
 
 PROFILES = f"""
@@ -68,7 +68,7 @@ async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: M
             row["partition"]: row["next_offset"]
             for row in await rows_of(connection, APPLIED, [group, TOPIC])
         }
-        found = Moment(tuple(ends.get(number, 0) for number in range(SHARES)))
+        found = Moment(tuple(ends.get(number, 0) for number in range(max(ends, default=-1) + 1)))
         shown: dict[bytes, list[tuple[str, bytes]]] = {}
         for row in await rows_of(connection, IDENTIFIERS, []):
             profile, index = row["profile_id"].bytes, row["value_index"].bytes

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from services.identity import __main__, store
+from services.identity.log import offset_in
 from services.identity.shares import Positions, Shares
 
 
@@ -24,7 +25,7 @@ def own_offsets() -> None:
             self,
             {
                 share: tuple(
-                    at if number == share else max(at, known[number])
+                    at if number == share else max(at, offset_in(known, number))
                     for number, at in enumerate(stored)
                 )
                 for share, stored in positions.items()

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
 from collections.abc import Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from schemas import codec
+from schemas.events import MatchRulesActivated, Meta, Producer
+from schemas.topics import TOPICS
+from tests.infra.test_topics import widen
 from tests.services.identity.town import TOKENS, Town, registered, town
+from tests.services.identity.weighing import rules
 
 pytestmark = pytest.mark.servers
+MEMBERS, CATALOG = "commerce.members", "commerce.catalog"
 WHO = {
     "name": "髙橋 花子",
     "name_kana": "タカハシ ハナコ",
@@ -45,3 +56,48 @@ def test_two_profiles_of_one_person_become_one_member(place: Town) -> None:
 
     # Postgres has it, Redis gets it after that
     place.until(lambda: shown() == [one, other])
+
+
+def test_profiles_and_rules_of_partitions_that_were_added_while_it_ran_count(place: Town) -> None:
+    kafka = place.road.endpoints.kafka
+    for topic in (MEMBERS, CATALOG):
+        asyncio.run(widen(kafka, topic, TOPICS[topic].partitions + 1))
+    place.projector.send_signal(signal.SIGTERM)  # it would look for partitions within ten seconds
+    place.projector.wait(15)
+    place.projector = place.road.start("projector")
+    there = "select 1 from checkpoint where topic = %s and partition = %s"
+    for topic in (MEMBERS, CATALOG):
+        place.until(lambda: place.road.sql(there, topic, TOPICS[topic].partitions))  # noqa: B023
+    pairs = [
+        [
+            registered(
+                name=f"山田 {'一二三四五六七八九十'[number]}子", postcode="150-0001",
+                address="東京都渋谷区神宮前1丁目2番3号", birth_date=f"1985-04-{number + 1:02}",
+            )
+            for _ in range(2)
+        ]
+        for number in range(10)
+    ]  # fmt: skip
+    place.tells([one for pair in pairs for one in pair])
+    wanted = {tuple(sorted(one["profile_id"] for one in pair)) for pair in pairs}
+    place.until(lambda: wanted <= {tuple(map(str, pair)) for pair in place.pairs()}, 15)
+    new = "select 1 from ledger where topic = (select no from topic where name = %s)"
+    assert place.road.sql(f"{new} and partition = %s", MEMBERS, TOPICS[MEMBERS].partitions)
+
+    made = rules("second")
+    meta = Meta(uuid4().bytes, time.time_ns() // 1_000, Producer("test", "HEAD_OFFICE"))
+    event = MatchRulesActivated(meta, "identity", made.version, made.text(), 2)
+    asyncio.run(_append(kafka, event, TOPICS[CATALOG].partitions))
+    told = "select version from match_rules_text"
+    place.until(lambda: ("second",) in place.road.sql(told), 15)
+    place.settled(15)
+
+
+async def _append(kafka: str, event: MatchRulesActivated, partition: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    try:
+        key, value = codec.key_of(event), codec.encode(event)
+        await producer.send_and_wait(event.TOPIC, value, key=key, partition=partition)
+    finally:
+        await producer.stop()

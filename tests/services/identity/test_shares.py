@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity import store
-from services.identity.shares import BEGINNING, SHARES, Positions, Shares, lowest, pair_of, share_of
+from services.identity.shares import (
+    BEGINNING,
+    SHARES,
+    Positions,
+    Shares,
+    lowest,
+    pair_of,
+    same,
+    share_of,
+)
 from tests.services.identity.planted import PLANTED
 
 PROFILES = 24
@@ -19,12 +29,20 @@ States = dict[tuple[bytes, bytes], tuple[int, int]]
 
 @dataclass
 class Log:
-    """Records by partition: which profile was told of; its state is the last offset about it."""
+    """Records by partition: which profile was told of, and its state from then on."""
 
-    records: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(SHARES)])
+    records: list[list[tuple[bytes, int]]] = field(
+        default_factory=lambda: [[] for _ in range(SHARES)]
+    )
+    told: int = 0
 
     def tell(self, profile: bytes) -> None:
-        self.records[profile[0] % SHARES].append(profile)
+        self.told += 1
+        self.records[profile[0] % len(self.records)].append((profile, self.told))
+
+    def widen(self) -> None:
+        """One more partition: profiles are told of elsewhere from now on."""
+        self.records.append([])
 
     @property
     def ends(self) -> list[int]:
@@ -52,9 +70,10 @@ class Process:
         self._learn(BEGINNING, lowest(list(stored.progress.values())))
 
     def _learn(self, start: Positions, ends: Positions) -> None:
-        for partition, (first, last) in enumerate(zip(start, ends)):
+        for partition, (first, last) in enumerate(zip_longest(start, ends, fillvalue=0)):
             for offset in range(first, last):
-                self.states[self.log.records[partition][offset]] = offset
+                profile, state = self.log.records[partition][offset]
+                self.states[profile] = max(state, self.states.get(profile, 0))
         self.shares.read(dict(enumerate(ends)))
 
     def hold(self, given_: set[int]) -> None:
@@ -65,18 +84,20 @@ class Process:
     def round(self, chance: random.Random) -> None:
         start = self.shares.reading
         ends = tuple(
-            chance.randint(at, max(at, end)) for at, end in zip(start, self.log.ends, strict=True)
+            chance.randint(at, max(at, end))
+            for at, end in zip_longest(start, self.log.ends, fillvalue=0)
         )
         triggered = {}
-        for partition, (first, last) in enumerate(zip(start, ends)):
+        for partition, (first, last) in enumerate(zip_longest(start, ends, fillvalue=0)):
             for offset in range(first, last):
-                profile = self.log.records[partition][offset]
+                profile, _ = self.log.records[partition][offset]
                 shares = self.shares.triggered([(partition, offset)])
                 triggered[profile] = triggered.get(profile, frozenset()) | shares
         before = self.shares.working
         after = self.shares.after(dict(enumerate(ends)))
-        self._learn(start, tuple(max(a, b) for a, b in zip(self.shares.known, ends)))
-        if self.fenced and any(self.stored.progress[share] != at for share, at in before.items()):
+        self._learn(start, _later(self.shares.known, ends))
+        stored = self.stored.progress
+        if self.fenced and not all(same(stored[share], at) for share, at in before.items()):
             self.shares.take({})
             return
         for one, shares in triggered.items():
@@ -85,8 +106,12 @@ class Process:
                 if share_of(pair[0]) in shares:
                     self.stored.compared[pair] = (self.states[pair[0]], self.states[pair[1]])
         for share, at in after.items():
-            self.stored.progress[share] = tuple(map(max, self.stored.progress[share], at))
+            self.stored.progress[share] = _later(self.stored.progress[share], at)
         self.shares.held.update(after)
+
+
+def _later(one: Positions, other: Positions) -> Positions:
+    return tuple(map(max, zip_longest(one, other, fillvalue=0)))
 
 
 @given(st.integers(0, 2**32))
@@ -121,6 +146,8 @@ def played(seed: int, fenced: bool = True) -> tuple[States, States]:
         number = chance.randrange(2)
         if draw < 0.4:
             log.tell(chance.choice(profiles))
+        elif draw < 0.42 and len(log.records) < SHARES + 2:
+            log.widen()
         elif draw < 0.5:
             processes[number] = Process(log, stored, fenced)
             given_[number] = set()
@@ -135,16 +162,11 @@ def played(seed: int, fenced: bool = True) -> tuple[States, States]:
     for _ in range(200):
         last.hold(set(range(SHARES)))
         last.round(chance)
-        if all(list(at) == log.ends for at in stored.progress.values()):
+        if all(same(at, tuple(log.ends)) for at in stored.progress.values()):
             break
     else:
         pytest.fail("it never catches up")
-    told = {profile: log.records[profile[0] % SHARES] for profile in profiles}
-    states = {
-        profile: max(n for n, one in enumerate(records) if one == profile)
-        for profile, records in told.items()
-        if profile in records
-    }
+    states = dict(sorted((one for part in log.records for one in part), key=lambda one: one[1]))
     return stored.compared, {
         pair_of(one, other): (states[pair_of(one, other)[0]], states[pair_of(one, other)[1]])
         for one in states

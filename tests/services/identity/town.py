@@ -19,6 +19,7 @@ from projections.member.rules import MatchRules
 from schemas import codec
 from schemas.events import MatchRulesActivated, Meta, Producer
 from services.bulk.producer import BulkProducer
+from services.identity.shares import SHARES
 from tests.services.identity.weighing import rules
 from tests.services.rebuild.road import Road, road
 
@@ -132,7 +133,7 @@ class Town:
             version[0][0] if version else "",
         )
         owed = self.road.sql("select count(*) from outbox where sent_at is null")[0][0]
-        done = len(rows) == len(ends) and all(tuple(row[0]) == ends for row in rows)
+        done = len(rows) == SHARES and all(tuple(row[0]) == ends for row in rows)
         return bool(done and not owed and ends == self._ends())
 
     def _ends(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from uuid import uuid4
@@ -10,6 +11,8 @@ import pytest
 
 from projections.core.instants import DAY
 from schemas.events.parts import Meta, Producer
+from schemas.topics import TOPICS
+from tests.infra.test_topics import widen
 from tests.services.points.program import ONE_IN_TEN, Program, program
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -184,3 +187,22 @@ def test_rules_that_cannot_be_read_leave_the_last_ones_in_force(shop: Program) -
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
     shop.brings(who, sale, {1: 1})
     shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -100})
+
+
+def test_sales_of_a_partition_that_was_added_while_it_ran_earn_as_all_others_do(
+    shop: Program,
+) -> None:
+    topic, before = "commerce.purchases", TOPICS["commerce.purchases"].partitions
+    asyncio.run(widen(shop.road.endpoints.kafka, topic, before + 1))
+    shop.projector.send_signal(signal.SIGTERM)  # it would look for partitions within ten seconds
+    shop.projector.wait(15)
+    shop.projector = shop.road.start("projector")
+    customers = [uuid4() for _ in range(80)]
+    for who in customers:
+        shop.sells(who, [("tea", 1, 500)], flush=False)
+    shop.flush()
+    in_new = "select next_offset from checkpoint where topic = %s and partition = %s"
+    shop.until(lambda: shop.road.sql(in_new, topic, before))
+    earned = "select count(*) from point_entry where profile_id = any(%s) and kind = 'earned'"
+    shop.until(lambda: shop.road.sql(earned, customers)[0][0] == 80, 15)
+    assert shop.road.sql(in_new, topic, before)[0][0] > 0  # some of them are there
