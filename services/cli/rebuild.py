@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from infra.backend import ProviderError
 from services.cli.folding import asked, steps
 
 if TYPE_CHECKING:
-    from services.rebuild.run import Report
+    from services.rebuild.run import Report, Verdicts
 
 SHOWN_MAX = 50
 
@@ -30,22 +31,32 @@ def rebuild(
         bool, typer.Option("--fresh", help="Begin anew, whatever an ended rebuild left.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Compare, and swap nothing.")] = False,
+    rejudge: Annotated[
+        bool,
+        typer.Option("--rejudge", help="Judge every record anew too; the whole group, no NAME."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Fold projections from offset 0 beside the live tables, compare, and swap them in."""
     from services.rebuild.fold import CannotRebuild
+    from services.rebuild.rejudge import Rejudge
     from services.rebuild.run import Rebuild
     from services.rebuild.shadow import UnderWay
     from services.verify.log import LogUnreadable
 
-    work = Rebuild(*asked(names))
+    if rejudge and names:
+        raise ProviderError(
+            "--rejudge folds all projections of the group, for they share their verdicts: give no"
+            f" name ({', '.join(names)})"
+        )
+    work = Rejudge(*asked(None)[:2]) if rejudge else Rebuild(*asked(names))
     with steps(CannotRebuild, UnderWay, LogUnreadable) as moved:
         report = work.run(fresh, check, moved)
     if as_json:
         typer.echo(json.dumps(report.plain(), ensure_ascii=False))
     else:
         _show(report)
-    if check and report.total:
+    if check and (report.total or (report.verdicts and report.verdicts.ids)):
         raise typer.Exit(1)
 
 
@@ -63,11 +74,26 @@ def _show(report: Report) -> None:
     for name in report.new_tables:
         table.add_row(name, "no such table before")
     console.print(table)
+    if report.verdicts is not None:
+        _show_verdicts(console, report.verdicts)
     how = "went on with an ended rebuild, " if report.resumed else ""
     what = f"the new tables are live; the projectors waited {report.held_seconds:.2f} s"
     console.print(
         f"{how}{report.events:,} records folded in {report.seconds:.1f} s"
         f" ({report.events_per_second:,.0f}/s); {what if report.swapped else 'nothing was swapped'}"
+    )
+
+
+def _show_verdicts(console: Console, told: Verdicts) -> None:
+    for one in told.moved[:SHOWN_MAX]:
+        now, was = one["applied"] or "not at all", one["was"] or "not at all"
+        console.print(f"{one['event_id']}: applied {now}, was {was}", soft_wrap=True)
+    if told.ids > SHOWN_MAX:
+        console.print(f"… and {told.ids - SHOWN_MAX} more")
+    console.print(
+        f"{told.ids:,} ids judged otherwise, {told.letters_withdrawn:,} false dead letters"
+        f" withdrawn, {told.letters_added:,} missing ones added, {told.holds_ended:,} holds ended",
+        soft_wrap=True,
     )
 
 

@@ -67,6 +67,15 @@ def _show(report: Report) -> None:
         f" {report.total:,} differences",
         style="red" if report.total else "green",
     )
+    if report.mends:
+        many = report.counted["engine verdict"]
+        console.print(
+            f"{many:,} records have a wrong verdict, named by place and id above"
+            if many
+            else "the group's own books are wrong",
+            f": `{report.mends}` judges the whole log anew and mends verdicts, rows and counts",
+            sep="", soft_wrap=True, markup=False,
+        )  # fmt: skip
 
 
 def _show_one(console: Console, one: Difference) -> None:

@@ -16,6 +16,7 @@ import psycopg
 from projections.core.fold import Group
 from services.projector.batch import (
     APPLIED,
+    PARTITIONS_MAX,
     ConsumerRecord,
     Entry,
     Failure,
@@ -78,7 +79,7 @@ where h.id = x.id and h.state = 'captured'
 """,
     ),
 }
-_ENDED_BY = ("uuid", "int", "bigint")
+ENDED_BY = ("uuid", "int", "bigint")
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -189,7 +190,7 @@ class Applier:
     def _bury(self, connection: Connection, work: Work) -> None:
         """Dead letters and conflicts, whole, in the same transaction."""
         rows = [
-            _letter(one, entry, failure, self.group.name)
+            letter_row(one, entry, failure, self.group.name)
             for one in work.slices
             for entry in one.entries
             if entry.verdict is not APPLIED and (failure := failure_of(entry)) is not None
@@ -212,9 +213,10 @@ class Applier:
                 continue
             rows = []
             for *named, event_id, source in sorted(ended):
-                topic, partition = self._topics[source // 10_000], source % 10_000
+                number, partition = divmod(source, PARTITIONS_MAX)
+                topic = self._topics[number]
                 rows.append((*named, event_id, partition, edges[topic, partition][1]))
-            connection.execute(statement, columns((*types, *_ENDED_BY), rows))
+            connection.execute(statement, columns((*types, *ENDED_BY), rows))
 
     def _advance(
         self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
@@ -295,7 +297,8 @@ def _headers(record: ConsumerRecord) -> str:
     )
 
 
-def _letter(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]:
+def letter_row(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]:
+    """A record that was put aside, whole, in the order of the columns of `DEAD`."""
     record = entry.record
     event_id = UUID(bytes=entry.event_id) if entry.event_id else None
     return [

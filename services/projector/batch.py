@@ -19,6 +19,7 @@ from schemas.codec import Undecodable, body_hash, key_of, schema_in
 
 Seen = tuple[int, int]  # (hash, schema id)
 STALE = -1  # no version of `Recent`
+PARTITIONS_MAX = 10_000  # a source is a topic's number times this, plus the partition
 
 
 class Verdict(IntEnum):
@@ -241,7 +242,7 @@ class Work:
         return counts
 
     def _fold_slice(self, one: Slice, group: Group, recent: Recent, topic: int) -> None:
-        partition, source = one.partition, topic * 10_000 + one.partition
+        partition, source = one.partition, topic * PARTITIONS_MAX + one.partition
         take, folded, note, ids = group.take, self.folded, self.ledger.append, self.ids
         own, coming, young, old = ids.get, recent.coming.get, recent.young.get, recent.old.get
         for entry in one.entries:

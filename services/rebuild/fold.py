@@ -97,7 +97,8 @@ class Folding:
         """Events by offset; None for what no handler takes, whatever it is."""
         strange = self._strange
         read: list[tuple[int, Any]] = []
-        for offset, _, value in records:
+        for record in records:
+            offset, value = record.offset, record.value
             event: Any = None
             if value is not None and value[:HEADER] not in strange:
                 try:

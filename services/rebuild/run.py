@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from projections.core.fold import Group
 from projections.core.projection import Projection
@@ -25,6 +25,32 @@ COLLECTED_AFTER = (500_000, 20, 100)
 Progress = Callable[[str, int, int], None]
 
 
+class Folds(Protocol):
+    """What brings a shadow's tables forward."""
+
+    events: int
+
+    def left(self, ends: Mapping[Place, int]) -> int:
+        """How many records are still to be folded up to these offsets."""
+
+    def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
+        """Everything before these offsets; `moved` is told how many records were stored."""
+
+    def close(self) -> None:
+        """Ends its threads and connections."""
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What was judged otherwise than before, by event id; `moved` lists some of them."""
+
+    ids: int = 0
+    moved: list[dict[str, Any]] = field(default_factory=list)
+    letters_withdrawn: int = 0
+    letters_added: int = 0
+    holds_ended: int = 0
+
+
 @dataclass(slots=True)
 class Report:
     """What was folded and what differed from the live tables."""
@@ -39,6 +65,7 @@ class Report:
     rows: dict[str, int] = field(default_factory=dict)
     new_tables: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: Verdicts | None = None  # only where they were judged anew
 
     @property
     def total(self) -> int:
@@ -65,28 +92,41 @@ class Rebuild:
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
         """All of it; `progress` is told a step's name, what is done and what there is."""
-        dsn = self._settings.postgres
-        shadow = Shadow(dsn, self._live, self._group)
-        swap = Swap(dsn, self._live, shadow.connection)
+        shadow = self._shadow()
+        swap = Swap(self._settings.postgres, self._live, shadow.connection)
         try:
             self.report.resumed = shadow.open(fresh)
-            places = self._mine(swap.ends())
-            if not places:
-                raise CannotRebuild(f"the group {self._live} has applied nothing yet")
-            log = Log(self._settings.kafka, dict.fromkeys(places, 0) | shadow.progress())
-            folding = Folding(dsn, shadow, log, swap.topics())
-            try:
-                self._steps(shadow, swap, folding, check, progress)
-            finally:
-                folding.close()
-                log.close()
+            self._from_the_log(shadow, swap, check, progress)
         finally:
             swap.close()
             shadow.close()
         return self.report
 
+    def _shadow(self) -> Shadow:
+        return Shadow(self._settings.postgres, self._live, self._group)
+
+    def _folding(self, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> Folds:
+        return Folding(self._settings.postgres, shadow, log, topics)
+
+    def _log(self, starts: Mapping[Place, int]) -> Log:
+        return Log(self._settings.kafka, starts)
+
+    def _from_the_log(self, shadow: Shadow, swap: Swap, check: bool, progress: Progress) -> None:
+        places = self._mine(swap.ends())
+        if not places:
+            raise CannotRebuild(f"the group {self._live} has applied nothing yet")
+        log = self._log(dict.fromkeys(places, 0) | shadow.progress())
+        try:
+            folding = self._folding(shadow, log, swap.topics())
+            try:
+                self._steps(shadow, swap, folding, check, progress)
+            finally:
+                folding.close()
+        finally:
+            log.close()
+
     def _steps(
-        self, shadow: Shadow, swap: Swap, folding: Folding, check: bool, progress: Progress
+        self, shadow: Shadow, swap: Swap, folding: Folds, check: bool, progress: Progress
     ) -> None:
         began = time.perf_counter()
         with _seldom_collected():
@@ -116,7 +156,7 @@ class Rebuild:
     def _mine(self, ends: Mapping[Place, int]) -> dict[Place, int]:
         return {place: end for place, end in ends.items() if place[0] in self._topics}
 
-    def _catch_up(self, swap: Swap, folding: Folding, progress: Progress) -> None:
+    def _catch_up(self, swap: Swap, folding: Folds, progress: Progress) -> None:
         """Round by round, until what the live group did meanwhile is little."""
         done = 0
         for _ in range(ROUNDS):
@@ -135,7 +175,7 @@ class Rebuild:
             if small:
                 return
 
-    def _level(self, shadow: Shadow, swap: Swap, folding: Folding) -> Since:
+    def _level(self, shadow: Shadow, swap: Swap, folding: Folds) -> Since:
         """Both sides at one position, in a snapshot that stays while the live group goes on."""
         with swap.held() as ends:
             folding.fold(self._mine(ends), _unheard)
@@ -151,7 +191,7 @@ class Rebuild:
         shadow.connection.execute("commit")
 
     def _swap(
-        self, shadow: Shadow, swap: Swap, folding: Folding, pairs: list[Pair], since: Since
+        self, shadow: Shadow, swap: Swap, folding: Folds, pairs: list[Pair], since: Since
     ) -> None:
         """Once more what changed since the comparison; then the tables change places."""
         connection = shadow.connection
@@ -169,10 +209,14 @@ class Rebuild:
                 refill = any(pair.refills(connection) for pair in pairs)
                 due = {pair.table.name: pair.due(connection) for pair in pairs}
             swap.wait_for_old_snapshots()
-            swap.replace(self._projections, pairs, shadow.name, refill)
+            self._replace(swap, shadow, pairs, refill)
             if not refill:
                 swap.note(due)
             self.report.held_seconds = round(time.perf_counter() - began, 3)
+
+    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> None:
+        """The very swap, in the transaction that holds the live checkpoints."""
+        swap.replace(self._projections, pairs, shadow.name, refill)
 
     def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
         """Writes down what differs now."""

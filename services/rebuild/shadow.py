@@ -41,6 +41,8 @@ class UnderWay(Exception):
 class Shadow:
     """Tables of some projections of one group, being folded."""
 
+    own = OWN
+
     def __init__(self, dsn: str, live: str, group: Group) -> None:
         self.live, self.group, self.name = live, group, group.name
         info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
@@ -65,7 +67,7 @@ class Shadow:
         with self.connection.transaction():
             self.connection.execute(f"drop schema if exists {quoted(self.name)} cascade".encode())
             self.connection.execute(f"create schema {quoted(self.name)}".encode())
-            self.connection.execute(OWN)
+            self.connection.execute(self.own.encode())
             for table in self.group.tables:
                 self.connection.execute(ddl(table).encode())
             for name, (version, shape) in self._wanted().items():
@@ -80,7 +82,9 @@ class Shadow:
 
     def progress(self) -> dict[Place, int]:
         """How far each partition was folded."""
-        rows = self.connection.execute("select * from progress").fetchall()
+        rows = self.connection.execute(
+            "select topic, partition, next_offset from progress"
+        ).fetchall()
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def store(self, folded: Folded, positions: Mapping[Place, int]) -> None:
@@ -106,6 +110,11 @@ class Shadow:
 
 def _shape(group: Group, projection: str) -> str:
     text = "".join(ddl(table) for table in group.tables if table.projection == projection)
+    return digest(text)
+
+
+def digest(text: str) -> str:
+    """Tells one set of tables from another."""
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -40,39 +41,44 @@ class Busy(Exception):
 
 
 class Swap:
-    """The live side of a rebuild."""
+    """The live side of a rebuild; `connection` is the one that holds the checkpoints."""
 
     def __init__(self, dsn: str, live: str, ours: Connection) -> None:
         info = conninfo(dsn, group=live, name="hitotsu-rebuild")
-        self._connection: Connection = psycopg.connect(info, autocommit=True)
+        self.connection: Connection = psycopg.connect(info, autocommit=True)
         # frozen while it holds them, this process must not hold the live projector up for ever
-        self._connection.execute("set idle_in_transaction_session_timeout = '10s'")
+        self.connection.execute("set idle_in_transaction_session_timeout = '10s'")
         self._live, self._ours = live, ours
 
     def close(self) -> None:
         """Lets go of the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def ends(self) -> dict[Place, int]:
         """How far the live group has come."""
-        rows = self._connection.execute(LIVE, [self._live]).fetchall()
+        rows = self.connection.execute(LIVE, [self._live]).fetchall()
         return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def within(self, statement: str, *values: Any) -> list[TupleRow]:
+        """Runs a statement in the transaction that holds the checkpoints; the rows it gives."""
+        cursor = self.connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
 
     def topics(self) -> dict[str, int]:
         """The small numbers by which ledgers name topics."""
-        return dict(self._connection.execute("select name, no from hitotsu.topic").fetchall())
+        return dict(self.connection.execute("select name, no from hitotsu.topic").fetchall())
 
     @contextmanager
     def held(self) -> Iterator[dict[Place, int]]:
         """The live checkpoints, which stand still for as long."""
-        with self._busy(), self._connection.transaction():
-            self._connection.execute("set local lock_timeout = '2s'")
-            row = self._connection.execute(
+        with self._busy(), self.connection.transaction():
+            self.connection.execute("set local lock_timeout = '2s'")
+            row = self.connection.execute(
                 "select pg_try_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{self._live}"]
             ).fetchone()
             if row is None or not row[0]:
                 raise Busy("Redis is being filled from the live tables")
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 f"{LIVE} order by topic, partition for update".encode(), [self._live]
             ).fetchall()
             yield {(topic, partition): offset for topic, partition, offset in rows}
@@ -89,28 +95,41 @@ class Swap:
     def _reading(self) -> set[tuple[int, datetime]]:
         """Transactions with a snapshot that do not wait for us, be it behind another."""
         # within a transaction Postgres answers from what it saw first, unless told to look again
-        self._connection.execute("select pg_stat_clear_snapshot()")
-        ours = {self._connection.info.backend_pid, self._ours.info.backend_pid}
-        rows = self._connection.execute(OPEN, [list(ours)]).fetchall()
+        self.connection.execute("select pg_stat_clear_snapshot()")
+        ours = {self.connection.info.backend_pid, self._ours.info.backend_pid}
+        rows = self.connection.execute(OPEN, [list(ours)]).fetchall()
         waiting: set[int] = set()
         while more := {row[0] for row in rows if {*waiting, *ours} & {*row[2]}} - waiting:
             waiting |= more
         return {(pid, began) for pid, began, _ in rows if pid not in waiting}
 
     def replace(
-        self, projections: Iterable[Projection], pairs: Iterable[Pair], shadow: str, refill: bool
+        self,
+        projections: Iterable[Projection],
+        pairs: Iterable[Pair],
+        shadow: str,
+        refill: bool,
+        books: Iterable[str] = (),
     ) -> None:
-        """Renames, within the transaction that holds the checkpoints."""
-        execute = self._connection.execute
+        """Renames, within the transaction that holds the checkpoints.
+
+        `books`: tables of the group itself that are replaced too; its projectors remember what the
+        ones before said, so all of them are sent away.
+        """
+        execute = self.connection.execute
         execute("set local lock_timeout = '500ms'")
-        listed = list(pairs)
+        listed, own = list(pairs), [quoted(name) for name in books]
         names = [pair.live for pair in listed if self._exists(pair.live)]
+        names += [f"{quoted(self._live)}.{name}" for name in own]
         if names:
             # all at once: a reader of two of them waits before the first or not at all
             execute(f"lock table {', '.join(names)} in access exclusive mode".encode())
         for pair in listed:
             execute(f"drop table if exists {pair.live}".encode())
             execute(f"alter table {pair.shadow} set schema {quoted(self._live)}".encode())
+        for name in own:
+            execute(f"drop table {quoted(self._live)}.{name}".encode())
+            execute(f"alter table {quoted(shadow)}.{name} set schema {quoted(self._live)}".encode())
         execute(f"drop schema {quoted(shadow)} cascade".encode())
         changed = False
         for one in projections:
@@ -124,8 +143,8 @@ class Swap:
                 " on conflict (grp, projection) do update set version = excluded.version",
                 [self._live, one.name, one.version],
             )
-        if changed or not all(pair.comparable for pair in listed):
-            # whoever folds by the declaration of before must not go on with these tables
+        if own or changed or not all(pair.comparable for pair in listed):
+            # whoever folds by what was before must not go on with these tables
             execute(
                 "update hitotsu.checkpoint set epoch = epoch + 1, owner = null where grp = %s",
                 [self._live],
@@ -138,7 +157,7 @@ class Swap:
         for table, keys in due.items():
             for start in range(0, len(keys), NOTE_KEYS):
                 noted = json.dumps({table: keys[start : start + NOTE_KEYS]}).encode()
-                self._connection.execute(
+                self.connection.execute(
                     "insert into hitotsu.redis_pending (grp, owner, partitions, views, created_at)"
                     " values (%s, %s, '{}', %s, now() - interval '1 minute')",
                     [self._live, uuid4(), noted],
@@ -155,7 +174,7 @@ class Swap:
                 time.sleep(AGAIN_SECONDS)
 
     def _exists(self, name: str) -> bool:
-        row = self._connection.execute("select to_regclass(%s)", [name]).fetchone()
+        row = self.connection.execute("select to_regclass(%s)", [name]).fetchone()
         return row is not None and row[0] is not None
 
     @contextmanager

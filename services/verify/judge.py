@@ -1,8 +1,8 @@
 """What must have become of each record? Its verdict, and its rows in the ledgers, batch by batch.
 
-A verdict follows from the record itself and from which record of its id was applied. That choice
-is the live group's where partitions meet, and a decision to bury what could not be stored is its
-own too; both are checked for being possible, everything else is judged anew.
+Within a partition the first record of an id that can be applied is; the verdicts of the others
+follow. Which partition applied an id is the live group's choice, and a decision to bury what could
+not be stored is its own too; both are checked for being possible, all else is judged anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.verify.opened import Opened, opened
 from services.verify.report import Difference, Report
 from services.verify.snapshot import Applied, Snapshot
 
-ENGINE = "engine"
+ENGINE, VERDICT = "engine", "verdict"
 BURIED = ("apply", "store")
 # a ledger has no index by event: each question reads all of it
 COMPARED_AT_ONCE = 50_000
@@ -33,10 +33,13 @@ class Judge:
         self.snapshot, self.model, self.report = snapshot, model, report
         self.counts: dict[Place, Counter[str]] = {}
         self.letters: dict[tuple[Place, int], Letter] = {}
+        # where an id was to be applied and was not; `unknown` counts those the ledger does not hold
         self.missing: dict[bytes, Applied] = {}
+        self.unknown = 0
         self.seen: Counter[Kept] = Counter()
         self.absent: Counter[Kept] = Counter()
         self.shapes = {t: Shape(t) for t in model.tables}
+        self._elsewhere: list[tuple[Opened, Applied]] = []
         self._appended: list[Appended] = []
         self._doubtful: list[tuple[Kept, tuple[Any, ...], list[Any], Any]] = []
 
@@ -46,19 +49,16 @@ class Judge:
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = self.snapshot.ledger(ids)
         source = self.snapshot.topics[place[0]] * 10_000 + place[1]
-        counts = self.counts.setdefault(place, Counter())
         for one in read:
             verdict = self._verdict(one, ledger, source)
-            counts[verdict] += 1
-            if verdict in ("conflict", "dead_letter"):
-                stage = "conflict" if verdict == "conflict" else self._stage(one)
-                record = one.record
-                self.letters[place, record.offset] = (stage, record.key, record.value)
+            if verdict is not None:
+                self._note(one, verdict)
         if len(self._appended) >= COMPARED_AT_ONCE:
             self._compare()
 
     def finish(self) -> None:
-        """What is left to compare, and what could only be told once every erasure was read."""
+        """What is left to compare, and what could only be told once the whole log was read."""
+        self._judge_elsewhere()
         self._compare()
         for table, key, values, found in self._doubtful:
             expected = self._expected(table, key, values)
@@ -70,39 +70,92 @@ class Judge:
                 for row in self.snapshot.unforgotten(shape, self.model.erased):
                     self._differs(table, row[: shape.keys], None, row)
 
-    def _verdict(self, one: Opened, ledger: dict[bytes, Applied], source: int) -> str:
+    def _note(self, one: Opened, verdict: str) -> None:
+        self.counts.setdefault(one.place, Counter())[verdict] += 1
+        if verdict in ("conflict", "dead_letter"):
+            stage = "conflict" if verdict == "conflict" else self._stage(one)
+            record = one.record
+            self.letters[one.place, record.offset] = (stage, record.key, record.value)
+
+    def _verdict(self, one: Opened, ledger: dict[bytes, Applied], source: int) -> str | None:
+        """None where it has to wait for what is found in another partition."""
         if one.event is None or one.event_id is None:
             return "dead_letter"
         here = Applied(one.hash, one.schema_id, one.place, one.record.offset)
-        held = ledger.get(one.event_id) or self.missing.get(one.event_id)
-        if held is not None and (held.place, held.offset) != (here.place, here.offset):
+        live = ledger.get(one.event_id)
+        held = self.missing.get(one.event_id) or live
+        is_here = held is not None and (held.place, held.offset) == (here.place, here.offset)
+        if held is not None and not is_here:
             if self._buried(one):
                 return "dead_letter"
-            if held.place == here.place and held.offset > here.offset:
-                self._ledger(one, here, held)
-            return _resent(one, held)
-        if held is None and self._buried(one):
+            if held.place != here.place:
+                one.event = None
+                self._elsewhere.append((one, held))
+                return None
+            if held.offset < here.offset:
+                return self._again(one, held, live)
+        elif held is None and self._buried(one):
             return "dead_letter"
+        # nothing before it in its partition was applied: it is, if it can be
         try:
             self._appended += self.model.take(one.event, source, self.model.said(one.event))
         except Refused:
-            if held is not None:
+            if is_here:
                 self._ledger(one, None, held)
             return "dead_letter"
-        if held != here:
+        if held == here:
+            return "applied"
+        self.missing[one.event_id] = here
+        self.unknown += held is None
+        if is_here or (held is None and self._letter(one) is None):
             self._ledger(one, here, held)
-            self.missing[one.event_id] = here
+        else:
+            self._wrong(one, "applied", self._said_of(one))
         return "applied"
 
+    def _again(self, one: Opened, held: Applied, live: Applied | None) -> str:
+        """The verdict of a record that comes after the applied one of its id."""
+        verdict = _resent(one, held)
+        if live is not None and live != held and held is self.missing.get(one.event_id or b""):
+            is_live = (live.place, live.offset) == (one.place, one.record.offset)
+            said = "applied" if is_live else self._said_of(one)
+            if said != verdict:
+                self._wrong(one, verdict, said)
+        return verdict
+
+    def _judge_elsewhere(self) -> None:
+        """Resends of what another partition holds; what that applied is known only now."""
+        for one, live in self._elsewhere:
+            held = self.missing.get(one.event_id or b"") or live
+            self._note(one, self._again(one, held, live))
+        self._elsewhere = []
+
+    def _said_of(self, one: Opened) -> str:
+        """What the live group made of a record that it did not apply."""
+        letter = self._letter(one)
+        if letter is None:
+            return "duplicate"
+        return "conflict" if letter[0] == "conflict" else "dead_letter"
+
+    def _wrong(self, one: Opened, expected: str, found: str) -> None:
+        key = (f"{one.place[0]}-{one.place[1]}@{one.record.offset}", shown("uuid", one.event_id))
+        self.report.add(Difference(ENGINE, VERDICT, key, expected, found))
+
+    def _letter(self, one: Opened) -> Letter | None:
+        return self.snapshot.letters.get((one.place, one.record.offset))
+
     def _buried(self, one: Opened) -> bool:
-        letter = self.snapshot.letters.get((one.place, one.record.offset))
-        return letter is not None and letter[0] in BURIED
+        letter = self._letter(one)
+        if letter is None or letter[0] != "decode":
+            return letter is not None and letter[0] in BURIED
+        # what could not be read then and can be now: somebody sent it again, or dropped it
+        return (one.place, one.record.offset) in self.snapshot.resolved
 
     def _stage(self, one: Opened) -> str:
-        letter = self.snapshot.letters.get((one.place, one.record.offset))
+        letter = self._letter(one)
         if one.event is None:
             return "decode"
-        return letter[0] if letter is not None and letter[0] in BURIED else "apply"
+        return letter[0] if letter is not None and self._buried(one) else "apply"
 
     def _ledger(self, one: Opened, expected: Applied | None, found: Applied | None) -> None:
         assert one.event_id is not None

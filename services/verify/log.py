@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 Place = tuple[str, int]
 PATIENCE = 60.0
@@ -26,11 +27,13 @@ _LASTING = frozenset(
 
 
 class Record(NamedTuple):
-    """One record of a partition."""
+    """One record of a partition; its time (ms since 1970) and headers only if it is read whole."""
 
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class LogUnreadable(Exception):
@@ -38,10 +41,11 @@ class LogUnreadable(Exception):
 
 
 class Log:
-    """Some partitions, from where each begins."""
+    """Some partitions, from where each begins; `whole`: with the records' times and headers."""
 
-    def __init__(self, kafka: str, starts: Mapping[Place, int]) -> None:
+    def __init__(self, kafka: str, starts: Mapping[Place, int], whole: bool = False) -> None:
         self.positions = dict(starts)
+        self._kafka, self._whole = kafka, whole
         self._held: dict[Place, deque[Record]] = {place: deque() for place in starts}
         self._paused: set[Place] = set()
         self._consumer = Consumer(
@@ -61,6 +65,24 @@ class Log:
     def close(self) -> None:
         """Lets go of the connections."""
         self._consumer.close()
+
+    def check_beginning(self) -> None:
+        """Raises `LogUnreadable` where records at the beginning of a partition were deleted."""
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): earliest for place in self.positions}
+        admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 2})
+        try:
+            answers = admin.list_offsets(asked, request_timeout=PATIENCE)
+            begins = {(at.topic, at.partition): one.result().offset for at, one in answers.items()}
+        except KafkaException as error:
+            raise LogUnreadable(
+                f"Kafka does not say where its partitions begin: {error}"
+            ) from error
+        for (topic, partition), first in sorted(begins.items()):
+            if first > 0:
+                raise LogUnreadable(
+                    f"{topic}-{partition} begins at offset {first}: what was before is gone"
+                )
 
     def left(self, ends: Mapping[Place, int]) -> int:
         """How many records are still to be read up to these offsets."""
@@ -103,7 +125,8 @@ class Log:
                 _judge(error, message)
                 continue
             place = (str(message.topic()), int(message.partition() or 0))
-            record = Record(int(message.offset() or 0), message.key(), message.value())
+            rest = (message.timestamp()[1], message.headers() or ()) if self._whole else ()
+            record = Record(int(message.offset() or 0), message.key(), message.value(), *rest)
             if record.offset < ends.get(place, 0):
                 self._take(place, record, found)
             else:

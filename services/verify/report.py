@@ -52,6 +52,12 @@ class Report:
         """How many differences, those that are not listed included."""
         return sum(self.counted.values())
 
+    @property
+    def mends(self) -> str | None:
+        """What puts verdicts, ledger, letters and counts right, where they are wrong."""
+        wrong = any(name.startswith("engine ") for name in self.counted)
+        return "hitotsu rebuild --rejudge" if wrong else None
+
     def add(self, difference: Difference) -> None:
         """Counts it, and lists it unless its table has many already."""
         name = f"{difference.where} {difference.table}"
@@ -65,5 +71,6 @@ class Report:
     def plain(self) -> dict[str, Any]:
         """For programs."""
         told = {**asdict(self), "counted": dict(self.counted), "total": self.total}
+        told["mended_by"] = self.mends
         del told["right"]
         return told

@@ -28,7 +28,7 @@ LEDGER = (
     " where event_id = any(%s::uuid[])"
 )
 LETTERS = (
-    'select topic, partition, "offset", stage, record_key, record_value from dead_letter'
+    'select topic, partition, "offset", stage, record_key, record_value, status from dead_letter'
     " where %s = any(grps)"
 )
 
@@ -63,10 +63,10 @@ class Snapshot:
             "select projection, version from projection_version where grp = %s", [group]
         )
         self.versions: dict[str, int] = dict(versions.fetchall())
-        self.letters = {
-            ((row[0], row[1]), row[2]): (row[3], row[4], row[5])
-            for row in self._connection.execute(LETTERS, [group])
-        }
+        letters = self._connection.execute(LETTERS, [group]).fetchall()
+        self.letters = {((row[0], row[1]), row[2]): (row[3], row[4], row[5]) for row in letters}
+        # letters about which somebody decided
+        self.resolved = {((row[0], row[1]), row[2]) for row in letters if row[6] != "open"}
         self._cursors = 0
 
     def close(self) -> None:

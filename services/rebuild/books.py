@@ -1,0 +1,172 @@
+"""What does a group keep besides its projections' tables? Ledger, dead letters and counts, anew.
+
+A shadow of a whole group that takes no verdict from the live one. Verdicts, rows and positions are
+stored in one transaction, so whatever ends the rebuild leaves something to go on with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from projections.core.fold import Folded
+from projections.core.sql import LEDGER
+from schemas import codec
+from services.projector.batch import PARTITIONS_MAX, Verdict
+from services.rebuild.fold import CannotRebuild
+from services.rebuild.shadow import Shadow, digest
+from services.runtime.arrays import columns
+from services.verify.columns import quoted
+from services.verify.log import Place
+
+KIND = "(verdicts)"  # among the names of projections, which are identifiers
+_LETTER = """
+    topic text not null, partition int not null, "offset" bigint not null, stage text not null,
+    error_class text not null, reason text not null, event_id uuid, record_key bytea,
+    record_value bytea, headers jsonb not null, appended_at timestamptz not null"""
+OWN = f"""
+{LEDGER}
+create table rebuilt (projection text primary key, version int not null, shape text not null);
+create table progress (
+    topic text not null, partition int not null, next_offset bigint not null,
+    applied bigint not null, duplicate bigint not null, conflict bigint not null,
+    dead_letter bigint not null, primary key (topic, partition)
+);
+create table letter ({_LETTER}, primary key (topic, partition, "offset"));
+-- resends of ids that the live group applied in another partition, until that one is folded
+create table deferred (
+    {_LETTER}, hash bigint not null, schema_id int not null,
+    primary key (topic, partition, "offset")
+);
+-- ids whose place in the live ledger holds nothing that could be applied
+create table freed (event_id uuid primary key);
+create table ended (fact text not null, id uuid not null, sku text collate "C",
+    location_id text collate "C", event_id uuid not null, topic int not null,
+    partition int not null);
+create index ended_by_id on ended (id);
+"""
+COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
+ADVANCE = f"""
+insert into progress select * from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::bigint[])
+on conflict (topic, partition) do update set next_offset = excluded.next_offset,
+    {", ".join(f"{name} = progress.{name} + excluded.{name}" for name in COUNTED)}
+"""
+_ADVANCED = ("text", "int", *["bigint"] * 5)
+_VALUES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0)"
+BURY = f"insert into letter values ({_VALUES})"
+DEFER = f"insert into deferred values ({_VALUES}, %s, %s)"
+END = "insert into ended values (%s, %s, %s, %s, %s, %s, %s)"
+DEFERRED = """
+select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id
+from deferred d join ledger l using (event_id)
+"""
+ENTER = """
+insert into letter select topic, partition, "offset", stage, error_class, reason, event_id,
+    record_key, record_value, headers, appended_at
+from deferred where topic = %s and partition = %s and "offset" = %s
+"""
+COUNT = "update progress set {0} = {0} + 1 where topic = %s and partition = %s"
+# the live ledger's place is behind us, and the id was not applied up to there
+VOID = """
+select distinct d.event_id from deferred d left join ledger mine using (event_id)
+left join {live}.ledger l on l.event_id = d.event_id
+left join topic t on t.no = l.topic
+left join progress p on p.topic = t.name and p.partition = l.partition
+where mine.event_id is null and (p.next_offset is null or p.next_offset > l."offset")
+"""
+
+
+class ChoiceVoid(Exception):
+    """The live ledger names places at which nothing can be applied: their ids are judged anew."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """Some records with their verdicts, as one transaction will store them."""
+
+    folded: Folded = field(default_factory=Folded)
+    ledger: list[tuple[Any, ...]] = field(default_factory=list)
+    letters: list[list[Any]] = field(default_factory=list)
+    deferred: list[list[Any]] = field(default_factory=list)
+    counts: dict[Place, Counter[Verdict]] = field(default_factory=dict)
+    ends: dict[Place, int] = field(default_factory=dict)
+
+
+class Books(Shadow):
+    """Tables of a whole group, and what it keeps of every record."""
+
+    own = OWN
+
+    def enter(self, judged: Judged) -> None:
+        """One transaction: verdicts, rows, and how far they reach."""
+        connection, folded = self.connection, judged.folded
+        with connection.transaction():
+            if judged.ledger:
+                try:
+                    self._store.ledger(connection, judged.ledger)
+                except psycopg.errors.UniqueViolation as error:
+                    raise CannotRebuild(
+                        "an event was applied twice to the tables folded anew: begin again with"
+                        " `hitotsu rebuild --rejudge --fresh`"
+                    ) from error
+            self._store.write(connection, folded)
+            with connection.cursor() as cursor:
+                cursor.executemany(BURY, judged.letters)
+                cursor.executemany(DEFER, judged.deferred)
+                cursor.executemany(END, list(_ended(folded)))
+            rows = [
+                (*place, end, *(judged.counts[place][verdict] for verdict in Verdict))
+                for place, end in judged.ends.items()
+            ]
+            connection.execute(ADVANCE, columns(_ADVANCED, rows))
+
+    def resolve(self) -> None:
+        """Judges what waited for another partition, as far as that was folded by now."""
+        connection = self.connection
+        for *place, value, schema_id, hash_, own_hash, own_schema in connection.execute(
+            DEFERRED
+        ).fetchall():
+            same = (own_hash, own_schema) == (hash_, schema_id) or codec.same_event(
+                value, schema_id, hash_
+            )
+            with connection.transaction():
+                if not same:
+                    connection.execute(ENTER, place)
+                name = "duplicate" if same else "conflict"
+                connection.execute(COUNT.format(name).encode(), place[:2])
+                connection.execute(
+                    'delete from deferred where topic = %s and partition = %s and "offset" = %s',
+                    place,
+                )
+        void = VOID.format(live=quoted(self.live)).encode()
+        ids = [row[0] for row in connection.execute(void).fetchall()]
+        if ids:
+            connection.execute(
+                "insert into freed select unnest(%s::uuid[]) on conflict do nothing", [ids]
+            )
+            raise ChoiceVoid(f"{len(ids)} ids are not where the live ledger says")
+
+    def begin_anew(self) -> None:
+        """From offset 0 once more; only what was learnt of the live ledger is kept."""
+        rows = self.connection.execute("select event_id from freed").fetchall()
+        with self.connection.transaction():
+            self.open(fresh=True)
+            self.connection.execute(
+                "insert into freed select unnest(%s::uuid[])", [[row[0] for row in rows]]
+            )
+
+    def _wanted(self) -> dict[str, tuple[int, str]]:
+        return {**super()._wanted(), KIND: (1, digest(OWN))}
+
+
+def _ended(folded: Folded) -> Iterable[tuple[Any, ...]]:
+    """Facts that end what was held for them: name, the hold's id and line, the event, its place."""
+    for name, holds in folded.ended.items():
+        for hold_id, *line, event_id, source in holds:
+            place = divmod(source, PARTITIONS_MAX)
+            yield name, hold_id.hex(), *(line or (None, None)), event_id.hex(), *place

@@ -1,0 +1,50 @@
+"""`python -m tests.services.rebuild.killed POINT`: a rejudging that ends itself by SIGKILL.
+
+POINT is `enter:N`, `compare:1`, `count:1` or `replace:1`: at the Nth call, before it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from projections import discover
+from services.rebuild import refold
+from services.rebuild.books import Books
+from services.rebuild.rejudge import Rejudge
+from services.rebuild.swap import Swap
+from services.runtime.config import Settings
+
+METHODS: dict[str, tuple[type, str]] = {
+    "enter": (Books, "enter"),
+    "compare": (Rejudge, "_compare"),
+    "count": (Rejudge, "_count"),
+    "replace": (Swap, "replace"),
+}
+
+
+def main(point: str) -> None:
+    """Runs until it is killed."""
+    name, _, number = point.partition(":")
+    owner, method = METHODS[name]
+    left, before = int(number), getattr(owner, method)
+
+    def kills(self: Any, *args: Any, **more: Any) -> Any:
+        nonlocal left
+        left -= 1
+        try:
+            return before(self, *args, **more)
+        finally:
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, method, kills)
+    # many transactions, of which each can be the last
+    refold.BATCH_EVENTS_MAX = refold.READ_EVENTS_MAX = 60
+    Rejudge(Settings(), discover()).run(False, False, lambda step, done, whole: None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

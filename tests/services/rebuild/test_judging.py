@@ -1,0 +1,243 @@
+"""Is every record judged as a plain model says, whatever Postgres refuses and however it is cut?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from infra.backend import Endpoints
+from projections import discover
+from projections.core.fold import Group
+from schemas import codec
+from schemas.events import StockReceived
+from services.projector.batch import Slice, Verdict, decoded
+from services.rebuild.books import Books, ChoiceVoid
+from services.rebuild.judging import Judging
+from services.rebuild.refold import Refolding
+from tests.projections.driving import Engine, Record
+from tests.services.projector.facts import meta
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+TOPIC = "commerce.inventory"
+PARTITIONS, ROUNDS, RECORDS, IDS = 3, 8, 70, 18
+Stored = dict[int, list[Record]]
+
+
+@pytest.fixture(scope="module")
+def engine(servers: Endpoints) -> Iterator[Engine]:
+    own = Engine(servers)
+    yield own
+    own.close()
+
+
+class Refold(Refolding):
+    """Without Kafka: what is stored of given records, in batches of given sizes."""
+
+    def __init__(self, engine: Engine, books: Books) -> None:
+        self._books = books
+        topics = engine.writer.applier.topics
+        self._judging = Judging(engine.dsn, books.live, books.group, topics)
+        self.transactions = 0
+
+    def close(self) -> None:
+        self._judging.close()
+
+    def run(self, batches: list[list[Slice]]) -> None:
+        for slices in batches:
+            self._enter(slices)
+        self._books.resolve()
+
+
+def drawn(chance: random.Random) -> Stored:
+    """Records of few ids: good ones of two bodies, some that Postgres cannot hold, some broken."""
+    found: Stored = {number: [] for number in range(PARTITIONS)}
+    for _ in range(RECORDS):
+        partition = chance.randrange(PARTITIONS)
+        # most ids stay in one partition; every fourth meets in all of them
+        number = chance.randrange(IDS)
+        if number % 4:
+            partition = number % PARTITIONS
+        text = chance.choice(["a", "a", "b", "\0"])
+        event = StockReceived(meta(number), f"{partition}{text}", "ginza", 1)
+        value, key = codec.encode(event), codec.key_of(event)
+        if chance.random() < 0.06:
+            value = value[:-2]
+        here = found[partition]
+        here.append(Record(TOPIC, partition, len(here), key, value))
+    return found
+
+
+def model(stored: Stored, chosen: dict[bytes, int]) -> dict[tuple[int, int], Verdict]:
+    """The first that can be applied is; ids of `chosen` in that partition alone."""
+    found: dict[tuple[int, int], Verdict] = {}
+    applied: dict[bytes, Any] = {}
+    for later in (False, True):
+        for partition, records in stored.items():
+            for entry in decoded(records, TOPIC):
+                at = (partition, entry.record.offset)
+                if entry.event_id is None:
+                    found[at] = Verdict.DEAD
+                    continue
+                if later is (chosen[entry.event_id] == partition):
+                    continue
+                if entry.event_id in applied:
+                    same = applied[entry.event_id] == entry.hash
+                    found[at] = Verdict.DUPLICATE if same else Verdict.CONFLICT
+                elif "\0" in entry.read().sku:
+                    found[at] = Verdict.DEAD
+                elif later:
+                    raise AssertionError("nothing was chosen for this id")
+                else:
+                    found[at], applied[entry.event_id] = Verdict.APPLIED, entry.hash
+    return found
+
+
+def choices(chance: random.Random, stored: Stored) -> dict[bytes, tuple[int, int]]:
+    """A live ledger: by id, the place of some record of it that can be stored."""
+    places: dict[bytes, list[tuple[int, int]]] = {}
+    for partition, records in stored.items():
+        for entry in decoded(records, TOPIC):
+            if entry.event_id is not None and "\0" not in entry.read().sku:
+                places.setdefault(entry.event_id, []).append((partition, entry.record.offset))
+    return {event_id: chance.choice(some) for event_id, some in places.items()}
+
+
+def cut(chance: random.Random, stored: Stored) -> list[list[Slice]]:
+    """Batches of slices, each partition in its order."""
+    left = {partition: 0 for partition, records in stored.items() if records}
+    batches: list[list[Slice]] = []
+    while left:
+        batch: list[Slice] = []
+        for partition in chance.sample(sorted(left), chance.randint(1, len(left))):
+            first, records = left[partition], stored[partition]
+            end = min(len(records), first + chance.randint(1, 30))
+            batch.append(Slice(TOPIC, partition, first, decoded(records[first:end], TOPIC)))
+            left[partition] = end
+            if end == len(records):
+                del left[partition]
+        batches.append(batch)
+    return batches
+
+
+def refolded(engine: Engine, stored: Stored, chance: random.Random) -> Books:
+    """The shadow, folded; once more where the live ledger named what cannot be."""
+    books = Books(engine.dsn, "main", Group("main_rebuild", discover()))
+    books.open(fresh=True)
+    while True:
+        refold = Refold(engine, books)
+        try:
+            refold.run(cut(chance, stored))
+            return books
+        except ChoiceVoid:
+            books.begin_anew()
+        finally:
+            refold.close()
+
+
+def verdicts(books: Books, stored: Stored) -> dict[tuple[int, int], Verdict]:
+    """As the shadow's own books have them."""
+    found = {
+        (partition, offset): Verdict.DUPLICATE
+        for partition, records in stored.items()
+        for offset in range(len(records))
+    }
+    execute = books.connection.execute
+    for partition, offset, stage in execute('select partition, "offset", stage from letter'):
+        found[partition, offset] = Verdict.CONFLICT if stage == "conflict" else Verdict.DEAD
+    for partition, offset in execute('select partition, "offset" from ledger').fetchall():
+        found[partition, offset] = Verdict.APPLIED
+    return found
+
+
+def put(engine: Engine, ledger: dict[bytes, tuple[int, int]]) -> None:
+    """A live ledger by hand; only its places matter."""
+    engine.reset()
+    number = engine.writer.applier.topics[TOPIC]
+    with engine.connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ledger values (%s, 0, 0, %s, %s, %s)",
+            [(UUID(bytes=event_id), number, *place) for event_id, place in ledger.items()],
+        )
+
+
+def test_verdicts_of_drawn_records_are_those_of_a_plain_model(engine: Engine) -> None:
+    seed = random.randrange(1 << 32)
+    met: set[Verdict] = set()
+    for round_ in range(ROUNDS):
+        chance = random.Random(f"{seed}-{round_}")
+        stored = drawn(chance)
+        ledger = choices(chance, stored)
+        # an id of which nothing can be stored was applied nowhere
+        chosen = {event_id: place[0] for event_id, place in ledger.items()}
+        put(engine, ledger)
+        books = refolded(engine, stored, chance)
+        try:
+            found, right = verdicts(books, stored), model(stored, _Chosen(chosen))
+            wrong = {at: (right.get(at), found[at]) for at in found if right.get(at) != found[at]}
+            assert wrong == {}, f"seed {seed}, round {round_}"
+            met |= set(found.values())
+            rows = books.connection.execute("select * from progress").fetchall()
+            assert all(sum(row[3:]) == row[2] for row in rows)
+            assert books.connection.execute("select count(*) from deferred").fetchone() == (0,)
+        finally:
+            books.drop()
+            books.close()
+    assert met == set(Verdict)
+
+
+class _Chosen(dict[bytes, int]):
+    """Ids that were applied nowhere are judged in the first partition; none of them is applied."""
+
+    def __missing__(self, event_id: bytes) -> int:
+        return 0
+
+
+def test_what_postgres_cannot_hold_is_found_by_halving(engine: Engine) -> None:
+    put(engine, {})
+    many, bad = 1_024, {100, 700, 701}
+    records = [_record(number, "\0" if number in bad else "a") for number in range(many)]
+    books = Books(engine.dsn, "main", Group("main_rebuild", discover()))
+    books.open(fresh=True)
+    refold = Refold(engine, books)
+    tried = 0
+    enter = books.enter
+
+    def counted(judged: Any) -> None:
+        nonlocal tried
+        tried += 1
+        enter(judged)
+
+    books.enter = counted  # type: ignore[method-assign]
+    try:
+        refold.run([[Slice(TOPIC, 0, 0, decoded(records, TOPIC))]])
+        letters = books.connection.execute('select "offset", stage from letter').fetchall()
+        assert sorted(letters) == [(number, "store") for number in sorted(bad)]
+        assert tried <= 1 + len(bad) * (2 * 10 + 2)
+    finally:
+        refold.close()
+        books.drop()
+        books.close()
+
+
+def test_a_choice_of_what_is_not_there_is_let_go(engine: Engine) -> None:
+    there = replace(_record(2, "a"), partition=1, offset=0)
+    records = {0: [_record(0, "a"), _record(1, "a")], 1: [there]}
+    put(engine, {meta(1).event_id: (1, 0)})
+    books = refolded(engine, records, random.Random(1))
+    try:
+        assert set(verdicts(books, records).values()) == {Verdict.APPLIED}
+        freed = books.connection.execute("select event_id from freed").fetchall()
+        assert [row[0].bytes for row in freed] == [meta(1).event_id]
+    finally:
+        books.drop()
+        books.close()
+
+
+def _record(number: int, text: str) -> Record:
+    event = StockReceived(meta(number), text, "ginza", 1)
+    return Record(TOPIC, 0, number, codec.key_of(event), codec.encode(event))

@@ -1,0 +1,380 @@
+"""Is a group whose verdicts are wrong judged anew, while it is in use and whatever is killed?"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from projections import discover
+from services.rebuild.run import Rebuild
+from services.verify.log import Log, LogUnreadable
+from services.verify.report import Report
+from services.verify.run import Verification
+from tests.services.rebuild.road import ROOT, TOKEN, Road, road
+from tests.services.rebuild.telling import HOLD, ITEMS, PEOPLE, RESERVATION, Told, told
+from tests.services.rebuild.trade import Trade
+from tests.services.rebuild.wrong import (
+    At,
+    Verdict,
+    Written,
+    balances,
+    cells,
+    changed,
+    counts,
+    write,
+)
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+BETWEEN = 1_200
+NAMES = [one.name for one in discover()]
+MENDED_BY = "hitotsu rebuild --rejudge"
+# where the work is killed: between its transactions, and within the one that swaps
+POINTS = ("enter:1", "enter:9", "enter:25", "compare:1", "count:1", "replace:1")
+
+
+@dataclass
+class Scene:
+    """A road whose group is wrong, what its verdicts are, and what they should be."""
+
+    road: Road
+    told: Told
+    written: Written
+    before: dict[At, Verdict]
+    right: dict[At, Verdict]
+    sent: int = 0  # while it was judged anew
+
+    def place(self, name: str, value: bytes | None = None) -> list[At]:
+        """Where the records of a single case are."""
+        event_id = self.told.names[name]
+        return [
+            (one.topic, one.partition, entry.record.offset)
+            for one in self.written.slices
+            for entry in one.entries
+            if entry.event_id == event_id and value in (None, entry.record.value)
+        ]
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with road(tmp_path_factory.mktemp("rejudge")) as own:
+        said = told()
+        own.send(said.records(BETWEEN))
+        written = Written(own.endpoints.kafka, said.story)
+        scene = Scene(own, said, written, {}, {})
+        meets = said.names["meets"]
+        ((topic, partition, _),) = scene.place("meets", said.story.applied[meets])
+        scene.right = written.verdicts({meets: (topic, partition)})
+        scene.before = write(own.settings, written)
+        _decide(scene)
+        own.start("projector")
+        own.settle(len(scene.before))
+        yield scene
+
+
+def _decide(scene: Scene) -> None:
+    """What people and deciders had done: letters resolved, and holds that wait for their facts."""
+    own = scene.road
+    resolve = (
+        "update dead_letter set status = %s, note = %s, resolved_at = now()"
+        ' where topic = %s and partition = %s and "offset" = %s'
+    )
+    own.sql(resolve, "dropped", "as the runbook said", *scene.place("dropped")[0])
+    own.sql(resolve, "retried", "sent again", *scene.place("retried")[0])
+    own.sql(
+        "insert into points_hold (id, profile_id, lot_id, points, place, whose, channel, client,"
+        " state, expires_at) values (%s, %s, %s, 3, 1, %s, 'STORE', 'pos', 'captured', now())",
+        HOLD, PEOPLE[0], UUID(int=1), PEOPLE[0],
+    )  # fmt: skip
+    own.sql(
+        "insert into stock_hold (id, sku, location_id, quantity, channel, client, state, served_by,"
+        " expires_at) values (%s, %s, 'S001', 2, 'EC', 'ec', 'committed', 'S001', now())",
+        RESERVATION, ITEMS[0],
+    )  # fmt: skip
+
+
+def verified(scene: Scene) -> Report:
+    work = Verification(scene.road.settings, discover(), NAMES)
+    return work.run(lambda step, done, whole: None)
+
+
+def wrong_places(report: Report) -> set[tuple[str, str]]:
+    return {(one.key[0], one.key[1]) for one in report.differences if one.table == "verdict"}
+
+
+def named(scene: Scene, places: set[At]) -> set[tuple[str, str]]:
+    """As a verification names them."""
+    ids = {
+        (one.topic, one.partition, entry.record.offset): str(UUID(bytes=entry.event_id))
+        for one in scene.written.slices
+        for entry in one.entries
+        if entry.event_id is not None
+    }
+    return {
+        (f"{topic}-{part}@{offset}", ids[topic, part, offset]) for topic, part, offset in places
+    }
+
+
+def until(true: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def test_verify_names_the_places_and_a_rebuild_leaves_them_wrong(wrong: Scene) -> None:
+    expected = changed(wrong.before, wrong.right)
+    assert len(expected) > 30
+    assert len({at[:2] for at in expected}) > 8, "several partitions"
+    # what Postgres cannot hold is known only once somebody tries
+    expected |= set(wrong.place("unstorable"))
+    expected -= {wrong.place("neither")[1]}
+    first = verified(wrong)
+    assert wrong_places(first) == named(wrong, expected)
+    assert first.mends == MENDED_BY
+    assert {"postgres point_entry", "postgres stock_cell"} <= set(first.counted)
+    work = Rebuild(wrong.road.settings, discover(), NAMES)
+    assert work.run(False, False, lambda step, done, whole: None).total == 0
+    assert wrong_places(verified(wrong)) == wrong_places(first)
+
+
+def test_what_cannot_be_done_is_refused_in_a_sentence(wrong: Scene) -> None:
+    process = wrong.road.begin("rebuild", "--rejudge", "point_balance")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"--rejudge folds all projections" in errors
+    assert b"Traceback" not in errors
+
+
+def test_a_log_without_its_beginning_is_refused(wrong: Scene) -> None:
+    kafka = wrong.road.endpoints.kafka
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic("cut", 1, 1)])["cut"].result()
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(5):
+        producer.produce("cut", str(number))
+    producer.flush()
+    whole = Log(kafka, {("cut", 0): 0})
+    whole.check_beginning()
+    cut = TopicPartition("cut", 0, 3)
+    admin.delete_records([cut])[cut].result()
+    with pytest.raises(LogUnreadable, match="cut-0 begins at offset 3"):
+        whole.check_beginning()
+    whole.close()
+
+
+def killed_at(scene: Scene, point: str) -> int:
+    """A rejudging that kills itself by SIGKILL at a point; its status."""
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.services.rebuild.killed", point],
+        env={**scene.road.env, "PYTHONPATH": str(ROOT)}, cwd=ROOT, timeout=120, check=False,
+        capture_output=True,
+    )  # fmt: skip
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()[-2_000:]
+    return process.returncode
+
+
+def state(scene: Scene) -> list[Any]:
+    """What a swap changes, and nothing else may."""
+    return scene.road.sql(
+        "select (select sum(applied * (partition + 1)) from checkpoint),"
+        " (select sum(conflict) from checkpoint), (select max(epoch) from checkpoint),"
+        " (select count(*) from dead_letter), (select sum(points) from point_entry),"
+        " (select string_agg(state, ',') from points_hold)"
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere_it_has_changed_nothing(wrong: Scene, point: str) -> None:
+    before = state(wrong)
+    killed_at(wrong, point)
+    assert state(wrong) == before
+
+
+def test_killed_in_the_middle_it_has_changed_nothing(wrong: Scene) -> None:
+    before = state(wrong)
+    chance = random.Random()
+    drawn = chance.choice(POINTS[:3]), chance.choice(POINTS[3:])
+    for point in drawn:
+        killed_at(wrong, point)
+        assert state(wrong) == before, drawn
+
+
+def test_judged_anew_while_events_flow(wrong: Scene) -> None:
+    own, ending, sent = wrong.road, threading.Event(), list[int]()
+    epochs = own.sql("select max(epoch) from checkpoint")
+    flow = threading.Thread(
+        target=lambda: sent.append(
+            own.send(Trade(12, people=60, items=20).records(100_000), rate=300, end=ending)
+        )
+    )
+    flow.start()
+    try:
+        report = own.verb("rebuild", "--rejudge")
+        until(lambda: own.ended("projector"))  # sent away by the raised epochs
+        assert own.last("projector").returncode == 75
+    finally:
+        ending.set()
+        flow.join(60)
+    assert report["swapped"]
+    assert report["resumed"], "it goes on with what those that were killed left"
+    told = report["verdicts"]
+    assert {one["event_id"] for one in told["moved"]} >= {
+        str(UUID(bytes=event_id)) for event_id in wrong.told.story.applied
+    } - {str(UUID(bytes=wrong.told.names["unstorable"]))}
+    assert told["holds_ended"] == 2
+    assert min(told["letters_withdrawn"], told["letters_added"]) > 8
+    assert own.sql("select min(epoch) from checkpoint where next_offset > 0") > epochs
+    assert own.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
+    wrong.sent = sent[0]
+
+
+def test_a_projector_goes_on_from_there_and_everything_is_as_the_log_says(wrong: Scene) -> None:
+    wrong.road.start("projector")
+    wrong.road.settle(len(wrong.right) + wrong.sent)
+    report = verified(wrong)
+    assert report.differences == []
+    assert report.mends is None
+
+
+def test_each_record_of_before_has_the_verdict_that_is_right(wrong: Scene) -> None:
+    own = wrong.road
+    found = dict.fromkeys(wrong.right, Verdict.DUPLICATE)
+    for topic, partition, offset, stage in own.sql(
+        "select topic, partition, \"offset\", stage from dead_letter where 'main' = any(grps)"
+    ):
+        if (topic, partition, offset) in found:
+            conflict = stage == "conflict"
+            found[topic, partition, offset] = Verdict.CONFLICT if conflict else Verdict.DEAD
+    for topic, partition, offset in own.sql(
+        'select t.name, l.partition, l."offset" from ledger l join topic t on t.no = l.topic'
+    ):
+        if (topic, partition, offset) in found:
+            assert found[topic, partition, offset] is Verdict.DUPLICATE, "applied and put aside"
+            found[topic, partition, offset] = Verdict.APPLIED
+    assert changed(found, wrong.right) == set()
+
+
+def test_balances_stock_and_answers_are_those_of_a_plain_fold(wrong: Scene) -> None:
+    own, memory = wrong.road, wrong.written.memory(wrong.right)
+    points, stock = balances(memory), cells(memory)
+    stored = dict(own.sql("select profile_id, sum(points)::bigint from point_entry group by 1"))
+    held = {
+        (sku, place): (on_hand, committed)
+        for sku, place, on_hand, committed in own.sql(
+            "select sku, location_id, on_hand, committed from stock_cell"
+        )
+    }
+    told_cells = {key: cell for key, cell in stock.items() if key[0] in ITEMS}
+    assert {who: stored.get(who) for who in PEOPLE} == {who: points.get(who) for who in PEOPLE}
+    assert {key: held.get(key) for key in told_cells} == told_cells
+    api = own.api()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=api, headers=headers, trust_env=False, timeout=20) as client:
+        until(lambda: _answers(client))
+        for who in PEOPLE[6:9]:
+            data = client.get(f"/v1/members/{who}/points").json()["data"]
+            assert data["balance"] == points[who]
+        for sku in ITEMS[1:4]:
+            data = client.get(f"/v1/stock/{sku}").json()["data"]
+            assert sum(one["on_hand"] for one in data["locations"]) == sum(
+                on_hand for (item, _), (on_hand, _) in stock.items() if item == sku
+            )
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_letters_and_holds_are_what_people_and_facts_made_of_them(wrong: Scene) -> None:
+    own = wrong.road
+    letter = (
+        "select status, note, grps from dead_letter"
+        ' where topic = %s and partition = %s and "offset" = %s'
+    )
+    first, second = wrong.place("dropped")
+    assert own.sql(letter, *first) == [("dropped", "as the runbook said", [])]
+    assert own.sql(letter, *second) == [("open", None, ["main"])]
+    assert own.sql(letter, *wrong.place("retried")[0]) == [("retried", "sent again", ["main"])]
+    false = [at for at in changed(wrong.before, wrong.right) if wrong.right[at] is Verdict.APPLIED]
+    assert [at for at in false if at != first and own.sql(letter, *at)] == []
+    added = own.sql(
+        "select record_key, record_value, headers from dead_letter"
+        ' where topic = %s and partition = %s and "offset" = %s',
+        *second,
+    )
+    (entry,) = [
+        entry
+        for one in wrong.written.slices
+        for entry in one.entries
+        if (one.topic, one.partition, entry.record.offset) == second
+    ]
+    assert added == [(entry.record.key, entry.record.value, [])]
+    erased = "the person was erased"
+    assert own.sql(letter, *wrong.place("erased")[1]) == [("dropped", erased, ["main"])]
+    assert own.sql("select state from points_hold") == [("applied",)]
+    assert own.sql("select state from stock_hold") == [("applied",)]
+
+
+def test_which_partition_applied_an_id_stays_the_choice_of_before(wrong: Scene) -> None:
+    own = wrong.road
+    event_id = UUID(bytes=wrong.told.names["meets"])
+    ((topic, partition, offset),) = own.sql(
+        'select t.name, l.partition, l."offset" from ledger l join topic t on t.no = l.topic'
+        " where event_id = %s",
+        event_id,
+    )
+    places = wrong.place("meets")
+    again = wrong.place("meets", wrong.told.story.applied[event_id.bytes])[0]
+    assert {at[1] for at in places} - {partition}, "it meets in two partitions"
+    assert (topic, partition) == again[:2]
+    assert offset == min(at[2] for at in places if at[1] == partition) < again[2]
+
+
+def test_the_counts_of_each_partition_add_up(wrong: Scene) -> None:
+    right = counts(wrong.right)
+    rows = wrong.road.sql(
+        "select topic, partition, next_offset, applied, duplicate, conflict, dead_letter"
+        " from checkpoint where grp = 'main'"
+    )
+    for topic, partition, end, *found in rows:
+        assert sum(found) == end
+        least = right.get((topic, partition), {})
+        assert all(many >= least.get(v, 0) for v, many in zip(Verdict, found, strict=True))
+
+
+def test_what_another_kind_of_rebuild_left_is_not_gone_on_with(wrong: Scene) -> None:
+    killed_at(wrong, "enter:1")
+    report = Rebuild(wrong.road.settings, discover(), NAMES).run(False, True, lambda *step: None)
+    assert not report.resumed
+    assert report.total == 0
+    assert wrong.road.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
+
+
+def test_a_ledger_that_names_a_partition_without_the_event_is_put_right(wrong: Scene) -> None:
+    own = wrong.road
+    where = "event_id = (select event_id from ledger where partition = 2 order by 1 limit 1)"
+    ((event_id, offset),) = own.sql(f'select event_id, "offset" from ledger where {where}')
+    own.sql('update ledger set partition = 3, "offset" = 0 where event_id = %s', event_id)
+    report = own.verb("rebuild", "--rejudge")
+    assert report["swapped"]
+    assert [one["event_id"] for one in report["verdicts"]["moved"]] == [str(event_id)]
+    assert own.sql('select partition, "offset" from ledger where event_id = %s', event_id) == [
+        (2, offset)
+    ]
