@@ -3,6 +3,10 @@
 available  = on_hand - committed - reserved - safety_stock - unavailable
 online_atp = sum over locations of (available - store_share), never below 0 at any of them,
              - company threshold - units held for orders without a location yet
+store_atp  = available, never below 0, and over all locations no more than the sum of it less the
+             units held for orders without a location yet
+short      = committed + reserved - (on_hand - unavailable), never below 0 on either side; over all
+             also units held without a location that no location has free
 """
 
 from __future__ import annotations
@@ -17,7 +21,11 @@ NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_th
 
 
 class Cell(BaseModel):
-    """One item at one location. `receiving_gap`: units that left though nothing was on hand."""
+    """One item at one location. `store_atp`: what the store itself may promise.
+
+    `short`: units promised here that are not here. `receiving_gap`: units that left though nothing
+    was on hand.
+    """
 
     location_id: str
     on_hand: int
@@ -28,11 +36,16 @@ class Cell(BaseModel):
     safety_stock: int = 0
     store_share: int = 0
     available: int
+    store_atp: int
+    short: int
     receiving_gap: int
 
 
 class Stock(BaseModel):
     """One item over all locations. `online_atp`: what EC may promise.
+
+    `unplaced`: held for orders that have no location yet. `short`: promised and not there, at a
+    location or over all.
 
     Without `reserved_known` nobody could say what is held, and all figures are without holds.
     `as_of`: the event time that was asked for; none: now.
@@ -41,6 +54,8 @@ class Stock(BaseModel):
     sku: str
     locations: list[Cell]
     online_atp: int
+    unplaced: int = 0
+    short: int = 0
     reserved_known: bool = True
     as_of: datetime | None = None
 
@@ -71,7 +86,7 @@ def stock(
     unplaced: int = 0,
 ) -> Stock:
     """Availability of an item from its cells and the policies in force at `at`."""
-    locations, online, threshold = [], 0, 0
+    locations, online, threshold, whole, free, short = list[Cell](), 0, 0, 0, 0, 0
     by_location: dict[str, list[Mapping[str, Any]]] = {}
     for policy in policies:
         by_location.setdefault(policy["location_id"], []).append(policy)
@@ -79,10 +94,15 @@ def stock(
         here = by_location.get(row["location_id"], [])
         policy = policy_for(here, row["location_id"], sku, at) if here else NO_POLICY
         reserved = row.get("reserved", 0)
-        free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
-        available = free - reserved
+        there = row["on_hand"] - row["unavailable"]
+        left = there - row["committed"] - reserved
+        available = left - policy["safety_stock"]
         online += max(0, available - policy["store_share"])
         threshold = max(threshold, policy["company_threshold"])
+        whole += max(0, available)
+        free += max(0, left)
+        missing = row["committed"] + reserved - max(0, there)
+        short += max(0, missing)
         locations.append(
             Cell(
                 location_id=row["location_id"],
@@ -92,9 +112,17 @@ def stock(
                 unavailable=row["unavailable"],
                 incoming=row["incoming"],
                 available=available,
+                store_atp=max(0, available),
+                short=max(0, missing),
                 safety_stock=policy["safety_stock"],
                 store_share=policy["store_share"],
                 receiving_gap=max(0, -row["on_hand"]),
             )
         )
-    return Stock(sku=sku, locations=locations, online_atp=max(0, online - threshold - unplaced))
+    if unplaced:
+        for cell in locations:
+            cell.store_atp = max(0, min(cell.available, whole - unplaced))
+    return Stock(
+        sku=sku, locations=locations, online_atp=max(0, online - threshold - unplaced),
+        unplaced=unplaced, short=short + max(0, unplaced - free),
+    )  # fmt: skip

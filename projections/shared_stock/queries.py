@@ -15,6 +15,7 @@ from projections.shared_stock import cell, count, policy, projection, promise
 from projections.shared_stock.available import Stock, stock
 from projections.shared_stock.explained import Explained, explained
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
+from projections.shared_stock.shortages import SHORTAGES, Shortage, shortage
 
 
 class CellOnHand(BaseModel):
@@ -113,49 +114,16 @@ def _named(row: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
     return [row[name] for name in names]
 
 
-class Cause(BaseModel):
-    """A movement that took units which were promised. `units`: how many of them."""
-
-    event_id: UUID
-    at: datetime
-    units: int
-
-
-class Shortage(BaseModel):
-    """Promised at a location, and not there. `causes`: the latest movements that took as many."""
-
-    sku: str
-    location_id: str
-    on_hand: int
-    committed: int
-    reserved: int
-    short: int
-    causes: list[Cause]
-
-
-# a count that lowered the stock has no movement to name: its units stay without a cause
-SHORTAGES = """
-select c.sku, c.location_id, c.on_hand, c.committed, coalesce(h.reserved, 0) as reserved,
-    moved.taken
-from stock_cell c left join hitotsu.stock_reserved h using (sku, location_id), lateral (
-    select json_agg(json_build_array(m.event_id, m.at, -m.delta) order by m.at desc) as taken
-    from (
-        select event_id, at, delta from stock_cell_change
-        where sku = c.sku and location_id = c.location_id and delta < 0 order by at desc limit 50
-    ) m
-) moved
-where c.committed + coalesce(h.reserved, 0) > greatest(c.on_hand, 0)
-    and (c.sku, c.location_id) > (%(sku)s, %(location_id)s)
-order by c.sku, c.location_id limit %(limit)s
-"""
-
-
 @projection.query("/v1/stock-shortages", scope="stock:read")
 async def shortages(read: Read) -> list[Shortage]:
-    """What was promised and is no longer there, and which movements took it."""
+    """What was promised and is no longer there, and which movements took it.
+
+    Promises to orders without a location are short when no location has units free for them. A
+    count that lowered the stock has no movement to name: its units stay without a cause.
+    """
     limit, after = read.page()
     rows = await read.select(
-        [cell],
+        [cell, promise],
         SHORTAGES,
         sku=after[0] if after else "",
         location_id=after[1] if after else "",
@@ -163,16 +131,4 @@ async def shortages(read: Read) -> list[Shortage]:
     )
     if len(rows) > limit:
         read.more([rows[limit - 1]["sku"], rows[limit - 1]["location_id"]])
-    return [_shortage(row) for row in rows[:limit]]
-
-
-def _shortage(row: dict[str, Any]) -> Shortage:
-    taken = row.pop("taken") or []
-    short = row["committed"] + row["reserved"] - max(row["on_hand"], 0)
-    causes, left = [], short
-    for event_id, at, units in taken:
-        if left <= 0:
-            break
-        causes.append(Cause(event_id=event_id, at=instant(at), units=min(units, left)))
-        left -= units
-    return Shortage(**row, short=short, causes=causes)
+    return [shortage(row) for row in rows[:limit]]

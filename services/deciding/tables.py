@@ -72,6 +72,13 @@ do $$ begin
 end $$;
 create index if not exists stock_hold_applied
     on hitotsu.stock_hold (applied_partition, applied_offset) where state = 'applied';
+-- where the stock stood that was looked at, in the first line of each item and location of a batch
+do $$ begin
+    if not exists (select from pg_attribute where attrelid = 'hitotsu.stock_hold'::regclass
+            and attname = 'position') then
+        alter table hitotsu.stock_hold add column position jsonb;
+    end if;
+end $$;
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
 create index if not exists stock_hold_by_age on hitotsu.stock_hold using brin (created_at);

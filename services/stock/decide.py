@@ -13,7 +13,7 @@ from schemas.events import ReservationCommitted
 from schemas.events.parts import Meta, Producer
 from services.deciding.answers import Answer, rest_of
 from services.stock.commands import Command, Commit, Extend, Release, Reserve
-from services.stock.shelf import ANYWHERE, Shelf, Spot
+from services.stock.shelf import ANYWHERE, REASONS, Shelf, Spot
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
@@ -88,7 +88,9 @@ class Decision:
                 self._shelf.take((line["sku"], line["location_id"]), -line["granted"])
         if not yes:
             nothing = [{**line, "granted": 0} for line in lines]
-            return self._no("out-of-stock", "Not so many units may be promised.", lines=nothing)
+            first = next(REASONS[line["reason"]] for line in lines if "reason" in line)
+            detail = f"Not so many units may be promised. {first}"
+            return self._no("out-of-stock", detail, lines=nothing)
         expires_at = self._now + timedelta(seconds=body.ttl_seconds)
         if not body.dry_run:
             made = [_hold_of(command, line, expires_at) for line in lines if line["granted"]]
@@ -99,13 +101,17 @@ class Decision:
 
     def _taken(self, command: Reserve) -> list[dict[str, Any]]:
         """Line by line, each from what the ones before it left: lines of one item share a pool."""
-        lines = []
+        lines, channel = [], command.body.channel
         for line in command.body.lines:
             spot = (line.sku, line.location_id)
-            room = self._shelf.room(spot, command.body.channel)
+            room = self._shelf.room(spot, channel)
             granted = min(line.quantity, room)
+            short = self._shelf.reason(spot, channel) if granted < line.quantity else None
             self._shelf.take(spot, granted)
-            lines.append({**line.model_dump(), "granted": granted, "available": room})
+            said = {**line.model_dump(), "granted": granted, "available": room}
+            if short:
+                said["reason"] = short
+            lines.append(said)
         return lines
 
     def _resolve(self, command: Extend | Commit | Release) -> Answer:
@@ -151,7 +157,7 @@ class Decision:
         return self._yes(200, command, said)
 
     def _unplaceable(self, command: Commit, holds: list[Hold]) -> Answer | None:
-        """Lines without a location need one that has them: held were units anywhere online."""
+        """Lines without a location need one that may serve them: held were units anywhere."""
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
         if not unplaced:
@@ -160,10 +166,7 @@ class Decision:
             return self._no("unplaced", "Lines have no location yet: send `location_id`.")
         lines = []
         for hold in unplaced:
-            # its own units are free for it, where they are
-            self._shelf.take(hold.spot, -hold.quantity)
-            room = self._shelf.room((hold.sku, location), hold.channel)
-            self._shelf.take(hold.spot, hold.quantity)
+            room = self._shelf.placeable((hold.sku, location))
             if room < hold.quantity or (hold.sku, location) in {h.spot for h in holds}:
                 lines.append({"sku": hold.sku, "location_id": location, "available": room})
         if lines:

@@ -7,6 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.columns import ALWAYS
+from projections.shared_stock.shortages import SHORT
+from schemas.events import ReservationCommitted
+from schemas.releases import releases
 from services.deciding.reading import rows_of
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
 from services.stock.decide import COMMITTED, fact_id
@@ -98,4 +101,56 @@ HOLD_RESOLVED_TWICE = Invariant(
     "hold_resolved_twice",
     "A reservation ends once: released, expired, or committed with one promise in the log a line.",
     about="stock", table="stock_hold", key={"id": "uuid"}, broken=_ended_twice,
+)  # fmt: skip
+
+# at a location: the newest line held or served there; over all ("") the newest of the item. Facts
+# that took units since then may have undercut promises: that is a shortage, and no wrong grant
+UNDERCUT = f"""
+with {SHORT.format(of="sku = any(%(skus)s)")}
+select short.sku, short.location_id, short.short, taken.units
+from short
+cross join lateral (
+    select position from hitotsu.stock_hold h
+    where h.sku = short.sku and h.position is not null
+        and short.location_id in ('', coalesce(h.served_by, h.location_id))
+    order by created_at desc limit 1
+) h
+cross join lateral (
+    select coalesce(sum(m.units), 0)::bigint as units, bool_or(m.counted) as counted
+    from (
+        select event_id, -delta as units, false as counted from stock_cell_change
+        where sku = short.sku and short.location_id in ('', location_id) and delta < 0
+        union all
+        select event_id, greatest(committed, 0) + greatest(unavailable, 0), false
+        from stock_promise where sku = short.sku and short.location_id in ('', location_id)
+        union all
+        select event_id, 0, true from stock_count
+        where sku = short.sku and short.location_id in ('', location_id)
+    ) m join ledger l using (event_id) join hitotsu.topic t on t.no = l.topic
+    where l."offset" >= coalesce((h.position ->> (t.name || '-' || l.partition))::bigint, 0)
+        and l.schema_id <> all(%(promises)s::int[])
+) taken
+where taken.counted is not true and short.short > taken.units
+"""
+
+
+async def _promised_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
+    """What is short after a grant must have been taken by facts that came after it."""
+    skus = [key[0] for key in keys]
+    promises = [one.id for one in releases().by_id.values() if one.record == PROMISE]
+    rows = await rows_of(connection, UNDERCUT, {"skus": skus, "promises": promises})
+    return {
+        (row["sku"],): Violation(
+            f"at most {row['units']} units short at '{row['location_id']}', which facts took",
+            f"{row['short']} units short",
+        )
+        for row in rows
+    }
+
+
+PROMISE = ReservationCommitted.__name__
+PROMISED_TWICE = Invariant(
+    "promised_twice",
+    "No grant left more promised than there was, at its location or over all locations.",
+    about="stock", table="stock_cell", key={"sku": "text"}, broken=_promised_twice,
 )  # fmt: skip

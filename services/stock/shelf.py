@@ -1,12 +1,20 @@
 """How many units may still be promised? Cells, policies and holds of some items, in one place.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable
-online_atp = sum over locations of (available - store_share), never below 0 at any of them,
-             - company threshold
-             - units held for orders without a location yet
-A store may promise what is available at the location; every other channel also leaves the store
-its share, and over all locations no more than `online_atp`. An order that has no location yet is
-held against `online_atp` alone, at the location "".
+available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
+online     = available - store_share, never below 0                        (at a location)
+online_atp = sum of online - company threshold - units held without a location yet
+
+What may be promised, so that the sum of all promises is never more than there is:
+
+- at a location, at most `available` to the store and `online` to every other channel;
+- over all locations, at most `online_atp` to every other channel, with or without a location,
+  and to the store at most the sum of `available` (never below 0 at any) less what is held
+  without a location: those units are somewhere among it.
+
+Store share and company threshold bind what is promised online, not the stores. An order without
+a location is held at the location "". It is placed where `online` has it. A promise comes before
+what is kept back: where less than all such orders is left online, also from store shares, and
+where facts took even more, from the safety stock.
 """
 
 from __future__ import annotations
@@ -19,6 +27,7 @@ from projections.shared_stock.available import policy_for
 
 Spot = tuple[str, str]
 ANYWHERE = ""
+STORE = "STORE"
 
 
 @dataclass(slots=True)
@@ -27,10 +36,32 @@ class Cell:
 
     available: int
     store_share: int
+    safety_stock: int
 
     @property
     def online(self) -> int:
+        """What every channel but the store may promise here."""
         return max(0, self.available - self.store_share)
+
+
+@dataclass(slots=True)
+class Item:
+    """One item over all locations: sums over its cells, and what is held without a location."""
+
+    available: int = 0
+    online: int = 0
+    threshold: int = 0
+    unplaced: int = 0
+
+    @property
+    def online_atp(self) -> int:
+        """What every channel but the store may still promise, over all locations."""
+        return max(0, self.online - self.threshold - self.unplaced)
+
+    def add(self, cell: Cell, sign: int = 1) -> None:
+        """A cell joins the sums, or leaves them."""
+        self.available += sign * max(0, cell.available)
+        self.online += sign * cell.online
 
 
 class Shelf:
@@ -45,8 +76,7 @@ class Shelf:
     ) -> None:
         """`held`: units under holds that count, by item and location; `at` in microseconds."""
         self._cells: dict[Spot, Cell] = {}
-        self._online: dict[str, int] = {}
-        threshold: dict[str, int] = {}
+        self._items: dict[str, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
         for rule in policies:
             at_location.setdefault(rule["location_id"], []).append(rule)
@@ -54,32 +84,84 @@ class Shelf:
             sku, location = row["sku"], row["location_id"]
             policy = policy_for(at_location.get(location, ()), location, sku, at)
             free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
-            cell = Cell(free - held.get((sku, location), 0), policy["store_share"])
+            cell = Cell(
+                free - held.get((sku, location), 0), policy["store_share"], policy["safety_stock"]
+            )
             self._cells[sku, location] = cell
-            self._online[sku] = self._online.get(sku, 0) + cell.online
-            threshold[sku] = max(threshold.get(sku, 0), policy["company_threshold"])
-        for sku, kept in threshold.items():
-            self._online[sku] -= kept + held.get((sku, ANYWHERE), 0)
+            item = self._items.get(sku)
+            if item is None:
+                item = self._items[sku] = Item(unplaced=held.get((sku, ANYWHERE), 0))
+            item.add(cell)
+            item.threshold = max(item.threshold, policy["company_threshold"])
 
     def room(self, spot: Spot, channel: str) -> int:
         """How many units this channel may promise there now; never below 0."""
-        sku, location = spot
-        if location == ANYWHERE:
-            return max(0, self._online.get(sku, 0)) if channel != "STORE" else 0
+        return min(self._limits(spot, channel).values())
+
+    def reason(self, spot: Spot, channel: str) -> str:
+        """Which limit leaves no more room there: a code of `REASONS`."""
+        limits = self._limits(spot, channel)
+        return min(limits, key=lambda code: limits[code])
+
+    def placeable(self, spot: Spot) -> int:
+        """How many units of an order without a location may be placed there; never below 0.
+
+        The order's own units count as held without a location.
+        """
         cell = self._cells.get(spot)
         if cell is None:
             return 0
-        if channel == "STORE":
-            return max(0, cell.available)
-        return max(0, min(cell.online, self._online[sku]))
+        item = self._items[spot[0]]
+        if item.unplaced <= item.online:
+            return cell.online
+        kept_back = 0 if item.unplaced <= item.available else cell.safety_stock
+        return max(0, cell.available + kept_back)
 
     def take(self, spot: Spot, quantity: int) -> None:
         """Units are held; negative: they are free again."""
         sku, location = spot
         cell = self._cells.get(spot)
         if cell is not None:
-            before = cell.online
+            item = self._items[sku]
+            item.add(cell, -1)
             cell.available -= quantity
-            self._online[sku] += cell.online - before
-        elif location == ANYWHERE and sku in self._online:
-            self._online[sku] -= quantity
+            item.add(cell)
+        elif location == ANYWHERE and sku in self._items:
+            self._items[sku].unplaced += quantity
+
+    def _limits(self, spot: Spot, channel: str) -> dict[str, int]:
+        """Units that each limit leaves, never below 0; of equal ones the first is the reason."""
+        sku, location = spot
+        item = self._items.get(sku)
+        if item is None:
+            return {"not-stocked": 0}
+        if location == ANYWHERE:
+            return {"no-location": 0} if channel == STORE else _online(item)
+        cell = self._cells.get(spot)
+        if cell is None:
+            return {"not-stocked": 0}
+        here = {"not-available": max(0, cell.available)}
+        if channel != STORE:
+            return {**here, "store-share": cell.online, **_online(item)}
+        return {**here, "promised-online": max(0, item.available - item.unplaced)}
+
+
+REASONS: Mapping[str, str] = {
+    "not-stocked": "The location has never had this item.",
+    "not-available": "The location has no more, less its safety stock.",
+    "store-share": "What the location has left is its store's share.",
+    "promised-online": "What is left is promised to orders that have no location yet.",
+    "company-threshold": "What is left over all locations is the company threshold.",
+    "not-available-online": "All locations together have no more for online.",
+    "no-location": "A store promises what is at a location: name one.",
+}
+"""Why a line cannot be granted whole, by the code that the answer carries."""
+
+
+def _online(item: Item) -> dict[str, int]:
+    """The limits over all locations of whatever is no store."""
+    return {
+        "not-available-online": max(0, item.online),
+        "promised-online": max(0, item.online - item.unplaced),
+        "company-threshold": item.online_atp,
+    }

@@ -1,13 +1,15 @@
 """How is a batch decided? Cells locked in order, holds counted under the locks, all stored at once.
 
-Whoever takes, extends or commits holds the cells' row locks, so no two decisions see the same
-units, and a hold that was seen as expired is never committed afterwards. The projector raises
-`committed` and ends the hold in one transaction, so units are never counted twice or not at all.
+Whoever takes, extends or commits holds the row locks of all cells of the item, whatever the
+location: what may be promised at one depends on all. So no two decisions see the same units, and
+a hold that was seen as expired is never committed afterwards. The projector raises `committed`
+and ends the hold in one transaction, so units are never counted twice or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,10 +63,11 @@ select moment.now, (
 from moment
 """
 MAKE = """
-insert into hitotsu.stock_hold (id, sku, location_id, quantity, channel, client, expires_at)
-select id, sku, location_id, quantity, channel, client, expires_at::timestamptz
-from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
-    as x(id, sku, location_id, quantity, channel, client, expires_at)
+insert into hitotsu.stock_hold (
+    id, sku, location_id, quantity, channel, client, expires_at, position)
+select id, sku, location_id, quantity, channel, client, expires_at::timestamptz, position::jsonb
+from unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+    %s::text[]) as x(id, sku, location_id, quantity, channel, client, expires_at, position)
 """
 CHANGE = """
 update hitotsu.stock_hold h set state = x.state,
@@ -76,7 +79,7 @@ from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid
 where h.id = x.id and h.sku = x.sku and h.location_id = x.location_id
 """
 _CHANGED = ("uuid", "text", "text", "text", "timestamptz", "uuid", "text")
-_MADE = ("uuid", "text", "text", "bigint", "text", "text", "timestamptz")
+_MADE = ("uuid", "text", "text", "bigint", "text", "text", "timestamptz", "text")
 
 
 class StockWork:
@@ -108,7 +111,8 @@ class StockWork:
         ).decide(commands)  # fmt: skip
         if seen.over:
             await connection.execute(EXPIRED, [array("text", seen.over), seen.now])
-        await _store(connection, decided)
+        await _changes(connection, decided, seen.position)
+        await outbox.add(connection, decided.facts)
         return decided.answers
 
 
@@ -150,12 +154,7 @@ async def _shelf(
     return _Found(shelf, now, row["position"], over, holds)
 
 
-async def _store(connection: Connection, decided: Decided) -> None:
-    await _changes(connection, decided)
-    await outbox.add(connection, decided.facts)
-
-
-async def _changes(connection: Connection, decided: Decided) -> None:
+async def _changes(connection: Connection, decided: Decided, position: Mapping[str, int]) -> None:
     # what was let go first, so that the times of the rows tell the order too
     if decided.changed:
         rows_changed = [
@@ -165,10 +164,16 @@ async def _changes(connection: Connection, decided: Decided) -> None:
         ]
         await connection.execute(CHANGE, columns(_CHANGED, rows_changed))
     if decided.made:
+        # all lines of a batch saw the same stock: the position is kept once for each spot
+        first = {hold.spot: hold for hold in reversed(decided.made)}
+        stood = json.dumps(position)
         rows = [
-            (h.reservation_id, h.sku, h.location_id, h.quantity, h.channel, h.client, h.expires_at)
+            (
+                h.reservation_id, h.sku, h.location_id, h.quantity, h.channel, h.client,
+                h.expires_at, stood if first[h.spot] is h else None,
+            )
             for h in decided.made
-        ]
+        ]  # fmt: skip
         await connection.execute(MAKE, columns(_MADE, rows))
 
 

@@ -18,7 +18,7 @@ from services.invariants.watch import Round
 from services.runtime.db import conninfo
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
 from services.stock.decide import fact_id
-from services.stock.invariants import HOLD_RESOLVED_TWICE, STOCK_RECOMPUTED
+from services.stock.invariants import HOLD_RESOLVED_TWICE, PROMISED_TWICE, STOCK_RECOMPUTED
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import T0, brought_back, meta, named, sold
 
@@ -219,6 +219,52 @@ async def test_a_hold_with_two_ends_is_found(
         filled.connection.execute("delete from stock_hold where id = %s", [name])
     await one.step(connection)
     assert gauge(HOLD_RESOLVED_TWICE) == 0
+
+
+def granted(engine: Engine, sku: str, units: int, place: str = "", since: str = "{}") -> None:
+    """A hold as a decider keeps it; `since`: the position at which it saw the stock."""
+    engine.connection.execute(
+        "insert into stock_hold (id, sku, location_id, quantity, channel, client, expires_at,"
+        " position) values (%s, %s, %s, %s, 'EC', 'ec', now() + interval '1 hour', %s)",
+        [uuid4(), sku, place, units, since],
+    )
+
+
+def position(engine: Engine) -> str:
+    ((stood,),) = engine.connection.execute(
+        "select json_object_agg(topic || '-' || partition, next_offset)::text from checkpoint"
+    ).fetchall()
+    return str(stood)
+
+
+async def test_units_promised_twice_are_found_and_undercut_ones_are_not(
+    filled: Filled, connection: Connection
+) -> None:
+    """10 there, 10 promised without a location: 10 more at the location were never there."""
+    skus = [f"promised-{name}" for name in ("once", "twice", "undercut", "too often", "here")]
+    for sku in skus:
+        filled.told(StockReceived(meta(minute=1), sku, "ginza", 10))
+        granted(filled, sku, 10, "ginza" if sku == skus[4] else "", since=position(filled))
+    once, twice, undercut, too_often, here = skus
+    granted(filled, twice, 10, "ginza", since=position(filled))
+    for sku in (undercut, too_often):
+        filled.told(sold(sku, 3, minute=5))
+    granted(filled, here, 1, "ginza", since=position(filled))
+    one = Round(PROMISED_TWICE)
+    try:
+        await whole(one, connection)
+        assert set(one.known) == {(twice,), (here,)}
+        assert one.known[(twice,)].found == "10 units short"
+        # the sale explains what was missing before this grant, and not that it was made
+        granted(filled, too_often, 1, since=position(filled))
+        one.after = None
+        await whole(one, connection)
+        assert set(one.known) == {(twice,), (here,), (too_often,)}
+    finally:
+        filled.connection.execute("delete from stock_hold where sku = any(%s)", [skus])
+    await one.step(connection)
+    assert gauge(PROMISED_TWICE) == 0
+    assert (once,) not in one.known
 
 
 async def test_a_key_that_takes_too_long_does_not_keep_the_others_waiting(

@@ -91,7 +91,66 @@ class Rush:
     async def _answered(
         self, client: httpx.AsyncClient, path: str, body: dict[str, Any], key: str
     ) -> tuple[int, str]:
-        return await answered(client, BASE + path, body, key, TOKENS["ec"], PATIENCE)
+        return await answered(client, BASE + path, body, key, TOKENS[self._who(body)], PATIENCE)
+
+    def _who(self, body: dict[str, Any]) -> str:
+        return "ec"
+
+
+class Mixed(Rush):
+    """A store and EC, at one of two locations or at none yet; orders are placed, or let go."""
+
+    async def _customer(self, client: httpx.AsyncClient) -> None:
+        chance = self._chance
+        while self._left > 0:
+            self._left -= 1
+            channel = chance.choice(("STORE", "EC"))
+            where = chance.choice(("L1", "L2") if channel == "STORE" else ("L1", "L2", "", ""))
+            lines = [{"sku": self._sku, "location_id": where, "quantity": chance.randint(1, 3)}]
+            body = {"channel": channel, "lines": lines, "ttl_seconds": self._ttl}
+            body |= {"mode": chance.choice(("all_or_nothing", "best_effort"))}
+            status, said = await self._ask(client, "reserve", "", body)
+            if status != 201:
+                continue
+            name = said["reservation_id"]
+            self.seen.granted[name] = said
+            drawn = chance.random()
+            if drawn < 0.2:
+                served_by = where or chance.choice(("L1", "L2"))
+                order = {"order_id": str(uuid4()), "location_id": served_by}
+                status, _ = await self._ask(client, "commit", f"/{name}/commit", order)
+                if status == 200:
+                    self.seen.committed.add(name)
+            elif drawn < 0.3:
+                status, _ = await self._ask(client, "release", f"/{name}/release", {})
+                if status == 200:
+                    self.seen.released.add(name)
+
+    def _who(self, body: dict[str, Any]) -> str:
+        # who resolves a reservation need not be who made it
+        return "till" if body.get("channel") == "STORE" else "ec"
+
+
+GRANTS = """
+select coalesce(served_by, location_id), location_id, channel, quantity, created_at,
+    case when state = 'released' then resolved_at end
+from stock_hold where sku = %s
+"""
+
+
+def most_promised(grants: list[Any], which: Callable[[str, str], bool]) -> int:
+    """The most units that were promised at any time; `which`: by location and channel."""
+    steps = []
+    for served, asked, channel, quantity, made, let_go in grants:
+        if which(asked, channel) or which(served, channel):
+            steps.append((made, 1, quantity))
+            if let_go is not None:
+                steps.append((let_go, 0, -quantity))
+    most = now = 0
+    for _, _, units in sorted(steps):
+        now += units
+        most = max(most, now)
+    return most
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,14 @@ class Shop:
         (cell,) = answer.json()["data"]["locations"]
         return tuple(cell[name] for name in ("on_hand", "committed", "reserved", "available"))
 
+    def item(self, url: str, sku: str) -> dict[str, Any]:
+        """The item, as the API has it."""
+        headers = {"Authorization": f"Bearer {TOKENS['till']}"}
+        answer = httpx.get(f"{url}/v1/stock/{sku}", headers=headers, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()["data"]
+        return told
+
     def short(self, url: str, sku: str) -> dict[str, Any] | None:
         """The item's shortage, as the API has it."""
         headers = {"Authorization": f"Bearer {TOKENS['till']}"}

@@ -112,6 +112,12 @@ class Deciding(RuleBasedStateMachine):
                 model.promises.remove(promise)
         if yes and not dry:
             self.names.append(name)
+            self.nothing_is_promised_twice({sku for sku, _, many in lines})
+
+    def nothing_is_promised_twice(self, skus: set[str]) -> None:
+        """After a grant, orders without a location find their units beside all other promises."""
+        for sku in skus:
+            assert -self.model.free(sku, "") <= self.model.whole(sku)
 
     @rule(data=st.data(), ttl=st.integers(1, 5))
     def extend(self, data: st.DataObject, ttl: int) -> None:
@@ -133,12 +139,7 @@ class Deciding(RuleBasedStateMachine):
         yes = model.standing(str(name))
         for promise in promises if yes else ():
             if promise.location == "":
-                channel = self.holds[name][0].channel
-                promise.state = "tried"  # its own units are free for it
-                fits = (
-                    place is not None and model.room(promise.sku, place, channel) >= promise.units
-                )
-                promise.state = "open"
+                fits = place is not None and model.placeable(promise.sku, place) >= promise.units
                 twice = any(p.sku == promise.sku and p.location == place for p in promises)
                 yes = yes and fits and not twice
         body = CommitBody(order_id=uuid4(), location_id=place)

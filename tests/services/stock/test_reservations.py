@@ -135,8 +135,6 @@ def test_an_order_without_a_location_is_held_online_and_placed_when_committed(
     anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 3}]}
     name = open_shop.post("", anywhere).json()["reservation_id"]
     assert problem(open_shop.reserve(sku, 3), 409, "out-of-stock")["lines"][0]["available"] == 2
-    till = {"channel": "STORE", "lines": [{"sku": sku, "location_id": "W1", "quantity": 5}]}
-    assert open_shop.post("", {**till, "dry_run": True}, who="till").status_code == 200
     order = {"order_id": str(uuid4())}
     problem(open_shop.post(f"/{name}/commit", order), 409, "unplaced")
     nowhere = open_shop.post(f"/{name}/commit", {**order, "location_id": "S5"})
@@ -146,6 +144,108 @@ def test_an_order_without_a_location_is_held_online_and_placed_when_committed(
     open_shop.until(lambda: open_shop.cell(sku) == (5, 3))
     open_shop.until(lambda: open_shop.state(name) == "applied")
     assert open_shop.reserve(sku, 2).status_code == 201
+
+
+def at_the_till(sku: str, quantity: int, location_id: str = "W1") -> dict[str, Any]:
+    lines = [{"sku": sku, "location_id": location_id, "quantity": quantity}]
+    return {"channel": "STORE", "lines": lines}
+
+
+def test_a_store_is_not_granted_what_is_promised_to_orders_without_a_location(
+    open_shop: Shop,
+) -> None:
+    sku = open_shop.stocked(10)
+    anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 10}]}
+    name = open_shop.post("", anywhere).json()["reservation_id"]
+    no = problem(open_shop.post("", at_the_till(sku, 10), who="till"), 409, "out-of-stock")
+    assert no["lines"][0]["reason"] == "promised-online"
+    assert no["lines"][0]["available"] == 0
+    assert "promised to orders that have no location yet" in no["detail"]
+    some = {**at_the_till(sku, 1), "mode": "best_effort"}
+    problem(open_shop.post("", some, who="till"), 409, "out-of-stock")
+    served = open_shop.post(f"/{name}/commit", {"order_id": str(uuid4()), "location_id": "W1"})
+    assert served.status_code == 200, served.text
+    open_shop.until(lambda: open_shop.cell(sku) == (10, 10))
+
+
+def test_a_store_promises_its_share_and_what_orders_without_a_location_leave(
+    open_shop: Shop,
+) -> None:
+    """9 at each of two stores, 1 for safety and 2 for walk-ins: 12 may go online, 16 in all."""
+    sku = open_shop.stocked(9, "S21")
+    open_shop.append("StockReceived", sku=sku, location_id="S22", quantity=9)
+    for place in ("S21", "S22"):
+        open_shop.append(
+            "StockPolicySet", location_id=place, sku=sku, safety_stock=1, store_share=2,
+            company_threshold=0, valid_from=0,
+        )  # fmt: skip
+
+    def anywhere(units: int, **more: Any) -> Any:
+        lines = [{"sku": sku, "quantity": units}]
+        return open_shop.post("", {"channel": "EC", "lines": lines, **more})
+
+    open_shop.until(lambda: anywhere(12, dry_run=True).status_code == 200)
+    open_shop.until(lambda: anywhere(13, dry_run=True).status_code == 409)
+    orders = [anywhere(units).json()["reservation_id"] for units in (8, 2)]
+    no = problem(open_shop.post("", at_the_till(sku, 7, "S21"), who="till"), 409, "out-of-stock")
+    assert (no["lines"][0]["available"], no["lines"][0]["reason"]) == (6, "promised-online")
+    assert open_shop.post("", at_the_till(sku, 6, "S21"), who="till").status_code == 201
+    assert open_shop.post("", at_the_till(sku, 1, "S22"), who="till").status_code == 409
+    assert open_shop.reserve(sku, 1, location_id="S22").status_code == 409
+    assert anywhere(1).status_code == 409
+    for name, place in zip(orders, ("S22", "S21"), strict=True):
+        order = {"order_id": str(uuid4()), "location_id": place}
+        assert open_shop.post(f"/{name}/commit", order).status_code == 200
+
+
+def test_a_sale_that_undercuts_an_order_without_a_location_is_a_shortage(
+    open_shop: Shop,
+) -> None:
+    sku = open_shop.stocked(5)
+    url = open_shop.road.api()
+    open_shop.until(lambda: open_shop.shown(url, sku) == (5, 0, 0, 5))
+    anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 4}]}
+    name = open_shop.post("", anywhere).json()["reservation_id"]
+    assert open_shop.short(url, sku) is None
+    sales = [open_shop.sell(sku) for _ in range(3)]
+    open_shop.until(lambda: open_shop.cell(sku) == (2, 0))
+    found = open_shop.short(url, sku)
+    assert found is not None
+    assert (found["location_id"], found["on_hand"], found["reserved"]) == ("", 2, 4)
+    assert found["short"] == sum(cause["units"] for cause in found["causes"]) == 2
+    assert {cause["event_id"] for cause in found["causes"]} < set(sales)
+    open_shop.until(lambda: open_shop.item(url, sku)["locations"][0]["on_hand"] == 2)
+    told = open_shop.item(url, sku)
+    assert (told["unplaced"], told["short"], told["online_atp"]) == (4, 2, 0)
+    assert told["locations"][0]["store_atp"] == 0
+    # nobody is granted what is short already, and the order is short wherever it is placed
+    assert open_shop.post("", at_the_till(sku, 1), who="till").status_code == 409
+    order = {"order_id": str(uuid4()), "location_id": "W1"}
+    problem(open_shop.post(f"/{name}/commit", order), 409, "out-of-stock")
+    open_shop.append("StockReceived", sku=sku, location_id="W1", quantity=2)
+    open_shop.until(lambda: open_shop.short(url, sku) is None)
+    assert open_shop.post(f"/{name}/commit", order).status_code == 200
+
+
+def test_an_undercut_order_may_take_what_is_kept_back(open_shop: Shop) -> None:
+    """5 on hand, 1 for safety and 1 the store's: 3 promised, then 2 sold. 3 are there."""
+    sku = open_shop.stocked(5, "W1")
+    open_shop.append(
+        "StockPolicySet", location_id="W1", sku=sku, safety_stock=1, store_share=1,
+        company_threshold=0, valid_from=0,
+    )  # fmt: skip
+    anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 4}]}
+    open_shop.until(
+        lambda: open_shop.post("", {**anywhere, "dry_run": True}).status_code == 409
+    )  # fmt: skip
+    three = {"channel": "EC", "lines": [{"sku": sku, "quantity": 3}]}
+    name = open_shop.post("", three).json()["reservation_id"]
+    for _ in range(2):
+        open_shop.sell(sku)
+    open_shop.until(lambda: open_shop.cell(sku) == (3, 0))
+    assert open_shop.short(open_shop.road.api(), sku) is None
+    order = {"order_id": str(uuid4()), "location_id": "W1"}
+    assert open_shop.post(f"/{name}/commit", order).status_code == 200
 
 
 def test_a_location_that_has_everything_is_picked_until_it_no_longer_has(open_shop: Shop) -> None:

@@ -15,7 +15,16 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas import codec
 from schemas.events import PurchaseCompleted, ReservationCommitted, StockReceived
 from schemas.topics import TOPICS
-from tests.services.stock.rush import HOLDS, Fact, Rush, Seen, judge
+from tests.services.stock.rush import (
+    GRANTS,
+    HOLDS,
+    Fact,
+    Mixed,
+    Rush,
+    Seen,
+    judge,
+    most_promised,
+)
 from tests.services.stock.shop import Shop, shop
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -69,7 +78,9 @@ def _fact(event: Any, sku: str, place: str, offset: int) -> Fact | None:
     return None
 
 
-def rushed(open_shop: Shop, sku: str, many: int, clients: int, kills: int, sales: int) -> Seen:
+def rushed(
+    open_shop: Shop, rush: Rush, sku: str, many: int, clients: int, kills: int, sales: int
+) -> Seen:
     """The rush, with till sales of single units and kills spread over it."""
     chance = random.Random(3)
 
@@ -86,7 +97,7 @@ def rushed(open_shop: Shop, sku: str, many: int, clients: int, kills: int, sales
             else:
                 await asyncio.to_thread(open_shop.sell, sku)
 
-    return asyncio.run(Rush(open_shop.url, sku, many).run(clients, beside))
+    return asyncio.run(rush.run(clients, beside))
 
 
 def settled(open_shop: Shop, sku: str) -> tuple[list[Any], list[Fact]]:
@@ -108,7 +119,7 @@ def settled(open_shop: Shop, sku: str) -> tuple[list[Any], list[Fact]]:
 
 def fares(open_shop: Shop, units: int, many: int, clients: int, kills: int, sales: int) -> Seen:
     sku = open_shop.stocked(units)
-    seen = rushed(open_shop, sku, many, clients, kills, sales)
+    seen = rushed(open_shop, Rush(open_shop.url, sku, many), sku, many, clients, kills, sales)
     holds, facts = settled(open_shop, sku)
     assert seen.granted
     assert seen.committed
@@ -144,6 +155,44 @@ def test_a_rush_for_a_few_units_while_the_decider_dies(open_shop: Shop) -> None:
 def test_twenty_thousand_reservations_from_64_clients(open_shop: Shop) -> None:
     seen = fares(open_shop, units=1_000, many=20_000, clients=64, kills=10, sales=40)
     assert sum(many for (what, _), many in seen.statuses.items() if what == "reserve") == 20_000
+
+
+def shared_fairly(open_shop: Shop, many: int, clients: int, kills: int) -> Seen:
+    """60 at each of two stores; the second keeps 5 for safety and 8 for walk-ins: 115 in all."""
+    sku = open_shop.stocked(60, "L1")
+    open_shop.append("StockReceived", sku=sku, location_id="L2", quantity=60)
+    open_shop.append(
+        "StockPolicySet", location_id="L2", sku=sku, safety_stock=5, store_share=8,
+        company_threshold=5, valid_from=0,
+    )  # fmt: skip
+    open_shop.until(lambda: open_shop.reserve(sku, 102, location_id="", dry_run=True).is_success)
+    open_shop.until(lambda: open_shop.reserve(sku, 103, location_id="", dry_run=True).is_error)
+    seen = rushed(
+        open_shop, Mixed(open_shop.url, sku, many, ttl=3_600), sku, many, clients, kills, 0
+    )
+    settled(open_shop, sku)
+    grants = open_shop.road.sql(GRANTS, sku)
+    assert seen.contradictions == []
+    assert {"", "L1", "L2"} == {row[1] for row in grants}
+    assert most_promised(grants, lambda *_: True) <= 115
+    assert most_promised(grants, lambda place, _: place == "L1") <= 60
+    assert most_promised(grants, lambda place, _: place == "L2") <= 55
+    assert most_promised(grants, lambda _, channel: channel == "EC") <= 102
+    assert sum(row[3] for row in grants if row[5] is None) > 100, "hardly anything was promised"
+    assert open_shop.short(open_shop.road.api(), sku) is None
+    return seen
+
+
+def test_stores_and_online_orders_share_what_there_is(open_shop: Shop) -> None:
+    seen = shared_fairly(open_shop, many=300, clients=40, kills=1)
+    assert seen.statuses["reserve", 409] > 20
+
+
+@pytest.mark.long
+def test_ten_thousand_share_what_there_is_while_the_decider_dies(open_shop: Shop) -> None:
+    for _ in range(4):
+        shared_fairly(open_shop, many=2_500, clients=40, kills=5)
+    assert open_shop.road.verb("verify", "stock")["tested"]["promised_twice"] >= 4
 
 
 def test_a_grant_too_many_would_be_noticed(open_shop: Shop) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.shared_stock.available import stock
-from services.stock.shelf import ANYWHERE, Shelf
+from services.stock.shelf import ANYWHERE, REASONS, Shelf
 
 SKU, AT = "item", 1_000
 LOCATIONS = ("a", "b", "c")
@@ -38,24 +38,31 @@ policies = st.lists(
     ),
     unique_by=lambda row: (row["location_id"], row["sku"], row["valid_from"]),
 )
-takes = st.lists(st.tuples(st.sampled_from(LOCATIONS), st.integers(-10, 10)))
+takes = st.lists(st.tuples(st.sampled_from((*LOCATIONS, ANYWHERE)), st.integers(-10, 10)))
 
 
-@given(cells, policies, takes)
+@given(cells, policies, takes, small)
 def test_it_promises_what_a_reader_sees_and_no_more(
-    rows: list[dict[str, Any]], kept: list[dict[str, Any]], taken: list[tuple[str, int]]
+    rows: list[dict[str, Any]],
+    kept: list[dict[str, Any]],
+    taken: list[tuple[str, int]],
+    unplaced: int,
 ) -> None:
     whole = [{"sku": SKU, "incoming": 0, **row} for row in rows]
-    held = {(SKU, row["location_id"]): row["reserved"] for row in rows}
+    held = {(SKU, row["location_id"]): row["reserved"] for row in rows} | {(SKU, ""): unplaced}
     shelf = Shelf(whole, kept, held, AT)
     for location, quantity in taken:
+        if location == ANYWHERE:
+            quantity = max(quantity, -unplaced)
+            unplaced += quantity
         shelf.take((SKU, location), quantity)
         for row in whole:
             row["reserved"] += quantity if row["location_id"] == location else 0
-    seen = stock(SKU, whole, kept, AT)
+    seen = stock(SKU, whole, kept, AT, unplaced)
+    assert shelf.room((SKU, ANYWHERE), "EC") == seen.online_atp
     for cell in seen.locations:
         spot = (SKU, cell.location_id)
-        assert shelf.room(spot, "STORE") == max(0, cell.available)
+        assert shelf.room(spot, "STORE") == cell.store_atp
         online = min(max(0, cell.available - cell.store_share), seen.online_atp)
         assert shelf.room(spot, "EC") == online
     assert shelf.room(("unknown", "a"), "STORE") == 0
@@ -76,3 +83,63 @@ def test_the_two_published_figures() -> None:
     """100 - 5 x 4 - 10 - 50 orders not yet brokered; and 100 - 2 x 4 - 5 of another company."""
     assert online(stores=4, units=25, share=5, threshold=10, unplaced=50) == (20, 20)
     assert online(stores=4, units=25, share=2, threshold=5, unplaced=0) == (87, 87)
+
+
+@given(cells, policies, st.integers(0, 60), st.sampled_from(("STORE", "EC")), st.data())
+def test_no_grant_leaves_more_promised_than_there_is(
+    rows: list[dict[str, Any]],
+    kept: list[dict[str, Any]],
+    unplaced: int,
+    channel: str,
+    data: st.DataObject,
+) -> None:
+    """At the location, and over all: orders without a location find units free somewhere."""
+    whole = [{"sku": SKU, "incoming": 0, **row} for row in rows]
+    held = {(SKU, row["location_id"]): row["reserved"] for row in rows} | {(SKU, ""): unplaced}
+    shelf = Shelf(whole, kept, held, AT)
+    spot = (SKU, data.draw(st.sampled_from((*LOCATIONS, ANYWHERE))))
+    granted = shelf.room(spot, channel)
+    if not granted:
+        assert shelf.reason(spot, channel) in REASONS
+        return
+    for row in whole:
+        row["reserved"] += granted if row["location_id"] == spot[1] else 0
+    after = stock(SKU, whole, kept, AT, unplaced + (granted if spot[1] == ANYWHERE else 0))
+    assert all(cell.available >= 0 for cell in after.locations if cell.location_id == spot[1])
+    assert after.unplaced <= sum(max(0, cell.available) for cell in after.locations)
+    assert shelf.room(spot, channel) == granted, "looking took nothing"
+
+
+def two_stores(unplaced: int, on_hand: int = 10) -> Shelf:
+    """So many units at each of two stores, of each 2 for walk-ins and 1 for safety."""
+    cell = {"sku": SKU, "committed": 0, "unavailable": 0, "on_hand": on_hand}
+    rule = {"sku": SKU, "valid_from": 0, "safety_stock": 1, "store_share": 2}
+    names = ("S1", "S2")
+    return Shelf(
+        [{**cell, "location_id": name} for name in names],
+        [{**rule, "location_id": name, "company_threshold": 3} for name in names],
+        {(SKU, ANYWHERE): unplaced},
+        AT,
+    )
+
+
+def test_each_limit_has_its_reason() -> None:
+    assert [two_stores(5).room((SKU, where), "STORE") for where in ("S1", "S2")] == [9, 9]
+    shelf = two_stores(11)
+    assert (shelf.room((SKU, "S1"), "STORE"), shelf.room((SKU, ANYWHERE), "EC")) == (7, 0)
+    assert shelf.reason((SKU, "S1"), "STORE") == "promised-online"
+    assert shelf.reason((SKU, ANYWHERE), "EC") == "company-threshold"
+    assert shelf.reason((SKU, ANYWHERE), "STORE") == "no-location"
+    assert shelf.reason((SKU, "S3"), "EC") == "not-stocked"
+    assert two_stores(14).reason((SKU, "S1"), "EC") == "promised-online"
+    assert two_stores(0).reason((SKU, "S1"), "STORE") == "not-available"
+    assert two_stores(0).reason((SKU, "S1"), "EC") == "store-share"
+    assert two_stores(0, on_hand=1).reason((SKU, ANYWHERE), "EC") == "not-available-online"
+
+
+def test_a_promise_comes_before_what_is_kept_back() -> None:
+    """Placed where it is online; then from the store's share; then from the safety stock."""
+    assert two_stores(14).placeable((SKU, "S1")) == 7
+    assert two_stores(15).placeable((SKU, "S1")) == 9
+    assert two_stores(19).placeable((SKU, "S1")) == 10
+    assert two_stores(19).placeable((SKU, "S3")) == 0

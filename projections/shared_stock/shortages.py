@@ -1,0 +1,111 @@
+"""Which promises cannot be kept, and which movements took their units?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from projections.core.instants import instant
+
+
+class Cause(BaseModel):
+    """A movement that took units which were promised. `units`: how many of them."""
+
+    event_id: UUID
+    at: datetime
+    units: int
+
+
+class Shortage(BaseModel):
+    """Promised, and not there. `causes`: the latest movements that took as many."""
+
+    sku: str
+    location_id: str = Field(
+        description='"": promised to orders without a location; the figures are of all locations.'
+    )
+    on_hand: int
+    committed: int
+    unavailable: int
+    reserved: int = Field(description='Units under holds; at "" those without a location.')
+    short: int
+    causes: list[Cause]
+
+
+# a location is short of what it has less than it promised; an item is short of what its orders
+# without a location need and no location has free. Units that are unavailable are not there.
+# `of`: which items
+SHORT = """
+held as (
+    select sku, location_id, reserved from hitotsu.stock_reserved where {of}
+), short as (
+    select sku, location_id, c.on_hand, c.committed, c.unavailable,
+        coalesce(h.reserved, 0) as reserved,
+        c.committed + coalesce(h.reserved, 0) - greatest(c.on_hand - c.unavailable, 0) as short
+    from stock_cell c left join held h using (sku, location_id)
+    where {of} and c.committed + coalesce(h.reserved, 0) > greatest(c.on_hand - c.unavailable, 0)
+    union all
+    select h.sku, '', t.on_hand, t.committed, t.unavailable, h.reserved, h.reserved - t.free
+    from held h cross join lateral (
+        select coalesce(sum(c.on_hand), 0)::bigint as on_hand,
+            coalesce(sum(c.committed), 0)::bigint as committed,
+            coalesce(sum(c.unavailable), 0)::bigint as unavailable,
+            coalesce(sum(greatest(
+                c.on_hand - c.unavailable - c.committed - coalesce(r.reserved, 0), 0
+            )), 0)::bigint as free
+        from stock_cell c left join held r using (sku, location_id) where c.sku = h.sku
+    ) t
+    where h.location_id = '' and h.reserved > t.free
+)
+"""
+SHORTAGES = f"""
+with {SHORT.format(of="true")}
+select short.*, elsewhere.at_location, moved.taken
+from short
+cross join lateral (
+    select json_object_agg(s.location_id, s.short) as at_location
+    from short s where s.sku = short.sku and short.location_id = '' and s.location_id <> ''
+) elsewhere
+cross join lateral (
+    select json_agg(json_build_array(m.event_id, m.at, m.units, m.location_id) order by m.at desc)
+        as taken
+    from (
+        select event_id, at, units, location_id from (
+            select event_id, at, -delta as units, location_id from stock_cell_change
+            where sku = short.sku and short.location_id in ('', location_id) and delta < 0
+            union all
+            select event_id, at, unavailable, location_id from stock_promise
+            where sku = short.sku and short.location_id in ('', location_id) and unavailable > 0
+        ) every order by at desc limit 50
+    ) m
+) moved
+where (short.sku, short.location_id) > (%(sku)s, %(location_id)s)
+order by short.sku, short.location_id limit %(limit)s
+"""
+
+
+def shortage(row: Mapping[str, Any]) -> Shortage:
+    """From a row of `SHORTAGES`."""
+    told = row["at_location"] or {}
+    named = ("sku", "location_id", "on_hand", "committed", "unavailable", "reserved", "short")
+    causes = _causes(row["taken"] or [], row["short"], told)
+    return Shortage(**{name: row[name] for name in named}, causes=causes)
+
+
+def _causes(taken: Iterable[list[Any]], short: int, told: Mapping[str, int]) -> list[Cause]:
+    """The latest movements that took as many; what locations are short of is `told` with them."""
+    causes, told = list[Cause](), defaultdict[str, int](int, told)
+    for event_id, at, units, location_id in taken:
+        if short <= 0:
+            break
+        elsewhere = min(units, told[location_id])
+        told[location_id] -= elsewhere
+        named = min(units - elsewhere, short)
+        if named > 0:
+            causes.append(Cause(event_id=event_id, at=instant(at), units=named))
+            short -= named
+    return causes
