@@ -1,6 +1,7 @@
-"""What does the API look at every second, so that answers need not?
+"""What does the API look at all the time, so that answers need not?
 
-The generation by which Redis is believed, the checkpoints, the ends of the topics.
+The generation by which Redis is believed, the checkpoints by which it is new enough, the ends of
+the topics.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 import time
 from contextlib import suppress
 
+from services.api.age import EVERY_SECONDS, Checkpoints
 from services.api.catalog import Catalog
 from services.api.database import Away, ask
 from services.api.ends import FRESH_SECONDS, Ends
@@ -19,14 +21,13 @@ from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import API_LAG, ERASED
 
-EVERY_SECONDS = 1.0
-ERASED_EVERY = 30
-_GENERATIONS = (
-    "select grp, generation::text from hitotsu.cache_generation where grp = any(%(groups)s)"
-)
-_CHECKPOINTS = (
-    "select grp, topic, partition, next_offset from hitotsu.checkpoint where grp = any(%(groups)s)"
-)
+MEASURED_EVERY_SECONDS = 1.0
+ERASED_EVERY = 120
+_CHECKPOINTS = """
+select c.grp, g.generation::text, c.topic, c.partition, c.next_offset
+from hitotsu.checkpoint c left join hitotsu.cache_generation g using (grp)
+where c.grp = any(%(groups)s)
+"""
 _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
@@ -37,6 +38,7 @@ class Watch:
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
         self._positions: dict[str, Position] = {}
         self._positions_at = -FRESH_SECONDS
+        self._checkpoints = Checkpoints()
         self._doubt = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._looks = 0
@@ -48,7 +50,7 @@ class Watch:
     async def start(self) -> None:
         """The first look, which a frozen server holds up for a moment only."""
         # until Kafka has answered the lag is unknown, and says so instead of being missing
-        self._publish()
+        self._publish({})
         first = asyncio.ensure_future(self._postgres())
         await asyncio.wait({first}, timeout=2.0)
         self._tasks = [
@@ -70,6 +72,8 @@ class Watch:
                 await asyncio.sleep(0.1)
             self._doubt.clear()
             await self._postgres()
+            # also when Postgres did not answer: what was known has become older
+            self._views.due = self._checkpoints.due(time.monotonic())
 
     async def _measure(self) -> None:
         while True:
@@ -77,13 +81,26 @@ class Watch:
                 await self._ends.refresh()
             except Exception as error:  # the watch outlives whatever a client library raises
                 log.error("end offsets could not be asked for", error=type(error).__name__)
-            self._publish()
-            await asyncio.sleep(EVERY_SECONDS)
+            self._publish(await self._served())
+            await asyncio.sleep(MEASURED_EVERY_SECONDS)
+
+    async def _served(self) -> dict[str, Position]:
+        """How far answers reach: what Redis holds while it is believed, else Postgres.
+
+        Positions of Postgres that were not read lately would be lag that nobody has.
+        """
+        fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
+        served = dict(self._positions) if fresh else {}
+        for group in self._catalog.groups:
+            position = await self._views.position(group)
+            if position is not None:
+                served[group] = position
+        return served
 
     async def _postgres(self) -> None:
         groups = {"groups": list(self._catalog.groups)}
+        asked_at = time.monotonic()
         try:
-            generations = await ask(self._pool, _GENERATIONS, groups)
             checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
             if self._looks % ERASED_EVERY == 0:
                 ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])
@@ -93,21 +110,20 @@ class Watch:
             log.error("checkpoints could not be read", error=type(error).__name__)
             return
         self._looks += 1
-        named = {group: str(generation) for group, generation in generations}
+        named = {row[0]: str(row[1]) for row in checkpoints if row[1] is not None}
         if named != self._views.generations:
             self._views.shelf.clear()
         self._views.generations = named
         positions: dict[str, Position] = {group: {} for group in self._catalog.groups}
-        for group, topic, partition, next_offset in checkpoints:
+        for group, _, topic, partition, next_offset in checkpoints:
             positions[group][f"{topic}-{partition}"] = next_offset
         self._positions = self._views.shelf.positions = positions
         self._positions_at = time.monotonic()
+        self._checkpoints.seen(asked_at, positions)
 
-    def _publish(self) -> None:
-        # positions that were not read lately would be lag that nobody has
-        fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
+    def _publish(self, served: dict[str, Position]) -> None:
         for group, topics in self._catalog.topics.items():
-            position = self._positions.get(group) if fresh else None
+            position = served.get(group)
             for topic in topics:
                 late, _ = self._ends.lag(position, [topic])
                 API_LAG.labels(topic).set(math.nan if late is None else late)

@@ -7,7 +7,7 @@ That comparison alone makes it exactly once; the owner's epoch only finds a stal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -98,12 +98,16 @@ class AlreadySeen(Exception):
 
 @dataclass(slots=True)
 class Applied:
-    """What a committed batch leaves to do: rows for Redis, positions that they stand for."""
+    """What a committed batch leaves to do: rows for Redis, positions that they stand for.
+
+    `firsts`: where the batch began; Redis must have got that far before.
+    """
 
     due: Due
     positions: dict[Place, int]
     pending: int | None
     due_known: bool = True
+    firsts: dict[Place, int] = field(default_factory=dict)
 
 
 class Applier:
@@ -138,7 +142,8 @@ class Applier:
             self._advance(connection, work, edges)
             pending = self._note(connection, due, edges)
         positions = {place: end for place, (_, end) in edges.items()}
-        return Applied(due, positions, pending)
+        firsts = {place: first for place, (first, _) in edges.items()}
+        return Applied(due, positions, pending, firsts=firsts)
 
     def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""

@@ -69,8 +69,15 @@ create table if not exists hitotsu.redis_pending (
 );
 create table if not exists hitotsu.cache_generation (
     grp text primary key,
-    generation uuid not null
+    generation uuid not null,
+    server text
 );
+do $$ begin
+    if not exists (select from pg_attribute where attname = 'server'
+            and attrelid = 'hitotsu.cache_generation'::regclass) then
+        alter table hitotsu.cache_generation add column server text;
+    end if;
+end $$;
 create table if not exists hitotsu.projection_version (
     grp text not null,
     projection text not null,

@@ -1,7 +1,7 @@
 """Which rows does Redis still have to get? Those of the batches committed since it was written.
 
-While the projector is far behind, many rows change again within a second or two, so they wait
-that long and the newest of each is written once. When it is not, nothing waits.
+While the projector is far behind, many rows change again within a second, so they wait that long
+and the newest of each is written once. When it is not, nothing waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from projections.core.tables import Kept
 from services.projector.apply import Applied
 
 ROWS_MAX = 40_000
-SECONDS_MAX = 2.0
+SECONDS_MAX = 1.0  # readers leave Redis when it is two seconds old
 
 
 @dataclass(slots=True)
@@ -66,6 +66,15 @@ class Gathered:
     def positions(self) -> dict[tuple[str, int], int]:
         """How far these batches reach."""
         return {place: end for job in self.jobs for place, end in job.applied.positions.items()}
+
+    @property
+    def firsts(self) -> dict[tuple[str, int], int]:
+        """Where they begin."""
+        return {
+            place: first
+            for job in reversed(self.jobs)
+            for place, first in job.applied.firsts.items()
+        }
 
     def patience(self) -> float:
         """For how many seconds more batches may be waited for: none, once readers would wait."""

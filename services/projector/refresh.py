@@ -7,6 +7,7 @@ written one by one: they wait in `redis_pending` and are read back from Postgres
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
 import time
@@ -22,7 +23,13 @@ from redis.exceptions import RedisError
 from projections.core import sql
 from projections.core.tables import Kept
 from services.projector.gathered import Gathered, Job
-from services.projector.views import GenerationLost, Views, generation_key, position_key
+from services.projector.views import (
+    GenerationLost,
+    RowsMissing,
+    Views,
+    generation_key,
+    position_key,
+)
 from services.runtime.arrays import array
 from services.runtime.db import conninfo
 from services.runtime.logging import log
@@ -40,6 +47,12 @@ select id, views, known from (
 ) noted where before < %s
 """
 OF_A_BATCH = "select views from redis_pending where id = %s"
+WAITING = "select count(*) from redis_pending where grp = %s"
+COUNTED_EVERY_SECONDS, SWEPT_EVERY_SECONDS = 1.0, 5.0
+NAME_GENERATION = """
+insert into cache_generation (grp, generation, server) values (%s, %s, %s)
+on conflict (grp) do update set generation = excluded.generation, server = excluded.server
+"""
 ABANDONED = "created_at < now() - interval '10 seconds'"
 
 
@@ -60,6 +73,11 @@ class Refresher:
         self._settled = threading.Event()
         self._ending = threading.Event()
         self._generation = ""
+        self._failing = False  # Redis did not take what it was handed last
+        self._counted_at = -math.inf
+        for outcome in ("written", "stale", "failed"):
+            REDIS_WRITES.labels(self.group.name, outcome)
+        REDIS_REFILLS.labels(self.group.name)
         self._connection: Connection | None = None
         self._tables = {t.name: t for t in self.group.tables if t.view is not None}
         self._thread = threading.Thread(target=self._run, name="redis", daemon=True)
@@ -96,21 +114,26 @@ class Refresher:
         self._thread.join(5)
 
     def _run(self) -> None:
-        swept = time.monotonic()
-        while True:
+        swept, more = time.monotonic(), True
+        while more:
             if self._owed.is_set() and not self._ending.is_set():
                 self._settle()
-            try:
-                job = self._next(0.1 if self._owed.is_set() else 1.0)
-            except queue.Empty:
-                if time.monotonic() - swept > 5:
-                    swept = time.monotonic()
-                    self._look_for_owed()
-                continue
-            gathered = self._gather(job) if job is not None else None
-            if gathered is None:
-                return
+            more = self._turn()
+            # also under load: a partition without new batches waits for nobody else
+            if more and time.monotonic() - swept > SWEPT_EVERY_SECONDS:
+                swept = time.monotonic()
+                self._look_for_owed()
+
+    def _turn(self) -> bool:
+        """Writes what was handed over; False once that was the last."""
+        try:
+            job = self._next(0.1 if self._owed.is_set() else 1.0)
+        except queue.Empty:
+            return True
+        gathered = self._gather(job) if job is not None else None
+        if gathered is not None:
             self._write(gathered)
+        return gathered is not None
 
     def _next(self, patience: float) -> Job | None:
         """The next batch. Raises `queue.Empty` where none comes within so many seconds."""
@@ -139,15 +162,19 @@ class Refresher:
 
     def _write(self, gathered: Gathered) -> None:
         if self._owed.is_set() or not all(job.applied.due_known for job in gathered.jobs):
+            if self._failing:
+                self._count_failed(gathered.size)
             self._owed.set()
             return
         try:
             self.views.write(gathered.told, gathered.generation or "none", gathered.first)
             self._show_noted(gathered.noted)
-            self.views.advance(gathered.positions)
-        except (RedisError, GenerationLost, OSError, psycopg.Error) as error:
+            self.views.advance(gathered.positions, gathered.firsts)
+        except (RedisError, GenerationLost, RowsMissing, OSError, psycopg.Error) as error:
             log.warning("redis_behind", error=type(error).__name__)
-            REDIS_WRITES.labels(self.group.name, "failed").inc()
+            if isinstance(error, RedisError | OSError):
+                self._failing = True
+                self._count_failed(gathered.size)
             self._owed.set()
             return
         for note in gathered.noted:
@@ -163,27 +190,53 @@ class Refresher:
             connection = self._connected()
             self._settled.clear()
             self._owed.clear()
+            self._count_waiting(connection)
             if not self._believable(connection):
                 self._refill(connection)
             self._repair(connection)
             self._settled.set()
+            self._failing = False
         except (RedisError, GenerationLost, OSError) as error:
-            log.warning("redis_away", error=type(error).__name__)
+            if not self._failing:
+                log.warning("redis_away", error=type(error).__name__)
+            self._failing = self._failing or not isinstance(error, GenerationLost)
             self._owed.set()
             self._ending.wait(0.2)
         except psycopg.Error as error:
             log.warning("postgres_away", error=type(error).__name__)
+            REDIS_BACKLOG.labels(self.group.name).set(math.nan)
             self._close()
             self._owed.set()
             self._ending.wait(0.5)
 
     def _believable(self, connection: Connection) -> bool:
+        """Redis holds the generation that Postgres names, in the memory that it was named for."""
         row = connection.execute(
-            "select generation::text from cache_generation where grp = %s", [self.group.name]
+            "select generation::text, server from cache_generation where grp = %s",
+            [self.group.name],
         ).fetchone()
         held = self.views.redis.get(generation_key(self.group.name))
         self._generation = row[0] if row else ""
-        return row is not None and isinstance(held, bytes) and held.decode() == row[0]
+        if row is None or not isinstance(held, bytes) or held.decode() != row[0]:
+            return False
+        server = self.views.server()
+        if row[1] is None and server is not None:
+            connection.execute(
+                "update cache_generation set server = %s where grp = %s and generation = %s",
+                [server, self.group.name, row[0]],
+            )
+        return row[1] is None or server is None or server == row[1]
+
+    def _count_waiting(self, connection: Connection) -> None:
+        """How many notes wait, as often as a second."""
+        if time.monotonic() - self._counted_at < COUNTED_EVERY_SECONDS:
+            return
+        self._counted_at = time.monotonic()
+        row = connection.execute(WAITING, [self.group.name]).fetchone()
+        REDIS_BACKLOG.labels(self.group.name).set(row[0] if row else 0)
+
+    def _count_failed(self, rows: int) -> None:
+        REDIS_WRITES.labels(self.group.name, "failed").inc(rows)
 
     def _repair(self, connection: Connection) -> None:
         """Reads back from Postgres what is noted as due, and strikes it out."""
@@ -193,7 +246,7 @@ class Refresher:
                 NOTED, [self.group.name, REPAIRED_AT_ONCE, REPAIRED_BYTES]
             ).fetchall()
             known = rows[0][2] if rows else 0
-            REDIS_BACKLOG.labels(self.group.name).set(known)
+            self._count_waiting(connection)
             self._show_again(connection, [views for _, views, _ in rows])
             connection.execute(
                 "delete from redis_pending where id = any(%s)", [[row[0] for row in rows]]
@@ -222,8 +275,12 @@ class Refresher:
             listed = sorted(together)
             for start in range(0, len(listed), READ_AT_ONCE):
                 some = array("text", listed[start : start + READ_AT_ONCE])
-                found = connection.execute(sql.view_rows(table).encode(), [some])
-                self.views.write({table: found.fetchall()}, self._generation)
+                rows = connection.execute(sql.view_rows(table).encode(), [some]).fetchall()
+                try:
+                    self.views.write({table: rows}, self._generation)
+                except (RedisError, OSError):
+                    self._count_failed(len(rows))
+                    raise
 
     def _refill(self, connection: Connection) -> None:
         """Fills an emptied Redis from Postgres; one process at a time."""
@@ -241,7 +298,7 @@ class Refresher:
     def _fill(self, connection: Connection) -> None:
         REDIS_REFILLS.labels(self.group.name).inc()
         started = time.perf_counter()
-        redis = self.views.redis
+        redis, server = self.views.redis, self.views.server()
         redis.delete(generation_key(self.group.name), position_key(self.group.name))
         for table in self._tables.values():
             for key in redis.scan_iter(f"h1:{table.name}:*", count=5_000):
@@ -254,11 +311,7 @@ class Refresher:
                     self.views.write({table: some}, "")
         self.views.advance(positions)
         self._generation = str(uuid.uuid4())
-        connection.execute(
-            "insert into cache_generation values (%s, %s)"
-            " on conflict (grp) do update set generation = excluded.generation",
-            [self.group.name, self._generation],
-        )
+        connection.execute(NAME_GENERATION, [self.group.name, self._generation, server])
         redis.set(generation_key(self.group.name), self._generation)
         log.info("redis_filled", seconds=round(time.perf_counter() - started, 3))
 
@@ -272,15 +325,16 @@ class Refresher:
         """Rows that a dead process left, and a Redis that lost its memory meanwhile."""
         try:
             connection = self._connected()
-            row = connection.execute(
-                f"select count(*) from redis_pending where grp = %s and {ABANDONED}",
-                [self.group.name],
-            ).fetchone()
+            row = connection.execute(f"{WAITING} and {ABANDONED}", [self.group.name]).fetchone()
             REDIS_BACKLOG.labels(self.group.name).set(row[0] if row else 0)
             if (row and row[0]) or not self._believable(connection):
                 self._owed.set()
-        except (psycopg.Error, RedisError, OSError):
+        except psycopg.Error:
+            REDIS_BACKLOG.labels(self.group.name).set(math.nan)
             self._close()
+            self._owed.set()
+        except (RedisError, OSError):
+            self._failing = True
             self._owed.set()
 
     def _connected(self) -> Connection:

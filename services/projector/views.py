@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import NoPermissionError, ResponseError
 
 from projections.core import showing
 from projections.core.fold import Group
@@ -42,18 +43,27 @@ for i = 1, #texts, 3 do
 end
 return stale
 """
+# partition, where the batch began, where it ends
 ADVANCE = """
-for i = 1, #ARGV, 2 do
+local gaps = 0
+for i = 1, #ARGV, 3 do
     local held = redis.call('HGET', KEYS[1], ARGV[i])
-    if not held or tonumber(held) < tonumber(ARGV[i + 1]) then
-        redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+    if tonumber(held or '0') < tonumber(ARGV[i + 1]) then
+        gaps = gaps + 1
+    elseif not held or tonumber(held) < tonumber(ARGV[i + 2]) then
+        redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
     end
 end
+return gaps
 """
 
 
 class GenerationLost(Exception):
     """Redis does not hold the generation that Postgres names: it was emptied or replaced."""
+
+
+class RowsMissing(Exception):
+    """Redis lacks rows of batches before this one: it has lost them, or nobody has written them."""
 
 
 def generation_key(group: str) -> str:
@@ -103,15 +113,37 @@ class Views:
             REDIS_WRITES.labels(self.group.name, "stale").inc(stale)
             REDIS_WRITES.labels(self.group.name, "written").inc(rows - stale)
 
-    def advance(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Says up to which offsets the rows in Redis reach; never goes back."""
+    def server(self) -> str | None:
+        """Which server holds the rows, and which history of it; None where it does not say.
+
+        Another one after a restart, a failover, or a copy from another server: its memory may be
+        an older one under the same generation.
+        """
+        try:
+            server = self.redis.info("server")
+            history = self.redis.info("replication")
+        except (NoPermissionError, ResponseError):
+            return None
+        return f"{server.get('run_id')}:{history.get('master_replid')}"
+
+    def advance(
+        self,
+        positions: Mapping[tuple[str, int], int],
+        firsts: Mapping[tuple[str, int], int] | None = None,
+    ) -> None:
+        """Says up to which offsets the rows in Redis reach; never goes back.
+
+        `firsts`: up to where they must reach already. `RowsMissing`: somewhere they do not, and
+        there nothing was said.
+        """
+        began = firsts or {}
         arguments = [
             part
             for (topic, partition), end in positions.items()
-            for part in (f"{topic}-{partition}", end)
+            for part in (f"{topic}-{partition}", began.get((topic, partition), 0), end)
         ]
-        if arguments:
-            self._advance(keys=[position_key(self.group.name)], args=arguments)
+        if arguments and int(self._advance(keys=[position_key(self.group.name)], args=arguments)):
+            raise RowsMissing
 
 
 def _joined(chunks: Chunks) -> Iterator[tuple[int, bytes]]:

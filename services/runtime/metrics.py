@@ -97,11 +97,13 @@ LAST_PROGRESS = Gauge(
     ["group"],
 )
 REDIS_BACKLOG = Gauge(
-    "hitotsu_redis_repair_backlog", "Batches whose Redis rows wait in the repair table.", ["group"]
+    "hitotsu_redis_repair_backlog",
+    "Batches whose Redis rows wait in the repair table; NaN: nobody knows.",
+    ["group"],
 )
 REDIS_WRITES = Counter(
     "hitotsu_redis_written_rows",
-    "Rows written to Redis, by outcome (written, stale, failed).",
+    "Rows for Redis: written, stale (newer ones were there), failed (not taken).",
     ["group", "outcome"],
 )
 REDIS_REFILLS = Counter(
@@ -180,6 +182,8 @@ POSITION_WAITS = Histogram(
     buckets=_SECONDS,
 )
 API_LAG = Gauge(
-    "hitotsu_api_lag_events", "Records that the answers do not hold yet, by topic.", ["topic"]
+    "hitotsu_api_lag_events",
+    "Records that are missing from what is served; NaN: unknown.",
+    ["topic"],
 )
 ERASED = Gauge("hitotsu_erased_subjects", "Subjects whose key was destroyed.")

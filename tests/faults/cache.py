@@ -1,4 +1,4 @@
-"""Do readers ever see the past when Redis dies or is emptied? A reader all the while.
+"""Do readers ever see the past when Redis dies, is emptied or refuses writes? A reader throughout.
 
 What the API answers may be as old as two seconds and no older: of a number that only grows, the
 answer must not be below what Postgres held two seconds before the question.
@@ -23,6 +23,7 @@ from tests.faults.verdict import Line
 
 FULL, RATE, READS, OLD_SECONDS = 20, 1_000, 200, 2.0
 BETWEEN_SECONDS, EMPTIED, WARM_RECORDS = (1.0, 6.0), 3, 3_000
+REFUSING, REFUSING_SECONDS = 2, 6.0
 WATCHED = """
 select profile_id, sum(points)::bigint from main.point_entry
 where profile_id = any(%s) and kind = 'earned' group by 1
@@ -94,9 +95,10 @@ class Reader:
 
 
 def cache(order: Order, say: Say) -> Report:
-    """Redis killed so many times and emptied three times; 200 requests a second meanwhile."""
+    """Redis killed so many times, emptied three times and full twice; 200 requests a second."""
     report = Report("cache", order.size, order.seed)
     seconds = 10 + order.size * (sum(BETWEEN_SECONDS) / 2 + 1.5)
+    seconds += REFUSING * (REFUSING_SECONDS + BETWEEN_SECONDS[1])
     with scene(Order(round(RATE * seconds), order.seed), say, rate=RATE) as play:
         play.begin()
         api = play.crew.add("api", "services.api")
@@ -107,8 +109,10 @@ def cache(order: Order, say: Say) -> Report:
             play.stage.endpoints.postgres, _people(play),
         )  # fmt: skip
         reader.start()
-        emptied = {round(order.size * part / (EMPTIED + 1)) for part in range(1, EMPTIED + 1)}
+        emptied, refusing = _among(order.size, EMPTIED), _among(order.size, REFUSING)
         for number in range(order.size):
+            if number in refusing:
+                _refuse(play)
             _hit(play, number in emptied)
             report.faults += 1
         play.sender.join()
@@ -127,7 +131,10 @@ def cache(order: Order, say: Say) -> Report:
             ),
             Line("some of them from redis", reader.asked, int(not reader.served["redis"])),
         ]
-        report.notes = [f"{reader.asked} answers: {served}", f"emptied {len(emptied)} times more"]
+        report.notes = [
+            f"{reader.asked} answers: {served}",
+            f"emptied {len(emptied)} times and full {len(refusing)} times more",
+        ]
     return report
 
 
@@ -141,6 +148,23 @@ def _people(play: Scene) -> list[UUID]:
             "select distinct profile_id from main.point_entry limit 50"
         ).fetchall()
     return [row[0] for row in rows]
+
+
+def _among(size: int, times: int) -> set[int]:
+    """So many numbers below `size`, spread evenly."""
+    return {round(size * part / (times + 1)) for part in range(1, times + 1)}
+
+
+def _refuse(play: Scene) -> None:
+    """A server that is full answers what it holds, and takes nothing."""
+    play.pause(play.chance.uniform(*BETWEEN_SECONDS))
+    with (
+        play.progress.fault("redis full"),
+        Redis.from_url(play.stage.endpoints.redis) as client,
+    ):
+        client.config_set("maxmemory", "1")
+        play.pause(REFUSING_SECONDS)
+        client.config_set("maxmemory", "0")
 
 
 def _hit(play: Scene, emptied: bool) -> None:

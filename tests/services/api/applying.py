@@ -20,6 +20,8 @@ from projections.core.fold import Group
 from schemas import codec
 from services.projector.apply import Applied
 from services.projector.batch import Recent, Slice, Work, decoded
+from services.projector.gathered import Job
+from services.projector.refresh import Refresher, redis_client
 from services.projector.views import Views
 from services.projector.writer import Writer
 from tests.projections.driving import Record
@@ -42,6 +44,7 @@ class Applying:
         )
         self._redis = Redis.from_url(api.endpoints.redis)
         self._views = Views(self._redis, group)
+        self._refresher: Refresher | None = None
 
     def apply(self, *events: Any) -> list[Applied]:
         """Commits the events as one batch of one partition; Redis is not told."""
@@ -64,16 +67,35 @@ class Applying:
             self._views.write(applied.due.told, GENERATION, applied.due.chunks)
             self._views.advance(applied.positions)
 
+    def refresh(self) -> None:
+        """From now on a projector's own thread shows in Redis what is told."""
+        views = Views(redis_client(self._api.endpoints.redis), self._writer.group)
+        struck = self._writer.applier.written.append
+        self._refresher = Refresher(views, self._api.endpoints.postgres, OWNER, struck)
+        self._refresher.start()
+
+    def tell(self, *events: Any) -> None:
+        """Commits a batch and hands it to that thread."""
+        assert self._refresher is not None
+        for applied in self.apply(*events):
+            self._refresher.take(Job(applied, lambda: None))
+
     def close(self) -> None:
         """Takes the partitions away again, and shows Redis what is left."""
+        if self._refresher is not None:
+            self._refresher.stop()
+            self._refresher._close()
+            self._refresher.views.redis.close()
         if self._writer.connection is not None:
             self._writer.connection.close()
         with self._connected() as connection:
             for statement in (
                 "delete from hitotsu.checkpoint where partition = %s",
                 "delete from hitotsu.redis_pending where %s > 0",
+                "update hitotsu.cache_generation set generation = %s, server = null",
             ):
-                connection.execute(statement.encode(), [PARTITION])
+                value = GENERATION if "generation" in statement else PARTITION
+                connection.execute(statement.encode(), [value])
         self._api.shop.copy_to_redis()
         self._redis.close()
 

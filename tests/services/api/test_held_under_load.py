@@ -95,7 +95,7 @@ def test_no_read_shows_held_units_as_free(tmp_path: Path, facts: int, least: int
     with wallet(tmp_path) as own:
         sku = f"item-{secrets.token_hex(4)}"
         own.append("StockReceived", sku=sku, location_id="W1", quantity=facts + 7)
-        own.until(lambda: own.road.sql("select from stock_cell where sku = %s", sku))
+        own.until(lambda: own.road.sql("select 1 from stock_cell where sku = %s", sku))
         line = {"sku": sku, "location_id": "W1", "quantity": 1}
         body = {"channel": "EC", "lines": [line], "ttl_seconds": 600}
         made = asyncio.run(_all(own.url, [(RESERVATIONS, body)] * facts))

@@ -1,0 +1,51 @@
+"""Which lag is told to whoever watches? That of what is served, and none while nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from projections import discover
+from services.api.catalog import Catalog
+from services.api.position import Position
+from services.api.watch import Watch
+from services.runtime.metrics import API_LAG
+
+TOPIC = "commerce.points"
+
+
+class Redis:
+    """Believed at a position, or not believed."""
+
+    def __init__(self, held: Position | None) -> None:
+        self._held = held
+
+    async def position(self, group: str) -> Position | None:
+        return self._held
+
+
+class Ends:
+    """A topic with a thousand records in one partition."""
+
+    def lag(self, position: Position, topics: list[str]) -> tuple[int | None, str | None]:
+        return 1_000 - position.get(f"{TOPIC}-0", 0), None
+
+
+async def lag(applied: Position | None, held: Position | None) -> float:
+    watch = Watch(cast(Any, None), cast(Any, Redis(held)), cast(Any, Ends()), Catalog(discover()))
+    if applied is not None:
+        watch._positions = {"main": applied}
+    watch._publish(await watch._served())
+    return float(API_LAG.labels(TOPIC)._value.get())
+
+
+async def test_while_redis_is_believed_the_lag_is_that_of_redis() -> None:
+    assert await lag({f"{TOPIC}-0": 990}, {f"{TOPIC}-0": 700}) == 300
+
+
+async def test_while_redis_is_not_believed_the_lag_is_that_of_postgres() -> None:
+    assert await lag({f"{TOPIC}-0": 990}, None) == 10
+
+
+async def test_before_postgres_has_answered_the_lag_is_unknown() -> None:
+    found = await lag(None, None)
+    assert found != found
