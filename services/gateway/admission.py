@@ -7,7 +7,7 @@ half of what it sent must not go in under its name.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -39,6 +39,53 @@ def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> Non
         raise Refuse(403, "Forbidden", detail, errors=errors)
 
 
+class Room:
+    """What the bodies of one request take of the memory for all of them."""
+
+    def __init__(self, pool: BodyPool, name: str) -> None:
+        self._pool, self._name, self._held = pool, name, 0
+
+    def take(self, size: int) -> None:
+        """Counts bytes that have come, or refuses them with 429."""
+        self._pool.take(self._name, size)
+        self._held += size
+
+    def give_back(self) -> None:
+        """The request is answered."""
+        self._pool.give_back(self._name, self._held)
+        self._held = 0
+
+
+class BodyPool:
+    """Memory for bodies, taken as they come; a token may hold a quarter of it and no more.
+
+    So who is slow holds little, and who sends much leaves room for others.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most`: bytes over all tokens."""
+        self._most, self._each = most, most // 4
+        self._held: Counter[str] = Counter()
+        self._total = 0
+
+    def take(self, name: str, size: int) -> None:
+        """Refuses with 429 when the token has its share, or all of it is taken."""
+        held = self._held[name]
+        if held + size > self._each or self._total + size > self._most:
+            detail = "Too many requests are being read"
+            detail += " of this token." if held + size > self._each else "."
+            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
+        self._held[name] = held + size
+        self._total += size
+
+    def give_back(self, name: str, size: int) -> None:
+        """Bytes that are no longer held."""
+        self._total -= size
+        self._held[name] -= size
+        if not self._held[name]:
+            del self._held[name]
+
+
 class Rates:
     """A bucket of events per token, and over all tokens bounds on what is held in memory."""
 
@@ -53,21 +100,17 @@ class Rates:
         self._burst = burst
         self._in_flight_max = in_flight
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._bytes_max = bytes_held
-        self._bytes = 0
+        self._bodies = BodyPool(bytes_held)
         self.in_flight = 0
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
+    def room(self, token: Token) -> Iterator[Room]:
         """Memory for a body, from its first byte until its answer."""
-        if self._bytes + size > self._bytes_max:
-            detail = "Too many requests are being read."
-            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
-        self._bytes += size
+        room = Room(self._bodies, token.name)
         try:
-            yield
+            yield room
         finally:
-            self._bytes -= size
+            room.give_back()
 
     @contextmanager
     def waiting(self, events: int) -> Iterator[None]:

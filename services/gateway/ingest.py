@@ -45,8 +45,11 @@ class Ingest:
         """Answers 202 when any event was accepted, 422 when none was, else a problem."""
         token = await token_of(request, self.tokens, "events:write")
         content_type = content_type_of(request)
-        with self.rates.room(size_of(request)):
-            raw = split(await read_body(request), content_type, self.private_key)
+        size_of(request)
+        with self.rates.room(token) as room:
+            body = await read_body(request, arrived=room.take)
+            raw = split(body, content_type, self.private_key)
+            del body
             self.rates.take(token, len(raw))
             with self.rates.waiting(len(raw)):
                 outcomes = await self._outcomes(raw, token, _trace_headers(request))

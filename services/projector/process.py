@@ -25,6 +25,7 @@ from services.projector.views import Views
 from services.projector.watch import Watch
 from services.projector.writer import Writer
 from services.runtime import metrics
+from services.runtime.answered import Answered
 from services.runtime.config import Settings
 from services.runtime.health import Dependency, NotReady, health_routes
 
@@ -146,6 +147,7 @@ def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
         application,
         host=settings.host,
         port=settings.metrics_port,
+        http=Answered,
         log_config=None,
         access_log=False,
         lifespan="off",

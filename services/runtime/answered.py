@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from services.runtime.heads import BoundedHeads
 
 _HEAD = b"HTTP/1.1 "
 
@@ -41,8 +41,8 @@ class OneWrite:
             self._transport.write(head)
 
 
-class Answered(HttpToolsProtocol):
-    """uvicorn's protocol, which writes head and body one after the other."""
+class Answered(BoundedHeads):
+    """The protocol of every service; uvicorn writes head and body one after the other."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, OneWrite(transport)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -22,8 +23,13 @@ def size_of(request: Request, most: int = MAX_BYTES) -> int:
     return int(declared)
 
 
-async def read_body(request: Request, most: int = MAX_BYTES) -> bytes:
-    """The whole body, if it is small enough and arrives in time."""
+async def read_body(
+    request: Request, most: int = MAX_BYTES, arrived: Callable[[int], None] = lambda _: None
+) -> bytes:
+    """The whole body, if it is small enough and comes in time.
+
+    `arrived` hears of each part's bytes before the next part is read, and may refuse them.
+    """
     chunks: list[bytes] = []
     size = 0
     try:
@@ -32,6 +38,7 @@ async def read_body(request: Request, most: int = MAX_BYTES) -> bytes:
                 size += len(chunk)
                 if size > most:
                     raise _too_large(most)
+                arrived(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
         detail = f"The body did not arrive within {READ_SECONDS:g} seconds."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -71,13 +72,30 @@ def test_no_more_events_wait_for_kafka_than_memory_allows() -> None:
     assert refused.value.status == 429
 
 
+def test_a_token_holds_a_quarter_of_the_memory_for_bodies_and_no_more() -> None:
+    rates, other = Rates(bytes_held=1_000), Token("another till", frozenset())
+    with rates.room(TILL) as room:
+        room.take(200)
+        with pytest.raises(Refuse) as refused, rates.room(TILL) as second:
+            second.take(51)
+        assert refused.value.status == 429
+        with rates.room(TILL) as second, rates.room(other) as third:
+            second.take(50)
+            third.take(250)
+    with rates.room(TILL) as room:
+        room.take(250)
+
+
 def test_no_more_bytes_are_read_at_once_than_memory_allows() -> None:
     rates = Rates(bytes_held=1_000)
-    with rates.room(600), pytest.raises(Refuse) as refused, rates.room(401):
-        pass
-    assert refused.value.status == 429
-    with rates.room(1_000):
-        pass
+    with ExitStack() as rooms:
+        for number in range(4):
+            rooms.enter_context(rates.room(Token(f"till {number}", frozenset()))).take(250)
+        with pytest.raises(Refuse) as refused, rates.room(TILL) as room:
+            room.take(1)
+        assert refused.value.status == 429
+    with rates.room(TILL) as room:
+        room.take(250)
 
 
 def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:

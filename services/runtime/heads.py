@@ -1,0 +1,105 @@
+"""How long may the head of a request be, and how long may it take? 64 KB and 10 seconds.
+
+The parser sets no limit: whoever sends a head without an end would be given memory without end,
+before it is known who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES = 65_536
+HEAD_SECONDS = 10.0
+_REFUSED = {
+    408: ("Request Timeout", f"The head did not arrive within {HEAD_SECONDS:g} seconds."),
+    431: ("Request Header Fields Too Large", f"A head may hold at most {HEAD_BYTES} bytes."),
+}
+_SLUGS = {408: "request-timeout", 431: "request-head-too-large"}
+
+
+class BoundedHeads(HttpToolsProtocol):
+    """uvicorn's protocol, which is given a head's bytes up to the limit and no more.
+
+    What follows a body (trailers, and how chunks are cut) is bounded as well.
+    """
+
+    _in_body = False
+    _head_bytes = 0  # of the head that is arriving
+    _framing_bytes = 0  # since the head was complete, beside the body
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        while data and not self.transport.is_closing():
+            if self._in_body:
+                part = data[:HEAD_BYTES]
+                self._framing_bytes += len(part)
+                super().data_received(part)
+                if self._in_body and self._framing_bytes > HEAD_BYTES:
+                    self._refuse(431)
+            else:
+                part = data[: HEAD_BYTES - self._head_bytes]
+                self._head_bytes += len(part)
+                super().data_received(part)
+                if self._head_bytes >= HEAD_BYTES:
+                    self._refuse(431)
+                elif self._head_bytes and self._head_timer is None:
+                    self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+            data = data[len(part) :]
+
+    def on_message_begin(self) -> None:
+        self._head_bytes = max(1, self._head_bytes)  # it may begin behind another's end
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_body, self._head_bytes, self._framing_bytes = True, 0, 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        # a chunk of one byte comes with its length and two ends of line
+        self._framing_bytes = max(0, self._framing_bytes - 16 * len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body, self._head_bytes = False, 0
+        super().on_message_complete()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+        elif self._head_bytes:
+            self._refuse(408)
+        else:
+            self.transport.close()  # a connection on which nothing was ever asked
+
+    def _refuse(self, status: int) -> None:
+        """Answers, unless an answer is on its way, and ends the connection."""
+        self._stop_timer()
+        if self.cycle is None or self.cycle.response_complete:
+            title, detail = _REFUSED[status]
+            problem = {"type": f"/problems/{_SLUGS[status]}", "title": title, "status": status}
+            body = json.dumps({**problem, "detail": detail})
+            self.transport.write(
+                f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
+            )
+        self.transport.close()
