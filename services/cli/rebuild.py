@@ -13,7 +13,7 @@ from infra.backend import ProviderError
 from services.cli.folding import asked, steps
 
 if TYPE_CHECKING:
-    from services.rebuild.run import Report, Verdicts
+    from services.rebuild.run import Report, VerdictChanges
 
 SHOWN_MAX = 50
 
@@ -84,15 +84,16 @@ def _show(report: Report) -> None:
     )
 
 
-def _show_verdicts(console: Console, told: Verdicts) -> None:
-    for one in told.moved[:SHOWN_MAX]:
-        now, was = one["applied"] or "not at all", one["was"] or "not at all"
-        console.print(f"{one['event_id']}: applied {now}, was {was}", soft_wrap=True)
-    if told.ids > SHOWN_MAX:
-        console.print(f"… and {told.ids - SHOWN_MAX} more")
+def _show_verdicts(console: Console, changes: VerdictChanges) -> None:
+    for moved in changes.moved[:SHOWN_MAX]:
+        now, was = moved["applied"] or "not at all", moved["was"] or "not at all"
+        console.print(f"{moved['event_id']}: applied {now}, was {was}", soft_wrap=True)
+    if changes.ids > SHOWN_MAX:
+        console.print(f"… and {changes.ids - SHOWN_MAX} more")
     console.print(
-        f"{told.ids:,} ids judged otherwise, {told.letters_withdrawn:,} false dead letters"
-        f" withdrawn, {told.letters_added:,} missing ones added, {told.holds_ended:,} holds ended",
+        f"{changes.ids:,} ids judged otherwise, {changes.letters_withdrawn:,} false dead letters"
+        f" withdrawn, {changes.letters_added:,} missing ones added,"
+        f" {changes.holds_ended:,} holds ended",
         soft_wrap=True,
     )
 

@@ -1,7 +1,7 @@
-"""Which dead letters are false, and which are missing? What people decided about them stays.
+"""Makes the dead letters of a group those of its shadow; what people decided about them stays.
 
-A false one that is open goes, for its record is applied (or is a resend) and is in the log. A
-letter that was retried or dropped stays with its decision, but is no longer counted for the group.
+A false letter that is open is deleted: its record is applied, or a resend, and it is in the log. A
+letter that was retried or dropped keeps its decision, and is no longer counted for the group.
 """
 
 from __future__ import annotations

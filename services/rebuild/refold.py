@@ -1,6 +1,7 @@
-"""How does the log become a whole group's rows, verdicts and counts? Read, judged, stored.
+"""Folds the log into a group's shadow: reads, judges and stores batch by batch.
 
-What Postgres cannot hold is found by halving: at most two transactions for each halving.
+A batch that Postgres refuses is halved until the record that it cannot hold is alone; that record
+becomes a dead letter. Every part is judged when its turn comes, by what is stored before it.
 """
 
 from __future__ import annotations
@@ -12,53 +13,67 @@ from typing import Any, cast
 from projections.core.fold import HandlerFailed
 from services.projector.batch import Failure, Slice, Verdict, decoded
 from services.projector.writer import UNSTORABLE
-from services.rebuild.books import Books
 from services.rebuild.fold import CannotRebuild
-from services.rebuild.judging import Judging, refusal
+from services.rebuild.group_shadow import GroupShadow
+from services.rebuild.verdicts import Judge, refusal
 from services.verify.log import Log, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000
-Read = tuple[list[Slice], bool]
+Batch = list[Slice]
 
 
 class Refolding:
-    """While a batch is judged and stored the next records are read and decoded."""
+    """While a batch is judged and stored, the next records are read and decoded."""
 
-    def __init__(self, dsn: str, books: Books, log: Log, topics: Mapping[str, int]) -> None:
-        self._books, self._log = books, log
-        self._judging = Judging(dsn, books.live, books.group, topics)
+    def __init__(self, dsn: str, shadow: GroupShadow, log: Log, topics: Mapping[str, int]) -> None:
+        self._shadow, self._log = shadow, log
+        self._judge = Judge(dsn, shadow.live, shadow.group, topics)
         self._reader = ThreadPoolExecutor(1, "read")
         self.events = 0
 
     def close(self) -> None:
-        """Waits for what is being read."""
+        """Waits for what is being read, and closes the connection."""
         self._reader.shutdown(cancel_futures=True)
-        self._judging.close()
+        self._judge.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
         """How many records are still to be folded up to these offsets."""
         return self._log.left(ends)
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Everything before these offsets; `moved` is told how many records were stored.
+        """Folds everything before these offsets; `moved` is told how many records were stored.
 
         Raises `ChoiceVoid` when the folding has to begin anew.
         """
         self._check_places(ends)
         reading = self._reader.submit(self._read, ends)
-        batch, size, done = list[Slice](), 0, False
+        batch, size, done = Batch(), 0, False
         while not done:
             slices, done = reading.result()
             if not done:
                 reading = self._reader.submit(self._read, ends)
             batch += slices
-            size += sum(len(one.entries) for one in slices)
+            size += _size(slices)
             if batch and (done or size >= BATCH_EVENTS_MAX):
-                self._enter(batch)
+                self.store(batch)
                 self.events += size
                 moved(size)
-                batch, size = [], 0
-        self._books.resolve()
+                batch, size = Batch(), 0
+        self._shadow.resolve_deferred()
+
+    def store(self, batch: Batch) -> None:
+        """Judges and stores a batch: in one transaction, or in parts, in order in any case."""
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            judged = self._judge.judge(part)
+            try:
+                self._shadow.store_judged(judged)
+            except HandlerFailed as error:
+                _put_aside(part, error)
+                parts.append(part)
+            except UNSTORABLE as error:
+                parts += _unstorable(part, error) if _size(part) == 1 else _halves(part)
 
     def _check_places(self, ends: Mapping[Place, int]) -> None:
         for place, end in ends.items():
@@ -68,57 +83,50 @@ class Refolding:
                     " again, it goes on where it stood"
                 )
 
-    def _read(self, ends: Mapping[Place, int]) -> Read:
-        found = self._log.read(ends, READ_EVENTS_MAX)
+    def _read(self, ends: Mapping[Place, int]) -> tuple[Batch, bool]:
+        fetched = self._log.read(ends, READ_EVENTS_MAX)
         slices = [
             Slice(topic, partition, records[0].offset, decoded(cast(Any, records), topic))
-            for (topic, partition), records in found.items()
+            for (topic, partition), records in fetched.items()
         ]
         return slices, not self._log.left(ends)
 
-    def _enter(self, slices: list[Slice]) -> None:
-        """In one transaction, or in as many as it takes; in order in any case."""
-        parts = [slices]
-        while parts:
-            part = parts.pop()
-            judged = self._judging.judge(part)
-            try:
-                self._books.enter(judged)
-            except HandlerFailed as error:
-                _mark(part, error)
-                parts.append(part)
-            except UNSTORABLE as error:
-                parts += _halved(part, error)
+
+def _size(batch: Batch) -> int:
+    return sum(len(part.entries) for part in batch)
 
 
-def _mark(part: list[Slice], error: HandlerFailed) -> None:
-    """An event that an evolution refuses: it is judged as put aside from now on."""
-    for one in part:
-        for entry in one.entries:
+def _put_aside(batch: Batch, error: HandlerFailed) -> None:
+    """Notes that an evolution refuses the event, so that it is judged a dead letter."""
+    for part in batch:
+        for entry in part.entries:
             if entry.event_id == error.event.meta.event_id and entry.verdict is Verdict.APPLIED:
                 entry.failure = refusal(error)
 
 
-def _halved(part: list[Slice], error: Exception) -> list[list[Slice]]:
-    """The second half and, to be taken first, the first; the one record that cannot be stored."""
-    size = sum(len(one.entries) for one in part)
-    if size == 1:
-        (entry,) = part[0].entries
-        if entry.verdict is not Verdict.APPLIED or entry.failure is not None:
-            raise CannotRebuild(
-                f"{part[0].topic}-{part[0].partition}@{part[0].first} changes nothing, and Postgres"
-                f" refuses it: {type(error).__name__}"
-            ) from error
-        entry.failure = Failure(
-            "store", type(error).__name__, "Postgres cannot hold a value of this event"
-        )
-        return [part]
-    first, second, room = list[Slice](), list[Slice](), size // 2
-    for one in part:
-        cut = min(room, len(one.entries))
+def _unstorable(batch: Batch, error: Exception) -> list[Batch]:
+    """The single record that Postgres refuses, to be judged a dead letter."""
+    (part,) = batch
+    (entry,) = part.entries
+    if entry.verdict is not Verdict.APPLIED:
+        raise CannotRebuild(
+            f"{part.topic}-{part.partition}@{part.first} changes no row, and Postgres refuses it:"
+            f" {type(error).__name__}"
+        ) from error
+    reason = "Postgres cannot hold a value of this event"
+    entry.failure = Failure("store", type(error).__name__, reason)
+    return [batch]
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    """The second half of the records, then the first: the last of the list is taken next."""
+    first, second, room = Batch(), Batch(), _size(batch) // 2
+    for part in batch:
+        cut = min(room, len(part.entries))
         room -= cut
         if cut:
-            first.append(Slice(one.topic, one.partition, one.first, one.entries[:cut]))
-        if one.entries[cut:]:
-            second.append(Slice(one.topic, one.partition, one.first + cut, one.entries[cut:]))
+            first.append(Slice(part.topic, part.partition, part.first, part.entries[:cut]))
+        if part.entries[cut:]:
+            start = part.first + cut
+            second.append(Slice(part.topic, part.partition, start, part.entries[cut:]))
     return [second, first]

@@ -1,7 +1,7 @@
-"""`hitotsu rebuild --rejudge`: a whole group folded anew, its verdicts included, and swapped in.
+"""`hitotsu rebuild --rejudge`: folds a whole group anew, its verdicts included, and swaps it in.
 
-What the group keeps of every record is replaced together with its tables, in one transaction:
-ledger, counts, dead letters, and the state of holds whose facts are applied now.
+One transaction replaces tables, event ledger, counts and dead letters, and ends the holds whose
+facts are applied now.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from projections.core.projection import Projection
 from services.projector.apply import END_HOLDS, ENDED_BY
-from services.rebuild.books import COUNTED, Books, ChoiceVoid
 from services.rebuild.compare import Pair
 from services.rebuild.fold import CannotRebuild
+from services.rebuild.group_shadow import COUNTED, ChoiceVoid, GroupShadow
 from services.rebuild.letters import correct, false_and_missing
 from services.rebuild.refold import Refolding
-from services.rebuild.run import Progress, Rebuild, Report, Verdicts
+from services.rebuild.run import Progress, Rebuild, Report, VerdictChanges
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
 from services.runtime.arrays import columns
@@ -24,7 +24,7 @@ from services.verify.columns import quoted
 from services.verify.log import Log, Place
 
 LISTED_MAX = 200
-BOOKS = ("ledger", "erased_subject")
+ENGINE_TABLES = ("ledger", "erased_subject")
 MOVED = """
 select event_id, t.name || '-' || s.partition || '@' || s."offset",
     u.name || '-' || l.partition || '@' || l."offset"
@@ -44,18 +44,18 @@ _FOLDED_TO = """
 join hitotsu.topic t on t.no = e.topic
 join {shadow}.progress p on p.topic = t.name and p.partition = e.partition
 """
-# of many facts only those that somebody still holds something for
+# of many facts only those for which something is still held
 ENDED = {
     "ReservationCommitted": f"""
 select e.id, e.sku, e.location_id, e.event_id, e.partition, p.next_offset
-from hitotsu.stock_hold h join {{shadow}}.ended e
+from hitotsu.stock_hold h join {{shadow}}.ended_hold e
     on e.id = h.id and e.sku = h.sku and e.location_id = h.served_by
 {_FOLDED_TO}
 where h.state = 'committed' and e.fact = 'ReservationCommitted' order by 1, 2, 3
 """,
     "PointsRedeemed": f"""
 select distinct e.id, e.event_id, e.partition, p.next_offset
-from hitotsu.points_hold h join {{shadow}}.ended e on e.id = h.id
+from hitotsu.points_hold h join {{shadow}}.ended_hold e on e.id = h.id
 {_FOLDED_TO}
 where h.state = 'captured' and e.fact = 'PointsRedeemed' order by 1
 """,
@@ -63,20 +63,20 @@ where h.state = 'captured' and e.fact = 'PointsRedeemed' order by 1
 
 
 class Rejudge(Rebuild):
-    """Folds all projections of a group anew and takes no verdict from its ledger."""
+    """Folds all projections of a group anew, with verdicts of its own."""
 
     def __init__(self, settings: Settings, projections: list[Projection]) -> None:
-        super().__init__(settings, projections, [one.name for one in projections])
-        self.verdicts = Verdicts()
+        super().__init__(settings, projections, [projection.name for projection in projections])
+        self.verdicts = VerdictChanges()
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
-        """All of it; what was judged otherwise is in `verdicts`."""
+        """Folds, compares and swaps as a rebuild does; the report says which verdicts changed."""
         report = super().run(fresh, check, progress)
         report.verdicts = self.verdicts
         return report
 
-    def _shadow(self) -> Books:
-        return Books(self._settings.postgres, self._live, self._group)
+    def _shadow(self) -> GroupShadow:
+        return GroupShadow(self._settings.postgres, self._live, self._group)
 
     def _log(self, starts: Mapping[Place, int]) -> Log:
         log = Log(self._settings.kafka, starts, whole=True)
@@ -88,11 +88,11 @@ class Rejudge(Rebuild):
         return log
 
     def _folding(self, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> Refolding:
-        assert isinstance(shadow, Books)
+        assert isinstance(shadow, GroupShadow)
         return Refolding(self._settings.postgres, shadow, log, topics)
 
     def _from_the_log(self, shadow: Shadow, swap: Swap, check: bool, progress: Progress) -> None:
-        assert isinstance(shadow, Books)
+        assert isinstance(shadow, GroupShadow)
         while True:
             try:
                 super()._from_the_log(shadow, swap, check, progress)
@@ -105,38 +105,40 @@ class Rejudge(Rebuild):
         return dict(ends)
 
     def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
-        connection, told = shadow.connection, self.verdicts
+        connection, changes = shadow.connection, self.verdicts
         names = {"shadow": quoted(shadow.name), "live": quoted(self._live)}
-        told.ids, told.moved = 0, []
+        changes.ids, changes.moved = 0, []
         with connection.cursor() as cursor:
             for event_id, now, before in cursor.execute(MOVED.format(**names).encode()):
-                told.ids += 1
-                if told.ids <= LISTED_MAX:
-                    told.moved.append({"event_id": str(event_id), "applied": now, "was": before})
-        told.letters_withdrawn, told.letters_added = false_and_missing(
+                changes.ids += 1
+                if changes.ids <= LISTED_MAX:
+                    changes.moved.append({"event_id": str(event_id), "applied": now, "was": before})
+        changes.letters_withdrawn, changes.letters_added = false_and_missing(
             connection, self._live, shadow.name
         )
         super()._compare(shadow, pairs, progress)
 
     def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> None:
-        names = {"shadow": quoted(shadow.name)}
         swap.within("set local lock_timeout = '500ms'")
         self._count(swap, shadow)
-        told = self.verdicts
-        told.letters_withdrawn, told.letters_added = correct(
+        changes = self.verdicts
+        changes.letters_withdrawn, changes.letters_added = correct(
             swap.connection, self._live, shadow.name
         )
-        ended = {name: swap.within(text.format(**names)) for name, text in ENDED.items()}
-        told.holds_ended = sum(map(len, ended.values()))
-        swap.replace(self._projections, pairs, shadow.name, refill, BOOKS)
+        ended = {
+            fact: swap.within(statement.format(shadow=quoted(shadow.name)))
+            for fact, statement in ENDED.items()
+        }
+        changes.holds_ended = sum(map(len, ended.values()))
+        swap.replace(self._projections, pairs, shadow.name, refill, ENGINE_TABLES)
         # a hold notes the version of the row that holds its fact: the row that was swapped in
-        for name, rows in ended.items():
+        for fact, rows in ended.items():
             if rows:
-                _, types, statement = END_HOLDS[name]
+                _, types, statement = END_HOLDS[fact]
                 swap.within(statement, *columns((*types, *ENDED_BY), rows))
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:
-        """The counts of every partition that is held."""
+        """Overwrites the counts of every checkpoint; raises `CannotRebuild` where it stands off."""
         counted = swap.connection.execute(
             COUNTS.format(shadow=quoted(shadow.name)).encode(), [self._live]
         )

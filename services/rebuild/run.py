@@ -41,8 +41,8 @@ class Folds(Protocol):
 
 
 @dataclass(slots=True)
-class Verdicts:
-    """What was judged otherwise than before, by event id; `moved` lists some of them."""
+class VerdictChanges:
+    """How many ids were judged otherwise than before (`moved` lists some), and what follows."""
 
     ids: int = 0
     moved: list[dict[str, Any]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Report:
     rows: dict[str, int] = field(default_factory=dict)
     new_tables: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
-    verdicts: Verdicts | None = None  # only where they were judged anew
+    verdicts: VerdictChanges | None = None  # only where they were judged anew
 
     @property
     def total(self) -> int:

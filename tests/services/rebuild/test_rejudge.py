@@ -23,10 +23,10 @@ from services.rebuild.run import Rebuild
 from services.verify.log import Log, LogUnreadable
 from services.verify.report import Report
 from services.verify.run import Verification
+from tests.services.rebuild.resends import HOLD, ITEMS, PEOPLE, RESERVATION, Told, told
 from tests.services.rebuild.road import ROOT, TOKEN, Road, road
-from tests.services.rebuild.telling import HOLD, ITEMS, PEOPLE, RESERVATION, Told, told
 from tests.services.rebuild.trade import Trade
-from tests.services.rebuild.wrong import (
+from tests.services.rebuild.wrong_ledger import (
     At,
     Verdict,
     Written,
@@ -39,10 +39,10 @@ from tests.services.rebuild.wrong import (
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 BETWEEN = 1_200
-NAMES = [one.name for one in discover()]
+NAMES = [projection.name for projection in discover()]
 MENDED_BY = "hitotsu rebuild --rejudge"
 # where the work is killed: between its transactions, and within the one that swaps
-POINTS = ("enter:1", "enter:9", "enter:25", "compare:1", "count:1", "replace:1")
+POINTS = ("store:1", "store:9", "store:25", "compare:1", "count:1", "replace:1")
 
 
 @dataclass
@@ -60,9 +60,9 @@ class Scene:
         """Where the records of a single case are."""
         event_id = self.told.names[name]
         return [
-            (one.topic, one.partition, entry.record.offset)
-            for one in self.written.slices
-            for entry in one.entries
+            (part.topic, part.partition, entry.record.offset)
+            for part in self.written.slices
+            for entry in part.entries
             if entry.event_id == event_id and value in (None, entry.record.value)
         ]
 
@@ -111,15 +111,19 @@ def verified(scene: Scene) -> Report:
 
 
 def wrong_places(report: Report) -> set[tuple[str, str]]:
-    return {(one.key[0], one.key[1]) for one in report.differences if one.table == "verdict"}
+    return {
+        (difference.key[0], difference.key[1])
+        for difference in report.differences
+        if difference.table == "verdict"
+    }
 
 
 def named(scene: Scene, places: set[At]) -> set[tuple[str, str]]:
     """As a verification names them."""
     ids = {
-        (one.topic, one.partition, entry.record.offset): str(UUID(bytes=entry.event_id))
-        for one in scene.written.slices
-        for entry in one.entries
+        (part.topic, part.partition, entry.record.offset): str(UUID(bytes=entry.event_id))
+        for part in scene.written.slices
+        for entry in part.entries
         if entry.event_id is not None
     }
     return {
@@ -178,7 +182,7 @@ def test_a_log_without_its_beginning_is_refused(wrong: Scene) -> None:
 def killed_at(scene: Scene, point: str) -> int:
     """A rejudging that kills itself by SIGKILL at a point; its status."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.services.rebuild.killed", point],
+        [sys.executable, "-m", "tests.services.rebuild.kill_point", point],
         env={**scene.road.env, "PYTHONPATH": str(ROOT)}, cwd=ROOT, timeout=120, check=False,
         capture_output=True,
     )  # fmt: skip
@@ -232,7 +236,7 @@ def test_judged_anew_while_events_flow(wrong: Scene) -> None:
     assert report["swapped"]
     assert report["resumed"], "it goes on with what those that were killed left"
     told = report["verdicts"]
-    assert {one["event_id"] for one in told["moved"]} >= {
+    assert {moved["event_id"] for moved in told["moved"]} >= {
         str(UUID(bytes=event_id)) for event_id in wrong.told.story.applied
     } - {str(UUID(bytes=wrong.told.names["unstorable"]))}
     assert told["holds_ended"] == 2
@@ -252,20 +256,20 @@ def test_a_projector_goes_on_from_there_and_everything_is_as_the_log_says(wrong:
 
 def test_each_record_of_before_has_the_verdict_that_is_right(wrong: Scene) -> None:
     own = wrong.road
-    found = dict.fromkeys(wrong.right, Verdict.DUPLICATE)
+    stored = dict.fromkeys(wrong.right, Verdict.DUPLICATE)
     for topic, partition, offset, stage in own.sql(
         "select topic, partition, \"offset\", stage from dead_letter where 'main' = any(grps)"
     ):
-        if (topic, partition, offset) in found:
+        if (topic, partition, offset) in stored:
             conflict = stage == "conflict"
-            found[topic, partition, offset] = Verdict.CONFLICT if conflict else Verdict.DEAD
+            stored[topic, partition, offset] = Verdict.CONFLICT if conflict else Verdict.DEAD
     for topic, partition, offset in own.sql(
         'select t.name, l.partition, l."offset" from ledger l join topic t on t.no = l.topic'
     ):
-        if (topic, partition, offset) in found:
-            assert found[topic, partition, offset] is Verdict.DUPLICATE, "applied and put aside"
-            found[topic, partition, offset] = Verdict.APPLIED
-    assert changed(found, wrong.right) == set()
+        if (topic, partition, offset) in stored:
+            assert stored[topic, partition, offset] is Verdict.DUPLICATE, "applied and put aside"
+            stored[topic, partition, offset] = Verdict.APPLIED
+    assert changed(stored, wrong.right) == set()
 
 
 def test_balances_stock_and_answers_are_those_of_a_plain_fold(wrong: Scene) -> None:
@@ -290,7 +294,7 @@ def test_balances_stock_and_answers_are_those_of_a_plain_fold(wrong: Scene) -> N
             assert data["balance"] == points[who]
         for sku in ITEMS[1:4]:
             data = client.get(f"/v1/stock/{sku}").json()["data"]
-            assert sum(one["on_hand"] for one in data["locations"]) == sum(
+            assert sum(place["on_hand"] for place in data["locations"]) == sum(
                 on_hand for (item, _), (on_hand, _) in stock.items() if item == sku
             )
 
@@ -321,9 +325,9 @@ def test_letters_and_holds_are_what_people_and_facts_made_of_them(wrong: Scene) 
     )
     (entry,) = [
         entry
-        for one in wrong.written.slices
-        for entry in one.entries
-        if (one.topic, one.partition, entry.record.offset) == second
+        for part in wrong.written.slices
+        for entry in part.entries
+        if (part.topic, part.partition, entry.record.offset) == second
     ]
     assert added == [(entry.record.key, entry.record.value, [])]
     erased = "the person was erased"
@@ -353,14 +357,14 @@ def test_the_counts_of_each_partition_add_up(wrong: Scene) -> None:
         "select topic, partition, next_offset, applied, duplicate, conflict, dead_letter"
         " from checkpoint where grp = 'main'"
     )
-    for topic, partition, end, *found in rows:
-        assert sum(found) == end
+    for topic, partition, end, *stored in rows:
+        assert sum(stored) == end
         least = right.get((topic, partition), {})
-        assert all(many >= least.get(v, 0) for v, many in zip(Verdict, found, strict=True))
+        assert all(many >= least.get(v, 0) for v, many in zip(Verdict, stored, strict=True))
 
 
 def test_what_another_kind_of_rebuild_left_is_not_gone_on_with(wrong: Scene) -> None:
-    killed_at(wrong, "enter:1")
+    killed_at(wrong, "store:1")
     report = Rebuild(wrong.road.settings, discover(), NAMES).run(False, True, lambda *step: None)
     assert not report.resumed
     assert report.total == 0
@@ -374,7 +378,7 @@ def test_a_ledger_that_names_a_partition_without_the_event_is_put_right(wrong: S
     own.sql('update ledger set partition = 3, "offset" = 0 where event_id = %s', event_id)
     report = own.verb("rebuild", "--rejudge")
     assert report["swapped"]
-    assert [one["event_id"] for one in report["verdicts"]["moved"]] == [str(event_id)]
+    assert [moved["event_id"] for moved in report["verdicts"]["moved"]] == [str(event_id)]
     assert own.sql('select partition, "offset" from ledger where event_id = %s', event_id) == [
         (2, offset)
     ]

@@ -52,52 +52,52 @@ class Written:
         ends = _ends(kafka)
         log = Log(kafka, dict.fromkeys(ends, 0), whole=True)
         records: dict[Place, list[Any]] = {place: [] for place in ends}
-        while found := log.read(ends):
-            for place, some in found.items():
-                records[place] += some
+        while fetched := log.read(ends):
+            for place, several in fetched.items():
+                records[place] += several
         log.close()
-        for (topic, partition), some in sorted(records.items()):
-            self.slices.append(Slice(topic, partition, 0, decoded(some, topic)))
+        for (topic, partition), several in sorted(records.items()):
+            self.slices.append(Slice(topic, partition, 0, decoded(several, topic)))
         self.unread: set[At] = set()
         sent = set[bytes | None]()
-        for one in self.slices:
-            for entry in one.entries:
+        for part in self.slices:
+            for entry in part.entries:
                 value = entry.record.value
                 if value in story.unread and value not in sent:
-                    self.unread.add(_at(one, entry))
+                    self.unread.add(_at(part, entry))
                 sent.add(value)
 
     def verdicts(self, chosen: Mapping[bytes, Place]) -> dict[At, Verdict]:
         """What is right: the first that can be applied; in `chosen`, where two partitions meet."""
-        found: dict[At, Verdict] = {}
+        verdicts: dict[At, Verdict] = {}
         applied: dict[bytes, Entry] = {}
         later: list[tuple[At, Entry]] = []
-        for one in self.slices:
-            for entry in one.entries:
-                at, event_id = _at(one, entry), entry.event_id or b""
+        for part in self.slices:
+            for entry in part.entries:
+                at, event_id = _at(part, entry), entry.event_id or b""
                 if entry.failure is not None or at in self.unread:
-                    found[at] = DEAD
+                    verdicts[at] = DEAD
                 elif event_id in applied:
-                    found[at] = _resent(entry, applied[event_id])
+                    verdicts[at] = _resent(entry, applied[event_id])
                 elif chosen.get(event_id, at[:2]) != at[:2]:
                     later.append((at, entry))
                 elif entry.record.value in self.story.unstorable:
-                    found[at] = DEAD
+                    verdicts[at] = DEAD
                 else:
-                    found[at], applied[event_id] = APPLIED, entry
+                    verdicts[at], applied[event_id] = APPLIED, entry
         for at, entry in later:
-            found[at] = _resent(entry, applied[entry.event_id or b""])
-        return found
+            verdicts[at] = _resent(entry, applied[entry.event_id or b""])
+        return verdicts
 
     def memory(self, verdicts: Mapping[At, Verdict]) -> Memory:
         """A plain fold of what is applied."""
         group = Group("main", discover())
         memory = Memory(group)
         numbers = {topic: number for number, topic in enumerate(TOPICS)}
-        for one in self.slices:
-            for entry in one.entries:
-                if verdicts[_at(one, entry)] is APPLIED:
-                    memory.take(entry.read(), numbers[one.topic] * 10_000 + one.partition)
+        for part in self.slices:
+            for entry in part.entries:
+                if verdicts[_at(part, entry)] is APPLIED:
+                    memory.take(entry.read(), numbers[part.topic] * 10_000 + part.partition)
         return memory
 
 
@@ -111,15 +111,17 @@ def write(settings: Settings, written: Written) -> dict[At, Verdict]:
     with psycopg.connect(info, autocommit=True) as connection:
         topics = dict(connection.execute("select name, no from topic").fetchall())
         applier = Applier(group, uuid4(), topics)
-        for one in written.slices:
-            place = (one.topic, one.partition)
+        for part in written.slices:
+            place = (part.topic, part.partition)
             connection.execute(
                 "insert into checkpoint (grp, topic, partition) values ('main', %s, %s)", place
             )
             applier.epochs[place] = 0
-            if one.entries:
-                applier.apply(connection, _judged(one, written, winners, group, topics[one.topic]))
-            verdicts |= {_at(one, entry): entry.verdict for entry in one.entries}
+            if part.entries:
+                applier.apply(
+                    connection, _judged(part, written, winners, group, topics[part.topic])
+                )
+            verdicts |= {_at(part, entry): entry.verdict for entry in part.entries}
         connection.execute("delete from redis_pending")
     return verdicts
 
@@ -136,18 +138,18 @@ def rows(settings: Settings, statement: str) -> list[Any]:
 
 def counts(verdicts: Mapping[At, Verdict]) -> dict[Place, Counter[Verdict]]:
     """By partition."""
-    found: dict[Place, Counter[Verdict]] = defaultdict(Counter)
+    by_place: dict[Place, Counter[Verdict]] = defaultdict(Counter)
     for (topic, partition, _), verdict in verdicts.items():
-        found[topic, partition][verdict] += 1
-    return found
+        by_place[topic, partition][verdict] += 1
+    return by_place
 
 
 def balances(memory: Memory) -> dict[UUID, int]:
     """Points by profile."""
-    found: Counter[UUID] = Counter()
+    points: Counter[UUID] = Counter()
     for row in memory.rows["point_entry"].values():
-        found[UUID(bytes=row["profile_id"])] += row["points"]
-    return dict(found)
+        points[UUID(bytes=row["profile_id"])] += row["points"]
+    return dict(points)
 
 
 def cells(memory: Memory) -> dict[tuple[str, str], tuple[int, int]]:
@@ -161,26 +163,26 @@ def cells(memory: Memory) -> dict[tuple[str, str], tuple[int, int]]:
 
 def _winners(written: Written) -> dict[bytes, tuple[At, Entry]]:
     """By id, the record that the story applies: the last of its value, or simply the first."""
-    found: dict[bytes, tuple[At, Entry]] = {}
-    for one in written.slices:
-        for entry in one.entries:
+    winners: dict[bytes, tuple[At, Entry]] = {}
+    for part in written.slices:
+        for entry in part.entries:
             if entry.failure is None and entry.event_id is not None:
                 told = written.story.applied.get(entry.event_id)
-                at = _at(one, entry)
+                at = _at(part, entry)
                 if at in written.unread:
                     continue
-                if told == entry.record.value or (told is None and entry.event_id not in found):
-                    found[entry.event_id] = (at, entry)
-    return found
+                if told == entry.record.value or (told is None and entry.event_id not in winners):
+                    winners[entry.event_id] = (at, entry)
+    return winners
 
 
 def _judged(
-    one: Slice, written: Written, winners: Mapping[bytes, tuple[At, Entry]], group: Group, no: int
+    part: Slice, written: Written, winners: Mapping[bytes, tuple[At, Entry]], group: Group, no: int
 ) -> Work:
     folded, ledger = Folded(), list[tuple[Any, ...]]()
-    source = no * 10_000 + one.partition
-    for entry in one.entries:
-        at, event_id = _at(one, entry), entry.event_id
+    source = no * 10_000 + part.partition
+    for entry in part.entries:
+        at, event_id = _at(part, entry), entry.event_id
         if at in written.unread:
             entry.failure = UNREAD
         if entry.failure is not None or event_id is None:
@@ -199,9 +201,9 @@ def _judged(
             raise AssertionError("no handler refuses what is told here") from error
         entry.verdict = APPLIED
         ledger.append(
-            (event_id, entry.hash, entry.schema_id, no, one.partition, entry.record.offset)
+            (event_id, entry.hash, entry.schema_id, no, part.partition, entry.record.offset)
         )
-    return Work([one], folded, ledger)
+    return Work([part], folded, ledger)
 
 
 def _resent(entry: Entry, held: Entry) -> Verdict:
@@ -210,8 +212,8 @@ def _resent(entry: Entry, held: Entry) -> Verdict:
     return DUPLICATE if codec.same_event(value, held.schema_id, held.hash) else CONFLICT
 
 
-def _at(one: Slice, entry: Entry) -> At:
-    return (one.topic, one.partition, entry.record.offset)
+def _at(part: Slice, entry: Entry) -> At:
+    return (part.topic, part.partition, entry.record.offset)
 
 
 def _ends(kafka: str) -> dict[Place, int]:

@@ -1,7 +1,7 @@
-"""What does a group keep besides its projections' tables? Ledger, dead letters and counts, anew.
+"""The schema in which a whole group is folded anew: tables, event ledger, dead letters and counts.
 
-A shadow of a whole group that takes no verdict from the live one. Verdicts, rows and positions are
-stored in one transaction, so whatever ends the rebuild leaves something to go on with.
+Verdicts, rows and positions of a batch are stored in one transaction, so a rebuild that was killed
+goes on where it stood.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from services.runtime.arrays import columns
 from services.verify.columns import quoted
 from services.verify.log import Place
 
-KIND = "(verdicts)"  # among the names of projections, which are identifiers
+KIND = "(group)"  # stands among the names of projections, and is no name of one
 _LETTER = """
     topic text not null, partition int not null, "offset" bigint not null, stage text not null,
     error_class text not null, reason text not null, event_id uuid, record_key bytea,
     record_value bytea, headers jsonb not null, appended_at timestamptz not null"""
-OWN = f"""
+TABLES = f"""
 {LEDGER}
 create table rebuilt (projection text primary key, version int not null, shape text not null);
 create table progress (
@@ -37,17 +37,19 @@ create table progress (
     dead_letter bigint not null, primary key (topic, partition)
 );
 create table letter ({_LETTER}, primary key (topic, partition, "offset"));
--- resends of ids that the live group applied in another partition, until that one is folded
+-- records of ids that the live group applied in another partition, until that one is folded
 create table deferred (
     {_LETTER}, hash bigint not null, schema_id int not null,
     primary key (topic, partition, "offset")
 );
--- ids whose place in the live ledger holds nothing that could be applied
-create table freed (event_id uuid primary key);
-create table ended (fact text not null, id uuid not null, sku text collate "C",
-    location_id text collate "C", event_id uuid not null, topic int not null,
-    partition int not null);
-create index ended_by_id on ended (id);
+-- ids whose place in the live ledger is ignored, for nothing could be applied there
+create table void_choice (event_id uuid primary key);
+-- facts applied that end a hold
+create table ended_hold (
+    fact text not null, id uuid not null, sku text collate "C", location_id text collate "C",
+    event_id uuid not null, topic int not null, partition int not null
+);
+create index ended_hold_by_id on ended_hold (id);
 """
 COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
 ADVANCE = f"""
@@ -60,18 +62,19 @@ _ADVANCED = ("text", "int", *["bigint"] * 5)
 _VALUES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0)"
 BURY = f"insert into letter values ({_VALUES})"
 DEFER = f"insert into deferred values ({_VALUES}, %s, %s)"
-END = "insert into ended values (%s, %s, %s, %s, %s, %s, %s)"
+END_HOLD = "insert into ended_hold values (%s, %s, %s, %s, %s, %s, %s)"
 DEFERRED = """
 select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id
 from deferred d join ledger l using (event_id)
 """
-ENTER = """
+BURY_DEFERRED = """
 insert into letter select topic, partition, "offset", stage, error_class, reason, event_id,
     record_key, record_value, headers, appended_at
 from deferred where topic = %s and partition = %s and "offset" = %s
 """
+FORGET_DEFERRED = 'delete from deferred where topic = %s and partition = %s and "offset" = %s'
 COUNT = "update progress set {0} = {0} + 1 where topic = %s and partition = %s"
-# the live ledger's place is behind us, and the id was not applied up to there
+# the live ledger's place was folded, and the id was not applied up to there
 VOID = """
 select distinct d.event_id from deferred d left join ledger mine using (event_id)
 left join {live}.ledger l on l.event_id = d.event_id
@@ -79,15 +82,16 @@ left join topic t on t.no = l.topic
 left join progress p on p.topic = t.name and p.partition = l.partition
 where mine.event_id is null and (p.next_offset is null or p.next_offset > l."offset")
 """
+IGNORE = "insert into void_choice select unnest(%s::uuid[]) on conflict do nothing"
 
 
 class ChoiceVoid(Exception):
-    """The live ledger names places at which nothing can be applied: their ids are judged anew."""
+    """The live ledger names places where nothing can be applied; the folding begins anew."""
 
 
 @dataclass(slots=True)
-class Judged:
-    """Some records with their verdicts, as one transaction will store them."""
+class JudgedBatch:
+    """Records with their verdicts, as one transaction will store them."""
 
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
@@ -97,36 +101,39 @@ class Judged:
     ends: dict[Place, int] = field(default_factory=dict)
 
 
-class Books(Shadow):
-    """Tables of a whole group, and what it keeps of every record."""
+class GroupShadow(Shadow):
+    """A shadow of all projections of a group, with a ledger, letters and counts of its own."""
 
-    own = OWN
+    own = TABLES
 
-    def enter(self, judged: Judged) -> None:
-        """One transaction: verdicts, rows, and how far they reach."""
-        connection, folded = self.connection, judged.folded
+    def store_judged(self, batch: JudgedBatch) -> None:
+        """Stores verdicts, rows and positions in one transaction."""
+        connection = self.connection
         with connection.transaction():
-            if judged.ledger:
+            if batch.ledger:
                 try:
-                    self._store.ledger(connection, judged.ledger)
+                    self._store.ledger(connection, batch.ledger)
                 except psycopg.errors.UniqueViolation as error:
                     raise CannotRebuild(
-                        "an event was applied twice to the tables folded anew: begin again with"
-                        " `hitotsu rebuild --rejudge --fresh`"
+                        "the tables folded anew hold an event of this batch already: begin again"
+                        " with `hitotsu rebuild --rejudge --fresh`"
                     ) from error
-            self._store.write(connection, folded)
+            self._store.write(connection, batch.folded)
             with connection.cursor() as cursor:
-                cursor.executemany(BURY, judged.letters)
-                cursor.executemany(DEFER, judged.deferred)
-                cursor.executemany(END, list(_ended(folded)))
+                cursor.executemany(BURY, batch.letters)
+                cursor.executemany(DEFER, batch.deferred)
+                cursor.executemany(END_HOLD, list(_ended_holds(batch.folded)))
             rows = [
-                (*place, end, *(judged.counts[place][verdict] for verdict in Verdict))
-                for place, end in judged.ends.items()
+                (*place, end, *(batch.counts[place][verdict] for verdict in Verdict))
+                for place, end in batch.ends.items()
             ]
             connection.execute(ADVANCE, columns(_ADVANCED, rows))
 
-    def resolve(self) -> None:
-        """Judges what waited for another partition, as far as that was folded by now."""
+    def resolve_deferred(self) -> None:
+        """Judges records that waited for another partition, as far as it is folded by now.
+
+        Raises `ChoiceVoid` when the id cannot be applied where the live ledger says.
+        """
         connection = self.connection
         for *place, value, schema_id, hash_, own_hash, own_schema in connection.execute(
             DEFERRED
@@ -136,37 +143,30 @@ class Books(Shadow):
             )
             with connection.transaction():
                 if not same:
-                    connection.execute(ENTER, place)
+                    connection.execute(BURY_DEFERRED, place)
                 name = "duplicate" if same else "conflict"
                 connection.execute(COUNT.format(name).encode(), place[:2])
-                connection.execute(
-                    'delete from deferred where topic = %s and partition = %s and "offset" = %s',
-                    place,
-                )
+                connection.execute(FORGET_DEFERRED, place)
         void = VOID.format(live=quoted(self.live)).encode()
         ids = [row[0] for row in connection.execute(void).fetchall()]
         if ids:
-            connection.execute(
-                "insert into freed select unnest(%s::uuid[]) on conflict do nothing", [ids]
-            )
-            raise ChoiceVoid(f"{len(ids)} ids are not where the live ledger says")
+            connection.execute(IGNORE, [ids])
+            raise ChoiceVoid(f"{len(ids)} ids cannot be applied where the live ledger says")
 
     def begin_anew(self) -> None:
-        """From offset 0 once more; only what was learnt of the live ledger is kept."""
-        rows = self.connection.execute("select event_id from freed").fetchall()
+        """Empties everything but the choices of the live ledger that are ignored."""
+        rows = self.connection.execute("select event_id from void_choice").fetchall()
         with self.connection.transaction():
             self.open(fresh=True)
-            self.connection.execute(
-                "insert into freed select unnest(%s::uuid[])", [[row[0] for row in rows]]
-            )
+            self.connection.execute(IGNORE, [[row[0] for row in rows]])
 
     def _wanted(self) -> dict[str, tuple[int, str]]:
-        return {**super()._wanted(), KIND: (1, digest(OWN))}
+        return {**super()._wanted(), KIND: (1, digest(TABLES))}
 
 
-def _ended(folded: Folded) -> Iterable[tuple[Any, ...]]:
-    """Facts that end what was held for them: name, the hold's id and line, the event, its place."""
-    for name, holds in folded.ended.items():
+def _ended_holds(folded: Folded) -> Iterable[tuple[Any, ...]]:
+    """Name of the fact, id of the hold, its line where it has one, the event's id and place."""
+    for fact, holds in folded.ended.items():
         for hold_id, *line, event_id, source in holds:
             place = divmod(source, PARTITIONS_MAX)
-            yield name, hold_id.hex(), *(line or (None, None)), event_id.hex(), *place
+            yield fact, hold_id.hex(), *(line or (None, None)), event_id.hex(), *place

@@ -1,6 +1,6 @@
-"""`python -m tests.services.rebuild.killed POINT`: a rejudging that ends itself by SIGKILL.
+"""`python -m tests.services.rebuild.kill_point POINT`: a rejudging that ends itself by SIGKILL.
 
-POINT is `enter:N`, `compare:1`, `count:1` or `replace:1`: at the Nth call, before it returns.
+POINT is `store:N`, `compare:1`, `count:1` or `replace:1`: at the Nth call, before it returns.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 from projections import discover
 from services.rebuild import refold
-from services.rebuild.books import Books
+from services.rebuild.group_shadow import GroupShadow
 from services.rebuild.rejudge import Rejudge
 from services.rebuild.swap import Swap
 from services.runtime.config import Settings
 
 METHODS: dict[str, tuple[type, str]] = {
-    "enter": (Books, "enter"),
+    "store": (GroupShadow, "store_judged"),
     "compare": (Rejudge, "_compare"),
     "count": (Rejudge, "_count"),
     "replace": (Swap, "replace"),
@@ -26,7 +26,7 @@ METHODS: dict[str, tuple[type, str]] = {
 
 
 def main(point: str) -> None:
-    """Runs until it is killed."""
+    """Runs the rejudging until the point is reached."""
     name, _, number = point.partition(":")
     owner, method = METHODS[name]
     left, before = int(number), getattr(owner, method)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,17 +15,18 @@ from infra.backend import Endpoints
 from projections import discover
 from projections.core.fold import Group
 from schemas import codec
-from schemas.events import StockReceived
+from schemas.events import ProfileRegistered, StockReceived
 from services.projector.batch import Slice, Verdict, decoded
-from services.rebuild.books import Books, ChoiceVoid
-from services.rebuild.judging import Judging
+from services.rebuild.fold import CannotRebuild
+from services.rebuild.group_shadow import ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
+from services.rebuild.verdicts import Judge
 from tests.projections.driving import Engine, Record
-from tests.services.projector.facts import meta
+from tests.services.projector.facts import T0, meta, received
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 TOPIC = "commerce.inventory"
-PARTITIONS, ROUNDS, RECORDS, IDS = 3, 8, 70, 18
+PARTITIONS, ROUNDS, RECORDS, IDS = 3, 6, 70, 18
 Stored = dict[int, list[Record]]
 
 
@@ -38,24 +40,24 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
 class Refold(Refolding):
     """Without Kafka: what is stored of given records, in batches of given sizes."""
 
-    def __init__(self, engine: Engine, books: Books) -> None:
-        self._books = books
+    def __init__(self, engine: Engine, shadow: GroupShadow) -> None:
+        self._shadow = shadow
         topics = engine.writer.applier.topics
-        self._judging = Judging(engine.dsn, books.live, books.group, topics)
+        self._judge = Judge(engine.dsn, shadow.live, shadow.group, topics)
         self.transactions = 0
 
     def close(self) -> None:
-        self._judging.close()
+        self._judge.close()
 
     def run(self, batches: list[list[Slice]]) -> None:
         for slices in batches:
-            self._enter(slices)
-        self._books.resolve()
+            self.store(slices)
+        self._shadow.resolve_deferred()
 
 
 def drawn(chance: random.Random) -> Stored:
     """Records of few ids: good ones of two bodies, some that Postgres cannot hold, some broken."""
-    found: Stored = {number: [] for number in range(PARTITIONS)}
+    stored: Stored = {number: [] for number in range(PARTITIONS)}
     for _ in range(RECORDS):
         partition = chance.randrange(PARTITIONS)
         # most ids stay in one partition; every fourth meets in all of them
@@ -67,34 +69,34 @@ def drawn(chance: random.Random) -> Stored:
         value, key = codec.encode(event), codec.key_of(event)
         if chance.random() < 0.06:
             value = value[:-2]
-        here = found[partition]
+        here = stored[partition]
         here.append(Record(TOPIC, partition, len(here), key, value))
-    return found
+    return stored
 
 
 def model(stored: Stored, chosen: dict[bytes, int]) -> dict[tuple[int, int], Verdict]:
     """The first that can be applied is; ids of `chosen` in that partition alone."""
-    found: dict[tuple[int, int], Verdict] = {}
+    right: dict[tuple[int, int], Verdict] = {}
     applied: dict[bytes, Any] = {}
     for later in (False, True):
         for partition, records in stored.items():
             for entry in decoded(records, TOPIC):
                 at = (partition, entry.record.offset)
                 if entry.event_id is None:
-                    found[at] = Verdict.DEAD
+                    right[at] = Verdict.DEAD
                     continue
                 if later is (chosen[entry.event_id] == partition):
                     continue
                 if entry.event_id in applied:
                     same = applied[entry.event_id] == entry.hash
-                    found[at] = Verdict.DUPLICATE if same else Verdict.CONFLICT
+                    right[at] = Verdict.DUPLICATE if same else Verdict.CONFLICT
                 elif "\0" in entry.read().sku:
-                    found[at] = Verdict.DEAD
+                    right[at] = Verdict.DEAD
                 elif later:
                     raise AssertionError("nothing was chosen for this id")
                 else:
-                    found[at], applied[entry.event_id] = Verdict.APPLIED, entry.hash
-    return found
+                    right[at], applied[entry.event_id] = Verdict.APPLIED, entry.hash
+    return right
 
 
 def choices(chance: random.Random, stored: Stored) -> dict[bytes, tuple[int, int]]:
@@ -104,7 +106,7 @@ def choices(chance: random.Random, stored: Stored) -> dict[bytes, tuple[int, int
         for entry in decoded(records, TOPIC):
             if entry.event_id is not None and "\0" not in entry.read().sku:
                 places.setdefault(entry.event_id, []).append((partition, entry.record.offset))
-    return {event_id: chance.choice(some) for event_id, some in places.items()}
+    return {event_id: chance.choice(several) for event_id, several in places.items()}
 
 
 def cut(chance: random.Random, stored: Stored) -> list[list[Slice]]:
@@ -124,34 +126,34 @@ def cut(chance: random.Random, stored: Stored) -> list[list[Slice]]:
     return batches
 
 
-def refolded(engine: Engine, stored: Stored, chance: random.Random) -> Books:
+def refolded(engine: Engine, stored: Stored, chance: random.Random) -> GroupShadow:
     """The shadow, folded; once more where the live ledger named what cannot be."""
-    books = Books(engine.dsn, "main", Group("main_rebuild", discover()))
-    books.open(fresh=True)
+    shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
+    shadow.open(fresh=True)
     while True:
-        refold = Refold(engine, books)
+        refold = Refold(engine, shadow)
         try:
             refold.run(cut(chance, stored))
-            return books
+            return shadow
         except ChoiceVoid:
-            books.begin_anew()
+            shadow.begin_anew()
         finally:
             refold.close()
 
 
-def verdicts(books: Books, stored: Stored) -> dict[tuple[int, int], Verdict]:
-    """As the shadow's own books have them."""
-    found = {
+def verdicts(shadow: GroupShadow, stored: Stored) -> dict[tuple[int, int], Verdict]:
+    """As the shadow's own shadow have them."""
+    held = {
         (partition, offset): Verdict.DUPLICATE
         for partition, records in stored.items()
         for offset in range(len(records))
     }
-    execute = books.connection.execute
+    execute = shadow.connection.execute
     for partition, offset, stage in execute('select partition, "offset", stage from letter'):
-        found[partition, offset] = Verdict.CONFLICT if stage == "conflict" else Verdict.DEAD
+        held[partition, offset] = Verdict.CONFLICT if stage == "conflict" else Verdict.DEAD
     for partition, offset in execute('select partition, "offset" from ledger').fetchall():
-        found[partition, offset] = Verdict.APPLIED
-    return found
+        held[partition, offset] = Verdict.APPLIED
+    return held
 
 
 def put(engine: Engine, ledger: dict[bytes, tuple[int, int]]) -> None:
@@ -175,18 +177,22 @@ def test_verdicts_of_drawn_records_are_those_of_a_plain_model(engine: Engine) ->
         # an id of which nothing can be stored was applied nowhere
         chosen = {event_id: place[0] for event_id, place in ledger.items()}
         put(engine, ledger)
-        books = refolded(engine, stored, chance)
+        shadow = refolded(engine, stored, chance)
         try:
-            found, right = verdicts(books, stored), model(stored, _Chosen(chosen))
-            wrong = {at: (right.get(at), found[at]) for at in found if right.get(at) != found[at]}
+            judged_as, right = verdicts(shadow, stored), model(stored, _Chosen(chosen))
+            wrong = {
+                at: (right.get(at), judged_as[at])
+                for at in judged_as
+                if right.get(at) != judged_as[at]
+            }
             assert wrong == {}, f"seed {seed}, round {round_}"
-            met |= set(found.values())
-            rows = books.connection.execute("select * from progress").fetchall()
+            met |= set(judged_as.values())
+            rows = shadow.connection.execute("select * from progress").fetchall()
             assert all(sum(row[3:]) == row[2] for row in rows)
-            assert books.connection.execute("select count(*) from deferred").fetchone() == (0,)
+            assert shadow.connection.execute("select count(*) from deferred").fetchone() == (0,)
         finally:
-            books.drop()
-            books.close()
+            shadow.drop()
+            shadow.close()
     assert met == set(Verdict)
 
 
@@ -201,43 +207,115 @@ def test_what_postgres_cannot_hold_is_found_by_halving(engine: Engine) -> None:
     put(engine, {})
     many, bad = 1_024, {100, 700, 701}
     records = [_record(number, "\0" if number in bad else "a") for number in range(many)]
-    books = Books(engine.dsn, "main", Group("main_rebuild", discover()))
-    books.open(fresh=True)
-    refold = Refold(engine, books)
+    shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
+    shadow.open(fresh=True)
+    refold = Refold(engine, shadow)
     tried = 0
-    enter = books.enter
+    enter = shadow.store_judged
 
     def counted(judged: Any) -> None:
         nonlocal tried
         tried += 1
         enter(judged)
 
-    books.enter = counted  # type: ignore[method-assign]
+    shadow.store_judged = counted  # type: ignore[method-assign]
     try:
         refold.run([[Slice(TOPIC, 0, 0, decoded(records, TOPIC))]])
-        letters = books.connection.execute('select "offset", stage from letter').fetchall()
+        letters = shadow.connection.execute('select "offset", stage from letter').fetchall()
         assert sorted(letters) == [(number, "store") for number in sorted(bad)]
         assert tried <= 1 + len(bad) * (2 * 10 + 2)
     finally:
         refold.close()
-        books.drop()
-        books.close()
+        shadow.drop()
+        shadow.close()
 
 
 def test_a_choice_of_what_is_not_there_is_let_go(engine: Engine) -> None:
     there = replace(_record(2, "a"), partition=1, offset=0)
     records = {0: [_record(0, "a"), _record(1, "a")], 1: [there]}
     put(engine, {meta(1).event_id: (1, 0)})
-    books = refolded(engine, records, random.Random(1))
+    shadow = refolded(engine, records, random.Random(1))
     try:
-        assert set(verdicts(books, records).values()) == {Verdict.APPLIED}
-        freed = books.connection.execute("select event_id from freed").fetchall()
+        assert set(verdicts(shadow, records).values()) == {Verdict.APPLIED}
+        freed = shadow.connection.execute("select event_id from void_choice").fetchall()
         assert [row[0].bytes for row in freed] == [meta(1).event_id]
     finally:
-        books.drop()
-        books.close()
+        shadow.drop()
+        shadow.close()
 
 
 def _record(number: int, text: str) -> Record:
     event = StockReceived(meta(number), text, "ginza", 1)
     return Record(TOPIC, 0, number, codec.key_of(event), codec.encode(event))
+
+
+def test_what_a_handler_or_an_evolution_refuses_is_put_aside_and_its_copy_may_come_in(
+    engine: Engine,
+) -> None:
+    put(engine, {})
+
+    def refuse(event: Any) -> list[Any]:
+        if event.quantity == 13:
+            raise ValueError("thirteen")
+        return []
+
+    group = Group("main_rebuild", discover())
+    group.handlers[StockReceived] = [*group.handlers[StockReceived], ("unlucky", refuse)]
+    ((table, kind),) = [pair for pair in group.evolve if pair[1] is ProfileRegistered]
+    evolve = group.evolve[table, kind]
+
+    def evolve_some(state: Any, event: Any) -> Any:
+        if event.source_system == "thirteen":
+            raise KeyError("thirteen")
+        return evolve(state, event)
+
+    group.evolve[table, kind] = evolve_some
+    stock = [received(13, 13), received(1, 1), received(13, 2), received(13, 2)]
+    profiles = [_registered(14, "thirteen"), _registered(2, "pos"), _registered(14, "pos")]
+    parts = [
+        Slice(topic, 0, 0, decoded(_records(topic, events), topic))
+        for topic, events in ((TOPIC, stock), (ProfileRegistered.TOPIC, profiles))
+    ]
+    shadow = GroupShadow(engine.dsn, "main", group)
+    shadow.open(fresh=True)
+    refold = Refold(engine, shadow)
+    try:
+        refold.run([parts])
+        execute = shadow.connection.execute
+        letters = execute('select topic, "offset", stage, error_class from letter').fetchall()
+        assert set(letters) == {
+            (ProfileRegistered.TOPIC, 0, "apply", "KeyError"),
+            (TOPIC, 0, "apply", "ValueError"),
+        }
+        places = execute('select partition, "offset" from ledger order by 2').fetchall()
+        assert len(places) == 4
+        assert execute("select sum(duplicate) from progress").fetchone() == (1,)
+    finally:
+        refold.close()
+        shadow.drop()
+        shadow.close()
+
+
+def test_a_partition_that_was_added_meanwhile_is_refused(engine: Engine) -> None:
+    shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
+    shadow.open(fresh=True)
+    refold = Refold(engine, shadow)
+    refold._log = SimpleNamespace(positions={(TOPIC, 0): 0})  # type: ignore[assignment]
+    try:
+        with pytest.raises(CannotRebuild, match=r"commerce\.inventory-9 is a new partition"):
+            refold.fold({(TOPIC, 0): 0, (TOPIC, 9): 3}, lambda many: None)
+    finally:
+        refold.close()
+        shadow.drop()
+        shadow.close()
+
+
+def _registered(number: int, source: str) -> ProfileRegistered:
+    return ProfileRegistered(meta(number), UUID(int=number).bytes, source, T0, [])
+
+
+def _records(topic: str, events: list[Any]) -> list[Record]:
+    return [
+        Record(topic, 0, offset, codec.key_of(event), codec.encode(event))
+        for offset, event in enumerate(events)
+    ]

@@ -11,7 +11,7 @@ from schemas import codec
 from schemas.inputs import example, parse, to_event
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.trade import Sent, Trade
-from tests.services.rebuild.wrong import Story
+from tests.services.rebuild.wrong_ledger import Story
 
 PEOPLE = [UUID(int=2_000_000 + number) for number in range(12)]
 ITEMS = [f"told-{number:02}" for number in range(8)]
@@ -43,66 +43,64 @@ class Told:
 
 def told() -> Told:
     """Several ids over several partitions, of every kind."""
-    found = Told()
+    sent = Told()
     for number, who in enumerate(PEOPLE):
         event = earned(number, who, 10)
         if number % 3 == 0:
-            found.twice(event, event)
+            sent.twice(event, event)
         elif number % 3 == 1:
-            found.twice(event, earned(number, who, 1_000))
+            sent.twice(event, earned(number, who, 1_000))
         else:
-            found.twice(event, event, earned(number, who, 1_000))
+            sent.twice(event, event, earned(number, who, 1_000))
     for number, sku in enumerate(ITEMS):
         event = received(100 + number, sku, 5)
-        found.twice(event, event if number % 2 else received(100 + number, sku, 700))
-    _with_holds(found)
-    _of_single_kinds(found)
-    return found
+        sent.twice(event, event if number % 2 else received(100 + number, sku, 700))
+    _with_holds(sent)
+    _of_single_kinds(sent)
+    return sent
 
 
-def _with_holds(found: Told) -> None:
+def _with_holds(sent: Told) -> None:
     redeemed = replace(_like("PointsRedeemed", 200), profile_id=PEOPLE[0].bytes, points=3)
     redeemed.allocations[0] = replace(redeemed.allocations[0], profile_id=PEOPLE[0].bytes, points=3)
-    found.twice(replace(redeemed, hold_id=HOLD.bytes), redeemed)
+    sent.twice(replace(redeemed, hold_id=HOLD.bytes), redeemed)
     committed = replace(_like("ReservationCommitted", 201), sku=ITEMS[0], quantity=2)
-    found.twice(
-        replace(committed, reservation_id=RESERVATION.bytes), replace(committed, quantity=4)
-    )
+    sent.twice(replace(committed, reservation_id=RESERVATION.bytes), replace(committed, quantity=4))
 
 
-def _of_single_kinds(found: Told) -> None:
-    story = found.story
+def _of_single_kinds(sent: Told) -> None:
+    story = sent.story
     # a conflict that is none, and that somebody dropped as the runbook said
     dropped = earned(300, PEOPLE[1], 7)
-    found.twice(dropped, earned(300, PEOPLE[1], 70))
-    found.names["dropped"] = dropped.meta.event_id
+    sent.twice(dropped, earned(300, PEOPLE[1], 70))
+    sent.names["dropped"] = dropped.meta.event_id
     # an id that meets in two partitions: the second person's partition applied it, its second body
     here, there = earned(301, PEOPLE[2], 11), earned(301, _elsewhere(PEOPLE[2]), 12)
     again = replace(there, rule_version="another")
-    found.first += [here, there]
-    found.second += [again]
+    sent.first += [here, there]
+    sent.second += [again]
     story.applied[here.meta.event_id] = codec.encode(again)
-    found.names["meets"] = here.meta.event_id
+    sent.names["meets"] = here.meta.event_id
     # the first is good, the copy cannot be stored, and neither was applied
     good = sold(302, PEOPLE[3], "T01")
-    found.twice(good, sold(302, PEOPLE[3], "T\0"))
-    found.names["neither"] = good.meta.event_id
+    sent.twice(good, sold(302, PEOPLE[3], "T\0"))
+    sent.names["neither"] = good.meta.event_id
     # the first cannot be stored, which nobody tried
     bad = sold(303, PEOPLE[4], "T\0")
-    found.twice(bad, sold(303, PEOPLE[4], "T02"))
-    found.names["unstorable"] = bad.meta.event_id
+    sent.twice(bad, sold(303, PEOPLE[4], "T02"))
+    sent.names["unstorable"] = bad.meta.event_id
     story.unstorable |= {codec.encode(bad), story.applied[good.meta.event_id]}
     # could not be read at first, and was sent again by somebody
     late = earned(304, PEOPLE[5], 9)
-    found.first.append(late)
-    found.second.append(late)
+    sent.first.append(late)
+    sent.second.append(late)
     story.unread.add(codec.encode(late))
-    found.names["retried"] = late.meta.event_id
+    sent.names["retried"] = late.meta.event_id
     # of somebody who was erased
     gone = UUID(int=2_000_099)
-    found.twice(earned(305, gone, 8), earned(305, gone, 80))
-    found.second.append(replace(_like("SubjectErased", 306), profile_id=gone.bytes))
-    found.names["erased"] = earned(305, gone, 8).meta.event_id
+    sent.twice(earned(305, gone, 8), earned(305, gone, 80))
+    sent.second.append(replace(_like("SubjectErased", 306), profile_id=gone.bytes))
+    sent.names["erased"] = earned(305, gone, 8).meta.event_id
 
 
 def earned(number: int, who: UUID, points: int) -> Any:

@@ -1,0 +1,201 @@
+"""Verdicts of records, judged anew in the order of their partition.
+
+The first record of an id that can be applied is applied; later ones are resends or conflicts. Two
+things are taken from the live group: in which of two partitions an id was applied, and which
+records stay put aside, because Postgres could not hold them or a person decided so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projections.core.fold import Group, HandlerFailed
+from schemas import codec
+from services.projector.apply import failure_of, letter_row
+from services.projector.batch import Entry, Failure, Seen, Slice, Verdict
+from services.rebuild.group_shadow import JudgedBatch
+from services.runtime.arrays import columns
+from services.runtime.db import conninfo
+from services.verify.columns import quoted
+
+# no row for an event that the live group applied at this place and the shadow has not applied yet
+KNOWN = """
+select x.n, l.topic, l.partition, mine.hash, mine.schema_id, v.event_id is not null
+from unnest(%s::uuid[], %s::smallint[], %s::int[], %s::bigint[]) with ordinality
+    as x(id, topic, partition, at, n)
+left join {live}.ledger l on l.event_id = x.id
+left join ledger mine on mine.event_id = x.id
+left join void_choice v on v.event_id = x.id
+where mine.event_id is not null
+    or (l.topic, l.partition, l."offset") is distinct from (x.topic, x.partition, x.at)
+"""
+KEPT_ASIDE = """
+select d.topic, d.partition, d."offset", d.stage, d.error_class, d.reason
+from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) as x(topic, partition, first, ending)
+join dead_letter d on d.topic = x.topic and d.partition = x.partition
+    and d."offset" >= x.first and d."offset" < x.ending
+where %s = any(d.grps) and (d.stage = 'store' or d.status <> 'open' and d.stage <> 'conflict')
+"""
+_ASKED, _RANGES = ("uuid", "smallint", "int", "bigint"), ("text", "int", "bigint", "bigint")
+CONFLICT = Entry(None, verdict=Verdict.CONFLICT)  # type: ignore[arg-type]
+Address = tuple[str, int, int]
+
+
+class Known(NamedTuple):
+    """What the ledgers say of an id: the live group's topic and partition, the shadow's body."""
+
+    live_topic: int | None
+    live_partition: int | None
+    hash: int | None
+    schema_id: int | None
+    choice_is_void: bool
+
+
+class Judge:
+    """Judges batches by what the shadow has stored so far; stores nothing itself."""
+
+    def __init__(self, dsn: str, live: str, group: Group, topics: Mapping[str, int]) -> None:
+        info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
+        self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
+        # a few ids in ledgers of millions: looked up by key, whatever the planner thinks
+        self._connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
+        self._live, self._group, self._topics = live, group, topics
+        self._known = KNOWN.format(live=quoted(live)).encode()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def judge(self, slices: list[Slice]) -> JudgedBatch:
+        """Judges and folds records that follow what is stored, each partition in its order."""
+        work = _Batch(self._group, self._live, self._topics)
+        known, kept_aside = self._known_ids(slices), self._kept_aside(slices)
+        number = 0
+        for part in slices:
+            work.begin(part)
+            for entry in part.entries:
+                about: Known | None = None
+                if entry.failure is None:
+                    number += 1
+                    about = known.get(number)
+                at = (part.topic, part.partition, entry.record.offset)
+                work.judge(part, entry, about, kept_aside.get(at))
+        return work.batch
+
+    def _known_ids(self, slices: list[Slice]) -> dict[int, Known]:
+        """By a record's number among those that can be read."""
+        rows = [
+            (entry.event_id, self._topics[part.topic], part.partition, entry.record.offset)
+            for part in slices
+            for entry in part.entries
+            if entry.failure is None
+        ]
+        if not rows:
+            return {}
+        answer = self._connection.execute(self._known, columns(_ASKED, rows)).fetchall()
+        return {row[0]: Known(*row[1:]) for row in answer}
+
+    def _kept_aside(self, slices: list[Slice]) -> dict[Address, Failure]:
+        ranges = [(part.topic, part.partition, part.first, part.end) for part in slices]
+        rows = self._connection.execute(KEPT_ASIDE, [*columns(_RANGES, ranges), self._live])
+        return {(row[0], row[1], row[2]): Failure(*row[3:]) for row in rows.fetchall()}
+
+
+class _Batch:
+    """A batch while it is judged, and the ids that it has applied so far."""
+
+    def __init__(self, group: Group, live: str, topics: Mapping[str, int]) -> None:
+        self._group, self._live, self._topics = group, live, topics
+        self._applied: dict[bytes, Seen] = {}
+        self.batch = JudgedBatch()
+
+    def begin(self, part: Slice) -> None:
+        """Notes up to where a partition is judged."""
+        self.batch.counts.setdefault((part.topic, part.partition), Counter())
+        self.batch.ends[part.topic, part.partition] = part.end
+
+    def judge(
+        self, part: Slice, entry: Entry, known: Known | None, kept_aside: Failure | None
+    ) -> None:
+        """Gives the record its verdict, or defers it to when another partition is folded."""
+        failure = entry.failure
+        if failure is None:
+            before = self._before(entry, known)
+            if before is not None:
+                self._count(part, entry, _resent(entry, before))
+                return
+            failure = kept_aside
+            if failure is None and self._is_elsewhere(part, known):
+                self._defer(part, entry)
+                return
+            failure = failure or self._fold(part, entry)
+        if failure is None:
+            self._count(part, entry, Verdict.APPLIED)
+        else:
+            self._count(part, entry, Verdict.DEAD, failure)
+
+    def _before(self, entry: Entry, known: Known | None) -> Seen | None:
+        """Hash and schema under which the id was applied by now."""
+        assert entry.event_id is not None
+        if known is not None and known.hash is not None and known.schema_id is not None:
+            return known.hash, known.schema_id
+        return self._applied.get(entry.event_id)
+
+    def _is_elsewhere(self, part: Slice, known: Known | None) -> bool:
+        """Whether the live group applied the id in another partition."""
+        if known is None or known.live_topic is None or known.choice_is_void:
+            return False
+        here = (self._topics[part.topic], part.partition)
+        return (known.live_topic, known.live_partition) != here
+
+    def _defer(self, part: Slice, entry: Entry) -> None:
+        entry.verdict = Verdict.DUPLICATE  # or a conflict: in no case it is applied here
+        failure = failure_of(CONFLICT)
+        assert failure is not None
+        row = letter_row(part, entry, failure, self._live)[:-1]
+        self.batch.deferred.append([*row, entry.hash, entry.schema_id])
+
+    def _fold(self, part: Slice, entry: Entry) -> Failure | None:
+        """Folds the event, or answers why a projection refuses it."""
+        number, event_id = self._topics[part.topic], entry.event_id
+        assert event_id is not None
+        source = number * 10_000 + part.partition
+        try:
+            self._group.take(entry.read(), event_id, source, self.batch.folded)
+        except HandlerFailed as error:
+            return refusal(error)
+        finally:
+            entry.event = None
+        self._applied[event_id] = (entry.hash, entry.schema_id)
+        address = (number, part.partition, entry.record.offset)
+        self.batch.ledger.append((event_id, entry.hash, entry.schema_id, *address))
+        return None
+
+    def _count(
+        self, part: Slice, entry: Entry, verdict: Verdict, failure: Failure | None = None
+    ) -> None:
+        entry.verdict = verdict
+        self.batch.counts[part.topic, part.partition][verdict] += 1
+        if verdict is Verdict.APPLIED:
+            return
+        failure = failure or failure_of(entry)
+        if failure is not None:
+            self.batch.letters.append(letter_row(part, entry, failure, self._live)[:-1])
+
+
+def refusal(error: HandlerFailed) -> Failure:
+    """Why an event that a projection refuses is put aside."""
+    return Failure("apply", type(error.__cause__).__name__, str(error))
+
+
+def _resent(entry: Entry, before: Seen) -> Verdict:
+    value, (hash_, schema_id) = entry.record.value, before
+    assert value is not None
+    if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
+        return Verdict.DUPLICATE
+    return Verdict.CONFLICT
