@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -50,7 +50,8 @@ class Backend(Protocol):
 
     def start(self, progress: Progress) -> Endpoints: ...
 
-    def stop(self) -> None: ...
+    def stop(self, names: Collection[str] | None = None) -> None:
+        """Stops these servers, or all."""
 
     def purge(self) -> None:
         """Removes what is data and not in the home folder."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -64,8 +64,8 @@ class DockerBackend:
             urls[server] = url
         return Endpoints(**urls)
 
-    def stop(self) -> None:
-        self._each(lambda container: container.stop(timeout=20))
+    def stop(self, names: Collection[str] | None = None) -> None:
+        self._each(lambda container: container.stop(timeout=20), names)
 
     def purge(self) -> None:
         self._each(lambda container: container.remove(force=True, v=True))
@@ -100,9 +100,10 @@ class DockerBackend:
         container.ports = {f"{PORTS[server]}/tcp": ("127.0.0.1", port)}
         container.with_kwargs(name=self._container_name(server)).start()
 
-    def _each(self, action: Callable[[Any], None]) -> None:
+    def _each(self, action: Callable[[Any], None], names: Collection[str] | None = None) -> None:
         for server in reversed(IMAGES):
-            container = self._find(server)
+            wanted = names is None or server in names
+            container = self._find(server) if wanted else None
             if container is not None:
                 action(container)
 

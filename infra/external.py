@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 from infra import probe
@@ -46,7 +47,7 @@ class ExternalBackend:
             progress(server, f"answers at {probe.address(server, entry['url'])}", True)
         return self._endpoints
 
-    def stop(self) -> None:
+    def stop(self, names: Collection[str] | None = None) -> None:
         """Theirs to stop."""
 
     def purge(self) -> None:

@@ -15,10 +15,10 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 HOME_VARIABLE = "HITOTSU_HOME"
 CACHE_VARIABLE = "HITOTSU_CACHE"
@@ -32,7 +32,15 @@ _PASSWORDS = ("postgres_password", "redis_password")
 
 
 class HomeBusy(RuntimeError):
-    """Another `up` or `down` holds the folder."""
+    """Another command works in the folder; the text says which."""
+
+
+class HomeUnusable(RuntimeError):
+    """The folder cannot be made, entered or written; the text says why and what to choose."""
+
+
+def _nobody_told(_holder: str) -> None:
+    """Those who wait without saying so."""
 
 
 class Home:
@@ -44,54 +52,117 @@ class Home:
         self.logs = self.path / "logs"
         self.cache = Path(os.environ.get(CACHE_VARIABLE) or self.path / "cache").absolute()
         self._guard = threading.RLock()
+        self._locked_by: int | None = None
 
     def open(self) -> Home:
         """Creates the folder, or takes back rights that others had on it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        self.logs.mkdir(exist_ok=True)
-        self.cache.mkdir(parents=True, exist_ok=True)
+        with self._usable():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.logs.mkdir(exist_ok=True)
+            self.cache.mkdir(parents=True, exist_ok=True)
         return self
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """What the system says against the folder, as one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise HomeUnusable(
+                f"the folder {self.path} cannot be used: {reason_of(error)}; choose another with "
+                f"--home or {HOME_VARIABLE}"
+            ) from error
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
     @contextmanager
-    def locked(self, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
-        """One command at a time; the kernel lets go of the lock if its holder dies."""
-        self.open()
-        deadline = time.monotonic() + wait_seconds
-        with (self.path / "lock").open("w") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise HomeBusy(f"another command is working in {self.path}") from None
-                    time.sleep(0.1)
+    def locked(
+        self,
+        wait_seconds: float = LOCK_WAIT_SECONDS,
+        command: str = "",
+        waiting_for: Callable[[str], None] = _nobody_told,
+    ) -> Iterator[None]:
+        """One command at a time; the kernel lets go of the lock if its holder dies.
+
+        A thread that holds it may take it again, so that a command of several steps is one whole.
+        `waiting_for` is told once who holds it, when somebody does.
+        """
+        if self._locked_by == threading.get_ident():
             yield
+            return
+        self.open()
+        with self._usable():
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+            self._take(file, wait_seconds, waiting_for)
+            self._say_who(file, f"{command or 'a command'} (process {os.getpid()})")
+            self._locked_by = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._locked_by = None
+                self._say_who(file, "")
+
+    def _take(self, file: TextIO, wait_seconds: float, waiting_for: Callable[[str], None]) -> None:
+        deadline = time.monotonic() + wait_seconds
+        told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another command"
+            if not told:
+                waiting_for(holder)
+                told = True
+            if time.monotonic() > deadline:
+                raise HomeBusy(
+                    f"{holder} is working in {self.path}: wait until it is done, or choose another "
+                    f"folder with --home or {HOME_VARIABLE}"
+                ) from None
+            time.sleep(0.1)
+
+    @staticmethod
+    def _say_who(file: TextIO, text: str) -> None:
+        """For those who wait; where the disk is full they do without."""
+        with suppress(OSError):
+            file.seek(0)
+            file.truncate()
+            file.write(text)
+            file.flush()
 
     def read(self, name: str) -> dict[str, Any]:
         """The JSON object kept under that name; empty when there is none."""
         try:
-            found = json.loads((self.path / f"{name}.json").read_text("utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            with self._usable():
+                try:
+                    found = json.loads((self.path / f"{name}.json").read_text("utf-8"))
+                except FileNotFoundError:
+                    return {}
+        except json.JSONDecodeError:
             return {}
         return found if isinstance(found, dict) else {}
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        replace(self.path / f"{name}.json", content)
+        """Keeps the object under that name."""
+        with self._usable():
+            replace(self.path / f"{name}.json", content)
 
     def forget(self, name: str) -> None:
         (self.path / f"{name}.json").unlink(missing_ok=True)
 
-    def port(self, name: str) -> int:
-        """The port this name had last time when it is still free, else a new one."""
+    def port(self, name: str, *, in_use: bool = False) -> int:
+        """The port this name had last time when it is still free, else a new one.
+
+        `in_use` says that it is our own process that holds it, so that it is not looked at.
+        """
         with self._guard:
             ports = self.read("ports")
             known = ports.get(name)
-            if isinstance(known, int) and _comes_free(known):
+            if isinstance(known, int) and (in_use or _comes_free(known)):
                 return known
             ports[name] = free_port(taken=set(ports.values()))
             self.write("ports", ports)
@@ -118,14 +189,25 @@ class Home:
                 child.unlink()
 
 
+def reason_of(error: OSError) -> str:
+    """What the system says, without the number; the path is added when it is known."""
+    text = (error.strerror or str(error)).lower()
+    return f"{text} ({error.filename})" if error.filename else text
+
+
 def replace(path: Path, content: dict[str, Any]) -> None:
     """Writes beside and renames, so that the old or the new content is there, never a mixture."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def free_port(taken: Collection[int] = ()) -> int:

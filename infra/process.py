@@ -10,8 +10,10 @@ import atexit
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,37 @@ class Recorded:
     def alive(self) -> bool:
         return self.process() is not None
 
+    @property
+    def frozen(self) -> bool:
+        """Alive, and stopped by SIGSTOP (or Ctrl-Z): it answers nothing until it is resumed."""
+        process = self.process()
+        try:
+            return process is not None and process.status() == psutil.STATUS_STOPPED
+        except psutil.Error:
+            return False
+
+    @property
+    def state(self) -> str:
+        """`running`, `frozen` or `stopped`, for people."""
+        if not self.alive:
+            return "stopped"
+        return "frozen" if self.frozen else "running"
+
+    def resume(self, *, family: bool = True) -> bool:
+        """Lets it go on if it (or a child of it) is frozen; says whether that was so."""
+        process = self.process()
+        if process is None:
+            return False
+        frozen = False
+        for member in (process, *(_children_of(process) if family else ())):
+            try:
+                if member.status() == psutil.STATUS_STOPPED:
+                    member.send_signal(signal.SIGCONT)
+                    frozen = True
+            except psutil.Error:
+                continue
+        return frozen
+
     def send(self, number: int) -> bool:
         """Sends a signal if this is still our process; says whether it was."""
         process = self.process()
@@ -89,9 +122,18 @@ class Recorded:
 
     def stop(self, first: int = signal.SIGTERM, bound_seconds: float = 15.0) -> None:
         """Asks, waits for at most the bound, then kills."""
-        if self.send(first) and not self.wait(bound_seconds):
+        sent = self.send(first)
+        self.resume()  # a frozen one hears nothing before
+        if sent and not self.wait(bound_seconds):
             self.send(signal.SIGKILL)
             self.wait(5.0)
+
+
+def _children_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def spawn(
@@ -127,6 +169,29 @@ def spawn(
         return Recorded(child.pid, psutil.Process(child.pid).create_time())
     except psutil.NoSuchProcess:
         raise StartError(f"{argv[0]} ended at once\n{tail(log)}") from None
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block is over: a process is not started and forgotten.
+
+    Signals reach the main thread alone, so that in others there is nothing to hold back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before: dict[int, Any] = {
+        number: signal.signal(number, lambda came, _frame: held.append(came))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in held:
+            signal.raise_signal(number)
 
 
 def wait_until(

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from typing import Any
 from infra.backend import Backend, Endpoints, Progress, ProviderError, choose, reopen, silent
 from infra.home import Home
 from infra.outside import Outside
-from infra.process import Recorded, StartError, spawn, tail
+from infra.process import Recorded, StartError, spawn, tail, uninterrupted
 from infra.supervisor import STOP_BOUND_SECONDS, Service, dump
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = ("kafka", "postgres", "redis", "registry")
+SUPERVISOR = "supervisor"
+HUNG_SECONDS = 10.0
+HUNG_BOUND_SECONDS = 5.0
 
 
 class Stack:
@@ -36,10 +39,17 @@ class Stack:
     def start_servers(self, progress: Progress = silent) -> Endpoints:
         """Brings up what does not run yet; two callers at once take turns."""
         with self.home.locked():
+            for name in self.resume():
+                progress(name, "was frozen: goes on", False)
             backend = self._backend()
             # Written first: whatever ends this call, `down` knows whose processes are recorded.
+            before = self.home.read("state").get("provider")
             self._note(provider=backend.name)
-            endpoints = backend.start(progress)
+            try:
+                endpoints = backend.start(progress)
+            except (ProviderError, StartError):
+                self._note(provider=before)  # another one may be tried
+                raise
             self._note(endpoints=asdict(endpoints))
         return endpoints
 
@@ -47,21 +57,98 @@ class Stack:
         """Hands the services to a supervisor of their own; earlier ones are stopped first."""
         with self.home.locked():
             self._stop_services()
-            described = [
-                Service(**{**asdict(each), "env": {**_import_path(), **env, **each.env}})
-                for each in services
-            ]
-            argv = [sys.executable, "-m", "infra.supervisor", str(self.home.path / "services.json")]
+            self._supervise(services, env, running={})
+
+    def complete_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
+        """Starts those that do not run, and leaves the others as they are.
+
+        A supervisor that runs already does that by itself. All start anew when they were started
+        with other servers' addresses, or when others than these are to run.
+        """
+        with self.home.locked():
+            state = self.home.read("state")
+            names = [service.name for service in services]
+            addresses = state.get("endpoints")
+            if names != state.get("services", names) or addresses != state.get("told", addresses):
+                self.start_services(services, env)
+            elif not self._supervised:
+                running = self.home.read("services").get("services", {})
+                self._supervise(services, env, running)
+
+    def _supervise(
+        self, services: Sequence[Service], env: Mapping[str, str], running: Mapping[str, Any]
+    ) -> None:
+        described = [
+            Service(**{**asdict(service), "env": {**_import_path(), **env, **service.env}})
+            for service in services
+        ]
+        argv = [sys.executable, "-m", "infra.supervisor", str(self.home.path / "services.json")]
+        with uninterrupted():
             supervisor = spawn(
                 argv,
                 self.home.log("supervisor"),
-                stdin=dump(described),
+                stdin=dump(described, running),
                 env={**os.environ, **_import_path()},
             )
-            state = self.home.read("state")
-            state["services"] = [each.name for each in services]
-            state["supervisor"] = {"pid": supervisor.pid, "started": supervisor.started}
-            self.home.write("state", state)
+            self._note(
+                services=[service.name for service in services],
+                supervisor={"pid": supervisor.pid, "started": supervisor.started},
+                told=self.home.read("state").get("endpoints"),
+            )
+
+    def resume(self) -> list[str]:
+        """Lets every frozen process of the stack go on; answers the names of those that were."""
+        state = self.home.read("state")
+        entries = {
+            **state.get("servers", {}),
+            SUPERVISOR: state.get("supervisor"),
+            **self.home.read("services").get("services", {}),
+        }
+        recorded = {name: Recorded.of(entry) for name, entry in entries.items()}
+        return [
+            name
+            for name, process in recorded.items()
+            if process and process.resume(family=name != SUPERVISOR)  # services have own names
+        ]
+
+    def restart_hung(self, progress: Progress = silent) -> list[str]:
+        """Ends services that take a connection and do not answer it; their supervisor starts them.
+
+        One that refuses connections is starting, or not there: waiting is all that helps.
+        """
+        hung = []
+        for name, entry in self.home.read("services").get("services", {}).items():
+            recorded = Recorded.of(entry)
+            if recorded is not None and recorded.alive and _hung(entry):
+                progress(name, "does not answer: started again", False)
+                recorded.stop(bound_seconds=HUNG_BOUND_SECONDS)
+                hung.append(name)
+        return hung
+
+    def alive(self) -> set[str]:
+        """Names of the servers and services that run now; frozen ones too."""
+        state = self.home.read("state")
+        entries = {
+            **state.get("servers", {}),
+            **self.home.read("services").get("services", {}),
+        }
+        recorded = {name: Recorded.of(entry) for name, entry in entries.items()}
+        names = {name for name, process in recorded.items() if process and process.alive}
+        if state.get("provider") == "docker" and state.get("endpoints"):
+            names |= set(SERVERS)  # an engine keeps them running, pids or not
+        return names
+
+    def stop_new(self, before: Collection[str]) -> None:
+        """Stops what was started since `alive` answered `before`: a start was broken off."""
+        with self.home.locked():
+            if not before:
+                self.stop()
+                return
+            if not set(self.home.read("state").get("services", ())) & set(before):
+                self._stop_services()
+            started = {name for name in self.alive() if name in SERVERS} - set(before)
+            if started:
+                self._backend().stop(started)
 
     def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
         """Waits until every service that has an address answers `/readyz` with 200."""
@@ -81,15 +168,6 @@ class Stack:
     def _supervised(self) -> bool:
         supervisor = Recorded.of(self.home.read("state").get("supervisor"))
         return supervisor is not None and supervisor.alive
-
-    @property
-    def running(self) -> bool:
-        """True when all servers of this home and its supervisor are up."""
-        state = self.home.read("state")
-        servers = self.status()["servers"]
-        native = state.get("provider") == "native"
-        up = bool(servers) and (not native or all(entry["pid"] for entry in servers.values()))
-        return up and self._supervised
 
     def status(self) -> dict[str, Any]:
         """The contract behind `hitotsu status --json`."""
@@ -115,6 +193,7 @@ class Stack:
         if not self.home.path.exists():
             return
         with self.home.locked():
+            self.resume()  # a frozen process hears no signal
             self._stop_services()
             if self.home.read("state").get("provider"):
                 backend = self._backend()
@@ -190,11 +269,31 @@ def _public(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "url": entry["url"],
         "pid": entry["pid"] if alive else None,
+        "state": recorded.state if recorded is not None else "stopped",
         "log": entry["log"],
         "metrics": entry["metrics"],
         "restarts": entry["restarts"],
         "exit": entry["exit"],
     }
+
+
+def _hung(entry: Mapping[str, Any]) -> bool:
+    base = _address(entry)
+    if not base:
+        return False
+    try:
+        urllib.request.urlopen(f"{base}/livez", timeout=HUNG_SECONDS).close()
+    except TimeoutError:
+        return True
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, TimeoutError)
+    except OSError:
+        return False
+    return False
+
+
+def _address(entry: Mapping[str, Any]) -> str:
+    return str(entry["url"] or (entry["metrics"] or "").removesuffix("/metrics"))
 
 
 def _import_path() -> dict[str, str]:
@@ -204,7 +303,7 @@ def _import_path() -> dict[str, str]:
 
 
 def _ready(entry: Mapping[str, Any]) -> bool:
-    base = entry["url"] or (entry["metrics"] or "").removesuffix("/metrics")
+    base = _address(entry)
     if not base:
         return True
     try:

@@ -1,8 +1,8 @@
 """Who keeps the services running, and notes where they are?
 
-A small process of its own: it starts what it is told on stdin, starts again what ends with an error
-(after 0.5 s, then up to 5 s), writes pids into the status file and, on SIGTERM, stops all in
-reverse order.
+A small process of its own: it starts what it is told on stdin, starts again whatever ends before
+`down` (after 0.5 s, then up to 5 s), writes pids into the status file and, on SIGTERM, stops all in
+reverse order. What an earlier supervisor started is taken over as it is while it runs.
 
     python -m infra.supervisor STATUS_FILE < services.json
 """
@@ -18,15 +18,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
 from infra.home import replace
+from infra.process import Recorded
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 30.0
+LOOK_SECONDS = 0.2
+CANNOT_START = 127
 STOP_BOUND_SECONDS = 20.0
 
 
@@ -42,14 +45,51 @@ class Service:
     metrics: str | None = None
 
 
+class Child(Protocol):
+    """A running service, to be waited for or ended."""
+
+    async def wait(self) -> int | None:
+        """Its exit code when it has ended; None where nobody can know."""
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class Inherited:
+    """A service of an earlier supervisor: not our child, so it is looked at now and then."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+
+    async def wait(self) -> int | None:
+        """Until it has ended; its exit code was told to its parent."""
+        while self._recorded.alive:
+            await asyncio.sleep(LOOK_SECONDS)
+        return None
+
+    def terminate(self) -> None:
+        self._recorded.send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._recorded.send(signal.SIGKILL)
+
+
 class Supervisor:
     """Runs the services until told to stop."""
 
-    def __init__(self, services: list[Service], status: Path) -> None:
+    def __init__(
+        self, services: list[Service], status: Path, earlier: Mapping[str, Any] | None = None
+    ) -> None:
         self._services = services
         self._status_file = status
         self._stopping = asyncio.Event()
-        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._running: dict[str, Child] = {}
+        self._earlier = {
+            name: recorded
+            for name, entry in (earlier or {}).items()
+            if (recorded := Recorded.of(entry)) is not None and recorded.alive
+        }
         self._entries: dict[str, dict[str, Any]] = {
             service.name: {
                 "url": service.url,
@@ -57,7 +97,7 @@ class Supervisor:
                 "log": service.log,
                 "metrics": service.metrics,
                 "started": 0.0,
-                "restarts": 0,
+                "restarts": (earlier or {}).get(service.name, {}).get("restarts", 0),
                 "exit": None,
             }
             for service in services
@@ -77,21 +117,25 @@ class Supervisor:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run_once(service)
-            if code == 0 or self._stopping.is_set():
+            inherited = self._earlier.pop(service.name, None)
+            if inherited is None:
+                code = await self._run_once(service)
+            else:
+                code = await self._go_on(service, inherited)
+            if self._stopping.is_set():
                 return
             if time.monotonic() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            _say(f"{service.name} ended with {code}; again in {pause} s")
+            _say(f"{service.name} ended with {_in_words(code)}; again in {pause} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 self._entries[service.name]["restarts"] += 1
 
-    async def _run_once(self, service: Service) -> int:
-        with open(service.log, "ab") as log:
-            try:
+    async def _run_once(self, service: Service) -> int | None:
+        try:
+            with open(service.log, "ab") as log:
                 process = await asyncio.create_subprocess_exec(
                     *service.argv,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -100,12 +144,25 @@ class Supervisor:
                     env={**os.environ, **service.env},
                     start_new_session=True,
                 )
-            except OSError as error:
-                _say(f"{service.name} cannot be started: {error}")
-                return 127
-        self._running[service.name] = process
-        self._note(service.name, pid=process.pid, started=_start_time(process.pid), exit=None)
-        code = await process.wait()
+        except OSError as error:  # a full disk takes no log either
+            _say(f"{service.name} cannot be started: {error}")
+            return CANNOT_START
+        return await self._watched(service, process, process.pid, _start_time(process.pid))
+
+    async def _go_on(self, service: Service, recorded: Recorded) -> int | None:
+        """Watches over a service that runs already."""
+        _say(f"{service.name} runs as process {recorded.pid}: left as it is")
+        child = Inherited(recorded)
+        return await self._watched(service, child, recorded.pid, recorded.started)
+
+    async def _watched(
+        self, service: Service, child: Child, pid: int, started: float
+    ) -> int | None:
+        self._running[service.name] = child
+        self._note(service.name, pid=pid, started=started, exit=None)
+        if self._stopping.is_set():  # told to stop while it was being started
+            child.terminate()
+        code = await child.wait()
         del self._running[service.name]
         self._note(service.name, pid=None, exit=code)
         return code
@@ -125,7 +182,10 @@ class Supervisor:
 
     def _note(self, name: str, **changes: Any) -> None:
         self._entries[name].update(changes)
-        replace(self._status_file, {"services": self._entries})
+        try:
+            replace(self._status_file, {"services": self._entries})
+        except OSError as error:  # it is written with the next change; services go on meanwhile
+            _say(f"{self._status_file} cannot be written: {error}")
 
 
 def _start_time(pid: int) -> float:
@@ -135,19 +195,31 @@ def _start_time(pid: int) -> float:
         return 0.0
 
 
+def _in_words(code: int | None) -> str:
+    if code is None:
+        return "a code that only its first supervisor was told"
+    return f"{code}, unasked" if code == 0 else str(code)
+
+
 def _say(text: str) -> None:
     sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
 
 
-def dump(services: list[Service]) -> bytes:
-    """What `main` reads from stdin; secrets travel there and touch neither disk nor `ps`."""
-    return json.dumps([asdict(service) for service in services]).encode()
+def dump(services: list[Service], running: Mapping[str, Any]) -> bytes:
+    """What `main` reads from stdin; secrets travel there and touch neither disk nor `ps`.
+
+    `running` are the entries of an earlier supervisor's status file: those alive are taken over.
+    """
+    described = [asdict(service) for service in services]
+    return json.dumps({"services": described, "running": dict(running)}).encode()
 
 
 def main() -> None:
     described = json.load(sys.stdin)
-    services = [Service(**{**each, "argv": tuple(each["argv"])}) for each in described]
-    asyncio.run(Supervisor(services, Path(sys.argv[1])).run())
+    services = [
+        Service(**{**service, "argv": tuple(service["argv"])}) for service in described["services"]
+    ]
+    asyncio.run(Supervisor(services, Path(sys.argv[1]), described["running"]).run())
 
 
 if __name__ == "__main__":

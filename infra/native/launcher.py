@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib.util import find_spec
 from typing import Any
 
+from infra import probe
 from infra.backend import Endpoints, Progress, ProviderError
 from infra.home import Home
 from infra.native import java, postgres, valkey
 from infra.native.kafka import Kafka
 from infra.native.postgres import Postgres
 from infra.native.registry import Registry
-from infra.native.server import Record, Server
+from infra.native.server import Record, Say, Server
 from infra.native.valkey import Valkey
-from infra.process import Recorded
+from infra.process import Recorded, StartError
 
+HUNG_SECONDS = 20.0
+REFUSED = "FATAL"  # how Postgres begins to say no
 STOP_ORDER = ("registry", "redis", "kafka", "postgres")
 
 
@@ -47,32 +51,43 @@ class NativeBackend:
         }
         if registry or Record(home, "registry").process is not None:
             self._servers["registry"] = Registry(home)
+        self._broken_off = threading.Event()
 
     def start(self, progress: Progress) -> Endpoints:
-        """Starts what does not run; on failure stops what this call started."""
-        running = {name for name in self._servers if Record(self.home, name).process is not None}
+        """Starts what does not run; on failure, or broken off, stops what this call started."""
+        new = {name for name in self._servers if Record(self.home, name).process is None}
         postgres_ready = threading.Event()
+        self._broken_off.clear()
         with ThreadPoolExecutor(len(self._servers)) as pool:
-            started = {
-                name: pool.submit(self._start, name, progress, postgres_ready)
-                for name in self._servers
-            }
-        failed = next((f.exception() for f in started.values() if f.exception()), None)
-        if failed is not None:
-            for name in STOP_ORDER:
-                if name in self._servers and name not in running:
-                    self._servers[name].stop()
-            raise failed
+            try:
+                started = {
+                    name: pool.submit(self._start, name, progress, postgres_ready)
+                    for name in self._servers
+                }
+                wait(started.values())
+            except BaseException:
+                # Ctrl-C: no thread starts another one, and those that wait see theirs end
+                self._broken_off.set()
+                self.stop(new)
+                pool.shutdown(wait=True, cancel_futures=True)
+                self.stop(new)  # what was just being started
+                raise
+        failed = [f"{error}" for future in started.values() if (error := future.exception())]
+        if failed:
+            self.stop(new)
+            first = next(error for future in started.values() if (error := future.exception()))
+            raise first if len(failed) == 1 else StartError("\n".join(failed))
         return _endpoints(started)
 
-    def stop(self) -> None:
+    def stop(self, names: Collection[str] | None = None) -> None:
         """Clients before what they use; pids are the recorded ones."""
         for name in STOP_ORDER:
-            server = self._servers.get(name) or Registry(self.home)
-            server.stop()
+            if names is None or name in names:
+                server = self._servers.get(name) or Registry(self.home)
+                server.stop()
 
     def purge(self) -> None:
-        """All of it is in the home folder."""
+        """All of it is in the home folder, and in the one outside that it records."""
 
     def restart(self, server: str) -> None:
         if server not in self._servers:
@@ -87,6 +102,7 @@ class NativeBackend:
             recorded = Recorded.of(entry)
             if recorded is not None:
                 entry["pid"] = recorded.pid if recorded.alive else None
+                entry["state"] = recorded.state
                 entry.pop("started")
                 found[name] = entry
         return found
@@ -94,14 +110,22 @@ class NativeBackend:
     def _start(self, name: str, progress: Progress, postgres_ready: threading.Event) -> str:
         began = time.monotonic()
         server = self._servers[name]
+
+        def say(doing: str) -> None:
+            if self._broken_off.is_set():
+                raise StartError(f"{name}: the start was broken off")
+            progress(name, doing, False)
+
         already = Record(self.home, name).process is not None
         try:
+            if already:
+                already = self._answers(name, say)
             if isinstance(server, Registry) and not already:
-                server.prepare(lambda doing: progress(name, doing, False))
-                progress(name, "waiting for postgres", False)
+                server.prepare(say)
+                say("waiting for postgres")
                 if not postgres_ready.wait(120.0):
-                    raise ProviderError("registry: postgres did not come up")
-            url = server.start(lambda doing: progress(name, doing, False))
+                    raise StartError("registry: postgres did not come up")
+            url = server.start(say)
         finally:
             if name == "postgres":
                 postgres_ready.set()
@@ -109,6 +133,25 @@ class NativeBackend:
         took = f"ready in {time.monotonic() - began:.1f} s"
         progress(name, f"{version} {'already running' if already else took}", True)
         return url
+
+    def _answers(self, name: str, say: Say) -> bool:
+        """Whether a server that runs answers; one that does not for long is stopped.
+
+        An answer that refuses us (too many connections, say) is one: that is no reason to end it.
+        """
+        url = str(Record(self.home, name).entry["url"])
+        reason = probe.obstacle(name, url)
+        if reason is None:
+            return True
+        say(f"runs, but does not answer yet: {reason}")
+        reason = probe.wait(name, url, HUNG_SECONDS)
+        if reason is None:
+            return True
+        if REFUSED in reason:
+            raise StartError(f"{name}: it runs, but refuses us: {reason}")
+        say("does not answer: started again")
+        self._servers[name].stop()
+        return False
 
 
 def _endpoints(started: dict[str, Future[str]]) -> Endpoints:

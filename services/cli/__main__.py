@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from infra.backend import ProviderError
-from infra.home import HomeBusy
+from infra.home import HomeBusy, HomeUnusable, reason_of
 from infra.process import StartError
 
 # which module has which verbs: only the one that is asked for is imported, so that `status` and
@@ -26,6 +28,12 @@ MODULES = {
     "verify": ("verify",),
     "identity": ("identity",),
 }
+
+# what the system says of a folder that is closed, full, or no folder
+UNUSABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR,
+    errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP,
+}  # fmt: skip
 
 app = typer.Typer(
     name="hitotsu",
@@ -52,9 +60,18 @@ def main() -> None:
     load(sys.argv[1:])
     try:
         app()
-    except (ProviderError, StartError, HomeBusy) as error:
-        Console(stderr=True).print(f"hitotsu: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
+    except (ProviderError, StartError, HomeBusy, HomeUnusable) as error:
+        _stop(str(error))
+    except OSError as error:
+        # a file or a folder, not a server: those have errors of their own above
+        if error.errno not in UNUSABLE:
+            raise
+        _stop(reason_of(error))
+
+
+def _stop(reason: str) -> NoReturn:
+    Console(stderr=True).print(f"hitotsu: {reason}", style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

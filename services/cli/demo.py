@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from infra.stack import Stack
 from services.cli import local
-from services.cli.stack import HomeOption, ProviderOption, bring_up, lines
+from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, lines
 
 MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
 FOLDER = Path("var/demo")
@@ -48,11 +47,16 @@ def demo(
     except DataUnavailable as error:
         _stop(str(error), 2)
     stack = Stack(home, provider)
-    ours = not (stack.home.path.exists() and stack.running)
+    # Another demo, or `up`, or `down`, in the same folder waits until this one is over.
+    with alone(stack, "demo"):
+        differences = _whole(stack, scale, tables, check_only, keep)
+    raise typer.Exit(1 if differences else 0)
+
+
+def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: bool) -> int:
+    """Up, the demo, and down again whatever happens, if all of it was down before."""
+    ours = not stack.alive()
     _expect_room(stack, scale, ours, check_only)
-    differences = 1
-    # Told to end, it still takes down what it brought up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with lines() as progress:
             bring_up(stack, progress)
@@ -65,7 +69,7 @@ def demo(
         console.print(
             "Everything is stopped; [cyan]--keep[/] (KEEP=1) leaves it running to look around."
         )
-    raise typer.Exit(1 if differences else 0)
+    return differences
 
 
 def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> None:

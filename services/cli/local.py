@@ -6,7 +6,7 @@ import importlib
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import psycopg
 
@@ -73,15 +73,18 @@ def settings(env: Mapping[str, str]) -> Settings:
     return Settings.model_validate(named)
 
 
-def services(home: Home) -> list[Service]:
-    """Every service of ours, on the ports they had last time when those are free."""
+def services(home: Home, running: Collection[str] = ()) -> list[Service]:
+    """Every service of ours, on the ports they had last time when those are free.
+
+    Those that run keep the ports that they hold.
+    """
     return [
-        _web(home, "gateway"),
-        _projector(home, "projector-1"),
-        _projector(home, "projector-2"),
-        _web(home, "api"),
-        _web(home, "commands"),
-        _web(home, "identity"),
+        _web(home, "gateway", running),
+        _projector(home, "projector-1", running),
+        _projector(home, "projector-2", running),
+        _web(home, "api", running),
+        _web(home, "commands", running),
+        _web(home, "identity", running),
     ]
 
 
@@ -112,8 +115,8 @@ def tokens(home: Home) -> dict[str, str]:
     return {name: str(known[name]) for name in TOKENS}
 
 
-def _web(home: Home, name: str) -> Service:
-    port = home.port(name)
+def _web(home: Home, name: str, running: Collection[str]) -> Service:
+    port = home.port(name, in_use=name in running)
     url = f"http://127.0.0.1:{port}"
     return Service(
         name=name,
@@ -129,8 +132,8 @@ def _web(home: Home, name: str) -> Service:
     )
 
 
-def _projector(home: Home, name: str) -> Service:
-    port = home.port(name)
+def _projector(home: Home, name: str, running: Collection[str]) -> Service:
+    port = home.port(name, in_use=name in running)
     return Service(
         name=name,
         argv=(sys.executable, "-m", "services.projector"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from infra.backend import Progress
-from infra.home import Home
+from infra.home import LOCK_WAIT_SECONDS, Home
 from infra.stack import Stack
 from services.cli import deployed, doctor, local
 
@@ -45,9 +47,13 @@ def up(
     servers_only: Annotated[bool, typer.Option("--servers-only", help="No services.")] = False,
     wait: Annotated[float, typer.Option("--wait", help="Seconds for services to be ready.")] = 60.0,
 ) -> None:
-    """Start Kafka, Postgres, Valkey, the registry and the services; run again, it says so."""
+    """Start of Kafka, Postgres, Valkey, the registry and the services what does not run yet.
+
+    What runs is left alone, and what is frozen goes on. When something does not come up, it says
+    which and ends with 1.
+    """
     stack = Stack(home, provider, registry=not no_registry)
-    with lines() as progress:
+    with alone(stack, "up"), lines() as progress:
         bring_up(stack, progress, servers_only=servers_only, wait=wait)
     show(stack.status())
 
@@ -58,7 +64,10 @@ def down(
 ) -> None:
     """Stop services, then servers. Data stays unless `--purge`."""
     stack = Stack(home)
-    with console.status("stopping"):
+    if not stack.home.path.exists():
+        console.print(f"nothing is in {stack.home.path}")
+        return
+    with alone(stack, "down"), console.status("stopping"):
         stack.stop(purge=purge)
     console.print(f"stopped; {'data removed' if purge else 'data kept'} in {stack.home.path}")
 
@@ -99,20 +108,49 @@ def check(
 def bring_up(
     stack: Stack, progress: Progress, *, servers_only: bool = False, wait: float = 60.0
 ) -> None:
-    """What `up` does, for other verbs too: servers, tables and topics, services."""
-    running = stack.home.path.exists() and stack.running
+    """What `up` does, for other verbs too: servers, tables and topics, services.
+
+    Broken off by Ctrl-C or SIGTERM, it stops what it started.
+    """
+    with stack.home.locked():
+        before = stack.alive()
+        try:
+            _bring_up(stack, progress, servers_only, wait)
+        except (KeyboardInterrupt, SystemExit):
+            stack.stop_new(before)
+            raise
+
+
+def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float) -> None:
     endpoints = stack.start_servers(progress)
-    if running or servers_only:
+    if servers_only:
         return
     env = local.environment(stack.home, endpoints)
-    progress("tables", "creating tables, topics and tokens", False)
-    local.prepare(endpoints, env, local.tokens(stack.home))
-    progress("tables", "tables, topics and tokens ready", True)
-    services = local.services(stack.home)
+    services = local.services(stack.home, stack.alive())
+    names = {service.name for service in services}
+    running = stack.alive() & names
+    if not running:
+        progress("tables", "creating tables, topics and tokens", False)
+        local.prepare(endpoints, env, local.tokens(stack.home))
+        progress("tables", "tables, topics and tokens ready", True)
     for service in services:
-        progress(service.name, "starting", False)
-    stack.start_services(services, env)
+        progress(service.name, "running" if service.name in running else "starting", False)
+    stack.complete_services(services, env)
+    stack.restart_hung(progress)
     stack.wait_ready(wait, progress)
+
+
+@contextmanager
+def alone(stack: Stack, verb: str) -> Iterator[None]:
+    """Holds the stack's lock over a whole command; SIGTERM and SIGHUP break it off like Ctrl-C."""
+
+    def waiting(holder: str) -> None:
+        console.print(f"waiting for {holder}, which works in {stack.home.path}", soft_wrap=True)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda came, _frame: sys.exit(128 + came))
+    with stack.home.locked(LOCK_WAIT_SECONDS, f"hitotsu {verb}", waiting):
+        yield
 
 
 @contextmanager
@@ -144,7 +182,7 @@ def show(found: dict[str, Any]) -> None:
     for name, entry in {**found["servers"], **found["services"]}.items():
         address = entry["url"] or entry.get("metrics") or ""
         elsewhere = name in found["servers"] and found["provider"] != "native"
-        pid = "" if elsewhere else str(entry["pid"] or "stopped")
+        pid = "" if elsewhere else _process(entry)
         table.add_row(name, _without_password(address), pid, _short(entry["log"] or "", home))
     console.print(table)
     console.print(f"logs, data and secrets below {home}", soft_wrap=True)
@@ -159,6 +197,14 @@ def show(found: dict[str, Any]) -> None:
         console.print("tokens and full URLs: hitotsu status --json")
     if not found["servers"]:
         console.print("nothing runs here: hitotsu up")
+
+
+def _process(entry: dict[str, Any]) -> str:
+    """The pid; `frozen` beside it, or the code with which it ended."""
+    if not entry["pid"]:
+        code = entry.get("exit")
+        return "stopped" if code is None else f"stopped ({code})"
+    return f"{entry['pid']} frozen" if entry.get("state") == "frozen" else str(entry["pid"])
 
 
 def _short(log: str, home: Path) -> str:

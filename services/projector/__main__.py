@@ -12,7 +12,9 @@ from faust.worker import Worker
 
 from services.projector.process import Projector
 from services.projector.transport import hand_over_as_unpacked
+from services.runtime import exits
 from services.runtime.config import Settings
+from services.runtime.exits import Exit
 from services.runtime.logging import configure
 
 M_ARENA_MAX = -8  # glibc's <malloc.h>
@@ -27,19 +29,43 @@ def _keep_memory_together() -> None:
             return
 
 
+class _Worker(Worker):
+    """Faust's, which leaves with the same code whether it was told to end or lost its broker."""
+
+    asked = False
+
+    def _flag_as_shutdown_by_signal(self) -> None:
+        self.asked = True
+        super()._flag_as_shutdown_by_signal()
+
+
 def main() -> None:
-    """Runs until SIGTERM, then stores what was taken over and ends."""
+    """Runs until SIGTERM, then stores what was taken over and ends.
+
+    An end that nobody asked for has a code that says why (`services.runtime.exits`).
+    """
     _keep_memory_together()
-    settings = Settings()
+    settings = exits.settings()
     configure(settings.instance or "projector", settings.log_level)
     hand_over_as_unpacked()
+    code = Exit.FAILED
+    try:
+        code = _run(settings)
+    except Exception as error:
+        code = exits.say(error)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run(settings: Settings) -> Exit:
     projector = Projector(settings)
     # batches hold no cycles: reference counts free them, and the collector only costs time
     gc.collect()
     gc.freeze()
     gc.disable()
     projector.start()
-    worker = Worker(
+    worker = _Worker(
         projector.app,
         loglevel="WARN",
         override_logging=False,
@@ -47,12 +73,15 @@ def main() -> None:
         quiet=True,
         console_port=0,
     )
+    ended: BaseException | None = None
     try:
         worker.execute_from_commandline()
+    except (Exception, SystemExit) as error:
+        # Faust raises SystemExit while it handles what ended it
+        ended = error.__context__ if isinstance(error, SystemExit) else error
     finally:
         projector.stop()
-        sys.stderr.flush()
-        os._exit(0)
+    return Exit.ASKED if worker.asked else exits.say(ended)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from services.projector.transport import BatchTransport
 from services.projector.writer import Writer
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
+from services.runtime.exits import Exit
 from services.runtime.logging import log
 from services.runtime.metrics import FENCED, HELD
 
-EXIT_FENCED = 75
 QUIET_SECONDS = 8.0
 OFFER_AGAIN_SECONDS = 0.2  # an assignment may have ended meanwhile
 CLAIM = """
@@ -46,7 +46,7 @@ def leave(reason: str, group: str) -> None:
     """Ends the process at once: the supervisor starts it again, and it reads where it stands."""
     FENCED.labels(group).inc()
     log.error("leaving", reason=reason)
-    os._exit(EXIT_FENCED)
+    os._exit(Exit.AGAIN)
 
 
 class ProjectorApp(faust.App):

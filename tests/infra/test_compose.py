@@ -105,6 +105,15 @@ def test_the_servers_keep_facts_for_ever_and_create_no_topics_by_themselves(
     assert kafka["KAFKA_LOG_RETENTION_MS"] == "-1"
 
 
+def test_what_ends_starts_again_however_it_ended_and_after_a_restart_of_the_machine(
+    resolved: dict[str, Any],
+) -> None:
+    """`on-failure` leaves down what ended with 0, and everything when the engine starts again."""
+    policies = {name: service["restart"] for name, service in resolved["services"].items()}
+    assert policies.pop("prepare") == "no"  # it does its work once
+    assert set(policies.values()) == {"unless-stopped"}
+
+
 def test_our_processes_have_no_rights_they_do_not_need(resolved: dict[str, Any]) -> None:
     for name in PROCESSES:
         service = resolved["services"][name]

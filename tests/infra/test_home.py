@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
 import threading
@@ -51,15 +52,20 @@ def test_two_commands_in_one_folder_take_turns(home: Home) -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def first() -> None:
-        with home.locked():
+        with home.locked(command="hitotsu demo"), home.locked(0.0):  # it may take it again
             inside.set()
             leave.wait(10)
 
     holder = threading.Thread(target=first)
     holder.start()
     assert inside.wait(10)
-    with pytest.raises(HomeBusy, match="another command"), Home(home.path).locked(0.2):
+    told: list[str] = []
+    with (
+        pytest.raises(HomeBusy, match=rf"hitotsu demo \(process {os.getpid()}\) is working"),
+        Home(home.path).locked(0.2, waiting_for=told.append),
+    ):
         pass
+    assert told == [f"hitotsu demo (process {os.getpid()})"]
     leave.set()
     holder.join()
     with Home(home.path).locked(1.0):

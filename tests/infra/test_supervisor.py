@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pytest
 
@@ -89,17 +90,103 @@ def test_a_killed_service_is_started_again_at_the_same_address(stack: Stack, hom
     assert after["restarts"] == 1
 
 
-def test_a_service_that_ends_well_is_left_alone_and_a_fenced_one_starts_again(
+@pytest.mark.parametrize("code", [0, 1, 69, 75])
+def test_whatever_ends_without_being_told_to_starts_again_and_its_code_is_noted(
+    stack: Stack, home: Home, code: int
+) -> None:
+    ends = Service("ends", (sys.executable, "-c", f"exit({code})"), str(home.log("ends")))
+    stack.start_services([ends], {})
+    eventually(lambda: stack.status()["services"].get("ends", {}).get("restarts", 0) >= 2)
+    eventually(lambda: stack.status()["services"]["ends"]["exit"] == code)
+
+
+def test_a_service_that_got_sigterm_by_hand_starts_again(stack: Stack, home: Home) -> None:
+    stack.start_services([web(home, "gateway")], order(home))
+    stack.wait_ready(20.0)
+    pid = stack.kill("gateway", signal.SIGTERM)
+    eventually(lambda: stack.status()["services"]["gateway"]["pid"] not in (None, pid))
+    stack.wait_ready(20.0)
+    assert stack.status()["services"]["gateway"]["restarts"] == 1
+
+
+def test_a_service_that_cannot_be_started_is_tried_again(stack: Stack, home: Home) -> None:
+    """Its log cannot be opened for a while, as on a full disk: that must not end its keeper."""
+    service = web(home, "gateway")
+    blocked = home.log("gateway")
+    blocked.mkdir()
+    stack.start_services([service], order(home))
+    eventually(lambda: "cannot be started" in home.log("supervisor").read_text())
+    blocked.rmdir()
+    stack.wait_ready(20.0)
+
+
+def test_what_an_earlier_supervisor_started_is_left_alone_and_looked_after(
     stack: Stack, home: Home
 ) -> None:
-    ends = [
-        Service("done", (sys.executable, "-c", "pass"), str(home.log("done"))),
-        Service("fenced", (sys.executable, "-c", "raise SystemExit(75)"), str(home.log("fenced"))),
-    ]
-    stack.start_services(ends, {})
-    eventually(lambda: stack.status()["services"].get("fenced", {}).get("restarts", 0) >= 1)
-    done = stack.status()["services"]["done"]
-    assert (done["exit"], done["restarts"]) == (0, 0)
+    both = [web(home, "gateway"), web(home, "api")]
+    stack.start_services(both, order(home))
+    stack.wait_ready(20.0)
+    supervisor = Recorded.of(home.read("state")["supervisor"])
+    assert supervisor is not None
+    supervisor.stop(signal.SIGKILL)
+    before = stack.status()["services"]
+    stack.kill("api")
+    stack.complete_services(both, order(home))
+    stack.wait_ready(20.0)
+    after = stack.status()["services"]
+    assert after["gateway"]["pid"] == before["gateway"]["pid"]
+    assert after["api"]["pid"] not in (None, before["api"]["pid"])
+    killed = stack.kill("gateway")
+    eventually(lambda: stack.status()["services"]["gateway"]["pid"] not in (None, killed))
+    stack.wait_ready(20.0)
+    stack.stop()
+    assert (home.path / "order").read_text().split() == ["api", "gateway"]
+
+
+def test_services_that_were_told_other_addresses_start_anew(stack: Stack, home: Home) -> None:
+    stack.start_services([web(home, "gateway")], order(home))
+    stack.wait_ready(20.0)
+    before = stack.status()["services"]["gateway"]["pid"]
+    home.write("state", {**home.read("state"), "endpoints": {"kafka": "127.0.0.1:2"}})
+    stack.complete_services([web(home, "gateway")], order(home))
+    stack.wait_ready(20.0)
+    assert stack.status()["services"]["gateway"]["pid"] not in (None, before)
+
+
+def test_a_service_that_takes_connections_and_does_not_answer_is_started_again(
+    stack: Stack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.stack.HUNG_SECONDS", 1.0)
+    monkeypatch.setattr("infra.stack.HUNG_BOUND_SECONDS", 0.5)
+    stuck = home.path / "stuck"
+    service = web(home, "gateway")
+    hangs = "import os, socket, time\n" + (
+        "if os.path.exists(os.environ['STUCK']):\n"
+        "    os.unlink(os.environ['STUCK'])\n"
+        "    taken = socket.create_server(('127.0.0.1', int(os.environ['HITOTSU_PORT'])))\n"
+        "    time.sleep(60)\n"
+    )
+    stuck.touch()
+    argv = (sys.executable, "-c", hangs + WEB)
+    stack.start_services(
+        [Service(**{**asdict(service), "argv": argv})], {**order(home), "STUCK": str(stuck)}
+    )
+    eventually(lambda: not stuck.exists())
+    eventually(lambda: stack.restart_hung() == ["gateway"])
+    stack.wait_ready(20.0)
+    assert stack.restart_hung() == []
+
+
+def test_a_frozen_service_is_called_so_and_goes_on(stack: Stack, home: Home) -> None:
+    stack.start_services([web(home, "gateway")], order(home))
+    stack.wait_ready(20.0)
+    pid = stack.kill("gateway", signal.SIGSTOP)
+    eventually(lambda: stack.status()["services"]["gateway"]["state"] == "frozen")
+    assert stack.resume() == ["gateway"]
+    stack.wait_ready(20.0)
+    running = stack.status()["services"]["gateway"]
+    assert (running["pid"], running["state"]) == (pid, "running")
+    assert stack.resume() == []
 
 
 def test_a_service_that_never_gets_ready_is_reported_with_its_log(stack: Stack, home: Home) -> None:

@@ -1,0 +1,89 @@
+"""A projector's exit code says why it ended; only an end that was asked for is 0."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+
+from infra.backend import Endpoints
+from infra.home import Home
+from infra.stack import ROOT
+from services.cli import local
+from services.runtime.exits import Exit, code_of
+
+KEYS = ("HITOTSU_KEY_ENCRYPTION_KEY", "HITOTSU_BLIND_INDEX_KEY", "HITOTSU_GATEWAY_PRIVATE_KEY")
+NOWHERE = "127.0.0.1:1"
+
+
+def environment(servers: Endpoints, folder: Path, **more: str) -> dict[str, str]:
+    ours = local.environment(Home(folder).open(), servers)
+    return {**os.environ, **ours, "PYTHONPATH": str(ROOT), **more}
+
+
+def run(env: dict[str, str], module: str = "services.projector") -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", module], env=env, cwd="/", capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+# That SIGTERM ends it with 0 is told by a whole stack: tests/infra/test_up.py
+
+
+@pytest.mark.servers
+def test_one_that_starts_while_kafka_is_away_says_so(servers: Endpoints, tmp_path: Path) -> None:
+    code, said = run(environment(servers, tmp_path, HITOTSU_KAFKA=NOWHERE))
+    assert code == Exit.AWAY
+    assert "ended_unasked" in said and "Kafka" in said
+
+
+@pytest.mark.servers
+def test_one_that_starts_while_postgres_is_away_says_so(servers: Endpoints, tmp_path: Path) -> None:
+    dsn = f"postgresql://postgres@{NOWHERE}/hitotsu"
+    code, said = run(environment(servers, tmp_path, HITOTSU_POSTGRES=dsn))
+    assert code == Exit.AWAY
+    assert "Traceback" not in said
+
+
+@pytest.mark.servers
+def test_any_other_end_of_faust_is_an_error_that_the_log_names(
+    servers: Endpoints, tmp_path: Path
+) -> None:
+    """Such as a group that nobody declared: it has no topic to read."""
+    code, said = run(environment(servers, tmp_path, HITOTSU_GROUP="undeclared"))
+    assert code == Exit.FAILED
+    assert "You should provide either `topics` or `pattern`" in said
+
+
+@pytest.mark.parametrize("module", ["services.projector", "services.gateway", "services.identity"])
+@pytest.mark.parametrize("variable", KEYS[:1])
+def test_a_setting_that_is_wrong_is_named(module: str, variable: str) -> None:
+    env = {name: text for name, text in os.environ.items() if not name.startswith("HITOTSU_")}
+    env |= dict.fromkeys(KEYS, "eA==") | {"PYTHONPATH": str(ROOT)}
+    code, said = run(env, module)
+    assert code == Exit.SETTING
+    assert f"{variable}: Value error, must be 32 bytes in base64, not 1" in said
+    assert "Traceback" not in said
+
+
+def test_a_cause_below_another_error_decides() -> None:
+    def wrapped(cause: Exception) -> Exception:
+        try:
+            try:
+                raise cause
+            except Exception as error:
+                raise RuntimeError("the consumer could not be started") from error
+        except RuntimeError as error:
+            return error
+
+    assert code_of(wrapped(KafkaConnectionError("no broker"))) is Exit.AWAY
+    assert code_of(KafkaTimeoutError()) is Exit.AWAY
+    assert code_of(wrapped(psycopg.OperationalError("gone"))) is Exit.AWAY
+    assert code_of(wrapped(ValueError("a record of no kind"))) is Exit.FAILED
+    assert code_of(None) is Exit.FAILED
