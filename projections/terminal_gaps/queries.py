@@ -24,6 +24,15 @@ order by system, store_id, terminal_id, epoch
 limit %(limit)s
 """
 
+MISSING_IN_ALL = """
+with terminal as (
+    select range_agg(span) as seen from terminal_receipts, unnest(seen) as span
+    group by system, store_id, terminal_id, epoch
+)
+select coalesce(sum(upper(gap) - lower(gap)), 0)::bigint
+from terminal, unnest(int8multirange(range_merge(seen)) - seen) as gap
+"""
+
 
 class Gap(BaseModel):
     """Missing receipt numbers, both ends included."""

@@ -26,6 +26,7 @@ from services.api.members import member_operation
 from services.api.openapi import document
 from services.api.operations import Operation, in_order, of_query
 from services.api.promised import Promised
+from services.api.receipts import MissingReceipts
 from services.api.views import Views
 from services.api.waiting import WAIT_SECONDS, Waiting
 from services.api.watch import Watch
@@ -60,14 +61,17 @@ def create(
         waiting=Waiting(postgres, views, catalog, wait_seconds),
     )  # fmt: skip
     operations = operations_of(catalog)
+    receipts = MissingReceipts(postgres)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
         await watch.start()
+        await receipts.start()
         try:
             yield
         finally:
+            await receipts.stop()
             await watch.stop()
             await views.close()
             await promised.close()

@@ -26,6 +26,7 @@ from services.api.rows import from_view, parsed, plain, selection, shape
 from services.api.views import Views
 from services.runtime.metrics import READS
 
+SOURCES = ("shelf", "redis", "postgres")
 Rows = list[dict[str, Any]]
 Ask = tuple[Kept, Mapping[str, list[Any]]]
 WHOLE = """
@@ -233,6 +234,13 @@ class Reading:
 def _by_view(table: Kept, values: Mapping[str, object]) -> bool:
     """Whether Redis has hashes by just these columns."""
     return table.view is not None and values.keys() == set(table.view.by)
+
+
+def counted_from_start(tables: Iterable[Kept]) -> None:
+    """Reads of each table are counted from 0 on, by where an answer may come from."""
+    for table in tables:
+        for source in SOURCES if table.view is not None else ("postgres",):
+            _counted(table.name, source)
 
 
 def _listed(value: object) -> list[Any]:

@@ -16,6 +16,7 @@ from services.api.catalog import Catalog
 from services.api.database import Away, ask
 from services.api.ends import FRESH_SECONDS, Ends
 from services.api.position import Position
+from services.api.reading import counted_from_start
 from services.api.views import Views
 from services.runtime.db import Pool
 from services.runtime.logging import log
@@ -51,6 +52,9 @@ class Watch:
         """The first look, which a frozen server holds up for a moment only."""
         # until Kafka has answered the lag is unknown, and says so instead of being missing
         self._publish({})
+        counted_from_start(
+            table for projection in self._catalog.projections for table in projection.tables
+        )
         first = asyncio.ensure_future(self._postgres())
         await asyncio.wait({first}, timeout=2.0)
         self._tasks = [

@@ -66,6 +66,9 @@ class NotDecided(Exception):
     """Nobody can say whether it was decided; sent again with the same key it is decided once."""
 
 
+COUNTED_FROM_START = ("200", "201", "409")  # the statuses that commands usually end in
+
+
 class Decider:
     """Takes what waits, decides it, keeps the answers, and tells whoever asked."""
 
@@ -84,6 +87,9 @@ class Decider:
         self._enough = asyncio.Event()
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
+        DECIDED_AT_ONCE.labels(name)
+        for status in COUNTED_FROM_START:
+            DECISIONS.labels(name, status)
 
     async def start(self) -> None:
         """Begins to decide; Postgres need not be there yet."""

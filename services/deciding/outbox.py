@@ -8,6 +8,7 @@ look. A record that was sent twice is applied once, by its event id.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,13 @@ class Relay(Worker):
         self._wanted.set()
 
     async def turn(self, connection: Connection) -> None:
+        try:
+            await self._send_all(connection)
+        finally:  # another process measures from here on, or nobody can
+            OUTBOX_ROWS.set(math.nan)
+            OUTBOX_AGE.set(math.nan)
+
+    async def _send_all(self, connection: Connection) -> None:
         looks = 0
         while not await _value(connection, ONE_ONLY):
             await asyncio.sleep(AWAY_SECONDS)

@@ -30,6 +30,11 @@ class Trim:
     keep: str
     old: str
 
+    @property
+    def name(self) -> str:
+        """The table, as metrics name it."""
+        return self.table.removeprefix("hitotsu.")
+
     def statement(self) -> bytes:
         """Deletes a batch."""
         return (
@@ -67,7 +72,7 @@ async def trim(connection: Connection, one: Trim) -> int:
     while True:
         cursor = await connection.execute(one.statement(), {"keep": one.keep})
         many += cursor.rowcount
-        TRIMMED.labels(one.table.removeprefix("hitotsu.")).inc(cursor.rowcount)
+        TRIMMED.labels(one.name).inc(cursor.rowcount)
         if cursor.rowcount < AT_ONCE:
             return many
         await asyncio.sleep(BREATH_SECONDS)
@@ -78,6 +83,8 @@ class Trimming(Worker):
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, "trimming", PAUSE_SECONDS)
+        for one in TRIMS:
+            TRIMMED.labels(one.name)
 
     async def turn(self, connection: Connection) -> None:
         await connection.execute(TIMEOUT)

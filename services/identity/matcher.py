@@ -35,6 +35,7 @@ from services.runtime.logging import log
 from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCHED
 from services.runtime.worker import Worker
 
+OUTCOMES = ("linked", "unlinked")
 LOOK_SECONDS, AWAY_SECONDS, MEASURE_SECONDS = 0.1, 1.0, 10.0
 
 
@@ -57,6 +58,8 @@ class Matcher(Worker):
         self._shares = Shares(lowest([]))
         self._caught_up = False
         self._measured = 0.0
+        for outcome in OUTCOMES:
+            MATCH_LINKS.labels(outcome)
         self.idle = False
         self.everybody: Everybody | None = None
 
@@ -186,7 +189,7 @@ class Matcher(Worker):
         MATCH_KNOWN.set(len(everybody))
         for one in judged:
             if one.fact is not None:
-                MATCH_LINKS.labels("linked" if one.link and one.link.linked else "unlinked").inc()
+                MATCH_LINKS.labels(OUTCOMES[not (one.link and one.link.linked)]).inc()
         if any(one.fact is not None for one in judged):
             self._kick()
 

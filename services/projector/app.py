@@ -19,6 +19,7 @@ from faust.types import TP
 
 from projections.core.fold import Group
 from schemas.topics import TOPICS
+from services.projector.batch import STAGES
 from services.projector.pipeline import Pipeline
 from services.projector.transport import BatchTransport
 from services.projector.writer import Writer
@@ -26,7 +27,7 @@ from services.runtime.config import Settings
 from services.runtime.db import conninfo
 from services.runtime.exits import Exit
 from services.runtime.logging import log
-from services.runtime.metrics import FENCED, HELD
+from services.runtime.metrics import FENCED, HELD, partition_from_start
 
 QUIET_SECONDS = 8.0
 OFFER_AGAIN_SECONDS = 0.2  # an assignment may have ended meanwhile
@@ -74,6 +75,7 @@ class ProjectorApp(faust.App):
         self.held = {(topic, partition): offset for topic, partition, offset, _ in rows}
         for place in self.held:
             HELD.labels(self.group.name, place[0], str(place[1])).set(1)
+            partition_from_start(self.group.name, *place, STAGES)
         self.writer.applier.epochs = {
             (topic, partition): epoch for topic, partition, _, epoch in rows
         }

@@ -45,6 +45,9 @@ class ConsumerRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
+STAGES = ("decode", "apply", "store")  # where a record may fail; metrics count by them
+
+
 @dataclass(slots=True)
 class Failure:
     """Why a record is a dead letter. Never holds values of the record."""

@@ -22,6 +22,7 @@ BATCH_EVENTS_MAX = 8_000
 SLICE_EVENTS_MAX = 2_000
 WAITING_EVENTS_MAX = 12_000
 SMALL_EVENTS = 500
+STEPS = ("fold", "store")  # what the time of a batch is measured by
 Place = tuple[str, int]
 Fetched = Sequence[tuple[Place, list[ConsumerRecord]]]
 

@@ -13,17 +13,18 @@ from starlette.applications import Starlette
 
 from projections import discover
 from projections.core.fold import Group
+from schemas.topics import TOPICS
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
-from services.projector.batch import APPLIED, Recent, Verdict, Work
+from services.projector.batch import APPLIED, STAGES, Recent, Verdict, Work
 from services.projector.database import prepare
 from services.projector.gathered import Job
-from services.projector.pipeline import Pipeline
+from services.projector.pipeline import STEPS, Pipeline
 from services.projector.refresh import Refresher, redis_client
 from services.projector.relay import Relay
 from services.projector.views import Views
 from services.projector.watch import Watch
-from services.projector.writer import Writer
+from services.projector.writer import CAUSES, Writer
 from services.runtime import metrics
 from services.runtime.answered import Answered
 from services.runtime.config import Settings
@@ -68,6 +69,10 @@ class Projector:
             writer.applier.store.regrouping.is_set,
         )  # fmt: skip
         self.relay = Relay(settings.postgres, settings.kafka)
+        metrics.projector_from_start(self.group.name, STEPS, CAUSES)
+        for topic in topics:
+            for partition in range(TOPICS[topic].partitions):
+                metrics.partition_from_start(self.group.name, topic, partition, STAGES)
         self._settings = settings
 
     def start(self) -> None:

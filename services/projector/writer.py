@@ -20,6 +20,7 @@ from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
 
+CAUSES = ("seen", "handler", "unstorable")  # why a batch takes the careful path
 UNSTORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.runtime import metrics
@@ -82,7 +82,16 @@ class Measured:
         self._answers = cache(partial(metrics.RESPONSES.labels, service))
         self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
 
+    def _from_start(self, routes: Sequence[BaseRoute]) -> None:
+        """Answers of each route are counted from 0 on, so that the first error is an increase."""
+        for path in sorted({getattr(route, "path", "other") for route in routes} | {"other"}):
+            for status in ("200", "202", "500", "503"):
+                self._answers(path, status)
+        self._seconds("other")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._from_start(scope["app"].routes)
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

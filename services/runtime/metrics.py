@@ -2,17 +2,34 @@
 
 Alerts and dashboards may use these names and no others (a test holds them to it).
 Base units, few labels, never a label with personal data or unbounded values.
+
+Every process has all of these without labels. A measurement that this process has not made is NaN,
+in no sum or maximum of others taken for 0; counters have their label sets from the start, so that
+`increase` sees the first one.
 """
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Iterable
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# when a series began is of no use to anybody here, and would be a second gauge for each counter
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _FRESHNESS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60, 600, 86_400, 2_592_000)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1, 3, 10)
 _SIZES = (1, 5, 20, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
+
+
+def _measured(name: str, documentation: str) -> Gauge:
+    """A gauge that is unknown until this process has measured it."""
+    gauge = Gauge(name, documentation)
+    gauge.set(math.nan)
+    return gauge
+
 
 # gateway
 ACCEPTED = Counter(
@@ -93,7 +110,7 @@ FENCED = Counter(
 )
 LAST_PROGRESS = Gauge(
     "hitotsu_projector_last_progress_timestamp_seconds",
-    "When a checkpoint last moved, or nothing was left to do.",
+    "When a checkpoint last moved, or nothing was left to do; 0 until the first time.",
     ["group"],
 )
 REDIS_BACKLOG = Gauge(
@@ -110,7 +127,7 @@ REDIS_REFILLS = Counter(
     "hitotsu_redis_refills", "Times Redis was found empty and filled from Postgres.", ["group"]
 )
 RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their topic.")
-MISSING_RECEIPTS = Gauge(
+MISSING_RECEIPTS = _measured(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
 )
 
@@ -129,8 +146,8 @@ DECISIONS = Counter(
 DECIDED_AT_ONCE = Histogram(
     "hitotsu_commands_at_once", "Commands decided in one transaction.", ["kind"], buckets=_SIZES
 )
-OUTBOX_ROWS = Gauge("hitotsu_outbox_rows", "Decided facts that are not in Kafka yet.")
-OUTBOX_AGE = Gauge("hitotsu_outbox_age_seconds", "Age of the oldest fact that is not in Kafka.")
+OUTBOX_ROWS = _measured("hitotsu_outbox_rows", "Decided facts that are not in Kafka yet.")
+OUTBOX_AGE = _measured("hitotsu_outbox_age_seconds", "Age of the oldest fact that is not in Kafka.")
 OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Decided facts appended to Kafka.")
 POINTS_JUDGED = Counter("hitotsu_points_judged_sales", "Sales judged by the program's rules.")
 POINTS_ASIDE = Counter(
@@ -158,15 +175,15 @@ TRIMMED = Counter(
 
 # identity
 MATCHED = Counter("hitotsu_identity_compared_profiles", "Profiles compared with everybody.")
-MATCH_KNOWN = Gauge("hitotsu_identity_known_profiles", "Profiles that this process knows.")
-MATCH_LAG = Gauge(
+MATCH_KNOWN = _measured("hitotsu_identity_known_profiles", "Profiles that this process knows.")
+MATCH_LAG = _measured(
     "hitotsu_identity_lag_events", "Records about members that are applied and not compared yet."
 )
 MATCH_LINKS = Counter(
     "hitotsu_identity_rule_links", "Pairs linked or unlinked by rule, by outcome.", ["outcome"]
 )
-CASES_OPEN = Gauge("hitotsu_identity_open_cases", "Pairs that wait for a person to decide.")
-CASES_OLDEST = Gauge(
+CASES_OPEN = _measured("hitotsu_identity_open_cases", "Pairs that wait for a person to decide.")
+CASES_OLDEST = _measured(
     "hitotsu_identity_oldest_case_seconds", "How long the oldest of them has been open."
 )
 
@@ -186,4 +203,26 @@ API_LAG = Gauge(
     "Records that are missing from what is served; NaN: unknown.",
     ["topic"],
 )
-ERASED = Gauge("hitotsu_erased_subjects", "Subjects whose key was destroyed.")
+ERASED = _measured("hitotsu_erased_subjects", "Subjects whose key was destroyed.")
+
+
+def projector_from_start(group: str, steps: Iterable[str], causes: Iterable[str]) -> None:
+    """What a projector of the group counts, at 0, and its backlog, unknown."""
+    for step in steps:
+        BATCH_SECONDS.labels(group, step)
+    for cause in causes:
+        CAREFUL_BATCHES.labels(group, cause)
+    for outcome in ("written", "stale", "failed"):
+        REDIS_WRITES.labels(group, outcome)
+    for each in (BATCH_EVENTS, FRESH_OCCURRED, FRESH_ACCEPTED, FENCED, REDIS_REFILLS):
+        each.labels(group)
+    REDIS_BACKLOG.labels(group).set(math.nan)
+
+
+def partition_from_start(group: str, topic: str, partition: int, stages: Iterable[str]) -> None:
+    """What is counted of a partition, at 0."""
+    place = (group, topic, str(partition))
+    for each in (APPLIED, DUPLICATE, CONFLICT):
+        each.labels(*place)
+    for stage in stages:
+        DEAD_LETTER.labels(*place, stage)

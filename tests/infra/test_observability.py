@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
 
 from services.runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "infra" / "prometheus"
 DASHBOARD = ROOT / "infra" / "grafana" / "dashboards" / "the-road.json"
-OF_PROMETHEUS_ITSELF = {"up"}
-_NAME = re.compile(r"\b(?:hitotsu_[a-z0-9_]+|up)\b(?=\s*[{\[)]|\s|$)")
+# of Prometheus itself, and of its client library
+NOT_OURS = {"up", "process_start_time_seconds"}
+ONES_OWN = {"HEAP_BLOCKS"}  # asks a function of its own whenever it is scraped
+_NAME = re.compile(r"\b(?:hitotsu_[a-z0-9_]+|up|process_start_time_seconds)\b(?=\s*[{\[)]|\s|$)")
 
 
 def catalogue() -> set[str]:
@@ -57,11 +62,42 @@ def series_of_tests() -> list[str]:
 
 
 def test_every_name_in_alerts_and_dashboard_is_in_the_catalogue() -> None:
-    known = catalogue() | OF_PROMETHEUS_ITSELF
+    known = catalogue() | NOT_OURS
     for text in expressions() + series_of_tests():
         used = set(_NAME.findall(text))
         assert used, f"no metric in {text}"
         assert used <= known, f"{used - known} in {text}"
+
+
+def test_every_metric_is_set_by_somebody() -> None:
+    """One that nobody sets shows what it began with, for ever."""
+    used: set[str] = set()
+    for path in (ROOT / "services").rglob("*.py"):
+        if path != Path(metrics.__file__):
+            tree = ast.parse(path.read_text("utf-8"))
+            used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    declared = {
+        name for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)
+    }
+    assert declared - used == ONES_OWN
+
+
+def test_a_measurement_that_was_not_made_is_not_a_number() -> None:
+    """Of gauges without labels only those that count their own process's doings begin at 0."""
+    code = """
+import math
+from prometheus_client import Gauge
+from services.runtime import metrics
+for name, gauge in sorted(vars(metrics).items()):
+    if isinstance(gauge, Gauge) and not gauge._labelnames:
+        if not math.isnan(gauge.collect()[0].samples[0].value):
+            print(name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["HEAP_BLOCKS", "IN_FLIGHT"]
 
 
 def test_every_catalogued_metric_is_on_the_dashboard() -> None:
@@ -112,6 +148,27 @@ def test_every_alert_has_a_runbook_with_all_its_parts_and_a_unit_test() -> None:
         assert f"alertname: {name}," in tested or f"alertname: {name}\n" in tested
 
 
+def test_every_question_about_processes_is_about_all_of_them() -> None:
+    """Alerts, panels and runbooks that name jobs name each job that is scraped."""
+    loaded = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))
+    scraped = {job["job_name"] for job in loaded["scrape_configs"]} - {"prometheus"}
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs" / "runbooks").glob("*.md")]
+    named = [
+        set(jobs.split("|"))
+        for text in [*expressions(), *pages]
+        for jobs in re.findall(r'job=~"([^"]+)"', text)
+    ]
+    assert len(named) >= 5
+    assert all(jobs == scraped for jobs in named), named
+    answering = {
+        service
+        for text in expressions()
+        for services in re.findall(r'hitotsu_http_\w+\{service=~?"([^"]+)"', text)
+        for service in services.split("|")
+    }
+    assert answering == scraped - {"projector"}
+
+
 def test_every_process_of_the_stack_is_scraped() -> None:
     loaded = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))
     targets = {
@@ -141,6 +198,7 @@ def test_panels_have_distinct_ids_and_do_not_overlap() -> None:
         ["check", "config", "prometheus.yml"],
         ["check", "rules", "alerts.yml"],
         ["test", "rules", "tests/alerts_test.yml"],
+        ["test", "rules", "tests/weeks_test.yml"],
     ],
 )
 def test_promtool_is_content(check: list[str]) -> None:
