@@ -1,11 +1,27 @@
-"""How are instants written? Microseconds since the epoch inside, RFC 3339 for readers."""
+"""How are instants written? Microseconds since the epoch inside, RFC 3339 for readers.
+
+A reader's instant lies in the years 1 to 9999 in UTC: that is what can be written. What is reckoned
+to lie later never comes, and is said to be for ever.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_WANTED = (
+    "must be a time with its offset as RFC 3339 has it, such as 2026-11-20T18:00:00+09:00"
+    " or 2026-11-20T09:00:00Z (in an address + is written %2B)"
+)
 
 
 def micros(at: datetime) -> int:
@@ -14,6 +30,50 @@ def micros(at: datetime) -> int:
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
+FIRST, LAST = (micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
+"""The first and the last instant that can be written, in microseconds."""
+
+
 def instant(at: int) -> datetime:
-    """The instant of so many microseconds since the epoch, in UTC."""
+    """The instant of so many microseconds since the epoch, in UTC.
+
+    For what was stored, which lies in the years 1900 to 2199. What is reckoned from it goes through
+    `bounded`; outside of `FIRST` to `LAST` there is `OverflowError`.
+    """
     return _EPOCH + timedelta(microseconds=at)
+
+
+def bounded(at: int) -> int | None:
+    """A reckoned end; None, for ever, when it is later than anything that can be written."""
+    return at if at <= LAST else None
+
+
+def written(at: datetime) -> str:
+    """RFC 3339 in UTC with a Z, the way every answer has it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _asked(value: Any) -> datetime:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return value
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        raise PydanticCustomError("rfc_3339", _WANTED)
+    head, dot, rest = value.upper().partition(".")
+    if dot:
+        digits = re.match(r"\d+", rest)
+        count = digits.end() if digits else 0
+        head = f"{head}.{rest[: min(count, 6)]:0<6}{rest[count:]}"
+    try:
+        found = datetime.fromisoformat(head)
+    except ValueError:
+        reason = "is no time that exists (a year from 0001 to 9999, RFC 3339)"
+        raise PydanticCustomError("rfc_3339", reason) from None
+    if not FIRST <= micros(found) <= LAST:
+        raise PydanticCustomError("rfc_3339", "must lie in the years 0001 to 9999 in UTC")
+    return found
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_asked), Field(description="RFC 3339, with its offset.")
+]
+"""An instant in a question: a query parameter, or a field of a body."""

@@ -183,7 +183,8 @@ def account(
         if at >= lot.until:
             found.lapsed += lot.left
         elif lot.active_at > at:
-            found.pending += lot.left
+            # what was taken from a lot before its earning was seen is no point less to come
+            found.pending += max(0, lot.left)
         else:
             found.free += lot.left
             found.held += held.get((lot.profile_id, lot.lot_id), 0)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from projections.core import Member, Read
-from projections.core.instants import instant, micros
+from projections.core.instants import Moment, instant, micros
 from projections.point_balance import across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
 from projections.point_balance.owed import owed
@@ -65,7 +65,7 @@ class Points(BaseModel):
 
 
 @projection.query("/v1/members/{member_id}/points", scope="points:read", part="balance")
-async def points_of(read: Read, member: Member, as_of: datetime | None = None) -> Points:
+async def points_of(read: Read, member: Member, as_of: Moment | None = None) -> Points:
     """One balance: points earned online are spent in the store.
 
     With `as_of` the balance of that moment, by the times at which things happened.
@@ -97,12 +97,20 @@ def _points(found: Account, rows: list[dict[str, Any]], at: int, held_known: boo
         earned=sums["earned"], redeemed=-sums["redeemed"] - sums["reinstated"],
         taken_back=-sums["reversed"], expired=found.lapsed - sums["expired"],
         version=len(rows),
-        lots=[_lot(lot, at) for lot in found.lots if lot.left and at < lot.until],
+        lots=[_lot(lot, at) for lot in found.lots if _shown(lot, at)],
         profiles=[
             ProfilePoints(profile_id=profile_id, balance=points)
             for profile_id, points in sorted(profiles.items())
         ],
     )  # fmt: skip
+
+
+def _shown(lot: Lot, at: int) -> bool:
+    """Lots that hold something; below 0 only once they could be spent, which is a fault to see.
+
+    Below 0 before that, points were taken from a lot whose earning was not seen yet.
+    """
+    return at < lot.until and (lot.left > 0 or (lot.left < 0 and lot.active_at <= at))
 
 
 def _lot(lot: Lot, at: int) -> LotPoints:
@@ -241,7 +249,7 @@ ZONE = "Asia/Tokyo"
 
 
 @projection.query("/v1/points-liability", scope="points:read")
-async def liability(read: Read, as_of: datetime | None = None) -> list[Liability]:
+async def liability(read: Read, as_of: Moment | None = None) -> list[Liability]:
     """What the program owes its members, pending points included, by month of expiry."""
     at = micros(as_of or datetime.now(UTC))
     points: Counter[str | None] = Counter()

@@ -4,7 +4,8 @@ one_off        suppressed for ever once bought
 durable        the same, for as long as the thing lasts (`interval_days`, else for ever)
 replenishable  suppressed until bought + 0.8 x the usual interval; then a reminder is allowed
 none           never suppressed
-A return lifts it; a line bought as a gift says nothing. Times in microseconds.
+A return lifts it; a line bought as a gift says nothing. Times in microseconds. An end after the
+year 9999 is none: for ever.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from projections.core.instants import DAY
+from projections.core.instants import DAY, bounded
 from projections.purchase_suppression import scope_of
 
 SHARE_OF_INTERVAL = (4, 5)
@@ -153,9 +154,9 @@ def _until(policy: Policy, times: list[int]) -> int | None:
         interval = (
             policy.interval_days * DAY if policy.interval_days is not None else _own_interval(times)
         )
-        return times[-1] + interval * share // of
+        return bounded(times[-1] + interval * share // of)
     if policy.kind == "DURABLE" and policy.interval_days is not None:
-        return times[-1] + policy.interval_days * DAY
+        return bounded(times[-1] + policy.interval_days * DAY)
     return None
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from projections.core import Member, Read
-from projections.core.instants import instant, micros
+from projections.core.instants import Moment, instant, micros
 from projections.purchase_suppression import (
     claim,
     giving_back,
@@ -31,11 +31,11 @@ class Candidates(BaseModel):
     model_config = ConfigDict(extra="forbid")
     member_id: UUID
     candidates: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(max_length=1000)
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 class Dropped(BaseModel):
-    """A candidate that should not be shown, and why. `until` absent: for ever."""
+    """A candidate that should not be shown, and why. `until` null: for ever."""
 
     sku: str
     reason: str
@@ -88,7 +88,7 @@ async def filter_candidates(read: Read, member: Member, body: Candidates) -> Fil
 @projection.query(
     "/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions"
 )
-async def suppressions_of(read: Read, member: Member, at: datetime | None = None) -> list[Dropped]:
+async def suppressions_of(read: Read, member: Member, at: Moment | None = None) -> list[Dropped]:
     """Every item the member bought that should not be recommended now."""
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from projections.core import NotFound, Read
-from projections.core.instants import instant, micros
+from projections.core.instants import Moment, instant, micros
 from projections.shared_stock import cell, count, policy, projection, promise
 from projections.shared_stock.available import Stock, stock
 from projections.shared_stock.explained import Explained, explained
@@ -31,7 +31,7 @@ class CellOnHand(BaseModel):
 
 @projection.query("/v1/stock/{sku}", scope="stock:read")
 async def stock_of(
-    read: Read, sku: str, at: datetime | None = None, as_of: datetime | None = None
+    read: Read, sku: str, at: Moment | None = None, as_of: Moment | None = None
 ) -> Stock:
     """Every location of an item, and what EC may sell under the policies in force.
 
@@ -84,7 +84,7 @@ async def cells_page(read: Read) -> list[CellOnHand]:
 
 @projection.query("/v1/stock/{sku}/movements", scope="stock:read")
 async def movements_of(
-    read: Read, sku: str, location_id: str, as_of: datetime | None = None
+    read: Read, sku: str, location_id: str, as_of: Moment | None = None
 ) -> Explained:
     """Every movement that made an item's figures at a location, the newest first, by event time.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,15 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from projections.core import NotFound
+from projections.core import Member, NotFound
 from services.api.asked import MIN_POSITION, Asked, asked_of, unprocessable
 from services.api.caller import Caller, caller_of
 from services.api.catalog import Catalog
 from services.api.cursors import Cursors
 from services.api.database import Away, Snapshot
 from services.api.ends import Ends
-from services.api.operations import Operation
+from services.api.operations import DEFAULT_LIMIT, Operation
 from services.api.personal import Clear
+from services.api.position import Position
 from services.api.promised import Promised
 from services.api.reading import BadIdentifier, Reading
 from services.api.views import Views
@@ -35,7 +36,7 @@ from services.runtime.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Everything that answers are made with."""
+    """Everything that answers are made with. `parts`: the queries that make up a member's page."""
 
     catalog: Catalog
     pool: Pool
@@ -47,6 +48,7 @@ class Answering:
     blind_key: bytes
     cursors: Cursors
     waiting: Waiting
+    parts: tuple[Callable[..., Awaitable[Any]], ...]
 
     def route(self, operation: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -63,13 +65,12 @@ class Answering:
     async def _answer(self, operation: Operation, caller: Caller, asked: Asked) -> Response:
         wanted = {}
         if asked.wanted is not None:
+            missing = await self.waiting.missing(asked.wanted)
+            if missing is not None:
+                reason = f"{missing[:64]}: there is no such partition"
+                unprocessable([{"pointer": asked.wanted.pointer, "reason": reason}])
             wanted = await self.waiting.until(asked.wanted, operation.groups)
-        reading = Reading(
-            catalog=self.catalog, views=None if asked.durable else self.views,
-            snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
-            clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
-            wanted=wanted, page=asked.page,
-        )  # fmt: skip
+        reading = self._reading(caller, wanted, asked.page, asked.durable)
         try:
             data = await self._ask(operation, reading, asked)
         finally:
@@ -81,10 +82,14 @@ class Answering:
         if operation.body is not None:
             given["body"] = asked.body
         try:
-            if operation.member:
-                whose = asked.values.get("member_id") or asked.body.member_id
-                given["member"] = await reading.member(whose)
-            return await operation.function(reading, **given)
+            if not operation.member:
+                return await operation.function(reading, **given)
+            whose = asked.values.get("member_id") or asked.body.member_id
+            member = given["member"] = await reading.member(whose)
+            data = await operation.function(reading, **given)
+            if not reading.found_member and not await self._known(member, reading):
+                raise NotFound(f"nothing is known of {whose}")
+            return data
         except NotFound as error:
             raise Refuse(404, "Not Found", _sentence(str(error))) from None
         except BadIdentifier as error:
@@ -93,6 +98,33 @@ class Answering:
             # what a query's types let through and Postgres does not; its text may quote the value
             reason = "holds a value that cannot be compared with what is stored"
             unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
+
+    async def _known(self, member: Member, asked: Reading) -> bool:
+        """Whether any fact about the member was seen, though none that the answer is made from.
+
+        Read apart: what it is found by is no part of the answer, nor of its position.
+        """
+        caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
+        reading = self._reading(caller, asked.wanted, (DEFAULT_LIMIT, []), asked.durable)
+        try:
+            await reading.member(member.member_id)
+            for function in self.parts:
+                if reading.found_member:
+                    break
+                await function(reading, member=member)
+        finally:
+            reading.close("")
+        return reading.found_member
+
+    def _reading(
+        self, caller: Caller, wanted: Position, page: tuple[int, list[Any]], durable: bool
+    ) -> Reading:
+        return Reading(
+            catalog=self.catalog, views=None if durable else self.views,
+            snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
+            clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
+            wanted=wanted, page=page,
+        )  # fmt: skip
 
     def _envelope(
         self, operation: Operation, reading: Reading, asked: Asked, data: Any

@@ -22,7 +22,7 @@ from services.api.database import ask
 from services.api.docs import page
 from services.api.ends import Ends
 from services.api.events import event_operation
-from services.api.members import member_operation
+from services.api.members import member_operation, parts_of
 from services.api.openapi import document
 from services.api.operations import Operation, in_order, of_query
 from services.api.promised import Promised
@@ -58,7 +58,7 @@ def create(
         # no memory of keys: once a person is erased, the next answer must not show them
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
-        waiting=Waiting(postgres, views, catalog, wait_seconds),
+        waiting=Waiting(postgres, views, catalog, ends, wait_seconds), parts=parts_of(catalog),
     )  # fmt: skip
     operations = operations_of(catalog)
     receipts = MissingReceipts(postgres)

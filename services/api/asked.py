@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
@@ -14,10 +14,10 @@ from services.api.cursors import Cursors, Malformed
 from services.api.operations import DEFAULT_LIMIT, Operation
 from services.api.waiting import Wanted, wanted_from
 from services.runtime.problem import FieldError, Refuse
+from services.runtime.storable import step, unstorable
 
 MOST_BYTES = 262_144
 BODY_SECONDS = 10.0
-_LONGEST = 1 << 63
 MIN_POSITION = "min_position"
 
 
@@ -59,7 +59,7 @@ def _parameters(
     for name, value in given:
         if name in raw or name in request.path_params:
             unprocessable(
-                [{"pointer": f"/query/{_shown(name)}", "reason": "is given more than once"}]
+                [{"pointer": f"/query/{step(name)}", "reason": "is given more than once"}]
             )
         raw[name] = value
     raw.pop(MIN_POSITION, None)
@@ -81,7 +81,7 @@ def _wanted(request: Request) -> Wanted | None:
     if text is None:
         return None
     try:
-        return wanted_from(text)
+        return replace(wanted_from(text), pointer=where)
     except ValueError as error:
         unprocessable([{"pointer": where, "reason": str(error)}])
 
@@ -128,38 +128,14 @@ async def _bytes(request: Request) -> bytes:
 
 def _error(error: Any, path: Iterable[str] | None = None) -> FieldError:
     """What pydantic says, without the value that it was said of."""
-    parts = [_shown(str(part)) for part in error["loc"]]
+    parts = [step(str(part)) for part in error["loc"]]
     where = "body" if path is None else "path" if parts and parts[0] in path else "query"
     unknown = error["type"] == "extra_forbidden"
     reason = "is not known here" if unknown else error["msg"]
     return {"pointer": "/" + "/".join([where, *parts]), "reason": reason}
 
 
-def _shown(name: str) -> str:
-    return name[:64].replace("~", "~0").replace("/", "~1")
-
-
 def _storable(where: str, value: Any) -> None:
     """Refuses what Postgres cannot hold, wherever it stands."""
-    for pointer, reason in _unstorable(f"/{where}", value):
-        unprocessable([{"pointer": pointer, "reason": reason}])
-
-
-def _unstorable(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        if "\0" in value:
-            yield pointer, "must not hold U+0000"
-    elif isinstance(value, int):
-        if not -_LONGEST <= value < _LONGEST:
-            yield pointer, "must fit in 64 bits"
-    elif isinstance(value, Mapping):
-        for name, one in value.items():
-            yield from _unstorable(f"{pointer}/{_shown(str(name))}", one)
-    elif isinstance(value, list | tuple) and not _texts(value):
-        for number, one in enumerate(value):
-            yield from _unstorable(f"{pointer}/{number}", one)
-
-
-def _texts(values: Sequence[Any]) -> bool:
-    """Whether these are texts alone and all can be stored: lists of ids may be long."""
-    return all(type(one) is str for one in values) and "\0" not in "".join(values)
+    for error in unstorable(f"/{where}", value):
+        unprocessable([error])

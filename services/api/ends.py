@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from aiokafka.errors import KafkaError
 
+from schemas.topics import TOPICS
+from services.api.position import topic_of
 from services.runtime.ends import TopicEnds
 from services.runtime.health import NotReady
 from services.runtime.logging import log
 
 PATIENCE_SECONDS = 3.0
 FRESH_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 1.0
 AWAY = "Kafka does not answer, so the ends of its topics are unknown"
 NO_POSITION = "Postgres has not told lately how far it has read"
 
@@ -26,11 +30,16 @@ class Ends:
         self._missing: frozenset[str] = frozenset()
         self._at = -FRESH_SECONDS
         self._away = False
+        self._asking = asyncio.Lock()
 
-    async def refresh(self) -> None:
-        """Asks once."""
+    async def refresh(self, wanted: Collection[tuple[str, int]] = ()) -> None:
+        """Asks once; `wanted`: partitions that may have been added since Kafka was last asked."""
+        async with self._asking:
+            await self._refresh(wanted)
+
+    async def _refresh(self, wanted: Collection[tuple[str, int]]) -> None:
         try:
-            asked = await self._kafka.ask()
+            asked = await self._kafka.ask(wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             if not self._away:
                 log.warning("end offsets unknown", error=type(error).__name__)
@@ -63,6 +72,24 @@ class Ends:
             for name, end in self._by_topic[topic]:
                 late += max(0, end - position.get(name, 0))
         return late, None
+
+    async def exists(self, name: str) -> bool | None:
+        """Whether the partition `topic-number` exists; None while Kafka does not say.
+
+        A declared partition exists. Of others Kafka is asked, at most once a second: partitions
+        are added while this process runs.
+        """
+        topic, number = topic_of(name), int(name.rpartition("-")[2])
+        if number < TOPICS[topic].partitions or self._has(topic, name):
+            return True
+        if time.monotonic() - self._at > ASK_AGAIN_SECONDS:
+            await self.refresh({(topic, number)})
+        if time.monotonic() - self._at > FRESH_SECONDS or topic not in self._by_topic:
+            return None
+        return self._has(topic, name)
+
+    def _has(self, topic: str, name: str) -> bool:
+        return any(known == name for known, _ in self._by_topic.get(topic, ()))
 
     def check(self) -> None:
         """For readiness: Kafka has answered lately, and has every topic."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -20,7 +20,7 @@ PATH = "/v1/members/{member_id}"
 
 def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
     """The route that puts together every query with a `part`."""
-    parts = sorted((query for query in queries if query.part), key=lambda query: str(query.part))
+    parts = _parts(queries)
     answer = _answer(parts)
 
     async def member_of(read: Reading, member: Member) -> Any:
@@ -41,6 +41,16 @@ def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
 
     groups = catalog.groups_of([member_projection, *(part.projection for part in parts)])
     return operation("GET", PATH, "members:read", member_of, groups, "api", result=answer)
+
+
+def parts_of(catalog: Catalog) -> tuple[Callable[..., Awaitable[Any]], ...]:
+    """What is asked, one after the other, to find out whether anything is known of a member."""
+    queries = (query for projection in catalog.projections for query in projection.queries)
+    return tuple(part.function for part in _parts(queries))
+
+
+def _parts(queries: Iterable[Query]) -> list[Query]:
+    return sorted((query for query in queries if query.part), key=lambda query: str(query.part))
 
 
 def _answer(parts: Iterable[Query]) -> type[BaseModel]:

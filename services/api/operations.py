@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -69,6 +70,9 @@ def operation(
         for one in signature
         if one.name in own
     }
+    for name in own:
+        if hints[name] in (datetime, datetime | None):
+            raise TypeError(f"{path}: {name} is an instant in a question; make it a `Moment`")
     wants_member = any(hints[one.name] is Member for one in signature)
     if wants_member and "{member_id}" in path:
         described = "A profile id, or a member id of now or the past."

@@ -53,8 +53,8 @@ class Reading:
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
         self._promised, self._clear, self._blind_key = promised, clear, blind_key
-        self._wanted, self._page = wanted, page
-        self.caller = caller
+        self._page = page
+        self.caller, self.wanted, self.durable = caller, wanted, views is None
         self.used = Used()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
@@ -157,7 +157,7 @@ class Reading:
         if held is None or standing is None or table.moved_by is None:
             return None
         topic = frozenset({table.moved_by})
-        if not covers(standing, self._wanted, topic):
+        if not covers(standing, self.wanted, topic):
             return None
         found = list(map(held.get, wanted))  # hundreds at a time
         missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
@@ -192,7 +192,7 @@ class Reading:
             return None
         keys = [self._hash_keys(table, values) for table, values in asks]
         read = await self._views.read(origin.group, [*chain(*keys)], origin.topics)
-        if read is None or not covers(read[1], self._wanted, origin.topics):
+        if read is None or not covers(read[1], self.wanted, origin.topics):
             return None
         hashes, position = iter(read[0]), read[1]
         self.used.add(origin.topics, position, postgres=False)

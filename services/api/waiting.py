@@ -15,6 +15,7 @@ from psycopg import sql
 from schemas.topics import TOPICS
 from services.api.catalog import Catalog
 from services.api.database import ask
+from services.api.ends import Ends
 from services.api.position import Position, behind, covers, topic_of
 from services.api.views import Views
 from services.runtime.db import Pool
@@ -36,10 +37,11 @@ _PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s li
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A position, or an event wherever it is, that an answer must hold."""
+    """A position, or an event wherever it is, that an answer must hold; where it was said."""
 
     position: Position = field(default_factory=dict)
     event_id: UUID | None = None
+    pointer: str = "/query/min_position"
 
 
 def wanted_from(text: str) -> Wanted:
@@ -67,9 +69,22 @@ class Waiting:
     """Waits for positions, for any number of requests."""
 
     def __init__(
-        self, pool: Pool, views: Views, catalog: Catalog, seconds: float = WAIT_SECONDS
+        self,
+        pool: Pool,
+        views: Views,
+        catalog: Catalog,
+        ends: Ends,
+        seconds: float = WAIT_SECONDS,
     ) -> None:
         self._pool, self._views, self._catalog, self._seconds = pool, views, catalog, seconds
+        self._ends = ends
+
+    async def missing(self, wanted: Wanted) -> str | None:
+        """The first place of a position that no topic has; None, too, while nobody can say."""
+        for name in wanted.position:
+            if await self._ends.exists(name) is False:
+                return name
+        return None
 
     async def until(self, wanted: Wanted, groups: Iterable[str]) -> Position:
         """Returns what every source must have read, as soon as Postgres or Redis has; else 504."""

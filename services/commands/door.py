@@ -21,6 +21,7 @@ from services.deciding.decider import Decider, InFlight, NotDecided
 from services.runtime.bearer import token_of
 from services.runtime.bodies import read_body, size_of
 from services.runtime.problem import Refuse
+from services.runtime.storable import unstorable
 from services.runtime.strict_json import Unreadable, loads
 from services.runtime.tokens import Token, Tokens
 
@@ -104,7 +105,7 @@ async def read_as(request: Request, kind: type[Body]) -> Body:
     except Unreadable as error:
         raise Refuse(400, "Bad Request", f"The body cannot be read: {error}.") from None
     try:
-        return kind.model_validate_json(text)
+        body = kind.model_validate_json(text)
     except ValidationError as error:
         errors = [
             {"pointer": "/" + "/".join(map(str, one["loc"])), "reason": one["msg"]}
@@ -112,6 +113,11 @@ async def read_as(request: Request, kind: type[Body]) -> Body:
         ]
         detail = "The body is not such a command; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=errors) from None
+    # a text holds U+0000 only as its escape
+    if b"\\u0000" in text and (refused := [*unstorable("", body.model_dump())]):
+        detail = "The body holds what cannot be stored; see `errors`."
+        raise Refuse(422, "Unprocessable Entity", detail, errors=refused)
+    return body
 
 
 def _key(request: Request) -> str:

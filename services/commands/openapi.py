@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from services.commands.door import HEADER
 from services.points.commands import CaptureBody, HoldBody, RedeemBody, ReleaseHoldBody
+from services.points.offline import LIMIT, OVER
 from services.points.return_routes import RETURNS
 from services.points.returns import ReturnBody
 from services.points.routes import BASE as HOLDS
@@ -33,7 +34,7 @@ _NO = {
     "400": "The body or the key cannot be read.",
     "401": "No token, or one that is not known.",
     "403": "The token's scopes forbid it.",
-    "404": "There is no such reservation or hold.",
+    "404": "There is no such reservation, hold or purchase, or nothing is known of the profile.",
     "409": "No: out of stock, not enough points, expired, resolved before, or being decided now.",
     "413": "The body holds more than a command may.",
     "415": "Not JSON.",
@@ -61,6 +62,8 @@ def document() -> dict[str, Any]:
             BASE + "/{id}": {"get": _get("reservation", "What became of a reservation")},
             HOLDS + "/{id}": {"get": _get("pointsHold", "What became of a hold of points")},
             "/v1/stock/pick": {"post": _pick()},
+            LIMIT: {"get": _limit()},
+            OVER: {"get": _over()},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -112,6 +115,35 @@ def _get(name: str, summary: str) -> dict[str, Any]:
         "responses": {
             "200": {"description": "Its state and lines."},
             **_refusals({status: _NO[status] for status in ("401", "403", "404")}),
+        },
+    }
+
+
+def _limit() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": 64}
+    return {
+        "operationId": "offlineLimit",
+        "summary": "What a terminal may redeem while nobody can be asked",
+        "security": [{"token": []}],
+        "parameters": [
+            {"name": name, "in": "query", "required": True, "schema": text}
+            for name in ("store_id", "terminal_id")
+        ],
+        "responses": {
+            "200": {"description": "The limit of one redemption, and the rules that say so."},
+            **_refusals({status: _NO[status] for status in ("401", "403", "422")}),
+        },
+    }
+
+
+def _over() -> dict[str, Any]:
+    return {
+        "operationId": "unauthorisedRedemptions",
+        "summary": "What tills redeemed unasked above their limit, the newest first",
+        "security": [{"token": []}],
+        "responses": {
+            "200": {"description": "Redemptions, each with the limit that was in force."},
+            **_refusals({status: _NO[status] for status in ("401", "403")}),
         },
     }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
+from projections.core.instants import written
 from services.runtime.arrays import columns
 
 Connection = AsyncConnection[TupleRow]
@@ -29,7 +31,14 @@ select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::te
 order by client, key
 """
 _KEPT = ("text", "text", "bytea", "smallint", "text")
-_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _plain(value: Any) -> str:
+    """Instants as RFC 3339 has them, the way the read API writes them; ids as text."""
+    return written(value) if isinstance(value, datetime) else str(value)
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from services.api.cursors import Cursors, Malformed
 from services.api.database import Away, Snapshot
 from services.api.personal import Clear
 from services.commands.door import Body, Door, Sent, read_as, uuid_of
+from services.deciding.profiles import UNSEEN
 from services.identity import evidence, queue
 from services.identity.commands import CaseBody, OfCase, OfPair, PairBody, Split, SplitBody, Verdict
 from services.identity.everybody import Everybody
@@ -122,6 +123,9 @@ async def _page(
     snapshot: Snapshot, version: str, asked: queue.Asked, cursors: Cursors
 ) -> dict[str, Any]:
     found, last = await queue.page(snapshot, version, asked)
+    nothing = asked.profile_id is not None and not found and not asked.after
+    if nothing and await snapshot.rows(UNSEEN, {"ids": [asked.profile_id]}):
+        raise Refuse(404, "Not Found", "Nothing is known of that profile.")
     return {"cases": found, "next": cursors.write(CASES, last) if last else None}
 
 

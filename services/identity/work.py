@@ -35,6 +35,9 @@ BEFORE = """
 select coalesce(max(decided_at), 0) as at from hitotsu.match_decision
 where profile_id = %s and other_profile_id = %s
 """
+SAID = """
+select together from hitotsu.match_decision where profile_id = %s and other_profile_id = %s
+"""
 CLOSE = """
 update hitotsu.identity_case set closed_at = greatest(opened_at, %s), outcome = %s, event_id = %s,
     actor = %s, reason = %s
@@ -88,7 +91,7 @@ class IdentityWork:
         if missing:
             detail = "Such a profile is not known, or was erased."
             return _no(404, "not-found", "Not Found", detail, profile_ids=missing)
-        if command.verdict == "unlink" and not await _one_member(connection, *asked):
+        if command.verdict == "unlink" and not await _together(connection, *asked):
             detail = "The two profiles are not one member; decline says that they never are."
             return _no(409, "conflict", "Not linked", detail)
         pair = pair_of(body.profile_id.bytes, body.other_profile_id.bytes)
@@ -135,9 +138,13 @@ class IdentityWork:
         return event_id
 
 
-async def _one_member(connection: Connection, one: UUID, other: UUID) -> bool:
+async def _together(connection: Connection, one: UUID, other: UUID) -> bool:
+    """Whether they are one member, or a person said so and that is on its way."""
     rows = await rows_of(connection, GROUP, [one])
-    return bool(rows) and other in rows[0]["profiles"]
+    if rows and other in rows[0]["profiles"]:
+        return True
+    pair = [UUID(bytes=each) for each in pair_of(one.bytes, other.bytes)]
+    return any(row["together"] for row in await rows_of(connection, SAID, pair))
 
 
 def _yes(outcome: str, events: Sequence[UUID], **more: Any) -> Answer:

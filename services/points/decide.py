@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from projections.core.instants import micros
+from projections.core.instants import micros, written
 from schemas.events import PointsRedeemed
 from schemas.events.parts import LotAllocation, Meta, Producer
 from services.deciding.answers import Answer, rest_of
@@ -58,16 +58,23 @@ class Decision:
         holds: dict[UUID, list[Held]],
         now: datetime,
         position: dict[str, int],
+        unseen: Collection[UUID] = (),
     ) -> None:
-        """`purses` by profile, one for all of a member's; `holds`: every line of each named one."""
+        """`purses` by profile, one for all of a member's; `holds`: every line of each named one.
+
+        `unseen`: profiles of which there is no fact.
+        """
         self._purses, self._holds, self._now = purses, holds, now
+        self._unseen = unseen
         self._rest = rest_of({"position": position})
         self.decided = Decided()
 
     def decide(self, commands: Iterable[Command]) -> Decided:
         """Everything, in order."""
         for command in commands:
-            if isinstance(command, Hold):
+            if isinstance(command, Hold | Redeem) and command.body.profile_id in self._unseen:
+                answer = self._no("not-found", "Nothing is known of that profile.", 404)
+            elif isinstance(command, Hold):
                 answer = self._hold(command)
             elif isinstance(command, Redeem):
                 answer = self._redeem(command)
@@ -110,7 +117,7 @@ class Decision:
         if state != OPEN:
             return self._no("resolved", f"The hold is {state}.")
         if lines[0].expires_at <= self._now:
-            return self._no("expired", f"The hold ended at {lines[0].expires_at}.")
+            return self._no("expired", f"The hold ended at {written(lines[0].expires_at)}.")
         purse = self._purses[lines[0].profile_id]
         if isinstance(command, Release):
             return self._release(command, lines, purse)

@@ -7,7 +7,7 @@ decided here are not taken again when the return itself arrives.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from projections.core.instants import instant
 from schemas.fields import GivenId
 from services.deciding.answers import Answer, Connection
+from services.deciding.profiles import unseen
 from services.points import kept
 from services.points.earning import Sale
 from services.points.judging import Decided, Judged, Judgement, Terms
@@ -84,7 +85,10 @@ class ReturnsWork:
         before = await kept.before(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
         terms = await terms_of(connection, owned, before, here, self._rules_earn)
-        return _Batch(here, sales, terms, before)
+        # of whoever holds something, something is known
+        told = {command.body.profile_id for command in commands}
+        nothing = await unseen(connection, {one for one in told if not here.entries.get(one)})
+        return _Batch(here, sales, terms, before, nothing)
 
     async def decide(
         self, connection: Connection, seen: _Batch, commands: Sequence[Return]
@@ -104,7 +108,10 @@ class _Batch:
         sales: dict[UUID, Sale],
         terms: dict[UUID, Terms],
         before: dict[UUID, dict[int, Decided]],
+        unseen: Collection[UUID] = (),
     ) -> None:
+        """`unseen`: profiles of which there is no fact."""
+        self._unseen = unseen
         self.here, self._sales, self._terms, self._before = here, sales, terms, before
         self._changed: dict[tuple[UUID, int], Decided] = {}
 
@@ -114,6 +121,8 @@ class _Batch:
 
     def decide(self, body: ReturnBody) -> Answer:
         """Yes with what became of points, or no."""
+        if body.profile_id in self._unseen:
+            return self._no("not-found", "Nothing is known of that profile.", 404)
         sale = self._sales.get(body.transaction_id)
         if sale is None:
             return self._no("not-found", "No such purchase is known, or not yet.", 404)

@@ -94,7 +94,8 @@ select 'now', null, null, null, '', 0, 0, null, null, null, null, now from momen
 class Seen:
     """Purses by profile as they are at `now`, under the locks; how far the log was applied.
 
-    `over`: whose open holds are past their time; `holds`: the lines of those that were named.
+    `over`: whose open holds are past their time; `holds`: the lines of those that were named;
+    `unseen`: profiles asked about of which there is no fact.
     """
 
     purses: dict[UUID, Purse]
@@ -102,6 +103,7 @@ class Seen:
     position: dict[str, int]
     over: list[UUID]
     holds: list[dict[str, Any]]
+    unseen: set[UUID] = field(default_factory=set)
 
 
 async def under_locks(

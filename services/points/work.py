@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.deciding import outbox
 from services.deciding.answers import Answer, Connection
+from services.deciding.profiles import unseen
 from services.points.commands import Capture, Command, Hold, Redeem, Release
 from services.points.decide import Decided, Decision, Held
 from services.points.seen import Seen, under_locks
@@ -54,14 +55,19 @@ class PointsWork:
         """Locks the members; what they hold, and the lines of holds that are named."""
         named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
         asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
-        return await under_locks(connection, asked, named, self._group)
+        seen = await under_locks(connection, asked, named, self._group)
+        # of whoever holds something, something is known
+        empty = {one for one in asked if not seen.purses[one].version}
+        seen.unseen |= await unseen(connection, empty)
+        return seen
 
     async def decide(
         self, connection: Connection, seen: Seen, commands: Sequence[Command]
     ) -> list[Answer]:
         """Answers; what is over, what changed, what is new and the facts are stored."""
         holds = _by_id(seen.holds)
-        decided = Decision(seen.purses, holds, seen.now, seen.position).decide(commands)
+        decision = Decision(seen.purses, holds, seen.now, seen.position, seen.unseen)
+        decided = decision.decide(commands)
         if seen.over:
             await connection.execute(
                 EXPIRED, [array("uuid", [x.bytes for x in seen.over]), seen.now]

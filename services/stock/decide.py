@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from projections.core.instants import micros
+from projections.core.instants import micros, written
 from schemas.events import ReservationCommitted
 from schemas.events.parts import Meta, Producer
 from services.deciding.answers import Answer, rest_of
@@ -121,7 +121,7 @@ class Decision:
         if holds[0].state != OPEN:
             return self._no("resolved", f"The reservation is {holds[0].state}.")
         if not holds[0].counts(self._now):
-            return self._no("expired", f"The reservation ended at {holds[0].expires_at}.")
+            return self._no("expired", f"The reservation ended at {written(holds[0].expires_at)}.")
         if isinstance(command, Extend):
             return self._extend(command, holds)
         if isinstance(command, Commit):

@@ -70,6 +70,7 @@ def test_spending_takes_from_whose_lots_were_named_and_the_rest_from_oneself(
     lots = [LotAllocation(TARO, named("his"), 30)]
     tell(memory, [earned(20), spent(50, allocations=lots)])
     assert (left(held(memory, TARO)), held(memory).balance) == ({named("his"): -30}, 0)
+    assert held(memory, TARO).pending == 0, "what is not seen yet is not less than nothing"
 
 
 def test_the_soonest_to_expire_is_taken_first_and_nothing_that_is_over_or_pending(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,6 +78,22 @@ def test_a_yes_makes_one_member_and_is_given_once(place: Town) -> None:
     place.settled()
     assert place.member_of(first) != place.member_of(second)
     assert place.desk.post("/unlinks", body).status_code == 409
+
+
+def test_a_link_is_taken_back_before_it_is_applied(place: Town) -> None:
+    """Linked by mistake and noticed at once: nobody waits for the projector."""
+    first, second = namesakes(place, "石川 一成", birth_date="1977-07-07")
+    body = {"profile_id": first, "other_profile_id": second, **WHY}
+    place.projector.send_signal(signal.SIGSTOP)
+    try:
+        assert place.desk.post("/unlinks", body).status_code == 409
+        assert place.desk.post("/links", body).status_code == 200
+        assert place.desk.post("/unlinks", body).status_code == 200
+        assert place.desk.post("/unlinks", body).status_code == 409, "they are apart again"
+    finally:
+        place.projector.send_signal(signal.SIGCONT)
+    place.settled()
+    assert place.member_of(first) != place.member_of(second)
 
 
 def test_a_no_is_remembered_until_the_evidence_changes(place: Town) -> None:

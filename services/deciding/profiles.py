@@ -1,0 +1,32 @@
+"""Of which profiles was no fact ever seen?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from services.deciding.answers import Connection
+from services.runtime.arrays import array
+
+# everything that the read API makes a member's page of, by its profile
+UNSEEN = """
+select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
+    exists (select from member_group where profile_id = id)
+    or exists (select from point_entry where profile_id = id)
+    or exists (select from purchase where owner_id = id)
+    or exists (select from purchase_return where owner_id = id)
+    or exists (select from purchase_claim where profile_id = id)
+    or exists (select from inquiry where profile_id = id)
+    or exists (select from profile where profile_id = id)
+    or exists (select from identifier where profile_id = id)
+)
+"""
+
+
+async def unseen(connection: Connection, profile_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the profiles that nothing is known of."""
+    if not profile_ids:
+        return set()
+    ids = array("uuid", [one.bytes for one in profile_ids])
+    cursor = await connection.execute(UNSEEN, {"ids": ids})
+    return {row[0] for row in await cursor.fetchall()}
