@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.inputs import EventInput
+from schemas.rights import INTERNAL
 from schemas.topics import TOPICS
 from services.gateway.admission import Rates, within_scopes
 from services.gateway.body import content_type_of, event_id_of, split
 from services.runtime import metrics
 from services.runtime.bearer import token_of
 from services.runtime.bodies import read_body, size_of
-from services.runtime.intake import OURS, Intake, KeysUnavailable, Reason, Refusal
+from services.runtime.intake import Intake, KeysUnavailable, Reason, Refusal
 from services.runtime.logging import log
 from services.runtime.problem import Refuse
 from services.runtime.producer import Appended, KafkaAway, Producer, Record
@@ -31,7 +32,7 @@ from services.runtime.tokens import Token, Tokens
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _AGAIN = "Send the same events again; one that is in the log already is applied once all the same."
 
-for _type in sorted({name for topic in TOPICS.values() for name in topic.events} - OURS):
+for _type in sorted({name for topic in TOPICS.values() for name in topic.events} - INTERNAL):
     metrics.ACCEPTED.labels(_type)
 for _reason in get_args(Reason):
     metrics.REFUSED.labels(_reason)
