@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.faults.disorder import Shares, corrupt
 from tests.faults.progress import Progress
 from tests.faults.roads import Bulk, Http, Roads
 from tests.faults.scene import Order, Report, Say, Scene, scene
@@ -16,7 +17,7 @@ from tests.faults.stage import SERVERS
 from tests.faults.verdict import Line, in_topics
 from tests.faults.verified import verified
 
-FULL = 1_000_000
+FULL, REFUSED_FULL = 1_000_000, 300_000
 KILLS = {"projector": 16, "postgres": 3, "kafka": 3, "redis": 3, "gateway": 3}
 FROZEN_SECONDS, FREEZES = 9.0, ("projector", "postgres", "projector", "kafka")
 WORKERS = ("projector-1", "projector-2")
@@ -31,13 +32,13 @@ class Act:
     whom: str
 
 
-def chaos(order: Order, say: Say) -> Report:
+def chaos(order: Order, say: Say, full: int = FULL, shares: Shares | None = None) -> Report:
     """Two projectors, gateway and API; producers by three roads; all of them hit on the way."""
     began = time.monotonic()
     report = Report("chaos", order.size, order.seed)
-    plan = planned(order)
-    rate = round(order.size * 1.1 / plan_seconds(order.size))
-    with scene(order, say, edge=True) as play:
+    plan = planned(order, full)
+    rate = round(order.size * 1.1 / plan_seconds(order.size, full))
+    with scene(order, say, edge=True, shares=shares) as play:
         say(f"{len(play.log.appends)} records at {rate}/s, {len(plan)} faults, seed {order.seed}")
         roads = _roads(play, order, rate)
         for name in WORKERS:
@@ -58,15 +59,20 @@ def chaos(order: Order, say: Say) -> Report:
     return report
 
 
-def plan_seconds(size: int) -> float:
+def refused(order: Order, say: Say) -> Report:
+    """The same with a hundredth of records that Postgres cannot hold, and more other bodies."""
+    return chaos(order, say, REFUSED_FULL, Shares(unstorable=0.01, other_body=0.01))
+
+
+def plan_seconds(size: int, full: int = FULL) -> float:
     """How long events flow: long enough for the servers to come back in between."""
-    return 45.0 + 375.0 * min(1.0, size / FULL)
+    return 45.0 + 375.0 * min(1.0, size / full)
 
 
-def planned(order: Order) -> list[Act]:
+def planned(order: Order, full: int = FULL) -> list[Act]:
     """What is done when, by the seed; a smaller run has its share of each, one at the least."""
     chance = random.Random(f"chaos {order.seed}")
-    share = min(1.0, max(order.size / FULL, 1 / 16))
+    share = min(1.0, max(order.size / full, 1 / 16))
     kills = [
         ("SIGKILL", whom)
         for whom, many in KILLS.items()
@@ -75,7 +81,7 @@ def planned(order: Order) -> list[Act]:
     freezes = [("SIGSTOP", whom) for whom in FREEZES[: max(1, round(len(FREEZES) * share))]]
     doings = [*kills, *freezes]
     chance.shuffle(doings)
-    stretch = (plan_seconds(order.size) - 4) / len(doings)
+    stretch = (plan_seconds(order.size, full) - 4) / len(doings)
     return [
         Act(4 + (number + chance.uniform(0.1, 0.9)) * stretch, what, whom)
         for number, (what, whom) in enumerate(doings)
@@ -143,7 +149,11 @@ def _delivered(roads: Roads) -> list[Line]:
 
 def _notes(play: Scene, roads: Roads) -> list[str]:
     http = roads.http
+    sent = play.log.sent
+    broken = sum(many for kind, many in sent.items() if kind.startswith("unstorable"))
     return [
+        f"sent: {sent['events']} events, {sent['resends']} resends, {sent['other bodies']} other"
+        f" bodies, {corrupt(sent)} corrupt, {broken} unstorable",
         f"gateway: {http.requests} requests, {len(http.accepted)} events, {http.again} sent again",
         f"bulk: {roads.bulk.accepted} events; straight: the rest",
         *(f"left of its own accord: {why} ({n})" for why, n in play.crew.reasons().items()),

@@ -1,4 +1,7 @@
-"""What does the way to Kafka do to facts? Resends, late ones, broken ones, used ids; seeded."""
+"""What does the way to Kafka do to facts? Resends, late ones, broken ones, used ids; seeded.
+
+Broken are those that no reader can take for an event, and those that Postgres cannot hold.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from tests.faults import unstorable
 from tests.faults.edge import said
 from tests.faults.shop import Fact, Shop
 from tests.faults.wire import KEYS, Record, Unreadable, Wire
 
-RESENT, LATE, CORRUPT, OTHER_BODY = 0.10, 0.05, 0.01, 0.002
 Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many of a hundred facts, as a share of 1, are sent again, late, broken or otherwise."""
+
+    resent: float = 0.10
+    late: float = 0.05
+    corrupt: float = 0.01
+    other_body: float = 0.002
+    unstorable: float = 0.0005
 
 
 @dataclass(slots=True)
@@ -45,12 +59,19 @@ class Log:
         broken = (append for append in self.appends if append.kind.startswith("corrupt"))
         return Counter((one.topic, one.key, one.value) for one in broken)
 
+    def unstorable(self) -> Counter[tuple[str, bytes | None, bytes | None]]:
+        """The records whose events Postgres cannot hold, told before any good one of their id."""
+        refused = (append for append in self.appends if append.kind.startswith("unstorable"))
+        return Counter((append.topic, append.key, append.value) for append in refused)
 
-def log(seed: int, events: int, edge: bool = False) -> Log:
+
+def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None) -> Log:
     """A seeded log of so many different facts."""
     from tests.faults import customers, happenings  # noqa: F401 - they say what can happen
 
     chance, wire, made = random.Random(f"disorder {seed}"), Wire(), Log()
+    share, owed = shares or Shares(), 0
+    spoiling = random.Random(f"unstorable {seed}")
     placed: list[tuple[float, int, Append]] = []
 
     def put(position: float, append: Append, kind: str) -> None:
@@ -61,17 +82,22 @@ def log(seed: int, events: int, edge: bool = False) -> Log:
         position = float(number)
         append = _append(wire, fact)
         append.asked = said(fact) if edge else None
-        if chance.random() < LATE:
+        if chance.random() < share.late:
             position += chance.uniform(1, 3_000)
             made.sent["late"] += 1
         put(position, append, "events")
-        if chance.random() < RESENT:
+        if chance.random() < share.resent:
             put(position + chance.expovariate(1 / 2_000), append, "resends")
-        if chance.random() < OTHER_BODY:
+        if chance.random() < share.other_body:
             put(position + chance.uniform(1, 5_000), _other(wire, fact), "other bodies")
-        if chance.random() < CORRUPT:
+        if chance.random() < share.corrupt:
             kind = chance.choice(list(BREAKS))
             put(position, BREAKS[kind](wire, append, chance), f"corrupt: {kind}")
+        owed += spoiling.random() < share.unstorable
+        if owed and unstorable.applicable(*fact):
+            owed -= 1
+            for distance, spoilt, kind in _unstorable(wire, fact, spoiling):
+                put(position + distance, spoilt, kind)
     made.appends = [append for _, _, append in sorted(placed, key=lambda one: one[:2])]
     return made
 
@@ -104,6 +130,27 @@ def _other(wire: Wire, fact: Fact) -> Append:
     name, record = fact
     meta = {**record["meta"], "occurred_at": record["meta"]["occurred_at"] + 1}
     return _append(wire, (name, {**record, "meta": meta}))
+
+
+def _unstorable(
+    wire: Wire, fact: Fact, chance: random.Random
+) -> Iterable[tuple[float, Append, str]]:
+    """An event that cannot be stored, how far from the good one it is sent, and what it counts as.
+
+    It has an id of its own, and may be sent again; or that of the good one, sent before it or
+    after it. After it, it is another body of an event that was applied.
+    """
+    name, record = fact
+    kind = chance.choice(list(unstorable.TEXTS))
+    bad = unstorable.spoilt(name, record, unstorable.TEXTS[kind](chance))
+    place = chance.choice(("alone", "before", "after"))
+    if place == "alone":
+        bad = {**bad, "meta": {**bad["meta"], "event_id": chance.randbytes(16)}}
+        if chance.random() < 0.3:
+            yield chance.uniform(0, 3_000), _append(wire, (name, bad)), f"unstorable: {kind}"
+    distance = -chance.uniform(0, 300) if place == "before" else chance.uniform(0, 300)
+    counted = "other bodies" if place == "after" else f"unstorable: {kind}"
+    yield distance, _append(wire, (name, bad)), counted
 
 
 Break = Callable[[Wire, Append, random.Random], Append]

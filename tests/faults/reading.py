@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from tests.faults import unstorable
 from tests.faults.wire import DEAD_LETTERS, KEYS, Record, Unreadable, Wire
 
 Place = tuple[str, int]
@@ -35,6 +36,12 @@ class Judged:
     dead: dict[tuple[str, int, int], tuple[str, bytes | None, bytes | None]] = field(
         default_factory=dict
     )
+    verdicts: dict[Place, list[str]] = field(default_factory=dict)
+    """Of each partition, in offset order."""
+    ids: dict[Place, list[bytes | None]] = field(default_factory=dict)
+    """The ids of the same records."""
+    unordered: set[bytes | None] = field(default_factory=set)
+    """Ids that are in two partitions: nobody says which record comes first."""
 
 
 def ends(kafka: str, timeout: float = 20) -> dict[Place, int]:
@@ -53,31 +60,45 @@ def ends(kafka: str, timeout: float = 20) -> dict[Place, int]:
 
 def judge(kafka: str) -> Judged:
     """Every record of every topic, with the verdict that it must have got."""
+    return judge_reads(records(kafka))
+
+
+def judge_reads(reads: Iterable[Read]) -> Judged:
+    """Records in the order of each partition; partitions one after the other.
+
+    The first record of an id that can be stored is applied; what follows is a resend or a
+    conflict. One that cannot be stored leaves no trace but its dead letter.
+    """
     wire, judged = Wire(), Judged()
-    bodies: dict[bytes, bytes] = {}
-    for read in records(kafka):
+    bodies: dict[bytes, tuple[bytes, Place]] = {}
+    for read in reads:
         place = (read.topic, read.partition)
-        counts = judged.counts.setdefault(place, Counter())
+        verdict, stage, body = "dead_letter", "decode", (read.value or b"")[1:]
+        event_id: bytes | None = None
         try:
             name, record = wire.decode(read.value)
             if wire.topics[name] != read.topic or wire.key(name, record) != read.key:
                 raise Unreadable("not here")
         except Unreadable:
-            counts["dead_letter"] += 1
-            judged.dead[read.topic, read.partition, read.offset] = ("decode", read.key, read.value)
-            continue
-        assert read.value is not None
-        body = read.value[1:]
-        first = bodies.setdefault(record["meta"]["event_id"], body)
-        if first is body:
-            counts["applied"] += 1
-            judged.applied.append((read, name, record))
-        elif first == body:
-            counts["duplicate"] += 1
+            pass
         else:
-            counts["conflict"] += 1
-            where = (read.topic, read.partition, read.offset)
-            judged.dead[where] = ("conflict", read.key, read.value)
+            event_id = record["meta"]["event_id"]
+            assert event_id is not None
+            first = bodies.get(event_id)
+            if first is not None:
+                verdict = stage = "duplicate" if first[0] == body else "conflict"
+                if first[1] != place:
+                    judged.unordered.add(event_id)
+            elif unstorable.refused(name, record):
+                stage = "store"
+            else:
+                verdict, bodies[event_id] = "applied", (body, place)
+                judged.applied.append((read, name, record))
+        if verdict in ("dead_letter", "conflict"):
+            judged.dead[read.topic, read.partition, read.offset] = (stage, read.key, read.value)
+        judged.counts.setdefault(place, Counter())[verdict] += 1
+        judged.verdicts.setdefault(place, []).append(verdict)
+        judged.ids.setdefault(place, []).append(event_id)
     return judged
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.faults.ahead import FULL as AHEAD_FULL
+from tests.faults.ahead import ahead
 from tests.faults.cache import cache
-from tests.faults.chaos import chaos
+from tests.faults.chaos import FULL, REFUSED_FULL, chaos, refused
 from tests.faults.commits import commits
 from tests.faults.controls import CONTROLS
 from tests.faults.scene import Order, Report, Say
@@ -28,7 +30,9 @@ class Play:
 
 
 RUNS = {
-    "chaos": Play(chaos, 1_000_000, "events"),
+    "chaos": Play(chaos, FULL, "events"),
+    "refused": Play(refused, REFUSED_FULL, "events"),
+    "ahead": Play(ahead, AHEAD_FULL, "ids"),
     "undisturbed": Play(undisturbed, 300_000, "events"),
     "swaps": Play(swaps, 100, "swaps"),
     "commits": Play(commits, 500, "cuts"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.faults import disorder, reading
 from tests.faults.crew import Crew
-from tests.faults.disorder import Log
+from tests.faults.disorder import Log, Shares
 from tests.faults.progress import Progress
 from tests.faults.reading import Judged, Place
 from tests.faults.sending import Sender
@@ -152,9 +152,10 @@ class Scene:
 @contextmanager
 def scene(
     order: Order, say: Say, *, rate: int = 0, plant: str = "", edge: bool = False,
+    shares: Shares | None = None,
 ) -> Iterator[Scene]:  # fmt: skip
     """Sets one up, with nothing at work yet; takes it down whatever happens."""
-    log = disorder.log(order.seed, order.size, edge)
+    log = disorder.log(order.seed, order.size, edge, shares)
     with stage() as place:
         crew = Crew(place.env, place.logs)
         stored = Stored(place.endpoints.postgres, place.endpoints.redis)

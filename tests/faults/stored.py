@@ -116,6 +116,23 @@ class Stored:
         )
         return {(row[0], row[1]): Counter(dict(zip(names, row[2:], strict=True))) for row in rows}
 
+    def verdicts(self) -> dict[tuple[str, int], list[str]]:
+        """Of each partition, in offset order: what is neither applied nor a letter is a resend."""
+        verdicts = {
+            place: ["duplicate"] * count["next_offset"]
+            for place, count in self.checkpoints().items()
+        }
+        stages = "case stage when 'conflict' then stage else 'dead_letter' end"
+        for rows in (
+            f"select 'applied', {SELECTS['ledger'].removeprefix('event_id, ')}",
+            f'select {stages}, topic, partition, "offset" from dead_letter',
+        ):
+            for verdict, topic, partition, offset in self._rows(rows).elements():
+                in_order = verdicts[topic, partition]
+                taken = offset < len(in_order) and in_order[offset] == "duplicate"
+                in_order[offset : offset + 1] = [verdict if taken else f"{verdict} besides"]
+        return verdicts
+
     def owners(self) -> dict[UUID, set[tuple[str, int]]]:
         """Which partitions each worker holds that holds any."""
         held: dict[UUID, set[tuple[str, int]]] = {}

@@ -12,7 +12,7 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from schemas import codec
-from tests.faults import oracle
+from tests.faults import oracle, unstorable
 from tests.faults.disorder import Append, log
 from tests.faults.reading import Read
 from tests.faults.stored import SELECTS, SHOWN
@@ -38,6 +38,7 @@ def sent() -> list[tuple[Append, str, Record]]:
         except Unreadable:
             continue
         here = wire.topics[name] == append.topic and wire.key(name, record) == append.key
+        here = here and not unstorable.refused(name, record)
         if here and record["meta"]["event_id"] not in seen:
             seen.add(record["meta"]["event_id"])
             found.append((append, name, record))

@@ -10,7 +10,16 @@ HERE = Path(__file__).parent
 
 
 def test_the_oracle_and_the_log_import_nothing_of_the_product() -> None:
-    waiting = ["oracle", "reading", "stored", "disorder", "sending", "verdict", "progress"]
+    waiting = [
+        "oracle",
+        "reading",
+        "stored",
+        "disorder",
+        "sending",
+        "verdict",
+        "progress",
+        "unstorable",
+    ]
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()

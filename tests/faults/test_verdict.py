@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.faults import planted
-from tests.faults.chaos import KILLS, planned
+from tests.faults.chaos import KILLS, REFUSED_FULL, planned
 from tests.faults.progress import Fault, Progress, Recovery
 from tests.faults.reading import Judged, Read
 from tests.faults.scene import Order, Report
@@ -83,6 +83,8 @@ def test_the_full_chaos_holds_what_it_is_asked_for_and_a_small_one_some_of_each(
     assert {whom: full["SIGKILL", whom] for whom in KILLS} == KILLS
     assert sum(many for (what, _), many in full.items() if what == "SIGSTOP") == 4
     assert {act.whom for act in planned(Order(40_000, 3))} >= set(KILLS)
+    refused = Counter(act.whom for act in planned(Order(REFUSED_FULL, 3), REFUSED_FULL))
+    assert refused["projector"] >= KILLS["projector"]
 
 
 def test_a_bug_that_has_no_place_any_more_ends_the_process_loudly(

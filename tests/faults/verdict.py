@@ -8,12 +8,13 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from tests.faults import oracle
 from tests.faults.disorder import Log
 from tests.faults.oracle import Rows
 from tests.faults.progress import BOUND_SECONDS, Recovery
-from tests.faults.reading import Judged
+from tests.faults.reading import Judged, Place
 from tests.faults.stored import Stored
 from tests.faults.wire import DEAD_LETTERS
 
@@ -45,6 +46,7 @@ def verdict(judged: Judged, stored: Stored, log: Log, complete: bool) -> list[Li
     lines.append(compared("dead letters, whole", letters, buried))
     undecoded = Counter((row[0], row[4], row[5]) for row in buried.elements() if row[3] == "decode")
     lines.append(compared("dead letters = corrupt set", log.corrupt(), undecoded))
+    lines.append(in_offset_order(judged, stored.verdicts()))
     relayed: Rows = Counter(
         (record["source_topic"], record["source_partition"], record["source_offset"])
         for _, name, record in judged.applied
@@ -54,7 +56,30 @@ def verdict(judged: Judged, stored: Stored, log: Log, complete: bool) -> list[Li
     lines += _counted(judged, stored)
     if complete:
         lines += _sent(stored, log)
+        refused = Counter(
+            (row[0], row[4], row[5]) for row in buried.elements() if row[3] == "store"
+        )
+        lines.append(compared("dead letters = unstorable set", log.unstorable(), refused))
     return [*lines, same_rows("redis = postgres", stored.shown(), stored.held())]
+
+
+def in_offset_order(judged: Judged, verdicts: Mapping[Place, list[str]]) -> Line:
+    """The verdict of every record, but for ids that are in two partitions."""
+    records, wrong = 0, list[str]()
+    for place in sorted({*judged.verdicts, *verdicts}):
+        pairs = zip_longest(judged.verdicts.get(place, []), verdicts.get(place, []))
+        for offset, (expected, actual) in enumerate(pairs):
+            if judged.unordered and _id(judged, place, offset) in judged.unordered:
+                continue
+            records += 1
+            if expected != actual:
+                wrong.append(f"{place[0]}-{place[1]} {offset}: {actual}, not {expected}")
+    return Line("verdicts in offset order", records, len(wrong), "; ".join(wrong[:3]))
+
+
+def _id(judged: Judged, place: Place, offset: int) -> bytes | None:
+    ids = judged.ids.get(place, [])
+    return ids[offset] if offset < len(ids) else None
 
 
 def same_rows(name: str, expected: Rows, actual: Rows) -> Line:
