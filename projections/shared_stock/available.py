@@ -99,10 +99,14 @@ def stock(
         available = left - policy["safety_stock"]
         online += max(0, available - policy["store_share"])
         threshold = max(threshold, policy["company_threshold"])
-        whole += max(0, available)
-        free += max(0, left)
-        missing = row["committed"] + reserved - max(0, there)
-        short += max(0, missing)
+        sellable = available if available > 0 else 0
+        whole += sellable
+        missing = 0
+        if left > 0:
+            free += left
+        else:
+            missing = max(0, min(-left, row["committed"] + reserved))
+            short += missing
         locations.append(
             Cell(
                 location_id=row["location_id"],
@@ -112,8 +116,8 @@ def stock(
                 unavailable=row["unavailable"],
                 incoming=row["incoming"],
                 available=available,
-                store_atp=max(0, available),
-                short=max(0, missing),
+                store_atp=sellable,
+                short=missing,
                 safety_stock=policy["safety_stock"],
                 store_share=policy["store_share"],
                 receiving_gap=max(0, -row["on_hand"]),

@@ -58,10 +58,10 @@ class Item:
         """What every channel but the store may still promise, over all locations."""
         return max(0, self.online - self.threshold - self.unplaced)
 
-    def add(self, cell: Cell, sign: int = 1) -> None:
-        """A cell joins the sums, or leaves them."""
-        self.available += sign * max(0, cell.available)
-        self.online += sign * cell.online
+    def add(self, cell: Cell) -> None:
+        """A cell joins the sums."""
+        self.available += max(0, cell.available)
+        self.online += cell.online
 
 
 class Shelf:
@@ -95,8 +95,22 @@ class Shelf:
             item.threshold = max(item.threshold, policy["company_threshold"])
 
     def room(self, spot: Spot, channel: str) -> int:
-        """How many units this channel may promise there now; never below 0."""
-        return min(self._limits(spot, channel).values())
+        """How many units this channel may promise there now; never below 0.
+
+        The least of the limits that `reason` tells apart.
+        """
+        sku, location = spot
+        item = self._items.get(sku)
+        if item is None:
+            return 0
+        if location == ANYWHERE:
+            return 0 if channel == STORE else item.online_atp
+        cell = self._cells.get(spot)
+        if cell is None:
+            return 0
+        if channel == STORE:
+            return max(0, min(cell.available, item.available - item.unplaced))
+        return min(cell.online, item.online_atp)
 
     def reason(self, spot: Spot, channel: str) -> str:
         """Which limit leaves no more room there: a code of `REASONS`."""
@@ -122,10 +136,10 @@ class Shelf:
         sku, location = spot
         cell = self._cells.get(spot)
         if cell is not None:
-            item = self._items[sku]
-            item.add(cell, -1)
+            item, available, online = self._items[sku], cell.available, cell.online
             cell.available -= quantity
-            item.add(cell)
+            item.available += max(0, cell.available) - max(0, available)
+            item.online += cell.online - online
         elif location == ANYWHERE and sku in self._items:
             self._items[sku].unplaced += quantity
 

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
     rounds.say(f"\nkept in {path.relative_to(ROOT)}")
 
 
-def _fill(servers: Servers, past: int) -> list[str]:
+def _fill(servers: Servers, past: int) -> shop.Sold:
     records, sold = shop.past(past)
     send(servers.endpoints.kafka, records)
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -69,7 +69,7 @@ def _fill(servers: Servers, past: int) -> list[str]:
     return sold
 
 
-def _steady(servers: Servers, options: argparse.Namespace, sold: list[str]) -> dict[str, Any]:
+def _steady(servers: Servers, options: argparse.Namespace, sold: shop.Sold) -> dict[str, Any]:
     seconds, placed = options.seconds + WARMING_SECONDS, servers.folder / "placed"
     url = servers.stack.status()["services"]["api"]["url"]
     plan = {

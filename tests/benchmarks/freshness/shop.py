@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.events import Event, ItemDescribed, NeedPolicySet
@@ -14,30 +14,38 @@ from schemas.inputs import example
 from services.runtime.producer import Record, record_of
 from services.sdk.ids import uuid7
 from tests.benchmarks.freshness.http import request
-from tests.benchmarks.workload import BEGAN, SHOP, Shape, load, member_ids, sku_of
+from tests.benchmarks.workload import BEGAN, SHOP, Shape, load, sku_of
 
 SHAPE = Shape(members=10_000, locations=20, skus=2_000)
 PAST, CATEGORIES, CANDIDATES, QUESTIONS = 60_000, 20, 100, 2_000
 KINDS = (("ONE_OFF", None), ("DURABLE", 365), ("REPLENISHABLE", 30), ("NONE", None))
 
 
-def past(events: int) -> tuple[list[Record], list[str]]:
-    """What happened before anybody looks, and of which items some were sold."""
-    sold = load("w2", events, 0, SHAPE)
-    return [*map(record_of, _catalogue()), *sold.records], [sku for _, sku in sold.expected.stock]
+class Sold(NamedTuple):
+    """Of which items some were sold, and to whom: of others nothing is known."""
+
+    skus: list[str]
+    members: list[str]
 
 
-def questions(url: str, token: str, sold: list[str]) -> dict[str, list[str]]:
+def past(events: int) -> tuple[list[Record], Sold]:
+    """What happened before anybody looks."""
+    found = load("w2", events, 0, SHAPE)
+    skus = [sku for _, sku in found.expected.stock]
+    members = [str(UUID(bytes=member)) for member in found.expected.balance]
+    return [*map(record_of, _catalogue()), *found.records], Sold(skus, members)
+
+
+def questions(url: str, token: str, sold: Sold) -> dict[str, list[str]]:
     """A balance, the stock of an item, a filter over a hundred candidates: whole requests."""
     chance = random.Random(3)
-    members = [str(UUID(bytes=member)) for member in member_ids(SHAPE)]
 
     def items(many: int) -> list[str]:
         return [sku_of(chance.randrange(SHAPE.skus)) for _ in range(many)]
 
     asked: dict[str, list[str]] = {"balance": [], "stock": [], "filter": []}
     for _ in range(QUESTIONS):
-        member, sku = chance.choice(members), chance.choice(sold)
+        member, sku = chance.choice(sold.members), chance.choice(sold.skus)
         wanted = {"member_id": member, "candidates": items(CANDIDATES)}
         for kind, method, path, body in (
             ("balance", "GET", f"/v1/members/{member}/points", None),
