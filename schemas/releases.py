@@ -12,7 +12,8 @@ from schemas.generation.description import HOME, NAMESPACE, sources
 from schemas.topics import TOPIC_OF
 
 FIRST_ID = 1001
-_EDGE_ONLY = ("at_least", "unique")  # what the edge asks of a producer says nothing about bytes
+# what the edge asks of a producer, or fills in for it, says nothing about bytes
+_EDGE_ONLY = ("at_least", "unique", "unless_said")
 _UNSAID = ("doc", "namespace")  # every name is in our one namespace: the lint sees to it
 
 

@@ -33,6 +33,7 @@ class Field:
     blind: str | None = None
     at_least: int = 0
     unique: str | None = None
+    unless_said: Any = None  # what the edge fills in where that is not the default
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]])
         blind=raw.get("blind"),
         at_least=raw.get("at_least", 0),
         unique=raw.get("unique"),
+        unless_said=raw.get("unless_said"),
     )
 
 

@@ -86,6 +86,8 @@ class _Models:
         return lines(f"{field.name}: {kind} = ", call("Field", *arguments), indent=4)
 
     def _default(self, field: Field) -> str | None:
+        if field.unless_said is not None:
+            return str(field.unless_said)
         if not field.has_default:
             return None
         if isinstance(field.default, str):

@@ -36,7 +36,7 @@ class IdentifierInput(Edge):
 
     kind: Code
     value: Short = Field(repr=False)
-    verified: bool = True
+    verified: bool = False
 
 
 class LotAllocationInput(Edge):

@@ -31,7 +31,7 @@ class Verdict(IntEnum):
     DEAD = 3
 
 
-APPLIED, DEAD = Verdict.APPLIED, Verdict.DEAD
+APPLIED, CONFLICT, DEAD = Verdict.APPLIED, Verdict.CONFLICT, Verdict.DEAD
 VERDICT = attrgetter("verdict")
 
 
@@ -172,6 +172,7 @@ class Work:
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
     ids: dict[bytes, Seen] = field(default_factory=dict)  # what it will store, as it is folded
     refused: list[Entry] = field(default_factory=list)  # by a handler, as far as it is folded
+    doubted: list[Entry] = field(default_factory=list)  # conflicts, by their hashes alone
     recent_version: int = STALE
     run: int = 0
 
@@ -185,6 +186,7 @@ class Work:
         for entry in self.refused:
             entry.failure = None
         self.folded, self.ledger, self.ids, self.refused = Folded(), [], {}, []
+        self.doubted = []
         self.recent_version = recent.version
         for one in self.slices:
             self._fold_slice(one, group, recent, topics[one.topic])
@@ -256,6 +258,8 @@ class Work:
             before = own(event_id) or coming(event_id) or young(event_id) or old(event_id)
             if before is not None:
                 entry.verdict = _resent(entry, before)
+                if entry.verdict is CONFLICT:
+                    self.doubted.append(entry)
                 continue
             try:
                 take(entry.read(), event_id, source, folded)

@@ -29,6 +29,7 @@ from services.runtime import metrics
 from services.runtime.answered import Answered
 from services.runtime.config import Settings
 from services.runtime.health import Dependency, NotReady, health_routes
+from services.runtime.placed import Placed
 
 COUNTERS = {
     Verdict.APPLIED: metrics.APPLIED,
@@ -49,6 +50,7 @@ class Projector:
         self.app: ProjectorApp = build(settings, self.group, topics)
         self.app.owner = owner
         guard = threading.RLock()
+        self._placed = Placed(settings.kafka)
         writer = Writer(
             settings.postgres,
             self.group,
@@ -56,6 +58,7 @@ class Projector:
             recent,
             guard,
             lambda work: self.pipeline.wanted(work),
+            self._placed,
         )
         self.writer = self.app.writer = writer
         self.pipeline = self.app.pipeline = Pipeline(
@@ -88,6 +91,7 @@ class Projector:
         self.pipeline.drain(5)
         self.pipeline.stop()
         self.refresher.stop()
+        self._placed.close()
 
     async def _ready(self) -> dict[str, object]:
         if time.monotonic() - self.watch.seen_at > 10:

@@ -15,10 +15,12 @@ from projections.core.fold import Group, HandlerFailed
 from services.projector.apply import AlreadySeen, Applied, Applier, Fenced
 from services.projector.batch import Failure, Recent, Verdict, Work
 from services.projector.database import topic_numbers
+from services.projector.first import compare
 from services.projector.store import Connection
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
+from services.runtime.placed import KafkaSilent, Placed
 
 CAUSES = ("seen", "handler", "unstorable")  # why a batch takes the careful path
 UNSTORABLE = (
@@ -48,6 +50,7 @@ class Writer:
     recent: Recent
     guard: threading.RLock
     wanted: Callable[[Work], bool]
+    placed: Placed | None = None  # without it a conflict by its hash is one
     connection: Connection | None = None
     applier: Applier = field(init=False)
     careful_until: float = 0.0
@@ -87,7 +90,14 @@ class Writer:
                 if applied is not None:
                     log.warning("commit_was_in", records=work.size)
                     return applied
+                if work.doubted and self.placed is not None:
+                    compare(work, connection, self.applier.topics, self.placed)
                 applied = self.applier.apply(connection, work)
+            except KafkaSilent:
+                log.warning("first_record_not_read", retry_in=pause)
+                time.sleep(pause)
+                pause = min(2 * pause, longest)
+                continue
             except AlreadySeen:
                 seen = True
                 continue

@@ -11,7 +11,8 @@ from collections import Counter
 from typing import Any
 
 from projections.core.tables import Kept, Ledger
-from schemas import codec
+from schemas import codec, sameness
+from services.runtime.placed import Placed
 from services.verify.columns import Shape, shown
 from services.verify.log import Place, Record
 from services.verify.model import Appended, Model, Refused
@@ -29,8 +30,12 @@ Letter = tuple[str, bytes | None, bytes | None]
 class Judge:
     """Folds the log into a model, comparing what belongs to single events on the way."""
 
-    def __init__(self, snapshot: Snapshot, model: Model, report: Report) -> None:
+    def __init__(
+        self, snapshot: Snapshot, model: Model, report: Report, placed: Placed | None = None
+    ) -> None:
+        """`placed` reads the first record of an id again, where only that tells a conflict."""
         self.snapshot, self.model, self.report = snapshot, model, report
+        self._placed = placed
         self.counts: dict[Place, Counter[str]] = {}
         self.letters: dict[tuple[Place, int], Letter] = {}
         # where an id was to be applied and was not; `unknown` counts those the ledger does not hold
@@ -115,7 +120,7 @@ class Judge:
 
     def _again(self, one: Opened, held: Applied, live: Applied | None) -> str:
         """The verdict of a record that comes after the applied one of its id."""
-        verdict = _resent(one, held)
+        verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
             is_live = (live.place, live.offset) == (one.place, one.record.offset)
             said = "applied" if is_live else self._said_of(one)
@@ -195,12 +200,18 @@ class Judge:
         self.report.add(self.shapes[table].difference(key, expected, found))
 
 
-def _resent(one: Opened, held: Applied) -> str:
+def _resent(one: Opened, held: Applied, placed: Placed | None) -> str:
     if (one.hash, one.schema_id) == (held.hash, held.schema_id):
         return "duplicate"
     value = one.record.value
     assert value is not None
-    return "duplicate" if codec.same_event(value, held.schema_id, held.hash) else "conflict"
+    if codec.same_event(value, held.schema_id, held.hash):
+        return "duplicate"
+    if placed is None or not sameness.may_be_filled(codec.decode(value).NAME):
+        return "conflict"
+    first = placed.value(*held.place, held.offset)
+    again = first is not None and sameness.told_again(first, value)
+    return "duplicate" if again else "conflict"
 
 
 def _said(applied: Applied | None) -> dict[str, Any] | None:

@@ -13,10 +13,11 @@ from schemas.events import SubjectErased
 from services.invariants.invariant import Invariant
 from services.invariants.whole import tested
 from services.runtime.config import Settings
+from services.runtime.placed import KafkaSilent, Placed
 from services.verify import redis, sums, tables
 from services.verify.behind import Search
 from services.verify.judge import Judge
-from services.verify.log import Log, Place
+from services.verify.log import Log, LogUnreadable, Place
 from services.verify.model import Model
 from services.verify.report import Difference, Report
 from services.verify.snapshot import Snapshot, ends
@@ -43,10 +44,14 @@ class Verification:
         report = Report(self.chosen)
         model = Model(self.projections, self.chosen)
         snapshot = Snapshot(self.settings.postgres, self.settings.group, model.tables)
+        placed = Placed(self.settings.kafka)
         try:
             self._check_versions(snapshot)
-            self._compare(snapshot, model, report, progress)
+            self._compare(snapshot, Judge(snapshot, model, report, placed), report, progress)
+        except KafkaSilent:
+            raise LogUnreadable("Kafka does not give a record that is to be read again") from None
         finally:
+            placed.close()
             snapshot.close()
         asyncio.run(self._hold(report))
         report.seconds = round(time.perf_counter() - began, 3)
@@ -62,9 +67,9 @@ class Verification:
                 report.add(Difference("invariant", one.name, text, what.expected, what.found))
 
     def _compare(
-        self, snapshot: Snapshot, model: Model, report: Report, progress: Progress
+        self, snapshot: Snapshot, judge: Judge, report: Report, progress: Progress
     ) -> None:
-        judge = Judge(snapshot, model, report)
+        model = judge.model
         limits = self._limits(snapshot, model)
         report.position = {
             f"{topic}-{partition}": end for (topic, partition), end in limits.items()

@@ -59,21 +59,19 @@ def profiles(rows: Rows) -> Iterator[Json]:
         enrolled = datetime.combine(who.first_sale or _ENROLLED, time(10), names.JST)
         number = names.phone(who.number)
         card = [
-            {"kind": "card", "value": names.customer_id(names.POS, who.number)},
-            {"kind": "phone", "value": f"{number[:3]}-{number[3:7]}-{number[7:]}"},
+            _proven("card", names.customer_id(names.POS, who.number)),
+            _proven("phone", f"{number[:3]}-{number[3:7]}-{number[7:]}"),
         ]
         yield _registered(
             names.POS, who.number, enrolled, card, name=who.name, postcode=who.postcode,
             address=who.address(who.street_type), birth_date=_day(who.born),
         )  # fmt: skip
-        account = [{"kind": "account", "value": names.customer_id(names.EC, who.number)}]
+        account = [_proven("account", names.customer_id(names.EC, who.number))]
         if names.shares_a_phone(who.number):
             # The web shop writes the number another way: meeting again is the members' work.
-            account.append(
-                {"kind": "phone", "value": f"+81 {number[1:3]} {number[3:7]} {number[7:]}"}
-            )
+            account.append(_proven("phone", f"+81 {number[1:3]} {number[3:7]} {number[7:]}"))
         if who.email:
-            account.append({"kind": "email", "value": who.email})
+            account.append(_proven("email", who.email))
         later = enrolled + timedelta(days=30)
         yield _registered(names.EC, who.number, later, account, **_as_the_web_knows(who))
 
@@ -101,11 +99,16 @@ def _day(born: date | None) -> str | None:
     return born.isoformat() if born else None
 
 
+def _proven(kind: str, value: str) -> Json:
+    """An identifier that the customer has shown to be their own."""
+    return {"kind": kind, "value": value, "verified": True}
+
+
 def _registered(
     system: str,
     customer: int,
     at: datetime,
-    identifiers: list[dict[str, str]],
+    identifiers: list[Json],
     **attributes: str | None,
 ) -> Json:
     event: Json = {

@@ -1,0 +1,67 @@
+"""What does one record say that lies at a known place? Read alone, in no consumer group."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from services.runtime.logging import log
+
+_GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+
+
+class KafkaSilent(Exception):
+    """Kafka did not give the record in time."""
+
+
+class Placed:
+    """Reads single records; connects when it is first asked. For one thread."""
+
+    def __init__(self, kafka: str, patience: float = 10.0) -> None:
+        """`patience`: seconds that one record may take."""
+        self._kafka, self._patience = kafka, patience
+        self._consumer: Consumer | None = None
+
+    def value(self, topic: str, partition: int, offset: int) -> bytes | None:
+        """The record's value; None when Kafka holds none there. KafkaSilent when it is away."""
+        until = time.monotonic() + self._patience
+        try:
+            consumer = self._connected()
+            consumer.assign([TopicPartition(topic, partition, offset)])
+            while time.monotonic() < until:
+                record = consumer.poll(0.2)
+                error = record.error() if record is not None else None
+                if error is not None and error.code() in _GONE:
+                    return None
+                if record is not None and error is None:
+                    return record.value() if record.offset() == offset else None
+        except KafkaException as error:
+            log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
+            raise KafkaSilent from error
+        finally:
+            if self._consumer is not None:
+                self._consumer.unassign()
+        raise KafkaSilent
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _connected(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    "bootstrap.servers": self._kafka,
+                    "group.id": "hitotsu-placed",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "error",
+                    # one record is wanted, not what lies behind it
+                    "fetch.message.max.bytes": 300_000,
+                    "queued.max.messages.kbytes": 512,
+                    "log_level": 2,
+                }
+            )
+        return self._consumer
