@@ -20,6 +20,7 @@ from services.projector.batch import PARTITIONS_MAX, Verdict
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
+from services.runtime.placed import Placed, same_as_first
 from services.verify.columns import quoted
 from services.verify.log import Place
 
@@ -64,8 +65,9 @@ BURY = f"insert into letter values ({_VALUES})"
 DEFER = f"insert into deferred values ({_VALUES}, %s, %s)"
 END_HOLD = "insert into ended_hold values (%s, %s, %s, %s, %s, %s, %s)"
 DEFERRED = """
-select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id
-from deferred d join ledger l using (event_id)
+select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id,
+    t.name, l.partition, l."offset"
+from deferred d join ledger l using (event_id) join hitotsu.topic t on t.no = l.topic
 """
 BURY_DEFERRED = """
 insert into letter select topic, partition, "offset", stage, error_class, reason, event_id,
@@ -129,17 +131,18 @@ class GroupShadow(Shadow):
             ]
             connection.execute(ADVANCE, columns(_ADVANCED, rows))
 
-    def resolve_deferred(self) -> None:
+    def resolve_deferred(self, placed: Placed) -> None:
         """Judges records that waited for another partition, as far as it is folded by now.
 
         Raises `ChoiceVoid` when the id cannot be applied where the live ledger says.
         """
         connection = self.connection
-        for *place, value, schema_id, hash_, own_hash, own_schema in connection.execute(
-            DEFERRED
-        ).fetchall():
-            same = (own_hash, own_schema) == (hash_, schema_id) or codec.same_event(
-                value, schema_id, hash_
+        for row in connection.execute(DEFERRED).fetchall():
+            place, (value, schema_id, hash_, own_hash, own_schema) = row[:3], row[3:8]
+            same = (
+                (own_hash, own_schema) == (hash_, schema_id)
+                or codec.same_event(value, schema_id, hash_)
+                or same_as_first(value, placed, (row[8], row[9], row[10]))
             )
             with connection.transaction():
                 if not same:

@@ -16,24 +16,31 @@ from services.projector.writer import UNSTORABLE
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import GroupShadow
 from services.rebuild.verdicts import Judge, refusal
-from services.verify.log import Log, Place
+from services.runtime.config import Settings
+from services.runtime.placed import KafkaSilent, Placed
+from services.verify.log import Log, LogUnreadable, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000
+SILENT = "Kafka does not give a record that is to be read again"
 Batch = list[Slice]
 
 
 class Refolding:
     """While a batch is judged and stored, the next records are read and decoded."""
 
-    def __init__(self, dsn: str, shadow: GroupShadow, log: Log, topics: Mapping[str, int]) -> None:
+    def __init__(
+        self, settings: Settings, shadow: GroupShadow, log: Log, topics: Mapping[str, int]
+    ) -> None:
         self._shadow, self._log = shadow, log
-        self._judge = Judge(dsn, shadow.live, shadow.group, topics)
+        self._placed = Placed(settings.kafka)
+        self._judge = Judge(settings.postgres, shadow.live, shadow.group, topics, self._placed)
         self._reader = ThreadPoolExecutor(1, "read")
         self.events = 0
 
     def close(self) -> None:
-        """Waits for what is being read, and closes the connection."""
+        """Waits for what is being read, and closes the connections."""
         self._reader.shutdown(cancel_futures=True)
+        self._placed.close()
         self._judge.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
@@ -59,16 +66,21 @@ class Refolding:
                 self.events += size
                 moved(size)
                 batch, size = Batch(), 0
-        self._shadow.resolve_deferred()
+        try:
+            self._shadow.resolve_deferred(self._placed)
+        except KafkaSilent:
+            raise LogUnreadable(SILENT) from None
 
     def store(self, batch: Batch) -> None:
         """Judges and stores a batch: in one transaction, or in parts, in order in any case."""
         parts = [batch]
         while parts:
             part = parts.pop()
-            judged = self._judge.judge(part)
             try:
+                judged = self._judge.judge(part)
                 self._shadow.store_judged(judged)
+            except KafkaSilent:
+                raise LogUnreadable(SILENT) from None
             except HandlerFailed as error:
                 _put_aside(part, error)
                 parts.append(part)

@@ -89,7 +89,7 @@ class Rejudge(Rebuild):
 
     def _folding(self, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> Refolding:
         assert isinstance(shadow, GroupShadow)
-        return Refolding(self._settings.postgres, shadow, log, topics)
+        return Refolding(self._settings, shadow, log, topics)
 
     def _from_the_log(self, shadow: Shadow, swap: Swap, check: bool, progress: Progress) -> None:
         assert isinstance(shadow, GroupShadow)

@@ -15,17 +15,19 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Group, HandlerFailed
-from schemas import codec
+from schemas import codec, sameness
 from services.projector.apply import failure_of, letter_row
-from services.projector.batch import Entry, Failure, Seen, Slice, Verdict
+from services.projector.batch import PARTITIONS_MAX, Entry, Failure, Seen, Slice, Verdict
 from services.rebuild.group_shadow import JudgedBatch
 from services.runtime.arrays import columns
 from services.runtime.db import conninfo
+from services.runtime.placed import Placed, same_as_first
 from services.verify.columns import quoted
 
 # no row for an event that the live group applied at this place and the shadow has not applied yet
 KNOWN = """
-select x.n, l.topic, l.partition, mine.hash, mine.schema_id, v.event_id is not null
+select x.n, l.topic, l.partition, v.event_id is not null, mine.hash, mine.schema_id,
+    mine.topic, mine.partition, mine."offset"
 from unnest(%s::uuid[], %s::smallint[], %s::int[], %s::bigint[]) with ordinality
     as x(id, topic, partition, at, n)
 left join {live}.ledger l on l.event_id = x.id
@@ -47,24 +49,29 @@ Address = tuple[str, int, int]
 
 
 class Known(NamedTuple):
-    """What the ledgers say of an id: the live group's topic and partition, the shadow's body."""
+    """What the ledgers say of an id: the live group's topic and partition, the shadow's record."""
 
     live_topic: int | None
     live_partition: int | None
+    choice_is_void: bool
     hash: int | None
     schema_id: int | None
-    choice_is_void: bool
+    topic: int | None
+    partition: int | None
+    offset: int | None
 
 
 class Judge:
     """Judges batches by what the shadow has stored so far; stores nothing itself."""
 
-    def __init__(self, dsn: str, live: str, group: Group, topics: Mapping[str, int]) -> None:
+    def __init__(
+        self, dsn: str, live: str, group: Group, topics: Mapping[str, int], placed: Placed
+    ) -> None:
         info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
         self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
         # a few ids in ledgers of millions: looked up by key, whatever the planner thinks
         self._connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
-        self._live, self._group, self._topics = live, group, topics
+        self._live, self._group, self._topics, self._placed = live, group, topics, placed
         self._known = KNOWN.format(live=quoted(live)).encode()
 
     def close(self) -> None:
@@ -73,7 +80,7 @@ class Judge:
 
     def judge(self, slices: list[Slice]) -> JudgedBatch:
         """Judges and folds records that follow what is stored, each partition in its order."""
-        work = _Batch(self._group, self._live, self._topics)
+        work = _Batch(self._group, self._live, self._topics, self._placed)
         known, kept_aside = self._known_ids(slices), self._kept_aside(slices)
         number = 0
         for part in slices:
@@ -109,9 +116,10 @@ class Judge:
 class _Batch:
     """A batch while it is judged, and the ids that it has applied so far."""
 
-    def __init__(self, group: Group, live: str, topics: Mapping[str, int]) -> None:
-        self._group, self._live, self._topics = group, live, topics
+    def __init__(self, group: Group, live: str, topics: Mapping[str, int], placed: Placed) -> None:
+        self._group, self._live, self._topics, self._placed = group, live, topics, placed
         self._applied: dict[bytes, Seen] = {}
+        self._values: dict[bytes, bytes | None] = {}
         self.batch = JudgedBatch()
 
     def begin(self, part: Slice) -> None:
@@ -127,7 +135,8 @@ class _Batch:
         if failure is None:
             before = self._before(entry, known)
             if before is not None:
-                self._count(part, entry, _resent(entry, before))
+                same = self._is_same(entry, before, known)
+                self._count(part, entry, Verdict.DUPLICATE if same else Verdict.CONFLICT)
                 return
             failure = kept_aside
             if failure is None and self._is_elsewhere(part, known):
@@ -145,6 +154,20 @@ class _Batch:
         if known is not None and known.hash is not None and known.schema_id is not None:
             return known.hash, known.schema_id
         return self._applied.get(entry.event_id)
+
+    def _is_same(self, entry: Entry, before: Seen, known: Known | None) -> bool:
+        """Whether the record says what the applied record of its id says."""
+        value, (hash_, schema_id) = entry.record.value, before
+        assert value is not None and entry.event_id is not None
+        if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
+            return True
+        if known is None or known.topic is None or known.partition is None or known.offset is None:
+            first = self._values.get(entry.event_id)
+            return first is not None and sameness.told_again(first, value)
+        names = {number: name for name, number in self._topics.items()}
+        return same_as_first(
+            value, self._placed, (names[known.topic], known.partition, known.offset)
+        )
 
     def _is_elsewhere(self, part: Slice, known: Known | None) -> bool:
         """Whether the live group applied the id in another partition."""
@@ -164,7 +187,7 @@ class _Batch:
         """Folds the event, or answers why a projection refuses it."""
         number, event_id = self._topics[part.topic], entry.event_id
         assert event_id is not None
-        source = number * 10_000 + part.partition
+        source = number * PARTITIONS_MAX + part.partition
         try:
             self._group.take(entry.read(), event_id, source, self.batch.folded)
         except HandlerFailed as error:
@@ -172,6 +195,7 @@ class _Batch:
         finally:
             entry.event = None
         self._applied[event_id] = (entry.hash, entry.schema_id)
+        self._values[event_id] = entry.record.value
         address = (number, part.partition, entry.record.offset)
         self.batch.ledger.append((event_id, entry.hash, entry.schema_id, *address))
         return None
@@ -191,11 +215,3 @@ class _Batch:
 def refusal(error: HandlerFailed) -> Failure:
     """Why an event that a projection refuses is put aside."""
     return Failure("apply", type(error.__cause__).__name__, str(error))
-
-
-def _resent(entry: Entry, before: Seen) -> Verdict:
-    value, (hash_, schema_id) = entry.record.value, before
-    assert value is not None
-    if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
-        return Verdict.DUPLICATE
-    return Verdict.CONFLICT

@@ -153,7 +153,7 @@ POINTS_JUDGED = Counter("hitotsu_points_judged_sales", "Sales judged by the prog
 POINTS_ASIDE = Counter(
     "hitotsu_points_set_aside_sales", "Sales that could not be judged and were put aside."
 )
-POINTS_UNREADABLE = Gauge(
+POINTS_UNREADABLE = _measured(
     "hitotsu_points_unreadable_rules",
     "Versions of the program's rules that cannot be read and do not count.",
 )

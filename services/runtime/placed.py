@@ -6,6 +6,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas import codec, sameness
 from services.runtime.logging import log
 
 _GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
@@ -13,6 +14,18 @@ _GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 
 class KafkaSilent(Exception):
     """Kafka did not give the record in time."""
+
+
+def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> bool:
+    """Whether a record says what the first of its id says, but for what the gateway filled in.
+
+    `first`: its topic, partition and offset; it is read again only where the gateway fills in
+    anything of such an event. Raises KafkaSilent when it cannot be read.
+    """
+    if not sameness.may_be_filled(codec.decode(later).NAME):
+        return False
+    value = placed.value(*first)
+    return value is not None and sameness.told_again(value, later)
 
 
 class Placed:

@@ -11,8 +11,8 @@ from collections import Counter
 from typing import Any
 
 from projections.core.tables import Kept, Ledger
-from schemas import codec, sameness
-from services.runtime.placed import Placed
+from schemas import codec
+from services.runtime.placed import Placed, same_as_first
 from services.verify.columns import Shape, shown
 from services.verify.log import Place, Record
 from services.verify.model import Appended, Model, Refused
@@ -207,10 +207,8 @@ def _resent(one: Opened, held: Applied, placed: Placed | None) -> str:
     assert value is not None
     if codec.same_event(value, held.schema_id, held.hash):
         return "duplicate"
-    if placed is None or not sameness.may_be_filled(codec.decode(value).NAME):
-        return "conflict"
-    first = placed.value(*held.place, held.offset)
-    again = first is not None and sameness.told_again(first, value)
+    first = (*held.place, held.offset)
+    again = placed is not None and same_as_first(value, placed, first)
     return "duplicate" if again else "conflict"
 
 

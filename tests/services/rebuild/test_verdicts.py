@@ -15,12 +15,13 @@ from infra.backend import Endpoints
 from projections import discover
 from projections.core.fold import Group
 from schemas import codec
-from schemas.events import ProfileRegistered, StockReceived
+from schemas.events import Identifier, ProfileRegistered, StockReceived
 from services.projector.batch import Slice, Verdict, decoded
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
 from services.rebuild.verdicts import Judge
+from services.runtime.placed import Placed
 from tests.projections.driving import Engine, Record
 from tests.services.projector.facts import T0, meta, received
 
@@ -37,13 +38,26 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
     own.close()
 
 
+class RecordsAt(Placed):
+    """Without Kafka: values by topic, partition and offset."""
+
+    def __init__(self, values: dict[tuple[str, int, int], bytes]) -> None:
+        super().__init__("127.0.0.1:1")
+        self._values = values
+
+    def value(self, topic: str, partition: int, offset: int) -> bytes | None:
+        return self._values.get((topic, partition, offset))
+
+
 class Refold(Refolding):
     """Without Kafka: what is stored of given records, in batches of given sizes."""
 
-    def __init__(self, engine: Engine, shadow: GroupShadow) -> None:
-        self._shadow = shadow
+    def __init__(
+        self, engine: Engine, shadow: GroupShadow, values: dict[tuple[str, int, int], bytes]
+    ) -> None:
+        self._shadow, self._placed = shadow, RecordsAt(values)
         topics = engine.writer.applier.topics
-        self._judge = Judge(engine.dsn, shadow.live, shadow.group, topics)
+        self._judge = Judge(engine.dsn, shadow.live, shadow.group, topics, self._placed)
         self.transactions = 0
 
     def close(self) -> None:
@@ -52,7 +66,7 @@ class Refold(Refolding):
     def run(self, batches: list[list[Slice]]) -> None:
         for slices in batches:
             self.store(slices)
-        self._shadow.resolve_deferred()
+        self._shadow.resolve_deferred(self._placed)
 
 
 def drawn(chance: random.Random) -> Stored:
@@ -131,7 +145,7 @@ def refolded(engine: Engine, stored: Stored, chance: random.Random) -> GroupShad
     shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
     shadow.open(fresh=True)
     while True:
-        refold = Refold(engine, shadow)
+        refold = Refold(engine, shadow, {})
         try:
             refold.run(cut(chance, stored))
             return shadow
@@ -209,7 +223,7 @@ def test_what_postgres_cannot_hold_is_found_by_halving(engine: Engine) -> None:
     records = [_record(number, "\0" if number in bad else "a") for number in range(many)]
     shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
     shadow.open(fresh=True)
-    refold = Refold(engine, shadow)
+    refold = Refold(engine, shadow, {})
     tried = 0
     enter = shadow.store_judged
 
@@ -278,7 +292,7 @@ def test_what_a_handler_or_an_evolution_refuses_is_put_aside_and_its_copy_may_co
     ]
     shadow = GroupShadow(engine.dsn, "main", group)
     shadow.open(fresh=True)
-    refold = Refold(engine, shadow)
+    refold = Refold(engine, shadow, {})
     try:
         refold.run([parts])
         execute = shadow.connection.execute
@@ -296,10 +310,42 @@ def test_what_a_handler_or_an_evolution_refuses_is_put_aside_and_its_copy_may_co
         shadow.close()
 
 
+def test_what_the_gateway_fills_in_makes_no_conflict(engine: Engine) -> None:
+    topic = ProfileRegistered.TOPIC
+    told = [
+        _registered(3, "pos", verified=True),
+        _registered(3, "pos", verified=False),
+        _registered(3, "ec", verified=False),
+    ]
+    records = [_records(topic, told), _records(topic, [told[1], told[2]])]
+    values = {(topic, 0, offset): record.value for offset, record in enumerate(records[0])}
+    put(engine, {})
+    engine.connection.execute(
+        "insert into ledger values (%s, 0, 0, %s, 0, 0)",
+        [UUID(bytes=meta(3).event_id), engine.writer.applier.topics[topic]],
+    )
+    here, elsewhere = (
+        Slice(topic, partition, 0, decoded(records[partition], topic)) for partition in (0, 1)
+    )
+    first, again, other = (Slice(topic, 0, at, here.entries[at : at + 1]) for at in range(3))
+    for batches in ([[elsewhere, here]], [[first], [again, other, elsewhere]]):
+        shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
+        shadow.open(fresh=True)
+        refold = Refold(engine, shadow, values)
+        try:
+            refold.run(batches)
+            counts = "select sum(applied), sum(duplicate), sum(conflict) from progress"
+            assert shadow.connection.execute(counts).fetchone() == (1, 2, 2)
+        finally:
+            refold.close()
+            shadow.drop()
+            shadow.close()
+
+
 def test_a_partition_that_was_added_meanwhile_is_refused(engine: Engine) -> None:
     shadow = GroupShadow(engine.dsn, "main", Group("main_rebuild", discover()))
     shadow.open(fresh=True)
-    refold = Refold(engine, shadow)
+    refold = Refold(engine, shadow, {})
     refold._log = SimpleNamespace(positions={(TOPIC, 0): 0})  # type: ignore[assignment]
     try:
         with pytest.raises(CannotRebuild, match=r"commerce\.inventory-9 is a new partition"):
@@ -310,8 +356,9 @@ def test_a_partition_that_was_added_meanwhile_is_refused(engine: Engine) -> None
         shadow.close()
 
 
-def _registered(number: int, source: str) -> ProfileRegistered:
-    return ProfileRegistered(meta(number), UUID(int=number).bytes, source, T0, [])
+def _registered(number: int, source: str, verified: bool | None = None) -> ProfileRegistered:
+    named = [] if verified is None else [Identifier("card", b"sealed", bytes(16), verified)]
+    return ProfileRegistered(meta(number), UUID(int=number).bytes, source, T0, named)
 
 
 def _records(topic: str, events: list[Any]) -> list[Record]:
