@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from projections import discover
+from services.projector.app import EXIT_FENCED
+from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
 from services.verify.log import Log, LogUnreadable
 from services.verify.report import Report
@@ -54,7 +56,10 @@ class Scene:
     written: Written
     before: dict[At, Verdict]
     right: dict[At, Verdict]
-    sent: int = 0  # while it was judged anew
+    killed: bool = False
+    report: dict[str, Any] = field(default_factory=dict)  # of the rejudging
+    epochs: list[Any] = field(default_factory=list)  # before it
+    status: int | None = None  # with which the projector left
 
     def place(self, name: str, value: bytes | None = None) -> list[At]:
         """Where the records of a single case are."""
@@ -186,6 +191,7 @@ def killed_at(scene: Scene, point: str) -> int:
         env={**scene.road.env, "PYTHONPATH": str(ROOT)}, cwd=ROOT, timeout=120, check=False,
         capture_output=True,
     )  # fmt: skip
+    scene.killed = True
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()[-2_000:]
     return process.returncode
 
@@ -217,9 +223,11 @@ def test_killed_in_the_middle_it_has_changed_nothing(wrong: Scene) -> None:
         assert state(wrong) == before, drawn
 
 
-def test_judged_anew_while_events_flow(wrong: Scene) -> None:
+@pytest.fixture(scope="module")
+def mended(wrong: Scene) -> Scene:
+    """Judged anew while events flow; the projector was sent away, and is started again."""
     own, ending, sent = wrong.road, threading.Event(), list[int]()
-    epochs = own.sql("select max(epoch) from checkpoint")
+    wrong.epochs = own.sql("select max(epoch) from checkpoint")
     flow = threading.Thread(
         target=lambda: sent.append(
             own.send(Trade(12, people=60, items=20).records(100_000), rate=300, end=ending)
@@ -227,36 +235,41 @@ def test_judged_anew_while_events_flow(wrong: Scene) -> None:
     )
     flow.start()
     try:
-        report = own.verb("rebuild", "--rejudge")
-        until(lambda: own.ended("projector"))  # sent away by the raised epochs
-        assert own.last("projector").returncode == 75
+        wrong.report = own.verb("rebuild", "--rejudge")
+        until(lambda: own.ended("projector"))
     finally:
         ending.set()
         flow.join(60)
+    wrong.status = own.last("projector").returncode
+    own.start("projector")
+    own.settle(len(wrong.right) + sent[0])
+    return wrong
+
+
+def test_it_swaps_while_events_flow_and_sends_the_projector_away(mended: Scene) -> None:
+    own, report = mended.road, mended.report
     assert report["swapped"]
-    assert report["resumed"], "it goes on with what those that were killed left"
-    told = report["verdicts"]
-    assert {moved["event_id"] for moved in told["moved"]} >= {
-        str(UUID(bytes=event_id)) for event_id in wrong.told.story.applied
-    } - {str(UUID(bytes=wrong.told.names["unstorable"]))}
-    assert told["holds_ended"] == 2
-    assert min(told["letters_withdrawn"], told["letters_added"]) > 8
-    assert own.sql("select min(epoch) from checkpoint where next_offset > 0") > epochs
+    assert report["resumed"] is mended.killed, "it goes on with what those that were killed left"
+    changes = report["verdicts"]
+    ids = {str(UUID(bytes=event_id)) for event_id in mended.told.story.applied}
+    ids -= {str(UUID(bytes=mended.told.names["unstorable"]))}
+    assert {change["event_id"] for change in changes["moved"]} == ids
+    assert changes["holds_ended"] == 2
+    assert min(changes["letters_withdrawn"], changes["letters_added"]) > 8
+    assert mended.status == EXIT_FENCED
+    assert own.sql("select min(epoch) from checkpoint where next_offset > 0") > mended.epochs
     assert own.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
-    wrong.sent = sent[0]
 
 
-def test_a_projector_goes_on_from_there_and_everything_is_as_the_log_says(wrong: Scene) -> None:
-    wrong.road.start("projector")
-    wrong.road.settle(len(wrong.right) + wrong.sent)
-    report = verified(wrong)
+def test_afterwards_everything_is_as_the_log_says(mended: Scene) -> None:
+    report = verified(mended)
     assert report.differences == []
     assert report.mends is None
 
 
-def test_each_record_of_before_has_the_verdict_that_is_right(wrong: Scene) -> None:
-    own = wrong.road
-    stored = dict.fromkeys(wrong.right, Verdict.DUPLICATE)
+def test_each_record_of_before_has_the_verdict_that_is_right(mended: Scene) -> None:
+    own = mended.road
+    stored = dict.fromkeys(mended.right, Verdict.DUPLICATE)
     for topic, partition, offset, stage in own.sql(
         "select topic, partition, \"offset\", stage from dead_letter where 'main' = any(grps)"
     ):
@@ -269,11 +282,11 @@ def test_each_record_of_before_has_the_verdict_that_is_right(wrong: Scene) -> No
         if (topic, partition, offset) in stored:
             assert stored[topic, partition, offset] is Verdict.DUPLICATE, "applied and put aside"
             stored[topic, partition, offset] = Verdict.APPLIED
-    assert changed(stored, wrong.right) == set()
+    assert changed(stored, mended.right) == set()
 
 
-def test_balances_stock_and_answers_are_those_of_a_plain_fold(wrong: Scene) -> None:
-    own, memory = wrong.road, wrong.written.memory(wrong.right)
+def test_balances_stock_and_answers_are_those_of_a_plain_fold(mended: Scene) -> None:
+    own, memory = mended.road, mended.written.memory(mended.right)
     points, stock = balances(memory), cells(memory)
     stored = dict(own.sql("select profile_id, sum(points)::bigint from point_entry group by 1"))
     held = {
@@ -306,17 +319,19 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def test_letters_and_holds_are_what_people_and_facts_made_of_them(wrong: Scene) -> None:
-    own = wrong.road
+def test_letters_and_holds_are_what_people_and_facts_made_of_them(mended: Scene) -> None:
+    own = mended.road
     letter = (
         "select status, note, grps from dead_letter"
         ' where topic = %s and partition = %s and "offset" = %s'
     )
-    first, second = wrong.place("dropped")
+    first, second = mended.place("dropped")
     assert own.sql(letter, *first) == [("dropped", "as the runbook said", [])]
     assert own.sql(letter, *second) == [("open", None, ["main"])]
-    assert own.sql(letter, *wrong.place("retried")[0]) == [("retried", "sent again", ["main"])]
-    false = [at for at in changed(wrong.before, wrong.right) if wrong.right[at] is Verdict.APPLIED]
+    assert own.sql(letter, *mended.place("retried")[0]) == [("retried", "sent again", ["main"])]
+    false = [
+        at for at in changed(mended.before, mended.right) if mended.right[at] is Verdict.APPLIED
+    ]
     assert [at for at in false if at != first and own.sql(letter, *at)] == []
     added = own.sql(
         "select record_key, record_value, headers from dead_letter"
@@ -325,35 +340,35 @@ def test_letters_and_holds_are_what_people_and_facts_made_of_them(wrong: Scene) 
     )
     (entry,) = [
         entry
-        for part in wrong.written.slices
+        for part in mended.written.slices
         for entry in part.entries
         if (part.topic, part.partition, entry.record.offset) == second
     ]
     assert added == [(entry.record.key, entry.record.value, [])]
     erased = "the person was erased"
-    assert own.sql(letter, *wrong.place("erased")[1]) == [("dropped", erased, ["main"])]
+    assert own.sql(letter, *mended.place("erased")[1]) == [("dropped", erased, ["main"])]
     assert own.sql("select state from points_hold") == [("applied",)]
     assert own.sql("select state from stock_hold") == [("applied",)]
 
 
-def test_which_partition_applied_an_id_stays_the_choice_of_before(wrong: Scene) -> None:
-    own = wrong.road
-    event_id = UUID(bytes=wrong.told.names["meets"])
+def test_which_partition_applied_an_id_stays_the_choice_of_before(mended: Scene) -> None:
+    own = mended.road
+    event_id = UUID(bytes=mended.told.names["meets"])
     ((topic, partition, offset),) = own.sql(
         'select t.name, l.partition, l."offset" from ledger l join topic t on t.no = l.topic'
         " where event_id = %s",
         event_id,
     )
-    places = wrong.place("meets")
-    again = wrong.place("meets", wrong.told.story.applied[event_id.bytes])[0]
+    places = mended.place("meets")
+    again = mended.place("meets", mended.told.story.applied[event_id.bytes])[0]
     assert {at[1] for at in places} - {partition}, "it meets in two partitions"
     assert (topic, partition) == again[:2]
     assert offset == min(at[2] for at in places if at[1] == partition) < again[2]
 
 
-def test_the_counts_of_each_partition_add_up(wrong: Scene) -> None:
-    right = counts(wrong.right)
-    rows = wrong.road.sql(
+def test_the_counts_of_each_partition_add_up(mended: Scene) -> None:
+    right = counts(mended.right)
+    rows = mended.road.sql(
         "select topic, partition, next_offset, applied, duplicate, conflict, dead_letter"
         " from checkpoint where grp = 'main'"
     )
@@ -363,22 +378,37 @@ def test_the_counts_of_each_partition_add_up(wrong: Scene) -> None:
         assert all(many >= least.get(v, 0) for v, many in zip(Verdict, stored, strict=True))
 
 
-def test_what_another_kind_of_rebuild_left_is_not_gone_on_with(wrong: Scene) -> None:
-    killed_at(wrong, "store:1")
-    report = Rebuild(wrong.road.settings, discover(), NAMES).run(False, True, lambda *step: None)
+def test_what_another_kind_of_rebuild_left_is_not_gone_on_with(mended: Scene) -> None:
+    killed_at(mended, "store:1")
+    report = Rebuild(mended.road.settings, discover(), NAMES).run(False, True, lambda *step: None)
     assert not report.resumed
     assert report.total == 0
-    assert wrong.road.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
+    assert mended.road.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
 
 
-def test_a_ledger_that_names_a_partition_without_the_event_is_put_right(wrong: Scene) -> None:
-    own = wrong.road
+def test_whatever_was_changed_by_hand_in_the_engines_own_tables_is_put_right(mended: Scene) -> None:
+    own = mended.road
     where = "event_id = (select event_id from ledger where partition = 2 order by 1 limit 1)"
-    ((event_id, offset),) = own.sql(f'select event_id, "offset" from ledger where {where}')
-    own.sql('update ledger set partition = 3, "offset" = 0 where event_id = %s', event_id)
-    report = own.verb("rebuild", "--rejudge")
-    assert report["swapped"]
-    assert [moved["event_id"] for moved in report["verdicts"]["moved"]] == [str(event_id)]
-    assert own.sql('select partition, "offset" from ledger where event_id = %s', event_id) == [
+    ((moved, offset),) = own.sql(f'select event_id, "offset" from ledger where {where}')
+    own.sql('update ledger set partition = 3, "offset" = 0 where event_id = %s', moved)
+    ((forgotten,),) = own.sql(
+        "delete from ledger where event_id = (select event_id from ledger where partition = 1"
+        " order by 1 limit 1) returning event_id"
+    )
+    own.sql(
+        "update checkpoint set applied = applied + 1, duplicate = duplicate - 1"
+        " where topic = 'commerce.points' and duplicate > 0"
+    )
+    own.sql("update dead_letter set grps = '{}' where status = 'open' and stage = 'decode'")
+    assert {"engine ledger", "engine checkpoint", "engine dead_letter"} <= set(
+        verified(mended).counted
+    )
+    report = Rejudge(own.settings, discover()).run(False, False, lambda *step: None)
+    assert report.swapped
+    assert report.verdicts is not None
+    ids = {change["event_id"] for change in report.verdicts.moved}
+    assert ids == {str(moved), str(forgotten)}
+    assert own.sql('select partition, "offset" from ledger where event_id = %s', moved) == [
         (2, offset)
     ]
+    assert verified(mended).differences == []
