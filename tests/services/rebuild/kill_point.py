@@ -43,7 +43,8 @@ def main(point: str) -> None:
     setattr(owner, method, kills)
     # many transactions, of which each can be the last
     refold.BATCH_EVENTS_MAX = refold.READ_EVENTS_MAX = 60
-    Rejudge(Settings(), discover()).run(False, False, lambda step, done, whole: None)
+    # where all is folded nothing is stored: to be killed there it begins anew
+    Rejudge(Settings(), discover()).run(name == "store", False, lambda step, done, whole: None)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         scene.before = write(own.settings, written)
         _decide(scene)
         own.start("projector")
+        until(lambda: own.sql("select 1 from checkpoint where owner is null") == [])
         own.settle(len(scene.before))
         yield scene
 
@@ -136,7 +137,7 @@ def named(scene: Scene, places: set[At]) -> set[tuple[str, str]]:
     }
 
 
-def until(true: Callable[[], bool], seconds: float = 40) -> None:
+def until(true: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -242,6 +243,7 @@ def mended(wrong: Scene) -> Scene:
         flow.join(60)
     wrong.status = own.last("projector").returncode
     own.start("projector")
+    until(lambda: own.sql("select 1 from checkpoint where owner is null") == [])
     own.settle(len(wrong.right) + sent[0])
     return wrong
 
