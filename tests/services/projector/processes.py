@@ -177,7 +177,9 @@ class Anything(Trouble):
             self._lose(process)
 
     def inside(self, process: Process, step: str) -> None:
-        if self._happens(f"lost at {step.strip('_')}"):
+        # these two are seldom come to
+        often = 6 if step in ("known", "committed") else 1
+        if self._happens(f"lost at {step.strip('_')}", often):
             self._lose(process)
 
     def after(self, process: Process, work: Work) -> None:
@@ -197,8 +199,8 @@ class Anything(Trouble):
         process.writer.connection.close()
         raise psycopg.OperationalError("the connection is lost")
 
-    def _happens(self, what: str) -> bool:
-        happens = self._chance.random() < self._rate
+    def _happens(self, what: str, often: int = 1) -> bool:
+        happens = self._chance.random() < often * self._rate
         self.met[what] += happens
         return happens
 

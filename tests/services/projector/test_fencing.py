@@ -167,3 +167,28 @@ def test_a_worker_that_starts_waits_for_nobody_who_writes(engine: Engine) -> Non
         names = ", ".join(name for (name,) in tables)
         engine.connection.execute(f"lock table {names} in row exclusive mode".encode())
         prepare(make_conninfo(engine.dsn, options="-c lock_timeout=1s"), engine.group)
+
+
+def test_a_checkpoint_that_another_owner_moved_is_no_lost_reply(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, apply, lost = Log(), Applier.apply, list[Any]()
+    log.append(earned(1))
+    batch = log.batch()
+    successor = engine.another(UUID(int=9))
+
+    def overtaken(self: Applier, connection: Any, work: Any) -> Any:
+        if self is engine.writer.applier and not lost:
+            lost.append(work)
+            engine.connection.execute("update checkpoint set epoch = 2, owner = %s", [UUID(int=9)])
+            successor.applier.epochs = dict.fromkeys(successor.applier.epochs, 2)
+            list(successor.apply(engine.work(batch, successor)))
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return apply(self, connection, work)
+
+    monkeypatch.setattr(Applier, "apply", overtaken)
+    with pytest.raises(Fenced, match="epoch 2"):
+        list(engine.writer.apply(engine.work(batch)))
+    assert lost
+    assert held(engine) == 10
+    assert engine.counts()["applied"] == 1

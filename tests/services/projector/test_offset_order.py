@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,14 +96,24 @@ def drawn(chance: random.Random, records: int) -> Drawn:
     return log
 
 
-def differences(engine: Engine, seed: int, records: int = 60) -> list[str]:
-    """A drawn log, applied in trouble: what is not as the model says."""
+def differences(engine: Engine, seed: int, met: Counter[str], records: int = 60) -> list[str]:
+    """A drawn log, applied in trouble: what is not as the model says. Counts what was met."""
     chance = random.Random(seed)
     engine.reset()
     log = drawn(chance, records)
-    trouble = Anything(log, chance, chance.choice((0.0, 0.0, 0.02)))
-    run(engine, log, trouble, chance, memory=chance.choice((4, 40_000)))
+    trouble = Anything(log, chance, chance.choice((0.0, 0.02, 0.08)))
+    processes = run(engine, log, trouble, chance, memory=chance.choice((4, 40_000)))
+    met.update(trouble.met)
+    for process in processes:
+        met.update(process.transactions)
     return wrong(engine, log)
+
+
+def all_met(met: Counter[str]) -> bool:
+    """Whether connections were lost at every step, and claims came."""
+    steps = ("fence", "known", "committed", "write", "advance")
+    expected = ("claim", "lost before", "lost after", *(f"lost at {step}" for step in steps))
+    return all(met[name] for name in expected)
 
 
 def test_the_model_lets_the_first_record_that_can_be_applied_win() -> None:
@@ -112,8 +123,10 @@ def test_the_model_lets_the_first_record_that_can_be_applied_win() -> None:
 
 @pytest.mark.servers
 def test_every_verdict_is_that_of_the_offset_order(words: Engine) -> None:
-    by_seed = {seed: told for seed in range(20) if (told := differences(words, seed))}
+    met = Counter[str]()
+    by_seed = {seed: told for seed in range(24) if (told := differences(words, seed, met))}
     assert by_seed == {}
+    assert all_met(met), met
 
 
 class Trickle(Trouble):
@@ -189,5 +202,7 @@ def test_a_record_that_cannot_be_stored_costs_two_transactions_a_halving(
 @pytest.mark.long
 @pytest.mark.timeout(1_200)
 def test_every_verdict_is_that_of_the_offset_order_at_length(words: Engine) -> None:
-    by_seed = {seed: told for seed in range(100, 900) if (told := differences(words, seed, 120))}
+    met, seeds = Counter[str](), range(100, 900)
+    by_seed = {seed: told for seed in seeds if (told := differences(words, seed, met, 120))}
     assert by_seed == {}
+    assert all_met(met), met
