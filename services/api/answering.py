@@ -102,10 +102,11 @@ class Answering:
     async def _known(self, member: Member, asked: Reading) -> bool:
         """Whether any fact about the member was seen, though none that the answer is made from.
 
-        Read apart: what it is found by is no part of the answer, nor of its position.
+        Read apart: what it is found by is no part of the answer, nor of its position. Asked of
+        Postgres: that nothing is known must not be said because Redis is a moment behind.
         """
         caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
-        reading = self._reading(caller, asked.wanted, (DEFAULT_LIMIT, []), asked.durable)
+        reading = self._reading(caller, asked.wanted, (DEFAULT_LIMIT, []), durable=True)
         try:
             await reading.member(member.member_id)
             for function in self.parts:

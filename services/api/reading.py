@@ -54,7 +54,7 @@ class Reading:
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
         self._promised, self._clear, self._blind_key = promised, clear, blind_key
         self._page = page
-        self.caller, self.wanted, self.durable = caller, wanted, views is None
+        self.caller, self.wanted = caller, wanted
         self.used = Used()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
