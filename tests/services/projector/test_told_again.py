@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,7 +93,7 @@ def test_a_till_s_buffer_that_was_half_sent_before_is_sent_whole(
         assert client.send([as_before(one) for one in day[:6]]).accepted == 6
     shop.verdicts(sum(before) + 6)
     # killed after half: the till knows of no answer; the projector has forgotten what it folded
-    os.kill(shop.projector.pid, signal.SIGKILL)
+    shop.projector.terminate()
     shop.projector.wait()
     shop.projector = shop.place.start("projector")
     with shop.client(buffer) as client:
@@ -123,6 +121,12 @@ def test_what_the_producer_says_otherwise_is_a_conflict_all_the_same(shop: Shop)
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 0, 2, 0]
 
 
-def test_verify_says_the_same(shop: Shop) -> None:
-    shop.place.settle(sum(shop.verdicts(0)))
+def test_verify_and_a_group_judged_anew_say_the_same(shop: Shop) -> None:
+    before = shop.verdicts(0)
+    shop.place.settle(sum(before))
     assert shop.place.verb("verify")["total"] == 0
+    told_anew = shop.place.verb("rebuild", "--rejudge", "--check")
+    assert told_anew["total"] == 0
+    changes = told_anew["verdicts"]
+    assert (changes["ids"], changes["letters_added"], changes["letters_withdrawn"]) == (0, 0, 0)
+    assert shop.verdicts(0) == before
