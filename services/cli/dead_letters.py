@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import psycopg
 import typer
@@ -16,6 +16,7 @@ from rich.table import Table
 from infra.backend import ProviderError
 from projections import discover
 from projections.core.fold import Group
+from schemas.topics import TOPICS
 from services.cli.surroundings import settings
 from services.projector import letters
 from services.runtime.config import Settings
@@ -25,6 +26,8 @@ from services.runtime.producer import KafkaAway, Producer
 T = TypeVar("T")
 Ids = Annotated[list[int], typer.Argument(help="Ids, as `list` shows them.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Status = Literal["open", "retried", "dropped", "all"]
+Stage = Literal["decode", "conflict", "apply", "store"]
 app = typer.Typer(help="Records that could not be applied: whole, with the reason.")
 
 
@@ -33,11 +36,20 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="dead-letters")
 
 
+def _topic(name: str | None) -> str | None:
+    """A topic of ours, or an error that names them: a mistyped one would have no dead letters."""
+    if name is not None and name not in TOPICS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, TOPICS))}")
+    return name
+
+
 @app.command("list")
 def show_all(
-    status: Annotated[str, typer.Option(help="open, retried, dropped or all.")] = "open",
-    stage: Annotated[str | None, typer.Option(help="decode, conflict, apply or store.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Such as commerce.purchases.")] = None,
+    status: Annotated[Status, typer.Option(help="What was decided of them.")] = "open",
+    stage: Annotated[Stage | None, typer.Option(help="Where they could not go on.")] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Such as commerce.purchases.", callback=_topic)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
     as_json: AsJson = False,
 ) -> None:

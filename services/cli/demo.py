@@ -41,14 +41,14 @@ def demo(
         from services.demo.data import DataUnavailable, tpcds
     except ModuleNotFoundError as error:
         _stop(f"{error.name} is not installed: pip install 'hitotsu[demo]'", 2)
-    try:
-        with console.status("generating the shop's rows"):
-            tables = tpcds(scale, FOLDER)
-    except DataUnavailable as error:
-        _stop(str(error), 2)
     stack = Stack(home, provider)
     # Another demo, or `up`, or `down`, in the same folder waits until this one is over.
     with alone(stack, "demo"):
+        try:
+            with console.status("generating the shop's rows"):
+                tables = tpcds(scale, FOLDER)
+        except DataUnavailable as error:
+            _stop(str(error), 2)
         differences = _whole(stack, scale, tables, check_only, keep)
     raise typer.Exit(1 if differences else 0)
 

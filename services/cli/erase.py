@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +40,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which profiles
 Reason = Annotated[str | None, typer.Option(help="Why. Kept for ever: no personal data.")]
 Actor = Annotated[str, typer.Option(help="Who decided, as a role or a ticket.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait until the projections have forgotten.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: it was decided elsewhere.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")]
 
 
@@ -53,13 +55,19 @@ def erase(
     reason: Reason = None,
     actor: Actor = "operator",
     wait: Wait = 60.0,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Destroys persons' keys and their rows, for ever. Running it again is safe."""
+    """Destroys persons' keys and their rows, for ever. Running it again is safe.
+
+    It asks before: type the id again, or for several persons how many they are.
+    """
     configure("erase", "warning")
     persons = _persons(ids or [], file)
     for option, text in (("--reason", reason), ("--actor", actor)):
         _expect_impersonal(option, text)
+    if not (dry_run or yes):
+        _ask(persons)
     try:
         lines = asyncio.run(_erase(settings(), persons, reason, actor, wait, dry_run))
     except NobodyKnown as error:
@@ -125,6 +133,26 @@ def _person(number: int, text: str) -> UUID:
         # Not repeated: whoever typed a name or a number here should not find it in a log.
         message = f"number {number} is not a member or profile id (a UUID)"
         raise typer.BadParameter(message, param_hint="IDS") from None
+
+
+def _ask(persons: Sequence[UUID]) -> None:
+    """Goes on when the id, or the number of persons, is typed; ends with 2 otherwise."""
+    if sys.stdin.closed or not sys.stdin.isatty():
+        _stop(
+            "Nothing was erased: erasing is for ever, so it asks, and nobody can answer here. "
+            "Look with --dry-run, then add --yes.",
+            2,
+        )
+    many = len(persons)
+    wanted = str(persons[0]) if many == 1 else str(many)
+    what = "one person" if many == 1 else f"{many} persons"
+    how = "the id again" if many == 1 else "how many they are"
+    typed = typer.prompt(
+        f"This destroys the keys and rows of {what}, for ever. Type {how}",
+        default="", show_default=False, err=True,
+    )  # fmt: skip
+    if typed.strip().lower() != wanted:
+        _stop("Nothing was erased: that is something else.", 2)
 
 
 def _expect_impersonal(option: str, text: str | None) -> None:

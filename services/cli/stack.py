@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -25,9 +25,8 @@ HomeOption = Annotated[
     Path | None,
     typer.Option("--home", envvar="HITOTSU_HOME", help="Private folder. [default: var/stack]"),
 ]
-ProviderOption = Annotated[
-    str, typer.Option("--provider", help="auto, external, docker or native.")
-]
+Provider = Literal["auto", "external", "docker", "native"]
+ProviderOption = Annotated[Provider, typer.Option("--provider", help="Whose servers.")]
 
 console = Console()
 

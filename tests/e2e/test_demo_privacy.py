@@ -154,7 +154,9 @@ def erase(shop: Shop, leaving: list[Customer], folder: Path) -> None:
     """By the card's profile of one, by the account's of the next."""
     ids = folder / "ids.txt"
     ids.write_text("".join(f"{one.profiles[n % 2]}\n" for n, one in enumerate(leaving)))
-    done = shop.command("erase", "--file", str(ids), "--reason", "request 2026-118", "--json")
+    done = shop.command(
+        "erase", "--yes", "--file", str(ids), "--reason", "request 2026-118", "--json"
+    )
     assert done.returncode == 0, done.stderr
     receipt = json.loads(done.stdout)["erased"]
     erased = {line["profile_id"] for line in receipt if line["finished_at"]}

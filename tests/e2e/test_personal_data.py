@@ -108,7 +108,7 @@ def member(status: dict[str, Any], profile: UUID) -> httpx.Response:
 
 def erase(status: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "services.cli", "erase", *arguments],
+        [sys.executable, "-m", "services.cli", "erase", "--yes", *arguments],
         env={**os.environ, "HITOTSU_HOME": status["home"]},
         capture_output=True,
         text=True,
