@@ -47,13 +47,16 @@ class Outside:
         if known is not None and known.is_dir():
             self._claim(known)
             return known
-        parent = _parent(user)
-        folder = parent / f"{self.home.path.name}-{secrets.token_hex(6)}"
-        self.home.write(RECORD, {"folder": str(folder)})
-        self._note(folder)
-        folder.mkdir(mode=0o700)
-        os.chown(folder, user.uid, user.gid)
-        return folder
+        while True:
+            folder = _parent(user) / f"{self.home.path.name}-{secrets.token_hex(6)}"
+            self.home.write(RECORD, {"folder": str(folder)})
+            try:
+                self._note(folder)
+                folder.mkdir(mode=0o700)
+            except FileNotFoundError:
+                continue  # another stack was the last one there, and is just being purged
+            os.chown(folder, user.uid, user.gid)
+            return folder
 
     def beside(self, name: str) -> Path:
         """A path beside the folder, for what is renamed into it when it is whole."""
@@ -106,8 +109,8 @@ def _parent(user: User) -> Path:
     """A folder of root's that the user can pass, where data outlives a restart of the machine."""
     chosen = os.environ.get(PLACE_VARIABLE)
     places = (chosen,) if chosen else PLACES
-    for place in map(Path, places):
-        parent = place / PARENT
+    for folder in map(Path, places):
+        parent = folder / PARENT
         with suppress(OSError):
             if not os.path.lexists(parent):
                 parent.mkdir()

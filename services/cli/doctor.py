@@ -12,7 +12,8 @@ from pathlib import Path
 
 from infra import backend
 from infra.home import Home, is_free
-from infra.native import jars, java, postgres, valkey
+from infra.native import jars, java, postgres, unprivileged, valkey
+from infra.outside import Outside
 from infra.process import Recorded
 from schemas.native import native
 
@@ -96,10 +97,22 @@ def _provider(provider: str) -> tuple[str | None, Finding]:
 def _native(home: Home) -> Iterator[Finding]:
     yield _part("java", java.executable)
     yield _part("postgres", lambda: str(postgres.binaries()))
+    if unprivileged.is_root():
+        yield _data(home)
     yield _part("valkey", valkey.executable)
     fetched = (home.cache / "kafka.verified").exists()
     where = f"in {home.cache}" if fetched else "fetched at the first start (network needed once)"
     yield Finding("kafka", True, f"{jars.KAFKA_VERSION}, {len(jars.locked('kafka'))} jars {where}")
+
+
+def _data(home: Home) -> Finding:
+    """Postgres refuses to be root, and another user cannot reach the private folder."""
+    try:
+        user = unprivileged.other_user()
+    except backend.ProviderError as error:
+        return Finding("data", False, "nobody to run Postgres", str(error))
+    where = Outside(home).path or "a folder outside, made at the first start"
+    return Finding("data", True, f"Postgres' in {where}, as user {user.name}")
 
 
 def _part(what: str, find: Callable[[], str]) -> Finding:

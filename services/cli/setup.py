@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from infra import topics
+from infra.backend import ProviderError
 from projections import discover
 from projections.core.fold import Group
 from schemas import registry
@@ -16,9 +17,15 @@ from services.runtime.tokens import API_TOKEN_DDL
 
 
 def prepare(settings: Settings) -> None:
-    """Creates what is missing; safe to run again. `hitotsu` comes first: the others live in it."""
+    """Creates what is missing; safe to run again. `hitotsu` comes first: the others live in it.
+
+    Raises ProviderError when tables are of another version than the code: they need a rebuild.
+    """
     group = Group(settings.group, [one for one in discover() if one.group == settings.group])
-    database.prepare(settings.postgres, group)
+    try:
+        database.prepare(settings.postgres, group)
+    except database.VersionChanged as error:
+        raise ProviderError(str(error)) from None
     with psycopg.connect(settings.postgres, autocommit=True) as connection:
         connection.execute(SUBJECT_KEY_DDL)
         connection.execute(API_TOKEN_DDL)

@@ -147,7 +147,8 @@ def alone(stack: Stack, verb: str) -> Iterator[None]:
         console.print(f"waiting for {holder}, which works in {stack.home.path}", soft_wrap=True)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda came, _frame: sys.exit(128 + came))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, lambda came, _frame: sys.exit(128 + came))
     with stack.home.locked(LOCK_WAIT_SECONDS, f"hitotsu {verb}", waiting):
         yield
 
