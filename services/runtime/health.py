@@ -90,9 +90,9 @@ class Measured:
         self._seconds("other")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            self._from_start(scope["app"].routes)
         if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                self._from_start(scope["app"].routes)
             await self.app(scope, receive, send)
             return
         status = 500

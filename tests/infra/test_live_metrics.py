@@ -25,6 +25,8 @@ from infra.backend import Endpoints
 from infra.home import Home, free_port
 from infra.process import tail
 from services.cli import local
+from tests.benchmarks import sending
+from tests.benchmarks.workload import Shape, load
 from tests.infra.test_observability import (
     NOT_OURS,
     ROOT,
@@ -32,7 +34,7 @@ from tests.infra.test_observability import (
     series_of_tests,
 )
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 SERVICES = ("gateway", "projector", "api", "commands", "identity")
 OF_PROMETHEUS = {"job", "instance", "le"}
 DATABASE = "live_metrics"
@@ -43,9 +45,12 @@ Series = tuple[str, dict[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What every process shows, by service."""
+    """What every process shows, by service, and where to ask again."""
 
     shown: dict[str, list[Series]]
+    ports: dict[str, int]
+    postgres: str
+    kafka: str
 
     def every(self) -> list[Series]:
         return [one for found in self.shown.values() for one in found]
@@ -82,7 +87,7 @@ def live(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for name, port in ports.items():
             _until_ready(name, port, folder / f"{name}.log")
             shown[name] = _scraped(port)
-        yield Live(shown)
+        yield Live(shown, ports, dsn, servers.kafka)
     finally:
         for process in running:
             process.terminate()
@@ -112,6 +117,16 @@ def _until_ready(name: str, port: int, log: object) -> None:
 def _claimed(ready: httpx.Response) -> bool:
     assignment = ready.json()["dependencies"]["assignment"]
     return bool(assignment["partitions"]) and assignment["lag"] is not None
+
+
+def _ready(port: int) -> dict[str, int]:
+    answer = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()
+    found: dict[str, int] = answer["dependencies"]["assignment"]
+    return found
+
+
+def _sum(port: int, name: str) -> float:
+    return sum(value for found, _, value in _scraped(port) if found == name)
 
 
 def _scraped(port: int) -> list[Series]:
@@ -216,6 +231,24 @@ def test_a_projector_that_has_begun_knows_its_lag_and_its_progress(live: Live) -
     assert not any(map(math.isnan, live.values("projector", "hitotsu_projector_lag_events")))
     began = live.values("projector", "hitotsu_projector_last_progress_timestamp_seconds")
     assert len(began) == 1
+
+
+def test_a_projector_that_is_blocked_in_its_first_minute_says_so_at_once(live: Live) -> None:
+    port = live.ports["projector"]
+    with psycopg.connect(live.postgres) as idle:
+        # a session that somebody left idle in transaction
+        idle.execute("select 1 from hitotsu.checkpoint for update")
+        sending.send(live.kafka, load("w1", 200, 1, Shape(members=50)).records)
+        while _sum(port, "hitotsu_projector_lag_events") < 200:
+            time.sleep(0.1)
+        blocked = _sum(port, "hitotsu_projector_last_progress_timestamp_seconds")
+        time.sleep(3)
+        assert _sum(port, "hitotsu_projector_last_progress_timestamp_seconds") == blocked
+        assert _sum(port, "hitotsu_projector_lag_events") >= 200
+        assert _ready(port)["lag"] >= 200
+    while _sum(port, "hitotsu_projector_lag_events") > 0:
+        time.sleep(0.1)
+    assert _sum(port, "hitotsu_projector_last_progress_timestamp_seconds") > blocked
 
 
 def test_no_process_shows_more_than_a_scrape_can_bear(live: Live) -> None:
