@@ -70,12 +70,25 @@ def policy_for(
     policies: Iterable[Mapping[str, Any]], location_id: str, sku: str, at: int
 ) -> Mapping[str, Any]:
     """The item's own policy at the location, else the location's for all items, else none."""
-    here = [policy for policy in policies if policy["location_id"] == location_id]
-    for whose in (sku, ""):
-        found = in_force((policy for policy in here if policy["sku"] == whose), at)
-        if found is not None:
-            return found
-    return NO_POLICY
+    return policy_of(
+        (policy for policy in policies if policy["location_id"] == location_id), sku, at
+    )
+
+
+def policy_of(here: Iterable[Mapping[str, Any]], sku: str, at: int) -> Mapping[str, Any]:
+    """The policy in force among those of one location: the item's own, else that of all items."""
+    own, general = None, None
+    for policy in here:
+        if policy["valid_from"] > at:
+            continue
+        if policy["sku"] == sku:
+            if own is None or policy["valid_from"] > own["valid_from"]:
+                own = policy
+        elif policy["sku"] == "" and (
+            general is None or policy["valid_from"] > general["valid_from"]
+        ):
+            general = policy
+    return own or general or NO_POLICY
 
 
 def stock(
@@ -92,7 +105,7 @@ def stock(
         by_location.setdefault(policy["location_id"], []).append(policy)
     for row in cells:
         here = by_location.get(row["location_id"], [])
-        policy = policy_for(here, row["location_id"], sku, at) if here else NO_POLICY
+        policy = policy_of(here, sku, at) if here else NO_POLICY
         reserved = row.get("reserved", 0)
         there = row["on_hand"] - row["unavailable"]
         left = there - row["committed"] - reserved

@@ -20,11 +20,11 @@ from services.api.caller import Caller, caller_of
 from services.api.catalog import Catalog
 from services.api.cursors import Cursors
 from services.api.database import Away, Snapshot
-from services.api.ends import Ends
 from services.api.operations import DEFAULT_LIMIT, Operation
 from services.api.personal import Clear
 from services.api.position import Position
 from services.api.promised import Promised
+from services.api.reach import Reach
 from services.api.reading import BadIdentifier, Reading
 from services.api.views import Views
 from services.api.waiting import Waiting
@@ -42,7 +42,7 @@ class Answering:
     pool: Pool
     views: Views
     promised: Promised
-    ends: Ends
+    reach: Reach
     tokens: Tokens
     keys: SubjectKeys
     blind_key: bytes
@@ -130,25 +130,17 @@ class Answering:
     def _envelope(
         self, operation: Operation, reading: Reading, asked: Asked, data: Any
     ) -> Response:
-        position = reading.used.position()
-        events, reason = self.ends.lag(position, reading.used.topics)
-        lag: dict[str, Any] = (
-            {"events": events} if reason is None else {"events": None, "reason": reason}
-        )
-        rest: dict[str, Any] = {
-            "position": position,
-            "lag": lag,
-            "served_from": reading.used.served_from,
-        }
-        headers = {"Cache-Control": "private, no-store"}
+        headers, paged = {"Cache-Control": "private, no-store"}, b""
         if operation.paged:
-            rest["next_cursor"] = None
+            cursor = None
             if reading.next is not None:
-                cursor = rest["next_cursor"] = self.cursors.write(operation.path, reading.next)
+                cursor = self.cursors.write(operation.path, reading.next)
                 headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
+            paged = b',"next_cursor":' + to_json(cursor)
         absent = _unset(data) if operation.tag == "api" else None
         data_json = operation.result.dump_json(data, exclude=absent)
-        body = b'{"data":' + data_json + b"," + to_json(rest)[1:]
+        reach = self.reach.of(reading.used)
+        body = b'{"data":' + data_json + b"," + reach + paged + b"}"
         return Response(body, 200, headers, "application/json")
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from projections import discover
 from projections.core import Projection
+from services.api.addresses import Addresses
 from services.api.answering import Answering
 from services.api.catalog import Catalog
 from services.api.cursors import Cursors
@@ -26,6 +27,7 @@ from services.api.members import member_operation, parts_of
 from services.api.openapi import document
 from services.api.operations import Operation, in_order, of_query
 from services.api.promised import Promised
+from services.api.reach import Reach
 from services.api.receipts import MissingReceipts
 from services.api.views import Views
 from services.api.waiting import WAIT_SECONDS, Waiting
@@ -53,7 +55,8 @@ def create(
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)
     answering = Answering(
-        catalog=catalog, pool=postgres, views=views, promised=promised, ends=ends,
+        catalog=catalog, pool=postgres, views=views, promised=promised,
+        reach=Reach(ends),
         tokens=Tokens(postgres),
         # no memory of keys: once a person is erased, the next answer must not show them
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
@@ -78,17 +81,16 @@ def create(
             await postgres.close(timeout=2.0)
 
     app = Starlette(
-        routes=[
-            *(answering.route(each) for each in operations),
-            *_documents(operations),
-            *health_routes(_dependencies(postgres, views, ends)),
-            *problem_routes(),
-        ],
         exception_handlers=problem_handlers(),
         middleware=[Middleware(Measured, service="api"), Middleware(Guarded)],
-        lifespan=lifespan,
     )
-    app.router.redirect_slashes = False
+    routes = [
+        *(answering.route(each) for each in operations),
+        *_documents(operations),
+        *health_routes(_dependencies(postgres, views, ends)),
+        *problem_routes(),
+    ]
+    app.router = Addresses(routes, redirect_slashes=False, lifespan=lifespan)
     return app
 
 

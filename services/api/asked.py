@@ -41,14 +41,14 @@ def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
 
 
 async def asked_of(request: Request, operation: Operation, cursors: Cursors) -> Asked:
-    given = request.query_params.multi_items()
+    given = request.query_params.multi_items() if request.scope["query_string"] else []
     values = _parameters(request, operation, given)
-    wanted = _wanted(request)
+    wanted = _wanted(request, given)
     page: tuple[int, list[Any]] = (DEFAULT_LIMIT, [])
     if operation.paged:
         page = (values["limit"], _after(operation, values["cursor"], cursors))
     body = None if operation.body is None else await _body(request, operation)
-    durable = "no-cache" in request.headers.get("cache-control", "").lower()
+    durable = "no-cache" in header(request, b"cache-control").lower()
     return Asked(values, body, wanted, page, durable, given)
 
 
@@ -68,16 +68,26 @@ def _parameters(
         model = operation.parameters.model_validate(raw)
     except ValidationError as error:
         unprocessable([_error(one, request.path_params) for one in error.errors()])
-    values = {name: getattr(model, name) for name in type(model).model_fields}
+    values = dict(model)
     for name, value in values.items():
-        _storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
+        if type(value) is not str or "\0" in value:
+            _storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
     return values
 
 
-def _wanted(request: Request) -> Wanted | None:
-    text, where = request.query_params.get(MIN_POSITION), "/query/min_position"
+def header(request: Request, name: bytes) -> str:
+    """A header's value, "" where it is not sent; the framework's own search costs more."""
+    for key, value in request.scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def _wanted(request: Request, given: Sequence[tuple[str, str]]) -> Wanted | None:
+    text, where = dict(given).get(MIN_POSITION), "/query/min_position"
     if text is None:
-        text, where = request.headers.get("min-position"), "/header/Min-Position"
+        sent = any(key == b"min-position" for key, _ in request.scope["headers"])
+        text, where = header(request, b"min-position") if sent else None, "/header/Min-Position"
     if text is None:
         return None
     try:

@@ -55,6 +55,11 @@ class Ends:
             log.error("topics missing", topics=sorted(asked.missing))
         self._missing = asked.missing
 
+    @property
+    def known(self) -> object:
+        """What was learnt last, the same object until more is learnt; None when too long ago."""
+        return self._by_topic if time.monotonic() - self._at <= FRESH_SECONDS else None
+
     def lag(
         self, position: Mapping[str, int] | None, topics: Iterable[str]
     ) -> tuple[int | None, str | None]:

@@ -3,19 +3,79 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, get_type_hints
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import Any, TypeGuard, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 
 from projections.core import Member, NotFound, Query
+from projections.core.tables import Kept
 from projections.member import projection as member_projection
 from services.api.catalog import Catalog
 from services.api.operations import Operation, operation
 from services.api.reading import Reading
 
 PATH = "/v1/members/{member_id}"
+
+
+Rows = list[dict[str, Any]]
+
+
+class Once:
+    """A `Read` for several parts of one answer: the same rows are fetched once for all of them."""
+
+    def __init__(self, read: Reading) -> None:
+        self._read = read
+        self._asked: dict[Hashable, asyncio.Future[list[Rows]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._read, name)
+
+    async def rows(self, table: Kept, **keys: object) -> Rows:
+        async def fetched() -> list[Rows]:
+            return [await self._read.rows(table, **keys)]
+
+        (rows,) = await self._once([(table, keys)], fetched)
+        return rows
+
+    async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+        async def fetched() -> list[Rows]:
+            return await self._read.together(*asked)
+
+        return await self._once(asked, fetched)
+
+    async def _once(
+        self,
+        asked: Sequence[tuple[Kept, Mapping[str, object]]],
+        fetched: Callable[[], Coroutine[Any, Any, list[Rows]]],
+    ) -> list[Rows]:
+        named = tuple(
+            (
+                table.name,
+                *((name, frozenset(value) if _several(value) else value)
+                  for name, value in keys.items()),
+            )
+            for table, keys in asked
+        )  # fmt: skip
+        found = self._asked.get(named)
+        if found is None:
+            found = self._asked[named] = asyncio.ensure_future(fetched())
+        # rows of one's own, to do with as one likes
+        return [list(map(dict, rows)) for rows in await found]
+
+
+def _several(value: object) -> TypeGuard[Collection[Hashable]]:
+    return isinstance(value, list | tuple | set | frozenset)
 
 
 def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
@@ -26,7 +86,8 @@ def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
     async def member_of(read: Reading, member: Member) -> Any:
         """A member with everything the token may see; a part that it may not see is absent."""
         mine = [part for part in parts if read.caller.may(part.scope)]
-        asked = (part.function(read, member=member) for part in mine)
+        once = Once(read)
+        asked = (part.function(once, member=member) for part in mine)
         found = await asyncio.gather(*asked, return_exceptions=True)
         for one in found:
             if isinstance(one, BaseException):

@@ -44,13 +44,13 @@ class Used:
     def __init__(self) -> None:
         self.topics: set[str] = set()
         self.postgres = False
-        self._sources: list[tuple[frozenset[str], Position]] = []
+        self.sources: list[tuple[frozenset[str], Position]] = []
 
     def add(self, topics: frozenset[str], position: Position, *, postgres: bool) -> None:
         self.topics |= topics
         self.postgres |= postgres
-        if (topics, position) not in self._sources:
-            self._sources.append((topics, position))
+        if (topics, position) not in self.sources:
+            self.sources.append((topics, position))
 
     @property
     def served_from(self) -> str:
@@ -59,11 +59,11 @@ class Used:
     def position(self) -> Position:
         """The least over all sources; a partition that a source has never seen stands at 0."""
         least: Position = {}
-        for topics, position in self._sources:
+        for topics, position in self.sources:
             for name, offset in position.items():
                 if topic_of(name) in topics and offset < least.get(name, offset + 1):
                     least[name] = offset
-        for topics, position in self._sources:
+        for topics, position in self.sources:
             for name in least.keys() - position.keys():
                 if topic_of(name) in topics:
                     least[name] = 0

@@ -1,6 +1,7 @@
 """What does Redis hold, and may it be believed?
 
-Rows, position and generation are read in one transaction and one round trip. Redis is believed
+Rows, position and generation are read in one transaction and one round trip, for all who ask
+before the loop comes round. Redis is believed
 when its generation is the one Postgres names, which that of an emptied or strange server is not,
 and when it holds all that Postgres had applied two seconds ago (`services/api/age.py`).
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.api.link import Link, Unreachable, command
@@ -24,6 +26,49 @@ REST_SECONDS = 1.0
 _EXEC = command("EXEC")
 
 
+Answer = tuple[list[Texts], Position] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A position as Redis told it, and read: by topics, None where that is too old."""
+
+    told: Texts
+    positions: dict[Topics, Position | None] = field(default_factory=dict)
+
+
+class Round:
+    """What several readers ask of Redis in one transaction."""
+
+    def __init__(self) -> None:
+        self.commands: list[bytes] = []
+        self.topics: set[Topics] = set()
+        self._readers: list[tuple[int, int, Topics, asyncio.Future[Answer]]] = []
+
+    def join(self, keys: Sequence[str], topics: Topics) -> asyncio.Future[Answer]:
+        """The answer to come: these hashes, and the position of these topics."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        start = len(self.commands)
+        for raw in map(str.encode, keys):
+            self.commands.append(b"*2\r\n$5\r\nHVALS\r\n$%d\r\n%b\r\n" % (len(raw), raw))
+        self.topics.add(topics)
+        self._readers.append((start, len(self.commands), topics, answer))
+        return answer
+
+    def answer(self, hashes: list[Texts], positions: Mapping[Topics, Position | None]) -> None:
+        """Each reader gets its own; none whose position is too old."""
+        for start, end, topics, answer in self._readers:
+            if not answer.done():  # whoever has left asked in vain
+                position = positions[topics]
+                answer.set_result(None if position is None else (hashes[start:end], position))
+
+    def end(self) -> None:
+        """Nobody is answered from here."""
+        for *_, answer in self._readers:
+            if not answer.done():
+                answer.set_result(None)
+
+
 class Views:
     """The rows of views, by hash key; None when Redis cannot be asked or believed."""
 
@@ -33,7 +78,9 @@ class Views:
         self._resting_until = 0.0
         self._failed = False
         self._begins: dict[str, bytes] = {}
-        self._told: dict[str, tuple[Texts, dict[Topics, Position | None]]] = {}
+        self._told: dict[str, Parts] = {}
+        self._rounds: dict[str, Round] = {}
+        self._asking: set[asyncio.Future[None]] = set()
         self._due: Mapping[str, Position] = {}
         self._old: set[tuple[str, Topics]] = set()
         self._late: set[str] = set()
@@ -53,7 +100,7 @@ class Views:
         self._old.clear()
 
     async def read(
-        self, group: str, keys: Sequence[str], topics: frozenset[str] | None = None
+        self, group: str, keys: Sequence[str], topics: Topics = None
     ) -> tuple[list[Texts], Position] | None:
         """What each of these hashes holds, and how far they have read (of these topics; None: all).
 
@@ -61,23 +108,39 @@ class Views:
         """
         if group not in self.generations or (group, topics) in self._old or not self._may_ask():
             return None
-        asked = [self._begin(group)]
-        for raw in map(str.encode, keys):
-            asked.append(b"*2\r\n$5\r\nHVALS\r\n$%d\r\n%b\r\n" % (len(raw), raw))
-        asked.append(_EXEC)
+        round_ = self._rounds.get(group)
+        if round_ is None:
+            round_ = self._rounds[group] = Round()
+            # whoever asks before the loop comes round is answered in one go
+            asyncio.get_running_loop().call_soon(self._send, group)
+        return await round_.join(keys, topics)
+
+    def _send(self, group: str) -> None:
+        task = asyncio.ensure_future(self._ask(group, self._rounds.pop(group)))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, group: str, round_: Round) -> None:
         try:
             # MULTI, what is queued, EXEC: the last reply holds all
-            found = await self._link.ask(b"".join(asked), 4 + len(keys))
-            generation, position, *hashes = _checked(found)
-            read = self._position(group, position, topics)
+            commands = b"".join([self._begin(group), *round_.commands, _EXEC])
+            found = await self._link.ask(commands, 4 + len(round_.commands))
+            generation, told, *hashes = _checked(found)
+            parts = self._parts(group, told)
+            positions = {topics: self._position(group, parts, topics) for topics in round_.topics}
         except (Unreachable, ValueError) as error:
             self._rest(error)
-            return None
+            round_.end()
+            return
+        except BaseException:  # whoever waits is told, whatever it was
+            round_.end()
+            raise
         self._failed = False
-        if generation != self.generations[group]:
+        if generation != self.generations.get(group):
             self._doubted()
-            return None
-        return None if read is None else (hashes, read)
+            round_.end()
+            return
+        round_.answer(hashes, positions)
 
     async def position(self, group: str) -> Position | None:
         """How far Redis has read; None when it cannot be believed."""
@@ -91,6 +154,7 @@ class Views:
 
     async def close(self) -> None:
         await self._link.close()
+        await asyncio.gather(*self._asking, return_exceptions=True)
 
     def _begin(self, group: str) -> bytes:
         begin = self._begins.get(group)
@@ -100,15 +164,18 @@ class Views:
             begin = self._begins[group] = command("MULTI") + generation + position
         return begin
 
-    def _position(self, group: str, told: Texts, topics: Topics) -> Position | None:
-        """None: it is too old. Between two batches of the projector every reply tells the same."""
-        known, parts = self._told.get(group, (None, {}))
-        if told != known:
-            parts = {}
-            self._told[group] = told, parts
-        if topics not in parts:
-            parts[topics] = self._judged(group, told, topics)
-        return parts[topics]
+    def _parts(self, group: str, told: Texts) -> Parts:
+        """Between two batches of the projector every reply tells the same."""
+        known = self._told.get(group)
+        if known is None or known.told != told:
+            known = self._told[group] = Parts(told)
+        return known
+
+    def _position(self, group: str, parts: Parts, topics: Topics) -> Position | None:
+        """None: it is too old."""
+        if topics not in parts.positions:
+            parts.positions[topics] = self._judged(group, parts.told, topics)
+        return parts.positions[topics]
 
     def _judged(self, group: str, told: Texts, topics: Topics) -> Position | None:
         pairs = iter(told)

@@ -6,6 +6,7 @@ python -m tests.benchmarks --against REV   this tree beside a commit (--help say
 python -m tests.benchmarks freshness       how old is what is read, at a steady load
 python -m tests.benchmarks rebuild         how fast projections are folded anew
 python -m tests.benchmarks commands        how many commands are decided, beside the bare statement
+python -m tests.benchmarks reads           what a read costs, beside a bare server with the JSON
 python -m tests.benchmarks linkage         how well people are found, beside Splink
 python -m tests.benchmarks matching        what an arriving profile costs, by how many are known
 python -m tests.benchmarks matching-process   the process itself with a million known, killed
@@ -47,6 +48,10 @@ def main(arguments: list[str]) -> None:
         from tests.benchmarks import commanding
 
         commanding.main(arguments[1:])
+    elif arguments[:1] == ["reads"]:
+        from tests.benchmarks import reading
+
+        reading.main(arguments[1:])
     elif arguments[:1] == ["matching"]:
         from tests.benchmarks.linkage import arriving
 
