@@ -88,15 +88,25 @@ def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[
     async def knows() -> dict[str, Any]:
         if matcher.everybody is None and matcher.idle:
             return {"rules": None}
-        if matcher.ready is None:
-            raise NotReady("profiles are being loaded")
-        return {"rules": matcher.ready.version, "profiles": len(matcher.ready)}
+        everybody = matcher.ready
+        if everybody is None:
+            raise NotReady(_unknown(matcher))
+        return {
+            "rules": everybody.version, "known": len(everybody), "profiles": matcher.profiles
+        }  # fmt: skip
 
     return [
         Dependency("postgres", answers),
         Dependency("matcher", knows),
         Dependency("kafka", producer.check, required=False),
     ]
+
+
+def _unknown(matcher: Matcher) -> str:
+    """Why a matcher is not ready."""
+    if matcher.everybody is None or matcher.profiles is None:
+        return "profiles are being loaded"
+    return f"{len(matcher.everybody)} of {matcher.profiles} profiles are known"
 
 
 def _documents() -> list[Route]:

@@ -7,6 +7,7 @@ kept. A stored row of features spares a restart from opening and normalising the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,12 @@ class Everybody:
 
     def __len__(self) -> int:
         return len(self.known)
+
+    def __contains__(self, profile_id: bytes) -> bool:
+        return profile_id in self.known
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.known)
 
     def time_of(self, profile_id: bytes) -> int:
         """When the profile's state came about, in microseconds; 0 of a stranger."""

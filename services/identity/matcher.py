@@ -8,35 +8,38 @@ between leaves progress where it was, and the same stretch is read and compared 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 from aiokafka.errors import KafkaError
 
 from services.deciding.answers import Connection
 from services.deciding.decider import PASSING
-from services.identity import casebook, store
+from services.identity import casebook, coverage, store
 from services.identity.everybody import Everybody, features_of
 from services.identity.learning import Learning
 from services.identity.log import AppliedLog, Stretch, offset_in
 from services.identity.matching.features import Person
 from services.identity.membership import Membership
-from services.identity.pairs import Found, Pair
+from services.identity.pairs import Found, Judged, Pair
 from services.identity.people import SLICE
 from services.identity.rules import Rules
 from services.identity.shares import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
-from services.identity.store import Compared, Fenced
+from services.identity.store import Compared, Fenced, Kept
 from services.identity.touched import Touched, touched
 from services.runtime.config import Settings
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
-from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCHED
+from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCH_PROFILES, MATCHED
 from services.runtime.worker import Worker
 
 OUTCOMES = ("linked", "unlinked")
-LOOK_SECONDS, AWAY_SECONDS, MEASURE_SECONDS = 0.1, 1.0, 10.0
+LOOK_SECONDS, AWAY_SECONDS, MEASURE_SECONDS, COUNT_SECONDS = 0.1, 1.0, 10.0, 60.0
+RECOUNT_SECONDS = 1.0  # while profiles are missing
+AT_ONCE = 250  # profiles that were missing, learned and compared in one transaction
 
 
 class Matcher(Worker):
@@ -51,21 +54,27 @@ class Matcher(Worker):
     ) -> None:
         """`kick` is called when there are facts to send."""
         super().__init__(settings.postgres, "identity-matcher", AWAY_SECONDS, settings.group)
+        self._group = settings.group
         self._log = AppliedLog(settings.kafka, settings.group, TOPIC)
         self._rules = Rules(settings.kafka, settings.group)
         self._keys, self._learning = keys, Learning(keys)
         self._membership, self._kick = membership, kick
         self._shares = Shares(lowest([]))
         self._caught_up = False
-        self._measured = 0.0
+        self._measured, self._counted = 0.0, -math.inf
         for outcome in OUTCOMES:
             MATCH_LINKS.labels(outcome)
         self.idle = False
         self.everybody: Everybody | None = None
+        self.profiles: int | None = None
+        """How many profiles the projection held when they were counted last."""
 
     @property
     def ready(self) -> Everybody | None:
-        """Everybody, once all are known that were when it began; None before, and without rules."""
+        """Everybody, once memory was seen to hold all profiles that the projection holds.
+
+        None before that, and without rules.
+        """
         return self.everybody if self._caught_up else None
 
     async def stop(self) -> None:
@@ -115,9 +124,7 @@ class Matcher(Worker):
         stretch = await self._log.read(connection, start, ends)
         if not stretch.ends:
             await self._measure(connection, everybody.version)
-            self._caught_up = self._caught_up or all(
-                offset_in(self._shares.known, n) >= end for n, end in ends.items()
-            )
+            await self._count(connection, everybody)
             return False
         await self._take(connection, everybody, stretch)
         return True
@@ -129,6 +136,55 @@ class Matcher(Worker):
             self._measured = now
             await casebook.measure(connection, version)
 
+    async def _count(self, connection: Connection, everybody: Everybody) -> None:
+        """Ready is who knows as many profiles as there are; who does not learns the others."""
+        now = time.monotonic()
+        pause = RECOUNT_SECONDS
+        if self._caught_up:
+            pause = COUNT_SECONDS if len(everybody) == self.profiles else MEASURE_SECONDS
+        if now < self._counted + pause:
+            return
+        profiles = await coverage.comparable(connection, self._group, self._shares.known)
+        if profiles is None:
+            return  # the projection went on meanwhile
+        self._counted, self.profiles = now, profiles
+        MATCH_PROFILES.set(profiles)
+        MATCH_KNOWN.set(len(everybody))
+        if len(everybody) == profiles:
+            self._caught_up = True
+        else:
+            await self._complete(connection, everybody)
+
+    async def _complete(self, connection: Connection, everybody: Everybody) -> None:
+        """Learns who is missing, and compares them: progress said of them what was not so."""
+        found = await coverage.difference(connection, everybody)
+        log.warning(
+            "profiles_not_known", missing=len(found.missing), surplus=len(found.surplus),
+            known=len(everybody), profiles=self.profiles,
+        )  # fmt: skip
+        for one in found.surplus:  # erased; the fact of it is on its way
+            everybody.learn(one, None, 0)
+        self._caught_up = not found.missing
+        parts = [found.missing[at : at + AT_ONCE] for at in range(0, len(found.missing), AT_ONCE)]
+        for part in parts:  # all of them, before any is compared
+            await self._learn(connection, everybody, part)
+        working = self._shares.working
+        for part in parts:
+            triggered = dict.fromkeys(part, frozenset(working))
+            batch = Compared(
+                everybody.version, everybody.model.upper, working, working, {}, triggered,
+                found=await _compared(everybody, triggered),
+                features=await self._learn(connection, everybody, part),
+            )  # fmt: skip
+            self._told(await store.store(connection, batch, everybody.time_of))
+
+    async def _learn(
+        self, connection: Connection, everybody: Everybody, profiles: Sequence[bytes]
+    ) -> list[Kept]:
+        touched = await coverage.as_touched(connection, profiles)
+        records = sum(self._shares.known)
+        return await self._learning.learn(connection, everybody, touched, records)
+
     async def _everybody(self, connection: Connection) -> Everybody | None:
         """Everybody under the rules that are active now; loaded when those are others."""
         active = await self._rules.in_force(connection)
@@ -136,7 +192,9 @@ class Matcher(Worker):
         self.idle = active is None
         if active is not None and now is not None and now.version == active.version:
             return now
-        self._caught_up, self.everybody = False, None
+        self._caught_up, self.everybody, self.profiles = False, None, None
+        self._counted = -math.inf  # of a clock that may have begun a moment ago
+        MATCH_PROFILES.set(math.nan)
         if active is None:
             return None
         everybody = Everybody(active.version, active.model)
@@ -148,6 +206,7 @@ class Matcher(Worker):
             await everybody.load(connection, self._keys)
         self._shares = Shares(lowest(list(stored.values())))
         self.everybody = everybody
+        MATCH_KNOWN.set(len(everybody))
         log.info("rules in force", version=active.version, profiles=len(everybody))
         return everybody
 
@@ -156,16 +215,23 @@ class Matcher(Worker):
         given = self._membership.shares
         if given != self._shares.held.keys():
             new = given - self._shares.held.keys()
-            stored = await store.progress(connection, version, new) if new else {}
-            kept = {s: at for s, at in self._shares.held.items() if s in given}
-            self._shares.take({**kept, **stored})
+            compared, kept = (
+                {s: at for s, at in before.items() if s in given}
+                for before in (self._shares.held, self._shares.kept)
+            )
+            if new:
+                compared |= await store.progress(connection, version, new)
+                kept |= await store.progress(connection, store.FEATURES, new)
+            self._shares.take(compared, kept)
 
     async def _take(self, connection: Connection, everybody: Everybody, stretch: Stretch) -> None:
         seen = touched(stretch.events)
         fresh = {
             one: each
             for one, each in seen.profiles.items()
-            if self._news(each) or self._shares.triggered(each.places)
+            if self._news(each)
+            or self._shares.unkept(one, each.places)
+            or self._shares.triggered(each.places)
         }
         triggered = {
             one: shares
@@ -174,19 +240,24 @@ class Matcher(Worker):
         }
         # before more is known: a share that can work from now on begins with the next stretch
         before, after = self._shares.working, self._shares.after(stretch.ends)
+        kept = self._shares.keeping(stretch.ends)
         records = sum(moved(self._shares.known, stretch.ends))
         features = await self._learning.learn(connection, everybody, fresh, records)
         self._shares.read(stretch.ends)
         batch = Compared(
-            everybody.version, everybody.model.upper, before, after, triggered,
+            everybody.version, everybody.model.upper, before, after, kept, triggered,
             found=await _compared(everybody, triggered),
-            features=[one for one in features if share_of(one.profile_id) in before],
+            features=[one for one in features if share_of(one.profile_id) in kept],
             decisions=[one for one in seen.decisions if share_of(one.pair[0]) in before],
         )  # fmt: skip
-        judged = await store.store(connection, batch, everybody.time_of) if before else []
+        judged = await store.store(connection, batch, everybody.time_of) if kept else []
         self._shares.held.update(after)
+        self._shares.kept.update(kept)
         MATCHED.inc(len(triggered))
         MATCH_KNOWN.set(len(everybody))
+        self._told(judged)
+
+    def _told(self, judged: Sequence[Judged]) -> None:
         for one in judged:
             if one.fact is not None:
                 MATCH_LINKS.labels(OUTCOMES[not (one.link and one.link.linked)]).inc()

@@ -6,6 +6,9 @@ share's progress says how far *every* partition was compared with its profiles, 
 A share that is taken over works only once this process knows as much as the one before did, and
 then begins where that one ended: what was read meanwhile is compared again.
 
+Whoever holds a share also keeps the features of its profiles, from the first record on that it
+knows of: up to where they are kept is noted apart, for it may be behind or ahead of the comparing.
+
 How many shares there are is declared; how many partitions there are may grow. Positions end with
 the last partition that was there when they were noted: of any other one nothing was read.
 """
@@ -52,10 +55,15 @@ class Shares:
     known: Positions
     held: dict[int, Positions] = field(default_factory=dict)
     """The log up to which each share that is held was compared."""
+    kept: dict[int, Positions] = field(default_factory=dict)
+    """The log up to which the features of each held share's profiles are stored."""
 
-    def take(self, positions: Mapping[int, Positions]) -> None:
+    def take(
+        self, positions: Mapping[int, Positions], kept: Mapping[int, Positions] | None = None
+    ) -> None:
         """Holds exactly these shares from now on, as their progress was stored."""
         self.held = dict(positions)
+        self.kept = dict(kept or {})
 
     @property
     def working(self) -> dict[int, Positions]:
@@ -65,7 +73,7 @@ class Shares:
     @property
     def reading(self) -> Positions:
         """Where each partition is to be read from next."""
-        return lowest([self.known, *self.working.values()])
+        return lowest([self.known, *self.working.values(), *self.kept.values()])
 
     def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:
         """Shares whose profiles were not compared with what these (partition, offset) hold."""
@@ -76,6 +84,11 @@ class Shares:
             if any(offset_in(at, partition) <= offset for partition, offset in seen)
         )
 
+    def unkept(self, profile_id: bytes, places: Iterable[tuple[int, int]]) -> bool:
+        """Whether these (partition, offset) change features that this process is to store."""
+        at = self.kept.get(share_of(profile_id))
+        return at is not None and any(offset_in(at, number) <= offset for number, offset in places)
+
     def read(self, ends: Mapping[int, int]) -> None:
         """Memory holds each partition up to these offsets."""
         self.known = moved(self.known, ends)
@@ -83,6 +96,10 @@ class Shares:
     def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
         """Where the working shares will be once everything up to there is compared."""
         return {share: moved(at, ends) for share, at in self.working.items()}
+
+    def keeping(self, ends: Mapping[int, int]) -> dict[int, Positions]:
+        """Up to where features will be stored once those of the stretch up to there are."""
+        return {share: moved(at, ends) for share, at in self.kept.items()}
 
 
 def lowest(positions: Sequence[Positions]) -> Positions:

@@ -98,12 +98,16 @@ class Kept:
 
 @dataclass(slots=True)
 class Compared:
-    """A batch: what was found about the profiles of `triggered`, for the pairs of their shares."""
+    """A batch: what was found about the profiles of `triggered`, for the pairs of their shares.
+
+    `before` and `after` tell of comparing, by share; `kept`, up to where features are stored.
+    """
 
     version: str
     upper: float
     before: Mapping[int, Positions]
     after: Mapping[int, Positions]
+    kept: Mapping[int, Positions]
     triggered: Mapping[bytes, Collection[int]]
     found: dict[Pair, Found] = field(default_factory=dict)
     features: list[Kept] = field(default_factory=list)
@@ -138,6 +142,7 @@ async def store(
         await _features(connection, batch.features)
         for share, at in batch.after.items():
             await connection.execute(MOVE, [list(at), batch.version, FORM, share])
+        for share, at in batch.kept.items():
             await connection.execute(MOVE, [list(at), FEATURES, FORM, share])
     return list(judged.values())
 

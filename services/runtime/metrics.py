@@ -176,6 +176,10 @@ TRIMMED = Counter(
 # identity
 MATCHED = Counter("hitotsu_identity_compared_profiles", "Profiles compared with everybody.")
 MATCH_KNOWN = _measured("hitotsu_identity_known_profiles", "Profiles that this process knows.")
+MATCH_PROFILES = _measured(
+    "hitotsu_identity_profiles",
+    "Profiles that could be compared when they were counted last; NaN before. All are to be known.",
+)
 MATCH_LAG = _measured(
     "hitotsu_identity_lag_events", "Records about members that are applied and not compared yet."
 )

@@ -6,7 +6,7 @@ A million people take some 2 GiB; nothing here reads a file or asks a server.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from services.identity.matching import keys
@@ -46,6 +46,9 @@ class Known:
 
     def __contains__(self, profile_id: bytes) -> bool:
         return profile_id in self._places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._places)
 
     def features(self, profile_id: bytes) -> Features | None:
         """What is known of a profile."""

@@ -19,7 +19,11 @@ from services.identity.shares import Positions, Shares
 def own_offsets() -> None:
     taken = Shares.take
 
-    def take(self: Shares, positions: Mapping[int, Positions]) -> None:
+    def take(
+        self: Shares,
+        positions: Mapping[int, Positions],
+        kept: Mapping[int, Positions] | None = None,
+    ) -> None:
         known = self.known
         taken(
             self,
@@ -30,6 +34,7 @@ def own_offsets() -> None:
                 )
                 for share, stored in positions.items()
             },
+            kept,
         )
 
     Shares.take = take  # type: ignore[method-assign]

@@ -57,6 +57,10 @@ class Stored:
         default_factory=lambda: dict.fromkeys(range(SHARES), BEGINNING)
     )
     compared: dict[tuple[bytes, bytes], tuple[int, int]] = field(default_factory=dict)
+    kept: dict[int, Positions] = field(
+        default_factory=lambda: dict.fromkeys(range(SHARES), BEGINNING)
+    )
+    features: dict[bytes, int] = field(default_factory=dict)
 
 
 class Process:
@@ -66,8 +70,9 @@ class Process:
         self.log, self.stored, self.fenced = log, stored, fenced
         self.states: dict[bytes, int] = {}
         self.shares = Shares(BEGINNING)
-        # as after a restart: features as of the least progress of all
-        self._learn(BEGINNING, lowest(list(stored.progress.values())))
+        # as after a restart: the features that are stored, as of the least progress of all
+        self.states.update(stored.features)
+        self.shares.read(dict(enumerate(lowest(list(stored.kept.values())))))
 
     def _learn(self, start: Positions, ends: Positions) -> None:
         for partition, (first, last) in enumerate(zip_longest(start, ends, fillvalue=0)):
@@ -79,7 +84,9 @@ class Process:
     def hold(self, given_: set[int]) -> None:
         kept = {s: at for s, at in self.shares.held.items() if s in given_}
         new = {s: self.stored.progress[s] for s in given_ - kept.keys()}
-        self.shares.take({**kept, **new})
+        features = {s: at for s, at in self.shares.kept.items() if s in given_}
+        features |= {s: self.stored.kept[s] for s in given_ - kept.keys()}
+        self.shares.take({**kept, **new}, features)
 
     def round(self, chance: random.Random) -> None:
         start = self.shares.reading
@@ -87,14 +94,17 @@ class Process:
             chance.randint(at, max(at, end))
             for at, end in zip_longest(start, self.log.ends, fillvalue=0)
         )
-        triggered = {}
+        triggered, unkept = {}, set[bytes]()
         for partition, (first, last) in enumerate(zip_longest(start, ends, fillvalue=0)):
             for offset in range(first, last):
                 profile, _ = self.log.records[partition][offset]
                 shares = self.shares.triggered([(partition, offset)])
+                if self.shares.unkept(profile, [(partition, offset)]):
+                    unkept.add(profile)
                 triggered[profile] = triggered.get(profile, frozenset()) | shares
         before = self.shares.working
         after = self.shares.after(dict(enumerate(ends)))
+        keeping = self.shares.keeping(dict(enumerate(ends)))
         self._learn(start, _later(self.shares.known, ends))
         stored = self.stored.progress
         if self.fenced and not all(same(stored[share], at) for share, at in before.items()):
@@ -107,7 +117,12 @@ class Process:
                     self.stored.compared[pair] = (self.states[pair[0]], self.states[pair[1]])
         for share, at in after.items():
             self.stored.progress[share] = _later(self.stored.progress[share], at)
+        for profile in unkept:
+            self.stored.features[profile] = self.states[profile]
+        for share, at in keeping.items():
+            self.stored.kept[share] = _later(self.stored.kept[share], at)
         self.shares.held.update(after)
+        self.shares.kept.update(keeping)
 
 
 def _later(one: Positions, other: Positions) -> Positions:
@@ -162,10 +177,14 @@ def played(seed: int, fenced: bool = True) -> tuple[States, States]:
     for _ in range(200):
         last.hold(set(range(SHARES)))
         last.round(chance)
-        if all(same(at, tuple(log.ends)) for at in stored.progress.values()):
+        progress = [*stored.progress.values(), *stored.kept.values()]
+        if all(same(at, tuple(log.ends)) for at in progress):
             break
     else:
         pytest.fail("it never catches up")
+    # whoever starts now knows everybody: no progress without what it speaks of
+    everybody = {profile for part in log.records for profile, _ in part}
+    assert set(Process(log, stored, fenced).states) == everybody
     states = dict(sorted((one for part in log.records for one in part), key=lambda one: one[1]))
     return stored.compared, {
         pair_of(one, other): (states[pair_of(one, other)[0]], states[pair_of(one, other)[1]])
@@ -190,3 +209,17 @@ def test_shares_are_even() -> None:
     for _ in range(8_000):
         counts[share_of(chance.randbytes(16))] += 1
     assert max(counts) < 1.2 * min(counts)
+
+
+def test_features_that_were_never_stored_are_read_again_by_whoever_holds_the_share() -> None:
+    """After a switch the rules' progress stands at the end, and nothing is stored yet."""
+    end = (9,) * SHARES
+    shares = Shares(BEGINNING)
+    shares.take({3: end}, {3: BEGINNING})
+    mine = bytes(12) + (3).to_bytes(4, "big")
+    assert shares.working == {} and shares.reading == BEGINNING
+    assert shares.unkept(mine, [(1, 2)]) and not shares.unkept(bytes(16), [(1, 2)])
+    shares.read(dict.fromkeys(range(SHARES), 9))
+    assert shares.reading == BEGINNING  # known, but not kept: another process took it over
+    shares.kept.update(shares.keeping({1: 4}))
+    assert shares.kept[3][1] == 4 and not shares.unkept(mine, [(1, 2)])

@@ -1,0 +1,68 @@
+"""Does memory hold everybody whom the member projection holds, and who is missing?
+
+A profile can be compared when it is not erased and its key is there; whoever was only observed,
+by an identifier, counts too. Asked of one snapshot, with the place of the log that it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.deciding.answers import Connection
+from services.deciding.reading import rows_of
+from services.identity.everybody import Everybody
+from services.identity.log import APPLIED, offset_in
+from services.identity.shares import TOPIC
+from services.identity.touched import Touched
+
+COMPARABLE = """
+from (
+    select profile_id from profile where erased_at is null
+    union all
+    select distinct i.profile_id from identifier i
+    where not exists (select 1 from profile p where p.profile_id = i.profile_id)
+) who
+join hitotsu.subject_key k on k.subject = uuid_send(who.profile_id) and k.wrapped is not null
+"""
+HOW_MANY = f"select count(*) as many {COMPARABLE}"
+WHO = f"select who.profile_id {COMPARABLE}"
+# when the state of a profile came about, as the log's records about it would say
+TIMES = """
+select x.id as profile_id, greatest(p.registration_at, (select max(at) from unnest(p.given_at) at),
+    (select max(seen_at) from identifier i where i.profile_id = x.id), 0) as at
+from unnest(%s::uuid[]) as x(id) left join profile p on p.profile_id = x.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Ids of profiles that are not known but should be, and the other way round."""
+
+    missing: list[bytes]
+    surplus: list[bytes]
+
+
+async def comparable(connection: Connection, group: str, known: Sequence[int]) -> int | None:
+    """How many profiles can be compared; None when the projection is not where memory is."""
+    async with connection.transaction():
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        rows = await rows_of(connection, APPLIED, [group, TOPIC])
+        if any(row["next_offset"] != offset_in(known, row["partition"]) for row in rows):
+            return None
+        return int((await rows_of(connection, HOW_MANY, []))[0]["many"])
+
+
+async def difference(connection: Connection, everybody: Everybody) -> Difference:
+    """Who is missing from memory, and who is in it without a reason."""
+    cursor = await connection.execute(WHO)
+    expected = {row[0].bytes for row in await cursor.fetchall()}
+    missing = sorted(one for one in expected if one not in everybody)
+    return Difference(missing, sorted(one for one in everybody if one not in expected))
+
+
+async def as_touched(connection: Connection, profiles: Sequence[bytes]) -> dict[bytes, Touched]:
+    """These profiles as if the log had just spoken of them: at the time of their state."""
+    rows = await rows_of(connection, TIMES, [[UUID(bytes=one) for one in profiles]])
+    return {row["profile_id"].bytes: Touched(at=row["at"]) for row in rows}
