@@ -117,15 +117,17 @@ class Groups:
         for profile in {profile for edge in self.edges.found for profile in edge} - where.keys():
             where[profile] = len(settled)
             settled.append({profile})
-        waiting, joining = set(cases), list[tuple[int, int]]()
+        between = set[tuple[int, int]]()
         for one, other in self.edges.found:
             pair = where[one], where[other]
             if pair[0] == pair[1] or (one in cases and cases[one] == cases.get(other)):
                 continue
-            if self.conflict(settled[pair[0]] | settled[pair[1]]):
-                waiting |= settled[pair[0]] | settled[pair[1]]
-            else:
-                joining.append(pair)
+            between.add(pair if pair[0] < pair[1] else pair[::-1])
+        clashing = _Clashes(self, settled)
+        joining = [pair for pair in sorted(between) if not clashing.between(*pair)]
+        waiting = set(cases)
+        for number in {number for pair in between.difference(joining) for number in pair}:
+            waiting |= settled[number]
         parts = list[Part]()
         for numbers in components(range(len(settled)), joining):
             union = set[bytes]().union(*(settled[number] for number in numbers))
@@ -140,6 +142,43 @@ class Groups:
         # edges are looked up, for a batch holds hundreds of components
         within = [edge for each in adjacent for one in whole for edge in each.get(one, ())]
         return components(whole, within)
+
+
+class _Clashes:
+    """Which two settled parts cannot be one? Asked of many pairs, so a part is looked at once.
+
+    No link of a person joins two of them, and the ids of one kind in one of them are one person's.
+    """
+
+    def __init__(self, groups: Groups, settled: list[Part]) -> None:
+        self._groups, self._settled = groups, settled
+        self._looked_at: dict[int, tuple[bool, dict[str, set[Value]]]] = {}
+
+    def between(self, one: int, other: int) -> bool:
+        """Whether the union would hold two who were set apart, or two people's unique ids."""
+        (torn, ids), (also_torn, other_ids) = self._part(one), self._part(other)
+        if torn or also_torn or self._apart(one, other):
+            return True
+        return any(
+            mine.isdisjoint(theirs)
+            for kind, mine in ids.items()
+            if (theirs := other_ids.get(kind)) is not None
+        )
+
+    def _apart(self, one: int, other: int) -> bool:
+        apart = self._groups.edges.apart
+        small, large = sorted((self._settled[one], self._settled[other]), key=len)
+        return any(not apart[each].isdisjoint(large) for each in small if each in apart)
+
+    def _part(self, number: int) -> tuple[bool, dict[str, set[Value]]]:
+        known = self._looked_at.get(number)
+        if known is None:
+            part, ids = self._settled[number], defaultdict[str, set[Value]](set)
+            for profile in part:
+                for value in self._groups.edges.owned.get(profile, ()):
+                    ids[value[0]].add(value)
+            known = self._looked_at[number] = self._groups.torn(part), ids
+        return known
 
 
 def components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[set[Node]]:

@@ -24,7 +24,9 @@ from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 Rows = dict[RowKey, list[Any]]
-# to decide on a million nodes takes longer than a transaction may usually pause
+# to decide on a million nodes takes longer than a transaction may usually pause; so it may on a
+# busy machine for a component of some thousands, and a pause that is cut begins all over again
+LARGE = 1_000
 PATIENT = (
     "set local statement_timeout = '10min'; set local idle_in_transaction_session_timeout = '10min'"
 )
@@ -115,7 +117,8 @@ def regroup(
     """Rows of every node whose group is another after a change of `touched`, or of these rules.
 
     In one part, but in many where rules are new: each is to be stored before the next is taken.
-    `busy` is set while others decide on everybody, and left set where it is done here.
+    `busy` is set while others decide on everybody, and left set where that is done here, or where
+    so many are decided on that it may take long.
     """
     if not (touched or rules):
         return
@@ -139,6 +142,9 @@ def regroup(
     asked = _asked(active, touched)
     found = _bytes(connection).execute(statement.encode(), asked, prepare=False).fetchall()
     reached = {node for node, kind in found if not kind}
+    if len(reached) > LARGE:
+        busy.set()
+        connection.execute(PATIENT)
     nodes = array("uuid", reached)
     crowded = {(kind, value) for value, kind in found if kind}
     known = {**_known(connection, table, nodes), "rules": newest, "crowded": crowded}
