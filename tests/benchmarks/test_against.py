@@ -162,7 +162,7 @@ def test_a_worktree_goes_when_measuring_fails() -> None:
 
 @pytest.mark.long
 @pytest.mark.servers
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_this_tree_beside_its_own_commit() -> None:
     done = subprocess.run(
         [*_command(), "--rounds", "2", "--most-rounds", "2", "--floor"],
