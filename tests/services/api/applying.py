@@ -6,6 +6,7 @@ the row in Redis is the one from before it.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,14 +30,15 @@ from tests.services.api.conftest import Running
 from tests.services.api.shop import GENERATION
 
 OWNER = UUID(int=77)
-PARTITION = 1  # one that the shop's own rows do not use
+# those that the shop's own rows do not use, another one each time: offsets never go back
+PARTITIONS = itertools.cycle(range(1, 8))
 
 
 class Applying:
     """One projector's transactions; `show` is what its thread for Redis does after them."""
 
     def __init__(self, api: Running) -> None:
-        self._api, self._ends = api, dict[str, int]()
+        self._api, self._ends, self._partition = api, dict[str, int](), next(PARTITIONS)
         group = Group("main", discover())
         guard = threading.RLock()
         self._writer = Writer(
@@ -45,17 +47,19 @@ class Applying:
         self._redis = Redis.from_url(api.endpoints.redis)
         self._views = Views(self._redis, group)
         self._refresher: Refresher | None = None
+        self._applied: list[Any] = []
 
     def apply(self, *events: Any) -> list[Applied]:
         """Commits the events as one batch of one partition; Redis is not told."""
         (topic,) = {event.TOPIC for event in events}
+        self._applied += events
         first = self._ends.setdefault(topic, self._begun(topic))
         records = [
-            Record(topic, PARTITION, first + number, codec.key_of(event), codec.encode(event))
+            Record(topic, self._partition, first + number, codec.key_of(event), codec.encode(event))
             for number, event in enumerate(events)
         ]
         work = Work()
-        one = Slice(topic, PARTITION, first, decoded(records, topic))
+        one = Slice(topic, self._partition, first, decoded(records, topic))
         applier = self._writer.applier
         work.add(one, self._writer.group, self._writer.recent, applier.topics)
         self._ends[topic] += len(records)
@@ -81,7 +85,7 @@ class Applying:
             self._refresher.take(Job(applied, lambda: None))
 
     def close(self) -> None:
-        """Takes the partitions away again, and shows Redis what is left."""
+        """Takes rows and partitions away again, and shows Redis what is left."""
         if self._refresher is not None:
             self._refresher.stop()
             self._refresher._close()
@@ -94,8 +98,15 @@ class Applying:
                 "delete from hitotsu.redis_pending where %s > 0",
                 "update hitotsu.cache_generation set generation = %s, server = null",
             ):
-                value = GENERATION if "generation" in statement else PARTITION
+                value = GENERATION if "generation" in statement else self._partition
                 connection.execute(statement.encode(), [value])
+            ids = [UUID(bytes=event.meta.event_id) for event in self._applied]
+            for table in ("ledger", "point_entry", "stock_promise", "stock_cell_change"):
+                connection.execute(
+                    f"delete from main.{table} where event_id = any(%s)".encode(), [ids]
+                )
+            skus = [event.sku for event in self._applied if hasattr(event, "sku")]
+            connection.execute("delete from main.stock_cell where sku = any(%s)", [skus])
         self._api.shop.copy_to_redis()
         self._redis.close()
 
@@ -104,9 +115,9 @@ class Applying:
             connection.execute(
                 "insert into hitotsu.checkpoint (grp, topic, partition, owner, epoch)"
                 " values ('main', %s, %s, %s, 1) on conflict do nothing",
-                [topic, PARTITION, OWNER],
+                [topic, self._partition, OWNER],
             )
-        self._writer.applier.epochs[topic, PARTITION] = 1
+        self._writer.applier.epochs[topic, self._partition] = 1
         return 0
 
     def _connected(self) -> psycopg.Connection[Any]:

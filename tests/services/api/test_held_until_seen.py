@@ -84,6 +84,7 @@ def test_units_are_held_until_the_row_that_is_read_holds_the_promise(
 ) -> None:
     sku, hold, other = f"held-{uuid4().hex[:8]}", uuid4(), uuid4()
     road.show(*road.apply(received(sku, "W1", 10), received(sku, "W2", 5)))
+    api.until(f"/v1/stock/{sku}", "redis")
     api.shop.execute(HOLD_STOCK, hold, sku, asked_at, "W1", 3)
     api.shop.execute(HOLD_STOCK, other, sku, "W2", "W2", 1)
     before = {"W1": (0, 3, 7), "W2": (0, 1, 4)}, 11
@@ -133,6 +134,7 @@ def test_points_are_held_until_the_entries_that_are_read_hold_their_redemption(
     profile, hold, other = uuid4(), uuid4(), uuid4()
     lots = [uuid4(), uuid4()]
     road.show(*road.apply(_earned(profile, lots)))
+    api.until(f"/v1/members/{profile}/points", "redis")
     for lot, held in zip(lots, (100, 20), strict=True):
         api.shop.execute(HOLD_POINTS, hold, profile, lot, held, profile)
     api.shop.execute(HOLD_POINTS, other, profile, lots[1], 7, profile)
