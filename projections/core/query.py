@@ -33,7 +33,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API; with `part`, also that field of a member's answer."""
+    """One route of the read API; with `part`, also that field of a member's answer.
+
+    `ahead`: tables whose views are by profile, fetched together with the member: most members
+    are one profile, and for them that saves a round trip.
+    """
 
     method: str
     path: str
@@ -41,6 +45,7 @@ class Query:
     function: Callable[..., Awaitable[Any]]
     projection: Projection
     part: str | None = None
+    ahead: tuple[Kept, ...] = ()
 
 
 class Read(Protocol):

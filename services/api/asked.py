@@ -70,7 +70,7 @@ def _parameters(
         unprocessable([_error(one, request.path_params) for one in error.errors()])
     values = dict(model)
     for name, value in values.items():
-        if type(value) is not str or "\0" in value:
+        if value is not None and (type(value) is not str or "\0" in value):
             _storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
     return values
 
