@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from confluent_kafka import Producer as Kafka
 
 from schemas import codec
 from schemas.events import Meta, Producer, SubjectErased
@@ -51,7 +52,10 @@ def planned(place: Road, profile: UUID) -> tuple[UUID, datetime]:
 
 def append(place: Road, event: Any) -> None:
     before = place.applied()
-    place.send(iter([(event.TOPIC, codec.key_of(event), codec.encode(event))]))
+    # into the partition of its key, as our producers do
+    producer = Kafka({"bootstrap.servers": place.endpoints.kafka, "partitioner": "murmur2_random"})
+    producer.produce(event.TOPIC, codec.encode(event), codec.key_of(event))
+    assert producer.flush(30) == 0
     place.settle(before + 1)
 
 
