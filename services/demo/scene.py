@@ -113,7 +113,7 @@ class Scene:
         status, said = await self._command("ec", path, {"order_id": ORDER})
         self.row.value("the order takes it", 200, status)
         await self._send("ec", self._purchase(names.EC, ORDER, None, 100, "SHIP"))
-        await self._send("ec", self._shipped(where))
+        await self._send("warehouse", self._shipped(where))
         await self._command("ec", f"{RESERVATIONS}/{rest['reservation_id']}/release", {})
 
     async def _bring_back(self) -> None:

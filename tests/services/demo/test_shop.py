@@ -8,10 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.inputs import parse
+from services.cli.local import TOKEN_ROLES, TOKENS
 from services.demo.check.oracle import Oracle
-from services.demo.shop import Json
+from services.demo.scene import ORDER, SALE, STORE, Scene
+from services.demo.shop import Json, names
 from services.demo.shop.rows import Rows
 from services.demo.shop.streams import bulk, tills, web_shop
+from services.gateway.admission import within_scopes
+from services.points.program import Program, unreadable
+from services.runtime.intake import Intake, Refusal
+from services.runtime.tokens import Token
 
 LONGEST_PURCHASE = 500
 
@@ -42,6 +48,36 @@ def test_no_two_events_share_an_id(events: list[Json]) -> None:
 def test_the_gateway_would_take_every_event(events: list[Json]) -> None:
     for event in events:
         parse(event)
+
+
+def test_every_system_may_tell_what_it_tells(rows: Rows) -> None:
+    intake = Intake(None, bytes(32), Program(None, "producer"), unreadable)  # type: ignore[arg-type]
+    for lane in (*bulk(rows), *tills(rows), web_shop(rows)):
+        scopes = TOKENS.get(lane.role, ("channel:*", "system:*", "store:*"))
+        sender = Token(lane.name, frozenset(scopes), lane.role)
+        for moment in lane.moments:
+            models = [intake.read(event, sender) for event in moment]
+            assert [one for one in models if isinstance(one, Refusal)] == [], lane.name
+            if lane.role in ("till", "ec"):  # by HTTP; what goes in bulk has no token
+                within_scopes(sender, [(0, one) for one in models if not isinstance(one, Refusal)])
+
+
+def test_everybody_in_the_scene_may_tell_what_they_tell() -> None:
+    intake = Intake(None, bytes(32), Program(None, "producer"), unreadable)  # type: ignore[arg-type]
+    scene = Scene(None, None, "", "", {})  # type: ignore[arg-type]
+    scene._who, scene._sku = 1, "sku"
+    told = [
+        ("till", scene._purchase(names.POS, SALE, STORE, 1)),
+        ("ec", scene._purchase(names.EC, ORDER, None, 1, "SHIP")),
+        ("warehouse", scene._shipped(names.location(None))),
+        ("till", scene._returned(names.POS, SALE, STORE, 1)),
+        ("ec", scene._returned(names.EC, ORDER, None, 1)),
+    ]
+    for who, event in told:
+        sender = Token(who, frozenset(TOKENS[who]), TOKEN_ROLES[who])
+        read = intake.read(event, sender)
+        assert not isinstance(read, Refusal), read
+        within_scopes(sender, [(0, read)])
 
 
 def test_what_is_sent_adds_up_to_what_the_oracle_expects(
