@@ -175,16 +175,12 @@ class Projection:
         return add
 
     def query(
-        self, path: str, *, scope: str, method: str = "GET", part: str | None = None,
-        ahead: tuple[Kept, ...] = (),
-    ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:  # fmt: skip
-        """Decorates a typed read; its signature without `read` is the HTTP interface.
-
-        `ahead`: views by profile that a read about a member will ask for.
-        """
+        self, path: str, *, scope: str, method: str = "GET", part: str | None = None
+    ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+        """Decorates a typed read; its signature without `read` is the HTTP interface."""
 
         def add(function: Callable[..., Awaitable[Any]]) -> Any:
-            self.queries.append(Query(method, path, scope, function, self, part, ahead))
+            self.queries.append(Query(method, path, scope, function, self, part))
             return function
 
         return add

@@ -33,11 +33,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API; with `part`, also that field of a member's answer.
-
-    `ahead`: tables whose views are by profile, fetched together with the member: most members
-    are one profile, and for them that saves a round trip.
-    """
+    """One route of the read API; with `part`, also that field of a member's answer."""
 
     method: str
     path: str
@@ -45,7 +41,6 @@ class Query:
     function: Callable[..., Awaitable[Any]]
     projection: Projection
     part: str | None = None
-    ahead: tuple[Kept, ...] = ()
 
 
 class Read(Protocol):

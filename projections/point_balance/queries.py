@@ -64,9 +64,7 @@ class Points(BaseModel):
     profiles: list[ProfilePoints]
 
 
-@projection.query(
-    "/v1/members/{member_id}/points", scope="points:read", part="balance", ahead=(entry,)
-)
+@projection.query("/v1/members/{member_id}/points", scope="points:read", part="balance")
 async def points_of(read: Read, member: Member, as_of: Moment | None = None) -> Points:
     """One balance: points earned online are spent in the store.
 

@@ -85,7 +85,7 @@ class Answering:
             if not operation.member:
                 return await operation.function(reading, **given)
             whose = asked.values.get("member_id") or asked.body.member_id
-            member = given["member"] = await reading.member(whose, operation.ahead)
+            member = given["member"] = await reading.member(whose)
             data = await operation.function(reading, **given)
             if not reading.found_member and not await self._known(member, reading):
                 raise NotFound(f"nothing is known of {whose}")

@@ -101,10 +101,7 @@ def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
         )  # fmt: skip
 
     groups = catalog.groups_of([member_projection, *(part.projection for part in parts)])
-    ahead = tuple(table for part in parts for table in part.ahead)
-    return operation(
-        "GET", PATH, "members:read", member_of, groups, "api", result=answer, ahead=ahead
-    )
+    return operation("GET", PATH, "members:read", member_of, groups, "api", result=answer)
 
 
 def parts_of(catalog: Catalog) -> tuple[Callable[..., Awaitable[Any]], ...]:

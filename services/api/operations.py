@@ -15,7 +15,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from projections.core import Member, Query
-from projections.core.tables import Kept
 from services.api.catalog import Catalog
 
 DEFAULT_LIMIT, MOST = 100, 500
@@ -37,7 +36,6 @@ class Operation:
     member: bool
     paged: bool
     result: TypeAdapter[Any]
-    ahead: tuple[Kept, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,14 +49,13 @@ class Operation:
 def of_query(query: Query, catalog: Catalog) -> Operation:
     groups = catalog.groups_of([query.projection])
     return operation(
-        query.method, query.path, query.scope, query.function, groups, query.projection.name,
-        ahead=query.ahead,
-    )  # fmt: skip
+        query.method, query.path, query.scope, query.function, groups, query.projection.name
+    )
 
 
 def operation(
     method: str, path: str, scope: str, function: Callable[..., Awaitable[Any]],
-    groups: Iterable[str], tag: str, result: Any = None, ahead: tuple[Kept, ...] = (),
+    groups: Iterable[str], tag: str, result: Any = None,
 ) -> Operation:  # fmt: skip
     """Reads the function's signature."""
     hints = get_type_hints(function, include_extras=True)
@@ -92,7 +89,7 @@ def operation(
         method, path, scope, function, frozenset(groups), tag,
         parameters=create_model(name, __config__=ConfigDict(extra="forbid"), **fields),
         own=own, body=TypeAdapter(hints["body"]) if "body" in hints else None,
-        member=wants_member, paged=paged, result=TypeAdapter(answer), ahead=ahead,
+        member=wants_member, paged=paged, result=TypeAdapter(answer),
     )  # fmt: skip
 
 

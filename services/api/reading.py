@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice, product
@@ -59,7 +58,6 @@ class Reading:
         self.used = Used()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
-        self._early: dict[Kept, tuple[Mapping[str, list[Any]], tuple[Rows, Position]]] = {}
         self._read_at: dict[Kept, Position] = {}  # how far a table's rows reached, read first
         self.found_member = False
 
@@ -68,13 +66,7 @@ class Reading:
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
-        early = self._early.pop(table, None) if self._early else None
-        found: Rows | None
-        if early is not None and early[0] == values:
-            found, read = early[1]
-            self._read_at.setdefault(table, read)
-        else:
-            found = await self._from_shelf(table, origin, values)
+        found = await self._from_shelf(table, origin, values)
         if found is None:
             ((found, read),) = await self._fetched(origin, [(table, values)])
             self._read_at.setdefault(table, read)
@@ -119,9 +111,8 @@ class Reading:
     ) -> str | None:
         return await self._clear.text(subject, event_id, field, sealed)
 
-    async def member(self, profile_id: UUID, ahead: Sequence[Kept] = ()) -> Member:
-        """`ahead`: views that will be asked for next, by profile; of most members at no wait."""
-        rows = await self._with_early(profile_id, ahead)
+    async def member(self, profile_id: UUID) -> Member:
+        rows = await self.rows(member_group, profile_id=profile_id)
         self.found_member = bool(rows)
         if not rows:
             member = Member(profile_id, (profile_id,))
@@ -136,24 +127,6 @@ class Reading:
             member = Member(member_id, tuple(profiles), asked)
         self._about = frozenset(member.profile_ids)
         return member
-
-    async def _with_early(self, profile_id: UUID, ahead: Sequence[Kept]) -> Rows:
-        """The member's row; what else Redis holds of the profile comes in the same round trip."""
-        own = self.rows(member_group, profile_id=profile_id)
-        if self._views is None or not ahead:
-            return await own
-        asks: list[Ask] = [(table, {self._by(table): [profile_id]}) for table in ahead]
-        early = asyncio.gather(*(self._from_redis(self._catalog.of(ask[0]), [ask]) for ask in asks))
-        rows = await own
-        for (table, values), found in zip(asks, await early, strict=True):
-            if found is not None:
-                self._early[table] = values, found[0]
-        return rows
-
-    @staticmethod
-    def _by(table: Kept) -> str:
-        assert table.view is not None
-        return table.view.by[0]
 
     async def index(self, kind: str, clear: str) -> UUID:
         try:
