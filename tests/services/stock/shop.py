@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -52,6 +53,20 @@ class Shop:
                 pass
             assert time.monotonic() < deadline, "the decider is not ready"
             time.sleep(0.1)
+
+    @cached_property
+    def reads(self) -> str:
+        """The API's address; it is started once, and answers."""
+        url = self.road.api()
+
+        def ready() -> bool:
+            try:
+                return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        self.until(ready, 60)
+        return url
 
     def again(self) -> None:
         """Starts the decider, where it was."""

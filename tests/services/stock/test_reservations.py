@@ -48,7 +48,7 @@ def test_from_a_hold_to_a_promise_in_the_stock_shown(open_shop: Shop) -> None:
 
 def test_readers_see_what_is_reserved_and_no_longer_than_it_is(open_shop: Shop) -> None:
     sku = open_shop.stocked(10)
-    url = open_shop.road.api()
+    url = open_shop.reads
     open_shop.until(lambda: open_shop.shown(url, sku) == (10, 0, 0, 10))
     open_shop.reserve(sku, 3, ttl_seconds=2)
     kept = open_shop.reserve(sku, 4).json()["reservation_id"]
@@ -61,7 +61,7 @@ def test_a_till_sale_that_undercuts_a_promise_is_a_shortage_with_its_cause(
     open_shop: Shop,
 ) -> None:
     sku = open_shop.stocked(3)
-    url = open_shop.road.api()
+    url = open_shop.reads
     open_shop.until(lambda: open_shop.shown(url, sku) == (3, 0, 0, 3))
     open_shop.reserve(sku, 3, ttl_seconds=60)
     assert open_shop.short(url, sku) is None
@@ -202,7 +202,7 @@ def test_a_sale_that_undercuts_an_order_without_a_location_is_a_shortage(
     open_shop: Shop,
 ) -> None:
     sku = open_shop.stocked(5)
-    url = open_shop.road.api()
+    url = open_shop.reads
     open_shop.until(lambda: open_shop.shown(url, sku) == (5, 0, 0, 5))
     anywhere = {"channel": "EC", "lines": [{"sku": sku, "quantity": 4}]}
     name = open_shop.post("", anywhere).json()["reservation_id"]
@@ -243,7 +243,7 @@ def test_an_undercut_order_may_take_what_is_kept_back(open_shop: Shop) -> None:
     for _ in range(2):
         open_shop.sell(sku)
     open_shop.until(lambda: open_shop.cell(sku) == (3, 0))
-    assert open_shop.short(open_shop.road.api(), sku) is None
+    assert open_shop.short(open_shop.reads, sku) is None
     order = {"order_id": str(uuid4()), "location_id": "W1"}
     assert open_shop.post(f"/{name}/commit", order).status_code == 200
 

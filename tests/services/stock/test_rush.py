@@ -138,7 +138,7 @@ def fares(open_shop: Shop, units: int, many: int, clients: int, kills: int, sale
 
 def _shortage_is_told(open_shop: Shop, sku: str, short: int) -> None:
     """Promised and sold at the till all the same: each unit with the sale that took it."""
-    found = open_shop.short(open_shop.road.api(), sku)
+    found = open_shop.short(open_shop.reads, sku)
     if short <= 0:
         assert found is None
         return
@@ -179,7 +179,7 @@ def shared_fairly(open_shop: Shop, many: int, clients: int, kills: int) -> Seen:
     assert most_promised(grants, lambda place, _: place == "L2") <= 55
     assert most_promised(grants, lambda _, channel: channel == "EC") <= 102
     assert sum(row[3] for row in grants if row[5] is None) > 100, "hardly anything was promised"
-    assert open_shop.short(open_shop.road.api(), sku) is None
+    assert open_shop.short(open_shop.reads, sku) is None
     return seen
 
 
