@@ -68,8 +68,20 @@ class Everybody:
         mine = self.known.features(profile_id)
         if mine is None:
             return {}
-        found = self.known.candidates(mine, exclude=(profile_id,))
+        found = self.known.candidates(mine, exclude=(profile_id,), of=profile_id)
         return {one.profile_id: self.found(one) for one in found}
+
+    def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
+        """Those of smaller id whom the rules would link with the profile."""
+        like, upper = self.like(profile_id), self.model.upper
+        return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
+
+    def alike(self, pair: Pair) -> bool:
+        """Whether the rules would link the two, were they compared."""
+        one, other = map(self.known.features, pair)
+        if one is None or other is None:
+            return False
+        return self.known.weight(one, other) >= self.model.upper
 
     def found(self, candidate: Candidate) -> Found:
         """A candidate's weight, and its levels by name."""

@@ -173,10 +173,10 @@ class Matcher(Worker):
             triggered = dict.fromkeys(part, frozenset(working))
             batch = Compared(
                 everybody.version, everybody.model.upper, working, working, {}, triggered,
-                found=await _compared(everybody, triggered),
+                *await _compared(everybody, triggered),
                 features=await self._learn(connection, everybody, part),
             )  # fmt: skip
-            self._told(await store.store(connection, batch, everybody.time_of))
+            self._told(await store.store(connection, batch, everybody))
 
     async def _learn(
         self, connection: Connection, everybody: Everybody, profiles: Sequence[bytes]
@@ -244,13 +244,16 @@ class Matcher(Worker):
         records = sum(moved(self._shares.known, stretch.ends))
         features = await self._learning.learn(connection, everybody, fresh, records)
         self._shares.read(stretch.ends)
+        for one, shares in list(triggered.items()):
+            for other in everybody.known.displaced_by(one):
+                triggered[other] = triggered.get(other, frozenset()) | shares
         batch = Compared(
             everybody.version, everybody.model.upper, before, after, kept, triggered,
-            found=await _compared(everybody, triggered),
+            *await _compared(everybody, triggered),
             features=[one for one in features if share_of(one.profile_id) in kept],
             decisions=[one for one in seen.decisions if share_of(one.pair[0]) in before],
         )  # fmt: skip
-        judged = await store.store(connection, batch, everybody.time_of) if kept else []
+        judged = await store.store(connection, batch, everybody) if kept else []
         self._shares.held.update(after)
         self._shares.kept.update(kept)
         MATCHED.inc(len(triggered))
@@ -271,14 +274,20 @@ class Matcher(Worker):
 
 async def _compared(
     everybody: Everybody, triggered: dict[bytes, frozenset[int]]
-) -> dict[Pair, Found]:
-    """Pairs of these profiles, of the shares that each of them is new to."""
+) -> tuple[dict[bytes, set[int]], dict[Pair, Found]]:
+    """Those of greater id who choose their links anew, and pairs of the triggered profiles.
+
+    Each for the shares that a profile is new to.
+    """
+    greater: dict[bytes, set[int]] = {}
     found: dict[Pair, Found] = {}
     for number, (one, shares) in enumerate(triggered.items()):
         for other, what in everybody.like(one).items():
             pair = pair_of(one, other)
             if share_of(pair[0]) in shares:
                 found[pair] = what
+            if other > one and what.weight >= everybody.model.upper:
+                greater.setdefault(other, set()).update(shares)
         if number % SLICE == SLICE - 1:
             await asyncio.sleep(0)
-    return found
+    return greater, found

@@ -111,17 +111,22 @@ def judge(
     at: int,
     standing: Standing | None,
     decision: Decision | None,
+    chosen: bool = True,
+    spared: bool = False,
 ) -> Judged:
-    """`found`: None below the lower threshold; `at`: the later of the two states' times."""
-    linked = found is not None and found.weight >= upper and not _apart(decision)
+    """`found`: None below the lower threshold; `at`: the later of the two states' times.
+
+    Of those at or above `upper` the `chosen` ones are linked; others connect a `spared` one.
+    """
+    linked = found is not None and found.weight >= upper and chosen and not _apart(decision)
     link = _link(found if linked else None, at, standing)
     case = None
     settled = _settled(pair, found, decision)
-    if found is not None and not linked and not settled:
+    if found is not None and not linked and not settled and not spared:
         case = Case(case_id_of(pair, version, found.evidence), pair, found, at)
     return Judged(
         link, _fact(pair, version, link) if link else None, case,
-        _outcome(linked, decision, settled), at, decision if settled else None,
+        _outcome(linked or spared, decision, settled), at, decision if settled else None,
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ went on with a share meanwhile, nothing of the batch stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from schemas.events import Event
@@ -17,6 +17,7 @@ from services.deciding import outbox
 from services.deciding.answers import Connection
 from services.deciding.reading import rows_of
 from services.identity import casebook
+from services.identity.choosing import Choice
 from services.identity.matching.features import FORMAT
 from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
 from services.identity.shares import BEGINNING, SHARES, Positions, same, share_of
@@ -101,6 +102,7 @@ class Compared:
     """A batch: what was found about the profiles of `triggered`, for the pairs of their shares.
 
     `before` and `after` tell of comparing, by share; `kept`, up to where features are stored.
+    `greater` are those of greater id whose choice of links the triggered ones may change.
     """
 
     version: str
@@ -109,6 +111,7 @@ class Compared:
     after: Mapping[int, Positions]
     kept: Mapping[int, Positions]
     triggered: Mapping[bytes, Collection[int]]
+    greater: Mapping[bytes, Collection[int]] = field(default_factory=dict)
     found: dict[Pair, Found] = field(default_factory=dict)
     features: list[Kept] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -124,17 +127,28 @@ async def progress(
     return {row["share"]: tuple(row["positions"]) for row in rows}
 
 
-async def store(
-    connection: Connection, batch: Compared, times: Callable[[bytes], int]
-) -> list[Judged]:
-    """Keeps a batch and what follows from it; `times`: of each profile's state.
+class Everyone(Protocol):
+    """What is asked of memory while a batch is judged."""
+
+    def time_of(self, profile_id: bytes) -> int:
+        """When a profile's state came about."""
+
+    def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
+        """Those of smaller id whom the rules would link with the profile."""
+
+    def alike(self, pair: Pair) -> bool:
+        """Whether the rules would link the two."""
+
+
+async def store(connection: Connection, batch: Compared, everybody: Everyone) -> list[Judged]:
+    """Keeps a batch and what follows from it.
 
     Raises `Fenced`; then nothing was kept.
     """
     async with connection.transaction():
         await fence(connection, batch.version, batch.before)
         await _decisions(connection, batch.decisions)
-        judged = await _judged(connection, batch, times)
+        judged = await _judged(connection, batch, everybody)
         await _links(connection, batch.version, judged)
         await casebook.keep(connection, batch.version, judged)
         facts: list[Event] = [one.fact for one in judged.values() if one.fact is not None]
@@ -157,29 +171,64 @@ async def fence(connection: Connection, version: str, before: Mapping[int, Posit
 
 
 async def _judged(
-    connection: Connection, batch: Compared, times: Callable[[bytes], int]
+    connection: Connection, batch: Compared, everybody: Everyone
 ) -> dict[Pair, Judged]:
     who = [UUID(bytes=one) for one in sorted(batch.triggered)]
     if not who:
         return {}
-    asked = {"version": batch.version, "who": who}
-    standing = {_pair(row): _standing(row) for row in await rows_of(connection, STANDING, asked)}
-    decisions = {
-        _pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)
-    }
-    opened = await casebook.open_of(connection, batch.version, who)
+    standing = await _standing_of(connection, batch.version, who)
+    choosing = _choosing(batch, standing)
+    found, smaller = dict(batch.found), {one: everybody.smaller(one) for one in choosing}
+    more = [UUID(bytes=one) for one in sorted(choosing.keys() - batch.triggered.keys())]
+    if more:
+        standing |= await _standing_of(connection, batch.version, more)
+    decisions = await _decisions_on(connection, batch.triggered.keys(), smaller)
+    apart = {pair for pair, one in decisions.items() if not one.together}
+    choice = Choice()
+    for one, others in smaller.items():
+        choice.add(one, others, everybody.alike, apart)
+        found |= {(other, one): what for other, what in others.items()}
+    opened = await casebook.open_of(connection, batch.version, [*who, *more])
     concerned = {
         pair
-        for pair in (*batch.found, *standing, *opened)
+        for pair in (*found, *standing, *opened)
         if any(share_of(pair[0]) in batch.triggered.get(one, ()) for one in pair)
+        or share_of(pair[0]) in choosing.get(pair[1], ())
     }
     return {
         pair: judge(
-            pair, batch.version, batch.upper, batch.found.get(pair), max(map(times, pair)),
-            standing.get(pair), decisions.get(pair),
+            pair, batch.version, batch.upper, found.get(pair), max(map(everybody.time_of, pair)),
+            standing.get(pair), decisions.get(pair), pair in choice.linked, pair in choice.spared,
         )
         for pair in sorted(concerned)
     }  # fmt: skip
+
+
+def _choosing(batch: Compared, standing: Mapping[Pair, Standing]) -> dict[bytes, set[int]]:
+    """Whose links are chosen anew, for which shares: a link goes away with what it rests on."""
+    found = {one: set(shares) for one, shares in batch.triggered.items()}
+    for one, shares in batch.greater.items():
+        found.setdefault(one, set()).update(shares)
+    for pair, stands in standing.items():
+        if stands.linked and pair[0] in batch.triggered:
+            found.setdefault(pair[1], set()).update(batch.triggered[pair[0]])
+    return found
+
+
+async def _standing_of(
+    connection: Connection, version: str, who: Sequence[UUID]
+) -> dict[Pair, Standing]:
+    rows = await rows_of(connection, STANDING, {"version": version, "who": list(who)})
+    return {_pair(row): _standing(row) for row in rows}
+
+
+async def _decisions_on(
+    connection: Connection, triggered: Collection[bytes], smaller: Mapping[bytes, Collection[bytes]]
+) -> dict[Pair, Decision]:
+    """What persons said of these, and of those among whom links are chosen."""
+    profiles = {*triggered, *smaller, *(one for others in smaller.values() for one in others)}
+    asked = {"who": [UUID(bytes=one) for one in sorted(profiles)]}
+    return {_pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)}
 
 
 async def standing_of(connection: Connection, version: str) -> dict[Pair, Standing]:

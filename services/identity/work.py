@@ -7,7 +7,7 @@ too, so that the matcher does not ask again while the fact is on its way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,8 +32,9 @@ select whole.member_id, whole.profiles from member_group own
 join member_group whole on whole.profile_id = own.member_id where own.profile_id = %s
 """
 BEFORE = """
-select coalesce(max(decided_at), 0) as at from hitotsu.match_decision
-where profile_id = %s and other_profile_id = %s
+select d.profile_id, d.other_profile_id, d.decided_at as at from hitotsu.match_decision d
+join unnest(%s::uuid[], %s::uuid[]) as x(profile_id, other_profile_id)
+    using (profile_id, other_profile_id)
 """
 SAID = """
 select together from hitotsu.match_decision where profile_id = %s and other_profile_id = %s
@@ -80,8 +81,8 @@ class IdentityWork:
         pair = (case["profile_id"].bytes, case["other_profile_id"].bytes)
         found = Found(case["weight"], tuple(case["evidence"]))
         about = (case["rule_version"], found)
-        event_id = await self._tell(connection, command.verdict, pair, about, command.body)
-        return _yes(OUTCOMES[command.verdict], [event_id], case_id=command.case_id)
+        events = await self._tell(connection, command.verdict, {pair: about}, command.body)
+        return _yes(OUTCOMES[command.verdict], events, case_id=command.case_id)
 
     async def _pair(self, connection: Connection, command: OfPair) -> Answer:
         body = command.body
@@ -95,8 +96,8 @@ class IdentityWork:
             detail = "The two profiles are not one member; decline says that they never are."
             return _no(409, "conflict", "Not linked", detail)
         pair = pair_of(body.profile_id.bytes, body.other_profile_id.bytes)
-        event_id = await self._tell(connection, command.verdict, pair, self._seen(pair), body)
-        return _yes(OUTCOMES[command.verdict], [event_id])
+        events = await self._tell(connection, command.verdict, {pair: self._seen(pair)}, body)
+        return _yes(OUTCOMES[command.verdict], events)
 
     async def _split(self, connection: Connection, command: Split) -> Answer:
         one = command.body.profile_id
@@ -106,36 +107,39 @@ class IdentityWork:
         others = [each for each in rows[0]["profiles"] if each != one]
         if not others:
             return _no(409, "conflict", "Alone", "The profile is the only one of its member.")
-        events = []
-        for other in others:
-            pair = pair_of(one.bytes, other.bytes)
-            events.append(
-                await self._tell(connection, "unlink", pair, self._seen(pair), command.body)
-            )
+        pairs = [pair_of(one.bytes, other.bytes) for other in others]
+        about = {pair: self._seen(pair) for pair in pairs}
+        events = await self._tell(connection, "unlink", about, command.body)
         return _yes("unlinked", events, profile_ids=others)
 
     async def _tell(
         self,
         connection: Connection,
         verdict: Verdict,
-        pair: Pair,
-        about: tuple[str | None, Found | None],
+        about: Mapping[Pair, tuple[str | None, Found | None]],
         body: Decided,
-    ) -> UUID:
-        version, found = about
-        evidence = found.evidence if found else ()
-        ids = [UUID(bytes=one) for one in pair]
-        now = (await rows_of(connection, NOW, []))[0]["now"]
-        before = (await rows_of(connection, BEFORE, ids))[0]["at"]
-        at = max(micros(now), before + 1)
-        weight = found.weight if found else None
-        fact = fact_of(verdict, pair, evidence, version, weight, at, body.actor, body.reason)
-        await store.decide(connection, [decision_of(fact, pair, evidence, body.reason)])
-        event_id = UUID(bytes=fact.meta.event_id)
-        said = [at, OUTCOMES[verdict], event_id, body.actor, body.reason]
-        await connection.execute(CLOSE, [*said, *ids])
-        await outbox.add(connection, [fact])
-        return event_id
+    ) -> list[UUID]:
+        """One fact a pair; a statement for all of them, for a member may have hundreds."""
+        now = micros((await rows_of(connection, NOW, []))[0]["now"])
+        ids = {pair: [UUID(bytes=one) for one in pair] for pair in about}
+        rows = await rows_of(connection, BEFORE, list(map(list, zip(*ids.values(), strict=True))))
+        before = {
+            (row["profile_id"].bytes, row["other_profile_id"].bytes): row["at"] for row in rows
+        }
+        facts, decisions, closed = [], [], []
+        for pair, (version, found) in about.items():
+            at = max(now, before.get(pair, 0) + 1)
+            evidence, weight = (found.evidence, found.weight) if found else ((), None)
+            fact = fact_of(verdict, pair, evidence, version, weight, at, body.actor, body.reason)
+            facts.append(fact)
+            decisions.append(decision_of(fact, pair, evidence, body.reason))
+            event_id = UUID(bytes=fact.meta.event_id)
+            closed.append([at, OUTCOMES[verdict], event_id, body.actor, body.reason, *ids[pair]])
+        await store.decide(connection, decisions)
+        async with connection.cursor() as cursor:
+            await cursor.executemany(CLOSE.encode(), closed)
+        await outbox.add(connection, facts)
+        return [UUID(bytes=fact.meta.event_id) for fact in facts]
 
 
 async def _together(connection: Connection, one: UUID, other: UUID) -> bool:

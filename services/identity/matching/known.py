@@ -7,6 +7,7 @@ A million people take some 2 GiB; nothing here reads a file or asks a server.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from heapq import nsmallest
 from typing import NamedTuple
 
 from services.identity.matching import keys
@@ -14,6 +15,10 @@ from services.identity.matching.comparisons import compare
 from services.identity.matching.features import Features
 from services.identity.matching.model import Model
 from services.identity.matching.weights import FieldEvidence, Weights
+
+CROWD = 60
+"""A key that more profiles share is common: it says as little as it would in an estimation."""
+FIRST = 3
 
 
 class Candidate(NamedTuple):
@@ -39,6 +44,8 @@ class Known:
         self._free: list[int] = []
         self._sharing: dict[int, int | list[int]] = {}
         """A key's one person, or all of them: most keys belong to one."""
+        self._first: dict[int, tuple[int, ...]] = {}
+        """Of keys that many share: the few of smallest id, with whom all others are compared."""
         self._last: tuple[Features | None, set[int]] = (None, set())
 
     def __len__(self) -> int:
@@ -69,6 +76,7 @@ class Known:
         self._places[profile_id] = place
         sharing = self._sharing
         for key in self._keys_of(features):
+            self._first.pop(key, None)
             there = sharing.setdefault(key, place)
             if there is place:
                 continue
@@ -85,6 +93,7 @@ class Known:
         features = self._people[place]
         assert features is not None
         for key in self._keys_of(features):
+            self._first.pop(key, None)
             there = self._sharing[key]
             if not isinstance(there, list):
                 del self._sharing[key]
@@ -96,11 +105,19 @@ class Known:
         self._ids[place] = b""
         self._free.append(place)
 
-    def candidates(self, features: Features, exclude: Container[bytes] = ()) -> list[Candidate]:
-        """All at or above the model's lower threshold, the heaviest first, then by id."""
+    def candidates(
+        self, features: Features, exclude: Container[bytes] = (), of: bytes | None = None
+    ) -> list[Candidate]:
+        """All at or above the model's lower threshold, the heaviest first, then by id.
+
+        `of`: the profile whose features they are. By a key that more than `CROWD` share it is
+        compared with the few of smallest id, and these with all: pairs grow with the profiles
+        and not with their square, whatever became common since the model was estimated.
+        """
         found = []
         lower = self.model.lower
-        for place in self._compared_with(features):
+        places = self._compared_with(features) if of is None else self._few(features, of)
+        for place in places:
             profile_id = self._ids[place]
             if profile_id in exclude:
                 continue
@@ -128,6 +145,40 @@ class Known:
         if features is not self._last[0]:
             self._last = features, self._keys(features) - self._crowded
         return self._last[1]
+
+    def displaced_by(self, profile_id: bytes) -> set[bytes]:
+        """Who would be compared with all others of a common key, were this profile not there."""
+        mine, found = self._places.get(profile_id), set[bytes]()
+        features = None if mine is None else self._people[mine]
+        for key in () if features is None else self._keys_of(features):
+            first = self._first_of(key)
+            if first is not None and mine in first[:FIRST]:
+                found.add(self._ids[first[FIRST]])
+        return found
+
+    def _first_of(self, key: int) -> tuple[int, ...] | None:
+        """The few of smallest id, and the next one; None of a key that is not common."""
+        there = self._sharing.get(key)
+        if not isinstance(there, list) or len(there) <= CROWD:
+            return None
+        first = self._first.get(key)
+        if first is None:
+            first = tuple(nsmallest(FIRST + 1, there, key=self._ids.__getitem__))
+            self._first[key] = first
+        return first
+
+    def _few(self, features: Features, profile_id: bytes) -> set[int]:
+        mine, found = self._places.get(profile_id), set[int]()
+        for key in self._keys_of(features):
+            first = self._first_of(key)
+            there = self._sharing.get(key)
+            if first is not None and mine not in first[:FIRST]:
+                found.update(first[:FIRST])
+            elif isinstance(there, list):
+                found.update(there)
+            elif there is not None:
+                found.add(there)
+        return found
 
     def _compared_with(self, features: Features) -> set[int]:
         found: set[int] = set()

@@ -5,14 +5,16 @@ The same parts as live: what a pair weighs, what follows from it, and who is one
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from projections.member.grouping import members_of
 from projections.member.rules import MatchRules, part
+from services.identity.choosing import Choice
 from services.identity.everybody import Everybody
 from services.identity.matching.model import Model
-from services.identity.pairs import Found, Judged, Pair, Standing, judge
+from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
 from services.identity.replay.moment import Moment, Moved
 from services.identity.shares import pair_of
 
@@ -52,11 +54,13 @@ def shadow_of(
                     seen[pair] = what
             if number % 1_000 == 999:
                 moved("pairs", number + 1, len(now.features))
+        choice = _chosen(everybody, seen, now.decisions)
         for pair in sorted(seen.keys() | standing.keys()):
             at = max(now.times.get(one, 0) for one in pair)
             found.judged[pair] = judge(
                 pair, rules.version, everybody.model.upper, seen.get(pair), at,
                 standing.get(pair), now.decisions.get(pair),
+                pair in choice.linked, pair in choice.spared,
             )  # fmt: skip
     links = {pair: one for pair, one in standing.items() if one.linked}
     links |= {pair: one.link for pair, one in found.judged.items() if one.link is not None}
@@ -70,3 +74,17 @@ def shadow_of(
     )  # fmt: skip
     found.groups = {profile: one.member_id for profile, one in grouping.items()}
     return found
+
+
+def _chosen(
+    everybody: Everybody, seen: Mapping[Pair, Found], decisions: Mapping[Pair, Decision]
+) -> Choice:
+    """Of all pairs that the rules would link, those that are."""
+    choice, smaller = Choice(), defaultdict[bytes, dict[bytes, Found]](dict)
+    for pair, what in seen.items():
+        if what.weight >= everybody.model.upper:
+            smaller[pair[1]][pair[0]] = what
+    apart = {pair for pair, one in decisions.items() if not one.together}
+    for one, others in smaller.items():
+        choice.add(one, others, everybody.alike, apart)
+    return choice

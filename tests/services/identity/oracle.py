@@ -42,6 +42,7 @@ def expected(place: Town, model: Model) -> Outcome:
         )
     }
     links, cases = set[Stands](), set[Stands]()
+    heavy: dict[UUID, dict[UUID, Stands]] = {}
     keys = keys_of(model.salt, model.blocking.keys)
     brought = {profile: keys(each) for profile, each in people.items()}
     for one, other in combinations(sorted(people), 2):
@@ -55,8 +56,28 @@ def expected(place: Town, model: Model) -> Outcome:
         stands = ((one, other), round(weight, WEIGHT_DIGITS), evidence)
         if (one, other) in no:
             continue
-        (links if weight >= model.upper else cases).add(stands)
+        if weight >= model.upper:
+            heavy.setdefault(other, {})[one] = stands
+        else:
+            cases.add(stands)
+    for smaller in heavy.values():
+        kept, left = _kept(smaller, heavy)
+        links |= kept
+        cases |= left
     return Outcome(links, cases)
+
+
+def _kept(
+    smaller: dict[UUID, Stands], heavy: dict[UUID, dict[UUID, Stands]]
+) -> tuple[set[Stands], set[Stands]]:
+    """Three at most: those whom nobody before them connects, then the heaviest; and who is left."""
+    alone: list[UUID] = []
+    order = sorted(smaller, key=lambda one: (-smaller[one][1], one))
+    for one in order:
+        if not any(min(one, each) in heavy.get(max(one, each), {}) for each in alone):
+            alone.append(one)
+    kept = [*alone, *(one for one in order if one not in alone)][:3]
+    return {smaller[one] for one in kept}, {smaller[one] for one in alone[3:]}
 
 
 def found(place: Town, version: str) -> Outcome:

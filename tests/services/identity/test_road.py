@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -101,3 +101,28 @@ async def _append(kafka: str, event: MatchRulesActivated, partition: int) -> Non
         await producer.send_and_wait(event.TOPIC, value, key=key, partition=partition)
     finally:
         await producer.stop()
+
+
+def test_of_many_profiles_of_one_person_each_is_linked_with_a_few(place: Town) -> None:
+    """A dummy customer of the tills: once one pair each, and a split that was never done."""
+    many = 500
+    same = {"name": "店頭 顧客", "birth_date": "1985-01-01", "postcode": "530-0001"}
+    told = [registered(**same, address="大阪府大阪市北区梅田1丁目1番1号") for _ in range(many)]
+    place.tells(told)
+    ours = [UUID(one["profile_id"]) for one in told]
+    grouped = "select count(distinct member_id) from member_group where profile_id = any(%s)"
+    place.settled(120)
+    place.until(lambda: place.road.sql(grouped, ours)[0][0] == 1)
+    linked = [pair for pair in place.pairs() if not set(ours).isdisjoint(pair)]
+    assert many - 1 <= len(linked) <= 3 * many
+    body = {"profile_id": str(min(ours)), "actor": "staff", "reason": "somebody else"}
+    place.until(place.desk.ready)
+    assert place.desk.post("/splits", body).status_code == 200
+    neighbour = registered(name="隣 人", card="2900 0000 0099")
+    place.tells([neighbour])
+    seen = "select 1 from member_group where profile_id = %s"
+    place.until(lambda: place.road.sql(seen, UUID(neighbour["profile_id"])))
+    place.settled(120)
+    alone = "select profiles from member_group where profile_id = %s"
+    place.until(lambda: place.road.sql(alone, min(ours)) == [([min(ours)],)])
+    assert place.road.sql("select count(*) from dead_letter") == [(0,)]
