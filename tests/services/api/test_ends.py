@@ -59,7 +59,7 @@ async def test_a_topic_of_which_a_part_is_unknown_is_unknown(
     ends = Ends(kafka, [SALES, POINTS])
     partly = Asked({(SALES, 0): 5, (POINTS, 0): 3}, incomplete=frozenset({SALES}))
 
-    async def ask() -> Asked:
+    async def ask(wanted: object = ()) -> Asked:
         return partly
 
     monkeypatch.setattr(ends._kafka, "ask", ask)

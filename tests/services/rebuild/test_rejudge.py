@@ -19,9 +19,9 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from projections import discover
-from services.projector.app import EXIT_FENCED
 from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
+from services.runtime.exits import Exit
 from services.verify.log import Log, LogUnreadable
 from services.verify.report import Report
 from services.verify.run import Verification
@@ -258,7 +258,7 @@ def test_it_swaps_while_events_flow_and_sends_the_projector_away(mended: Scene) 
     assert {change["event_id"] for change in changes["moved"]} == ids
     assert changes["holds_ended"] == 2
     assert min(changes["letters_withdrawn"], changes["letters_added"]) > 8
-    assert mended.status == EXIT_FENCED
+    assert mended.status == Exit.AGAIN
     assert own.sql("select min(epoch) from checkpoint where next_offset > 0") > mended.epochs
     assert own.sql("select 1 from pg_namespace where nspname = 'main_rebuild'") == []
 
