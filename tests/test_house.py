@@ -69,8 +69,18 @@ def test_files_are_small() -> None:
     lengths = {
         path: len(path.read_text("utf-8").splitlines()) for path in _sources(*ROOMS, "tests")
     }
-    assert [path for path, length in lengths.items() if length > 500] == []
+    assert [path for path, length in lengths.items() if length > 400] == []
     assert statistics.median(lengths.values()) <= 120
+
+
+def test_functions_are_short() -> None:
+    functions = [
+        (f"{path.relative_to(ROOT)}: {node.name}", (node.end_lineno or 0) - node.lineno + 1)
+        for path in _sources(*ROOMS, "tests")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [name for name, length in functions if length > 60] == []
 
 
 def test_nothing_is_left_for_later() -> None:

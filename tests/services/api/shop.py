@@ -134,14 +134,9 @@ class Shop:
             (ALONE, ALONE, [ALONE]),
         ):
             put(
-                connection,
-                "member_group",
-                profile_id=profile,
-                member_id=member,
-                profiles=profiles,
-                open_case=False,
-                row_version=1,
-            )
+                connection, "member_group", profile_id=profile, member_id=member,
+                profiles=profiles, open_case=False, row_version=1,
+            )  # fmt: skip
         for profile, points in ((CARD, 300), (ACCOUNT, 45)):
             put(
                 connection,

@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +21,19 @@ from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
 from services.runtime.exits import Exit
 from services.verify.log import Log, LogUnreadable
-from services.verify.report import Report
-from services.verify.run import Verification
-from tests.services.rebuild.resends import HOLD, ITEMS, PEOPLE, RESERVATION, Told, told
-from tests.services.rebuild.road import ROOT, TOKEN, Road, road
+from tests.services.rebuild.rejudge_scene import (
+    NAMES,
+    Scene,
+    decide,
+    named,
+    until,
+    verified,
+    wrong_places,
+)
+from tests.services.rebuild.resends import ITEMS, PEOPLE, told
+from tests.services.rebuild.road import ROOT, TOKEN, road
 from tests.services.rebuild.trade import Trade
 from tests.services.rebuild.wrong_ledger import (
-    At,
     Verdict,
     Written,
     balances,
@@ -41,35 +45,9 @@ from tests.services.rebuild.wrong_ledger import (
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 BETWEEN = 1_200
-NAMES = [projection.name for projection in discover()]
 MENDED_BY = "hitotsu rebuild --rejudge"
 # where the work is killed: between its transactions, and within the one that swaps
 POINTS = ("store:1", "store:9", "store:25", "compare:1", "count:1", "replace:1")
-
-
-@dataclass
-class Scene:
-    """A road whose group is wrong, what its verdicts are, and what they should be."""
-
-    road: Road
-    told: Told
-    written: Written
-    before: dict[At, Verdict]
-    right: dict[At, Verdict]
-    killed: bool = False
-    report: dict[str, Any] = field(default_factory=dict)  # of the rejudging
-    epochs: list[Any] = field(default_factory=list)  # before it
-    status: int | None = None  # with which the projector left
-
-    def place(self, name: str, value: bytes | None = None) -> list[At]:
-        """Where the records of a single case are."""
-        event_id = self.told.names[name]
-        return [
-            (part.topic, part.partition, entry.record.offset)
-            for part in self.written.slices
-            for entry in part.entries
-            if entry.event_id == event_id and value in (None, entry.record.value)
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -83,65 +61,11 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         ((topic, partition, _),) = scene.place("meets", said.story.applied[meets])
         scene.right = written.verdicts({meets: (topic, partition)})
         scene.before = write(own.settings, written)
-        _decide(scene)
+        decide(scene)
         own.start("projector")
         until(lambda: own.sql("select 1 from checkpoint where owner is null") == [])
         own.settle(len(scene.before))
         yield scene
-
-
-def _decide(scene: Scene) -> None:
-    """What people and deciders had done: letters resolved, and holds that wait for their facts."""
-    own = scene.road
-    resolve = (
-        "update dead_letter set status = %s, note = %s, resolved_at = now()"
-        ' where topic = %s and partition = %s and "offset" = %s'
-    )
-    own.sql(resolve, "dropped", "as the runbook said", *scene.place("dropped")[0])
-    own.sql(resolve, "retried", "sent again", *scene.place("retried")[0])
-    own.sql(
-        "insert into points_hold (id, profile_id, lot_id, points, place, whose, channel, client,"
-        " state, expires_at) values (%s, %s, %s, 3, 1, %s, 'STORE', 'pos', 'captured', now())",
-        HOLD, PEOPLE[0], UUID(int=1), PEOPLE[0],
-    )  # fmt: skip
-    own.sql(
-        "insert into stock_hold (id, sku, location_id, quantity, channel, client, state, served_by,"
-        " expires_at) values (%s, %s, 'S001', 2, 'EC', 'ec', 'committed', 'S001', now())",
-        RESERVATION, ITEMS[0],
-    )  # fmt: skip
-
-
-def verified(scene: Scene) -> Report:
-    work = Verification(scene.road.settings, discover(), NAMES)
-    return work.run(lambda step, done, whole: None)
-
-
-def wrong_places(report: Report) -> set[tuple[str, str]]:
-    return {
-        (difference.key[0], difference.key[1])
-        for difference in report.differences
-        if difference.table == "verdict"
-    }
-
-
-def named(scene: Scene, places: set[At]) -> set[tuple[str, str]]:
-    """As a verification names them."""
-    ids = {
-        (part.topic, part.partition, entry.record.offset): str(UUID(bytes=entry.event_id))
-        for part in scene.written.slices
-        for entry in part.entries
-        if entry.event_id is not None
-    }
-    return {
-        (f"{topic}-{part}@{offset}", ids[topic, part, offset]) for topic, part, offset in places
-    }
-
-
-def until(true: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def test_verify_names_the_places_and_a_rebuild_leaves_them_wrong(wrong: Scene) -> None:
