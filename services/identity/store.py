@@ -39,11 +39,11 @@ update hitotsu.match_progress set updated_at = clock_timestamp(), positions = (
 where rule_version = %s and form = %s and share = %s
 """
 KEEP = """
-insert into hitotsu.match_features as f (profile_id, form, "offset", at, features)
+insert into hitotsu.match_features (profile_id, form, "offset", at, features)
 select * from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bytea[])
     as x(profile_id, form, "offset", at, features) order by profile_id
 on conflict (profile_id) do update set form = excluded.form, "offset" = excluded."offset",
-    at = excluded.at, features = excluded.features where excluded."offset" >= f."offset"
+    at = excluded.at, features = excluded.features
 """
 FORGET = "delete from hitotsu.match_features where profile_id = any(%s::uuid[])"
 STANDING = """
@@ -87,8 +87,8 @@ class Fenced(Exception):
 class Kept:
     """A profile's features as they are stored: sealed, or None of somebody erased.
 
-    `records` is how much of the log was known with them: features that know more are not replaced.
-    An offset would not say so, for a profile's records move when a partition is added.
+    `records` is how much of the log was known with them. What is stored last counts: it was read
+    from the projection last, whoever was further on in the log.
     """
 
     profile_id: bytes
@@ -188,12 +188,13 @@ async def _judged(
     for one, others in smaller.items():
         choice.add(one, others, everybody.alike, apart)
         found |= {(other, one): what for other, what in others.items()}
-    opened = await casebook.open_of(connection, batch.version, [*who, *more])
+    opened = await casebook.open_of(connection, batch.version, who)
     concerned = {
         pair
         for pair in (*found, *standing, *opened)
         if any(share_of(pair[0]) in batch.triggered.get(one, ()) for one in pair)
-        or share_of(pair[0]) in choosing.get(pair[1], ())
+        # of those who choose anew, their heavy pairs alone: of others nothing was compared
+        or (pair in found and share_of(pair[0]) in choosing.get(pair[1], ()))
     }
     return {
         pair: judge(

@@ -16,8 +16,8 @@ from services.identity.matching.features import Features
 from services.identity.matching.model import Model
 from services.identity.matching.weights import FieldEvidence, Weights
 
-CROWD = 60
-"""A key that more profiles share is common: it says as little as it would in an estimation."""
+CROWD = 150
+"""A key that more profiles share is common: more than at the estimation, for logs grow."""
 FIRST = 3
 
 
