@@ -182,6 +182,7 @@ async def _judged(
     more = [UUID(bytes=one) for one in sorted(choosing.keys() - batch.triggered.keys())]
     if more:
         standing |= await _standing_of(connection, batch.version, more)
+    linked = {pair for pair, stands in standing.items() if stands.linked}
     decisions = await _decisions_on(connection, batch.triggered.keys(), smaller)
     apart = {pair for pair, one in decisions.items() if not one.together}
     choice = Choice()
@@ -193,8 +194,8 @@ async def _judged(
         pair
         for pair in (*found, *standing, *opened)
         if any(share_of(pair[0]) in batch.triggered.get(one, ()) for one in pair)
-        # of those who choose anew, their heavy pairs alone: of others nothing was compared
-        or (pair in found and share_of(pair[0]) in choosing.get(pair[1], ()))
+        # of those who choose anew, heavy pairs and links alone: of others nothing was compared
+        or (share_of(pair[0]) in choosing.get(pair[1], ()) and (pair in found or pair in linked))
     }
     return {
         pair: judge(
