@@ -66,6 +66,8 @@ class Matcher(Worker):
             MATCH_LINKS.labels(outcome)
         self.idle = False
         self.everybody: Everybody | None = None
+        self._late: list[bytes] = []
+        self._late_shares: set[int] = set()
         self.profiles: int | None = None
         """How many profiles the projection held when they were counted last."""
 
@@ -138,6 +140,7 @@ class Matcher(Worker):
 
     async def _count(self, connection: Connection, everybody: Everybody) -> None:
         """Ready is who knows as many profiles as there are; who does not learns the others."""
+        await self._compare_late(connection, everybody)
         now = time.monotonic()
         pause = RECOUNT_SECONDS
         if self._caught_up:
@@ -156,7 +159,7 @@ class Matcher(Worker):
             await self._complete(connection, everybody)
 
     async def _complete(self, connection: Connection, everybody: Everybody) -> None:
-        """Learns who is missing, and compares them: progress said of them what was not so."""
+        """Learns who is missing, to be compared as well: progress said of them what was not so."""
         found = await coverage.difference(connection, everybody)
         log.warning(
             "profiles_not_known", missing=len(found.missing), surplus=len(found.surplus),
@@ -165,18 +168,29 @@ class Matcher(Worker):
         for one in found.surplus:  # erased; the fact of it is on its way
             everybody.learn(one, None, 0)
         self._caught_up = not found.missing
-        parts = [found.missing[at : at + AT_ONCE] for at in range(0, len(found.missing), AT_ONCE)]
-        for part in parts:  # all of them, before any is compared
+        for part in _parts(found.missing):
             await self._learn(connection, everybody, part)
+        self._late, self._late_shares = [*self._late, *found.missing], set()
+
+    async def _compare_late(self, connection: Connection, everybody: Everybody) -> None:
+        """Compares those who were missing, for each share as it comes, and stores their features.
+
+        Nothing is stored of a share that nobody here holds: who holds it finds them missing too.
+        """
         working = self._shares.working
-        for part in parts:
-            triggered = dict.fromkeys(part, frozenset(working))
+        fresh = {share: at for share, at in working.items() if share not in self._late_shares}
+        if not (self._late and fresh):
+            return
+        for part in _parts(self._late):
+            triggered = dict.fromkeys(part, frozenset(fresh))
+            features = await self._learn(connection, everybody, part)
             batch = Compared(
-                everybody.version, everybody.model.upper, working, working, {}, triggered,
+                everybody.version, everybody.model.upper, fresh, fresh, {}, triggered,
                 *await _compared(everybody, triggered),
-                features=await self._learn(connection, everybody, part),
+                features=[one for one in features if share_of(one.profile_id) in fresh],
             )  # fmt: skip
             self._told(await store.store(connection, batch, everybody))
+        self._late_shares |= fresh.keys()
 
     async def _learn(
         self, connection: Connection, everybody: Everybody, profiles: Sequence[bytes]
@@ -193,6 +207,7 @@ class Matcher(Worker):
         if active is not None and now is not None and now.version == active.version:
             return now
         self._caught_up, self.everybody, self.profiles = False, None, None
+        self._late = []
         self._counted = -math.inf  # of a clock that may have begun a moment ago
         MATCH_PROFILES.set(math.nan)
         if active is None:
@@ -270,6 +285,10 @@ class Matcher(Worker):
     def _news(self, each: Touched) -> bool:
         known = self._shares.known
         return any(offset_in(known, number) <= offset for number, offset in each.places)
+
+
+def _parts(profiles: list[bytes]) -> list[list[bytes]]:
+    return [profiles[at : at + AT_ONCE] for at in range(0, len(profiles), AT_ONCE)]
 
 
 async def _compared(
