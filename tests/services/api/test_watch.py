@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 from projections import discover
 from services.api.catalog import Catalog
+from services.api.ends import NO_POSITION
 from services.api.position import Position
 from services.api.watch import Watch
 from services.runtime.metrics import API_LAG
@@ -26,7 +28,9 @@ class Redis:
 class Ends:
     """A topic with a thousand records in one partition."""
 
-    def lag(self, position: Position, topics: list[str]) -> tuple[int | None, str | None]:
+    def lag(self, position: Position | None, topics: list[str]) -> tuple[int | None, str | None]:
+        if position is None:
+            return None, NO_POSITION
         return 1_000 - position.get(f"{TOPIC}-0", 0), None
 
 
@@ -34,6 +38,7 @@ async def lag(applied: Position | None, held: Position | None) -> float:
     watch = Watch(cast(Any, None), cast(Any, Redis(held)), cast(Any, Ends()), Catalog(discover()))
     if applied is not None:
         watch._positions = {"main": applied}
+        watch._positions_at = time.monotonic()
     watch._publish(await watch._served())
     return float(API_LAG.labels(TOPIC)._value.get())
 
@@ -44,6 +49,15 @@ async def test_while_redis_is_believed_the_lag_is_that_of_redis() -> None:
 
 async def test_while_redis_is_not_believed_the_lag_is_that_of_postgres() -> None:
     assert await lag({f"{TOPIC}-0": 990}, None) == 10
+
+
+async def test_positions_that_were_not_read_lately_are_no_lag() -> None:
+    watch = Watch(cast(Any, None), cast(Any, Redis(None)), cast(Any, Ends()), Catalog(discover()))
+    watch._positions = {"main": {f"{TOPIC}-0": 990}}
+    watch._positions_at = time.monotonic() - 60
+    watch._publish(await watch._served())
+    shown = float(API_LAG.labels(TOPIC)._value.get())
+    assert shown != shown
 
 
 async def test_before_postgres_has_answered_the_lag_is_unknown() -> None:
