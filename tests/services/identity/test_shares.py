@@ -35,9 +35,12 @@ class Log:
         default_factory=lambda: [[] for _ in range(SHARES)]
     )
     told: int = 0
+    states: dict[bytes, int] = field(default_factory=dict)
+    """As the projection holds them: who learns reads them there, however late the record."""
 
     def tell(self, profile: bytes) -> None:
         self.told += 1
+        self.states[profile] = self.told
         self.records[profile[0] % len(self.records)].append((profile, self.told))
 
     def widen(self) -> None:
@@ -77,8 +80,8 @@ class Process:
     def _learn(self, start: Positions, ends: Positions) -> None:
         for partition, (first, last) in enumerate(zip_longest(start, ends, fillvalue=0)):
             for offset in range(first, last):
-                profile, state = self.log.records[partition][offset]
-                self.states[profile] = max(state, self.states.get(profile, 0))
+                profile, _ = self.log.records[partition][offset]
+                self.states[profile] = self.log.states[profile]
         self.shares.read(dict(enumerate(ends)))
 
     def hold(self, given_: set[int]) -> None:
