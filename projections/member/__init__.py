@@ -35,6 +35,7 @@ from schemas.events import (
 projection = Projection("member", version=3)
 
 PERSON = "PERSON"
+NEVER = -(2**62)  # before any time that a fact may have; the epoch is in the middle of them
 PERSONAL = ("name", "name_kana", "postcode", "address", "birth_date")
 
 # a sealed value is kept behind the id of the event that sealed it, which opening it needs.
@@ -150,7 +151,7 @@ def evolve(
     elif _registers(now, event):
         now["source_system"], now["registered_at"] = event.source_system, event.registered_at
         now["registration_at"], now["registration_id"] = at, event.meta.event_id
-    given_at = list(now["given_at"] or [0] * len(PERSONAL))
+    given_at = list(now["given_at"] or [NEVER] * len(PERSONAL))
     for number, name in enumerate(PERSONAL):
         sealed = getattr(event, name)
         if (sealed is None and name not in cleared) or at < given_at[number]:

@@ -120,13 +120,14 @@ class Pipeline:
                 timeout,
             )
 
-    def stop(self) -> None:
-        """Ends both threads after what they are doing."""
+    def stop(self) -> bool:
+        """Ends both threads after what they are doing; whether both have ended in time."""
         with self._changed:
             self._stopping = self._abandoned = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(10)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:

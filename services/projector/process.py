@@ -89,9 +89,10 @@ class Projector:
     def stop(self) -> None:
         """Stores what was taken over, within bounds, and leaves quietly."""
         self.pipeline.drain(5)
-        self.pipeline.stop()
+        stored = self.pipeline.stop()
         self.refresher.stop()
-        self._placed.close()
+        if stored:  # else the store thread may be reading with it
+            self._placed.close()
 
     async def _ready(self) -> dict[str, object]:
         if time.monotonic() - self.watch.seen_at > 10:

@@ -33,6 +33,7 @@ UNSTORABLE = (
     TypeError,
     ValueError,
 )
+DOUBTED_MAX = 200  # records of a transaction that may be read again; some 15 ms each
 PAUSES = 0.05, 2.0  # seconds from one try to the next while Postgres is away: the first, the most
 LIMITS = (
     "set lock_timeout = '5s'; set statement_timeout = '20s';"
@@ -65,6 +66,12 @@ class Writer:
             part = parts.pop(0)
             if part.recent_version != self.recent.version:
                 self._fold(part)
+            if self.placed is not None and len(part.doubted) > DOUBTED_MAX and part.size > 1:
+                # each is read again by itself: what takes long is stored in parts
+                with self.guard:
+                    self.recent.withdraw()
+                parts[:0] = part.halves()
+                continue
             try:
                 applied = self._apply_part(part)
             except UNSTORABLE as error:
@@ -91,7 +98,9 @@ class Writer:
                     log.warning("commit_was_in", records=work.size)
                     return applied
                 if work.doubted and self.placed is not None:
-                    compare(work, connection, self.applier.topics, self.placed)
+                    topics = self.applier.topics
+                    if not compare(work, connection, topics, self.placed, self.wanted):
+                        return None
                 applied = self.applier.apply(connection, work)
             except KafkaSilent:
                 log.warning("first_record_not_read", retry_in=pause)

@@ -118,7 +118,7 @@ class Rejudge(Rebuild):
         )
         super()._compare(shadow, pairs, progress)
 
-    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> None:
+    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
         swap.within("set local lock_timeout = '500ms'")
         self._count(swap, shadow)
         changes = self.verdicts
@@ -130,12 +130,16 @@ class Rejudge(Rebuild):
             for fact, statement in ENDED.items()
         }
         changes.holds_ended = sum(map(len, ended.values()))
+        # Redis' position is beyond these facts already: its rows without them, and no hold any
+        # more, would show the units as free
+        refill = refill or changes.holds_ended > 0
         swap.replace(self._projections, pairs, shadow.name, refill, ENGINE_TABLES)
         # a hold notes the version of the row that holds its fact: the row that was swapped in
         for fact, rows in ended.items():
             if rows:
                 _, types, statement = END_HOLDS[fact]
                 swap.within(statement, *columns((*types, *ENDED_BY), rows))
+        return refill
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:
         """Overwrites the counts of every checkpoint; raises `CannotRebuild` where it stands off."""

@@ -209,14 +209,17 @@ class Rebuild:
                 refill = any(pair.refills(connection) for pair in pairs)
                 due = {pair.table.name: pair.due(connection) for pair in pairs}
             swap.wait_for_old_snapshots()
-            self._replace(swap, shadow, pairs, refill)
-            if not refill:
+            if not self._replace(swap, shadow, pairs, refill):
                 swap.note(due)
             self.report.held_seconds = round(time.perf_counter() - began, 3)
 
-    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> None:
-        """The very swap, in the transaction that holds the live checkpoints."""
+    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
+        """The very swap, in the transaction that holds the live checkpoints.
+
+        Returns whether Redis is filled anew; else what changed is noted for it.
+        """
         swap.replace(self._projections, pairs, shadow.name, refill)
+        return refill
 
     def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
         """Writes down what differs now."""

@@ -9,7 +9,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas import codec, sameness
 from services.runtime.logging import log
 
-_GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+# nothing lies there: beyond the end or before the beginning, or there is no such partition
+_GONE = (
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError._AUTO_OFFSET_RESET,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+POLL_SECONDS = 0.5
 
 
 class KafkaSilent(Exception):
@@ -31,30 +38,36 @@ def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> 
 class Placed:
     """Reads single records; connects when it is first asked. For one thread."""
 
-    def __init__(self, kafka: str, patience: float = 10.0) -> None:
+    def __init__(self, kafka: str, patience: float = 5.0) -> None:
         """`patience`: seconds that one record may take."""
         self._kafka, self._patience = kafka, patience
         self._consumer: Consumer | None = None
 
     def value(self, topic: str, partition: int, offset: int) -> bytes | None:
         """The record's value; None when Kafka holds none there. KafkaSilent when it is away."""
-        until = time.monotonic() + self._patience
+        until, place = time.monotonic() + self._patience, TopicPartition(topic, partition, offset)
         try:
             consumer = self._connected()
-            consumer.assign([TopicPartition(topic, partition, offset)])
+            consumer.assign([place])
             while time.monotonic() < until:
-                record = consumer.poll(0.2)
+                record = consumer.poll(POLL_SECONDS)
                 error = record.error() if record is not None else None
                 if error is not None and error.code() in _GONE:
                     return None
                 if record is not None and error is None:
                     return record.value() if record.offset() == offset else None
+                first, end = consumer.get_watermark_offsets(place, POLL_SECONDS)
+                if not first <= offset < end:
+                    return None
         except KafkaException as error:
+            if error.args[0].code() in _GONE:
+                return None
             log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
             raise KafkaSilent from error
         finally:
             if self._consumer is not None:
                 self._consumer.unassign()
+        log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
         raise KafkaSilent
 
     def close(self) -> None:
@@ -71,6 +84,9 @@ class Placed:
                     "group.id": "hitotsu-placed",
                     "enable.auto.commit": False,
                     "auto.offset.reset": "error",
+                    # a fetch that waits for more would hold the next question up: the client has
+                    # sent it already when the record is handed over
+                    "fetch.wait.max.ms": 10,
                     # one record is wanted, not what lies behind it
                     "fetch.message.max.bytes": 300_000,
                     "queued.max.messages.kbytes": 512,

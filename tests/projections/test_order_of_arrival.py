@@ -60,6 +60,15 @@ def test_a_late_update_leaves_a_newer_value() -> None:
     assert row["given_at"][PERSONAL.index("address")] == late.meta.occurred_at
 
 
+def test_a_fact_of_before_1970_counts_like_any_other() -> None:
+    before = -T0 // (60_000_000 * DAY) - 400  # days from T0
+    first = registered(before, postcode=b"P")
+    assert first.meta.occurred_at < 0
+    assert record([first])["name"] == first.meta.event_id + b"A"
+    row = record([first, updated(before + 1, cleared=["name"])])
+    assert (row["name"], row["postcode"]) == (None, first.meta.event_id + b"P")
+
+
 def test_what_was_cleared_stays_cleared_when_an_older_value_arrives() -> None:
     index = named("postcode")
     events = [
@@ -123,7 +132,8 @@ def facts(draw: st.DrawFn) -> list[Event]:
     found: list[Event] = []
     for number in range(draw(st.integers(2, 5))):
         event_id = bytes([draw(st.integers(0, 3)), number]).rjust(16, b"\0")
-        at = Meta(event_id, T0 + draw(st.integers(0, 2)), Producer("pos", "STORE"))
+        began = draw(st.sampled_from([T0, -1, -T0]))  # around the epoch and before it, too
+        at = Meta(event_id, began + draw(st.integers(0, 2)), Producer("pos", "STORE"))
         said: dict[str, Any] = dict.fromkeys(draw(_FIELDS), b"%d" % number)
         if "postcode" in said and draw(st.booleans()):
             said["postcode_index"] = named(f"postcode {number}")

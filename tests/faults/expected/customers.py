@@ -71,6 +71,9 @@ def _profile(facts: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
+NEVER = -(2**62)  # as the table writes a time of a field that was never said nor cleared
+
+
 def _newest(field: str, known: list[Any]) -> tuple[int, bytes | None, bytes | None]:
     """When a field was last said or cleared, its value, and the index that came with it."""
     statements = []
@@ -81,7 +84,7 @@ def _newest(field: str, known: list[Any]) -> tuple[int, bytes | None, bytes | No
         elif field in event.get("cleared", ()):
             statements.append((at, False, event_id, b"", None))
     if not statements:
-        return 0, None, None
+        return NEVER, None, None
     at, said, event_id, sealed, index = max(statements, key=lambda one: one[:3])
     return (at, event_id + sealed, index) if said else (at, None, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from infra.home import free_port
 from schemas.inputs import example
+from services.runtime.placed import Placed
 from services.sdk import Buffer, Client, uuid7
 from tests.services.gateway.running import until
 from tests.services.rebuild.road import Road, road
@@ -100,6 +102,35 @@ def test_a_till_s_buffer_that_was_half_sent_before_is_sent_whole(
         assert client.flush() == 0
     after = shop.verdicts(sum(before) + 6 + len(day))
     assert [b - a for a, b in zip(before, after, strict=True)] == [12, 6, 0, 0]
+
+
+def test_hundreds_of_resends_are_compared_before_the_watchdog_ends_the_process(
+    shop: Shop,
+) -> None:
+    many = [told() for _ in range(300)]
+    before, process = shop.verdicts(0), shop.projector.pid
+    with shop.client() as client:
+        for start in range(0, len(many), 100):
+            part = [as_before(one) for one in many[start : start + 100]]
+            assert client.send(part).accepted == 100
+        shop.verdicts(sum(before) + 300)
+        for start in range(0, len(many), 100):
+            assert client.send(many[start : start + 100]).accepted == 100
+    after = shop.verdicts(sum(before) + 600)
+    assert [b - a for a, b in zip(before, after, strict=True)] == [300, 300, 0, 0]
+    assert shop.projector.poll() is None and shop.projector.pid == process
+
+
+def test_a_place_where_nothing_lies_is_answered_at_once(shop: Shop) -> None:
+    placed = Placed(shop.place.endpoints.kafka)
+    try:
+        topic = "commerce.terminals"
+        began = time.monotonic()
+        assert [placed.value(topic, 0, offset) for offset in (0, 700)] == [None, None]
+        assert placed.value(topic, 99, 0) is None
+        assert time.monotonic() - began < 4
+    finally:
+        placed.close()
 
 
 def test_a_resend_right_behind_its_first_is_one_too(shop: Shop) -> None:

@@ -30,6 +30,7 @@ class Scene:
     killed: bool = False
     report: dict[str, Any] = field(default_factory=dict)  # of the rejudging
     epochs: list[Any] = field(default_factory=list)  # before it
+    generation: list[Any] = field(default_factory=list)  # of Redis, before it
     status: int | None = None  # with which the projector left
 
     def place(self, name: str, value: bytes | None = None) -> list[At]:

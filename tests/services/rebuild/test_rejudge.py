@@ -45,6 +45,7 @@ from tests.services.rebuild.wrong_ledger import (
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 BETWEEN = 1_200
+GENERATION = "select generation from cache_generation"
 MENDED_BY = "hitotsu rebuild --rejudge"
 # where the work is killed: between its transactions, and within the one that swaps
 POINTS = ("store:1", "store:9", "store:25", "compare:1", "count:1", "replace:1")
@@ -153,6 +154,7 @@ def mended(wrong: Scene) -> Scene:
     """Judged anew while events flow; the projector was sent away, and is started again."""
     own, ending, sent = wrong.road, threading.Event(), list[int]()
     wrong.epochs = own.sql("select max(epoch) from checkpoint")
+    wrong.generation = own.sql(GENERATION)
     flow = threading.Thread(
         target=lambda: sent.append(
             own.send(Trade(12, people=60, items=20).records(100_000), rate=300, end=ending)
@@ -170,6 +172,12 @@ def mended(wrong: Scene) -> Scene:
     until(lambda: own.sql("select 1 from checkpoint where owner is null") == [])
     own.settle(len(wrong.right) + sent[0])
     return wrong
+
+
+def test_redis_is_left_where_holds_ended(mended: Scene) -> None:
+    """Its position is beyond their facts already, and its rows are still without them."""
+    assert mended.generation and mended.report["verdicts"]["holds_ended"]
+    until(lambda: mended.road.sql(GENERATION) not in ([], mended.generation))
 
 
 def test_it_swaps_while_events_flow_and_sends_the_projector_away(mended: Scene) -> None:
