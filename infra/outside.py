@@ -23,6 +23,7 @@ PLACE_VARIABLE = "HITOTSU_OUTSIDE"
 PLACES = ("/var/lib", "/var/db", "/var/tmp")
 PARENT = "hitotsu"
 RECORD = "outside"
+MADE = "made"
 
 
 class Outside:
@@ -38,24 +39,34 @@ class Outside:
         return Path(recorded) if isinstance(recorded, str) else None
 
     def make(self, user: User) -> Path:
-        """The folder, entered by that user alone; raises ProviderError when it is another home's.
+        """The folder, entered by that user alone.
 
-        Its parent belongs to root: what root puts into the folder is made there and renamed, so
+        Raises ProviderError when it is another home's, and when it was whole once and is gone: an
+        empty one in its place would hide that every row and subject key is lost. Its parent belongs to root: what root puts into the folder is made there and renamed, so
         that no link of that user is ever followed.
         """
         known = self.path
         if known is not None and known.is_dir():
             self._claim(known)
+            if known.stat().st_uid == 0:  # killed before the folder was given away
+                os.chown(known, user.uid, user.gid)
+            self._record(known, made=True)
             return known
+        if known is not None and self.home.read(RECORD).get(MADE):
+            raise ProviderError(
+                f"the data recorded in {known} is not there: bring it back, or "
+                f"`hitotsu down --purge --home {self.home.path}` to begin anew without it"
+            )
         while True:
             folder = _parent(user) / f"{self.home.path.name}-{secrets.token_hex(6)}"
-            self.home.write(RECORD, {"folder": str(folder)})
+            self._record(folder, made=False)
             try:
                 self._note(folder)
                 folder.mkdir(mode=0o700)
             except FileNotFoundError:
                 continue  # another stack was the last one there, and is just being purged
             os.chown(folder, user.uid, user.gid)
+            self._record(folder, made=True)
             return folder
 
     def beside(self, name: str) -> Path:
@@ -76,6 +87,12 @@ class Outside:
         with suppress(OSError):
             folder.parent.rmdir()  # the last one; others' stay
         self.home.forget(RECORD)
+
+    def _record(self, folder: Path, *, made: bool) -> None:
+        """Notes the folder, and whether it was whole once: made, and its user's own."""
+        content = {"folder": str(folder), MADE: made}
+        if self.home.read(RECORD) != content:
+            self.home.write(RECORD, content)
 
     def _claim(self, folder: Path) -> None:
         other = self._other_home(folder)

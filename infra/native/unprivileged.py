@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.backend import ProviderError
+from infra.process import StartError
 
 CANDIDATES = ("postgres", "nobody")
 SHELL = "/bin/sh"
@@ -78,16 +79,21 @@ def write(user: User, path: Path, text: str) -> None:
     """Adds text to a file as that user (0600 when it is new).
 
     Root does not write below a folder of another user: a link laid there would lead it elsewhere.
+    Raises StartError when that user cannot write there.
     """
-    subprocess.run(
+    done = subprocess.run(
         [SHELL, "-c", 'umask 077; cat >>"$1"', SHELL, str(path)],
         cwd="/",
         input=text,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=TEST_SECONDS,
-        check=True,
+        check=False,
         **user.rights,
     )
+    if done.returncode:
+        raise StartError(f"`{user.name}` cannot write {path}: {done.stderr.strip()[-800:]}")
 
 
 def is_root() -> bool:
