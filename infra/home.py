@@ -44,7 +44,11 @@ def _nobody_told(_holder: str) -> None:
 
 
 class Home:
-    """The private folder of one stack; nothing outside it is written."""
+    """The private folder of one stack.
+
+    Nothing outside it is written, but two things: downloads, where `HITOTSU_CACHE` names a folder
+    for them, and Postgres' data, where root starts it and its user cannot enter (`infra.outside`).
+    """
 
     def __init__(self, path: Path | str | None = None) -> None:
         chosen = path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME
@@ -181,12 +185,19 @@ class Home:
             return {name: str(value) for name, value in known.items()}
 
     def purge(self) -> None:
-        """Removes data, secrets and logs; downloads stay."""
-        for child in self.path.iterdir() if self.path.exists() else ():
-            if child.is_dir() and child.name != "cache":
-                shutil.rmtree(child)
-            elif child.is_file() and child.name != "lock":
+        """Removes data, secrets and logs; downloads stay.
+
+        A link is removed, and what it leads to stays. Folders come last: whatever keeps one from
+        being removed, no secret is left.
+        """
+        children = self.path.iterdir() if self.path.exists() else ()
+        ours = [child for child in children if child.name not in ("cache", "lock")]
+        folders = [child for child in ours if child.is_dir() and not child.is_symlink()]
+        for child in ours:
+            if child not in folders:
                 child.unlink()
+        for folder in folders:
+            shutil.rmtree(folder)
 
 
 def reason_of(error: OSError) -> str:

@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from base64 import b64decode
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,31 @@ def test_purging_removes_data_and_secrets_but_not_what_was_downloaded(home: Home
     home.purge()
     assert sorted(path.name for path in home.path.iterdir()) == ["cache"]
     assert (home.cache / "kafka.verified").exists()
+
+
+def test_a_purge_removes_links_and_not_what_they_lead_to(home: Home, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other-disk"
+    elsewhere.mkdir()
+    (elsewhere / "somebody-else's").write_text("kept", "utf-8")
+    home.logs.rmdir()
+    home.logs.symlink_to(elsewhere)
+    (home.path / "dangling").symlink_to(tmp_path / "nowhere")
+    (home.path / "kafka").mkdir()
+    home.secrets()
+    home.purge()
+    assert {child.name for child in home.path.iterdir()} <= {"cache", "lock"}
+    assert (elsewhere / "somebody-else's").exists()
+
+
+def test_a_folder_that_cannot_be_removed_keeps_no_secret(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.secrets()
+
+    def refused(folder: Path) -> None:
+        raise OSError(f"{folder} is busy")
+
+    monkeypatch.setattr("infra.home.shutil.rmtree", refused)
+    with pytest.raises(OSError, match="busy"):
+        home.purge()
+    assert not (home.path / "secrets.json").exists()
