@@ -42,7 +42,9 @@ class Outside:
         """The folder, entered by that user alone.
 
         Raises ProviderError when it is another home's, and when it was whole once and is gone: an
-        empty one in its place would hide that every row and subject key is lost. Its parent belongs to root: what root puts into the folder is made there and renamed, so
+        empty one in its place would hide that every row and subject key is lost.
+
+        Its parent belongs to root: what root puts into the folder is made there and renamed, so
         that no link of that user is ever followed.
         """
         known = self.path
