@@ -32,6 +32,7 @@ from services.api.receipts import MissingReceipts
 from services.api.views import Views
 from services.api.waiting import WAIT_SECONDS, Waiting
 from services.api.watch import Watch
+from services.runtime.bearer import tokens_needed
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, health_routes
@@ -54,10 +55,11 @@ def create(
     promised = Promised(postgres, settings.group)
     views = Views(settings.redis, doubted=lambda: watch.doubted())
     watch = Watch(postgres, views, ends, catalog)
+    tokens = Tokens(postgres)
     answering = Answering(
         catalog=catalog, pool=postgres, views=views, promised=promised,
         reach=Reach(ends),
-        tokens=Tokens(postgres),
+        tokens=tokens,
         # no memory of keys: once a person is erased, the next answer must not show them
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
@@ -87,7 +89,7 @@ def create(
     routes = [
         *(answering.route(each) for each in operations),
         *_documents(operations),
-        *health_routes(_dependencies(postgres, views, ends)),
+        *health_routes([*_dependencies(postgres, views, ends), tokens_needed(tokens)]),
         *problem_routes(),
     ]
     app.router = Addresses(routes, redirect_slashes=False, lifespan=lifespan)

@@ -128,10 +128,11 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     services = local.services(stack.home, stack.alive())
     names = {service.name for service in services}
     running = stack.alive() & names
-    if not running:
-        progress("tables", "creating tables, topics and tokens", False)
-        local.prepare(endpoints, env, local.tokens(stack.home))
-        progress("tables", "tables, topics and tokens ready", True)
+    # Tables always: a service that starts again, by itself or here, runs the code of now. Tokens
+    # only before all others: what became of one beside running services is not touched.
+    progress("tables", "creating tables, topics and tokens", False)
+    local.prepare(endpoints, env, {} if running else local.tokens(stack.home))
+    progress("tables", "tables, topics and tokens ready", True)
     for service in services:
         progress(service.name, "running" if service.name in running else "starting", False)
     stack.complete_services(services, env)

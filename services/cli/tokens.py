@@ -108,6 +108,11 @@ def _remember(home: Path | None, name: str, token: str) -> None:
     place.write("tokens", {**place.read("tokens"), name: token})
 
 
+def _prepares() -> str:
+    """The verb that makes the tables: `prepare` knows the environment's servers alone."""
+    return "`hitotsu prepare`" if "HITOTSU_POSTGRES" in os.environ else "`hitotsu up`"
+
+
 @contextmanager
 def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
     """The environment's Postgres where one is named, else that of the local stack."""
@@ -115,7 +120,12 @@ def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
             yield connection
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        raise ProviderError("no tables yet: run `hitotsu prepare` first") from None
+    except psycopg.errors.UndefinedTable:
+        raise ProviderError(f"no tables yet: run {_prepares()} first") from None
+    except psycopg.errors.UndefinedColumn as error:
+        raise ProviderError(
+            f"the tables are those of an older release ({error.diag.message_primary}): "
+            f"run {_prepares()} first"
+        ) from None
     except psycopg.OperationalError as error:
         raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None

@@ -24,6 +24,7 @@ from services.points import routes as points
 from services.points.background import background
 from services.points.returns import ReturnsWork
 from services.points.work import PointsWork
+from services.runtime.bearer import tokens_needed
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, health_routes
@@ -90,7 +91,7 @@ def create(settings: Settings) -> Starlette:
             *return_routes.routes(doors["returns"]),
             *offline.routes(doors["points"], postgres),
             *_documents(),
-            *health_routes(_dependencies(postgres, producer)),
+            *health_routes([*_dependencies(postgres, producer), tokens_needed(tokens)]),
             *problem_routes(),
         ],
         exception_handlers=problem_handlers(),

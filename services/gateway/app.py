@@ -19,6 +19,7 @@ from services.gateway.docs import page
 from services.gateway.ingest import Ingest
 from services.gateway.openapi import document
 from services.points.program import Program, unreadable
+from services.runtime.bearer import tokens_needed
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, health_routes
@@ -33,8 +34,9 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
     """The gateway as an ASGI application; it starts, and answers 503, without servers too."""
     postgres = pool(settings.postgres, group=settings.group, name="gateway", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "gateway")
+    tokens = Tokens(postgres)
     ingest = Ingest(
-        tokens=Tokens(postgres),
+        tokens=tokens,
         rates=rates or Rates(),
         intake=Intake(
             SubjectKeys(postgres, settings.key_encryption_key),
@@ -63,7 +65,7 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
         routes=[
             Route("/v1/events", events, methods=["POST"]),
             *_documents(public_key_of(settings.gateway_private_key)),
-            *health_routes(_dependencies(postgres, producer)),
+            *health_routes([*_dependencies(postgres, producer), tokens_needed(tokens)]),
             *problem_routes(),
         ],
         exception_handlers=problem_handlers(),
@@ -77,7 +79,8 @@ def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
         async with postgres.connection(timeout=1.5) as connection:
             await connection.execute("SELECT 1")
 
-    # Events without personal fields go in without Postgres, so it does not take us out of service.
+    # Events without personal fields go in without Postgres once tokens are known, so that it does
+    # not take us out of service.
     return [Dependency("kafka", producer.check), Dependency("postgres", answers, required=False)]
 
 

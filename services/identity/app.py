@@ -22,6 +22,7 @@ from services.identity.openapi import document
 from services.identity.pairs import Found, Pair
 from services.identity.routes import Desk, routes
 from services.identity.work import IdentityWork
+from services.runtime.bearer import tokens_needed
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.health import Dependency, Measured, NotReady, health_routes
@@ -49,8 +50,9 @@ def create(settings: Settings) -> Starlette:
 
     work = IdentityWork(seen)
     decider = Decider(settings.postgres, "identity", work, relay.kick, group=settings.group)
+    tokens = Tokens(postgres)
     desk = Desk(
-        Door(Tokens(postgres), decider), postgres, settings.group, keys, settings.blind_index_key,
+        Door(tokens, decider), postgres, settings.group, keys, settings.blind_index_key,
         Cursors(settings.blind_index_key), lambda: matcher.ready,
     )  # fmt: skip
 
@@ -71,7 +73,7 @@ def create(settings: Settings) -> Starlette:
         routes=[
             *routes(desk),
             *_documents(),
-            *health_routes(_dependencies(postgres, producer, matcher)),
+            *health_routes([*_dependencies(postgres, producer, matcher), tokens_needed(tokens)]),
             *problem_routes(),
         ],
         exception_handlers=problem_handlers(),

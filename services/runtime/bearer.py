@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from services.runtime.health import Dependency, NotReady
 from services.runtime.problem import Refuse
 from services.runtime.tokens import Token, Tokens, TokensUnavailable
 
 LONGEST = 512
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hitotsu"'}
 _INVALID = {"WWW-Authenticate": 'Bearer realm="hitotsu", error="invalid_token"'}
+
+
+_OLDER = ("UndefinedColumn", "UndefinedTable", "InvalidSchemaName")
+
+
+def tokens_needed(tokens: Tokens) -> Dependency:
+    """Readiness of whoever checks tokens: without them every caller is refused with 503."""
+
+    async def readable() -> None:
+        try:
+            await tokens.check()
+        except TokensUnavailable as error:
+            older = str(error) in _OLDER
+            hint = "; `hitotsu prepare` makes what is missing" if older else ""
+            raise NotReady(f"tokens cannot be read: {error}{hint}") from None
+
+    return Dependency("tokens", readable)
 
 
 async def token_of(request: Request, tokens: Tokens, scope: str) -> Token:

@@ -39,6 +39,7 @@ class Remembered(Generic[T]):
         self._begun_at = -float("inf")
         self._awaited = False
         self._reading: asyncio.Task[None] | None = None
+        self.failure: str | None = None  # the kind of error that the last reading ended with
 
     async def get(self) -> T | None:
         """The value; None when it was never read, or is too old to be relied on."""
@@ -82,7 +83,9 @@ class Remembered(Generic[T]):
         try:
             value = await self._read()
         except (psycopg.Error, OSError) as error:
-            log.warning(f"{self._what} could not be read", error=type(error).__name__)
+            self.failure = type(error).__name__
+            log.warning(f"{self._what} could not be read", error=self.failure)
             return
+        self.failure = None
         if begun_at > self._read_at:  # one that was given up may come late
             self._value, self._read_at = value, begun_at

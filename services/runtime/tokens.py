@@ -221,6 +221,11 @@ class Tokens:
             raise TokensUnavailable
         return token
 
+    async def check(self) -> None:
+        """Raises TokensUnavailable, with the kind of error, when every caller would be refused."""
+        if self._known.known is None and await self._known.get() is None:
+            raise TokensUnavailable(self._known.failure or "no answer")
+
     async def _read(self) -> dict[bytes, Token]:
         query = (
             "SELECT token_hash, name, scopes, role FROM hitotsu.api_token WHERE revoked_at IS NULL"

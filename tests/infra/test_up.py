@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_dead_server_starts_at_its_address_and_nothing_else_is_touched(stack: 
     with psycopg.connect(stack.endpoints().postgres, autocommit=True) as connection:
         from services.runtime.tokens import create
 
-        create(connection, "till", ("events:write",))  # replaces the stack's own
+        create(connection, "till", ("events:write",), "till")  # replaces the stack's own
         held = "select name, token_hash, revoked_at from hitotsu.api_token order by 1, 2, 3"
         tokens = connection.execute(held.encode()).fetchall()
         before = processes(stack)
@@ -82,6 +83,22 @@ def test_a_dead_server_starts_at_its_address_and_nothing_else_is_touched(stack: 
         assert after.pop("redis") != before.pop("redis")
         assert after == before
         assert connection.execute(held.encode()).fetchall() == tokens
+
+
+def test_tables_of_an_older_release_are_completed_beside_running_services(stack: Stack) -> None:
+    """What runs is of before, what starts again is of now, and needs the tables of now."""
+    held = b"select name, token_hash, revoked_at from hitotsu.api_token order by 1, 2, 3"
+    with psycopg.connect(stack.endpoints().postgres, autocommit=True) as connection:
+        tokens = connection.execute(held).fetchall()
+        connection.execute("alter table hitotsu.api_token drop column role")
+        stack.kill("gateway")
+        done = up(stack)
+        assert done.returncode == 0, done.stderr
+        assert connection.execute(held).fetchall() == tokens
+    url = stack.status()["services"]["gateway"]["url"]
+    stranger = {"Authorization": "Bearer nobody"}
+    answer = httpx.post(f"{url}/v1/events", headers=stranger, json=[], trust_env=False)
+    assert answer.status_code == 401, "callers are told apart"
 
 
 def test_a_service_that_is_ended_by_hand_starts_again_by_itself(stack: Stack) -> None:
