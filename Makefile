@@ -109,16 +109,24 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 clean: ## Removes environments and caches; a stack's data stays
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# Two that start at once in a fresh checkout take turns, and the second uses what the first made.
+# Without `flock` (macOS) start them in turn.
+LOCK := $(if $(LOCKED),,$(if $(shell command -v flock 2>/dev/null),mkdir -p var && flock var/make.lock))
+MADE = test -e $@ && test -z "$$(find $^ -newer $@)"
+
 $(VENV)/bootstrap.stamp: requirements/bootstrap.txt
-	@python=$$(.ci/python) && echo "── .venv: $$python" && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-	@touch $@
+	@$(LOCK) sh -c 'set -e; if $(MADE); then exit 0; fi; \
+	python=$$(.ci/python); echo "── .venv: $$python"; "$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt; \
+	touch $@'
 
 # What `dev` holds is all that `demo` needs, so a developer's environment is never taken down to the demo's.
 $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(COMPILED) $(VENV)/bootstrap.stamp
-	@if [ -e $(VENV)/dev.stamp ]; then $(MAKE) $(VENV)/dev.stamp; else .ci/sync demo $(VENV); fi
-	@touch $@
+	@$(LOCK) sh -c 'set -e; if $(MADE); then exit 0; fi; \
+	if [ -e $(VENV)/dev.stamp ]; then $(MAKE) LOCKED=1 $(VENV)/dev.stamp; else .ci/sync demo $(VENV); fi; \
+	touch $@'
 
 $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(COMPILED) $(VENV)/bootstrap.stamp
-	@.ci/sync dev $(VENV)
-	@touch $(VENV)/demo.stamp $@
+	@$(LOCK) sh -c 'set -e; if $(MADE); then exit 0; fi; \
+	.ci/sync dev $(VENV); \
+	touch $(VENV)/demo.stamp $@'
