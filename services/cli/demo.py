@@ -38,9 +38,13 @@ def demo(
 ) -> None:
     """Send a retailer's sales through the whole road and compare every answer with SQL."""
     try:
-        from services.demo.data import DataUnavailable, tpcds
+        from services.demo.data import DataUnavailable, check_scale, tpcds
     except ModuleNotFoundError as error:
         _stop(f"{error.name} is not installed: pip install 'hitotsu[demo]'", 2)
+    try:
+        check_scale(scale)  # before another command is waited for
+    except DataUnavailable as error:
+        _stop(str(error), 2)
     stack = Stack(home, provider)
     # Another demo, or `up`, or `down`, in the same folder waits until this one is over.
     with alone(stack, "demo"):

@@ -18,11 +18,16 @@ class DataUnavailable(Exception):
     """The demo's rows cannot be made on this machine; says what to do."""
 
 
-def tpcds(scale: float, folder: Path) -> Path:
-    """The file with the generated tables; made on the first call."""
+def check_scale(scale: float) -> None:
+    """Raises DataUnavailable when no rows are made at that scale."""
     smallest, largest = SCALES
     if not smallest <= scale <= largest:
         raise DataUnavailable(f"scale: must be from {smallest} to {largest}, not {scale:g}")
+
+
+def tpcds(scale: float, folder: Path) -> Path:
+    """The file with the generated tables; made on the first call."""
+    check_scale(scale)
     path = folder / f"tpcds-{scale:g}.duckdb"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from infra.backend import PROVIDERS
+from infra.home import Home
 from infra.stack import ROOT
 from services.cli import dead_letters, stack
 from services.projector import database
@@ -123,3 +124,13 @@ def test_nobody_is_asked_when_it_was_decided_elsewhere_or_nothing_is_done(option
     done = hitotsu("erase", ID, option)
     assert done.returncode == 1
     assert GOES_ON in done.stderr
+
+
+def test_a_scale_that_does_not_exist_is_refused_before_another_command_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    with Home(tmp_path / "home").locked(command="hitotsu up"):
+        done = hitotsu("demo", "--scale", "7", "--home", str(tmp_path / "home"))
+    assert done.returncode == 2
+    assert "scale: must be from" in done.stderr
+    assert "waiting" not in done.stdout
