@@ -186,11 +186,8 @@ def show(found: dict[str, Any]) -> None:
         pid = "" if elsewhere else _process(entry)
         table.add_row(name, _without_password(address), pid, _short(entry["log"] or "", home))
     console.print(table)
-    console.print(f"logs, data and secrets below {home}", soft_wrap=True)
-    for name, entry in found["servers"].items():
-        data = entry.get("data")
-        if data and not Path(data).is_relative_to(home):
-            console.print(f"data of {name} in {data}, closed to others", soft_wrap=True)
+    for line in _places(found, home):
+        console.print(line, soft_wrap=True)
     api = found["services"].get("api", {}).get("url")
     if api:
         console.print(f"API documentation {api}/docs, metrics {api}/metrics", soft_wrap=True)
@@ -198,6 +195,17 @@ def show(found: dict[str, Any]) -> None:
         console.print("tokens and full URLs: hitotsu status --json")
     if not found["servers"]:
         console.print("nothing runs here: hitotsu up")
+
+
+def _places(found: dict[str, Any], home: Path) -> list[str]:
+    """Where logs, data and secrets are; what is not in the home is named apart."""
+    data = {name: entry.get("data") for name, entry in found["servers"].items()}
+    outside = {name: at for name, at in data.items() if at and not Path(at).is_relative_to(home)}
+    apart = f" (but the data of {', '.join(outside)})" if outside else ""
+    return [
+        f"logs, data{apart} and secrets below {home}",
+        *(f"data of {name} in {at}, closed to others" for name, at in outside.items()),
+    ]
 
 
 def _process(entry: dict[str, Any]) -> str:
