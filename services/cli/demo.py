@@ -63,7 +63,9 @@ def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: boo
     _expect_room(stack, scale, ours, check_only)
     try:
         with lines() as progress:
-            bring_up(stack, progress)
+            notices = bring_up(stack, progress)
+        for notice in notices:
+            console.print(notice, style="yellow", soft_wrap=True)
         differences = _run(stack, scale, tables, check_only)
     finally:
         if ours and not keep:

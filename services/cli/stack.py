@@ -19,7 +19,7 @@ from rich.table import Table
 from infra.backend import Progress
 from infra.home import LOCK_WAIT_SECONDS, Home
 from infra.stack import Stack
-from services.cli import deployed, doctor, local
+from services.cli import deployed, doctor, local, outdated
 
 HomeOption = Annotated[
     Path | None,
@@ -53,8 +53,10 @@ def up(
     """
     stack = Stack(home, provider, registry=not no_registry)
     with alone(stack, "up"), lines() as progress:
-        bring_up(stack, progress, servers_only=servers_only, wait=wait)
+        notices = bring_up(stack, progress, servers_only=servers_only, wait=wait)
     show(stack.status())
+    for notice in notices:
+        console.print(notice, style="yellow", soft_wrap=True)
 
 
 def down(
@@ -106,24 +108,25 @@ def check(
 
 def bring_up(
     stack: Stack, progress: Progress, *, servers_only: bool = False, wait: float = 60.0
-) -> None:
+) -> list[str]:
     """What `up` does, for other verbs too: servers, tables and topics, services.
 
+    Answers what is to be said of services that ran before, with older code or other settings.
     Broken off by Ctrl-C or SIGTERM, it stops what it started.
     """
     with stack.home.locked():
         before = stack.alive()
         try:
-            _bring_up(stack, progress, servers_only, wait)
+            return _bring_up(stack, progress, servers_only, wait)
         except (KeyboardInterrupt, SystemExit):
             stack.stop_new(before)
             raise
 
 
-def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float) -> None:
+def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float) -> list[str]:
     endpoints = stack.start_servers(progress)
     if servers_only:
-        return
+        return []
     env = local.environment(stack.home, endpoints)
     services = local.services(stack.home, stack.alive())
     names = {service.name for service in services}
@@ -135,9 +138,13 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     progress("tables", "tables, topics and tokens ready", True)
     for service in services:
         progress(service.name, "running" if service.name in running else "starting", False)
+    before = outdated.running(stack)
+    if not before:
+        outdated.remember(stack, env)
     stack.complete_services(services, env)
     stack.restart_hung(progress)
     stack.wait_ready(wait, progress)
+    return outdated.notices(stack, env, before)
 
 
 @contextmanager

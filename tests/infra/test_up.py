@@ -65,6 +65,11 @@ def test_nothing_is_touched_when_all_runs(stack: Stack) -> None:
     done = up(stack)
     assert done.returncode == 0, done.stderr
     assert processes(stack) == before
+    assert "still with" not in done.stdout
+    done = up(stack, HITOTSU_ACCRUAL="rules")
+    assert done.returncode == 0, done.stderr
+    assert processes(stack) == before
+    assert "other settings than now: gateway" in done.stdout
 
 
 def test_a_dead_server_starts_at_its_address_and_nothing_else_is_touched(stack: Stack) -> None:
