@@ -23,6 +23,7 @@ from infra.native.unprivileged import User
 from infra.outside import Outside
 from infra.process import Recorded, StartError, spawn, wait_until
 
+CLUSTER = "cluster"
 DATABASES = ("hitotsu", "registry")
 ORPHANS_BOUND_SECONDS = 30.0
 ORPHANS_PATIENCE_SECONDS = 1.0
@@ -94,8 +95,11 @@ class Postgres:
             return str(self.record.entry["url"])
         self._settle(say)
         if not (self.data / "PG_VERSION").exists():
+            self._expect_none()
             say("creating the cluster")
             self._create()
+        if not self.home.read(CLUSTER).get("created"):
+            self.home.write(CLUSTER, {"created": True})
         say("starting")
         port = self.home.port("postgres")
         url = self.url(port, DATABASES[0])
@@ -146,6 +150,14 @@ class Postgres:
                 self.outside.beside("data").rename(after)
                 shutil.rmtree(before)
         return folder
+
+    def _expect_none(self) -> None:
+        """An empty cluster in the place of one that is gone would hide that all is lost."""
+        if self.home.read(CLUSTER).get("created"):
+            raise ProviderError(
+                f"the cluster of {self.home.path} is not in {self.data}: bring it back, or "
+                f"`hitotsu down --purge --home {self.home.path}` to begin anew without it"
+            )
 
     def _create(self) -> None:
         if self.data.exists():

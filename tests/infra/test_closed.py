@@ -12,6 +12,7 @@ import psutil
 import psycopg
 import pytest
 
+from infra.backend import ProviderError
 from infra.home import Home
 from infra.native import postgres, unprivileged
 from infra.native.launcher import NativeBackend
@@ -160,6 +161,26 @@ def test_data_of_a_stack_that_kept_it_in_its_closed_folder_goes_on(server: Postg
     assert query(server, "select answer from kept") == 42
     assert not before.exists()
     assert any("moving" in doing for doing in said)
+
+
+def test_a_cluster_that_is_gone_is_named_and_never_replaced_by_an_empty_one(
+    server: Postgres,
+) -> None:
+    query(server, "create table held as select 7 as answer")
+    server.stop()
+    data = server.data
+    elsewhere = server.home.path / "taken-away"
+    shutil.move(data, elsewhere)
+    try:
+        with pytest.raises(ProviderError, match="bring it back"):
+            server.start(silent)
+        assert not data.exists()
+    finally:
+        server.stop()
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.move(elsewhere, data)
+    server.start(silent)
+    assert query(server, "select answer from held") == 7
 
 
 @as_root
