@@ -6,6 +6,7 @@ can be read.
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 from psycopg.errors import UndefinedTable
@@ -21,6 +22,12 @@ from services.runtime.remembered import Remembered
 
 Accrual = Literal["producer", "rules"]
 BY_RULES = "RULES"
+_DAY = 86_400_000_000
+# How old an earning may be while rules give points: what a till that was offline still holds.
+# Its sender chooses `occurred_at`; without a bound it could name a day before the rules.
+EARNED_BEFORE_MAX = 30 * _DAY
+# How far a sender's clock may be ahead.
+CLOCK_AHEAD_MAX = _DAY // 24
 
 
 class Program:
@@ -37,8 +44,23 @@ class Program:
         """Reads what is too old; false when nothing was ever read."""
         return await self._versions.get() is not None
 
-    def rules_earn(self, at: int) -> bool:
-        """Whether points of a sale made at `at` (microseconds) are given by rules."""
+    def refused(self, at: int) -> str | None:
+        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None.
+
+        The version in force at `at` decides. While rules give points, `at` has to be near to now.
+        """
+        if self._rules_earn(at):
+            return "the program's rules earn points, not producers"
+        now = time.time_ns() // 1_000
+        near = now - EARNED_BEFORE_MAX <= at <= now + CLOCK_AHEAD_MAX
+        if near or not (self._accrual == "rules" or self._rules_earn(now)):
+            return None
+        return (
+            "the program's rules earn points now, and producers' earnings of before them are taken"
+            f" for {EARNED_BEFORE_MAX // _DAY} days: occurred_at is not within these"
+        )
+
+    def _rules_earn(self, at: int) -> bool:
         row = version_at(self._versions.known or (), at)
         return self._accrual == "rules" if row is None else row["accrual"] == BY_RULES
 

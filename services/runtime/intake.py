@@ -44,8 +44,8 @@ class Program(Protocol):
     async def fresh(self) -> bool:
         """Reads what is too old; false when nothing was ever read."""
 
-    def rules_earn(self, at: int) -> bool:
-        """Whether points of a sale made at `at` (microseconds) are given by rules."""
+    def refused(self, at: int) -> str | None:
+        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +112,15 @@ class Intake:
             for field, place in own_places(name, model):
                 if not sender.within("store", place):
                     return Refusal(field, "is none of the token's stores", "forbidden")
-        if right.by_producers and self._earned_by_rules(model, sender):
-            return Refusal("type", "the program's rules earn points, not producers", "accrual")
+        if right.by_producers and (why := self._not_earned(model, sender)) is not None:
+            return Refusal("type", why, "accrual")
         wrong = self._unreadable(model) if name in _WITH_RULES else None
         return Refusal(wrong.field, wrong.reason) if wrong else None
 
-    def _earned_by_rules(self, model: EventInput, sender: Token) -> bool:
+    def _not_earned(self, model: EventInput, sender: Token) -> str | None:
         # what was given is taken back by people too; giving has one source, whoever asks
         corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
-        return not corrects and self._program.rules_earn(model.meta.occurred_at)
+        return None if corrects else self._program.refused(model.meta.occurred_at)
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -145,6 +146,62 @@ def test_points_have_one_source() -> None:
     assert not isinstance(_intake("producer").read(earned, operator), Refusal)
     # what was given is taken back by people, whoever gives
     assert not isinstance(_intake("rules").read(event("PointsReversed"), operator), Refusal)
+
+
+DAY = timedelta(days=1)
+RULES_SINCE, TILLS_SINCE = -40 * DAY, -400 * DAY
+# When the earning is said to have been made, and the versions: since when, and who earns.
+EARNINGS: dict[str, tuple[Accrual, list[tuple[timedelta, str]], timedelta, bool]] = {
+    "before all versions": ("producer", [(RULES_SINCE, "RULES")], -2_500 * DAY, False),
+    "before the rules, long ago": (
+        "producer", [(TILLS_SINCE, "PRODUCER"), (RULES_SINCE, "RULES")], -45 * DAY, False,
+    ),
+    "before the rules, from a buffer": (
+        "producer", [(TILLS_SINCE, "PRODUCER"), (-DAY, "RULES")], -29 * DAY, True,
+    ),
+    "under the rules": ("producer", [(-40 * DAY, "RULES")], -DAY, False),
+    "after the rules, a day to come": (
+        "producer", [(-40 * DAY, "RULES"), (2 * DAY, "PRODUCER")], 3 * DAY, False,
+    ),
+    "long ago without rules": ("producer", [(TILLS_SINCE, "PRODUCER")], -399 * DAY, True),
+    "long ago with nothing set": ("producer", [], -399 * DAY, True),
+    "the setting alone": ("rules", [], timedelta(), False),
+    "the setting, and tills earn for now": (
+        "rules", [(TILLS_SINCE, "PRODUCER")], timedelta(minutes=1), True,
+    ),
+    "the setting, and tills earned long ago": (
+        "rules", [(TILLS_SINCE, "PRODUCER")], -45 * DAY, False,
+    ),
+    "the setting, and tills earn on a day to come": (
+        "rules", [(TILLS_SINCE, "PRODUCER")], 3 * DAY, False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["PointsEarned", "PointsReversed"])
+@pytest.mark.parametrize("case", EARNINGS)
+async def test_no_date_that_a_till_chooses_gives_points_beside_rules(case: str, name: str) -> None:
+    accrual, versions, when, taken = EARNINGS[case]
+    now = datetime.now(UTC)
+    rows = [
+        {"program_id": "p", "valid_from": int((now + since).timestamp() * 1e6), "set_at": 1,
+         "accrual": who} for since, who in versions
+    ]  # fmt: skip
+
+    class Known(Program):
+        async def _read(self) -> list[dict[str, Any]]:
+            return rows
+
+    intake = Intake(None, bytes(32), Known(None, accrual), unreadable)  # type: ignore[arg-type]
+    earned = event(name)
+    earned["meta"]["occurred_at"] = (now + when).isoformat()
+    (answer,) = await intake.read_all([earned], Token("till", frozenset({"store:*"}), "till"))
+    if taken:
+        assert not isinstance(answer, Refusal)
+    else:
+        assert isinstance(answer, Refusal)
+        assert (answer.field, answer.kind) == ("type", "accrual")
+        assert "rules" in answer.reason
 
 
 def _intake(accrual: Accrual, keys: Any = None) -> Intake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -209,13 +210,17 @@ def test_tokens_of_before_get_the_role_of_their_channel(servers: Any) -> None:
     assert found["later"] is None  # without a role nothing may be appended
 
 
+def _day(days: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=days):%F}"
+
+
 @pytest.fixture(scope="module")
 def earning(servers: Any, shop: Gateway) -> Iterator[Gateway]:
-    """A gateway whose program changes from the tills to the rules on 2026-05-01."""
+    """A gateway whose program changed from the tills to the rules ten days ago."""
     group = Group("earning", [one for one in discover() if one.name == "point_balance"])
     database.prepare(servers.postgres, group)
-    versions = [("2026-03-01", "PRODUCER", "{}"), ("2026-05-01", "RULES", "{}")]
-    versions.append(("2026-05-02", "PRODUCER", "cannot be read"))
+    versions = [(_day(-20), "PRODUCER", "{}"), (_day(-10), "RULES", "{}")]
+    versions.append((_day(-9), "PRODUCER", "cannot be read"))
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute("TRUNCATE earning.program_rules")
         for since, accrual, rules in versions:
@@ -241,8 +246,11 @@ def test_producers_give_points_while_the_program_says_so(
         return made
 
     # the day of the sale decides, also for what waited in a buffer
-    days = ["2026-02-01", "2026-04-01", "2026-05-01", "2026-06-01"]
+    days = [_day(-25), _day(-15), _day(-10), _day(-5)]
     results = earning.post([at(day) for day in days], token=f"as-{role}").json()["results"]
     assert [r["status"] for r in results] == ["accepted", "accepted", "rejected", "rejected"]
     assert results[3]["field"] == "type"
     assert "rules" in results[3]["reason"]
+    # but no till says that it waited for longer than a buffer holds
+    (long_ago,) = earning.post([at("2020-01-01")], token=f"as-{role}").json()["results"]
+    assert (long_ago["status"], long_ago["field"]) == ("rejected", "type")
