@@ -27,6 +27,8 @@ def prepare(settings: Settings) -> None:
     except database.VersionChanged as error:
         raise ProviderError(str(error)) from None
     with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        # until the connection ends: two processes that prepare at once make each table once
+        connection.execute(database.LOCK)
         connection.execute(SUBJECT_KEY_DDL)
         connection.execute(API_TOKEN_DDL)
         identity.prepare(connection)

@@ -94,6 +94,8 @@ do $$ begin
     end if;
 end $$
 """
+# for whoever creates tables, whichever process it is; of the session
+LOCK = "select pg_advisory_lock(hashtext('hitotsu.prepare'))"
 
 
 class VersionChanged(Exception):
@@ -104,7 +106,7 @@ def prepare(dsn: str, group: Group) -> None:
     """Creates what is missing. Safe to run from several processes at once, and again."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         # two processes that start at once would otherwise race for the same catalogue rows
-        connection.execute("select pg_advisory_lock(hashtext('hitotsu.prepare'))")
+        connection.execute(LOCK)
         with connection.transaction():
             connection.execute(unless_there(ENGINE).encode())
             connection.execute(UNCOMPRESSED)

@@ -20,7 +20,10 @@ from schemas.rights import ROLES, Role
 from services.runtime.db import Pool
 from services.runtime.remembered import Remembered
 
+# The lock lasts until the statements are over: of two processes that prepare at once, the second
+# finds what the first made.
 API_TOKEN_DDL = """
+SELECT pg_advisory_xact_lock(hashtext('hitotsu.prepare'));
 CREATE TABLE IF NOT EXISTS hitotsu.api_token (
     token_hash bytea PRIMARY KEY,
     name       text NOT NULL UNIQUE,
@@ -34,7 +37,7 @@ DO $$ BEGIN
                    AND table_name = 'api_token' AND column_name = 'role') THEN
         ALTER TABLE hitotsu.api_token ADD COLUMN role text;
         UPDATE hitotsu.api_token SET role = CASE
-            WHEN scopes && ARRAY['operations', 'channel:*'] THEN 'operations'
+            WHEN 'channel:*' = ANY (scopes) THEN 'operations'
             WHEN 'channel:EC' = ANY (scopes) THEN 'ec'
             WHEN 'channel:STORE' = ANY (scopes) THEN 'till'
             ELSE 'operations' END

@@ -188,10 +188,19 @@ def test_tokens_of_before_get_the_role_of_their_channel(servers: Any) -> None:
         "both": (["events:write", "channel:EC", "channel:STORE"], "ec"),
         "a call centre": (["events:write", "channel:CALL_CENTRE"], "operations"),
         "all": (["events:write", "channel:*"], "operations"),
-        "head": (["events:write", "channel:STORE", "operations"], "operations"),
+        # the channel alone decides: the scope `operations` opens addresses, and appends nothing
+        "a till that looks at operations": (
+            ["events:write", "channel:STORE", "operations"],
+            "till",
+        ),
+        "a shop that looks on": (["events:write", "channel:EC", "operations"], "ec"),
+        "operations without a channel": (["events:write", "operations"], "operations"),
+        "no channel": (["events:write"], "operations"),
         "an app": (["members:read", "channel:STORE"], None),
     }
     with psycopg.connect(servers.postgres) as connection:  # rolled back at the end
+        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
+        connection.execute(API_TOKEN_DDL)
         connection.execute("ALTER TABLE hitotsu.api_token DROP COLUMN role")
         for name, (scopes, _) in before.items():
             connection.execute(
