@@ -6,6 +6,9 @@ own schema holds its event ledger and its projections' tables.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg import sql
 
@@ -103,18 +106,14 @@ class VersionChanged(Exception):
 
 
 def prepare(dsn: str, group: Group) -> None:
-    """Creates what is missing. Safe to run from several processes at once, and again."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        # two processes that start at once would otherwise race for the same catalogue rows
-        connection.execute(LOCK)
+    """Creates what is missing. Safe to run from several processes at once, and again.
+
+    Raises VersionChanged when a projection's tables need a rebuild. What all groups share is
+    committed by then: the rebuild writes to it.
+    """
+    with _locked(dsn) as connection:
+        _prepare_shared(connection)
         with connection.transaction():
-            connection.execute(unless_there(ENGINE).encode())
-            connection.execute(UNCOMPRESSED)
-            decisions.prepare(connection)
-            for name in TOPICS:
-                connection.execute(
-                    "insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name]
-                )
             schema = sql.Identifier(group.name)
             connection.execute(sql.SQL("create schema if not exists {}").format(schema))
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
@@ -133,7 +132,32 @@ def prepare(dsn: str, group: Group) -> None:
                         f"{projection.name} is declared as version {projection.version}, its"
                         f" tables hold version {row[0]}: run `hitotsu rebuild`"
                     )
+
+
+def prepare_shared(dsn: str) -> None:
+    """Creates what is missing of the tables that all groups share: the engine's, the decisions'."""
+    with _locked(dsn) as connection:
+        _prepare_shared(connection)
+
+
+@contextmanager
+def _locked(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        # two processes that start at once would otherwise race for the same catalogue rows
+        connection.execute(LOCK)
+        yield connection
         connection.execute("select pg_advisory_unlock_all()")
+
+
+def _prepare_shared(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    with connection.transaction():
+        connection.execute(unless_there(ENGINE).encode())
+        connection.execute(UNCOMPRESSED)
+        decisions.prepare(connection)
+        for name in TOPICS:
+            connection.execute(
+                "insert into hitotsu.topic (name) values (%s) on conflict do nothing", [name]
+            )
 
 
 def topic_numbers(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from projections.core.fold import Group
 from projections.core.projection import Projection
+from services.projector.database import prepare_shared
 from services.rebuild.compare import Pair, Since, marks
 from services.rebuild.fold import CannotRebuild, Folding
 from services.rebuild.shadow import Shadow
@@ -92,6 +93,8 @@ class Rebuild:
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
         """All of it; `progress` is told a step's name, what is done and what there is."""
+        # an older release's tables lack columns that the last step writes
+        prepare_shared(self._settings.postgres)
         shadow = self._shadow()
         swap = Swap(self._settings.postgres, self._live, shadow.connection)
         try:

@@ -15,6 +15,9 @@ from projections import discover
 from projections.core.fold import Group
 from services.cli import setup
 from services.projector import database
+from services.rebuild.fold import CannotRebuild
+from services.rebuild.rejudge import Rejudge
+from services.rebuild.run import Rebuild
 from services.runtime.config import Settings
 from services.runtime.tokens import API_TOKEN_DDL
 
@@ -63,8 +66,55 @@ def test_tables_of_another_version_are_named_with_what_to_run(servers: Endpoints
         connection.execute(
             "update hitotsu.projection_version set version = 0 where projection = 'terminal_gaps'"
         )
-    key = base64.b64encode(bytes(32)).decode()
-    keys = dict.fromkeys(("key_encryption_key", "blind_index_key", "gateway_private_key"), key)
-    settings = Settings.model_validate({"postgres": dsn, "kafka": servers.kafka, **keys})
+    settings = _settings(servers, dsn)
     with pytest.raises(ProviderError, match=r"terminal_gaps .* version 0: run `hitotsu rebuild`"):
         setup.prepare(settings)
+
+
+HOLDS_OF_BEFORE = """
+alter table hitotsu.stock_hold drop column applied_version, drop column applied_partition,
+    drop column applied_offset, drop column position;
+alter table hitotsu.points_hold drop column applied_event, drop column applied_partition,
+    drop column applied_offset;
+update hitotsu.projection_version set version = version - 1 where projection = 'member';
+"""
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("verb", ["prepare", "rebuild", "rejudge"])
+def test_a_rebuild_that_is_asked_for_has_the_columns_that_it_writes(
+    servers: Endpoints, verb: str
+) -> None:
+    name = f"holds_of_before_{verb}"
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+    dsn = make_conninfo(servers.postgres, dbname=name)
+    projections = [one for one in discover() if one.group == "main"]
+    group = Group("main", projections)
+    database.prepare(dsn, group)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(HOLDS_OF_BEFORE)
+    if verb == "prepare":
+        with pytest.raises(database.VersionChanged, match="member"):
+            database.prepare(dsn, group)
+    else:  # that looks at the tables before it folds; here nothing was applied yet
+        settings = _settings(servers, dsn)
+        work: Rebuild = Rejudge(settings, projections)
+        if verb == "rebuild":
+            work = Rebuild(settings, projections, ["member"])
+        with pytest.raises(CannotRebuild, match="applied nothing yet"):
+            work.run(False, False, lambda *_: None)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "select applied_version, applied_partition, applied_offset, position"
+            " from hitotsu.stock_hold"
+        )
+        connection.execute(
+            "select applied_event, applied_partition, applied_offset from hitotsu.points_hold"
+        )
+
+
+def _settings(servers: Endpoints, dsn: str) -> Settings:
+    key = base64.b64encode(bytes(32)).decode()
+    keys = dict.fromkeys(("key_encryption_key", "blind_index_key", "gateway_private_key"), key)
+    return Settings.model_validate({"postgres": dsn, "kafka": servers.kafka, **keys})
