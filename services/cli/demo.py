@@ -17,6 +17,7 @@ from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, line
 
 MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
 FOLDER = Path("var/demo")
+CALLERS = ("till", "ec", "staff")  # whose tokens it sends and asks with
 
 console = Console()
 
@@ -46,6 +47,8 @@ def demo(
     except DataUnavailable as error:
         _stop(str(error), 2)
     stack = Stack(home, provider)
+    known = stack.home.read("tokens")
+    _expect_tokens([name for name in CALLERS if name in known and not known[name]])
     # Another demo, or `up`, or `down`, in the same folder waits until this one is over.
     with alone(stack, "demo"):
         try:
@@ -78,6 +81,13 @@ def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: boo
     return differences
 
 
+def _expect_tokens(absent: list[str]) -> None:
+    """Ends with 2 where the stack's folder knows no token of a caller; `up` makes none again."""
+    if absent:
+        told = (f"token {name} was revoked: `hitotsu tokens create {name}`" for name in absent)
+        _stop("\n".join(told), 2)
+
+
 def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> None:
     """Another scale's rows are the demo's own to remove, but not under somebody's feet."""
     held = stack.home.read(MARK).get("scale") if stack.home.path.exists() else None
@@ -107,6 +117,7 @@ def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
     expected = (NotAccepted, Unanswered, StandsStill, Problem, Unreachable, httpx.HTTPError)
     configure("demo", "warning")
     status = stack.status()
+    _expect_tokens([name for name in CALLERS if not status["tokens"].get(name)])
     place = _place(stack, status)
     if not check_only:
         stack.home.write(MARK, {"scale": scale})

@@ -19,9 +19,23 @@ _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 
 
 def _options(base_url: str, token: str) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {token}", "User-Agent": "hitotsu-sdk"}
+    """Raises ValueError for what no request could be made of: it would look like a dead line."""
+    url = httpx.URL(base_url)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("base_url: has to begin with http:// or https:// and name a host")
+    headers = {"Authorization": f"Bearer {_checked(token)}", "User-Agent": "hitotsu-sdk"}
     # trust_env off: a till's line to its own gateway goes through no proxy of the environment.
     return {"base_url": base_url, "headers": headers, "timeout": _TIMEOUT, "trust_env": False}
+
+
+def _checked(token: str) -> str:
+    """The token without what a file or an editor puts around it; never part of a message."""
+    bare = token.strip()
+    if not bare:
+        raise ValueError("token: is empty")
+    if not all("!" <= letter <= "~" for letter in bare):
+        raise ValueError("token: may hold visible ASCII characters only, and no spaces")
+    return bare
 
 
 def _reply(response: httpx.Response) -> Reply:
@@ -53,6 +67,7 @@ class Client:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
+        """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
         self._http = httpx.Client(**_options(base_url, token))
         self._line = Line(buffer, validate, patience)
         self._one_at_a_time = threading.Lock()
@@ -118,6 +133,7 @@ class AsyncClient:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
+        """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self._line = Line(buffer, validate, patience)
         self._one_at_a_time = asyncio.Lock()

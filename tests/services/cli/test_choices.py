@@ -134,3 +134,13 @@ def test_a_scale_that_does_not_exist_is_refused_before_another_command_is_waited
     assert done.returncode == 2
     assert "scale: must be from" in done.stderr
     assert "waiting" not in done.stdout
+
+
+def test_the_demo_says_at_once_whose_token_was_revoked(tmp_path: Path) -> None:
+    stack_home = Home(tmp_path / "stack").open()
+    stack_home.write("tokens", {"till": "", "ec": "hitotsu_abc", "warehouse": ""})
+    done = hitotsu("demo", "--home", str(stack_home.path), folder=tmp_path)
+    assert done.returncode == 2
+    said = "hitotsu demo: token till was revoked: `hitotsu tokens create till`"
+    assert done.stderr.strip() == said
+    assert not (tmp_path / "var").exists()  # nothing was generated or started
