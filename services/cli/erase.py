@@ -15,7 +15,6 @@ import psycopg
 import typer
 from psycopg_pool import PoolTimeout
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.surroundings import settings
 from services.runtime import db
@@ -167,7 +166,7 @@ def _expect_impersonal(option: str, text: str | None) -> None:
 
 
 def _stop(message: str, code: int) -> None:
-    Console(stderr=True).print(message, style="red", highlight=False)
+    Console(stderr=True).print(message, style="red", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -176,12 +175,23 @@ def _print(lines: Sequence[Erased], dry_run: bool, as_json: bool) -> None:
         receipt = [asdict(line) for line in lines]
         print(json.dumps({"dry_run": dry_run, "erased": receipt, "remains": REMAINS}, default=str))
         return
-    table = Table("member", "profile", "fact in Kafka", "key destroyed", "dead letters", "finished")
     for line in lines:
-        where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
-        times = [f"{at:%F %T}" if at else "" for at in (line.destroyed_at, line.finished_at)]
-        who = (str(line.member_id), str(line.profile_id))
-        table.add_row(*who, where, times[0], str(line.dead_letters), times[1])
-    console = Console()
-    console.print(table)
-    console.print("Nothing was erased: a dry run." if dry_run else REMAINS, highlight=False)
+        print(_block(line))
+    print("Nothing was erased: a dry run." if dry_run else REMAINS)
+
+
+def _block(line: Erased) -> str:
+    """One profile's line of the receipt: ids and places whole, however narrow the terminal is."""
+    where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
+    destroyed, finished = (
+        f"{at:%F %T}" if at else "" for at in (line.destroyed_at, line.finished_at)
+    )
+    fields = {
+        "member": line.member_id,
+        "fact in Kafka": where,
+        "key destroyed": destroyed,
+        "dead letters": line.dead_letters,
+        "finished": finished,
+    }
+    said = (f"  {name:<13}  {value}".rstrip() for name, value in fields.items())
+    return "\n".join((f"profile {line.profile_id}", *said))
