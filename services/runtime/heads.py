@@ -13,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 10.0
+# How long a body may still go on once its request is answered. Not ended at once: a close while
+# bytes arrive may reset the connection, and the answer would be lost with it.
+UNREAD_SECONDS = 10.0
 _REFUSED = {
     408: ("Request Timeout", f"The head did not arrive within {HEAD_SECONDS:g} seconds."),
     431: ("Request Header Fields Too Large", f"A head may hold at most {HEAD_BYTES} bytes."),
@@ -23,13 +26,16 @@ _SLUGS = {408: "request-timeout", 431: "request-head-too-large"}
 class BoundedHeads(HttpToolsProtocol):
     """uvicorn's protocol, which is given a head's bytes up to the limit and no more.
 
-    What follows a body (trailers, and how chunks are cut) is bounded as well.
+    What follows a body (trailers, and how chunks are cut) is bounded as well. Ends of lines before
+    a request are ignored (RFC 9112, section 2.2): they begin no head.
     """
 
     _in_body = False
     _head_bytes = 0  # of the head that is arriving
     _framing_bytes = 0  # since the head was complete, beside the body
+    _blank_bytes = 0  # before the head, since the last request
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,6 +43,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_unread_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -46,6 +53,12 @@ class BoundedHeads(HttpToolsProtocol):
                 self._framing_bytes += len(part)
                 super().data_received(part)
                 if self._in_body and self._framing_bytes > HEAD_BYTES:
+                    self._refuse(431)
+            elif not self._head_bytes and data[0] in b"\r\n":
+                part = data[: len(data) - len(data.lstrip(b"\r\n"))]
+                # not handed on: the time of an idle connection goes on
+                self._blank_bytes += len(part)
+                if self._blank_bytes > HEAD_BYTES:
                     self._refuse(431)
             else:
                 part = data[: HEAD_BYTES - self._head_bytes]
@@ -63,6 +76,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_body, self._head_bytes, self._framing_bytes = True, 0, 0
+        self._blank_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
 
@@ -73,7 +87,23 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body, self._head_bytes = False, 0
+        self._stop_unread_timer()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # a queued request's body may be arriving while the one before it is answered
+        if self._in_body and self.cycle is not None and self.cycle.response_complete:
+            self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._end_unread)
+
+    def _end_unread(self) -> None:
+        self._unread_timer = None
+        self.transport.close()
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

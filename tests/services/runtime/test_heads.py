@@ -43,11 +43,20 @@ ENDLESS = {
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(heads, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(heads, "UNREAD_SECONDS", 0.5, raising=False)
 
     async def size(request: Request) -> Response:
         return PlainTextResponse(str(len(await request.body())))
 
-    app = Starlette(routes=[Route("/", size, methods=["GET", "POST"])])
+    async def unread(_: Request) -> Response:
+        return PlainTextResponse("whoever asks")
+
+    app = Starlette(
+        routes=[
+            Route("/", size, methods=["GET", "POST"]),
+            Route("/unread", unread, methods=["GET", "POST"]),
+        ]
+    )
     port = free_port()
     config = uvicorn.Config(app, port=port, http=Answered, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
@@ -86,14 +95,16 @@ async def test_a_head_of_almost_64_kilobytes_is_read(port: int) -> None:
     assert (await asked(port, head))[0] == 200
 
 
-@pytest.mark.parametrize("begin", [b"GET / HTTP/1.1\r\nHo", b"G", b"\r\n"])
+@pytest.mark.parametrize("begin", [b"GET / HTTP/1.1\r\nHo", b"G", b"\r\nG"])
 async def test_a_head_that_does_not_arrive_is_408(port: int, begin: bytes) -> None:
     status, problem = await asked(port, begin)
     assert (status, problem["type"]) == (408, "/problems/request-timeout")
 
 
-async def test_a_connection_that_asks_nothing_is_closed(port: int) -> None:
+@pytest.mark.parametrize("begin", [b"", b"\r\n"])
+async def test_a_connection_that_asks_nothing_is_closed(port: int, begin: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begin)
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
 
@@ -105,6 +116,60 @@ async def test_a_second_request_has_its_own_time_and_room(port: int) -> None:
         writer.write(head)
         assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n0"), 5)
         await asyncio.sleep(0.3)
+    writer.close()
+
+
+@pytest.mark.parametrize("blank", [b"\r\n", b"\n\n\n"], ids=["one", "three"])
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["in one packet", "in a packet of its own"])
+async def test_ends_of_lines_between_requests_ask_nothing(
+    port: int, blank: bytes, pause: float
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nabc"
+    for _ in range(2):
+        writer.write(request)
+        await asyncio.sleep(pause)
+        writer.write(blank)
+        assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n3"), 5)
+    with pytest.raises(TimeoutError):  # longer than a head may take
+        await asyncio.wait_for(reader.read(1), 0.8)
+    writer.write(request)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n3"), 5)
+    writer.close()
+
+
+UNREAD = {
+    "a declared length": b"GET /unread HTTP/1.1\r\nHost: here\r\nContent-Length: 100000000\r\n\r\n",
+    "chunks": b"POST /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n",
+}
+
+
+@pytest.mark.parametrize("head", UNREAD.values(), ids=UNREAD)
+async def test_an_answered_requests_body_holds_no_connection(port: int, head: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"whoever asks"), 5)
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.ensure_future(drip())
+    with suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 3) == b""
+    dripping.cancel()
+    writer.close()
+
+
+async def test_a_body_that_ends_soon_after_its_answer_leaves_the_connection(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(3):
+        writer.write(b"POST /unread HTTP/1.1\r\nHost: here\r\nContent-Length: 20\r\n\r\n1234567890")
+        assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"whoever asks"), 5)
+        await asyncio.sleep(0.2)
+        writer.write(b"1234567890")
+        await asyncio.sleep(0.4)
     writer.close()
 
 
