@@ -25,6 +25,8 @@ _AWAY = (
     ConnectionError,
     TimeoutError,
 )
+# packages that wrap what a connection raised, in errors of their own
+_LIBRARIES = frozenset({"aiokafka", "faust", "mode", "psycopg", "psycopg_pool"})
 
 
 class Exit(IntEnum):
@@ -44,20 +46,39 @@ class Exit(IntEnum):
 
 def code_of(error: BaseException | None) -> Exit:
     """The code that says why; `error` is what ended the process, None when nothing did."""
+    return _judged(error)[0]
+
+
+def _judged(error: BaseException | None) -> tuple[Exit, bool]:
+    """The code, and whether it needs no traceback: nothing but a server that is away.
+
+    The cause that an error names is followed. What was merely being handled when it was raised is
+    followed where a library raised it: in our own code that is a bug beside the outage.
+    """
     looked_at: set[int] = set()
+    plain = True
     while error is not None and id(error) not in looked_at:
         if isinstance(error, _AWAY):
-            return Exit.AWAY
+            return Exit.AWAY, plain
         looked_at.add(id(error))
-        error = error.__cause__ or error.__context__
-    return Exit.FAILED
+        library = type(error).__module__.partition(".")[0] in _LIBRARIES
+        plain = plain and library
+        # Faust's worker raises what ended it `from` itself, which hides nothing
+        again = error.__cause__ is error
+        if error.__cause__ is not None and not again:
+            error = error.__cause__
+        elif library and (again or not error.__suppress_context__):
+            error = error.__context__
+        else:
+            break
+    return Exit.FAILED, False
 
 
 def say(error: BaseException | None) -> Exit:
     """Logs why the process ends without being asked to, and answers its code."""
-    code = code_of(error)
+    code, plain = _judged(error)
     reason = "it ended by itself" if error is None else f"{type(error).__name__}: {error}"
-    if error is not None and code is Exit.FAILED:
+    if error is not None and not plain:
         traceback.print_exception(error, file=sys.stderr)
     log.error("ended_unasked", code=int(code), why=code.name.lower(), reason=reason[:500])
     return code

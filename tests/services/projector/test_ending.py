@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+from faust.exceptions import ConsumerNotStarted
 
 from infra.backend import Endpoints
 from infra.home import Home
 from infra.stack import ROOT
 from services.cli import local
-from services.runtime.exits import Exit, code_of
+from services.runtime.exits import Exit, code_of, say
 
 KEYS = ("HITOTSU_KEY_ENCRYPTION_KEY", "HITOTSU_BLIND_INDEX_KEY", "HITOTSU_GATEWAY_PRIVATE_KEY")
 NOWHERE = "127.0.0.1:1"
@@ -58,6 +60,7 @@ def test_any_other_end_of_faust_is_an_error_that_the_log_names(
     """Such as a group that nobody declared: it has no topic to read."""
     code, said = run(environment(servers, tmp_path, HITOTSU_GROUP="undeclared"))
     assert code == Exit.FAILED
+    assert said.count("\nTraceback (most recent call last)") == 1  # beside Faust's, in its log
     assert "You should provide either `topics` or `pattern`" in said
 
 
@@ -87,3 +90,48 @@ def test_a_cause_below_another_error_decides() -> None:
     assert code_of(wrapped(psycopg.OperationalError("gone"))) is Exit.AWAY
     assert code_of(wrapped(ValueError("a record of no kind"))) is Exit.FAILED
     assert code_of(None) is Exit.FAILED
+
+
+def test_a_bug_beside_an_outage_is_a_failure_with_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def bug() -> None:
+        raise TypeError("a bug")
+
+    def hidden() -> None:
+        raise ConsumerNotStarted("for another reason") from None
+
+    for handle, kind in ((bug, TypeError), (hidden, ConsumerNotStarted)):
+        error = handling(psycopg.OperationalError("gone"), handle)
+        assert isinstance(error, kind)
+        assert say(error) is Exit.FAILED
+        assert capsys.readouterr().err.count(f"{kind.__name__}: ") == 1
+
+
+def test_only_a_plain_outage_has_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def by_library() -> None:
+        raise ConsumerNotStarted("no broker")
+
+    def by_us() -> None:
+        raise RuntimeError("could not be started") from KafkaConnectionError("no broker")
+
+    away = KafkaConnectionError("no broker")
+    again = handling(away, by_library)
+    again.__cause__ = again  # as Faust's worker raises it
+    for error in (away, handling(away, by_library), again):
+        assert say(error) is Exit.AWAY
+        assert "Traceback" not in capsys.readouterr().err
+    assert say(handling(ValueError("first"), by_us)) is Exit.AWAY
+    assert capsys.readouterr().err.count("RuntimeError: could not be started") == 1
+
+
+def handling(first: Exception, handle: Callable[[], None]) -> Exception:
+    """What `handle` raises while `first` is handled."""
+    try:
+        try:
+            raise first
+        except Exception:
+            handle()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
