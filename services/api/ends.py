@@ -31,6 +31,7 @@ class Ends:
         self._at = -FRESH_SECONDS
         self._away = False
         self._asking = asyncio.Lock()
+        self._sought_at = -ASK_AGAIN_SECONDS  # when a partition that nobody knew was asked for
 
     async def refresh(self, wanted: Collection[tuple[str, int]] = ()) -> None:
         """Asks once; `wanted`: partitions that may have been added since Kafka was last asked."""
@@ -87,7 +88,8 @@ class Ends:
         topic, number = topic_of(name), int(name.rpartition("-")[2])
         if number < TOPICS[topic].partitions or self._has(topic, name):
             return True
-        if time.monotonic() - self._at > ASK_AGAIN_SECONDS:
+        if time.monotonic() - self._sought_at > ASK_AGAIN_SECONDS:
+            self._sought_at = time.monotonic()
             await self.refresh({(topic, number)})
         if time.monotonic() - self._at > FRESH_SECONDS or topic not in self._by_topic:
             return None

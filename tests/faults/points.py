@@ -94,12 +94,15 @@ def correction_of_points(shop: Shop) -> list[Fact]:
 
 
 def program(shop: Shop) -> Fact:
-    """Rules of a program: of a few times of validity, so that some are said again."""
+    """Rules of a program: of a few times of validity, so that some are said again.
+
+    Producers give its points, and they are told here: under other rules no door would take them.
+    """
     chance = shop.chance
     rules = {"earn": [{"points": 1, "per": 100}], "rounding": chance.choice(ROUNDINGS)}
     record = {
         **shop.meta("HEAD_OFFICE"), "program_id": chance.choice(PROGRAMS),
-        "version": str(chance.randint(1, 9)), "accrual": chance.choice(["PRODUCER", "RULES"]),
+        "version": str(chance.randint(1, 9)), "accrual": "PRODUCER",
         "rules": json.dumps(rules), "valid_from": T0 + chance.randint(0, 3) * DAY,
     }  # fmt: skip
     return "ProgramRulesSet", record

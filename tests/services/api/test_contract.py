@@ -114,7 +114,7 @@ def test_the_numbers_can_be_read_by_prometheus(api: Running) -> None:
     lags = [sample.value for sample in samples if sample.name == "hitotsu_api_lag_events"]
     assert all(lag >= 0 for lag in lags), "Kafka has answered, so the lag is a number"
     assert 'route="/v1/stock/{sku}"' in text
-    assert set(_dependencies(api)) == {"postgres", "redis", "kafka"}
+    assert set(_dependencies(api)) == {"postgres", "redis", "kafka", "tokens"}
 
 
 def _wait_for_kafka(api: Running) -> None:

@@ -58,7 +58,13 @@ class Processes:
         self.road = own
         with psycopg.connect(own.endpoints.postgres, autocommit=True) as connection:
             scopes = {scope for one in SCOPES.values() for scope in one}
-            register(connection, "all", tuple(sorted({*scopes, "channel:*", "store:*"})), TOKEN)
+            register(
+                connection,
+                "all",
+                tuple(sorted({*scopes, "channel:*", "store:*"})),
+                TOKEN,
+                "operations",
+            )
         own.start("projector")
         self.ports = {name: free_port() for name in APPS}
         for name, port in self.ports.items():

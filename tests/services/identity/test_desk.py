@@ -148,7 +148,7 @@ def test_a_field_that_is_cleared_counts_no_more(place: Town) -> None:
 def test_who_is_erased_is_nobody_s_twin(place: Town) -> None:
     first, second = namesakes(place, "青木 涼子")
     assert len(cases(place, first)) == 1
-    erased = place.road.begin("erase", first)
+    erased = place.road.begin("erase", "--yes", first)
     out, errors = erased.communicate(timeout=120)
     assert erased.returncode == 0, (out + errors).decode()
     place.settled()

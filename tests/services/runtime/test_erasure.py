@@ -25,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     with road(tmp_path_factory.mktemp("erasure")) as own:
         own.start("projector")
         # the first erasure makes the table
-        own.verb("erase", str(known(own)), "--reason", "asked", code=0)
+        own.verb("erase", "--yes", str(known(own)), "--reason", "asked", code=0)
         yield own
 
 
@@ -73,12 +73,12 @@ def test_another_fact_under_the_id_of_an_erasure_is_no_erasure(place: Road) -> N
     profile = known(place)
     event_id, _ = planned(place, profile)
     squatted(place, event_id)
-    process = place.begin("erase", str(profile), "--json")
+    process = place.begin("erase", "--yes", str(profile), "--json")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 4, errors
     assert b"commerce.inventory" in errors
     assert not forgotten(place, profile)
-    (receipt,) = place.verb("erase", str(profile), code=0)["erased"]
+    (receipt,) = place.verb("erase", "--yes", str(profile), code=0)["erased"]
     assert forgotten(place, profile)
     assert receipt["event_id"] != str(event_id)
     assert applied_at(place, receipt["event_id"]) == [
@@ -95,10 +95,10 @@ def test_an_erasure_that_was_called_done_and_was_not_is_done_again(place: Road) 
         ' "offset" = 0 where profile_id = %s',
         profile,
     )
-    process = place.begin("erase", str(profile), "--json")
+    process = place.begin("erase", "--yes", str(profile), "--json")
     process.communicate(timeout=60)
     assert process.returncode == 4
-    place.verb("erase", str(profile), code=0)
+    place.verb("erase", "--yes", str(profile), code=0)
     assert forgotten(place, profile)
 
 
@@ -107,7 +107,7 @@ def test_a_fact_that_was_sent_before_a_crash_is_the_erasure_s_own(place: Road) -
     event_id, at = planned(place, profile)
     meta = Meta(event_id.bytes, int(at.timestamp()) * 1_000_000, Producer("hitotsu", "OTHER"))
     append(place, SubjectErased(meta, profile.bytes, "asked", "operator"))
-    (receipt,) = place.verb("erase", str(profile), code=0)["erased"]
+    (receipt,) = place.verb("erase", "--yes", str(profile), code=0)["erased"]
     assert forgotten(place, profile)
     assert receipt["event_id"] == str(event_id)
     (first,) = applied_at(place, str(event_id))
