@@ -16,7 +16,7 @@ from services.runtime.logging import log
 
 PATIENCE_SECONDS = 3.0
 FRESH_SECONDS = 5.0
-ASK_AGAIN_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 0.1
 AWAY = "Kafka does not answer, so the ends of its topics are unknown"
 NO_POSITION = "Postgres has not told lately how far it has read"
 
@@ -31,6 +31,7 @@ class Ends:
         self._at = -FRESH_SECONDS
         self._away = False
         self._asking = asyncio.Lock()
+        self._seeking = asyncio.Lock()
         self._sought_at = -ASK_AGAIN_SECONDS  # when a partition that nobody knew was asked for
 
     async def refresh(self, wanted: Collection[tuple[str, int]] = ()) -> None:
@@ -82,15 +83,18 @@ class Ends:
     async def exists(self, name: str) -> bool | None:
         """Whether the partition `topic-number` exists; None while Kafka does not say.
 
-        A declared partition exists. Of others Kafka is asked, at most once a second: partitions
+        A declared partition exists. Of others Kafka is asked, ten times a second at most: partitions
         are added while this process runs.
         """
         topic, number = topic_of(name), int(name.rpartition("-")[2])
         if number < TOPICS[topic].partitions or self._has(topic, name):
             return True
-        if time.monotonic() - self._sought_at > ASK_AGAIN_SECONDS:
-            self._sought_at = time.monotonic()
-            await self.refresh({(topic, number)})
+        began = time.monotonic()
+        async with self._seeking:
+            if self._sought_at < began:  # else it was asked for somebody else meanwhile
+                await asyncio.sleep(max(0.0, self._sought_at + ASK_AGAIN_SECONDS - began))
+                self._sought_at = time.monotonic()
+                await self.refresh({(topic, number)})
         if time.monotonic() - self._at > FRESH_SECONDS or topic not in self._by_topic:
             return None
         return self._has(topic, name)

@@ -15,6 +15,7 @@ from tests.services.identity.town import BASE, TOKENS, Town, registered, town, u
 pytestmark = pytest.mark.servers
 WHY = {"actor": "desk-3", "reason": "called back"}
 LATER = "2026-05-01T10:00:00+09:00"
+LAST = "2026-05-02T10:00:00+09:00"
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_link_by_rule_goes_when_its_evidence_goes(place: Town) -> None:
     place.settled()
     assert tuple(ids) not in place.pairs()
     assert place.member_of(str(ids[0])) != place.member_of(str(ids[1]))
-    place.tells([updated(one["profile_id"], LATER, name="中村 翔太", birth_date="1980-03-04")])
+    place.tells([updated(one["profile_id"], LAST, name="中村 翔太", birth_date="1980-03-04")])
     place.settled()
     assert tuple(ids) in place.pairs()  # the facts of a pair are told apart by their times
     assert place.road.sql("select count(*) from dead_letter")[0][0] == 0
