@@ -83,8 +83,8 @@ class Ends:
     async def exists(self, name: str) -> bool | None:
         """Whether the partition `topic-number` exists; None while Kafka does not say.
 
-        A declared partition exists. Of others Kafka is asked, ten times a second at most: partitions
-        are added while this process runs.
+        A declared partition exists. Of others Kafka is asked, ten times a second at most:
+        partitions are added while this process runs.
         """
         topic, number = topic_of(name), int(name.rpartition("-")[2])
         if number < TOPICS[topic].partitions or self._has(topic, name):
