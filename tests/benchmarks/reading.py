@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import httpx
 
@@ -27,7 +26,6 @@ from tests.benchmarks.freshness import figures, shop
 from tests.benchmarks.freshness.http import request
 from tests.benchmarks.freshness.measuring import PATIENCE_SECONDS, _fill, asked, started
 from tests.benchmarks.servers import ROOT, Servers
-from tests.benchmarks.workload import member_ids
 
 HEAD = ("", "ours/s", "bare/s", "of bare", "ours ms CPU", "bare ms CPU", "of bare", "wanted")
 WANTED = {"stock": "0.6 × bare", "balance": "1,500/s", "page": "500/s"}
@@ -89,11 +87,11 @@ def beside(found: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def _paths(sold: list[str]) -> dict[str, list[str]]:
+def _paths(sold: shop.Sold) -> dict[str, list[str]]:
     chance = random.Random(5)
-    members = [str(UUID(bytes=one)) for one in chance.sample(member_ids(shop.SHAPE), PATHS)]
+    members = chance.sample(sorted(set(sold.members)), PATHS)
     return {
-        "stock": [f"/v1/stock/{sku}" for sku in chance.sample(sorted(set(sold)), PATHS)],
+        "stock": [f"/v1/stock/{sku}" for sku in chance.sample(sorted(set(sold.skus)), PATHS)],
         "balance": [f"/v1/members/{member}/points" for member in members],
         "page": [f"/v1/members/{member}" for member in members],
     }
