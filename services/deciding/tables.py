@@ -39,11 +39,37 @@ do $$ begin
 end $$;
 create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at is null;
 """
+
+
+def added(table: str, *columns: str) -> str:
+    """Gives a table of an older release its new columns ("name type"), where the last is missing.
+
+    An `alter table` waits for everybody's locks, so it is run where it is needed only.
+    """
+    missed = columns[-1].split()[0]
+    listed = ", ".join(f"add column {column}" for column in columns)
+    return f"""do $$ begin
+    if not exists (select from pg_attribute where attrelid = 'hitotsu.{table}'::regclass
+            and attname = '{missed}') then
+        alter table hitotsu.{table} {listed};
+    end if;
+end $$;"""
+
+
+STOCK_APPLIED = added(
+    "stock_hold", "applied_version bigint", "applied_partition int", "applied_offset bigint"
+)
+STOCK_POSITION = added("stock_hold", "position jsonb")
+POINTS_APPLIED = added(
+    "points_hold", "applied_event uuid", "applied_partition int", "applied_offset bigint"
+)
+
+
 # the location "" is none yet; `served_by` names the one that a committed hold counts at
 # a hold that was resolved stays as history; the index holds what still promises something
 # `applied_*`: of an applied hold, the cell's row version with its fact in, and the partition and
 # `next_offset` of the batch that applied it; readers of an older row count the hold all the same
-STOCK_HOLDS = """
+STOCK_HOLDS = f"""
 create table if not exists hitotsu.stock_hold (
     id uuid not null,
     sku text collate "C" not null,
@@ -63,22 +89,11 @@ create table if not exists hitotsu.stock_hold (
     applied_offset bigint,
     primary key (id, sku, location_id)
 );
-do $$ begin
-    if not exists (select from pg_attribute where attrelid = 'hitotsu.stock_hold'::regclass
-            and attname = 'applied_offset') then
-        alter table hitotsu.stock_hold add column applied_version bigint,
-            add column applied_partition int, add column applied_offset bigint;
-    end if;
-end $$;
+{STOCK_APPLIED}
 create index if not exists stock_hold_applied
     on hitotsu.stock_hold (applied_partition, applied_offset) where state = 'applied';
 -- where the stock stood that was looked at, in the first line of each item and location of a batch
-do $$ begin
-    if not exists (select from pg_attribute where attrelid = 'hitotsu.stock_hold'::regclass
-            and attname = 'position') then
-        alter table hitotsu.stock_hold add column position jsonb;
-    end if;
-end $$;
+{STOCK_POSITION}
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
 create index if not exists stock_hold_by_age on hitotsu.stock_hold using brin (created_at);
@@ -91,7 +106,7 @@ create or replace view hitotsu.stock_reserved as
 # `hitotsu-points` take on their way is held for deciders alone: nobody asked for that hold
 # `applied_*`: of an applied hold, the event whose entries took its points, and the partition and
 # `next_offset` of the batch that applied it; readers without those entries count it all the same
-POINTS_HOLDS = """
+POINTS_HOLDS = f"""
 create table if not exists hitotsu.points_hold (
     id uuid not null,
     profile_id uuid not null,
@@ -112,13 +127,7 @@ create table if not exists hitotsu.points_hold (
     applied_offset bigint,
     primary key (id, profile_id, lot_id)
 );
-do $$ begin
-    if not exists (select from pg_attribute where attrelid = 'hitotsu.points_hold'::regclass
-            and attname = 'applied_offset') then
-        alter table hitotsu.points_hold add column applied_event uuid,
-            add column applied_partition int, add column applied_offset bigint;
-    end if;
-end $$;
+{POINTS_APPLIED}
 create index if not exists points_hold_applied
     on hitotsu.points_hold (applied_partition, applied_offset) where state = 'applied';
 create index if not exists points_hold_promised
