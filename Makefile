@@ -83,7 +83,7 @@ lint: $(VENV)/dev.stamp ## Style, types, layers, generated files, schemas, house
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict schemas projections services infra
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m schemas.tools.generate --check
 	@$(BIN)/hitotsu schema check
 	@$(BIN)/python -m pytest -q tests/test_house.py
 

@@ -21,7 +21,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from schemas.bounds import (
+from schemas.rejection import CURRENCY
+from schemas.wire.bounds import (
     AMOUNT_MAX,
     EARLIEST,
     EPOCH,
@@ -31,7 +32,6 @@ from schemas.bounds import (
     LATEST,
     MICROSECOND,
 )
-from schemas.rejected import CURRENCY
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _NIL = bytes(16)

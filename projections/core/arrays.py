@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from projections.core.columns import span_text
 from projections.core.copying import NULL, encoder
-from schemas.native import native
+from schemas.wire.native import native
 
 _packing = native("projections.core._packing")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from schemas.native import native
+from schemas.wire.native import native
 
 _packing = native("projections.core._packing")
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from projections.core.tables import Kept, Ledger
-from schemas.native import native
+from schemas.wire.native import native
 
 _showing = native("projections.core._showing")
 

@@ -21,7 +21,7 @@ from projections.core import (
 )
 from projections.member.grouping import members_of
 from projections.member.rules import RULE_SET, active, part, read_rules
-from schemas.events import (
+from schemas.generated.events import (
     IdentifierObserved,
     LinkDeclined,
     MatchRulesActivated,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid5
 
 from projections.core import Projection, Row, View, key, latest_by, maximum, plain
-from schemas.events import (
+from schemas.generated.events import (
     PointsAdjusted,
     PointsEarned,
     PointsExpired,

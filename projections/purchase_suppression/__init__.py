@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from projections.core import Projection, Row, View, key, latest_by, maximum, plain
-from schemas.events import (
+from schemas.generated.events import (
     ItemDescribed,
     NeedPolicySet,
     PurchaseAttributed,
@@ -13,7 +13,7 @@ from schemas.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
-from schemas.events.parts import Tender
+from schemas.generated.events.parts import Tender
 
 projection = Projection("purchase_suppression", version=2)
 

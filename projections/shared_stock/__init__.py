@@ -17,7 +17,7 @@ from projections.core import (
     plain,
     total,
 )
-from schemas.events import (
+from schemas.generated.events import (
     AllocationReleased,
     LocationDescribed,
     PurchaseCompleted,

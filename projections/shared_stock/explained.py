@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from projections.core.instants import instant
-from schemas.releases import releases
+from schemas.history.releases import releases
 
 
 class Base(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from projections.core import Projection, Row, key, spans
-from schemas.events import (
+from schemas.generated.events import (
     DeadLettered,
     PointsEarned,
     PointsRedeemed,

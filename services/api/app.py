@@ -15,29 +15,29 @@ from starlette.routing import Route
 
 from projections import discover
 from projections.core import Projection
-from services.api.addresses import Addresses
-from services.api.answering import Answering
-from services.api.catalog import Catalog
-from services.api.cursors import Cursors
-from services.api.database import ask
-from services.api.docs import page
-from services.api.ends import Ends
-from services.api.events import event_operation
-from services.api.members import member_operation, parts_of
-from services.api.openapi import document
-from services.api.operations import Operation, in_order, of_query
-from services.api.promised import Promised
-from services.api.reach import Reach
-from services.api.receipts import MissingReceipts
-from services.api.views import Views
-from services.api.waiting import WAIT_SECONDS, Waiting
-from services.api.watch import Watch
-from services.runtime.bearer import tokens_needed
+from services.http.bearer import tokens_needed
+from services.http.cursors import Cursors
+from services.http.docs import page
+from services.http.health import Dependency, Measured, health_routes
+from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.http.route_table import Addresses
+from services.reading.answers import Answering
+from services.reading.catalog import Catalog
+from services.reading.database import ask
+from services.reading.end_offsets import Ends
+from services.reading.event_lookup import event_operation
+from services.reading.held_amounts import Promised
+from services.reading.member_page import member_operation, parts_of
+from services.reading.missing_receipts import MissingReceipts
+from services.reading.openapi import document
+from services.reading.operations import Operation, in_order, of_query
+from services.reading.reach import Reach
+from services.reading.read_your_writes import WAIT_SECONDS, Waiting
+from services.reading.redis_views import Views
+from services.reading.refresh import Watch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
-from services.runtime.health import Dependency, Measured, health_routes
 from services.runtime.keys import SubjectKeys
-from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.tokens import Tokens
 
 

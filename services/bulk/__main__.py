@@ -16,9 +16,9 @@ import uvloop
 from pydantic import ValidationError
 
 from schemas.rights import OPERATIONS, ROLES, Role
-from services.bulk.producer import BulkProducer, Counts
+from services.intake.bulk import BulkProducer, Counts
+from services.intake.records import KeysUnavailable, Refusal
 from services.runtime.config import Settings
-from services.runtime.intake import KeysUnavailable, Refusal
 from services.runtime.logging import configure
 from services.runtime.producer import KafkaAway
 from services.runtime.strict_json import Unreadable, loads

@@ -17,8 +17,8 @@ from infra.backend import ProviderError
 from projections import discover
 from projections.core.fold import Group
 from schemas.topics import TOPICS
-from services.cli.surroundings import settings
-from services.projector import letters
+from services.cli.endpoints import settings
+from services.projector import dead_letters
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
 from services.runtime.producer import KafkaAway, Producer
@@ -55,7 +55,7 @@ def show_all(
 ) -> None:
     """List dead letters, oldest first."""
     wanted = None if status == "all" else status
-    found = _run(lambda connection, _: letters.listed(connection, wanted, stage, topic, limit))
+    found = _run(lambda connection, _: dead_letters.listed(connection, wanted, stage, topic, limit))
     if as_json:
         typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False))
         return
@@ -73,7 +73,7 @@ def show_one(
     as_json: AsJson = False,
 ) -> None:
     """Show one whole: where it was, why, its key, headers and bytes."""
-    letter = _run(lambda connection, _: letters.one(connection, letter_id))
+    letter = _run(lambda connection, _: dead_letters.one(connection, letter_id))
     if letter is None:
         raise ProviderError(f"there is no dead letter {letter_id}")
     shown = _plain(letter)
@@ -93,7 +93,7 @@ def retry(
     """Send records again, as they were, with their own event ids."""
     group = Group("main", [one for one in discover() if one.group == "main"])
 
-    async def again(connection: letters.Connection, config: Settings) -> list[tuple[int, str]]:
+    async def again(connection: dead_letters.Connection, config: Settings) -> list[tuple[int, str]]:
         producer = Producer(config.kafka, "hitotsu-dead-letters", timeout=10.0)
         await producer.start()
         try:
@@ -109,19 +109,23 @@ def retry(
 
 
 async def _again(
-    connection: letters.Connection, producer: Producer, group: Group, letter_id: int, force: bool
+    connection: dead_letters.Connection,
+    producer: Producer,
+    group: Group,
+    letter_id: int,
+    force: bool,
 ) -> str:
-    letter = await letters.one(connection, letter_id)
+    letter = await dead_letters.one(connection, letter_id)
     if letter is None:
         return "not sent: there is no such dead letter"
     if letter.status != "open":
         return f"not sent: it was {letter.status} already"
     try:
-        letters.dry_run(letter, group)
-    except letters.CannotRetry as error:
+        dead_letters.dry_run(letter, group)
+    except dead_letters.CannotRetry as error:
         if not force:
             return f"not sent: {error}"
-    return f"sent again, now {await letters.send_again(connection, producer, letter)}"
+    return f"sent again, now {await dead_letters.send_again(connection, producer, letter)}"
 
 
 @app.command("drop")
@@ -130,8 +134,8 @@ def drop(
 ) -> None:
     """Decide that records need no application. They stay where they are, with the reason."""
 
-    async def dropped(connection: letters.Connection, _: Settings) -> list[bool]:
-        return [await letters.resolve(connection, i, "dropped", reason) for i in ids]
+    async def dropped(connection: dead_letters.Connection, _: Settings) -> list[bool]:
+        return [await dead_letters.resolve(connection, i, "dropped", reason) for i in ids]
 
     outcomes = _run(dropped)
     for letter_id, done in zip(ids, outcomes, strict=True):
@@ -140,7 +144,7 @@ def drop(
         raise typer.Exit(1)
 
 
-def _run(action: Callable[[letters.Connection, Settings], Awaitable[T]]) -> T:
+def _run(action: Callable[[dead_letters.Connection, Settings], Awaitable[T]]) -> T:
     config = settings()
 
     async def connected() -> T:
@@ -156,7 +160,7 @@ def _run(action: Callable[[letters.Connection, Settings], Awaitable[T]]) -> T:
         raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
 
 
-def _plain(letter: letters.Letter) -> dict[str, Any]:
+def _plain(letter: dead_letters.Letter) -> dict[str, Any]:
     shown = asdict(letter)
     for name in ("record_key", "record_value"):
         shown[name] = None if shown[name] is None else shown[name].hex()

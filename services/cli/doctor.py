@@ -15,12 +15,12 @@ from infra.home import Home, is_free
 from infra.native import jars, java, postgres, unprivileged, valkey
 from infra.outside import Outside
 from infra.process import Recorded
-from schemas.native import native
+from schemas.wire.native import native
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 PACKAGES = ("aiokafka", "faust-streaming", "fastapi", "fastavro", "psycopg", "redis", "typer")
-COMPILED = ("schemas._reading", "projections.core._packing", "projections.core._showing")
+COMPILED = ("schemas.wire._reading", "projections.core._packing", "projections.core._showing")
 DISK_BYTES = 3 * 1024**3
 
 

@@ -16,7 +16,7 @@ import typer
 from psycopg_pool import PoolTimeout
 from rich.console import Console
 
-from services.cli.surroundings import settings
+from services.cli.endpoints import settings
 from services.runtime import db
 from services.runtime.config import Settings
 from services.runtime.erasure import Erased, Erasure, IdTaken, NobodyKnown, NotAppliedYet

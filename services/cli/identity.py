@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.backend import ProviderError
-from services.cli.folding import steps
-from services.cli.surroundings import settings
+from services.cli.endpoints import settings
+from services.cli.progress import steps
 from services.runtime.logging import configure
 from services.runtime.producer import KafkaAway
 
@@ -37,7 +37,7 @@ def estimate(
     version: Annotated[str | None, typer.Option(help="Name of the version; else the time.")] = None,
 ) -> None:
     """Learn from the log what an agreement is worth, and write rules that say it."""
-    from services.identity.replay.estimating import estimated
+    from services.identity.replay.estimation import estimated
     from services.identity.replay.run import CannotReplay
 
     configure("identity", "warning")
@@ -80,7 +80,7 @@ def cases(
     as_json: AsJson = False,
 ) -> None:
     """List what staff has to decide, the surest first."""
-    from services.identity.queue import listed
+    from services.identity.review.queue import listed
 
     found = asyncio.run(listed(settings(), "closed" if closed else "open", limit))
     if as_json:

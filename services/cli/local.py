@@ -84,7 +84,7 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
         _projector(home, "projector-2", running),
         _web(home, "api", running),
         _web(home, "commands", running),
-        _web(home, "identity", running),
+        _web(home, "identity", running, room="identity_app"),
     ]
 
 
@@ -115,12 +115,12 @@ def tokens(home: Home) -> dict[str, str]:
     return {name: str(known[name]) for name in TOKENS}
 
 
-def _web(home: Home, name: str, running: Collection[str]) -> Service:
+def _web(home: Home, name: str, running: Collection[str], *, room: str | None = None) -> Service:
     port = home.port(name, in_use=name in running)
     url = f"http://127.0.0.1:{port}"
     return Service(
         name=name,
-        argv=(sys.executable, "-m", f"services.{name}"),
+        argv=(sys.executable, "-m", f"services.{room or name}"),
         log=str(home.log(name)),
         env={
             "HITOTSU_PORT": str(port),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.backend import ProviderError
-from services.cli.folding import asked, steps
+from services.cli.progress import asked, steps
 
 if TYPE_CHECKING:
     from services.rebuild.run import Report, VerdictChanges

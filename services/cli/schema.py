@@ -13,12 +13,13 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from infra.stack import Stack
-from schemas import generate, golden, lint, registry, releases
-from schemas.generation.description import BadSchema
-from schemas.inputs import INPUTS, Rejected
-from schemas.inputs import example as example_of
+from schemas.declarations import BadSchema
+from schemas.generated.inputs import INPUTS, Rejected
+from schemas.generated.inputs import example as example_of
+from schemas.history import releases
+from schemas.tools import generate, golden, lint, registry
 from schemas.topics import TOPICS
-from services.cli import tailing
+from services.cli import tail as topic_tail
 
 schema = typer.Typer(no_args_is_help=True, help="The event schemas, here and in a registry.")
 RegistryOption = Annotated[
@@ -42,7 +43,8 @@ def check() -> None:
     try:
         found = [*generate.problems(), *_clashes()]
         found += [
-            f"schemas/{path} is stale: python -m schemas.generate" for path in generate.stale()
+            f"schemas/{path} is stale: python -m schemas.tools.generate"
+            for path in generate.stale()
         ]
     except BadSchema as error:
         found = [str(error)]
@@ -118,12 +120,12 @@ def tail(
     if topic not in TOPICS:
         _fail(f"{topic} is not a topic of ours; these are:\n" + "\n".join(TOPICS))
     servers = kafka or _server("kafka", "--kafka or HITOTSU_KAFKA", home)
-    show = tailing.as_json if as_json else tailing.as_text
+    show = topic_tail.as_json if as_json else topic_tail.as_text
     try:
-        asyncio.run(tailing.follow(servers, topic, start, limit, lambda r: typer.echo(show(r))))
+        asyncio.run(topic_tail.follow(servers, topic, start, limit, lambda r: typer.echo(show(r))))
     except KeyboardInterrupt:
         return
-    except tailing.CannotRead as error:
+    except topic_tail.CannotRead as error:
         _fail(str(error))
     except BrokenPipeError:  # `hitotsu tail ... | head` has seen enough
         os._exit(0)
@@ -133,7 +135,7 @@ def _clashes() -> list[str]:
     """Only these two verbs need the Avro project's own checker: the others go without it."""
     if find_spec("avro") is None:
         return ["versions cannot be compared without the package avro: pip install avro"]
-    return importlib.import_module("schemas.compatibility").check()  # type: ignore[no-any-return]
+    return importlib.import_module("schemas.tools.compatibility").check()  # type: ignore[no-any-return]
 
 
 def _registry(url: str | None, home: Path | None) -> str:

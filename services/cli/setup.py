@@ -8,12 +8,12 @@ from infra import topics
 from infra.backend import ProviderError
 from projections import discover
 from projections.core.fold import Group
-from schemas import registry
-from services.identity import tables as identity
+from schemas.tools import registry
 from services.projector import database
 from services.runtime.config import Settings
 from services.runtime.keys import SUBJECT_KEY_DDL
 from services.runtime.tokens import API_TOKEN_DDL
+from services.state import matching as identity
 
 
 def prepare(settings: Settings) -> None:

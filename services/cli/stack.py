@@ -19,7 +19,7 @@ from rich.table import Table
 from infra.backend import Progress
 from infra.home import LOCK_WAIT_SECONDS, Home
 from infra.stack import Stack
-from services.cli import deployed, doctor, local, outdated
+from services.cli import doctor, local, prepare, stale_services
 
 HomeOption = Annotated[
     Path | None,
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command()(down)
     app.command()(status)
     app.command(name="doctor")(check)
-    deployed.register(app)
+    prepare.register(app)
 
 
 def up(
@@ -138,13 +138,13 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     progress("tables", "tables, topics and tokens ready", True)
     for service in services:
         progress(service.name, "running" if service.name in running else "starting", False)
-    before = outdated.running(stack)
+    before = stale_services.running(stack)
     if not before:
-        outdated.remember(stack, env)
+        stale_services.remember(stack, env)
     stack.complete_services(services, env)
     stack.restart_hung(progress)
     stack.wait_ready(wait, progress)
-    return outdated.notices(stack, env, before)
+    return stale_services.notices(stack, env, before)
 
 
 @contextmanager

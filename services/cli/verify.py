@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.folding import asked, steps
+from services.cli.progress import asked, steps
 
 if TYPE_CHECKING:
     from services.verify.report import Difference, Report
@@ -33,7 +33,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Recompute projections from the log and compare them with Postgres and Redis."""
-    from services.invariants.listed import INVARIANTS, SETS
+    from services.invariants.catalogue import INVARIANTS, SETS
     from services.verify.log import LogUnreadable
     from services.verify.run import CannotVerify, Verification
 

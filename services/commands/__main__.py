@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.commands.app import create
-from services.runtime.serve import serve
+from services.http.serve import serve
 
 
 def main() -> None:

@@ -12,23 +12,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from services.commands.door import Door
 from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
+from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
-from services.deciding.trimming import Trimming
-from services.invariants.listed import INVARIANTS
+from services.deciding.retention import Trimming
+from services.http.bearer import tokens_needed
+from services.http.health import Dependency, Measured, health_routes
+from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.invariants.catalogue import INVARIANTS
 from services.invariants.watch import Watch
-from services.points import offline, return_routes
-from services.points import routes as points
-from services.points.background import background
-from services.points.returns import ReturnsWork
-from services.points.work import PointsWork
-from services.runtime.bearer import tokens_needed
+from services.points.background.tasks import background
+from services.points.holds import offline_limit
+from services.points.holds import routes as points
+from services.points.holds.work import PointsWork
+from services.points.returns import routes
+from services.points.returns.quote import ReturnsWork
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
-from services.runtime.health import Dependency, Measured, health_routes
-from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
 from services.stock import routes as stock
@@ -88,8 +89,8 @@ def create(settings: Settings) -> Starlette:
         routes=[
             *stock.routes(doors["stock"], postgres, group),
             *points.routes(doors["points"], postgres),
-            *return_routes.routes(doors["returns"]),
-            *offline.routes(doors["points"], postgres),
+            *routes.routes(doors["returns"]),
+            *offline_limit.routes(doors["points"], postgres),
             *_documents(),
             *health_routes([*_dependencies(postgres, producer), tokens_needed(tokens)]),
             *problem_routes(),

@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.commands.door import HEADER
-from services.points.commands import CaptureBody, HoldBody, RedeemBody, ReleaseHoldBody
-from services.points.offline import LIMIT, OVER
-from services.points.return_routes import RETURNS
-from services.points.returns import ReturnBody
-from services.points.routes import BASE as HOLDS
-from services.points.routes import REDEMPTIONS
+from services.deciding.endpoint import HEADER
+from services.points.holds.commands import CaptureBody, HoldBody, RedeemBody, ReleaseHoldBody
+from services.points.holds.offline_limit import LIMIT, OVER
+from services.points.holds.routes import BASE as HOLDS
+from services.points.holds.routes import REDEMPTIONS
+from services.points.returns.quote import ReturnBody
+from services.points.returns.routes import RETURNS
 from services.stock.commands import CommitBody, ExtendBody, ReleaseBody, ReserveBody
-from services.stock.pick import PickBody
+from services.stock.location_choice import PickBody
 from services.stock.routes import BASE
 
 COMMANDS: dict[str, tuple[str, type[BaseModel], str]] = {

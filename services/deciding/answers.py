@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncCursor
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
 from projections.core.instants import written
 from services.runtime.arrays import columns
-
-Connection = AsyncConnection[TupleRow]
+from services.runtime.db import Connection
 
 # key by key, however few answers there were when it was planned: a plan that reads them all is kept
 SAID = """

@@ -15,16 +15,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
-from services.deciding.answers import (
-    Answer,
-    Connection,
-    Keyed,
-    asked_before,
-    keep,
-    said_before,
-    taken,
-)
-from services.runtime.db import conninfo
+from services.deciding.answers import Answer, Keyed, asked_before, keep, said_before, taken
+from services.runtime.db import Connection, conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 

@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from schemas import codec
-from schemas.events import Event
-from services.deciding.answers import Connection
+from schemas.generated.events import Event
+from schemas.wire import codec
 from services.runtime.arrays import array, columns
+from services.runtime.db import Connection
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
 from services.runtime.producer import KafkaAway, Producer, Record
 from services.runtime.worker import Worker

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from services.deciding.answers import Connection
 from services.runtime.arrays import array
+from services.runtime.db import Connection
 
 # everything that the read API makes a member's page of, by its profile
 UNSEEN = """

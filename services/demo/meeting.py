@@ -14,9 +14,9 @@ from psycopg import AsyncConnection
 from services.demo.answers import Answers
 from services.demo.comparison import Comparison
 from services.demo.shop import names
-from services.identity.queue import listed
-from services.identity.replay.estimating import estimated
+from services.identity.replay.estimation import estimated
 from services.identity.replay.run import replay
+from services.identity.review.queue import listed
 from services.identity.rules import newest
 from services.runtime.config import Settings
 from services.runtime.db import conninfo

@@ -14,18 +14,18 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from schemas.personal.buffer import public_key_of
-from services.gateway.admission import Rates
-from services.gateway.docs import page
-from services.gateway.ingest import Ingest
-from services.gateway.openapi import document
-from services.points.program import Program, unreadable
-from services.runtime.bearer import tokens_needed
+from services.http.bearer import tokens_needed
+from services.http.health import Dependency, Measured, health_routes
+from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.intake.admission import Rates
+from services.intake.docs import page
+from services.intake.ingest import Ingest
+from services.intake.openapi import document
+from services.intake.records import Intake
+from services.points.program.accrual_source import Program, unreadable
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
-from services.runtime.health import Dependency, Measured, health_routes
-from services.runtime.intake import Intake
 from services.runtime.keys import SubjectKeys
-from services.runtime.problem import Guarded, problem_handlers, problem_routes
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
-from services.identity.everybody import Everybody
-from services.identity.log import APPLIED, offset_in
-from services.identity.shares import TOPIC
-from services.identity.touched import Touched
+from services.identity.applied_log import APPLIED, offset_in
+from services.identity.changes import Touched
+from services.identity.index import Everybody
+from services.identity.shards import TOPIC
+from services.runtime.db import Connection
+from services.runtime.rows import rows_of
 
 COMPARABLE = """
 from (

@@ -16,21 +16,21 @@ from collections.abc import Callable, Sequence
 import psycopg
 from aiokafka.errors import KafkaError
 
-from services.deciding.answers import Connection
 from services.deciding.decider import PASSING
-from services.identity import casebook, coverage, store
-from services.identity.everybody import Everybody, features_of
-from services.identity.learning import Learning
-from services.identity.log import AppliedLog, Stretch, offset_in
+from services.identity import cases, coverage, store
+from services.identity.applied_log import AppliedLog, Stretch, offset_in
+from services.identity.changes import Touched, touched
+from services.identity.index import Everybody, features_of
+from services.identity.loader import Learning
 from services.identity.matching.features import Person
 from services.identity.membership import Membership
 from services.identity.pairs import Found, Judged, Pair
 from services.identity.people import SLICE
 from services.identity.rules import Rules
-from services.identity.shares import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
+from services.identity.shards import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
 from services.identity.store import Compared, Fenced, Kept
-from services.identity.touched import Touched, touched
 from services.runtime.config import Settings
+from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
 from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCH_PROFILES, MATCHED
@@ -136,7 +136,7 @@ class Matcher(Worker):
         now = time.monotonic()
         if now >= self._measured + MEASURE_SECONDS:
             self._measured = now
-            await casebook.measure(connection, version)
+            await cases.measure(connection, version)
 
     async def _count(self, connection: Connection, everybody: Everybody) -> None:
         """Ready is who knows as many profiles as there are; who does not learns the others."""

@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from services.identity.shares import SHARES, TOPIC
+from services.identity.shards import SHARES, TOPIC
 from services.runtime.logging import log
 
 GROUP = "hitotsu-identity"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID, uuid5
 
-from schemas.events import Meta, Producer, ProfilesLinked, ProfilesUnlinked
+from schemas.generated.events import Meta, Producer, ProfilesLinked, ProfilesUnlinked
 
 SYSTEM = "hitotsu-identity"
 RULE, PERSON = "RULE", "PERSON"

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from projections.member import PERSONAL
 from schemas.personal import Unsealable, Unsealer
-from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
 from services.identity.matching.features import Person
+from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
+from services.runtime.rows import rows_of
 
 PROFILES = f"""
 select profile_id, erased_at, {", ".join(PERSONAL)} from profile

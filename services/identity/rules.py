@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from projections.member.rules import RULE_SET, read_rules
-from schemas.events import MatchRulesActivated
-from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
-from services.identity.log import AppliedLog
+from schemas.generated.events import MatchRulesActivated
+from services.identity.applied_log import AppliedLog
 from services.identity.matching.model import Model
+from services.runtime.db import Connection
 from services.runtime.logging import log
+from services.runtime.rows import rows_of
 
 TOPIC = MatchRulesActivated.TOPIC
 CURSOR = "select partition, next_offset from hitotsu.match_rules_cursor"

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from schemas.events import Event
+from schemas.generated.events import Event
 from schemas.personal import NORMALISER_VERSION
 from services.deciding import outbox
-from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
-from services.identity import casebook
-from services.identity.choosing import Choice
+from services.identity import cases
 from services.identity.matching.features import FORMAT
 from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
-from services.identity.shares import BEGINNING, SHARES, Positions, same, share_of
+from services.identity.shards import BEGINNING, SHARES, Positions, same, share_of
+from services.identity.spanning_forest import Choice
+from services.runtime.db import Connection
+from services.runtime.rows import rows_of
 
 FORM = f"{FORMAT}.{NORMALISER_VERSION}"
 FEATURES = ""  # the version under which it is noted how far features are stored
@@ -150,7 +150,7 @@ async def store(connection: Connection, batch: Compared, everybody: Everyone) ->
         await _decisions(connection, batch.decisions)
         judged = await _judged(connection, batch, everybody)
         await _links(connection, batch.version, judged)
-        await casebook.keep(connection, batch.version, judged)
+        await cases.keep(connection, batch.version, judged)
         facts: list[Event] = [one.fact for one in judged.values() if one.fact is not None]
         await outbox.add(connection, facts)
         await _features(connection, batch.features)
@@ -189,7 +189,7 @@ async def _judged(
     for one, others in smaller.items():
         choice.add(one, others, everybody.alike, apart)
         found |= {(other, one): what for other, what in others.items()}
-    opened = await casebook.open_of(connection, batch.version, who)
+    opened = await cases.open_of(connection, batch.version, who)
     concerned = {
         pair
         for pair in (*found, *standing, *opened)
@@ -250,7 +250,7 @@ async def adopt(
     async with connection.transaction():
         await _decisions(connection, decisions)
         await _links(connection, version, judged)
-        await casebook.keep(connection, version, judged)
+        await cases.keep(connection, version, judged)
         await outbox.add(connection, [one.fact for one in judged.values() if one.fact])
         await progress(connection, version, range(SHARES))
         for share in range(SHARES):

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from projections.point_balance.account import account, lots_and_draws
-from services.deciding.reading import rows_of
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
-from services.points.decide import captured_id
+from services.points.holds.decide import captured_id
+from services.runtime.rows import rows_of
 
 PROFILE, HOLD = {"profile_id": "uuid"}, {"id": "uuid"}
 ENTRIES = "select * from point_entry where profile_id = any(%s::uuid[])"
@@ -130,6 +130,7 @@ CAPTURED_AS_ALLOCATED = Invariant(
     "What a captured hold took from each lot is what its fact took.",
     about="points", table="hitotsu.points_hold", key=HOLD, broken=_not_as_captured,
 )  # fmt: skip
-POINTS_INVARIANTS = (
+INVARIANTS = (
     POINTS_ADD_UP, LOT_BELOW_ZERO, POINTS_HOLD_RESOLVED_TWICE, CAPTURED_AS_ALLOCATED,
 )  # fmt: skip
+SETS = {"points": ("point_balance",)}

@@ -12,9 +12,9 @@ from faust.worker import Worker
 
 from services.projector.process import Projector
 from services.projector.transport import hand_over_as_unpacked
-from services.runtime import exits
+from services.runtime import exit_codes
 from services.runtime.config import Settings
-from services.runtime.exits import Exit
+from services.runtime.exit_codes import Exit
 from services.runtime.logging import configure
 
 M_ARENA_MAX = -8  # glibc's <malloc.h>
@@ -42,17 +42,17 @@ class _Worker(Worker):
 def main() -> None:
     """Runs until SIGTERM, then stores what was taken over and ends.
 
-    An end that nobody asked for has a code that says why (`services.runtime.exits`).
+    An end that nobody asked for has a code that says why (`services.runtime.exit_codes`).
     """
     _keep_memory_together()
-    settings = exits.settings()
+    settings = exit_codes.settings()
     configure(settings.instance or "projector", settings.log_level)
     hand_over_as_unpacked()
     code = Exit.FAILED
     try:
         code = _run(settings)
     except Exception as error:
-        code = exits.say(error)
+        code = exit_codes.say(error)
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -81,7 +81,7 @@ def _run(settings: Settings) -> Exit:
         ended = error.__context__ if isinstance(error, SystemExit) else error
     finally:
         projector.stop()
-    return Exit.ASKED if worker.asked else exits.say(ended)
+    return Exit.ASKED if worker.asked else exit_codes.say(ended)
 
 
 if __name__ == "__main__":

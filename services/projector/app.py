@@ -25,7 +25,7 @@ from services.projector.transport import BatchTransport
 from services.projector.writer import Writer
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
-from services.runtime.exits import Exit
+from services.runtime.exit_codes import Exit
 from services.runtime.logging import log
 from services.runtime.metrics import FENCED, HELD, partition_from_start
 

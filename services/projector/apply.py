@@ -25,7 +25,7 @@ from services.projector.batch import (
     Verdict,
     Work,
 )
-from services.projector.due import Due
+from services.projector.redis_changes import Due
 from services.projector.store import Connection, Store
 from services.runtime.arrays import array, columns
 

@@ -14,8 +14,8 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from projections.core.fold import Folded, Group, HandlerFailed
-from schemas import codec
-from schemas.codec import Undecodable, body_hash, key_of, schema_in
+from schemas.wire import codec
+from schemas.wire.codec import Undecodable, body_hash, key_of, schema_in
 
 Seen = tuple[int, int]  # (hash, schema id)
 STALE = -1  # no version of `Recent`

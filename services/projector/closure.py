@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 
 from projections.core.sql import quoted
 from projections.core.tables import ROLES, Active, Grouping, RowKey
-from services.projector.everybody import decided_on_everybody, differing
+from services.projector.regroup import decided_on_everybody, differing
 from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]

@@ -15,8 +15,8 @@ from psycopg import sql
 from projections.core.fold import Group
 from projections.core.sql import LEDGER, ddl
 from schemas.topics import TOPICS
-from services.deciding import tables as decisions
 from services.runtime.db import unless_there
+from services.state import decisions as decisions
 
 ENGINE = """
 create schema if not exists hitotsu;

@@ -14,22 +14,23 @@ from starlette.applications import Starlette
 from projections import discover
 from projections.core.fold import Group
 from schemas.topics import TOPICS
+from services.http.health import Dependency, health_routes
+from services.http.response import Answered
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
 from services.projector.batch import APPLIED, STAGES, Recent, Verdict, Work
 from services.projector.database import prepare
-from services.projector.gathered import Job
 from services.projector.pipeline import STEPS, Pipeline
+from services.projector.redis_views import Views
 from services.projector.refresh import Refresher, redis_client
 from services.projector.relay import Relay
-from services.projector.views import Views
 from services.projector.watch import Watch
+from services.projector.write_behind import Job
 from services.projector.writer import CAUSES, Writer
 from services.runtime import metrics
-from services.runtime.answered import Answered
 from services.runtime.config import Settings
-from services.runtime.health import Dependency, NotReady, health_routes
-from services.runtime.placed import Placed
+from services.runtime.readiness import NotReady
+from services.runtime.record_at import Placed
 
 COUNTERS = {
     Verdict.APPLIED: metrics.APPLIED,

@@ -22,14 +22,14 @@ from redis.exceptions import RedisError
 
 from projections.core import sql
 from projections.core.tables import Kept
-from services.projector.gathered import Gathered, Job
-from services.projector.views import (
+from services.projector.redis_views import (
     GenerationLost,
     RowsMissing,
     Views,
     generation_key,
     position_key,
 )
+from services.projector.write_behind import Gathered, Job
 from services.runtime.arrays import array
 from services.runtime.db import conninfo
 from services.runtime.logging import log

@@ -14,10 +14,10 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 from psycopg.rows import dict_row
 
-from schemas.codec import Undecodable, decode, encode, headers_of, key_of
-from schemas.events import DeadLettered
-from schemas.events.parts import Meta, Producer
+from schemas.generated.events import DeadLettered
+from schemas.generated.events.parts import Meta, Producer
 from schemas.topics import DEAD_LETTERS
+from schemas.wire.codec import Undecodable, decode, encode, headers_of, key_of
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import RELAYED

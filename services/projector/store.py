@@ -17,7 +17,7 @@ from projections.core.rows import state_of
 from projections.core.showing import hash_key, shown, view_writer
 from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
 from services.projector.closure import regroup, sharing
-from services.projector.due import Due
+from services.projector.redis_changes import Due
 from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from services.runtime.ends import Asked, Place, TopicEnds
+from services.runtime.end_offsets import Asked, Place, TopicEnds
 from services.runtime.logging import log
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 

@@ -15,12 +15,12 @@ from projections.core.fold import Group, HandlerFailed
 from services.projector.apply import AlreadySeen, Applied, Applier, Fenced
 from services.projector.batch import Failure, Recent, Verdict, Work
 from services.projector.database import topic_numbers
-from services.projector.first import compare
+from services.projector.first_record import compare
 from services.projector.store import Connection
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
-from services.runtime.placed import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, Placed
 
 CAUSES = ("seen", "handler", "unstorable")  # why a batch takes the careful path
 UNSTORABLE = (

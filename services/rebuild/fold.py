@@ -15,9 +15,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Folded, Group, HandlerFailed
-from schemas import codec
-from schemas.events import SubjectErased
-from services.rebuild.applied import Applied
+from schemas.generated.events import SubjectErased
+from schemas.wire import codec
+from services.rebuild.applied_records import Applied
 from services.rebuild.shadow import Shadow
 from services.runtime.db import conninfo
 from services.verify.columns import shown

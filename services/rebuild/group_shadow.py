@@ -15,12 +15,12 @@ import psycopg
 
 from projections.core.fold import Folded
 from projections.core.sql import LEDGER
-from schemas import codec
+from schemas.wire import codec
 from services.projector.batch import PARTITIONS_MAX, Verdict
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
-from services.runtime.placed import Placed, same_as_first
+from services.runtime.record_at import Placed, same_as_first
 from services.verify.columns import quoted
 from services.verify.log import Place
 

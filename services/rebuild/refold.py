@@ -17,7 +17,7 @@ from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import GroupShadow
 from services.rebuild.verdicts import Judge, refusal
 from services.runtime.config import Settings
-from services.runtime.placed import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, Placed
 from services.verify.log import Log, LogUnreadable, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000

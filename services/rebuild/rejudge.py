@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from projections.core.projection import Projection
 from services.projector.apply import END_HOLDS, ENDED_BY
 from services.rebuild.compare import Pair
+from services.rebuild.dead_letters import correct, false_and_missing
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import COUNTED, ChoiceVoid, GroupShadow
-from services.rebuild.letters import correct, false_and_missing
 from services.rebuild.refold import Refolding
 from services.rebuild.run import Progress, Rebuild, Report, VerdictChanges
 from services.rebuild.shadow import Shadow

@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from schemas.codec import encode, same_event
-from schemas.events import Meta, Producer, SubjectErased
+from schemas.generated.events import Meta, Producer, SubjectErased
+from schemas.wire.codec import encode, same_event
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer as KafkaProducer

@@ -15,12 +15,12 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas import codec
-from schemas.events import Event
+from schemas.generated.events import Event
 from schemas.topics import TOPICS
-from services.runtime.health import NotReady
+from schemas.wire import codec
 from services.runtime.logging import log
 from services.runtime.metrics import PRODUCER_RESTARTS
+from services.runtime.readiness import NotReady
 
 
 class KafkaAway(Exception):

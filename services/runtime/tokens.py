@@ -17,8 +17,8 @@ from datetime import datetime
 import psycopg
 
 from schemas.rights import ROLES, Role
+from services.runtime.cached_table import Remembered
 from services.runtime.db import Pool
-from services.runtime.remembered import Remembered
 
 # The lock lasts until the statements are over: of two processes that prepare at once, the second
 # finds what the first made.

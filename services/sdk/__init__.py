@@ -8,8 +8,8 @@
 
 from services.sdk.buffer import Buffer, BufferFull, RefusedEvent
 from services.sdk.client import AsyncClient, Client
-from services.sdk.floor import FloorLimit
 from services.sdk.ids import event_id_for, profile_id, uuid7
+from services.sdk.offline_limit import FloorLimit
 from services.sdk.results import Problem, Refused, Result, Results, Unreachable
 
 __all__ = [

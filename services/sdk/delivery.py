@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from schemas.inputs import Rejected, parse
+from schemas.generated.inputs import Rejected, parse
 from services.sdk.buffer import Buffer, Held
 from services.sdk.results import Problem, Result, Results, Unreachable
 

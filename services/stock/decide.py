@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from projections.core.instants import micros, written
-from schemas.events import ReservationCommitted
-from schemas.events.parts import Meta, Producer
+from schemas.generated.events import ReservationCommitted
+from schemas.generated.events.parts import Meta, Producer
 from services.deciding.answers import Answer, rest_of
+from services.stock.availability import ANYWHERE, REASONS, Shelf, Spot
 from services.stock.commands import Command, Commit, Extend, Release, Reserve
-from services.stock.shelf import ANYWHERE, REASONS, Shelf, Spot
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from projections.core.columns import ALWAYS
 from projections.shared_stock.shortages import SHORT
-from schemas.events import ReservationCommitted
-from schemas.releases import releases
-from services.deciding.reading import rows_of
+from schemas.generated.events import ReservationCommitted
+from schemas.history.releases import releases
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
+from services.runtime.rows import rows_of
 from services.stock.decide import COMMITTED, fact_id
 
 CELL = {"sku": "text", "location_id": "text"}
@@ -154,3 +154,5 @@ PROMISED_TWICE = Invariant(
     "No grant left more promised than there was, at its location or over all locations.",
     about="stock", table="stock_cell", key={"sku": "text"}, broken=_promised_twice,
 )  # fmt: skip
+INVARIANTS = (STOCK_RECOMPUTED, HOLD_RESOLVED_TWICE, PROMISED_TWICE)
+SETS = {"stock": ("shared_stock",)}

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from projections.core.instants import micros
-from services.commands.door import Body, Door, Sent, read_as, respond, uuid_of, within_channel
 from services.deciding.answers import Answer
-from services.deciding.reading import rows_of
-from services.runtime.bearer import token_of
+from services.deciding.endpoint import Body, Door, Sent, read_as, respond, uuid_of, within_channel
+from services.http.bearer import token_of
+from services.http.problem import Refuse
 from services.runtime.db import Pool
-from services.runtime.problem import Refuse
+from services.runtime.rows import rows_of
 from services.stock.commands import (
     Commit,
     CommitBody,
@@ -26,7 +26,7 @@ from services.stock.commands import (
     Reserve,
     ReserveBody,
 )
-from services.stock.pick import PickBody, picked
+from services.stock.location_choice import PickBody, picked
 from services.stock.work import seen
 
 BASE = "/v1/stock/reservations"

@@ -17,12 +17,13 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from services.deciding import outbox
-from services.deciding.answers import Answer, Connection
-from services.deciding.reading import begun, rows_of
+from services.deciding.answers import Answer
 from services.runtime.arrays import array, columns
+from services.runtime.db import Connection
+from services.runtime.rows import begun, rows_of
+from services.stock.availability import Shelf, Spot
 from services.stock.commands import Command, Reserve
 from services.stock.decide import Decided, Decision, Hold
-from services.stock.shelf import Shelf, Spot
 
 NAMED = """
 select id, sku, location_id, quantity, channel, client, state, expires_at, order_id

@@ -11,12 +11,12 @@ from collections import Counter
 from typing import Any
 
 from projections.core.tables import Kept, Ledger
-from schemas import codec
-from services.runtime.placed import Placed, same_as_first
+from schemas.wire import codec
+from services.runtime.record_at import Placed, same_as_first
 from services.verify.columns import Shape, shown
 from services.verify.log import Place, Record
 from services.verify.model import Appended, Model, Refused
-from services.verify.opened import Opened, opened
+from services.verify.record import Opened, opened
 from services.verify.report import Difference, Report
 from services.verify.snapshot import Applied, Snapshot
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from projections.core.projection import Projection
 from projections.core.tables import Kept, Ledger
-from schemas.events import SubjectErased
+from schemas.generated.events import SubjectErased
 from services.invariants.invariant import Invariant
 from services.invariants.whole import tested
 from services.runtime.config import Settings
-from services.runtime.placed import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, Placed
 from services.verify import redis, sums, tables
-from services.verify.behind import Search
+from services.verify.causes import Search
 from services.verify.judge import Judge
 from services.verify.log import Log, LogUnreadable, Place
 from services.verify.model import Model

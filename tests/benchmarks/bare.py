@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.runtime.answered import Answered
+from services.http.response import Answered
 
 TAKE = """
 update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.runtime.answered import Answered
+from services.http.response import Answered
 
 KEY = "bare:"
 

@@ -26,8 +26,8 @@ from uuid import UUID
 import psycopg
 
 from infra.home import free_port
-from schemas.events import PointsEarned, StockReceived
-from schemas.events.parts import EarnedLot, Meta
+from schemas.generated.events import PointsEarned, StockReceived
+from schemas.generated.events.parts import EarnedLot, Meta
 from services.cli import local
 from services.runtime.producer import record_of
 from services.sdk.ids import uuid7

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from schemas.events import Event, PointsEarned, PurchaseCompleted
+from schemas.generated.events import Event, PointsEarned, PurchaseCompleted
 
 Connection = psycopg.Connection[Any]
 SHOWN = 3

@@ -52,7 +52,10 @@ class Tree:
 
     def schema_ids(self) -> set[int]:
         """The ids of the schemas that it can read."""
-        return {int(number) for number in json.loads(_text(self.folder / "schemas/ids.json"))}
+        # a tree of before 0.2 keeps them one folder higher
+        listed = [self.folder / "schemas" / name for name in ("history/ids.json", "ids.json")]
+        path = next(path for path in listed if path.exists())
+        return {int(number) for number in json.loads(_text(path))}
 
 
 THIS = Tree("this tree", ROOT, sys.executable)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from schemas.events import Event, PointsEarned, PurchaseCompleted
-from schemas.events.parts import EarnedLot, Meta, Producer, PurchaseLine
+from schemas.generated.events import Event, PointsEarned, PurchaseCompleted
+from schemas.generated.events.parts import EarnedLot, Meta, Producer, PurchaseLine
 from services.runtime.producer import Record, record_of
 from tests.benchmarks.oracle import Expected
 

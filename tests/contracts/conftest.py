@@ -9,9 +9,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infra.backend import Endpoints
-from schemas import codec, registry
-from schemas.events import Event
-from schemas.inputs import INPUTS, example, parse, to_event
+from schemas.generated.events import Event
+from schemas.generated.inputs import INPUTS, example, parse, to_event
+from schemas.tools import registry
+from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 
 

@@ -10,9 +10,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from schemas import codec, golden
-from schemas.records import TO_RECORD
-from schemas.releases import releases
+from schemas.generated.records import TO_RECORD
+from schemas.history.releases import releases
+from schemas.tools import golden
+from schemas.wire import codec
 from tests.contracts.conftest import Written
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from schemas import golden
-from schemas.codec import key_of
-from schemas.records import TO_RECORD
+from schemas.generated.records import TO_RECORD
+from schemas.tools import golden
+from schemas.wire.codec import key_of
 from tests.contracts.conftest import Written
 
 SOURCE = Path(__file__).parent / "javascript"

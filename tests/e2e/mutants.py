@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from schemas import codec
-from schemas.events import EVENTS
-from schemas.inputs import INPUTS, example, parse, to_event
+from schemas.generated.events import EVENTS
+from schemas.generated.inputs import INPUTS, example, parse, to_event
 from schemas.topics import DEAD_LETTERS, TOPICS
+from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 
 NUMBERS = (

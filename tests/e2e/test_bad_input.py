@@ -19,9 +19,9 @@ import pytest
 from confluent_kafka import Producer
 
 from infra.stack import ROOT, Stack
-from schemas import codec
-from schemas.codec import Undecodable
 from schemas.topics import DEAD_LETTERS
+from schemas.wire import codec
+from schemas.wire.codec import Undecodable
 from services.sdk import Buffer, uuid7
 from tests.e2e.mutants import Mutant, Mutants
 from tests.e2e.reading import Staff

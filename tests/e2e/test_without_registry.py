@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from infra.stack import ROOT, Stack
-from schemas.inputs import INPUTS
+from schemas.generated.inputs import INPUTS
 from schemas.rights import INTERNAL
 from services.cli.stack import bring_up
 from tests.e2e.reading import Staff

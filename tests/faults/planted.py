@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.projector import __main__ as product
-from services.projector import app, apply, batch, pipeline, store, views
+from services.projector import app, apply, batch, pipeline, redis_views, store
 from services.runtime.logging import log
 
 GONE = 78
@@ -174,7 +174,7 @@ def redis_first() -> None:
 
         return write
 
-    put(views.Views, "__init__", kept)
+    put(redis_views.Views, "__init__", kept)
     put(store.Store, "write", shown)
 
 

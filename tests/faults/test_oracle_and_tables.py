@@ -11,7 +11,7 @@ import pytest
 from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
-from schemas import codec
+from schemas.wire import codec
 from tests.faults import oracle, unstorable
 from tests.faults.disorder import Append, log
 from tests.faults.reading import Read

@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 
 Record = dict[str, Any]
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "history"
 HEADER = 5
 KEYS = {
     "commerce.purchases": ("profile_id", "transaction_id"),

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from infra.home import CACHE_VARIABLE, Home
-from schemas.inputs import example
+from schemas.generated.inputs import example
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "howto" / "add-a-projection.md"

@@ -35,7 +35,7 @@ from tests.infra.test_observability import (
 )
 
 pytestmark = pytest.mark.servers
-SERVICES = ("gateway", "projector", "api", "commands", "identity")
+SERVICES = ("gateway", "projector", "api", "commands", "identity_app")
 OF_PROMETHEUS = {"job", "instance", "le"}
 DATABASE = "live_metrics"
 _SELECTOR = re.compile(r"\b(hitotsu_[a-z0-9_]+|process_start_time_seconds)\b(?:\{([^}]*)\})?")

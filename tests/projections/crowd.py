@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from projections.member.rules import DEFAULT
-from schemas.events import MatchRulesActivated
+from schemas.generated.events import MatchRulesActivated
 from tests.projections.driving import Engine
 from tests.projections.saying import T0, meta
 

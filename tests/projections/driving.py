@@ -18,8 +18,8 @@ from projections.core import sql
 from projections.core.fold import Group
 from projections.core.rows import state_of
 from projections.core.tables import Kept
-from schemas import codec
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from services.projector.apply import Applied
 from services.projector.batch import Recent, Slice, Work, decoded
 from services.projector.database import prepare

@@ -11,11 +11,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.codec import key_of
-from schemas.events import Event, IdentifierObserved, ProfileRegistered, SubjectErased
-from schemas.events.parts import Identifier, Meta, Producer
-from schemas.generation.description import Field, Record, describe
-from schemas.records import FROM_RECORD, TO_RECORD
+from schemas.declarations import Field, Record, describe
+from schemas.generated.events import Event, IdentifierObserved, ProfileRegistered, SubjectErased
+from schemas.generated.events.parts import Identifier, Meta, Producer
+from schemas.generated.records import FROM_RECORD, TO_RECORD
+from schemas.wire.codec import key_of
 
 DESCRIPTION = describe()
 T0 = 1_750_000_000_000_000

@@ -9,8 +9,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from projections.core.memory import Memory
 from projections.core.tables import Kept
-from schemas.events import PurchaseCompleted, PurchaseReturned
-from schemas.events.parts import Identifier, Meta, Producer, PurchaseLine, ReturnedLine
+from schemas.generated.events import PurchaseCompleted, PurchaseReturned
+from schemas.generated.events.parts import Identifier, Meta, Producer, PurchaseLine, ReturnedLine
 
 _numbers = count(1)
 MINUTE = 60_000_000

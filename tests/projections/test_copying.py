@@ -30,7 +30,7 @@ from projections.core.showing import (
 )
 from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
-from schemas.native import native
+from schemas.wire.native import native
 from services.runtime.arrays import array
 from tests.projections.shown import rows_of
 

@@ -15,7 +15,7 @@ from projections.core.memory import Memory
 from projections.member import group, identifier, link, profile, proposal, rules
 from projections.member.grouping import components
 from projections.member.rules import DEFAULT
-from schemas.events import Event
+from schemas.generated.events import Event
 from tests.faults.expected import members as oracle
 from tests.projections.worlds import worlds
 

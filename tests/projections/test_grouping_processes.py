@@ -18,9 +18,9 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from projections.core.sql import payload, quoted
-from schemas.codec import key_of
-from schemas.events import Event, LinkDeclined, ProfilesLinked, ProfilesUnlinked
-from schemas.events.parts import Meta, Producer
+from schemas.generated.events import Event, LinkDeclined, ProfilesLinked, ProfilesUnlinked
+from schemas.generated.events.parts import Meta, Producer
+from schemas.wire.codec import key_of
 from services.projector.writer import Writer
 from tests.projections.driving import Engine, Log, Place, Record, place_of
 from tests.projections.histories import Sent, histories, interleaved

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from projections.member.grouping import Groups, components, members_of
-from schemas.events import ProfilesUnlinked
+from schemas.generated.events import ProfilesUnlinked
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import meta
 

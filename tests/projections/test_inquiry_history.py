@@ -8,7 +8,7 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from projections.inquiry_history import inquiry, message
-from schemas.events import (
+from schemas.generated.events import (
     Event,
     InquiryAnswered,
     InquiryClassified,

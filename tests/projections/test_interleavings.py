@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from infra.backend import Endpoints
 from projections.core.memory import Memory
-from schemas.codec import key_of
+from schemas.wire.codec import key_of
 from tests.projections.driving import Engine, Log, place_of
 from tests.projections.histories import Sent, histories, interleaved
 

@@ -12,7 +12,7 @@ import pytest
 from projections.core.memory import Memory
 from projections.member import group, rules
 from projections.member.rules import DAY, DEFAULT, UnreadableRules, active, part, read_rules
-from schemas.events import (
+from schemas.generated.events import (
     IdentifierObserved,
     LinkDeclined,
     MatchRulesActivated,
@@ -20,8 +20,8 @@ from schemas.events import (
     ProfilesLinked,
     ProfilesUnlinked,
 )
-from schemas.events.parts import Identifier
-from services.projector.everybody import NotDecided, decided_on_everybody
+from schemas.generated.events.parts import Identifier
+from services.projector.regroup import NotDecided, decided_on_everybody
 from tests.projections.crowd import activated, crowd
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, identifier, meta, named, tell

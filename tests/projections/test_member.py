@@ -11,7 +11,7 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from projections.member import group, identifier, profile
-from schemas.events import (
+from schemas.generated.events import (
     Event,
     IdentifierObserved,
     ProfileRegistered,
@@ -19,7 +19,7 @@ from schemas.events import (
     ProfilesUnlinked,
     SubjectErased,
 )
-from schemas.events.parts import Identifier
+from schemas.generated.events.parts import Identifier
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import T0, meta, named, tell
 from tests.projections.saying import identifier as known

@@ -15,14 +15,14 @@ from projections.core.fold import Group
 from projections.core.memory import Memory
 from projections.core.tables import Kept
 from projections.member import PERSONAL, identifier, profile
-from schemas.events import (
+from schemas.generated.events import (
     Event,
     IdentifierObserved,
     ProfileRegistered,
     ProfileUpdated,
     SubjectErased,
 )
-from schemas.events.parts import Identifier, Meta, Producer
+from schemas.generated.events.parts import Identifier, Meta, Producer
 from tests.projections.driving import Engine, Log
 from tests.projections.histories import Sent, histories
 from tests.projections.saying import T0, meta, named, tell

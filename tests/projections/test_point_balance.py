@@ -9,7 +9,7 @@ from projections.core.memory import Memory
 from projections.point_balance import across, entry
 from projections.point_balance.account import Account, account, lots_and_draws
 from projections.point_balance.owed import owed
-from schemas.events import (
+from schemas.generated.events import (
     PointsAdjusted,
     PointsEarned,
     PointsExpired,
@@ -18,7 +18,7 @@ from schemas.events import (
     PointsReversed,
     PointsTransferred,
 )
-from schemas.events.parts import EarnedLot, LotAllocation
+from schemas.generated.events.parts import EarnedLot, LotAllocation
 from tests.projections.saying import MINUTE, T0, meta, named, tell
 
 HANAKO, TARO = named("hanako"), named("taro")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from projections.core.memory import Memory
 from projections.purchase_suppression import claim, giving_back, item, need_policy, purchase
 from projections.purchase_suppression.needs import Catalogue, kept, suppressions
-from schemas.events import ItemDescribed, NeedPolicySet, PurchaseAttributed
+from schemas.generated.events import ItemDescribed, NeedPolicySet, PurchaseAttributed
 from tests.projections.saying import MINUTE, T0, brought_back, meta, named, sold, tell
 
 DAY = 24 * 60 * MINUTE

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from projections.shared_stock.explained import Explained, explained
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
-from schemas.events import (
+from schemas.generated.events import (
     AllocationReleased,
     Event,
     PurchaseReturned,
@@ -28,7 +28,7 @@ from schemas.events import (
     TransferReceived,
     TransferShipped,
 )
-from schemas.events.parts import ReturnedLine
+from schemas.generated.events.parts import ReturnedLine
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, meta, named, sold
 

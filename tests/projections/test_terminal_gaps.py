@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from projections.core.memory import Memory
 from projections.terminal_gaps import receipts
-from schemas.events import DeadLettered, PointsEarned
-from schemas.events.parts import EarnedLot
+from schemas.generated.events import DeadLettered, PointsEarned
+from schemas.generated.events.parts import EarnedLot
 from tests.projections.saying import meta, named, tell
 
 

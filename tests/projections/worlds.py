@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.events import (
+from schemas.generated.events import (
     Event,
     IdentifierObserved,
     LinkDeclined,
@@ -18,7 +18,7 @@ from schemas.events import (
     ProfilesUnlinked,
     SubjectErased,
 )
-from schemas.events.parts import Identifier, Meta, Producer
+from schemas.generated.events.parts import Identifier, Meta, Producer
 
 T0, HOUR = 1_750_000_000_000_000, 3_600_000_000
 VERSIONS = ("default", "a", "b")

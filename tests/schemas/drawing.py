@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.bounds import AMOUNT_MAX, EARLIEST, FIRST_DAY, INT_MAX, INT_MIN, LAST_DAY, LATEST
-from schemas.events import Event
-from schemas.generation.description import Field, Record, describe
-from schemas.records import FROM_RECORD
+from schemas.declarations import Field, Record, describe
+from schemas.generated.events import Event
+from schemas.generated.records import FROM_RECORD
+from schemas.wire.bounds import AMOUNT_MAX, EARLIEST, FIRST_DAY, INT_MAX, INT_MIN, LAST_DAY, LATEST
 
 DESCRIPTION = describe()
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from schemas.generation.description import HOME
+from schemas.declarations import HOME
 
 
 def copy(folder: Path) -> Path:
@@ -16,7 +16,7 @@ def copy(folder: Path) -> Path:
 
 
 def add_field(home: Path, file: str, field: dict[str, Any]) -> None:
-    path = home / file
+    (path,) = (home / "history" / file,) if "released" in file else home.rglob(file)
     schema = json.loads(path.read_text(encoding="utf-8"))
     schema["fields"].append(field)
     path.write_text(json.dumps(schema), encoding="utf-8")

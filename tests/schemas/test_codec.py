@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas import codec, golden
-from schemas.codec import Undecodable
-from schemas.events import (
+from schemas.generated.events import (
     DeadLettered,
     Event,
     InquiryClosed,
@@ -20,6 +18,9 @@ from schemas.events import (
     StockPolicySet,
     StockReceived,
 )
+from schemas.tools import golden
+from schemas.wire import codec
+from schemas.wire.codec import Undecodable
 
 MUTANTS = 5_000
 TILL = Producer("pos", "STORE", "S/01", "T1", 2, 77)

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from infra import topics
 from infra.backend import Endpoints
-from schemas import codec
-from schemas.inputs import example, parse, to_event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from services.cli import schema
 from tests.schemas.sealers import OpenSealer
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_done_is_said_in_a_line(arguments: tuple[str, ...], compl
 
 
 def test_the_generator_checks_from_the_command_line() -> None:
-    command = [sys.executable, "-m", "schemas.generate", "--check"]
+    command = [sys.executable, "-m", "schemas.tools.generate", "--check"]
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.compatibility import clashes
+from schemas.tools.compatibility import clashes
 
 V1: dict[str, Any] = {
     "type": "record",

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import codec
-from schemas.bounds import BODY_MAX
-from schemas.codec import HEADER, Codec, Undecodable
-from schemas.compiled import Read, reader, written
-from schemas.events import EVENTS, Event
-from schemas.inputs import example, parse, to_event
-from schemas.native import native
-from schemas.releases import releases
+from schemas.generated.events import EVENTS, Event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.history.releases import releases
+from schemas.wire import codec
+from schemas.wire.bounds import BODY_MAX
+from schemas.wire.codec import HEADER, Codec, Undecodable
+from schemas.wire.native import native
+from schemas.wire.readers import Read, reader, written
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 
@@ -80,9 +80,9 @@ def test_bytes_that_are_left_over_or_missing_are_seen(kind: Callable[..., Read])
             made(kind, "StockCounted")(wrong)
 
 
-@pytest.mark.skipif(native("schemas._reading") is None, reason="nothing is compiled here")
+@pytest.mark.skipif(native("schemas.wire._reading") is None, reason="nothing is compiled here")
 def test_what_a_plan_lacks_is_said_when_the_reader_is_made() -> None:
-    make = native("schemas._reading").Reader  # type: ignore[union-attr]
+    make = native("schemas.wire._reading").Reader  # type: ignore[union-attr]
     for wrong in (
         (),
         ("word",),

@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import GivenId, Id
-from services.points.commands import HoldBody, RedeemBody
-from services.points.returns import ReturnBody
+from services.points.holds.commands import HoldBody, RedeemBody
+from services.points.returns.quote import ReturnBody
 
 NIL = UUID(int=0)
 

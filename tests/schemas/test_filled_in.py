@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from schemas import codec
-from schemas.inputs import INPUTS, example, parse, to_event
-from schemas.sameness import may_be_filled, told_again
+from schemas.generated.inputs import INPUTS, example, parse, to_event
+from schemas.wire import codec
+from schemas.wire.sameness import may_be_filled, told_again
 from tests.schemas.sealers import OpenSealer
 
 FILLED = {"ProfileRegistered", "ProfileUpdated", "IdentifierObserved"}

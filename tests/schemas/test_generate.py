@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas import compatibility, generate, golden, releases
-from schemas.generation.description import BadSchema, describe
-from schemas.releases import Releases
+from schemas.declarations import BadSchema, describe
+from schemas.history import releases
+from schemas.history.releases import Releases
+from schemas.tools import compatibility, generate, golden
 from tests.schemas.homes import add_field, copy
 
 NOTE = {"name": "note", "type": ["null", "string"], "default": None, "doc": "A remark."}
@@ -27,13 +28,13 @@ def test_the_repository_is_up_to_date() -> None:
 
 
 def test_a_file_edited_by_hand_is_stale_and_is_written_again(home: Path) -> None:
-    classes = home / "events" / "points.py"
+    classes = home / "generated" / "events" / "points.py"
     classes.write_text(classes.read_text(encoding="utf-8") + "\n# mine\n", encoding="utf-8")
-    (home / "records" / "left_over.py").write_text("", encoding="utf-8")
-    assert generate.stale(home) == ["events/points.py", "records/left_over.py"]
-    assert generate.write(home) == ["events/points.py", "records/left_over.py"]
+    (home / "generated" / "records" / "left_over.py").write_text("", encoding="utf-8")
+    assert generate.stale(home) == ["generated/events/points.py", "generated/records/left_over.py"]
+    assert generate.write(home) == ["generated/events/points.py", "generated/records/left_over.py"]
     assert generate.stale(home) == []
-    assert not (home / "records" / "left_over.py").exists()
+    assert not (home / "generated" / "records" / "left_over.py").exists()
 
 
 def test_a_changed_schema_needs_a_release_and_its_classes_follow(home: Path) -> None:
@@ -42,10 +43,12 @@ def test_a_changed_schema_needs_a_release_and_its_classes_follow(home: Path) -> 
         "StockReceived says something new: `hitotsu schema release` gives it a version"
     ]
     stale = generate.stale(home)
-    assert "events/inventory.py" in stale
-    assert "inputs/inventory.py" in stale
+    assert "generated/events/inventory.py" in stale
+    assert "generated/inputs/inventory.py" in stale
     generate.write(home)
-    assert "note: str | None = None" in (home / "events/inventory.py").read_text(encoding="utf-8")
+    assert "note: str | None = None" in (home / "generated/events/inventory.py").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_release_appends_and_touches_nothing_that_was_released(home: Path) -> None:
@@ -70,7 +73,7 @@ def test_a_changed_part_releases_every_event_that_holds_it(home: Path) -> None:
 
 
 def test_prose_needs_no_release(home: Path) -> None:
-    path = home / "stock_received.avsc"
+    path = home / "contracts" / "inventory" / "stock_received.avsc"
     schema = json.loads(path.read_text(encoding="utf-8"))
     schema["doc"] = "Units came in."
     path.write_text(json.dumps(schema), encoding="utf-8")

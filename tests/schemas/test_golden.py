@@ -6,10 +6,11 @@ from typing import Any
 import fastavro
 import pytest
 
-from schemas import codec, golden
-from schemas.golden import Golden
-from schemas.records import TO_RECORD
-from schemas.releases import releases
+from schemas.generated.records import TO_RECORD
+from schemas.history.releases import releases
+from schemas.tools import golden
+from schemas.tools.golden import Golden
+from schemas.wire import codec
 
 CORPUS = list(golden.corpus())
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from schemas.events import ProfileRegistered
-from schemas.inputs import (
+from schemas.generated.events import ProfileRegistered
+from schemas.generated.inputs import (
     NAMES_WITH_PERSONAL,
     ProfileRegisteredInput,
     Rejected,

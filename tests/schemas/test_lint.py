@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from schemas import lint
-from schemas.generation.description import sources
+from schemas.declarations import sources
+from schemas.tools import lint
 
 SCHEMAS = sources()
 EVENT = "hitotsu.StockReceived"

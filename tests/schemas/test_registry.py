@@ -13,9 +13,10 @@ from infra.backend import Endpoints
 from infra.home import Home
 from infra.native.postgres import Postgres
 from infra.native.registry import Registry
-from schemas import registry, releases
-from schemas.registry import RegistryError
-from schemas.releases import Releases
+from schemas.history import releases
+from schemas.history.releases import Releases
+from schemas.tools import registry
+from schemas.tools.registry import RegistryError
 from tests.schemas.homes import add_field, copy
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import codec
-from schemas.events import EVENTS
-from schemas.inputs import INPUTS, example, parse, subject_of, to_event
-from schemas.readable import readable
-from schemas.records import FROM_RECORD, TO_RECORD
+from schemas.generated.events import EVENTS
+from schemas.generated.inputs import INPUTS, example, parse, subject_of, to_event
+from schemas.generated.records import FROM_RECORD, TO_RECORD
+from schemas.wire import codec
+from schemas.wire.display import readable
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 

@@ -9,10 +9,11 @@ import fastavro
 import pytest
 from hypothesis import given, settings
 
-from schemas import codec, releases
-from schemas.codec import Codec, body_hash
-from schemas.records import TO_RECORD
-from schemas.releases import Releases
+from schemas.generated.records import TO_RECORD
+from schemas.history import releases
+from schemas.history.releases import Releases
+from schemas.wire import codec
+from schemas.wire.codec import Codec, body_hash
 from tests.schemas.drawing import DESCRIPTION, records
 from tests.schemas.homes import add_field, copy
 from tests.schemas.test_codec import RECEIVED, SALE

@@ -4,12 +4,12 @@ from typing import Any
 
 import yaml
 
-from schemas.codec import key_of
-from schemas.events import EVENTS
-from schemas.generation.description import HOME
-from schemas.inputs import INPUTS, example, parse, to_event
-from schemas.releases import releases
+from schemas.declarations import HOME
+from schemas.generated.events import EVENTS
+from schemas.generated.inputs import INPUTS, example, parse, to_event
+from schemas.history.releases import releases
 from schemas.topics import DEAD_LETTERS, TOPIC_OF, TOPICS, key_fields
+from schemas.wire.codec import key_of
 from tests.schemas.sealers import OpenSealer
 
 
@@ -33,14 +33,16 @@ def test_events_nobody_but_us_appends_are_not_taken_from_producers() -> None:
 
 
 def test_the_asyncapi_document_names_every_topic_and_message() -> None:
-    document: dict[str, Any] = yaml.safe_load((HOME / "asyncapi.yaml").read_text("utf-8"))
+    document: dict[str, Any] = yaml.safe_load(
+        (HOME / "generated" / "asyncapi.yaml").read_text("utf-8")
+    )
     addresses = {channel["address"] for channel in document["channels"].values()}
     assert addresses == set(TOPICS)
     messages = document["components"]["messages"]
     assert set(messages) == set(EVENTS)
     for name, message in messages.items():
         assert message["x-schema-id"] == releases().newest[name].id
-        assert (HOME / message["payload"]["schema"]["$ref"]).exists()
+        assert (HOME / "generated" / message["payload"]["schema"]["$ref"]).exists()
     assert _dangling(document, document) == []
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import Codec
-from schemas.events import EVENTS, Event
-from schemas.inputs import example, parse, to_event
-from schemas.releases import releases
-from schemas.written import Write, _long
+from schemas.generated.events import EVENTS, Event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.history.releases import releases
+from schemas.wire.codec import Codec
+from schemas.wire.writers import Write, _long
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 

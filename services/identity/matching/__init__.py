@@ -4,8 +4,8 @@ Pure functions and memory: nothing here opens a connection. `features` says what
 `estimate` learns from the log what an agreement is worth, `Known` finds who may be the same.
 """
 
+from services.identity.matching.candidates import Candidate, Known
 from services.identity.matching.features import Features, Person, features
-from services.identity.matching.known import Candidate, Known
 from services.identity.matching.model import Model
 from services.identity.matching.weights import FieldEvidence
 

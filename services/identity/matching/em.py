@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import NamedTuple
 
-from services.identity.matching.sampling import Pairs
+from services.identity.matching.sample import Pairs
 
 Rates = list[list[float]]
 """For each field, the probability of each level."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from services.identity.matching import em, keys, thresholds
-from services.identity.matching.beliefs import beliefs, personal
+from services.identity.matching import blocking_keys, em, thresholds
 from services.identity.matching.comparisons import PERSONAL, level_names
 from services.identity.matching.features import Features
 from services.identity.matching.frequencies import frequencies
@@ -17,7 +16,8 @@ from services.identity.matching.model import (
     Model,
     Prior,
 )
-from services.identity.matching.sampling import Sample, crowded, pairs, sample
+from services.identity.matching.priors import beliefs, personal
+from services.identity.matching.sample import Sample, crowded, pairs, sample
 from services.identity.matching.weights import Weights
 
 MOST = 200_000
@@ -40,8 +40,8 @@ def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
     if len(chosen.people) < 2:
         raise ValueError("people: an estimate needs two profiles at least")
     kinds = tuple(sorted({kind for one in chosen.people for kind, _ in one.identifiers}))
-    index, common = crowded(chosen, salt, keys.NAMES, CROWD)
-    seen = pairs(chosen, index, common, salt, keys.NAMES, kinds, PROBES, AT_RANDOM)
+    index, common = crowded(chosen, salt, blocking_keys.NAMES, CROWD)
+    seen = pairs(chosen, index, common, salt, blocking_keys.NAMES, kinds, PROBES, AT_RANDOM)
     classes = em.estimate(seen, beliefs(kinds))
     model = _model(chosen, salt, kinds, classes, common)
     weights = Weights(model)
@@ -71,7 +71,7 @@ def _model(
         comparisons=compared,
         frequencies=frequencies(chosen.people, salt, kinds, agreeing),
         blocking=Blocking(
-            keys=list(keys.NAMES), crowded=sorted(f"{key:016x}" for key in common)
+            keys=list(blocking_keys.NAMES), crowded=sorted(f"{key:016x}" for key in common)
         ),
         personal=personal(kinds),
         lower=thresholds.LOWER, upper=thresholds.LEAST_UPPER,

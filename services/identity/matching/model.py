@@ -13,8 +13,8 @@ from typing import Annotated, Any, Self
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.rejected import rejection
-from services.identity.matching import comparisons, keys
+from schemas.rejection import rejection
+from services.identity.matching import blocking_keys, comparisons
 
 FORMAT = 1
 SALT = (1 << 64) - 1
@@ -103,9 +103,9 @@ class Model(_Strict):
         strange = [field for field in self.personal if field not in fields]
         if strange:
             raise ValueError(f"personal names no comparison: {strange[0][:50]}")
-        unknown = [key for key in self.blocking.keys if key not in keys.NAMES]
+        unknown = [key for key in self.blocking.keys if key not in blocking_keys.NAMES]
         if unknown:
-            raise ValueError(f"blocking.keys must be among {', '.join(keys.NAMES)}")
+            raise ValueError(f"blocking.keys must be among {', '.join(blocking_keys.NAMES)}")
         return self
 
     @property

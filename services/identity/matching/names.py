@@ -6,7 +6,7 @@ other, and counting both would be counting one thing twice.
 
 from __future__ import annotations
 
-from services.identity.matching import alike
+from services.identity.matching import similarity
 from services.identity.matching.features import Features
 
 EQUAL, READ, ONE_FORM, NEAR, SIMILAR, SWAPPED, DIFFERENT = range(7)
@@ -52,7 +52,7 @@ def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[i
 
 
 def _level(one: str, other: str) -> int:
-    return _OF_LIKENESS[alike.alike(one, other)] if one and other else MISSING
+    return _OF_LIKENESS[similarity.alike(one, other)] if one and other else MISSING
 
 
 def _both(written: int, heard: int) -> int:
@@ -85,7 +85,7 @@ def _across(family: str, given: str, other_family: str, other_given: str) -> Com
     if family == other_family or given == other_given or not (first or second):
         return None
     rest = (given, other_family) if first else (family, other_given)
-    if not (first and second) and alike.alike(*rest) > alike.NEAR:
+    if not (first and second) and similarity.alike(*rest) > similarity.NEAR:
         return None
     # Which of the two is the family's is not known; the order of the alphabet is as good as any.
     terms = sorted((min(family, other_given), min(given, other_family)))
@@ -117,7 +117,7 @@ def _divided(
         first, second = _level(family, other_family), _level(given, other_given)
         return first, second, "" if first else family, "" if second else given
     if whole and other_whole:
-        level = _OF_LIKENESS[alike.alike(whole, other_whole)]
+        level = _OF_LIKENESS[similarity.alike(whole, other_whole)]
         if not (_is_full(whole) and _is_full(other_whole)):
             return level, MISSING, "" if level else whole, ""
         term = "" if level else UNDIVIDED + whole
@@ -136,11 +136,11 @@ def _against(whole: str, family: str, given: str) -> Compared:
     if whole == given:
         return MISSING, EQUAL, "", given
     if whole.startswith(family) and _is_full(whole):
-        return EQUAL, _OF_LIKENESS[alike.alike(whole[len(family) :], given)], family, ""
+        return EQUAL, _OF_LIKENESS[similarity.alike(whole[len(family) :], given)], family, ""
     if whole.endswith(given) and _is_full(whole):
-        return _OF_LIKENESS[alike.alike(whole[: -len(given)], family)], EQUAL, "", given
+        return _OF_LIKENESS[similarity.alike(whole[: -len(given)], family)], EQUAL, "", given
     both, first, second = (
-        _OF_LIKENESS[alike.alike(whole, part)] for part in (family + given, family, given)
+        _OF_LIKENESS[similarity.alike(whole, part)] for part in (family + given, family, given)
     )
     if _is_full(whole) or both < min(first, second):
         return both, both, "", ""

@@ -6,7 +6,7 @@ same thing three times. The levels are ordered by how few people share what agre
 
 from __future__ import annotations
 
-from services.identity.matching import alike
+from services.identity.matching import similarity
 from services.identity.matching.features import Features
 
 (
@@ -62,4 +62,4 @@ def _agrees(one: str, other: str) -> bool | None:
 def _similar(one: str, other: str) -> bool | None:
     if not one or not other:
         return None
-    return one == other or alike.alike(one, other) <= alike.NEAR
+    return one == other or similarity.alike(one, other) <= similarity.NEAR

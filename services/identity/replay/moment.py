@@ -15,16 +15,16 @@ from projections.member import PERSONAL
 from projections.member.edges import LINKED, Identified
 from projections.member.edges import Decision as Verdict
 from schemas.personal import Unsealer
-from services.deciding.answers import Connection
-from services.deciding.reading import rows_of
 from services.identity import store
-from services.identity.everybody import features_of
-from services.identity.log import APPLIED
+from services.identity.applied_log import APPLIED
+from services.identity.index import features_of
 from services.identity.matching.features import Features
 from services.identity.pairs import Decision, Pair
 from services.identity.people import opened
-from services.identity.shares import TOPIC, Positions
+from services.identity.shards import TOPIC, Positions
+from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
+from services.runtime.rows import rows_of
 
 PROFILES = f"""
 select profile_id, registered_at, given_at, erased_at, {", ".join(PERSONAL)} from profile

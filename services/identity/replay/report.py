@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.identity.pairs import Pair, Standing
 from services.identity.replay.difference import Part
-from services.identity.replay.moves import Moves
+from services.identity.replay.effects import Moves
 from services.identity.replay.run import Replayed
 
 SHOWN_MAX = 100

@@ -18,19 +18,18 @@ from psycopg import AsyncConnection
 
 from projections.core.instants import micros
 from projections.member.rules import RULE_SET, MatchRules
-from schemas.bounds import BODY_MAX
-from schemas.events import MatchRulesActivated, Meta, Producer
+from schemas.generated.events import MatchRulesActivated, Meta, Producer
+from schemas.wire.bounds import BODY_MAX
 from services.deciding import outbox
-from services.deciding.answers import Connection
 from services.deciding.outbox import Relay
 from services.identity import store
 from services.identity.pairs import SYSTEM
 from services.identity.replay.difference import Difference, difference
+from services.identity.replay.effects import Asking, Moves
 from services.identity.replay.moment import Moment, Moved, grouped, moment
-from services.identity.replay.moves import Asking, Moves
 from services.identity.replay.shadow import Shadow, shadow_of
 from services.runtime.config import Settings
-from services.runtime.db import conninfo, pool
+from services.runtime.db import Connection, conninfo, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer as KafkaProducer
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from projections.member.grouping import members_of
 from projections.member.rules import MatchRules, part
-from services.identity.choosing import Choice
-from services.identity.everybody import Everybody
+from services.identity.index import Everybody
 from services.identity.matching.model import Model
 from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
 from services.identity.replay.moment import Moment, Moved
-from services.identity.shares import pair_of
+from services.identity.shards import pair_of
+from services.identity.spanning_forest import Choice
 
 LAST = 2**62  # later than any version of the rules begins: the shadow's is the one in force
 

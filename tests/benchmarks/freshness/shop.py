@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from schemas.events import Event, ItemDescribed, NeedPolicySet
-from schemas.events.parts import Meta
-from schemas.inputs import example
+from schemas.generated.events import Event, ItemDescribed, NeedPolicySet
+from schemas.generated.events.parts import Meta
+from schemas.generated.inputs import example
 from services.runtime.producer import Record, record_of
 from services.sdk.ids import uuid7
 from tests.benchmarks.freshness.http import request

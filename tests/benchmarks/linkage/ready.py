@@ -27,7 +27,7 @@ import psycopg
 
 from projections.member.rules import DEFAULT, MatchRules
 from schemas.normal import birth_date
-from services.identity.everybody import sealed
+from services.identity.index import sealed
 from services.identity.matching import features
 from services.identity.matching.estimate import estimate
 from services.runtime.db import pool

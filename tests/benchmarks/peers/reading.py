@@ -12,7 +12,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_reader
 
-from schemas.releases import releases
+from schemas.history.releases import releases
 
 # event, member, when, points, location, lines of (sku, quantity)
 Fact = tuple[str, str, int, int, str, list[tuple[str, int]]]

@@ -18,12 +18,12 @@ from redis import Redis
 
 from projections import discover
 from projections.core.fold import Group
-from schemas import codec
+from schemas.wire import codec
 from services.projector.apply import Applied
 from services.projector.batch import Recent, Slice, Work, decoded
-from services.projector.gathered import Job
+from services.projector.redis_views import Views
 from services.projector.refresh import Refresher, redis_client
-from services.projector.views import Views
+from services.projector.write_behind import Job
 from services.projector.writer import Writer
 from tests.projections.driving import Record
 from tests.services.api.conftest import Running

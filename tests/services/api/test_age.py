@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.api.age import EVERY_SECONDS, OLD_SECONDS, Checkpoints
+from services.reading.age import EVERY_SECONDS, OLD_SECONDS, Checkpoints
 
 
 def positions(offset: int) -> dict[str, dict[str, int]]:

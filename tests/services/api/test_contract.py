@@ -18,10 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.home import free_port
 from projections import discover
-from services.api.catalog import Catalog
-from services.api.ends import Ends
-from services.api.views import Views
-from services.api.watch import Watch
+from services.reading.catalog import Catalog
+from services.reading.end_offsets import Ends
+from services.reading.redis_views import Views
+from services.reading.refresh import Watch
 from services.runtime.db import pool
 from services.runtime.metrics import API_LAG
 from tests.services.api.conftest import Running

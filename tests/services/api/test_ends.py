@@ -13,14 +13,14 @@ from infra.backend import Endpoints
 from infra.home import free_port
 from infra.topics import create_all
 from projections import discover
-from services.api.catalog import Catalog
-from services.api.ends import NO_POSITION, Ends
-from services.api.views import Views
-from services.api.watch import Watch
+from services.reading.catalog import Catalog
+from services.reading.end_offsets import NO_POSITION, Ends
+from services.reading.redis_views import Views
+from services.reading.refresh import Watch
 from services.runtime.db import pool
-from services.runtime.ends import Asked
-from services.runtime.health import NotReady
+from services.runtime.end_offsets import Asked
 from services.runtime.metrics import API_LAG
+from services.runtime.readiness import NotReady
 
 SALES, POINTS = "commerce.purchases", "commerce.points"
 pytestmark = pytest.mark.servers

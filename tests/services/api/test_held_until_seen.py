@@ -12,8 +12,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from schemas.events import PointsEarned, PointsRedeemed, ReservationCommitted, StockReceived
-from schemas.events.parts import EarnedLot, LotAllocation, Meta, Producer
+from schemas.generated.events import (
+    PointsEarned,
+    PointsRedeemed,
+    ReservationCommitted,
+    StockReceived,
+)
+from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta, Producer
 from tests.services.api.applying import Applying, applying
 from tests.services.api.conftest import Running
 

@@ -12,14 +12,14 @@ import pytest
 
 from projections import discover
 from projections.core.fold import Folded, Group
-from schemas.events import (
+from schemas.generated.events import (
     Event,
     LinkDeclined,
     MatchRulesActivated,
     ProfileRegistered,
     ProfilesLinked,
 )
-from schemas.events.parts import Identifier
+from schemas.generated.events.parts import Identifier
 from services.projector.store import Store
 from services.runtime.db import conninfo
 from tests.projections.saying import T0, identifier, meta, named

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from services.api.age import EVERY_SECONDS, OLD_SECONDS
+from services.reading.age import EVERY_SECONDS, OLD_SECONDS
 from services.runtime.metrics import REDIS_BACKLOG, REDIS_WRITES
 from tests.services.api.applying import Applying, applying
 from tests.services.api.conftest import Running

@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 from infra.backend import Endpoints
 from projections.member import profile
 from projections.shared_stock import cell
-from services.api.addresses import Addresses
-from services.api.members import Once
-from services.api.position import Used
-from services.api.reach import Reach
-from services.api.views import Views
+from services.http.route_table import Addresses
+from services.reading.member_page import Once
+from services.reading.position import Used
+from services.reading.reach import Reach
+from services.reading.redis_views import Views
 
 POINTS = frozenset({"commerce.points"})
 GROUP = "once"

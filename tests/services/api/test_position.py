@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.api.cursors import Cursors, Malformed
-from services.api.position import Used, covers
+from services.http.cursors import Cursors, Malformed
+from services.reading.position import Used, covers
 
 POINTS, MEMBERS = frozenset({"commerce.points"}), frozenset({"commerce.members"})
 

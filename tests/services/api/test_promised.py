@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from infra.backend import Endpoints
-from services.api.database import Away
-from services.api.promised import Rounds
+from services.reading.database import Away
+from services.reading.held_amounts import Rounds
 from services.runtime.db import Pool, pool
 
 pytestmark = pytest.mark.servers

@@ -6,10 +6,10 @@ import time
 from typing import Any, cast
 
 from projections import discover
-from services.api.catalog import Catalog
-from services.api.ends import NO_POSITION
-from services.api.position import Position
-from services.api.watch import Watch
+from services.reading.catalog import Catalog
+from services.reading.end_offsets import NO_POSITION
+from services.reading.position import Position
+from services.reading.refresh import Watch
 from services.runtime.metrics import API_LAG
 
 TOPIC = "commerce.points"

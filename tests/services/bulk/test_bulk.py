@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from infra.stack import Stack
-from schemas import codec
+from schemas.wire import codec
 from services.bulk import BulkProducer, Counts
 from services.runtime.config import Settings
 from services.sdk import profile_id, uuid7

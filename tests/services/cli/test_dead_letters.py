@@ -17,10 +17,10 @@ import pytest
 from confluent_kafka import Producer
 
 from infra.stack import ROOT, Stack
-from schemas import codec
-from schemas.events import StockReceived
-from schemas.events.parts import Meta
-from schemas.events.parts import Producer as Source
+from schemas.generated.events import StockReceived
+from schemas.generated.events.parts import Meta
+from schemas.generated.events.parts import Producer as Source
+from schemas.wire import codec
 
 pytestmark = pytest.mark.servers
 TOPIC = "commerce.inventory"

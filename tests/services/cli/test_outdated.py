@@ -11,7 +11,7 @@ import pytest
 
 from infra.process import Recorded
 from infra.stack import Stack
-from services.cli import outdated
+from services.cli import stale_services
 
 
 @pytest.fixture
@@ -31,38 +31,40 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module.parent.mkdir(parents=True)
     module.touch()
     os.utime(module, (1, 1))
-    monkeypatch.setattr(outdated, "ROOT", tmp_path / "code")
+    monkeypatch.setattr(stale_services, "ROOT", tmp_path / "code")
     return module
 
 
 def test_nothing_is_said_when_code_and_settings_are_those_of_now(stack: Stack) -> None:
-    outdated.remember(stack, {"HITOTSU_ACCRUAL": "rules"})
-    before = outdated.running(stack)
+    stale_services.remember(stack, {"HITOTSU_ACCRUAL": "rules"})
+    before = stale_services.running(stack)
     assert set(before) == {"gateway"}
-    assert outdated.notices(stack, {"HITOTSU_ACCRUAL": "rules"}, before) == []
+    assert stale_services.notices(stack, {"HITOTSU_ACCRUAL": "rules"}, before) == []
 
 
 def test_a_module_written_after_the_start_is_said(stack: Stack, code: Path) -> None:
     now = time.time() + 5
     os.utime(code, (now, now))
-    (said,) = outdated.notices(stack, {}, outdated.running(stack))
+    (said,) = stale_services.notices(stack, {}, stale_services.running(stack))
     assert "older code than now: gateway" in said
     assert "hitotsu down" in said
 
 
 def test_settings_that_changed_are_said_until_the_services_start_again(stack: Stack) -> None:
-    outdated.remember(stack, {})
+    stale_services.remember(stack, {})
     changed = {"HITOTSU_ACCRUAL": "rules", "HITOTSU_PORT": "7"}
-    before = outdated.running(stack)
+    before = stale_services.running(stack)
     for _ in range(2):
-        (said,) = outdated.notices(stack, changed, before)
+        (said,) = stale_services.notices(stack, changed, before)
         assert "other settings than now: gateway" in said
-    assert outdated.notices(stack, {"HITOTSU_PORT": "7"}, before) == [], "a port is each one's own"
+    assert stale_services.notices(stack, {"HITOTSU_PORT": "7"}, before) == [], (
+        "a port is each one's own"
+    )
     another = {"gateway": Recorded(os.getpid(), 1.0)}  # all were started again by this `up`
-    assert outdated.notices(stack, changed, another) == []
-    assert outdated.notices(stack, changed, before) == []
+    assert stale_services.notices(stack, changed, another) == []
+    assert stale_services.notices(stack, changed, before) == []
 
 
 def test_no_key_is_kept(stack: Stack) -> None:
-    outdated.remember(stack, {"HITOTSU_BLIND_INDEX_KEY": "very secret"})
+    stale_services.remember(stack, {"HITOTSU_BLIND_INDEX_KEY": "very secret"})
     assert "very secret" not in (stack.home.path / "settings.json").read_text("utf-8")

@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from infra.backend import Endpoints
-from services.deciding.answers import Answer, Connection, Keyed
+from services.deciding.answers import Answer, Keyed
 from services.deciding.decider import Decider, InFlight, NotDecided
-from services.deciding.tables import prepare
+from services.runtime.db import Connection
+from services.state.decisions import prepare
 
 pytestmark = pytest.mark.servers
 NOTE = "insert into decided_by_test values (%s)"

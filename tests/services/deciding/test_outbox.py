@@ -17,11 +17,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from infra import topics
 from infra.backend import Endpoints
-from schemas import codec
-from schemas.events import StockReceived
-from schemas.events.parts import Meta, Producer
+from schemas.generated.events import StockReceived
+from schemas.generated.events.parts import Meta, Producer
 from schemas.topics import TOPICS
-from services.deciding.tables import prepare
+from schemas.wire import codec
+from services.state.decisions import prepare
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
 TOPIC, SKUS, PRODUCER = "commerce.inventory", 7, Producer("relay-of-a-test", "OTHER")

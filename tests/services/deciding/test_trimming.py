@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infra.backend import Endpoints
-from services.deciding.tables import prepare
-from services.deciding.trimming import AT_ONCE, TRIMS, trim
+from services.deciding.retention import AT_ONCE, TRIMS, trim
 from services.runtime.metrics import TRIMMED
+from services.state.decisions import prepare
 
 pytestmark = pytest.mark.servers
 Connection = AsyncConnection[TupleRow]

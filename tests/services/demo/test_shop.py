@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.inputs import parse
+from schemas.generated.inputs import parse
 from services.cli.local import TOKEN_ROLES, TOKENS
 from services.demo.check.oracle import Oracle
 from services.demo.scene import ORDER, SALE, STORE, Scene
 from services.demo.shop import Json, names
 from services.demo.shop.rows import Rows
 from services.demo.shop.streams import bulk, tills, web_shop
-from services.gateway.admission import within_scopes
-from services.points.program import Program, unreadable
-from services.runtime.intake import Intake, Refusal
+from services.intake.admission import within_scopes
+from services.intake.records import Intake, Refusal
+from services.points.program.accrual_source import Program, unreadable
 from services.runtime.tokens import Token
 
 LONGEST_PURCHASE = 500

@@ -18,12 +18,12 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from starlette.applications import Starlette
 
 from infra.home import free_port
-from schemas import codec
-from schemas.inputs import INPUTS, example, parse, to_event
+from schemas.generated.inputs import INPUTS, example, parse, to_event
+from schemas.wire import codec
 from services.api.app import create as create_api
 from services.cli.local import TOKENS as SCOPES
 from services.commands.app import create as create_commands
-from services.identity.app import create as create_identity
+from services.identity_app.app import create as create_identity
 from services.runtime.tokens import register
 from tests.schemas.sealers import OpenSealer
 from tests.services.extremes.values import (

@@ -21,7 +21,7 @@ from nacl.public import PrivateKey
 
 from infra.home import free_port
 from infra.topics import create as create_topics
-from schemas.inputs import example
+from schemas.generated.inputs import example
 from schemas.rights import Role
 from services.runtime.keys import SUBJECT_KEY_DDL
 from services.runtime.tokens import API_TOKEN_DDL, register

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from schemas.inputs import parse
-from services.gateway.admission import Rates, within_scopes
+from schemas.generated.inputs import parse
 from services.gateway.app import create
-from services.points.program import Accrual, Program, unreadable
-from services.runtime import bodies
+from services.http import bodies
+from services.http.problem import Refuse
+from services.intake.admission import Rates, within_scopes
+from services.intake.records import Intake, Refusal
+from services.points.program.accrual_source import Accrual, Program, unreadable
 from services.runtime.config import Settings
-from services.runtime.intake import Intake, Refusal
-from services.runtime.problem import Refuse
 from services.runtime.tokens import Token
 from tests.services.gateway.running import TOKENS, environment, event, prepare
 

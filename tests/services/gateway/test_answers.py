@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from nacl.public import PrivateKey, SealedBox
 
-from schemas import codec
-from schemas.inputs import INPUTS
+from schemas.generated.inputs import INPUTS
+from schemas.wire import codec
 from services.sdk import uuid7
 from tests.services.gateway.running import PRIVATE_KEY, Gateway, ends, event, record_at, records
 

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas.inputs import INPUTS, example
-from services.gateway.docs import page
-from services.gateway.openapi import document, producer_events
+from schemas.generated.inputs import INPUTS, example
+from services.intake.docs import page
+from services.intake.openapi import document, producer_events
 from tests.services.gateway.running import PRIVATE_KEY, Gateway, event
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from projections import discover
 from projections.core.fold import Group
-from schemas.inputs import INPUTS
+from schemas.generated.inputs import INPUTS
 from schemas.rights import INTERNAL, RIGHTS, ROLES, Role
 from schemas.topics import TOPIC_OF
 from services.projector import database

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from projections.member import PERSONAL
 from schemas.personal.seal import unseal
+from services.identity.matching.blocking_keys import keys_of
+from services.identity.matching.candidates import Known
 from services.identity.matching.features import Features, Person, features
-from services.identity.matching.keys import keys_of
-from services.identity.matching.known import Known
 from services.identity.matching.model import Model
 from services.identity.pairs import WEIGHT_DIGITS
 from services.runtime.keys import KeyEncryption

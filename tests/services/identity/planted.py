@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from services.identity import __main__, store
-from services.identity.log import offset_in
-from services.identity.shares import Positions, Shares
+from services.identity import store
+from services.identity.applied_log import offset_in
+from services.identity.shards import Positions, Shares
+from services.identity_app import __main__
 
 
 def own_offsets() -> None:

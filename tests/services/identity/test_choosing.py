@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.member.grouping import components
-from services.identity.choosing import MOST, Choice
-from services.identity.matching import known as matching
+from services.identity.matching import candidates as matching
+from services.identity.matching.candidates import Known
 from services.identity.matching.features import Person, features
-from services.identity.matching.known import Known
 from services.identity.pairs import Found
+from services.identity.spanning_forest import MOST, Choice
 from tests.services.identity.weighing import model
 
 Pairs = dict[tuple[bytes, bytes], float]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import ProfilesLinked, ProfilesUnlinked
+from schemas.generated.events import ProfilesLinked, ProfilesUnlinked
 from services.identity.pairs import (
     Decision,
     Found,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from projections.member.rules import MatchRules
-from schemas.inputs import example
+from schemas.generated.inputs import example
 from tests.services.identity.people import Crowd
 from tests.services.identity.town import TOKENS, Town, town
 from tests.services.identity.weighing import rules

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from schemas import codec
-from schemas.events import MatchRulesActivated, Meta, Producer
+from schemas.generated.events import MatchRulesActivated, Meta, Producer
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from tests.infra.test_topics import widen
 from tests.services.identity.town import TOKENS, Town, registered, town
 from tests.services.identity.weighing import rules

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity import store
-from services.identity.shares import (
+from services.identity.shards import (
     BEGINNING,
     SHARES,
     Positions,

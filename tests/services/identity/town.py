@@ -16,10 +16,10 @@ import httpx
 
 from infra.home import free_port
 from projections.member.rules import MatchRules
-from schemas import codec
-from schemas.events import MatchRulesActivated, Meta, Producer
-from services.bulk.producer import BulkProducer
-from services.identity.shares import SHARES
+from schemas.generated.events import MatchRulesActivated, Meta, Producer
+from schemas.wire import codec
+from services.identity.shards import SHARES
+from services.intake.bulk import BulkProducer
 from tests.services.identity.weighing import rules
 from tests.services.rebuild.road import Road, road
 
@@ -29,7 +29,7 @@ BASE = "/v1/identity"
 
 
 class Desk:
-    """`python -m services.identity` on a port of its own."""
+    """`python -m services.identity_app` on a port of its own."""
 
     def __init__(self, road: Road, name: str, planted: str = "") -> None:
         """`planted`: a bug that the process has, by its name in `planted.py`."""
@@ -38,7 +38,7 @@ class Desk:
         self.start()
 
     def start(self) -> None:
-        where = ("planted", "tests.services.identity") if self.planted else ("identity",)
+        where = ("planted", "tests.services.identity") if self.planted else ("identity_app",)
         self.process = self.road.start(
             *where, HITOTSU_PORT=str(self.port), HITOTSU_INSTANCE=self.name, PLANTED=self.planted
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from projections.member.rules import DEFAULT, MatchRules
-from services.identity.matching import comparisons, keys
+from services.identity.matching import blocking_keys, comparisons
 from services.identity.matching.model import Model
 
 Share = tuple[float, float, float]
@@ -48,7 +48,7 @@ def model(lower: float = 0.0, upper: float = 9.0, silent: Sequence[str] = ()) ->
                 for field, levels in FIELDS.items()
             ],
             "frequencies": {},
-            "blocking": {"keys": list(keys.NAMES), "crowded": []},
+            "blocking": {"keys": list(blocking_keys.NAMES), "crowded": []},
             "personal": ["given", "birth_date", "email"],
             "lower": lower,
             "upper": upper,

@@ -10,12 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infra.backend import Endpoints
-from schemas.events import PointsEarned, PointsRedeemed, PointsReversed
-from schemas.events.parts import EarnedLot, LotAllocation, Meta
+from schemas.generated.events import PointsEarned, PointsRedeemed, PointsReversed
+from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta
 from services.invariants import whole
 from services.points import invariants
-from services.points.decide import captured_id
-from services.points.invariants import POINTS_INVARIANTS
+from services.points.holds.decide import captured_id
+from services.points.invariants import INVARIANTS
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import T0, meta, named
 
@@ -60,7 +60,7 @@ def ids(*values: bytes) -> list[UUID]:
 
 async def broken(engine: Engine) -> dict[str, int]:
     found: dict[str, int] = {}
-    async for one, many, wrong in whole.tested(engine.dsn, "main", POINTS_INVARIANTS):
+    async for one, many, wrong in whole.tested(engine.dsn, "main", INVARIANTS):
         assert many, f"{one.name} was tested on nothing"
         if wrong:
             found[one.name] = len(wrong)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.invariants.listed import INVARIANTS
+from services.invariants.catalogue import INVARIANTS
 from tests.services.stock.shop import Shop, shop
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]

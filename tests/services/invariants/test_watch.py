@@ -11,9 +11,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infra.backend import Endpoints
-from schemas.events import ReservationCommitted, StockCounted, StockReceived, TransferShipped
+from schemas.generated.events import (
+    ReservationCommitted,
+    StockCounted,
+    StockReceived,
+    TransferShipped,
+)
+from services.invariants.catalogue import INVARIANTS, SETS
 from services.invariants.invariant import Invariant, Key, by_sql
-from services.invariants.listed import INVARIANTS, SETS
 from services.invariants.watch import Round
 from services.runtime.db import conninfo
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from projections.point_balance.account import Account, allocated
-from schemas import codec
-from schemas.events import PointsEarned, PointsRedeemed
-from schemas.events.parts import EarnedLot, LotAllocation
-from services.points.earning import Line, Sale
-from services.points.facts import Fact, entries_of, meta_of
-from services.points.judging import Decided, Holder, Judged, Judgement, Terms
-from services.points.rules import ReturnPolicy, Rules
+from schemas.generated.events import PointsEarned, PointsRedeemed
+from schemas.generated.events.parts import EarnedLot, LotAllocation
+from schemas.wire import codec
+from services.points.program.earnings import Line, Sale
+from services.points.program.entries import Fact, entries_of, meta_of
+from services.points.program.rules import ReturnPolicy, Rules
+from services.points.returns.settlement import Decided, Holder, Judged, Judgement, Terms
 
 T0 = 1_750_000_000_000_000
 SECOND, DAY = 1_000_000, 86_400_000_000

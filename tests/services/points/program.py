@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from projections.core.instants import DAY, micros
-from schemas.events.parts import PurchaseLine, ReturnedLine
+from schemas.generated.events.parts import PurchaseLine, ReturnedLine
 from tests.services.points.wallet import TOKENS, Wallet
 from tests.services.rebuild.road import road
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from projections.core.instants import DAY
-from schemas.events.parts import Meta, Producer
+from schemas.generated.events.parts import Meta, Producer
 from schemas.topics import TOPICS
 from tests.infra.test_topics import widen
 from tests.services.points.program import ONE_IN_TEN, Program, program

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from projections.core.instants import instant, micros
-from services.points import calendar
-from services.points.rules import Expiry
+from services.points.program import calendar
+from services.points.program.rules import Expiry
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 ZONES = ["Asia/Tokyo", "Europe/Berlin", "America/New_York", "Africa/Cairo", "America/Sao_Paulo"]

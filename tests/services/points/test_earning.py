@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.points.earning import Line, Sale, earnings, lot_of, rounded
-from services.points.rules import Rules
-from services.points.shares import given_back, kept, shares, taken
+from services.points.program.apportionment import given_back, kept, shares, taken
+from services.points.program.earnings import Line, Sale, earnings, lot_of, rounded
+from services.points.program.rules import Rules
 
 T0 = 1_750_000_000_000_000
 counts = st.integers(0, 10**9)

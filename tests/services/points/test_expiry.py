@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from projections.core.instants import DAY
-from schemas.events.parts import EarnedLot
-from services.points.expiry import sweep
+from schemas.generated.events.parts import EarnedLot
+from services.points.background.expiry import sweep
 from services.runtime.db import conninfo
 from tests.services.points.program import ONE_IN_TEN, Program, program
 

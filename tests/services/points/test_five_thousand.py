@@ -19,8 +19,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from projections import discover
 from projections.core.fold import Group
-from schemas import codec
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from tests.projections.driving import Engine, Log
 from tests.projections.histories import Sent, interleaved
 from tests.services.points.program import Program, program

@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from projections.core.instants import instant
 from projections.point_balance import entry, projection
 from projections.point_balance.account import account, lots_and_draws
-from schemas.events import PointsEarned, PointsRedeemed, PointsReinstated, PointsReversed
-from schemas.events.parts import EarnedLot, Meta, Producer
-from services.points.commands import (
+from schemas.generated.events import PointsEarned, PointsRedeemed, PointsReinstated, PointsReversed
+from schemas.generated.events.parts import EarnedLot, Meta, Producer
+from services.points.holds.commands import (
     Capture,
     CaptureBody,
     Hold,
@@ -26,8 +26,8 @@ from services.points.commands import (
     Release,
     ReleaseHoldBody,
 )
-from services.points.decide import Decision, Held
-from services.points.purse import Purse
+from services.points.holds.decide import Decision, Held
+from services.points.holds.purse import Purse
 from tests.services.points.model import Model, Point
 
 T0, SECOND, NEVER = 1_775_000_000_000_000, 1_000_000, 10**6

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from projections.core.instants import micros
-from schemas.events.parts import Meta, Producer
-from services.points.offline import above
+from schemas.generated.events.parts import Meta, Producer
+from services.points.holds.offline_limit import above
 from services.sdk import FloorLimit
 from tests.services.points.wallet import TOKENS, Wallet, wallet
 

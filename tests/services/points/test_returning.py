@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.points.rules import ReturnPolicy, Rules
+from services.points.program.rules import ReturnPolicy, Rules
 from tests.services.points.member import DAY, Member
 
 POLICIES: list[ReturnPolicy] = [

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from projections.core.instants import DAY
-from schemas.events.parts import EarnedLot
+from schemas.generated.events.parts import EarnedLot
 from tests.services.points.program import ONE_IN_TEN, RETURNS, Program, program
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]

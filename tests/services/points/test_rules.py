@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from schemas.inputs import example
-from services.points.rules import Rules, UnreadableRules, read_rules, readable, version_at
+from schemas.generated.inputs import example
+from services.points.program.rules import Rules, UnreadableRules, read_rules, readable, version_at
 from services.runtime.metrics import POINTS_UNREADABLE
 
 FULL: dict[str, Any] = {

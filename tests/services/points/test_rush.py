@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from schemas import codec
-from schemas.events import PointsEarned, PointsRedeemed
-from schemas.events.parts import EarnedLot, LotAllocation
+from schemas.generated.events import PointsEarned, PointsRedeemed
+from schemas.generated.events.parts import EarnedLot, LotAllocation
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from tests.services.points.rush import Fact, Rush, Seen, judge
 from tests.services.points.wallet import Wallet, wallet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from projections.point_balance.account import Account, Lot
-from services.points.returning import Due, take_back
+from services.points.returns.policies import Due, take_back
 
 NOW = 1_750_000_000_000_000
 HANAKO, TARO = UUID(int=1), UUID(int=2)

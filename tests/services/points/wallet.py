@@ -15,9 +15,9 @@ from uuid import UUID, uuid4
 import httpx
 
 from infra.home import Home, free_port
-from schemas import codec
-from schemas.events.parts import EarnedLot
-from schemas.inputs import example, parse, to_event
+from schemas.generated.events.parts import EarnedLot
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from tests.faults.stage import Stage
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.road import Road, road

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from schemas.events import InquiryOpened, PointsAdjusted, PointsEarned, StockCounted, StockReceived
-from schemas.events.parts import EarnedLot, Meta, Producer
+from schemas.generated.events import (
+    InquiryOpened,
+    PointsAdjusted,
+    PointsEarned,
+    StockCounted,
+    StockReceived,
+)
+from schemas.generated.events.parts import EarnedLot, Meta, Producer
 
 CUSTOMER = UUID(int=7).bytes
 T0 = 1_750_000_000_000_000

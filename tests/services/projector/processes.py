@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import psycopg
 
-from schemas import codec
+from schemas.wire import codec
 from services.projector.app import CLAIM
 from services.projector.apply import Applied, Fenced
 from services.projector.batch import Recent, Work

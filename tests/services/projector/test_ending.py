@@ -17,7 +17,7 @@ from infra.backend import Endpoints
 from infra.home import Home
 from infra.stack import ROOT
 from services.cli import local
-from services.runtime.exits import Exit, code_of, say
+from services.runtime.exit_codes import Exit, code_of, say
 
 KEYS = ("HITOTSU_KEY_ENCRYPTION_KEY", "HITOTSU_BLIND_INDEX_KEY", "HITOTSU_GATEWAY_PRIVATE_KEY")
 NOWHERE = "127.0.0.1:1"
@@ -64,7 +64,9 @@ def test_any_other_end_of_faust_is_an_error_that_the_log_names(
     assert "You should provide either `topics` or `pattern`" in said
 
 
-@pytest.mark.parametrize("module", ["services.projector", "services.gateway", "services.identity"])
+@pytest.mark.parametrize(
+    "module", ["services.projector", "services.gateway", "services.identity_app"]
+)
 @pytest.mark.parametrize("variable", KEYS[:1])
 def test_a_setting_that_is_wrong_is_named(module: str, variable: str) -> None:
     env = {name: text for name, text in os.environ.items() if not name.startswith("HITOTSU_")}

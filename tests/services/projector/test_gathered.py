@@ -6,10 +6,10 @@ import json
 
 from projections.core import Projection, View, key, total
 from projections.core.showing import First, ViewRow
-from services.projector import gathered
+from services.projector import write_behind
 from services.projector.apply import Applied
-from services.projector.due import Due
-from services.projector.gathered import Gathered, Job
+from services.projector.redis_changes import Due
+from services.projector.write_behind import Gathered, Job
 
 points = Projection("gathering").table(
     "points", profile_id=key("text"), points=total(), view=View(by=("profile_id",))
@@ -31,7 +31,7 @@ def test_the_newest_of_each_row_is_written_once() -> None:
 
 def test_batches_wait_only_while_more_is_coming() -> None:
     waiting = Gathered(job(("aki", "", 1, "[10]"), end=1))
-    assert 0 < waiting.patience() <= gathered.SECONDS_MAX
+    assert 0 < waiting.patience() <= write_behind.SECONDS_MAX
     waiting.add(job(("aki", "", 2, "[25]"), end=2, behind=False))
     assert waiting.patience() <= 0
 
@@ -41,18 +41,18 @@ def test_who_is_not_behind_never_waits() -> None:
 
 
 def test_so_many_rows_do_not_wait_any_longer() -> None:
-    rows = [(f"{number}", "", 1, "[1]") for number in range(gathered.ROWS_MAX)]
+    rows = [(f"{number}", "", 1, "[1]") for number in range(write_behind.ROWS_MAX)]
     assert Gathered(job(*rows, end=1)).patience() == 0
 
 
 def test_rows_of_ledgers_wait_as_they_are_and_count() -> None:
     one, other = job(end=1), job(("aki", "", 2, "[25]"), end=2)
     one.applied.due.first[points] = First([(500, b"a"), (3, b"b")], b"[]")
-    other.applied.due.first[points] = First([(gathered.ROWS_MAX, b"c")], b"[]")
+    other.applied.due.first[points] = First([(write_behind.ROWS_MAX, b"c")], b"[]")
     waiting = Gathered(one)
     assert waiting.size == 503
     waiting.add(other)
-    assert waiting.first == [(500, b"a"), (3, b"b"), (gathered.ROWS_MAX, b"c")]
+    assert waiting.first == [(500, b"a"), (3, b"b"), (write_behind.ROWS_MAX, b"c")]
     assert waiting.patience() == 0
 
 

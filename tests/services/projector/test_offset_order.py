@@ -18,7 +18,7 @@ import pytest
 from infra.backend import Endpoints
 from projections.core import Projection, Row, key, maximum, plain, total
 from projections.core.fold import Group
-from schemas.events import InquiryOpened, PointsAdjusted
+from schemas.generated.events import InquiryOpened, PointsAdjusted
 from services.projector import writer
 from services.projector.batch import Work
 from tests.projections.driving import Engine, Place

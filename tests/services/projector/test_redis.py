@@ -21,8 +21,8 @@ from projections.point_balance import entry
 from projections.point_balance import projection as entries
 from projections.shared_stock import cell
 from projections.shared_stock import projection as stock
+from services.projector.redis_views import GenerationLost, Views, generation_key
 from services.projector.refresh import Job, Refresher
-from services.projector.views import GenerationLost, Views, generation_key
 from tests.projections.crowd import activated, crowd
 from tests.projections.driving import OWNER, Engine, Log
 from tests.services.projector.facts import CUSTOMER, earned, received

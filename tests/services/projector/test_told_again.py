@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from infra.home import free_port
-from schemas.inputs import example
-from services.runtime.placed import Placed
+from schemas.generated.inputs import example
+from services.runtime.record_at import Placed
 from services.sdk import Buffer, Client, uuid7
 from tests.services.gateway.running import until
 from tests.services.rebuild.road import Road, road

@@ -13,8 +13,8 @@ from infra.backend import Endpoints
 from projections.core import Projection, Row, key, total
 from projections.core.fold import Group
 from projections.inquiry_history import inquiry
-from schemas import codec
-from schemas.events import PointsAdjusted
+from schemas.generated.events import PointsAdjusted
+from schemas.wire import codec
 from services.projector.batch import Work
 from tests.projections.driving import Engine, Log
 from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received

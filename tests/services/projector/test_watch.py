@@ -16,7 +16,7 @@ from infra.backend import Endpoints
 from infra.home import free_port
 from services.projector import watch as watching
 from services.projector.watch import Judge, Watch
-from services.runtime.ends import Asked, TopicEnds
+from services.runtime.end_offsets import Asked, TopicEnds
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 
 TOPIC, GONE = "watch.sales", "watch.gone"
@@ -139,7 +139,7 @@ def test_a_partition_that_was_given_up_is_shown_no_longer(kafka: str) -> None:
 def test_a_topic_that_comes_later_is_asked_too(
     servers: Endpoints, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.ends.PARTITIONS_SECONDS", 0.0)
+    monkeypatch.setattr("services.runtime.end_offsets.PARTITIONS_SECONDS", 0.0)
 
     async def asked() -> tuple[Asked, Asked]:
         ends = TopicEnds(kafka, [TOPIC, "watch.late"], "test")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from schemas import codec
-from schemas.inputs import example, parse, to_event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.trade import Sent, Trade
 from tests.services.rebuild.wrong_ledger import Story

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rebuild.applied import Gaps
+from services.rebuild.applied_records import Gaps
 
 OFFSETS = st.sets(st.integers(0, 60))
 

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from projections import discover
 from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
-from services.runtime.exits import Exit
+from services.runtime.exit_codes import Exit
 from services.verify.log import Log, LogUnreadable
 from tests.services.rebuild.rejudge_scene import (
     NAMES,

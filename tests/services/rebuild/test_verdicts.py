@@ -14,14 +14,14 @@ import pytest
 from infra.backend import Endpoints
 from projections import discover
 from projections.core.fold import Group
-from schemas import codec
-from schemas.events import Identifier, ProfileRegistered, StockReceived
+from schemas.generated.events import Identifier, ProfileRegistered, StockReceived
+from schemas.wire import codec
 from services.projector.batch import Slice, Verdict, decoded
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
 from services.rebuild.verdicts import Judge
-from services.runtime.placed import Placed
+from services.runtime.record_at import Placed
 from tests.projections.driving import Engine, Record
 from tests.services.projector.facts import T0, meta, received
 

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from confluent_kafka import Producer
 
-from schemas import codec
-from schemas.inputs import example, parse, to_event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 
 WATCHED = [UUID(int=1_000_000 + number) for number in range(3)]

@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, TopicPartition
 from projections import discover
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.memory import Memory
-from schemas import codec
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from services.projector.app import topics_of
 from services.projector.apply import Applier
 from services.projector.batch import Entry, Failure, Slice, Verdict, Work, decoded

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from infra.home import free_port
-from services.runtime.answered import Answered, OneWrite
+from services.http.response import Answered, OneWrite
 
 TOLD = "one balance"
 

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from confluent_kafka import Producer as Kafka
 
-from schemas import codec
-from schemas.events import Meta, Producer, SubjectErased
-from schemas.inputs import example, parse, to_event
+from schemas.generated.events import Meta, Producer, SubjectErased
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.road import Road, road
 

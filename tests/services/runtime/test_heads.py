@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.home import free_port
-from services.runtime import heads
-from services.runtime.answered import Answered
+from services.http import heads
+from services.http.response import Answered
 
 SMALL = b"X-Small: " + b"x" * 50 + b"\r\n"
 ENDLESS = {

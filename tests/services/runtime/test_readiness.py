@@ -20,10 +20,10 @@ from starlette.applications import Starlette
 
 from infra.home import free_port
 from infra.stack import ROOT
-from services.runtime.bearer import tokens_needed
+from services.http.bearer import tokens_needed
+from services.http.health import health_routes
 from services.runtime.config import Settings
 from services.runtime.db import pool
-from services.runtime.health import health_routes
 from services.runtime.tokens import API_TOKEN_DDL, Tokens
 
 OLDER_TABLE = """
@@ -94,7 +94,7 @@ def test_listing_tokens_names_what_tables_of_an_older_release_lack(older: str) -
     assert "no tables yet" not in done.stderr
 
 
-@pytest.mark.parametrize("service", ["gateway", "api", "commands", "identity"])
+@pytest.mark.parametrize("service", ["gateway", "api", "commands", "identity_app"])
 def test_every_service_that_checks_tokens_needs_them_to_be_ready(service: str) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     key = base64.b64encode(bytes(range(32))).decode()

@@ -17,8 +17,8 @@ import httpx
 import psycopg
 
 from infra.home import free_port
-from schemas import codec
-from schemas.inputs import example, parse, to_event
+from schemas.generated.inputs import example, parse, to_event
+from schemas.wire import codec
 from services.runtime.tokens import register
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.road import Road, road

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from projections.core.instants import instant
-from schemas.inputs import example, parse, to_event
+from schemas.generated.inputs import example, parse, to_event
 from tests.schemas.sealers import OpenSealer
 from tests.services.stock.shop import TOKENS, Shop, shop
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.stock.availability import Shelf
 from services.stock.commands import (
     Commit,
     CommitBody,
@@ -22,7 +23,6 @@ from services.stock.commands import (
     ReserveBody,
 )
 from services.stock.decide import COMMITTED, Decision, Hold
-from services.stock.shelf import Shelf
 from tests.services.stock.model import Model, Promise
 
 BEGAN = datetime(2026, 4, 1, tzinfo=UTC)

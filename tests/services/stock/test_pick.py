@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.stock.pick import Near, PickBody, kilometres, picked
-from services.stock.shelf import Shelf
+from services.stock.availability import Shelf
+from services.stock.location_choice import Near, PickBody, kilometres, picked
 
 AT = 1_000
 PLACES = {"tokyo": (35.681236, 139.767125), "osaka": (34.702485, 135.495951), "nowhere": None}

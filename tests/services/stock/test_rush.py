@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from schemas import codec
-from schemas.events import PurchaseCompleted, ReservationCommitted, StockReceived
+from schemas.generated.events import PurchaseCompleted, ReservationCommitted, StockReceived
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from tests.services.stock.rush import (
     GRANTS,
     HOLDS,

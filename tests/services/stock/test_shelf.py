@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.shared_stock.available import stock
-from services.stock.shelf import ANYWHERE, REASONS, Shelf
+from services.stock.availability import ANYWHERE, REASONS, Shelf
 
 SKU, AT = "item", 1_000
 LOCATIONS = ("a", "b", "c")

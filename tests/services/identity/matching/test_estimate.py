@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from services.identity.matching import Features, Model, em
-from services.identity.matching.beliefs import beliefs
 from services.identity.matching.estimate import estimate
-from services.identity.matching.sampling import Pairs, Sample, sample
+from services.identity.matching.priors import beliefs
+from services.identity.matching.sample import Pairs, Sample, sample
 from services.identity.matching.thresholds import EXPECTED_WRONG, bits, upper
 
 KINDS = ("phone",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.bounds import BODY_MAX
+from schemas.wire.bounds import BODY_MAX
 from services.identity.matching import Features, Person, features
 from services.identity.matching.frequencies import LEAST_PEOPLE, MOST_TERMS, frequencies
 from services.identity.matching.model import Model

@@ -1,0 +1,171 @@
+"""What do the .avsc files say? They are read here, once, into a typed description."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.topics import TOPIC_OF, TOPICS, Topic
+
+HOME = Path(__file__).parent
+NAMESPACE = "hitotsu."
+PRIMITIVES = ("string", "int", "long", "double", "boolean", "bytes")
+
+
+class BadSchema(Exception):
+    """A schema file that breaks the rules of the house."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: `shape` is a primitive, "id", "enum", "record" or "array"."""
+
+    name: str
+    shape: str
+    doc: str
+    nullable: bool
+    has_default: bool
+    default: Any
+    of: str | None = None
+    item: str | None = None
+    meaning: str | None = None
+    pii: str | None = None
+    blind: str | None = None
+    at_least: int = 0
+    unique: str | None = None
+    unless_said: Any = None  # what the edge fills in where that is not the default
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record: an event, or a part of one."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+
+    @property
+    def ordered(self) -> list[Field]:
+        """The fields as constructors take them: required ones first."""
+        return sorted(self.fields, key=lambda field: field.has_default)
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """A closed vocabulary."""
+
+    name: str
+    doc: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Everything the .avsc files say."""
+
+    events: dict[str, Record]
+    parts: dict[str, Record]
+    enums: dict[str, Enum]
+
+    def events_of(self, topic: Topic) -> list[Record]:
+        return [self.events[name] for name in topic.events]
+
+    def personal(self, record: Record) -> bool:
+        """Whether the record can hold a value that needs a subject's key."""
+        return any(
+            field.pii or (field.of in self.parts and self.personal(self.parts[str(field.of)]))
+            for field in record.fields
+        )
+
+
+def snake(name: str) -> str:
+    """PurchaseCompleted -> purchase_completed."""
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def module_of(topic: Topic) -> str:
+    """commerce.dead-letters -> dead_letters."""
+    return topic.name.removeprefix("commerce.").replace("-", "_")
+
+
+def sources(home: Path = HOME) -> dict[str, dict[str, Any]]:
+    """The .avsc files as JSON, by full name."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted([*home.glob("contracts/*/*.avsc"), *home.glob("types/*.avsc")]):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        if path.stem != snake(schema["name"]):
+            raise BadSchema(f"{path.name}: the file of {schema['name']} has another name")
+        found[NAMESPACE + schema["name"]] = schema
+    return found
+
+
+def describe(home: Path = HOME) -> Description:
+    """Read every .avsc file."""
+    schemas = sources(home)
+    enums = {
+        schema["name"]: Enum(schema["name"], schema["doc"], tuple(schema["symbols"]))
+        for schema in schemas.values()
+        if schema["type"] == "enum"
+    }
+    records = {
+        schema["name"]: Record(
+            schema["name"],
+            schema["doc"],
+            tuple(_field(schema["name"], field, schemas) for field in schema["fields"]),
+        )
+        for schema in schemas.values()
+        if schema["type"] == "record"
+    }
+    events = {name: record for name, record in records.items() if name in TOPIC_OF}
+    missing = {event for topic in TOPICS.values() for event in topic.events} - set(events)
+    if missing:
+        raise BadSchema(f"no .avsc file for {', '.join(sorted(missing))}")
+    parts = {name: record for name, record in records.items() if name not in events}
+    return Description(events, parts, enums)
+
+
+def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> Field:
+    where = f"{record}.{raw['name']}"
+    kind = raw["type"]
+    nullable = isinstance(kind, list)
+    if nullable:
+        if len(kind) != 2 or kind[0] != "null":
+            raise BadSchema(f"{where}: a union must be null and one type")
+        kind = kind[1]
+    of = item = None
+    if isinstance(kind, dict):
+        if kind.get("type") != "array":
+            raise BadSchema(f"{where}: only arrays are written in place")
+        shape, of = "array", _short(kind["items"])
+        item = _shape(where, kind["items"], schemas)
+    else:
+        shape = _shape(where, kind, schemas)
+        of = _short(kind) if shape in ("enum", "record") else None
+    return Field(
+        name=raw["name"],
+        shape=shape,
+        doc=raw["doc"],
+        nullable=nullable,
+        has_default="default" in raw,
+        default=raw.get("default"),
+        of=of,
+        item=item,
+        meaning=raw.get("is"),
+        pii=raw.get("pii"),
+        blind=raw.get("blind"),
+        at_least=raw.get("at_least", 0),
+        unique=raw.get("unique"),
+        unless_said=raw.get("unless_said"),
+    )
+
+
+def _shape(where: str, kind: str, schemas: dict[str, dict[str, Any]]) -> str:
+    if kind in PRIMITIVES:
+        return kind
+    if kind not in schemas:
+        raise BadSchema(f"{where}: unknown type {kind}")
+    return "id" if schemas[kind]["type"] == "fixed" else str(schemas[kind]["type"])
+
+
+def _short(kind: str) -> str:
+    return kind.removeprefix(NAMESPACE)

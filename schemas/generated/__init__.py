@@ -1,0 +1,1 @@
+"""Code and documents generated from the .avsc files; edit those."""

@@ -1,0 +1,1 @@
+"""Released schema versions, their ids, and the golden corpus that every reader must understand."""

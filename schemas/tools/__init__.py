@@ -1,0 +1,1 @@
+"""Lint, generator, release and registry of the schemas; not used by running services."""

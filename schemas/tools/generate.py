@@ -1,0 +1,94 @@
+"""Are the generated files what the .avsc files say?
+
+python -m schemas.tools.generate [--check]
+"""
+
+import sys
+from pathlib import Path
+
+from schemas import declarations
+from schemas.history import releases
+from schemas.tools import lint
+from schemas.tools.generation import asyncapi, conversions, events, examples, inputs, records
+
+FOLDERS = tuple(
+    f"generated/{name}" for name in ("events", "records", "inputs", "conversions", "examples")
+)
+
+
+def wanted(home: Path = declarations.HOME) -> dict[str, str]:
+    """Every generated file, by path below schemas/, as it should be."""
+    described = declarations.describe(home)
+    files = {
+        **events.files(described),
+        **records.files(described),
+        **inputs.files(described),
+        **conversions.files(described),
+        **examples.files(described),
+        **asyncapi.files(described, releases.Releases(home)),
+    }
+    return {f"generated/{path}": text for path, text in files.items()}
+
+
+def stale(home: Path = declarations.HOME) -> list[str]:
+    """Generated files that are missing, differ, or belong to nothing any more."""
+    files = wanted(home)
+    differing = [path for path, text in files.items() if _text(home / path) != text]
+    return sorted([*differing, *_leftovers(home, files)])
+
+
+def write(home: Path = declarations.HOME) -> list[str]:
+    """Bring every generated file up to date; says which ones changed."""
+    files = wanted(home)
+    changed = stale(home)
+    for path in changed:
+        target = home / path
+        if path in files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(files[path], encoding="utf-8")
+        else:
+            target.unlink()
+    return changed
+
+
+def problems(home: Path = declarations.HOME) -> list[str]:
+    """What is wrong with the .avsc files themselves, and what only a release can put right."""
+    found = lint.check(home)
+    found += [f"{item.file} is not what was released" for item in releases.tampered(home)]
+    found += [
+        f"{event} says something new: `hitotsu schema release` gives it a version"
+        for event in releases.unreleased(home)
+    ]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with --check only compare; anything wrong is said on stderr."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: python -m schemas.tools.generate [--check]\n")
+        return 2
+    try:
+        found = problems()
+        if arguments:
+            found += [f"schemas/{path} is stale" for path in stale()]
+        else:
+            for path in write():
+                sys.stdout.write(f"wrote schemas/{path}\n")
+    except declarations.BadSchema as error:
+        found = [str(error)]
+    for line in found:
+        sys.stderr.write(line + "\n")
+    return 1 if found else 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _leftovers(home: Path, files: dict[str, str]) -> list[str]:
+    there = [path for folder in FOLDERS for path in (home / folder).glob("*.*")]
+    return [name for path in there if (name := path.relative_to(home).as_posix()) not in files]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

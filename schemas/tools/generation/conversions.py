@@ -1,0 +1,168 @@
+"""Functions that make an event of a checked input, sealing what is personal."""
+
+from schemas.declarations import Description, Field, Record, module_of, snake
+from schemas.tools.generation.inputs import producer_topics
+from schemas.tools.generation.layout import (
+    Bracket,
+    call,
+    comprehension,
+    import_from,
+    imports_from,
+    lines,
+    module,
+)
+from schemas.topics import Topic, key_fields
+
+Expression = str | Bracket
+SHARED = "Meta"
+
+
+def files(description: Description) -> dict[str, str]:
+    """Generated files by path below schemas/."""
+    made = {
+        "conversions/meta.py": _meta(description),
+        "conversions/__init__.py": _package(description),
+    }
+    for topic in producer_topics():
+        made[f"conversions/{module_of(topic)}.py"] = _topic(description, topic)
+    return made
+
+
+class _Building:
+    """Writes the expression that makes an event of its input."""
+
+    def __init__(self, description: Description) -> None:
+        self.description = description
+        self.helpers: set[str] = set()
+        self.classes: set[str] = set()
+
+    def build(self, record: Record, source: str, path: str = "") -> Bracket:
+        self.classes.add(record.name)
+        return call(record.name, *(self._field(record, f, source, path) for f in record.ordered))
+
+    def _field(self, record: Record, field: Field, source: str, path: str) -> Expression:
+        value = f"{source}.{field.name}"
+        if field.of == SHARED:
+            return f"meta_of({value})"
+        if field.pii:
+            where = _quoted(path + field.name)
+            kind = _kind(field, source)
+            helper = self._helper("sealed", field)
+            return call(helper, "seal", "event_id", "subject", where, kind, value)
+        if field.blind:
+            target = next(other for other in record.fields if other.name == field.blind)
+            where = _quoted(path + target.name)
+            helper = self._helper("indexed", field)
+            return call(helper, "seal", where, _kind(target, source), f"{source}.{target.name}")
+        if field.shape == "record":
+            return self.build(self._part(field), value, f"{path}{field.name}.")
+        if field.item == "record":
+            return self._items(field, value, path)
+        return value
+
+    def _items(self, field: Field, value: str, path: str) -> Expression:
+        part = self._part(field)
+        if not self.description.personal(part):
+            return comprehension(self.build(part, "item"), f"for item in {value}")
+        item = self.build(part, "item", f"{path}{field.name}[{{at}}].")
+        return comprehension(item, f"for at, item in enumerate({value})")
+
+    def _part(self, field: Field) -> Record:
+        return self.description.parts[str(field.of)]
+
+    def _helper(self, name: str, field: Field) -> str:
+        helper = f"{name}_or_none" if field.nullable else name
+        self.helpers.add(helper)
+        return helper
+
+
+def _quoted(path: str) -> str:
+    return f'f"{path}"' if "{" in path else f'"{path}"'
+
+
+def _kind(field: Field, source: str) -> str:
+    """What the value is: identifiers say it themselves."""
+    return f"{source}.kind" if field.pii == "identifier" else f'"{field.pii}"'
+
+
+def _convert(description: Description, building: _Building, record: Record) -> list[str]:
+    personal = description.personal(record)
+    rows = [
+        f"def {snake(record.name)}(model: {record.name}Input, seal: Sealer) -> {record.name}:",
+    ]
+    if personal:
+        rows.append("    event_id = model.meta.event_id")
+        rows.append(f"    subject = {_subject(record)}")
+    return rows + lines("return ", building.build(record, "model"), indent=4)
+
+
+def _subject(record: Record) -> str:
+    present = {field.name for field in record.fields}
+    return " or ".join(f"model.{name}" for name in key_fields(record.name) if name in present)
+
+
+def _subject_function(description: Description, record: Record) -> list[str]:
+    held = [
+        f"model.{field.name}"
+        for field in record.fields
+        if field.pii or (field.of in description.parts and field.of != SHARED)
+        if field.pii or description.personal(description.parts[str(field.of)])
+    ]
+    return [
+        f"def {snake(record.name)}_subject(model: {record.name}Input) -> bytes | None:",
+        *lines("held = ", Bracket("(", held, ",)" if len(held) == 1 else ")"), indent=4),
+        f"    return {_conditional(record)} if any(held) else None",
+    ]
+
+
+def _conditional(record: Record) -> str:
+    subject = _subject(record)
+    return f"({subject})" if " or " in subject else subject
+
+
+def _meta(description: Description) -> str:
+    building = _Building(description)
+    record = description.parts[SHARED]
+    rows = ["def meta_of(model: MetaInput) -> Meta:"]
+    rows += lines("return ", building.build(record, "model"), indent=4)
+    imports = import_from("schemas.generated.events.parts", sorted(building.classes))
+    imports += import_from("schemas.generated.inputs.parts", ["MetaInput"])
+    return module("The envelope, from what a producer sent.", imports, [rows])
+
+
+def _topic(description: Description, topic: Topic) -> str:
+    building = _Building(description)
+    records = description.events_of(topic)
+    blocks = []
+    for record in records:
+        blocks.append(_convert(description, building, record))
+        if description.personal(record):
+            blocks.append(_subject_function(description, record))
+    parts = (building.classes & set(description.parts)) - {SHARED}
+    imports = imports_from(
+        ("schemas.generated.conversions.meta", ["meta_of"]),
+        (f"schemas.generated.events.{module_of(topic)}", topic.events),
+        ("schemas.generated.events.parts", sorted(parts)),
+        (f"schemas.generated.inputs.{module_of(topic)}", [f"{name}Input" for name in topic.events]),
+        ("schemas.rejection", ["Sealer", *sorted(building.helpers)]),
+    )
+    return module(f"The events of {topic.name}, from what producers sent.", imports, blocks)
+
+
+def _package(description: Description) -> str:
+    topics = producer_topics()
+    imports = ["from collections.abc import Callable", "from typing import Any", ""]
+    imports += import_from("schemas.generated.conversions", [module_of(topic) for topic in topics])
+    imports += import_from("schemas.generated.events", ["Event"])
+    imports += import_from("schemas.rejection", ["Sealer"])
+    events = [(name, topic) for topic in topics for name in topic.events]
+    body = ["TO_EVENT: dict[str, Callable[[Any, Sealer], Event]] = {"]
+    body += [f'    "{name}": {module_of(topic)}.{snake(name)},' for name, topic in events]
+    body += ["}", "SUBJECT_OF: dict[str, Callable[[Any], bytes | None]] = {"]
+    body += [
+        f'    "{name}": {module_of(topic)}.{snake(name)}_subject,'
+        for name, topic in events
+        if description.personal(description.events[name])
+    ]
+    text = module("Checked inputs become events.", imports, [])
+    return text + "\n" + "\n".join([*body, "}"]) + "\n"

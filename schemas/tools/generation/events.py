@@ -1,0 +1,112 @@
+"""The typed classes: one slots dataclass per event and per part of one."""
+
+from schemas.declarations import Description, Field, Record, module_of
+from schemas.tools.generation.layout import import_from, imports_from, module
+from schemas.topics import TOPICS, Topic
+
+_PYTHON = {"string": "str", "int": "int", "long": "int", "double": "float", "boolean": "bool"}
+_PYTHON |= {"bytes": "bytes", "id": "bytes", "enum": "str"}
+
+
+def files(description: Description) -> dict[str, str]:
+    """Generated files by path below schemas/."""
+    made = {"events/parts.py": _parts(description), "events/__init__.py": _package(description)}
+    for topic in TOPICS.values():
+        made[f"events/{module_of(topic)}.py"] = _topic(description, topic)
+    return made
+
+
+def python_type(field: Field) -> str:
+    if field.shape == "array":
+        name = f"list[{field.of if field.item == 'record' else _PYTHON[str(field.item)]}]"
+    else:
+        name = str(field.of) if field.shape == "record" else _PYTHON[field.shape]
+    return f"{name} | None" if field.nullable else name
+
+
+def in_order(description: Description) -> list[Record]:
+    """The parts, each after those it is made of."""
+    done: dict[str, Record] = {}
+
+    def visit(record: Record) -> None:
+        for field in record.fields:
+            if field.of in description.parts:
+                visit(description.parts[str(field.of)])
+        done.setdefault(record.name, record)
+
+    for record in description.parts.values():
+        visit(record)
+    return list(done.values())
+
+
+def parts_used(description: Description, topic: Topic) -> set[str]:
+    return {
+        str(field.of)
+        for record in description.events_of(topic)
+        for field in record.fields
+        if field.of in description.parts
+    }
+
+
+def _class(record: Record, topic: Topic | None) -> list[str]:
+    rows = ["@dataclass(slots=True)", f"class {record.name}:", f'    """{record.doc}"""', ""]
+    if topic:
+        rows.append(f'    NAME: ClassVar[str] = "{record.name}"')
+        rows.append(f'    TOPIC: ClassVar[str] = "{topic.name}"')
+    return rows + [
+        f"    {field.name}: {python_type(field)}{_default(field)}" for field in record.ordered
+    ]
+
+
+def _default(field: Field) -> str:
+    if not field.has_default:
+        return ""
+    if field.shape == "array":
+        return " = field(default_factory=list)"
+    return ' = "' + field.default + '"' if isinstance(field.default, str) else f" = {field.default}"
+
+
+def _imports(records: list[Record]) -> str:
+    lists = any(f.shape == "array" and f.has_default for record in records for f in record.fields)
+    return "from dataclasses import dataclass" + (", field" if lists else "")
+
+
+def _parts(description: Description) -> str:
+    records = in_order(description)
+    return module(
+        "What events are made of: the envelope, lines, lots, identifiers.",
+        [_imports(records)],
+        [_class(record, None) for record in records],
+    )
+
+
+def _topic(description: Description, topic: Topic) -> str:
+    records = description.events_of(topic)
+    imports = [_imports(records), "from typing import ClassVar", ""]
+    imports += import_from("schemas.generated.events.parts", sorted(parts_used(description, topic)))
+    return module(
+        f"The events of {topic.name}.", imports, [_class(record, topic) for record in records]
+    )
+
+
+def _package(description: Description) -> str:
+    imports = imports_from(
+        ("schemas.generated.events.parts", [*description.parts]),
+        *(
+            (f"schemas.generated.events.{module_of(topic)}", topic.events)
+            for topic in TOPICS.values()
+        ),
+    )
+    names = sorted(description.events)
+    union = ["Event = (", f"    {names[0]}", *(f"    | {name}" for name in names[1:]), ")"]
+    table = ["EVENTS: dict[str, type[Event]] = {", *(f'    "{n}": {n},' for n in names), "}"]
+    exported = sorted(["EVENTS", "Event", *names, *description.parts], key=all_order)
+    everything = ["__all__ = [", *(f'    "{name}",' for name in exported), "]"]
+    text = module("Everything that can happen, as typed classes.", imports, [])
+    return (
+        text + "\n" + "\n\n".join("\n".join(block) for block in (union, table, everything)) + "\n"
+    )
+
+
+def all_order(name: str) -> tuple[int, str]:
+    return (0 if name.isupper() else 1), name

@@ -1,0 +1,161 @@
+"""Functions between the typed classes and the plain records that the Avro library knows."""
+
+from schemas.declarations import Description, Field, Record, module_of, snake
+from schemas.tools.generation.events import parts_used
+from schemas.tools.generation.layout import (
+    Bracket,
+    call,
+    comprehension,
+    import_from,
+    imports_from,
+    lines,
+    module,
+)
+from schemas.topics import TOPICS, Topic
+
+Expression = str | Bracket
+SHARED = "Meta"  # in every event: a function of its own, written in place nowhere
+
+
+def files(description: Description) -> dict[str, str]:
+    """Generated files by path below schemas/."""
+    made = {"records/meta.py": _meta(description), "records/__init__.py": _package()}
+    for topic in TOPICS.values():
+        made[f"records/{module_of(topic)}.py"] = _topic(description, topic)
+    return made
+
+
+class _Reading:
+    """Writes the expression that makes a typed object of a plain record."""
+
+    def __init__(self, description: Description) -> None:
+        self.parts = description.parts
+        self.checks: set[str] = set()
+
+    def build(self, record: Record, source: str) -> Bracket:
+        return call(record.name, *(self._field(field, source) for field in record.ordered))
+
+    def _field(self, field: Field, source: str) -> Expression:
+        value = f'{source}["{field.name}"]'
+        if field.of == SHARED:
+            return f"meta_from({value})"
+        if field.shape == "record":
+            return self.build(self.parts[str(field.of)], field.name)
+        if field.item == "record":
+            item = self.build(self.parts[str(field.of)], "item")
+            return comprehension(item, f"for item in {value}")
+        check = self._check(field)
+        if not check:
+            return value
+        self.checks.add(check)
+        return f"{value} and {check}({value})" if field.nullable else f"{check}({value})"
+
+    @staticmethod
+    def _check(field: Field) -> str | None:
+        if field.meaning in ("instant", "date"):
+            return {"instant": "instant", "date": "day"}[str(field.meaning)]
+        return "small" if field.shape == "int" else None
+
+
+def _write(description: Description, record: Record, source: str) -> Bracket:
+    pairs: list[Expression] = []
+    for field in record.fields:
+        value: Expression = f"{source}.{field.name}"
+        if field.of == SHARED:
+            value = f"meta_record({value})"
+        elif field.shape == "record":
+            value = _write(description, description.parts[str(field.of)], field.name)
+        elif field.item == "record":
+            item = _write(description, description.parts[str(field.of)], "item")
+            value = comprehension(item, f"for item in {value}")
+        pairs.append(_pair(field.name, value))
+    return Bracket("{", pairs, "}")
+
+
+def _pair(name: str, value: Expression) -> Expression:
+    if isinstance(value, str):
+        return f'"{name}": {value}'
+    return Bracket(f'"{name}": {value.head}', value.parts, value.tail, value.comma)
+
+
+def _nested(record: Record, source: str, subscript: bool) -> list[str]:
+    """Names for the records inside, so that each is looked up once."""
+    return [
+        f'    {f.name} = {source}["{f.name}"]' if subscript else f"    {f.name} = {source}.{f.name}"
+        for f in record.fields
+        if f.shape == "record" and f.of != SHARED
+    ]
+
+
+def _functions(
+    description: Description, reading: _Reading, record: Record, name: str, plain: str
+) -> list[list[str]]:
+    into = f"def {name}(record: dict[str, Any]) -> {record.name}:"
+    out = f"def {plain}(event: {record.name}) -> dict[str, Any]:"
+    return [
+        [
+            into,
+            *_nested(record, "record", True),
+            *lines("return ", reading.build(record, "record"), indent=4),
+        ],
+        [
+            out,
+            *_nested(record, "event", False),
+            *lines("return ", _write(description, record, "event"), indent=4),
+        ],
+    ]
+
+
+def _meta(description: Description) -> str:
+    reading = _Reading(description)
+    record = description.parts[SHARED]
+    blocks = _functions(description, reading, record, "meta_from", "meta_record")
+    used = [SHARED, *(str(f.of) for f in record.fields if f.shape == "record")]
+    imports = ["from typing import Any", ""]
+    imports += import_from("schemas.generated.events.parts", used)
+    imports += import_from("schemas.wire.bounds", sorted(reading.checks))
+    return module("The envelope, to and from a plain record.", imports, blocks)
+
+
+def _topic(description: Description, topic: Topic) -> str:
+    reading = _Reading(description)
+    records = description.events_of(topic)
+    blocks: list[list[str]] = []
+    for record in records:
+        name = snake(record.name)
+        blocks += _functions(description, reading, record, f"{name}_from", f"{name}_record")
+    imports = ["from typing import Any", ""]
+    imports += imports_from(
+        ("schemas.wire.bounds", sorted(reading.checks)),
+        (f"schemas.generated.events.{module_of(topic)}", topic.events),
+        (
+            "schemas.generated.events.parts",
+            sorted(_all_parts(description, parts_used(description, topic)) - {SHARED, "Producer"}),
+        ),
+        ("schemas.generated.records.meta", ["meta_from", "meta_record"]),
+    )
+    return module(f"The events of {topic.name}, to and from plain records.", imports, blocks)
+
+
+def _all_parts(description: Description, names: set[str]) -> set[str]:
+    inner = {
+        str(field.of)
+        for name in names
+        for field in description.parts[name].fields
+        if field.of in description.parts
+    }
+    return names | (_all_parts(description, inner) if inner else set())
+
+
+def _package() -> str:
+    modules = sorted(module_of(topic) for topic in TOPICS.values())
+    imports = ["from collections.abc import Callable", "from typing import Any", ""]
+    imports += import_from("schemas.generated.events", ["Event"])
+    imports += import_from("schemas.generated.records", modules)
+    body = ["FROM_RECORD: dict[str, Callable[[dict[str, Any]], Event]] = {"]
+    records = [(e, f"{module_of(t)}.{snake(e)}") for t in TOPICS.values() for e in t.events]
+    body += [f'    "{event}": {name}_from,' for event, name in records]
+    body += ["}", "TO_RECORD: dict[str, Callable[[Any], dict[str, Any]]] = {"]
+    body += [f'    "{event}": {name}_record,' for event, name in records]
+    text = module("Events to and from the plain records that the Avro library knows.", imports, [])
+    return text + "\n" + "\n".join([*body, "}"]) + "\n"

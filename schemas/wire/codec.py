@@ -1,0 +1,236 @@
+"""How does an event become bytes, and what do bytes say? The only place that knows Avro."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+from urllib.parse import quote
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from xxhash import xxh3_64_intdigest
+
+from schemas.generated.events import Event
+from schemas.generated.records import FROM_RECORD, TO_RECORD
+from schemas.history.releases import Releases, releases
+from schemas.topics import key_fields
+from schemas.wire.bounds import BODY_MAX, EPOCH
+from schemas.wire.readers import Read, reader
+from schemas.wire.writers import Write, writer
+
+_EPOCH = EPOCH.replace(tzinfo=None)
+HEADER = 5  # magic byte 0, then the schema id, four bytes, big-endian
+Schema = Any  # what fastavro's parse_schema gives back
+_Reader = tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]
+_Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]], Write]
+
+
+class Undecodable(Exception):
+    """A value that cannot be read as an event, and why."""
+
+    def __init__(self, reason: str, schema_id: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.schema_id = schema_id
+
+
+class Codec:
+    """Reads every released schema into the newest classes, and writes the newest."""
+
+    def __init__(self, known: Releases) -> None:
+        self._known = known
+        self._parsed: dict[int, Schema] = {}
+        self._readers: dict[int, _Reader] = {}
+        self._writers: dict[str, _Writer] = {}
+        self._compiled: dict[bytes, Read] = {}
+
+    def encode(self, event: Event) -> bytes:
+        """The event in the Confluent wire format, in the newest schema of its record."""
+        *_, write = self._writers.get(event.NAME) or self._writer(event.NAME)
+        try:
+            return write(event)
+        except Exception:
+            return self._encode(event)
+
+    def _encode(self, event: Event) -> bytes:
+        """As the Avro library does it, which says what is wrong with an event."""
+        header, schema, to_record, _ = self._writers.get(event.NAME) or self._writer(event.NAME)
+        buffer = BytesIO()
+        buffer.write(header)
+        schemaless_writer(buffer, schema, to_record(event))
+        return buffer.getvalue()
+
+    def decode(self, value: bytes | None) -> Event:
+        """The event that the value holds; Undecodable for whatever else came."""
+        if value is not None and len(value) <= BODY_MAX:
+            read = self._compiled.get(value[:HEADER])
+            if read is not None:
+                try:
+                    return read(value)
+                except Exception:
+                    pass
+        return self._decode(value)
+
+    def _decode(self, value: bytes | None) -> Event:
+        identity = self.schema_id(value)
+        reader = self._readers.get(identity) or self._reader(identity)
+        buffer = BytesIO(value)  # type: ignore[arg-type]  # schema_id refused None
+        buffer.seek(HEADER)
+        try:
+            record = schemaless_reader(buffer, reader[0], reader[1])
+            event = reader[2](record)  # type: ignore[arg-type]
+        except Exception as error:  # the Avro library raises a dozen kinds for bad bytes
+            raise Undecodable(_reason(error), identity) from None
+        if buffer.tell() != len(value):  # type: ignore[arg-type]
+            raise Undecodable("bytes are left over after the event", identity)
+        return event
+
+    def schema_id(self, value: bytes | None) -> int:
+        """The schema id in the value's header, once the frame itself is sound."""
+        if not value:
+            raise Undecodable("there is no value" if value is None else "the value is empty")
+        if len(value) <= HEADER:
+            raise Undecodable("the value is shorter than its header")
+        if value[0]:
+            raise Undecodable(f"the value begins with {value[0]}, not with the magic byte 0")
+        if len(value) > BODY_MAX:
+            raise Undecodable("the value is longer than 256 KiB")
+        return int.from_bytes(value[1:HEADER], "big")
+
+    def same_event(self, value: bytes, ledger_schema_id: int, ledger_hash: int) -> bool:
+        """Whether a resend, in whatever version, says what the ledger's entry said.
+
+        In another version it is the same when it can be told in the ledger's version, comes out
+        there as the bytes that were applied, and loses nothing on the way back.
+        """
+        identity = self.schema_id(value)
+        if identity == ledger_schema_id:
+            return body_hash(value) == ledger_hash
+        sent, applied = self._known.by_id.get(identity), self._known.by_id.get(ledger_schema_id)
+        if sent is None or applied is None or sent.record != applied.record:
+            return False
+        mine, theirs = self._schema(identity), self._schema(ledger_schema_id)
+        try:
+            there = _write(theirs, _read(value[HEADER:], mine, theirs))
+            back = _read(there, theirs, mine)
+            return _hash(there) == ledger_hash and back == _read(value[HEADER:], mine, None)
+        except Exception:  # what cannot be converted is not the same
+            return False
+
+    def _schema(self, identity: int) -> Schema:
+        parsed = self._parsed.get(identity)
+        if parsed is None:
+            parsed = parse_schema(self._known.schema(self._known.by_id[identity]))
+            self._parsed[identity] = parsed
+        return parsed
+
+    def _reader(self, identity: int) -> _Reader:
+        release = self._known.by_id.get(identity)
+        if release is None:
+            raise Undecodable(f"no schema has the id {identity}", identity)
+        newest = self._known.newest[release.record].id
+        resolved = None if newest == identity else self._schema(newest)
+        made = (self._schema(identity), resolved, FROM_RECORD[release.record])
+        self._readers[identity] = made
+        if resolved is None:
+            header = b"\0" + identity.to_bytes(4, "big")
+            self._compiled[header] = reader(self._known.schema(release), HEADER)
+        return made
+
+    def _writer(self, name: str) -> _Writer:
+        identity = self._known.newest[name].id
+        header = b"\0" + identity.to_bytes(4, "big")
+        write = writer(self._known.schema(self._known.newest[name]), header)
+        made = (header, self._schema(identity), TO_RECORD[name], write)
+        self._writers[name] = made
+        return made
+
+
+def _read(body: bytes, writer: Schema, reader: Schema | None) -> Any:
+    return schemaless_reader(BytesIO(body), writer, reader)
+
+
+def _write(schema: Schema, record: Any) -> bytes:
+    buffer = BytesIO()
+    schemaless_writer(buffer, schema, record)
+    return buffer.getvalue()
+
+
+def _reason(error: Exception) -> str:
+    """Why bytes could not be read, in words that never quote them."""
+    if isinstance(error, EOFError):
+        return "the value ends in the middle of the event"
+    if isinstance(error, UnicodeDecodeError):
+        return "a text is not UTF-8"
+    if type(error) is ValueError and error.args and error.args[0] in _OWN_WORDS:
+        return str(error)
+    return "the bytes do not follow their schema"
+
+
+_OWN_WORDS = frozenset(
+    {
+        "a number does not fit its 32 bits",
+        "a time lies before 1900 or after 2199",
+        "a date lies before 1900 or after 2199",
+    }
+)
+
+
+def _hash(body: bytes) -> int:
+    digest = xxh3_64_intdigest(body)
+    return digest - (1 << 64) if digest >> 63 else digest
+
+
+def schema_in(value: bytes) -> int:
+    """The schema id of a value whose frame is known to be sound."""
+    return int.from_bytes(value[1:HEADER], "big")
+
+
+def body_hash(value: bytes) -> int:
+    """Signed 64-bit hash of the value's body: what sameness compares."""
+    return _hash(value[HEADER:])
+
+
+def key_of(event: Event) -> bytes:
+    """The record key: 16 raw bytes of an id, or a text in UTF-8."""
+    if event.NAME == "DeadLettered":
+        return f"{event.source_topic}-{event.source_partition}".encode()  # type: ignore[union-attr]
+    for field in key_fields(event.NAME):
+        value = getattr(event, field, None)
+        if value is not None:
+            return value if isinstance(value, bytes) else str(value).encode()
+    raise ValueError(f"{event.NAME} has nothing to be keyed by")
+
+
+def headers_of(event: Event) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 attributes in Kafka's binary mode."""
+    meta, producer = event.meta, event.meta.producer
+    identity = meta.event_id.hex()
+    groups = (identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:])
+    source = (producer.system, producer.store_id, producer.terminal_id, producer.terminal_epoch)
+    when = _EPOCH + timedelta(microseconds=meta.occurred_at)
+    headers = [
+        ("content-type", b"application/avro"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", "-".join(groups).encode()),
+        ("ce_source", _source(*source)),
+        ("ce_type", b"hitotsu." + event.NAME.encode()),
+        ("ce_time", when.isoformat().encode() + b"Z"),
+    ]
+    if producer.terminal_sequence is not None:
+        headers.append(("ce_sequence", b"%d" % producer.terminal_sequence))
+    return headers
+
+
+@lru_cache(10_000)
+def _source(system: str, store: str | None, terminal: str | None, epoch: int) -> bytes:
+    """/system/store/terminal/epoch, with - for what is absent. Tills come again and again."""
+    parts = (system, store or "-", terminal or "-", str(epoch))
+    return "".join("/" + quote(part, safe="") for part in parts).encode()
+
+
+_CODEC = Codec(releases())
+encode = _CODEC.encode
+decode = _CODEC.decode
+schema_id = _CODEC.schema_id
+same_event = _CODEC.same_event

@@ -1,0 +1,70 @@
+"""What does compiled code have to know of a schema to read its values? A plan: nested tuples.
+
+    ("record", class, names, plans)   ("optional", (plan,))   ("array", (plan,))   ("fixed", size)
+    ("enum", symbols)   ("integer", lowest, highest)   ("bytes",)  ("string",)  ("double",)
+    ("boolean",)
+
+`names` are the fields in the order of the wire. The bounds of an integer follow from its meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.generated import events
+from schemas.generated.events import parts
+from schemas.wire import bounds
+
+Plan = tuple[Any, ...]
+_LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
+
+
+def plan(schema: dict[str, Any]) -> Plan:
+    """The plan of an event's schema; TypeError for a kind that no event has."""
+    return _record(schema, getattr(events, schema["name"]), {})
+
+
+def _record(schema: dict[str, Any], cls: type, named: dict[str, Any]) -> Plan:
+    fields = schema["fields"]
+    plans = tuple(_value(one["type"], one.get("is"), named) for one in fields)
+    return ("record", cls, tuple(one["name"] for one in fields), plans)
+
+
+def _value(kind: Any, meaning: str | None, named: dict[str, Any]) -> Plan:
+    if isinstance(kind, str) and kind in named:
+        kind = named[kind]
+    if isinstance(kind, list):
+        if len(kind) != 2 or kind[0] != "null":
+            raise TypeError("a union is of null and one other type")
+        return ("optional", (_value(kind[1], meaning, named),))
+    if isinstance(kind, str):
+        return _simple(kind, meaning)
+    if "name" in kind:
+        named[f"{kind.get('namespace', 'hitotsu')}.{kind['name']}"] = kind
+    match kind["type"]:
+        case "record":
+            return _record(kind, getattr(parts, kind["name"]), named)
+        case "array":
+            return ("array", (_value(kind["items"], None, named),))
+        case "fixed":
+            return ("fixed", kind["size"])
+        case "enum":
+            return ("enum", tuple(kind["symbols"]))
+        case other:
+            raise TypeError(f"no event has a {other}")
+
+
+def _simple(kind: str, meaning: str | None) -> Plan:
+    match kind, meaning:
+        case "int", "date":
+            return ("integer", bounds.FIRST_DAY, bounds.LAST_DAY - 1)
+        case "int", _:
+            return ("integer", bounds.INT_MIN, bounds.INT_MAX)
+        case "long", "instant":
+            return ("integer", bounds.EARLIEST, bounds.LATEST - 1)
+        case "long", _:
+            return ("integer", _LONG_MIN, _LONG_MAX)
+        case (("bytes" | "string" | "double" | "boolean"), _):
+            return (kind,)
+        case _:
+            raise TypeError(f"no event has a {kind}")

@@ -1,0 +1,192 @@
+"""How is a value of the newest schema read in a microsecond or a few? By a reader made for it.
+
+Compiled code walks a plan of the schema (`schemas/wire/_reading.c`); where there is none, a
+function is written for the schema. Both read only what a writer normally writes: shortest
+numbers, arrays in blocks without their size. For anything else they raise, and the Avro library,
+which is the authority, reads the value again and says what is wrong with it. So whatever these
+accept, the library accepts alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from struct import Struct
+from typing import Any
+
+from schemas.generated import events
+from schemas.generated.events import Event, parts
+from schemas.wire import bounds
+from schemas.wire.native import native
+from schemas.wire.plan import plan
+
+Read = Callable[[bytes], Event]
+_eight = Struct("<Q").unpack_from
+_GO_ON, _EIGHT_LONG = 0x8080808080808080, 0x0080808080808080
+
+
+_reading = native("schemas.wire._reading")
+
+
+class Unusual(ValueError):
+    """Not what a writer normally writes."""
+
+
+def reader(schema: dict[str, Any], start: int) -> Read:
+    """Reads a whole value whose body begins at `start`; raises whatever it may."""
+    if _reading is None:
+        return written(schema, start)
+    made: Read = _reading.Reader(plan(schema), start)
+    return made
+
+
+def written(schema: dict[str, Any], start: int) -> Read:
+    """The same as Python, straight-line code for exactly these fields."""
+    writing = _Writing()
+    result = writing.record(schema, getattr(events, schema["name"]))
+    body = "\n    ".join(
+        [f"i = {start}", *writing.lines, "if i != len(b):", "    raise Unusual", f"return {result}"]
+    )
+    exec(f"def read(b):\n    {body}\n", writing.scope)  # noqa: S102 - made of schemas alone
+    made: Read = writing.scope["read"]
+    return made
+
+
+def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
+    """A zigzag number whose first byte says that more follow, and the place after it."""
+    if len(b) - i >= 7:
+        (word,) = _eight(b, i - 1)
+        if word & _GO_ON == _EIGHT_LONG:  # a time: eight bytes, put together two by two
+            number = word & 0x7F7F7F7F7F7F7F7F
+            number = (number & 0x007F007F007F007F) | (number & 0x7F007F007F007F00) >> 1
+            number = (number & 0x00003FFF00003FFF) | (number & 0x3FFF00003FFF0000) >> 2
+            number = (number & 0x0FFFFFFF) | (number & 0x0FFFFFFF00000000) >> 4
+            return (number >> 1) ^ -(number & 1), i + 7
+    number, shift = first & 127, 7
+    while True:
+        byte = b[i]
+        i += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            if not byte or number >> 64:
+                raise Unusual
+            return (number >> 1) ^ -(number & 1), i
+        shift += 7
+
+
+class _Writing:
+    """Writes statements over `b`, the bytes, and `i`, the place in them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.scope: dict[str, Any] = {
+            "Unusual": Unusual,
+            "longer": _longer,
+            "double": Struct("<d").unpack_from,
+            "truth": {0: False, 1: True},
+        }
+        self._named: dict[str, dict[str, Any]] = {}
+        self._count = 0
+
+    def record(self, schema: dict[str, Any], cls: type, indent: str = "") -> str:
+        """Reads the fields in the order of the wire; the expression that makes the object."""
+        self.scope[cls.__name__] = cls
+        read = {one["name"]: self._field(one, indent) for one in schema["fields"]}
+        arguments = ", ".join(read[one.name] for one in fields(cls))
+        return f"{cls.__name__}({arguments})"
+
+    def _field(self, field: dict[str, Any], indent: str) -> str:
+        return self._value(field["type"], field.get("is"), indent)
+
+    def _value(self, kind: Any, meaning: str | None, indent: str) -> str:
+        if isinstance(kind, str) and kind in self._named:
+            kind = self._named[kind]
+        if isinstance(kind, list):
+            return self._union(kind, meaning, indent)
+        if isinstance(kind, dict):
+            if "name" in kind:
+                self._named[f"{kind.get('namespace', 'hitotsu')}.{kind['name']}"] = kind
+            return getattr(self, f"_{kind['type']}")(kind, indent)  # type: ignore[no-any-return]
+        name = self._name()
+        getattr(self, f"_{kind}")(name, meaning, indent)
+        return name
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def _say(self, indent: str, *lines: str) -> None:
+        self.lines += [indent + line for line in lines]
+
+    def _union(self, branches: list[Any], meaning: str | None, indent: str) -> str:
+        name = self._name()
+        if len(branches) != 2 or branches[0] != "null":
+            raise TypeError("a union is of null and one other type")
+        self._say(indent, "n = b[i]", "i += 1", f"{name} = None", "if n == 2:")
+        value = self._value(branches[1], meaning, indent + "    ")
+        self._say(indent, f"    {name} = {value}", "elif n:", "    raise Unusual")
+        return name
+
+    def _record(self, schema: dict[str, Any], indent: str) -> str:
+        return self.record(schema, getattr(parts, schema["name"]), indent)
+
+    def _fixed(self, schema: dict[str, Any], indent: str) -> str:
+        name, size = self._name(), schema["size"]
+        self._say(indent, f"{name} = b[i : i + {size}]", f"i += {size}")
+        return name
+
+    def _enum(self, schema: dict[str, Any], indent: str) -> str:
+        name, table = self._name(), f"symbols_{schema['name']}"
+        self.scope[table] = {2 * at: symbol for at, symbol in enumerate(schema["symbols"])}
+        self._say(indent, f"{name} = {table}[b[i]]", "i += 1")
+        return name
+
+    def _array(self, schema: dict[str, Any], indent: str) -> str:
+        name, count, inner = self._name(), self._name(), indent + "        "
+        self._say(indent, f"{name} = []")
+        self._int(count, None, indent)
+        self._say(indent, f"while {count}:", f"    for _ in range({count}):")
+        item = self._value(schema["items"], None, inner)
+        self._say(inner, f"{name}.append({item})")
+        self._say(indent, f"    if {count} < 0:", "        raise Unusual")
+        self._int(count, None, indent + "    ")
+        return name
+
+    def _int(self, name: str, meaning: str | None, indent: str) -> None:
+        low, high = bounds.INT_MIN, bounds.INT_MAX
+        if meaning == "date":
+            low, high = bounds.FIRST_DAY, bounds.LAST_DAY - 1
+        self._number(name, indent, f"if not {low} <= {name} <= {high}:")
+
+    def _long(self, name: str, meaning: str | None, indent: str) -> None:
+        low, high = bounds.EARLIEST, bounds.LATEST
+        check = f"if not {low} <= {name} < {high}:" if meaning == "instant" else ""
+        self._number(name, indent, check)
+
+    def _number(self, name: str, indent: str, check: str) -> None:
+        """One byte fits every bound, so only longer numbers are checked."""
+        self._say(
+            indent,
+            f"{name} = b[i]",
+            "i += 1",
+            f"if {name} < 128:",
+            f"    {name} = ({name} >> 1) ^ -({name} & 1)",
+            "else:",
+            f"    {name}, i = longer(b, {name}, i)",
+            *([f"    {check}", "        raise Unusual"] if check else []),
+        )
+
+    def _bytes(self, name: str, _: str | None, indent: str) -> None:
+        self._int("n", None, indent)
+        self._say(indent, "if n < 0:", "    raise Unusual")
+        self._say(indent, f"{name} = b[i : i + n]", "i += n")
+
+    def _string(self, name: str, meaning: str | None, indent: str) -> None:
+        self._bytes(name, meaning, indent)
+        self._say(indent, f"{name} = {name}.decode()")
+
+    def _double(self, name: str, _: str | None, indent: str) -> None:
+        self._say(indent, f"({name},) = double(b, i)", "i += 8")
+
+    def _boolean(self, name: str, _: str | None, indent: str) -> None:
+        self._say(indent, f"{name} = truth[b[i]]", "i += 1")

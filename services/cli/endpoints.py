@@ -1,0 +1,18 @@
+"""Which servers does a verb work on? The environment's, else those of the local stack."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from infra.stack import Stack
+from services.cli import local, prepare
+from services.runtime.config import Settings
+
+
+def settings(home: Path | None = None) -> Settings:
+    """Settings by `HITOTSU_*` where they are set, else of the stack in `home`."""
+    if "HITOTSU_POSTGRES" in os.environ:
+        return prepare.settings()
+    stack = Stack(home)
+    return local.settings(local.environment(stack.home, stack.endpoints()))

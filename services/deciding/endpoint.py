@@ -1,0 +1,128 @@
+"""How does a command come in? Token, scope, key, body; then one decision and one answer.
+
+`Idempotency-Key` names the command: the same key gets the same answer, a "no" too, for as long as
+answers are kept; with another body it is refused; while it is being decided it is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.deciding.answers import Answer, Keyed
+from services.deciding.decider import Decider, InFlight, NotDecided
+from services.http.bearer import token_of
+from services.http.bodies import read_body, size_of
+from services.http.problem import Refuse
+from services.http.storable import unstorable
+from services.runtime.strict_json import Unreadable, loads
+from services.runtime.tokens import Token, Tokens
+
+HEADER = "Idempotency-Key"
+KEY_MAX, BODY_MAX = 255, 65_536
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command's surroundings: whose token, and the id of what it would make."""
+
+    token: Token
+    made_id: UUID
+    path: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way in to one decider."""
+
+    tokens: Tokens
+    decider: Decider
+
+    async def take(
+        self, request: Request, scope: str, kind: type[Body], command: Callable[[Body, Sent], Any]
+    ) -> Response:
+        """Reads, decides, answers."""
+        token = await token_of(request, self.tokens, scope)
+        body = await read_as(request, kind)
+        key = None if getattr(body, "dry_run", False) else _key(request)
+        # not made from the key: when its answer is forgotten it may name something else
+        sent = Sent(token, uuid4(), dict(request.path_params))
+        said = f"{request.scope['path']}\0{body.model_dump_json()}".encode()
+        keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
+        try:
+            answer = await self.decider.ask(keyed)
+        except InFlight:
+            detail = "A command with this Idempotency-Key is being decided; ask again."
+            raise Refuse(
+                409, "In flight", detail, type="/problems/in-flight", retry_after=1
+            ) from None
+        except NotDecided as error:
+            detail = f"Not decided: {error}. Send the same with the same Idempotency-Key again."
+            raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
+        return respond(answer)
+
+
+def respond(answer: Answer) -> Response:
+    """As HTTP has it: problems say that they are some."""
+    media = "application/problem+json" if answer.status >= 400 else "application/json"
+    return Response(answer.body, answer.status, media_type=media)
+
+
+def within_channel(token: Token, channel: str) -> None:
+    """Refuses a channel that is not the token's."""
+    if not token.within("channel", channel):
+        errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
+        raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
+
+
+def uuid_of(text: str, name: str) -> UUID:
+    """A path's id, or a refusal."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refuse(404, "Not Found", f"{name} is not a UUID.") from None
+
+
+async def read_as(request: Request, kind: type[Body]) -> Body:
+    """The body as such a model, or a refusal that names each field."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise Refuse(415, "Unsupported Media Type", "Content-Type must be application/json.")
+    size_of(request, BODY_MAX)
+    text = await read_body(request, BODY_MAX) or b"{}"
+    try:
+        loads(text)  # refuses what two readers could read in two ways
+    except Unreadable as error:
+        raise Refuse(400, "Bad Request", f"The body cannot be read: {error}.") from None
+    try:
+        body = kind.model_validate_json(text)
+    except ValidationError as error:
+        errors = [
+            {"pointer": "/" + "/".join(map(str, one["loc"])), "reason": one["msg"]}
+            for one in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        detail = "The body is not such a command; see `errors`."
+        raise Refuse(422, "Unprocessable Entity", detail, errors=errors) from None
+    # a text holds U+0000 only as its escape
+    if b"\\u0000" in text and (refused := [*unstorable("", body.model_dump())]):
+        detail = "The body holds what cannot be stored; see `errors`."
+        raise Refuse(422, "Unprocessable Entity", detail, errors=refused)
+    return body
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get(HEADER, "")
+    if not 0 < len(key) <= KEY_MAX or not (key.isascii() and key.isprintable()):
+        detail = f"Send the header `{HEADER}`: 1 to {KEY_MAX} printable ASCII characters."
+        raise Refuse(400, "Bad Request", detail)
+    return key

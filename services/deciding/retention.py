@@ -1,0 +1,92 @@
+"""How long is what decisions keep kept? Old rows are deleted in small batches, now and then.
+
+answer  30 days; a key that is sent again after that is decided anew
+hold    30 days after it ended: released, past its time, or its promise applied; never one that
+        still promises something
+expired lot  30 days after the day on which it was written
+outbox  1 day after it was sent; a fact that is not in Kafka stays
+Several processes may trim at once: rows that another one is deleting are passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from services.runtime.db import Connection
+from services.runtime.metrics import TRIMMED
+from services.runtime.worker import Worker
+
+AT_ONCE = 500
+BREATH_SECONDS, PAUSE_SECONDS = 0.05, 60.0
+TIMEOUT = "set statement_timeout = '5s'"
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Rows of `table` that are `old` (SQL about alias `t`, with the age as %(keep)s)."""
+
+    table: str
+    keep: str
+    old: str
+
+    @property
+    def name(self) -> str:
+        """The table, as metrics name it."""
+        return self.table.removeprefix("hitotsu.")
+
+    def statement(self) -> bytes:
+        """Deletes a batch."""
+        return (
+            f"delete from {self.table} where ctid = any(array(select t.ctid from {self.table} t"
+            f" where {self.old} limit {AT_ONCE} for update of t skip locked))"
+        ).encode()
+
+
+PAST = "clock_timestamp() - %(keep)s::interval"
+# whatever is held: the states that still promise something are `open`, in time, and the decided one
+ENDED = (
+    f"t.created_at < {PAST} and (t.state in ('released', 'expired', 'applied')"
+    f" and greatest(t.resolved_at, t.created_at) < {PAST}"
+    f" or t.state = 'open' and t.expires_at < {PAST})"
+)
+TRIMS: tuple[Trim, ...] = (
+    Trim("hitotsu.stock_hold", "30 days", ENDED),
+    Trim("hitotsu.points_hold", "30 days", ENDED),
+    # by then its facts are applied: a lot that still holds something is looked at again
+    Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
+    Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
+    # the lowest ids were sent first: only they are looked at
+    Trim(
+        "hitotsu.outbox",
+        "1 day",
+        "t.id = any(array(select id from hitotsu.outbox order by id limit 1000))"
+        f" and t.sent_at < {PAST}",
+    ),
+)
+
+
+async def trim(connection: Connection, one: Trim) -> int:
+    """Deletes everything that is old, batch by batch; how many rows."""
+    many = 0
+    while True:
+        cursor = await connection.execute(one.statement(), {"keep": one.keep})
+        many += cursor.rowcount
+        TRIMMED.labels(one.name).inc(cursor.rowcount)
+        if cursor.rowcount < AT_ONCE:
+            return many
+        await asyncio.sleep(BREATH_SECONDS)
+
+
+class Trimming(Worker):
+    """Trims all the time, on a connection of its own."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn, "trimming", PAUSE_SECONDS)
+        for one in TRIMS:
+            TRIMMED.labels(one.name)
+
+    async def turn(self, connection: Connection) -> None:
+        await connection.execute(TIMEOUT)
+        for one in TRIMS:
+            await trim(connection, one)

@@ -1,0 +1,1 @@
+"""What every HTTP process shares: bearer tokens, limits, health, problem details, the server."""

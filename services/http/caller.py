@@ -1,0 +1,42 @@
+"""Who asks, may they, and for which purpose?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from services.http.bearer import token_of
+from services.http.problem import Refuse
+from services.runtime.tokens import Tokens
+
+PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The token's name and scopes; `purpose` is None when the caller named none."""
+
+    name: str
+    scopes: frozenset[str]
+    purpose: str | None = None
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
+    """The caller, or a refusal with 401, 403, 422 or 503."""
+    token = await token_of(request, tokens, scope)
+    return Caller(token.name, token.scopes, _purpose(request))
+
+
+def _purpose(request: Request) -> str | None:
+    purpose = request.headers.get("purpose", "").strip()
+    if not purpose:
+        return None
+    if purpose not in PURPOSES:
+        reason = f"must be one of {', '.join(PURPOSES)}"
+        errors = [{"pointer": "/header/Purpose", "reason": reason}]
+        raise Refuse(422, "Unprocessable Entity", f"The header Purpose {reason}.", errors=errors)
+    return purpose

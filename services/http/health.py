@@ -1,0 +1,110 @@
+"""Is this process alive, is it ready, and what are its numbers? The same routes everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.runtime import metrics
+from services.runtime.readiness import NotReady
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something a process leans on; `probe` raises when it is away, and may say more."""
+
+    name: str
+    probe: Callable[[], Awaitable[dict[str, Any] | None]]
+    required: bool = True
+
+
+async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
+    started = time.perf_counter()
+    task = asyncio.ensure_future(dependency.probe())
+    # `wait`, not `wait_for`: a client that ignores its cancellation must not hold up the answer.
+    done, _ = await asyncio.wait({task}, timeout=timeout)
+    state: dict[str, Any] = {"ready": False, "required": dependency.required}
+    if not done:
+        task.cancel()
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return {**state, "reason": f"no answer within {timeout:g} s"}
+    error = task.exception()
+    if error is not None:
+        # Other errors' texts may name hosts and users, so only their kind is shown.
+        reason = str(error) if isinstance(error, NotReady) else type(error).__name__
+        return {**state, "reason": reason}
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    return {**state, "ready": True, "milliseconds": milliseconds, **(task.result() or {})}
+
+
+def health_routes(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Route]:
+    """`/livez`, `/readyz` (one entry a dependency; 503 when a required one is away), `/metrics`."""
+
+    async def livez(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        states = await asyncio.gather(*(_state(each, timeout) for each in dependencies))
+        ready = all(state["ready"] or not state["required"] for state in states)
+        named = {each.name: state for each, state in zip(dependencies, states, strict=True)}
+        body = {"status": "ready" if ready else "not ready", "dependencies": named}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def numbers(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/livez", livez, include_in_schema=False),
+        Route("/readyz", readyz, include_in_schema=False),
+        Route("/metrics", numbers, include_in_schema=False),
+    ]
+
+
+class Measured:
+    """Counts and times the answers of a service by route; wraps the whole ASGI app."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self.app = app
+        # looked up once: finding a series by its labels costs more than counting
+        self._answers = cache(partial(metrics.RESPONSES.labels, service))
+        self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
+
+    def _from_start(self, routes: Sequence[BaseRoute]) -> None:
+        """Answers of each route are counted from 0 on, so that the first error is an increase."""
+        for path in sorted({getattr(route, "path", "other") for route in routes} | {"other"}):
+            for status in ("200", "202", "500", "503"):
+                self._answers(path, status)
+        self._seconds("other")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                self._from_start(scope["app"].routes)
+            await self.app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            # Only declared routes become labels, or strangers could make series without end.
+            route = getattr(scope.get("route"), "path", "other")
+            self._answers(route, str(status)).inc()
+            self._seconds(route).observe(time.perf_counter() - started)

@@ -1,0 +1,72 @@
+"""Whom does a stretch of the log touch, and what did persons decide in it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from schemas.generated.events import (
+    IdentifierObserved,
+    LinkDeclined,
+    ProfileRegistered,
+    ProfilesLinked,
+    ProfilesUnlinked,
+    ProfileUpdated,
+    SubjectErased,
+)
+from services.identity.applied_log import Seen
+from services.identity.pairs import PERSON, Decision, evidence_of, link_id_of
+from services.identity.shards import pair_of
+
+ABOUT_ONE = ProfileRegistered | ProfileUpdated | IdentifierObserved | SubjectErased
+ABOUT_TWO = ProfilesLinked | LinkDeclined | ProfilesUnlinked
+
+
+@dataclass(slots=True)
+class Touched:
+    """A profile: where the log speaks of it, and the latest time of what it says."""
+
+    places: list[tuple[int, int]] = field(default_factory=list)
+    at: int = 0
+
+
+@dataclass(slots=True)
+class Stirred:
+    """All of it, in the order of the log."""
+
+    profiles: dict[bytes, Touched] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+def touched(events: Iterable[Seen]) -> Stirred:
+    """What rules decided is our own and touches nobody; a person's word touches the pair."""
+    found = Stirred()
+    for one in events:
+        event = one.event
+        if isinstance(event, ABOUT_ONE):
+            each = found.profiles.setdefault(event.profile_id, Touched())
+            each.at = max(each.at, event.meta.occurred_at)
+        elif isinstance(event, ABOUT_TWO) and event.decided_by == PERSON:
+            decision = _decision(event)
+            found.decisions.append(decision)
+            each = found.profiles.setdefault(decision.pair[0], Touched())
+        else:
+            continue
+        each.places.append((one.partition, one.offset))
+    return found
+
+
+def _decision(event: ProfilesLinked | LinkDeclined | ProfilesUnlinked) -> Decision:
+    pair = pair_of(event.profile_id, event.other_profile_id)
+    together = isinstance(event, ProfilesLinked)
+    if isinstance(event, LinkDeclined):
+        evidence, reason = evidence_of(event.evidence)
+        link_id = link_id_of(pair, evidence) if evidence else None
+    else:
+        link_id = event.link_id
+        reason = (
+            event.reason if isinstance(event, ProfilesUnlinked) else evidence_of(event.evidence)[1]
+        )
+    return Decision(
+        pair, event.meta.occurred_at, together, event.meta.event_id, link_id, event.actor, reason
+    )

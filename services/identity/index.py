@@ -1,0 +1,159 @@
+"""Who is known to this process, and who of them is like a given profile?
+
+Everybody, in memory, as comparable features under one version of the rules; nothing in clear is
+kept. A stored row of features spares a restart from opening and normalising the person again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from schemas.personal import Unsealable
+from schemas.personal.seal import seal, unseal
+from services.identity.matching.candidates import Candidate, Known
+from services.identity.matching.features import Features, Person, features
+from services.identity.matching.model import Model
+from services.identity.pairs import Found, Pair
+from services.identity.people import SLICE
+from services.identity.store import FORM, Kept
+from services.runtime.db import Connection
+from services.runtime.keys import SubjectKeys
+from services.runtime.logging import log
+
+FIELD = "match_features"
+STORED = """
+select profile_id, "offset", at, features from hitotsu.match_features
+where form = %s and profile_id > %s order by profile_id limit %s
+"""
+AT_ONCE = 2_000
+
+
+class Everybody:
+    """All profiles by id: their features, and the time of the state they were taken from."""
+
+    def __init__(self, version: str, model: Model) -> None:
+        self.version, self.model = version, model
+        self.known = Known(model)
+        self._at: dict[bytes, int] = {}
+        self._levels = [
+            [f"{one.field}:{level.name}" for level in one.levels] for one in model.comparisons
+        ]
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def __contains__(self, profile_id: bytes) -> bool:
+        return profile_id in self.known
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.known)
+
+    def time_of(self, profile_id: bytes) -> int:
+        """When the profile's state came about, in microseconds; 0 of a stranger."""
+        return self._at.get(profile_id, 0)
+
+    def learn(self, profile_id: bytes, known: Features | None, at: int) -> None:
+        """Takes the place of what was known; None of who is erased or unknown."""
+        self._at[profile_id] = max(at, self._at.get(profile_id, 0))
+        if known is None:
+            self.known.forget(profile_id)
+        else:
+            self.known.learn(profile_id, known)
+
+    def like(self, profile_id: bytes) -> dict[bytes, Found]:
+        """Everybody who may be the same person, with the weight and what it rests on."""
+        mine = self.known.features(profile_id)
+        if mine is None:
+            return {}
+        found = self.known.candidates(mine, exclude=(profile_id,), of=profile_id)
+        return {one.profile_id: self.found(one) for one in found}
+
+    def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
+        """Those of smaller id whom the rules would link with the profile."""
+        like, upper = self.like(profile_id), self.model.upper
+        return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
+
+    def alike(self, pair: Pair) -> bool:
+        """Whether the rules would link the two, were they compared."""
+        one, other = map(self.known.features, pair)
+        if one is None or other is None:
+            return False
+        return self.known.weight(one, other) >= self.model.upper
+
+    def found(self, candidate: Candidate) -> Found:
+        """A candidate's weight, and its levels by name."""
+        said = zip(self._levels, candidate.levels, strict=True)
+        return Found(candidate.weight, tuple(names[level] for names, level in said if level >= 0))
+
+    def pair(self, pair: Pair) -> Found | None:
+        """What is found about two profiles, whatever they weigh; None when one is unknown."""
+        one, other = map(self.known.features, pair)
+        if one is None or other is None:
+            return None
+        told = self.known.explain(one, other)
+        levels = tuple(f"{each.field}:{each.level}" for each in told if each.level)
+        return Found(self.known.weight(one, other), levels)
+
+    def explained(self, mine: Features, other: bytes) -> list[dict[str, Any]]:
+        """What each field says, in bits; the weights add up to the pair's."""
+        theirs = self.known.features(other)
+        if theirs is None:
+            return []
+        told = self.known.explain(mine, theirs)
+        return [
+            {"field": one.field, "level": one.level or None, "weight": round(one.weight, 3)}
+            for one in told
+        ]
+
+    async def load(self, connection: Connection, keys: SubjectKeys) -> None:
+        """Learns what is stored; whoever lost the key is nobody."""
+        after = bytes(16)
+        while True:
+            cursor = await connection.execute(STORED, [FORM, UUID(bytes=after), AT_ONCE])
+            rows = await cursor.fetchall()
+            if not rows:
+                return
+            opened = await keys.existing([row[0].bytes for row in rows])
+            for start in range(0, len(rows), SLICE):
+                for profile_id, records, at, hidden in rows[start : start + SLICE]:
+                    key = opened.get(profile_id.bytes)
+                    self.learn(
+                        profile_id.bytes, unsealed(profile_id.bytes, records, key, hidden), at
+                    )
+                await asyncio.sleep(0)
+            after = rows[-1][0].bytes
+
+
+def features_of(person: Person | None) -> Features | None:
+    """Comparable, or None of nobody."""
+    return None if person is None else features(person)
+
+
+def sealed(
+    profile_id: bytes, records: int, at: int, known: Features | None, key: bytes | None
+) -> Kept:
+    """The row of a profile's features; empty of who is erased."""
+    hidden = None
+    if known is not None and key is not None:
+        hidden = seal(key, _nonce(records), FIELD, profile_id, known.packed().decode())
+    return Kept(profile_id, records, at, hidden)
+
+
+def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:
+    """The features in a row; None of who lost the key."""
+    if key is None:
+        return None
+    try:
+        text = unseal(key, _nonce(records), FIELD, profile_id, hidden)
+    except Unsealable as error:
+        log.error("features cannot be opened", profile_id=profile_id.hex(), reason=str(error))
+        return None
+    return Features.unpacked(text.encode())
+
+
+def _nonce(records: int) -> bytes:
+    """What is sealed with it is the profile's state when so much of the log was known."""
+    return records.to_bytes(16, "big")

@@ -1,0 +1,114 @@
+"""Which profiles and pairs does an estimate look at? The same ones in whatever order they come.
+
+Profiles are chosen by a hash of what they are, pairs by a generator that starts from the salt. A
+sample of profiles has the same share of true pairs among all its pairs as the whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from services.identity.matching import blocking_keys
+from services.identity.matching.comparisons import Compared, compare
+from services.identity.matching.features import Features
+from services.identity.matching.model import SALT, hashed
+
+Patterns = Counter[tuple[int, ...]]
+"""How many pairs have these levels."""
+
+
+class Sample(NamedTuple):
+    """Some of the profiles, in the order of their hashes."""
+
+    people: list[Features]
+    known: int
+    """How many there were."""
+
+    @property
+    def share(self) -> float:
+        return len(self.people) / self.known
+
+
+class Pairs(NamedTuple):
+    """Ordered pairs: each of some profiles beside every other."""
+
+    blocked: Patterns
+    """Those that share a key."""
+    compared: list[Compared]
+    """The same, one by one."""
+    random: Patterns
+    """Some of all."""
+    total: int
+    """How many ordered pairs there are of which `blocked` are those that share a key."""
+
+
+def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
+    """At most `most` profiles, and half as many at least, when there are more."""
+    kept: list[tuple[int, Features]] = []
+    seen: Counter[int] = Counter()
+    bound, known = SALT, 0
+    for one in people:
+        known += 1
+        plain = hashed(salt, one.packed().decode())
+        # Equal features are told apart by their number: else twins would be chosen together.
+        seen[plain] += 1
+        mark = hashed(salt, f"{plain}\x1f{seen[plain]}")
+        if mark <= bound:
+            kept.append((mark, one))
+        while len(kept) > most:
+            bound //= 2
+            kept = [pair for pair in kept if pair[0] <= bound]
+    kept.sort()
+    return Sample([one for _, one in kept], known)
+
+
+def crowded(chosen: Sample, salt: int, names: Iterable[str], limit: int) -> tuple[Index, set[int]]:
+    """Everybody of the sample by key, and the keys that more than `limit` of all would share."""
+    index: Index = defaultdict(list)
+    keys_of = blocking_keys.keys_of(salt, tuple(names))
+    for place, one in enumerate(chosen.people):
+        for key in keys_of(one):
+            index[key].append(place)
+    bound = max(2.0, limit * chosen.share)
+    return index, {key for key, places in index.items() if len(places) > bound}
+
+
+Index = defaultdict[int, list[int]]
+
+
+def pairs(
+    chosen: Sample, index: Index, common: set[int], salt: int, names: Iterable[str],
+    kinds: tuple[str, ...], probes: int, at_random: int,
+) -> Pairs:  # fmt: skip
+    """The levels of the pairs of the first `probes` profiles, and of some pairs at random."""
+    people = chosen.people
+    keys_of = blocking_keys.keys_of(salt, tuple(names))
+    blocked: list[Compared] = []
+    probed = min(probes, len(people))
+    for place in range(probed):
+        one = people[place]
+        others = {other for key in keys_of(one) - common for other in index[key]}
+        others.discard(place)
+        blocked += (compare(one, people[other], kinds) for other in sorted(others))
+    drawn: Patterns = Counter(
+        compare(people[one], people[other], kinds).levels
+        for one, other in _drawn(len(people), at_random, salt)
+    )
+    patterns = Counter(compared.levels for compared in blocked)
+    return Pairs(patterns, blocked, drawn, probed * (len(people) - 1))
+
+
+def _drawn(people: int, wanted: int, salt: int) -> Iterator[tuple[int, int]]:
+    """All pairs where they are few."""
+    if people * (people - 1) // 2 <= wanted:
+        for one in range(people):
+            for other in range(one):
+                yield one, other
+        return
+    dice = Random(salt)
+    for _ in range(wanted):
+        one, other = dice.randrange(people), dice.randrange(people - 1)
+        yield one, other + (other >= one)

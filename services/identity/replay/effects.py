@@ -1,0 +1,95 @@
+"""What would change for customers? Balances and suppressions of those whose member changes.
+
+Asked of the projections' own queries, for members as they are and as they would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from projections import discover
+from projections.core import Member
+from projections.point_balance.queries import points_of
+from projections.purchase_suppression.queries import suppressions_of
+from services.http.caller import Caller
+from services.identity.replay.difference import Part
+from services.identity.replay.moment import ids
+from services.reading.catalog import Catalog
+from services.reading.database import Snapshot
+from services.reading.held_amounts import Promised
+from services.reading.personal import Clear
+from services.reading.reader import Reading
+from services.runtime.config import Settings
+from services.runtime.db import Pool
+from services.runtime.keys import SubjectKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Members that change together: points by member, and items for whom it changes."""
+
+    profiles: Part
+    points_before: dict[UUID, int]
+    points_after: dict[UUID, int]
+    suppressed: tuple[tuple[UUID, str], ...]
+    """(profile, item): not to be recommended to its member any more."""
+    released: tuple[tuple[UUID, str], ...]
+    """(profile, item): may be recommended again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    points: dict[UUID, int]
+    unwelcome: dict[bytes, frozenset[str]]
+
+
+class Asking:
+    """Reads as the API does, without Redis, at one moment."""
+
+    def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
+        self._catalog = Catalog(discover(), live=settings.group)
+        self._snapshot = Snapshot(pool, self._catalog.groups)
+        caller = Caller("replay", frozenset())
+        self._at = at
+        self._read = Reading(
+            catalog=self._catalog, views=None, snapshot=self._snapshot,
+            promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
+            blind_key=settings.blind_index_key, wanted={}, page=(1, []),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Gives the snapshot back."""
+        self._snapshot.close()
+
+    async def moves(
+        self, profiles: Part, before: Collection[Part], after: Collection[Part]
+    ) -> Moves:
+        """Of profiles that are these members now and would be those."""
+        old, new = await self._held(before), await self._held(after)
+        return Moves(
+            profiles, old.points, new.points,
+            _gained(profiles, old, new), _gained(profiles, new, old),
+        )  # fmt: skip
+
+    async def _held(self, members: Collection[Part]) -> _Holding:
+        points: dict[UUID, int] = {}
+        unwelcome: dict[bytes, frozenset[str]] = {}
+        for part in members:
+            profile_ids = ids(part)
+            member = Member(profile_ids[0], tuple(profile_ids))
+            points[profile_ids[0]] = (await points_of(self._read, member, self._at)).balance
+            dropped = await suppressions_of(self._read, member, self._at)
+            items = frozenset(one.sku for one in dropped)
+            unwelcome |= dict.fromkeys(part, items)
+        return _Holding(points, unwelcome)
+
+
+def _gained(profiles: Part, old: _Holding, new: _Holding) -> tuple[tuple[UUID, str], ...]:
+    return tuple(
+        (UUID(bytes=profile), item)
+        for profile in sorted(profiles)
+        for item in sorted(new.unwelcome[profile] - old.unwelcome[profile])
+    )

@@ -1,0 +1,1 @@
+"""Cases for staff, the search for twins, and decisions about who is who."""

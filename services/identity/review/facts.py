@@ -1,0 +1,49 @@
+"""Which fact says what a person decided about two profiles?"""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from schemas.generated.events import LinkDeclined, Meta, Producer, ProfilesLinked, ProfilesUnlinked
+from services.identity.pairs import PERSON, REASON, SYSTEM, Decision, Outcome, Pair, link_id_of
+from services.identity.review.commands import Verdict
+
+Fact = ProfilesLinked | LinkDeclined | ProfilesUnlinked
+OUTCOMES: dict[Verdict, Outcome] = {"link": "linked", "decline": "declined", "unlink": "unlinked"}
+
+
+def fact_of(
+    verdict: Verdict,
+    pair: Pair,
+    evidence: tuple[str, ...],
+    version: str | None,
+    weight: float | None,
+    at: int,
+    actor: str,
+    reason: str,
+) -> Fact:
+    """`evidence`: as the rules see the pair now, () when they see nothing; `at` in microseconds."""
+    meta = Meta(uuid4().bytes, at, Producer(SYSTEM, "CALL_CENTRE"))
+    link_id = link_id_of(pair, evidence)
+    # neither fact has a field of its own for the reason
+    told = [*evidence, REASON + reason]
+    if verdict == "link":
+        return ProfilesLinked(meta, link_id, *pair, PERSON, actor, version, told, weight)
+    if verdict == "decline":
+        return LinkDeclined(meta, *pair, PERSON, actor, version, told)
+    about = link_id if evidence else None
+    return ProfilesUnlinked(meta, *pair, PERSON, about, actor, version, reason)
+
+
+def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> Decision:
+    """The same decision as the matcher will read from the log."""
+    link_id = link_id_of(pair, evidence) if evidence else None
+    return Decision(
+        pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,
+        link_id, fact.actor, reason,
+    )  # fmt: skip
+
+
+def uuids(*ids: bytes) -> tuple[UUID, ...]:
+    """As Postgres and answers have them."""
+    return tuple(UUID(bytes=one) for one in ids)

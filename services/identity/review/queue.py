@@ -1,0 +1,190 @@
+"""What is there for staff to decide? Pairs between the thresholds, torn groups, shared values.
+
+Pairs come by weight, the surest first; a pair whose profiles are one member already is no question.
+Then groups that grouping could not join, then identifiers that too many profiles show. What was
+decided is listed on demand. A page goes on behind the last entry of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from projections.core.instants import instant
+from projections.member.edges import quarantined
+from projections.member.rules import Active, active
+from services.reading.database import Snapshot
+from services.runtime.config import Settings
+from services.runtime.db import pool
+
+Kind = Literal["pair", "conflict", "quarantine"]
+State = Literal["open", "closed"]
+KINDS: tuple[Kind, ...] = ("pair", "conflict", "quarantine")
+
+# `shown`: members that are one in the eyes of the grouping are nobody's question
+PAIRS = """
+select c.*, a.member_id as member_id, b.member_id as other_member_id
+from hitotsu.identity_case c
+left join member_group a on a.profile_id = c.profile_id
+left join member_group b on b.profile_id = c.other_profile_id
+where c.rule_version = %(version)s and c.closed_at is null
+    and (a.member_id is null or a.member_id is distinct from b.member_id)
+    and (%(profile)s::uuid is null or %(profile)s in (c.profile_id, c.other_profile_id))
+    and (%(weight)s::float8 is null or (-c.weight, c.case_id) > (-%(weight)s::float8, %(id)s::uuid))
+order by c.weight desc, c.case_id limit %(limit)s
+"""
+CLOSED = """
+select c.*, a.member_id as member_id, b.member_id as other_member_id
+from hitotsu.identity_case c
+left join member_group a on a.profile_id = c.profile_id
+left join member_group b on b.profile_id = c.other_profile_id
+where c.closed_at is not null
+    and (%(profile)s::uuid is null or %(profile)s in (c.profile_id, c.other_profile_id))
+    and (%(weight)s::float8 is null
+        or (-c.closed_at, c.case_id) > (-%(weight)s::bigint, %(id)s::uuid))
+order by c.closed_at desc, c.case_id limit %(limit)s
+"""
+CONFLICTS = """
+select member_id, profiles from member_group where profile_id = member_id and open_case
+    and (%(profile)s::uuid is null or %(profile)s = any(profiles))
+    and (%(id)s::uuid is null or member_id > %(id)s) order by member_id limit %(limit)s
+"""
+
+QUARANTINES = """
+select i.kind, i.value_index, array_agg(i.first_seen) as times,
+    (array_agg(i.profile_id order by i.first_seen, i.profile_id))[1:50] as profiles
+from identifier i
+join unnest(%(kinds)s::text[], %(limits)s::int[]) as k(kind, most) using (kind)
+where (%(weight)s::text is null or (i.kind, i.value_index) > (%(weight)s::text, %(id)s::uuid))
+group by i.kind, i.value_index, k.most
+having (count(*) > k.most or i.value_index = any(%(blocked)s::uuid[]))
+    and (%(profile)s::uuid is null or %(profile)s = any(array_agg(i.profile_id)))
+order by i.kind, i.value_index limit %(limit)s
+"""
+VERSION = "select version from match_rules order by valid_from desc, version desc limit 1"
+RULES = "select valid_from, version, identifiers from match_rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of the queue; `after` is the last key of the page before, [] for the first."""
+
+    state: State
+    kinds: tuple[Kind, ...]
+    profile_id: UUID | None
+    limit: int
+    after: Sequence[Any]
+
+
+async def page(
+    snapshot: Snapshot, version: str, asked: Asked
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Entries, and the key to go on with; [] when there are no more."""
+    rules = await _rules(snapshot)
+    sections = ["closed"] if asked.state == "closed" else [k for k in KINDS if k in asked.kinds]
+    section, *key = asked.after or [sections[0], None, None]
+    found: list[dict[str, Any]] = []
+    for name in sections[sections.index(section) if section in sections else 0 :]:
+        left = asked.limit - len(found)
+        weight, last_id = key if name == section else (None, None)
+        values = {
+            "version": version, "profile": asked.profile_id, "weight": weight, "id": last_id,
+            "limit": left + 1, "kinds": list(rules.kinds),
+            "limits": [rule.limit for rule in rules.kinds.values()],
+            "blocked": [UUID(bytes=one) for rule in rules.kinds.values() for one in rule.blocked],
+        }  # fmt: skip
+        rows = await snapshot.rows(STATEMENTS[name], values)
+        found += [entry for row in rows[:left] if (entry := SHOWN[name](row, rules))]
+        if len(rows) > left:
+            last = rows[left - 1] if left else None
+            return found, [name, *_key(name, last)] if last else [name, weight, last_id]
+    return found, []
+
+
+async def listed(settings: Settings, state: State, limit: int) -> list[dict[str, Any]]:
+    """So many entries, for a command line."""
+    postgres = pool(settings.postgres, group=settings.group, name="cases", timeout=5.0)
+    await postgres.open(wait=True)
+    snapshot = Snapshot(postgres, [settings.group])
+    try:
+        rows = await snapshot.rows(VERSION, {})
+        version = rows[0]["version"] if rows else ""
+        return (await page(snapshot, version, Asked(state, KINDS, None, limit, [])))[0]
+    finally:
+        snapshot.close()
+        await postgres.close()
+
+
+async def _rules(snapshot: Snapshot) -> Active:
+    rows = await snapshot.rows(RULES, {})
+    return active((row["valid_from"], row["version"], row["identifiers"]) for row in rows)
+
+
+def pair_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[str, Any]:
+    """A case of two profiles."""
+    closed = row["closed_at"] is not None
+    return {
+        "kind": "pair",
+        "case_id": row["case_id"],
+        "state": "closed" if closed else "open",
+        "profile_ids": [row["profile_id"], row["other_profile_id"]],
+        "member_ids": [row["member_id"], row["other_member_id"]],
+        "weight": row["weight"],
+        "evidence": row["evidence"],
+        "rule_version": row["rule_version"],
+        "opened_at": instant(row["opened_at"]),
+        "closed_at": instant(row["closed_at"]) if closed else None,
+        "outcome": row["outcome"],
+        "event_id": row["event_id"],
+        "actor": row["actor"],
+        "reason": row["reason"],
+    }
+
+
+def conflict_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[str, Any]:
+    """A member that shares strong identifiers with another, and something keeps them apart."""
+    return {
+        "kind": "conflict",
+        "case_id": row["member_id"],
+        "state": "open",
+        "profile_ids": row["profiles"],
+        "member_ids": [row["member_id"]],
+    }
+
+
+def quarantine_entry(row: dict[str, Any], rules: Active) -> dict[str, Any] | None:
+    """A value that connects nobody any more; None when it does, after all."""
+    rule = rules.kinds[row["kind"]]
+    why = quarantined(rule, row["value_index"].bytes, row["times"])
+    if why is None:
+        return None
+    return {
+        "kind": "quarantine",
+        "case_id": row["value_index"],
+        "state": "open",
+        "identifier": row["kind"],
+        "why": why,
+        "profiles": len(row["times"]),
+        "profile_ids": row["profiles"],
+    }
+
+
+def _key(section: str, row: dict[str, Any]) -> list[Any]:
+    if section == "pair":
+        return [row["weight"], row["case_id"]]
+    if section == "closed":
+        return [row["closed_at"], row["case_id"]]
+    if section == "quarantine":
+        return [row["kind"], row["value_index"]]
+    return [None, row["member_id"]]
+
+
+STATEMENTS = {
+    "pair": PAIRS, "closed": CLOSED, "conflict": CONFLICTS, "quarantine": QUARANTINES,
+}  # fmt: skip
+SHOWN: dict[str, Callable[[dict[str, Any], Active], dict[str, Any] | None]] = {
+    "pair": pair_entry, "closed": pair_entry, "conflict": conflict_entry,
+    "quarantine": quarantine_entry,
+}  # fmt: skip

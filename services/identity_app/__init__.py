@@ -1,0 +1,1 @@
+"""The process of identity: the matcher and the review of cases over HTTP."""

@@ -1,0 +1,15 @@
+"""Runs the matcher and its desk: `python -m services.identity_app`."""
+
+from __future__ import annotations
+
+from services.http.serve import serve
+from services.identity_app.app import create
+
+
+def main() -> None:
+    """Serves until it is told to end."""
+    serve("identity", create)
+
+
+if __name__ == "__main__":
+    main()

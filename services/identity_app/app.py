@@ -1,0 +1,124 @@
+"""What does the process that finds and decides who is who hold open while it runs?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from services.deciding.decider import Decider
+from services.deciding.endpoint import Door
+from services.deciding.outbox import Relay
+from services.http.bearer import tokens_needed
+from services.http.cursors import Cursors
+from services.http.health import Dependency, Measured, health_routes
+from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.identity.matcher import Matcher
+from services.identity.membership import Membership
+from services.identity.pairs import Found, Pair
+from services.identity.review.routes import Desk, routes
+from services.identity.review.work import IdentityWork
+from services.identity_app.openapi import document
+from services.runtime.config import Settings
+from services.runtime.db import Pool, pool
+from services.runtime.keys import SubjectKeys
+from services.runtime.producer import Producer
+from services.runtime.readiness import NotReady
+from services.runtime.tokens import Tokens
+
+
+def create(settings: Settings) -> Starlette:
+    """The matcher and its desk as an ASGI application; it starts without servers too."""
+    name = settings.instance or "identity"
+    postgres = pool(settings.postgres, group=settings.group, name="identity", timeout=2.0)
+    producer = Producer(settings.kafka, client_id=name)
+    relay = Relay(settings.postgres, producer)
+    keys = SubjectKeys(postgres, settings.key_encryption_key)
+    membership = Membership(settings.kafka, settings.group, name)
+    matcher = Matcher(settings, keys, membership, relay.kick)
+
+    def seen(pair: Pair) -> tuple[str | None, Found | None]:
+        everybody = matcher.ready
+        if everybody is None:
+            return None, None
+        return everybody.version, everybody.pair(pair)
+
+    work = IdentityWork(seen)
+    decider = Decider(settings.postgres, "identity", work, relay.kick, group=settings.group)
+    tokens = Tokens(postgres)
+    desk = Desk(
+        Door(tokens, decider), postgres, settings.group, keys, settings.blind_index_key,
+        Cursors(settings.blind_index_key), lambda: matcher.ready,
+    )  # fmt: skip
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await postgres.open(wait=False)
+        await producer.start()
+        for each in (relay, decider, membership, matcher):
+            await each.start()
+        try:
+            yield
+        finally:
+            for one in (matcher, membership, decider, relay, producer):
+                await one.stop()
+            await postgres.close(timeout=2.0)
+
+    return Starlette(
+        routes=[
+            *routes(desk),
+            *_documents(),
+            *health_routes([*_dependencies(postgres, producer, matcher), tokens_needed(tokens)]),
+            *problem_routes(),
+        ],
+        exception_handlers=problem_handlers(),
+        middleware=[Middleware(Measured, service="identity"), Middleware(Guarded)],
+        lifespan=lifespan,
+    )
+
+
+def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[Dependency]:
+    async def answers() -> None:
+        async with postgres.connection(timeout=1.5) as connection:
+            await connection.execute("select 1 from hitotsu.match_progress limit 1")
+
+    async def knows() -> dict[str, Any]:
+        if matcher.everybody is None and matcher.idle:
+            return {"rules": None}
+        everybody = matcher.ready
+        if everybody is None:
+            raise NotReady(_unknown(matcher))
+        return {
+            "rules": everybody.version, "known": len(everybody), "profiles": matcher.profiles
+        }  # fmt: skip
+
+    return [
+        Dependency("postgres", answers),
+        Dependency("matcher", knows),
+        Dependency("kafka", producer.check, required=False),
+    ]
+
+
+def _unknown(matcher: Matcher) -> str:
+    """Why a matcher is not ready."""
+    if matcher.everybody is None or matcher.profiles is None:
+        return "profiles are being loaded"
+    return f"{len(matcher.everybody)} of {matcher.profiles} profiles are known"
+
+
+def _documents() -> list[Route]:
+    described = document()
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(described)
+
+    async def home(_request: Request) -> Response:
+        return RedirectResponse("/openapi.json")
+
+    return [Route("/openapi.json", openapi), Route("/", home)]

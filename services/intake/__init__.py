@@ -1,0 +1,1 @@
+"""The way in for facts: admission, checks, sealing, and appending to Kafka."""

@@ -1,0 +1,142 @@
+"""May this caller send this, now? Scopes over each event, and rates.
+
+An event outside a token's scopes fails the whole request: the sender is misconfigured, and
+half of what it sent must not go in under its name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from schemas.generated.inputs import EventInput
+from services.http.problem import FieldError, Refuse
+from services.runtime.metrics import IN_FLIGHT
+from services.runtime.tokens import Token
+
+
+def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> None:
+    """Refuses the request when an event names a channel, system or store not the token's."""
+    errors: list[FieldError] = []
+    allowed: set[tuple[str, str, str | None]] = set()
+    for index, event in events:
+        producer = event.meta.producer
+        origin = (producer.channel, producer.system, producer.store_id)
+        if origin in allowed:
+            continue
+        kinds = zip(("channel", "system", "store"), origin, strict=True)
+        outside = [kind for kind, value in kinds if not token.within(kind, value)]
+        if not outside:
+            allowed.add(origin)
+        for kind in outside:
+            field = "store_id" if kind == "store" else kind
+            pointer = f"/{index}/meta/producer/{field}"
+            errors.append({"pointer": pointer, "reason": f"outside the token's {kind} scopes"})
+    if errors:
+        detail = "Events lie outside the token's scopes; nothing of the request was appended."
+        raise Refuse(403, "Forbidden", detail, errors=errors)
+
+
+class Room:
+    """What the bodies of one request take of the memory for all of them."""
+
+    def __init__(self, pool: BodyPool, name: str) -> None:
+        self._pool, self._name, self._held = pool, name, 0
+
+    def take(self, size: int) -> None:
+        """Counts bytes that have come, or refuses them with 429."""
+        self._pool.take(self._name, size)
+        self._held += size
+
+    def give_back(self) -> None:
+        """The request is answered."""
+        self._pool.give_back(self._name, self._held)
+        self._held = 0
+
+
+class BodyPool:
+    """Memory for bodies, taken as they come; a token may hold a quarter of it and no more.
+
+    So who is slow holds little, and who sends much leaves room for others.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most`: bytes over all tokens."""
+        self._most, self._each = most, most // 4
+        self._held: Counter[str] = Counter()
+        self._total = 0
+
+    def take(self, name: str, size: int) -> None:
+        """Refuses with 429 when the token has its share, or all of it is taken."""
+        held = self._held[name]
+        if held + size > self._each or self._total + size > self._most:
+            detail = "Too many requests are being read"
+            detail += " of this token." if held + size > self._each else "."
+            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
+        self._held[name] = held + size
+        self._total += size
+
+    def give_back(self, name: str, size: int) -> None:
+        """Bytes that are no longer held."""
+        self._total -= size
+        self._held[name] -= size
+        if not self._held[name]:
+            del self._held[name]
+
+
+class Rates:
+    """A bucket of events per token, and over all tokens bounds on what is held in memory."""
+
+    def __init__(
+        self,
+        per_second: float = 20_000,
+        burst: float = 40_000,
+        in_flight: int = 50_000,
+        bytes_held: int = 128 * 1024 * 1024,
+    ) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._in_flight_max = in_flight
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._bodies = BodyPool(bytes_held)
+        self.in_flight = 0
+
+    @contextmanager
+    def room(self, token: Token) -> Iterator[Room]:
+        """Memory for a body, from its first byte until its answer."""
+        room = Room(self._bodies, token.name)
+        try:
+            yield room
+        finally:
+            room.give_back()
+
+    @contextmanager
+    def waiting(self, events: int) -> Iterator[None]:
+        """Counts events from their check until their answer."""
+        self.in_flight += events
+        IN_FLIGHT.inc(events)
+        try:
+            yield
+        finally:
+            self.in_flight -= events
+            IN_FLIGHT.dec(events)
+
+    def take(self, token: Token, events: int) -> None:
+        """Takes from the caller's bucket, or says when there will be enough in it."""
+        if self.in_flight + events > self._in_flight_max:
+            detail = "Too many events wait for Kafka."
+            raise Refuse(429, "Too Many Requests", detail, retry_after=1)
+        now = time.monotonic()
+        level, at = self._buckets.pop(token.name, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._per_second)
+        # A request larger than the whole bucket waits for a full one, then goes.
+        short = min(events, self._burst) - level
+        self._buckets[token.name] = (level if short > 0 else level - events, now)
+        if len(self._buckets) > 10_000:
+            self._buckets.popitem(last=False)
+        if short > 0:
+            detail = f"At most {self._per_second:g} events a second per token."
+            wait = short / self._per_second
+            raise Refuse(429, "Too Many Requests", detail, retry_after=wait)

@@ -1,0 +1,170 @@
+"""How does a producer's JSON become a record for Kafka? Checked, sealed and encoded, or refused.
+
+The one way in for facts: the gateway and the bulk producer both go through here, so what is
+refused at one door is refused at the other, for the same reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, Protocol
+
+import psycopg
+
+from schemas.generated import inputs
+from schemas.generated.inputs import EventInput, Rejected
+from schemas.personal.sealer import ERASED, Sealer
+from schemas.rights import INTERNAL, OPERATIONS, RIGHTS, own_places
+from schemas.wire.bounds import BODY_MAX
+from services.runtime.keys import SubjectKeys
+from services.runtime.producer import Record, record_of
+from services.runtime.tokens import Token
+
+Reason = Literal["invalid", "internal", "forbidden", "accrual", "erased", "too_large", "unreadable"]
+
+# So many events, then others have their turn: one till's event does not wait for another's batch.
+AT_ONCE = 50
+
+# Told by producers, unless the program's rules do it.
+_BY_PRODUCERS = frozenset(name for name, right in RIGHTS.items() if right.by_producers)
+# They carry rules as a text.
+_WITH_RULES = frozenset({"MatchRulesActivated", "ProgramRulesSet"})
+
+
+class KeysUnavailable(Exception):
+    """Postgres is away, and without what it holds an event cannot be sealed or judged."""
+
+
+class Program(Protocol):
+    """What is known of the points program; see `services/points/program/accrual_source.py`."""
+
+    async def fresh(self) -> bool:
+        """Reads what is too old; false when nothing was ever read."""
+
+    def refused(self, at: int) -> str | None:
+        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an event was not taken; `kind` is the class of reason that metrics count."""
+
+    field: str
+    reason: str
+    kind: Reason = "invalid"
+
+
+class Intake:
+    """Checks, seals and encodes; does no I/O but to ask for subjects' keys and the program."""
+
+    def __init__(
+        self,
+        keys: SubjectKeys,
+        blind_key: bytes,
+        program: Program,
+        unreadable: Callable[[EventInput], Rejected | None],
+        patience: float = 3.0,
+    ) -> None:
+        """`unreadable`: what is wrong with rules that an event carries as text."""
+        self._keys = keys
+        self._blind_key = blind_key
+        self._program = program
+        self._unreadable = unreadable
+        self._patience = patience
+        self._keyless = Sealer({}, blind_key)
+
+    def read(self, event: object, sender: Token) -> EventInput | Refusal:
+        """A typed event, or what is wrong with the JSON or with its sender sending it."""
+        try:
+            model = inputs.parse(event)
+        except Rejected as rejected:
+            return Refusal(rejected.field, rejected.reason)
+        return self._forbidden(model, sender) or model
+
+    async def read_all(self, events: Iterable[object], sender: Token) -> list[EventInput | Refusal]:
+        """Each of them; what could not even be split stays the refusal that it is.
+
+        Raises KeysUnavailable when it cannot be known who gives points.
+        """
+        listed, made = list(events), list[EventInput | Refusal]()
+        earned = any(_type_of(event) in _BY_PRODUCERS for event in listed)
+        if earned and not await self._program.fresh():
+            raise KeysUnavailable
+        remaining = iter(listed)
+        while part := list(islice(remaining, AT_ONCE)):
+            made += [e if isinstance(e, Refusal) else self.read(e, sender) for e in part]
+            await asyncio.sleep(0)
+        return made
+
+    def _forbidden(self, model: EventInput, sender: Token) -> Refusal | None:
+        name = model.type
+        right = RIGHTS[name]
+        if sender.role not in right.roles:
+            if name in INTERNAL:
+                reason = f"{name} is appended by Hitotsu's own services only"
+                return Refusal("type", reason, "internal")
+            who = f"the role {sender.role}" if sender.role else "a token without a role"
+            return Refusal("type", f"{name} may not be appended by {who}", "forbidden")
+        if right.own and not sender.any_store:
+            for field, place in own_places(name, model):
+                if not sender.within("store", place):
+                    return Refusal(field, "is none of the token's stores", "forbidden")
+        if right.by_producers and (why := self._not_earned(model, sender)) is not None:
+            return Refusal("type", why, "accrual")
+        wrong = self._unreadable(model) if name in _WITH_RULES else None
+        return Refusal(wrong.field, wrong.reason) if wrong else None
+
+    def _not_earned(self, model: EventInput, sender: Token) -> str | None:
+        # what was given is taken back by people too; giving has one source, whoever asks
+        corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
+        return None if corrects else self._program.refused(model.meta.occurred_at)
+
+    async def encode(
+        self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()
+    ) -> list[Record | Refusal]:
+        """Records in the order of the events; keys are asked for once, for all subjects."""
+        subjects = {
+            subject for model in models if (subject := inputs.subject_of(model)) is not None
+        }
+        sealer = await self._sealer(subjects) if subjects else self._keyless
+        made: list[Record | Refusal] = []
+        for start in range(0, len(models), AT_ONCE):
+            part = models[start : start + AT_ONCE]
+            made += [self._record(model, sealer, headers) for model in part]
+            await asyncio.sleep(0)
+        return made
+
+    async def _sealer(self, subjects: Collection[bytes]) -> Sealer:
+        asked = asyncio.ensure_future(self._keys.of(subjects))
+        # Not `wait_for`: psycopg may never return from a cancellation while a server is frozen.
+        done, _ = await asyncio.wait({asked}, timeout=self._patience)
+        if not done:
+            asked.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise KeysUnavailable
+        try:
+            return Sealer(asked.result(), self._blind_key)
+        except (psycopg.Error, OSError) as error:
+            raise KeysUnavailable from error
+
+    @staticmethod
+    def _record(
+        model: EventInput, sealer: Sealer, headers: Sequence[tuple[str, bytes]]
+    ) -> Record | Refusal:
+        try:
+            record = record_of(inputs.to_event(model, sealer), headers)
+        except Rejected as rejected:
+            kind: Reason = "erased" if rejected.reason == ERASED else "invalid"
+            return Refusal(rejected.field, rejected.reason, kind)
+        if len(record.value) > BODY_MAX:
+            return Refusal("", f"is larger than {BODY_MAX} bytes once encoded", "too_large")
+        return record
+
+
+def _type_of(event: object) -> object:
+    if isinstance(event, dict):
+        kind = event.get("type")
+        return kind if isinstance(kind, str) else None
+    return getattr(event, "type", None)

@@ -1,0 +1,33 @@
+"""Which invariants are there, and which sets of them and of projections have a name?
+
+A domain declares its invariants in a module `invariants`, in a tuple `INVARIANTS`; where it wants a
+name for `hitotsu verify NAME`, in a dictionary `SETS`: name to projections.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from types import ModuleType
+
+import services
+from services.invariants.invariant import Invariant
+
+
+def _modules() -> list[ModuleType]:
+    rooms = sorted(room.name for room in pkgutil.iter_modules(services.__path__) if room.ispkg)
+    return [
+        importlib.import_module(f"services.{room}.invariants")
+        for room in rooms
+        if importlib.util.find_spec(f"services.{room}.invariants") is not None
+    ]
+
+
+_DECLARED = _modules()
+INVARIANTS: tuple[Invariant, ...] = tuple(
+    invariant for module in _DECLARED for invariant in module.INVARIANTS
+)
+# what `hitotsu verify NAME` looks at: these projections, and every invariant that is `about` it
+SETS: dict[str, tuple[str, ...]] = {
+    name: names for module in _DECLARED for name, names in module.SETS.items()
+}

@@ -1,0 +1,1 @@
+"""What a points program does by itself: accrual by rules, and expiry."""

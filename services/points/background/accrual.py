@@ -1,0 +1,126 @@
+"""Who gives points when the program's rules do? The sales that are due, judged in one transaction.
+
+What was decided before, what follows now and its facts are stored together, under the members'
+locks: whatever becomes of the process, a sale is judged once, and judging it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+
+from services.deciding.decider import PASSING
+from services.following.leader import Alone
+from services.points.background.sales_feed import Hints, KafkaError
+from services.points.program.sales import sales_of
+from services.points.returns import settlement_store
+from services.points.returns.effective_balances import arrived, standing
+from services.points.returns.settlement import Decided, Judgement
+from services.points.returns.terms import terms_of
+from services.runtime.db import Connection
+from services.runtime.logging import log
+from services.runtime.metrics import POINTS_ASIDE, POINTS_JUDGED
+from services.runtime.rows import rows_of
+
+AT_ONCE = 200
+LOOK_SECONDS = 0.1
+AWAY = (*PASSING, psycopg.OperationalError, psycopg.InterfaceError)
+DUE = """
+select transaction_id, owner_id from hitotsu.points_due where failed is null
+order by since, transaction_id limit %s
+"""
+DONE = "delete from hitotsu.points_due where transaction_id = any(%s::uuid[])"
+ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
+
+
+class Accrual:
+    """Follows the log and judges what is due, as one of all processes."""
+
+    def __init__(self, dsn: str, kafka: str, group: str, kick: Callable[[], None]) -> None:
+        """`group`: whose tables are read; `kick` is called when there are facts to send."""
+        self._group, self._kick = group, kick
+        self._of: Connection | None = None
+        self._hints = Hints(kafka, group)
+        self._alone = Alone(dsn, "points-accrual", self.round, LOOK_SECONDS, group)
+
+    async def start(self) -> None:
+        """Begins; neither Postgres nor Kafka need be there."""
+        await self._alone.start()
+
+    async def stop(self) -> None:
+        """Ends between two transactions."""
+        await self._alone.stop()
+        await self._hints.close()
+
+    async def round(self, connection: Connection) -> bool:
+        """One look at the log, one batch of sales; whether there may be more."""
+        if connection is not self._of:  # a turn of its own: another may have gone on meanwhile
+            await self._hints.close()
+            self._of = connection
+        try:
+            followed = await self._hints.follow(connection)
+        except KafkaError:
+            await self._hints.close()
+            raise
+        rows = await rows_of(connection, DUE, [AT_ONCE])
+        due = {row["transaction_id"]: row["owner_id"] for row in rows}
+        await self._judge(connection, due)
+        await arrived(connection)
+        if due:
+            self._kick()
+        return followed or len(due) == AT_ONCE
+
+    async def _judge(self, connection: Connection, due: dict[UUID, UUID]) -> None:
+        """All at once; when that fails, one by one, so that none stands in the way of others."""
+        try:
+            await judge(connection, self._group, due)
+            return
+        except AWAY:
+            raise  # it passes, and all of it is judged again
+        except Exception as error:
+            log.error("sales are judged one by one", error=type(error).__name__)
+        for transaction_id, owner_id in due.items():
+            try:
+                await judge(connection, self._group, {transaction_id: owner_id})
+            except AWAY:
+                raise
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+                log.error("a sale is put aside", transaction_id=str(transaction_id), error=said)
+                await connection.execute(ASIDE, [said, transaction_id])
+                POINTS_ASIDE.inc()
+
+
+async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
+    """Judges these sales, found by their owners, in one transaction."""
+    if due:
+        async with connection.transaction():
+            await connection.execute(DONE, [list(due)])
+            await _judged(connection, group, due)
+
+
+async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
+    known = await sales_of(connection, due, due.values())
+    sales = [one for one in known.values() if one.profile_id]
+    here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
+    before = await settlement_store.before(connection, [one.transaction_id for one in sales])
+    terms = await terms_of(connection, sales, before, here, rules_earn=True)
+    rows: list[Decided] = []
+    for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
+        assert sale.profile_id is not None
+        if not terms[sale.transaction_id].earns:
+            continue  # who gave its points takes them back as well
+        judgement = Judgement(
+            sale, terms[sale.transaction_id], before.get(sale.transaction_id, {}),
+            here.holder(sale.profile_id), here.at,
+        )  # fmt: skip
+        judgement.earn()
+        judgement.give_and_take()
+        found = judgement.judged()
+        rows += found.decided.values()
+        here.tell(found.facts)
+        here.forgive(sale.profile_id, found.forgiven)
+    await settlement_store.keep(connection, rows, here)
+    POINTS_JUDGED.inc(len(sales))

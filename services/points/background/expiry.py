@@ -1,0 +1,177 @@
+"""Which points are over, and who writes it down? Once a day of the program, lot by lot.
+
+A balance needs none of this: reading judges a lot by its time. What is written is for the ledger,
+and for points that end by inactivity, which no single lot can tell. Each lot is looked at once a
+day: what is held then, or arrives late, is left for the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid5
+
+from projections.core.instants import DAY
+from projections.point_balance.account import Lot
+from schemas.generated.events import PointsExpired
+from services.following.leader import Alone
+from services.points.program.calendar import lapses_at, local_date, midnight
+from services.points.program.entries import meta_of
+from services.points.program.rules import Inactivity, Rules, readable, version_at
+from services.points.program.sales import versions
+from services.points.returns.effective_balances import Standing, arrived, standing
+from services.points.returns.settlement_store import keep
+from services.runtime.db import Connection
+from services.runtime.metrics import POINTS_EXPIRED
+from services.runtime.rows import rows_of
+
+AT_ONCE = 200
+LOOK_SECONDS = 5.0
+ACTIVITY = ("earned", "redeemed")
+BEGUN = "select day from hitotsu.points_sweep for update"
+BEGIN = """
+insert into hitotsu.points_sweep (day) values (%s)
+on conflict (single) do update set day = excluded.day
+"""
+# one look over all entries a day; what is over by its lots' times, then who was quiet for too long
+OVER = """
+insert into hitotsu.points_over (profile_id)
+select distinct profile_id from (
+    select e.profile_id from point_entry e join (
+        select distinct profile_id, lot_id from point_entry
+        where expires_at <= %(at)s and lot_id is not null
+    ) o on o.profile_id = e.profile_id and o.lot_id = e.lot_id
+    group by e.profile_id, e.lot_id having sum(e.points) > 0
+    union all
+    select profile_id from point_entry where %(quiet_before)s::bigint is not null
+    group by profile_id having sum(points) > 0
+        and max(at) filter (where kind = any(%(kinds)s)) < %(quiet_before)s
+) x on conflict do nothing
+"""
+TAKE = """
+delete from hitotsu.points_over where profile_id in (
+    select profile_id from hitotsu.points_over order by profile_id limit %s for update skip locked
+) returning profile_id
+"""
+ONCE = """
+insert into hitotsu.points_expired (profile_id, lot_id, expired_on, points)
+select * from unnest(%s::uuid[], %s::uuid[], %s::date[], %s::bigint[])
+on conflict do nothing returning profile_id, lot_id
+"""
+
+
+def clock() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Expiry:
+    """Sweeps what is over, as one of all processes."""
+
+    def __init__(
+        self, dsn: str, group: str, kick: Callable[[], None], clock: Callable[[], int] = clock
+    ) -> None:
+        """`group`: whose tables are read; `kick` is called when there are facts to send."""
+        self._group, self._kick, self._clock = group, kick, clock
+        self._alone = Alone(dsn, "points-expiry", self.round, LOOK_SECONDS, group)
+
+    async def start(self) -> None:
+        """Begins; Postgres need not be there yet."""
+        await self._alone.start()
+
+    async def stop(self) -> None:
+        """Ends between two transactions."""
+        await self._alone.stop()
+
+    async def round(self, connection: Connection) -> bool:
+        """Some members, in one transaction; whether there may be more today."""
+        async with connection.transaction():
+            more = await sweep(connection, self._group, self._clock())
+        await arrived(connection)
+        if more:
+            self._kick()
+        return more
+
+
+async def sweep(connection: Connection, group: str, now: int) -> bool:
+    """Expires some of what is over at the beginning of the program's day; whether there is more."""
+    rules = await _rules(connection, now)
+    if rules is None:
+        return False
+    day = local_date(now, rules.zone)
+    at = midnight(day, rules.zone)
+    begun = await rows_of(connection, BEGUN, [])
+    if not begun or begun[0]["day"] < day:
+        values = {"at": at, "quiet_before": _quiet(rules, at), "kinds": list(ACTIVITY)}
+        await connection.execute(OVER, values)
+        await connection.execute(BEGIN, [day])
+        return True
+    profiles = [row["profile_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])]
+    if not profiles:
+        return False
+    here = await standing(connection, profiles, group)
+    over = [
+        lot
+        for profile_id in profiles
+        for lot in _left(here, profile_id)
+        if lot.until <= at
+        or (lot.expires_at is None and _lapsed(_last(here, profile_id), at, rules))
+    ]
+    await _expire(connection, here, over, day, at)
+    return True
+
+
+async def _rules(connection: Connection, now: int) -> Rules | None:
+    """The rules in force now; without any nobody can say when a day begins."""
+    row = version_at(readable(await versions(connection)), now)
+    return row["read"] if row is not None else None
+
+
+def _quiet(rules: Rules, at: int) -> int | None:
+    """Who did nothing since then may have lapsed: never later than the calendar has it."""
+    expiry = rules.expiry
+    return at - (expiry.months * 28 - 1) * DAY if isinstance(expiry, Inactivity) else None
+
+
+def _lapsed(last_at: int | None, at: int, rules: Rules) -> bool:
+    end = lapses_at(rules.expiry, last_at, rules.zone) if last_at is not None else None
+    return end is not None and end <= at
+
+
+def _last(here: Standing, profile_id: UUID) -> int | None:
+    """When the member last earned or spent; one of its profiles may be quiet for longer."""
+    entries = here.holder(profile_id).entries
+    return max((one["at"] for one in entries if one["kind"] in ACTIVITY), default=None)
+
+
+def _left(here: Standing, profile_id: UUID) -> list[Lot]:
+    """The member's lots of which something is left that nobody holds."""
+    lots = here.holder(profile_id).account(here.at).lots
+    return [lot for lot in lots if lot.left > 0 and lot.earned_at is not None]
+
+
+async def _expire(
+    connection: Connection, here: Standing, over: list[Lot], day: date, at: int
+) -> None:
+    """Facts for what is over: once a lot and day, whoever comes to it again."""
+    # by name: two profiles of one member give the same lots
+    over = list({(lot.profile_id, lot.lot_id): lot for lot in over}.values())
+    if not over:
+        return
+    columns: list[list[Any]] = [
+        [lot.profile_id for lot in over], [lot.lot_id for lot in over], [day] * len(over),
+        [lot.left for lot in over],
+    ]  # fmt: skip
+    new = {(row["profile_id"], row["lot_id"]) for row in await rows_of(connection, ONCE, columns)}
+    facts = [_fact(lot, day, at) for lot in over if (lot.profile_id, lot.lot_id) in new]
+    here.tell(facts)
+    await keep(connection, [], here)
+    POINTS_EXPIRED.inc(len(facts))
+
+
+def _fact(lot: Lot, day: date, at: int) -> PointsExpired:
+    name = uuid5(lot.lot_id, f"expired {lot.profile_id} {day}")
+    days = (day - date(1970, 1, 1)).days
+    return PointsExpired(meta_of(name, at), lot.profile_id.bytes, lot.lot_id.bytes, lot.left, days)

@@ -1,0 +1,203 @@
+"""What do members hold now? Locked in order, lots and holds seen at one moment.
+
+Whoever decides about a profile's points holds that profile's lock, so no two decisions see the
+same points. The projector takes none: it stores what was spent and ends the hold in one
+transaction, and both are read here in one statement, so points are never there twice or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from projections.core.instants import micros
+from projections.point_balance.account import Draw, Lot, account, named
+from services.points.holds.purse import Purse, Spot
+from services.points.program.entries import SYSTEM
+from services.runtime.arrays import Array, array
+from services.runtime.db import Connection
+from services.runtime.rows import begun, rows_of
+
+# who is asked about and whose points the named holds are, in one question: nobody waits for the
+# answer to another one first. One by one, however few there were when it was planned: a plan that
+# reads them all is kept
+MEMBERS = """
+select asked.profile_id, (
+    select head.profiles from member_group own join member_group head
+    on head.profile_id = own.member_id where own.profile_id = asked.profile_id
+) as profiles
+from (
+    select unnest(%(asked)s) as profile_id
+    union select held.profile_id from unnest(%(named)s) as named(id), lateral (
+        select profile_id from hitotsu.points_hold where id = named.id offset 0) held
+) asked
+"""
+# by hash: two that share one wait for each other, which does no harm
+LOCKS = """
+select pg_advisory_xact_lock(hashtext('hitotsu.points'), hash)
+from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id order by 1) x
+"""
+NAMED = """
+select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
+    transaction_id
+from hitotsu.points_hold where id = any(%s) order by id, place
+"""
+# the clock is read once, under the locks: a hold is not over for one question and not for another;
+# what our own facts take on their way counts as held until they are applied, and ends with that
+SEEN = """
+with moment as materialized (select clock_timestamp() as now),
+entry as materialized (select * from point_entry where profile_id = any(%(profiles)s)),
+hold as materialized (
+    select id, profile_id, lot_id, points, client, state, expires_at from hitotsu.points_hold
+    where profile_id = any(%(profiles)s) and state in ('open', 'captured')
+)
+select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
+    sum(points) as points, count(*)::bigint as entries,
+    min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
+    max(active_from) as active_from, max(expires_at) as expires_at, null::uuid as transaction_id,
+    null::timestamptz as now
+from entry where lot_id is not null
+group by profile_id, lot_id
+union all
+select 'draw', profile_id, null, event_id, kind, -points, 1, at, null, expires_at,
+    transaction_id, null
+from entry where lot_id is null
+union all
+select 'bought', profile_id, lot_id, null, '', 0, 0, null, null, null, transaction_id, null
+from entry where kind = 'earned' and transaction_id in (
+    select transaction_id from entry where lot_id is null and kind = 'reversed')
+union all
+select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
+from hold, moment
+where (state = 'captured' or expires_at > now) and (client <> %(system)s or not exists (
+    select from entry e where e.profile_id = hold.profile_id and e.event_id = hold.id))
+group by profile_id, lot_id
+union all
+select 'over', profile_id, null, null, '', 0, 0, null, null, null, null, null
+from hold, moment where state = 'open' and expires_at <= now
+union all
+select 'position', null, null, null,
+    coalesce(json_object_agg(topic || '-' || partition, next_offset)::text, '{}'),
+    0, 0, null, null, null, null, null
+from hitotsu.checkpoint where grp = %(group)s
+    and topic in ('commerce.points', 'commerce.members')
+union all
+select 'now', null, null, null, '', 0, 0, null, null, null, null, now from moment
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Purses by profile as they are at `now`, under the locks; how far the log was applied.
+
+    `over`: whose open holds are past their time; `holds`: the lines of those that were named;
+    `unseen`: profiles asked about of which there is no fact.
+    """
+
+    purses: dict[UUID, Purse]
+    now: datetime
+    position: dict[str, int]
+    over: list[UUID]
+    holds: list[dict[str, Any]]
+    unseen: set[UUID] = field(default_factory=set)
+
+
+async def under_locks(
+    connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
+) -> Seen:
+    """Locks the members of these profiles and of the named holds, and sees what they hold."""
+    members = await members_of(connection, asked, named)
+    profiles = sorted({one for member in members.values() for one in member})
+    wanted = _ids(profiles)
+    await connection.execute(LOCKS, [wanted])
+    values = {"profiles": wanted, "group": group, "system": SYSTEM}
+    seen = await begun(connection, SEEN, values)
+    # under the locks only: what was resolved by another while they were waited for is seen as it is
+    holds = await rows_of(connection, NAMED, [_ids(named)]) if named else []
+    rows = await seen.fetchall()
+    (now,) = [row["now"] for row in rows if row["what"] == "now"]
+    (position,) = [json.loads(row["kind"]) for row in rows if row["what"] == "position"]
+    over = sorted({row["profile_id"] for row in rows if row["what"] == "over"})
+    return Seen(_purses(members, rows, micros(now)), now, position, over, holds)
+
+
+async def members_of(
+    connection: Connection, asked: Iterable[UUID], named: Iterable[UUID] = ()
+) -> dict[UUID, tuple[UUID, ...]]:
+    """Each profile's member: all of its profiles; alone while nothing groups it.
+
+    Of the profiles that are `asked` about, and of those that the `named` holds take from.
+    """
+    wanted = {"asked": _ids(set(asked)), "named": _ids(named)}
+    rows = await rows_of(connection, MEMBERS, wanted)
+    return {
+        row["profile_id"]: tuple(row["profiles"] or (row["profile_id"],))
+        for row in sorted(rows, key=lambda row: row["profile_id"])
+    }
+
+
+def _ids(values: Iterable[UUID]) -> Array:
+    return array("uuid", [one.bytes for one in values])
+
+
+def _purses(
+    members: dict[UUID, tuple[UUID, ...]], rows: list[dict[str, Any]], at: int
+) -> dict[UUID, Purse]:
+    profiles: dict[UUID, _Profile] = {}
+    bought = {
+        (row["profile_id"], row["lot_id"]): row["transaction_id"]
+        for row in rows
+        if row["what"] == "bought"
+    }
+    for row in rows:
+        if row["profile_id"] is not None:
+            profiles.setdefault(row["profile_id"], _Profile()).take(row, bought)
+    purses: dict[UUID, Purse] = {}
+    for member in members.values():
+        if all(one in purses for one in member):
+            continue
+        own = [profiles.get(one, _Profile()) for one in member]
+        found = account(
+            named([lot for one in own for lot in one.lots]),
+            [draw for one in own for draw in one.draws],
+            at,
+            {spot: points for one in own for spot, points in one.held.items()},
+        )
+        purse = Purse(found, at, sum(one.entries for one in own))
+        for one in member:
+            purses.setdefault(one, purse)
+    return purses
+
+
+@dataclass(slots=True)
+class _Profile:
+    """What the rows say of one profile."""
+
+    lots: list[Lot] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    held: dict[Spot, int] = field(default_factory=dict)
+    entries: int = 0
+
+    def take(self, row: dict[str, Any], bought: dict[Spot, UUID]) -> None:
+        profile_id, lot_id, points = row["profile_id"], row["lot_id"], int(row["points"])
+        self.entries += row["entries"]
+        if row["what"] == "lot":
+            self.lots.append(
+                Lot(
+                    profile_id, lot_id, points, 0, row["at"], row["active_from"],
+                    row["expires_at"], bought.get((profile_id, lot_id)),
+                )
+            )  # fmt: skip
+        elif row["what"] == "draw":
+            self.draws.append(
+                Draw(
+                    profile_id, row["event_id"], row["kind"], points, row["at"],
+                    row["transaction_id"], row["expires_at"],
+                )
+            )  # fmt: skip
+        elif row["what"] == "held":
+            self.held[profile_id, lot_id] = points

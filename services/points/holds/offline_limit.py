@@ -1,0 +1,93 @@
+"""What may a till redeem while nobody can be asked, and which ones took more than that?
+
+A till keeps its limit for the time when the line is down. A redemption is a fact all the same: one
+above the limit that was in force is applied like any other, and listed here for people to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from projections.core.instants import instant, micros
+from services.deciding.answers import Answer
+from services.deciding.endpoint import Door, respond
+from services.http.bearer import token_of
+from services.http.problem import Refuse
+from services.points.program.rules import Rules, readable, version_at
+from services.points.program.sales import versions
+from services.runtime.db import Connection, Pool
+from services.runtime.rows import rows_of
+
+LIMIT, OVER = "/v1/points/offline-limit", "/v1/points/unauthorised"
+MANY = 500
+NOW = "select clock_timestamp() as now"
+OFFLINE = """
+select event_id, at, profile_id, -points as points, terminal, transaction_id from point_entry
+where terminal is not null and lot_id is null and kind = 'redeemed' order by at desc, event_id
+"""
+
+
+def routes(door: Door, postgres: Pool) -> list[Route]:
+    """GET the limit of a terminal; GET what was taken above limits, the newest first."""
+
+    async def limit(request: Request) -> Response:
+        await token_of(request, door.tokens, "points:redeem")
+        store, terminal = (_asked(request, name) for name in ("store_id", "terminal_id"))
+        async with postgres.connection() as connection:
+            rows = readable(await versions(connection))
+            (moment,) = await rows_of(connection, NOW, [])
+        version, found = _rules(rows, micros(moment["now"]))
+        said = {"per_redemption": found.offline_floor.limit(store, terminal)}
+        return respond(
+            Answer.of(
+                200, {"store_id": store, "terminal_id": terminal, **said, "rule_version": version}
+            )
+        )
+
+    async def over(request: Request) -> Response:
+        await token_of(request, door.tokens, "points:read")
+        async with postgres.connection() as connection:
+            found = await unauthorised(connection)
+        return respond(Answer.of(200, {"redemptions": found[:MANY], "more": len(found) > MANY}))
+
+    return [Route(LIMIT, limit, methods=["GET"]), Route(OVER, over, methods=["GET"])]
+
+
+async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
+    """Redemptions of offline tills above the limit in force when they happened."""
+    rows = await versions(connection)
+    return above(await rows_of(connection, OFFLINE, []), rows)
+
+
+def above(
+    taken: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of the redemptions that took more than their terminal might. `rows`: rule versions."""
+    found, read = [], readable(rows)
+    for one in taken:
+        version, rules = _rules(read, one["at"])
+        store, _, terminal = one["terminal"].partition("/")
+        limit = rules.offline_floor.limit(store, terminal)
+        if one["points"] > limit:
+            said = {"at": instant(one["at"]), "limit": limit, "rule_version": version}
+            found.append({**one, **said, "store_id": store, "terminal_id": terminal})
+    return found
+
+
+def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, Rules]:
+    """Without a program whose rules can be read, a till may redeem nothing unasked."""
+    row = version_at(rows, at)
+    return (row["version"], row["read"]) if row is not None else (None, Rules())
+
+
+def _asked(request: Request, name: str) -> str:
+    value = request.query_params.get(name, "")
+    if not 0 < len(value) <= 64 or not value.isprintable():
+        errors = [{"pointer": f"/query/{name}", "reason": "1 to 64 printable characters"}]
+        raise Refuse(422, "Unprocessable Entity", f"{name} is needed.", errors=errors)
+    return value

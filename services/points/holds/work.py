@@ -1,0 +1,102 @@
+"""How is a batch about points decided? Under the members' locks, and stored at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from services.deciding import outbox
+from services.deciding.answers import Answer
+from services.deciding.profiles import unseen
+from services.points.holds.balances import Seen, under_locks
+from services.points.holds.commands import Capture, Command, Hold, Redeem, Release
+from services.points.holds.decide import Decided, Decision, Held
+from services.runtime.arrays import array, columns
+from services.runtime.db import Connection
+
+# what is over becomes history here, under the locks, so that the index holds what counts
+EXPIRED = """
+update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
+where profile_id = any(%s) and state = 'open' and expires_at <= %s
+"""
+MAKE = """
+insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
+    state, expires_at, transaction_id, resolved_at)
+select id, profile_id, lot_id, points, place, whose, channel, client, state,
+    expires_at::timestamptz, transaction_id,
+    case when x.state = 'open' then null else clock_timestamp() end
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s::uuid[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[])
+    as x(id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
+    transaction_id)
+"""
+CHANGE = """
+update hitotsu.points_hold h set state = x.state, points = x.points,
+    transaction_id = x.transaction_id, resolved_at = clock_timestamp()
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::uuid[])
+    as x(id, profile_id, lot_id, points, state, transaction_id)
+where h.id = x.id and h.profile_id = x.profile_id and h.lot_id = x.lot_id
+"""
+_CHANGED = ("uuid", "uuid", "uuid", "bigint", "text", "uuid")
+_MADE = (
+    "uuid", "uuid", "uuid", "bigint", "smallint", "uuid", "text", "text", "text", "timestamptz",
+    "uuid",
+)  # fmt: skip
+
+
+class PointsWork:
+    """Decides batches of commands about points, in the transaction it is given."""
+
+    def __init__(self, group: str) -> None:
+        """`group`: whose checkpoints say how far the points shown are."""
+        self._group = group
+
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> Seen:
+        """Locks the members; what they hold, and the lines of holds that are named."""
+        named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
+        asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
+        seen = await under_locks(connection, asked, named, self._group)
+        # of whoever holds something, something is known
+        empty = {one for one in asked if not seen.purses[one].version}
+        seen.unseen |= await unseen(connection, empty)
+        return seen
+
+    async def decide(
+        self, connection: Connection, seen: Seen, commands: Sequence[Command]
+    ) -> list[Answer]:
+        """Answers; what is over, what changed, what is new and the facts are stored."""
+        holds = _by_id(seen.holds)
+        decision = Decision(seen.purses, holds, seen.now, seen.position, seen.unseen)
+        decided = decision.decide(commands)
+        if seen.over:
+            await connection.execute(
+                EXPIRED, [array("uuid", [x.bytes for x in seen.over]), seen.now]
+            )
+        await _store(connection, decided)
+        return decided.answers
+
+
+async def _store(connection: Connection, decided: Decided) -> None:
+    if decided.changed:
+        changed = [
+            (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
+            for h in decided.changed
+        ]
+        await connection.execute(CHANGE, columns(_CHANGED, changed))
+    if decided.made:
+        made = [
+            (h.hold_id, h.profile_id, h.lot_id, h.points, h.place, h.whose, h.channel,
+             h.client, h.state, h.expires_at, h.transaction_id)
+            for h in decided.made
+        ]  # fmt: skip
+        await connection.execute(MAKE, columns(_MADE, made))
+    await outbox.add(connection, decided.facts)
+
+
+def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Held]]:
+    found: dict[UUID, list[Held]] = {}
+    for row in rows:
+        row["hold_id"] = row.pop("id")
+        found.setdefault(row["hold_id"], []).append(Held(**row))
+    return found

@@ -1,0 +1,85 @@
+"""What does the way in for facts need to know of the points program?
+
+Who gives points at a time, the producers or the program's rules; and whether rules that are sent
+can be read.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from psycopg.errors import UndefinedTable
+
+from projections.member.rules import UnreadableRules as UnreadableMatchRules
+from projections.member.rules import read_rules as read_match_rules
+from schemas.generated.inputs import EventInput, Rejected
+from schemas.generated.inputs.catalog import MatchRulesActivatedInput, ProgramRulesSetInput
+from services.points.program.rules import UnreadableRules, read_rules, readable, version_at
+from services.points.program.sales import versions
+from services.runtime.cached_table import Remembered
+from services.runtime.db import Pool
+
+Accrual = Literal["producer", "rules"]
+BY_RULES = "RULES"
+_DAY = 86_400_000_000
+# How old an earning may be while rules give points: what a till that was offline still holds.
+# Its sender chooses `occurred_at`; without a bound it could name a day before the rules.
+EARNED_BEFORE_MAX = 30 * _DAY
+# How far a sender's clock may be ahead.
+CLOCK_AHEAD_MAX = _DAY // 24
+
+
+class Program:
+    """The program's versions, read again every few seconds; survives Postgres being away."""
+
+    def __init__(self, pool: Pool, accrual: Accrual) -> None:
+        """`accrual`: who gives points where no version of the rules is in force."""
+        self._pool, self._accrual = pool, accrual
+        self._versions: Remembered[list[dict[str, Any]]] = Remembered(
+            self._read, "program rules", oldest=float("inf")
+        )
+
+    async def fresh(self) -> bool:
+        """Reads what is too old; false when nothing was ever read."""
+        return await self._versions.get() is not None
+
+    def refused(self, at: int) -> str | None:
+        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None.
+
+        The version in force at `at` decides. While rules give points, `at` has to be near to now.
+        """
+        if self._rules_earn(at):
+            return "the program's rules earn points, not producers"
+        now = time.time_ns() // 1_000
+        near = now - EARNED_BEFORE_MAX <= at <= now + CLOCK_AHEAD_MAX
+        if near or not (self._accrual == "rules" or self._rules_earn(now)):
+            return None
+        return (
+            "the program's rules earn points now, and producers' earnings of before them are taken"
+            f" for {EARNED_BEFORE_MAX // _DAY} days: occurred_at is not within these"
+        )
+
+    def _rules_earn(self, at: int) -> bool:
+        row = version_at(self._versions.known or (), at)
+        return self._accrual == "rules" if row is None else row["accrual"] == BY_RULES
+
+    async def _read(self) -> list[dict[str, Any]]:
+        try:
+            async with self._pool.connection() as connection:
+                return readable(await versions(connection))
+        except UndefinedTable:  # no projector has made its tables yet: there are no rules
+            return []
+
+
+def unreadable(model: EventInput) -> Rejected | None:
+    """What is wrong with the rules that an event carries; None when they can be read."""
+    try:
+        if isinstance(model, ProgramRulesSetInput):
+            read_rules(model.rules)
+        elif isinstance(model, MatchRulesActivatedInput):
+            read_match_rules(model.version, model.rules)
+    except (UnreadableRules, UnreadableMatchRules) as error:
+        field = "rules" if error.field == "rules" else f"rules.{error.field}"
+        return Rejected(field, error.reason)
+    return None

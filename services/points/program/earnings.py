@@ -1,0 +1,114 @@
+"""How many points does a sale earn? Each line its own lot, by the rules in force when it was sold.
+
+The sale, the category of each item and the buyer's rank go in; nothing is asked of a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from uuid import UUID, uuid5
+
+from services.points.program.apportionment import shares
+from services.points.program.calendar import active_from, expires_at
+from services.points.program.rules import Earn, Rounding, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was sold on one line. `paid`: for all its units, in minor units of the currency."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A purchase as it counts for points. `points_paid`: what was paid with points, as money.
+
+    `returned`: units that came back, by line, as far as facts say.
+    """
+
+    transaction_id: UUID
+    profile_id: UUID | None
+    occurred_at: int
+    channel: str
+    lines: tuple[Line, ...]
+    points_paid: int = 0
+    returned: Mapping[int, int] = field(default_factory=dict)
+
+    def gone(self, units: Mapping[int, int]) -> Fraction:
+        """The part of what was paid that such units (by line) make; where nothing was, by units."""
+        paid = any(line.paid for line in self.lines)
+        whole = sum(line.paid if paid else line.quantity for line in self.lines)
+        part = sum(
+            (line.paid if paid else line.quantity)
+            * line_gone(line, units.get(line.line_no, 0))
+            for line in self.lines
+        )  # fmt: skip
+        return Fraction(part) / whole if whole else Fraction(any(units.values()))
+
+
+def line_gone(line: Line, units: int) -> Fraction:
+    """The part of the line that so many units make: 0 to 1."""
+    return Fraction(max(0, min(units, line.quantity)), max(1, line.quantity))
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """What one line earns. 0 points are no lot, but they are an answer."""
+
+    line_no: int
+    lot_id: UUID
+    points: int
+    active_from: int | None
+    expires_at: int | None
+
+
+def lot_of(transaction_id: UUID, line_no: int) -> UUID:
+    """The lot of a line: the same however often it is decided."""
+    return uuid5(transaction_id, f"lot of line {line_no}")
+
+
+def earnings(
+    sale: Sale, rules: Rules, categories: Mapping[str, str | None], rank: str | None
+) -> list[Earning]:
+    """What each line earns. `categories` by sku."""
+    zone, at = rules.zone, sale.occurred_at
+    times = (active_from(rules.pending_days, at, zone), expires_at(rules.expiry, at, zone))
+    paid = [line.paid for line in sale.lines]
+    if not rules.earn_on_points_paid:
+        spent = shares(min(max(0, sale.points_paid), sum(paid)), paid)
+        paid = [money - points for money, points in zip(paid, spent)]
+    return [
+        Earning(
+            line.line_no,
+            lot_of(sale.transaction_id, line.line_no),
+            _points(money, _rate(rules, sale.channel, categories.get(line.sku), rank), rules),
+            *times,
+        )
+        for line, money in zip(sale.lines, paid)
+    ]
+
+
+def _rate(rules: Rules, channel: str, category: str | None, rank: str | None) -> Earn | None:
+    """The first that matches."""
+    return next((one for one in rules.earn if one.matches(channel, category, rank)), None)
+
+
+def _points(money: int, rate: Earn | None, rules: Rules) -> int:
+    if rate is None or money <= 0:
+        return 0
+    return rounded(Fraction(money * rate.points, rate.per), rules.rounding)
+
+
+def rounded(value: Fraction, rounding: Rounding) -> int:
+    """To a whole number; `half_up` takes a half up."""
+    if rounding == "ceil":
+        return -(-value.numerator // value.denominator)
+    if rounding == "half_up":
+        value += Fraction(1, 2)
+    return value.numerator // value.denominator

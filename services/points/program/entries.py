@@ -1,0 +1,44 @@
+"""What will a fact about points do to the entries? Asked of the projection itself."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from projections.point_balance import entry, projection
+from schemas.generated.events import (
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    PointsReinstated,
+    PointsReversed,
+)
+from schemas.generated.events.parts import Meta, Producer
+
+Fact = PointsEarned | PointsReversed | PointsReinstated | PointsAdjusted | PointsExpired
+SYSTEM = "hitotsu-points"
+
+
+def meta_of(event_id: UUID, at: int, channel: str = "OTHER") -> Meta:
+    """The envelope of what is decided here; `at` in microseconds."""
+    return Meta(event_id.bytes, at, Producer(SYSTEM, channel))
+
+
+def entries_of(fact: Fact) -> list[dict[str, Any]]:
+    """The rows of `point_entry` that the fact will be, once it is applied."""
+    rows = [
+        row for handle in projection.handlers[type(fact)] for row in handle(fact) if row[0] is entry
+    ]
+    event_id = UUID(bytes=fact.meta.event_id)
+    return [
+        {"event_id": event_id, "number": number, **_named(values)}
+        for number, (_, _, values) in enumerate(rows)
+    ]
+
+
+def _named(values: list[Any]) -> dict[str, Any]:
+    """By column, ids as readers have them."""
+    return {
+        name: UUID(bytes=value) if isinstance(value, bytes) else value
+        for name, value in zip(entry.values, values, strict=True)
+    }

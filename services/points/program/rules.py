@@ -1,0 +1,223 @@
+"""What do a program's rules say? The JSON of `ProgramRulesSet`, read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.generated.inputs.vocabulary import Channel
+from services.runtime.logging import log
+from services.runtime.metrics import POINTS_UNREADABLE
+from services.runtime.strict_json import Unreadable, loads
+
+Rounding = Literal["floor", "half_up", "ceil"]
+ReturnPolicy = Literal["pending_only", "within_balance", "go_negative", "withhold_from_refund"]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Months = Annotated[int, Field(ge=1, le=600)]
+Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class UnreadableRules(ValueError):
+    """Rules that are none; `field` (a path such as earn.0.per) and `reason` say what is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Earn(_Strict):
+    """A rate, and what it is for; what is not named matches everything.
+
+    `points` for each full `per` minor units of the currency; in parts, before rounding.
+    """
+
+    channels: Annotated[list[Channel], Field(min_length=1)] | None = None
+    categories: Annotated[list[Name], Field(min_length=1)] | None = None
+    ranks: Annotated[list[Name], Field(min_length=1)] | None = None
+    points: Annotated[int, Field(ge=0, le=1_000_000)]
+    per: Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+    def matches(self, channel: str, category: str | None, rank: str | None) -> bool:
+        """Whether it is for such a line."""
+        return (
+            (self.channels is None or channel in self.channels)
+            and (self.categories is None or category in self.categories)
+            and (self.ranks is None or rank in self.ranks)
+        )
+
+
+class Never(_Strict):
+    kind: Literal["never"] = "never"
+
+
+class AfterMonths(_Strict):
+    """So many months after the day on which they were earned."""
+
+    kind: Literal["months"]
+    months: Months
+
+
+class EndOfMonth(_Strict):
+    """At the end of the month that comes so many months later."""
+
+    kind: Literal["end_of_month"]
+    months: Annotated[int, Field(ge=0, le=600)]
+
+
+class EndOfYear(_Strict):
+    """At the end of the year that comes so many years later."""
+
+    kind: Literal["end_of_year"]
+    years: Annotated[int, Field(ge=0, le=50)]
+
+
+class Inactivity(_Strict):
+    """All of a member's points, so many months after the last earning or spending."""
+
+    kind: Literal["inactivity"]
+    months: Months
+
+
+Expiry = Annotated[
+    Never | AfterMonths | EndOfMonth | EndOfYear | Inactivity, Field(discriminator="kind")
+]
+
+
+class Rank(_Strict):
+    """A rank, and what has to be spent for it, in minor units of the currency."""
+
+    name: Name
+    spent: Amount
+
+
+class Ranks(_Strict):
+    """By what was spent, less what came back, in so many whole calendar months before."""
+
+    months: Annotated[int, Field(ge=1, le=120)]
+    ladder: Annotated[list[Rank], Field(min_length=1)]
+
+
+class Grace(_Strict):
+    """Points that come back with returned goods live at least so many days more; 0: no grace."""
+
+    min_days_after_refund: Annotated[int, Field(ge=0, le=3_660)] = 0
+
+
+class OfflineFloor(_Strict):
+    """What a till may redeem at once while nobody can be asked; a terminal's own limit wins.
+
+    Terminals by `store/terminal`, in points.
+    """
+
+    per_redemption: Amount = 0
+    terminals: dict[Name, Amount] = Field(default_factory=dict)
+
+    def limit(self, store_id: str, terminal_id: str) -> int:
+        """Points that this till may redeem at once."""
+        return self.terminals.get(f"{store_id}/{terminal_id}", self.per_redemption)
+
+
+class Rules(_Strict):
+    """How points are earned, when they end, and what becomes of them when goods come back."""
+
+    time_zone: Name = "Asia/Tokyo"
+    earn: list[Earn] = Field(default_factory=list)
+    rounding: Rounding = "floor"
+    earn_on_points_paid: bool = False
+    pending_days: Annotated[int, Field(ge=0, le=366)] = 0
+    expiry: Expiry = Field(default_factory=Never)
+    return_policy: ReturnPolicy = "within_balance"
+    grace: Grace = Field(default_factory=Grace)
+    point_value: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    offline_floor: OfflineFloor = Field(default_factory=OfflineFloor)
+    ranks: Ranks | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not a time zone of the IANA database") from None
+        return name
+
+    @model_validator(mode="after")
+    def _ranks_are_there(self) -> Self:
+        known = {rank.name for rank in self.ranks.ladder} if self.ranks else set()
+        for number, earn in enumerate(self.earn):
+            for name in earn.ranks or ():
+                if name not in known:
+                    raise ValueError(f"earn.{number}.ranks names {name!r}, which is no rank")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where a day begins for this program."""
+        return ZoneInfo(self.time_zone)
+
+    def rank(self, spent: int) -> str | None:
+        """The highest rank that so much spending reaches."""
+        reached = [one for one in self.ranks.ladder if one.spent <= spent] if self.ranks else []
+        return max(reached, key=lambda one: one.spent).name if reached else None
+
+
+def read_rules(text: str) -> Rules:
+    """The rules in this JSON, or `UnreadableRules`."""
+    try:
+        found = loads(text.encode())
+    except Unreadable as error:
+        raise UnreadableRules("rules", str(error)) from None
+    try:
+        return Rules.model_validate_json(json.dumps(found))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        path = [str(part) for part in first["loc"]]
+        if path[:1] == ["expiry"]:  # the second part names the kind, which is no field
+            del path[1:2]
+        raise UnreadableRules(".".join(path) or "rules", first["msg"]) from None
+
+
+def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
+    """Of a program's rows the one in force at `at` (microseconds): the latest `valid_from`.
+
+    Of two with the same time the one that was set later, whichever was read first.
+    """
+    past = [one for one in versions if one["valid_from"] <= at]
+    order = ("valid_from", "set_at", "program_id")
+    return max(past, key=lambda one: tuple(one[name] for name in order)) if past else None
+
+
+def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows whose rules can be read, which are then in `read`.
+
+    A version that cannot be read does not count, so the last that can stays in force. It is
+    logged once a process, and counted in a metric.
+    """
+    rows, kept = list(versions), []
+    for row in rows:
+        rules = _read_once(row["program_id"], row["version"], row["rules"])
+        if rules is not None:
+            kept.append({**row, "read": rules})
+    POINTS_UNREADABLE.set(len(rows) - len(kept))
+    return kept
+
+
+@lru_cache(maxsize=1_000)
+def _read_once(program_id: str, version: str, text: str) -> Rules | None:
+    try:
+        return read_rules(text)
+    except UnreadableRules as error:
+        log.error(
+            "rules cannot be read", program=program_id, version=version,
+            field=error.field, reason=error.reason,
+        )  # fmt: skip
+        return None

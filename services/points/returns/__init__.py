@@ -1,0 +1,1 @@
+"""What becomes of points when goods come back."""

@@ -1,0 +1,212 @@
+"""What do members hold, counting what is decided and not applied yet? Seen under their locks.
+
+A fact is on its way from its decision until the projector has applied it; its entries are kept as
+awaited, and are told from applied ones by the event's id. What it takes is held as well, so that
+nobody who only counts entries and holds promises it again. Holds and awaited entries are read
+first and entries after them: what is applied meanwhile is then seen twice, and dropped once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from projections.core.instants import micros
+from services.points.holds.balances import LOCKS, members_of
+from services.points.program.entries import SYSTEM, Fact, entries_of
+from services.points.returns.policies import Spot
+from services.points.returns.settlement import Holder
+from services.runtime.db import Connection
+from services.runtime.rows import rows_of
+
+NOW = """
+select clock_timestamp() as now, (
+    select coalesce(json_object_agg(topic || '-' || partition, next_offset), '{}')
+    from hitotsu.checkpoint where grp = %s
+        and topic in ('commerce.points', 'commerce.purchases', 'commerce.members')
+) as position
+"""
+HELD = """
+select id, profile_id, lot_id, points, state from hitotsu.points_hold
+where profile_id = any(%s::uuid[]) and client <> %s
+    and (state = 'captured' or state = 'open' and expires_at > clock_timestamp())
+"""
+AWAITED = """
+select event_id, number, entry from hitotsu.points_awaited where profile_id = any(%s::uuid[])
+"""
+ENTRIES = """
+select event_id, number, profile_id, lot_id, kind, points, at, active_from, expires_at,
+    transaction_id, line_no, terminal, rule_version
+from point_entry where profile_id = any(%s::uuid[])
+"""
+FORGIVEN = """
+select profile_id, points from hitotsu.points_forgiven where profile_id = any(%s::uuid[])
+"""
+AWAIT = """
+insert into hitotsu.points_awaited (event_id, number, profile_id, entry)
+select event_id, number, profile_id, entry::jsonb
+from unnest(%s::uuid[], %s::smallint[], %s::uuid[], %s::text[])
+    as x(event_id, number, profile_id, entry)
+on conflict do nothing
+"""
+HOLD = """
+insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
+    state, transaction_id, expires_at)
+select id, profile_id, lot_id, points, place, profile_id, 'OTHER', %s, 'captured', sale,
+    clock_timestamp()
+from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s::uuid[])
+    as x(id, profile_id, lot_id, points, place, sale)
+on conflict do nothing
+"""
+FORGIVE = """
+insert into hitotsu.points_forgiven (profile_id, points)
+select * from unnest(%s::uuid[], %s::bigint[])
+on conflict (profile_id) do update set points = excluded.points
+"""
+# the two go together: what is applied is neither awaited nor held any more
+ARRIVED = """
+with gone as (
+    delete from hitotsu.points_awaited a using point_entry e
+    where e.profile_id = a.profile_id and e.event_id = a.event_id and e.number = a.number
+    returning a.event_id
+)
+delete from hitotsu.points_hold h using (select distinct event_id from gone) g
+where h.id = g.event_id and h.client = %s
+"""
+IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
+
+
+@dataclass(slots=True)
+class Standing:
+    """Members under lock, as they are at `now`; how far the log was applied."""
+
+    now: datetime
+    position: dict[str, int]
+    members: dict[UUID, tuple[UUID, ...]]
+    entries: dict[UUID, list[dict[str, Any]]]
+    held: dict[UUID, dict[Spot, int]]
+    open_holds: dict[UUID, int]
+    forgiven: Counter[UUID]
+    facts: list[Fact] = field(default_factory=list)
+    changed: set[UUID] = field(default_factory=set)
+
+    @property
+    def at(self) -> int:
+        """`now` in microseconds."""
+        return micros(self.now)
+
+    def holder(self, profile_id: UUID) -> Holder:
+        """The member of a profile, with all facts that were told so far."""
+        profiles = self.members.get(profile_id, (profile_id,))
+        held: dict[Spot, int] = {}
+        for one in profiles:
+            held.update(self.held.get(one, {}))
+        return Holder(
+            [row for one in profiles for row in self.entries.get(one, ())],
+            held,
+            sum(self.open_holds.get(one, 0) for one in profiles),
+            sum(self.forgiven.get(one, 0) for one in profiles),
+        )
+
+    def tell(self, facts: Iterable[Fact]) -> None:
+        """Facts that were decided: whoever is looked at next sees them."""
+        for fact in facts:
+            self.facts.append(fact)
+            for row in entries_of(fact):
+                self.entries.setdefault(row["profile_id"], []).append(row)
+
+    def forgive(self, profile_id: UUID, points: int) -> None:
+        """So many more (or fewer) points are forgiven to the member of this profile."""
+        profiles = [profile_id, *self.members.get(profile_id, ())]
+        for one in profiles:
+            part = points if points > 0 else max(points, -self.forgiven[one])
+            if part:
+                self.forgiven[one] += part
+                self.changed.add(one)
+                points -= part
+
+
+async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> Standing:
+    """Locks the members of these profiles, in the order all deciders do, and sees what is there."""
+    members = await members_of(connection, asked)
+    profiles = sorted({one for member in members.values() for one in member})
+    await connection.execute(LOCKS, [profiles])
+    (moment,) = await rows_of(connection, NOW, [group])
+    holds = await rows_of(connection, HELD, [profiles, SYSTEM])
+    awaited = await rows_of(connection, AWAITED, [profiles])
+    found = await rows_of(connection, ENTRIES, [profiles])
+    forgiven = await rows_of(connection, FORGIVEN, [profiles])
+    here = _standing(moment, members, holds, [*found, *_missing(awaited, found)])
+    here.forgiven.update({row["profile_id"]: row["points"] for row in forgiven})
+    return here
+
+
+def _missing(awaited: Iterable[Any], found: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    """What is awaited and not there."""
+    there = {(row["event_id"], row["number"]) for row in found}
+    for row in awaited:
+        if (row["event_id"], row["number"]) not in there:
+            entry = row["entry"]
+            yield {**entry, **{name: entry[name] and UUID(entry[name]) for name in IDS}}
+
+
+def _standing(
+    moment: dict[str, Any],
+    members: dict[UUID, tuple[UUID, ...]],
+    holds: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+) -> Standing:
+    entries: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        entries[row["profile_id"]].append(row)
+    there = {row["event_id"] for row in rows}
+    held: dict[UUID, Counter[Spot]] = defaultdict(Counter)
+    opened: Counter[UUID] = Counter()
+    for hold in holds:
+        if uuid5(hold["id"], "captured") in there:
+            continue
+        spot = (hold["profile_id"], hold["lot_id"])
+        held[spot[0]][spot] += hold["points"]
+        if hold["state"] == "open":
+            opened[spot[0]] += hold["points"]
+    return Standing(
+        moment["now"], moment["position"], members, dict(entries),
+        {profile: dict(spots) for profile, spots in held.items()}, dict(opened), Counter(),
+    )  # fmt: skip
+
+
+async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
+    """Keeps the facts' entries until they are applied, and holds what they take."""
+    rows = [row for fact in facts for row in entries_of(fact)]
+    if not rows:
+        return
+    await connection.execute(
+        AWAIT,
+        [
+            [row["event_id"] for row in rows], [row["number"] for row in rows],
+            [row["profile_id"] for row in rows], [json.dumps(row, default=str) for row in rows],
+        ],
+    )  # fmt: skip
+    takes = [row for row in rows if row["points"] < 0 and row["lot_id"] is not None]
+    if takes:
+        names = ("event_id", "profile_id", "lot_id", "points", "number", "transaction_id")
+        columns = [[row[name] for row in takes] for name in names]
+        columns[3] = [-points for points in columns[3]]
+        await connection.execute(HOLD, [SYSTEM, *columns])
+
+
+async def forgive(connection: Connection, here: Standing) -> None:
+    """Keeps what is forgiven now."""
+    changed = sorted(here.changed)
+    if changed:
+        await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
+
+
+async def arrived(connection: Connection) -> None:
+    """Forgets what is applied by now."""
+    await connection.execute(ARRIVED, [SYSTEM])

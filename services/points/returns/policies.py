@@ -1,0 +1,185 @@
+"""What becomes of points when goods come back? Pure: an account and what came back go in.
+
+What the goods had earned is taken back from their own lots, pending or active. What is not there
+any more because it was spent follows the program's policy:
+
+pending_only          only what was still pending is taken, the rest is forgiven;
+within_balance        other lots give it, soonest expiry first; what they do not have is forgiven
+                      until spent points come back: with goods that they had paid for;
+go_negative           other lots give it; the rest is debt, which the next earnings repay;
+withhold_from_refund  nothing else is touched: the shortfall is kept from the money that goes back.
+
+What had expired before anybody could spend it is owed by nobody. What the goods were paid with goes
+back to the lots it came from, with the expiry they had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from projections.point_balance.account import Account, Lot
+from services.points.program.rules import ReturnPolicy
+
+Spot = tuple[UUID, UUID]  # a profile and one of its lots
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What returned units had earned in one lot. `lapsed`: points of it that expired unspent."""
+
+    spot: Spot
+    points: int
+    lapsed: int = 0
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was taken back, by part: due = pending + active + lapsed + other + debt + withheld +
+    forgiven."""
+
+    policy: ReturnPolicy
+    due: int = 0
+    pending: int = 0
+    active: int = 0
+    lapsed: int = 0
+    other: int = 0
+    debt: int = 0
+    withheld: int = 0
+    forgiven: int = 0
+    lots: dict[Spot, int] = field(default_factory=dict)
+    lapsed_of: dict[Spot, int] = field(default_factory=dict)
+
+    @property
+    def points(self) -> int:
+        """What the account loses."""
+        return self.pending + self.active + self.lapsed + self.other + self.debt - self._expired
+
+    @property
+    def _expired(self) -> int:
+        return sum(self.lapsed_of.values())
+
+    def take(self, spot: Spot, points: int) -> None:
+        """Notes what one lot gives."""
+        if points:
+            self.lots[spot] = self.lots.get(spot, 0) + points
+
+
+def take_back(
+    dues: Iterable[Due], account: Account, open_holds: int, policy: ReturnPolicy, at: int
+) -> Taken:
+    """Takes what is due; changes the account's lots.
+
+    `account` is as of `at` (microseconds). `open_holds`: points of the member that are held and
+    not spent: they are not taken, but nobody is forgiven them, or who lets go of them would gain.
+    """
+    taken = Taken(policy)
+    lots = {(lot.profile_id, lot.lot_id): lot for lot in account.lots}
+    short = 0
+    for due in dues:
+        taken.due += due.points
+        short += _from_own(due, lots.get(due.spot), taken, at)
+    if policy == "pending_only":
+        taken.forgiven = short
+    elif policy == "withhold_from_refund":
+        taken.withheld = short
+    else:
+        short -= _from_others(account, short, taken, at)
+        taken.debt = short if policy == "go_negative" else min(short, open_holds)
+        taken.forgiven = short - taken.debt
+    return taken
+
+
+def _from_own(due: Due, lot: Lot | None, taken: Taken, at: int) -> int:
+    """Takes from the lot itself; gives what is missing."""
+    left = due.points
+    if lot is not None and lot.left > 0:
+        pending, over = at < lot.active_at, at >= lot.until
+        if pending or over or taken.policy != "pending_only":
+            given = min(left, lot.left)
+            lot.left -= given
+            left -= given
+            taken.take(due.spot, given)
+            if over:
+                taken.lapsed += given
+            elif pending:
+                taken.pending += given
+            else:
+                taken.active += given
+    lapsed = min(left, due.lapsed)
+    if lapsed:
+        taken.lapsed += lapsed
+        taken.lapsed_of[due.spot] = taken.lapsed_of.get(due.spot, 0) + lapsed
+    return left - lapsed
+
+
+def _from_others(account: Account, wanted: int, taken: Taken, at: int) -> int:
+    """Takes what other lots can give, in the order of spending, and no more than is not owed."""
+    free = sum(lot.left for lot in account.lots if lot.left > 0 and lot.spendable(at))
+    points = left = min(wanted, max(0, free - account.debt))
+    for lot in account.lots:
+        if left and lot.left > 0 and lot.spendable(at):
+            given = min(left, lot.left)
+            lot.left -= given
+            left -= given
+            taken.take((lot.profile_id, lot.lot_id), given)
+    taken.other += points
+    return points
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Points that go back: to their lots, to new ones that end at `graced_until`, or (what no
+    decider had taken from any lot) to the profile alone. `repaid`: part of `lots`, taken at once
+    for what had been forgiven."""
+
+    lots: tuple[tuple[Spot, int], ...] = ()
+    graced: tuple[tuple[Spot, int], ...] = ()
+    graced_until: int | None = None
+    unnamed: int = 0
+    repaid: tuple[tuple[Spot, int], ...] = ()
+
+    @property
+    def points(self) -> int:
+        return sum(points for _, points in (*self.lots, *self.graced)) + self.unnamed
+
+
+def give_back(
+    points: int,
+    spent: Mapping[Spot, int],
+    lots: Sequence[Lot],
+    graced_until: int | None,
+    forgiven: int,
+) -> Given:
+    """Gives spent points back, the longest-lived first, as spending took the shortest first.
+
+    `spent`: what the purchase still holds of each lot; `graced_until`: what ends before gets this
+    expiry instead (none: no grace). What `spent` does not have was drawn from no lot by anybody.
+    `forgiven`: earlier, for want of points; of those that come back as many are taken at once.
+    """
+    known = {(lot.profile_id, lot.lot_id): lot for lot in lots}
+    order = sorted(spent, key=lambda spot: _last(known.get(spot), spot), reverse=True)
+    own: list[tuple[Spot, int]] = []
+    graced: list[tuple[Spot, int]] = []
+    repaid: list[tuple[Spot, int]] = []
+    for spot in order:
+        given = min(points, spent[spot])
+        points -= given
+        lot = known.get(spot)
+        late = graced_until is not None and lot is not None and lot.until < graced_until
+        owed = min(given, forgiven)
+        if owed:
+            forgiven -= owed
+            repaid.append((spot, owed))
+        to_own = owed if late else given  # what is taken at once needs no grace
+        if to_own:
+            own.append((spot, to_own))
+        if given > to_own:
+            graced.append((spot, given - to_own))
+    until = graced_until if graced else None
+    return Given(tuple(own), tuple(graced), until, points, tuple(repaid))
+
+
+def _last(lot: Lot | None, spot: Spot) -> tuple[int, int, Spot]:
+    return (lot.until, lot.earned_at or 0, spot) if lot is not None else (0, 0, spot)

@@ -1,0 +1,58 @@
+"""What did a purchase earn, and what was it paid with? As the entries tell it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid5
+
+from services.points.program.earnings import Sale
+from services.points.returns.policies import Spot
+
+Entry = Mapping[str, Any]
+WHOLE = 0  # the line number under which stands what concerns no line alone
+
+
+def earned_by(sale: Sale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int, int]]:
+    """Its lots: spot, line (or `WHOLE`), what they gave, and what of it expired."""
+    earned: Counter[tuple[Spot, int]] = Counter()
+    expired: Counter[Spot] = Counter()
+    for entry in entries:
+        spot = (entry["profile_id"], entry["lot_id"])
+        if entry["kind"] == "expired":
+            expired[spot] -= entry["points"]
+        elif entry["kind"] == "earned" and entry["transaction_id"] == sale.transaction_id:
+            earned[spot, entry["line_no"] or WHOLE] += entry["points"]
+    return [(spot, line, points, expired[spot]) for (spot, line), points in sorted(earned.items())]
+
+
+def paid_with(sale: Sale, entries: Sequence[Entry]) -> tuple[dict[Spot, int], int, int]:
+    """What each lot still misses, what was drawn from none and not given back, what was."""
+    own = [entry for entry in entries if entry["transaction_id"] == sale.transaction_id]
+    spent: Counter[Spot] = Counter()
+    drawn = given = 0
+    for entry in own:
+        if entry["kind"] == "redeemed" and entry["lot_id"] is None:
+            drawn -= entry["points"]
+        elif entry["kind"] == "redeemed":
+            spent[entry["profile_id"], entry["lot_id"]] -= entry["points"]
+    redeemed = list(spent)
+    for entry in own:
+        if entry["kind"] == "reinstated":
+            given += entry["points"]
+            spot = _origin(entry, redeemed)
+            if spot is None:
+                drawn -= entry["points"]
+            else:
+                spent[spot] -= entry["points"]
+    return {spot: left for spot, left in spent.items() if left > 0}, max(0, drawn), given
+
+
+def _origin(entry: Entry, spent: Iterable[Spot]) -> Spot | None:
+    """Which spent lot an entry gave back to; a lot of grace is known by its name."""
+    spot = (entry["profile_id"], entry["lot_id"])
+    for one in spent:
+        if spot in (one, (one[0], uuid5(entry["event_id"], one[1].hex))):
+            return one
+    return None

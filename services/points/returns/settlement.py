@@ -1,0 +1,297 @@
+"""What follows for points from a sale and what came back of it? Pure, and the same however often.
+
+What the sale should have given and lost is compared with what was decided before; the difference
+is facts. So a return may come before its sale, rules may come late, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+from uuid import UUID, uuid5
+
+from projections.point_balance.account import Account, account, lots_and_draws
+from schemas.generated.events import PointsAdjusted, PointsEarned, PointsReinstated, PointsReversed
+from schemas.generated.events.parts import EarnedLot, LotAllocation
+from services.points.program.apportionment import given_back, kept, taken
+from services.points.program.calendar import days_later
+from services.points.program.earnings import Earning, Sale, earnings, line_gone
+from services.points.program.entries import Fact, entries_of, meta_of
+from services.points.program.rules import ReturnPolicy, Rules
+from services.points.returns.policies import Due, Given, Spot, Taken, give_back, take_back
+from services.points.returns.sale_history import WHOLE, earned_by, paid_with
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided of one line. `points`: what the rules give; `units`: returned and decided.
+
+    `lapsed`: points that returned units had earned and that expired before.
+    """
+
+    transaction_id: UUID
+    line_no: int
+    profile_id: UUID
+    sku: str
+    sold_at: int
+    category: str | None = None
+    rank: str | None = None
+    lot_id: UUID | None = None
+    points: int = 0
+    rule_version: str | None = None
+    units: int = 0
+    lapsed: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The rules in force when the sale was made. `earns`: whether they, and not a till, give."""
+
+    rules: Rules
+    version: str | None = None
+    earns: bool = False
+    categories: Mapping[str, str | None] = field(default_factory=dict)
+    rank: str | None = None
+
+
+@dataclass(slots=True)
+class Holder:
+    """A member: entries of all its profiles, points held by spot, and held but not yet spent.
+
+    `forgiven`: what was due, was spent, and found nowhere else.
+    """
+
+    entries: list[Entry]
+    held: Mapping[Spot, int] = field(default_factory=dict)
+    open_holds: int = 0
+    forgiven: int = 0
+
+    def account(self, at: int) -> Account:
+        """What is there at `at`, after the facts that were told."""
+        return account(*lots_and_draws(self.entries), at, self.held)
+
+    def tell(self, facts: Iterable[Fact]) -> None:
+        """Facts that were just decided."""
+        for fact in facts:
+            self.entries += entries_of(fact)
+
+
+@dataclass(slots=True)
+class Judged:
+    """Facts to append, rows to keep, what is forgiven more or less, what became of points."""
+
+    facts: list[Fact] = field(default_factory=list)
+    decided: dict[int, Decided] = field(default_factory=dict)
+    forgiven: int = 0
+    taken: Taken | None = None
+    given: Given = field(default_factory=Given)
+
+
+class Judgement:
+    """One sale. `before`: what was decided of it, by line."""
+
+    def __init__(
+        self, sale: Sale, terms: Terms, before: Mapping[int, Decided], holder: Holder, at: int
+    ) -> None:
+        assert sale.profile_id is not None
+        self.sale, self.terms, self.holder, self.at = sale, terms, holder, at
+        self.owner: UUID = sale.profile_id
+        self._rows = dict(before)
+        self._judged = Judged()
+        self._before = before
+
+    def earn(self) -> None:
+        """Gives what the rules give, or corrects what was given."""
+        if not self.terms.earns:
+            return
+        new: list[Earning] = []
+        found = earnings(self.sale, self.terms.rules, self.terms.categories, self.terms.rank)
+        for line, earning in zip(self.sale.lines, found):
+            row = self._row(line.line_no)
+            if row.lot_id is None and earning.points:
+                new.append(earning)
+                row = replace(row, lot_id=earning.lot_id)
+            elif row.lot_id is not None and earning.points != row.points:
+                row = replace(row, revision=row.revision + 1)
+                self._correct(row, earning.points, line_gone(line, row.units))
+            self._rows[line.line_no] = replace(
+                row, points=earning.points, rule_version=self.terms.version,
+                category=self.terms.categories.get(line.sku), rank=self.terms.rank,
+            )  # fmt: skip
+        if new:
+            self._earned(new)
+
+    def give_and_take(
+        self, asked: Mapping[int, int] | None = None, policy: ReturnPolicy | None = None
+    ) -> None:
+        """Undoes what returned units did: those that facts tell of, or `asked` (by line) more.
+
+        A policy that keeps money back needs somebody who is asked before it is paid out; for what
+        is a fact already the shortfall is debt.
+        """
+        policy = policy or self.terms.rules.return_policy
+        if asked is None and policy == "withhold_from_refund":
+            policy = "go_negative"
+        before = {line.line_no: self._row(line.line_no).units for line in self.sale.lines}
+        told = self.sale.returned
+        after = {
+            line_no: units + asked.get(line_no, 0)
+            if asked is not None
+            else max(units, told.get(line_no, 0))
+            for line_no, units in before.items()
+        }
+        # what comes back first: it may be what is to be taken
+        self._give(after)
+        if after != before:
+            self._take(before, after, policy)
+            for line_no, units in after.items():
+                if units != before[line_no]:
+                    self._rows[line_no] = replace(self._row(line_no), units=units)
+
+    def judged(self) -> Judged:
+        """What came of it, with the rows that changed."""
+        changed = {no: row for no, row in self._rows.items() if self._before.get(no) != row}
+        return replace(self._judged, decided=changed)
+
+    def _row(self, line_no: int) -> Decided:
+        row = self._rows.get(line_no)
+        if row is None:
+            skus = {line.line_no: line.sku for line in self.sale.lines}
+            row = Decided(
+                self.sale.transaction_id, line_no, self.owner, skus.get(line_no, ""),
+                self.sale.occurred_at,
+            )  # fmt: skip
+        return row
+
+    def _fact(self, fact: Fact) -> None:
+        self._judged.facts.append(fact)
+        self.holder.tell([fact])
+
+    def _earned(self, new: list[Earning]) -> None:
+        lines = ",".join(str(one.line_no) for one in new)
+        name = uuid5(self.sale.transaction_id, f"earned {self.terms.version} {lines}")
+        lots = [
+            EarnedLot(one.lot_id.bytes, one.points, one.line_no, one.active_from, one.expires_at)
+            for one in new
+        ]
+        meta = meta_of(name, self.sale.occurred_at, self.sale.channel)
+        self._fact(
+            PointsEarned(
+                meta, self.owner.bytes, lots, self.sale.transaction_id.bytes, self.terms.version
+            )
+        )
+
+    def _correct(self, row: Decided, points: int, gone: Fraction) -> None:
+        """The difference, for the units that were not returned; what was spent of it is debt."""
+        assert row.lot_id is not None
+        more = kept(points, gone) - kept(row.points, gone)
+        parts = [(row.lot_id, more)]
+        if more < 0:
+            lots = self.holder.account(self.at).lots
+            left = sum(max(0, lot.left) for lot in lots if lot.lot_id == row.lot_id)
+            parts = [(row.lot_id, max(more, -left)), (None, min(0, more + left))]  # type: ignore[list-item]
+        reason = (
+            f"rules {self.terms.version} give {points} for line {row.line_no},"
+            f" {row.rule_version} gave {row.points}"
+        )
+        for lot_id, change in parts:
+            if change:
+                name = uuid5(row.lot_id, f"corrected {row.revision} {lot_id is None}")
+                self._fact(
+                    PointsAdjusted(
+                        meta_of(name, self.at, self.sale.channel), row.profile_id.bytes, change,
+                        reason, lot_id.bytes if lot_id else None, "rules",
+                    )
+                )  # fmt: skip
+
+    def _take(
+        self, before: Mapping[int, int], after: Mapping[int, int], policy: ReturnPolicy
+    ) -> None:
+        lines = {line.line_no: line for line in self.sale.lines}
+        dues = []
+        places: dict[Spot, int] = {}
+        for spot, line_no, points, expired in earned_by(self.sale, self.holder.entries):
+            row = self._rows.get(line_no)
+            if row is not None and row.lot_id == spot[1]:
+                points = row.points  # as it was corrected
+            if line_no in lines:
+                gone = [line_gone(lines[line_no], units[line_no]) for units in (before, after)]
+            else:
+                line_no, gone = WHOLE, [self.sale.gone(before), self.sale.gone(after)]
+            due = taken(points, gone[1]) - taken(points, gone[0])
+            places[spot] = line_no
+            dues.append(Due(spot, due, max(0, expired - self._row(line_no).lapsed)))
+        found = self.holder.account(self.at)
+        self._judged.taken = result = take_back(
+            dues, found, self.holder.open_holds, policy, self.at
+        )
+        if policy == "within_balance":
+            self._judged.forgiven += result.forgiven
+        for spot, points in result.lapsed_of.items():
+            row = self._row(places[spot])
+            self._rows[row.line_no] = replace(row, lapsed=row.lapsed + points)
+        if result.points or result.withheld:
+            steps = ",".join(
+                f"{no}:{before[no]}-{after[no]}" for no in after if after[no] != before[no]
+            )
+            name = uuid5(self.sale.transaction_id, f"reversed {steps}")
+            self._fact(
+                PointsReversed(
+                    meta_of(name, self.at, self.sale.channel), self.owner.bytes, result.points,
+                    self.sale.transaction_id.bytes, _allocations(result.lots.items()), policy,
+                    result.withheld,
+                )
+            )  # fmt: skip
+
+    def _give(self, after: Mapping[int, int]) -> None:
+        spent, drawn, given = paid_with(self.sale, self.holder.entries)
+        paid = sum(spent.values()) + drawn + given
+        points = given_back(paid, self.sale.gone(after)) - given
+        if points <= 0:
+            return
+        days = self.terms.rules.grace.min_days_after_refund
+        until = days_later(self.at, days, self.terms.rules.zone) if days else None
+        lots, _ = lots_and_draws(self.holder.entries)
+        owed = self.holder.forgiven + self._judged.forgiven
+        self._judged.given = back = give_back(points, spent, lots, until, owed)
+        own = sum(one for _, one in back.lots) + back.unnamed
+        step = f"{given}-{given + points}"
+        if own:
+            self._reinstated(f"reinstated {step}", own, back.lots, None)
+        if back.graced:
+            graced = sum(one for _, one in back.graced)
+            self._reinstated(f"reinstated {step} graced", graced, back.graced, back.graced_until)
+        if back.repaid:
+            self._repay(f"repaid {step}", back)
+
+    def _repay(self, name: str, back: Given) -> None:
+        """What was forgiven for want of points that are back now."""
+        points = sum(one for _, one in back.repaid)
+        self._judged.forgiven -= points
+        self._fact(
+            PointsReversed(
+                meta_of(uuid5(self.sale.transaction_id, name), self.at, self.sale.channel),
+                self.owner.bytes, points, None, _allocations(back.repaid), "within_balance",
+            )
+        )  # fmt: skip
+
+    def _reinstated(
+        self, name: str, points: int, lots: Iterable[tuple[Spot, int]], until: int | None
+    ) -> None:
+        sale = self.sale.transaction_id
+        meta = meta_of(uuid5(sale, name), self.at, self.sale.channel)
+        self._fact(
+            PointsReinstated(meta, self.owner.bytes, points, sale.bytes, _allocations(lots), until)
+        )
+
+
+def _allocations(lots: Iterable[tuple[Spot, int]]) -> list[LotAllocation]:
+    return [
+        LotAllocation(profile_id.bytes, lot_id.bytes, points)
+        for (profile_id, lot_id), points in lots
+    ]

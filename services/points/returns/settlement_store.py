@@ -1,0 +1,46 @@
+"""What was decided of sales, and how is it kept? With its facts, in the deciding transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from uuid import UUID
+
+from services.deciding import outbox
+from services.points.returns.effective_balances import Standing, expect, forgive
+from services.points.returns.settlement import Decided
+from services.runtime.db import Connection
+from services.runtime.rows import rows_of
+
+COLUMNS = tuple(one.name for one in fields(Decided))
+BEFORE = f"""
+select {", ".join(COLUMNS)} from hitotsu.points_decided where transaction_id = any(%s::uuid[])
+"""
+KEEP = f"""
+insert into hitotsu.points_decided ({", ".join(COLUMNS)})
+select * from unnest(%s::uuid[], %s::int[], %s::uuid[], %s::text[], %s::bigint[], %s::text[],
+    %s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
+on conflict (transaction_id, line_no) do update
+    set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])}
+"""
+
+
+async def before(
+    connection: Connection, transactions: Sequence[UUID]
+) -> dict[UUID, dict[int, Decided]]:
+    """What was decided of these transactions, by line."""
+    found: dict[UUID, dict[int, Decided]] = defaultdict(dict)
+    for row in await rows_of(connection, BEFORE, [list(transactions)]):
+        found[row["transaction_id"]][row["line_no"]] = Decided(**row)
+    return found
+
+
+async def keep(connection: Connection, rows: Iterable[Decided], here: Standing) -> None:
+    """Rows, and the facts that were told, both or neither."""
+    values = [astuple(row) for row in rows]
+    if values:
+        await connection.execute(KEEP, [list(column) for column in zip(*values)])
+    await forgive(connection, here)
+    await expect(connection, here.facts)
+    await outbox.add(connection, here.facts)

@@ -1,0 +1,48 @@
+"""By which rules is a sale judged? By those in force when it was made, whenever they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from services.points.program.earnings import Sale
+from services.points.program.rules import Rules, readable, version_at
+from services.points.program.sales import categories_of, rank_of, versions
+from services.points.returns.effective_balances import Standing
+from services.points.returns.settlement import Decided, Terms
+from services.runtime.db import Connection
+
+BY_RULES = "RULES"
+
+
+async def terms_of(
+    connection: Connection,
+    sales: Iterable[Sale],
+    before: Mapping[UUID, Mapping[int, Decided]],
+    standing: Standing,
+    rules_earn: bool,
+) -> dict[UUID, Terms]:
+    """Terms by transaction. `rules_earn`: whether in this deployment rules may give points."""
+    found = list(sales)
+    rows = readable(await versions(connection))
+    categories = await categories_of(connection, found)
+    terms = {}
+    for sale in found:
+        row = version_at(rows, sale.occurred_at)
+        if row is None:
+            terms[sale.transaction_id] = Terms(Rules())
+            continue
+        rules = row["read"]
+        earns = rules_earn and row["accrual"] == BY_RULES
+        rank = None
+        if earns and rules.ranks is not None:
+            decided = before.get(sale.transaction_id, {})
+            same = [one for one in decided.values() if one.rule_version == row["version"]]
+            assert sale.profile_id is not None
+            profiles = standing.members.get(sale.profile_id, (sale.profile_id,))
+            # a rank that was found stays: what is returned later does not undo it
+            rank = same[0].rank if same else await rank_of(connection, sale, profiles, rules)
+        terms[sale.transaction_id] = Terms(
+            rules, row["version"], earns, categories[sale.transaction_id], rank
+        )
+    return terms

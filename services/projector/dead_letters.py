@@ -1,0 +1,115 @@
+"""What can be done about a dead letter? Look at it, send it again, or drop it with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from projections.core.fold import Folded, Group, HandlerFailed
+from schemas.wire.codec import Undecodable, decode, key_of
+from services.runtime.producer import Producer, Record
+
+Connection = psycopg.AsyncConnection[Any]
+_COLUMNS = (
+    'id, topic, partition, "offset", stage, error_class, reason, event_id, record_key,'
+    " record_value, headers, status, grps, note, appended_at, seen_at, resolved_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that was put aside, whole, and why."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    stage: str
+    error_class: str
+    reason: str
+    event_id: UUID | None
+    record_key: bytes | None
+    record_value: bytes | None
+    headers: list[list[str | None]]
+    status: str
+    grps: list[str]
+    note: str | None
+    appended_at: datetime
+    seen_at: datetime
+    resolved_at: datetime | None
+
+
+class CannotRetry(Exception):
+    """Sending the record again would end among the dead letters again; says why."""
+
+
+async def listed(
+    connection: Connection, status: str | None, stage: str | None, topic: str | None, limit: int
+) -> list[Letter]:
+    """Dead letters, oldest first."""
+    async with connection.cursor(row_factory=class_row(Letter)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from dead_letter"
+            " where (%(status)s::text is null or status = %(status)s)"
+            " and (%(stage)s::text is null or stage = %(stage)s)"
+            " and (%(topic)s::text is null or topic = %(topic)s) order by id limit %(limit)s",
+            {"status": status, "stage": stage, "topic": topic, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def one(connection: Connection, letter_id: int) -> Letter | None:
+    """The dead letter with this id."""
+    async with connection.cursor(row_factory=class_row(Letter)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from dead_letter where id = %s", [letter_id])
+        return await cursor.fetchone()
+
+
+def dry_run(letter: Letter, group: Group) -> None:
+    """Raises `CannotRetry` when the record would be refused again for the same reason."""
+    if letter.stage == "conflict":
+        raise CannotRetry(
+            "an event with this id and another body was applied: the source has to send a"
+            " correction with an id of its own"
+        )
+    try:
+        event: Any = decode(letter.record_value)
+    except Undecodable as error:
+        raise CannotRetry(f"it still cannot be read: {error.reason}") from None
+    if letter.topic != event.TOPIC:
+        raise CannotRetry(f"{event.NAME} belongs to {event.TOPIC}")
+    if key_of(event) != letter.record_key:
+        raise CannotRetry("the record's key is not the one its event has")
+    try:
+        group.take(event, event.meta.event_id, 0, Folded())
+    except HandlerFailed as error:
+        raise CannotRetry(str(error)) from None
+
+
+async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
+    """Appends the record as it was, with its own event id; says where it is now."""
+    record = Record(
+        letter.topic,
+        letter.record_key or b"",
+        letter.record_value or b"",
+        [(str(name), bytes.fromhex(value or "")) for name, value in letter.headers],
+    )
+    (at,) = await producer.append([record])
+    place = f"{at.topic}-{at.partition} @ {at.offset}"
+    await resolve(connection, letter.id, "retried", f"sent again: {place}")
+    return place
+
+
+async def resolve(connection: Connection, letter_id: int, status: str, note: str) -> bool:
+    """Writes the decision down; False when somebody decided already."""
+    cursor = await connection.execute(
+        "update dead_letter set status = %s, note = %s, resolved_at = now()"
+        " where id = %s and status = 'open'",
+        [status, note, letter_id],
+    )
+    return cursor.rowcount == 1

@@ -1,0 +1,68 @@
+"""Is a conflict one? The first record of its id is read again at its place, and compared.
+
+Hashes differ also where only what the gateway fills in has changed since the first was sent. That
+is rare, and only some events have such fields, so it is asked when all else says conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from schemas.wire import sameness
+from services.projector.batch import APPLIED, Verdict, Work
+from services.projector.store import Connection
+from services.runtime.record_at import Placed
+
+PLACE = 'select topic, partition, "offset" from ledger where event_id = %s'
+
+
+def compare(
+    work: Work,
+    connection: Connection,
+    topics: dict[str, int],
+    placed: Placed,
+    wanted: Callable[[Work], bool],
+) -> bool:
+    """Makes duplicates of those of the batch's conflicts that say what the first record said.
+
+    All before the batch is stored, so the first is in the batch or in the ledger. What was compared
+    is not compared again after an error. False when the batch is no longer wanted.
+    """
+    names = {number: name for name, number in topics.items()}
+    applied = _applied(work)
+    values: dict[bytes, bytes | None] = {}
+    while work.doubted:
+        if not wanted(work):
+            return False
+        entry = work.doubted[-1]
+        event_id, later = entry.event_id, entry.record.value
+        assert event_id is not None and later is not None
+        if entry.verdict is Verdict.CONFLICT and sameness.may_be_filled(entry.read().NAME):
+            if event_id not in applied and event_id not in values:
+                values[event_id] = _in_log(connection, event_id, names, placed)
+            first = applied.get(event_id) or values.get(event_id)
+            if first is not None and sameness.told_again(first, later):
+                entry.verdict = Verdict.DUPLICATE
+        work.doubted.pop()
+    return True
+
+
+def _applied(work: Work) -> dict[bytes, bytes]:
+    """Values of the batch's own records that are applied, of ids that are doubted."""
+    ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
+    return {
+        entry.event_id: entry.record.value
+        for part in (work.slices if ids else ())
+        for entry in part.entries
+        if entry.event_id in ids and entry.verdict is APPLIED and entry.event_id is not None
+        if entry.record.value is not None
+    }
+
+
+def _in_log(
+    connection: Connection, event_id: bytes, names: dict[int, str], placed: Placed
+) -> bytes | None:
+    with connection.transaction():
+        row = connection.execute(PLACE, [UUID(bytes=event_id)]).fetchone()
+    return None if row is None else placed.value(names[row[0]], row[1], row[2])

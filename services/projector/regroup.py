@@ -1,0 +1,145 @@
+"""How is everybody grouped anew without a worker growing with them? In a process that ends.
+
+`python -m services.projector.regroup`, started by `decided_on_everybody`: what is known goes in
+as Postgres copies it, of this very transaction, and what is decided otherwise than it stands comes
+out. The worker holds a block or a part at a time; what the other one held, the system has back at
+its end.
+"""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from struct import Struct
+from typing import IO, TYPE_CHECKING, Any
+
+from projections.core.sql import quoted
+from projections.core.tables import ROLES, Decide, Grouping, Kept
+
+if TYPE_CHECKING:  # the other process has no use for it, and would begin a tenth of a second later
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    Connection = psycopg.Connection[TupleRow]
+
+Row = tuple[Any, ...]
+Read = Callable[[bytes], Any]
+AT_ONCE = 1_000  # rows that are handed back, and stored, together
+_HEADER = 19  # of a binary COPY: the signature, no flags, nothing more
+_count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iiiii").unpack_from
+
+
+class NotDecided(Exception):
+    """The other process ended before it had said everything."""
+
+
+def decided_on_everybody(
+    connection: Connection, table: Grouping, rules: list[Row]
+) -> Generator[list[tuple[bytes, Row]]]:
+    """The nodes whose row is to be another under these rules, with its values; in order, in parts.
+
+    Raises `NotDecided` where the other process fails.
+    """
+    copied: list[tuple[str, Kept, tuple[str, ...]]] = [
+        (role, table.parts[role], columns) for role, columns in ROLES.items() if role != "rules"
+    ]
+    copied.append(("", table, (*table.keys, *table.values)))
+    types = {role: [_type(part, name) for name in names] for role, part, names in copied}
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    given, said = process.stdin, process.stdout
+    assert given is not None and said is not None
+    try:
+        pickle.dump((table.decide, rules, types), given)
+        for _, part, names in copied:
+            _hand_over(connection, part, names, given)
+        given.close()
+        while changed := pickle.load(said):
+            yield changed
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        raise NotDecided(f"{type(error).__name__}, exit {process.wait(5)}") from None
+    finally:
+        process.kill()
+        process.wait()
+        said.close()
+        with suppress(OSError):  # what it did not read
+            given.close()
+
+
+def differing(
+    decided: Mapping[bytes, Sequence[Any]], held: Mapping[bytes, Row]
+) -> list[tuple[bytes, Row]]:
+    """The nodes whose row is not yet what was decided, in the order in which rows are locked."""
+    rows = ((node, tuple(decided[node])) for node in sorted(decided))
+    return [(node, row) for node, row in rows if held.get(node) != row]
+
+
+def _type(part: Kept, name: str) -> str:
+    return part.columns[name].type
+
+
+def _hand_over(connection: Connection, part: Kept, names: tuple[str, ...], to: IO[bytes]) -> None:
+    listed = ", ".join(map(quoted, names))
+    statement = f"copy (select {listed} from {quoted(part.name)}) to stdout (format binary)"
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        for block in copy:
+            to.write(block)
+
+
+def main() -> None:
+    """Reads what is known, decides, and says what is to change."""
+    gc.disable()  # there is no end to it before the process ends
+    given, said = sys.stdin.buffer, sys.stdout.buffer
+    decide: Decide
+    decide, rules, types = pickle.load(given)
+    known = {role: list(_rows(given, types[role])) for role in types if role}
+    decided = decide(**known, rules=rules)
+    held = {row[0]: row[1:] for row in _rows(given, types[""])}
+    changed = differing(decided, held)
+    for start in range(0, len(changed), AT_ONCE):
+        pickle.dump(changed[start : start + AT_ONCE], said)
+    pickle.dump([], said)
+    said.flush()
+
+
+def _rows(given: IO[bytes], types: list[str]) -> Iterator[Row]:
+    """The rows of one COPY, which says itself where it ends."""
+    given.read(_HEADER)
+    reads = [READS[type] for type in types]
+    while _count(given.read(2))[0] == len(reads):
+        yield tuple([_value(given, read) for read in reads])
+
+
+def _value(given: IO[bytes], read: Read) -> Any:
+    (size,) = _length(given.read(4))
+    return None if size < 0 else read(given.read(size))
+
+
+def _integer(data: bytes) -> int:
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _text(data: bytes) -> str:
+    return sys.intern(data.decode())  # many rows share it: it is held once
+
+
+def _ids(data: bytes) -> list[bytes]:
+    """A one-dimensional array of ids: five numbers, then each with its length before it."""
+    if not _integer(data[:4]):
+        return []
+    many = _array(data)[3]
+    return [data[24 + at * 20 : 40 + at * 20] for at in range(many)]
+
+
+READS: dict[str, Read] = {
+    "uuid": bytes, "text": _text, "bigint": _integer, "int": _integer, "smallint": _integer,
+    "boolean": b"\1".__eq__, "uuid[]": _ids,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""How does a request become an answer? Checks the caller, waits, asks, says how far it read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from projections.core import Member, NotFound
+from services.http.caller import Caller, caller_of
+from services.http.cursors import Cursors
+from services.http.problem import Refuse
+from services.reading.catalog import Catalog
+from services.reading.database import Away, Snapshot
+from services.reading.held_amounts import Promised
+from services.reading.operations import DEFAULT_LIMIT, Operation
+from services.reading.parameters import MIN_POSITION, Asked, asked_of, unprocessable
+from services.reading.personal import Clear
+from services.reading.position import Position
+from services.reading.reach import Reach
+from services.reading.read_your_writes import Waiting
+from services.reading.reader import BadIdentifier, Reading
+from services.reading.redis_views import Views
+from services.runtime.db import Pool
+from services.runtime.keys import SubjectKeys
+from services.runtime.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Everything that answers are made with. `parts`: the queries that make up a member's page."""
+
+    catalog: Catalog
+    pool: Pool
+    views: Views
+    promised: Promised
+    reach: Reach
+    tokens: Tokens
+    keys: SubjectKeys
+    blind_key: bytes
+    cursors: Cursors
+    waiting: Waiting
+    parts: tuple[Callable[..., Awaitable[Any]], ...]
+
+    def route(self, operation: Operation) -> Route:
+        async def endpoint(request: Request) -> Response:
+            caller = await caller_of(request, self.tokens, operation.scope)
+            asked = await asked_of(request, operation, self.cursors)
+            try:
+                return await self._answer(operation, caller, asked)
+            except Away as error:
+                detail = f"Postgres cannot be read now: {error}."
+                raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
+
+        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+    async def _answer(self, operation: Operation, caller: Caller, asked: Asked) -> Response:
+        wanted = {}
+        if asked.wanted is not None:
+            missing = await self.waiting.missing(asked.wanted)
+            if missing is not None:
+                reason = f"{missing[:64]}: there is no such partition"
+                unprocessable([{"pointer": asked.wanted.pointer, "reason": reason}])
+            wanted = await self.waiting.until(asked.wanted, operation.groups)
+        reading = self._reading(caller, wanted, asked.page, asked.durable)
+        try:
+            data = await self._ask(operation, reading, asked)
+        finally:
+            reading.close(operation.path)
+        return self._envelope(operation, reading, asked, data)
+
+    async def _ask(self, operation: Operation, reading: Reading, asked: Asked) -> Any:
+        given = {name: asked.values[name] for name in operation.own}
+        if operation.body is not None:
+            given["body"] = asked.body
+        try:
+            if not operation.member:
+                return await operation.function(reading, **given)
+            whose = asked.values.get("member_id") or asked.body.member_id
+            member = given["member"] = await reading.member(whose)
+            data = await operation.function(reading, **given)
+            if not reading.found_member and not await self._known(member, reading):
+                raise NotFound(f"nothing is known of {whose}")
+            return data
+        except NotFound as error:
+            raise Refuse(404, "Not Found", _sentence(str(error))) from None
+        except BadIdentifier as error:
+            unprocessable([{"pointer": _place(asked.body, error.value), "reason": str(error)}])
+        except psycopg.DataError as error:
+            # what a query's types let through and Postgres does not; its text may quote the value
+            reason = "holds a value that cannot be compared with what is stored"
+            unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
+
+    async def _known(self, member: Member, asked: Reading) -> bool:
+        """Whether any fact about the member was seen, though none that the answer is made from.
+
+        Read apart: what it is found by is no part of the answer, nor of its position. Asked of
+        Postgres: that nothing is known must not be said because Redis is a moment behind.
+        """
+        caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
+        reading = self._reading(caller, asked.wanted, (DEFAULT_LIMIT, []), durable=True)
+        try:
+            await reading.member(member.member_id)
+            for function in self.parts:
+                if reading.found_member:
+                    break
+                await function(reading, member=member)
+        finally:
+            reading.close("")
+        return reading.found_member
+
+    def _reading(
+        self, caller: Caller, wanted: Position, page: tuple[int, list[Any]], durable: bool
+    ) -> Reading:
+        return Reading(
+            catalog=self.catalog, views=None if durable else self.views,
+            snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
+            clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
+            wanted=wanted, page=page,
+        )  # fmt: skip
+
+    def _envelope(
+        self, operation: Operation, reading: Reading, asked: Asked, data: Any
+    ) -> Response:
+        headers, paged = {"Cache-Control": "private, no-store"}, b""
+        if operation.paged:
+            cursor = None
+            if reading.next is not None:
+                cursor = self.cursors.write(operation.path, reading.next)
+                headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
+            paged = b',"next_cursor":' + to_json(cursor)
+        absent = _unset(data) if operation.tag == "api" else None
+        data_json = operation.result.dump_json(data, exclude=absent)
+        reach = self.reach.of(reading.used)
+        body = b'{"data":' + data_json + b"," + reach + paged + b"}"
+        return Response(body, 200, headers, "application/json")
+
+
+def _next(operation: Operation, asked: Asked, cursor: str) -> str:
+    kept = [(name, value) for name, value in asked.given if name not in ("cursor", MIN_POSITION)]
+    return f"{operation.path}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _unset(data: BaseModel) -> set[str]:
+    """The parts that the token may not see: absent, not null."""
+    return set(type(data).model_fields) - data.model_fields_set
+
+
+def _place(body: Any, value: str) -> str:
+    """The pointer of a value in the body; the body itself when it stands nowhere."""
+    return _search("/body", body.model_dump(), lambda one: bool(one == value)) or "/body"
+
+
+def _search(pointer: str, within: Any, same: Callable[[Any], bool]) -> str | None:
+    if same(within):
+        return pointer
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(within, dict):
+        entries = within.items()
+    elif isinstance(within, list):
+        entries = enumerate(within)
+    found = (_search(f"{pointer}/{name}", one, same) for name, one in entries)
+    return next((place for place in found if place), None)

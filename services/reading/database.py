@@ -1,0 +1,135 @@
+"""How does one answer read Postgres? In one snapshot, bounded in time, and never writing.
+
+The checkpoints are read first in the same snapshot, so the position is exactly that of the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow, dict_row
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from services.reading.position import Position
+from services.runtime.db import Pool
+
+T = TypeVar("T")
+ANSWER_SECONDS = 6.0
+CONNECT_SECONDS = 2.0
+DOWN = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+    OSError,
+)
+_UNPREPARED = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+_BEGIN = sql.SQL(
+    "begin transaction isolation level repeatable read read only;"
+    " select grp, topic, partition, next_offset from hitotsu.checkpoint where grp = any({})"
+)
+_detached: set[asyncio.Future[Any]] = set()
+
+
+class Away(Exception):
+    """Postgres does not answer, or not in time; the text says which."""
+
+
+def keep(task: asyncio.Future[Any]) -> None:
+    """Lets a task end by itself; the loop alone would not hold on to it."""
+    _detached.add(task)
+    task.add_done_callback(_ended)
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _detached.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
+    """The result, or `Away`. What is late is left alone: a cancelled psycopg call may hang for
+    as long as its server is frozen, and the server's own timeout ends it otherwise."""
+    task = asyncio.ensure_future(work)
+    keep(task)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        raise Away("no answer in time")
+    try:
+        return task.result()
+    except Exception as error:
+        if (told := away(error)) is not None:
+            raise told from error
+        raise
+
+
+def away(error: Exception) -> Away | None:
+    """The error as readers are told it; None when Postgres was not away."""
+    if isinstance(error, _UNPREPARED):
+        return Away("the tables are not prepared yet")
+    return Away(type(error).__name__) if isinstance(error, DOWN) else None
+
+
+async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleRow]:
+    """Rows of one statement as of now, outside of any snapshot."""
+
+    async def work() -> list[TupleRow]:
+        async with pool.connection(timeout=CONNECT_SECONDS) as connection:
+            return await (await connection.execute(statement.encode(), values)).fetchall()
+
+    return await bounded(work())
+
+
+class Snapshot:
+    """One read-only transaction for everything an answer asks; opened by the first statement."""
+
+    def __init__(self, pool: Pool, groups: Iterable[str]) -> None:
+        self._pool = pool
+        self._groups = list(groups)
+        self._lock = asyncio.Lock()
+        self._connection: AsyncConnection[TupleRow] | None = None
+        self._positions: dict[str, Position] = {}
+        self._begun = False
+
+    async def rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        return await bounded(self._rows(statement, values))
+
+    def position(self, group: str) -> Position:
+        """As of the snapshot; known once something was read."""
+        return self._positions.get(group, {})
+
+    def close(self) -> None:
+        """Gives the connection back, behind whatever still runs on it; nobody waits for that."""
+        if self._begun:
+            keep(asyncio.ensure_future(self._release()))
+
+    async def _rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        self._begun = True
+        async with self._lock:
+            connection = self._connection or await self._begin()
+            async with connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(statement.encode(), values)
+                return await cursor.fetchall()
+
+    async def _begin(self) -> AsyncConnection[TupleRow]:
+        connection = self._connection = await self._pool.getconn(timeout=CONNECT_SECONDS)
+        cursor = await connection.execute(_BEGIN.format(sql.Literal(self._groups)))
+        cursor.nextset()
+        for group, topic, partition, next_offset in await cursor.fetchall():
+            self._positions.setdefault(group, {})[f"{topic}-{partition}"] = next_offset
+        return connection
+
+    async def _release(self) -> None:
+        async with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            try:
+                await connection.rollback()
+            finally:
+                await self._pool.putconn(connection)

@@ -1,0 +1,71 @@
+"""Where is an event, and what became of it?"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import sql
+from pydantic import BaseModel
+
+from projections.core import NotFound
+from services.reading.catalog import Catalog
+from services.reading.operations import Operation, operation
+from services.reading.reader import Reading
+
+_APPLIED = (
+    'select topic.name as topic, ledger.partition, ledger."offset" from {} as ledger'
+    " join hitotsu.topic on topic.no = ledger.topic where event_id = %(event_id)s"
+)
+_PUT_ASIDE = (
+    'select topic, partition, "offset", stage, reason, status from hitotsu.dead_letter'
+    ' where event_id = %(event_id)s order by topic, partition, "offset" limit 100'
+)
+
+
+class PutAside(BaseModel):
+    """A record with this event's id that was not applied."""
+
+    topic: str
+    partition: int
+    offset: int
+    stage: str
+    reason: str
+    status: str
+
+
+class WhatBecame(BaseModel):
+    """`applied`: every answer holds it. `conflict`: its id was taken by an event that differs."""
+
+    event_id: UUID
+    status: Literal["applied", "conflict", "dead_letter"]
+    topic: str
+    partition: int
+    offset: int
+    reason: str | None
+    dead_letters: list[PutAside]
+
+
+def event_operation(catalog: Catalog) -> Operation:
+    group = catalog.groups[0]
+    applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
+
+    async def event(read: Reading, event_id: UUID) -> WhatBecame:
+        """Where an event is in the log, and what became of it."""
+        values: dict[str, Any] = {"event_id": event_id}
+        found = await read.asked(applied, values, [group])
+        aside = [PutAside(**row) for row in await read.asked(_PUT_ASIDE, values, [group])]
+        if found:
+            return WhatBecame(
+                event_id=event_id, status="applied", reason=None, dead_letters=aside, **found[0]
+            )
+        if not aside:
+            raise NotFound(f"event {event_id} was not applied yet, or never accepted")
+        last = aside[-1]
+        conflict = "conflict" in (last.stage.lower(), last.reason.lower())
+        return WhatBecame(
+            event_id=event_id, status="conflict" if conflict else "dead_letter", topic=last.topic,
+            partition=last.partition, offset=last.offset, reason=last.reason, dead_letters=aside,
+        )  # fmt: skip
+
+    return operation("GET", "/v1/events/{event_id}", "events:read", event, [group], "api")

@@ -1,0 +1,226 @@
+"""What is held beside the rows that were read? Asked in rounds: many readers ask at once.
+
+A question that comes while a round is under way goes out with the next, so its answer is never
+older than the question, and the more ask at once the less each costs. One connection is kept for
+each kind of question: taking one from the pool costs as much as asking.
+
+A hold ends in the transaction that applies its fact; a reader may have read the row as it was
+before. So holds that ended beyond the reader's position are told too, and count until the row read
+is of their version, or the entries read are those of their event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from services.reading.database import CONNECT_SECONDS, DOWN, Away, away
+from services.reading.position import Position, topic_of
+from services.runtime.arrays import Array, array
+from services.runtime.db import Pool
+from services.runtime.logging import log
+
+ANSWER_SECONDS = 2.0
+# what ended beyond a position: looked for only in partitions whose checkpoint is beyond it
+_BEYOND = """
+from hitotsu.checkpoint c
+left join unnest(%(partitions)s::int[], %(offsets)s::bigint[]) as seen(partition, next_offset)
+    on seen.partition = c.partition,
+lateral (
+    select * from hitotsu.{holds} h where h.state = 'applied' and h.applied_partition = c.partition
+        and h.applied_offset > coalesce(seen.next_offset, 0)
+) h
+where c.grp = %(group)s and c.topic = '{topic}' and c.next_offset > coalesce(seen.next_offset, 0)
+"""
+STOCK, POINTS = "commerce.inventory", "commerce.points"
+RESERVED = f"""
+select sku, location_id, reserved, null::bigint as version
+from hitotsu.stock_reserved where sku = any(%(keys)s::text[])
+union all
+select h.sku, h.served_by, h.quantity, h.applied_version
+{_BEYOND.format(holds="stock_hold", topic=STOCK)} and h.sku = any(%(keys)s::text[])
+"""
+HELD = f"""
+select profile_id, lot_id, points, null::uuid as event_id
+from hitotsu.points_held where profile_id = any(%(keys)s::uuid[])
+union all
+select h.profile_id, h.lot_id, h.points, h.applied_event
+{_BEYOND.format(holds="points_hold", topic=POINTS)}
+    and h.client <> 'hitotsu-points' and h.profile_id = any(%(keys)s::uuid[])
+"""
+Keys = Collection[Hashable]
+Offsets = dict[int, int]
+
+
+@dataclass(slots=True)
+class Question:
+    """Which rows have one of these keys in their first column, as seen from this position?"""
+
+    keys: Keys
+    position: Position
+    answer: asyncio.Future[list[TupleRow]]
+
+
+class Rounds:
+    """Questions of one kind. `topic`: of the facts that end what is asked about, in `group`."""
+
+    def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = "main") -> None:
+        self._pool, self._statement = pool, statement.encode()
+        self._topic, self._group = topic, group
+        self._waiting: list[Question] = []
+        self._connection: AsyncConnection[TupleRow] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._closed = False
+        self._last: tuple[Position, dict[str, Array]] | None = None
+
+    async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
+        """Rows as of now; `Away` when Postgres does not answer, or not in time.
+
+        `position`: how far the rows reach that the caller has read; it must not change.
+        """
+        answer: asyncio.Future[list[TupleRow]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Question(keys, position or {}, answer))
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._rounds())
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise Away("no answer in time") from None
+
+    async def close(self) -> None:
+        """Gives the connection back, behind the round that may still be under way."""
+        self._closed = True
+        if self._asking is None:
+            await self._let_go()
+
+    async def _rounds(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting, []
+            try:
+                found = await self._found(self._values(asked))
+                by_key: dict[Hashable, list[TupleRow]] = defaultdict(list)
+                for row in found:
+                    by_key[row[0]].append(row)
+                for one in asked:
+                    if not one.answer.done():  # whoever has left asked in vain
+                        one.answer.set_result(
+                            [row for key in dict.fromkeys(one.keys) for row in by_key.get(key, ())]
+                        )
+            except Exception as error:  # everybody of the round is told, and the next is asked
+                self._told(asked, error)
+        self._asking = None
+        if self._closed:
+            await self._let_go()
+
+    def _values(self, asked: Sequence[Question]) -> dict[str, Any]:
+        """The keys of all, and the least of their positions: each looks at what concerns it."""
+        keys = {key for one in asked for key in one.keys}
+        positions = list({id(one.position): one.position for one in asked}.values())
+        if len(positions) == 1 and self._last is not None and self._last[0] is positions[0]:
+            seen = self._last[1]
+        else:
+            seen = self._offsets(positions)
+            self._last = (positions[0], seen) if len(positions) == 1 else None
+        return {"keys": list(map(str, keys)), "group": self._group, **seen}
+
+    def _offsets(self, positions: Iterable[Position]) -> dict[str, Array]:
+        own = [
+            {
+                int(name.rpartition("-")[2]): offset
+                for name, offset in position.items()
+                if topic_of(name) == self._topic
+            }
+            for position in positions
+        ]
+        least = {
+            partition: min(one.get(partition, 0) for one in own) for partition in set().union(*own)
+        }
+        return {
+            "partitions": array("int", list(least)),
+            "offsets": array("bigint", list(least.values())),
+        }
+
+    async def _found(self, values: dict[str, Any]) -> list[TupleRow]:
+        """The kept connection may lead to a server that has gone: then once more, over another."""
+        if self._connection is not None:
+            try:
+                return await self._over(self._connection, values)
+            except DOWN:
+                await self._let_go()
+        self._connection = await self._pool.getconn(timeout=CONNECT_SECONDS)
+        try:
+            return await self._over(self._connection, values)
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def _over(
+        self, connection: AsyncConnection[TupleRow], values: dict[str, Any]
+    ) -> list[TupleRow]:
+        cursor = await connection.execute(self._statement, values)
+        return await cursor.fetchall()
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.putconn(connection)
+
+    @staticmethod
+    def _told(asked: Sequence[Question], error: Exception) -> None:
+        known = away(error)
+        if known is None:
+            log.error("what is held could not be asked for", error=type(error).__name__)
+        for one in asked:
+            if not one.answer.done():
+                one.answer.set_exception(known or error)
+
+
+class Promised:
+    """Units and points under holds that count beside what was read; None while nobody can say."""
+
+    def __init__(self, pool: Pool, group: str = "main") -> None:
+        """`group`: whose checkpoints say which facts are applied."""
+        self._units = Rounds(pool, RESERVED, STOCK, group)
+        self._points = Rounds(pool, HELD, POINTS, group)
+
+    async def units(
+        self, sku: str, versions: Mapping[str, int], position: Position
+    ) -> dict[str, int] | None:
+        """Of an item, by location ("": none yet), beside rows of these versions by location."""
+        try:
+            rows = await self._units.rows((sku,), position)
+        except Away:
+            return None
+        units: dict[str, int] = defaultdict(int)
+        for _, location_id, reserved, version in rows:
+            if version is None or version > versions.get(location_id, 0):
+                units[location_id] += reserved
+        return units
+
+    async def points(
+        self, profile_ids: Sequence[UUID], entries: Iterable[Mapping[str, Any]], position: Position
+    ) -> dict[tuple[UUID, UUID], int] | None:
+        """By profile and lot, beside these entries."""
+        try:
+            rows = await self._points.rows(profile_ids, position)
+        except Away:
+            return None
+        points: dict[tuple[UUID, UUID], int] = defaultdict(int)
+        applied = [row for row in rows if row[3] is not None]
+        seen = {(e["profile_id"], e["lot_id"], e["event_id"]) for e in entries if applied}
+        for profile_id, lot_id, held, event_id in rows:
+            if event_id is None or (profile_id, lot_id, event_id) not in seen:
+                points[profile_id, lot_id] += held
+        return points
+
+    async def close(self) -> None:
+        await self._units.close()
+        await self._points.close()

@@ -1,0 +1,55 @@
+"""How many receipt numbers are missing in all? Counted now and then, as a metric.
+
+Every row of the projection is read for it, so the next count waits for as long as keeps one
+connection at most a fiftieth busy; a count that takes too long is given up. Then it is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from projections.terminal_gaps.queries import MISSING_IN_ALL
+from services.reading.database import Away, ask
+from services.runtime.db import Pool
+from services.runtime.logging import log
+from services.runtime.metrics import MISSING_RECEIPTS
+
+EVERY_SECONDS, AGAIN_SECONDS = 60.0, 5.0
+SHARE = 50  # a count may cost one part in so many of a connection's time
+
+
+class MissingReceipts:
+    """A task beside the server."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to count."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Counts no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            began = time.monotonic()
+            found = await self._count()
+            MISSING_RECEIPTS.set(found)
+            pause = AGAIN_SECONDS if math.isnan(found) else EVERY_SECONDS
+            await asyncio.sleep(max(pause, SHARE * (time.monotonic() - began)))
+
+    async def _count(self) -> float:
+        try:
+            return float((await ask(self._pool, MISSING_IN_ALL, {}))[0][0])
+        except Away:
+            return math.nan
+        except Exception as error:  # a number for people: nothing else depends on it
+            log.error("missing receipts could not be counted", error=type(error).__name__)
+            return math.nan

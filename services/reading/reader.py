@@ -1,0 +1,253 @@
+"""How does one request read? The `Read` that queries are given, over Redis and Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain, islice, product
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from projections.core import Member
+from projections.core.tables import Kept
+from projections.member import group as member_group
+from projections.point_balance import entry
+from projections.shared_stock import cell
+from schemas.personal import blind_index, normalise
+from services.http.caller import Caller
+from services.reading.catalog import Catalog, Origin
+from services.reading.database import Snapshot
+from services.reading.held_amounts import Promised
+from services.reading.personal import Clear
+from services.reading.position import Position, Used, covers
+from services.reading.redis_views import Views
+from services.reading.rows import from_view, parsed, plain, selection, shape
+from services.runtime.metrics import READS
+
+SOURCES = ("shelf", "redis", "postgres")
+Rows = list[dict[str, Any]]
+Ask = tuple[Kept, Mapping[str, list[Any]]]
+WHOLE = """
+select own.member_id, head.profiles from member_group own
+join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
+"""
+
+
+class BadIdentifier(ValueError):
+    """An identifier that has no normal form; keeps the value away from the message."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        super().__init__(reason)
+        self.value = value
+
+
+class Reading:
+    """Reads for one request, and remembers what it used."""
+
+    def __init__(
+        self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
+        clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
+        page: tuple[int, list[Any]],
+    ) -> None:  # fmt: skip
+        self._catalog, self._views, self._snapshot = catalog, views, snapshot
+        self._promised, self._clear, self._blind_key = promised, clear, blind_key
+        self._page = page
+        self.caller, self.wanted = caller, wanted
+        self.used = Used()
+        self.next: list[Any] | None = None
+        self._about: frozenset[UUID] = frozenset()
+        self._read_at: dict[Kept, Position] = {}  # how far a table's rows reached, read first
+        self.found_member = False
+
+    async def rows(self, table: Kept, **keys: object) -> Rows:
+        values = {name: _listed(value) for name, value in keys.items()}
+        origin = self._catalog.of(table)
+        if not all(values.values()):
+            return []
+        found = await self._from_shelf(table, origin, values)
+        if found is None:
+            ((found, read),) = await self._fetched(origin, [(table, values)])
+            self._read_at.setdefault(table, read)
+        self._note(found, values)
+        return found
+
+    async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+        asks = [
+            (table, {name: _listed(value) for name, value in keys.items()}) for table, keys in asked
+        ]
+        found = [rows for rows, _ in await self._fetched(self._catalog.of(asked[0][0]), asks)]
+        for (_, values), rows in zip(asks, found, strict=True):
+            self._note(rows, values)
+        return found
+
+    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> Rows:
+        rows = await self._snapshot.rows(statement, values)
+        for table in uses:
+            self._read_from_postgres(table, self._catalog.of(table))
+        self._note(rows, values)
+        return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+    async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> Rows:
+        """Rows of the engine's own tables, which every topic of the groups moves."""
+        rows = await self._snapshot.rows(statement, values)
+        for group in groups:
+            position = self._snapshot.position(group)
+            self.used.add(self._catalog.topics[group], position, postgres=True)
+        return rows
+
+    async def reserved(self, sku: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
+        versions = {row["location_id"]: row["row_version"] for row in cells}
+        return await self._promised.units(sku, versions, self._read_at.get(cell, {}))
+
+    async def points_held(
+        self, profile_ids: Sequence[UUID], entries: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[UUID, UUID], int] | None:
+        return await self._promised.points(profile_ids, entries, self._read_at.get(entry, {}))
+
+    async def reveal(
+        self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
+    ) -> str | None:
+        return await self._clear.text(subject, event_id, field, sealed)
+
+    async def member(self, profile_id: UUID) -> Member:
+        rows = await self.rows(member_group, profile_id=profile_id)
+        self.found_member = bool(rows)
+        if not rows:
+            member = Member(profile_id, (profile_id,))
+        else:
+            member_id = rows[0]["member_id"]
+            asked = profile_id if profile_id != member_id else None
+            profiles = rows[0]["profiles"]
+            if profiles is None:  # so many that only the member's own row names them
+                (whole,) = await self.select([member_group], WHOLE, profile_id=profile_id)
+                member_id, profiles = whole["member_id"], whole["profiles"]
+                asked = profile_id if profile_id != member_id else None
+            member = Member(member_id, tuple(profiles), asked)
+        self._about = frozenset(member.profile_ids)
+        return member
+
+    async def index(self, kind: str, clear: str) -> UUID:
+        try:
+            return UUID(bytes=blind_index(self._blind_key, kind, normalise(kind, clear)))
+        except ValueError as error:
+            raise BadIdentifier(clear, str(error)) from error
+
+    def page(self) -> tuple[int, list[Any]]:
+        return self._page
+
+    def more(self, last: Sequence[object]) -> None:
+        self.next = list(last)
+
+    def close(self, route: str) -> None:
+        self._clear.account(route)
+        self._snapshot.close()
+
+    async def _from_shelf(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> Rows | None:
+        """Rows of quiet tables, fetched only where they are not on the shelf."""
+        if self._views is None or table.view is None or tuple(values) != table.view.by:
+            return None
+        shelf, group = self._views.shelf, origin.group
+        (wanted,) = (list(dict.fromkeys(listed)) for listed in values.values())
+        held = shelf.held(table, group)
+        standing = shelf.standing(table, group)
+        if held is None or standing is None or table.moved_by is None:
+            return None
+        topic = frozenset({table.moved_by})
+        if not covers(standing, self.wanted, topic):
+            return None
+        found = list(map(held.get, wanted))  # hundreds at a time
+        missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
+        if len(missing) < len(wanted):
+            self.used.add(topic, standing, postgres=False)
+            _counted(table.name, "shelf").inc()
+        rows = list(chain.from_iterable(filter(None, found)))
+        if missing:
+            ask = (table, {table.view.by[0]: missing})
+            ((fetched, read),) = await self._fetched(origin, [ask])
+            shelf.put(table, group, missing, fetched, read)
+            rows += fetched
+        return sorted(rows, key=shape(table).order)
+
+    async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
+        """Rows of each, and the position of where they came from."""
+        found = await self._from_redis(origin, asks)
+        if found is not None:
+            return found
+        return [
+            (
+                await self._from_postgres(table, origin, values),
+                self._snapshot.position(origin.group),
+            )
+            for table, values in asks
+        ]
+
+    async def _from_redis(
+        self, origin: Origin, asks: Sequence[Ask]
+    ) -> list[tuple[Rows, Position]] | None:
+        if self._views is None or not all(_by_view(table, values) for table, values in asks):
+            return None
+        keys = [self._hash_keys(table, values) for table, values in asks]
+        read = await self._views.read(origin.group, [*chain(*keys)], origin.topics)
+        if read is None or not covers(read[1], self.wanted, origin.topics):
+            return None
+        hashes, position = iter(read[0]), read[1]
+        self.used.add(origin.topics, position, postgres=False)
+        found = []
+        for (table, _), mine in zip(asks, keys, strict=True):
+            _counted(table.name, "redis").inc()
+            rows = from_view(table, chain.from_iterable(islice(hashes, len(mine))))
+            found.append((rows, position))
+        return found
+
+    def _hash_keys(self, table: Kept, values: Mapping[str, list[Any]]) -> list[str]:
+        view = table.view
+        assert view is not None
+        combined = product(*(dict.fromkeys(values[name]) for name in view.by))
+        return [
+            self._catalog.hash_key(table, view, dict(zip(view.by, each, strict=True)))
+            for each in combined
+        ]
+
+    async def _from_postgres(
+        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+    ) -> Rows:
+        rows = await self._snapshot.rows(selection(table, values), dict(values))
+        self._read_from_postgres(table, origin)
+        versions = [row["row_version"] for row in rows] if table.versioned else ()
+        return parsed(table, [row["payload"] for row in rows], versions)
+
+    def _read_from_postgres(self, table: Kept, origin: Origin) -> None:
+        self.used.add(origin.topics, self._snapshot.position(origin.group), postgres=True)
+        _counted(table.name, "postgres").inc()
+
+    def _note(self, rows: Sequence[object], values: Mapping[str, object]) -> None:
+        """Whether anything is known of the member asked for: rows that were looked up by it."""
+        if rows and not self.found_member:
+            asked = (one for value in values.values() for one in _listed(value))
+            self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
+
+
+def _by_view(table: Kept, values: Mapping[str, object]) -> bool:
+    """Whether Redis has hashes by just these columns."""
+    return table.view is not None and values.keys() == set(table.view.by)
+
+
+def counted_from_start(tables: Iterable[Kept]) -> None:
+    """Reads of each table are counted from 0 on, by where an answer may come from."""
+    for table in tables:
+        for source in SOURCES if table.view is not None else ("postgres",):
+            _counted(table.name, source)
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+@cache
+def _counted(table: str, source: str) -> Counter:
+    """Tables and sources are few, and looking a label up costs more than counting."""
+    return READS.labels(table, source)

@@ -1,0 +1,133 @@
+"""What does the API look at all the time, so that answers need not?
+
+The generation by which Redis is believed, the checkpoints by which it is new enough, the ends of
+the topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from contextlib import suppress
+
+from services.reading.age import EVERY_SECONDS, Checkpoints
+from services.reading.catalog import Catalog
+from services.reading.database import Away, ask
+from services.reading.end_offsets import FRESH_SECONDS, Ends
+from services.reading.position import Position
+from services.reading.reader import counted_from_start
+from services.reading.redis_views import Views
+from services.runtime.db import Pool
+from services.runtime.logging import log
+from services.runtime.metrics import API_LAG, ERASED
+
+MEASURED_EVERY_SECONDS = 1.0
+ERASED_EVERY = 120
+_CHECKPOINTS = """
+select c.grp, g.generation::text, c.topic, c.partition, c.next_offset
+from hitotsu.checkpoint c left join hitotsu.cache_generation g using (grp)
+where c.grp = any(%(groups)s)
+"""
+_ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
+
+
+class Watch:
+    """A task beside the server."""
+
+    def __init__(self, pool: Pool, views: Views, ends: Ends, catalog: Catalog) -> None:
+        self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
+        self._positions: dict[str, Position] = {}
+        self._positions_at = -FRESH_SECONDS
+        self._checkpoints = Checkpoints()
+        self._doubt = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._looks = 0
+
+    def doubted(self) -> None:
+        """Redis named another generation: look again now."""
+        self._doubt.set()
+
+    async def start(self) -> None:
+        """The first look, which a frozen server holds up for a moment only."""
+        # until Kafka has answered the lag is unknown, and says so instead of being missing
+        self._publish({})
+        counted_from_start(
+            table for projection in self._catalog.projections for table in projection.tables
+        )
+        first = asyncio.ensure_future(self._postgres())
+        await asyncio.wait({first}, timeout=2.0)
+        self._tasks = [
+            asyncio.create_task(self._look_again()),
+            asyncio.create_task(self._measure()),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ends.close()
+
+    async def _look_again(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubt.wait(), EVERY_SECONDS)
+                # whoever changes the generation is at work: no faster than ten times a second
+                await asyncio.sleep(0.1)
+            self._doubt.clear()
+            await self._postgres()
+            # also when Postgres did not answer: what was known has become older
+            self._views.due = self._checkpoints.due(time.monotonic())
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                await self._ends.refresh()
+            except Exception as error:  # the watch outlives whatever a client library raises
+                log.error("end offsets could not be asked for", error=type(error).__name__)
+            self._publish(await self._served())
+            await asyncio.sleep(MEASURED_EVERY_SECONDS)
+
+    async def _served(self) -> dict[str, Position]:
+        """How far answers reach: what Redis holds while it is believed, else Postgres.
+
+        Positions of Postgres that were not read lately would be lag that nobody has.
+        """
+        fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
+        served = dict(self._positions) if fresh else {}
+        for group in self._catalog.groups:
+            position = await self._views.position(group)
+            if position is not None:
+                served[group] = position
+        return served
+
+    async def _postgres(self) -> None:
+        groups = {"groups": list(self._catalog.groups)}
+        asked_at = time.monotonic()
+        try:
+            checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
+            if self._looks % ERASED_EVERY == 0:
+                ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])
+        except Away:
+            return  # what was known goes on to be believed: Redis alone can answer then
+        except Exception as error:
+            log.error("checkpoints could not be read", error=type(error).__name__)
+            return
+        self._looks += 1
+        named = {row[0]: str(row[1]) for row in checkpoints if row[1] is not None}
+        if named != self._views.generations:
+            self._views.shelf.clear()
+        self._views.generations = named
+        positions: dict[str, Position] = {group: {} for group in self._catalog.groups}
+        for group, _, topic, partition, next_offset in checkpoints:
+            positions[group][f"{topic}-{partition}"] = next_offset
+        self._positions = self._views.shelf.positions = positions
+        self._positions_at = time.monotonic()
+        self._checkpoints.seen(asked_at, positions)
+
+    def _publish(self, served: dict[str, Position]) -> None:
+        for group, topics in self._catalog.topics.items():
+            position = served.get(group)
+            for topic in topics:
+                late, _ = self._ends.lag(position, [topic])
+                API_LAG.labels(topic).set(math.nan if late is None else late)

@@ -1,0 +1,86 @@
+"""Which rows need not be fetched again? Those of tables that one quiet topic moves.
+
+Items and policies change a few times a day and are read hundreds at a time. A row on the shelf is
+as good as a fetched one while that topic's checkpoints stand where they stood when it was put
+there; the answer's position says how far that was. A reader that asks for more is not served here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from projections.core.tables import Kept
+from services.reading.position import Position, topic_of
+
+ROWS_MAX = 200_000
+Rows = list[dict[str, Any]]
+
+
+class Shelf:
+    """Rows by table and the value of the view's column."""
+
+    def __init__(self) -> None:
+        self._positions: Mapping[str, Position] = {}
+        self._now: dict[tuple[str, str], Position] = {}
+        self._standing: dict[Kept, Position] = {}
+        self._rows: dict[Kept, dict[object, Rows]] = {}
+        self._count = 0
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """The checkpoints by group, as they were seen last."""
+        return self._positions
+
+    @positions.setter
+    def positions(self, positions: Mapping[str, Position]) -> None:
+        self._positions = positions
+        self._now.clear()
+
+    def clear(self) -> None:
+        """Forgets everything: the tables may be others."""
+        self._rows.clear()
+        self._standing.clear()
+        self._count = 0
+
+    def held(self, table: Kept, group: str) -> Mapping[object, Rows] | None:
+        """What is there, by value; None when this table's rows are not kept."""
+        now = self.standing(table, group)
+        if now is None:
+            return None
+        if self._standing.get(table) != now:
+            self._standing[table] = now
+            dropped = self._rows.pop(table, {})
+            self._count -= sum(len(rows) for rows in dropped.values())
+        return self._rows.get(table, {})
+
+    def put(
+        self, table: Kept, group: str, values: Iterable[object], rows: Rows, read: Position
+    ) -> None:
+        """Keeps fetched rows, unless their source was behind what the topic's checkpoints say."""
+        now = self.standing(table, group)
+        if now is None or self._standing.get(table) != now or table.view is None:
+            return
+        if any(read.get(name) != offset for name, offset in now.items()):
+            return
+        (by,) = table.view.by
+        fetched: dict[object, Rows] = {value: [] for value in values}
+        for row in rows:
+            fetched[row[by]].append(row)
+        if self._count + len(fetched) + len(rows) > ROWS_MAX:
+            self.clear()
+            self._standing[table] = now
+        self._rows.setdefault(table, {}).update(fetched)
+        self._count += len(rows)
+
+    def standing(self, table: Kept, group: str) -> Position | None:
+        """Where the checkpoints of the topic stand that alone moves the table."""
+        position = self._positions.get(group)
+        if table.moved_by is None or not position:
+            return None
+        now = self._now.get((group, table.moved_by))
+        if now is None:
+            topic = table.moved_by
+            now = {name: offset for name, offset in position.items() if topic_of(name) == topic}
+            self._now[group, topic] = now
+        return now

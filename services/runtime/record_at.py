@@ -1,0 +1,96 @@
+"""What does one record say that lies at a known place? Read alone, in no consumer group."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.wire import codec, sameness
+from services.runtime.logging import log
+
+# nothing lies there: beyond the end or before the beginning, or there is no such partition
+_GONE = (
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError._AUTO_OFFSET_RESET,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+POLL_SECONDS = 0.5
+
+
+class KafkaSilent(Exception):
+    """Kafka did not give the record in time."""
+
+
+def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> bool:
+    """Whether a record says what the first of its id says, but for what the gateway filled in.
+
+    `first`: its topic, partition and offset; it is read again only where the gateway fills in
+    anything of such an event. Raises KafkaSilent when it cannot be read.
+    """
+    if not sameness.may_be_filled(codec.decode(later).NAME):
+        return False
+    value = placed.value(*first)
+    return value is not None and sameness.told_again(value, later)
+
+
+class Placed:
+    """Reads single records; connects when it is first asked. For one thread."""
+
+    def __init__(self, kafka: str, patience: float = 5.0) -> None:
+        """`patience`: seconds that one record may take."""
+        self._kafka, self._patience = kafka, patience
+        self._consumer: Consumer | None = None
+
+    def value(self, topic: str, partition: int, offset: int) -> bytes | None:
+        """The record's value; None when Kafka holds none there. KafkaSilent when it is away."""
+        until, place = time.monotonic() + self._patience, TopicPartition(topic, partition, offset)
+        try:
+            consumer = self._connected()
+            consumer.assign([place])
+            while time.monotonic() < until:
+                record = consumer.poll(POLL_SECONDS)
+                error = record.error() if record is not None else None
+                if error is not None and error.code() in _GONE:
+                    return None
+                if record is not None and error is None:
+                    return record.value() if record.offset() == offset else None
+                first, end = consumer.get_watermark_offsets(place, POLL_SECONDS)
+                if not first <= offset < end:
+                    return None
+        except KafkaException as error:
+            if error.args[0].code() in _GONE:
+                return None
+            log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
+            raise KafkaSilent from error
+        finally:
+            if self._consumer is not None:
+                self._consumer.unassign()
+        log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
+        raise KafkaSilent
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _connected(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    "bootstrap.servers": self._kafka,
+                    "group.id": "hitotsu-placed",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "error",
+                    # a fetch that waits for more would hold the next question up: the client has
+                    # sent it already when the record is handed over
+                    "fetch.wait.max.ms": 10,
+                    # one record is wanted, not what lies behind it
+                    "fetch.message.max.bytes": 300_000,
+                    "queued.max.messages.kbytes": 512,
+                    "log_level": 2,
+                }
+            )
+        return self._consumer

@@ -1,0 +1,27 @@
+"""How are rows read within a deciding transaction?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncCursor
+from psycopg.rows import dict_row
+
+from services.runtime.db import Connection
+
+
+async def rows_of(
+    connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Rows by column."""
+    return await (await begun(connection, statement, values)).fetchall()
+
+
+async def begun(
+    connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
+) -> AsyncCursor[dict[str, Any]]:
+    """A question sent without waiting for its answer, where the connection is in a pipeline."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(statement.encode(), values)
+    return cursor

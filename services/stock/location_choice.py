@@ -1,0 +1,102 @@
+"""Which location serves an order? Those that have every line, the nearest or best stocked first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from projections.shared_stock.available import in_force
+from services.stock.availability import Shelf
+from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code
+
+EARTH_KM = 6_371.0088  # IUGG mean radius
+
+
+class Wanted(BaseModel):
+    """Units of one item, wherever they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    sku: Code
+    quantity: int = Field(ge=1, le=QUANTITY_MAX)
+
+
+class Near(BaseModel):
+    """A place on the earth, in degrees."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+
+
+def _once(lines: list[Wanted]) -> list[Wanted]:
+    if len({line.sku for line in lines}) != len(lines):
+        raise ValueError("an item stands in one line only")
+    return lines
+
+
+class PickBody(BaseModel):
+    """What is wanted; `near` and `rule` say which of the locations that have it come first.
+
+    `distance` needs `near`, and puts locations without coordinates last; `most_stock` takes where
+    the scarcest line is least scarce.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
+    lines: Annotated[list[Wanted], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_once)]
+    near: Near | None = None
+    rule: Literal["distance", "most_stock"] = "distance"
+    kinds: list[Code] = Field(default_factory=list, max_length=10)
+    limit: int = Field(10, ge=1, le=100)
+
+
+def kilometres(one: Near, other: Near) -> float:
+    """The great-circle distance, by the haversine formula (Sinnott 1984)."""
+    a, b = math.radians(one.latitude), math.radians(other.latitude)
+    along = math.radians(other.longitude - one.longitude)
+    half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(along / 2) ** 2
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
+
+
+def picked(
+    body: PickBody, shelf: Shelf, locations: Iterable[Mapping[str, Any]], at: int
+) -> list[dict[str, Any]]:
+    """Locations that have every line now, in the order asked for; ids break ties."""
+    versions: dict[str, list[Mapping[str, Any]]] = {}
+    for row in locations:
+        versions.setdefault(row["location_id"], []).append(row)
+    found = []
+    for location_id, rows in versions.items():
+        described = in_force(rows, at) or {}
+        if body.kinds and described.get("kind") not in body.kinds:
+            continue
+        rooms = {line.sku: shelf.room((line.sku, location_id), body.channel) for line in body.lines}
+        if any(rooms[line.sku] < line.quantity for line in body.lines):
+            continue
+        away = _away(body.near, described)
+        found.append(
+            {
+                "location_id": location_id, "name": described.get("name"),
+                "kind": described.get("kind"), "available": rooms,
+                "kilometres": None if away is None else round(away, 3),
+                "spare": min(rooms[line.sku] - line.quantity for line in body.lines),
+            }
+        )  # fmt: skip
+    return sorted(found, key=lambda one: _rank(body, one))[: body.limit]
+
+
+def _rank(body: PickBody, one: dict[str, Any]) -> tuple[float, str]:
+    if body.rule == "most_stock":
+        return (-one["spare"], one["location_id"])
+    away = one["kilometres"]
+    return (math.inf if away is None else away, one["location_id"])
+
+
+def _away(near: Near | None, described: Mapping[str, Any]) -> float | None:
+    latitude, longitude = described.get("latitude_e6"), described.get("longitude_e6")
+    if near is None or latitude is None or longitude is None:
+        return None
+    return kilometres(near, Near(latitude=latitude / 1e6, longitude=longitude / 1e6))

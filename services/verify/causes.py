@@ -1,0 +1,145 @@
+"""Which events are behind the rows that differ? The log is read once more, for their keys alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from projections.core.tables import Grouping, Kept, Ledger, Table
+from services.verify.columns import Shape, shown
+from services.verify.log import Place, Record
+from services.verify.model import Model, Refused, level_changes
+from services.verify.record import opened
+from services.verify.report import Behind, Difference, Report
+from services.verify.snapshot import Applied, Snapshot
+
+EVENTS_MAX = 10
+Wanted = tuple[str, tuple[str, ...]]
+
+
+class Search:
+    """Collects the last events of each key that differs, and ledger rows that no event made."""
+
+    def __init__(
+        self, snapshot: Snapshot, model: Model, missing: dict[bytes, Applied], report: Report
+    ) -> None:
+        self._snapshot, self._model, self._missing, self._report = snapshot, model, missing, report
+        self._found: dict[Wanted, deque[Behind]] = {}
+        self._fields: set[str] = set()
+        self._made: dict[Kept, set[tuple[Any, ...]]] = {}
+        self._applied: set[bytes] | None = None
+        for one in report.differences:
+            self._found[_wanted(one)] = deque(maxlen=EVENTS_MAX)
+            if one.where == "redis":
+                self._fields.add(one.table)
+        self._groupings: dict[Kept, list[Grouping]] = defaultdict(list)
+        for table in model.tables:
+            if isinstance(table, Grouping):
+                for part in table.parts.values():
+                    self._groupings[part].append(table)
+        self._shapes = {table: Shape(table) for table in model.tables}
+
+    def surplus_in(self, table: Kept | None) -> None:
+        """Also looks for rows of this ledger (None: of the event ledger) that no record made."""
+        if table is None:
+            self._applied = set()
+        else:
+            self._made[table] = set()
+
+    def take(self, place: Place, records: list[Record]) -> None:
+        """Consecutive records of one partition."""
+        read = [opened(place, record) for record in records]
+        ids = [one.event_id for one in read if one.event_id is not None]
+        ledger = {**self._snapshot.ledger(ids), **self._missing}
+        source = self._snapshot.topics[place[0]] * 10_000 + place[1]
+        for one in read:
+            if one.event_id is None or one.event is None:
+                continue
+            if self._applied is not None:
+                self._applied.add(one.event_id)
+            behind = Behind(
+                shown("uuid", one.event_id),
+                one.event.NAME,
+                f"{place[0]}-{place[1]}@{one.record.offset}",
+            )
+            self._note("engine", "ledger", (behind.event_id,), behind)
+            self._note("engine", "verdict", (behind.place, behind.event_id), behind)
+            held = ledger.get(one.event_id)
+            if held is None or (held.place, held.offset) != (place, one.record.offset):
+                continue
+            for table, key, values in self._touched(one.event, source):
+                if table in self._made:
+                    self._made[table].add(key)
+                self._note("postgres", table.name, self._shapes[table].key(key), behind)
+                if table.name in self._fields:
+                    field = self._shapes[table].field(key, values)
+                    self._note("redis", table.name, field, behind)
+
+    def finish(self) -> None:
+        """Says what was found."""
+        for table, made in self._made.items():
+            shape = self._shapes[table]
+            for row in self._snapshot.rows(shape):
+                if row[: shape.keys] not in made:
+                    self._report.add(shape.difference(row[: shape.keys], None, row))
+        if self._applied is not None:
+            for event_id, (topic, partition), offset in self._snapshot.ledger_ids(
+                {topic for topic, _ in self._snapshot.counts}
+            ):
+                if event_id not in self._applied:
+                    found = {"record": f"{topic}-{partition}@{offset}"}
+                    key = (shown("uuid", event_id),)
+                    self._report.add(Difference("engine", "ledger", key, None, found))
+        for one in self._report.differences:
+            events = self._found.get(_wanted(one), ())
+            # the same event may have moved a row more than once
+            one.events = list(dict.fromkeys(events))
+
+    def _note(self, where: str, table: str, key: tuple[str, ...], behind: Behind) -> None:
+        found = self._found.get((f"{where} {table}", key))
+        if found is not None:
+            found.append(behind)
+
+    def _touched(
+        self, event: Any, source: int
+    ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
+        """The rows that an event has a say in."""
+        try:
+            rows = self._model.said(event)
+        except Refused:
+            return
+        numbers: dict[Kept, int] = defaultdict(int)
+        for table, key, values in rows:
+            if isinstance(table, Ledger):
+                key = (event.meta.event_id, numbers[table])
+                numbers[table] += 1
+            elif isinstance(table, Table) and table.by_partition:
+                key = (*key, source)
+            if table not in self._shapes:
+                continue
+            yield table, key, values
+            yield from self._grouped(table, key)
+            if isinstance(table, Table) and table in self._model.companions:
+                companion = self._model.companions[table]
+                for _ in level_changes(table, values):
+                    yield companion, (event.meta.event_id, numbers[companion]), ()
+                    numbers[companion] += 1
+        for table, key in self._model.keys(event):
+            yield table, key, ()
+            yield from self._grouped(table, key)
+
+    def _grouped(
+        self, table: Kept, key: tuple[Any, ...]
+    ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
+        """Nodes whose group may follow from this row."""
+        for grouping in self._groupings.get(table, ()):
+            if table is grouping.rules:
+                continue  # everybody's group follows from them
+            pair = table in (grouping.links, grouping.proposals)
+            for node in key[:2] if pair else key[:1]:
+                yield grouping, (node,), ()
+
+
+def _wanted(one: Difference) -> Wanted:
+    return f"{one.where} {one.table}", one.key
