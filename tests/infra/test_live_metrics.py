@@ -105,7 +105,7 @@ def _until_ready(name: str, port: int, log: object) -> None:
         try:
             ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=5)
             # the matcher waits for rules, which nobody has activated here
-            answers = ready.status_code == 200 or name == "identity"
+            answers = ready.status_code == 200 or name == "identity_app"
             if answers and (name != "projector" or _claimed(ready)):
                 return
         except httpx.HTTPError:
