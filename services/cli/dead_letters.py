@@ -50,7 +50,7 @@ def show_all(
     topic: Annotated[
         str | None, typer.Option(help="Such as commerce.purchases.", callback=_topic)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first."""

@@ -75,7 +75,7 @@ def replay(
 
 @app.command()
 def cases(
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     closed: Annotated[bool, typer.Option("--closed", help="What was decided instead.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -40,10 +40,16 @@ class Settings(BaseSettings):
     key_encryption_key: Key = Field(repr=False, description="Wraps every subject's key")
     blind_index_key: Key = Field(repr=False, description="Keys the blind indexes")
     gateway_private_key: Key = Field(repr=False, description="X25519; opens offline buffers")
-    host: str = "127.0.0.1"
-    port: int = Field(0, ge=0, le=65535)
-    metrics_port: int = Field(0, ge=0, le=65535)
-    group: str = Field("main", pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    host: str = Field("127.0.0.1", description="Address that HTTP is served on")
+    port: int = Field(0, ge=0, le=65535, description="Port of HTTP; 0: any free port")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics; 0: any free port")
+    group: str = Field(
+        "main", pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Consumer group and schema of tables"
+    )
     instance: str = Field("", description="Name of this process in logs and checkpoints")
-    accrual: Literal["producer", "rules"] = "producer"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accrual: Literal["producer", "rules"] = Field(
+        "producer", description="Who gives points: `producer` or the program's own `rules`"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged"
+    )

@@ -45,24 +45,23 @@ DO $$ BEGIN
     END IF;
 END $$;
 """
-_PLAIN = frozenset(
-    {
-        "events:write",
-        "events:read",
-        "identity:decide",
-        "identity:review",
-        "identity:search",
-        "inquiries:read",
-        "members:read",
-        "members:personal",
-        "operations",
-        "points:read",
-        "points:redeem",
-        "recommendations:read",
-        "stock:read",
-        "stock:reserve",
-    }
-)
+# every scope that a token can have, with what it allows
+SCOPES: dict[str, str] = {
+    "events:write": "Append events, as far as the token's role and limits allow.",
+    "events:read": "Ask where an event is and what became of it.",
+    "identity:decide": "Link, unlink and decline; close cases.",
+    "identity:review": "Read the queue of cases and their evidence.",
+    "identity:search": "Search for likely twins before a profile is created.",
+    "inquiries:read": "Read inquiries.",
+    "members:read": "Read members, without personal values.",
+    "members:personal": "Read personal values in clear, with a purpose.",
+    "operations": "Read what operations need: gaps, quarantine, shortages.",
+    "points:read": "Read balances and entries.",
+    "points:redeem": "Hold, capture, release and redeem points; quote returns.",
+    "recommendations:read": "Ask which candidates not to recommend.",
+    "stock:read": "Read stock.",
+    "stock:reserve": "Reserve units, commit and release reservations.",
+}
 _LIMITS = ("channel:", "system:", "store:")
 WRITES = "events:write"
 
@@ -155,7 +154,7 @@ def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
     wanted = sorted(set(scopes))
     for scope in wanted:
         limit = scope.startswith(_LIMITS) and not scope.endswith(":")
-        if scope not in _PLAIN and not limit:
+        if scope not in SCOPES and not limit:
             raise ValueError(f"unknown scope: {scope}")
     if role is not None and role not in ROLES:
         raise ValueError(f"unknown role: {role}; there are {', '.join(ROLES)}")
