@@ -18,10 +18,10 @@ from redis import Redis
 
 from infra.backend import Endpoints
 from infra.home import free_port
-from infra.stack import Stack
 from services.cli import local
 from services.runtime.config import Settings
 from tests.services.rebuild.trade import Sent, send
+from tests.stacks import empty_servers
 
 ROOT = Path(local.__file__).resolve().parents[2]
 TOKEN = "app-token-of-a-test"
@@ -120,10 +120,9 @@ class Road:
 
 @contextmanager
 def road(home: Path, tokens: Mapping[str, str] | None = None) -> Iterator[Road]:
-    """Brings everything up, and down again; `tokens` by caller, as `local.TOKENS` has them."""
-    stack = Stack(home / "stack", provider="auto", registry=False)
-    try:
-        endpoints = stack.start_servers()
+    """Empty servers with tables and topics; `tokens` by caller, as `local.TOKENS` has them."""
+    with empty_servers() as stack:
+        endpoints = stack.endpoints()
         env = local.environment(stack.home, endpoints)
         local.prepare(endpoints, env, tokens or {"app": TOKEN})
         own = Road(home, endpoints, env)
@@ -131,5 +130,3 @@ def road(home: Path, tokens: Mapping[str, str] | None = None) -> Iterator[Road]:
             yield own
         finally:
             own.stop()
-    finally:
-        stack.stop(purge=True)
