@@ -56,10 +56,12 @@ def _letters(part: str) -> str:
     if part.isascii():
         return _NOT_A_LETTER.sub("", part)
     form = repeated(_NOT_A_LETTER.sub("", part)).translate(_LETTERS)
+    # A long vowel mark after no kana is no letter; it must not make a Latin name a Japanese name.
+    form = _LONE_BAR.sub("", katakana(form))
     if not _JAPANESE.search(form):
         form = _ACCENT.sub("", unicodedata.normalize("NFD", form))
         return unicodedata.normalize("NFC", form)
-    return newest(_LONE_BAR.sub("", katakana(form)))
+    return newest(form)
 
 
 def _sounds(part: str) -> str:

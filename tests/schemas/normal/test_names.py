@@ -1,7 +1,7 @@
 """One name however it is addressed and typed; kana by their sound, readings in either script."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.normal import Name, kana, name, reading
@@ -116,6 +116,9 @@ _LETTERS = st.text(
 
 
 @given(_LETTERS | st.text(max_size=30))
+@example("éー")
+@example("ーÉ")
+@example("ジョé ー")
 def test_a_whole_name_is_its_own_form(text: str) -> None:
     for form in (name, kana):
         once = form(text)
