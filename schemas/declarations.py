@@ -44,11 +44,6 @@ class Record:
     doc: str
     fields: tuple[Field, ...]
 
-    @property
-    def ordered(self) -> list[Field]:
-        """The fields as constructors take them: required ones first."""
-        return sorted(self.fields, key=lambda field: field.has_default)
-
 
 @dataclass(frozen=True, slots=True)
 class Enum:

@@ -10,13 +10,13 @@ accept, the library accepts alike.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from struct import Struct
 from typing import Any
 
 from schemas.generated import events
 from schemas.generated.events import Event, parts
 from schemas.wire import bounds
+from schemas.wire.building import by_name
 from schemas.wire.native import native
 from schemas.wire.plan import plan
 
@@ -90,9 +90,9 @@ class _Writing:
 
     def record(self, schema: dict[str, Any], cls: type, indent: str = "") -> str:
         """Reads the fields in the order of the wire; the expression that makes the object."""
-        self.scope[cls.__name__] = cls
+        self.scope[cls.__name__] = by_name(cls)
         read = {one["name"]: self._field(one, indent) for one in schema["fields"]}
-        arguments = ", ".join(read[one.name] for one in fields(cls))
+        arguments = ", ".join(f"{name}={value}" for name, value in read.items())
         return f"{cls.__name__}({arguments})"
 
     def _field(self, field: dict[str, Any], indent: str) -> str:

@@ -172,10 +172,29 @@ def _fact(pair: Pair, version: str, link: Standing) -> ProfilesLinked | Profiles
     link_id = link_id_of(pair, link.evidence)
     what = "linked" if link.linked else "unlinked"
     event_id = uuid5(UUID(bytes=link_id), f"{what} {version} {link.weight!r} {link.decided_at}")
-    meta = Meta(event_id.bytes, link.decided_at, Producer(SYSTEM, "OTHER"))
+    meta = Meta(
+        event_id=event_id.bytes,
+        occurred_at=link.decided_at,
+        producer=Producer(system=SYSTEM, channel="OTHER"),
+    )
     if link.linked:
         return ProfilesLinked(
-            meta, link_id, *pair, RULE, None, version, list(link.evidence), link.weight
+            meta=meta,
+            link_id=link_id,
+            profile_id=pair[0],
+            other_profile_id=pair[1],
+            decided_by=RULE,
+            rule_version=version,
+            evidence=list(link.evidence),
+            weight=link.weight,
         )
     reason = "the evidence is no longer there"
-    return ProfilesUnlinked(meta, *pair, RULE, link_id, None, version, reason)
+    return ProfilesUnlinked(
+        meta=meta,
+        profile_id=pair[0],
+        other_profile_id=pair[1],
+        decided_by=RULE,
+        link_id=link_id,
+        rule_version=version,
+        reason=reason,
+    )

@@ -253,5 +253,11 @@ def _fact(line: Erased) -> SubjectErased:
     """Made from the written plan alone, so that it is the same bytes whenever it is made."""
     assert line.event_id is not None
     when = int(line.asked_at.timestamp()) * 1_000_000 + line.asked_at.microsecond
-    meta = Meta(line.event_id.bytes, when, Producer(SYSTEM, "OTHER"))
-    return SubjectErased(meta, line.profile_id.bytes, line.reason, line.actor)
+    meta = Meta(
+        event_id=line.event_id.bytes,
+        occurred_at=when,
+        producer=Producer(system=SYSTEM, channel="OTHER"),
+    )
+    return SubjectErased(
+        meta=meta, profile_id=line.profile_id.bytes, reason=line.reason, actor=line.actor
+    )

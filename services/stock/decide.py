@@ -209,9 +209,18 @@ def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
 
 def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> ReservationCommitted:
     event_id = fact_id(hold.reservation_id, hold.sku, hold.location_id).bytes
-    meta = Meta(event_id, micros(now), Producer("hitotsu-stock", hold.channel))
+    meta = Meta(
+        event_id=event_id,
+        occurred_at=micros(now),
+        producer=Producer(system="hitotsu-stock", channel=hold.channel),
+    )
     return ReservationCommitted(
-        meta, hold.sku, location_id, hold.reservation_id.bytes, order_id.bytes, hold.quantity
+        meta=meta,
+        sku=hold.sku,
+        location_id=location_id,
+        reservation_id=hold.reservation_id.bytes,
+        order_id=order_id.bytes,
+        quantity=hold.quantity,
     )
 
 

@@ -135,9 +135,16 @@ def _three(ours: dict[str, Any]) -> list[str]:
 def _stock(servers: Servers) -> None:
     """Plenty of every item at one location, and of points for every account."""
     records = [
-        record_of(StockReceived(_meta(), sku, "W1", PLENTY)) for sku in map(_sku, range(ITEMS))
+        record_of(StockReceived(meta=_meta(), sku=sku, location_id="W1", quantity=PLENTY))
+        for sku in map(_sku, range(ITEMS))
     ] + [
-        record_of(PointsEarned(_meta(), who.bytes, [EarnedLot(who.bytes, PLENTY)]))
+        record_of(
+            PointsEarned(
+                meta=_meta(),
+                profile_id=who.bytes,
+                lots=[EarnedLot(lot_id=who.bytes, points=PLENTY)],
+            )
+        )
         for who in map(_who, range(ITEMS))
     ]
     send(servers.endpoints.kafka, records)
@@ -295,7 +302,7 @@ def _who(number: int) -> UUID:
 
 
 def _meta() -> Meta:
-    return Meta(bytes.fromhex(uuid7().replace("-", "")), BEGAN, SHOP)
+    return Meta(event_id=bytes.fromhex(uuid7().replace("-", "")), occurred_at=BEGAN, producer=SHOP)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -95,16 +95,27 @@ def _facts(name: str, shape: Shape, chance: random.Random) -> Iterator[Event]:
         who, sale = members[member()], chance.randbytes(16)
         if name == "w2":
             lines = [
-                PurchaseLine(no, sku_of(sku()), chance.randint(1, 3), 1_000, 1_000)
+                PurchaseLine(
+                    line_no=no,
+                    sku=sku_of(sku()),
+                    quantity=chance.randint(1, 3),
+                    unit_price=1_000,
+                    net_paid=1_000,
+                )
                 for no in range(1, chance.randint(1, 3) + 1)
             ]
             yield PurchaseCompleted(
-                _meta(at, chance), sale, location_id(location()), "JPY", 1_000 * len(lines), lines,
+                meta=_meta(at, chance),
+                transaction_id=sale,
+                location_id=location_id(location()),
+                currency="JPY",
+                total=1_000 * len(lines),
+                lines=lines,
                 profile_id=who,
-            )  # fmt: skip
+            )
             at += BETWEEN
-        lot = EarnedLot(chance.randbytes(16), chance.randint(1, 200), line_no=1)
-        yield PointsEarned(_meta(at, chance), who, [lot], transaction_id=sale)
+        lot = EarnedLot(lot_id=chance.randbytes(16), points=chance.randint(1, 200), line_no=1)
+        yield PointsEarned(meta=_meta(at, chance), profile_id=who, lots=[lot], transaction_id=sale)
         at += BETWEEN
 
 
@@ -112,7 +123,7 @@ def _meta(at: int, chance: random.Random) -> Meta:
     """With a UUIDv7, as the SDK gives an event without a receipt number."""
     milliseconds, noise = at // 1000, chance.getrandbits(74)
     number = milliseconds << 80 | 7 << 76 | (noise >> 62) << 64 | 2 << 62 | noise & (2**62 - 1)
-    return Meta(number.to_bytes(16, "big"), at, SHOP)
+    return Meta(event_id=number.to_bytes(16, "big"), occurred_at=at, producer=SHOP)
 
 
 def _draw(size: int, exponent: float, chance: random.Random) -> Callable[[], int]:

@@ -33,4 +33,6 @@ def activated(version: str, at: int = 0, **kinds: Any) -> MatchRulesActivated:
     """The usual rules, but for these kinds of identifiers."""
     said = {kind: {**USUAL.get(kind, {}), **changed} for kind, changed in kinds.items()}
     text = json.dumps({"identifiers": {**USUAL, **said}})
-    return MatchRulesActivated(meta(), "identity", version, text, T0 + at)
+    return MatchRulesActivated(
+        meta=meta(), rule_set="identity", version=version, rules=text, valid_from=T0 + at
+    )

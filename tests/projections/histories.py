@@ -115,7 +115,7 @@ _SINGLES = st.builds(_single, st.sampled_from(sorted(DESCRIPTION.events)), st.in
 
 
 def _meta(at: int) -> Meta:
-    return Meta(b"", at, Producer("pos", "STORE"))
+    return Meta(event_id=b"", occurred_at=at, producer=Producer(system="pos", channel="STORE"))
 
 
 def _crowd(size: int, leaving: int, kind: str, seed: int) -> list[Event]:
@@ -123,12 +123,25 @@ def _crowd(size: int, leaving: int, kind: str, seed: int) -> list[Event]:
     chance, crowd = Chance(seed), list[Event]()
     for number in range(size):
         profile = _id("crowd", number)
-        one = Identifier(kind, b"v", _id("value", 9), chance.random() < 0.8)
+        one = Identifier(
+            kind=kind, value=b"v", value_index=_id("value", 9), verified=chance.random() < 0.8
+        )
         if number % 3 == 0:
-            crowd.append(ProfileRegistered(_meta(T0), profile, "pos", T0 - number, [one]))
+            crowd.append(
+                ProfileRegistered(
+                    meta=_meta(T0),
+                    profile_id=profile,
+                    source_system="pos",
+                    registered_at=T0 - number,
+                    identifiers=[one],
+                )
+            )
         else:
-            crowd.append(IdentifierObserved(_meta(T0), profile, one))
-    crowd += [SubjectErased(_meta(T0), _id("crowd", 2 * number)) for number in range(leaving)]
+            crowd.append(IdentifierObserved(meta=_meta(T0), profile_id=profile, identifier=one))
+    crowd += [
+        SubjectErased(meta=_meta(T0), profile_id=_id("crowd", 2 * number))
+        for number in range(leaving)
+    ]
     return crowd
 
 

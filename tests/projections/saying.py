@@ -24,10 +24,19 @@ def named(name: str) -> bytes:
 
 def meta(channel: str = "STORE", minute: int = 0, receipt: int | None = None) -> Meta:
     """An envelope with an id of its own."""
-    producer = Producer("pos" if channel == "STORE" else "ec", channel)
+    producer = Producer(system="pos" if channel == "STORE" else "ec", channel=channel)
     if receipt is not None:
-        producer = Producer("pos", channel, "ginza", "1", 0, receipt)
-    return Meta(UUID(int=next(_numbers)).bytes, T0 + minute * MINUTE, producer)
+        producer = Producer(
+            system="pos",
+            channel=channel,
+            store_id="ginza",
+            terminal_id="1",
+            terminal_epoch=0,
+            terminal_sequence=receipt,
+        )
+    return Meta(
+        event_id=UUID(int=next(_numbers)).bytes, occurred_at=T0 + minute * MINUTE, producer=producer
+    )
 
 
 def sold(
@@ -35,25 +44,45 @@ def sold(
     who: str | None = "hanako", receipt: str = "r", where: str = "ginza",
     fulfilment: str = "IMMEDIATE",
 ) -> PurchaseCompleted:  # fmt: skip
-    line = PurchaseLine(1, sku, quantity, 100, 100 * quantity, fulfilment=fulfilment)
+    line = PurchaseLine(
+        line_no=1,
+        sku=sku,
+        quantity=quantity,
+        unit_price=100,
+        net_paid=100 * quantity,
+        fulfilment=fulfilment,
+    )
     return PurchaseCompleted(
-        meta(channel, minute), named(receipt), where, "JPY", line.net_paid, [line],
-        named(who) if who else None,
-    )  # fmt: skip
+        meta=meta(channel, minute),
+        transaction_id=named(receipt),
+        location_id=where,
+        currency="JPY",
+        total=line.net_paid,
+        lines=[line],
+        profile_id=named(who) if who else None,
+    )
 
 
 def brought_back(
     sku: str, quantity: int = 1, *, minute: int = 0, who: str = "hanako", receipt: str = "r",
     disposition: str = "BACK_IN_STOCK",
 ) -> PurchaseReturned:  # fmt: skip
-    line = ReturnedLine(1, sku, quantity, 100, disposition)
+    line = ReturnedLine(line_no=1, sku=sku, quantity=quantity, refund=100, disposition=disposition)
     return PurchaseReturned(
-        meta("STORE", minute), named(receipt), "ginza", "JPY", 100, [line], named(who)
+        meta=meta("STORE", minute),
+        transaction_id=named(receipt),
+        location_id="ginza",
+        currency="JPY",
+        total=100,
+        lines=[line],
+        profile_id=named(who),
     )
 
 
 def identifier(kind: str, value: str, verified: bool = True) -> Identifier:
-    return Identifier(kind, b"sealed", named(f"{kind} {value}"), verified)
+    return Identifier(
+        kind=kind, value=b"sealed", value_index=named(f"{kind} {value}"), verified=verified
+    )
 
 
 def tell(memory: Memory, events: Iterable[Any], source: int = 0) -> Memory:

@@ -140,11 +140,26 @@ def _linked_and_undone(number: int, one: bytes, other: bytes, chance: Any) -> li
 
     def meta(which: int, at: int) -> Meta:
         event_id = b"link".ljust(14, b"\0") + bytes([number, which])
-        return Meta(event_id, T0 + at, Producer("pos", "STORE"))
+        return Meta(
+            event_id=event_id, occurred_at=T0 + at, producer=Producer(system="pos", channel="STORE")
+        )
 
     return [
-        ProfilesLinked(meta(1, 0), one, one, other, by, rule_version=version),
-        ProfilesUnlinked(meta(2, 60), one, other, decided_by=by, rule_version=version),
+        ProfilesLinked(
+            meta=meta(1, 0),
+            link_id=one,
+            profile_id=one,
+            other_profile_id=other,
+            decided_by=by,
+            rule_version=version,
+        ),
+        ProfilesUnlinked(
+            meta=meta(2, 60),
+            profile_id=one,
+            other_profile_id=other,
+            decided_by=by,
+            rule_version=version,
+        ),
     ]
 
 

@@ -150,7 +150,12 @@ def test_a_great_component_is_regrouped_within_five_seconds(
     writer = engine.writer.connection
     assert writer is not None
     began = spent(writer.info.backend_pid), time.process_time()
-    engine.tell(ProfilesUnlinked(meta(), profiles[-1], profiles[-2], "PERSON"), log=Log())
+    engine.tell(
+        ProfilesUnlinked(
+            meta=meta(), profile_id=profiles[-1], other_profile_id=profiles[-2], decided_by="PERSON"
+        ),
+        log=Log(),
+    )
     took = spent(writer.info.backend_pid) - began[0] + time.process_time() - began[1]
     counted = "select count(*), count(distinct member_id) from member_group where open_case"
     # where nothing else goes around the pair, the rest stays together and nobody has to decide

@@ -23,16 +23,29 @@ ASKED, HANAKO = named("inquiry"), named("hanako")
 
 def opened(who: bytes | None = None, minute: int = 0) -> InquiryOpened:
     return InquiryOpened(
-        meta("CALL_CENTRE", minute), ASKED, "delivery", who, b"sealed", sku="tea", store_id="ginza"
+        meta=meta("CALL_CENTRE", minute),
+        inquiry_id=ASKED,
+        topic="delivery",
+        profile_id=who,
+        text=b"sealed",
+        sku="tea",
+        store_id="ginza",
     )
 
 
 def test_an_anonymous_question_becomes_the_customers_once_it_is_known_whose() -> None:
     events: list[Event] = [
-        opened(), InquiryClassified(meta(minute=3), ASKED, "return/damaged", "staff", HANAKO),
-        InquiryAnswered(meta(minute=5), ASKED, HANAKO),
-        InquiryClosed(meta(minute=9), ASKED, "refund"),
-    ]  # fmt: skip
+        opened(),
+        InquiryClassified(
+            meta=meta(minute=3),
+            inquiry_id=ASKED,
+            topic="return/damaged",
+            classified_by="staff",
+            profile_id=HANAKO,
+        ),
+        InquiryAnswered(meta=meta(minute=5), inquiry_id=ASKED, profile_id=HANAKO),
+        InquiryClosed(meta=meta(minute=9), inquiry_id=ASKED, resolution="refund"),
+    ]
     for order in permutations(events):
         found = row(tell(Memory(Group("main", discover())), order), inquiry, ASKED)
         assert (found["profile_id"], found["topic"]) == (HANAKO, "return/damaged")
@@ -40,6 +53,6 @@ def test_an_anonymous_question_becomes_the_customers_once_it_is_known_whose() ->
 
 
 def test_what_an_erased_customer_said_is_gone_even_when_it_comes_late(memory: Memory) -> None:
-    tell(memory, [SubjectErased(meta(), HANAKO), opened(HANAKO)])
+    tell(memory, [SubjectErased(meta=meta(), profile_id=HANAKO), opened(HANAKO)])
     assert [one["text"] for one in memory.table(message).values()] == [None]
     assert row(memory, inquiry, ASKED)["messages"] == 1

@@ -30,14 +30,26 @@ DAYS = DAY // MINUTE
 
 
 def enrolled(who: str, *identifiers: Identifier, day: int = 0) -> ProfileRegistered:
-    return ProfileRegistered(meta(minute=day * DAYS), named(who), "pos", T0, list(identifiers))
+    return ProfileRegistered(
+        meta=meta(minute=day * DAYS),
+        profile_id=named(who),
+        source_system="pos",
+        registered_at=T0,
+        identifiers=list(identifiers),
+    )
 
 
 def found(one: str, other: str, version: str, minute: int = 0) -> ProfilesLinked:
     return ProfilesLinked(
-        meta(minute=minute), named(f"{one} {other}"), named(one), named(other), "RULE",
-        rule_version=version, evidence=["name: same"], weight=21.5,
-    )  # fmt: skip
+        meta=meta(minute=minute),
+        link_id=named(f"{one} {other}"),
+        profile_id=named(one),
+        other_profile_id=named(other),
+        decided_by="RULE",
+        rule_version=version,
+        evidence=["name: same"],
+        weight=21.5,
+    )
 
 
 def members(memory: Memory) -> dict[str, set[str]]:
@@ -114,9 +126,15 @@ def test_a_window_counts_first_sightings_that_are_near_each_other(memory: Memory
     tell(memory, [enrolled(who, phone, day=40 * at) for at, who in enumerate("abcd")])
     assert members(memory)["a"] == set("abcd"), "never more than one within a month"
     # that b was seen with it twenty days sooner and d sixty makes three within one month
-    tell(memory, [IdentifierObserved(meta(minute=20 * DAYS), named("b"), phone)])
+    tell(
+        memory,
+        [IdentifierObserved(meta=meta(minute=20 * DAYS), profile_id=named("b"), identifier=phone)],
+    )
     assert members(memory)["a"] == set("abcd")
-    tell(memory, [IdentifierObserved(meta(minute=30 * DAYS), named("d"), phone)])
+    tell(
+        memory,
+        [IdentifierObserved(meta=meta(minute=30 * DAYS), profile_id=named("d"), identifier=phone)],
+    )
     assert members(memory)["a"] == {"a"}
 
 
@@ -159,7 +177,18 @@ def test_an_account_on_two_cards_joins_them_only_when_a_person_says_so(memory: M
     tell(memory, [enrolled("a", identifier("card", "1"), account)])
     tell(memory, [enrolled("b", identifier("card", "2"), account)])
     assert members(memory)["a"] == {"a"}
-    tell(memory, [ProfilesLinked(meta(), named("l"), named("a"), named("b"), "PERSON")])
+    tell(
+        memory,
+        [
+            ProfilesLinked(
+                meta=meta(),
+                link_id=named("l"),
+                profile_id=named("a"),
+                other_profile_id=named("b"),
+                decided_by="PERSON",
+            )
+        ],
+    )
     assert members(memory)["a"] == {"a", "b"}
 
 
@@ -173,8 +202,28 @@ def test_a_new_card_in_the_same_profile_does_not_keep_it_from_its_account(memory
 def test_a_person_beats_rules_and_identifiers_whatever_the_time(memory: Memory) -> None:
     mail = identifier("email", "m")
     tell(memory, [enrolled("a", mail), enrolled("b", mail), enrolled("c")])
-    tell(memory, [LinkDeclined(meta(minute=1), named("a"), named("b"), "PERSON")])
-    tell(memory, [LinkDeclined(meta(minute=1), named("a"), named("c"), "PERSON")])
+    tell(
+        memory,
+        [
+            LinkDeclined(
+                meta=meta(minute=1),
+                profile_id=named("a"),
+                other_profile_id=named("b"),
+                decided_by="PERSON",
+            )
+        ],
+    )
+    tell(
+        memory,
+        [
+            LinkDeclined(
+                meta=meta(minute=1),
+                profile_id=named("a"),
+                other_profile_id=named("c"),
+                decided_by="PERSON",
+            )
+        ],
+    )
     tell(memory, [found("a", "c", "default", minute=9)])
     assert set(map(len, members(memory).values())) == {1}
     assert not memory.table(group)[(named("a"),)]["open_case"], "it was decided"
@@ -183,7 +232,12 @@ def test_a_person_beats_rules_and_identifiers_whatever_the_time(memory: Memory) 
 def test_a_rule_may_take_back_what_it_found(memory: Memory) -> None:
     tell(memory, [enrolled("a"), enrolled("b"), found("a", "b", "default")])
     undone = ProfilesUnlinked(
-        meta(minute=5), named("b"), named("a"), None, "RULE", rule_version="default"
+        meta=meta(minute=5),
+        profile_id=named("b"),
+        other_profile_id=named("a"),
+        decided_by=None,
+        link_id="RULE",
+        rule_version="default",
     )
     tell(memory, [undone])
     assert members(memory)["a"] == {"a"}
@@ -215,8 +269,12 @@ def test_everybody_is_grouped_anew_in_the_transaction_of_the_rules(engine: Engin
 @pytest.mark.servers
 def test_rules_that_cannot_be_read_are_a_dead_letter_and_change_nothing(engine: Engine) -> None:
     engine.reset()
-    bad = MatchRulesActivated(meta(), "identity", "bad", '{"earn": []}', T0)
-    other = MatchRulesActivated(meta(), "of somebody else", "1", "whatever", T0)
+    bad = MatchRulesActivated(
+        meta=meta(), rule_set="identity", version="bad", rules='{"earn": []}', valid_from=T0
+    )
+    other = MatchRulesActivated(
+        meta=meta(), rule_set="of somebody else", version="1", rules="whatever", valid_from=T0
+    )
     engine.tell(bad, other)
     counted = engine.counts()
     assert (counted["dead_letter"], counted["applied"]) == (1, 1)

@@ -26,15 +26,33 @@ from tests.projections.saying import identifier as known
 
 
 def enrolled(who: str, *identifiers: Identifier, at: int = 0) -> ProfileRegistered:
-    return ProfileRegistered(meta(), named(who), "pos", T0 + at, list(identifiers), name=b"sealed")
+    return ProfileRegistered(
+        meta=meta(),
+        profile_id=named(who),
+        source_system="pos",
+        registered_at=T0 + at,
+        identifiers=list(identifiers),
+        name=b"sealed",
+    )
 
 
 def linked(one: str, other: str, minute: int = 0) -> ProfilesLinked:
-    return ProfilesLinked(meta(minute=minute), named("l"), named(one), named(other), "PERSON")
+    return ProfilesLinked(
+        meta=meta(minute=minute),
+        link_id=named("l"),
+        profile_id=named(one),
+        other_profile_id=named(other),
+        decided_by="PERSON",
+    )
 
 
 def apart(one: str, other: str, minute: int = 1) -> ProfilesUnlinked:
-    return ProfilesUnlinked(meta(minute=minute), named(one), named(other), "PERSON")
+    return ProfilesUnlinked(
+        meta=meta(minute=minute),
+        profile_id=named(one),
+        other_profile_id=named(other),
+        decided_by="PERSON",
+    )
 
 
 def member(memory: Memory, who: str) -> bytes:
@@ -72,7 +90,7 @@ def test_unlinking_restores_both(memory: Memory) -> None:
 def test_the_order_of_arrival_decides_nothing() -> None:
     events: list[Event] = [
         enrolled("one", known("phone", "p"), at=3), enrolled("two", known("phone", "p")),
-        IdentifierObserved(meta(), named("three"), known("phone", "p")),
+        IdentifierObserved(meta=meta(), profile_id=named("three"), identifier=known("phone", "p")),
         linked("three", "four"), apart("one", "four"),
     ]  # fmt: skip
     seen = [tell(_new(), order).table(group) for order in permutations(events)]
@@ -84,7 +102,7 @@ def _new() -> Memory:
 
 
 def test_after_erasure_nothing_personal_is_left_and_nothing_comes_back(memory: Memory) -> None:
-    erased = SubjectErased(meta(), named("one"))
+    erased = SubjectErased(meta=meta(), profile_id=named("one"))
     tell(memory, [enrolled("one", known("card", "c")), erased, enrolled("one", known("card", "c"))])
     assert memory.table(profile)[(named("one"),)]["name"] is None
     assert memory.table(identifier) == {}
@@ -101,7 +119,7 @@ def test_a_telephone_of_more_than_ten_belongs_to_nobody_until_some_have_left(
     batches: list[list[Any]] = [
         [enrolled(f"p{n}", known("phone", "office"), at=n) for n in range(first)],
         [enrolled(f"p{n}", known("phone", "office"), at=n) for n in rest],
-        [SubjectErased(meta(), named(f"p{n}")) for n in range(leaving)],
+        [SubjectErased(meta=meta(), profile_id=named(f"p{n}")) for n in range(leaving)],
     ]
     log, memory = Log(), Memory(engine.group)
     for events in batches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -34,11 +35,19 @@ WHO = named("hanako")
 
 def registered(day: int, source: str = "pos", **said: Any) -> ProfileRegistered:
     fields = {"identifiers": [], "name": b"A", **said}
-    return ProfileRegistered(meta(minute=day * DAY), WHO, source, T0 + day, **fields)
+    return ProfileRegistered(
+        meta=meta(minute=day * DAY),
+        profile_id=WHO,
+        source_system=source,
+        registered_at=T0 + day,
+        **fields,
+    )
 
 
 def updated(day: int, **said: Any) -> ProfileUpdated:
-    return ProfileUpdated(meta(minute=day * DAY), WHO, **{"identifiers": [], "cleared": [], **said})
+    return ProfileUpdated(
+        meta=meta(minute=day * DAY), profile_id=WHO, **{"identifiers": [], "cleared": [], **said}
+    )
 
 
 def _new() -> Memory:
@@ -103,8 +112,10 @@ def test_the_newest_registration_counts() -> None:
 def test_an_identifier_is_shown_as_it_was_first_written() -> None:
     """In time; its field and its sealed value belong to one fact, or nobody could open it."""
     phone = known("phone", "p")
-    late = registered(0, identifiers=[known("card", "c"), Identifier(*_parts(phone, b"first"))])
-    newer = IdentifierObserved(meta(minute=DAY), WHO, Identifier(*_parts(phone, b"second")))
+    late = registered(0, identifiers=[known("card", "c"), replace(phone, value=b"first")])
+    newer = IdentifierObserved(
+        meta=meta(minute=DAY), profile_id=WHO, identifier=replace(phone, value=b"second")
+    )
     row = tell(_new(), [newer, late]).table(identifier)[WHO, "phone", phone.value_index]
     assert row["value"] == late.meta.event_id + b"first"
     assert row["field"] == "identifiers[1].value"
@@ -112,15 +123,11 @@ def test_an_identifier_is_shown_as_it_was_first_written() -> None:
 
 def test_an_identifier_said_twice_in_one_fact_can_be_opened() -> None:
     phone = known("phone", "p")
-    twice = [Identifier(*_parts(phone, sealed)) for sealed in (b"z", b"a")]
+    twice = [replace(phone, value=sealed) for sealed in (b"z", b"a")]
     fact = registered(0, identifiers=twice)
     row = tell(_new(), [fact]).table(identifier)[WHO, "phone", phone.value_index]
     (field,) = (n for n in (0, 1) if fact.meta.event_id + twice[n].value == row["value"])
     assert row["field"] == f"identifiers[{field}].value"
-
-
-def _parts(one: Identifier, sealed: bytes) -> tuple[str, bytes, bytes, bool]:
-    return one.kind, sealed, one.value_index, one.verified
 
 
 _FIELDS = st.sets(st.sampled_from(PERSONAL))
@@ -133,22 +140,39 @@ def facts(draw: st.DrawFn) -> list[Event]:
     for number in range(draw(st.integers(2, 5))):
         event_id = bytes([draw(st.integers(0, 3)), number]).rjust(16, b"\0")
         began = draw(st.sampled_from([T0, -1, -T0]))  # around the epoch and before it, too
-        at = Meta(event_id, began + draw(st.integers(0, 2)), Producer("pos", "STORE"))
+        at = Meta(
+            event_id=event_id,
+            occurred_at=began + draw(st.integers(0, 2)),
+            producer=Producer(system="pos", channel="STORE"),
+        )
         said: dict[str, Any] = dict.fromkeys(draw(_FIELDS), b"%d" % number)
         if "postcode" in said and draw(st.booleans()):
             said["postcode_index"] = named(f"postcode {number}")
         kind = draw(st.sampled_from(["registered", "updated", "updated", "erased", "observed"]))
-        one = Identifier("phone", b"%d" % number, named("phone"), number % 2 == 0)
+        one = Identifier(
+            kind="phone", value=b"%d" % number, value_index=named("phone"), verified=number % 2 == 0
+        )
         if kind == "registered":
-            found.append(ProfileRegistered(at, WHO, f"s{number}", T0 + number, [one], **said))
+            found.append(
+                ProfileRegistered(
+                    meta=at,
+                    profile_id=WHO,
+                    source_system=f"s{number}",
+                    registered_at=T0 + number,
+                    identifiers=[one],
+                    **said,
+                )
+            )
         elif kind == "updated":
             found.append(
-                ProfileUpdated(at, WHO, identifiers=[], cleared=sorted(draw(_FIELDS)), **said)
+                ProfileUpdated(
+                    meta=at, profile_id=WHO, identifiers=[], cleared=sorted(draw(_FIELDS)), **said
+                )
             )
         elif kind == "observed":
-            found.append(IdentifierObserved(at, WHO, one))
+            found.append(IdentifierObserved(meta=at, profile_id=WHO, identifier=one))
         elif draw(st.integers(0, 3)) == 0:
-            found.append(SubjectErased(at, WHO))
+            found.append(SubjectErased(meta=at, profile_id=WHO))
     return found
 
 
@@ -192,7 +216,7 @@ def test_the_projector_stores_the_same_in_any_order_and_any_batches(engine: Engi
         updated(100, name=b"B", cleared=["address"]),
         updated(50, name=b"C", address=b"C", postcode=b"1", postcode_index=named("1")),
         updated(50, name=b"D", name_kana=b"D", cleared=["postcode"]),
-        IdentifierObserved(meta(minute=-DAY), WHO, known("phone", "p")),
+        IdentifierObserved(meta=meta(minute=-DAY), profile_id=WHO, identifier=known("phone", "p")),
         registered(20, source="ec"),
     ]
     seen = []

@@ -31,12 +31,21 @@ def earned(
 ) -> PointsEarned:
     at = {name: T0 + value * MINUTE for name, value in terms.items()}
     return PointsEarned(
-        meta("EC", minute), HANAKO, [EarnedLot(named(lot), points, **at)], named(sale)
+        meta=meta("EC", minute),
+        profile_id=HANAKO,
+        lots=[EarnedLot(lot_id=named(lot), points=points, **at)],
+        transaction_id=named(sale),
     )
 
 
 def spent(points: int, minute: int = 1, sale: str = "other", **more: Any) -> PointsRedeemed:
-    return PointsRedeemed(meta("STORE", minute), HANAKO, points, named(sale), **more)
+    return PointsRedeemed(
+        meta=meta("STORE", minute),
+        profile_id=HANAKO,
+        points=points,
+        transaction_id=named(sale),
+        **more,
+    )
 
 
 def held(memory: Memory, who: bytes = HANAKO, minute: int = 60) -> Account:
@@ -67,7 +76,7 @@ def test_what_was_taken_and_not_there_is_debt_that_the_next_points_repay(memory:
 def test_spending_takes_from_whose_lots_were_named_and_the_rest_from_oneself(
     memory: Memory,
 ) -> None:
-    lots = [LotAllocation(TARO, named("his"), 30)]
+    lots = [LotAllocation(profile_id=TARO, lot_id=named("his"), points=30)]
     tell(memory, [earned(20), spent(50, allocations=lots)])
     assert (left(held(memory, TARO)), held(memory).balance) == ({named("his"): -30}, 0)
     assert held(memory, TARO).pending == 0, "what is not seen yet is not less than nothing"
@@ -95,50 +104,88 @@ def test_the_soonest_to_expire_is_taken_first_and_nothing_that_is_over_or_pendin
 
 
 def test_what_comes_back_takes_its_own_points_back_before_any_other(memory: Memory) -> None:
-    back = PointsReversed(meta(minute=3), HANAKO, 10, SALE)
+    back = PointsReversed(meta=meta(minute=3), profile_id=HANAKO, points=10, transaction_id=SALE)
     tell(memory, [earned(10, "soon", sale="first", expires_at=50), earned(10, minute=1), back])
     assert left(held(memory, minute=20)) == {LOT: 0, named("soon"): 10}
 
 
 def test_pending_points_are_taken_back_while_they_are_pending(memory: Memory) -> None:
-    tell(memory, [earned(10, active_from=40), PointsReversed(meta(minute=3), HANAKO, 10, SALE)])
+    tell(
+        memory,
+        [
+            earned(10, active_from=40),
+            PointsReversed(meta=meta(minute=3), profile_id=HANAKO, points=10, transaction_id=SALE),
+        ],
+    )
     found = held(memory, minute=20)
     assert (found.pending, found.debt) == (0, 0)
 
 
 def test_what_is_given_back_goes_where_it_was_taken_from(memory: Memory) -> None:
-    back = PointsReinstated(meta(minute=9), HANAKO, 15, named("other"))
+    back = PointsReinstated(
+        meta=meta(minute=9), profile_id=HANAKO, points=15, transaction_id=named("other")
+    )
     tell(memory, [earned(100, expires_at=30), spent(40), back])
     assert left(held(memory, minute=20)) == {LOT: 75}
     assert held(memory, minute=40).balance == 0, "with the time that they had"
 
 
 def test_given_back_to_named_lots_with_a_grace_if_their_time_has_passed(memory: Memory) -> None:
-    taken = [LotAllocation(HANAKO, LOT, 40)]
-    back = PointsReinstated(meta(minute=35), HANAKO, 40, named("other"), taken, T0 + 90 * MINUTE)
+    taken = [LotAllocation(profile_id=HANAKO, lot_id=LOT, points=40)]
+    back = PointsReinstated(
+        meta=meta(minute=35),
+        profile_id=HANAKO,
+        points=40,
+        transaction_id=named("other"),
+        allocations=taken,
+        expires_at=T0 + 90 * MINUTE,
+    )
     tell(memory, [earned(100, expires_at=30), spent(40, allocations=taken), back])
     assert held(memory, minute=60).balance == 40
     assert held(memory, minute=90).balance == 0
     tell(
         memory,
-        [PointsReinstated(meta(), HANAKO, 1, named("other"), [LotAllocation(HANAKO, LOT, 1)])],
+        [
+            PointsReinstated(
+                meta=meta(),
+                profile_id=HANAKO,
+                points=1,
+                transaction_id=named("other"),
+                allocations=[LotAllocation(profile_id=HANAKO, lot_id=LOT, points=1)],
+            )
+        ],
     )
     assert left(held(memory))[LOT] == 61
 
 
 def test_given_back_without_anything_taken_is_a_lot_of_its_own(memory: Memory) -> None:
-    tell(memory, [PointsReinstated(meta(), HANAKO, 15, SALE)])
+    tell(memory, [PointsReinstated(meta=meta(), profile_id=HANAKO, points=15, transaction_id=SALE)])
     assert held(memory).balance == 15
 
 
 def test_points_given_to_another_leave_one_and_reach_the_other(memory: Memory) -> None:
-    tell(memory, [earned(100), PointsTransferred(meta(), HANAKO, TARO, 30, "family")])
+    tell(
+        memory,
+        [
+            earned(100),
+            PointsTransferred(
+                meta=meta(), profile_id=HANAKO, to_profile_id=TARO, points=30, reason="family"
+            ),
+        ],
+    )
     assert (held(memory).balance, held(memory, TARO).balance) == (70, 30)
 
 
 def test_a_lot_that_is_transferred_keeps_its_time(memory: Memory) -> None:
-    moved = [LotAllocation(HANAKO, LOT, 30)]
-    gift = PointsTransferred(meta(), HANAKO, TARO, 30, "family", moved)
+    moved = [LotAllocation(profile_id=HANAKO, lot_id=LOT, points=30)]
+    gift = PointsTransferred(
+        meta=meta(),
+        profile_id=HANAKO,
+        to_profile_id=TARO,
+        points=30,
+        reason="family",
+        allocations=moved,
+    )
     tell(memory, [earned(100, expires_at=30), gift])
     rows = list(memory.table(entry).values())
     assert account(*lots_and_draws(rows), T0 + 20 * MINUTE).balance == 100
@@ -146,10 +193,22 @@ def test_a_lot_that_is_transferred_keeps_its_time(memory: Memory) -> None:
 
 
 def test_expiry_and_goodwill_move_the_balance(memory: Memory) -> None:
-    expired = PointsExpired(meta(), HANAKO, LOT, 30, 20_000)
-    tell(memory, [earned(100), expired, PointsAdjusted(meta(), HANAKO, 5, "goodwill")])
+    expired = PointsExpired(
+        meta=meta(), profile_id=HANAKO, lot_id=LOT, points=30, expired_on=20_000
+    )
+    tell(
+        memory,
+        [
+            earned(100),
+            expired,
+            PointsAdjusted(meta=meta(), profile_id=HANAKO, points=5, reason="goodwill"),
+        ],
+    )
     assert held(memory).balance == 75
-    tell(memory, [PointsAdjusted(meta(minute=2), HANAKO, -80, "mistake")])
+    tell(
+        memory,
+        [PointsAdjusted(meta=meta(minute=2), profile_id=HANAKO, points=-80, reason="mistake")],
+    )
     assert (held(memory).balance, held(memory).debt) == (-5, 5)
 
 
@@ -172,21 +231,53 @@ def across_rows(memory: Memory) -> dict[tuple[bytes, bytes], int]:
 
 
 def test_points_of_another_s_lot_are_owed_until_given_back_or_transferred(memory: Memory) -> None:
-    theirs = [LotAllocation(TARO, LOT, 30)]
+    theirs = [LotAllocation(profile_id=TARO, lot_id=LOT, points=30)]
     tell(memory, [spent(30, minute=1, allocations=theirs)])
     assert across_rows(memory) == {(HANAKO, TARO): 30}
     back = PointsReinstated(
-        meta("STORE", 2), HANAKO, 10, named("other"), [replace(theirs[0], points=10)]
+        meta=meta("STORE", 2),
+        profile_id=HANAKO,
+        points=10,
+        transaction_id=named("other"),
+        allocations=[replace(theirs[0], points=10)],
     )
     tell(memory, [back])
     assert across_rows(memory) == {(HANAKO, TARO): 20}
-    tell(memory, [PointsTransferred(meta("STORE", 3), HANAKO, TARO, 50, "settled")])
+    tell(
+        memory,
+        [
+            PointsTransferred(
+                meta=meta("STORE", 3),
+                profile_id=HANAKO,
+                to_profile_id=TARO,
+                points=50,
+                reason="settled",
+            )
+        ],
+    )
     assert across_rows(memory) == {}
     tell(memory, [spent(5, minute=4, allocations=[replace(theirs[0], points=5)])])
     assert across_rows(memory) == {(HANAKO, TARO): 5}, "a gift pays no later debt"
 
 
 def test_a_gift_is_no_debt_and_own_lots_are_not_owed(memory: Memory) -> None:
-    tell(memory, [earned(50), spent(20, allocations=[LotAllocation(HANAKO, LOT, 20)])])
-    tell(memory, [PointsTransferred(meta("STORE", 3), HANAKO, TARO, 10, "gift")])
+    tell(
+        memory,
+        [
+            earned(50),
+            spent(20, allocations=[LotAllocation(profile_id=HANAKO, lot_id=LOT, points=20)]),
+        ],
+    )
+    tell(
+        memory,
+        [
+            PointsTransferred(
+                meta=meta("STORE", 3),
+                profile_id=HANAKO,
+                to_profile_id=TARO,
+                points=10,
+                reason="gift",
+            )
+        ],
+    )
     assert across_rows(memory) == {}

@@ -13,7 +13,16 @@ HANAKO = named("hanako")
 
 
 def policy(kind: str, sku: str | None = None, days: int | None = None) -> NeedPolicySet:
-    return NeedPolicySet(meta(), f"{kind} {sku}", kind, T0 - DAY, sku, None, "SKU", days)
+    return NeedPolicySet(
+        meta=meta(),
+        policy_id=f"{kind} {sku}",
+        kind=kind,
+        valid_from=T0 - DAY,
+        sku=sku,
+        category=None,
+        reach="SKU",
+        interval_days=days,
+    )
 
 
 def dropped(memory: Memory, *candidates: str, at: int = T0 + DAY) -> set[str]:
@@ -47,7 +56,7 @@ def test_what_is_used_up_may_be_shown_again_after_four_fifths_of_the_usual_time(
 
 
 def test_a_guest_who_claims_a_receipt_later_owns_it(memory: Memory) -> None:
-    claimed = PurchaseAttributed(meta("EC"), named("r"), HANAKO)
+    claimed = PurchaseAttributed(meta=meta("EC"), transaction_id=named("r"), profile_id=HANAKO)
     tell(memory, [sold("kettle", who=None), claimed])
     assert {row["owner_id"] for row in memory.table(purchase).values()} == {named("r")}
     assert (HANAKO, named("r")) in memory.table(claim)
@@ -55,5 +64,12 @@ def test_a_guest_who_claims_a_receipt_later_owns_it(memory: Memory) -> None:
 
 def test_an_item_is_what_its_newest_description_says(memory: Memory) -> None:
     for minute, name in ((5, "new"), (1, "old")):
-        tell(memory, [ItemDescribed(meta(minute=minute), "tea", name, "drinks", T0)])
+        tell(
+            memory,
+            [
+                ItemDescribed(
+                    meta=meta(minute=minute), sku="tea", name=name, category="drinks", valid_from=T0
+                )
+            ],
+        )
     assert memory.table(item)[("tea", T0)]["name"] == "new"

@@ -23,11 +23,19 @@ from tests.projections.saying import MINUTE, T0, brought_back, meta, named, row,
 
 
 def received(quantity: int, minute: int = 0) -> StockReceived:
-    return StockReceived(meta(minute=minute), "tea", "ginza", quantity)
+    return StockReceived(
+        meta=meta(minute=minute), sku="tea", location_id="ginza", quantity=quantity
+    )
 
 
 def counted(quantity: int, minute: int) -> StockCounted:
-    return StockCounted(meta(minute=99), "tea", "ginza", quantity, T0 + minute * MINUTE)
+    return StockCounted(
+        meta=meta(minute=99),
+        sku="tea",
+        location_id="ginza",
+        quantity=quantity,
+        counted_at=T0 + minute * MINUTE,
+    )
 
 
 def on_hand(memory: Memory, where: str = "ginza") -> int:
@@ -41,11 +49,25 @@ def test_what_the_store_sells_is_gone_for_the_web_too(memory: Memory) -> None:
 
 def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
     order = sold("tea", 2, channel="EC", fulfilment="SHIP")
-    promised = StockAllocated(meta(), "tea", "ginza", named("order"), 1, 2)
+    promised = StockAllocated(
+        meta=meta(), sku="tea", location_id="ginza", order_id=named("order"), line_no=1, quantity=2
+    )
     tell(memory, [received(5), order, promised])
     found = row(memory, cell, "tea", "ginza")
     assert (found["on_hand"], found["committed"]) == (5, 2)
-    tell(memory, [StockShipped(meta(), "tea", "ginza", named("order"), 1, 2)])
+    tell(
+        memory,
+        [
+            StockShipped(
+                meta=meta(),
+                sku="tea",
+                location_id="ginza",
+                order_id=named("order"),
+                line_no=1,
+                quantity=2,
+            )
+        ],
+    )
     found = row(memory, cell, "tea", "ginza")
     assert (found["on_hand"], found["committed"]) == (3, 0)
 
@@ -70,22 +92,43 @@ def test_what_comes_back_unjudged_is_on_hand_but_not_for_sale(memory: Memory) ->
     assert (found["on_hand"], found["unavailable"]) == (1, 1)
 
 
+def _shipped(quantity: int, minute: int = 0) -> TransferShipped:
+    return TransferShipped(
+        meta=meta(minute=minute),
+        transfer_id=named("transfer"),
+        sku="tea",
+        from_location_id="ginza",
+        to_location_id="umeda",
+        quantity=quantity,
+    )
+
+
+def _received(quantity: int, minute: int = 0, discrepancy: int = 0) -> TransferReceived:
+    return TransferReceived(
+        meta=meta(minute=minute),
+        transfer_id=named("transfer"),
+        sku="tea",
+        from_location_id="ginza",
+        to_location_id="umeda",
+        quantity=quantity,
+        discrepancy=discrepancy,
+    )
+
+
 def test_a_transfer_is_incoming_until_it_arrives(memory: Memory) -> None:
-    way = (named("transfer"), "tea", "ginza", "umeda", 4)
-    tell(memory, [TransferShipped(meta(), *way)])
+    tell(memory, [_shipped(4)])
     assert row(memory, cell, "tea", "umeda")["incoming"] == 4
-    tell(memory, [TransferReceived(meta(), named("transfer"), "tea", "ginza", "umeda", 3, 1)])
+    tell(memory, [_received(3, discrepancy=1)])
     found = row(memory, cell, "tea", "umeda")
     assert (found["incoming"], found["on_hand"], on_hand(memory)) == (0, 3, -4)
 
 
 def test_a_transfer_arrives_in_parts_and_what_was_lost_on_the_way_is_said() -> None:
-    way = (named("transfer"), "tea", "ginza", "umeda")
     events: list[Event] = [
-        TransferShipped(meta(minute=1), *way, 10),
-        TransferReceived(meta(minute=5), *way, 4),
-        TransferReceived(meta(minute=6), *way, 3),
-        TransferReceived(meta(minute=9), *way, 1, 2),  # two are missing, and it is closed
+        _shipped(10, minute=1),
+        _received(4, minute=5),
+        _received(3, minute=6),
+        _received(1, minute=9, discrepancy=2),  # two are missing, and it is closed
     ]
     memory = tell(Memory(Group("main", discover())), events[:2])
     found = row(memory, cell, "tea", "umeda")
@@ -97,16 +140,20 @@ def test_a_transfer_arrives_in_parts_and_what_was_lost_on_the_way_is_said() -> N
 
 
 def test_more_may_arrive_than_was_sent(memory: Memory) -> None:
-    way = (named("transfer"), "tea", "ginza", "umeda")
-    tell(memory, [TransferShipped(meta(), *way, 4), TransferReceived(meta(), *way, 5, -1)])
+    tell(memory, [_shipped(4), _received(5, discrepancy=-1)])
     found = row(memory, cell, "tea", "umeda")
     assert (found["incoming"], found["on_hand"]) == (0, 5)
 
 
 def judged(to: str, quantity: int = 1, minute: int = 2) -> StockStateChanged:
     return StockStateChanged(
-        meta(minute=minute), "tea", "ginza", quantity, "QUALITY_CONTROL", to
-    )  # fmt: skip
+        meta=meta(minute=minute),
+        sku="tea",
+        location_id="ginza",
+        quantity=quantity,
+        from_state="QUALITY_CONTROL",
+        to_state=to,
+    )
 
 
 def on_shelf(memory: Memory) -> tuple[int, int]:
@@ -124,8 +171,17 @@ def test_returned_goods_are_for_sale_once_they_are_found_good(memory: Memory) ->
 def test_what_is_found_damaged_stays_unavailable_and_leaves_by_two_facts() -> None:
     """Out for good: an adjustment, and the end of the state; in any order, then as before."""
     back = brought_back("tea", 1, disposition="QUALITY_CONTROL", minute=1)
-    gone = StockAdjusted(meta(minute=3), "tea", "ginza", -1, "scrapped")
-    ended = StockStateChanged(meta(minute=3), "tea", "ginza", 1, "DAMAGED", "SELLABLE")
+    gone = StockAdjusted(
+        meta=meta(minute=3), sku="tea", location_id="ginza", quantity=-1, reason="scrapped"
+    )
+    ended = StockStateChanged(
+        meta=meta(minute=3),
+        sku="tea",
+        location_id="ginza",
+        quantity=1,
+        from_state="DAMAGED",
+        to_state="SELLABLE",
+    )
     memory = tell(Memory(Group("main", discover())), [received(5), back, judged("DAMAGED")])
     assert on_shelf(memory) == (6, 1)
     for order in permutations([received(5), back, judged("DAMAGED"), gone, ended]):

@@ -54,15 +54,21 @@ Said = tuple[Event, list[Move]]
 
 
 def received(units: int, at: int) -> Said:
-    return StockReceived(meta(minute=at), SKU, HERE, units), [Move(HERE, at, units)]
+    return StockReceived(meta=meta(minute=at), sku=SKU, location_id=HERE, quantity=units), [
+        Move(HERE, at, units)
+    ]
 
 
 def adjusted(units: int, at: int) -> Said:
-    return StockAdjusted(meta(minute=at), SKU, HERE, -units, "lost"), [Move(HERE, at, -units)]
+    return StockAdjusted(
+        meta=meta(minute=at), sku=SKU, location_id=HERE, quantity=-units, reason="lost"
+    ), [Move(HERE, at, -units)]
 
 
 def counted(units: int, at: int) -> Said:
-    told = StockCounted(meta(minute=99), SKU, HERE, units, T0 + at * MINUTE)
+    told = StockCounted(
+        meta=meta(minute=99), sku=SKU, location_id=HERE, quantity=units, counted_at=T0 + at * MINUTE
+    )
     return told, [Move(HERE, at, read=units)]
 
 
@@ -71,44 +77,93 @@ def sale(units: int, at: int) -> Said:
 
 
 def allocated(units: int, at: int) -> Said:
-    told = StockAllocated(meta(minute=at), SKU, HERE, named("o"), 1, units)
+    told = StockAllocated(
+        meta=meta(minute=at),
+        sku=SKU,
+        location_id=HERE,
+        order_id=named("o"),
+        line_no=1,
+        quantity=units,
+    )
     return told, [Move(HERE, at, committed=units)]
 
 
 def released(units: int, at: int) -> Said:
-    told = AllocationReleased(meta(minute=at), SKU, HERE, named("o"), 1, units)
+    told = AllocationReleased(
+        meta=meta(minute=at),
+        sku=SKU,
+        location_id=HERE,
+        order_id=named("o"),
+        line_no=1,
+        quantity=units,
+    )
     return told, [Move(HERE, at, committed=-units)]
 
 
 def shipped(units: int, at: int) -> Said:
-    told = StockShipped(meta(minute=at), SKU, HERE, named("o"), 1, units)
+    told = StockShipped(
+        meta=meta(minute=at),
+        sku=SKU,
+        location_id=HERE,
+        order_id=named("o"),
+        line_no=1,
+        quantity=units,
+    )
     return told, [Move(HERE, at, -units, -units)]
 
 
 def unjudged(units: int, at: int) -> Said:
     """Two lines of one item come back, one of them fit for sale."""
     lines = [
-        ReturnedLine(1, SKU, units, 100, "QUALITY_CONTROL"),
-        ReturnedLine(2, SKU, 1, 100, "BACK_IN_STOCK"),
+        ReturnedLine(line_no=1, sku=SKU, quantity=units, refund=100, disposition="QUALITY_CONTROL"),
+        ReturnedLine(line_no=2, sku=SKU, quantity=1, refund=100, disposition="BACK_IN_STOCK"),
     ]
-    told = PurchaseReturned(meta(minute=at), named("r"), HERE, "JPY", 100, lines, named("hanako"))
+    told = PurchaseReturned(
+        meta=meta(minute=at),
+        transaction_id=named("r"),
+        location_id=HERE,
+        currency="JPY",
+        total=100,
+        lines=lines,
+        profile_id=named("hanako"),
+    )
     return told, [Move(HERE, at, units + 1, unavailable=units)]
 
 
 def judged(units: int, at: int) -> Said:
     told = StockStateChanged(
-        meta(minute=at), SKU, HERE, units, "QUALITY_CONTROL", "SELLABLE"
-    )  # fmt: skip
+        meta=meta(minute=at),
+        sku=SKU,
+        location_id=HERE,
+        quantity=units,
+        from_state="QUALITY_CONTROL",
+        to_state="SELLABLE",
+    )
     return told, [Move(HERE, at, unavailable=-units)]
 
 
 def sent(units: int, at: int) -> Said:
-    told = TransferShipped(meta(minute=at), named("t"), SKU, HERE, THERE, units)
+    told = TransferShipped(
+        meta=meta(minute=at),
+        transfer_id=named("t"),
+        sku=SKU,
+        from_location_id=HERE,
+        to_location_id=THERE,
+        quantity=units,
+    )
     return told, [Move(HERE, at, -units), Move(THERE, at, incoming=units)]
 
 
 def arrived(units: int, at: int) -> Said:
-    told = TransferReceived(meta(minute=at), named("t"), SKU, HERE, THERE, units, 1)
+    told = TransferReceived(
+        meta=meta(minute=at),
+        transfer_id=named("t"),
+        sku=SKU,
+        from_location_id=HERE,
+        to_location_id=THERE,
+        quantity=units,
+        discrepancy=1,
+    )
     return told, [Move(THERE, at, units, incoming=-units - 1)]
 
 

@@ -10,7 +10,11 @@ from tests.projections.saying import meta, named, tell
 
 
 def earned(receipt: int) -> PointsEarned:
-    return PointsEarned(meta(receipt=receipt), named("hanako"), [EarnedLot(named("lot"), 1)])
+    return PointsEarned(
+        meta=meta(receipt=receipt),
+        profile_id=named("hanako"),
+        lots=[EarnedLot(lot_id=named("lot"), points=1)],
+    )
 
 
 def seen(memory: Memory) -> list[str]:
@@ -24,7 +28,13 @@ def test_receipts_4_and_5_never_came(memory: Memory) -> None:
 
 def test_a_receipt_among_the_dead_letters_has_come(memory: Memory) -> None:
     letter = DeadLettered(
-        meta(receipt=2), "commerce.points", 0, 7, "decode", "Undecodable", "the value is empty"
+        meta=meta(receipt=2),
+        source_topic="commerce.points",
+        source_partition=0,
+        source_offset=7,
+        stage="decode",
+        error_class="Undecodable",
+        reason="the value is empty",
     )
     tell(memory, [earned(1), letter, earned(3)])
     assert seen(memory) == ["{[1,4)}"]

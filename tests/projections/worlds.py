@@ -36,12 +36,21 @@ def index(kind: str, number: int) -> bytes:
 
 def _meta(chance: Chance, number: int) -> Meta:
     event_id = b"event".ljust(12, b"\0") + number.to_bytes(4, "big")
-    return Meta(event_id, T0 + chance.randint(0, 100) * HOUR, Producer("pos", "STORE"))
+    return Meta(
+        event_id=event_id,
+        occurred_at=T0 + chance.randint(0, 100) * HOUR,
+        producer=Producer(system="pos", channel="STORE"),
+    )
 
 
 def _identifier(chance: Chance, values: int) -> Identifier:
     kind = chance.choice(KINDS)
-    return Identifier(kind, b"sealed", index(kind, chance.randrange(values)), chance.random() < 0.8)
+    return Identifier(
+        kind=kind,
+        value=b"sealed",
+        value_index=index(kind, chance.randrange(values)),
+        verified=chance.random() < 0.8,
+    )
 
 
 def _rules(chance: Chance) -> str:
@@ -64,21 +73,40 @@ def happening(chance: Chance, number: int, people: int, values: int) -> Event:
     one, other = (profile(chance.randrange(people)) for _ in range(2))
     if drawn < 0.3:
         known = [_identifier(chance, values) for _ in range(chance.randint(0, 3))]
-        return ProfileRegistered(meta, one, "pos", T0 - one[-1] * 7 % 5, known)
+        return ProfileRegistered(
+            meta=meta,
+            profile_id=one,
+            source_system="pos",
+            registered_at=T0 - one[-1] * 7 % 5,
+            identifiers=known,
+        )
     if drawn < 0.65:
-        return IdentifierObserved(meta, one, _identifier(chance, values))
+        return IdentifierObserved(meta=meta, profile_id=one, identifier=_identifier(chance, values))
     if drawn < 0.7:
         return MatchRulesActivated(
-            meta, "identity", chance.choice(VERSIONS), _rules(chance), T0 + chance.randint(0, 60)
+            meta=meta,
+            rule_set="identity",
+            version=chance.choice(VERSIONS),
+            rules=_rules(chance),
+            valid_from=T0 + chance.randint(0, 60),
         )
     if drawn < 0.72:
-        return SubjectErased(meta, one)
+        return SubjectErased(meta=meta, profile_id=one)
     by = chance.choice(["PERSON", "RULE"])
     version = chance.choice(VERSIONS) if by == "RULE" else None
     if drawn < 0.9:
-        return ProfilesLinked(meta, meta.event_id, one, other, by, rule_version=version)
+        return ProfilesLinked(
+            meta=meta,
+            link_id=meta.event_id,
+            profile_id=one,
+            other_profile_id=other,
+            decided_by=by,
+            rule_version=version,
+        )
     kind = chance.choice([LinkDeclined, ProfilesUnlinked])
-    return kind(meta, one, other, decided_by=by, rule_version=version)
+    return kind(
+        meta=meta, profile_id=one, other_profile_id=other, decided_by=by, rule_version=version
+    )
 
 
 def _world(people: int, values: int, many: int, seed: int) -> list[Event]:

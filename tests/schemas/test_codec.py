@@ -23,12 +23,26 @@ from schemas.wire import codec
 from schemas.wire.codec import Undecodable
 
 MUTANTS = 5_000
-TILL = Producer("pos", "STORE", "S/01", "T1", 2, 77)
-META = Meta(b"\x01" * 16, 1_775_006_100_123_456, TILL)
-RECEIVED = StockReceived(META, "4901234567894", "W01", 12)
+TILL = Producer(
+    system="pos",
+    channel="STORE",
+    store_id="S/01",
+    terminal_id="T1",
+    terminal_epoch=2,
+    terminal_sequence=77,
+)
+META = Meta(event_id=b"\x01" * 16, occurred_at=1_775_006_100_123_456, producer=TILL)
+RECEIVED = StockReceived(meta=META, sku="4901234567894", location_id="W01", quantity=12)
 VALUE = codec.encode(RECEIVED)
 SALE = PurchaseCompleted(
-    META, b"\x02" * 16, "S001", "JPY", 1650, [PurchaseLine(1, "4901234567894", 1, 1650, 1650)]
+    meta=META,
+    transaction_id=b"\x02" * 16,
+    location_id="S001",
+    currency="JPY",
+    total=1650,
+    lines=[
+        PurchaseLine(line_no=1, sku="4901234567894", quantity=1, unit_price=1650, net_paid=1650)
+    ],
 )
 
 
@@ -125,10 +139,24 @@ def test_the_hash_is_of_the_body_and_fits_a_bigint() -> None:
         (RECEIVED, b"4901234567894"),
         (SALE, b"\x02" * 16),
         (replace(SALE, profile_id=b"\x03" * 16), b"\x03" * 16),
-        (PurchaseAttributed(META, b"\x02" * 16, b"\x03" * 16), b"\x02" * 16),
-        (InquiryClosed(META, b"\x04" * 16, "exchanged"), b"\x04" * 16),
-        (StockPolicySet(META, "S001", 1, 0), b"S001"),
-        (DeadLettered(META, "commerce.points", 3, 9, "decode", "E", "x"), b"commerce.points-3"),
+        (
+            PurchaseAttributed(meta=META, transaction_id=b"\x02" * 16, profile_id=b"\x03" * 16),
+            b"\x02" * 16,
+        ),
+        (InquiryClosed(meta=META, inquiry_id=b"\x04" * 16, resolution="exchanged"), b"\x04" * 16),
+        (StockPolicySet(meta=META, location_id="S001", safety_stock=1, valid_from=0), b"S001"),
+        (
+            DeadLettered(
+                meta=META,
+                source_topic="commerce.points",
+                source_partition=3,
+                source_offset=9,
+                stage="decode",
+                error_class="E",
+                reason="x",
+            ),
+            b"commerce.points-3",
+        ),
     ],
 )
 def test_the_key_keeps_in_order_what_must_stay_in_order(event: Event, key: bytes) -> None:
@@ -145,6 +173,6 @@ def test_headers_are_cloud_events() -> None:
         "ce_time": b"2026-04-01T01:15:00.123456Z",
         "ce_sequence": b"77",
     }
-    web = replace(META, producer=Producer("ec", "EC"))
+    web = replace(META, producer=Producer(system="ec", channel="EC"))
     assert dict(codec.headers_of(replace(RECEIVED, meta=web)))["ce_source"] == b"/ec/-/-/0"
     assert "ce_sequence" not in dict(codec.headers_of(replace(RECEIVED, meta=web)))

@@ -134,14 +134,14 @@ def test_personal_values_are_sealed_for_their_subject_under_their_path() -> None
     event = to_event(model, sealer)
     assert isinstance(event, ProfileRegistered)
     assert [(field, kind) for _, field, kind, _ in sealer.asked] == [
-        ("identifiers[0].value", "card"),
-        ("identifiers[1].value", "phone"),
-        ("identifiers[2].value", "email"),
         ("name", "name"),
         ("name_kana", "kana"),
         ("postcode", "postcode"),
         ("address", "address"),
         ("birth_date", "birth_date"),
+        ("identifiers[0].value", "card"),
+        ("identifiers[1].value", "phone"),
+        ("identifiers[2].value", "email"),
     ]
     assert {subject for subject, *_ in sealer.asked} == {event.profile_id}
     assert event.identifiers[1].value_index.startswith(b"phone")

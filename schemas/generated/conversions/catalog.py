@@ -21,71 +21,83 @@ from schemas.generated.inputs.catalog import (
     StockPolicySetInput,
 )
 from schemas.rejection import Sealer
+from schemas.wire.building import by_name
+
+_ItemDescribed = by_name(ItemDescribed)
+_LocationDescribed = by_name(LocationDescribed)
+_MatchRulesActivated = by_name(MatchRulesActivated)
+_NeedPolicySet = by_name(NeedPolicySet)
+_ProgramRulesSet = by_name(ProgramRulesSet)
+_StockPolicySet = by_name(StockPolicySet)
 
 
 def item_described(model: ItemDescribedInput, seal: Sealer) -> ItemDescribed:
-    return ItemDescribed(
-        meta_of(model.meta),
-        model.sku,
-        model.name,
-        model.category,
-        model.valid_from,
-        model.product_id,
-        model.brand,
-        model.list_price,
-        model.currency,
+    return _ItemDescribed(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        name=model.name,
+        category=model.category,
+        product_id=model.product_id,
+        brand=model.brand,
+        list_price=model.list_price,
+        currency=model.currency,
+        valid_from=model.valid_from,
     )
 
 
 def location_described(model: LocationDescribedInput, seal: Sealer) -> LocationDescribed:
-    return LocationDescribed(
-        meta_of(model.meta),
-        model.location_id,
-        model.kind,
-        model.name,
-        model.valid_from,
-        model.latitude,
-        model.longitude,
+    return _LocationDescribed(
+        meta=meta_of(model.meta),
+        location_id=model.location_id,
+        kind=model.kind,
+        name=model.name,
+        latitude=model.latitude,
+        longitude=model.longitude,
+        valid_from=model.valid_from,
     )
 
 
 def stock_policy_set(model: StockPolicySetInput, seal: Sealer) -> StockPolicySet:
-    return StockPolicySet(
-        meta_of(model.meta),
-        model.location_id,
-        model.safety_stock,
-        model.valid_from,
-        model.sku,
-        model.store_share,
-        model.company_threshold,
+    return _StockPolicySet(
+        meta=meta_of(model.meta),
+        location_id=model.location_id,
+        sku=model.sku,
+        safety_stock=model.safety_stock,
+        store_share=model.store_share,
+        company_threshold=model.company_threshold,
+        valid_from=model.valid_from,
     )
 
 
 def need_policy_set(model: NeedPolicySetInput, seal: Sealer) -> NeedPolicySet:
-    return NeedPolicySet(
-        meta_of(model.meta),
-        model.policy_id,
-        model.kind,
-        model.valid_from,
-        model.sku,
-        model.category,
-        model.reach,
-        model.interval_days,
+    return _NeedPolicySet(
+        meta=meta_of(model.meta),
+        policy_id=model.policy_id,
+        sku=model.sku,
+        category=model.category,
+        kind=model.kind,
+        reach=model.reach,
+        interval_days=model.interval_days,
+        valid_from=model.valid_from,
     )
 
 
 def program_rules_set(model: ProgramRulesSetInput, seal: Sealer) -> ProgramRulesSet:
-    return ProgramRulesSet(
-        meta_of(model.meta),
-        model.program_id,
-        model.version,
-        model.accrual,
-        model.rules,
-        model.valid_from,
+    return _ProgramRulesSet(
+        meta=meta_of(model.meta),
+        program_id=model.program_id,
+        version=model.version,
+        accrual=model.accrual,
+        rules=model.rules,
+        valid_from=model.valid_from,
     )
 
 
 def match_rules_activated(model: MatchRulesActivatedInput, seal: Sealer) -> MatchRulesActivated:
-    return MatchRulesActivated(
-        meta_of(model.meta), model.rule_set, model.version, model.rules, model.valid_from
+    return _MatchRulesActivated(
+        meta=meta_of(model.meta),
+        rule_set=model.rule_set,
+        version=model.version,
+        rules=model.rules,
+        valid_from=model.valid_from,
     )

@@ -7,20 +7,25 @@ from schemas.generated.conversions.meta import meta_of
 from schemas.generated.events.contacts import ContactMade, CouponIssued, CouponUsed
 from schemas.generated.inputs.contacts import ContactMadeInput, CouponIssuedInput, CouponUsedInput
 from schemas.rejection import Sealer, sealed_or_none
+from schemas.wire.building import by_name
+
+_ContactMade = by_name(ContactMade)
+_CouponIssued = by_name(CouponIssued)
+_CouponUsed = by_name(CouponUsed)
 
 
 def contact_made(model: ContactMadeInput, seal: Sealer) -> ContactMade:
     event_id = model.meta.event_id
     subject = model.profile_id
-    return ContactMade(
-        meta_of(model.meta),
-        model.profile_id,
-        model.kind,
-        model.direction,
-        model.purpose,
-        model.campaign_id,
-        model.staff_id,
-        sealed_or_none(seal, event_id, subject, "note", "free_text", model.note),
+    return _ContactMade(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        kind=model.kind,
+        direction=model.direction,
+        purpose=model.purpose,
+        campaign_id=model.campaign_id,
+        staff_id=model.staff_id,
+        note=sealed_or_none(seal, event_id, subject, "note", "free_text", model.note),
     )
 
 
@@ -30,16 +35,21 @@ def contact_made_subject(model: ContactMadeInput) -> bytes | None:
 
 
 def coupon_issued(model: CouponIssuedInput, seal: Sealer) -> CouponIssued:
-    return CouponIssued(
-        meta_of(model.meta),
-        model.profile_id,
-        model.coupon_id,
-        model.offer,
-        model.campaign_id,
-        model.expires_at,
-        model.triggered_by,
+    return _CouponIssued(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        coupon_id=model.coupon_id,
+        campaign_id=model.campaign_id,
+        offer=model.offer,
+        expires_at=model.expires_at,
+        triggered_by=model.triggered_by,
     )
 
 
 def coupon_used(model: CouponUsedInput, seal: Sealer) -> CouponUsed:
-    return CouponUsed(meta_of(model.meta), model.profile_id, model.coupon_id, model.transaction_id)
+    return _CouponUsed(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        coupon_id=model.coupon_id,
+        transaction_id=model.transaction_id,
+    )

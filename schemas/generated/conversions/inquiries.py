@@ -19,21 +19,28 @@ from schemas.generated.inputs.inquiries import (
     InquiryOpenedInput,
 )
 from schemas.rejection import Sealer, sealed_or_none
+from schemas.wire.building import by_name
+
+_InquiryAnswered = by_name(InquiryAnswered)
+_InquiryClassified = by_name(InquiryClassified)
+_InquiryClosed = by_name(InquiryClosed)
+_InquiryMessageAdded = by_name(InquiryMessageAdded)
+_InquiryOpened = by_name(InquiryOpened)
 
 
 def inquiry_opened(model: InquiryOpenedInput, seal: Sealer) -> InquiryOpened:
     event_id = model.meta.event_id
     subject = model.profile_id or model.inquiry_id
-    return InquiryOpened(
-        meta_of(model.meta),
-        model.inquiry_id,
-        model.topic,
-        model.profile_id,
-        sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
-        model.sku,
-        model.store_id,
-        model.transaction_id,
-        model.line_no,
+    return _InquiryOpened(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        topic=model.topic,
+        text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
+        sku=model.sku,
+        store_id=model.store_id,
+        transaction_id=model.transaction_id,
+        line_no=model.line_no,
     )
 
 
@@ -45,12 +52,12 @@ def inquiry_opened_subject(model: InquiryOpenedInput) -> bytes | None:
 def inquiry_message_added(model: InquiryMessageAddedInput, seal: Sealer) -> InquiryMessageAdded:
     event_id = model.meta.event_id
     subject = model.profile_id or model.inquiry_id
-    return InquiryMessageAdded(
-        meta_of(model.meta),
-        model.inquiry_id,
-        model.author,
-        model.profile_id,
-        sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
+    return _InquiryMessageAdded(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        author=model.author,
+        text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
     )
 
 
@@ -60,20 +67,24 @@ def inquiry_message_added_subject(model: InquiryMessageAddedInput) -> bytes | No
 
 
 def inquiry_classified(model: InquiryClassifiedInput, seal: Sealer) -> InquiryClassified:
-    return InquiryClassified(
-        meta_of(model.meta), model.inquiry_id, model.topic, model.classified_by, model.profile_id
+    return _InquiryClassified(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        topic=model.topic,
+        classified_by=model.classified_by,
     )
 
 
 def inquiry_answered(model: InquiryAnsweredInput, seal: Sealer) -> InquiryAnswered:
     event_id = model.meta.event_id
     subject = model.profile_id or model.inquiry_id
-    return InquiryAnswered(
-        meta_of(model.meta),
-        model.inquiry_id,
-        model.profile_id,
-        sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
-        model.answered_by,
+    return _InquiryAnswered(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
+        answered_by=model.answered_by,
     )
 
 
@@ -83,4 +94,9 @@ def inquiry_answered_subject(model: InquiryAnsweredInput) -> bytes | None:
 
 
 def inquiry_closed(model: InquiryClosedInput, seal: Sealer) -> InquiryClosed:
-    return InquiryClosed(meta_of(model.meta), model.inquiry_id, model.resolution, model.profile_id)
+    return _InquiryClosed(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        resolution=model.resolution,
+    )

@@ -29,106 +29,127 @@ from schemas.generated.inputs.inventory import (
     TransferShippedInput,
 )
 from schemas.rejection import Sealer
+from schemas.wire.building import by_name
+
+_AllocationReleased = by_name(AllocationReleased)
+_ReservationCommitted = by_name(ReservationCommitted)
+_StockAdjusted = by_name(StockAdjusted)
+_StockAllocated = by_name(StockAllocated)
+_StockCounted = by_name(StockCounted)
+_StockReceived = by_name(StockReceived)
+_StockShipped = by_name(StockShipped)
+_StockStateChanged = by_name(StockStateChanged)
+_TransferReceived = by_name(TransferReceived)
+_TransferShipped = by_name(TransferShipped)
 
 
 def stock_received(model: StockReceivedInput, seal: Sealer) -> StockReceived:
-    return StockReceived(
-        meta_of(model.meta), model.sku, model.location_id, model.quantity, model.reference
+    return _StockReceived(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        quantity=model.quantity,
+        reference=model.reference,
     )
 
 
 def stock_adjusted(model: StockAdjustedInput, seal: Sealer) -> StockAdjusted:
-    return StockAdjusted(
-        meta_of(model.meta), model.sku, model.location_id, model.quantity, model.reason, model.actor
+    return _StockAdjusted(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        quantity=model.quantity,
+        reason=model.reason,
+        actor=model.actor,
     )
 
 
 def stock_counted(model: StockCountedInput, seal: Sealer) -> StockCounted:
-    return StockCounted(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.quantity,
-        model.counted_at,
-        model.actor,
+    return _StockCounted(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        quantity=model.quantity,
+        counted_at=model.counted_at,
+        actor=model.actor,
     )
 
 
 def stock_state_changed(model: StockStateChangedInput, seal: Sealer) -> StockStateChanged:
-    return StockStateChanged(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.quantity,
-        model.from_state,
-        model.to_state,
-        model.reason,
+    return _StockStateChanged(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        quantity=model.quantity,
+        from_state=model.from_state,
+        to_state=model.to_state,
+        reason=model.reason,
     )
 
 
 def stock_allocated(model: StockAllocatedInput, seal: Sealer) -> StockAllocated:
-    return StockAllocated(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.order_id,
-        model.line_no,
-        model.quantity,
+    return _StockAllocated(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
+        quantity=model.quantity,
     )
 
 
 def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> AllocationReleased:
-    return AllocationReleased(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.order_id,
-        model.line_no,
-        model.quantity,
-        model.reason,
+    return _AllocationReleased(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
+        quantity=model.quantity,
+        reason=model.reason,
     )
 
 
 def stock_shipped(model: StockShippedInput, seal: Sealer) -> StockShipped:
-    return StockShipped(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.order_id,
-        model.line_no,
-        model.quantity,
+    return _StockShipped(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
+        quantity=model.quantity,
     )
 
 
 def transfer_shipped(model: TransferShippedInput, seal: Sealer) -> TransferShipped:
-    return TransferShipped(
-        meta_of(model.meta),
-        model.transfer_id,
-        model.sku,
-        model.from_location_id,
-        model.to_location_id,
-        model.quantity,
+    return _TransferShipped(
+        meta=meta_of(model.meta),
+        transfer_id=model.transfer_id,
+        sku=model.sku,
+        from_location_id=model.from_location_id,
+        to_location_id=model.to_location_id,
+        quantity=model.quantity,
     )
 
 
 def transfer_received(model: TransferReceivedInput, seal: Sealer) -> TransferReceived:
-    return TransferReceived(
-        meta_of(model.meta),
-        model.transfer_id,
-        model.sku,
-        model.from_location_id,
-        model.to_location_id,
-        model.quantity,
-        model.discrepancy,
+    return _TransferReceived(
+        meta=meta_of(model.meta),
+        transfer_id=model.transfer_id,
+        sku=model.sku,
+        from_location_id=model.from_location_id,
+        to_location_id=model.to_location_id,
+        quantity=model.quantity,
+        discrepancy=model.discrepancy,
     )
 
 
 def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> ReservationCommitted:
-    return ReservationCommitted(
-        meta_of(model.meta),
-        model.sku,
-        model.location_id,
-        model.reservation_id,
-        model.order_id,
-        model.quantity,
+    return _ReservationCommitted(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        reservation_id=model.reservation_id,
+        order_id=model.order_id,
+        quantity=model.quantity,
     )

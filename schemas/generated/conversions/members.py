@@ -28,31 +28,47 @@ from schemas.generated.inputs.members import (
     SubjectErasedInput,
 )
 from schemas.rejection import Sealer, indexed, indexed_or_none, sealed, sealed_or_none
+from schemas.wire.building import by_name
+
+_ConsentGiven = by_name(ConsentGiven)
+_ConsentWithdrawn = by_name(ConsentWithdrawn)
+_Identifier = by_name(Identifier)
+_IdentifierObserved = by_name(IdentifierObserved)
+_LinkDeclined = by_name(LinkDeclined)
+_ProfileRegistered = by_name(ProfileRegistered)
+_ProfileUpdated = by_name(ProfileUpdated)
+_ProfilesLinked = by_name(ProfilesLinked)
+_ProfilesUnlinked = by_name(ProfilesUnlinked)
+_SubjectErased = by_name(SubjectErased)
 
 
 def profile_registered(model: ProfileRegisteredInput, seal: Sealer) -> ProfileRegistered:
     event_id = model.meta.event_id
     subject = model.profile_id
-    return ProfileRegistered(
-        meta_of(model.meta),
-        model.profile_id,
-        model.source_system,
-        model.registered_at,
-        [
-            Identifier(
-                item.kind,
-                sealed(seal, event_id, subject, f"identifiers[{at}].value", item.kind, item.value),
-                indexed(seal, f"identifiers[{at}].value", item.kind, item.value),
-                item.verified,
+    return _ProfileRegistered(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        source_system=model.source_system,
+        registered_at=model.registered_at,
+        name=sealed_or_none(seal, event_id, subject, "name", "name", model.name),
+        name_kana=sealed_or_none(seal, event_id, subject, "name_kana", "kana", model.name_kana),
+        postcode=sealed_or_none(seal, event_id, subject, "postcode", "postcode", model.postcode),
+        postcode_index=indexed_or_none(seal, "postcode", "postcode", model.postcode),
+        address=sealed_or_none(seal, event_id, subject, "address", "address", model.address),
+        birth_date=sealed_or_none(
+            seal, event_id, subject, "birth_date", "birth_date", model.birth_date
+        ),
+        identifiers=[
+            _Identifier(
+                kind=item.kind,
+                value=sealed(
+                    seal, event_id, subject, f"identifiers[{at}].value", item.kind, item.value
+                ),
+                value_index=indexed(seal, f"identifiers[{at}].value", item.kind, item.value),
+                verified=item.verified,
             )
             for at, item in enumerate(model.identifiers)
         ],
-        sealed_or_none(seal, event_id, subject, "name", "name", model.name),
-        sealed_or_none(seal, event_id, subject, "name_kana", "kana", model.name_kana),
-        sealed_or_none(seal, event_id, subject, "postcode", "postcode", model.postcode),
-        indexed_or_none(seal, "postcode", "postcode", model.postcode),
-        sealed_or_none(seal, event_id, subject, "address", "address", model.address),
-        sealed_or_none(seal, event_id, subject, "birth_date", "birth_date", model.birth_date),
     )
 
 
@@ -71,25 +87,29 @@ def profile_registered_subject(model: ProfileRegisteredInput) -> bytes | None:
 def profile_updated(model: ProfileUpdatedInput, seal: Sealer) -> ProfileUpdated:
     event_id = model.meta.event_id
     subject = model.profile_id
-    return ProfileUpdated(
-        meta_of(model.meta),
-        model.profile_id,
-        sealed_or_none(seal, event_id, subject, "name", "name", model.name),
-        sealed_or_none(seal, event_id, subject, "name_kana", "kana", model.name_kana),
-        sealed_or_none(seal, event_id, subject, "postcode", "postcode", model.postcode),
-        indexed_or_none(seal, "postcode", "postcode", model.postcode),
-        sealed_or_none(seal, event_id, subject, "address", "address", model.address),
-        sealed_or_none(seal, event_id, subject, "birth_date", "birth_date", model.birth_date),
-        [
-            Identifier(
-                item.kind,
-                sealed(seal, event_id, subject, f"identifiers[{at}].value", item.kind, item.value),
-                indexed(seal, f"identifiers[{at}].value", item.kind, item.value),
-                item.verified,
+    return _ProfileUpdated(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        name=sealed_or_none(seal, event_id, subject, "name", "name", model.name),
+        name_kana=sealed_or_none(seal, event_id, subject, "name_kana", "kana", model.name_kana),
+        postcode=sealed_or_none(seal, event_id, subject, "postcode", "postcode", model.postcode),
+        postcode_index=indexed_or_none(seal, "postcode", "postcode", model.postcode),
+        address=sealed_or_none(seal, event_id, subject, "address", "address", model.address),
+        birth_date=sealed_or_none(
+            seal, event_id, subject, "birth_date", "birth_date", model.birth_date
+        ),
+        identifiers=[
+            _Identifier(
+                kind=item.kind,
+                value=sealed(
+                    seal, event_id, subject, f"identifiers[{at}].value", item.kind, item.value
+                ),
+                value_index=indexed(seal, f"identifiers[{at}].value", item.kind, item.value),
+                verified=item.verified,
             )
             for at, item in enumerate(model.identifiers)
         ],
-        model.cleared,
+        cleared=model.cleared,
     )
 
 
@@ -108,12 +128,12 @@ def profile_updated_subject(model: ProfileUpdatedInput) -> bytes | None:
 def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> IdentifierObserved:
     event_id = model.meta.event_id
     subject = model.profile_id
-    return IdentifierObserved(
-        meta_of(model.meta),
-        model.profile_id,
-        Identifier(
-            model.identifier.kind,
-            sealed(
+    return _IdentifierObserved(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        identifier=_Identifier(
+            kind=model.identifier.kind,
+            value=sealed(
                 seal,
                 event_id,
                 subject,
@@ -121,10 +141,12 @@ def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> Identif
                 model.identifier.kind,
                 model.identifier.value,
             ),
-            indexed(seal, "identifier.value", model.identifier.kind, model.identifier.value),
-            model.identifier.verified,
+            value_index=indexed(
+                seal, "identifier.value", model.identifier.kind, model.identifier.value
+            ),
+            verified=model.identifier.verified,
         ),
-        model.context,
+        context=model.context,
     )
 
 
@@ -134,60 +156,69 @@ def identifier_observed_subject(model: IdentifierObservedInput) -> bytes | None:
 
 
 def profiles_linked(model: ProfilesLinkedInput, seal: Sealer) -> ProfilesLinked:
-    return ProfilesLinked(
-        meta_of(model.meta),
-        model.link_id,
-        model.profile_id,
-        model.other_profile_id,
-        model.decided_by,
-        model.actor,
-        model.rule_version,
-        model.evidence,
-        model.weight,
+    return _ProfilesLinked(
+        meta=meta_of(model.meta),
+        link_id=model.link_id,
+        profile_id=model.profile_id,
+        other_profile_id=model.other_profile_id,
+        decided_by=model.decided_by,
+        actor=model.actor,
+        rule_version=model.rule_version,
+        evidence=model.evidence,
+        weight=model.weight,
     )
 
 
 def link_declined(model: LinkDeclinedInput, seal: Sealer) -> LinkDeclined:
-    return LinkDeclined(
-        meta_of(model.meta),
-        model.profile_id,
-        model.other_profile_id,
-        model.decided_by,
-        model.actor,
-        model.rule_version,
-        model.evidence,
+    return _LinkDeclined(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        other_profile_id=model.other_profile_id,
+        decided_by=model.decided_by,
+        actor=model.actor,
+        rule_version=model.rule_version,
+        evidence=model.evidence,
     )
 
 
 def profiles_unlinked(model: ProfilesUnlinkedInput, seal: Sealer) -> ProfilesUnlinked:
-    return ProfilesUnlinked(
-        meta_of(model.meta),
-        model.profile_id,
-        model.other_profile_id,
-        model.decided_by,
-        model.link_id,
-        model.actor,
-        model.rule_version,
-        model.reason,
+    return _ProfilesUnlinked(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        other_profile_id=model.other_profile_id,
+        link_id=model.link_id,
+        decided_by=model.decided_by,
+        actor=model.actor,
+        rule_version=model.rule_version,
+        reason=model.reason,
     )
 
 
 def consent_given(model: ConsentGivenInput, seal: Sealer) -> ConsentGiven:
-    return ConsentGiven(
-        meta_of(model.meta),
-        model.profile_id,
-        model.purpose,
-        model.text_version,
-        model.contact_channel,
-        model.expires_at,
+    return _ConsentGiven(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        purpose=model.purpose,
+        contact_channel=model.contact_channel,
+        text_version=model.text_version,
+        expires_at=model.expires_at,
     )
 
 
 def consent_withdrawn(model: ConsentWithdrawnInput, seal: Sealer) -> ConsentWithdrawn:
-    return ConsentWithdrawn(
-        meta_of(model.meta), model.profile_id, model.purpose, model.contact_channel, model.reason
+    return _ConsentWithdrawn(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        purpose=model.purpose,
+        contact_channel=model.contact_channel,
+        reason=model.reason,
     )
 
 
 def subject_erased(model: SubjectErasedInput, seal: Sealer) -> SubjectErased:
-    return SubjectErased(meta_of(model.meta), model.profile_id, model.reason, model.actor)
+    return _SubjectErased(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        reason=model.reason,
+        actor=model.actor,
+    )

@@ -24,79 +24,112 @@ from schemas.generated.inputs.points import (
     PointsTransferredInput,
 )
 from schemas.rejection import Sealer
+from schemas.wire.building import by_name
+
+_EarnedLot = by_name(EarnedLot)
+_LotAllocation = by_name(LotAllocation)
+_PointsAdjusted = by_name(PointsAdjusted)
+_PointsEarned = by_name(PointsEarned)
+_PointsExpired = by_name(PointsExpired)
+_PointsRedeemed = by_name(PointsRedeemed)
+_PointsReinstated = by_name(PointsReinstated)
+_PointsReversed = by_name(PointsReversed)
+_PointsTransferred = by_name(PointsTransferred)
 
 
 def points_earned(model: PointsEarnedInput, seal: Sealer) -> PointsEarned:
-    return PointsEarned(
-        meta_of(model.meta),
-        model.profile_id,
-        [
-            EarnedLot(item.lot_id, item.points, item.line_no, item.active_from, item.expires_at)
+    return _PointsEarned(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        transaction_id=model.transaction_id,
+        lots=[
+            _EarnedLot(
+                lot_id=item.lot_id,
+                line_no=item.line_no,
+                points=item.points,
+                active_from=item.active_from,
+                expires_at=item.expires_at,
+            )
             for item in model.lots
         ],
-        model.transaction_id,
-        model.rule_version,
+        rule_version=model.rule_version,
     )
 
 
 def points_redeemed(model: PointsRedeemedInput, seal: Sealer) -> PointsRedeemed:
-    return PointsRedeemed(
-        meta_of(model.meta),
-        model.profile_id,
-        model.points,
-        model.transaction_id,
-        model.hold_id,
-        [LotAllocation(item.profile_id, item.lot_id, item.points) for item in model.allocations],
+    return _PointsRedeemed(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        points=model.points,
+        transaction_id=model.transaction_id,
+        hold_id=model.hold_id,
+        allocations=[
+            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
+            for item in model.allocations
+        ],
     )
 
 
 def points_reversed(model: PointsReversedInput, seal: Sealer) -> PointsReversed:
-    return PointsReversed(
-        meta_of(model.meta),
-        model.profile_id,
-        model.points,
-        model.transaction_id,
-        [LotAllocation(item.profile_id, item.lot_id, item.points) for item in model.allocations],
-        model.policy,
-        model.withheld,
+    return _PointsReversed(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        points=model.points,
+        transaction_id=model.transaction_id,
+        allocations=[
+            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
+            for item in model.allocations
+        ],
+        policy=model.policy,
+        withheld=model.withheld,
     )
 
 
 def points_reinstated(model: PointsReinstatedInput, seal: Sealer) -> PointsReinstated:
-    return PointsReinstated(
-        meta_of(model.meta),
-        model.profile_id,
-        model.points,
-        model.transaction_id,
-        [LotAllocation(item.profile_id, item.lot_id, item.points) for item in model.allocations],
-        model.expires_at,
+    return _PointsReinstated(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        points=model.points,
+        transaction_id=model.transaction_id,
+        allocations=[
+            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
+            for item in model.allocations
+        ],
+        expires_at=model.expires_at,
     )
 
 
 def points_adjusted(model: PointsAdjustedInput, seal: Sealer) -> PointsAdjusted:
-    return PointsAdjusted(
-        meta_of(model.meta),
-        model.profile_id,
-        model.points,
-        model.reason,
-        model.lot_id,
-        model.actor,
-        model.expires_at,
+    return _PointsAdjusted(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        points=model.points,
+        lot_id=model.lot_id,
+        reason=model.reason,
+        actor=model.actor,
+        expires_at=model.expires_at,
     )
 
 
 def points_expired(model: PointsExpiredInput, seal: Sealer) -> PointsExpired:
-    return PointsExpired(
-        meta_of(model.meta), model.profile_id, model.lot_id, model.points, model.expired_on
+    return _PointsExpired(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        lot_id=model.lot_id,
+        points=model.points,
+        expired_on=model.expired_on,
     )
 
 
 def points_transferred(model: PointsTransferredInput, seal: Sealer) -> PointsTransferred:
-    return PointsTransferred(
-        meta_of(model.meta),
-        model.profile_id,
-        model.to_profile_id,
-        model.points,
-        model.reason,
-        [LotAllocation(item.profile_id, item.lot_id, item.points) for item in model.allocations],
+    return _PointsTransferred(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        to_profile_id=model.to_profile_id,
+        points=model.points,
+        allocations=[
+            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
+            for item in model.allocations
+        ],
+        reason=model.reason,
     )

@@ -18,83 +18,98 @@ from schemas.generated.inputs.purchases import (
     PurchaseVoidedInput,
 )
 from schemas.rejection import Sealer
+from schemas.wire.building import by_name
+
+_PurchaseAttributed = by_name(PurchaseAttributed)
+_PurchaseCompleted = by_name(PurchaseCompleted)
+_PurchaseLine = by_name(PurchaseLine)
+_PurchaseReturned = by_name(PurchaseReturned)
+_PurchaseVoided = by_name(PurchaseVoided)
+_ReturnedLine = by_name(ReturnedLine)
+_Tender = by_name(Tender)
 
 
 def purchase_completed(model: PurchaseCompletedInput, seal: Sealer) -> PurchaseCompleted:
-    return PurchaseCompleted(
-        meta_of(model.meta),
-        model.transaction_id,
-        model.location_id,
-        model.currency,
-        model.total,
-        [
-            PurchaseLine(
-                item.line_no,
-                item.sku,
-                item.quantity,
-                item.unit_price,
-                item.net_paid,
-                item.location_id,
-                item.fulfilment,
-                item.is_gift,
+    return _PurchaseCompleted(
+        meta=meta_of(model.meta),
+        transaction_id=model.transaction_id,
+        profile_id=model.profile_id,
+        location_id=model.location_id,
+        currency=model.currency,
+        total=model.total,
+        tax=model.tax,
+        business_date=model.business_date,
+        receipt_number=model.receipt_number,
+        lines=[
+            _PurchaseLine(
+                line_no=item.line_no,
+                sku=item.sku,
+                quantity=item.quantity,
+                unit_price=item.unit_price,
+                net_paid=item.net_paid,
+                location_id=item.location_id,
+                fulfilment=item.fulfilment,
+                is_gift=item.is_gift,
             )
             for item in model.lines
         ],
-        model.profile_id,
-        model.tax,
-        model.business_date,
-        model.receipt_number,
-        [Tender(item.kind, item.amount) for item in model.tenders],
+        tenders=[_Tender(kind=item.kind, amount=item.amount) for item in model.tenders],
     )
 
 
 def purchase_returned(model: PurchaseReturnedInput, seal: Sealer) -> PurchaseReturned:
-    return PurchaseReturned(
-        meta_of(model.meta),
-        model.transaction_id,
-        model.location_id,
-        model.currency,
-        model.total,
-        [
-            ReturnedLine(item.line_no, item.sku, item.quantity, item.refund, item.disposition)
+    return _PurchaseReturned(
+        meta=meta_of(model.meta),
+        transaction_id=model.transaction_id,
+        profile_id=model.profile_id,
+        returned_by=model.returned_by,
+        location_id=model.location_id,
+        currency=model.currency,
+        total=model.total,
+        lines=[
+            _ReturnedLine(
+                line_no=item.line_no,
+                sku=item.sku,
+                quantity=item.quantity,
+                refund=item.refund,
+                disposition=item.disposition,
+            )
             for item in model.lines
         ],
-        model.profile_id,
-        model.returned_by,
-        model.reason,
+        reason=model.reason,
     )
 
 
 def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
-    return PurchaseVoided(
-        meta_of(model.meta),
-        model.transaction_id,
-        model.location_id,
-        model.currency,
-        model.total,
-        [
-            PurchaseLine(
-                item.line_no,
-                item.sku,
-                item.quantity,
-                item.unit_price,
-                item.net_paid,
-                item.location_id,
-                item.fulfilment,
-                item.is_gift,
+    return _PurchaseVoided(
+        meta=meta_of(model.meta),
+        transaction_id=model.transaction_id,
+        profile_id=model.profile_id,
+        location_id=model.location_id,
+        currency=model.currency,
+        total=model.total,
+        lines=[
+            _PurchaseLine(
+                line_no=item.line_no,
+                sku=item.sku,
+                quantity=item.quantity,
+                unit_price=item.unit_price,
+                net_paid=item.net_paid,
+                location_id=item.location_id,
+                fulfilment=item.fulfilment,
+                is_gift=item.is_gift,
             )
             for item in model.lines
         ],
-        model.reason,
-        model.profile_id,
+        reason=model.reason,
     )
 
 
 def purchase_attributed(model: PurchaseAttributedInput, seal: Sealer) -> PurchaseAttributed:
-    return PurchaseAttributed(
-        meta_of(model.meta),
-        model.transaction_id,
-        model.profile_id,
-        model.points_treatment,
-        model.proof,
+    return _PurchaseAttributed(
+        meta=meta_of(model.meta),
+        transaction_id=model.transaction_id,
+        profile_id=model.profile_id,
+        points_treatment=model.points_treatment,
+        proof=model.proof,
     )

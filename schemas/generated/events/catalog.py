@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ItemDescribed:
     """What an item is, from a time on."""
 
@@ -19,14 +19,14 @@ class ItemDescribed:
     sku: str
     name: str
     category: str
-    valid_from: int
     product_id: str | None = None
     brand: str | None = None
     list_price: int | None = None
     currency: str | None = None
+    valid_from: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LocationDescribed:
     """What a store or warehouse is, from a time on."""
 
@@ -36,12 +36,12 @@ class LocationDescribed:
     location_id: str
     kind: str
     name: str
-    valid_from: int
     latitude: float | None = None
     longitude: float | None = None
+    valid_from: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockPolicySet:
     """How much of a location's stock EC may see, from a time on."""
 
@@ -49,14 +49,14 @@ class StockPolicySet:
     TOPIC: ClassVar[str] = "commerce.catalog"
     meta: Meta
     location_id: str
-    safety_stock: int
-    valid_from: int
     sku: str | None = None
+    safety_stock: int
     store_share: int = 0
     company_threshold: int = 0
+    valid_from: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class NeedPolicySet:
     """How buying an item answers a need, from a time on."""
 
@@ -64,15 +64,15 @@ class NeedPolicySet:
     TOPIC: ClassVar[str] = "commerce.catalog"
     meta: Meta
     policy_id: str
-    kind: str
-    valid_from: int
     sku: str | None = None
     category: str | None = None
+    kind: str
     reach: str = "SKU"
     interval_days: int | None = None
+    valid_from: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProgramRulesSet:
     """A points program's rules, from a time on."""
 
@@ -86,7 +86,7 @@ class ProgramRulesSet:
     valid_from: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class MatchRulesActivated:
     """Identity rules, from a time on."""
 

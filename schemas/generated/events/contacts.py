@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ContactMade:
     """Shop and customer touched."""
 
@@ -25,7 +25,7 @@ class ContactMade:
     note: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CouponIssued:
     """A coupon was given."""
 
@@ -34,13 +34,13 @@ class CouponIssued:
     meta: Meta
     profile_id: bytes
     coupon_id: bytes
-    offer: str
     campaign_id: str | None = None
+    offer: str
     expires_at: int | None = None
     triggered_by: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CouponUsed:
     """A coupon was used."""
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class DeadLettered:
     """A record that could not be applied; the table in Postgres is the truth, this is its relay."""
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InquiryOpened:
     """A customer asked, complained or wished."""
 
@@ -17,8 +17,8 @@ class InquiryOpened:
     TOPIC: ClassVar[str] = "commerce.inquiries"
     meta: Meta
     inquiry_id: bytes
-    topic: str
     profile_id: bytes | None = None
+    topic: str
     text: bytes | None = None
     sku: str | None = None
     store_id: str | None = None
@@ -26,7 +26,7 @@ class InquiryOpened:
     line_no: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InquiryMessageAdded:
     """Somebody added to an inquiry."""
 
@@ -34,12 +34,12 @@ class InquiryMessageAdded:
     TOPIC: ClassVar[str] = "commerce.inquiries"
     meta: Meta
     inquiry_id: bytes
-    author: str
     profile_id: bytes | None = None
+    author: str
     text: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InquiryClassified:
     """An inquiry was put under a topic."""
 
@@ -47,12 +47,12 @@ class InquiryClassified:
     TOPIC: ClassVar[str] = "commerce.inquiries"
     meta: Meta
     inquiry_id: bytes
+    profile_id: bytes | None = None
     topic: str
     classified_by: str
-    profile_id: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InquiryAnswered:
     """Staff answered."""
 
@@ -65,7 +65,7 @@ class InquiryAnswered:
     answered_by: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InquiryClosed:
     """An inquiry came to its end."""
 
@@ -73,5 +73,5 @@ class InquiryClosed:
     TOPIC: ClassVar[str] = "commerce.inquiries"
     meta: Meta
     inquiry_id: bytes
-    resolution: str
     profile_id: bytes | None = None
+    resolution: str

@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockReceived:
     """Units arrived."""
 
@@ -22,7 +22,7 @@ class StockReceived:
     reference: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockAdjusted:
     """Units were found or lost."""
 
@@ -36,7 +36,7 @@ class StockAdjusted:
     actor: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockCounted:
     """Units were counted; holds at its own time: what moved after it stays."""
 
@@ -50,7 +50,7 @@ class StockCounted:
     actor: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockStateChanged:
     """Units on hand became unsellable, or sellable again."""
 
@@ -65,7 +65,7 @@ class StockStateChanged:
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockAllocated:
     """Units were promised to a placed order."""
 
@@ -79,7 +79,7 @@ class StockAllocated:
     quantity: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AllocationReleased:
     """A promise to an order ended without shipment."""
 
@@ -94,7 +94,7 @@ class AllocationReleased:
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StockShipped:
     """Promised units left."""
 
@@ -108,7 +108,7 @@ class StockShipped:
     quantity: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class TransferShipped:
     """Units left one location for another."""
 
@@ -122,7 +122,7 @@ class TransferShipped:
     quantity: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class TransferReceived:
     """Units of a transfer arrived."""
 
@@ -137,7 +137,7 @@ class TransferReceived:
     discrepancy: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ReservationCommitted:
     """A hold became an order's promise."""
 

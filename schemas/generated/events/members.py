@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Identifier, Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProfileRegistered:
     """A source system knows a new customer."""
 
@@ -19,16 +19,16 @@ class ProfileRegistered:
     profile_id: bytes
     source_system: str
     registered_at: int
-    identifiers: list[Identifier]
     name: bytes | None = None
     name_kana: bytes | None = None
     postcode: bytes | None = None
     postcode_index: bytes | None = None
     address: bytes | None = None
     birth_date: bytes | None = None
+    identifiers: list[Identifier]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProfileUpdated:
     """A source system knows better. An absent field stays as it was."""
 
@@ -46,7 +46,7 @@ class ProfileUpdated:
     cleared: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class IdentifierObserved:
     """An identifier was seen in use by a profile."""
 
@@ -58,7 +58,7 @@ class IdentifierObserved:
     context: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProfilesLinked:
     """Two profiles are one person."""
 
@@ -75,7 +75,7 @@ class ProfilesLinked:
     weight: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LinkDeclined:
     """Two profiles are not the same person; remembered until the evidence changes."""
 
@@ -90,7 +90,7 @@ class LinkDeclined:
     evidence: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProfilesUnlinked:
     """A link was undone."""
 
@@ -99,14 +99,14 @@ class ProfilesUnlinked:
     meta: Meta
     profile_id: bytes
     other_profile_id: bytes
-    decided_by: str
     link_id: bytes | None = None
+    decided_by: str
     actor: str | None = None
     rule_version: str | None = None
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ConsentGiven:
     """A customer consented."""
 
@@ -115,12 +115,12 @@ class ConsentGiven:
     meta: Meta
     profile_id: bytes
     purpose: str
-    text_version: str
     contact_channel: str | None = None
+    text_version: str
     expires_at: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ConsentWithdrawn:
     """A customer withdrew consent."""
 
@@ -133,7 +133,7 @@ class ConsentWithdrawn:
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SubjectErased:
     """A person's key was destroyed; nothing about the person can be read any more."""
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsEarned:
     """A customer earned points, as lots."""
 
@@ -17,12 +17,12 @@ class PointsEarned:
     TOPIC: ClassVar[str] = "commerce.points"
     meta: Meta
     profile_id: bytes
-    lots: list[EarnedLot]
     transaction_id: bytes | None = None
+    lots: list[EarnedLot]
     rule_version: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsRedeemed:
     """A customer spent points."""
 
@@ -36,7 +36,7 @@ class PointsRedeemed:
     allocations: list[LotAllocation] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsReversed:
     """Earned points were taken back, because goods came back."""
 
@@ -51,7 +51,7 @@ class PointsReversed:
     withheld: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsReinstated:
     """Spent points were given back to their lots."""
 
@@ -65,7 +65,7 @@ class PointsReinstated:
     expires_at: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsAdjusted:
     """A person corrected a balance, with a reason."""
 
@@ -74,13 +74,13 @@ class PointsAdjusted:
     meta: Meta
     profile_id: bytes
     points: int
-    reason: str
     lot_id: bytes | None = None
+    reason: str
     actor: str | None = None
     expires_at: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsExpired:
     """A lot's remaining points expired."""
 
@@ -93,7 +93,7 @@ class PointsExpired:
     expired_on: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PointsTransferred:
     """Points moved from one profile to another."""
 
@@ -103,5 +103,5 @@ class PointsTransferred:
     profile_id: bytes
     to_profile_id: bytes
     points: int
-    reason: str
     allocations: list[LotAllocation] = field(default_factory=list)
+    reason: str

@@ -9,7 +9,7 @@ from typing import ClassVar
 from schemas.generated.events.parts import Meta, PurchaseLine, ReturnedLine, Tender
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PurchaseCompleted:
     """Goods were sold."""
 
@@ -17,18 +17,18 @@ class PurchaseCompleted:
     TOPIC: ClassVar[str] = "commerce.purchases"
     meta: Meta
     transaction_id: bytes
+    profile_id: bytes | None = None
     location_id: str
     currency: str
     total: int
-    lines: list[PurchaseLine]
-    profile_id: bytes | None = None
     tax: int = 0
     business_date: int | None = None
     receipt_number: str | None = None
+    lines: list[PurchaseLine]
     tenders: list[Tender] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PurchaseReturned:
     """Goods came back. Carries the key and profile of the purchase it corrects."""
 
@@ -36,16 +36,16 @@ class PurchaseReturned:
     TOPIC: ClassVar[str] = "commerce.purchases"
     meta: Meta
     transaction_id: bytes
+    profile_id: bytes | None = None
+    returned_by: bytes | None = None
     location_id: str
     currency: str
     total: int
     lines: list[ReturnedLine]
-    profile_id: bytes | None = None
-    returned_by: bytes | None = None
     reason: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PurchaseVoided:
     """A purchase did not happen after all; every line of it is undone."""
 
@@ -53,15 +53,15 @@ class PurchaseVoided:
     TOPIC: ClassVar[str] = "commerce.purchases"
     meta: Meta
     transaction_id: bytes
+    profile_id: bytes | None = None
     location_id: str
     currency: str
     total: int
     lines: list[PurchaseLine]
     reason: str
-    profile_id: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PurchaseAttributed:
     """A guest's purchase is claimed by a customer later."""
 

@@ -15,19 +15,27 @@ from schemas.generated.events.catalog import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant, small
+from schemas.wire.building import by_name
+
+_ItemDescribed = by_name(ItemDescribed)
+_LocationDescribed = by_name(LocationDescribed)
+_MatchRulesActivated = by_name(MatchRulesActivated)
+_NeedPolicySet = by_name(NeedPolicySet)
+_ProgramRulesSet = by_name(ProgramRulesSet)
+_StockPolicySet = by_name(StockPolicySet)
 
 
 def item_described_from(record: dict[str, Any]) -> ItemDescribed:
-    return ItemDescribed(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["name"],
-        record["category"],
-        instant(record["valid_from"]),
-        record["product_id"],
-        record["brand"],
-        record["list_price"],
-        record["currency"],
+    return _ItemDescribed(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        name=record["name"],
+        category=record["category"],
+        product_id=record["product_id"],
+        brand=record["brand"],
+        list_price=record["list_price"],
+        currency=record["currency"],
+        valid_from=instant(record["valid_from"]),
     )
 
 
@@ -46,14 +54,14 @@ def item_described_record(event: ItemDescribed) -> dict[str, Any]:
 
 
 def location_described_from(record: dict[str, Any]) -> LocationDescribed:
-    return LocationDescribed(
-        meta_from(record["meta"]),
-        record["location_id"],
-        record["kind"],
-        record["name"],
-        instant(record["valid_from"]),
-        record["latitude"],
-        record["longitude"],
+    return _LocationDescribed(
+        meta=meta_from(record["meta"]),
+        location_id=record["location_id"],
+        kind=record["kind"],
+        name=record["name"],
+        latitude=record["latitude"],
+        longitude=record["longitude"],
+        valid_from=instant(record["valid_from"]),
     )
 
 
@@ -70,14 +78,14 @@ def location_described_record(event: LocationDescribed) -> dict[str, Any]:
 
 
 def stock_policy_set_from(record: dict[str, Any]) -> StockPolicySet:
-    return StockPolicySet(
-        meta_from(record["meta"]),
-        record["location_id"],
-        small(record["safety_stock"]),
-        instant(record["valid_from"]),
-        record["sku"],
-        small(record["store_share"]),
-        small(record["company_threshold"]),
+    return _StockPolicySet(
+        meta=meta_from(record["meta"]),
+        location_id=record["location_id"],
+        sku=record["sku"],
+        safety_stock=small(record["safety_stock"]),
+        store_share=small(record["store_share"]),
+        company_threshold=small(record["company_threshold"]),
+        valid_from=instant(record["valid_from"]),
     )
 
 
@@ -94,15 +102,15 @@ def stock_policy_set_record(event: StockPolicySet) -> dict[str, Any]:
 
 
 def need_policy_set_from(record: dict[str, Any]) -> NeedPolicySet:
-    return NeedPolicySet(
-        meta_from(record["meta"]),
-        record["policy_id"],
-        record["kind"],
-        instant(record["valid_from"]),
-        record["sku"],
-        record["category"],
-        record["reach"],
-        record["interval_days"] and small(record["interval_days"]),
+    return _NeedPolicySet(
+        meta=meta_from(record["meta"]),
+        policy_id=record["policy_id"],
+        sku=record["sku"],
+        category=record["category"],
+        kind=record["kind"],
+        reach=record["reach"],
+        interval_days=record["interval_days"] and small(record["interval_days"]),
+        valid_from=instant(record["valid_from"]),
     )
 
 
@@ -120,13 +128,13 @@ def need_policy_set_record(event: NeedPolicySet) -> dict[str, Any]:
 
 
 def program_rules_set_from(record: dict[str, Any]) -> ProgramRulesSet:
-    return ProgramRulesSet(
-        meta_from(record["meta"]),
-        record["program_id"],
-        record["version"],
-        record["accrual"],
-        record["rules"],
-        instant(record["valid_from"]),
+    return _ProgramRulesSet(
+        meta=meta_from(record["meta"]),
+        program_id=record["program_id"],
+        version=record["version"],
+        accrual=record["accrual"],
+        rules=record["rules"],
+        valid_from=instant(record["valid_from"]),
     )
 
 
@@ -142,12 +150,12 @@ def program_rules_set_record(event: ProgramRulesSet) -> dict[str, Any]:
 
 
 def match_rules_activated_from(record: dict[str, Any]) -> MatchRulesActivated:
-    return MatchRulesActivated(
-        meta_from(record["meta"]),
-        record["rule_set"],
-        record["version"],
-        record["rules"],
-        instant(record["valid_from"]),
+    return _MatchRulesActivated(
+        meta=meta_from(record["meta"]),
+        rule_set=record["rule_set"],
+        version=record["version"],
+        rules=record["rules"],
+        valid_from=instant(record["valid_from"]),
     )
 
 

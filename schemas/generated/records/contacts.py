@@ -8,18 +8,23 @@ from typing import Any
 from schemas.generated.events.contacts import ContactMade, CouponIssued, CouponUsed
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant
+from schemas.wire.building import by_name
+
+_ContactMade = by_name(ContactMade)
+_CouponIssued = by_name(CouponIssued)
+_CouponUsed = by_name(CouponUsed)
 
 
 def contact_made_from(record: dict[str, Any]) -> ContactMade:
-    return ContactMade(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["kind"],
-        record["direction"],
-        record["purpose"],
-        record["campaign_id"],
-        record["staff_id"],
-        record["note"],
+    return _ContactMade(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        kind=record["kind"],
+        direction=record["direction"],
+        purpose=record["purpose"],
+        campaign_id=record["campaign_id"],
+        staff_id=record["staff_id"],
+        note=record["note"],
     )
 
 
@@ -37,14 +42,14 @@ def contact_made_record(event: ContactMade) -> dict[str, Any]:
 
 
 def coupon_issued_from(record: dict[str, Any]) -> CouponIssued:
-    return CouponIssued(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["coupon_id"],
-        record["offer"],
-        record["campaign_id"],
-        record["expires_at"] and instant(record["expires_at"]),
-        record["triggered_by"],
+    return _CouponIssued(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        coupon_id=record["coupon_id"],
+        campaign_id=record["campaign_id"],
+        offer=record["offer"],
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
+        triggered_by=record["triggered_by"],
     )
 
 
@@ -61,11 +66,11 @@ def coupon_issued_record(event: CouponIssued) -> dict[str, Any]:
 
 
 def coupon_used_from(record: dict[str, Any]) -> CouponUsed:
-    return CouponUsed(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["coupon_id"],
-        record["transaction_id"],
+    return _CouponUsed(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        coupon_id=record["coupon_id"],
+        transaction_id=record["transaction_id"],
     )
 
 

@@ -8,19 +8,22 @@ from typing import Any
 from schemas.generated.events.dead_letters import DeadLettered
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import small
+from schemas.wire.building import by_name
+
+_DeadLettered = by_name(DeadLettered)
 
 
 def dead_lettered_from(record: dict[str, Any]) -> DeadLettered:
-    return DeadLettered(
-        meta_from(record["meta"]),
-        record["source_topic"],
-        small(record["source_partition"]),
-        record["source_offset"],
-        record["stage"],
-        record["error_class"],
-        record["reason"],
-        record["record_key"],
-        record["record_value"],
+    return _DeadLettered(
+        meta=meta_from(record["meta"]),
+        source_topic=record["source_topic"],
+        source_partition=small(record["source_partition"]),
+        source_offset=record["source_offset"],
+        stage=record["stage"],
+        error_class=record["error_class"],
+        reason=record["reason"],
+        record_key=record["record_key"],
+        record_value=record["record_value"],
     )
 
 

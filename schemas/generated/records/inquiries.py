@@ -14,19 +14,26 @@ from schemas.generated.events.inquiries import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import small
+from schemas.wire.building import by_name
+
+_InquiryAnswered = by_name(InquiryAnswered)
+_InquiryClassified = by_name(InquiryClassified)
+_InquiryClosed = by_name(InquiryClosed)
+_InquiryMessageAdded = by_name(InquiryMessageAdded)
+_InquiryOpened = by_name(InquiryOpened)
 
 
 def inquiry_opened_from(record: dict[str, Any]) -> InquiryOpened:
-    return InquiryOpened(
-        meta_from(record["meta"]),
-        record["inquiry_id"],
-        record["topic"],
-        record["profile_id"],
-        record["text"],
-        record["sku"],
-        record["store_id"],
-        record["transaction_id"],
-        record["line_no"] and small(record["line_no"]),
+    return _InquiryOpened(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        topic=record["topic"],
+        text=record["text"],
+        sku=record["sku"],
+        store_id=record["store_id"],
+        transaction_id=record["transaction_id"],
+        line_no=record["line_no"] and small(record["line_no"]),
     )
 
 
@@ -45,12 +52,12 @@ def inquiry_opened_record(event: InquiryOpened) -> dict[str, Any]:
 
 
 def inquiry_message_added_from(record: dict[str, Any]) -> InquiryMessageAdded:
-    return InquiryMessageAdded(
-        meta_from(record["meta"]),
-        record["inquiry_id"],
-        record["author"],
-        record["profile_id"],
-        record["text"],
+    return _InquiryMessageAdded(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        author=record["author"],
+        text=record["text"],
     )
 
 
@@ -65,12 +72,12 @@ def inquiry_message_added_record(event: InquiryMessageAdded) -> dict[str, Any]:
 
 
 def inquiry_classified_from(record: dict[str, Any]) -> InquiryClassified:
-    return InquiryClassified(
-        meta_from(record["meta"]),
-        record["inquiry_id"],
-        record["topic"],
-        record["classified_by"],
-        record["profile_id"],
+    return _InquiryClassified(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        topic=record["topic"],
+        classified_by=record["classified_by"],
     )
 
 
@@ -85,12 +92,12 @@ def inquiry_classified_record(event: InquiryClassified) -> dict[str, Any]:
 
 
 def inquiry_answered_from(record: dict[str, Any]) -> InquiryAnswered:
-    return InquiryAnswered(
-        meta_from(record["meta"]),
-        record["inquiry_id"],
-        record["profile_id"],
-        record["text"],
-        record["answered_by"],
+    return _InquiryAnswered(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        text=record["text"],
+        answered_by=record["answered_by"],
     )
 
 
@@ -105,8 +112,11 @@ def inquiry_answered_record(event: InquiryAnswered) -> dict[str, Any]:
 
 
 def inquiry_closed_from(record: dict[str, Any]) -> InquiryClosed:
-    return InquiryClosed(
-        meta_from(record["meta"]), record["inquiry_id"], record["resolution"], record["profile_id"]
+    return _InquiryClosed(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        resolution=record["resolution"],
     )
 
 

@@ -19,15 +19,27 @@ from schemas.generated.events.inventory import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant, small
+from schemas.wire.building import by_name
+
+_AllocationReleased = by_name(AllocationReleased)
+_ReservationCommitted = by_name(ReservationCommitted)
+_StockAdjusted = by_name(StockAdjusted)
+_StockAllocated = by_name(StockAllocated)
+_StockCounted = by_name(StockCounted)
+_StockReceived = by_name(StockReceived)
+_StockShipped = by_name(StockShipped)
+_StockStateChanged = by_name(StockStateChanged)
+_TransferReceived = by_name(TransferReceived)
+_TransferShipped = by_name(TransferShipped)
 
 
 def stock_received_from(record: dict[str, Any]) -> StockReceived:
-    return StockReceived(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        small(record["quantity"]),
-        record["reference"],
+    return _StockReceived(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        quantity=small(record["quantity"]),
+        reference=record["reference"],
     )
 
 
@@ -42,13 +54,13 @@ def stock_received_record(event: StockReceived) -> dict[str, Any]:
 
 
 def stock_adjusted_from(record: dict[str, Any]) -> StockAdjusted:
-    return StockAdjusted(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        small(record["quantity"]),
-        record["reason"],
-        record["actor"],
+    return _StockAdjusted(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        quantity=small(record["quantity"]),
+        reason=record["reason"],
+        actor=record["actor"],
     )
 
 
@@ -64,13 +76,13 @@ def stock_adjusted_record(event: StockAdjusted) -> dict[str, Any]:
 
 
 def stock_counted_from(record: dict[str, Any]) -> StockCounted:
-    return StockCounted(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        small(record["quantity"]),
-        instant(record["counted_at"]),
-        record["actor"],
+    return _StockCounted(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        quantity=small(record["quantity"]),
+        counted_at=instant(record["counted_at"]),
+        actor=record["actor"],
     )
 
 
@@ -86,14 +98,14 @@ def stock_counted_record(event: StockCounted) -> dict[str, Any]:
 
 
 def stock_state_changed_from(record: dict[str, Any]) -> StockStateChanged:
-    return StockStateChanged(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        small(record["quantity"]),
-        record["from_state"],
-        record["to_state"],
-        record["reason"],
+    return _StockStateChanged(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        quantity=small(record["quantity"]),
+        from_state=record["from_state"],
+        to_state=record["to_state"],
+        reason=record["reason"],
     )
 
 
@@ -110,13 +122,13 @@ def stock_state_changed_record(event: StockStateChanged) -> dict[str, Any]:
 
 
 def stock_allocated_from(record: dict[str, Any]) -> StockAllocated:
-    return StockAllocated(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        record["order_id"],
-        small(record["line_no"]),
-        small(record["quantity"]),
+    return _StockAllocated(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
+        quantity=small(record["quantity"]),
     )
 
 
@@ -132,14 +144,14 @@ def stock_allocated_record(event: StockAllocated) -> dict[str, Any]:
 
 
 def allocation_released_from(record: dict[str, Any]) -> AllocationReleased:
-    return AllocationReleased(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        record["order_id"],
-        small(record["line_no"]),
-        small(record["quantity"]),
-        record["reason"],
+    return _AllocationReleased(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
+        quantity=small(record["quantity"]),
+        reason=record["reason"],
     )
 
 
@@ -156,13 +168,13 @@ def allocation_released_record(event: AllocationReleased) -> dict[str, Any]:
 
 
 def stock_shipped_from(record: dict[str, Any]) -> StockShipped:
-    return StockShipped(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        record["order_id"],
-        small(record["line_no"]),
-        small(record["quantity"]),
+    return _StockShipped(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
+        quantity=small(record["quantity"]),
     )
 
 
@@ -178,13 +190,13 @@ def stock_shipped_record(event: StockShipped) -> dict[str, Any]:
 
 
 def transfer_shipped_from(record: dict[str, Any]) -> TransferShipped:
-    return TransferShipped(
-        meta_from(record["meta"]),
-        record["transfer_id"],
-        record["sku"],
-        record["from_location_id"],
-        record["to_location_id"],
-        small(record["quantity"]),
+    return _TransferShipped(
+        meta=meta_from(record["meta"]),
+        transfer_id=record["transfer_id"],
+        sku=record["sku"],
+        from_location_id=record["from_location_id"],
+        to_location_id=record["to_location_id"],
+        quantity=small(record["quantity"]),
     )
 
 
@@ -200,14 +212,14 @@ def transfer_shipped_record(event: TransferShipped) -> dict[str, Any]:
 
 
 def transfer_received_from(record: dict[str, Any]) -> TransferReceived:
-    return TransferReceived(
-        meta_from(record["meta"]),
-        record["transfer_id"],
-        record["sku"],
-        record["from_location_id"],
-        record["to_location_id"],
-        small(record["quantity"]),
-        small(record["discrepancy"]),
+    return _TransferReceived(
+        meta=meta_from(record["meta"]),
+        transfer_id=record["transfer_id"],
+        sku=record["sku"],
+        from_location_id=record["from_location_id"],
+        to_location_id=record["to_location_id"],
+        quantity=small(record["quantity"]),
+        discrepancy=small(record["discrepancy"]),
     )
 
 
@@ -224,13 +236,13 @@ def transfer_received_record(event: TransferReceived) -> dict[str, Any]:
 
 
 def reservation_committed_from(record: dict[str, Any]) -> ReservationCommitted:
-    return ReservationCommitted(
-        meta_from(record["meta"]),
-        record["sku"],
-        record["location_id"],
-        record["reservation_id"],
-        record["order_id"],
-        small(record["quantity"]),
+    return _ReservationCommitted(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        reservation_id=record["reservation_id"],
+        order_id=record["order_id"],
+        quantity=small(record["quantity"]),
     )
 
 

@@ -19,24 +19,41 @@ from schemas.generated.events.members import (
 from schemas.generated.events.parts import Identifier
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant
+from schemas.wire.building import by_name
+
+_ConsentGiven = by_name(ConsentGiven)
+_ConsentWithdrawn = by_name(ConsentWithdrawn)
+_Identifier = by_name(Identifier)
+_IdentifierObserved = by_name(IdentifierObserved)
+_LinkDeclined = by_name(LinkDeclined)
+_ProfileRegistered = by_name(ProfileRegistered)
+_ProfileUpdated = by_name(ProfileUpdated)
+_ProfilesLinked = by_name(ProfilesLinked)
+_ProfilesUnlinked = by_name(ProfilesUnlinked)
+_SubjectErased = by_name(SubjectErased)
 
 
 def profile_registered_from(record: dict[str, Any]) -> ProfileRegistered:
-    return ProfileRegistered(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["source_system"],
-        instant(record["registered_at"]),
-        [
-            Identifier(item["kind"], item["value"], item["value_index"], item["verified"])
+    return _ProfileRegistered(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        source_system=record["source_system"],
+        registered_at=instant(record["registered_at"]),
+        name=record["name"],
+        name_kana=record["name_kana"],
+        postcode=record["postcode"],
+        postcode_index=record["postcode_index"],
+        address=record["address"],
+        birth_date=record["birth_date"],
+        identifiers=[
+            _Identifier(
+                kind=item["kind"],
+                value=item["value"],
+                value_index=item["value_index"],
+                verified=item["verified"],
+            )
             for item in record["identifiers"]
         ],
-        record["name"],
-        record["name_kana"],
-        record["postcode"],
-        record["postcode_index"],
-        record["address"],
-        record["birth_date"],
     )
 
 
@@ -65,20 +82,25 @@ def profile_registered_record(event: ProfileRegistered) -> dict[str, Any]:
 
 
 def profile_updated_from(record: dict[str, Any]) -> ProfileUpdated:
-    return ProfileUpdated(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["name"],
-        record["name_kana"],
-        record["postcode"],
-        record["postcode_index"],
-        record["address"],
-        record["birth_date"],
-        [
-            Identifier(item["kind"], item["value"], item["value_index"], item["verified"])
+    return _ProfileUpdated(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        name=record["name"],
+        name_kana=record["name_kana"],
+        postcode=record["postcode"],
+        postcode_index=record["postcode_index"],
+        address=record["address"],
+        birth_date=record["birth_date"],
+        identifiers=[
+            _Identifier(
+                kind=item["kind"],
+                value=item["value"],
+                value_index=item["value_index"],
+                verified=item["verified"],
+            )
             for item in record["identifiers"]
         ],
-        record["cleared"],
+        cleared=record["cleared"],
     )
 
 
@@ -107,16 +129,16 @@ def profile_updated_record(event: ProfileUpdated) -> dict[str, Any]:
 
 def identifier_observed_from(record: dict[str, Any]) -> IdentifierObserved:
     identifier = record["identifier"]
-    return IdentifierObserved(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        Identifier(
-            identifier["kind"],
-            identifier["value"],
-            identifier["value_index"],
-            identifier["verified"],
+    return _IdentifierObserved(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        identifier=_Identifier(
+            kind=identifier["kind"],
+            value=identifier["value"],
+            value_index=identifier["value_index"],
+            verified=identifier["verified"],
         ),
-        record["context"],
+        context=record["context"],
     )
 
 
@@ -136,16 +158,16 @@ def identifier_observed_record(event: IdentifierObserved) -> dict[str, Any]:
 
 
 def profiles_linked_from(record: dict[str, Any]) -> ProfilesLinked:
-    return ProfilesLinked(
-        meta_from(record["meta"]),
-        record["link_id"],
-        record["profile_id"],
-        record["other_profile_id"],
-        record["decided_by"],
-        record["actor"],
-        record["rule_version"],
-        record["evidence"],
-        record["weight"],
+    return _ProfilesLinked(
+        meta=meta_from(record["meta"]),
+        link_id=record["link_id"],
+        profile_id=record["profile_id"],
+        other_profile_id=record["other_profile_id"],
+        decided_by=record["decided_by"],
+        actor=record["actor"],
+        rule_version=record["rule_version"],
+        evidence=record["evidence"],
+        weight=record["weight"],
     )
 
 
@@ -164,14 +186,14 @@ def profiles_linked_record(event: ProfilesLinked) -> dict[str, Any]:
 
 
 def link_declined_from(record: dict[str, Any]) -> LinkDeclined:
-    return LinkDeclined(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["other_profile_id"],
-        record["decided_by"],
-        record["actor"],
-        record["rule_version"],
-        record["evidence"],
+    return _LinkDeclined(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        other_profile_id=record["other_profile_id"],
+        decided_by=record["decided_by"],
+        actor=record["actor"],
+        rule_version=record["rule_version"],
+        evidence=record["evidence"],
     )
 
 
@@ -188,15 +210,15 @@ def link_declined_record(event: LinkDeclined) -> dict[str, Any]:
 
 
 def profiles_unlinked_from(record: dict[str, Any]) -> ProfilesUnlinked:
-    return ProfilesUnlinked(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["other_profile_id"],
-        record["decided_by"],
-        record["link_id"],
-        record["actor"],
-        record["rule_version"],
-        record["reason"],
+    return _ProfilesUnlinked(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        other_profile_id=record["other_profile_id"],
+        link_id=record["link_id"],
+        decided_by=record["decided_by"],
+        actor=record["actor"],
+        rule_version=record["rule_version"],
+        reason=record["reason"],
     )
 
 
@@ -214,13 +236,13 @@ def profiles_unlinked_record(event: ProfilesUnlinked) -> dict[str, Any]:
 
 
 def consent_given_from(record: dict[str, Any]) -> ConsentGiven:
-    return ConsentGiven(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["purpose"],
-        record["text_version"],
-        record["contact_channel"],
-        record["expires_at"] and instant(record["expires_at"]),
+    return _ConsentGiven(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        purpose=record["purpose"],
+        contact_channel=record["contact_channel"],
+        text_version=record["text_version"],
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
     )
 
 
@@ -236,12 +258,12 @@ def consent_given_record(event: ConsentGiven) -> dict[str, Any]:
 
 
 def consent_withdrawn_from(record: dict[str, Any]) -> ConsentWithdrawn:
-    return ConsentWithdrawn(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["purpose"],
-        record["contact_channel"],
-        record["reason"],
+    return _ConsentWithdrawn(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        purpose=record["purpose"],
+        contact_channel=record["contact_channel"],
+        reason=record["reason"],
     )
 
 
@@ -256,8 +278,11 @@ def consent_withdrawn_record(event: ConsentWithdrawn) -> dict[str, Any]:
 
 
 def subject_erased_from(record: dict[str, Any]) -> SubjectErased:
-    return SubjectErased(
-        meta_from(record["meta"]), record["profile_id"], record["reason"], record["actor"]
+    return _SubjectErased(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        reason=record["reason"],
+        actor=record["actor"],
     )
 
 

@@ -7,23 +7,27 @@ from typing import Any
 
 from schemas.generated.events.parts import Meta, Producer
 from schemas.wire.bounds import instant, small
+from schemas.wire.building import by_name
+
+_Meta = by_name(Meta)
+_Producer = by_name(Producer)
 
 
 def meta_from(record: dict[str, Any]) -> Meta:
     producer = record["producer"]
-    return Meta(
-        record["event_id"],
-        instant(record["occurred_at"]),
-        Producer(
-            producer["system"],
-            producer["channel"],
-            producer["store_id"],
-            producer["terminal_id"],
-            small(producer["terminal_epoch"]),
-            producer["terminal_sequence"],
+    return _Meta(
+        event_id=record["event_id"],
+        occurred_at=instant(record["occurred_at"]),
+        producer=_Producer(
+            system=producer["system"],
+            channel=producer["channel"],
+            store_id=producer["store_id"],
+            terminal_id=producer["terminal_id"],
+            terminal_epoch=small(producer["terminal_epoch"]),
+            terminal_sequence=producer["terminal_sequence"],
         ),
-        record["correlation_id"],
-        record["causation_id"],
+        correlation_id=record["correlation_id"],
+        causation_id=record["causation_id"],
     )
 
 

@@ -17,24 +17,35 @@ from schemas.generated.events.points import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import day, instant, small
+from schemas.wire.building import by_name
+
+_EarnedLot = by_name(EarnedLot)
+_LotAllocation = by_name(LotAllocation)
+_PointsAdjusted = by_name(PointsAdjusted)
+_PointsEarned = by_name(PointsEarned)
+_PointsExpired = by_name(PointsExpired)
+_PointsRedeemed = by_name(PointsRedeemed)
+_PointsReinstated = by_name(PointsReinstated)
+_PointsReversed = by_name(PointsReversed)
+_PointsTransferred = by_name(PointsTransferred)
 
 
 def points_earned_from(record: dict[str, Any]) -> PointsEarned:
-    return PointsEarned(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        [
-            EarnedLot(
-                item["lot_id"],
-                item["points"],
-                item["line_no"] and small(item["line_no"]),
-                item["active_from"] and instant(item["active_from"]),
-                item["expires_at"] and instant(item["expires_at"]),
+    return _PointsEarned(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        transaction_id=record["transaction_id"],
+        lots=[
+            _EarnedLot(
+                lot_id=item["lot_id"],
+                line_no=item["line_no"] and small(item["line_no"]),
+                points=item["points"],
+                active_from=item["active_from"] and instant(item["active_from"]),
+                expires_at=item["expires_at"] and instant(item["expires_at"]),
             )
             for item in record["lots"]
         ],
-        record["transaction_id"],
-        record["rule_version"],
+        rule_version=record["rule_version"],
     )
 
 
@@ -58,14 +69,16 @@ def points_earned_record(event: PointsEarned) -> dict[str, Any]:
 
 
 def points_redeemed_from(record: dict[str, Any]) -> PointsRedeemed:
-    return PointsRedeemed(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["points"],
-        record["transaction_id"],
-        record["hold_id"],
-        [
-            LotAllocation(item["profile_id"], item["lot_id"], item["points"])
+    return _PointsRedeemed(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        points=record["points"],
+        transaction_id=record["transaction_id"],
+        hold_id=record["hold_id"],
+        allocations=[
+            _LotAllocation(
+                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
+            )
             for item in record["allocations"]
         ],
     )
@@ -86,17 +99,19 @@ def points_redeemed_record(event: PointsRedeemed) -> dict[str, Any]:
 
 
 def points_reversed_from(record: dict[str, Any]) -> PointsReversed:
-    return PointsReversed(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["points"],
-        record["transaction_id"],
-        [
-            LotAllocation(item["profile_id"], item["lot_id"], item["points"])
+    return _PointsReversed(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        points=record["points"],
+        transaction_id=record["transaction_id"],
+        allocations=[
+            _LotAllocation(
+                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
+            )
             for item in record["allocations"]
         ],
-        record["policy"],
-        record["withheld"],
+        policy=record["policy"],
+        withheld=record["withheld"],
     )
 
 
@@ -116,16 +131,18 @@ def points_reversed_record(event: PointsReversed) -> dict[str, Any]:
 
 
 def points_reinstated_from(record: dict[str, Any]) -> PointsReinstated:
-    return PointsReinstated(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["points"],
-        record["transaction_id"],
-        [
-            LotAllocation(item["profile_id"], item["lot_id"], item["points"])
+    return _PointsReinstated(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        points=record["points"],
+        transaction_id=record["transaction_id"],
+        allocations=[
+            _LotAllocation(
+                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
+            )
             for item in record["allocations"]
         ],
-        record["expires_at"] and instant(record["expires_at"]),
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
     )
 
 
@@ -144,14 +161,14 @@ def points_reinstated_record(event: PointsReinstated) -> dict[str, Any]:
 
 
 def points_adjusted_from(record: dict[str, Any]) -> PointsAdjusted:
-    return PointsAdjusted(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["points"],
-        record["reason"],
-        record["lot_id"],
-        record["actor"],
-        record["expires_at"] and instant(record["expires_at"]),
+    return _PointsAdjusted(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        points=record["points"],
+        lot_id=record["lot_id"],
+        reason=record["reason"],
+        actor=record["actor"],
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
     )
 
 
@@ -168,12 +185,12 @@ def points_adjusted_record(event: PointsAdjusted) -> dict[str, Any]:
 
 
 def points_expired_from(record: dict[str, Any]) -> PointsExpired:
-    return PointsExpired(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["lot_id"],
-        record["points"],
-        day(record["expired_on"]),
+    return _PointsExpired(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        lot_id=record["lot_id"],
+        points=record["points"],
+        expired_on=day(record["expired_on"]),
     )
 
 
@@ -188,16 +205,18 @@ def points_expired_record(event: PointsExpired) -> dict[str, Any]:
 
 
 def points_transferred_from(record: dict[str, Any]) -> PointsTransferred:
-    return PointsTransferred(
-        meta_from(record["meta"]),
-        record["profile_id"],
-        record["to_profile_id"],
-        record["points"],
-        record["reason"],
-        [
-            LotAllocation(item["profile_id"], item["lot_id"], item["points"])
+    return _PointsTransferred(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        to_profile_id=record["to_profile_id"],
+        points=record["points"],
+        allocations=[
+            _LotAllocation(
+                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
+            )
             for item in record["allocations"]
         ],
+        reason=record["reason"],
     )
 
 

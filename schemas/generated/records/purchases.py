@@ -14,33 +14,42 @@ from schemas.generated.events.purchases import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import day, small
+from schemas.wire.building import by_name
+
+_PurchaseAttributed = by_name(PurchaseAttributed)
+_PurchaseCompleted = by_name(PurchaseCompleted)
+_PurchaseLine = by_name(PurchaseLine)
+_PurchaseReturned = by_name(PurchaseReturned)
+_PurchaseVoided = by_name(PurchaseVoided)
+_ReturnedLine = by_name(ReturnedLine)
+_Tender = by_name(Tender)
 
 
 def purchase_completed_from(record: dict[str, Any]) -> PurchaseCompleted:
-    return PurchaseCompleted(
-        meta_from(record["meta"]),
-        record["transaction_id"],
-        record["location_id"],
-        record["currency"],
-        record["total"],
-        [
-            PurchaseLine(
-                small(item["line_no"]),
-                item["sku"],
-                small(item["quantity"]),
-                item["unit_price"],
-                item["net_paid"],
-                item["location_id"],
-                item["fulfilment"],
-                item["is_gift"],
+    return _PurchaseCompleted(
+        meta=meta_from(record["meta"]),
+        transaction_id=record["transaction_id"],
+        profile_id=record["profile_id"],
+        location_id=record["location_id"],
+        currency=record["currency"],
+        total=record["total"],
+        tax=record["tax"],
+        business_date=record["business_date"] and day(record["business_date"]),
+        receipt_number=record["receipt_number"],
+        lines=[
+            _PurchaseLine(
+                line_no=small(item["line_no"]),
+                sku=item["sku"],
+                quantity=small(item["quantity"]),
+                unit_price=item["unit_price"],
+                net_paid=item["net_paid"],
+                location_id=item["location_id"],
+                fulfilment=item["fulfilment"],
+                is_gift=item["is_gift"],
             )
             for item in record["lines"]
         ],
-        record["profile_id"],
-        record["tax"],
-        record["business_date"] and day(record["business_date"]),
-        record["receipt_number"],
-        [Tender(item["kind"], item["amount"]) for item in record["tenders"]],
+        tenders=[_Tender(kind=item["kind"], amount=item["amount"]) for item in record["tenders"]],
     )
 
 
@@ -73,25 +82,25 @@ def purchase_completed_record(event: PurchaseCompleted) -> dict[str, Any]:
 
 
 def purchase_returned_from(record: dict[str, Any]) -> PurchaseReturned:
-    return PurchaseReturned(
-        meta_from(record["meta"]),
-        record["transaction_id"],
-        record["location_id"],
-        record["currency"],
-        record["total"],
-        [
-            ReturnedLine(
-                small(item["line_no"]),
-                item["sku"],
-                small(item["quantity"]),
-                item["refund"],
-                item["disposition"],
+    return _PurchaseReturned(
+        meta=meta_from(record["meta"]),
+        transaction_id=record["transaction_id"],
+        profile_id=record["profile_id"],
+        returned_by=record["returned_by"],
+        location_id=record["location_id"],
+        currency=record["currency"],
+        total=record["total"],
+        lines=[
+            _ReturnedLine(
+                line_no=small(item["line_no"]),
+                sku=item["sku"],
+                quantity=small(item["quantity"]),
+                refund=item["refund"],
+                disposition=item["disposition"],
             )
             for item in record["lines"]
         ],
-        record["profile_id"],
-        record["returned_by"],
-        record["reason"],
+        reason=record["reason"],
     )
 
 
@@ -119,27 +128,27 @@ def purchase_returned_record(event: PurchaseReturned) -> dict[str, Any]:
 
 
 def purchase_voided_from(record: dict[str, Any]) -> PurchaseVoided:
-    return PurchaseVoided(
-        meta_from(record["meta"]),
-        record["transaction_id"],
-        record["location_id"],
-        record["currency"],
-        record["total"],
-        [
-            PurchaseLine(
-                small(item["line_no"]),
-                item["sku"],
-                small(item["quantity"]),
-                item["unit_price"],
-                item["net_paid"],
-                item["location_id"],
-                item["fulfilment"],
-                item["is_gift"],
+    return _PurchaseVoided(
+        meta=meta_from(record["meta"]),
+        transaction_id=record["transaction_id"],
+        profile_id=record["profile_id"],
+        location_id=record["location_id"],
+        currency=record["currency"],
+        total=record["total"],
+        lines=[
+            _PurchaseLine(
+                line_no=small(item["line_no"]),
+                sku=item["sku"],
+                quantity=small(item["quantity"]),
+                unit_price=item["unit_price"],
+                net_paid=item["net_paid"],
+                location_id=item["location_id"],
+                fulfilment=item["fulfilment"],
+                is_gift=item["is_gift"],
             )
             for item in record["lines"]
         ],
-        record["reason"],
-        record["profile_id"],
+        reason=record["reason"],
     )
 
 
@@ -169,12 +178,12 @@ def purchase_voided_record(event: PurchaseVoided) -> dict[str, Any]:
 
 
 def purchase_attributed_from(record: dict[str, Any]) -> PurchaseAttributed:
-    return PurchaseAttributed(
-        meta_from(record["meta"]),
-        record["transaction_id"],
-        record["profile_id"],
-        record["points_treatment"],
-        record["proof"],
+    return _PurchaseAttributed(
+        meta=meta_from(record["meta"]),
+        transaction_id=record["transaction_id"],
+        profile_id=record["profile_id"],
+        points_treatment=record["points_treatment"],
+        proof=record["proof"],
     )
 
 

@@ -4,10 +4,13 @@ from schemas.declarations import Description, Field, Record, module_of, snake
 from schemas.tools.generation.inputs import producer_topics
 from schemas.tools.generation.layout import (
     Bracket,
+    build,
     call,
     comprehension,
+    constructors,
     import_from,
     imports_from,
+    keyword,
     lines,
     module,
 )
@@ -38,7 +41,10 @@ class _Building:
 
     def build(self, record: Record, source: str, path: str = "") -> Bracket:
         self.classes.add(record.name)
-        return call(record.name, *(self._field(record, f, source, path) for f in record.ordered))
+        return build(
+            record.name,
+            *(keyword(f.name, self._field(record, f, source, path)) for f in record.fields),
+        )
 
     def _field(self, record: Record, field: Field, source: str, path: str) -> Expression:
         value = f"{source}.{field.name}"
@@ -127,6 +133,8 @@ def _meta(description: Description) -> str:
     rows += lines("return ", building.build(record, "model"), indent=4)
     imports = import_from("schemas.generated.events.parts", sorted(building.classes))
     imports += import_from("schemas.generated.inputs.parts", ["MetaInput"])
+    imports += [*import_from("schemas.wire.building", ["by_name"]), ""]
+    imports += constructors(building.classes)
     return module("The envelope, from what a producer sent.", imports, [rows])
 
 
@@ -145,7 +153,9 @@ def _topic(description: Description, topic: Topic) -> str:
         ("schemas.generated.events.parts", sorted(parts)),
         (f"schemas.generated.inputs.{module_of(topic)}", [f"{name}Input" for name in topic.events]),
         ("schemas.rejection", ["Sealer", *sorted(building.helpers)]),
+        ("schemas.wire.building", ["by_name"]),
     )
+    imports += ["", *constructors(building.classes)]
     return module(f"The events of {topic.name}, from what producers sent.", imports, blocks)
 
 

@@ -1,4 +1,4 @@
-"""The typed classes: one slots dataclass per event and per part of one."""
+"""The typed classes: one dataclass per event and per part of one, built by name."""
 
 from schemas.declarations import Description, Field, Record, module_of
 from schemas.tools.generation.layout import import_from, imports_from, module
@@ -49,12 +49,17 @@ def parts_used(description: Description, topic: Topic) -> set[str]:
 
 
 def _class(record: Record, topic: Topic | None) -> list[str]:
-    rows = ["@dataclass(slots=True)", f"class {record.name}:", f'    """{record.doc}"""', ""]
+    rows = [
+        "@dataclass(slots=True, kw_only=True)",
+        f"class {record.name}:",
+        f'    """{record.doc}"""',
+        "",
+    ]
     if topic:
         rows.append(f'    NAME: ClassVar[str] = "{record.name}"')
         rows.append(f'    TOPIC: ClassVar[str] = "{topic.name}"')
     return rows + [
-        f"    {field.name}: {python_type(field)}{_default(field)}" for field in record.ordered
+        f"    {field.name}: {python_type(field)}{_default(field)}" for field in record.fields
     ]
 
 

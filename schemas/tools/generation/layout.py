@@ -1,6 +1,6 @@
 """How is generated Python laid out? Expressions that break over lines as the formatter would."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 100
@@ -24,6 +24,23 @@ class Bracket:
 
 def call(name: str, *arguments: "str | Bracket") -> Bracket:
     return Bracket(f"{name}(", arguments, ")")
+
+
+def build(name: str, *fields: "str | Bracket") -> Bracket:
+    """Makes an object of a class, by the constructor that `constructors` declares."""
+    return call(f"_{name}", *fields)
+
+
+def constructors(classes: Iterable[str]) -> list[str]:
+    """Module-level names of fast constructors, see `schemas/wire/building.py`."""
+    return [f"_{name} = by_name({name})" for name in sorted(classes)]
+
+
+def keyword(name: str, value: "str | Bracket") -> "str | Bracket":
+    """An argument by name, such as `points=item.points`."""
+    if isinstance(value, str):
+        return f"{name}={value}"
+    return Bracket(f"{name}={value.head}", value.parts, value.tail, value.comma)
 
 
 def comprehension(*parts: "str | Bracket") -> Bracket:

@@ -4,10 +4,12 @@ from schemas.declarations import Description, Field, Record, module_of, snake
 from schemas.tools.generation.events import parts_used
 from schemas.tools.generation.layout import (
     Bracket,
-    call,
+    build,
     comprehension,
+    constructors,
     import_from,
     imports_from,
+    keyword,
     lines,
     module,
 )
@@ -31,9 +33,11 @@ class _Reading:
     def __init__(self, description: Description) -> None:
         self.parts = description.parts
         self.checks: set[str] = set()
+        self.classes: set[str] = set()
 
     def build(self, record: Record, source: str) -> Bracket:
-        return call(record.name, *(self._field(field, source) for field in record.ordered))
+        self.classes.add(record.name)
+        return build(record.name, *(keyword(f.name, self._field(f, source)) for f in record.fields))
 
     def _field(self, field: Field, source: str) -> Expression:
         value = f'{source}["{field.name}"]'
@@ -114,6 +118,8 @@ def _meta(description: Description) -> str:
     imports = ["from typing import Any", ""]
     imports += import_from("schemas.generated.events.parts", used)
     imports += import_from("schemas.wire.bounds", sorted(reading.checks))
+    imports += [*import_from("schemas.wire.building", ["by_name"]), ""]
+    imports += constructors(reading.classes)
     return module("The envelope, to and from a plain record.", imports, blocks)
 
 
@@ -133,7 +139,9 @@ def _topic(description: Description, topic: Topic) -> str:
             sorted(_all_parts(description, parts_used(description, topic)) - {SHARED, "Producer"}),
         ),
         ("schemas.generated.records.meta", ["meta_from", "meta_record"]),
+        ("schemas.wire.building", ["by_name"]),
     )
+    imports += ["", *constructors(reading.classes)]
     return module(f"The events of {topic.name}, to and from plain records.", imports, blocks)
 
 

@@ -113,8 +113,18 @@ async def _switch(
     await _applied(settings, connection, [UUID(bytes=fact.meta.event_id) for fact in facts])
     at = micros(datetime.now(UTC))
     valid_from = max([at, *(begins + 1 for begins, _, _ in now.rules)])
-    meta = Meta(uuid4().bytes, at, Producer(SYSTEM, "HEAD_OFFICE"))
-    event = MatchRulesActivated(meta, RULE_SET, rules.version, rules.text(), valid_from)
+    meta = Meta(
+        event_id=uuid4().bytes,
+        occurred_at=at,
+        producer=Producer(system=SYSTEM, channel="HEAD_OFFICE"),
+    )
+    event = MatchRulesActivated(
+        meta=meta,
+        rule_set=RULE_SET,
+        version=rules.version,
+        rules=rules.text(),
+        valid_from=valid_from,
+    )
     async with connection.transaction():
         await outbox.add(connection, [event])
     await _applied(settings, connection, [UUID(bytes=meta.event_id)])

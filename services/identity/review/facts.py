@@ -23,16 +23,47 @@ def fact_of(
     reason: str,
 ) -> Fact:
     """`evidence`: as the rules see the pair now, () when they see nothing; `at` in microseconds."""
-    meta = Meta(uuid4().bytes, at, Producer(SYSTEM, "CALL_CENTRE"))
+    meta = Meta(
+        event_id=uuid4().bytes,
+        occurred_at=at,
+        producer=Producer(system=SYSTEM, channel="CALL_CENTRE"),
+    )
     link_id = link_id_of(pair, evidence)
     # neither fact has a field of its own for the reason
     told = [*evidence, REASON + reason]
     if verdict == "link":
-        return ProfilesLinked(meta, link_id, *pair, PERSON, actor, version, told, weight)
+        return ProfilesLinked(
+            meta=meta,
+            link_id=link_id,
+            profile_id=pair[0],
+            other_profile_id=pair[1],
+            decided_by=PERSON,
+            actor=actor,
+            rule_version=version,
+            evidence=told,
+            weight=weight,
+        )
     if verdict == "decline":
-        return LinkDeclined(meta, *pair, PERSON, actor, version, told)
+        return LinkDeclined(
+            meta=meta,
+            profile_id=pair[0],
+            other_profile_id=pair[1],
+            decided_by=PERSON,
+            actor=actor,
+            rule_version=version,
+            evidence=told,
+        )
     about = link_id if evidence else None
-    return ProfilesUnlinked(meta, *pair, PERSON, about, actor, version, reason)
+    return ProfilesUnlinked(
+        meta=meta,
+        profile_id=pair[0],
+        other_profile_id=pair[1],
+        decided_by=PERSON,
+        link_id=about,
+        actor=actor,
+        rule_version=version,
+        reason=reason,
+    )
 
 
 def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> Decision:

@@ -174,4 +174,10 @@ async def _expire(
 def _fact(lot: Lot, day: date, at: int) -> PointsExpired:
     name = uuid5(lot.lot_id, f"expired {lot.profile_id} {day}")
     days = (day - date(1970, 1, 1)).days
-    return PointsExpired(meta_of(name, at), lot.profile_id.bytes, lot.lot_id.bytes, lot.left, days)
+    return PointsExpired(
+        meta=meta_of(name, at),
+        profile_id=lot.profile_id.bytes,
+        lot_id=lot.lot_id.bytes,
+        points=lot.left,
+        expired_on=days,
+    )

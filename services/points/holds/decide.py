@@ -203,14 +203,22 @@ def _fact(lines: Sequence[Held], now: datetime) -> PointsRedeemed:
     """What was spent, lot by lot; a hold is captured once, so its id makes the fact's."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
-        captured_id(first.hold_id).bytes, micros(now),
-        Producer("hitotsu-points", first.channel),
+        event_id=captured_id(first.hold_id).bytes, occurred_at=micros(now),
+        producer=Producer(system="hitotsu-points", channel=first.channel),
     )  # fmt: skip
     return PointsRedeemed(
-        meta, first.whose.bytes, sum(line.points for line in taken),
-        first.transaction_id.bytes if first.transaction_id else None, first.hold_id.bytes,
-        [LotAllocation(line.profile_id.bytes, line.lot_id.bytes, line.points) for line in taken],
-    )  # fmt: skip
+        meta=meta,
+        profile_id=first.whose.bytes,
+        points=sum(line.points for line in taken),
+        transaction_id=first.transaction_id.bytes if first.transaction_id else None,
+        hold_id=first.hold_id.bytes,
+        allocations=[
+            LotAllocation(
+                profile_id=line.profile_id.bytes, lot_id=line.lot_id.bytes, points=line.points
+            )
+            for line in taken
+        ],
+    )
 
 
 def _captured(fact: PointsRedeemed, lines: Sequence[Held]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ SYSTEM = "hitotsu-points"
 
 def meta_of(event_id: UUID, at: int, channel: str = "OTHER") -> Meta:
     """The envelope of what is decided here; `at` in microseconds."""
-    return Meta(event_id.bytes, at, Producer(SYSTEM, channel))
+    return Meta(
+        event_id=event_id.bytes, occurred_at=at, producer=Producer(system=SYSTEM, channel=channel)
+    )
 
 
 def entries_of(fact: Fact) -> list[dict[str, Any]]:

@@ -176,13 +176,23 @@ class Judgement:
         lines = ",".join(str(one.line_no) for one in new)
         name = uuid5(self.sale.transaction_id, f"earned {self.terms.version} {lines}")
         lots = [
-            EarnedLot(one.lot_id.bytes, one.points, one.line_no, one.active_from, one.expires_at)
+            EarnedLot(
+                lot_id=one.lot_id.bytes,
+                points=one.points,
+                line_no=one.line_no,
+                active_from=one.active_from,
+                expires_at=one.expires_at,
+            )
             for one in new
         ]
         meta = meta_of(name, self.sale.occurred_at, self.sale.channel)
         self._fact(
             PointsEarned(
-                meta, self.owner.bytes, lots, self.sale.transaction_id.bytes, self.terms.version
+                meta=meta,
+                profile_id=self.owner.bytes,
+                lots=lots,
+                transaction_id=self.sale.transaction_id.bytes,
+                rule_version=self.terms.version,
             )
         )
 
@@ -204,10 +214,14 @@ class Judgement:
                 name = uuid5(row.lot_id, f"corrected {row.revision} {lot_id is None}")
                 self._fact(
                     PointsAdjusted(
-                        meta_of(name, self.at, self.sale.channel), row.profile_id.bytes, change,
-                        reason, lot_id.bytes if lot_id else None, "rules",
+                        meta=meta_of(name, self.at, self.sale.channel),
+                        profile_id=row.profile_id.bytes,
+                        points=change,
+                        reason=reason,
+                        lot_id=lot_id.bytes if lot_id else None,
+                        actor="rules",
                     )
-                )  # fmt: skip
+                )
 
     def _take(
         self, before: Mapping[int, int], after: Mapping[int, int], policy: ReturnPolicy
@@ -242,11 +256,15 @@ class Judgement:
             name = uuid5(self.sale.transaction_id, f"reversed {steps}")
             self._fact(
                 PointsReversed(
-                    meta_of(name, self.at, self.sale.channel), self.owner.bytes, result.points,
-                    self.sale.transaction_id.bytes, _allocations(result.lots.items()), policy,
-                    result.withheld,
+                    meta=meta_of(name, self.at, self.sale.channel),
+                    profile_id=self.owner.bytes,
+                    points=result.points,
+                    transaction_id=self.sale.transaction_id.bytes,
+                    allocations=_allocations(result.lots.items()),
+                    policy=policy,
+                    withheld=result.withheld,
                 )
-            )  # fmt: skip
+            )
 
     def _give(self, after: Mapping[int, int]) -> None:
         spent, drawn, given = paid_with(self.sale, self.holder.entries)
@@ -275,10 +293,14 @@ class Judgement:
         self._judged.forgiven -= points
         self._fact(
             PointsReversed(
-                meta_of(uuid5(self.sale.transaction_id, name), self.at, self.sale.channel),
-                self.owner.bytes, points, None, _allocations(back.repaid), "within_balance",
+                meta=meta_of(uuid5(self.sale.transaction_id, name), self.at, self.sale.channel),
+                profile_id=self.owner.bytes,
+                points=points,
+                transaction_id=None,
+                allocations=_allocations(back.repaid),
+                policy="within_balance",
             )
-        )  # fmt: skip
+        )
 
     def _reinstated(
         self, name: str, points: int, lots: Iterable[tuple[Spot, int]], until: int | None
@@ -286,12 +308,19 @@ class Judgement:
         sale = self.sale.transaction_id
         meta = meta_of(uuid5(sale, name), self.at, self.sale.channel)
         self._fact(
-            PointsReinstated(meta, self.owner.bytes, points, sale.bytes, _allocations(lots), until)
+            PointsReinstated(
+                meta=meta,
+                profile_id=self.owner.bytes,
+                points=points,
+                transaction_id=sale.bytes,
+                allocations=_allocations(lots),
+                expires_at=until,
+            )
         )
 
 
 def _allocations(lots: Iterable[tuple[Spot, int]]) -> list[LotAllocation]:
     return [
-        LotAllocation(profile_id.bytes, lot_id.bytes, points)
+        LotAllocation(profile_id=profile_id.bytes, lot_id=lot_id.bytes, points=points)
         for (profile_id, lot_id), points in lots
     ]

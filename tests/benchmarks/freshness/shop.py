@@ -74,17 +74,23 @@ def _sent(number: int) -> dict[str, Any]:
 def _catalogue() -> Iterator[Event]:
     for number in range(SHAPE.skus):
         category = f"C{number % CATEGORIES:02}"
-        yield ItemDescribed(_meta(), sku_of(number), f"Item {number}", category, BEGAN)
+        yield ItemDescribed(
+            meta=_meta(),
+            sku=sku_of(number),
+            name=f"Item {number}",
+            category=category,
+            valid_from=BEGAN,
+        )
     for number in range(CATEGORIES):
         category, (kind, days) = f"C{number:02}", KINDS[number % len(KINDS)]
         yield NeedPolicySet(
-            _meta(), category, kind, BEGAN, category=category,
+            meta=_meta(), policy_id=category, kind=kind, valid_from=BEGAN, category=category,
             interval_days=days,
         )  # fmt: skip
 
 
 def _meta() -> Meta:
-    return Meta(UUID(uuid7()).bytes, BEGAN, SHOP)
+    return Meta(event_id=UUID(uuid7()).bytes, occurred_at=BEGAN, producer=SHOP)
 
 
 def _text(raw: bytes) -> str:

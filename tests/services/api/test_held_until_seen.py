@@ -42,7 +42,18 @@ def road(api: Running) -> Iterator[Applying]:
 
 
 def meta(number: int = 0) -> Meta:
-    return Meta(uuid4().bytes, AT + number, Producer("ec", "EC", None, None, 0, None))
+    return Meta(
+        event_id=uuid4().bytes,
+        occurred_at=AT + number,
+        producer=Producer(
+            system="ec",
+            channel="EC",
+            store_id=None,
+            terminal_id=None,
+            terminal_epoch=0,
+            terminal_sequence=None,
+        ),
+    )
 
 
 def received(sku: str, location_id: str, quantity: int) -> StockReceived:
@@ -144,11 +155,17 @@ def test_points_are_held_until_the_entries_that_are_read_hold_their_redemption(
         api.shop.execute(HOLD_POINTS, hold, profile, lot, held, profile)
     api.shop.execute(HOLD_POINTS, other, profile, lots[1], 7, profile)
     assert points(api, profile) == (200, 73, 127, "redis")
-    taken = [LotAllocation(profile.bytes, lots[0].bytes, 100),
-             LotAllocation(profile.bytes, lots[1].bytes, 20)]  # fmt: skip
+    taken = [LotAllocation(profile_id=profile.bytes, lot_id=lots[0].bytes, points=100),
+             LotAllocation(profile_id=profile.bytes, lot_id=lots[1].bytes, points=20)]  # fmt: skip
     batch = road.apply(redeemed(profile, hold, taken))
     told(points(api, profile), redis=(200, 73, 127), postgres=(80, 73, 7))
-    later = road.apply(redeemed(profile, other, [LotAllocation(profile.bytes, lots[1].bytes, 7)]))
+    later = road.apply(
+        redeemed(
+            profile,
+            other,
+            [LotAllocation(profile_id=profile.bytes, lot_id=lots[1].bytes, points=7)],
+        )
+    )
     told(points(api, profile), redis=(200, 73, 127), postgres=(73, 73, 0))
     road.show(*batch)
     told(points(api, profile), redis=(80, 73, 7), postgres=(73, 73, 0))
@@ -162,7 +179,11 @@ def test_a_member_page_counts_what_is_held_likewise(api: Running, road: Applying
     profile, hold, lot = uuid4(), uuid4(), uuid4()
     road.show(*road.apply(_earned(profile, [lot])))
     api.shop.execute(HOLD_POINTS, hold, profile, lot, 60, profile)
-    road.apply(redeemed(profile, hold, [LotAllocation(profile.bytes, lot.bytes, 60)]))
+    road.apply(
+        redeemed(
+            profile, hold, [LotAllocation(profile_id=profile.bytes, lot_id=lot.bytes, points=60)]
+        )
+    )
     found = api.answer(f"/v1/members/{profile}")
     figures = [found["data"]["balance"][name] for name in ("balance", "available", "held")]
     # other parts of the page come from Postgres in any case
@@ -171,7 +192,9 @@ def test_a_member_page_counts_what_is_held_likewise(api: Running, road: Applying
 
 def _earned(profile: UUID, lots: list[UUID]) -> PointsEarned:
     return PointsEarned(
-        meta=meta(), profile_id=profile.bytes, lots=[EarnedLot(lot.bytes, 100) for lot in lots]
+        meta=meta(),
+        profile_id=profile.bytes,
+        lots=[EarnedLot(lot_id=lot.bytes, points=100) for lot in lots],
     )
 
 
@@ -230,7 +253,13 @@ def test_a_read_from_postgres_counts_no_redemption_twice(api: Running, road: App
         waiting(api, "main.member_group")
         # the snapshot was taken; now the redemption is applied, and its hold ends
         road.show(
-            *road.apply(redeemed(profile, hold, [LotAllocation(profile.bytes, lot.bytes, 60)]))
+            *road.apply(
+                redeemed(
+                    profile,
+                    hold,
+                    [LotAllocation(profile_id=profile.bytes, lot_id=lot.bytes, points=60)],
+                )
+            )
         )
     reader.join(10)
     assert found == [(100, 40, 60, "postgres")]

@@ -45,7 +45,12 @@ def enrolled(
     who: str, *identifiers: Identifier, day: int = 0, source: str = "pos", **given: bytes
 ) -> ProfileRegistered:
     return ProfileRegistered(
-        meta(minute=day * DAYS), named(who), source, T0 + day, list(identifiers), **given
+        meta=meta(minute=day * DAYS),
+        profile_id=named(who),
+        source_system=source,
+        registered_at=T0 + day,
+        identifiers=list(identifiers),
+        **given,
     )
 
 
@@ -53,39 +58,96 @@ def seen(kind: str, value: str, verified: bool = True) -> Identifier:
     return identifier(kind, value, verified)
 
 
-@pytest.fixture(scope="module")
-def street(api: Running) -> Iterator[Running]:
-    """Some people of one street, beside the shop's own; gone when this file is done."""
-    office = seen("phone", "office")
-    events: list[Event] = [
-        MatchRulesActivated(meta(), "identity", "9", json.dumps(RULES), T0),
+def linked(link: str, one: str, other: str, minute: int = 0, **told: Any) -> ProfilesLinked:
+    told = {"decided_by": "PERSON"} | told
+    return ProfilesLinked(
+        meta=meta(minute=minute),
+        link_id=named(link),
+        profile_id=named(one),
+        other_profile_id=named(other),
+        **told,
+    )
+
+
+def people() -> list[Event]:
+    """Some people of one street."""
+    return [
+        MatchRulesActivated(
+            meta=meta(), rule_set="identity", version="9", rules=json.dumps(RULES), valid_from=T0
+        ),
         # one person: card, account by e-mail, a caller by rules, a guest by staff
-        enrolled("aki's card", seen("card", "1"), seen("email", "aki"), source="pos",
-                 name=b"x", postcode=b"x", address=b"x"),
-        enrolled("aki's account", seen("account", "1"), seen("email", "aki"), day=3, source="crm",
-                 name=b"x", name_kana=b"x", birth_date=b"x"),
+        enrolled(
+            "aki's card",
+            seen("card", "1"),
+            seen("email", "aki"),
+            source="pos",
+            name=b"x",
+            postcode=b"x",
+            address=b"x",
+        ),
+        enrolled(
+            "aki's account",
+            seen("account", "1"),
+            seen("email", "aki"),
+            day=3,
+            source="crm",
+            name=b"x",
+            name_kana=b"x",
+            birth_date=b"x",
+        ),
         enrolled("aki calls", seen("email", "none", False), day=2, source="cti", address=b"x"),
         enrolled("aki the guest", day=5),
-        ProfilesLinked(meta(minute=7), named("l1"), named("aki's account"), named("aki calls"),
-                       "RULE", rule_version="9", evidence=["name: same"], weight=19.5),
-        ProfilesLinked(meta(minute=8), named("l2"), named("aki calls"), named("aki the guest"),
-                       "PERSON", "suzuki"),
+        linked(
+            "l1",
+            "aki's account",
+            "aki calls",
+            minute=7,
+            decided_by="RULE",
+            rule_version="9",
+            evidence=["name: same"],
+            weight=19.5,
+        ),
+        linked("l2", "aki calls", "aki the guest", minute=8, actor="suzuki"),
         # somebody whom staff found under more ids than a row holds
         *(enrolled(f"many {number}", day=number) for number in range(17)),
-        *(ProfilesLinked(meta(), named(f"m{number}"), named("many 0"), named(f"many {number}"),
-                         "PERSON") for number in range(1, 17)),
+        *(linked(f"m{number}", "many 0", f"many {number}") for number in range(1, 17)),
+    ]
+
+
+def neighbours() -> list[Event]:
+    """A household, others who only look alike, and a visit that five clerks made."""
+    office = seen("phone", "office")
+    return [
         # a household: one phone, two cards
         enrolled("ken", seen("card", "2"), seen("phone", "home")),
         enrolled("yui", seen("card", "3"), seen("phone", "home")),
         # others who only look alike
         enrolled("rio", seen("email", "none"), seen("email", "nobody"), seen("sns", "s")),
         enrolled("mei", seen("email", "nobody"), seen("sns", "s")),
-        LinkDeclined(meta(minute=9), named("rio"), named("mei"), "PERSON", "sato"),
-        ProfilesLinked(meta(), named("l3"), named("rio"), named("mei"), "RULE", rule_version="8"),
-        *(enrolled(f"clerk {number}", office, seen("visit", "v"),
-                   *([seen("email", "desk")] if number < 2 else []), day=number)
-          for number in range(5)),
-    ]  # fmt: skip
+        LinkDeclined(
+            meta=meta(minute=9),
+            profile_id=named("rio"),
+            other_profile_id=named("mei"),
+            decided_by="PERSON",
+            actor="sato",
+        ),
+        linked("l3", "rio", "mei", decided_by="RULE", rule_version="8"),
+        *(
+            enrolled(
+                f"clerk {number}",
+                office,
+                seen("visit", "v"),
+                *([seen("email", "desk")] if number < 2 else []),
+                day=number,
+            )
+            for number in range(5)
+        ),
+    ]
+
+
+@pytest.fixture(scope="module")
+def street(api: Running) -> Iterator[Running]:
+    """The people of the street, beside the shop's own; gone when this file is done."""
     tables = [table for table in GROUP.tables if table.projection == "member"]
     with psycopg.connect(conninfo(api.endpoints.postgres), autocommit=True) as connection:
         before = {
@@ -93,7 +155,7 @@ def street(api: Running) -> Iterator[Running]:
             for table in tables
         }
         folded = Folded()
-        for event in events:
+        for event in [*people(), *neighbours()]:
             GROUP.take(event, event.meta.event_id, 0, folded)
         with connection.transaction():
             Store(GROUP, views=False).write(connection, folded)

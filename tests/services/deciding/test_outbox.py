@@ -24,7 +24,7 @@ from schemas.wire import codec
 from services.state.decisions import prepare
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
-TOPIC, SKUS, PRODUCER = "commerce.inventory", 7, Producer("relay-of-a-test", "OTHER")
+TOPIC, SKUS, PRODUCER = "commerce.inventory", 7, Producer(system="relay-of-a-test", channel="OTHER")
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value) values (%s, %s, %s)
 """
@@ -51,8 +51,10 @@ def relay(servers: Endpoints) -> subprocess.Popen[bytes]:
 
 
 def received(sku: str, number: int) -> StockReceived:
-    meta = Meta(uuid5(NAMESPACE_OID, f"{sku}|{number}").bytes, 0, PRODUCER)
-    return StockReceived(meta, sku, "W1", number + 1)
+    meta = Meta(
+        event_id=uuid5(NAMESPACE_OID, f"{sku}|{number}").bytes, occurred_at=0, producer=PRODUCER
+    )
+    return StockReceived(meta=meta, sku=sku, location_id="W1", quantity=number + 1)
 
 
 def filling(dsn: str, run: str, worker: int, many: int, ending: threading.Event) -> None:

@@ -85,8 +85,14 @@ def test_profiles_and_rules_of_partitions_that_were_added_while_it_ran_count(pla
     assert place.road.sql(f"{new} and partition = %s", MEMBERS, TOPICS[MEMBERS].partitions)
 
     made = rules("second")
-    meta = Meta(uuid4().bytes, time.time_ns() // 1_000, Producer("test", "HEAD_OFFICE"))
-    event = MatchRulesActivated(meta, "identity", made.version, made.text(), 2)
+    meta = Meta(
+        event_id=uuid4().bytes,
+        occurred_at=time.time_ns() // 1_000,
+        producer=Producer(system="test", channel="HEAD_OFFICE"),
+    )
+    event = MatchRulesActivated(
+        meta=meta, rule_set="identity", version=made.version, rules=made.text(), valid_from=2
+    )
     asyncio.run(_append(kafka, event, TOPICS[CATALOG].partitions))
     told = "select version from match_rules_text"
     place.until(lambda: ("second",) in place.road.sql(told), 15)

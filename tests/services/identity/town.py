@@ -90,8 +90,18 @@ class Town:
 
     def sets(self, made: MatchRules, valid_from: int = 1) -> None:
         """Rules, straight into the catalog."""
-        meta = Meta(uuid4().bytes, time.time_ns() // 1_000, Producer("test", "HEAD_OFFICE"))
-        event = MatchRulesActivated(meta, "identity", made.version, made.text(), valid_from)
+        meta = Meta(
+            event_id=uuid4().bytes,
+            occurred_at=time.time_ns() // 1_000,
+            producer=Producer(system="test", channel="HEAD_OFFICE"),
+        )
+        event = MatchRulesActivated(
+            meta=meta,
+            rule_set="identity",
+            version=made.version,
+            rules=made.text(),
+            valid_from=valid_from,
+        )
         self.road.send(iter([(event.TOPIC, codec.key_of(event), codec.encode(event))]))
         seen = "select 1 from match_rules where version = %s"
         self.until(lambda: self.road.sql(seen, made.version))

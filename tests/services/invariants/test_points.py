@@ -40,14 +40,23 @@ async def filled(engine: Engine) -> AsyncIterator[Engine]:
     """A lot; some of it captured; an offline till took more than there was; some came back."""
     engine.reset()
     engine.connection.execute("delete from hitotsu.points_hold")
-    captured = Meta(captured_id(HOLD).bytes, T0, meta().producer)
-    taken = [LotAllocation(WHO, LOT, 40)]
+    captured = Meta(event_id=captured_id(HOLD).bytes, occurred_at=T0, producer=meta().producer)
+    taken = [LotAllocation(profile_id=WHO, lot_id=LOT, points=40)]
     log = Log()
     engine.tell(
-        PointsEarned(meta(), WHO, [EarnedLot(LOT, 100)], named("sale")),
-        PointsRedeemed(captured, WHO, 40, hold_id=HOLD.bytes, allocations=taken),
-        PointsRedeemed(meta(minute=2), WHO, 90, named("other")),
-        PointsReversed(meta(minute=3), WHO, 5, named("sale")),
+        PointsEarned(
+            meta=meta(),
+            profile_id=WHO,
+            lots=[EarnedLot(lot_id=LOT, points=100)],
+            transaction_id=named("sale"),
+        ),
+        PointsRedeemed(
+            meta=captured, profile_id=WHO, points=40, hold_id=HOLD.bytes, allocations=taken
+        ),
+        PointsRedeemed(
+            meta=meta(minute=2), profile_id=WHO, points=90, transaction_id=named("other")
+        ),
+        PointsReversed(meta=meta(minute=3), profile_id=WHO, points=5, transaction_id=named("sale")),
         log=log,
     )
     engine.connection.execute(KEEP, [HOLD, *ids(WHO, LOT), 40, *ids(WHO), "applied"])

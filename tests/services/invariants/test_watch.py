@@ -47,11 +47,20 @@ def filled(servers: Endpoints) -> Iterator[Filled]:
     own = Filled(servers)
     for sku in SKUS:
         own.told(
-            StockReceived(meta(minute=1), sku, "ginza", 9), sold(sku, 2, minute=5),
-            StockCounted(meta(), sku, "ginza", 8, T0 + 3), sold(sku, 1, minute=9),
+            StockReceived(meta=meta(minute=1), sku=sku, location_id="ginza", quantity=9),
+            sold(sku, 2, minute=5),
+            StockCounted(meta=meta(), sku=sku, location_id="ginza", quantity=8, counted_at=T0 + 3),
+            sold(sku, 1, minute=9),
             brought_back(sku, disposition="QUALITY_CONTROL"),
-            TransferShipped(meta(), named("t"), sku, "umeda", "ginza", 4),
-        )  # fmt: skip
+            TransferShipped(
+                meta=meta(),
+                transfer_id=named("t"),
+                sku=sku,
+                from_location_id="umeda",
+                to_location_id="ginza",
+                quantity=4,
+            ),
+        )
     yield own
     own.close()
 
@@ -163,7 +172,14 @@ def hold(engine: Engine, state: str, sku: str = "item-00", name: UUID | None = N
 def committed(name: UUID, sku: str = "item-00") -> ReservationCommitted:
     told = meta("EC")
     told.event_id = fact_id(name, sku, "ginza").bytes
-    return ReservationCommitted(told, sku, "ginza", name.bytes, uuid4().bytes, 1)
+    return ReservationCommitted(
+        meta=told,
+        sku=sku,
+        location_id="ginza",
+        reservation_id=name.bytes,
+        order_id=uuid4().bytes,
+        quantity=1,
+    )
 
 
 async def test_holds_that_ended_once_are_all_right(filled: Filled, connection: Connection) -> None:
@@ -248,7 +264,7 @@ async def test_units_promised_twice_are_found_and_undercut_ones_are_not(
     """10 there, 10 promised without a location: 10 more at the location were never there."""
     skus = [f"promised-{name}" for name in ("once", "twice", "undercut", "too often", "here")]
     for sku in skus:
-        filled.told(StockReceived(meta(minute=1), sku, "ginza", 10))
+        filled.told(StockReceived(meta=meta(minute=1), sku=sku, location_id="ginza", quantity=10))
         granted(filled, sku, 10, "ginza" if sku == skus[4] else "", since=position(filled))
     once, twice, undercut, too_often, here = skus
     granted(filled, twice, 10, "ginza", since=position(filled))

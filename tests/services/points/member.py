@@ -40,8 +40,17 @@ class Member:
     def has(self, points: int, expires_at: int | None = None) -> None:
         """Points from before, as one lot."""
         name = self._name("lot")
-        lot = EarnedLot(name.bytes, points, None, None, expires_at)
-        self._tell(PointsEarned(meta_of(name, self.now), self.profile_id.bytes, [lot], None))
+        lot = EarnedLot(
+            lot_id=name.bytes, points=points, line_no=None, active_from=None, expires_at=expires_at
+        )
+        self._tell(
+            PointsEarned(
+                meta=meta_of(name, self.now),
+                profile_id=self.profile_id.bytes,
+                lots=[lot],
+                transaction_id=None,
+            )
+        )
 
     def buys(self, lines: Sequence[tuple[int, int]], points: int = 0) -> UUID:
         """(units, paid) by line; pays some of it with points."""
@@ -57,9 +66,21 @@ class Member:
     def spends(self, points: int, sale_id: UUID) -> None:
         lots = allocated(self.account(), points, self.now)
         assert sum(lot.left for lot in lots) == points
-        named = [LotAllocation(lot.profile_id.bytes, lot.lot_id.bytes, lot.left) for lot in lots]
+        named = [
+            LotAllocation(profile_id=lot.profile_id.bytes, lot_id=lot.lot_id.bytes, points=lot.left)
+            for lot in lots
+        ]
         meta = meta_of(self._name("spent"), self.now)
-        self._tell(PointsRedeemed(meta, self.profile_id.bytes, points, sale_id.bytes, None, named))
+        self._tell(
+            PointsRedeemed(
+                meta=meta,
+                profile_id=self.profile_id.bytes,
+                points=points,
+                transaction_id=sale_id.bytes,
+                hold_id=None,
+                allocations=named,
+            )
+        )
 
     def asks(
         self, sale_id: UUID, units: Mapping[int, int], policy: ReturnPolicy | None = None

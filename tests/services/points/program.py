@@ -54,7 +54,9 @@ class Program(Wallet):
         """(sku, units, paid) by line; the sale's id."""
         sale = sale or uuid4()
         sold = [
-            PurchaseLine(no, sku, units, paid // max(1, units), paid)
+            PurchaseLine(
+                line_no=no, sku=sku, quantity=units, unit_price=paid // max(1, units), net_paid=paid
+            )
             for no, (sku, units, paid) in enumerate(lines, 1)
         ]
         self.collect(
@@ -70,7 +72,10 @@ class Program(Wallet):
         self, who: UUID | None, sale: UUID, units: Mapping[int, int], flush: bool = True
     ) -> None:
         """A return that is a fact."""
-        lines = [ReturnedLine(no, "tea", many, 1) for no, many in units.items()]
+        lines = [
+            ReturnedLine(line_no=no, sku="tea", quantity=many, refund=1)
+            for no, many in units.items()
+        ]
         self.collect(
             "PurchaseReturned", transaction_id=sale.bytes, lines=lines,
             profile_id=who.bytes if who else None,

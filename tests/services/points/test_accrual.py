@@ -145,10 +145,10 @@ def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None
 
 def test_a_sale_that_cannot_be_judged_stands_in_nobodys_way(shop: Program) -> None:
     who, at = uuid4(), shop.now()
-    producer = Producer("crm", "CALL_CENTRE")
+    producer = Producer(system="crm", channel="CALL_CENTRE")
     absurd = {"channels": ["CALL_CENTRE"], "points": 1_000_000, "per": 1}
     shop.sets({"earn": [absurd, *ONE_IN_TEN["earn"]]}, 0.005, "absurd")
-    meta = Meta(uuid4().bytes, at, producer)
+    meta = Meta(event_id=uuid4().bytes, occurred_at=at, producer=producer)
     sale = shop.sells(who, [("tower", 1, 10**15)], meta=meta)
     shop.until(lambda: shop.road.sql(
         "select 1 from points_due where transaction_id = %s and failed is not null", sale

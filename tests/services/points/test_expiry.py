@@ -75,7 +75,7 @@ async def test_the_rest_of_a_lot_expires_once_and_what_is_held_the_day_after(
 
 async def test_who_does_nothing_for_too_long_has_nothing_left(shop: Program) -> None:
     quiet, busy = shop.earned(40), shop.earned(40)
-    lot = EarnedLot(uuid4().bytes, 5)
+    lot = EarnedLot(lot_id=uuid4().bytes, points=5)
     shop.append(
         "PointsEarned", profile_id=busy.bytes, lots=[lot], at=shop.now(), transaction_id=None
     )

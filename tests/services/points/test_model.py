@@ -66,7 +66,11 @@ class Spending(RuleBasedStateMachine):
 
     def meta(self, number: int, ago: int = 0) -> Meta:
         at = T0 + max(0, self.model.now - ago) * SECOND
-        return Meta(_id(number).bytes, at, Producer("pos", "STORE"))
+        return Meta(
+            event_id=_id(number).bytes,
+            occurred_at=at,
+            producer=Producer(system="pos", channel="STORE"),
+        )
 
     def fold(self, event: Any) -> None:
         """What the projection makes of it, as readers get it."""
@@ -118,9 +122,20 @@ class Spending(RuleBasedStateMachine):
         start, end = born + wait, born + wait + lasts
         end = NEVER if lasts == 9 else end
         until = None if end == NEVER else T0 + end * SECOND
-        earned = EarnedLot(_id(lot).bytes, points, 1, T0 + start * SECOND, until)
+        earned = EarnedLot(
+            lot_id=_id(lot).bytes,
+            points=points,
+            line_no=1,
+            active_from=T0 + start * SECOND,
+            expires_at=until,
+        )
         self.fold(
-            PointsEarned(self.meta(number, ago), _profile(whose).bytes, [earned], _id(bought).bytes)
+            PointsEarned(
+                meta=self.meta(number, ago),
+                profile_id=_profile(whose).bytes,
+                lots=[earned],
+                transaction_id=_id(bought).bytes,
+            )
         )
         self.model.points += [Point(whose, lot, born, start, end, bought) for _ in range(points)]
 
@@ -130,8 +145,13 @@ class Spending(RuleBasedStateMachine):
         number = self.next()
         kind = PointsReversed if back else PointsRedeemed
         self.fold(
-            kind(self.meta(number, ago), _profile(whose).bytes, points, _id(bought).bytes)
-        )  # fmt: skip
+            kind(
+                meta=self.meta(number, ago),
+                profile_id=_profile(whose).bytes,
+                points=points,
+                transaction_id=_id(bought).bytes,
+            )
+        )
         when, why = max(0, self.model.now - ago), "back" if back else "spent"
         self.model.taken.append([when, number, whose, points, why, bought])
 
@@ -143,7 +163,12 @@ class Spending(RuleBasedStateMachine):
             return
         number = self.next()
         self.fold(
-            PointsReinstated(self.meta(number), _profile(whose).bytes, points, _id(bought).bytes)
+            PointsReinstated(
+                meta=self.meta(number),
+                profile_id=_profile(whose).bytes,
+                points=points,
+                transaction_id=_id(bought).bytes,
+            )
         )
         assert self.model.undo(whose, bought, points) == 0
 

@@ -79,8 +79,8 @@ def test_a_till_takes_its_limit_offline_and_more_is_seen(purse: Wallet, tmp_path
     assert not again.allows(31)
     who = purse.earned(100)
     asked = {"profile_id": who.bytes, "allocations": [], "hold_id": None, "transaction_id": None}
-    producer = Producer("pos", "STORE", "S1", "till-9")
-    meta = Meta(uuid4().bytes, micros(datetime.now(UTC)), producer)
+    producer = Producer(system="pos", channel="STORE", store_id="S1", terminal_id="till-9")
+    meta = Meta(event_id=uuid4().bytes, occurred_at=micros(datetime.now(UTC)), producer=producer)
     purse.append("PointsRedeemed", points=30, meta=meta, **asked)
     over = purse.append(
         "PointsRedeemed", points=31, meta=replace(meta, event_id=uuid4().bytes), **asked

@@ -113,7 +113,10 @@ def test_points_that_paid_go_back_by_line_to_their_lots_or_live_for_the_days_of_
 def test_what_a_till_gave_is_taken_back_by_the_same_rules(shop: Program) -> None:
     who, at = uuid4(), shop.now() - 500 * DAY
     sale = shop.sells(who, [("tea", 2, 1_000), ("cup", 1, 500)], at=at)
-    lots = [EarnedLot(uuid4().bytes, 20, 1), EarnedLot(uuid4().bytes, 15)]
+    lots = [
+        EarnedLot(lot_id=uuid4().bytes, points=20, line_no=1),
+        EarnedLot(lot_id=uuid4().bytes, points=15),
+    ]
     shop.append("PointsEarned", profile_id=who.bytes, lots=lots, transaction_id=sale.bytes, at=at)
     shop.until(lambda: shop.stored(who) == 35)
     shop.until(lambda: shop.asks(who, sale, {1: 1}, dry_run=True).status_code == 200)

@@ -33,7 +33,9 @@ def members(purse: Wallet, many: int) -> list[UUID]:
     found = [uuid4() for _ in range(many)]
     for number, points in enumerate(LOTS):
         for who in found:
-            lot = EarnedLot(uuid4().bytes, points, expires_at=1_900_000_000_000_000 + number)
+            lot = EarnedLot(
+                lot_id=uuid4().bytes, points=points, expires_at=1_900_000_000_000_000 + number
+            )
             purse.collect("PointsEarned", profile_id=who.bytes, lots=[lot])
     purse.flush()
     statement = "select count(*) from point_entry where profile_id = any(%s)"
@@ -145,7 +147,7 @@ def test_a_point_spent_twice_would_be_noticed(purse: Wallet) -> None:
     )[0]
     twice = purse.append(
         "PointsRedeemed", profile_id=who.bytes, points=1, hold_id=None,
-        allocations=[LotAllocation(who.bytes, lot_id.bytes, 1)],
+        allocations=[LotAllocation(profile_id=who.bytes, lot_id=lot_id.bytes, points=1)],
     )  # fmt: skip
     purse.until(lambda: purse.stored(who) < 0)
     facts, shown = settled(purse, [who])

@@ -123,7 +123,7 @@ class Wallet:
     def earned(self, points: int, who: UUID | None = None, **more: Any) -> UUID:
         """A profile (a new one) that has earned so many, as one lot; waits until it is seen."""
         who = who or uuid4()
-        lot = EarnedLot(uuid4().bytes, points, **more)
+        lot = EarnedLot(lot_id=uuid4().bytes, points=points, **more)
         self.append("PointsEarned", profile_id=who.bytes, lots=[lot], transaction_id=uuid4().bytes)
         seen = "select 1 from point_entry where profile_id = %s and lot_id = %s"
         self.until(lambda: self.road.sql(seen, who, UUID(bytes=lot.lot_id)))

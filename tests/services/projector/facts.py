@@ -19,25 +19,46 @@ T0 = 1_750_000_000_000_000
 
 def meta(number: int, minute: int = 0) -> Meta:
     """The envelope of the event with this number."""
-    producer = Producer("pos", "STORE", "ginza", "1", 0, number)
-    return Meta(UUID(int=1000 + number).bytes, T0 + minute * 60_000_000, producer)
+    producer = Producer(
+        system="pos",
+        channel="STORE",
+        store_id="ginza",
+        terminal_id="1",
+        terminal_epoch=0,
+        terminal_sequence=number,
+    )
+    return Meta(
+        event_id=UUID(int=1000 + number).bytes,
+        occurred_at=T0 + minute * 60_000_000,
+        producer=producer,
+    )
 
 
 def earned(number: int, points: int = 10, customer: bytes = CUSTOMER) -> PointsEarned:
-    return PointsEarned(meta(number), customer, [EarnedLot(UUID(int=number).bytes, points)])
+    return PointsEarned(
+        meta=meta(number),
+        profile_id=customer,
+        lots=[EarnedLot(lot_id=UUID(int=number).bytes, points=points)],
+    )
 
 
 def adjusted(number: int, points: int, reason: str = "goodwill") -> PointsAdjusted:
-    return PointsAdjusted(meta(number), CUSTOMER, points, reason)
+    return PointsAdjusted(meta=meta(number), profile_id=CUSTOMER, points=points, reason=reason)
 
 
 def received(number: int, quantity: int, sku: str = "tea") -> StockReceived:
-    return StockReceived(meta(number), sku, "ginza", quantity)
+    return StockReceived(meta=meta(number), sku=sku, location_id="ginza", quantity=quantity)
 
 
 def counted(number: int, quantity: int, minute: int) -> StockCounted:
-    return StockCounted(meta(number), "tea", "ginza", quantity, T0 + minute * 60_000_000)
+    return StockCounted(
+        meta=meta(number),
+        sku="tea",
+        location_id="ginza",
+        quantity=quantity,
+        counted_at=T0 + minute * 60_000_000,
+    )
 
 
 def asked(number: int, topic: str) -> InquiryOpened:
-    return InquiryOpened(meta(number), UUID(int=number).bytes, topic)
+    return InquiryOpened(meta=meta(number), inquiry_id=UUID(int=number).bytes, topic=topic)

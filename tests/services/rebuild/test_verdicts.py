@@ -79,7 +79,9 @@ def drawn(chance: random.Random) -> Stored:
         if number % 4:
             partition = number % PARTITIONS
         text = chance.choice(["a", "a", "b", "\0"])
-        event = StockReceived(meta(number), f"{partition}{text}", "ginza", 1)
+        event = StockReceived(
+            meta=meta(number), sku=f"{partition}{text}", location_id="ginza", quantity=1
+        )
         value, key = codec.encode(event), codec.key_of(event)
         if chance.random() < 0.06:
             value = value[:-2]
@@ -259,7 +261,7 @@ def test_a_choice_of_what_is_not_there_is_let_go(engine: Engine) -> None:
 
 
 def _record(number: int, text: str) -> Record:
-    event = StockReceived(meta(number), text, "ginza", 1)
+    event = StockReceived(meta=meta(number), sku=text, location_id="ginza", quantity=1)
     return Record(TOPIC, 0, number, codec.key_of(event), codec.encode(event))
 
 
@@ -357,8 +359,18 @@ def test_a_partition_that_was_added_meanwhile_is_refused(engine: Engine) -> None
 
 
 def _registered(number: int, source: str, verified: bool | None = None) -> ProfileRegistered:
-    named = [] if verified is None else [Identifier("card", b"sealed", bytes(16), verified)]
-    return ProfileRegistered(meta(number), UUID(int=number).bytes, source, T0, named)
+    named = (
+        []
+        if verified is None
+        else [Identifier(kind="card", value=b"sealed", value_index=bytes(16), verified=verified)]
+    )
+    return ProfileRegistered(
+        meta=meta(number),
+        profile_id=UUID(int=number).bytes,
+        source_system=source,
+        registered_at=T0,
+        identifiers=named,
+    )
 
 
 def _records(topic: str, events: list[Any]) -> list[Record]:

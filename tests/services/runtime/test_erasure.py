@@ -105,8 +105,14 @@ def test_an_erasure_that_was_called_done_and_was_not_is_done_again(place: Road) 
 def test_a_fact_that_was_sent_before_a_crash_is_the_erasure_s_own(place: Road) -> None:
     profile = known(place)
     event_id, at = planned(place, profile)
-    meta = Meta(event_id.bytes, int(at.timestamp()) * 1_000_000, Producer("hitotsu", "OTHER"))
-    append(place, SubjectErased(meta, profile.bytes, "asked", "operator"))
+    meta = Meta(
+        event_id=event_id.bytes,
+        occurred_at=int(at.timestamp()) * 1_000_000,
+        producer=Producer(system="hitotsu", channel="OTHER"),
+    )
+    append(
+        place, SubjectErased(meta=meta, profile_id=profile.bytes, reason="asked", actor="operator")
+    )
     (receipt,) = place.verb("erase", "--yes", str(profile), code=0)["erased"]
     assert forgotten(place, profile)
     assert receipt["event_id"] == str(event_id)
