@@ -140,10 +140,11 @@ def evolve(
     now = dict.fromkeys(profile.values) if state is None else dict(state)
     at = event.meta.occurred_at
     if isinstance(event, SubjectErased):
+        before = now["erased_at"]  # the epoch, 0, is a time like any other
         return {
             **now,
             **dict.fromkeys((*PERSONAL, "postcode_index", "given_at")),
-            "erased_at": max(at, now["erased_at"] or at),
+            "erased_at": at if before is None else max(at, before),
         }
     cleared: Sequence[str] = ()
     if isinstance(event, ProfileUpdated):

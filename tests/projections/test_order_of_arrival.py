@@ -176,6 +176,16 @@ def facts(draw: st.DrawFn) -> list[Event]:
     return found
 
 
+def test_erased_at_the_epoch_is_erased_in_any_order() -> None:
+    def erased(number: int, at: int) -> Event:
+        producer = Producer(system="pos", channel="STORE")
+        meta = Meta(event_id=bytes([number]).rjust(16, b"\0"), occurred_at=at, producer=producer)
+        return SubjectErased(meta=meta, profile_id=WHO)
+
+    facts_of_erasure = [erased(0, -1), erased(1, 0)]
+    assert _rows(facts_of_erasure) == _rows(facts_of_erasure[::-1])
+
+
 @settings(max_examples=150, deadline=None)
 @given(facts())
 def test_any_order_of_a_profiles_facts_gives_one_record(events: list[Event]) -> None:
