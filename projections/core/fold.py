@@ -6,7 +6,8 @@ Pure: no clock, no I/O. The engine below stores what comes out in one transactio
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class HandlerFailed(Exception):
 
     def __init__(self, projection: str, event: Any, cause: Exception) -> None:
         super().__init__(f"{projection} could not take {event.NAME}: {type(cause).__name__}")
-        self.event = event
+        self.projection, self.event = projection, event
 
 
 @dataclass(slots=True)
@@ -110,6 +111,18 @@ class Group:
             into.erased.append(event.profile_id)
         if plan.ends and (ending := _values(event, plan.ends))[0] is not None:
             into.ended.setdefault(event.NAME, []).append((*ending, event_id, source))
+
+    def without(self, names: Collection[str]) -> Group:
+        """The same tables, filled by the other projections: these take no event."""
+        other = copy(self)
+        other.handlers = defaultdict(list)
+        for kind, handlers in self.handlers.items():
+            other.handlers[kind] = [one for one in handlers if one[0] not in names]
+        other.evolvers = defaultdict(list)
+        for kind, evolvers in self.evolvers.items():
+            other.evolvers[kind] = [one for one in evolvers if one[0].projection not in names]
+        other._plans = {}
+        return other
 
     def _plan(self, kind: type) -> _Plan:
         """Looked up once a kind of event, not once an event."""

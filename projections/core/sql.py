@@ -29,9 +29,14 @@ def _type(part: Stored) -> str:
     return 'text collate "C"' if part.type == "text" else part.type
 
 
+def column_ddl(part: Stored) -> str:
+    """A column as `create table` and `add column` say it: name, type, default."""
+    return f"{quoted(part.name)} {_type(part)}{_default(part)}"
+
+
 def ddl(table: Kept) -> str:
     """Creates the table and its indexes where they are missing."""
-    lines = [f"{quoted(part.name)} {_type(part)}{_default(part)}" for part in table.stored]
+    lines = [column_ddl(part) for part in table.stored]
     if not isinstance(table, Ledger):
         # a ledger needs no key of its own: what is applied is judged once, by the events' ledger
         keys = ", ".join(quoted(name) for name in table.keys)

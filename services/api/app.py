@@ -35,6 +35,7 @@ from services.reading.reach import Reach
 from services.reading.read_your_writes import WAIT_SECONDS, Waiting
 from services.reading.redis_views import Views
 from services.reading.refresh import Watch
+from services.runtime.building import Builds
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -54,7 +55,8 @@ def create(
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
     promised = Promised(postgres, settings.group)
     views = Views(settings.redis, doubted=lambda: watch.doubted())
-    watch = Watch(postgres, views, ends, catalog)
+    builds = Builds(catalog.versions)
+    watch = Watch(postgres, views, ends, catalog, builds)
     tokens = Tokens(postgres)
     answering = Answering(
         catalog=catalog, pool=postgres, views=views, promised=promised,
@@ -64,9 +66,10 @@ def create(
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
         waiting=Waiting(postgres, views, catalog, ends, wait_seconds), parts=parts_of(catalog),
+        builds=builds,
     )  # fmt: skip
     operations = operations_of(catalog)
-    receipts = MissingReceipts(postgres)
+    receipts = MissingReceipts(postgres, builds)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -59,11 +59,12 @@ def show_all(
     if as_json:
         typer.echo(json.dumps([_plain(letter) for letter in found], ensure_ascii=False))
         return
-    table = Table("id", "record", "stage", "reason", "status", "seen")
+    table = Table("id", "record", "of", "stage", "reason", "status", "seen")
     for letter in found:
         place = f"{letter.topic}-{letter.partition} @ {letter.offset}"
         seen = f"{letter.seen_at:%F %T}"
-        table.add_row(str(letter.id), place, letter.stage, letter.reason, letter.status, seen)
+        of, decided = ", ".join(letter.grps), letter.status
+        table.add_row(str(letter.id), place, of, letter.stage, letter.reason, decided, seen)
     Console().print(table if found else "no dead letters")
 
 

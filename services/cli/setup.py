@@ -19,12 +19,12 @@ from services.state import matching as identity
 def prepare(settings: Settings) -> None:
     """Creates what is missing; safe to run again. `hitotsu` comes first: the others live in it.
 
-    Raises ProviderError when tables are of another version than the code: they need a rebuild.
+    Raises ProviderError when tables are newer than the code, or contradict it in a column.
     """
     group = Group(settings.group, [one for one in discover() if one.group == settings.group])
     try:
         database.prepare(settings.postgres, group)
-    except database.VersionChanged as error:
+    except (database.VersionChanged, database.ColumnsDiffer) as error:
         raise ProviderError(str(error)) from None
     with psycopg.connect(settings.postgres, autocommit=True) as connection:
         # until the connection ends: two processes that prepare at once make each table once

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from projections import discover
+from projections.shared_stock import projection as shared_stock
 from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
 from services.deciding.endpoint import Door
@@ -22,18 +24,28 @@ from services.http.health import Dependency, Measured, health_routes
 from services.http.problem import Guarded, problem_handlers, problem_routes
 from services.invariants.catalogue import INVARIANTS
 from services.invariants.watch import Watch
+from services.points import needs
 from services.points.background.tasks import background
 from services.points.holds import offline_limit
 from services.points.holds import routes as points
 from services.points.holds.work import PointsWork
 from services.points.returns import routes
 from services.points.returns.quote import ReturnsWork
+from services.runtime.building import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
 from services.stock import routes as stock
 from services.stock.work import StockWork
+
+LIVE = "main"  # the group of the live tables, whatever a test calls it
+# by decider: the projections that it decides from
+NEEDS = {
+    "stock": frozenset({shared_stock.name}),
+    "points": needs.HOLDS,
+    "returns": needs.RETURNS,
+}
 
 
 class Background(Protocol):
@@ -50,6 +62,9 @@ def create(settings: Settings) -> Starlette:
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = Relay(settings.postgres, producer)
     tokens, group = Tokens(postgres), settings.group
+    declared = [one for one in discover() if one.group in (group, LIVE)]
+    builds = Builds({one.name: one.version for one in declared})
+    everything = frozenset(one.name for one in declared)
     works: dict[str, Work] = {
         "stock": StockWork(group),
         "points": PointsWork(group),
@@ -57,15 +72,16 @@ def create(settings: Settings) -> Starlette:
     }
     # nobody waits for these
     works_on: list[Background] = [
-        *background(settings, relay.kick),
-        Watch(settings.postgres, group, INVARIANTS),
+        BuildWatch(settings.postgres, group, builds),
+        *background(settings, relay.kick, lambda: builds.ready(needs.RETURNS)),
+        Watch(settings.postgres, group, INVARIANTS, ready=lambda: builds.ready(everything)),
         Trimming(settings.postgres),
     ]
     deciders = {
         name: Decider(settings.postgres, name, work, relay.kick, group=group)
         for name, work in works.items()
     }
-    doors = {name: Door(tokens, decider) for name, decider in deciders.items()}
+    doors = {name: Door(tokens, decider, builds, NEEDS[name]) for name, decider in deciders.items()}
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -18,10 +18,12 @@ from starlette.responses import Response
 
 from services.deciding.answers import Answer, Keyed
 from services.deciding.decider import Decider, InFlight, NotDecided
+from services.http import building
 from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
 from services.http.problem import Refuse
 from services.http.storable import unstorable
+from services.runtime.building import BeingBuilt, Builds
 from services.runtime.strict_json import Unreadable, loads
 from services.runtime.tokens import Token, Tokens
 
@@ -43,16 +45,26 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way in to one decider."""
+    """The way in to one decider; `needs`: the projections that decisions are made from."""
 
     tokens: Tokens
     decider: Decider
+    builds: Builds
+    needs: frozenset[str]
+
+    def check_built(self) -> None:
+        """Refuses while a projection that answers and decisions here depend on is being built."""
+        try:
+            self.builds.check(self.needs)
+        except BeingBuilt as error:
+            raise building.refusal(error.build) from None
 
     async def take(
         self, request: Request, scope: str, kind: type[Body], command: Callable[[Body, Sent], Any]
     ) -> Response:
         """Reads, decides, answers."""
         token = await token_of(request, self.tokens, scope)
+        self.check_built()
         body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
         # not made from the key: when its answer is forgotten it may name something else

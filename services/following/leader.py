@@ -25,11 +25,20 @@ class Alone(Worker):
     """Calls `work` again and again, at once while it says that there is more."""
 
     def __init__(
-        self, dsn: str, name: str, work: Round, pause_seconds: float, group: str = "main"
+        self,
+        dsn: str,
+        name: str,
+        work: Round,
+        pause_seconds: float,
+        group: str = "main",
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables it sees; `name`: of the lock, and in Postgres' own listings."""
+        """`group`: whose tables it sees; `name`: of the lock, and in Postgres' own listings.
+
+        `ready`: whether it may work now; it is asked before every round.
+        """
         super().__init__(dsn, name, WAIT_SECONDS, group)
-        self._work, self._pause = work, pause_seconds
+        self._work, self._pause, self._ready = work, pause_seconds, ready
 
     async def turn(self, connection: Connection) -> None:
         while True:
@@ -39,7 +48,7 @@ class Alone(Worker):
             await asyncio.sleep(WAIT_SECONDS)
         while True:
             try:
-                more = await self._work(connection)
+                more = self._ready() and await self._work(connection)
             except PASSING as error:
                 log.warning("tried again", work=self.name, error=type(error).__name__)
                 more = False

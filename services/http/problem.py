@@ -57,6 +57,7 @@ PROBLEMS: dict[str, str] = {
     "too-many-requests": "More than may be sent now. Send it again after `Retry-After` seconds.",
     "internal-server-error": "The fault is on our side and has been logged.",
     "service-unavailable": "A server behind it is away. Send again after `Retry-After` seconds.",
+    "building": "A projection that it needs is folded from the log; see `read` and `total`.",
     "gateway-timeout": "The answer was not ready within the time allowed.",
 }
 _SLUGS = {
@@ -85,14 +86,16 @@ def problem(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
     retry_after: float | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The answer to a request that failed."""
+    """The answer to a request that failed; `members`: what its type says beside the usual."""
     body: dict[str, Any] = {
         "type": type or f"/problems/{_SLUGS.get(status, 'bad-request')}",
         "title": title,
         "status": status,
         "detail": detail,
     }
+    body |= members or {}
     if errors:
         body["errors"] = list(errors)
     sent = dict(headers or {})

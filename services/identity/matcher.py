@@ -51,14 +51,18 @@ class Matcher(Worker):
         keys: SubjectKeys,
         membership: Membership,
         kick: Callable[[], None],
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`kick` is called when there are facts to send."""
+        """`kick` is called when there are facts to send.
+
+        `ready`: whether the tables of profiles hold what the group has read.
+        """
         super().__init__(settings.postgres, "identity-matcher", AWAY_SECONDS, settings.group)
         self._group = settings.group
         self._log = AppliedLog(settings.kafka, settings.group, TOPIC)
         self._rules = Rules(settings.kafka, settings.group)
         self._keys, self._learning = keys, Learning(keys)
-        self._membership, self._kick = membership, kick
+        self._membership, self._kick, self._may_read = membership, kick, ready
         self._shares = Shares(lowest([]))
         self._caught_up = False
         self._measured, self._counted = 0.0, -math.inf
@@ -91,7 +95,7 @@ class Matcher(Worker):
         self._shares.take({})  # whoever had it meanwhile has moved its progress
         while True:
             try:
-                more = await self._round(connection)
+                more = self._may_read() and await self._round(connection)
             except Fenced:
                 log.info("another process has gone on; progress is read again")
                 self._shares.take({})

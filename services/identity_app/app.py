@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from projections.member import projection as member
 from services.deciding.decider import Decider
 from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
@@ -25,6 +26,7 @@ from services.identity.pairs import Found, Pair
 from services.identity.review.routes import Desk, routes
 from services.identity.review.work import IdentityWork
 from services.identity_app.openapi import document
+from services.runtime.building import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -41,7 +43,10 @@ def create(settings: Settings) -> Starlette:
     relay = Relay(settings.postgres, producer)
     keys = SubjectKeys(postgres, settings.key_encryption_key)
     membership = Membership(settings.kafka, settings.group, name)
-    matcher = Matcher(settings, keys, membership, relay.kick)
+    builds = Builds({member.name: member.version})
+    needs = frozenset({member.name})
+    matcher = Matcher(settings, keys, membership, relay.kick, lambda: builds.ready(needs))
+    watch = BuildWatch(settings.postgres, settings.group, builds)
 
     def seen(pair: Pair) -> tuple[str | None, Found | None]:
         everybody = matcher.ready
@@ -53,20 +58,20 @@ def create(settings: Settings) -> Starlette:
     decider = Decider(settings.postgres, "identity", work, relay.kick, group=settings.group)
     tokens = Tokens(postgres)
     desk = Desk(
-        Door(tokens, decider), postgres, settings.group, keys, settings.blind_index_key,
-        Cursors(settings.blind_index_key), lambda: matcher.ready,
+        Door(tokens, decider, builds, needs), postgres, settings.group, keys,
+        settings.blind_index_key, Cursors(settings.blind_index_key), lambda: matcher.ready,
     )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
         await producer.start()
-        for each in (relay, decider, membership, matcher):
+        for each in (relay, decider, membership, watch, matcher):
             await each.start()
         try:
             yield
         finally:
-            for one in (matcher, membership, decider, relay, producer):
+            for one in (matcher, watch, membership, decider, relay, producer):
                 await one.stop()
             await postgres.close(timeout=2.0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import psycopg
 
@@ -95,16 +95,25 @@ class Watch(Worker):
     """Goes through every invariant, on a connection of its own."""
 
     def __init__(
-        self, dsn: str, group: str, invariants: Iterable[Invariant], pause: float = PAUSE_SECONDS
+        self,
+        dsn: str,
+        group: str,
+        invariants: Iterable[Invariant],
+        pause: float = PAUSE_SECONDS,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are looked at; `pause` in seconds between two slices."""
+        """`group`: whose tables are looked at; `pause` in seconds between two slices.
+
+        `ready`: whether the tables hold what the group has read; asked before every slice.
+        """
         super().__init__(dsn, "invariants", max(pause, AWAY_SECONDS), group)
         self.rounds = [Round(invariant) for invariant in invariants]
-        self._pause = pause
+        self._pause, self._ready = pause, ready
 
     async def turn(self, connection: Connection) -> None:
         await connection.execute(TIMEOUT)
         while True:
             for one in self.rounds:
-                await one.step(connection)
+                if self._ready():
+                    await one.step(connection)
                 await asyncio.sleep(self._pause)

@@ -21,6 +21,7 @@ from projections.core.fold import Group
 from schemas.topics import TOPICS
 from services.projector.batch import STAGES
 from services.projector.pipeline import Pipeline
+from services.projector.progress import under_way
 from services.projector.transport import BatchTransport
 from services.projector.writer import Writer
 from services.runtime.config import Settings
@@ -61,13 +62,15 @@ class ProjectorApp(faust.App):
     held: dict[tuple[str, int], int]
     claimed: bool  # since then `held` is what this process holds, be it nothing
     on_claim: Any
+    followed: list[str]  # topics
+    building: frozenset[str]  # projections that this process does not fold
 
     async def claim(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Becomes the owner of partitions; answers where their checkpoints stand."""
         quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
         if not quiet:
             leave("a transaction did not end in time for a new assignment", self.group.name)
-        topics = topics_of(self.group)
+        topics = self.followed
         mine = sorted((tp.topic, tp.partition) for tp in assigned if tp.topic in topics)
         rows = await asyncio.to_thread(self._claim, mine)
         for place in self.held:
@@ -92,7 +95,7 @@ class ProjectorApp(faust.App):
                 info = conninfo(self.dsn, group=self.group.name, name="hitotsu-claim")
                 with psycopg.connect(info, autocommit=True) as connection:
                     connection.execute("set lock_timeout = '10s'")
-                    return connection.execute(
+                    rows = connection.execute(
                         CLAIM,
                         {
                             "grp": self.group.name,
@@ -101,6 +104,10 @@ class ProjectorApp(faust.App):
                             "partitions": [partition for _, partition in mine],
                         },
                     ).fetchall()
+                    # a swap before the claim is seen here; one after it raises the epoch
+                    if not self.building <= under_way(connection, self.group.name).keys():
+                        leave("a projection was built since the start", self.group.name)
+                    return rows
             except psycopg.OperationalError as error:
                 log.warning("postgres_away", error=type(error).__name__)
                 if time.monotonic() > deadline:
@@ -108,8 +115,13 @@ class ProjectorApp(faust.App):
                 time.sleep(0.3)
 
 
-def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
-    """The Faust app; every option that matters is said here."""
+def build(
+    settings: Settings, group: Group, topics: list[str], building: frozenset[str] = frozenset()
+) -> ProjectorApp:
+    """The Faust app; every option that matters is said here.
+
+    `building`: projections of the group that are being built, which `group` therefore lacks.
+    """
     app = ProjectorApp(
         f"hitotsu-{group.name}",
         broker=f"kafka://{settings.kafka}",
@@ -132,6 +144,7 @@ def build(settings: Settings, group: Group, topics: list[str]) -> ProjectorApp:
     )
     app.transport = BatchTransport(app.conf.broker_consumer, app)
     app.group, app.dsn, app.held, app.claimed = group, settings.postgres, {}, False
+    app.followed, app.building = topics, building
     source = app.topic(*topics, value_serializer="as_fetched", key_serializer="raw")
 
     @app.agent(source, name="project")

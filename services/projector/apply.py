@@ -7,6 +7,7 @@ That comparison alone makes it exactly once; the owner's epoch only finds a stal
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,6 @@ from projections.core.fold import Group
 from services.projector.batch import (
     APPLIED,
     PARTITIONS_MAX,
-    ConsumerRecord,
     Entry,
     Failure,
     Seen,
@@ -289,15 +289,18 @@ def failure_of(entry: Entry) -> Failure | None:
     return entry.failure if entry.verdict is Verdict.DEAD else None
 
 
-def _headers(record: ConsumerRecord) -> str:
-    """As JSON; what a name holds that Postgres' JSON cannot is written with a backslash."""
+def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """A record's headers as JSON.
+
+    What a name holds that Postgres' JSON cannot is written with a backslash.
+    """
     return json.dumps(
         [
             [
                 name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00"),
                 value.hex() if value else None,
             ]
-            for name, value in record.headers
+            for name, value in headers
         ]
     )
 
@@ -316,7 +319,7 @@ def letter_row(one: Slice, entry: Entry, failure: Failure, group: str) -> list[A
         event_id,
         record.key,
         record.value,
-        _headers(record),
+        headers_json(record.headers),
         min(max(record.timestamp, 0), LATEST_MS),
         group,
     ]

@@ -13,8 +13,11 @@ import psycopg
 from psycopg import sql
 
 from projections.core.fold import Group
-from projections.core.sql import LEDGER, ddl
+from projections.core.sql import LEDGER
 from schemas.topics import TOPICS
+from services.projector.progress import VersionChanged as VersionChanged
+from services.projector.progress import prepare_projections
+from services.projector.table_columns import ColumnsDiffer as ColumnsDiffer
 from services.runtime.db import unless_there
 from services.state import decisions as decisions
 
@@ -88,6 +91,20 @@ create table if not exists hitotsu.projection_version (
     primary key (grp, projection)
 );
 """
+# projections whose tables are folded from offset 0 beside the live ones; `read` and `total` count
+# records, null until the first were folded
+PROJECTION_BUILDING = """
+create table if not exists hitotsu.projection_building (
+    grp text not null,
+    projection text not null,
+    version int not null,
+    reason text not null,
+    read bigint,
+    total bigint,
+    began_at timestamptz not null default now(),
+    primary key (grp, projection)
+);
+"""
 # written and deleted within a second: compressing it would cost more than it saves
 UNCOMPRESSED = """
 do $$ begin
@@ -101,15 +118,13 @@ end $$
 LOCK = "select pg_advisory_lock(hashtext('hitotsu.prepare'))"
 
 
-class VersionChanged(Exception):
-    """A projection's tables hold another version than its declaration."""
-
-
-def prepare(dsn: str, group: Group) -> None:
+def prepare(dsn: str, group: Group) -> frozenset[str]:
     """Creates what is missing. Safe to run from several processes at once, and again.
 
-    Raises VersionChanged when a projection's tables need a rebuild. What all groups share is
-    committed by then: the rebuild writes to it.
+    Returns the names of the projections that are being built: their tables do not hold what the
+    group has read, and the live projector must not fold them. Raises VersionChanged when a
+    projection's tables are newer than the code, ColumnsDiffer when a table has other columns than
+    its declaration. What all groups share is committed by then: a rebuild writes to it.
     """
     with _locked(dsn) as connection:
         _prepare_shared(connection)
@@ -118,20 +133,7 @@ def prepare(dsn: str, group: Group) -> None:
             connection.execute(sql.SQL("create schema if not exists {}").format(schema))
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
             connection.execute(LEDGER)
-            for table in group.tables:
-                connection.execute(unless_there(ddl(table)).encode())
-            for projection in group.projections:
-                row = connection.execute(
-                    "insert into hitotsu.projection_version values (%s, %s, %s)"
-                    " on conflict (grp, projection)"
-                    " do update set version = projection_version.version returning version",
-                    [group.name, projection.name, projection.version],
-                ).fetchone()
-                if row is not None and row[0] != projection.version:
-                    raise VersionChanged(
-                        f"{projection.name} is declared as version {projection.version}, its"
-                        f" tables hold version {row[0]}: run `hitotsu rebuild`"
-                    )
+            return prepare_projections(connection, group)
 
 
 def prepare_shared(dsn: str) -> None:
@@ -152,6 +154,7 @@ def _locked(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 def _prepare_shared(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     with connection.transaction():
         connection.execute(unless_there(ENGINE).encode())
+        connection.execute(unless_there(PROJECTION_BUILDING).encode())
         connection.execute(UNCOMPRESSED)
         decisions.prepare(connection)
         for name in TOPICS:

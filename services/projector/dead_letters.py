@@ -72,6 +72,12 @@ async def one(connection: Connection, letter_id: int) -> Letter | None:
 
 def dry_run(letter: Letter, group: Group) -> None:
     """Raises `CannotRetry` when the record would be refused again for the same reason."""
+    of_projections = [name.partition("/")[2] for name in letter.grps if "/" in name]
+    if len(of_projections) == len(letter.grps):
+        raise CannotRetry(
+            f"the group applied it, only {', '.join(of_projections)} leaves it out: mend the"
+            " projection's handler and raise its version, and it is built anew"
+        )
     if letter.stage == "conflict":
         raise CannotRetry(
             "an event with this id and another body was applied: the source has to send a"

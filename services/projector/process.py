@@ -19,6 +19,7 @@ from services.http.response import Answered
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
 from services.projector.batch import APPLIED, STAGES, Recent, Verdict, Work
+from services.projector.builds import Builds
 from services.projector.database import prepare
 from services.projector.pipeline import STEPS, Pipeline
 from services.projector.redis_views import Views
@@ -44,11 +45,15 @@ class Projector:
     """One process: Faust app, pipeline, Redis refresher, relay, watchdog, health."""
 
     def __init__(self, settings: Settings) -> None:
-        self.group = Group(settings.group, [p for p in discover() if p.group == settings.group])
-        prepare(settings.postgres, self.group)
+        declared = Group(settings.group, [p for p in discover() if p.group == settings.group])
+        building = prepare(settings.postgres, declared)
+        # what is being built is folded by the build, up to the swap that ends this process
+        self.group = Group(
+            settings.group, [p for p in declared.projections if p.name not in building]
+        )
         owner, recent = uuid4(), Recent()
-        topics = topics_of(self.group)
-        self.app: ProjectorApp = build(settings, self.group, topics)
+        topics = topics_of(declared)
+        self.app: ProjectorApp = build(settings, self.group, topics, building)
         self.app.owner = owner
         guard = threading.RLock()
         self._placed = Placed(settings.kafka)
@@ -66,7 +71,10 @@ class Projector:
             self.group, writer.applier.topics, recent, guard, self._apply, self._failed
         )
         views = Views(redis_client(settings.redis), self.group)
-        self.refresher = Refresher(views, settings.postgres, owner, writer.applier.written.append)
+        self.refresher = Refresher(
+            views, settings.postgres, owner, writer.applier.written.append, building
+        )
+        self.builds = Builds(settings.postgres, declared, building, self._leave)
         self.app.on_claim = self.refresher.owe
         self.watch = Watch(
             settings.kafka, self.group.name, topics, self._held, self._leave,
@@ -85,10 +93,12 @@ class Projector:
         self.refresher.start()
         self.watch.start()
         self.relay.start()
+        self.builds.start()
         _serve(self._settings, [Dependency("assignment", self._ready)])
 
     def stop(self) -> None:
         """Stores what was taken over, within bounds, and leaves quietly."""
+        self.builds.stop()
         self.pipeline.drain(5)
         stored = self.pipeline.stop()
         self.refresher.stop()

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from projections.core import sql
 from projections.core.tables import Kept
+from services.projector.progress import under_way
 from services.projector.redis_views import (
     GenerationLost,
     RowsMissing,
@@ -59,8 +60,17 @@ ABANDONED = "created_at < now() - interval '10 seconds'"
 class Refresher:
     """Keeps Redis equal to Postgres for one group."""
 
-    def __init__(self, views: Views, dsn: str, owner: UUID, strike: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        views: Views,
+        dsn: str,
+        owner: UUID,
+        strike: Callable[[int], None],
+        building: frozenset[str] = frozenset(),
+    ) -> None:
+        """`building`: projections that were being built at the start, whose rows are not shown."""
         self.views = views
+        self._building = building
         self.group = views.group
         self._dsn = dsn
         self._owner = owner
@@ -291,6 +301,9 @@ class Refresher:
         try:
             if self._believable(connection):
                 return
+            if not self._building <= under_way(connection, self.group.name).keys():
+                # filled without the rows of what is built, Redis would answer that there are none
+                raise GenerationLost
             self._fill(connection)
         finally:
             connection.execute("select pg_advisory_unlock(hashtext(%s))", [lock])

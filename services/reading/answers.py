@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from projections.core import Member, NotFound
+from services.http import building
 from services.http.caller import Caller, caller_of
 from services.http.cursors import Cursors
 from services.http.problem import Refuse
@@ -29,6 +30,7 @@ from services.reading.reach import Reach
 from services.reading.read_your_writes import Waiting
 from services.reading.reader import BadIdentifier, Reading
 from services.reading.redis_views import Views
+from services.runtime.building import BeingBuilt, Builds
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import Tokens
@@ -48,6 +50,7 @@ class Answering:
     blind_key: bytes
     cursors: Cursors
     waiting: Waiting
+    builds: Builds
     parts: tuple[Callable[..., Awaitable[Any]], ...]
 
     def route(self, operation: Operation) -> Route:
@@ -56,6 +59,8 @@ class Answering:
             asked = await asked_of(request, operation, self.cursors)
             try:
                 return await self._answer(operation, caller, asked)
+            except BeingBuilt as error:
+                raise building.refusal(error.build) from None
             except Away as error:
                 detail = f"Postgres cannot be read now: {error}."
                 raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
@@ -124,7 +129,7 @@ class Answering:
             catalog=self.catalog, views=None if durable else self.views,
             snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
             clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
-            wanted=wanted, page=page,
+            wanted=wanted, page=page, builds=self.builds,
         )  # fmt: skip
 
     def _envelope(

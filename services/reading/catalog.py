@@ -36,6 +36,11 @@ class Catalog:
                 self._origins[table] = Origin(group, projection.version, topics)
 
     @property
+    def versions(self) -> dict[str, int]:
+        """The declared versions, by projection."""
+        return {projection.name: projection.version for projection in self.projections}
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Every group, the live one first: names resolve in this order."""
         return tuple(self.topics)

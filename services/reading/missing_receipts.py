@@ -10,8 +10,10 @@ import asyncio
 import math
 import time
 
+from projections.terminal_gaps import projection
 from projections.terminal_gaps.queries import MISSING_IN_ALL
 from services.reading.database import Away, ask
+from services.runtime.building import Builds
 from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import MISSING_RECEIPTS
@@ -23,8 +25,8 @@ SHARE = 50  # a count may cost one part in so many of a connection's time
 class MissingReceipts:
     """A task beside the server."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, builds: Builds) -> None:
+        self._pool, self._builds = pool, builds
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -46,6 +48,8 @@ class MissingReceipts:
             await asyncio.sleep(max(pause, SHARE * (time.monotonic() - began)))
 
     async def _count(self) -> float:
+        if not self._builds.ready([projection.name]):
+            return math.nan
         try:
             return float((await ask(self._pool, MISSING_IN_ALL, {}))[0][0])
         except Away:

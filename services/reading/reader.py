@@ -24,6 +24,7 @@ from services.reading.personal import Clear
 from services.reading.position import Position, Used, covers
 from services.reading.redis_views import Views
 from services.reading.rows import from_view, parsed, plain, selection, shape
+from services.runtime.building import Builds
 from services.runtime.metrics import READS
 
 SOURCES = ("shelf", "redis", "postgres")
@@ -49,11 +50,11 @@ class Reading:
     def __init__(
         self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
         clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
-        page: tuple[int, list[Any]],
+        page: tuple[int, list[Any]], builds: Builds,
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
         self._promised, self._clear, self._blind_key = promised, clear, blind_key
-        self._page = page
+        self._page, self._builds = page, builds
         self.caller, self.wanted = caller, wanted
         self.used = Used()
         self.next: list[Any] | None = None
@@ -63,6 +64,7 @@ class Reading:
 
     async def rows(self, table: Kept, **keys: object) -> Rows:
         values = {name: _listed(value) for name, value in keys.items()}
+        self._builds.check([table.projection])
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
@@ -74,6 +76,7 @@ class Reading:
         return found
 
     async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+        self._builds.check(table.projection for table, _ in asked)
         asks = [
             (table, {name: _listed(value) for name, value in keys.items()}) for table, keys in asked
         ]
@@ -83,6 +86,7 @@ class Reading:
         return found
 
     async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> Rows:
+        self._builds.check(table.projection for table in uses)
         rows = await self._snapshot.rows(statement, values)
         for table in uses:
             self._read_from_postgres(table, self._catalog.of(table))

@@ -18,6 +18,7 @@ from services.reading.end_offsets import FRESH_SECONDS, Ends
 from services.reading.position import Position
 from services.reading.reader import counted_from_start
 from services.reading.redis_views import Views
+from services.runtime.building import STATE, Builds
 from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import API_LAG, ERASED
@@ -35,8 +36,12 @@ _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 class Watch:
     """A task beside the server."""
 
-    def __init__(self, pool: Pool, views: Views, ends: Ends, catalog: Catalog) -> None:
+    def __init__(
+        self, pool: Pool, views: Views, ends: Ends, catalog: Catalog, builds: Builds | None = None
+    ) -> None:
+        """`builds` is kept up to date, for readers to ask."""
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
+        self._builds = builds or Builds({})
         self._positions: dict[str, Position] = {}
         self._positions_at = -FRESH_SECONDS
         self._checkpoints = Checkpoints()
@@ -105,6 +110,8 @@ class Watch:
         groups = {"groups": list(self._catalog.groups)}
         asked_at = time.monotonic()
         try:
+            # before the generation: what is seen as built is not in a Redis filled before
+            self._builds.see(await ask(self._pool, STATE, groups))
             checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
             if self._looks % ERASED_EVERY == 0:
                 ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])

@@ -74,7 +74,7 @@ class Folding:
         """Everything before these offsets; `moved` is told how many records were stored."""
         storing: Future[int] | None = None
         reading = self._reader.submit(self._read, ends)
-        batch, done = Batch(), False
+        batch, done = self._batch(), False
         while not done:
             found, done = reading.result()
             if not done:
@@ -85,9 +85,12 @@ class Folding:
                 if storing is not None:
                     moved(storing.result())
                 storing = self._storer.submit(self._store, batch)
-                batch = Batch()
+                batch = self._batch()
         if storing is not None:
             moved(storing.result())
+
+    def _batch(self) -> Batch:
+        return Batch()
 
     def _read(self, ends: Mapping[Place, int]) -> tuple[Decoded, bool]:
         found = {place: self._decoded(many) for place, many in self._log.read(ends).items()}

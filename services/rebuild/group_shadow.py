@@ -7,7 +7,6 @@ goes on where it stood.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,8 @@ import psycopg
 from projections.core.fold import Folded
 from projections.core.sql import LEDGER
 from schemas.wire import codec
-from services.projector.batch import PARTITIONS_MAX, Verdict
+from services.projector.batch import Verdict
+from services.rebuild import ended_holds
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
@@ -45,13 +45,7 @@ create table deferred (
 );
 -- ids whose place in the live ledger is ignored, for nothing could be applied there
 create table void_choice (event_id uuid primary key);
--- facts applied that end a hold
-create table ended_hold (
-    fact text not null, id uuid not null, sku text collate "C", location_id text collate "C",
-    event_id uuid not null, topic int not null, partition int not null
-);
-create index ended_hold_by_id on ended_hold (id);
-"""
+{ended_holds.TABLE}"""
 COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
 ADVANCE = f"""
 insert into progress select * from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[],
@@ -63,7 +57,6 @@ _ADVANCED = ("text", "int", *["bigint"] * 5)
 _VALUES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0)"
 BURY = f"insert into letter values ({_VALUES})"
 DEFER = f"insert into deferred values ({_VALUES}, %s, %s)"
-END_HOLD = "insert into ended_hold values (%s, %s, %s, %s, %s, %s, %s)"
 DEFERRED = """
 select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id,
     t.name, l.partition, l."offset"
@@ -124,7 +117,7 @@ class GroupShadow(Shadow):
             with connection.cursor() as cursor:
                 cursor.executemany(BURY, batch.letters)
                 cursor.executemany(DEFER, batch.deferred)
-                cursor.executemany(END_HOLD, list(_ended_holds(batch.folded)))
+                cursor.executemany(ended_holds.NOTE, list(ended_holds.noted(batch.folded)))
             rows = [
                 (*place, end, *(batch.counts[place][verdict] for verdict in Verdict))
                 for place, end in batch.ends.items()
@@ -165,11 +158,3 @@ class GroupShadow(Shadow):
 
     def _wanted(self) -> dict[str, tuple[int, str]]:
         return {**super()._wanted(), KIND: (1, digest(TABLES))}
-
-
-def _ended_holds(folded: Folded) -> Iterable[tuple[Any, ...]]:
-    """Name of the fact, id of the hold, its line where it has one, the event's id and place."""
-    for fact, holds in folded.ended.items():
-        for hold_id, *line, event_id, source in holds:
-            place = divmod(source, PARTITIONS_MAX)
-            yield fact, hold_id.hex(), *(line or (None, None)), event_id.hex(), *place

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.core.projection import Projection
-from services.projector.apply import END_HOLDS, ENDED_BY
+from services.rebuild import ended_holds
 from services.rebuild.compare import Pair
 from services.rebuild.dead_letters import correct, false_and_missing
 from services.rebuild.fold import CannotRebuild
@@ -18,7 +18,6 @@ from services.rebuild.refold import Refolding
 from services.rebuild.run import Progress, Rebuild, Report, VerdictChanges
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
-from services.runtime.arrays import columns
 from services.runtime.config import Settings
 from services.verify.columns import quoted
 from services.verify.log import Log, Place
@@ -40,26 +39,6 @@ from {{shadow}}.progress p
 where c.grp = %s and c.topic = p.topic and c.partition = p.partition
     and c.next_offset = p.next_offset
 """
-_FOLDED_TO = """
-join hitotsu.topic t on t.no = e.topic
-join {shadow}.progress p on p.topic = t.name and p.partition = e.partition
-"""
-# of many facts only those for which something is still held
-ENDED = {
-    "ReservationCommitted": f"""
-select e.id, e.sku, e.location_id, e.event_id, e.partition, p.next_offset
-from hitotsu.stock_hold h join {{shadow}}.ended_hold e
-    on e.id = h.id and e.sku = h.sku and e.location_id = h.served_by
-{_FOLDED_TO}
-where h.state = 'committed' and e.fact = 'ReservationCommitted' order by 1, 2, 3
-""",
-    "PointsRedeemed": f"""
-select distinct e.id, e.event_id, e.partition, p.next_offset
-from hitotsu.points_hold h join {{shadow}}.ended_hold e on e.id = h.id
-{_FOLDED_TO}
-where h.state = 'captured' and e.fact = 'PointsRedeemed' order by 1
-""",
-}
 
 
 class Rejudge(Rebuild):
@@ -125,20 +104,13 @@ class Rejudge(Rebuild):
         changes.letters_withdrawn, changes.letters_added = correct(
             swap.connection, self._live, shadow.name
         )
-        ended = {
-            fact: swap.within(statement.format(shadow=quoted(shadow.name)))
-            for fact, statement in ENDED.items()
-        }
+        ended = ended_holds.still_held(swap, shadow.name)
         changes.holds_ended = sum(map(len, ended.values()))
         # Redis' position is beyond these facts already: its rows without them, and no hold any
         # more, would show the units as free
         refill = refill or changes.holds_ended > 0
         swap.replace(self._projections, pairs, shadow.name, refill, ENGINE_TABLES)
-        # a hold notes the version of the row that holds its fact: the row that was swapped in
-        for fact, rows in ended.items():
-            if rows:
-                _, types, statement = END_HOLDS[fact]
-                swap.within(statement, *columns((*types, *ENDED_BY), rows))
+        ended_holds.end(swap, ended)
         return refill
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:

@@ -91,7 +91,11 @@ class Shadow:
         """One transaction: rows, and how far they reach."""
         with self.connection.transaction():
             self._store.write(self.connection, folded)
-            self.connection.execute(ADVANCE, _columns(positions))
+            self.advance(positions)
+
+    def advance(self, positions: Mapping[Place, int]) -> None:
+        """How far each partition was folded, within the transaction that stores its rows."""
+        self.connection.execute(ADVANCE, _columns(positions))
 
     def _known(self) -> dict[str, tuple[int, str]]:
         found = self.connection.execute(

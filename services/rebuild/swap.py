@@ -143,6 +143,11 @@ class Swap:
                 " on conflict (grp, projection) do update set version = excluded.version",
                 [self._live, one.name, one.version],
             )
+            built = execute(
+                "delete from hitotsu.projection_building where grp = %s and projection = %s",
+                [self._live, one.name],
+            )
+            changed = changed or built.rowcount > 0
         if own or changed or not all(pair.comparable for pair in listed):
             # whoever folds by what was before must not go on with these tables
             execute(

@@ -202,6 +202,21 @@ POSITION_WAITS = Histogram(
     "Time a read waited for its min_position.",
     buckets=_SECONDS,
 )
+BUILDING = Gauge(
+    "hitotsu_projection_building",
+    "1 while a projection is folded from offset 0 and its answers say `building`.",
+    ["group", "projection"],
+)
+BUILDING_READ = Gauge(
+    "hitotsu_projection_building_read_records",
+    "Records that the build of a projection has folded.",
+    ["group", "projection"],
+)
+BUILDING_TOTAL = Gauge(
+    "hitotsu_projection_building_total_records",
+    "Records that the build of a projection has to fold.",
+    ["group", "projection"],
+)
 API_LAG = Gauge(
     "hitotsu_api_lag_events",
     "Records that are missing from what is served; NaN: unknown.",

@@ -58,6 +58,7 @@ def routes(door: Door, postgres: Pool, group: str) -> list[Route]:
 
     async def pick(request: Request) -> Response:
         token = await token_of(request, door.tokens, READ)
+        door.check_built()
         body = await read_as(request, PickBody)
         within_channel(token, body.channel)
         return respond(await _picked(postgres, body, group))

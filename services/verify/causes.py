@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from projections.core.tables import Grouping, Kept, Ledger, Table
@@ -68,7 +68,8 @@ class Search:
             held = ledger.get(one.event_id)
             if held is None or (held.place, held.offset) != (place, one.record.offset):
                 continue
-            for table, key, values in self._touched(one.event, source):
+            listed = self._snapshot.left_out.get((place, one.record.offset), {})
+            for table, key, values in self._touched(one.event, source, listed):
                 if table in self._made:
                     self._made[table].add(key)
                 self._note("postgres", table.name, self._shapes[table].key(key), behind)
@@ -102,11 +103,11 @@ class Search:
             found.append(behind)
 
     def _touched(
-        self, event: Any, source: int
+        self, event: Any, source: int, without: Collection[str]
     ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
         """The rows that an event has a say in."""
         try:
-            rows = self._model.said(event)
+            rows = self._model.said(event, without)
         except Refused:
             return
         numbers: dict[Kept, int] = defaultdict(int)
@@ -126,6 +127,8 @@ class Search:
                     yield companion, (event.meta.event_id, numbers[companion]), ()
                     numbers[companion] += 1
         for table, key in self._model.keys(event):
+            if table.projection in without:
+                continue
             yield table, key, ()
             yield from self._grouped(table, key)
 

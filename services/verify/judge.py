@@ -103,7 +103,10 @@ class Judge:
             return "dead_letter"
         # nothing before it in its partition was applied: it is, if it can be
         try:
-            self._appended += self.model.take(one.event, source, self.model.said(one.event))
+            listed = self.snapshot.left_out.get((one.place, one.record.offset))
+            without = self.model.refusing(one.event, listed) if listed else ()
+            rows = self.model.said(one.event, without)
+            self._appended += self.model.take(one.event, source, rows, without)
         except Refused:
             if is_here:
                 self._ledger(one, None, held)

@@ -7,7 +7,7 @@ one event each, so they are handed back to be compared at once and are not kept.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from projections.core.projection import Projection
@@ -45,27 +45,58 @@ class Model:
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
         self.erased: set[bytes] = set()
         self._merges = {t: _merging(t) for t in self.rows if isinstance(t, Table)}
-        self._handlers: dict[type, list[Any]] = {}
+        self._handlers: dict[type, list[tuple[str, Any]]] = {}
         self._evolvers: dict[type, list[Any]] = {}
 
-    def said(self, event: Any) -> list[tuple[Kept, RowKey, list[Any]]]:
-        """What every handler of the group says of an event, or `Refused`."""
+    def said(
+        self, event: Any, without: Collection[str] = ()
+    ) -> list[tuple[Kept, RowKey, list[Any]]]:
+        """What every handler of the group says of an event, or `Refused`.
+
+        `without`: projections that leave this event out.
+        """
         kind = type(event)
         if kind not in self._handlers:
             self._look_up(kind)
         try:
-            rows = [row for handler in self._handlers[kind] for row in handler(event)]
-            for _, key_of, _ in self._evolvers[kind]:
-                key_of(event)
+            rows = [
+                row
+                for name, handler in self._handlers[kind]
+                if name not in without
+                for row in handler(event)
+            ]
+            for table, key_of, _ in self._evolvers[kind]:
+                if table.projection not in without:
+                    key_of(event)
         except Exception as error:
             raise Refused(type(error).__name__) from error
         return rows
 
+    def refusing(self, event: Any, listed: Mapping[str, str]) -> set[str]:
+        """Which of the projections that are listed as leaving the event out do refuse it.
+
+        `listed`: by projection, the stage that refused it. What Postgres could not hold is taken
+        from the list, all else is asked of the handlers.
+        """
+        refusing = {name for name, stage in listed.items() if stage == "store"}
+        for name in listed.keys() - refusing:
+            others = {one.name for one in self._projections} - {name}
+            try:
+                self.said(event, others)
+                self._evolved(event, others)
+            except Refused:
+                refusing.add(name)
+        return refusing
+
     def take(
-        self, event: Any, source: int, rows: list[tuple[Kept, RowKey, list[Any]]]
+        self,
+        event: Any,
+        source: int,
+        rows: list[tuple[Kept, RowKey, list[Any]]],
+        without: Collection[str] = (),
     ) -> list[Appended]:
         """Folds an event; hands back the ledgers' rows that it makes."""
-        states = self._evolved(event)
+        states = self._evolved(event, without)
         appended: list[Appended] = []
         event_id, numbers = event.meta.event_id, dict[Kept, int]()
         for table, key, values in rows:
@@ -113,15 +144,19 @@ class Model:
         return [(table, key_of(event)) for table, key_of, _ in evolvers if table in self.rows]
 
     def _look_up(self, kind: type) -> None:
-        self._handlers[kind] = [h for p in self._projections for h in p.handlers.get(kind, ())]
+        self._handlers[kind] = [
+            (p.name, h) for p in self._projections for h in p.handlers.get(kind, ())
+        ]
         self._evolvers[kind] = [e for p in self._projections for e in p.evolvers.get(kind, ())]
 
-    def _evolved(self, event: Any) -> list[tuple[Kept, RowKey, list[Any]]]:
+    def _evolved(
+        self, event: Any, without: Collection[str] = ()
+    ) -> list[tuple[Kept, RowKey, list[Any]]]:
         """States to come; nothing is stored yet, for the event may still be refused."""
         found: list[tuple[Kept, RowKey, list[Any]]] = []
         for table, key_of, evolve in self._evolvers[type(event)]:
             rows = self.rows.get(table)
-            if rows is None:
+            if rows is None or table.projection in without:
                 continue
             key = key_of(event)
             old = rows.get(key)

@@ -125,6 +125,11 @@ class Verification:
     def _check_versions(self, snapshot: Snapshot) -> None:
         for one in self.projections:
             held = snapshot.versions.get(one.name)
+            if one.name in self.chosen and one.name in snapshot.building:
+                raise CannotVerify(
+                    f"{one.name} is being built from the log: verify it when it is built, or name"
+                    " other projections"
+                )
             if one.name in self.chosen and held != one.version:
                 raise CannotVerify(
                     f"{one.name} is declared as version {one.version}, its tables hold {held}:"

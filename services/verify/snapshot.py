@@ -31,6 +31,11 @@ LETTERS = (
     'select topic, partition, "offset", stage, record_key, record_value, status from dead_letter'
     " where %s = any(grps)"
 )
+# of single projections, under `group/projection`
+LEFT_OUT = (
+    'select topic, partition, "offset", stage, grp from dead_letter, unnest(grps) grp'
+    " where starts_with(grp, %s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,15 @@ class Snapshot:
         self.letters = {((row[0], row[1]), row[2]): (row[3], row[4], row[5]) for row in letters}
         # letters about which somebody decided
         self.resolved = {((row[0], row[1]), row[2]) for row in letters if row[6] != "open"}
+        # by record: the projections that leave it out, with the stage that refused it
+        self.left_out: dict[tuple[Place, int], dict[str, str]] = {}
+        for row in self._connection.execute(LEFT_OUT, [f"{group}/"]).fetchall():
+            listed = self.left_out.setdefault(((row[0], row[1]), row[2]), {})
+            listed[row[4].partition("/")[2]] = row[3]
+        building = self._connection.execute(
+            "select projection from projection_building where grp = %s", [group]
+        )
+        self.building = {row[0] for row in building.fetchall()}
         self._cursors = 0
 
     def close(self) -> None:

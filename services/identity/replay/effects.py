@@ -22,6 +22,7 @@ from services.reading.database import Snapshot
 from services.reading.held_amounts import Promised
 from services.reading.personal import Clear
 from services.reading.reader import Reading
+from services.runtime.building import Builds
 from services.runtime.config import Settings
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
@@ -58,6 +59,7 @@ class Asking:
             catalog=self._catalog, views=None, snapshot=self._snapshot,
             promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
             blind_key=settings.blind_index_key, wanted={}, page=(1, []),
+            builds=Builds({}),
         )  # fmt: skip
 
     def close(self) -> None:

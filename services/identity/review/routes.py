@@ -71,6 +71,7 @@ def routes(desk: Desk) -> list[Route]:
 
     async def search(request: Request) -> Response:
         await token_of(request, desk.door.tokens, SEARCH)
+        desk.door.check_built()
         body = await read_as(request, SearchBody)
         person = person_of(body, desk.blind_key)
         everybody = desk.known()
@@ -78,12 +79,14 @@ def routes(desk: Desk) -> list[Route]:
 
     async def cases(request: Request) -> Response:
         await token_of(request, desk.door.tokens, REVIEW)
+        desk.door.check_built()
         asked = _asked(request, desk.cursors)
         version = desk.known().version
         return await _reading(desk, lambda snapshot: _page(snapshot, version, asked, desk.cursors))
 
     async def case(request: Request) -> Response:
         caller = await caller_of(request, desk.door.tokens, REVIEW)
+        desk.door.check_built()
         case_id = uuid_of(request.path_params["id"], "The case's id")
         clear = Clear(desk.keys, caller)
         answer = await _reading(

@@ -38,12 +38,22 @@ ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 class Accrual:
     """Follows the log and judges what is due, as one of all processes."""
 
-    def __init__(self, dsn: str, kafka: str, group: str, kick: Callable[[], None]) -> None:
-        """`group`: whose tables are read; `kick` is called when there are facts to send."""
+    def __init__(
+        self,
+        dsn: str,
+        kafka: str,
+        group: str,
+        kick: Callable[[], None],
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`group`: whose tables are read; `kick` is called when there are facts to send.
+
+        `ready`: whether these tables hold what the group has read.
+        """
         self._group, self._kick = group, kick
         self._of: Connection | None = None
         self._hints = Hints(kafka, group)
-        self._alone = Alone(dsn, "points-accrual", self.round, LOOK_SECONDS, group)
+        self._alone = Alone(dsn, "points-accrual", self.round, LOOK_SECONDS, group, ready)
 
     async def start(self) -> None:
         """Begins; neither Postgres nor Kafka need be there."""

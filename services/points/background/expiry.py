@@ -71,11 +71,19 @@ class Expiry:
     """Sweeps what is over, as one of all processes."""
 
     def __init__(
-        self, dsn: str, group: str, kick: Callable[[], None], clock: Callable[[], int] = clock
+        self,
+        dsn: str,
+        group: str,
+        kick: Callable[[], None],
+        clock: Callable[[], int] = clock,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are read; `kick` is called when there are facts to send."""
+        """`group`: whose tables are read; `kick` is called when there are facts to send.
+
+        `ready`: whether these tables hold what the group has read.
+        """
         self._group, self._kick, self._clock = group, kick, clock
-        self._alone = Alone(dsn, "points-expiry", self.round, LOOK_SECONDS, group)
+        self._alone = Alone(dsn, "points-expiry", self.round, LOOK_SECONDS, group, ready)
 
     async def start(self) -> None:
         """Begins; Postgres need not be there yet."""

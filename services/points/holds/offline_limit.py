@@ -37,6 +37,7 @@ def routes(door: Door, postgres: Pool) -> list[Route]:
 
     async def limit(request: Request) -> Response:
         await token_of(request, door.tokens, "points:redeem")
+        door.check_built()
         store, terminal = (_asked(request, name) for name in ("store_id", "terminal_id"))
         async with postgres.connection() as connection:
             rows = readable(await versions(connection))
@@ -51,6 +52,7 @@ def routes(door: Door, postgres: Pool) -> list[Route]:
 
     async def over(request: Request) -> Response:
         await token_of(request, door.tokens, "points:read")
+        door.check_built()
         async with postgres.connection() as connection:
             found = await unauthorised(connection)
         return respond(Answer.of(200, {"redemptions": found[:MANY], "more": len(found) > MANY}))

@@ -34,6 +34,7 @@ class Road:
         self.home, self.endpoints, self.env = home, endpoints, env
         self.settings: Settings = local.settings(env)
         self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)
+        self.root = ROOT  # whose code is run; a test may have it run another
         self._running: list[subprocess.Popen[bytes]] = []
         self._last: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,8 +43,8 @@ class Road:
         with open(self.home / f"{module}.log", "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"{package}.{module}"],
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, **more},
-                cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": str(self.root), **self.env, **more},
+                cwd=self.root, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self._running.append(process)
         self._last[module] = process
@@ -70,7 +71,7 @@ class Road:
         """A verb, as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "services.cli", *words],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env}, cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(self.root), **self.env}, cwd=self.root,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -1,0 +1,17 @@
+"""How is a request refused that depends on a projection which is being built?"""
+
+from __future__ import annotations
+
+from services.http.problem import Refuse
+from services.runtime.building import Build
+
+TYPE = "/problems/building"
+RETRY_SECONDS = 2
+
+
+def refusal(build: Build) -> Refuse:
+    """503 with how far the build has come; `read` and `total` are null before the first records."""
+    far = "" if build.read is None else f": {build.read} of {build.total} records are folded"
+    detail = f"The projection {build.projection} is being built from the log{far}."
+    more = {"projection": build.projection, "read": build.read, "total": build.total}
+    return Refuse(503, "Building", detail, type=TYPE, retry_after=RETRY_SECONDS, members=more)

@@ -1,0 +1,10 @@
+"""Which projections are decisions about points made from?"""
+
+from __future__ import annotations
+
+from projections.member import projection as member
+from projections.point_balance import projection as point_balance
+from projections.purchase_suppression import projection as purchases
+
+HOLDS = frozenset({point_balance.name, member.name})
+RETURNS = HOLDS | {purchases.name}

@@ -1,0 +1,120 @@
+"""Who folds the projections that are being built? A process beside the projectors, one at a time.
+
+Every projector that started without some projections watches them. The one that is elected leader,
+by an advisory lock, runs `python -m services.rebuild`, which folds them and swaps them in. After
+the swap each of these projectors ends, to be started again with the projections in its group.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+
+from projections.core.fold import Group
+from services.projector.progress import under_way
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.runtime.metrics import BUILDING, BUILDING_READ, BUILDING_TOTAL
+
+MODULE = "services.rebuild"
+LOOK_SECONDS, AGAIN_SECONDS = 0.5, 3.0
+ELECT = "select pg_try_advisory_lock(hashtext(%s))"
+PROGRESS = "select projection, read, total from hitotsu.projection_building where grp = %s"
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Builds:
+    """A thread; it does nothing where nothing was being built at the start."""
+
+    def __init__(
+        self, dsn: str, group: Group, building: frozenset[str], leave: Callable[[str], None]
+    ) -> None:
+        """`group`: with all its projections; `leave` ends this process to be started again."""
+        self._dsn, self._group, self._building, self._leave = dsn, group, building, leave
+        self._ending = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, name="builds", daemon=True)
+        for projection in group.projections:
+            BUILDING.labels(group.name, projection.name).set(projection.name in building)
+
+    def start(self) -> None:
+        """Starts the thread, if there is something to watch."""
+        if self._building:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and the process; another projector's goes on where it stood."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                try:
+                    info = conninfo(self._dsn, group=self._group.name, name="hitotsu-builds")
+                    with psycopg.connect(info, autocommit=True) as connection:
+                        self._watch(connection)
+                except (psycopg.Error, OSError) as error:
+                    log.warning("postgres_away", error=type(error).__name__)
+                    self._ending.wait(AGAIN_SECONDS)
+        finally:
+            self._end_process()
+
+    def _watch(self, connection: Connection) -> None:
+        leader = False
+        while not self._ending.wait(LOOK_SECONDS):
+            building = under_way(connection, self._group.name)
+            self._publish(connection)
+            if built := self._building - building.keys():
+                log.info("projection_built", projections=sorted(built))
+                self._leave(f"built: {', '.join(sorted(built))}")
+                return
+            if not leader:
+                name = f"hitotsu.builds.{self._group.name}"
+                ((leader,),) = connection.execute(ELECT, [name]).fetchall()
+            if leader:
+                self._keep_running(building)
+
+    def _keep_running(self, building: Mapping[str, int]) -> None:
+        """Starts the process, and again after it failed."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None or code == 0:
+                return
+            log.warning("build_ended", code=code, retry_in=AGAIN_SECONDS)
+            self._end_process()
+            self._ending.wait(AGAIN_SECONDS)
+            return
+        log.info("build_starts", projections=sorted(building))
+        # ends when this process does: it reads its standard input up to the end
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", MODULE],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "HITOTSU_GROUP": self._group.name},
+        )
+
+    def _publish(self, connection: Connection) -> None:
+        for name, read, total in connection.execute(PROGRESS, [self._group.name]).fetchall():
+            if read is not None and total is not None:
+                BUILDING_READ.labels(self._group.name, name).set(read)
+                BUILDING_TOTAL.labels(self._group.name, name).set(total)
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,50 @@
+"""`python -m services.rebuild`: builds what the group has recorded as being built, then ends.
+
+The projectors run it (`services.projector.builds`). It ends when its standard input is closed,
+so it never outlives the projector that started it; the next one goes on where it stood.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import psycopg
+
+from projections import discover
+from services.rebuild.build import build
+from services.rebuild.fold import CannotRebuild
+from services.rebuild.shadow import UnderWay
+from services.runtime import exit_codes
+from services.runtime.exit_codes import Exit
+from services.runtime.logging import configure, log
+from services.verify.log import LogUnreadable
+
+STDIN = 0
+NICE = 5  # the live projection goes first
+
+
+def main() -> None:
+    """Ends with 0 when nothing is left to build, with 75 when it is to be tried again."""
+    settings = exit_codes.settings()
+    configure(f"{settings.instance or 'projector'}-build", settings.log_level)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(NICE)
+    try:
+        while build(settings, [one for one in discover() if one.group == settings.group]):
+            pass
+    except (UnderWay, LogUnreadable, CannotRebuild, psycopg.OperationalError) as error:
+        log.warning("build_interrupted", error=type(error).__name__, reason=str(error))
+        sys.exit(Exit.AGAIN)
+
+
+def _end_with_parent() -> None:
+    # not the buffered stream: its lock would be held while the interpreter ends
+    while os.read(STDIN, 1_024):
+        pass
+    os._exit(Exit.AGAIN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""How does a projection that holds less than its group has read catch up with it?
+
+It is folded from offset 0 into a shadow, up to the group's position, and swapped in. An event that
+the group applied and the projection refuses becomes a dead letter of this projection, and is left
+out of it alone: the event counts for all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+
+from projections.core.projection import Projection
+from services.projector.progress import under_way
+from services.rebuild import ended_holds, left_out
+from services.rebuild.build_fold import BuildFolding, BuildShadow
+from services.rebuild.compare import Pair
+from services.rebuild.run import Folds, Progress, Rebuild, Report
+from services.rebuild.shadow import Shadow
+from services.rebuild.swap import Swap
+from services.runtime.config import Settings
+from services.runtime.db import conninfo
+from services.runtime.logging import log
+from services.verify.log import Log, Place
+
+NOTE_PROGRESS = """
+update hitotsu.projection_building set read = %s, total = %s
+where grp = %s and projection = any(%s)
+"""
+
+
+@dataclass(slots=True)
+class BuildReport(Report):
+    """`refused`: by projection, how many records it refuses that the group applied."""
+
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+def build(settings: Settings, projections: list[Projection]) -> BuildReport | None:
+    """Builds what the group has recorded as being built; None where there is nothing.
+
+    `projections`: all of the group. Raises UnderWay while another rebuild of the group is at work.
+    """
+    info = conninfo(settings.postgres, group=settings.group, name="hitotsu-rebuild")
+    with psycopg.connect(info, autocommit=True) as connection:
+        building = under_way(connection, settings.group)
+        names = [one.name for one in projections if building.get(one.name) == one.version]
+        if not names:
+            return None
+        work = Build(settings, projections, names)
+        noted = 0
+
+        def note(step: str, done: int, whole: int) -> None:
+            nonlocal noted
+            # a bar for every round of catching up; the answer counts from the beginning of the log
+            if step == "folding":
+                read = work.already + done
+                if read != noted:
+                    values = [read, work.already + whole, settings.group, names]
+                    connection.execute(NOTE_PROGRESS, values)
+                    noted = read
+            log.info("build_progress", step=step, done=done, total=whole)
+
+        work.run(fresh=False, check=False, progress=note)
+    report = work.report
+    assert isinstance(report, BuildReport)
+    log.info(
+        "build_swapped",
+        projections=names,
+        records=report.events,
+        refused=report.refused,
+        seconds=report.seconds,
+    )
+    return report
+
+
+class Build(Rebuild):
+    """Folds projections that are being built; there is nothing to compare them with."""
+
+    already = 0
+    """Records that a build which was ended before this one had folded."""
+
+    def __init__(
+        self, settings: Settings, projections: list[Projection], chosen: list[str]
+    ) -> None:
+        super().__init__(settings, projections, chosen)
+        self.report = BuildReport(sorted(chosen))
+
+    def _shadow(self) -> Shadow:
+        return BuildShadow(self._settings.postgres, self._live, self._group)
+
+    def _folding(self, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> Folds:
+        assert isinstance(shadow, BuildShadow)
+        self.already = sum(log.positions.values())
+        return BuildFolding(self._settings.postgres, shadow, log, topics)
+
+    def _log(self, starts: Mapping[Place, int]) -> Log:
+        return Log(self._settings.kafka, starts, whole=True)
+
+    def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
+        # the live tables hold a part, or another version: no row of theirs tells anything
+        for pair in pairs:
+            pair.begin(shadow.connection)
+            pair.comparable = False
+        shadow.connection.execute("commit")
+
+    def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
+        report = self.report
+        assert isinstance(report, BuildReport)
+        swap.within("set local lock_timeout = '500ms'")
+        ended = ended_holds.still_held(swap, shadow.name)
+        report.refused = left_out.replace(
+            swap.connection, self._live, shadow.name, report.projections
+        )
+        swap.replace(self._projections, pairs, shadow.name, True)
+        ended_holds.end(swap, ended)
+        return True

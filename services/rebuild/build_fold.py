@@ -1,0 +1,205 @@
+"""Folds the log for projections that are being built, and puts aside what each of them refuses.
+
+A batch that Postgres refuses is halved until the event that it cannot hold is alone; then the
+projection whose rows it cannot hold leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from projections.core.fold import Folded, Group, HandlerFailed
+from services.projector.apply import END_HOLDS, LATEST_MS, headers_json
+from services.projector.batch import PARTITIONS_MAX, Failure
+from services.projector.writer import UNSTORABLE
+from services.rebuild import ended_holds, left_out
+from services.rebuild.fold import Batch, CannotRebuild, Folding
+from services.rebuild.shadow import OWN, Shadow, digest
+from services.runtime.logging import log
+from services.verify.log import Place, Record
+
+KIND = "(build)"  # stands among the names of projections, and is no name of one
+TABLES = f"{OWN}{left_out.TABLE}{ended_holds.TABLE}"
+UNSTORABLE_REASON = "Postgres cannot hold a value of this event"
+
+
+@dataclass(slots=True)
+class Taken:
+    """An event of a batch, its record, and the projections that refuse it, with the reason."""
+
+    place: Place
+    source: int
+    record: Record
+    event: Any
+    refused: dict[str, Failure] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class BuildBatch(Batch):
+    """What one transaction will store, with the events, for parts of it may be folded again."""
+
+    taken: list[Taken] = field(default_factory=list)
+
+
+class BuildShadow(Shadow):
+    """A shadow with letters of its own, and the facts that end a hold."""
+
+    own = TABLES
+
+    def store_built(self, batch: BuildBatch, whole: Group) -> None:
+        """Stores rows, letters and positions of a batch in one transaction.
+
+        What an evolution or Postgres refuses is noted at its event, and the rest is folded again.
+        """
+        connection = self.connection
+        with connection.transaction():
+            parts: list[tuple[list[Taken], Folded | None]] = [(batch.taken, batch.folded)]
+            while parts:
+                taken, folded = parts.pop()
+                folded = folded or _folded(whole, taken)
+                try:
+                    with connection.transaction():
+                        self._store.write(connection, folded)
+                        notes = list(self._ended(folded))
+                        with connection.cursor() as cursor:
+                            cursor.executemany(ended_holds.NOTE, notes)
+                except HandlerFailed as error:
+                    _refuse(taken, error)
+                    parts.append((taken, None))
+                except UNSTORABLE as error:
+                    if len(taken) > 1:
+                        middle = len(taken) // 2
+                        parts += [(taken[middle:], None), (taken[:middle], None)]
+                    else:
+                        self._refuse_unstorable(taken, whole, error)
+                        parts.append((taken, None))
+            letters = [_letter(taken, *refused) for taken in batch.taken for refused in
+                       taken.refused.items()]  # fmt: skip
+            with connection.cursor() as cursor:
+                cursor.executemany(left_out.NOTE, letters)
+            self.advance(batch.positions)
+
+    def _ended(self, folded: Folded) -> Iterator[tuple[Any, ...]]:
+        """Facts that end a hold, as far as their rows are built here."""
+        names = {table.name for table in self.group.tables}
+        facts = {fact for fact, (table, *_) in END_HOLDS.items() if table in names}
+        return (note for note in ended_holds.noted(folded) if note[0] in facts)
+
+    def _refuse_unstorable(self, taken: list[Taken], whole: Group, error: Exception) -> None:
+        """Notes which projections have rows of this single event that Postgres cannot hold."""
+        (one,) = taken
+        names = {projection.name for projection in whole.projections}
+        for name in sorted(names - one.refused.keys()):
+            alone = whole.without(names - {name})
+            try:
+                with self.connection.transaction(force_rollback=True):
+                    folded = Folded()
+                    alone.take(one.event, one.event.meta.event_id, one.source, folded)
+                    self._store.write(self.connection, folded)
+            except UNSTORABLE as cause:
+                one.refused[name] = Failure("store", type(cause).__name__, UNSTORABLE_REASON)
+                return
+        raise CannotRebuild(
+            f"Postgres refuses {one.place[0]}-{one.place[1]}@{one.record.offset}, and no"
+            f" projection's rows alone: {type(error).__name__}"
+        ) from error
+
+    def _wanted(self) -> dict[str, tuple[int, str]]:
+        return {**super()._wanted(), KIND: (1, digest(TABLES))}
+
+
+class BuildFolding(Folding):
+    """Folds what each projection takes, where others refuse the same event."""
+
+    def _batch(self) -> Batch:
+        return BuildBatch()
+
+    def _decoded(self, records: list[Record]) -> list[tuple[int, Any]]:
+        """Events with their records, by offset; None for what no handler takes."""
+        read = super()._decoded(records)
+        return [
+            (offset, None if event is None else (record, event))
+            for record, (offset, event) in zip(records, read, strict=True)
+        ]
+
+    def _take(self, place: Place, records: list[tuple[int, Any]], batch: Batch) -> None:
+        assert isinstance(batch, BuildBatch)
+        read = [(offset, *pair) for offset, pair in records if pair is not None]
+        topic = self._topics[place[0]]
+        source = topic * PARTITIONS_MAX + place[1]
+        if read:
+            offsets = [offset for offset, _, _ in read]
+            ids = (event.meta.event_id for _, _, event in read)
+            aside = self._applied.left_out(place, topic, offsets, ids)
+            for offset, record, event in read:
+                if offset not in aside:
+                    taken = Taken(place, source, record, event)
+                    take(self._group, taken, batch.folded)
+                    batch.taken.append(taken)
+        batch.positions[place] = records[-1][0] + 1
+        batch.events += len(records)
+
+    def _store(self, batch: Batch) -> int:
+        assert isinstance(batch, BuildBatch) and isinstance(self._shadow, BuildShadow)
+        if batch.events:
+            self._shadow.store_built(batch, self._group)
+        self.events += batch.events
+        return batch.events
+
+
+def take(group: Group, taken: Taken, into: Folded) -> None:
+    """Folds one event for every projection of the group that does not refuse it."""
+    while True:
+        some = group.without(taken.refused) if taken.refused else group
+        try:
+            some.take(taken.event, taken.event.meta.event_id, taken.source, into)
+            return
+        except HandlerFailed as error:
+            _note(taken, error)
+
+
+def _folded(group: Group, taken: Iterable[Taken]) -> Folded:
+    folded = Folded()
+    for one in taken:
+        take(group, one, folded)
+    return folded
+
+
+def _refuse(taken: Iterable[Taken], error: HandlerFailed) -> None:
+    """Notes at its event that an evolution refuses it."""
+    for one in taken:
+        if one.event is error.event:
+            _note(one, error)
+            return
+    raise CannotRebuild(str(error)) from error
+
+
+def _note(taken: Taken, error: HandlerFailed) -> None:
+    reason = Failure("apply", type(error.__cause__).__name__, str(error))
+    taken.refused[error.projection] = reason
+    topic, partition = taken.place
+    log.warning(
+        "projection_refused_record", projection=error.projection, topic=topic,
+        partition=partition, offset=taken.record.offset, error=reason.error_class,
+    )  # fmt: skip
+
+
+def _letter(taken: Taken, projection: str, failure: Failure) -> list[Any]:
+    """A row for `left_out.NOTE`."""
+    record = taken.record
+    return [
+        *taken.place,
+        record.offset,
+        projection,
+        failure.stage,
+        failure.error_class,
+        failure.reason,
+        UUID(bytes=taken.event.meta.event_id),
+        record.key,
+        record.value,
+        headers_json(record.headers),
+        min(max(record.timestamp, 0), LATEST_MS),
+    ]

@@ -1,0 +1,77 @@
+"""Dead letters of single projections: events that the group applied and one projection refuses.
+
+They stand among the dead letters under `group/projection` instead of the group, so the group's
+counts, which say that the event was applied, stay true. A build replaces those of its projections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+Connection = psycopg.Connection[TupleRow]
+TABLE = """
+create table letter (
+    topic text not null, partition int not null, "offset" bigint not null,
+    projection text not null, stage text not null, error_class text not null,
+    reason text not null, event_id uuid, record_key bytea, record_value bytea,
+    headers jsonb not null, appended_at timestamptz not null,
+    primary key (topic, partition, "offset", projection)
+);
+"""
+NOTE = """
+insert into letter values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    to_timestamp(%s / 1000.0)) on conflict do nothing
+"""
+_LISTED_AGAIN = """
+exists (select from {shadow}.letter l where l.projection = %(projection)s
+    and (l.topic, l.partition, l."offset") = (d.topic, d.partition, d."offset"))
+"""
+WITHDRAW: LiteralString = f"""
+delete from hitotsu.dead_letter d
+where status = 'open' and grps = array[%(owner)s] and not {_LISTED_AGAIN}
+"""
+NOT_OURS: LiteralString = f"""
+update hitotsu.dead_letter d set grps = array_remove(grps, %(owner)s)
+where %(owner)s = any(grps) and grps <> array[%(owner)s] and not {_LISTED_AGAIN}
+"""
+# of somebody who was erased nothing is kept here either
+ADD: LiteralString = """
+insert into hitotsu.dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
+    record_key, record_value, headers, appended_at, grps, status, note, resolved_at)
+select l.topic, l.partition, l."offset", l.stage, l.error_class, l.reason, l.event_id,
+    l.record_key, case when e.subject is null then l.record_value end,
+    case when e.subject is null then l.headers else '[]' end, l.appended_at, array[%(owner)s],
+    case when e.subject is null then 'open' else 'dropped' end,
+    case when e.subject is not null then 'the person was erased' end,
+    case when e.subject is not null then now() end
+from {shadow}.letter l left join {live}.erased_subject e on uuid_send(e.subject) = l.record_key
+where l.projection = %(projection)s
+on conflict (topic, partition, "offset") do update
+    set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
+"""
+
+
+def owner(group: str, projection: str) -> str:
+    """Whose dead letters these are, as `dead_letter.grps` has it."""
+    return f"{group}/{projection}"
+
+
+def replace(
+    connection: Connection, live: str, shadow: str, projections: Iterable[str]
+) -> dict[str, int]:
+    """Makes the letters of these projections those of the shadow; how many each has."""
+    refused: dict[str, int] = {}
+    names = {"shadow": sql.Identifier(shadow), "live": sql.Identifier(live)}
+    for projection in projections:
+        values: dict[str, Any] = {"owner": owner(live, projection), "projection": projection}
+        for statement in (WITHDRAW, NOT_OURS):
+            connection.execute(sql.SQL(statement).format(**names), values)
+        cursor = connection.execute(sql.SQL(ADD).format(**names), values)
+        if cursor.rowcount:
+            refused[projection] = cursor.rowcount
+    return refused

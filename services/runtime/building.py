@@ -1,0 +1,86 @@
+"""Which projections hold less than their group has read, and how far has their build come?
+
+A projection is being built while the projector has recorded so, and also while the version in
+Postgres is not the declared one: then the projector of this code has not started yet. Readers and
+deciders look several times a second and answer `building` for what is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.runtime.db import Connection
+from services.runtime.worker import Worker
+
+LOOK_SECONDS = 0.25
+STATE = """
+select projection, v.version, b.projection is not null, b.read, b.total
+from hitotsu.projection_version v
+full join hitotsu.projection_building b using (grp, projection) where grp = any(%(groups)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How many records were folded, of how many; None before the first were."""
+
+    projection: str
+    read: int | None
+    total: int | None
+
+
+class BeingBuilt(Exception):
+    """What was asked for depends on a projection that is being built."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(f"{build.projection} is being built")
+        self.build = build
+
+
+class Builds:
+    """The projections of a group that are being built, as last seen."""
+
+    def __init__(self, declared: Mapping[str, int]) -> None:
+        """`declared`: the projections that are asked about, with their versions."""
+        self._declared = declared
+        self._builds: dict[str, Build] = {}
+        self._seen = False
+
+    def see(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Takes the rows of `STATE`."""
+        known = {row[0]: row[1:] for row in rows}
+        builds = {}
+        for name, version in self._declared.items():
+            recorded, is_building, read, total = known.get(name, (None, False, None, None))
+            if is_building or recorded != version:
+                builds[name] = Build(name, read, total)
+        self._builds, self._seen = builds, True
+
+    def ready(self, projections: Collection[str]) -> bool:
+        """Whether all of these are known to be built: work in the background waits for that."""
+        return self._seen and self._builds.keys().isdisjoint(projections)
+
+    def check(self, projections: Iterable[str]) -> None:
+        """Raises `BeingBuilt` for the first of these that is."""
+        if self._builds:
+            for name in projections:
+                if name in self._builds:
+                    raise BeingBuilt(self._builds[name])
+
+
+class BuildWatch(Worker):
+    """Keeps `builds` up to date for a process that has no other look at Postgres."""
+
+    def __init__(self, dsn: str, group: str, builds: Builds) -> None:
+        super().__init__(dsn, "building", LOOK_SECONDS, group)
+        self._group, self._builds = group, builds
+
+    async def turn(self, connection: Connection) -> None:
+        """One look, several times a second."""
+        while True:
+            rows = await connection.execute(STATE.encode(), {"groups": [self._group]})
+            self._builds.see(await rows.fetchall())
+            await asyncio.sleep(LOOK_SECONDS)
