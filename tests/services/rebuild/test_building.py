@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from tests.services.rebuild.road import TOKEN, Road, road
 from tests.services.rebuild.trade import Trade
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
-EVENTS = 3_000
+EVENTS, EVENTS_LONG = 3_000, 100_000
+REFUSED_ID = b"refused by one: "
 REFUSED = "no-such-shelf"
 BEST = "/v1/best-sellers?channel=STORE"
 GAPS = "/v1/terminals/gaps"
@@ -96,6 +98,13 @@ class Shop:
             return 0
         return int(rows[0][0])
 
+    def building_process(self) -> int:
+        """The child of the projector started last that folds."""
+        parent = self.road.last("projector").pid
+        children = Path(f"/proc/{parent}/task").glob("*/children")
+        (child,) = {int(pid) for text in children for pid in text.read_text().split()}
+        return child
+
     def build_pids(self) -> list[int]:
         rows = self.road.sql(
             "select distinct pid from pg_stat_activity where application_name = 'hitotsu-rebuild'"
@@ -103,13 +112,14 @@ class Shop:
         return [row[0] for row in rows]
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with road(tmp_path_factory.mktemp("building")) as own:
-        shop = Shop(own, other_code(tmp_path_factory.mktemp("code") / "hitotsu"))
+@contextmanager
+def opened(at: Path, events: int) -> Iterator[Shop]:
+    """A shop whose group has read so many events, and a sale that a projection to come refuses."""
+    with road(at / "home") as own:
+        shop = Shop(own, other_code(at / "code"))
         own.start("projector")
         shop.url = own.api()
-        shop.send(1, EVENTS)
+        shop.send(1, events)
         own.send(iter([_refused_sale()]))
         shop.sent += 1
         own.settle(shop.sent)
@@ -120,84 +130,112 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def _refused_sale() -> Any:
     sale: Any = to_event(parse(example("PurchaseCompleted")), OpenSealer())
     lines = [replace(line, sku=REFUSED) for line in sale.lines]
-    sale = replace(sale, meta=replace(sale.meta, event_id=b"refused by one: "), lines=lines)
+    sale = replace(sale, meta=replace(sale.meta, event_id=REFUSED_ID), lines=lines)
     return sale.TOPIC, codec.key_of(sale), codec.encode(sale)
 
 
-def test_a_new_projection_says_building_until_it_is_built_by_itself(shop: Shop) -> None:
+def new_projection(shop: Shop) -> None:
+    """Adds the how-to's projection, with a view in Redis, and a sale that it refuses."""
     add_best_sellers(shop.code)
-    change(
-        shop.code, "best_sellers",
-        "def sold(event: PurchaseCompleted) -> Iterator[Row]:\n",
-        f"def sold(event: PurchaseCompleted) -> Iterator[Row]:{REFUSES}",
-    )  # fmt: skip
-    change(shop.code, "best_sellers", "    contended=True,\n",
-           '    contended=True,\n    view=View(by=("sku",)),\n')  # fmt: skip
+    handler = "def sold(event: PurchaseCompleted) -> Iterator[Row]:\n"
+    change(shop.code, "best_sellers", handler, handler.rstrip("\n") + REFUSES)
+    view = '    contended=True,\n    view=View(by=("sku",)),\n'
+    change(shop.code, "best_sellers", "    contended=True,\n", view)
     change(shop.code, "best_sellers", "Projection, Row, key", "Projection, Row, View, key")
-    with shop.before_the_swap():
-        shop.restart()
-        shop.until(lambda: shop.folded() > 0)
-        shop.until(lambda: shop.get(BEST).json().get("read") is not None)
-        answer = shop.get(BEST)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"] == "2"
-        problem = answer.json()
-        assert problem["type"] == "/problems/building"
-        assert problem["projection"] == "best_sellers"
-        assert 0 < problem["read"] <= problem["total"]
-        assert shop.get(STOCK).status_code == 200
-        shop.send(2, 400)
-        shop.until(lambda: shop.road.applied() >= shop.sent)
-        assert shop.get(BEST).status_code == 503
-        # killed in the middle: the process that folds ends with its projector
-        before, killed = shop.folded(), shop.road.last("projector")
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        shop.until(lambda: not shop.build_pids(), restarts=False)
-        assert shop.folded() == before
-        shop.until(lambda: len(shop.build_pids()) > 1)
-        assert shop.folded() >= before
-    shop.until(shop.built)
+
+
+def raised_version(shop: Shop) -> None:
+    version = terminal_gaps.version
+    change(shop.code, "terminal_gaps", f"version={version}", f"version={version + 1}")
+
+
+def says_building(shop: Shop, path: str, projection: str) -> None:
+    """The question is answered with how far the build has come."""
+    shop.until(lambda: shop.get(path).status_code == 503)
+    shop.until(lambda: shop.get(path).json().get("read") is not None)
+    answer = shop.get(path)
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert (problem["type"], problem["projection"]) == ("/problems/building", projection)
+    assert 0 < problem["read"] <= problem["total"]
+
+
+def killed(shop: Shop, process: int) -> None:
+    """What folds is ended in the middle; what it stored is not folded again."""
+    before = shop.folded()
     assert before > 0
-    shop.road.settle(shop.sent)
-    shop.until(lambda: shop.get(BEST).status_code == 200)
+    os.kill(process, signal.SIGKILL)
+    shop.until(lambda: not shop.build_pids(), restarts=False)
+    assert shop.folded() == before
+    shop.until(lambda: len(shop.build_pids()) > 1)
+    assert shop.folded() >= before
+
+
+def is_whole(shop: Shop) -> None:
+    """Everything is answered from all that was read; only the refused sale is left out."""
+    shop.until(lambda: shop.get(BEST).status_code == shop.get(GAPS).status_code == 200)
     best = shop.get(BEST).json()["data"]
     sold = shop.road.sql(
         "select sku, units from units_sold where channel = 'STORE'"
         " order by units desc, sku limit 10"
     )
     assert best and [(row["sku"], row["units"]) for row in best] == sold
-    (letter,) = shop.road.sql(
-        "select stage, error_class, grps, status from dead_letter where event_id = %s",
-        b"refused by one: ".hex(),
-    )
-    assert letter == ("apply", "ValueError", ["main/best_sellers"], "open")
-    assert shop.road.sql(
-        "select count(*) from purchase where event_id = %s", b"refused by one: ".hex()
-    ) == [(1,)]
     assert shop.road.verb("verify")["total"] == 0
 
 
-def test_a_raised_version_and_a_new_column_are_built_together(shop: Shop) -> None:
-    """Events flow meanwhile; what a mended handler takes is no dead letter any more."""
-    change(shop.code, "best_sellers", REFUSES.strip("\n") + "\n", "")
-    change(shop.code, "best_sellers", "    units=total(),\n",
-           "    units=total(),\n    sales=total(),\n")  # fmt: skip
-    change(shop.code, "best_sellers", "units=line.quantity)", "units=line.quantity, sales=1)")
-    version = terminal_gaps.version
-    change(shop.code, "terminal_gaps", f"version={version}", f"version={version + 1}")
-    with shop.before_the_swap():
-        shop.restart()
-        shop.until(lambda: shop.folded() > 0)
-        for path, projection in ((BEST, "best_sellers"), (GAPS, "terminal_gaps")):
-            shop.until(lambda path=path: shop.get(path).status_code == 503)  # type: ignore[misc]
-            assert shop.get(path).json()["projection"] == projection
-        shop.send(3, 400)
-        shop.until(lambda: shop.road.applied() >= shop.sent)
-    shop.until(shop.built)
-    shop.send(4, 200)
-    shop.road.settle(shop.sent)
-    shop.until(lambda: shop.get(BEST).status_code == shop.get(GAPS).status_code == 200)
-    assert shop.road.sql("select 1 from dead_letter where 'main/best_sellers' = any(grps)") == []
-    assert shop.road.sql(f"select units, sales from units_sold where sku = '{REFUSED}'") == [(1, 1)]
-    assert shop.road.verb("verify")["total"] == 0
+def letters(shop: Shop) -> list[Any]:
+    statement = "select stage, error_class, grps, status from dead_letter where event_id = %s"
+    return shop.road.sql(statement, REFUSED_ID.hex())
+
+
+def test_what_is_new_says_building_until_it_is_built_by_itself(tmp_path: Path) -> None:
+    """Events flow meanwhile, and the process that folds is killed."""
+    with opened(tmp_path, EVENTS) as shop:
+        new_projection(shop)
+        raised_version(shop)
+        with shop.before_the_swap():
+            shop.restart()
+            says_building(shop, BEST, "best_sellers")
+            says_building(shop, GAPS, "terminal_gaps")
+            assert shop.get(STOCK).status_code == 200
+            shop.send(2, 400)
+            shop.until(lambda: shop.road.applied() >= shop.sent)
+            assert shop.get(BEST).status_code == 503
+            killed(shop, shop.building_process())
+        shop.until(shop.built)
+        shop.road.settle(shop.sent)
+        is_whole(shop)
+        assert letters(shop) == [("apply", "ValueError", ["main/best_sellers"], "open")]
+        bought = "select count(*) from purchase where event_id = %s"
+        assert shop.road.sql(bought, REFUSED_ID.hex()) == [(1,)]
+
+
+@pytest.mark.long
+def test_a_stack_with_much_history_builds_again_and_again(tmp_path: Path) -> None:
+    """The projector is killed too; a column is added, and a mended handler takes the sale."""
+    with opened(tmp_path, EVENTS_LONG) as shop:
+        new_projection(shop)
+        with shop.before_the_swap():
+            shop.restart()
+            says_building(shop, BEST, "best_sellers")
+            shop.send(2, 2_000)
+            killed(shop, shop.road.last("projector").pid)
+            shop.road.last("projector").wait()
+        shop.until(shop.built)
+        assert letters(shop) == [("apply", "ValueError", ["main/best_sellers"], "open")]
+        change(shop.code, "best_sellers", REFUSES.strip("\n") + "\n", "")
+        wider = "    units=total(),\n    sales=total(),\n"
+        change(shop.code, "best_sellers", "    units=total(),\n", wider)
+        change(shop.code, "best_sellers", "units=line.quantity)", "units=line.quantity, sales=1)")
+        raised_version(shop)
+        with shop.before_the_swap():
+            shop.restart()
+            says_building(shop, BEST, "best_sellers")
+            shop.send(3, 2_000)
+        shop.until(shop.built)
+        shop.send(4, 200)
+        shop.road.settle(shop.sent)
+        is_whole(shop)
+        assert letters(shop) == []
+        refused = f"select units, sales from units_sold where sku = '{REFUSED}'"
+        assert shop.road.sql(refused) == [(1, 1)]
