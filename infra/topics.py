@@ -76,7 +76,7 @@ async def _compare_partitions(admin: AIOKafkaAdminClient) -> None:
         if wanted != found:
             raise StartError(
                 f"kafka: topic {entry['topic']} has {found} partitions, {wanted} are declared in "
-                "schemas/topics.py; changing the number moves keys, so that is a new topic"
+                "its topic.json; changing the number moves keys, so that is a new topic"
             )
 
 

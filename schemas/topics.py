@@ -1,119 +1,64 @@
 """Which topics exist, which events they carry, and by what they are keyed.
 
+A topic is a folder below `schemas/contracts`: `topic.json` says its name, partitions and key, each
+.avsc file beside it is an event of the topic. An event may say a `key` of its own.
 Standard library only: whoever creates topics imports this and nothing else of the contracts.
 """
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+HOME = Path(__file__).parent / "contracts"
 DEAD_LETTERS = "commerce.dead-letters"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic, kept for ever; the first field of `key` that is not null keys the record."""
+    """A topic, kept for ever. `keys`: by event, the first field that is not null keys a record."""
 
     name: str
     events: tuple[str, ...]
-    key: tuple[str, ...]
+    keys: dict[str, tuple[str, ...]]
     partitions: int
 
 
-_ALL = (
-    Topic(
-        "commerce.purchases",
-        ("PurchaseCompleted", "PurchaseReturned", "PurchaseVoided", "PurchaseAttributed"),
-        key=("profile_id", "transaction_id"),
-        partitions=8,
-    ),
-    Topic(
-        "commerce.points",
-        (
-            "PointsEarned",
-            "PointsRedeemed",
-            "PointsReversed",
-            "PointsReinstated",
-            "PointsAdjusted",
-            "PointsExpired",
-            "PointsTransferred",
-        ),
-        key=("profile_id",),
-        partitions=8,
-    ),
-    Topic(
-        "commerce.inventory",
-        (
-            "StockReceived",
-            "StockAdjusted",
-            "StockCounted",
-            "StockStateChanged",
-            "StockAllocated",
-            "AllocationReleased",
-            "StockShipped",
-            "TransferShipped",
-            "TransferReceived",
-            "ReservationCommitted",
-        ),
-        key=("sku",),
-        partitions=8,
-    ),
-    Topic(
-        "commerce.inquiries",
-        (
-            "InquiryOpened",
-            "InquiryMessageAdded",
-            "InquiryClassified",
-            "InquiryAnswered",
-            "InquiryClosed",
-        ),
-        key=("profile_id", "inquiry_id"),
-        partitions=4,
-    ),
-    Topic(
-        "commerce.members",
-        (
-            "ProfileRegistered",
-            "ProfileUpdated",
-            "IdentifierObserved",
-            "ProfilesLinked",
-            "LinkDeclined",
-            "ProfilesUnlinked",
-            "ConsentGiven",
-            "ConsentWithdrawn",
-            "SubjectErased",
-        ),
-        key=("profile_id",),
-        partitions=8,
-    ),
-    Topic(
-        "commerce.catalog",
-        (
-            "ItemDescribed",
-            "LocationDescribed",
-            "StockPolicySet",
-            "NeedPolicySet",
-            "ProgramRulesSet",
-            "MatchRulesActivated",
-        ),
-        key=("policy_id", "program_id", "rule_set", "sku", "location_id"),
-        partitions=4,
-    ),
-    Topic(
-        "commerce.contacts",
-        ("ContactMade", "CouponIssued", "CouponUsed"),
-        key=("profile_id",),
-        partitions=4,
-    ),
-    Topic(DEAD_LETTERS, ("DeadLettered",), key=("source_topic", "source_partition"), partitions=1),
-)
+def read_json(path: Path) -> dict[str, Any]:
+    """A file of the contracts; ValueError names the file when it is not a JSON object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: is not a JSON object")
+    return content
 
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}
-TOPIC_OF: dict[str, Topic] = {event: topic for topic in _ALL for event in topic.events}
 
-# A correction takes the key of what it corrects: a guest's sale was keyed by its transaction, so
-# the claim of it is too, though it names the profile that claims.
-_OWN_KEYS = {"PurchaseAttributed": ("transaction_id",)}
+def schemas_in(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of a topic's folder, in the order of their files."""
+    return (read_json(path) for path in sorted(folder.glob("*.avsc")))
+
+
+def topics_in(home: Path) -> Iterator[Topic]:
+    """The topics of a folder of contracts; a folder without `topic.json` is none (see the lint)."""
+    for path in sorted(home.glob("*/topic.json")):
+        said = read_json(path)
+        if missing := {"name", "partitions"} - set(said):
+            raise ValueError(f"{path}: does not say {', '.join(sorted(missing))}")
+        keys = {
+            schema["name"]: tuple(schema.get("key", said.get("key", ())))
+            for schema in schemas_in(path.parent)
+        }
+        yield Topic(said["name"], tuple(keys), keys, said["partitions"])
+
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in topics_in(HOME)}
+TOPIC_OF: dict[str, Topic] = {event: topic for topic in TOPICS.values() for event in topic.events}
+_KEYS: dict[str, tuple[str, ...]] = {event: topic.keys[event] for event, topic in TOPIC_OF.items()}
 
 
 def key_fields(event: str) -> tuple[str, ...]:
     """The fields to look at, in order, for the key of an event."""
-    return _OWN_KEYS.get(event, TOPIC_OF[event].key)
+    return _KEYS[event]

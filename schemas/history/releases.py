@@ -12,8 +12,9 @@ from schemas.declarations import HOME, NAMESPACE, sources
 from schemas.topics import TOPIC_OF
 
 FIRST_ID = 1001
-# what the edge asks of a producer, or fills in for it, says nothing about bytes
-_EDGE_ONLY = ("at_least", "unique", "unless_said")
+# What the edge asks of a producer or fills in for it, how a record is keyed and who may append it
+# say nothing about bytes.
+_EDGE_ONLY = ("at_least", "unique", "unless_said", "key", "may_append")
 _UNSAID = ("doc", "namespace")  # every name is in our one namespace: the lint sees to it
 
 

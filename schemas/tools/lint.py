@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.declarations import HOME, NAMESPACE, sources
-from schemas.topics import TOPIC_OF, TOPICS
+from schemas.tools import folders
 
 Json = dict[str, Any]
 _MEANINGS = {
@@ -32,8 +32,8 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every finding in the .avsc files and the topics table."""
-    return [*findings(sources(home)), *_topics()]
+    """Every finding in the .avsc files and the topics' folders."""
+    return [*findings(sources(home)), *folders.check(home)]
 
 
 def findings(schemas: dict[str, Json]) -> list[str]:
@@ -60,7 +60,7 @@ def dangers(schema: Json, schemas: dict[str, Json]) -> list[str]:
 def _record(short: str, schema: Json) -> Iterator[str]:
     fields = schema["fields"]
     names = [field["name"] for field in fields]
-    event = short in TOPIC_OF
+    event = "may_append" in schema
     if event and (not fields or (names[0], fields[0]["type"]) != ("meta", f"{NAMESPACE}Meta")):
         yield f"{short}: the first field of an event is meta, of type {NAMESPACE}Meta"
     for field in fields:
@@ -173,9 +173,3 @@ def _all_nodes(node: Any) -> Iterator[Json]:
 
 def _defined(schema: Json) -> dict[str, Json]:
     return {_full_name(node): node for node in _all_nodes(schema) if "name" in node}
-
-
-def _topics() -> Iterator[str]:
-    listed = [event for topic in TOPICS.values() for event in topic.events]
-    for event in sorted({name for name in listed if listed.count(name) > 1}):
-        yield f"{event}: is in more than one topic"

@@ -60,6 +60,8 @@ def release() -> None:
     clashes = [*lint.check(), *_clashes()]
     if clashes:
         _fail("\n".join(clashes))
+    if behind := [path for path in generate.stale() if path.endswith(".py")]:
+        _fail(f"schemas/{behind[0]} is stale: python -m schemas.tools.generate, then release")
     made = releases.release()
     golden.write()
     generate.write()

@@ -1,9 +1,7 @@
 """A legal new field, anywhere in a schema, must leave every other field where it belongs."""
 
 import json
-import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from schemas.declarations import describe
 from schemas.history import releases
 from schemas.tools import generate
-from tests.schemas.homes import copy
+from tests.schemas.homes import run, tree
 
 ROOT = Path(__file__).parents[2]
 INSERTED = "put_between"
@@ -47,15 +45,6 @@ print(json.dumps(told, default=repr, sort_keys=True))
 """
 
 
-def _tree(folder: Path) -> Path:
-    """The whole project with schemas of its own."""
-    home = copy(folder)
-    (home / "personal").symlink_to(ROOT / "schemas" / "personal")
-    for name in ("projections", "services", "infra", "tests", "pyproject.toml"):
-        (folder / name).symlink_to(ROOT / name)
-    return home
-
-
 def _insert(home: Path, place: int) -> None:
     """The field in every schema at this place, or at the end of a shorter one."""
     events = describe(home).events
@@ -69,19 +58,6 @@ def _insert(home: Path, place: int) -> None:
     generate.write(home)
 
 
-def _run(folder: Path, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
-
-
 def _without(told: object) -> object:
     if isinstance(told, list):
         return [_without(item) for item in told]
@@ -92,9 +68,9 @@ def _without(told: object) -> object:
 
 
 def _stays_in_place(folder: Path, place: int) -> None:
-    before = json.loads(_run(ROOT, "-c", _TELL))
-    _insert(_tree(folder), place)
-    after = json.loads(_run(folder, "-c", _TELL))
+    before = json.loads(run(ROOT, sys.executable, "-c", _TELL))
+    _insert(tree(folder), place)
+    after = json.loads(run(folder, sys.executable, "-c", _TELL))
     assert INSERTED in after["unlink"]
     assert _without(after) == before
 
@@ -114,8 +90,20 @@ def test_a_field_at_every_place_moves_none_of_them(tmp_path: Path, place: int) -
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_types_and_pure_tests_hold_with_a_field_put_between(tmp_path: Path) -> None:
-    _insert(_tree(tmp_path), random.randrange(LONGEST + 1))
-    _run(tmp_path, "-m", "mypy", "--strict", "schemas", "projections", "services")
+    _insert(tree(tmp_path), random.randrange(LONGEST + 1))
+    run(tmp_path, sys.executable, "-m", "mypy", "--strict", "schemas", "projections", "services")
     pure = "not servers and not long and not faults"
     rooms = ("tests/projections", "tests/services/identity", "tests/services/points")
-    _run(tmp_path, "-m", "pytest", "-q", "-x", "-m", pure, "-p", "no:cacheprovider", *rooms)
+    run(
+        tmp_path,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        pure,
+        "-p",
+        "no:cacheprovider",
+        *rooms,
+    )

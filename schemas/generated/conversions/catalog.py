@@ -57,14 +57,12 @@ def location_described(model: LocationDescribedInput, seal: Sealer) -> LocationD
     )
 
 
-def stock_policy_set(model: StockPolicySetInput, seal: Sealer) -> StockPolicySet:
-    return _StockPolicySet(
+def match_rules_activated(model: MatchRulesActivatedInput, seal: Sealer) -> MatchRulesActivated:
+    return _MatchRulesActivated(
         meta=meta_of(model.meta),
-        location_id=model.location_id,
-        sku=model.sku,
-        safety_stock=model.safety_stock,
-        store_share=model.store_share,
-        company_threshold=model.company_threshold,
+        rule_set=model.rule_set,
+        version=model.version,
+        rules=model.rules,
         valid_from=model.valid_from,
     )
 
@@ -93,11 +91,13 @@ def program_rules_set(model: ProgramRulesSetInput, seal: Sealer) -> ProgramRules
     )
 
 
-def match_rules_activated(model: MatchRulesActivatedInput, seal: Sealer) -> MatchRulesActivated:
-    return _MatchRulesActivated(
+def stock_policy_set(model: StockPolicySetInput, seal: Sealer) -> StockPolicySet:
+    return _StockPolicySet(
         meta=meta_of(model.meta),
-        rule_set=model.rule_set,
-        version=model.version,
-        rules=model.rules,
+        location_id=model.location_id,
+        sku=model.sku,
+        safety_stock=model.safety_stock,
+        store_share=model.store_share,
+        company_threshold=model.company_threshold,
         valid_from=model.valid_from,
     )

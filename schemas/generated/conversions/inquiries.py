@@ -28,25 +28,40 @@ _InquiryMessageAdded = by_name(InquiryMessageAdded)
 _InquiryOpened = by_name(InquiryOpened)
 
 
-def inquiry_opened(model: InquiryOpenedInput, seal: Sealer) -> InquiryOpened:
+def inquiry_answered(model: InquiryAnsweredInput, seal: Sealer) -> InquiryAnswered:
     event_id = model.meta.event_id
     subject = model.profile_id or model.inquiry_id
-    return _InquiryOpened(
+    return _InquiryAnswered(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
+        answered_by=model.answered_by,
+    )
+
+
+def inquiry_answered_subject(model: InquiryAnsweredInput) -> bytes | None:
+    held = (model.text,)
+    return (model.profile_id or model.inquiry_id) if any(held) else None
+
+
+def inquiry_classified(model: InquiryClassifiedInput, seal: Sealer) -> InquiryClassified:
+    return _InquiryClassified(
         meta=meta_of(model.meta),
         inquiry_id=model.inquiry_id,
         profile_id=model.profile_id,
         topic=model.topic,
-        text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
-        sku=model.sku,
-        store_id=model.store_id,
-        transaction_id=model.transaction_id,
-        line_no=model.line_no,
+        classified_by=model.classified_by,
     )
 
 
-def inquiry_opened_subject(model: InquiryOpenedInput) -> bytes | None:
-    held = (model.text,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+def inquiry_closed(model: InquiryClosedInput, seal: Sealer) -> InquiryClosed:
+    return _InquiryClosed(
+        meta=meta_of(model.meta),
+        inquiry_id=model.inquiry_id,
+        profile_id=model.profile_id,
+        resolution=model.resolution,
+    )
 
 
 def inquiry_message_added(model: InquiryMessageAddedInput, seal: Sealer) -> InquiryMessageAdded:
@@ -66,37 +81,22 @@ def inquiry_message_added_subject(model: InquiryMessageAddedInput) -> bytes | No
     return (model.profile_id or model.inquiry_id) if any(held) else None
 
 
-def inquiry_classified(model: InquiryClassifiedInput, seal: Sealer) -> InquiryClassified:
-    return _InquiryClassified(
+def inquiry_opened(model: InquiryOpenedInput, seal: Sealer) -> InquiryOpened:
+    event_id = model.meta.event_id
+    subject = model.profile_id or model.inquiry_id
+    return _InquiryOpened(
         meta=meta_of(model.meta),
         inquiry_id=model.inquiry_id,
         profile_id=model.profile_id,
         topic=model.topic,
-        classified_by=model.classified_by,
-    )
-
-
-def inquiry_answered(model: InquiryAnsweredInput, seal: Sealer) -> InquiryAnswered:
-    event_id = model.meta.event_id
-    subject = model.profile_id or model.inquiry_id
-    return _InquiryAnswered(
-        meta=meta_of(model.meta),
-        inquiry_id=model.inquiry_id,
-        profile_id=model.profile_id,
         text=sealed_or_none(seal, event_id, subject, "text", "free_text", model.text),
-        answered_by=model.answered_by,
+        sku=model.sku,
+        store_id=model.store_id,
+        transaction_id=model.transaction_id,
+        line_no=model.line_no,
     )
 
 
-def inquiry_answered_subject(model: InquiryAnsweredInput) -> bytes | None:
+def inquiry_opened_subject(model: InquiryOpenedInput) -> bytes | None:
     held = (model.text,)
     return (model.profile_id or model.inquiry_id) if any(held) else None
-
-
-def inquiry_closed(model: InquiryClosedInput, seal: Sealer) -> InquiryClosed:
-    return _InquiryClosed(
-        meta=meta_of(model.meta),
-        inquiry_id=model.inquiry_id,
-        profile_id=model.profile_id,
-        resolution=model.resolution,
-    )

@@ -43,13 +43,26 @@ _TransferReceived = by_name(TransferReceived)
 _TransferShipped = by_name(TransferShipped)
 
 
-def stock_received(model: StockReceivedInput, seal: Sealer) -> StockReceived:
-    return _StockReceived(
+def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> AllocationReleased:
+    return _AllocationReleased(
         meta=meta_of(model.meta),
         sku=model.sku,
         location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
         quantity=model.quantity,
-        reference=model.reference,
+        reason=model.reason,
+    )
+
+
+def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> ReservationCommitted:
+    return _ReservationCommitted(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        reservation_id=model.reservation_id,
+        order_id=model.order_id,
+        quantity=model.quantity,
     )
 
 
@@ -64,6 +77,17 @@ def stock_adjusted(model: StockAdjustedInput, seal: Sealer) -> StockAdjusted:
     )
 
 
+def stock_allocated(model: StockAllocatedInput, seal: Sealer) -> StockAllocated:
+    return _StockAllocated(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
+        quantity=model.quantity,
+    )
+
+
 def stock_counted(model: StockCountedInput, seal: Sealer) -> StockCounted:
     return _StockCounted(
         meta=meta_of(model.meta),
@@ -72,6 +96,27 @@ def stock_counted(model: StockCountedInput, seal: Sealer) -> StockCounted:
         quantity=model.quantity,
         counted_at=model.counted_at,
         actor=model.actor,
+    )
+
+
+def stock_received(model: StockReceivedInput, seal: Sealer) -> StockReceived:
+    return _StockReceived(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        quantity=model.quantity,
+        reference=model.reference,
+    )
+
+
+def stock_shipped(model: StockShippedInput, seal: Sealer) -> StockShipped:
+    return _StockShipped(
+        meta=meta_of(model.meta),
+        sku=model.sku,
+        location_id=model.location_id,
+        order_id=model.order_id,
+        line_no=model.line_no,
+        quantity=model.quantity,
     )
 
 
@@ -87,51 +132,6 @@ def stock_state_changed(model: StockStateChangedInput, seal: Sealer) -> StockSta
     )
 
 
-def stock_allocated(model: StockAllocatedInput, seal: Sealer) -> StockAllocated:
-    return _StockAllocated(
-        meta=meta_of(model.meta),
-        sku=model.sku,
-        location_id=model.location_id,
-        order_id=model.order_id,
-        line_no=model.line_no,
-        quantity=model.quantity,
-    )
-
-
-def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> AllocationReleased:
-    return _AllocationReleased(
-        meta=meta_of(model.meta),
-        sku=model.sku,
-        location_id=model.location_id,
-        order_id=model.order_id,
-        line_no=model.line_no,
-        quantity=model.quantity,
-        reason=model.reason,
-    )
-
-
-def stock_shipped(model: StockShippedInput, seal: Sealer) -> StockShipped:
-    return _StockShipped(
-        meta=meta_of(model.meta),
-        sku=model.sku,
-        location_id=model.location_id,
-        order_id=model.order_id,
-        line_no=model.line_no,
-        quantity=model.quantity,
-    )
-
-
-def transfer_shipped(model: TransferShippedInput, seal: Sealer) -> TransferShipped:
-    return _TransferShipped(
-        meta=meta_of(model.meta),
-        transfer_id=model.transfer_id,
-        sku=model.sku,
-        from_location_id=model.from_location_id,
-        to_location_id=model.to_location_id,
-        quantity=model.quantity,
-    )
-
-
 def transfer_received(model: TransferReceivedInput, seal: Sealer) -> TransferReceived:
     return _TransferReceived(
         meta=meta_of(model.meta),
@@ -144,12 +144,12 @@ def transfer_received(model: TransferReceivedInput, seal: Sealer) -> TransferRec
     )
 
 
-def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> ReservationCommitted:
-    return _ReservationCommitted(
+def transfer_shipped(model: TransferShippedInput, seal: Sealer) -> TransferShipped:
+    return _TransferShipped(
         meta=meta_of(model.meta),
+        transfer_id=model.transfer_id,
         sku=model.sku,
-        location_id=model.location_id,
-        reservation_id=model.reservation_id,
-        order_id=model.order_id,
+        from_location_id=model.from_location_id,
+        to_location_id=model.to_location_id,
         quantity=model.quantity,
     )

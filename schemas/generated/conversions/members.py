@@ -42,6 +42,69 @@ _ProfilesUnlinked = by_name(ProfilesUnlinked)
 _SubjectErased = by_name(SubjectErased)
 
 
+def consent_given(model: ConsentGivenInput, seal: Sealer) -> ConsentGiven:
+    return _ConsentGiven(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        purpose=model.purpose,
+        contact_channel=model.contact_channel,
+        text_version=model.text_version,
+        expires_at=model.expires_at,
+    )
+
+
+def consent_withdrawn(model: ConsentWithdrawnInput, seal: Sealer) -> ConsentWithdrawn:
+    return _ConsentWithdrawn(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        purpose=model.purpose,
+        contact_channel=model.contact_channel,
+        reason=model.reason,
+    )
+
+
+def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> IdentifierObserved:
+    event_id = model.meta.event_id
+    subject = model.profile_id
+    return _IdentifierObserved(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        identifier=_Identifier(
+            kind=model.identifier.kind,
+            value=sealed(
+                seal,
+                event_id,
+                subject,
+                "identifier.value",
+                model.identifier.kind,
+                model.identifier.value,
+            ),
+            value_index=indexed(
+                seal, "identifier.value", model.identifier.kind, model.identifier.value
+            ),
+            verified=model.identifier.verified,
+        ),
+        context=model.context,
+    )
+
+
+def identifier_observed_subject(model: IdentifierObservedInput) -> bytes | None:
+    held = (model.identifier,)
+    return model.profile_id if any(held) else None
+
+
+def link_declined(model: LinkDeclinedInput, seal: Sealer) -> LinkDeclined:
+    return _LinkDeclined(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        other_profile_id=model.other_profile_id,
+        decided_by=model.decided_by,
+        actor=model.actor,
+        rule_version=model.rule_version,
+        evidence=model.evidence,
+    )
+
+
 def profile_registered(model: ProfileRegisteredInput, seal: Sealer) -> ProfileRegistered:
     event_id = model.meta.event_id
     subject = model.profile_id
@@ -125,36 +188,6 @@ def profile_updated_subject(model: ProfileUpdatedInput) -> bytes | None:
     return model.profile_id if any(held) else None
 
 
-def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> IdentifierObserved:
-    event_id = model.meta.event_id
-    subject = model.profile_id
-    return _IdentifierObserved(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        identifier=_Identifier(
-            kind=model.identifier.kind,
-            value=sealed(
-                seal,
-                event_id,
-                subject,
-                "identifier.value",
-                model.identifier.kind,
-                model.identifier.value,
-            ),
-            value_index=indexed(
-                seal, "identifier.value", model.identifier.kind, model.identifier.value
-            ),
-            verified=model.identifier.verified,
-        ),
-        context=model.context,
-    )
-
-
-def identifier_observed_subject(model: IdentifierObservedInput) -> bytes | None:
-    held = (model.identifier,)
-    return model.profile_id if any(held) else None
-
-
 def profiles_linked(model: ProfilesLinkedInput, seal: Sealer) -> ProfilesLinked:
     return _ProfilesLinked(
         meta=meta_of(model.meta),
@@ -169,18 +202,6 @@ def profiles_linked(model: ProfilesLinkedInput, seal: Sealer) -> ProfilesLinked:
     )
 
 
-def link_declined(model: LinkDeclinedInput, seal: Sealer) -> LinkDeclined:
-    return _LinkDeclined(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        other_profile_id=model.other_profile_id,
-        decided_by=model.decided_by,
-        actor=model.actor,
-        rule_version=model.rule_version,
-        evidence=model.evidence,
-    )
-
-
 def profiles_unlinked(model: ProfilesUnlinkedInput, seal: Sealer) -> ProfilesUnlinked:
     return _ProfilesUnlinked(
         meta=meta_of(model.meta),
@@ -190,27 +211,6 @@ def profiles_unlinked(model: ProfilesUnlinkedInput, seal: Sealer) -> ProfilesUnl
         decided_by=model.decided_by,
         actor=model.actor,
         rule_version=model.rule_version,
-        reason=model.reason,
-    )
-
-
-def consent_given(model: ConsentGivenInput, seal: Sealer) -> ConsentGiven:
-    return _ConsentGiven(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        purpose=model.purpose,
-        contact_channel=model.contact_channel,
-        text_version=model.text_version,
-        expires_at=model.expires_at,
-    )
-
-
-def consent_withdrawn(model: ConsentWithdrawnInput, seal: Sealer) -> ConsentWithdrawn:
-    return _ConsentWithdrawn(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        purpose=model.purpose,
-        contact_channel=model.contact_channel,
         reason=model.reason,
     )
 

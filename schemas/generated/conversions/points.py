@@ -37,6 +37,18 @@ _PointsReversed = by_name(PointsReversed)
 _PointsTransferred = by_name(PointsTransferred)
 
 
+def points_adjusted(model: PointsAdjustedInput, seal: Sealer) -> PointsAdjusted:
+    return _PointsAdjusted(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        points=model.points,
+        lot_id=model.lot_id,
+        reason=model.reason,
+        actor=model.actor,
+        expires_at=model.expires_at,
+    )
+
+
 def points_earned(model: PointsEarnedInput, seal: Sealer) -> PointsEarned:
     return _PointsEarned(
         meta=meta_of(model.meta),
@@ -56,6 +68,16 @@ def points_earned(model: PointsEarnedInput, seal: Sealer) -> PointsEarned:
     )
 
 
+def points_expired(model: PointsExpiredInput, seal: Sealer) -> PointsExpired:
+    return _PointsExpired(
+        meta=meta_of(model.meta),
+        profile_id=model.profile_id,
+        lot_id=model.lot_id,
+        points=model.points,
+        expired_on=model.expired_on,
+    )
+
+
 def points_redeemed(model: PointsRedeemedInput, seal: Sealer) -> PointsRedeemed:
     return _PointsRedeemed(
         meta=meta_of(model.meta),
@@ -67,21 +89,6 @@ def points_redeemed(model: PointsRedeemedInput, seal: Sealer) -> PointsRedeemed:
             _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
             for item in model.allocations
         ],
-    )
-
-
-def points_reversed(model: PointsReversedInput, seal: Sealer) -> PointsReversed:
-    return _PointsReversed(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        points=model.points,
-        transaction_id=model.transaction_id,
-        allocations=[
-            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
-            for item in model.allocations
-        ],
-        policy=model.policy,
-        withheld=model.withheld,
     )
 
 
@@ -99,25 +106,18 @@ def points_reinstated(model: PointsReinstatedInput, seal: Sealer) -> PointsReins
     )
 
 
-def points_adjusted(model: PointsAdjustedInput, seal: Sealer) -> PointsAdjusted:
-    return _PointsAdjusted(
+def points_reversed(model: PointsReversedInput, seal: Sealer) -> PointsReversed:
+    return _PointsReversed(
         meta=meta_of(model.meta),
         profile_id=model.profile_id,
         points=model.points,
-        lot_id=model.lot_id,
-        reason=model.reason,
-        actor=model.actor,
-        expires_at=model.expires_at,
-    )
-
-
-def points_expired(model: PointsExpiredInput, seal: Sealer) -> PointsExpired:
-    return _PointsExpired(
-        meta=meta_of(model.meta),
-        profile_id=model.profile_id,
-        lot_id=model.lot_id,
-        points=model.points,
-        expired_on=model.expired_on,
+        transaction_id=model.transaction_id,
+        allocations=[
+            _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
+            for item in model.allocations
+        ],
+        policy=model.policy,
+        withheld=model.withheld,
     )
 
 

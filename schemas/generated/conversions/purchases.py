@@ -29,6 +29,16 @@ _ReturnedLine = by_name(ReturnedLine)
 _Tender = by_name(Tender)
 
 
+def purchase_attributed(model: PurchaseAttributedInput, seal: Sealer) -> PurchaseAttributed:
+    return _PurchaseAttributed(
+        meta=meta_of(model.meta),
+        transaction_id=model.transaction_id,
+        profile_id=model.profile_id,
+        points_treatment=model.points_treatment,
+        proof=model.proof,
+    )
+
+
 def purchase_completed(model: PurchaseCompletedInput, seal: Sealer) -> PurchaseCompleted:
     return _PurchaseCompleted(
         meta=meta_of(model.meta),
@@ -102,14 +112,4 @@ def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
             for item in model.lines
         ],
         reason=model.reason,
-    )
-
-
-def purchase_attributed(model: PurchaseAttributedInput, seal: Sealer) -> PurchaseAttributed:
-    return _PurchaseAttributed(
-        meta=meta_of(model.meta),
-        transaction_id=model.transaction_id,
-        profile_id=model.profile_id,
-        points_treatment=model.points_treatment,
-        proof=model.proof,
     )

@@ -42,17 +42,15 @@ class LocationDescribed:
 
 
 @dataclass(slots=True, kw_only=True)
-class StockPolicySet:
-    """How much of a location's stock EC may see, from a time on."""
+class MatchRulesActivated:
+    """Identity rules, from a time on."""
 
-    NAME: ClassVar[str] = "StockPolicySet"
+    NAME: ClassVar[str] = "MatchRulesActivated"
     TOPIC: ClassVar[str] = "commerce.catalog"
     meta: Meta
-    location_id: str
-    sku: str | None = None
-    safety_stock: int
-    store_share: int = 0
-    company_threshold: int = 0
+    rule_set: str
+    version: str
+    rules: str
     valid_from: int
 
 
@@ -87,13 +85,15 @@ class ProgramRulesSet:
 
 
 @dataclass(slots=True, kw_only=True)
-class MatchRulesActivated:
-    """Identity rules, from a time on."""
+class StockPolicySet:
+    """How much of a location's stock EC may see, from a time on."""
 
-    NAME: ClassVar[str] = "MatchRulesActivated"
+    NAME: ClassVar[str] = "StockPolicySet"
     TOPIC: ClassVar[str] = "commerce.catalog"
     meta: Meta
-    rule_set: str
-    version: str
-    rules: str
+    location_id: str
+    sku: str | None = None
+    safety_stock: int
+    store_share: int = 0
+    company_threshold: int = 0
     valid_from: int

@@ -10,33 +10,16 @@ from schemas.generated.events.parts import Meta
 
 
 @dataclass(slots=True, kw_only=True)
-class InquiryOpened:
-    """A customer asked, complained or wished."""
+class InquiryAnswered:
+    """Staff answered."""
 
-    NAME: ClassVar[str] = "InquiryOpened"
+    NAME: ClassVar[str] = "InquiryAnswered"
     TOPIC: ClassVar[str] = "commerce.inquiries"
     meta: Meta
     inquiry_id: bytes
     profile_id: bytes | None = None
-    topic: str
     text: bytes | None = None
-    sku: str | None = None
-    store_id: str | None = None
-    transaction_id: bytes | None = None
-    line_no: int | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class InquiryMessageAdded:
-    """Somebody added to an inquiry."""
-
-    NAME: ClassVar[str] = "InquiryMessageAdded"
-    TOPIC: ClassVar[str] = "commerce.inquiries"
-    meta: Meta
-    inquiry_id: bytes
-    profile_id: bytes | None = None
-    author: str
-    text: bytes | None = None
+    answered_by: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,19 +36,6 @@ class InquiryClassified:
 
 
 @dataclass(slots=True, kw_only=True)
-class InquiryAnswered:
-    """Staff answered."""
-
-    NAME: ClassVar[str] = "InquiryAnswered"
-    TOPIC: ClassVar[str] = "commerce.inquiries"
-    meta: Meta
-    inquiry_id: bytes
-    profile_id: bytes | None = None
-    text: bytes | None = None
-    answered_by: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
 class InquiryClosed:
     """An inquiry came to its end."""
 
@@ -75,3 +45,33 @@ class InquiryClosed:
     inquiry_id: bytes
     profile_id: bytes | None = None
     resolution: str
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryMessageAdded:
+    """Somebody added to an inquiry."""
+
+    NAME: ClassVar[str] = "InquiryMessageAdded"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    profile_id: bytes | None = None
+    author: str
+    text: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryOpened:
+    """A customer asked, complained or wished."""
+
+    NAME: ClassVar[str] = "InquiryOpened"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    profile_id: bytes | None = None
+    topic: str
+    text: bytes | None = None
+    sku: str | None = None
+    store_id: str | None = None
+    transaction_id: bytes | None = None
+    line_no: int | None = None

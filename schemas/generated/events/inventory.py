@@ -10,16 +10,32 @@ from schemas.generated.events.parts import Meta
 
 
 @dataclass(slots=True, kw_only=True)
-class StockReceived:
-    """Units arrived."""
+class AllocationReleased:
+    """A promise to an order ended without shipment."""
 
-    NAME: ClassVar[str] = "StockReceived"
+    NAME: ClassVar[str] = "AllocationReleased"
     TOPIC: ClassVar[str] = "commerce.inventory"
     meta: Meta
     sku: str
     location_id: str
+    order_id: bytes
+    line_no: int
     quantity: int
-    reference: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ReservationCommitted:
+    """A hold became an order's promise."""
+
+    NAME: ClassVar[str] = "ReservationCommitted"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    reservation_id: bytes
+    order_id: bytes
+    quantity: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +53,20 @@ class StockAdjusted:
 
 
 @dataclass(slots=True, kw_only=True)
+class StockAllocated:
+    """Units were promised to a placed order."""
+
+    NAME: ClassVar[str] = "StockAllocated"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    order_id: bytes
+    line_no: int
+    quantity: int
+
+
+@dataclass(slots=True, kw_only=True)
 class StockCounted:
     """Units were counted; holds at its own time: what moved after it stays."""
 
@@ -48,6 +78,33 @@ class StockCounted:
     quantity: int
     counted_at: int
     actor: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StockReceived:
+    """Units arrived."""
+
+    NAME: ClassVar[str] = "StockReceived"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    quantity: int
+    reference: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StockShipped:
+    """Promised units left."""
+
+    NAME: ClassVar[str] = "StockShipped"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    order_id: bytes
+    line_no: int
+    quantity: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,63 +123,6 @@ class StockStateChanged:
 
 
 @dataclass(slots=True, kw_only=True)
-class StockAllocated:
-    """Units were promised to a placed order."""
-
-    NAME: ClassVar[str] = "StockAllocated"
-    TOPIC: ClassVar[str] = "commerce.inventory"
-    meta: Meta
-    sku: str
-    location_id: str
-    order_id: bytes
-    line_no: int
-    quantity: int
-
-
-@dataclass(slots=True, kw_only=True)
-class AllocationReleased:
-    """A promise to an order ended without shipment."""
-
-    NAME: ClassVar[str] = "AllocationReleased"
-    TOPIC: ClassVar[str] = "commerce.inventory"
-    meta: Meta
-    sku: str
-    location_id: str
-    order_id: bytes
-    line_no: int
-    quantity: int
-    reason: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class StockShipped:
-    """Promised units left."""
-
-    NAME: ClassVar[str] = "StockShipped"
-    TOPIC: ClassVar[str] = "commerce.inventory"
-    meta: Meta
-    sku: str
-    location_id: str
-    order_id: bytes
-    line_no: int
-    quantity: int
-
-
-@dataclass(slots=True, kw_only=True)
-class TransferShipped:
-    """Units left one location for another."""
-
-    NAME: ClassVar[str] = "TransferShipped"
-    TOPIC: ClassVar[str] = "commerce.inventory"
-    meta: Meta
-    transfer_id: bytes
-    sku: str
-    from_location_id: str
-    to_location_id: str
-    quantity: int
-
-
-@dataclass(slots=True, kw_only=True)
 class TransferReceived:
     """Units of a transfer arrived."""
 
@@ -138,14 +138,14 @@ class TransferReceived:
 
 
 @dataclass(slots=True, kw_only=True)
-class ReservationCommitted:
-    """A hold became an order's promise."""
+class TransferShipped:
+    """Units left one location for another."""
 
-    NAME: ClassVar[str] = "ReservationCommitted"
+    NAME: ClassVar[str] = "TransferShipped"
     TOPIC: ClassVar[str] = "commerce.inventory"
     meta: Meta
+    transfer_id: bytes
     sku: str
-    location_id: str
-    reservation_id: bytes
-    order_id: bytes
+    from_location_id: str
+    to_location_id: str
     quantity: int

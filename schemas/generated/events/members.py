@@ -10,6 +10,60 @@ from schemas.generated.events.parts import Identifier, Meta
 
 
 @dataclass(slots=True, kw_only=True)
+class ConsentGiven:
+    """A customer consented."""
+
+    NAME: ClassVar[str] = "ConsentGiven"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    purpose: str
+    contact_channel: str | None = None
+    text_version: str
+    expires_at: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ConsentWithdrawn:
+    """A customer withdrew consent."""
+
+    NAME: ClassVar[str] = "ConsentWithdrawn"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    purpose: str
+    contact_channel: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class IdentifierObserved:
+    """An identifier was seen in use by a profile."""
+
+    NAME: ClassVar[str] = "IdentifierObserved"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    identifier: Identifier
+    context: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class LinkDeclined:
+    """Two profiles are not the same person; remembered until the evidence changes."""
+
+    NAME: ClassVar[str] = "LinkDeclined"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    other_profile_id: bytes
+    decided_by: str
+    actor: str | None = None
+    rule_version: str | None = None
+    evidence: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class ProfileRegistered:
     """A source system knows a new customer."""
 
@@ -47,18 +101,6 @@ class ProfileUpdated:
 
 
 @dataclass(slots=True, kw_only=True)
-class IdentifierObserved:
-    """An identifier was seen in use by a profile."""
-
-    NAME: ClassVar[str] = "IdentifierObserved"
-    TOPIC: ClassVar[str] = "commerce.members"
-    meta: Meta
-    profile_id: bytes
-    identifier: Identifier
-    context: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
 class ProfilesLinked:
     """Two profiles are one person."""
 
@@ -76,21 +118,6 @@ class ProfilesLinked:
 
 
 @dataclass(slots=True, kw_only=True)
-class LinkDeclined:
-    """Two profiles are not the same person; remembered until the evidence changes."""
-
-    NAME: ClassVar[str] = "LinkDeclined"
-    TOPIC: ClassVar[str] = "commerce.members"
-    meta: Meta
-    profile_id: bytes
-    other_profile_id: bytes
-    decided_by: str
-    actor: str | None = None
-    rule_version: str | None = None
-    evidence: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True)
 class ProfilesUnlinked:
     """A link was undone."""
 
@@ -103,33 +130,6 @@ class ProfilesUnlinked:
     decided_by: str
     actor: str | None = None
     rule_version: str | None = None
-    reason: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class ConsentGiven:
-    """A customer consented."""
-
-    NAME: ClassVar[str] = "ConsentGiven"
-    TOPIC: ClassVar[str] = "commerce.members"
-    meta: Meta
-    profile_id: bytes
-    purpose: str
-    contact_channel: str | None = None
-    text_version: str
-    expires_at: int | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class ConsentWithdrawn:
-    """A customer withdrew consent."""
-
-    NAME: ClassVar[str] = "ConsentWithdrawn"
-    TOPIC: ClassVar[str] = "commerce.members"
-    meta: Meta
-    profile_id: bytes
-    purpose: str
-    contact_channel: str | None = None
     reason: str | None = None
 
 

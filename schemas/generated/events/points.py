@@ -10,6 +10,21 @@ from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta
 
 
 @dataclass(slots=True, kw_only=True)
+class PointsAdjusted:
+    """A person corrected a balance, with a reason."""
+
+    NAME: ClassVar[str] = "PointsAdjusted"
+    TOPIC: ClassVar[str] = "commerce.points"
+    meta: Meta
+    profile_id: bytes
+    points: int
+    lot_id: bytes | None = None
+    reason: str
+    actor: str | None = None
+    expires_at: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class PointsEarned:
     """A customer earned points, as lots."""
 
@@ -20,6 +35,19 @@ class PointsEarned:
     transaction_id: bytes | None = None
     lots: list[EarnedLot]
     rule_version: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class PointsExpired:
+    """A lot's remaining points expired."""
+
+    NAME: ClassVar[str] = "PointsExpired"
+    TOPIC: ClassVar[str] = "commerce.points"
+    meta: Meta
+    profile_id: bytes
+    lot_id: bytes
+    points: int
+    expired_on: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,21 +65,6 @@ class PointsRedeemed:
 
 
 @dataclass(slots=True, kw_only=True)
-class PointsReversed:
-    """Earned points were taken back, because goods came back."""
-
-    NAME: ClassVar[str] = "PointsReversed"
-    TOPIC: ClassVar[str] = "commerce.points"
-    meta: Meta
-    profile_id: bytes
-    points: int
-    transaction_id: bytes | None = None
-    allocations: list[LotAllocation] = field(default_factory=list)
-    policy: str | None = None
-    withheld: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
 class PointsReinstated:
     """Spent points were given back to their lots."""
 
@@ -66,31 +79,18 @@ class PointsReinstated:
 
 
 @dataclass(slots=True, kw_only=True)
-class PointsAdjusted:
-    """A person corrected a balance, with a reason."""
+class PointsReversed:
+    """Earned points were taken back, because goods came back."""
 
-    NAME: ClassVar[str] = "PointsAdjusted"
+    NAME: ClassVar[str] = "PointsReversed"
     TOPIC: ClassVar[str] = "commerce.points"
     meta: Meta
     profile_id: bytes
     points: int
-    lot_id: bytes | None = None
-    reason: str
-    actor: str | None = None
-    expires_at: int | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class PointsExpired:
-    """A lot's remaining points expired."""
-
-    NAME: ClassVar[str] = "PointsExpired"
-    TOPIC: ClassVar[str] = "commerce.points"
-    meta: Meta
-    profile_id: bytes
-    lot_id: bytes
-    points: int
-    expired_on: int
+    transaction_id: bytes | None = None
+    allocations: list[LotAllocation] = field(default_factory=list)
+    policy: str | None = None
+    withheld: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,19 @@ from schemas.generated.events.parts import Meta, PurchaseLine, ReturnedLine, Ten
 
 
 @dataclass(slots=True, kw_only=True)
+class PurchaseAttributed:
+    """A guest's purchase is claimed by a customer later."""
+
+    NAME: ClassVar[str] = "PurchaseAttributed"
+    TOPIC: ClassVar[str] = "commerce.purchases"
+    meta: Meta
+    transaction_id: bytes
+    profile_id: bytes
+    points_treatment: str = "NONE"
+    proof: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class PurchaseCompleted:
     """Goods were sold."""
 
@@ -59,16 +72,3 @@ class PurchaseVoided:
     total: int
     lines: list[PurchaseLine]
     reason: str
-
-
-@dataclass(slots=True, kw_only=True)
-class PurchaseAttributed:
-    """A guest's purchase is claimed by a customer later."""
-
-    NAME: ClassVar[str] = "PurchaseAttributed"
-    TOPIC: ClassVar[str] = "commerce.purchases"
-    meta: Meta
-    transaction_id: bytes
-    profile_id: bytes
-    points_treatment: str = "NONE"
-    proof: str | None = None

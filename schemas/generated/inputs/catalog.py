@@ -50,16 +50,14 @@ class LocationDescribedInput(Edge):
     valid_from: Instant
 
 
-class StockPolicySetInput(Edge):
-    """How much of a location's stock EC may see, from a time on."""
+class MatchRulesActivatedInput(Edge):
+    """Identity rules, from a time on."""
 
-    type: Literal["StockPolicySet"]
+    type: Literal["MatchRulesActivated"]
     meta: MetaInput
-    location_id: Code
-    sku: Code | None = None
-    safety_stock: IntCount
-    store_share: IntCount = 0
-    company_threshold: IntCount = 0
+    rule_set: Code
+    version: Short
+    rules: Long
     valid_from: Instant
 
 
@@ -89,12 +87,14 @@ class ProgramRulesSetInput(Edge):
     valid_from: Instant
 
 
-class MatchRulesActivatedInput(Edge):
-    """Identity rules, from a time on."""
+class StockPolicySetInput(Edge):
+    """How much of a location's stock EC may see, from a time on."""
 
-    type: Literal["MatchRulesActivated"]
+    type: Literal["StockPolicySet"]
     meta: MetaInput
-    rule_set: Code
-    version: Short
-    rules: Long
+    location_id: Code
+    sku: Code | None = None
+    safety_stock: IntCount
+    store_share: IntCount = 0
+    company_threshold: IntCount = 0
     valid_from: Instant

@@ -12,30 +12,15 @@ from schemas.generated.inputs.parts import MetaInput
 from schemas.generated.inputs.vocabulary import MessageAuthor
 
 
-class InquiryOpenedInput(Edge):
-    """A customer asked, complained or wished."""
+class InquiryAnsweredInput(Edge):
+    """Staff answered."""
 
-    type: Literal["InquiryOpened"]
+    type: Literal["InquiryAnswered"]
     meta: MetaInput
     inquiry_id: Id
     profile_id: Id | None = None
-    topic: Short
     text: Long | None = Field(default=None, repr=False)
-    sku: Code | None = None
-    store_id: Code | None = None
-    transaction_id: Id | None = None
-    line_no: IntOrdinal | None = None
-
-
-class InquiryMessageAddedInput(Edge):
-    """Somebody added to an inquiry."""
-
-    type: Literal["InquiryMessageAdded"]
-    meta: MetaInput
-    inquiry_id: Id
-    profile_id: Id | None = None
-    author: MessageAuthor
-    text: Long | None = Field(default=None, repr=False)
+    answered_by: Short | None = None
 
 
 class InquiryClassifiedInput(Edge):
@@ -49,17 +34,6 @@ class InquiryClassifiedInput(Edge):
     classified_by: Short
 
 
-class InquiryAnsweredInput(Edge):
-    """Staff answered."""
-
-    type: Literal["InquiryAnswered"]
-    meta: MetaInput
-    inquiry_id: Id
-    profile_id: Id | None = None
-    text: Long | None = Field(default=None, repr=False)
-    answered_by: Short | None = None
-
-
 class InquiryClosedInput(Edge):
     """An inquiry came to its end."""
 
@@ -68,3 +42,29 @@ class InquiryClosedInput(Edge):
     inquiry_id: Id
     profile_id: Id | None = None
     resolution: Short
+
+
+class InquiryMessageAddedInput(Edge):
+    """Somebody added to an inquiry."""
+
+    type: Literal["InquiryMessageAdded"]
+    meta: MetaInput
+    inquiry_id: Id
+    profile_id: Id | None = None
+    author: MessageAuthor
+    text: Long | None = Field(default=None, repr=False)
+
+
+class InquiryOpenedInput(Edge):
+    """A customer asked, complained or wished."""
+
+    type: Literal["InquiryOpened"]
+    meta: MetaInput
+    inquiry_id: Id
+    profile_id: Id | None = None
+    topic: Short
+    text: Long | None = Field(default=None, repr=False)
+    sku: Code | None = None
+    store_id: Code | None = None
+    transaction_id: Id | None = None
+    line_no: IntOrdinal | None = None

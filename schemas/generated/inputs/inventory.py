@@ -20,15 +20,29 @@ from schemas.generated.inputs.parts import MetaInput
 from schemas.generated.inputs.vocabulary import StockState
 
 
-class StockReceivedInput(Edge):
-    """Units arrived."""
+class AllocationReleasedInput(Edge):
+    """A promise to an order ended without shipment."""
 
-    type: Literal["StockReceived"]
+    type: Literal["AllocationReleased"]
     meta: MetaInput
     sku: Code
     location_id: Code
+    order_id: Id
+    line_no: IntOrdinal
     quantity: IntQuantity
-    reference: Short | None = None
+    reason: Short | None = None
+
+
+class ReservationCommittedInput(Edge):
+    """A hold became an order's promise."""
+
+    type: Literal["ReservationCommitted"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    reservation_id: Id
+    order_id: Id
+    quantity: IntQuantity
 
 
 class StockAdjustedInput(Edge):
@@ -43,6 +57,18 @@ class StockAdjustedInput(Edge):
     actor: Short | None = None
 
 
+class StockAllocatedInput(Edge):
+    """Units were promised to a placed order."""
+
+    type: Literal["StockAllocated"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    order_id: Id
+    line_no: IntOrdinal
+    quantity: IntQuantity
+
+
 class StockCountedInput(Edge):
     """Units were counted; holds at its own time: what moved after it stays."""
 
@@ -53,6 +79,29 @@ class StockCountedInput(Edge):
     quantity: IntCount
     counted_at: Instant
     actor: Short | None = None
+
+
+class StockReceivedInput(Edge):
+    """Units arrived."""
+
+    type: Literal["StockReceived"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    quantity: IntQuantity
+    reference: Short | None = None
+
+
+class StockShippedInput(Edge):
+    """Promised units left."""
+
+    type: Literal["StockShipped"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    order_id: Id
+    line_no: IntOrdinal
+    quantity: IntQuantity
 
 
 class StockStateChangedInput(Edge):
@@ -68,55 +117,6 @@ class StockStateChangedInput(Edge):
     reason: Short | None = None
 
 
-class StockAllocatedInput(Edge):
-    """Units were promised to a placed order."""
-
-    type: Literal["StockAllocated"]
-    meta: MetaInput
-    sku: Code
-    location_id: Code
-    order_id: Id
-    line_no: IntOrdinal
-    quantity: IntQuantity
-
-
-class AllocationReleasedInput(Edge):
-    """A promise to an order ended without shipment."""
-
-    type: Literal["AllocationReleased"]
-    meta: MetaInput
-    sku: Code
-    location_id: Code
-    order_id: Id
-    line_no: IntOrdinal
-    quantity: IntQuantity
-    reason: Short | None = None
-
-
-class StockShippedInput(Edge):
-    """Promised units left."""
-
-    type: Literal["StockShipped"]
-    meta: MetaInput
-    sku: Code
-    location_id: Code
-    order_id: Id
-    line_no: IntOrdinal
-    quantity: IntQuantity
-
-
-class TransferShippedInput(Edge):
-    """Units left one location for another."""
-
-    type: Literal["TransferShipped"]
-    meta: MetaInput
-    transfer_id: Id
-    sku: Code
-    from_location_id: Code
-    to_location_id: Code
-    quantity: IntQuantity
-
-
 class TransferReceivedInput(Edge):
     """Units of a transfer arrived."""
 
@@ -130,13 +130,13 @@ class TransferReceivedInput(Edge):
     discrepancy: IntCount = 0
 
 
-class ReservationCommittedInput(Edge):
-    """A hold became an order's promise."""
+class TransferShippedInput(Edge):
+    """Units left one location for another."""
 
-    type: Literal["ReservationCommitted"]
+    type: Literal["TransferShipped"]
     meta: MetaInput
+    transfer_id: Id
     sku: Code
-    location_id: Code
-    reservation_id: Id
-    order_id: Id
+    from_location_id: Code
+    to_location_id: Code
     quantity: IntQuantity

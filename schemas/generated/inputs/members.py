@@ -12,6 +12,52 @@ from schemas.generated.inputs.parts import IdentifierInput, MetaInput
 from schemas.generated.inputs.vocabulary import DecidedBy
 
 
+class ConsentGivenInput(Edge):
+    """A customer consented."""
+
+    type: Literal["ConsentGiven"]
+    meta: MetaInput
+    profile_id: Id
+    purpose: Short
+    contact_channel: Short | None = None
+    text_version: Short
+    expires_at: Instant | None = None
+
+
+class ConsentWithdrawnInput(Edge):
+    """A customer withdrew consent."""
+
+    type: Literal["ConsentWithdrawn"]
+    meta: MetaInput
+    profile_id: Id
+    purpose: Short
+    contact_channel: Short | None = None
+    reason: Short | None = None
+
+
+class IdentifierObservedInput(Edge):
+    """An identifier was seen in use by a profile."""
+
+    type: Literal["IdentifierObserved"]
+    meta: MetaInput
+    profile_id: Id
+    identifier: IdentifierInput
+    context: Short | None = None
+
+
+class LinkDeclinedInput(Edge):
+    """Two profiles are not the same person; remembered until the evidence changes."""
+
+    type: Literal["LinkDeclined"]
+    meta: MetaInput
+    profile_id: Id
+    other_profile_id: Id
+    decided_by: DecidedBy
+    actor: Short | None = None
+    rule_version: Short | None = None
+    evidence: list[Short] = Field(default_factory=list, max_length=500)
+
+
 class ProfileRegisteredInput(Edge):
     """A source system knows a new customer."""
 
@@ -43,16 +89,6 @@ class ProfileUpdatedInput(Edge):
     cleared: list[Short] = Field(default_factory=list, max_length=500)
 
 
-class IdentifierObservedInput(Edge):
-    """An identifier was seen in use by a profile."""
-
-    type: Literal["IdentifierObserved"]
-    meta: MetaInput
-    profile_id: Id
-    identifier: IdentifierInput
-    context: Short | None = None
-
-
 class ProfilesLinkedInput(Edge):
     """Two profiles are one person."""
 
@@ -68,19 +104,6 @@ class ProfilesLinkedInput(Edge):
     weight: float | None = None
 
 
-class LinkDeclinedInput(Edge):
-    """Two profiles are not the same person; remembered until the evidence changes."""
-
-    type: Literal["LinkDeclined"]
-    meta: MetaInput
-    profile_id: Id
-    other_profile_id: Id
-    decided_by: DecidedBy
-    actor: Short | None = None
-    rule_version: Short | None = None
-    evidence: list[Short] = Field(default_factory=list, max_length=500)
-
-
 class ProfilesUnlinkedInput(Edge):
     """A link was undone."""
 
@@ -92,29 +115,6 @@ class ProfilesUnlinkedInput(Edge):
     decided_by: DecidedBy
     actor: Short | None = None
     rule_version: Short | None = None
-    reason: Short | None = None
-
-
-class ConsentGivenInput(Edge):
-    """A customer consented."""
-
-    type: Literal["ConsentGiven"]
-    meta: MetaInput
-    profile_id: Id
-    purpose: Short
-    contact_channel: Short | None = None
-    text_version: Short
-    expires_at: Instant | None = None
-
-
-class ConsentWithdrawnInput(Edge):
-    """A customer withdrew consent."""
-
-    type: Literal["ConsentWithdrawn"]
-    meta: MetaInput
-    profile_id: Id
-    purpose: Short
-    contact_channel: Short | None = None
     reason: Short | None = None
 
 

@@ -11,6 +11,19 @@ from schemas.fields import BigChange, BigCount, BigQuantity, ByLotId, Date, Edge
 from schemas.generated.inputs.parts import EarnedLotInput, LotAllocationInput, MetaInput
 
 
+class PointsAdjustedInput(Edge):
+    """A person corrected a balance, with a reason."""
+
+    type: Literal["PointsAdjusted"]
+    meta: MetaInput
+    profile_id: Id
+    points: BigChange
+    lot_id: Id | None = None
+    reason: Short
+    actor: Short | None = None
+    expires_at: Instant | None = None
+
+
 class PointsEarnedInput(Edge):
     """A customer earned points, as lots."""
 
@@ -20,6 +33,17 @@ class PointsEarnedInput(Edge):
     transaction_id: Id | None = None
     lots: Annotated[list[EarnedLotInput], ByLotId] = Field(min_length=1, max_length=500)
     rule_version: Short | None = None
+
+
+class PointsExpiredInput(Edge):
+    """A lot's remaining points expired."""
+
+    type: Literal["PointsExpired"]
+    meta: MetaInput
+    profile_id: Id
+    lot_id: Id
+    points: BigQuantity
+    expired_on: Date
 
 
 class PointsRedeemedInput(Edge):
@@ -34,19 +58,6 @@ class PointsRedeemedInput(Edge):
     allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
 
 
-class PointsReversedInput(Edge):
-    """Earned points were taken back, because goods came back."""
-
-    type: Literal["PointsReversed"]
-    meta: MetaInput
-    profile_id: Id
-    points: BigQuantity
-    transaction_id: Id | None = None
-    allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
-    policy: Short | None = None
-    withheld: BigCount = 0
-
-
 class PointsReinstatedInput(Edge):
     """Spent points were given back to their lots."""
 
@@ -59,28 +70,17 @@ class PointsReinstatedInput(Edge):
     expires_at: Instant | None = None
 
 
-class PointsAdjustedInput(Edge):
-    """A person corrected a balance, with a reason."""
+class PointsReversedInput(Edge):
+    """Earned points were taken back, because goods came back."""
 
-    type: Literal["PointsAdjusted"]
+    type: Literal["PointsReversed"]
     meta: MetaInput
     profile_id: Id
-    points: BigChange
-    lot_id: Id | None = None
-    reason: Short
-    actor: Short | None = None
-    expires_at: Instant | None = None
-
-
-class PointsExpiredInput(Edge):
-    """A lot's remaining points expired."""
-
-    type: Literal["PointsExpired"]
-    meta: MetaInput
-    profile_id: Id
-    lot_id: Id
     points: BigQuantity
-    expired_on: Date
+    transaction_id: Id | None = None
+    allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
+    policy: Short | None = None
+    withheld: BigCount = 0
 
 
 class PointsTransferredInput(Edge):

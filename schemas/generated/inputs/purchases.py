@@ -17,6 +17,17 @@ from schemas.generated.inputs.parts import (
 from schemas.generated.inputs.vocabulary import PointsTreatment
 
 
+class PurchaseAttributedInput(Edge):
+    """A guest's purchase is claimed by a customer later."""
+
+    type: Literal["PurchaseAttributed"]
+    meta: MetaInput
+    transaction_id: Id
+    profile_id: Id
+    points_treatment: PointsTreatment = "NONE"
+    proof: Short | None = None
+
+
 class PurchaseCompletedInput(Edge):
     """Goods were sold."""
 
@@ -61,14 +72,3 @@ class PurchaseVoidedInput(Edge):
     total: Money
     lines: Annotated[list[PurchaseLineInput], ByLineNo] = Field(min_length=1, max_length=500)
     reason: Short
-
-
-class PurchaseAttributedInput(Edge):
-    """A guest's purchase is claimed by a customer later."""
-
-    type: Literal["PurchaseAttributed"]
-    meta: MetaInput
-    transaction_id: Id
-    profile_id: Id
-    points_treatment: PointsTreatment = "NONE"
-    proof: Short | None = None

@@ -77,26 +77,22 @@ def location_described_record(event: LocationDescribed) -> dict[str, Any]:
     }
 
 
-def stock_policy_set_from(record: dict[str, Any]) -> StockPolicySet:
-    return _StockPolicySet(
+def match_rules_activated_from(record: dict[str, Any]) -> MatchRulesActivated:
+    return _MatchRulesActivated(
         meta=meta_from(record["meta"]),
-        location_id=record["location_id"],
-        sku=record["sku"],
-        safety_stock=small(record["safety_stock"]),
-        store_share=small(record["store_share"]),
-        company_threshold=small(record["company_threshold"]),
+        rule_set=record["rule_set"],
+        version=record["version"],
+        rules=record["rules"],
         valid_from=instant(record["valid_from"]),
     )
 
 
-def stock_policy_set_record(event: StockPolicySet) -> dict[str, Any]:
+def match_rules_activated_record(event: MatchRulesActivated) -> dict[str, Any]:
     return {
         "meta": meta_record(event.meta),
-        "location_id": event.location_id,
-        "sku": event.sku,
-        "safety_stock": event.safety_stock,
-        "store_share": event.store_share,
-        "company_threshold": event.company_threshold,
+        "rule_set": event.rule_set,
+        "version": event.version,
+        "rules": event.rules,
         "valid_from": event.valid_from,
     }
 
@@ -149,21 +145,25 @@ def program_rules_set_record(event: ProgramRulesSet) -> dict[str, Any]:
     }
 
 
-def match_rules_activated_from(record: dict[str, Any]) -> MatchRulesActivated:
-    return _MatchRulesActivated(
+def stock_policy_set_from(record: dict[str, Any]) -> StockPolicySet:
+    return _StockPolicySet(
         meta=meta_from(record["meta"]),
-        rule_set=record["rule_set"],
-        version=record["version"],
-        rules=record["rules"],
+        location_id=record["location_id"],
+        sku=record["sku"],
+        safety_stock=small(record["safety_stock"]),
+        store_share=small(record["store_share"]),
+        company_threshold=small(record["company_threshold"]),
         valid_from=instant(record["valid_from"]),
     )
 
 
-def match_rules_activated_record(event: MatchRulesActivated) -> dict[str, Any]:
+def stock_policy_set_record(event: StockPolicySet) -> dict[str, Any]:
     return {
         "meta": meta_record(event.meta),
-        "rule_set": event.rule_set,
-        "version": event.version,
-        "rules": event.rules,
+        "location_id": event.location_id,
+        "sku": event.sku,
+        "safety_stock": event.safety_stock,
+        "store_share": event.store_share,
+        "company_threshold": event.company_threshold,
         "valid_from": event.valid_from,
     }

@@ -23,6 +23,84 @@ _InquiryMessageAdded = by_name(InquiryMessageAdded)
 _InquiryOpened = by_name(InquiryOpened)
 
 
+def inquiry_answered_from(record: dict[str, Any]) -> InquiryAnswered:
+    return _InquiryAnswered(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        text=record["text"],
+        answered_by=record["answered_by"],
+    )
+
+
+def inquiry_answered_record(event: InquiryAnswered) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "inquiry_id": event.inquiry_id,
+        "profile_id": event.profile_id,
+        "text": event.text,
+        "answered_by": event.answered_by,
+    }
+
+
+def inquiry_classified_from(record: dict[str, Any]) -> InquiryClassified:
+    return _InquiryClassified(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        topic=record["topic"],
+        classified_by=record["classified_by"],
+    )
+
+
+def inquiry_classified_record(event: InquiryClassified) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "inquiry_id": event.inquiry_id,
+        "profile_id": event.profile_id,
+        "topic": event.topic,
+        "classified_by": event.classified_by,
+    }
+
+
+def inquiry_closed_from(record: dict[str, Any]) -> InquiryClosed:
+    return _InquiryClosed(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        resolution=record["resolution"],
+    )
+
+
+def inquiry_closed_record(event: InquiryClosed) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "inquiry_id": event.inquiry_id,
+        "profile_id": event.profile_id,
+        "resolution": event.resolution,
+    }
+
+
+def inquiry_message_added_from(record: dict[str, Any]) -> InquiryMessageAdded:
+    return _InquiryMessageAdded(
+        meta=meta_from(record["meta"]),
+        inquiry_id=record["inquiry_id"],
+        profile_id=record["profile_id"],
+        author=record["author"],
+        text=record["text"],
+    )
+
+
+def inquiry_message_added_record(event: InquiryMessageAdded) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "inquiry_id": event.inquiry_id,
+        "profile_id": event.profile_id,
+        "author": event.author,
+        "text": event.text,
+    }
+
+
 def inquiry_opened_from(record: dict[str, Any]) -> InquiryOpened:
     return _InquiryOpened(
         meta=meta_from(record["meta"]),
@@ -48,82 +126,4 @@ def inquiry_opened_record(event: InquiryOpened) -> dict[str, Any]:
         "store_id": event.store_id,
         "transaction_id": event.transaction_id,
         "line_no": event.line_no,
-    }
-
-
-def inquiry_message_added_from(record: dict[str, Any]) -> InquiryMessageAdded:
-    return _InquiryMessageAdded(
-        meta=meta_from(record["meta"]),
-        inquiry_id=record["inquiry_id"],
-        profile_id=record["profile_id"],
-        author=record["author"],
-        text=record["text"],
-    )
-
-
-def inquiry_message_added_record(event: InquiryMessageAdded) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "inquiry_id": event.inquiry_id,
-        "profile_id": event.profile_id,
-        "author": event.author,
-        "text": event.text,
-    }
-
-
-def inquiry_classified_from(record: dict[str, Any]) -> InquiryClassified:
-    return _InquiryClassified(
-        meta=meta_from(record["meta"]),
-        inquiry_id=record["inquiry_id"],
-        profile_id=record["profile_id"],
-        topic=record["topic"],
-        classified_by=record["classified_by"],
-    )
-
-
-def inquiry_classified_record(event: InquiryClassified) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "inquiry_id": event.inquiry_id,
-        "profile_id": event.profile_id,
-        "topic": event.topic,
-        "classified_by": event.classified_by,
-    }
-
-
-def inquiry_answered_from(record: dict[str, Any]) -> InquiryAnswered:
-    return _InquiryAnswered(
-        meta=meta_from(record["meta"]),
-        inquiry_id=record["inquiry_id"],
-        profile_id=record["profile_id"],
-        text=record["text"],
-        answered_by=record["answered_by"],
-    )
-
-
-def inquiry_answered_record(event: InquiryAnswered) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "inquiry_id": event.inquiry_id,
-        "profile_id": event.profile_id,
-        "text": event.text,
-        "answered_by": event.answered_by,
-    }
-
-
-def inquiry_closed_from(record: dict[str, Any]) -> InquiryClosed:
-    return _InquiryClosed(
-        meta=meta_from(record["meta"]),
-        inquiry_id=record["inquiry_id"],
-        profile_id=record["profile_id"],
-        resolution=record["resolution"],
-    )
-
-
-def inquiry_closed_record(event: InquiryClosed) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "inquiry_id": event.inquiry_id,
-        "profile_id": event.profile_id,
-        "resolution": event.resolution,
     }

@@ -33,23 +33,49 @@ _TransferReceived = by_name(TransferReceived)
 _TransferShipped = by_name(TransferShipped)
 
 
-def stock_received_from(record: dict[str, Any]) -> StockReceived:
-    return _StockReceived(
+def allocation_released_from(record: dict[str, Any]) -> AllocationReleased:
+    return _AllocationReleased(
         meta=meta_from(record["meta"]),
         sku=record["sku"],
         location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
         quantity=small(record["quantity"]),
-        reference=record["reference"],
+        reason=record["reason"],
     )
 
 
-def stock_received_record(event: StockReceived) -> dict[str, Any]:
+def allocation_released_record(event: AllocationReleased) -> dict[str, Any]:
     return {
         "meta": meta_record(event.meta),
         "sku": event.sku,
         "location_id": event.location_id,
+        "order_id": event.order_id,
+        "line_no": event.line_no,
         "quantity": event.quantity,
-        "reference": event.reference,
+        "reason": event.reason,
+    }
+
+
+def reservation_committed_from(record: dict[str, Any]) -> ReservationCommitted:
+    return _ReservationCommitted(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        reservation_id=record["reservation_id"],
+        order_id=record["order_id"],
+        quantity=small(record["quantity"]),
+    )
+
+
+def reservation_committed_record(event: ReservationCommitted) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "sku": event.sku,
+        "location_id": event.location_id,
+        "reservation_id": event.reservation_id,
+        "order_id": event.order_id,
+        "quantity": event.quantity,
     }
 
 
@@ -75,6 +101,28 @@ def stock_adjusted_record(event: StockAdjusted) -> dict[str, Any]:
     }
 
 
+def stock_allocated_from(record: dict[str, Any]) -> StockAllocated:
+    return _StockAllocated(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
+        quantity=small(record["quantity"]),
+    )
+
+
+def stock_allocated_record(event: StockAllocated) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "sku": event.sku,
+        "location_id": event.location_id,
+        "order_id": event.order_id,
+        "line_no": event.line_no,
+        "quantity": event.quantity,
+    }
+
+
 def stock_counted_from(record: dict[str, Any]) -> StockCounted:
     return _StockCounted(
         meta=meta_from(record["meta"]),
@@ -94,6 +142,48 @@ def stock_counted_record(event: StockCounted) -> dict[str, Any]:
         "quantity": event.quantity,
         "counted_at": event.counted_at,
         "actor": event.actor,
+    }
+
+
+def stock_received_from(record: dict[str, Any]) -> StockReceived:
+    return _StockReceived(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        quantity=small(record["quantity"]),
+        reference=record["reference"],
+    )
+
+
+def stock_received_record(event: StockReceived) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "sku": event.sku,
+        "location_id": event.location_id,
+        "quantity": event.quantity,
+        "reference": event.reference,
+    }
+
+
+def stock_shipped_from(record: dict[str, Any]) -> StockShipped:
+    return _StockShipped(
+        meta=meta_from(record["meta"]),
+        sku=record["sku"],
+        location_id=record["location_id"],
+        order_id=record["order_id"],
+        line_no=small(record["line_no"]),
+        quantity=small(record["quantity"]),
+    )
+
+
+def stock_shipped_record(event: StockShipped) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "sku": event.sku,
+        "location_id": event.location_id,
+        "order_id": event.order_id,
+        "line_no": event.line_no,
+        "quantity": event.quantity,
     }
 
 
@@ -121,96 +211,6 @@ def stock_state_changed_record(event: StockStateChanged) -> dict[str, Any]:
     }
 
 
-def stock_allocated_from(record: dict[str, Any]) -> StockAllocated:
-    return _StockAllocated(
-        meta=meta_from(record["meta"]),
-        sku=record["sku"],
-        location_id=record["location_id"],
-        order_id=record["order_id"],
-        line_no=small(record["line_no"]),
-        quantity=small(record["quantity"]),
-    )
-
-
-def stock_allocated_record(event: StockAllocated) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "sku": event.sku,
-        "location_id": event.location_id,
-        "order_id": event.order_id,
-        "line_no": event.line_no,
-        "quantity": event.quantity,
-    }
-
-
-def allocation_released_from(record: dict[str, Any]) -> AllocationReleased:
-    return _AllocationReleased(
-        meta=meta_from(record["meta"]),
-        sku=record["sku"],
-        location_id=record["location_id"],
-        order_id=record["order_id"],
-        line_no=small(record["line_no"]),
-        quantity=small(record["quantity"]),
-        reason=record["reason"],
-    )
-
-
-def allocation_released_record(event: AllocationReleased) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "sku": event.sku,
-        "location_id": event.location_id,
-        "order_id": event.order_id,
-        "line_no": event.line_no,
-        "quantity": event.quantity,
-        "reason": event.reason,
-    }
-
-
-def stock_shipped_from(record: dict[str, Any]) -> StockShipped:
-    return _StockShipped(
-        meta=meta_from(record["meta"]),
-        sku=record["sku"],
-        location_id=record["location_id"],
-        order_id=record["order_id"],
-        line_no=small(record["line_no"]),
-        quantity=small(record["quantity"]),
-    )
-
-
-def stock_shipped_record(event: StockShipped) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "sku": event.sku,
-        "location_id": event.location_id,
-        "order_id": event.order_id,
-        "line_no": event.line_no,
-        "quantity": event.quantity,
-    }
-
-
-def transfer_shipped_from(record: dict[str, Any]) -> TransferShipped:
-    return _TransferShipped(
-        meta=meta_from(record["meta"]),
-        transfer_id=record["transfer_id"],
-        sku=record["sku"],
-        from_location_id=record["from_location_id"],
-        to_location_id=record["to_location_id"],
-        quantity=small(record["quantity"]),
-    )
-
-
-def transfer_shipped_record(event: TransferShipped) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "transfer_id": event.transfer_id,
-        "sku": event.sku,
-        "from_location_id": event.from_location_id,
-        "to_location_id": event.to_location_id,
-        "quantity": event.quantity,
-    }
-
-
 def transfer_received_from(record: dict[str, Any]) -> TransferReceived:
     return _TransferReceived(
         meta=meta_from(record["meta"]),
@@ -235,23 +235,23 @@ def transfer_received_record(event: TransferReceived) -> dict[str, Any]:
     }
 
 
-def reservation_committed_from(record: dict[str, Any]) -> ReservationCommitted:
-    return _ReservationCommitted(
+def transfer_shipped_from(record: dict[str, Any]) -> TransferShipped:
+    return _TransferShipped(
         meta=meta_from(record["meta"]),
+        transfer_id=record["transfer_id"],
         sku=record["sku"],
-        location_id=record["location_id"],
-        reservation_id=record["reservation_id"],
-        order_id=record["order_id"],
+        from_location_id=record["from_location_id"],
+        to_location_id=record["to_location_id"],
         quantity=small(record["quantity"]),
     )
 
 
-def reservation_committed_record(event: ReservationCommitted) -> dict[str, Any]:
+def transfer_shipped_record(event: TransferShipped) -> dict[str, Any]:
     return {
         "meta": meta_record(event.meta),
+        "transfer_id": event.transfer_id,
         "sku": event.sku,
-        "location_id": event.location_id,
-        "reservation_id": event.reservation_id,
-        "order_id": event.order_id,
+        "from_location_id": event.from_location_id,
+        "to_location_id": event.to_location_id,
         "quantity": event.quantity,
     }

@@ -33,6 +33,102 @@ _ProfilesUnlinked = by_name(ProfilesUnlinked)
 _SubjectErased = by_name(SubjectErased)
 
 
+def consent_given_from(record: dict[str, Any]) -> ConsentGiven:
+    return _ConsentGiven(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        purpose=record["purpose"],
+        contact_channel=record["contact_channel"],
+        text_version=record["text_version"],
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
+    )
+
+
+def consent_given_record(event: ConsentGiven) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "purpose": event.purpose,
+        "contact_channel": event.contact_channel,
+        "text_version": event.text_version,
+        "expires_at": event.expires_at,
+    }
+
+
+def consent_withdrawn_from(record: dict[str, Any]) -> ConsentWithdrawn:
+    return _ConsentWithdrawn(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        purpose=record["purpose"],
+        contact_channel=record["contact_channel"],
+        reason=record["reason"],
+    )
+
+
+def consent_withdrawn_record(event: ConsentWithdrawn) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "purpose": event.purpose,
+        "contact_channel": event.contact_channel,
+        "reason": event.reason,
+    }
+
+
+def identifier_observed_from(record: dict[str, Any]) -> IdentifierObserved:
+    identifier = record["identifier"]
+    return _IdentifierObserved(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        identifier=_Identifier(
+            kind=identifier["kind"],
+            value=identifier["value"],
+            value_index=identifier["value_index"],
+            verified=identifier["verified"],
+        ),
+        context=record["context"],
+    )
+
+
+def identifier_observed_record(event: IdentifierObserved) -> dict[str, Any]:
+    identifier = event.identifier
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "identifier": {
+            "kind": identifier.kind,
+            "value": identifier.value,
+            "value_index": identifier.value_index,
+            "verified": identifier.verified,
+        },
+        "context": event.context,
+    }
+
+
+def link_declined_from(record: dict[str, Any]) -> LinkDeclined:
+    return _LinkDeclined(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        other_profile_id=record["other_profile_id"],
+        decided_by=record["decided_by"],
+        actor=record["actor"],
+        rule_version=record["rule_version"],
+        evidence=record["evidence"],
+    )
+
+
+def link_declined_record(event: LinkDeclined) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "other_profile_id": event.other_profile_id,
+        "decided_by": event.decided_by,
+        "actor": event.actor,
+        "rule_version": event.rule_version,
+        "evidence": event.evidence,
+    }
+
+
 def profile_registered_from(record: dict[str, Any]) -> ProfileRegistered:
     return _ProfileRegistered(
         meta=meta_from(record["meta"]),
@@ -127,36 +223,6 @@ def profile_updated_record(event: ProfileUpdated) -> dict[str, Any]:
     }
 
 
-def identifier_observed_from(record: dict[str, Any]) -> IdentifierObserved:
-    identifier = record["identifier"]
-    return _IdentifierObserved(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        identifier=_Identifier(
-            kind=identifier["kind"],
-            value=identifier["value"],
-            value_index=identifier["value_index"],
-            verified=identifier["verified"],
-        ),
-        context=record["context"],
-    )
-
-
-def identifier_observed_record(event: IdentifierObserved) -> dict[str, Any]:
-    identifier = event.identifier
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "identifier": {
-            "kind": identifier.kind,
-            "value": identifier.value,
-            "value_index": identifier.value_index,
-            "verified": identifier.verified,
-        },
-        "context": event.context,
-    }
-
-
 def profiles_linked_from(record: dict[str, Any]) -> ProfilesLinked:
     return _ProfilesLinked(
         meta=meta_from(record["meta"]),
@@ -185,30 +251,6 @@ def profiles_linked_record(event: ProfilesLinked) -> dict[str, Any]:
     }
 
 
-def link_declined_from(record: dict[str, Any]) -> LinkDeclined:
-    return _LinkDeclined(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        other_profile_id=record["other_profile_id"],
-        decided_by=record["decided_by"],
-        actor=record["actor"],
-        rule_version=record["rule_version"],
-        evidence=record["evidence"],
-    )
-
-
-def link_declined_record(event: LinkDeclined) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "other_profile_id": event.other_profile_id,
-        "decided_by": event.decided_by,
-        "actor": event.actor,
-        "rule_version": event.rule_version,
-        "evidence": event.evidence,
-    }
-
-
 def profiles_unlinked_from(record: dict[str, Any]) -> ProfilesUnlinked:
     return _ProfilesUnlinked(
         meta=meta_from(record["meta"]),
@@ -231,48 +273,6 @@ def profiles_unlinked_record(event: ProfilesUnlinked) -> dict[str, Any]:
         "decided_by": event.decided_by,
         "actor": event.actor,
         "rule_version": event.rule_version,
-        "reason": event.reason,
-    }
-
-
-def consent_given_from(record: dict[str, Any]) -> ConsentGiven:
-    return _ConsentGiven(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        purpose=record["purpose"],
-        contact_channel=record["contact_channel"],
-        text_version=record["text_version"],
-        expires_at=record["expires_at"] and instant(record["expires_at"]),
-    )
-
-
-def consent_given_record(event: ConsentGiven) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "purpose": event.purpose,
-        "contact_channel": event.contact_channel,
-        "text_version": event.text_version,
-        "expires_at": event.expires_at,
-    }
-
-
-def consent_withdrawn_from(record: dict[str, Any]) -> ConsentWithdrawn:
-    return _ConsentWithdrawn(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        purpose=record["purpose"],
-        contact_channel=record["contact_channel"],
-        reason=record["reason"],
-    )
-
-
-def consent_withdrawn_record(event: ConsentWithdrawn) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "purpose": event.purpose,
-        "contact_channel": event.contact_channel,
         "reason": event.reason,
     }
 

@@ -30,6 +30,30 @@ _PointsReversed = by_name(PointsReversed)
 _PointsTransferred = by_name(PointsTransferred)
 
 
+def points_adjusted_from(record: dict[str, Any]) -> PointsAdjusted:
+    return _PointsAdjusted(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        points=record["points"],
+        lot_id=record["lot_id"],
+        reason=record["reason"],
+        actor=record["actor"],
+        expires_at=record["expires_at"] and instant(record["expires_at"]),
+    )
+
+
+def points_adjusted_record(event: PointsAdjusted) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "points": event.points,
+        "lot_id": event.lot_id,
+        "reason": event.reason,
+        "actor": event.actor,
+        "expires_at": event.expires_at,
+    }
+
+
 def points_earned_from(record: dict[str, Any]) -> PointsEarned:
     return _PointsEarned(
         meta=meta_from(record["meta"]),
@@ -68,6 +92,26 @@ def points_earned_record(event: PointsEarned) -> dict[str, Any]:
     }
 
 
+def points_expired_from(record: dict[str, Any]) -> PointsExpired:
+    return _PointsExpired(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        lot_id=record["lot_id"],
+        points=record["points"],
+        expired_on=day(record["expired_on"]),
+    )
+
+
+def points_expired_record(event: PointsExpired) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "lot_id": event.lot_id,
+        "points": event.points,
+        "expired_on": event.expired_on,
+    }
+
+
 def points_redeemed_from(record: dict[str, Any]) -> PointsRedeemed:
     return _PointsRedeemed(
         meta=meta_from(record["meta"]),
@@ -95,38 +139,6 @@ def points_redeemed_record(event: PointsRedeemed) -> dict[str, Any]:
             {"profile_id": item.profile_id, "lot_id": item.lot_id, "points": item.points}
             for item in event.allocations
         ],
-    }
-
-
-def points_reversed_from(record: dict[str, Any]) -> PointsReversed:
-    return _PointsReversed(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        points=record["points"],
-        transaction_id=record["transaction_id"],
-        allocations=[
-            _LotAllocation(
-                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
-            )
-            for item in record["allocations"]
-        ],
-        policy=record["policy"],
-        withheld=record["withheld"],
-    )
-
-
-def points_reversed_record(event: PointsReversed) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "points": event.points,
-        "transaction_id": event.transaction_id,
-        "allocations": [
-            {"profile_id": item.profile_id, "lot_id": item.lot_id, "points": item.points}
-            for item in event.allocations
-        ],
-        "policy": event.policy,
-        "withheld": event.withheld,
     }
 
 
@@ -160,47 +172,35 @@ def points_reinstated_record(event: PointsReinstated) -> dict[str, Any]:
     }
 
 
-def points_adjusted_from(record: dict[str, Any]) -> PointsAdjusted:
-    return _PointsAdjusted(
+def points_reversed_from(record: dict[str, Any]) -> PointsReversed:
+    return _PointsReversed(
         meta=meta_from(record["meta"]),
         profile_id=record["profile_id"],
         points=record["points"],
-        lot_id=record["lot_id"],
-        reason=record["reason"],
-        actor=record["actor"],
-        expires_at=record["expires_at"] and instant(record["expires_at"]),
+        transaction_id=record["transaction_id"],
+        allocations=[
+            _LotAllocation(
+                profile_id=item["profile_id"], lot_id=item["lot_id"], points=item["points"]
+            )
+            for item in record["allocations"]
+        ],
+        policy=record["policy"],
+        withheld=record["withheld"],
     )
 
 
-def points_adjusted_record(event: PointsAdjusted) -> dict[str, Any]:
+def points_reversed_record(event: PointsReversed) -> dict[str, Any]:
     return {
         "meta": meta_record(event.meta),
         "profile_id": event.profile_id,
         "points": event.points,
-        "lot_id": event.lot_id,
-        "reason": event.reason,
-        "actor": event.actor,
-        "expires_at": event.expires_at,
-    }
-
-
-def points_expired_from(record: dict[str, Any]) -> PointsExpired:
-    return _PointsExpired(
-        meta=meta_from(record["meta"]),
-        profile_id=record["profile_id"],
-        lot_id=record["lot_id"],
-        points=record["points"],
-        expired_on=day(record["expired_on"]),
-    )
-
-
-def points_expired_record(event: PointsExpired) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "profile_id": event.profile_id,
-        "lot_id": event.lot_id,
-        "points": event.points,
-        "expired_on": event.expired_on,
+        "transaction_id": event.transaction_id,
+        "allocations": [
+            {"profile_id": item.profile_id, "lot_id": item.lot_id, "points": item.points}
+            for item in event.allocations
+        ],
+        "policy": event.policy,
+        "withheld": event.withheld,
     }
 
 

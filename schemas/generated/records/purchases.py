@@ -25,6 +25,26 @@ _ReturnedLine = by_name(ReturnedLine)
 _Tender = by_name(Tender)
 
 
+def purchase_attributed_from(record: dict[str, Any]) -> PurchaseAttributed:
+    return _PurchaseAttributed(
+        meta=meta_from(record["meta"]),
+        transaction_id=record["transaction_id"],
+        profile_id=record["profile_id"],
+        points_treatment=record["points_treatment"],
+        proof=record["proof"],
+    )
+
+
+def purchase_attributed_record(event: PurchaseAttributed) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "transaction_id": event.transaction_id,
+        "profile_id": event.profile_id,
+        "points_treatment": event.points_treatment,
+        "proof": event.proof,
+    }
+
+
 def purchase_completed_from(record: dict[str, Any]) -> PurchaseCompleted:
     return _PurchaseCompleted(
         meta=meta_from(record["meta"]),
@@ -174,24 +194,4 @@ def purchase_voided_record(event: PurchaseVoided) -> dict[str, Any]:
             for item in event.lines
         ],
         "reason": event.reason,
-    }
-
-
-def purchase_attributed_from(record: dict[str, Any]) -> PurchaseAttributed:
-    return _PurchaseAttributed(
-        meta=meta_from(record["meta"]),
-        transaction_id=record["transaction_id"],
-        profile_id=record["profile_id"],
-        points_treatment=record["points_treatment"],
-        proof=record["proof"],
-    )
-
-
-def purchase_attributed_record(event: PurchaseAttributed) -> dict[str, Any]:
-    return {
-        "meta": meta_record(event.meta),
-        "transaction_id": event.transaction_id,
-        "profile_id": event.profile_id,
-        "points_treatment": event.points_treatment,
-        "proof": event.proof,
     }

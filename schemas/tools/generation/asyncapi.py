@@ -95,7 +95,7 @@ def _message(record: Record, known: Releases, topic: Topic) -> dict[str, Any]:
         "summary": record.doc,
         "contentType": "application/avro",
         "traits": [{"$ref": "#/components/messageTraits/event"}],
-        "bindings": {"kafka": _binding(topic)},
+        "bindings": {"kafka": _binding(topic, record.name)},
     }
     if release:
         message["payload"] = {
@@ -106,8 +106,9 @@ def _message(record: Record, known: Releases, topic: Topic) -> dict[str, Any]:
     return message
 
 
-def _binding(topic: Topic) -> dict[str, Any]:
-    key = f"The first of {', '.join(topic.key)} that is not null: 16 bytes of an id, or UTF-8."
+def _binding(topic: Topic, event: str) -> dict[str, Any]:
+    fields = ", ".join(topic.keys[event])
+    key = f"The first of {fields} that is not null: 16 bytes of an id, or UTF-8."
     if topic.name == DEAD_LETTERS:
         key = "Source topic, a hyphen, source partition."
     return {

@@ -1,0 +1,80 @@
+"""Does every topic's folder say its name, key and partitions, and who may append its events?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from schemas.declarations import HOME
+from schemas.rights import ROLES
+from schemas.topics import read_json, schemas_in
+
+_TOPIC = {"name": str, "doc": str, "partitions": int}
+_RIGHT = {"roles", "own", "by_producers", "doc"}
+
+
+def check(home: Path = HOME) -> list[str]:
+    """Every finding in the folders of topics, and in parts that claim to be events."""
+    found: list[str] = []
+    for folder in sorted(path for path in (home / "contracts").iterdir() if path.is_dir()):
+        found += _folder(folder)
+    for part in schemas_in(home / "types"):
+        if "meta" in _names(part):
+            found.append(
+                f"{part['name']}: has a meta field, so it is an event, but is in no topic's folder"
+            )
+    return [*found, *_twice(home)]
+
+
+def _folder(folder: Path) -> Iterator[str]:
+    schemas = list(schemas_in(folder))
+    if not (folder / "topic.json").exists():
+        if schemas:
+            yield f"contracts/{folder.name}: has events and no topic.json, so they have no topic"
+        return
+    topic = read_json(folder / "topic.json")
+    where = f"contracts/{folder.name}/topic.json"
+    for attribute, kind in _TOPIC.items():
+        if not isinstance(topic.get(attribute), kind) or not topic[attribute]:
+            yield f"{where}: {attribute} is missing or no {kind.__name__}"
+    for schema in schemas:
+        yield from _key(schema, schema.get("key", topic.get("key")))
+        yield from _right(schema)
+
+
+def _key(schema: dict[str, Any], key: Any) -> Iterator[str]:
+    name = schema["name"]
+    if not key or not isinstance(key, list):
+        yield f"{name}: neither it nor its topic says a key"
+        return
+    for field in key:
+        if field not in _names(schema):
+            yield f"{name}: its key names {field}, which is no field of it"
+
+
+def _right(schema: dict[str, Any]) -> Iterator[str]:
+    name, said = schema["name"], schema.get("may_append")
+    if not isinstance(said, dict) or not isinstance(said.get("roles"), list):
+        yield f"{name}: does not say who may append it (may_append with roles)"
+        return
+    for role in said["roles"]:
+        if role not in ROLES:
+            yield f"{name}: may_append names the role {role}, which does not exist"
+    for attribute in sorted(set(said) - _RIGHT):
+        yield f"{name}: may_append has no attribute {attribute}"
+    for path in said.get("own", []):
+        if path.partition(".")[0] not in _names(schema):
+            yield f"{name}: may_append.own names {path}, which is no field of it"
+
+
+def _twice(home: Path) -> Iterator[str]:
+    names = [
+        schema["name"]
+        for folder in sorted((home / "contracts").iterdir())
+        for schema in schemas_in(folder)
+    ]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name}: is in more than one topic"
+
+
+def _names(schema: dict[str, Any]) -> list[str]:
+    return [field["name"] for field in schema.get("fields", [])]
