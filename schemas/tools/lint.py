@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.declarations import HOME, NAMESPACE, sources
-from schemas.tools import folders
+from schemas.tools import folders, free_text
 
 Json = dict[str, Any]
 _MEANINGS = {
@@ -33,7 +33,8 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 def check(home: Path = HOME) -> list[str]:
     """Every finding in the .avsc files and the topics' folders."""
-    return [*findings(sources(home)), *folders.check(home)]
+    schemas = sources(home)
+    return [*findings(schemas), *folders.check(home), *free_text.findings(schemas)]
 
 
 def findings(schemas: dict[str, Json]) -> list[str]:

@@ -11,7 +11,9 @@ from schemas.history.releases import Releases
 from schemas.tools import compatibility, generate, golden
 from tests.schemas.homes import add_field, copy
 
-NOTE = {"name": "note", "type": ["null", "string"], "default": None, "doc": "A remark."}
+NOTE = {
+    "name": "note", "type": ["null", "string"], "default": None, "is": "code", "doc": "A remark.",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""Is what people type sealed? A text without a closed meaning may hold a person's name.
+
+What people type is sealed: `"type": "bytes", "pii": "free_text"`, best named `note`, beside a
+`reason_code` that is a code. The fields of before are listed here; the list may only get shorter.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.declarations import NAMESPACE
+
+# Plain texts of schemas that are released for ever: names, versions and actors, and reasons.
+OLD = frozenset(
+    {
+        "AllocationReleased.reason",
+        "ConsentGiven.contact_channel",
+        "ConsentGiven.purpose",
+        "ConsentGiven.text_version",
+        "ConsentWithdrawn.contact_channel",
+        "ConsentWithdrawn.purpose",
+        "ConsentWithdrawn.reason",
+        "ContactMade.purpose",
+        "CouponIssued.offer",
+        "DeadLettered.error_class",
+        "DeadLettered.reason",
+        "DeadLettered.stage",
+        "IdentifierObserved.context",
+        "InquiryAnswered.answered_by",
+        "InquiryClassified.classified_by",
+        "InquiryClassified.topic",
+        "InquiryClosed.resolution",
+        "InquiryOpened.topic",
+        "ItemDescribed.brand",
+        "ItemDescribed.category",
+        "ItemDescribed.name",
+        "LinkDeclined.actor",
+        "LinkDeclined.evidence",
+        "LinkDeclined.rule_version",
+        "LocationDescribed.name",
+        "MatchRulesActivated.rules",
+        "MatchRulesActivated.version",
+        "NeedPolicySet.category",
+        "PointsAdjusted.actor",
+        "PointsAdjusted.reason",
+        "PointsEarned.rule_version",
+        "PointsReversed.policy",
+        "PointsTransferred.reason",
+        "ProfileUpdated.cleared",
+        "ProfilesLinked.actor",
+        "ProfilesLinked.evidence",
+        "ProfilesLinked.rule_version",
+        "ProfilesUnlinked.actor",
+        "ProfilesUnlinked.reason",
+        "ProfilesUnlinked.rule_version",
+        "ProgramRulesSet.rules",
+        "ProgramRulesSet.version",
+        "PurchaseAttributed.proof",
+        "PurchaseCompleted.receipt_number",
+        "PurchaseReturned.reason",
+        "PurchaseVoided.reason",
+        "StockAdjusted.actor",
+        "StockAdjusted.reason",
+        "StockCounted.actor",
+        "StockReceived.reference",
+        "StockStateChanged.reason",
+        "SubjectErased.actor",
+        "SubjectErased.reason",
+    }
+)
+_CLOSED = ("code", "currency")
+
+
+def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """New texts that are not sealed, and listed ones that no schema has any more."""
+    there = set()
+    for name, schema in schemas.items():
+        for field in schema.get("fields", []):
+            where = f"{name.removeprefix(NAMESPACE)}.{field['name']}"
+            if _has_text(field["type"]) and field.get("is") not in _CLOSED:
+                there.add(where)
+                if where not in OLD:
+                    yield (
+                        f"{where}: is a text that is not sealed; seal it (bytes with pii free_text)"
+                        " or say that it is a code"
+                    )
+    for where in sorted(OLD - there):
+        yield f"{where}: is no unsealed text any more; take it off the list of old ones"
+
+
+def _has_text(kind: Any) -> bool:
+    if isinstance(kind, list):
+        return any(_has_text(branch) for branch in kind)
+    if isinstance(kind, dict):
+        return _has_text(kind.get("items", kind.get("values", "")))
+    return bool(kind == "string")
