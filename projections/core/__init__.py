@@ -14,7 +14,7 @@ from projections.core.columns import (
     total,
 )
 from projections.core.projection import Projection
-from projections.core.query import Member, NotFound, Query, Read
+from projections.core.query import Member, NotFound, Page, Query, Read
 from projections.core.tables import Evolution, Grouping, Ledger, Row, Table, View
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Ledger",
     "Member",
     "NotFound",
+    "Page",
     "Projection",
     "Query",
     "Read",

@@ -2,7 +2,8 @@
 
 A query is `async def stock_at(read: Read, sku: str) -> Stock`. Its parameters are taken from the
 path and the query string by name and annotation; a parameter `body` is the request's body; a
-parameter `member: Member` is resolved from the path's `{member_id}` before the call.
+parameter `member: Member` is resolved from the path's `{member_id}` before the call. A parameter
+`page: Page` makes it a query that answers in pages: `limit`, `cursor` and `next_cursor` follow.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ class Member:
     member_id: UUID
     profile_ids: tuple[UUID, ...]
     redirected_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A keyset page: its size in entries, and the last key of the page before ([]: the first)."""
+
+    limit: int
+    after: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,6 @@ class Read(Protocol):
 
     async def index(self, kind: str, clear: str) -> UUID:
         """The blind index of an identifier's value; `ValueError` says what is wrong with it."""
-
-    def page(self) -> tuple[int, list[Any]]:
-        """The page's size, and the last key of the page before ([] for the first)."""
 
     def more(self, last: Sequence[object]) -> None:
         """There are more rows after this key."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from projections.core import Member, NotFound, Read
+from projections.core import Member, NotFound, Page, Read
 from projections.core.instants import instant
 from projections.inquiry_history import inquiry, message, projection
 
@@ -65,10 +65,14 @@ class Count(BaseModel):
 
 @projection.query("/v1/inquiries", scope="inquiries:read")
 async def inquiries(
-    read: Read, topic: str | None = None, sku: str | None = None, store_id: str | None = None
+    read: Read,
+    page: Page,
+    topic: str | None = None,
+    sku: str | None = None,
+    store_id: str | None = None,
 ) -> list[Inquiry]:
     """Inquiries page by page, by topic, item or store."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rows = await read.select(
         [inquiry],
         f"select {_COLUMNS} from inquiry where (%(topic)s::text is null or topic = %(topic)s)"
@@ -88,9 +92,9 @@ async def inquiries(
 
 
 @projection.query("/v1/inquiries/counts", scope="inquiries:read")
-async def counts(read: Read, by: Literal["topic", "sku", "store_id"]) -> list[Count]:
+async def counts(read: Read, page: Page, by: Literal["topic", "sku", "store_id"]) -> list[Count]:
     """How often each topic, item or store is asked about."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rows = await read.select(
         [inquiry], _COUNTS[by], after=after[0] if after else "", limit=limit + 1
     )

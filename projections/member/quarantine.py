@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any
 from uuid import UUID
 
-from projections.core import Read
+from projections.core import Page, Read
 from projections.core.instants import instant
 from projections.member import group, identifier
 from projections.member.answers import Holder, InQuarantine
@@ -45,9 +45,9 @@ order by h.first_seen, h.profile_id
 Value = tuple[str, UUID]
 
 
-async def listed(read: Read) -> list[InQuarantine]:
+async def listed(read: Read, page: Page) -> list[InQuarantine]:
     """A page of them, by kind and index."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rules, _ = await in_force(read)
     kind, value = after or (None, None)
     found = await read.select(

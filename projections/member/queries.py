@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from projections.core import Member, NotFound, Read
+from projections.core import Member, NotFound, Page, Read
 from projections.core.instants import instant
 from projections.member import PERSONAL, group, identifier, profile, projection, quarantine
 from projections.member.answers import (
@@ -60,9 +60,9 @@ async def resolve(read: Read, body: Sought) -> list[MemberFound]:
 
 
 @projection.query("/v1/members", scope="members:read")
-async def members(read: Read) -> list[MemberIds]:
+async def members(read: Read, page: Page) -> list[MemberIds]:
     """Every member, page by page."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rows = await read.select(
         [group],
         "select member_id, profiles as profile_ids, open_case from member_group"
@@ -139,10 +139,9 @@ async def why(read: Read, member: Member, other: UUID) -> Why:
 
 
 @projection.query("/v1/identity/quarantined", scope="members:read")
-async def quarantined(read: Read) -> list[InQuarantine]:
+async def quarantined(read: Read, page: Page) -> list[InQuarantine]:
     """Identifiers that belong to nobody in particular, with whom they were seen on, for review."""
-    read.page()
-    return await quarantine.listed(read)
+    return await quarantine.listed(read, page)
 
 
 async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]]) -> Profile:

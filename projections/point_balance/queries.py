@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from projections.core import Member, Read
+from projections.core import Member, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.point_balance import across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
@@ -161,9 +161,9 @@ order by at desc, event_id desc, number desc limit %(limit)s
 
 
 @projection.query("/v1/members/{member_id}/points/entries", scope="points:read")
-async def entries_of(read: Read, member: Member) -> list[PointEntry]:
+async def entries_of(read: Read, page: Page, member: Member) -> list[PointEntry]:
     """Every movement that made the balance, the newest first, with the rules that decided it."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     at, event_id, number = after or (None, None, None)
     rows = await read.select(
         [entry], ENTRIES, profile_ids=list(member.profile_ids), at=at, event_id=event_id,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from projections.core import NotFound, Read
+from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.shared_stock import cell, count, policy, projection, promise
 from projections.shared_stock.available import Stock, stock
@@ -65,9 +65,9 @@ async def _policies(read: Read, cells: list[dict[str, Any]]) -> list[Mapping[str
 
 
 @projection.query("/v1/stock", scope="stock:read")
-async def cells_page(read: Read) -> list[CellOnHand]:
+async def cells_page(read: Read, page: Page) -> list[CellOnHand]:
     """Every cell, page by page."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rows = await read.select(
         [cell],
         "select sku, location_id, on_hand, committed, unavailable, incoming from stock_cell"
@@ -84,13 +84,13 @@ async def cells_page(read: Read) -> list[CellOnHand]:
 
 @projection.query("/v1/stock/{sku}/movements", scope="stock:read")
 async def movements_of(
-    read: Read, sku: str, location_id: str, as_of: Moment | None = None
+    read: Read, page: Page, sku: str, location_id: str, as_of: Moment | None = None
 ) -> Explained:
     """Every movement that made an item's figures at a location, the newest first, by event time.
 
     With `as_of` what had happened by then.
     """
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     until = FOREVER if as_of is None else micros(as_of)
     uses, cell_key = [cell, count, promise], {"sku": sku, "location_id": location_id}
     standing = await read.select(uses, STANDING, at=until, **cell_key)
@@ -115,13 +115,13 @@ def _named(row: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
 
 
 @projection.query("/v1/stock-shortages", scope="stock:read")
-async def shortages(read: Read) -> list[Shortage]:
+async def shortages(read: Read, page: Page) -> list[Shortage]:
     """What was promised and is no longer there, and which movements took it.
 
     Promises to orders without a location are short when no location has units free for them. A
     count that lowered the stock has no movement to name: its units stay without a cause.
     """
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     rows = await read.select(
         [cell, promise],
         SHORTAGES,

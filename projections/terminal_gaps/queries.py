@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from projections.core import Read
+from projections.core import Page, Read
 from projections.terminal_gaps import projection, receipts
 
 MISSING = """
@@ -55,9 +55,11 @@ class TerminalGaps(BaseModel):
 
 
 @projection.query("/v1/terminals/gaps", scope="stock:read")
-async def missing_receipts(read: Read, store_id: str | None = None) -> list[TerminalGaps]:
+async def missing_receipts(
+    read: Read, page: Page, store_id: str | None = None
+) -> list[TerminalGaps]:
     """Every till with its missing receipt numbers."""
-    limit, after = read.page()
+    limit, after = page.limit, page.after
     system, after_store, terminal_id, epoch = after or ["", "", "", -1]
     rows = await read.select(
         [receipts],

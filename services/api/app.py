@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from projections import discover
 from projections.core import Projection
 from services.http.bearer import tokens_needed
 from services.http.cursors import Cursors
-from services.http.docs import page
-from services.http.health import Dependency, Measured, health_routes
-from services.http.problem import Guarded, problem_handlers, problem_routes
-from services.http.route_table import Addresses
+from services.http.health import Dependency
+from services.http.web_process import About, web_process
 from services.reading.answers import Answering
 from services.reading.catalog import Catalog
 from services.reading.database import ask
@@ -29,8 +22,7 @@ from services.reading.event_lookup import event_operation
 from services.reading.held_amounts import Promised
 from services.reading.member_page import member_operation, parts_of
 from services.reading.missing_receipts import MissingReceipts
-from services.reading.openapi import document
-from services.reading.operations import Operation, in_order, of_query
+from services.reading.operations import ReadOperation, of_query
 from services.reading.reach import Reach
 from services.reading.read_your_writes import WAIT_SECONDS, Waiting
 from services.reading.redis_views import Views
@@ -40,6 +32,14 @@ from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import Tokens
+
+ABOUT = About(
+    "api",
+    "Hitotsu read API",
+    "One member, one balance, one stock. Every answer is `{data, position, lag, served_from}`;"
+    " pages also carry `next_cursor`. Give `min_position` to read what you just wrote.",
+    'curl -sS "$API/v1/stock/$SKU" -H "Authorization: Bearer $TOKEN"',
+)
 
 
 def create(
@@ -85,25 +85,19 @@ def create(
             await promised.close()
             await postgres.close(timeout=2.0)
 
-    app = Starlette(
-        exception_handlers=problem_handlers(),
-        middleware=[Middleware(Measured, service="api"), Middleware(Guarded)],
+    return web_process(
+        ABOUT,
+        [each.declared(answering.endpoint(each)) for each in operations],
+        [*_dependencies(postgres, views, ends), tokens_needed(tokens)],
+        lifespan,
     )
-    routes = [
-        *(answering.route(each) for each in operations),
-        *_documents(operations),
-        *health_routes([*_dependencies(postgres, views, ends), tokens_needed(tokens)]),
-        *problem_routes(),
-    ]
-    app.router = Addresses(routes, redirect_slashes=False, lifespan=lifespan)
-    return app
 
 
-def operations_of(catalog: Catalog) -> list[Operation]:
+def operations_of(catalog: Catalog) -> list[ReadOperation]:
     """Every route that answers a question."""
     queries = [query for projection in catalog.projections for query in projection.queries]
     own = [member_operation(queries, catalog), event_operation(catalog)]
-    return in_order([*(of_query(query, catalog) for query in queries), *own])
+    return [*(of_query(query, catalog) for query in queries), *own]
 
 
 def _dependencies(postgres: Pool, views: Views, ends: Ends) -> list[Dependency]:
@@ -120,21 +114,3 @@ def _dependencies(postgres: Pool, views: Views, ends: Ends) -> list[Dependency]:
 
 async def _answers(postgres: Pool) -> None:
     await ask(postgres, "select 1 from hitotsu.checkpoint limit 1", {})
-
-
-def _documents(operations: list[Operation]) -> list[Route]:
-    described = document(operations)
-    openapi_json = json.dumps(described, ensure_ascii=False).encode()
-    html = page(described)
-
-    async def openapi(_request: Request) -> Response:
-        return Response(openapi_json, media_type="application/json")
-
-    async def docs(_request: Request) -> Response:
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
-
-    async def home(_request: Request) -> Response:
-        return RedirectResponse("/docs")
-
-    return [Route("/openapi.json", openapi), Route("/docs", docs), Route("/", home)]

@@ -19,7 +19,7 @@ from schemas.wire.native import native
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
-PACKAGES = ("aiokafka", "faust-streaming", "fastapi", "fastavro", "psycopg", "redis", "typer")
+PACKAGES = ("aiokafka", "faust-streaming", "fastavro", "psycopg", "redis", "starlette", "typer")
 COMPILED = ("schemas.wire._reading", "projections.core._packing", "projections.core._showing")
 DISK_BYTES = 3 * 1024**3
 

@@ -21,7 +21,7 @@ from schemas.declarations import describe
 from schemas.rights import RIGHTS, ROLES
 from schemas.topics import TOPICS
 from services.cli.__main__ import app, load
-from services.http.problem import PROBLEMS
+from services.http.problem_type import DECLARED
 from services.runtime import metrics
 from services.runtime.config import Settings
 from services.runtime.tokens import SCOPES
@@ -146,7 +146,10 @@ def _events() -> str:
 
 def _problems() -> str:
     text = "# Problems\n\nWhat `type` of a problem answer (RFC 9457) says: `/problems/NAME`.\n\n"
-    return text + _table(("problem", "meaning"), ((f"`{n}`", PROBLEMS[n]) for n in PROBLEMS))
+    rows = ((f"`{name}`", DECLARED[name].meaning) for name in sorted(DECLARED))
+    return text + _table(("problem", "meaning"), rows)
+        ("problem", "meaning"), ((f"`{n}`", DECLARED[n].meaning) for n in sorted(DECLARED))
+    )
 
 
 def _index(made: Iterable[str]) -> str:

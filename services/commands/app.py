@@ -7,21 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from projections import discover
 from projections.shared_stock import projection as shared_stock
-from services.commands.openapi import document
 from services.deciding.decider import Decider, Work
 from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
 from services.deciding.retention import Trimming
 from services.http.bearer import tokens_needed
-from services.http.health import Dependency, Measured, health_routes
-from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.http.health import Dependency
+from services.http.web_process import About, web_process
 from services.invariants.catalogue import INVARIANTS
 from services.invariants.watch import Watch
 from services.points import needs
@@ -29,7 +24,7 @@ from services.points.background.tasks import background
 from services.points.holds import offline_limit
 from services.points.holds import routes as points
 from services.points.holds.work import PointsWork
-from services.points.returns import routes
+from services.points.returns import routes as returns
 from services.points.returns.quote import ReturnsWork
 from services.runtime.building import Builds, BuildWatch
 from services.runtime.config import Settings
@@ -46,6 +41,13 @@ NEEDS = {
     "points": needs.HOLDS,
     "returns": needs.RETURNS,
 }
+ABOUT = About(
+    "commands",
+    "Hitotsu commands",
+    "What may be refused is decided here, once for each Idempotency-Key.",
+    """curl -sS "$COMMANDS/v1/points/holds" -H "Authorization: Bearer $TOKEN" \\
+  -H "Idempotency-Key: $(uuidgen)" -H 'Content-Type: application/json' -d '{...}'""",
+)
 
 
 class Background(Protocol):
@@ -101,19 +103,16 @@ def create(settings: Settings) -> Starlette:
             await producer.stop()
             await postgres.close(timeout=2.0)
 
-    return Starlette(
-        routes=[
-            *stock.routes(doors["stock"], postgres, group),
-            *points.routes(doors["points"], postgres),
-            *routes.routes(doors["returns"]),
-            *offline_limit.routes(doors["points"], postgres),
-            *_documents(),
-            *health_routes([*_dependencies(postgres, producer), tokens_needed(tokens)]),
-            *problem_routes(),
+    return web_process(
+        ABOUT,
+        [
+            *stock.operations(doors["stock"], postgres, group),
+            *points.operations(doors["points"], postgres),
+            *returns.operations(doors["returns"]),
+            *offline_limit.operations(doors["points"], postgres),
         ],
-        exception_handlers=problem_handlers(),
-        middleware=[Middleware(Measured, service="commands"), Middleware(Guarded)],
-        lifespan=lifespan,
+        [*_dependencies(postgres, producer), tokens_needed(tokens)],
+        lifespan,
     )
 
 
@@ -124,15 +123,3 @@ def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
 
     # decisions go on without Kafka: facts wait in the outbox
     return [Dependency("postgres", answers), Dependency("kafka", producer.check, required=False)]
-
-
-def _documents() -> list[Route]:
-    described = document()
-
-    async def openapi(_request: Request) -> Response:
-        return JSONResponse(described)
-
-    async def home(_request: Request) -> Response:
-        return RedirectResponse("/openapi.json")
-
-    return [Route("/openapi.json", openapi), Route("/", home)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from psycopg import AsyncCursor
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
+from pydantic import Field
 
 from projections.core.instants import written
+from services.http.problem_type import ProblemType
 from services.runtime.arrays import columns
 from services.runtime.db import Connection
 
@@ -68,14 +70,58 @@ class Keyed:
     command: Any
 
 
-OTHER_BODY = Answer.of(
-    422,
-    {
-        "type": "/problems/unprocessable-entity",
-        "title": "Key used for another command",
-        "status": 422,
-        "detail": "This Idempotency-Key was sent before with another body or address.",
-    },
+Position = Annotated[
+    dict[str, Annotated[int, Field(ge=0)]],
+    Field(description="Topic-partition -> next offset of what the decision was made from."),
+]
+POSITION = {"position": Position}
+EXPIRED = ProblemType(
+    "expired", 409, "Conflict", "The hold's time was over before it was resolved.", POSITION
+)
+RESOLVED = ProblemType(
+    "resolved", 409, "Conflict", "The hold was resolved or ended before; each is resolved once.",
+    POSITION,
+)  # fmt: skip
+KEY_REUSED = ProblemType(
+    "key-reused", 422, "Key used for another command",
+    "The Idempotency-Key was sent before with another body or address.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Yes: a status of success, and the members of its answer."""
+
+    status: int
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No: a declared problem, a sentence about this case, and the problem's own members."""
+
+    problem: ProblemType
+    detail: str
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Done | Refused
+
+
+def answered(outcome: Outcome, rest: str = "") -> Answer:
+    """An outcome as HTTP has it; the only place where a decided "no" becomes a problem.
+
+    `rest`: what several answers share, see `rest_of`.
+    """
+    if isinstance(outcome, Done):
+        return Answer.of(outcome.status, outcome.said, rest)
+    problem = outcome.problem
+    head = {"type": problem.uri, "title": problem.title, "status": problem.status}
+    return Answer.of(problem.status, {**head, "detail": outcome.detail, **outcome.said}, rest)
+
+
+OTHER_BODY = answered(
+    Refused(KEY_REUSED, "This Idempotency-Key was sent before with another body or address.")
 )
 
 

@@ -7,7 +7,7 @@ answers are kept; with another body it is refused; while it is being decided it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -16,12 +16,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.deciding.answers import Answer, Keyed
+from services.deciding.answers import KEY_REUSED, Answer, Keyed
 from services.deciding.decider import Decider, InFlight, NotDecided
 from services.http import building
 from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
+from services.http.operation import Header, Operation, Reply, json_body
 from services.http.problem import Refuse
+from services.http.problem_type import ProblemType
 from services.http.storable import unstorable
 from services.runtime.building import BeingBuilt, Builds
 from services.runtime.strict_json import Unreadable, loads
@@ -31,6 +33,10 @@ HEADER = "Idempotency-Key"
 KEY_MAX, BODY_MAX = 255, 65_536
 
 
+IN_FLIGHT = ProblemType(
+    "in-flight", 409, "In flight",
+    "The same command is being decided; send it again after `Retry-After` seconds.",
+)  # fmt: skip
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -41,6 +47,48 @@ class Sent:
     token: Token
     made_id: UUID
     path: dict[str, str]
+
+
+KEY = Header(
+    HEADER,
+    "Names the command: the same key gets the same answer. Needed unless it is a dry run.",
+    schema={"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[ -~]+$"},
+)
+
+
+class NamedById(BaseModel):
+    """What the address names."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRoute:
+    """What the routes of one kind of command have in common."""
+
+    scope: str
+    tag: str
+
+    def at(
+        self, door: Door, path: str, name: str, summary: str, kind: type[Body],
+        command: Callable[[Body, Sent], Any], reply: Reply, *problems: ProblemType,
+        status: int = 200,
+    ) -> Operation:  # fmt: skip
+        """A POST that decides one command. `status`: of a yes; a dry run's is 200."""
+
+        async def endpoint(request: Request) -> Response:
+            return await door.take(request, self.scope, kind, command)
+
+        replies = {status: reply}
+        if "dry_run" in kind.model_fields:
+            replies.setdefault(200, replace(reply, description="What would be decided.", links={}))
+        return Operation(
+            method="POST", path=path, name=name, summary=summary, tag=self.tag,
+            description=" ".join((kind.__doc__ or "").split()), endpoint=endpoint,
+            scope=self.scope, parameters=NamedById if "{id}" in path else None,
+            body=json_body(kind), replies=replies, idempotency=KEY,
+            problems=(IN_FLIGHT, KEY_REUSED, *problems),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +124,7 @@ class Door:
         except InFlight:
             detail = "A command with this Idempotency-Key is being decided; ask again."
             raise Refuse(
-                409, "In flight", detail, type="/problems/in-flight", retry_after=1
+                IN_FLIGHT.status, IN_FLIGHT.title, detail, type=IN_FLIGHT.uri, retry_after=1
             ) from None
         except NotDecided as error:
             detail = f"Not decided: {error}. Send the same with the same Idempotency-Key again."

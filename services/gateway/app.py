@@ -5,22 +5,26 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 
 from schemas.personal.buffer import public_key_of
 from services.http.bearer import tokens_needed
-from services.http.health import Dependency, Measured, health_routes
-from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.http.health import Dependency
+from services.http.operation import Operation, Reply
+from services.http.problem_type import TOO_MANY_REQUESTS
+from services.http.web_process import About, web_process
 from services.intake.admission import Rates
-from services.intake.docs import page
+from services.intake.answers import (
+    TRACEPARENT,
+    EventResults,
+    SealingKey,
+    event_notes,
+    events_body,
+)
 from services.intake.ingest import Ingest
-from services.intake.openapi import document
 from services.intake.records import Intake
 from services.points.program.accrual_source import Program, unreadable
 from services.runtime.config import Settings
@@ -28,6 +32,16 @@ from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
+
+ABOUT = About(
+    "gateway",
+    "Hitotsu gateway",
+    "Facts go in here, as JSON: one event, an array, or one a line as NDJSON. Each gets its answer,"
+    " in the order sent, after Kafka acknowledged it. Sending it again is safe.",
+    """curl -sS "$GATEWAY/v1/events" -H "Authorization: Bearer $TOKEN" \\
+  -H 'Content-Type: application/json' -d '[...]'""",
+    event_notes,
+)
 
 
 def create(settings: Settings, rates: Rates | None = None) -> Starlette:
@@ -48,9 +62,6 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
         private_key=settings.gateway_private_key,
     )
 
-    async def events(request: Request) -> Response:
-        return await ingest(request)
-
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
@@ -61,16 +72,11 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
             await producer.stop()
             await postgres.close(timeout=2.0)
 
-    return Starlette(
-        routes=[
-            Route("/v1/events", events, methods=["POST"]),
-            *_documents(public_key_of(settings.gateway_private_key)),
-            *health_routes([*_dependencies(postgres, producer), tokens_needed(tokens)]),
-            *problem_routes(),
-        ],
-        exception_handlers=problem_handlers(),
-        middleware=[Middleware(Measured, service="gateway"), Middleware(Guarded)],
-        lifespan=lifespan,
+    return web_process(
+        ABOUT,
+        [_events(ingest), _sealing_key(public_key_of(settings.gateway_private_key))],
+        [*_dependencies(postgres, producer), tokens_needed(tokens)],
+        lifespan,
     )
 
 
@@ -84,28 +90,31 @@ def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
     return [Dependency("kafka", producer.check), Dependency("postgres", answers, required=False)]
 
 
-def _documents(public_key: bytes) -> list[Route]:
+def _events(ingest: Ingest) -> Operation:
+    async def events(request: Request) -> Response:
+        return await ingest(request)
+
+    return Operation(
+        method="POST", path="/v1/events", name="appendEvents", summary="Append events",
+        description="A resend with the same `event_id` is accepted again and applied once.",
+        tag="events", scope="events:write", endpoint=events, headers=(TRACEPARENT,),
+        body=events_body(),
+        replies={
+            202: Reply(EventResults, "At least one event is in the log."),
+            422: Reply(EventResults, "No event was accepted."),
+        },
+        problems=(TOO_MANY_REQUESTS,),
+    )  # fmt: skip
+
+
+def _sealing_key(public_key: bytes) -> Operation:
     key = {"algorithm": "x25519-sealedbox", "public_key": base64.b64encode(public_key).decode()}
-    made: dict[str, Any] = {}
 
     async def sealing_key(_request: Request) -> Response:
         return JSONResponse(key, headers={"Cache-Control": "public, max-age=300"})
 
-    async def openapi(_request: Request) -> Response:
-        if not made:
-            made.update(document())
-        return JSONResponse(made)
-
-    async def docs(_request: Request) -> Response:
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(page(), headers={"Content-Security-Policy": policy})
-
-    async def home(_request: Request) -> Response:
-        return RedirectResponse("/docs")
-
-    return [
-        Route("/v1/sealing-key", sealing_key),
-        Route("/openapi.json", openapi),
-        Route("/docs", docs),
-        Route("/", home),
-    ]
+    return Operation(
+        method="GET", path="/v1/sealing-key", name="sealingKey", tag="events",
+        summary="The public key that a till seals its offline buffer to", endpoint=sealing_key,
+        replies={200: Reply(SealingKey, "The key.")},
+    )  # fmt: skip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.http.problem import Refuse
+from services.http.problem_type import BUILDING
 from services.runtime.building import Build
 
-TYPE = "/problems/building"
 RETRY_SECONDS = 2
 
 
@@ -14,4 +14,4 @@ def refusal(build: Build) -> Refuse:
     far = "" if build.read is None else f": {build.read} of {build.total} records are folded"
     detail = f"The projection {build.projection} is being built from the log{far}."
     more = {"projection": build.projection, "read": build.read, "total": build.total}
-    return Refuse(503, "Building", detail, type=TYPE, retry_after=RETRY_SECONDS, members=more)
+    return Refuse.of(BUILDING, detail, retry_after=RETRY_SECONDS, members=more)

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from services.http.bearer import token_of
+from services.http.operation import Header
 from services.http.problem import Refuse
 from services.runtime.tokens import Tokens
 
 PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
+PURPOSE = Header(
+    "Purpose",
+    "What personal values are for; without it, or members:personal, they are null.",
+    schema={"type": "string", "enum": list(PURPOSES)},
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import json
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.http.problem_type import BY_STATUS
+
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 10.0
 # How long a body may still go on once its request is answered. Not ended at once: a close while
@@ -20,7 +22,6 @@ _REFUSED = {
     408: ("Request Timeout", f"The head did not arrive within {HEAD_SECONDS:g} seconds."),
     431: ("Request Header Fields Too Large", f"A head may hold at most {HEAD_BYTES} bytes."),
 }
-_SLUGS = {408: "request-timeout", 431: "request-head-too-large"}
 
 
 class BoundedHeads(HttpToolsProtocol):
@@ -126,7 +127,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._stop_timer()
         if self.cycle is None or self.cycle.response_complete:
             title, detail = _REFUSED[status]
-            problem = {"type": f"/problems/{_SLUGS[status]}", "title": title, "status": status}
+            problem = {"type": BY_STATUS[status].uri, "title": title, "status": status}
             body = json.dumps({**problem, "detail": detail})
             self.transport.write(
                 f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"

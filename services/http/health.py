@@ -7,14 +7,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.http.operation import Operation, Reply
 from services.runtime import metrics
 from services.runtime.readiness import NotReady
 
@@ -47,7 +50,32 @@ async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
     return {**state, "ready": True, "milliseconds": milliseconds, **(task.result() or {})}
 
 
-def health_routes(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Route]:
+class Alive(BaseModel):
+    """The process runs."""
+
+    model_config = ConfigDict(extra="forbid")
+    status: Literal["alive"]
+
+
+class DependencyState(BaseModel):
+    """Whether a dependency answers; what else it says stands beside it."""
+
+    model_config = ConfigDict(extra="allow")
+    ready: bool
+    required: bool
+    reason: str | SkipJsonSchema[None] = None
+    milliseconds: float | SkipJsonSchema[None] = None
+
+
+class Readiness(BaseModel):
+    """Whether the process can answer; not ready while a required dependency is away."""
+
+    model_config = ConfigDict(extra="forbid")
+    status: Literal["ready", "not ready"]
+    dependencies: dict[str, DependencyState]
+
+
+def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Operation]:
     """`/livez`, `/readyz` (one entry a dependency; 503 when a required one is away), `/metrics`."""
 
     async def livez(_request: Request) -> Response:
@@ -64,10 +92,24 @@ def health_routes(dependencies: Sequence[Dependency], timeout: float = 2.0) -> l
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return [
-        Route("/livez", livez, include_in_schema=False),
-        Route("/readyz", readyz, include_in_schema=False),
-        Route("/metrics", numbers, include_in_schema=False),
-    ]
+        Operation(
+            method="GET", path="/livez", name="alive", summary="Does the process run?",
+            tag="process", endpoint=livez, replies={200: Reply(Alive, "It does.")},
+        ),
+        Operation(
+            method="GET", path="/readyz", name="readiness", summary="Can it answer?",
+            tag="process", endpoint=readyz,
+            replies={
+                200: Reply(Readiness, "It can."),
+                503: Reply(Readiness, "It cannot: a required dependency is away."),
+            },
+        ),
+        Operation(
+            method="GET", path="/metrics", name="metrics", summary="Metrics for Prometheus",
+            tag="process", endpoint=numbers,
+            replies={200: Reply(str, "Its numbers.", media="text/plain")},
+        ),
+    ]  # fmt: skip
 
 
 class Measured:

@@ -8,16 +8,25 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypedDict
 
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.http.operation import Operation, Reply
+from services.http.problem_type import (
+    BAD_REQUEST,
+    BY_STATUS,
+    DECLARED,
+    INTERNAL_SERVER_ERROR,
+    NOT_FOUND,
+    ProblemType,
+)
 from services.runtime.logging import log
 
 
@@ -28,6 +37,12 @@ class FieldError(TypedDict):
     reason: str
 
 
+class Named(BaseModel):
+    """Which problem."""
+
+    slug: str = Field(description="The last segment of a problem's `type`.")
+
+
 class Refuse(Exception):
     """Ends a request with a problem, from however deep inside it."""
 
@@ -35,47 +50,10 @@ class Refuse(Exception):
         super().__init__(title)
         self.status, self.title, self.detail, self.more = status, title, detail, more
 
-
-PROBLEMS: dict[str, str] = {
-    "bad-request": "The request could not be read; `detail` says where reading stopped.",
-    "unauthorized": "The request needs `Authorization: Bearer <token>` with a known token.",
-    "forbidden": "The token is known, but its scopes do not allow this.",
-    "not-found": "There is nothing at this address.",
-    "method-not-allowed": "The address is right, the method is not; see the `Allow` header.",
-    "request-timeout": "The head or the body did not arrive in time.",
-    "conflict": "What is asked for contradicts what is there.",
-    "out-of-stock": "Fewer units than asked for may be promised; see `lines`.",
-    "insufficient-points": "The member has fewer points to spend; see `available`.",
-    "expired": "The hold's time was over before it was resolved.",
-    "resolved": "The hold was resolved or ended before; each is resolved once.",
-    "unplaced": "The hold has lines without a location; say which serves them.",
-    "in-flight": "The same command is being decided; send it again after `Retry-After` seconds.",
-    "request-entity-too-large": "The body holds more than one request may.",
-    "request-head-too-large": "The request line and headers hold more than 65,536 bytes.",
-    "unsupported-media-type": "The body's content type is not one this address reads.",
-    "unprocessable-entity": "The request was read, but nothing in it can be used; see `errors`.",
-    "too-many-requests": "More than may be sent now. Send it again after `Retry-After` seconds.",
-    "internal-server-error": "The fault is on our side and has been logged.",
-    "service-unavailable": "A server behind it is away. Send again after `Retry-After` seconds.",
-    "building": "A projection that it needs is folded from the log; see `read` and `total`.",
-    "gateway-timeout": "The answer was not ready within the time allowed.",
-}
-_SLUGS = {
-    400: "bad-request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    408: "request-timeout",
-    409: "conflict",
-    413: "request-entity-too-large",
-    415: "unsupported-media-type",
-    422: "unprocessable-entity",
-    429: "too-many-requests",
-    500: "internal-server-error",
-    503: "service-unavailable",
-    504: "gateway-timeout",
-}
+    @classmethod
+    def of(cls, problem: ProblemType, detail: str, **more: Any) -> Refuse:
+        """A refusal of a declared type."""
+        return cls(problem.status, problem.title, detail, type=problem.uri, **more)
 
 
 def problem(
@@ -90,7 +68,7 @@ def problem(
 ) -> Response:
     """The answer to a request that failed; `members`: what its type says beside the usual."""
     body: dict[str, Any] = {
-        "type": type or f"/problems/{_SLUGS.get(status, 'bad-request')}",
+        "type": type or BY_STATUS.get(status, BAD_REQUEST).uri,
         "title": title,
         "status": status,
         "detail": detail,
@@ -146,18 +124,23 @@ class Guarded:
             where = f"{place.name}:{place.lineno}"
             log.error("request failed", error=type(error).__name__, where=where)
             if not started:
-                answer = problem(500, "Internal Server Error", PROBLEMS["internal-server-error"])
+                answer = problem(500, "Internal Server Error", INTERNAL_SERVER_ERROR.meaning)
                 await answer(scope, receive, send)
 
 
-def problem_routes() -> list[Route]:
-    """The pages that the `type` of a problem points at."""
+def problem_operations() -> list[Operation]:
+    """The pages that the `type` of a problem points at: one for each that was declared."""
 
     async def page(request: Request) -> Response:
         slug = request.path_params["slug"]
-        if slug not in PROBLEMS:
+        if slug not in DECLARED:
             raise HTTPException(404)
-        return PlainTextResponse(f"{slug}\n\n{PROBLEMS[slug]}\n")
+        return PlainTextResponse(f"{slug}\n\n{DECLARED[slug].meaning}\n")
 
-    handler: Callable[[Request], Awaitable[Response]] = page
-    return [Route("/problems/{slug}", handler, methods=["GET"], include_in_schema=False)]
+    return [
+        Operation(
+            method="GET", path="/problems/{slug}", name="problem", tag="process", endpoint=page,
+            summary="What a type of problem means", parameters=Named,
+            replies={200: Reply(str, "Its meaning.", media="text/plain")}, problems=(NOT_FOUND,),
+        )
+    ]  # fmt: skip

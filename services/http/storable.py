@@ -34,3 +34,10 @@ def step(name: str) -> str:
 def _texts(values: Sequence[Any]) -> bool:
     """Whether these are texts alone and all can be stored: lists of ids may be long."""
     return all(type(one) is str for one in values) and "\0" not in "".join(values)
+
+
+def printable(value: str) -> str:
+    """The value, if it holds printable characters only; raises `ValueError`."""
+    if not value.isprintable():
+        raise ValueError("must hold printable characters only")
+    return value

@@ -7,10 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from projections.member import projection as member
 from services.deciding.decider import Decider
@@ -18,14 +14,13 @@ from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
 from services.http.bearer import tokens_needed
 from services.http.cursors import Cursors
-from services.http.health import Dependency, Measured, health_routes
-from services.http.problem import Guarded, problem_handlers, problem_routes
+from services.http.health import Dependency
+from services.http.web_process import About, web_process
 from services.identity.matcher import Matcher
 from services.identity.membership import Membership
 from services.identity.pairs import Found, Pair
-from services.identity.review.routes import Desk, routes
+from services.identity.review.routes import Desk, operations
 from services.identity.review.work import IdentityWork
-from services.identity_app.openapi import document
 from services.runtime.building import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
@@ -33,6 +28,13 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer
 from services.runtime.readiness import NotReady
 from services.runtime.tokens import Tokens
+
+ABOUT = About(
+    "identity",
+    "Hitotsu identity",
+    "Who may be one person, and what staff decides about it.",
+    'curl -sS "$IDENTITY/v1/identity/cases" -H "Authorization: Bearer $TOKEN"',
+)
 
 
 def create(settings: Settings) -> Starlette:
@@ -75,16 +77,11 @@ def create(settings: Settings) -> Starlette:
                 await one.stop()
             await postgres.close(timeout=2.0)
 
-    return Starlette(
-        routes=[
-            *routes(desk),
-            *_documents(),
-            *health_routes([*_dependencies(postgres, producer, matcher), tokens_needed(tokens)]),
-            *problem_routes(),
-        ],
-        exception_handlers=problem_handlers(),
-        middleware=[Middleware(Measured, service="identity"), Middleware(Guarded)],
-        lifespan=lifespan,
+    return web_process(
+        ABOUT,
+        operations(desk),
+        [*_dependencies(postgres, producer, matcher), tokens_needed(tokens)],
+        lifespan,
     )
 
 
@@ -115,15 +112,3 @@ def _unknown(matcher: Matcher) -> str:
     if matcher.everybody is None or matcher.profiles is None:
         return "profiles are being loaded"
     return f"{len(matcher.everybody)} of {matcher.profiles} profiles are known"
-
-
-def _documents() -> list[Route]:
-    described = document()
-
-    async def openapi(_request: Request) -> Response:
-        return JSONResponse(described)
-
-    async def home(_request: Request) -> Response:
-        return RedirectResponse("/openapi.json")
-
-    return [Route("/openapi.json", openapi), Route("/", home)]

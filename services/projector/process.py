@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from projections import discover
 from projections.core.fold import Group
 from schemas.topics import TOPICS
-from services.http.health import Dependency, health_routes
+from services.http.health import Dependency, health_operations
 from services.http.response import Answered
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
@@ -163,7 +163,7 @@ class Projector:
 
 def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
     """Health and metrics in a thread with a loop of its own: they answer whatever Faust does."""
-    application = Starlette(routes=health_routes(dependencies))
+    application = Starlette(routes=[each.route() for each in health_operations(dependencies)])
     config = uvicorn.Config(
         application,
         host=settings.host,

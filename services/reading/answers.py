@@ -12,18 +12,19 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from projections.core import Member, NotFound
 from services.http import building
 from services.http.caller import Caller, caller_of
 from services.http.cursors import Cursors
+from services.http.operation import Endpoint
+from services.http.parameters import unprocessable
 from services.http.problem import Refuse
 from services.reading.catalog import Catalog
 from services.reading.database import Away, Snapshot
 from services.reading.held_amounts import Promised
-from services.reading.operations import DEFAULT_LIMIT, Operation
-from services.reading.parameters import MIN_POSITION, Asked, asked_of, unprocessable
+from services.reading.operations import ReadOperation
+from services.reading.parameters import MIN_POSITION, Asked, asked_of
 from services.reading.personal import Clear
 from services.reading.position import Position
 from services.reading.reach import Reach
@@ -53,7 +54,9 @@ class Answering:
     builds: Builds
     parts: tuple[Callable[..., Awaitable[Any]], ...]
 
-    def route(self, operation: Operation) -> Route:
+    def endpoint(self, operation: ReadOperation) -> Endpoint:
+        """What answers the requests of an operation."""
+
         async def endpoint(request: Request) -> Response:
             caller = await caller_of(request, self.tokens, operation.scope)
             asked = await asked_of(request, operation, self.cursors)
@@ -65,9 +68,9 @@ class Answering:
                 detail = f"Postgres cannot be read now: {error}."
                 raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
 
-        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+        return endpoint
 
-    async def _answer(self, operation: Operation, caller: Caller, asked: Asked) -> Response:
+    async def _answer(self, operation: ReadOperation, caller: Caller, asked: Asked) -> Response:
         wanted = {}
         if asked.wanted is not None:
             missing = await self.waiting.missing(asked.wanted)
@@ -75,17 +78,19 @@ class Answering:
                 reason = f"{missing[:64]}: there is no such partition"
                 unprocessable([{"pointer": asked.wanted.pointer, "reason": reason}])
             wanted = await self.waiting.until(asked.wanted, operation.groups)
-        reading = self._reading(caller, wanted, asked.page, asked.durable)
+        reading = self._reading(caller, wanted, asked.durable)
         try:
             data = await self._ask(operation, reading, asked)
         finally:
             reading.close(operation.path)
         return self._envelope(operation, reading, asked, data)
 
-    async def _ask(self, operation: Operation, reading: Reading, asked: Asked) -> Any:
+    async def _ask(self, operation: ReadOperation, reading: Reading, asked: Asked) -> Any:
         given = {name: asked.values[name] for name in operation.own}
         if operation.body is not None:
             given["body"] = asked.body
+        if operation.page is not None:
+            given[operation.page] = asked.page
         try:
             if not operation.member:
                 return await operation.function(reading, **given)
@@ -111,7 +116,7 @@ class Answering:
         Postgres: that nothing is known must not be said because Redis is a moment behind.
         """
         caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
-        reading = self._reading(caller, asked.wanted, (DEFAULT_LIMIT, []), durable=True)
+        reading = self._reading(caller, asked.wanted, durable=True)
         try:
             await reading.member(member.member_id)
             for function in self.parts:
@@ -122,21 +127,19 @@ class Answering:
             reading.close("")
         return reading.found_member
 
-    def _reading(
-        self, caller: Caller, wanted: Position, page: tuple[int, list[Any]], durable: bool
-    ) -> Reading:
+    def _reading(self, caller: Caller, wanted: Position, durable: bool) -> Reading:
         return Reading(
             catalog=self.catalog, views=None if durable else self.views,
             snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
             clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
-            wanted=wanted, page=page, builds=self.builds,
+            wanted=wanted, builds=self.builds,
         )  # fmt: skip
 
     def _envelope(
-        self, operation: Operation, reading: Reading, asked: Asked, data: Any
+        self, operation: ReadOperation, reading: Reading, asked: Asked, data: Any
     ) -> Response:
         headers, paged = {"Cache-Control": "private, no-store"}, b""
-        if operation.paged:
+        if operation.page is not None:
             cursor = None
             if reading.next is not None:
                 cursor = self.cursors.write(operation.path, reading.next)
@@ -149,7 +152,7 @@ class Answering:
         return Response(body, 200, headers, "application/json")
 
 
-def _next(operation: Operation, asked: Asked, cursor: str) -> str:
+def _next(operation: ReadOperation, asked: Asked, cursor: str) -> str:
     kept = [(name, value) for name, value in asked.given if name not in ("cursor", MIN_POSITION)]
     return f"{operation.path}?{urlencode([*kept, ('cursor', cursor)])}"
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from projections.core import NotFound
 from services.reading.catalog import Catalog
-from services.reading.operations import Operation, operation
+from services.reading.operations import ReadOperation, operation
 from services.reading.reader import Reading
 
 _APPLIED = (
@@ -46,7 +46,7 @@ class WhatBecame(BaseModel):
     dead_letters: list[PutAside]
 
 
-def event_operation(catalog: Catalog) -> Operation:
+def event_operation(catalog: Catalog) -> ReadOperation:
     group = catalog.groups[0]
     applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
 

@@ -22,7 +22,7 @@ from projections.core import Member, NotFound, Query
 from projections.core.tables import Kept
 from projections.member import projection as member_projection
 from services.reading.catalog import Catalog
-from services.reading.operations import Operation, operation
+from services.reading.operations import ReadOperation, operation
 from services.reading.reader import Reading
 
 PATH = "/v1/members/{member_id}"
@@ -78,7 +78,7 @@ def _several(value: object) -> TypeGuard[Collection[Hashable]]:
     return isinstance(value, list | tuple | set | frozenset)
 
 
-def member_operation(queries: Iterable[Query], catalog: Catalog) -> Operation:
+def member_operation(queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
     """The route that puts together every query with a `part`."""
     parts = _parts(queries)
     answer = _answer(parts)

@@ -1,6 +1,7 @@
 """Which questions can be asked over HTTP? Every query of every projection, and the API's own two.
 
-A query's signature is its interface: what is named in the path, the query string, the body.
+A query's signature is its interface: what is named in the path, the query string, the body; a
+parameter of type `Page` makes it answer in pages.
 """
 
 from __future__ import annotations
@@ -9,20 +10,42 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic.json_schema import SkipJsonSchema
 
-from projections.core import Member, Query
+from projections.core import Member, Page, Query
+from services.http.caller import PURPOSE
+from services.http.operation import Body, Endpoint, Header, Operation, Reply
+from services.http.problem_type import GATEWAY_TIMEOUT, NOT_FOUND, UNPROCESSABLE
 from services.reading.catalog import Catalog
 
 DEFAULT_LIMIT, MOST = 100, 500
+_MIN_POSITION = (
+    "Wait until this is applied: a map like an answer's `position`, or `event:<uuid>`."
+    " The header Min-Position means the same."
+)
+_CACHE = Header("Cache-Control", "`no-cache` reads Postgres, whatever Redis holds.")
+_LINK = Header("Link", "The next page, rel=next.")
+Position = Annotated[
+    dict[str, Annotated[int, Field(ge=0)]],
+    Field(description="Topic-partition -> next offset of what the answer was made from."),
+]
+
+
+class Lag(BaseModel):
+    """Records that the answer does not hold yet; null if unknown."""
+
+    model_config = ConfigDict(extra="forbid")
+    events: Annotated[int, Field(ge=0)] | None
+    reason: str | SkipJsonSchema[None] = None
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One route: how it is asked and who answers."""
+class ReadOperation:
+    """One question: how it is asked and which query answers it. `page`: that parameter's name."""
 
     method: str
     path: str
@@ -34,19 +57,48 @@ class Operation:
     own: tuple[str, ...]
     body: TypeAdapter[Any] | None
     member: bool
-    paged: bool
+    page: str | None
     result: TypeAdapter[Any]
+    answer: Any
 
     @property
     def name(self) -> str:
         return self.function.__name__
 
-    @property
-    def summary(self) -> str:
-        return inspect.getdoc(self.function) or self.name
+    def declared(self, endpoint: Endpoint) -> Operation:
+        """The route as every process declares its routes."""
+        hints = get_type_hints(self.function, include_extras=True)
+        summary, _, more = (inspect.getdoc(self.function) or self.name).partition("\n")
+        personal = self.scope.startswith(("members", "inquiries"))
+        documented = create_model(
+            f"{self.name}_query", __base__=self.parameters,
+            min_position=(str | None, Field(None, description=_MIN_POSITION)),
+        )  # fmt: skip
+        return Operation(
+            method=self.method, path=self.path, name=self.name, summary=summary, tag=self.tag,
+            description=" ".join(more.split()), endpoint=endpoint, scope=self.scope,
+            parameters=documented,
+            headers=(_CACHE, PURPOSE) if personal else (_CACHE,),
+            body=None if self.body is None else Body({"application/json": hints["body"]}),
+            replies={200: Reply(self._envelope(), "The answer, and how far it was read.",
+                                headers=(_LINK,) if self.page else ())},
+            problems=(NOT_FOUND, UNPROCESSABLE, GATEWAY_TIMEOUT),
+        )  # fmt: skip
+
+    def _envelope(self) -> type[BaseModel]:
+        fields: dict[str, Any] = {
+            "data": (self.answer, ...),
+            "position": (Position, ...),
+            "lag": (Lag, ...),
+            "served_from": (Literal["redis", "postgres"], ...),
+        }
+        if self.page:
+            fields["next_cursor"] = (str | None, Field(description="Null on the last page."))
+        words = "".join(word.capitalize() for word in self.name.split("_"))
+        return create_model(f"{words}Envelope", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def of_query(query: Query, catalog: Catalog) -> Operation:
+def of_query(query: Query, catalog: Catalog) -> ReadOperation:
     groups = catalog.groups_of([query.projection])
     return operation(
         query.method, query.path, query.scope, query.function, groups, query.projection.name
@@ -56,14 +108,15 @@ def of_query(query: Query, catalog: Catalog) -> Operation:
 def operation(
     method: str, path: str, scope: str, function: Callable[..., Awaitable[Any]],
     groups: Iterable[str], tag: str, result: Any = None,
-) -> Operation:  # fmt: skip
+) -> ReadOperation:  # fmt: skip
     """Reads the function's signature."""
     hints = get_type_hints(function, include_extras=True)
     _, *signature = inspect.signature(function).parameters.values()
-    # only a function that asks for the page's size is answered in pages
-    paged = "page" in function.__code__.co_names
+    page = next((one.name for one in signature if hints[one.name] is Page), None)
     own = tuple(
-        one.name for one in signature if one.name != "body" and hints[one.name] is not Member
+        one.name
+        for one in signature
+        if one.name != "body" and hints[one.name] not in (Member, Page)
     )
     fields: dict[str, Any] = {
         one.name: (hints[one.name], ... if one.default is inspect.Parameter.empty else one.default)
@@ -77,7 +130,7 @@ def operation(
     if wants_member and "{member_id}" in path:
         described = "A profile id, or a member id of now or the past."
         fields["member_id"] = (UUID, Field(description=described))
-    if paged:
+    if page:
         fields["limit"] = (int, Field(DEFAULT_LIMIT, ge=1, le=MOST, description="Entries a page."))
         fields["cursor"] = (
             str | None,
@@ -85,16 +138,9 @@ def operation(
         )
     name = f"{function.__name__}_parameters"
     answer: Any = result or hints["return"]
-    return Operation(
+    return ReadOperation(
         method, path, scope, function, frozenset(groups), tag,
         parameters=create_model(name, __config__=ConfigDict(extra="forbid"), **fields),
         own=own, body=TypeAdapter(hints["body"]) if "body" in hints else None,
-        member=wants_member, paged=paged, result=TypeAdapter(answer),
+        member=wants_member, page=page, result=TypeAdapter(answer), answer=answer,
     )  # fmt: skip
-
-
-def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Literal segments before parameters, or `/inquiries/counts` would be an inquiry's id."""
-    return sorted(
-        operations, key=lambda each: [(part.startswith("{"), part) for part in each.path.split("/")]
-    )

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from projections.core import Page
 from services.http.cursors import Cursors, Malformed
-from services.http.problem import FieldError, Refuse
-from services.http.storable import step, unstorable
-from services.reading.operations import DEFAULT_LIMIT, Operation
+from services.http.parameters import (
+    field_error,
+    parameters_of,
+    sent_in_query,
+    storable,
+    unprocessable,
+)
+from services.http.problem import Refuse
+from services.reading.operations import ReadOperation
 from services.reading.read_your_writes import Wanted, wanted_from
 
 MOST_BYTES = 262_144
@@ -28,51 +35,21 @@ class Asked:
     values: Mapping[str, Any]
     body: Any
     wanted: Wanted | None
-    page: tuple[int, list[Any]]
+    page: Page | None
     durable: bool
     given: Sequence[tuple[str, str]] = field(default=())
 
 
-def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
-    """Ends the request with every field that is wrong, and why."""
-    first = errors[0]
-    detail = f"{first['pointer'].rpartition('/')[2]}: {first['reason']}"
-    raise Refuse(422, "Unprocessable Entity", detail, errors=list(errors))
-
-
-async def asked_of(request: Request, operation: Operation, cursors: Cursors) -> Asked:
-    given = request.query_params.multi_items() if request.scope["query_string"] else []
-    values = _parameters(request, operation, given)
+async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors) -> Asked:
+    given = sent_in_query(request)
+    values = parameters_of(request, operation.parameters, given, apart=MIN_POSITION)
     wanted = _wanted(request, given)
-    page: tuple[int, list[Any]] = (DEFAULT_LIMIT, [])
-    if operation.paged:
-        page = (values["limit"], _after(operation, values["cursor"], cursors))
+    page = None
+    if operation.page is not None:
+        page = Page(values["limit"], _after(operation, values["cursor"], cursors))
     body = None if operation.body is None else await _body(request, operation)
     durable = "no-cache" in header(request, b"cache-control").lower()
     return Asked(values, body, wanted, page, durable, given)
-
-
-def _parameters(
-    request: Request, operation: Operation, given: Sequence[tuple[str, str]]
-) -> dict[str, Any]:
-    raw: dict[str, Any] = {}
-    for name, value in given:
-        if name in raw or name in request.path_params:
-            unprocessable(
-                [{"pointer": f"/query/{step(name)}", "reason": "is given more than once"}]
-            )
-        raw[name] = value
-    raw.pop(MIN_POSITION, None)
-    raw.update(request.path_params)
-    try:
-        model = operation.parameters.model_validate(raw)
-    except ValidationError as error:
-        unprocessable([_error(one, request.path_params) for one in error.errors()])
-    values = dict(model)
-    for name, value in values.items():
-        if value is not None and (type(value) is not str or "\0" in value):
-            _storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
-    return values
 
 
 def header(request: Request, name: bytes) -> str:
@@ -96,7 +73,7 @@ def _wanted(request: Request, given: Sequence[tuple[str, str]]) -> Wanted | None
         unprocessable([{"pointer": where, "reason": str(error)}])
 
 
-def _after(operation: Operation, cursor: str | None, cursors: Cursors) -> list[Any]:
+def _after(operation: ReadOperation, cursor: str | None, cursors: Cursors) -> list[Any]:
     if cursor is None:
         return []
     try:
@@ -105,7 +82,7 @@ def _after(operation: Operation, cursor: str | None, cursors: Cursors) -> list[A
         unprocessable([{"pointer": "/query/cursor", "reason": "is no cursor of this route"}])
 
 
-async def _body(request: Request, operation: Operation) -> Any:
+async def _body(request: Request, operation: ReadOperation) -> Any:
     assert operation.body is not None
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -117,8 +94,8 @@ async def _body(request: Request, operation: Operation) -> Any:
         errors = error.errors()
         if errors[0]["type"] == "json_invalid":
             raise Refuse(400, "Bad Request", "The body is no JSON.") from None
-        unprocessable([_error(one) for one in errors])
-    _storable("body", body.model_dump() if isinstance(body, BaseModel) else body)
+        unprocessable([field_error(one) for one in errors])
+    storable("body", body.model_dump() if isinstance(body, BaseModel) else body)
     return body
 
 
@@ -134,18 +111,3 @@ async def _bytes(request: Request) -> bytes:
     except (TimeoutError, ClientDisconnect):
         raise Refuse(408, "Request Timeout", "The body did not arrive in time.") from None
     return bytes(read)
-
-
-def _error(error: Any, path: Iterable[str] | None = None) -> FieldError:
-    """What pydantic says, without the value that it was said of."""
-    parts = [step(str(part)) for part in error["loc"]]
-    where = "body" if path is None else "path" if parts and parts[0] in path else "query"
-    unknown = error["type"] == "extra_forbidden"
-    reason = "is not known here" if unknown else error["msg"]
-    return {"pointer": "/" + "/".join([where, *parts]), "reason": reason}
-
-
-def _storable(where: str, value: Any) -> None:
-    """Refuses what Postgres cannot hold, wherever it stands."""
-    for error in unstorable(f"/{where}", value):
-        unprocessable([error])

@@ -50,11 +50,11 @@ class Reading:
     def __init__(
         self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
         clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
-        page: tuple[int, list[Any]], builds: Builds,
+        builds: Builds,
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
         self._promised, self._clear, self._blind_key = promised, clear, blind_key
-        self._page, self._builds = page, builds
+        self._builds = builds
         self.caller, self.wanted = caller, wanted
         self.used = Used()
         self.next: list[Any] | None = None
@@ -137,9 +137,6 @@ class Reading:
             return UUID(bytes=blind_index(self._blind_key, kind, normalise(kind, clear)))
         except ValueError as error:
             raise BadIdentifier(clear, str(error)) from error
-
-    def page(self) -> tuple[int, list[Any]]:
-        return self._page
 
     def more(self, last: Sequence[object]) -> None:
         self.next = list(last)

@@ -9,18 +9,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.fields import GivenId
+from services.http.storable import printable
 
 LINES_MAX, QUANTITY_MAX = 100, 1_000_000
 TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 
 
-def _code(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must hold printable characters only")
-    return value
-
-
-Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_code)]
+Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
 Ttl = Annotated[int, Field(ge=1, le=TTL_MAX)]
 
 

@@ -11,7 +11,9 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros, written
 from schemas.generated.events import ReservationCommitted
 from schemas.generated.events.parts import Meta, Producer
-from services.deciding.answers import Answer, rest_of
+from services.deciding.answers import EXPIRED, RESOLVED, Answer, Refused, answered, rest_of
+from services.http.problem_type import ProblemType
+from services.stock.answers import NO_SUCH_RESERVATION, OUT_OF_STOCK, UNPLACED
 from services.stock.availability import ANYWHERE, REASONS, Shelf, Spot
 from services.stock.commands import Command, Commit, Extend, Release, Reserve
 
@@ -90,7 +92,7 @@ class Decision:
             nothing = [{**line, "granted": 0} for line in lines]
             first = next(REASONS[line["reason"]] for line in lines if "reason" in line)
             detail = f"Not so many units may be promised. {first}"
-            return self._no("out-of-stock", detail, lines=nothing)
+            return self._no(OUT_OF_STOCK, detail, lines=nothing)
         expires_at = self._now + timedelta(seconds=body.ttl_seconds)
         if not body.dry_run:
             made = [_hold_of(command, line, expires_at) for line in lines if line["granted"]]
@@ -117,11 +119,12 @@ class Decision:
     def _resolve(self, command: Extend | Commit | Release) -> Answer:
         holds = self._holds.get(command.reservation_id)
         if not holds:
-            return self._no("not-found", "There is no such reservation.", 404)
+            return self._no(NO_SUCH_RESERVATION, "There is no such reservation.")
         if holds[0].state != OPEN:
-            return self._no("resolved", f"The reservation is {holds[0].state}.")
+            return self._no(RESOLVED, f"The reservation is {holds[0].state}.")
         if not holds[0].counts(self._now):
-            return self._no("expired", f"The reservation ended at {written(holds[0].expires_at)}.")
+            detail = f"The reservation ended at {written(holds[0].expires_at)}."
+            return self._no(EXPIRED, detail)
         if isinstance(command, Extend):
             return self._extend(command, holds)
         if isinstance(command, Commit):
@@ -163,14 +166,14 @@ class Decision:
         if not unplaced:
             return None
         if location is None:
-            return self._no("unplaced", "Lines have no location yet: send `location_id`.")
+            return self._no(UNPLACED, "Lines have no location yet: send `location_id`.")
         lines = []
         for hold in unplaced:
             room = self._shelf.placeable((hold.sku, location))
             if room < hold.quantity or (hold.sku, location) in {h.spot for h in holds}:
                 lines.append({"sku": hold.sku, "location_id": location, "available": room})
         if lines:
-            return self._no("out-of-stock", "That location does not have them.", lines=lines)
+            return self._no(OUT_OF_STOCK, "That location does not have them.", lines=lines)
         return None
 
     def _extend(self, command: Extend, holds: list[Hold]) -> Answer:
@@ -192,14 +195,8 @@ class Decision:
         said = {**named, **said, "dry_run": dry}
         return Answer.of(200 if dry else status, said, self._rest)
 
-    def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
-        title = {
-            "out-of-stock": "Out of stock",
-            "not-found": "Not Found",
-            "unplaced": "No location",
-        }.get(kind, "Conflict")
-        said = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
-        return Answer.of(status, {**said, **more}, self._rest)
+    def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
+        return answered(Refused(problem, detail, more), self._rest)
 
 
 def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from projections.core.instants import micros
-from services.deciding.answers import Answer
-from services.deciding.endpoint import Body, Door, Sent, read_as, respond, uuid_of, within_channel
+from services.deciding.answers import EXPIRED, RESOLVED, Answer
+from services.deciding.endpoint import (
+    CommandRoute,
+    Door,
+    NamedById,
+    Sent,
+    read_as,
+    respond,
+    uuid_of,
+    within_channel,
+)
 from services.http.bearer import token_of
+from services.http.operation import Operation, Reply, json_body
 from services.http.problem import Refuse
+from services.http.problem_type import NOT_FOUND
 from services.runtime.db import Pool
 from services.runtime.rows import rows_of
+from services.stock.answers import (
+    NO_SUCH_RESERVATION,
+    OUT_OF_STOCK,
+    UNPLACED,
+    Committed,
+    Extended,
+    PickedLocations,
+    ReleasedUnits,
+    Reservation,
+    Reserved,
+)
 from services.stock.commands import (
     Commit,
     CommitBody,
@@ -30,7 +50,9 @@ from services.stock.location_choice import PickBody, picked
 from services.stock.work import seen
 
 BASE = "/v1/stock/reservations"
+NEXT = ("extendStock", "commitStock", "releaseStock", "reservation")
 WRITE, READ = "stock:reserve", "stock:read"
+ROUTE = CommandRoute(WRITE, "stock")
 STATE = """
 select sku, location_id, quantity, channel, order_id, expires_at,
     case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end
@@ -42,15 +64,8 @@ select location_id, valid_from, kind, name, latitude_e6, longitude_e6 from locat
 """
 
 
-def routes(door: Door, postgres: Pool, group: str) -> list[Route]:
+def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
     """POST to reserve, extend, commit, release; GET what became of a reservation."""
-
-    def post(path: str, kind: type[Body], command: Callable[[Body, Sent], Any]) -> Route:
-        async def answer(request: Request) -> Response:
-            return await door.take(request, WRITE, kind, command)
-
-        endpoint: Callable[[Request], Awaitable[Response]] = answer
-        return Route(BASE + path, endpoint, methods=["POST"])
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
@@ -64,13 +79,44 @@ def routes(door: Door, postgres: Pool, group: str) -> list[Route]:
         return respond(await _picked(postgres, body, group))
 
     return [
-        post("", ReserveBody, _reserve),
-        post("/{id}/extend", ExtendBody, lambda body, sent: Extend(_named(sent), body)),
-        post("/{id}/commit", CommitBody, lambda body, sent: Commit(_named(sent), body)),
-        post("/{id}/release", ReleaseBody, lambda body, sent: Release(_named(sent), body)),
-        Route(BASE + "/{id}", state, methods=["GET"]),
-        Route("/v1/stock/pick", pick, methods=["POST"]),
-    ]
+        *_commands(door),
+        Operation(
+            method="GET", path=BASE + "/{id}", name="reservation", tag="stock", scope=READ,
+            summary="What became of a reservation", endpoint=state, parameters=NamedById,
+            replies={200: Reply(Reservation, "Its state and lines.")},
+            problems=(NO_SUCH_RESERVATION, NOT_FOUND),
+        ),
+        Operation(
+            method="POST", path="/v1/stock/pick", name="pickLocation", tag="stock", scope=READ,
+            summary="Which location serves an order? Advisory: nothing is held", endpoint=pick,
+            body=json_body(PickBody),
+            replies={200: Reply(PickedLocations, "Locations that have every line.")},
+        ),
+    ]  # fmt: skip
+
+
+def _commands(door: Door) -> list[Operation]:
+    ended = (NO_SUCH_RESERVATION, NOT_FOUND, EXPIRED, RESOLVED)
+    return [
+        ROUTE.at(
+            door, BASE, "reserveStock", "Hold units for a while", ReserveBody, _reserve,
+            Reply(Reserved, "Held.", links=dict.fromkeys(NEXT, "reservation_id")),
+            OUT_OF_STOCK, status=201,
+        ),
+        ROUTE.at(
+            door, BASE + "/{id}/extend", "extendStock", "Hold them longer", ExtendBody,
+            lambda body, sent: Extend(_named(sent), body), Reply(Extended, "Longer."), *ended,
+        ),
+        ROUTE.at(
+            door, BASE + "/{id}/commit", "commitStock", "Promise them to an order", CommitBody,
+            lambda body, sent: Commit(_named(sent), body), Reply(Committed, "Promised."),
+            *ended, UNPLACED, OUT_OF_STOCK,
+        ),
+        ROUTE.at(
+            door, BASE + "/{id}/release", "releaseStock", "Let them go", ReleaseBody,
+            lambda body, sent: Release(_named(sent), body), Reply(ReleasedUnits, "Free."), *ended,
+        ),
+    ]  # fmt: skip
 
 
 def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
@@ -99,7 +145,7 @@ async def _state(postgres: Pool, text: str) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [reservation_id])
     if not rows:
-        raise Refuse(404, "Not Found", "There is no such reservation.")
+        raise Refuse.of(NO_SUCH_RESERVATION, "There is no such reservation.")
     states = {row["state"] for row in rows}
     common = {name: rows[0][name] for name in ("channel", "order_id", "expires_at")}
     lines = [{name: row[name] for name in ("sku", "location_id", "quantity")} for row in rows]

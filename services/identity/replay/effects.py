@@ -58,8 +58,7 @@ class Asking:
         self._read = Reading(
             catalog=self._catalog, views=None, snapshot=self._snapshot,
             promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
-            blind_key=settings.blind_index_key, wanted={}, page=(1, []),
-            builds=Builds({}),
+            blind_key=settings.blind_index_key, wanted={}, builds=Builds({}),
         )  # fmt: skip
 
     def close(self) -> None:

@@ -7,19 +7,34 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from services.deciding.endpoint import Body, Door, Sent, read_as, uuid_of
+from services.deciding.endpoint import CommandRoute, Door, NamedById, Sent, read_as, uuid_of
 from services.deciding.profiles import UNSEEN
 from services.http.bearer import token_of
-from services.http.caller import caller_of
+from services.http.caller import PURPOSE, caller_of
 from services.http.cursors import Cursors, Malformed
-from services.http.problem import FieldError, Refuse
+from services.http.operation import Operation, Reply, json_body
+from services.http.parameters import parameters_of, sent_in_query, unprocessable
+from services.http.problem import Refuse
+from services.http.problem_type import NOT_FOUND, UNPROCESSABLE
 from services.identity.index import Everybody
 from services.identity.review import evidence, queue
+from services.identity.review.answers import (
+    CASE_CLOSED,
+    NO_SUCH_CASE,
+    NO_SUCH_PROFILE,
+    NOT_LINKED,
+    NOTHING_KNOWN,
+    ONLY_PROFILE,
+    Case,
+    Cases,
+    Twins,
+    VerdictAnswer,
+)
 from services.identity.review.commands import (
     CaseBody,
     OfCase,
@@ -39,7 +54,22 @@ SEARCH, REVIEW, DECIDE = "identity:search", "identity:review", "identity:decide"
 BASE = "/v1/identity"
 CASES = BASE + "/cases"
 MEMBERS = "select profile_id, member_id from member_group where profile_id = any(%(ids)s::uuid[])"
+NEXT = dict.fromkeys(("getCase", "linkCase", "declineCase"), "cases/0/case_id")
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+
+
+ROUTE = CommandRoute(DECIDE, "identity")
+
+
+class CasesQuery(BaseModel):
+    """Which part of the queue."""
+
+    model_config = ConfigDict(extra="forbid")
+    state: queue.State = Field("open", description="What is to be decided, or what was.")
+    kind: list[queue.Kind] = Field([], description="Kinds of entries; all where none is named.")
+    profile_id: UUID | None = Field(None, description="Only what concerns this profile.")
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Entries a page.")
+    cursor: str | None = Field(None, description="`next` of the page before.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +96,7 @@ class Desk:
         return Snapshot(self.pool, [self.group])
 
 
-def routes(desk: Desk) -> list[Route]:
+def operations(desk: Desk) -> list[Operation]:
     """Search, the queue, one case; POST to decide."""
 
     async def search(request: Request) -> Response:
@@ -95,23 +125,50 @@ def routes(desk: Desk) -> list[Route]:
         clear.account(CASES + "/{id}")
         return answer
 
-    def post(path: str, kind: type[Body], command: Callable[[Body, Sent], Any]) -> Route:
-        async def answer(request: Request) -> Response:
-            return await desk.door.take(request, DECIDE, kind, command)
-
-        return Route(path, answer, methods=["POST"])
-
     return [
-        Route(BASE + "/search", search, methods=["POST"]),
-        Route(CASES, cases, methods=["GET"]),
-        Route(CASES + "/{id}", case, methods=["GET"]),
-        post(CASES + "/{id}/link", CaseBody, _of_case("link")),
-        post(CASES + "/{id}/decline", CaseBody, _of_case("decline")),
-        post(BASE + "/links", PairBody, lambda body, _: OfPair("link", body)),
-        post(BASE + "/declines", PairBody, lambda body, _: OfPair("decline", body)),
-        post(BASE + "/unlinks", PairBody, lambda body, _: OfPair("unlink", body)),
-        post(BASE + "/splits", SplitBody, lambda body, _: Split(body)),
-    ]
+        Operation(
+            method="POST", path=BASE + "/search", name="searchTwins", tag="identity",
+            summary="Who is like the customer that is being typed in? Nothing is kept",
+            scope=SEARCH, endpoint=search,
+            body=json_body(SearchBody, {"name_kana": "ヤマダ ハナコ"}),
+            replies={200: Reply(Twins, "Likely twins, the likeliest first.")},
+        ),
+        Operation(
+            method="GET", path=CASES, name="listCases", summary="What there is to decide",
+            tag="identity", scope=REVIEW, endpoint=cases, parameters=CasesQuery,
+            replies={200: Reply(Cases, "A page of the queue.", links=NEXT)},
+            problems=(NOTHING_KNOWN, UNPROCESSABLE),
+        ),
+        Operation(
+            method="GET", path=CASES + "/{id}", name="getCase", tag="identity", scope=REVIEW,
+            summary="A case: both profiles, field by field", endpoint=case,
+            parameters=NamedById, headers=(PURPOSE,), replies={200: Reply(Case, "The case.")},
+            problems=(NO_SUCH_CASE, NOT_FOUND, UNPROCESSABLE),
+        ),
+        *_decisions(desk.door),
+    ]  # fmt: skip
+
+
+def _decisions(door: Door) -> list[Operation]:
+    case, pair = (NO_SUCH_CASE, NOT_FOUND, CASE_CLOSED), (NO_SUCH_PROFILE,)
+    decided = Reply(VerdictAnswer, "Decided; the facts follow.")
+    return [
+        ROUTE.at(door, CASES + "/{id}/link", "linkCase", "The two of a case are one person",
+                 CaseBody, _of_case("link"), decided, *case),
+        ROUTE.at(door, CASES + "/{id}/decline", "declineCase", "They are not, on this evidence",
+                 CaseBody, _of_case("decline"), decided, *case),
+        ROUTE.at(door, BASE + "/links", "linkProfiles", "Any two profiles are one person",
+                 PairBody, lambda body, _: OfPair("link", body), decided, *pair),
+        ROUTE.at(door, BASE + "/declines", "declineProfiles",
+                 "Any two profiles are not one person",
+                 PairBody, lambda body, _: OfPair("decline", body), decided, *pair),
+        ROUTE.at(door, BASE + "/unlinks", "unlinkProfiles",
+                 "Two of one member are not one person",
+                 PairBody, lambda body, _: OfPair("unlink", body), decided, *pair, NOT_LINKED),
+        ROUTE.at(door, BASE + "/splits", "splitMember",
+                 "One profile apart from the rest of its member",
+                 SplitBody, lambda body, _: Split(body), decided, *pair, ONLY_PROFILE),
+    ]  # fmt: skip
 
 
 def _of_case(verdict: Verdict) -> Callable[[CaseBody, Sent], OfCase]:
@@ -136,7 +193,7 @@ async def _page(
     found, last = await queue.page(snapshot, version, asked)
     nothing = asked.profile_id is not None and not found and not asked.after
     if nothing and await snapshot.rows(UNSEEN, {"ids": [asked.profile_id]}):
-        raise Refuse(404, "Not Found", "Nothing is known of that profile.")
+        raise Refuse.of(NOTHING_KNOWN, "Nothing is known of that profile.")
     return {"cases": found, "next": cursors.write(CASES, last) if last else None}
 
 
@@ -150,40 +207,19 @@ async def _reading(desk: Desk, work: Callable[[Snapshot], Any]) -> Response:
     finally:
         snapshot.close()
     if said is None:
-        raise Refuse(404, "Not Found", "There is no such case.")
+        raise Refuse.of(NO_SUCH_CASE, "There is no such case.")
     said["position"] = snapshot.position(desk.group)
     return Response(to_json(said), media_type="application/json")
 
 
 def _asked(request: Request, cursors: Cursors) -> queue.Asked:
-    given = request.query_params
-    errors: list[FieldError] = [
-        {"pointer": f"/query/{name}", "reason": "there is no such parameter"}
-        for name in given
-        if name not in ("state", "kind", "profile_id", "limit", "cursor")
-    ]
-    state, kinds = given.get("state", "open"), given.getlist("kind") or list(queue.KINDS)
-    if state not in ("open", "closed"):
-        errors.append({"pointer": "/query/state", "reason": "must be open or closed"})
-    if any(kind not in queue.KINDS for kind in kinds):
-        reason = f"must be one of {', '.join(queue.KINDS)}"
-        errors.append({"pointer": "/query/kind", "reason": reason})
-    limit, profile_id, after = LIMIT_DEFAULT, None, []
-    try:
-        limit = int(given.get("limit", LIMIT_DEFAULT))
-    except ValueError:
-        limit = 0
-    if not 1 <= limit <= LIMIT_MAX:
-        errors.append({"pointer": "/query/limit", "reason": f"must be 1 to {LIMIT_MAX}"})
-    try:
-        profile_id = UUID(given["profile_id"]) if "profile_id" in given else None
-    except ValueError:
-        errors.append({"pointer": "/query/profile_id", "reason": "is not a UUID"})
-    try:
-        after = cursors.read(CASES, given["cursor"]) if "cursor" in given else []
-    except Malformed:
-        errors.append({"pointer": "/query/cursor", "reason": "is not a cursor of this address"})
-    if errors:
-        detail = "The address asks for what it cannot; see `errors`."
-        raise Refuse(422, "Unprocessable Entity", detail, errors=errors)
-    return queue.Asked(state, tuple(kinds), profile_id, limit, after)  # type: ignore[arg-type]
+    asked = parameters_of(request, CasesQuery, sent_in_query(request), lists=("kind",))
+    after: list[Any] = []
+    if asked["cursor"] is not None:
+        try:
+            after = cursors.read(CASES, asked["cursor"])
+        except Malformed:
+            reason = "is not a cursor of this address"
+            unprocessable([{"pointer": "/query/cursor", "reason": reason}])
+    kinds = tuple(asked["kind"] or queue.KINDS)
+    return queue.Asked(asked["state"], kinds, asked["profile_id"], asked["limit"], after)

@@ -13,9 +13,17 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from services.deciding import outbox
-from services.deciding.answers import Answer
+from services.deciding.answers import Answer, Refused, answered
+from services.http.problem_type import ProblemType
 from services.identity import store
 from services.identity.pairs import Found, Pair
+from services.identity.review.answers import (
+    CASE_CLOSED,
+    NO_SUCH_CASE,
+    NO_SUCH_PROFILE,
+    NOT_LINKED,
+    ONLY_PROFILE,
+)
 from services.identity.review.commands import Command, Decided, OfCase, OfPair, Split, Verdict
 from services.identity.review.facts import OUTCOMES, decision_of, fact_of
 from services.identity.shards import pair_of
@@ -74,11 +82,11 @@ class IdentityWork:
     async def _case(self, connection: Connection, command: OfCase) -> Answer:
         rows = await rows_of(connection, CASE, [command.case_id])
         if not rows:
-            return _no(404, "not-found", "Not Found", "There is no such case.")
+            return _no(NO_SUCH_CASE, "There is no such case.")
         (case,) = rows
         if case["closed_at"] is not None:
             said = {name: case[name] for name in ("outcome", "actor", "reason")}
-            return _no(409, "resolved", "Decided before", "The case is closed.", **said)
+            return _no(CASE_CLOSED, "The case is closed.", **said)
         pair = (case["profile_id"].bytes, case["other_profile_id"].bytes)
         found = Found(case["weight"], tuple(case["evidence"]))
         about = (case["rule_version"], found)
@@ -92,10 +100,10 @@ class IdentityWork:
         missing = [one for one in asked if one not in known]
         if missing:
             detail = "Such a profile is not known, or was erased."
-            return _no(404, "not-found", "Not Found", detail, profile_ids=missing)
+            return _no(NO_SUCH_PROFILE, detail, profile_ids=missing)
         if command.verdict == "unlink" and not await _together(connection, *asked):
             detail = "The two profiles are not one member; decline says that they never are."
-            return _no(409, "conflict", "Not linked", detail)
+            return _no(NOT_LINKED, detail)
         pair = pair_of(body.profile_id.bytes, body.other_profile_id.bytes)
         events = await self._tell(connection, command.verdict, {pair: self._seen(pair)}, body)
         return _yes(OUTCOMES[command.verdict], events)
@@ -104,10 +112,10 @@ class IdentityWork:
         one = command.body.profile_id
         rows = await rows_of(connection, GROUP, [one])
         if not rows:
-            return _no(404, "not-found", "Not Found", "Such a profile is not known.")
+            return _no(NO_SUCH_PROFILE, "Such a profile is not known.", profile_ids=[one])
         others = [each for each in rows[0]["profiles"] if each != one]
         if not others:
-            return _no(409, "conflict", "Alone", "The profile is the only one of its member.")
+            return _no(ONLY_PROFILE, "The profile is the only one of its member.")
         pairs = [pair_of(one.bytes, other.bytes) for other in others]
         about = {pair: self._seen(pair) for pair in pairs}
         events = await self._tell(connection, "unlink", about, command.body)
@@ -156,6 +164,5 @@ def _yes(outcome: str, events: Sequence[UUID], **more: Any) -> Answer:
     return Answer.of(200, {"outcome": outcome, **more, "event_ids": list(events)})
 
 
-def _no(status: int, slug: str, title: str, detail: str, **more: Any) -> Answer:
-    said = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
-    return Answer.of(status, {**said, **more})
+def _no(problem: ProblemType, detail: str, **more: Any) -> Answer:
+    return answered(Refused(problem, detail, more))

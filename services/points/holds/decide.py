@@ -11,7 +11,9 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros, written
 from schemas.generated.events import PointsRedeemed
 from schemas.generated.events.parts import LotAllocation, Meta, Producer
-from services.deciding.answers import Answer, rest_of
+from services.deciding.answers import EXPIRED, RESOLVED, Answer, Refused, answered, rest_of
+from services.http.problem_type import ProblemType
+from services.points.holds.answers import INSUFFICIENT_POINTS, NO_SUCH_HOLD, UNKNOWN_PROFILE
 from services.points.holds.commands import Capture, Command, Hold, Redeem, Release
 from services.points.holds.purse import Purse, Spot
 
@@ -73,7 +75,7 @@ class Decision:
         """Everything, in order."""
         for command in commands:
             if isinstance(command, Hold | Redeem) and command.body.profile_id in self._unseen:
-                answer = self._no("not-found", "Nothing is known of that profile.", 404)
+                answer = self._no(UNKNOWN_PROFILE, "Nothing is known of that profile.")
             elif isinstance(command, Hold):
                 answer = self._hold(command)
             elif isinstance(command, Redeem):
@@ -112,12 +114,12 @@ class Decision:
     def _resolve(self, command: Capture | Release) -> Answer:
         lines = self._holds.get(command.hold_id)
         if not lines:
-            return self._no("not-found", "There is no such hold.", 404)
+            return self._no(NO_SUCH_HOLD, "There is no such hold.")
         state = lines[0].state
         if state != OPEN:
-            return self._no("resolved", f"The hold is {state}.")
+            return self._no(RESOLVED, f"The hold is {state}.")
         if lines[0].expires_at <= self._now:
-            return self._no("expired", f"The hold ended at {written(lines[0].expires_at)}.")
+            return self._no(EXPIRED, f"The hold ended at {written(lines[0].expires_at)}.")
         purse = self._purses[lines[0].profile_id]
         if isinstance(command, Release):
             return self._release(command, lines, purse)
@@ -135,7 +137,7 @@ class Decision:
         body, held = command.body, sum(line.points for line in lines)
         wanted = held if body.points is None else body.points
         if wanted > held:
-            return self._no("insufficient-points", f"The hold is of {held} points.", available=held)
+            return self._no(INSUFFICIENT_POINTS, f"The hold is of {held} points.", available=held)
         taken, left = [], wanted
         for line in sorted(lines, key=lambda one: one.place):
             taken.append(min(left, line.points))
@@ -170,7 +172,7 @@ class Decision:
 
     def _short(self, free: int, purse: Purse) -> Answer:
         detail = "The member does not have so many points to spend."
-        return self._no("insufficient-points", detail, available=free, version=purse.version)
+        return self._no(INSUFFICIENT_POINTS, detail, available=free, version=purse.version)
 
     def _yes(self, status: int, command: Command, said: dict[str, Any], purse: Purse) -> Answer:
         dry, new = command.body.dry_run, isinstance(command, Hold | Redeem)
@@ -178,13 +180,8 @@ class Decision:
         common = {"available": purse.available(), "dry_run": dry, "version": purse.version}
         return Answer.of(200 if dry else status, {**named, **said, **common}, self._rest)
 
-    def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
-        titles = {"insufficient-points": "Not enough points", "not-found": "Not Found"}
-        said = {
-            "type": f"/problems/{kind}", "title": titles.get(kind, "Conflict"), "status": status,
-            "detail": detail,
-        }  # fmt: skip
-        return Answer.of(status, {**said, **more}, self._rest)
+    def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
+        return answered(Refused(problem, detail, more), self._rest)
 
 
 def captured_id(hold_id: UUID) -> UUID:

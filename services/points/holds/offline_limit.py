@@ -7,17 +7,21 @@ above the limit that was in force is applied like any other, and listed here for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from projections.core.instants import instant, micros
 from services.deciding.answers import Answer
 from services.deciding.endpoint import Door, respond
 from services.http.bearer import token_of
-from services.http.problem import Refuse
+from services.http.operation import Operation, Reply
+from services.http.parameters import parameters_of, sent_in_query
+from services.http.problem_type import UNPROCESSABLE
+from services.http.storable import printable
+from services.points.holds.answers import OfflineLimit, UnauthorisedRedemptions
 from services.points.program.rules import Rules, readable, version_at
 from services.points.program.sales import versions
 from services.runtime.db import Connection, Pool
@@ -25,6 +29,7 @@ from services.runtime.rows import rows_of
 
 LIMIT, OVER = "/v1/points/offline-limit", "/v1/points/unauthorised"
 MANY = 500
+Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
 NOW = "select clock_timestamp() as now"
 OFFLINE = """
 select event_id, at, profile_id, -points as points, terminal, transaction_id from point_entry
@@ -32,32 +37,58 @@ where terminal is not null and lot_id is null and kind = 'redeemed' order by at 
 """
 
 
-def routes(door: Door, postgres: Pool) -> list[Route]:
+class AtTerminal(BaseModel):
+    """Which terminal is asked about."""
+
+    model_config = ConfigDict(extra="forbid")
+    store_id: Code = Field(description="The store, as its tills name it.")
+    terminal_id: Code = Field(description="The terminal within the store.")
+
+
+class Nothing(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def operations(door: Door, postgres: Pool) -> list[Operation]:
     """GET the limit of a terminal; GET what was taken above limits, the newest first."""
 
     async def limit(request: Request) -> Response:
         await token_of(request, door.tokens, "points:redeem")
         door.check_built()
-        store, terminal = (_asked(request, name) for name in ("store_id", "terminal_id"))
+        asked = parameters_of(request, AtTerminal, sent_in_query(request))
+        store, terminal = asked["store_id"], asked["terminal_id"]
         async with postgres.connection() as connection:
             rows = readable(await versions(connection))
             (moment,) = await rows_of(connection, NOW, [])
         version, found = _rules(rows, micros(moment["now"]))
         said = {"per_redemption": found.offline_floor.limit(store, terminal)}
-        return respond(
-            Answer.of(
-                200, {"store_id": store, "terminal_id": terminal, **said, "rule_version": version}
-            )
-        )
+        return respond(Answer.of(200, {**asked, **said, "rule_version": version}))
 
     async def over(request: Request) -> Response:
         await token_of(request, door.tokens, "points:read")
         door.check_built()
+        parameters_of(request, Nothing, sent_in_query(request))
         async with postgres.connection() as connection:
             found = await unauthorised(connection)
         return respond(Answer.of(200, {"redemptions": found[:MANY], "more": len(found) > MANY}))
 
-    return [Route(LIMIT, limit, methods=["GET"]), Route(OVER, over, methods=["GET"])]
+    return [
+        Operation(
+            method="GET", path=LIMIT, name="offlineLimit", tag="points", scope="points:redeem",
+            summary="What a terminal may redeem while nobody can be asked", endpoint=limit,
+            parameters=AtTerminal, replies={200: Reply(OfflineLimit, "The limit in force.")},
+            problems=(UNPROCESSABLE,),
+        ),
+        Operation(
+            method="GET", path=OVER, name="unauthorisedRedemptions", tag="points",
+            summary="What tills redeemed unasked above their limit, the newest first",
+            scope="points:read", endpoint=over, parameters=Nothing,
+            replies={200: Reply(UnauthorisedRedemptions, "Each with the limit in force.")},
+            problems=(UNPROCESSABLE,),
+        ),
+    ]  # fmt: skip
 
 
 async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
@@ -85,11 +116,3 @@ def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, Rule
     """Without a program whose rules can be read, a till may redeem nothing unasked."""
     row = version_at(rows, at)
     return (row["version"], row["read"]) if row is not None else (None, Rules())
-
-
-def _asked(request: Request, name: str) -> str:
-    value = request.query_params.get(name, "")
-    if not 0 < len(value) <= 64 or not value.isprintable():
-        errors = [{"pointer": f"/query/{name}", "reason": "1 to 64 printable characters"}]
-        raise Refuse(422, "Unprocessable Entity", f"{name} is needed.", errors=errors)
-    return value

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from services.deciding.answers import Answer
-from services.deciding.endpoint import Body, Door, Sent, respond, uuid_of, within_channel
+from services.deciding.answers import EXPIRED, RESOLVED, Answer
+from services.deciding.endpoint import (
+    CommandRoute,
+    Door,
+    NamedById,
+    Sent,
+    respond,
+    uuid_of,
+    within_channel,
+)
 from services.http.bearer import token_of
+from services.http.operation import Operation, Reply
 from services.http.problem import Refuse
+from services.http.problem_type import NOT_FOUND
+from services.points.holds.answers import (
+    INSUFFICIENT_POINTS,
+    NO_SUCH_HOLD,
+    UNKNOWN_PROFILE,
+    CapturedPoints,
+    HeldPoints,
+    PointsHold,
+    RedeemedPoints,
+    ReleasedPoints,
+)
 from services.points.holds.commands import (
     Capture,
     CaptureBody,
@@ -26,8 +44,10 @@ from services.points.holds.commands import (
 from services.runtime.db import Pool
 from services.runtime.rows import rows_of
 
+NEXT = ("capturePoints", "releasePoints", "pointsHold")
 BASE, REDEMPTIONS = "/v1/points/holds", "/v1/points/redemptions"
 WRITE, READ = "points:redeem", "points:read"
+ROUTE = CommandRoute(WRITE, "points")
 STATE = """
 select profile_id, lot_id, points, whose, channel, transaction_id, expires_at,
     case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end
@@ -36,28 +56,40 @@ from hitotsu.points_hold where id = %s order by place
 """
 
 
-def routes(door: Door, postgres: Pool) -> list[Route]:
+def operations(door: Door, postgres: Pool) -> list[Operation]:
     """POST to hold, capture, release or redeem; GET what became of a hold."""
-
-    def post(path: str, kind: type[Body], command: Callable[[Body, Sent], Any]) -> Route:
-        async def answer(request: Request) -> Response:
-            return await door.take(request, WRITE, kind, command)
-
-        return Route(path, answer, methods=["POST"])
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
         return await _state(postgres, request.path_params["id"])
 
+    ended = (NO_SUCH_HOLD, NOT_FOUND, EXPIRED, RESOLVED)
     return [
-        post(BASE, HoldBody, _hold),
-        post(REDEMPTIONS, RedeemBody, _redeem),
-        post(BASE + "/{id}/capture", CaptureBody, lambda body, sent: Capture(_named(sent), body)),
-        post(
-            BASE + "/{id}/release", ReleaseHoldBody, lambda body, sent: Release(_named(sent), body)
+        ROUTE.at(
+            door, BASE, "holdPoints", "Hold points for a while", HoldBody, _hold,
+            Reply(HeldPoints, "Held.", links=dict.fromkeys(NEXT, "hold_id")),
+            UNKNOWN_PROFILE, INSUFFICIENT_POINTS, status=201,
         ),
-        Route(BASE + "/{id}", state, methods=["GET"]),
-    ]
+        ROUTE.at(
+            door, REDEMPTIONS, "redeemPoints", "Spend points at once", RedeemBody, _redeem,
+            Reply(RedeemedPoints, "Spent."), UNKNOWN_PROFILE, INSUFFICIENT_POINTS,
+        ),
+        ROUTE.at(
+            door, BASE + "/{id}/capture", "capturePoints", "Spend what is held, all or some",
+            CaptureBody, lambda body, sent: Capture(_named(sent), body),
+            Reply(CapturedPoints, "Spent."), *ended, INSUFFICIENT_POINTS,
+        ),
+        ROUTE.at(
+            door, BASE + "/{id}/release", "releasePoints", "Let them go", ReleaseHoldBody,
+            lambda body, sent: Release(_named(sent), body), Reply(ReleasedPoints, "Free."), *ended,
+        ),
+        Operation(
+            method="GET", path=BASE + "/{id}", name="pointsHold", tag="points", scope=READ,
+            summary="What became of a hold of points", endpoint=state, parameters=NamedById,
+            replies={200: Reply(PointsHold, "Its state and points.")},
+            problems=(NO_SUCH_HOLD, NOT_FOUND),
+        ),
+    ]  # fmt: skip
 
 
 def _hold(body: HoldBody, sent: Sent) -> Hold:
@@ -70,10 +102,6 @@ def _redeem(body: RedeemBody, sent: Sent) -> Redeem:
     return Redeem(sent.made_id, sent.token.name, body)
 
 
-def _release(body: ReleaseHoldBody, sent: Sent) -> Release:
-    return Release(_named(sent), body)
-
-
 def _named(sent: Sent) -> Any:
     return uuid_of(sent.path["id"], "The hold's id")
 
@@ -83,7 +111,7 @@ async def _state(postgres: Pool, text: str) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [hold_id])
     if not rows:
-        raise Refuse(404, "Not Found", "There is no such hold.")
+        raise Refuse.of(NO_SUCH_HOLD, "There is no such hold.")
     names = ("state", "channel", "transaction_id", "expires_at")
     common = {name: rows[0][name] for name in names}
     lots = [{name: row[name] for name in ("profile_id", "lot_id", "points")} for row in rows]

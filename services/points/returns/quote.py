@@ -16,13 +16,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from projections.core.instants import instant
 from schemas.fields import GivenId
-from services.deciding.answers import Answer
+from services.deciding.answers import Answer, Refused, answered
 from services.deciding.profiles import unseen
+from services.http.problem_type import ProblemType
+from services.points.holds.answers import UNKNOWN_PROFILE
 from services.points.holds.balances import members_of
 from services.points.program.earnings import Sale
 from services.points.program.rules import ReturnPolicy
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
+from services.points.returns.answers import (
+    MORE_THAN_SOLD,
+    NO_OWNER,
+    NO_SUCH_LINE,
+    NO_SUCH_PURCHASE,
+    OTHER_OWNER,
+)
 from services.points.returns.effective_balances import Standing, standing
 from services.points.returns.policies import Given, Taken
 from services.points.returns.settlement import Decided, Judged, Judgement, Terms
@@ -123,15 +132,15 @@ class _Batch:
     def decide(self, body: ReturnBody) -> Answer:
         """Yes with what became of points, or no."""
         if body.profile_id in self._unseen:
-            return self._no("not-found", "Nothing is known of that profile.", 404)
+            return self._no(UNKNOWN_PROFILE, "Nothing is known of that profile.")
         sale = self._sales.get(body.transaction_id)
         if sale is None:
-            return self._no("not-found", "No such purchase is known, or not yet.", 404)
+            return self._no(NO_SUCH_PURCHASE, "No such purchase is known, or not yet.")
         if sale.profile_id is None:
-            return self._no("no-owner", "A guest's purchase has no points to take or give back.")
+            return self._no(NO_OWNER, "A guest's purchase has no points to take or give back.")
         member = self.here.members.get(body.profile_id, (body.profile_id,))
         if sale.profile_id not in member:
-            return self._no("other-owner", "The purchase is not that member's.")
+            return self._no(OTHER_OWNER, "The purchase is not that member's.")
         before = self._before.get(sale.transaction_id, {})
         refused = self._too_many(body, sale, before)
         if refused is not None:
@@ -153,12 +162,12 @@ class _Batch:
         for line in body.lines:
             if line.line_no not in sold:
                 detail = f"The purchase has no line {line.line_no}."
-                return self._no("no-such-line", detail, line_no=line.line_no)
+                return self._no(NO_SUCH_LINE, detail, line_no=line.line_no)
             row = before.get(line.line_no)
             left = sold[line.line_no] - (row.units if row else 0)
             if line.quantity > left:
                 detail = f"Of line {line.line_no} no more than {left} can still come back."
-                return self._no("more-than-sold", detail, line_no=line.line_no, returnable=left)
+                return self._no(MORE_THAN_SOLD, detail, line_no=line.line_no, returnable=left)
         return None
 
     def _keep(self, transaction_id: UUID, found: Judged) -> None:
@@ -181,13 +190,8 @@ class _Batch:
             },
         )  # fmt: skip
 
-    def _no(self, kind: str, detail: str, status: int = 409, **more: Any) -> Answer:
-        titles = {"not-found": "Not Found", "more-than-sold": "More than was sold"}
-        said = {
-            "type": f"/problems/{kind}", "title": titles.get(kind, "Conflict"), "status": status,
-            "detail": detail,
-        }  # fmt: skip
-        return Answer.of(status, {**said, **more, "position": self.here.position})
+    def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
+        return answered(Refused(problem, detail, {**more, "position": self.here.position}))
 
 
 def _taken(taken: Taken) -> dict[str, Any]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from services.deciding.endpoint import Door, Sent
-from services.points.holds.routes import WRITE
+from services.http.operation import Operation, Reply
+from services.points.holds.answers import UNKNOWN_PROFILE
+from services.points.holds.routes import ROUTE
+from services.points.returns.answers import PROBLEMS, ReturnedPoints
 from services.points.returns.quote import Return, ReturnBody
 
 RETURNS = "/v1/points/returns"
 
 
-def routes(door: Door) -> list[Route]:
+def operations(door: Door) -> list[Operation]:
     """POST, once for each key."""
-
-    async def answer(request: Request) -> Response:
-        return await door.take(request, WRITE, ReturnBody, _command)
-
-    return [Route(RETURNS, answer, methods=["POST"])]
+    return [
+        ROUTE.at(
+            door, RETURNS, "returnPoints",
+            "Goods come back: take points back, give points back", ReturnBody, _command,
+            Reply(ReturnedPoints, "What becomes of points."), UNKNOWN_PROFILE, *PROBLEMS,
+        )
+    ]  # fmt: skip
 
 
 def _command(body: ReturnBody, _sent: Sent) -> Return:

@@ -65,7 +65,7 @@ def test_one_key_is_one_decision_and_one_answer_also_for_a_no(purse: Wallet) -> 
     purse.earned(10, who)
     assert purse.redeem(who, 1, key=f"{who}-b").text == no.text, "a retry made it a yes"
     other = purse.redeem(who, 2, key=f"{who}-b")
-    assert problem(other, 422, "unprocessable-entity")["title"] == "Key used for another command"
+    assert problem(other, 422, "key-reused")["title"] == "Key used for another command"
     assert purse.redeem(who, 10).status_code == 200
 
 
@@ -85,7 +85,7 @@ def test_a_hold_ends_by_its_time_and_each_is_resolved_once(purse: Wallet) -> Non
     assert purse.state(name) == "open"
     assert purse.post(f"{HOLDS}/{name}/release", {}).status_code == 200
     problem(purse.post(f"{HOLDS}/{name}/capture", {}), 409, "resolved")
-    problem(purse.post(f"{HOLDS}/{uuid4()}/release", {}), 404, "not-found")
+    problem(purse.post(f"{HOLDS}/{uuid4()}/release", {}), 404, "hold-not-found")
     assert purse.hold(who, 40, mode="best_effort").json()["points"] == 30
 
 
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_refused_with_field_and_reason(purse: Wallet) -> 
     assert no["errors"][0]["pointer"] == "/points"
     outside = {"profile_id": str(who), "channel": "EC", "points": 1}
     problem(purse.post(HOLDS, outside, who="till"), 403, "forbidden")
-    problem(purse.hold(who, 1), 404, "not-found")
+    problem(purse.hold(who, 1), 404, "profile-not-found")
     assert purse.client.post(HOLDS, json=outside).status_code == 401
 
 

@@ -31,6 +31,7 @@ class Road:
     """Servers, and the processes that work on them."""
 
     def __init__(self, home: Path, endpoints: Endpoints, env: dict[str, str]) -> None:
+        home.mkdir(parents=True, exist_ok=True)
         self.home, self.endpoints, self.env = home, endpoints, env
         self.settings: Settings = local.settings(env)
         self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)

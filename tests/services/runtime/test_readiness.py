@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from infra.home import free_port
 from infra.stack import ROOT
 from services.http.bearer import tokens_needed
-from services.http.health import health_routes
+from services.http.health import health_operations
 from services.runtime.config import Settings
 from services.runtime.db import pool
 from services.runtime.tokens import API_TOKEN_DDL, Tokens
@@ -64,7 +64,8 @@ async def ready(app: Starlette) -> tuple[int, dict[str, Any]]:
 def test_a_process_before_tables_of_an_older_release_is_not_ready_and_says_so(older: str) -> None:
     async def ask() -> None:
         async with pool(older, name="test") as postgres:
-            app = Starlette(routes=health_routes([tokens_needed(Tokens(postgres))]))
+            operations = health_operations([tokens_needed(Tokens(postgres))])
+            app = Starlette(routes=[each.route() for each in operations])
             status, state = await ready(app)
             assert status == 503
             assert "UndefinedColumn" in state["reason"]

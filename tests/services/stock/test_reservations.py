@@ -86,7 +86,7 @@ def test_one_key_is_one_decision_and_one_answer_also_for_a_no(open_shop: Shop) -
     open_shop.post(f"/{first.json()['reservation_id']}/release", {})
     assert open_shop.reserve(sku, 1, key=f"{sku}-b").text == no.text, "a retry made it a yes"
     other = open_shop.reserve(sku, 2, key=f"{sku}-b")
-    assert problem(other, 422, "unprocessable-entity")["title"] == "Key used for another command"
+    assert problem(other, 422, "key-reused")["title"] == "Key used for another command"
     assert open_shop.reserve(sku, 1).status_code == 201
 
 
@@ -106,7 +106,7 @@ def test_a_hold_ends_by_its_time_and_each_is_resolved_once(open_shop: Shop) -> N
     problem(open_shop.post(f"/{name}/commit", {"order_id": str(uuid4())}), 409, "resolved")
     assert open_shop.state(name) == "released"
     unheard = open_shop.post(f"/{uuid4()}/release", {})
-    problem(unheard, 404, "not-found")
+    problem(unheard, 404, "reservation-not-found")
 
 
 def test_several_lines_are_held_all_or_none_or_as_far_as_they_go(open_shop: Shop) -> None:

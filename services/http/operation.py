@@ -1,0 +1,108 @@
+"""What is a route? One declaration: how it is asked, what it answers, and who answers it.
+
+Routing, checks of parameters, the OpenAPI document and the page at `/docs` are made from it, in
+every process alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.http.problem_type import (
+    BAD_REQUEST,
+    BUILDING,
+    CONTENT_TOO_LARGE,
+    FORBIDDEN,
+    HEAD_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    SERVICE_UNAVAILABLE,
+    UNAUTHORIZED,
+    UNPROCESSABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+    ProblemType,
+)
+
+JSON = "application/json"
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header that a request may carry, or an answer does; `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    required: bool = False
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The body of an answer that is no problem: a type that pydantic can describe, None: empty.
+
+    `links`: operations that go on from here, each with the member that is its `id`.
+    """
+
+    model: Any
+    description: str
+    media: str = JSON
+    headers: tuple[Header, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body: a type that pydantic can describe for each media type."""
+
+    models: Mapping[str, Any]
+    examples: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One route of a process.
+
+    `name` is the operationId; `scope` None: no token is needed. `parameters`: fields of the path
+    and the query. `idempotency`: the header that names the command, if it is one.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    tag: str
+    endpoint: Endpoint
+    replies: Mapping[int, Reply]
+    scope: str | None = None
+    description: str = ""
+    parameters: type[BaseModel] | None = None
+    headers: tuple[Header, ...] = ()
+    body: Body | None = None
+    problems: tuple[ProblemType, ...] = ()
+    idempotency: Header | None = None
+
+    def route(self) -> Route:
+        """The route as the framework wants it."""
+        return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
+
+    def every_problem(self) -> list[ProblemType]:
+        """Its own problems, and those that follow from how it is asked."""
+        implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
+        if self.scope is not None:
+            implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE, BUILDING]
+        if self.body is not None:
+            implied += [CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE]
+        every = dict.fromkeys((*implied, *self.problems))
+        return [problem for problem in every if problem.status not in self.replies]
+
+
+def json_body(model: type[BaseModel], *examples: Any) -> Body:
+    """A body of one media type, JSON."""
+    return Body({JSON: model}, examples)

@@ -1,0 +1,74 @@
+"""Which parameters did a request carry? Those that its operation declares, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from services.http.problem import FieldError, Refuse
+from services.http.storable import step, unstorable
+
+
+def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
+    """Ends the request with every field that is wrong, and why."""
+    first = errors[0]
+    detail = f"{first['pointer'].rpartition('/')[2]}: {first['reason']}"
+    raise Refuse(422, "Unprocessable Entity", detail, errors=list(errors))
+
+
+def sent_in_query(request: Request) -> list[tuple[str, str]]:
+    """Name and value of each query parameter, in the order sent."""
+    return request.query_params.multi_items() if request.scope["query_string"] else []
+
+
+def parameters_of(
+    request: Request,
+    model: type[BaseModel],
+    sent: Sequence[tuple[str, str]],
+    *,
+    lists: Iterable[str] = (),
+    apart: str = "",
+) -> dict[str, Any]:
+    """Path and query as the model declares them.
+
+    `lists`: names that may be sent more than once; `apart`: a name that somebody else reads.
+    """
+    raw: dict[str, Any] = {}
+    for name, value in sent:
+        if name in lists and name not in request.path_params:
+            raw.setdefault(name, []).append(value)
+            continue
+        if name in raw or name in request.path_params:
+            unprocessable(
+                [{"pointer": f"/query/{step(name)}", "reason": "is given more than once"}]
+            )
+        raw[name] = value
+    raw.pop(apart, None)
+    raw.update(request.path_params)
+    try:
+        checked = model.model_validate(raw)
+    except ValidationError as error:
+        unprocessable([field_error(one, request.path_params) for one in error.errors()])
+    values = dict(checked)
+    for name, value in values.items():
+        if value is not None and (type(value) is not str or "\0" in value):
+            storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
+    return values
+
+
+def field_error(error: Any, path: Iterable[str] | None = None) -> FieldError:
+    """What pydantic says, without the value that it was said of."""
+    parts = [step(str(part)) for part in error["loc"]]
+    where = "body" if path is None else "path" if parts and parts[0] in path else "query"
+    unknown = error["type"] == "extra_forbidden"
+    reason = "is not known here" if unknown else error["msg"]
+    return {"pointer": "/" + "/".join([where, *parts]), "reason": reason}
+
+
+def storable(where: str, value: Any) -> None:
+    """Refuses what Postgres cannot hold, wherever it stands."""
+    for error in unstorable(f"/{where}", value):
+        unprocessable([error])

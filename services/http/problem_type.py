@@ -1,0 +1,109 @@
+"""Which problems can a process answer with? Each is declared once, beside the code that meets it.
+
+A declaration is a `type` of RFC 9457: a page at `/problems/<slug>`, a status, and the members that
+such a problem has beside `detail`. OpenAPI schemas and pages are made from the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic.json_schema import SkipJsonSchema
+
+DECLARED: dict[str, ProblemType] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of problem.
+
+    `members`: what stands beside `detail`, types by name; a type and a default: may be absent.
+    """
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    members: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.slug in DECLARED and DECLARED[self.slug] != self:
+            raise TypeError(f"/problems/{self.slug} is declared twice")
+        DECLARED[self.slug] = self
+
+    @property
+    def uri(self) -> str:
+        """The `type` of the problem: the path of its page."""
+        return f"/problems/{self.slug}"
+
+
+def may_be_absent(kind: Any) -> tuple[Any, None]:
+    """A member that some problems of a type have and others lack; it is never null."""
+    nothing: Any = Annotated[None, SkipJsonSchema()]  # type: ignore[type-arg]
+    return kind | nothing, None
+
+
+BAD_REQUEST = ProblemType(
+    "bad-request", 400, "Bad Request",
+    "The request could not be read; `detail` says where reading stopped.",
+)  # fmt: skip
+UNAUTHORIZED = ProblemType(
+    "unauthorized", 401, "Unauthorized",
+    "The request needs `Authorization: Bearer <token>` with a known token.",
+)  # fmt: skip
+FORBIDDEN = ProblemType(
+    "forbidden", 403, "Forbidden", "The token is known, but its scopes do not allow this."
+)
+NOT_FOUND = ProblemType("not-found", 404, "Not Found", "There is nothing at this address.")
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed", 405, "Method Not Allowed",
+    "The address is right, the method is not; see the `Allow` header.",
+)  # fmt: skip
+REQUEST_TIMEOUT = ProblemType(
+    "request-timeout", 408, "Request Timeout", "The head or the body did not arrive in time."
+)
+CONFLICT = ProblemType(
+    "conflict", 409, "Conflict", "What is asked for contradicts what is there."
+)  # fmt: skip
+CONTENT_TOO_LARGE = ProblemType(
+    "request-entity-too-large", 413, "Content Too Large",
+    "The body holds more than one request may.",
+)  # fmt: skip
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "unsupported-media-type", 415, "Unsupported Media Type",
+    "The body's content type is not one this address reads.",
+)  # fmt: skip
+UNPROCESSABLE = ProblemType(
+    "unprocessable-entity", 422, "Unprocessable Entity",
+    "The request was read, but nothing in it can be used; see `errors`.",
+)  # fmt: skip
+TOO_MANY_REQUESTS = ProblemType(
+    "too-many-requests", 429, "Too Many Requests",
+    "More than may be sent now. Send it again after `Retry-After` seconds.",
+)  # fmt: skip
+HEAD_TOO_LARGE = ProblemType(
+    "request-head-too-large", 431, "Request Header Fields Too Large",
+    "The request line and headers hold more than 65,536 bytes.",
+)  # fmt: skip
+INTERNAL_SERVER_ERROR = ProblemType(
+    "internal-server-error", 500, "Internal Server Error",
+    "The fault is on our side and has been logged.",
+)  # fmt: skip
+SERVICE_UNAVAILABLE = ProblemType(
+    "service-unavailable", 503, "Service Unavailable",
+    "A server behind it is away. Send again after `Retry-After` seconds.",
+)  # fmt: skip
+GATEWAY_TIMEOUT = ProblemType(
+    "gateway-timeout", 504, "Gateway Timeout", "The answer was not ready within the time allowed."
+)
+# what a refusal that names only a status is
+BY_STATUS = {each.status: each for each in DECLARED.values()}
+
+# after the table: 503 alone is `service-unavailable`
+BUILDING = ProblemType(
+    "building", 503, "Building",
+    "A projection that it needs is folded from the log; see `read` and `total`.",
+    {"projection": str, "read": int | None, "total": int | None},
+)  # fmt: skip

@@ -1,0 +1,120 @@
+"""What does every HTTP process answer beside its own routes, and how is it put together?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.http.docs import page
+from services.http.health import Dependency, Measured, health_operations
+from services.http.openapi import document
+from services.http.operation import Operation, Reply
+from services.http.problem import Guarded, problem_handlers, problem_operations
+from services.http.route_table import Addresses
+
+POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+class OpenapiDocument(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a process says of itself: its name in metrics, and words for its documentation.
+
+    `example`: a first request to try.
+    """
+
+    service: str
+    title: str
+    description: str
+    example: str = ""
+    notes: Callable[[], Mapping[str, Mapping[str, Any]]] = dict  # more of schemas, by name
+
+
+def in_order(operations: Iterable[Operation]) -> list[Operation]:
+    """Literal segments before parameters, or `/inquiries/counts` would be an inquiry's id."""
+    return sorted(
+        operations, key=lambda each: [(part.startswith("{"), part) for part in each.path.split("/")]
+    )
+
+
+def every_operation(
+    about: About, operations: Iterable[Operation], dependencies: Sequence[Dependency] = ()
+) -> list[Operation]:
+    """A process's own operations, and those that every process has."""
+    listed = [*in_order(operations), *health_operations(dependencies), *problem_operations()]
+    made: dict[str, bytes] = {}
+
+    def described() -> dict[str, bytes]:
+        if not made:
+            found = document(about.title, about.description, listed)
+            for name, notes in about.notes().items():
+                found["components"]["schemas"][name].update(notes)
+            made["openapi"] = json.dumps(found, ensure_ascii=False).encode()
+            made["docs"] = page(found, about.example).encode()
+        return made
+
+    async def openapi(_request: Request) -> Response:
+        return Response(described()["openapi"], media_type="application/json")
+
+    async def docs(_request: Request) -> Response:
+        return HTMLResponse(described()["docs"], headers=POLICY)
+
+    async def home(_request: Request) -> Response:
+        return RedirectResponse("/docs")
+
+    def public(
+        path: str, name: str, summary: str, endpoint: Any, status: int, reply: Reply
+    ) -> None:
+        listed.append(
+            Operation(
+                method="GET",
+                path=path,
+                name=name,
+                summary=summary,
+                tag="process",
+                endpoint=endpoint,
+                replies={status: reply},
+            )
+        )
+
+    public("/openapi.json", "openapi", "This document", openapi, 200,
+           Reply(OpenapiDocument, "OpenAPI 3.1."))  # fmt: skip
+    public("/docs", "docs", "This document as a page", docs, 200,
+           Reply(str, "HTML without script.", media="text/html"))  # fmt: skip
+    public("/", "home", "Leads to /docs", home, 307, Reply(None, "To /docs."))
+    return listed
+
+
+def web_process(
+    about: About,
+    operations: Iterable[Operation],
+    dependencies: Sequence[Dependency],
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+) -> Starlette:
+    """The ASGI application: routes, documents, health, metrics, problems, all from declarations."""
+    app = Starlette(
+        exception_handlers=problem_handlers(),
+        middleware=[Middleware(Measured, service=about.service), Middleware(Guarded)],
+    )
+    listed = every_operation(about, operations, dependencies)
+    routes = [each.route() for each in listed]
+    app.router = Addresses(routes, redirect_slashes=False, lifespan=lifespan)
+    app.state.operations = listed
+    return app

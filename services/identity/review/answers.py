@@ -1,0 +1,192 @@
+"""What do routes about who is who answer? The bodies of a yes, and every kind of no."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from services.deciding.answers import Position
+from services.http.problem_type import ProblemType
+
+Outcome = Literal["linked", "declined", "unlinked"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldWeight(_Answer):
+    """What one field says, in bits for one person."""
+
+    field: str
+    level: str | None
+    weight: float
+
+
+class Twin(_Answer):
+    """A profile that may be the customer who is typed in."""
+
+    profile_id: UUID
+    member_id: UUID
+    weight: float
+    probability: float
+    likely: bool
+    evidence: list[FieldWeight]
+
+
+class Twins(_Answer):
+    """The likeliest first."""
+
+    rule_version: str
+    twins: list[Twin]
+    position: Position
+
+
+class PairEntry(_Answer):
+    """Two profiles that may be one person."""
+
+    kind: Literal["pair"]
+    case_id: UUID
+    state: Literal["open", "closed"]
+    profile_ids: list[UUID]
+    member_ids: list[UUID | None]
+    weight: float
+    evidence: list[str]
+    rule_version: str
+    opened_at: datetime
+    closed_at: datetime | None
+    outcome: str | None
+    event_id: UUID | None
+    actor: str | None
+    reason: str | None
+
+
+class ConflictEntry(_Answer):
+    """A member that shares strong identifiers with another, and something keeps them apart."""
+
+    kind: Literal["conflict"]
+    case_id: UUID
+    state: Literal["open"]
+    profile_ids: list[UUID]
+    member_ids: list[UUID]
+
+
+class QuarantineEntry(_Answer):
+    """A value that connects nobody any more."""
+
+    kind: Literal["quarantine"]
+    case_id: UUID
+    state: Literal["open"]
+    identifier: str
+    why: str
+    profiles: int
+    profile_ids: list[UUID]
+
+
+Entry = Annotated[PairEntry | ConflictEntry | QuarantineEntry, Field(discriminator="kind")]
+
+
+class Cases(_Answer):
+    """A page of the queue; `next` is the cursor of the one after, null on the last."""
+
+    cases: list[Entry]
+    next: str | None
+    position: Position
+
+
+class SharedValue(_Answer):
+    """Another profile that shows the same identifier."""
+
+    kind: str
+    profile_id: UUID
+
+
+class CaseIdentifier(_Answer):
+    """One identifier; its value needs `members:personal` and a purpose, else it is null."""
+
+    kind: str
+    verified: bool
+    value: str | None
+
+
+class CaseProfile(_Answer):
+    """A profile, field by field; `holds` names the fields that it has."""
+
+    profile_id: UUID
+    source_system: str | None
+    registered_at: datetime | None
+    holds: list[str]
+    name: str | None
+    name_kana: str | None
+    postcode: str | None
+    address: str | None
+    birth_date: str | None
+    identifiers: list[CaseIdentifier]
+
+
+class PairDecision(_Answer):
+    """What a person or a rule decided about two of the profiles."""
+
+    profile_ids: list[UUID]
+    together: bool
+    decided_at: datetime
+    event_id: UUID
+    actor: str | None
+    reason: str | None
+
+
+class PairCase(PairEntry):
+    """A case of two profiles with all that speaks for and against it."""
+
+    fields: list[FieldWeight]
+    profiles: list[CaseProfile]
+    decisions: list[PairDecision]
+    position: Position
+
+
+class ConflictCase(ConflictEntry):
+    """A torn group with whom it shares values."""
+
+    shared_with: list[SharedValue]
+    profiles: list[CaseProfile]
+    decisions: list[PairDecision]
+    position: Position
+
+
+Case = Annotated[PairCase | ConflictCase, Field(discriminator="kind")]
+
+
+class VerdictAnswer(_Answer):
+    """Decided; the facts follow."""
+
+    outcome: Outcome
+    case_id: UUID | SkipJsonSchema[None] = None
+    profile_ids: list[UUID] | SkipJsonSchema[None] = Field(
+        None, description="From whom a profile was taken apart."
+    )
+    event_ids: list[UUID]
+
+
+NO_SUCH_CASE = ProblemType("case-not-found", 404, "Not Found", "There is no such case.")
+NO_SUCH_PROFILE = ProblemType(
+    "profiles-not-found", 404, "Not Found",
+    "Such a profile is not known, or was erased; see `profile_ids`.",
+    {"profile_ids": list[UUID]},
+)  # fmt: skip
+NOTHING_KNOWN = ProblemType(
+    "nothing-known-of-profile", 404, "Not Found", "Nothing is known of the profile asked for."
+)
+CASE_CLOSED = ProblemType(
+    "case-closed", 409, "Decided before", "The case is closed; see `outcome`.",
+    {"outcome": str | None, "actor": str | None, "reason": str | None},
+)  # fmt: skip
+NOT_LINKED = ProblemType(
+    "not-linked", 409, "Not linked", "The two profiles are not one member; decline them instead."
+)
+ONLY_PROFILE = ProblemType(
+    "only-profile", 409, "Alone", "The profile is the only one of its member."
+)

@@ -1,0 +1,92 @@
+"""What does `POST /v1/events` take and answer? The types that its documentation is made from."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.generated.inputs import INPUTS, example
+from schemas.rights import INTERNAL, RIGHTS
+from services.http.operation import Body, Header
+from services.intake.body import JSON, MAX_EVENTS, NDJSON, SEALED
+
+TRACEPARENT = Header("traceparent", "W3C trace context; rides along in Kafka's headers.")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AcceptedEvent(_Answer):
+    """The event is in the log."""
+
+    index: int = Field(description="The event's place in the request, from 0.")
+    event_id: str | None
+    status: Literal["accepted"]
+    topic: str
+    partition: int
+    offset: int
+
+
+class RejectedEvent(_Answer):
+    """The event was not appended."""
+
+    index: int = Field(description="The event's place in the request, from 0.")
+    event_id: str | None
+    status: Literal["rejected"]
+    field: str = Field(description="Dotted path, e.g. lines.0.quantity")
+    reason: str
+
+
+class EventResults(_Answer):
+    """What became of each event, in the order sent."""
+
+    results: list[Annotated[AcceptedEvent | RejectedEvent, Field(discriminator="status")]]
+    accepted: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+
+
+class SealedEvent(_Answer):
+    """An event of an offline till, sealed to the gateway's public key."""
+
+    event_id: str
+    sealed: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
+
+
+class SealingKey(_Answer):
+    """The public key that a till seals its offline buffer to."""
+
+    algorithm: Literal["x25519-sealedbox"]
+    public_key: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
+
+
+def producer_events() -> list[str]:
+    """The events that a producer may send."""
+    return sorted(set(INPUTS) - INTERNAL)
+
+
+def event_notes() -> dict[str, dict[str, Any]]:
+    """What each event's schema says beside its fields: who may append it, and an example."""
+    return {
+        INPUTS[name].__name__: {
+            "description": f"{INPUTS[name].__doc__ or ''}"
+            f" May be appended by: {', '.join(RIGHTS[name].roles)}.",
+            "examples": [example(name)],
+        }
+        for name in producer_events()
+    }
+
+
+def events_body() -> Body:
+    """One event, an array of events, one a line, or an array of sealed ones."""
+    union: Any = reduce(or_, (INPUTS[name] for name in producer_events()))
+    event: Any = Annotated[union, Field(discriminator="type")]
+    many: Any = Annotated[list[event], Field(min_length=1, max_length=MAX_EVENTS)]
+    lines: Any = Annotated[str, Field(description="One event a line.")]
+    sealed: Any = Annotated[list[SealedEvent], Field(min_length=1, max_length=MAX_EVENTS)]
+    return Body(
+        {JSON: event | many, NDJSON: lines, SEALED: sealed}, ([example("PurchaseCompleted")],)
+    )

@@ -1,0 +1,130 @@
+"""What do routes about holds of points answer? The bodies of a yes, and every kind of no."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from services.deciding.answers import POSITION, Position
+from services.http.problem_type import ProblemType, may_be_absent
+from services.points.holds.commands import Channel
+
+PERHAPS_POSITION = {"position": may_be_absent(Position)}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Allocation(_Answer):
+    """Points of one lot."""
+
+    profile_id: UUID
+    lot_id: UUID
+    points: int
+
+
+class _Decided(_Answer):
+    available: int = Field(description="What the member can still spend.")
+    dry_run: bool
+    version: int = Field(description="Entries of the account that the decision was made from.")
+    position: Position
+
+
+class HeldPoints(_Decided):
+    """A hold that was made; without its id in a dry run."""
+
+    hold_id: UUID | SkipJsonSchema[None] = None
+    state: Literal["open"]
+    expires_at: datetime
+    points: int
+    allocations: list[Allocation]
+
+
+class RedeemedPoints(_Decided):
+    """Points that are spent; without the hold's id in a dry run."""
+
+    hold_id: UUID | SkipJsonSchema[None] = None
+    state: Literal["captured"]
+    points: int
+    event_id: UUID
+    allocations: list[Allocation]
+
+
+class CapturedPoints(_Decided):
+    """Points that are spent; `freed`: what the hold had beyond them."""
+
+    hold_id: UUID
+    state: Literal["captured"]
+    points: int
+    event_id: UUID
+    allocations: list[Allocation]
+    freed: int
+
+
+class ReleasedPoints(_Decided):
+    """The hold's points are free."""
+
+    hold_id: UUID
+    state: Literal["released"]
+
+
+class PointsHold(_Answer):
+    """What became of a hold."""
+
+    hold_id: UUID
+    profile_id: UUID
+    points: int
+    state: Literal["open", "captured", "released", "expired"]
+    channel: Channel
+    transaction_id: UUID | None
+    expires_at: datetime
+    allocations: list[Allocation]
+
+
+class OfflineLimit(_Answer):
+    """What a terminal may redeem in one go, and the rules that say so."""
+
+    store_id: str
+    terminal_id: str
+    per_redemption: int
+    rule_version: str | None
+
+
+class UnauthorisedRedemption(_Answer):
+    """A redemption of an offline till above the limit that was in force."""
+
+    event_id: UUID
+    at: datetime
+    profile_id: UUID
+    points: int
+    terminal: str
+    transaction_id: UUID | None
+    limit: int
+    rule_version: str | None
+    store_id: str
+    terminal_id: str
+
+
+class UnauthorisedRedemptions(_Answer):
+    """The newest first; `more`: there are others beyond those listed."""
+
+    redemptions: list[UnauthorisedRedemption]
+    more: bool
+
+
+NO_SUCH_HOLD = ProblemType(
+    "hold-not-found", 404, "Not Found", "There is no such hold of points.", PERHAPS_POSITION
+)
+UNKNOWN_PROFILE = ProblemType(
+    "profile-not-found", 404, "Not Found", "Nothing is known of the profile.", PERHAPS_POSITION
+)
+INSUFFICIENT_POINTS = ProblemType(
+    "insufficient-points", 409, "Not enough points",
+    "The member, or the hold, has fewer points to spend; see `available`.",
+    {"available": int, "version": may_be_absent(int), **POSITION},
+)  # fmt: skip

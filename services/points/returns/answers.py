@@ -1,0 +1,84 @@
+"""What does the route of returns answer? The body of a yes, and every kind of no."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.deciding.answers import POSITION, Position
+from services.http.problem_type import ProblemType
+from services.points.holds.answers import Allocation
+from services.points.program.rules import ReturnPolicy
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TakenBack(_Answer):
+    """Points that the purchase had given, by what became of them."""
+
+    due: int
+    pending: int
+    active: int
+    lapsed: int
+    other: int
+    debt: int
+    forgiven: int
+    points: int = Field(description="What the account loses.")
+    allocations: list[Allocation]
+
+
+class Withheld(_Answer):
+    """What is kept from the refund instead, in points and in money."""
+
+    points: int
+    value: int
+
+
+class GivenBack(_Answer):
+    """Points that the purchase was paid with."""
+
+    points: int
+    allocations: list[Allocation]
+    graced: list[Allocation] = Field(description="Whose lots were over: they get new ones.")
+    graced_until: datetime | None
+    unnamed: int
+
+
+class ReturnedPoints(_Answer):
+    """What becomes of points when these goods come back."""
+
+    transaction_id: UUID
+    policy: ReturnPolicy
+    rule_version: str | None
+    taken_back: TakenBack
+    withheld: Withheld
+    given_back: GivenBack
+    event_ids: list[UUID]
+    dry_run: bool
+    position: Position
+
+
+NO_SUCH_PURCHASE = ProblemType(
+    "purchase-not-found", 404, "Not Found", "No such purchase is known, or not yet.", POSITION
+)
+NO_OWNER = ProblemType(
+    "no-owner", 409, "Conflict", "A guest's purchase has no points to take or give back.",
+    POSITION,
+)  # fmt: skip
+OTHER_OWNER = ProblemType(
+    "other-owner", 409, "Conflict", "The purchase is another member's.", POSITION
+)
+NO_SUCH_LINE = ProblemType(
+    "no-such-line", 409, "Conflict", "The purchase has no such line; see `line_no`.",
+    {"line_no": int, **POSITION},
+)  # fmt: skip
+MORE_THAN_SOLD = ProblemType(
+    "more-than-sold", 409, "More than was sold",
+    "Fewer units of the line can still come back; see `returnable`.",
+    {"line_no": int, "returnable": int, **POSITION},
+)  # fmt: skip
+PROBLEMS = (NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, MORE_THAN_SOLD)

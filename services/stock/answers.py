@@ -1,0 +1,136 @@
+"""What do routes about stock answer? The bodies of a yes, and every kind of no."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from services.deciding.answers import POSITION, Position
+from services.http.problem_type import ProblemType, may_be_absent
+
+State = Literal["open", "committed", "released", "expired"]
+Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReservedLine(_Answer):
+    """Units of one item at one location, and how many of them are held."""
+
+    sku: str
+    location_id: str
+    quantity: int
+    granted: int
+    available: int = Field(description="What this channel could have had there.")
+    reason: str | SkipJsonSchema[None] = Field(None, description="Why it is not granted whole.")
+
+
+class ShortLine(_Answer):
+    """A line that cannot be had; `quantity` and `granted` where it was to be reserved."""
+
+    sku: str
+    location_id: str
+    available: int
+    quantity: int | SkipJsonSchema[None] = None
+    granted: int | SkipJsonSchema[None] = None
+    reason: str | SkipJsonSchema[None] = None
+
+
+class Reserved(_Answer):
+    """A reservation that was made; without its id in a dry run."""
+
+    reservation_id: UUID | SkipJsonSchema[None] = None
+    state: Literal["open"]
+    expires_at: datetime
+    lines: list[ReservedLine]
+    complete: bool = Field(description="Every line is granted whole.")
+    dry_run: bool
+    position: Position
+
+
+class Extended(_Answer):
+    """It holds until `expires_at`."""
+
+    reservation_id: UUID
+    state: Literal["open"]
+    expires_at: datetime
+    dry_run: bool
+    position: Position
+
+
+class Committed(_Answer):
+    """It is an order's promise; one event a line says so."""
+
+    reservation_id: UUID
+    state: Literal["committed"]
+    order_id: UUID
+    event_ids: list[UUID]
+    dry_run: bool
+    position: Position
+
+
+class ReleasedUnits(_Answer):
+    """Its units are free."""
+
+    reservation_id: UUID
+    state: Literal["released"]
+    dry_run: bool
+    position: Position
+
+
+class ReservationLine(_Answer):
+    """Units of one item at one location."""
+
+    sku: str
+    location_id: str
+    quantity: int
+
+
+class Reservation(_Answer):
+    """What became of a reservation."""
+
+    reservation_id: UUID
+    state: State
+    channel: Channel
+    order_id: UUID | None
+    expires_at: datetime
+    lines: list[ReservationLine]
+
+
+class PickedLocation(_Answer):
+    """A location that has every line."""
+
+    location_id: str
+    name: str | None
+    kind: str | None
+    available: dict[str, int] = Field(description="By item.")
+    kilometres: float | None
+    spare: int = Field(description="Of the scarcest line, beyond what is wanted.")
+
+
+class PickedLocations(_Answer):
+    """The best first."""
+
+    locations: list[PickedLocation]
+    position: Position
+
+
+NO_SUCH_RESERVATION = ProblemType(
+    "reservation-not-found", 404, "Not Found", "There is no such reservation.",
+    {"position": may_be_absent(Position)},
+)  # fmt: skip
+OUT_OF_STOCK = ProblemType(
+    "out-of-stock", 409, "Out of stock",
+    "Fewer units than asked for may be promised; see `lines`.",
+    {"lines": list[ShortLine], **POSITION},
+)  # fmt: skip
+UNPLACED = ProblemType(
+    "unplaced", 409, "No location",
+    "The hold has lines without a location; say which serves them.", POSITION,
+)  # fmt: skip

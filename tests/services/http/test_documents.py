@@ -1,0 +1,148 @@
+"""Every route of every process is declared, documented, and every answer has a schema."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from services.api.app import ABOUT as API
+from services.api.app import create as api
+from services.commands.app import ABOUT as COMMANDS
+from services.commands.app import create as commands
+from services.gateway.app import ABOUT as GATEWAY
+from services.gateway.app import create as gateway
+from services.http.docs import page
+from services.http.openapi import document
+from services.http.problem_type import DECLARED
+from services.http.web_process import About
+from services.identity_app.app import ABOUT as IDENTITY
+from services.identity_app.app import create as identity
+from services.runtime.config import Settings
+
+Create = Callable[[Settings], Starlette]
+PROCESSES: dict[str, tuple[Create, About]] = {
+    "api": (api, API),
+    "commands": (commands, COMMANDS),
+    "gateway": (gateway, GATEWAY),
+    "identity": (identity, IDENTITY),
+}
+KEY = b64encode(bytes(range(32))).decode()
+AWAY = {
+    "key_encryption_key": KEY, "blind_index_key": KEY, "gateway_private_key": KEY,
+    "kafka": "127.0.0.1:1", "postgres": "postgresql://127.0.0.1:1/none",
+    "redis": "redis://127.0.0.1:1/0",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=sorted(PROCESSES))
+def process(request: pytest.FixtureRequest) -> tuple[Starlette, dict[str, Any]]:
+    create, about = PROCESSES[request.param]
+    app = create(Settings.model_validate(AWAY))
+    return app, document(about.title, about.description, app.state.operations)
+
+
+def responses(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Operation, status and answer of everything that is documented."""
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                yield operation["operationId"], status, answer
+
+
+def test_every_registered_route_is_documented(process: tuple[Starlette, dict[str, Any]]) -> None:
+    app, described = process
+    registered = {
+        (route.path, method.lower())
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in (route.methods or ())
+        if method != "HEAD"
+    }
+    documented = {(path, method) for path, found in described["paths"].items() for method in found}
+    assert registered == documented
+    assert len(app.routes) == len(app.state.operations)
+
+
+def test_every_answer_has_a_schema_and_examples_that_it_accepts(
+    process: tuple[Starlette, dict[str, Any]],
+) -> None:
+    _, described = process
+    contents = list(_contents(described))
+    assert contents
+    for where, status, content in contents:
+        schema = {**content["schema"], "components": described["components"]}
+        assert content["schema"], (where, status)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for example in content.get("examples", {}).values():
+            jsonschema.Draft202012Validator(schema).validate(example["value"])
+    for where, status, answer in responses(described):
+        assert answer["description"], (where, status)
+        assert answer.get("content") or status.startswith("3"), (where, status)
+
+
+def _contents(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for where, status, answer in responses(described):
+        for content in answer.get("content", {}).values():
+            yield where, status, content
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                yield operation["operationId"], "body", content
+
+
+def test_every_example_of_a_body_is_taken_by_its_model(
+    process: tuple[Starlette, dict[str, Any]],
+) -> None:
+    from pydantic import TypeAdapter
+
+    app, described = process
+    for operation in app.state.operations:
+        if operation.body is not None:
+            found = described["paths"][operation.path][operation.method.lower()]["requestBody"]
+            media, model = next(iter(operation.body.models.items()))
+            for example in found["content"][media]["examples"].values():
+                TypeAdapter(model).validate_python(example["value"])
+
+
+def test_every_operation_says_what_it_is(process: tuple[Starlette, dict[str, Any]]) -> None:
+    _, described = process
+    names = []
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            names.append(operation["operationId"])
+            assert operation["summary"], operation["operationId"]
+            assert operation["description"], operation["operationId"]
+            assert {"400", "408", "431"} <= operation["responses"].keys()
+    assert len(set(names)) == len(names)
+
+
+def test_every_reference_leads_somewhere(process: tuple[Starlette, dict[str, Any]]) -> None:
+    _, described = process
+    references = re.findall(r"#/components/schemas/([\w-]+)", str(described))
+    assert set(references) <= set(described["components"]["schemas"])
+
+
+def test_the_page_names_every_operation_and_loads_nothing_from_elsewhere(
+    process: tuple[Starlette, dict[str, Any]],
+) -> None:
+    _, described = process
+    text = page(described)
+    for path in described["paths"]:
+        assert path in text
+    assert not re.search(r"<script|@import|url\(|src=", text)
+
+
+def test_every_type_of_problem_in_a_document_has_a_page(
+    process: tuple[Starlette, dict[str, Any]],
+) -> None:
+    _, described = process
+    kinds = set(re.findall(r"/problems/([a-z-]+)", str(described)))
+    assert kinds
+    assert kinds <= set(DECLARED)
