@@ -82,7 +82,12 @@ def test_every_answer_has_the_documented_shape(
 
 
 def test_every_route_is_documented_with_the_refusals_it_can_give(document: dict[str, Any]) -> None:
-    asked = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    asked = {
+        (path, method)
+        for path, methods in document["paths"].items()
+        if path.startswith("/v1/")
+        for method in methods
+    }
     assert len(asked) >= 16
     for path, method in asked:
         responses = document["paths"][path][method]["responses"]
@@ -93,7 +98,7 @@ def test_the_document_s_page_loads_nothing_from_elsewhere(api: Running) -> None:
     page = httpx.get(f"{api.url}/docs", trust_env=False)
     assert page.status_code == 200
     assert "://" not in page.text.replace('lang="en"', "")
-    assert "script" not in page.text
+    assert "<script" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
