@@ -220,7 +220,6 @@ def test_a_stack_with_much_history_builds_again_and_again(tmp_path: Path) -> Non
             says_building(shop, BEST, "best_sellers")
             shop.send(2, 2_000)
             killed(shop, shop.road.last("projector").pid)
-            shop.road.last("projector").wait()
         shop.until(shop.built)
         assert letters(shop) == [("apply", "ValueError", ["main/best_sellers"], "open")]
         change(shop.code, "best_sellers", REFUSES.strip("\n") + "\n", "")
