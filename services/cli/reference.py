@@ -148,8 +148,6 @@ def _problems() -> str:
     text = "# Problems\n\nWhat `type` of a problem answer (RFC 9457) says: `/problems/NAME`.\n\n"
     rows = ((f"`{name}`", DECLARED[name].meaning) for name in sorted(DECLARED))
     return text + _table(("problem", "meaning"), rows)
-        ("problem", "meaning"), ((f"`{n}`", DECLARED[n].meaning) for n in sorted(DECLARED))
-    )
 
 
 def _index(made: Iterable[str]) -> str:
