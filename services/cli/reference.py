@@ -8,6 +8,7 @@ registry, scopes from `tokens`, events from the contracts, problems from `proble
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -145,6 +146,8 @@ def _events() -> str:
 
 
 def _problems() -> str:
+    for process in ("api", "commands", "gateway", "identity_app"):
+        importlib.import_module(f"services.{process}.app")  # what it imports declares its problems
     text = "# Problems\n\nWhat `type` of a problem answer (RFC 9457) says: `/problems/NAME`.\n\n"
     rows = ((f"`{name}`", DECLARED[name].meaning) for name in sorted(DECLARED))
     return text + _table(("problem", "meaning"), rows)

@@ -7,6 +7,7 @@ the swap each of these projectors ends, to be started again with the projections
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -42,6 +43,8 @@ class Builds:
         self._thread = threading.Thread(target=self._run, name="builds", daemon=True)
         for projection in group.projections:
             BUILDING.labels(group.name, projection.name).set(projection.name in building)
+            for records in (BUILDING_READ, BUILDING_TOTAL):
+                records.labels(group.name, projection.name).set(math.nan)  # not measured yet
 
     def start(self) -> None:
         """Starts the thread, if there is something to watch."""

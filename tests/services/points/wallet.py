@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from infra.home import Home, free_port
+from infra.home import free_port
 from schemas.generated.events.parts import EarnedLot
 from schemas.generated.inputs import example, parse, to_event
 from schemas.wire import codec
@@ -37,7 +37,7 @@ class Wallet:
     def __init__(self, road: Road) -> None:
         self.road = road
         self._collected: list[Sent] = []
-        self.stage = Stage(Home(road.home / "stack"), road.endpoints, road.env, TOKENS)
+        self.stage = Stage(road.servers, road.endpoints, road.env, TOKENS)
         self.projector = road.start("projector")
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"

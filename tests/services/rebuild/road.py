@@ -17,7 +17,7 @@ import psycopg
 from redis import Redis
 
 from infra.backend import Endpoints
-from infra.home import free_port
+from infra.home import Home, free_port
 from services.cli import local
 from services.runtime.config import Settings
 from tests.services.rebuild.trade import Sent, send
@@ -30,9 +30,13 @@ TOKEN = "app-token-of-a-test"
 class Road:
     """Servers, and the processes that work on them."""
 
-    def __init__(self, home: Path, endpoints: Endpoints, env: dict[str, str]) -> None:
+    def __init__(
+        self, home: Path, endpoints: Endpoints, env: dict[str, str], servers: Home
+    ) -> None:
+        """`servers`: where the servers' processes are recorded, for tests that kill them."""
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.endpoints, self.env = home, endpoints, env
+        self.servers = servers
         self.settings: Settings = local.settings(env)
         self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)
         self.root = ROOT  # whose code is run; a test may have it run another
@@ -127,7 +131,7 @@ def road(home: Path, tokens: Mapping[str, str] | None = None) -> Iterator[Road]:
         endpoints = stack.endpoints()
         env = local.environment(stack.home, endpoints)
         local.prepare(endpoints, env, tokens or {"app": TOKEN})
-        own = Road(home, endpoints, env)
+        own = Road(home, endpoints, env, stack.home)
         try:
             yield own
         finally:
