@@ -15,7 +15,7 @@ from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
 from services.deciding.retention import Trimming
 from services.http.bearer import tokens_needed
-from services.http.health import Dependency
+from services.http.health import Dependency, answering
 from services.http.web_process import About, web_process
 from services.invariants.catalogue import INVARIANTS
 from services.invariants.watch import Watch
@@ -117,9 +117,8 @@ def create(settings: Settings) -> Starlette:
 
 
 def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
-    async def answers() -> None:
-        async with postgres.connection(timeout=1.5) as connection:
-            await connection.execute("select 1 from hitotsu.outbox limit 1")
-
     # decisions go on without Kafka: facts wait in the outbox
-    return [Dependency("postgres", answers), Dependency("kafka", producer.check, required=False)]
+    return [
+        Dependency("postgres", answering(postgres, "select 1 from hitotsu.outbox limit 1")),
+        Dependency("kafka", producer.check, required=False),
+    ]

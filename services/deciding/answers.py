@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -88,40 +88,20 @@ KEY_REUSED = ProblemType(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Yes: a status of success, and the members of its answer."""
+def refused(
+    problem: ProblemType, detail: str, said: Mapping[str, Any] | None = None, rest: str = ""
+) -> Answer:
+    """A decided "no" as HTTP has it; the only place where one becomes a problem.
 
-    status: int
-    said: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """No: a declared problem, a sentence about this case, and the problem's own members."""
-
-    problem: ProblemType
-    detail: str
-    said: Mapping[str, Any] = field(default_factory=dict)
-
-
-Outcome = Done | Refused
-
-
-def answered(outcome: Outcome, rest: str = "") -> Answer:
-    """An outcome as HTTP has it; the only place where a decided "no" becomes a problem.
-
-    `rest`: what several answers share, see `rest_of`.
+    `detail`: a sentence about this case; `said`: the problem's own members; `rest`: what several
+    answers share, see `rest_of`.
     """
-    if isinstance(outcome, Done):
-        return Answer.of(outcome.status, outcome.said, rest)
-    problem = outcome.problem
     head = {"type": problem.uri, "title": problem.title, "status": problem.status}
-    return Answer.of(problem.status, {**head, "detail": outcome.detail, **outcome.said}, rest)
+    return Answer.of(problem.status, {**head, "detail": detail, **(said or {})}, rest)
 
 
-OTHER_BODY = answered(
-    Refused(KEY_REUSED, "This Idempotency-Key was sent before with another body or address.")
+OTHER_BODY = refused(
+    KEY_REUSED, "This Idempotency-Key was sent before with another body or address."
 )
 
 

@@ -23,7 +23,7 @@ from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
 from services.http.operation import Header, Operation, Reply, json_body
 from services.http.problem import Refuse
-from services.http.problem_type import ProblemType
+from services.http.problem_type import BUILDING, PROBLEM_JSON, ProblemType
 from services.http.storable import unstorable
 from services.runtime.building import BeingBuilt, Builds
 from services.runtime.strict_json import Unreadable, loads
@@ -87,7 +87,7 @@ class CommandRoute:
             description=" ".join((kind.__doc__ or "").split()), endpoint=endpoint,
             scope=self.scope, parameters=NamedById if "{id}" in path else None,
             body=json_body(kind), replies=replies, idempotency=KEY,
-            problems=(IN_FLIGHT, KEY_REUSED, *problems),
+            problems=(BUILDING, IN_FLIGHT, KEY_REUSED, *problems),
         )  # fmt: skip
 
 
@@ -123,9 +123,7 @@ class Door:
             answer = await self.decider.ask(keyed)
         except InFlight:
             detail = "A command with this Idempotency-Key is being decided; ask again."
-            raise Refuse(
-                IN_FLIGHT.status, IN_FLIGHT.title, detail, type=IN_FLIGHT.uri, retry_after=1
-            ) from None
+            raise Refuse.of(IN_FLIGHT, detail, retry_after=1) from None
         except NotDecided as error:
             detail = f"Not decided: {error}. Send the same with the same Idempotency-Key again."
             raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
@@ -134,7 +132,7 @@ class Door:
 
 def respond(answer: Answer) -> Response:
     """As HTTP has it: problems say that they are some."""
-    media = "application/problem+json" if answer.status >= 400 else "application/json"
+    media = PROBLEM_JSON if answer.status >= 400 else "application/json"
     return Response(answer.body, answer.status, media_type=media)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from schemas.personal.buffer import public_key_of
 from services.http.bearer import tokens_needed
-from services.http.health import Dependency
+from services.http.health import Dependency, answering
 from services.http.operation import Operation, Reply
 from services.http.problem_type import TOO_MANY_REQUESTS
 from services.http.web_process import About, web_process
@@ -81,13 +81,12 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
 
 
 def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
-    async def answers() -> None:
-        async with postgres.connection(timeout=1.5) as connection:
-            await connection.execute("SELECT 1")
-
     # Events without personal fields go in without Postgres once tokens are known, so that it does
     # not take us out of service.
-    return [Dependency("kafka", producer.check), Dependency("postgres", answers, required=False)]
+    return [
+        Dependency("kafka", producer.check),
+        Dependency("postgres", answering(postgres), required=False),
+    ]
 
 
 def _events(ingest: Ingest) -> Operation:

@@ -11,7 +11,7 @@ import json
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.http.problem_type import BY_STATUS
+from services.http.problem_type import BY_STATUS, PROBLEM_JSON
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 10.0
@@ -130,7 +130,7 @@ class BoundedHeads(HttpToolsProtocol):
             problem = {"type": BY_STATUS[status].uri, "title": title, "status": status}
             body = json.dumps({**problem, "detail": detail})
             self.transport.write(
-                f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+                f"HTTP/1.1 {status} {title}\r\ncontent-type: {PROBLEM_JSON}\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
             )
         self.transport.close()

@@ -17,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.http.operation import Operation, Reply
+from services.http.operation import AnswerModel, Operation, Reply
 from services.runtime import metrics
+from services.runtime.db import Pool
 from services.runtime.readiness import NotReady
 
 
@@ -29,6 +30,16 @@ class Dependency:
     name: str
     probe: Callable[[], Awaitable[dict[str, Any] | None]]
     required: bool = True
+
+
+def answering(postgres: Pool, statement: str = "select 1") -> Callable[[], Awaitable[None]]:
+    """A probe of Postgres: a statement that needs what the process needs there."""
+
+    async def probe() -> None:
+        async with postgres.connection(timeout=1.5) as connection:
+            await connection.execute(statement.encode())
+
+    return probe
 
 
 async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
@@ -50,10 +61,9 @@ async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
     return {**state, "ready": True, "milliseconds": milliseconds, **(task.result() or {})}
 
 
-class Alive(BaseModel):
+class Alive(AnswerModel):
     """The process runs."""
 
-    model_config = ConfigDict(extra="forbid")
     status: Literal["alive"]
 
 
@@ -67,10 +77,9 @@ class DependencyState(BaseModel):
     milliseconds: float | SkipJsonSchema[None] = None
 
 
-class Readiness(BaseModel):
+class Readiness(AnswerModel):
     """Whether the process can answer; not ready while a required dependency is away."""
 
-    model_config = ConfigDict(extra="forbid")
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyState]
 

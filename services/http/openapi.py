@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from pydantic.json_schema import JsonSchemaMode
 
 from services.http.example import example_of
 from services.http.operation import Header, Operation, Reply
-from services.http.problem_type import ProblemType, may_be_absent
+from services.http.problem_type import PROBLEM_JSON, FieldError, ProblemType, may_be_absent
 
-PROBLEM = "application/problem+json"
 REF = "#/components/schemas/{model}"
 _AGAIN = Header("Retry-After", "Seconds to wait.", schema={"type": "integer", "minimum": 1})
 _RETRIED = (409, 429, 503, 504)
 Key = tuple[str, str, str]
-
-
-class FieldError(BaseModel):
-    """One thing wrong with one place of the request."""
-
-    model_config = ConfigDict(extra="forbid")
-    pointer: str = Field(description="A JSON pointer; `/query`, `/path`, `/header` as its root.")
-    reason: str
 
 
 def problem_model(problem: ProblemType) -> type[BaseModel]:
@@ -164,7 +155,7 @@ def _problems(
         found: dict[str, Any] = {
             "description": " ".join(problem.meaning for problem in problems),
             "content": {
-                PROBLEM: {
+                PROBLEM_JSON: {
                     "schema": schema,
                     "examples": {
                         problem.slug: {"value": example_of(one, shared)}

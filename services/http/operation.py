@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from services.http.problem_type import (
     BAD_REQUEST,
-    BUILDING,
     CONTENT_TOO_LARGE,
     FORBIDDEN,
     HEAD_TOO_LARGE,
@@ -31,6 +30,12 @@ from services.http.problem_type import (
 
 JSON = "application/json"
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class AnswerModel(BaseModel):
+    """The body of an answer, or a part of one; it has no members but those declared."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Operation:
         """Its own problems, and those that follow from how it is asked."""
         implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
         if self.scope is not None:
-            implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE, BUILDING]
+            implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE]
         if self.body is not None:
             implied += [CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE]
         every = dict.fromkeys((*implied, *self.problems))

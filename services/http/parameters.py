@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from services.http.problem import FieldError, Refuse
+from services.http.problem import Refuse
+from services.http.problem_type import FieldError
 from services.http.storable import step, unstorable
 
 

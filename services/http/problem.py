@@ -10,7 +10,7 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, TypedDict
+from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -25,16 +25,11 @@ from services.http.problem_type import (
     DECLARED,
     INTERNAL_SERVER_ERROR,
     NOT_FOUND,
+    PROBLEM_JSON,
+    FieldError,
     ProblemType,
 )
 from services.runtime.logging import log
-
-
-class FieldError(TypedDict):
-    """One thing wrong with one place of the body."""
-
-    pointer: str
-    reason: str
 
 
 class Named(BaseModel):
@@ -80,7 +75,7 @@ def problem(
     if retry_after is not None:
         sent["Retry-After"] = str(max(1, math.ceil(retry_after)))
     # ASCII only: a lone surrogate echoed from a body must not break the answer about it.
-    return Response(json.dumps(body), status, sent, "application/problem+json")
+    return Response(json.dumps(body), status, sent, PROBLEM_JSON)
 
 
 def _refused(_request: Request, error: Exception) -> Response:

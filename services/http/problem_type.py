@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from pydantic import ConfigDict, Field, with_config
 from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+PROBLEM_JSON = "application/problem+json"
 DECLARED: dict[str, ProblemType] = {}
 
 
@@ -37,6 +40,16 @@ class ProblemType:
     def uri(self) -> str:
         """The `type` of the problem: the path of its page."""
         return f"/problems/{self.slug}"
+
+
+@with_config(ConfigDict(extra="forbid"))
+class FieldError(TypedDict):
+    """One thing wrong with one place of the request."""
+
+    pointer: Annotated[
+        str, Field(description="A JSON pointer; `/query`, `/path`, `/header` as its root.")
+    ]
+    reason: str
 
 
 def may_be_absent(kind: Any) -> tuple[Any, None]:

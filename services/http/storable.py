@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from services.http.problem import FieldError
+from services.http.problem_type import FieldError
 
 _LONGEST = 1 << 63
 

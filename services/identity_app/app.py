@@ -14,7 +14,7 @@ from services.deciding.endpoint import Door
 from services.deciding.outbox import Relay
 from services.http.bearer import tokens_needed
 from services.http.cursors import Cursors
-from services.http.health import Dependency
+from services.http.health import Dependency, answering
 from services.http.web_process import About, web_process
 from services.identity.matcher import Matcher
 from services.identity.membership import Membership
@@ -86,10 +86,6 @@ def create(settings: Settings) -> Starlette:
 
 
 def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[Dependency]:
-    async def answers() -> None:
-        async with postgres.connection(timeout=1.5) as connection:
-            await connection.execute("select 1 from hitotsu.match_progress limit 1")
-
     async def knows() -> dict[str, Any]:
         if matcher.everybody is None and matcher.idle:
             return {"rules": None}
@@ -101,7 +97,7 @@ def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[
         }  # fmt: skip
 
     return [
-        Dependency("postgres", answers),
+        Dependency("postgres", answering(postgres, "select 1 from hitotsu.match_progress limit 1")),
         Dependency("matcher", knows),
         Dependency("kafka", producer.check, required=False),
     ]

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from schemas.generated.inputs import EventInput
-from services.http.problem import FieldError, Refuse
+from services.http.problem import Refuse
+from services.http.problem_type import FieldError
 from services.runtime.metrics import IN_FLIGHT
 from services.runtime.tokens import Token
 

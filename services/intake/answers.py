@@ -6,21 +6,17 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schemas.generated.inputs import INPUTS, example
 from schemas.rights import INTERNAL, RIGHTS
-from services.http.operation import Body, Header
+from services.http.operation import AnswerModel, Body, Header
 from services.intake.body import JSON, MAX_EVENTS, NDJSON, SEALED
 
 TRACEPARENT = Header("traceparent", "W3C trace context; rides along in Kafka's headers.")
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class AcceptedEvent(_Answer):
+class AcceptedEvent(AnswerModel):
     """The event is in the log."""
 
     index: int = Field(description="The event's place in the request, from 0.")
@@ -31,7 +27,7 @@ class AcceptedEvent(_Answer):
     offset: int
 
 
-class RejectedEvent(_Answer):
+class RejectedEvent(AnswerModel):
     """The event was not appended."""
 
     index: int = Field(description="The event's place in the request, from 0.")
@@ -41,7 +37,7 @@ class RejectedEvent(_Answer):
     reason: str
 
 
-class EventResults(_Answer):
+class EventResults(AnswerModel):
     """What became of each event, in the order sent."""
 
     results: list[Annotated[AcceptedEvent | RejectedEvent, Field(discriminator="status")]]
@@ -49,14 +45,14 @@ class EventResults(_Answer):
     rejected: int = Field(ge=0)
 
 
-class SealedEvent(_Answer):
+class SealedEvent(AnswerModel):
     """An event of an offline till, sealed to the gateway's public key."""
 
     event_id: str
     sealed: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
 
 
-class SealingKey(_Answer):
+class SealingKey(AnswerModel):
     """The public key that a till seals its offline buffer to."""
 
     algorithm: Literal["x25519-sealedbox"]

@@ -30,7 +30,7 @@ PROGRESS = "select projection, read, total from hitotsu.projection_building wher
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class Builds:
+class BuildRunner:
     """A thread; it does nothing where nothing was being built at the start."""
 
     def __init__(

@@ -19,7 +19,7 @@ from services.http.response import Answered
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
 from services.projector.batch import APPLIED, STAGES, Recent, Verdict, Work
-from services.projector.builds import Builds
+from services.projector.builds import BuildRunner
 from services.projector.database import prepare
 from services.projector.pipeline import STEPS, Pipeline
 from services.projector.redis_views import Views
@@ -74,7 +74,7 @@ class Projector:
         self.refresher = Refresher(
             views, settings.postgres, owner, writer.applier.written.append, building
         )
-        self.builds = Builds(settings.postgres, declared, building, self._leave)
+        self.builds = BuildRunner(settings.postgres, declared, building, self._leave)
         self.app.on_claim = self.refresher.owe
         self.watch = Watch(
             settings.kafka, self.group.name, topics, self._held, self._leave,

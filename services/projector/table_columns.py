@@ -31,20 +31,20 @@ class ColumnsDiffer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PresentColumn:
     """A column as Postgres holds it."""
 
     type: str
     not_null: bool
 
 
-def stored_columns(connection: Connection, table: Kept) -> dict[str, Column]:
+def stored_columns(connection: Connection, table: Kept) -> dict[str, PresentColumn]:
     """The columns of the table on the search path, by name; empty when there is no such table."""
     rows = connection.execute(COLUMNS, [quoted(table.name)]).fetchall()
-    return {str(name): Column(str(type_), bool(not_null)) for name, type_, not_null in rows}
+    return {str(name): PresentColumn(str(type_), bool(not_null)) for name, type_, not_null in rows}
 
 
-def missing(table: Kept, columns: Mapping[str, Column]) -> list[Stored]:
+def missing(table: Kept, columns: Mapping[str, PresentColumn]) -> list[Stored]:
     """The declared columns that the table does not have."""
     return [part for part in table.stored if part.name not in columns]
 
@@ -56,7 +56,7 @@ def add(connection: Connection, table: Kept, parts: list[Stored]) -> None:
         connection.execute(statement.encode())
 
 
-def check(connection: Connection, table: Kept, columns: Mapping[str, Column]) -> None:
+def check(connection: Connection, table: Kept, columns: Mapping[str, PresentColumn]) -> None:
     """Raises ColumnsDiffer for the first column that contradicts the declaration."""
     declared = {part.name: part for part in table.stored}
     for name, column in columns.items():

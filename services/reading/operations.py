@@ -18,8 +18,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from projections.core import Member, Page, Query
 from services.http.caller import PURPOSE
-from services.http.operation import Body, Endpoint, Header, Operation, Reply
-from services.http.problem_type import GATEWAY_TIMEOUT, NOT_FOUND, UNPROCESSABLE
+from services.http.operation import AnswerModel, Body, Endpoint, Header, Operation, Reply
+from services.http.problem_type import BUILDING, GATEWAY_TIMEOUT, NOT_FOUND, UNPROCESSABLE
 from services.reading.catalog import Catalog
 
 DEFAULT_LIMIT, MOST = 100, 500
@@ -35,10 +35,9 @@ Position = Annotated[
 ]
 
 
-class Lag(BaseModel):
+class Lag(AnswerModel):
     """Records that the answer does not hold yet; null if unknown."""
 
-    model_config = ConfigDict(extra="forbid")
     events: Annotated[int, Field(ge=0)] | None
     reason: str | SkipJsonSchema[None] = None
 
@@ -82,7 +81,7 @@ class ReadOperation:
             body=None if self.body is None else Body({"application/json": hints["body"]}),
             replies={200: Reply(self._envelope(), "The answer, and how far it was read.",
                                 headers=(_LINK,) if self.page else ())},
-            problems=(NOT_FOUND, UNPROCESSABLE, GATEWAY_TIMEOUT),
+            problems=(BUILDING, NOT_FOUND, UNPROCESSABLE, GATEWAY_TIMEOUT),
         )  # fmt: skip
 
     def _envelope(self) -> type[BaseModel]:
@@ -95,7 +94,7 @@ class ReadOperation:
         if self.page:
             fields["next_cursor"] = (str | None, Field(description="Null on the last page."))
         words = "".join(word.capitalize() for word in self.name.split("_"))
-        return create_model(f"{words}Envelope", __config__=ConfigDict(extra="forbid"), **fields)
+        return create_model(f"{words}Envelope", __base__=AnswerModel, **fields)
 
 
 def of_query(query: Query, catalog: Catalog) -> ReadOperation:

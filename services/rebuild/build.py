@@ -49,7 +49,7 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
         names = [one.name for one in projections if building.get(one.name) == one.version]
         if not names:
             return None
-        work = Build(settings, projections, names)
+        work = ProjectionBuild(settings, projections, names)
         noted = 0
 
         def note(step: str, done: int, whole: int) -> None:
@@ -76,7 +76,7 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
     return report
 
 
-class Build(Rebuild):
+class ProjectionBuild(Rebuild):
     """Folds projections that are being built; there is nothing to compare them with."""
 
     already = 0

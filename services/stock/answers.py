@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from services.deciding.answers import POSITION, Position
+from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
 
 State = Literal["open", "committed", "released", "expired"]
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReservedLine(_Answer):
+class ReservedLine(AnswerModel):
     """Units of one item at one location, and how many of them are held."""
 
     sku: str
@@ -31,7 +28,7 @@ class ReservedLine(_Answer):
     reason: str | SkipJsonSchema[None] = Field(None, description="Why it is not granted whole.")
 
 
-class ShortLine(_Answer):
+class ShortLine(AnswerModel):
     """A line that cannot be had; `quantity` and `granted` where it was to be reserved."""
 
     sku: str
@@ -42,7 +39,7 @@ class ShortLine(_Answer):
     reason: str | SkipJsonSchema[None] = None
 
 
-class Reserved(_Answer):
+class Reserved(AnswerModel):
     """A reservation that was made; without its id in a dry run."""
 
     reservation_id: UUID | SkipJsonSchema[None] = None
@@ -54,7 +51,7 @@ class Reserved(_Answer):
     position: Position
 
 
-class Extended(_Answer):
+class Extended(AnswerModel):
     """It holds until `expires_at`."""
 
     reservation_id: UUID
@@ -64,7 +61,7 @@ class Extended(_Answer):
     position: Position
 
 
-class Committed(_Answer):
+class Committed(AnswerModel):
     """It is an order's promise; one event a line says so."""
 
     reservation_id: UUID
@@ -75,7 +72,7 @@ class Committed(_Answer):
     position: Position
 
 
-class ReleasedUnits(_Answer):
+class ReleasedUnits(AnswerModel):
     """Its units are free."""
 
     reservation_id: UUID
@@ -84,7 +81,7 @@ class ReleasedUnits(_Answer):
     position: Position
 
 
-class ReservationLine(_Answer):
+class ReservationLine(AnswerModel):
     """Units of one item at one location."""
 
     sku: str
@@ -92,7 +89,7 @@ class ReservationLine(_Answer):
     quantity: int
 
 
-class Reservation(_Answer):
+class Reservation(AnswerModel):
     """What became of a reservation."""
 
     reservation_id: UUID
@@ -103,7 +100,7 @@ class Reservation(_Answer):
     lines: list[ReservationLine]
 
 
-class PickedLocation(_Answer):
+class PickedLocation(AnswerModel):
     """A location that has every line."""
 
     location_id: str
@@ -114,7 +111,7 @@ class PickedLocation(_Answer):
     spare: int = Field(description="Of the scarcest line, beyond what is wanted.")
 
 
-class PickedLocations(_Answer):
+class PickedLocations(AnswerModel):
     """The best first."""
 
     locations: list[PickedLocation]

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros, written
 from schemas.generated.events import ReservationCommitted
 from schemas.generated.events.parts import Meta, Producer
-from services.deciding.answers import EXPIRED, RESOLVED, Answer, Refused, answered, rest_of
+from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
 from services.http.problem_type import ProblemType
 from services.stock.answers import NO_SUCH_RESERVATION, OUT_OF_STOCK, UNPLACED
 from services.stock.availability import ANYWHERE, REASONS, Shelf, Spot
@@ -196,7 +196,7 @@ class Decision:
         return Answer.of(200 if dry else status, said, self._rest)
 
     def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
-        return answered(Refused(problem, detail, more), self._rest)
+        return refused(problem, detail, more, self._rest)
 
 
 def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

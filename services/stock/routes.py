@@ -22,7 +22,7 @@ from services.deciding.endpoint import (
 from services.http.bearer import token_of
 from services.http.operation import Operation, Reply, json_body
 from services.http.problem import Refuse
-from services.http.problem_type import NOT_FOUND
+from services.http.problem_type import BUILDING, NOT_FOUND
 from services.runtime.db import Pool
 from services.runtime.rows import rows_of
 from services.stock.answers import (
@@ -91,6 +91,7 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
             summary="Which location serves an order? Advisory: nothing is held", endpoint=pick,
             body=json_body(PickBody),
             replies={200: Reply(PickedLocations, "Locations that have every line.")},
+            problems=(BUILDING,),
         ),
     ]  # fmt: skip
 

@@ -6,20 +6,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from services.deciding.answers import Position
+from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
 
 Outcome = Literal["linked", "declined", "unlinked"]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FieldWeight(_Answer):
+class FieldWeight(AnswerModel):
     """What one field says, in bits for one person."""
 
     field: str
@@ -27,7 +24,7 @@ class FieldWeight(_Answer):
     weight: float
 
 
-class Twin(_Answer):
+class Twin(AnswerModel):
     """A profile that may be the customer who is typed in."""
 
     profile_id: UUID
@@ -38,7 +35,7 @@ class Twin(_Answer):
     evidence: list[FieldWeight]
 
 
-class Twins(_Answer):
+class Twins(AnswerModel):
     """The likeliest first."""
 
     rule_version: str
@@ -46,7 +43,7 @@ class Twins(_Answer):
     position: Position
 
 
-class PairEntry(_Answer):
+class PairEntry(AnswerModel):
     """Two profiles that may be one person."""
 
     kind: Literal["pair"]
@@ -65,7 +62,7 @@ class PairEntry(_Answer):
     reason: str | None
 
 
-class ConflictEntry(_Answer):
+class ConflictEntry(AnswerModel):
     """A member that shares strong identifiers with another, and something keeps them apart."""
 
     kind: Literal["conflict"]
@@ -75,7 +72,7 @@ class ConflictEntry(_Answer):
     member_ids: list[UUID]
 
 
-class QuarantineEntry(_Answer):
+class QuarantineEntry(AnswerModel):
     """A value that connects nobody any more."""
 
     kind: Literal["quarantine"]
@@ -90,7 +87,7 @@ class QuarantineEntry(_Answer):
 Entry = Annotated[PairEntry | ConflictEntry | QuarantineEntry, Field(discriminator="kind")]
 
 
-class Cases(_Answer):
+class Cases(AnswerModel):
     """A page of the queue; `next` is the cursor of the one after, null on the last."""
 
     cases: list[Entry]
@@ -98,14 +95,14 @@ class Cases(_Answer):
     position: Position
 
 
-class SharedValue(_Answer):
+class SharedValue(AnswerModel):
     """Another profile that shows the same identifier."""
 
     kind: str
     profile_id: UUID
 
 
-class CaseIdentifier(_Answer):
+class CaseIdentifier(AnswerModel):
     """One identifier; its value needs `members:personal` and a purpose, else it is null."""
 
     kind: str
@@ -113,7 +110,7 @@ class CaseIdentifier(_Answer):
     value: str | None
 
 
-class CaseProfile(_Answer):
+class CaseProfile(AnswerModel):
     """A profile, field by field; `holds` names the fields that it has."""
 
     profile_id: UUID
@@ -128,7 +125,7 @@ class CaseProfile(_Answer):
     identifiers: list[CaseIdentifier]
 
 
-class PairDecision(_Answer):
+class PairDecision(AnswerModel):
     """What a person or a rule decided about two of the profiles."""
 
     profile_ids: list[UUID]
@@ -160,7 +157,7 @@ class ConflictCase(ConflictEntry):
 Case = Annotated[PairCase | ConflictCase, Field(discriminator="kind")]
 
 
-class VerdictAnswer(_Answer):
+class VerdictAnswer(AnswerModel):
     """Decided; the facts follow."""
 
     outcome: Outcome

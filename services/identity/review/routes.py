@@ -20,7 +20,7 @@ from services.http.cursors import Cursors, Malformed
 from services.http.operation import Operation, Reply, json_body
 from services.http.parameters import parameters_of, sent_in_query, unprocessable
 from services.http.problem import Refuse
-from services.http.problem_type import NOT_FOUND, UNPROCESSABLE
+from services.http.problem_type import BUILDING, NOT_FOUND, UNPROCESSABLE
 from services.identity.index import Everybody
 from services.identity.review import evidence, queue
 from services.identity.review.answers import (
@@ -131,19 +131,19 @@ def operations(desk: Desk) -> list[Operation]:
             summary="Who is like the customer that is being typed in? Nothing is kept",
             scope=SEARCH, endpoint=search,
             body=json_body(SearchBody, {"name_kana": "ヤマダ ハナコ"}),
-            replies={200: Reply(Twins, "Likely twins, the likeliest first.")},
+            replies={200: Reply(Twins, "Likely twins, the likeliest first.")}, problems=(BUILDING,),
         ),
         Operation(
             method="GET", path=CASES, name="listCases", summary="What there is to decide",
             tag="identity", scope=REVIEW, endpoint=cases, parameters=CasesQuery,
             replies={200: Reply(Cases, "A page of the queue.", links=NEXT)},
-            problems=(NOTHING_KNOWN, UNPROCESSABLE),
+            problems=(BUILDING, NOTHING_KNOWN, UNPROCESSABLE),
         ),
         Operation(
             method="GET", path=CASES + "/{id}", name="getCase", tag="identity", scope=REVIEW,
             summary="A case: both profiles, field by field", endpoint=case,
             parameters=NamedById, headers=(PURPOSE,), replies={200: Reply(Case, "The case.")},
-            problems=(NO_SUCH_CASE, NOT_FOUND, UNPROCESSABLE),
+            problems=(BUILDING, NO_SUCH_CASE, NOT_FOUND, UNPROCESSABLE),
         ),
         *_decisions(desk.door),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from services.deciding import outbox
-from services.deciding.answers import Answer, Refused, answered
+from services.deciding.answers import Answer, refused
 from services.http.problem_type import ProblemType
 from services.identity import store
 from services.identity.pairs import Found, Pair
@@ -165,4 +165,4 @@ def _yes(outcome: str, events: Sequence[UUID], **more: Any) -> Answer:
 
 
 def _no(problem: ProblemType, detail: str, **more: Any) -> Answer:
-    return answered(Refused(problem, detail, more))
+    return refused(problem, detail, more)

@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from services.deciding.answers import POSITION, Position
+from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
 from services.points.holds.commands import Channel
 
 PERHAPS_POSITION = {"position": may_be_absent(Position)}
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Allocation(_Answer):
+class Allocation(AnswerModel):
     """Points of one lot."""
 
     profile_id: UUID
@@ -28,7 +25,7 @@ class Allocation(_Answer):
     points: int
 
 
-class _Decided(_Answer):
+class _Decided(AnswerModel):
     available: int = Field(description="What the member can still spend.")
     dry_run: bool
     version: int = Field(description="Entries of the account that the decision was made from.")
@@ -73,7 +70,7 @@ class ReleasedPoints(_Decided):
     state: Literal["released"]
 
 
-class PointsHold(_Answer):
+class PointsHold(AnswerModel):
     """What became of a hold."""
 
     hold_id: UUID
@@ -86,7 +83,7 @@ class PointsHold(_Answer):
     allocations: list[Allocation]
 
 
-class OfflineLimit(_Answer):
+class OfflineLimit(AnswerModel):
     """What a terminal may redeem in one go, and the rules that say so."""
 
     store_id: str
@@ -95,7 +92,7 @@ class OfflineLimit(_Answer):
     rule_version: str | None
 
 
-class UnauthorisedRedemption(_Answer):
+class UnauthorisedRedemption(AnswerModel):
     """A redemption of an offline till above the limit that was in force."""
 
     event_id: UUID
@@ -110,7 +107,7 @@ class UnauthorisedRedemption(_Answer):
     terminal_id: str
 
 
-class UnauthorisedRedemptions(_Answer):
+class UnauthorisedRedemptions(AnswerModel):
     """The newest first; `more`: there are others beyond those listed."""
 
     redemptions: list[UnauthorisedRedemption]

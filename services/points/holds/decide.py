@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from projections.core.instants import micros, written
 from schemas.generated.events import PointsRedeemed
 from schemas.generated.events.parts import LotAllocation, Meta, Producer
-from services.deciding.answers import EXPIRED, RESOLVED, Answer, Refused, answered, rest_of
+from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import INSUFFICIENT_POINTS, NO_SUCH_HOLD, UNKNOWN_PROFILE
 from services.points.holds.commands import Capture, Command, Hold, Redeem, Release
@@ -181,7 +181,7 @@ class Decision:
         return Answer.of(200 if dry else status, {**named, **said, **common}, self._rest)
 
     def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
-        return answered(Refused(problem, detail, more), self._rest)
+        return refused(problem, detail, more, self._rest)
 
 
 def captured_id(hold_id: UUID) -> UUID:

@@ -19,7 +19,7 @@ from services.deciding.endpoint import Door, respond
 from services.http.bearer import token_of
 from services.http.operation import Operation, Reply
 from services.http.parameters import parameters_of, sent_in_query
-from services.http.problem_type import UNPROCESSABLE
+from services.http.problem_type import BUILDING, UNPROCESSABLE
 from services.http.storable import printable
 from services.points.holds.answers import OfflineLimit, UnauthorisedRedemptions
 from services.points.program.rules import Rules, readable, version_at
@@ -79,14 +79,14 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
             method="GET", path=LIMIT, name="offlineLimit", tag="points", scope="points:redeem",
             summary="What a terminal may redeem while nobody can be asked", endpoint=limit,
             parameters=AtTerminal, replies={200: Reply(OfflineLimit, "The limit in force.")},
-            problems=(UNPROCESSABLE,),
+            problems=(BUILDING, UNPROCESSABLE),
         ),
         Operation(
             method="GET", path=OVER, name="unauthorisedRedemptions", tag="points",
             summary="What tills redeemed unasked above their limit, the newest first",
             scope="points:read", endpoint=over, parameters=Nothing,
             replies={200: Reply(UnauthorisedRedemptions, "Each with the limit in force.")},
-            problems=(UNPROCESSABLE,),
+            problems=(BUILDING, UNPROCESSABLE),
         ),
     ]  # fmt: skip
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from services.deciding.answers import POSITION, Position
+from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import Allocation
 from services.points.program.rules import ReturnPolicy
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class TakenBack(_Answer):
+class TakenBack(AnswerModel):
     """Points that the purchase had given, by what became of them."""
 
     due: int
@@ -31,14 +28,14 @@ class TakenBack(_Answer):
     allocations: list[Allocation]
 
 
-class Withheld(_Answer):
+class Withheld(AnswerModel):
     """What is kept from the refund instead, in points and in money."""
 
     points: int
     value: int
 
 
-class GivenBack(_Answer):
+class GivenBack(AnswerModel):
     """Points that the purchase was paid with."""
 
     points: int
@@ -48,7 +45,7 @@ class GivenBack(_Answer):
     unnamed: int
 
 
-class ReturnedPoints(_Answer):
+class ReturnedPoints(AnswerModel):
     """What becomes of points when these goods come back."""
 
     transaction_id: UUID

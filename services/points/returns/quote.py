@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from projections.core.instants import instant
 from schemas.fields import GivenId
-from services.deciding.answers import Answer, Refused, answered
+from services.deciding.answers import Answer, refused
 from services.deciding.profiles import unseen
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import UNKNOWN_PROFILE
@@ -191,7 +191,7 @@ class _Batch:
         )  # fmt: skip
 
     def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
-        return answered(Refused(problem, detail, {**more, "position": self.here.position}))
+        return refused(problem, detail, {**more, "position": self.here.position})
 
 
 def _taken(taken: Taken) -> dict[str, Any]:
