@@ -35,21 +35,27 @@ RENAME: LiteralString = f"""
 update hitotsu.dead_letter d set stage = l.stage, error_class = l.error_class, reason = l.reason
 from {{shadow}}.letter l where {_SAME} and d.grps = array[%(grp)s] and d.stage <> l.stage
 """
-# of somebody who was erased nothing is kept here either
-ADD: LiteralString = f"""
+# Lists the letters `l` for one `owner`; of somebody in `e`, the erased, nothing is kept here
+# either.
+# What both come from stands between the two.
+INSERT: LiteralString = """
 insert into hitotsu.dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
     record_key, record_value, headers, appended_at, grps, status, note, resolved_at)
 select l.topic, l.partition, l."offset", l.stage, l.error_class, l.reason, l.event_id,
     l.record_key, case when e.subject is null then l.record_value end,
-    case when e.subject is null then l.headers else '[]' end, l.appended_at, array[%(grp)s],
+    case when e.subject is null then l.headers else '[]' end, l.appended_at, array[%(owner)s],
     case when e.subject is null then 'open' else 'dropped' end,
     case when e.subject is not null then 'the person was erased' end,
     case when e.subject is not null then now() end
-from (select l.* {_MISSING}) l
-left join {{shadow}}.erased_subject e on uuid_send(e.subject) = l.record_key
+"""
+OR_ADD_OWNER: LiteralString = """
 on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
+ADD: LiteralString = f"""{INSERT}
+from (select l.* {_MISSING}) l
+left join {{shadow}}.erased_subject e on uuid_send(e.subject) = l.record_key
+{OR_ADD_OWNER}"""
 
 
 def false_and_missing(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
@@ -70,4 +76,4 @@ def _run(
     connection: Connection, statement: LiteralString, group: str, shadow: str
 ) -> psycopg.Cursor[Any]:
     composed = sql.SQL(statement).format(shadow=sql.Identifier(shadow))
-    return connection.execute(composed, {"grp": group})
+    return connection.execute(composed, {"grp": group, "owner": group})

@@ -13,6 +13,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from services.rebuild.dead_letters import INSERT, OR_ADD_OWNER
+
 Connection = psycopg.Connection[TupleRow]
 TABLE = """
 create table letter (
@@ -39,21 +41,10 @@ NOT_OURS: LiteralString = f"""
 update hitotsu.dead_letter d set grps = array_remove(grps, %(owner)s)
 where %(owner)s = any(grps) and grps <> array[%(owner)s] and not {_LISTED_AGAIN}
 """
-# of somebody who was erased nothing is kept here either
-ADD: LiteralString = """
-insert into hitotsu.dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
-    record_key, record_value, headers, appended_at, grps, status, note, resolved_at)
-select l.topic, l.partition, l."offset", l.stage, l.error_class, l.reason, l.event_id,
-    l.record_key, case when e.subject is null then l.record_value end,
-    case when e.subject is null then l.headers else '[]' end, l.appended_at, array[%(owner)s],
-    case when e.subject is null then 'open' else 'dropped' end,
-    case when e.subject is not null then 'the person was erased' end,
-    case when e.subject is not null then now() end
-from {shadow}.letter l left join {live}.erased_subject e on uuid_send(e.subject) = l.record_key
+ADD: LiteralString = f"""{INSERT}
+from {{shadow}}.letter l left join {{live}}.erased_subject e on uuid_send(e.subject) = l.record_key
 where l.projection = %(projection)s
-on conflict (topic, partition, "offset") do update
-    set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
-"""
+{OR_ADD_OWNER}"""
 
 
 def owner(group: str, projection: str) -> str:
