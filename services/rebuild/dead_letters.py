@@ -35,9 +35,8 @@ RENAME: LiteralString = f"""
 update hitotsu.dead_letter d set stage = l.stage, error_class = l.error_class, reason = l.reason
 from {{shadow}}.letter l where {_SAME} and d.grps = array[%(grp)s] and d.stage <> l.stage
 """
-# Lists the letters `l` for one `owner`; of somebody in `e`, the erased, nothing is kept here
-# either.
-# What both come from stands between the two.
+# Lists the letters `l` for one `owner`. Of an erased person, who is in `e`, nothing is kept here
+# either. Where `l` and `e` come from stands between the two texts.
 INSERT: LiteralString = """
 insert into hitotsu.dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
     record_key, record_value, headers, appended_at, grps, status, note, resolved_at)

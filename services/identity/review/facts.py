@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from schemas.generated.events import LinkDeclined, Meta, Producer, ProfilesLinked, ProfilesUnlinked
 from services.identity.pairs import PERSON, REASON, SYSTEM, Decision, Outcome, Pair, link_id_of
@@ -73,8 +73,3 @@ def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) 
         pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,
         link_id, fact.actor, reason,
     )  # fmt: skip
-
-
-def uuids(*ids: bytes) -> tuple[UUID, ...]:
-    """As Postgres and answers have them."""
-    return tuple(UUID(bytes=one) for one in ids)

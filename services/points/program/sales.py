@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -129,8 +128,3 @@ def spent(sale: Sale) -> int:
         line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
     ]
     return int(sum(parts))
-
-
-def with_units(sale: Sale, units: dict[int, int]) -> Sale:
-    """The sale as if these units, by line, had come back."""
-    return replace(sale, returned=units)
