@@ -26,24 +26,6 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer as KafkaProducer
 from services.runtime.producer import record_of
 
-ERASURE_DDL = """
-CREATE SCHEMA IF NOT EXISTS hitotsu;
-CREATE TABLE IF NOT EXISTS hitotsu.erasure (
-    profile_id    uuid PRIMARY KEY,
-    member_id     uuid NOT NULL,
-    event_id      uuid NOT NULL,
-    asked_at      timestamptz NOT NULL,
-    reason        text,
-    actor         text,
-    topic         text,
-    partition     int,
-    "offset"      bigint,
-    destroyed_at  timestamptz,
-    dead_letters  int NOT NULL DEFAULT 0,
-    finished_at   timestamptz
-);
-CREATE INDEX IF NOT EXISTS erasure_member ON hitotsu.erasure (member_id);
-"""
 SYSTEM = "hitotsu"
 
 _WHO = """
@@ -146,7 +128,6 @@ class Erasure:
     async def profiles(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
         """Every profile of the members meant, with its member; NobodyKnown if an id is unknown."""
         async with self._rows() as connection:
-            await connection.execute(ERASURE_DDL)
             found = await (await connection.execute(_WHO, {"ids": list(ids)})).fetchall()
         unknown = set(ids) - {row["asked"] for row in found}
         if unknown:

@@ -19,18 +19,6 @@ from psycopg.rows import TupleRow, tuple_row
 
 from services.runtime.db import Pool
 
-SUBJECT_KEY_DDL = """
-CREATE SCHEMA IF NOT EXISTS hitotsu;
-CREATE TABLE IF NOT EXISTS hitotsu.subject_key (
-    subject    bytea PRIMARY KEY,
-    wrapped    bytea,
-    kek_id     text,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    erased_at  timestamptz,
-    CHECK ((wrapped IS NULL) = (erased_at IS NOT NULL) AND (wrapped IS NULL) = (kek_id IS NULL))
-);
-"""
-
 _READ = "SELECT subject, wrapped, kek_id FROM hitotsu.subject_key WHERE subject = ANY(%s)"
 _MAKE = """
 INSERT INTO hitotsu.subject_key (subject, wrapped, kek_id)

@@ -20,31 +20,6 @@ from schemas.rights import ROLES, Role
 from services.runtime.cached_table import Remembered
 from services.runtime.db import Pool
 
-# The lock lasts until the statements are over: of two processes that prepare at once, the second
-# finds what the first made.
-API_TOKEN_DDL = """
-SELECT pg_advisory_xact_lock(hashtext('hitotsu.prepare'));
-CREATE TABLE IF NOT EXISTS hitotsu.api_token (
-    token_hash bytea PRIMARY KEY,
-    name       text NOT NULL UNIQUE,
-    scopes     text[] NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    revoked_at timestamptz
-);
--- once: tokens that were made before there were roles
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = 'hitotsu'
-                   AND table_name = 'api_token' AND column_name = 'role') THEN
-        ALTER TABLE hitotsu.api_token ADD COLUMN role text;
-        UPDATE hitotsu.api_token SET role = CASE
-            WHEN 'channel:*' = ANY (scopes) THEN 'operations'
-            WHEN 'channel:EC' = ANY (scopes) THEN 'ec'
-            WHEN 'channel:STORE' = ANY (scopes) THEN 'till'
-            ELSE 'operations' END
-        WHERE 'events:write' = ANY (scopes);
-    END IF;
-END $$;
-"""
 # every scope that a token can have, with what it allows
 SCOPES: dict[str, str] = {
     "events:write": "Append events, as far as the token's role and limits allow.",

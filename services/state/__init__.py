@@ -1,1 +1,1 @@
-"""Tables of what cannot be derived from the log, and therefore is backed up and migrated."""
+"""The schema `hitotsu` of Postgres: its migrations, and which tables a backup must hold."""

@@ -28,8 +28,8 @@ from projections.core.fold import Group
 from schemas.rights import Role
 from services.projector.database import prepare
 from services.runtime.db import pool
-from services.runtime.keys import SUBJECT_KEY_DDL, SubjectKeys
-from services.runtime.tokens import API_TOKEN_DDL, register
+from services.runtime.keys import SubjectKeys
+from services.runtime.tokens import register
 from tests.services.api.shop import ACCOUNT, CARD, Shop
 
 READS = (
@@ -97,8 +97,6 @@ def _served(servers: Stack, endpoints: Endpoints, home: Path) -> Iterator[Runnin
     create(endpoints.kafka)
     prepare(endpoints.postgres, Group("main", discover()))
     with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
-        connection.execute(SUBJECT_KEY_DDL)
-        connection.execute(API_TOKEN_DDL)
         for name, scopes in TOKENS.items():
             role: Role | None = "till" if "events:write" in scopes else None
             register(connection, name, scopes, f"{name}-token", role)

@@ -17,7 +17,7 @@ from infra.backend import PROVIDERS
 from infra.home import Home
 from infra.stack import ROOT
 from services.cli import dead_letters, stack
-from services.projector import database
+from services.state.migrate import FOLDER
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 GOES_ON = "HITOTSU_KEY_ENCRYPTION_KEY: "  # left out below: settings are read when nobody is asked
@@ -69,7 +69,7 @@ def test_a_word_that_is_none_of_a_few_is_refused_with_those(
 
 
 def test_the_choices_are_those_that_exist() -> None:
-    declared = re.search(r"status in \(([^)]*)\)", database.ENGINE)
+    declared = re.search(r"status in \(([^)]*)\)", (FOLDER / "0001_engine.sql").read_text("utf-8"))
     assert declared is not None
     statuses = set(re.findall(r"'(\w+)'", declared[1]))
     assert set(get_args(dead_letters.Status)) == statuses | {"all"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -19,41 +17,6 @@ from services.rebuild.fold import CannotRebuild
 from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
 from services.runtime.config import Settings
-from services.runtime.tokens import API_TOKEN_DDL
-
-OF_BEFORE = """
-create schema hitotsu;
-create table hitotsu.api_token (
-    token_hash bytea primary key, name text not null unique, scopes text[] not null,
-    created_at timestamptz not null default now(), revoked_at timestamptz
-);
-insert into hitotsu.api_token values ('1', 'till', '{events:write,channel:STORE}');
-"""
-
-
-@pytest.mark.servers
-def test_two_that_prepare_at_once_find_what_the_other_made(servers: Endpoints) -> None:
-    with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("create database prepared_twice")
-    dsn = make_conninfo(servers.postgres, dbname="prepared_twice")
-    with (
-        psycopg.connect(dsn) as first,
-        psycopg.connect(dsn, autocommit=True) as second,
-        psycopg.connect(dsn, autocommit=True) as watching,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        watching.execute(OF_BEFORE)
-        first.execute(API_TOKEN_DDL)
-        later = thread.submit(second.execute, API_TOKEN_DDL)
-        waits = "select wait_event_type from pg_stat_activity where pid = %s"
-        deadline = time.monotonic() + 5
-        while watching.execute(waits, [second.info.backend_pid]).fetchone() != ("Lock",):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        first.commit()
-        later.result(5)  # DuplicateColumn, were it to look before it waits
-        roles = watching.execute("select name, role from hitotsu.api_token").fetchall()
-    assert roles == [("till", "till")]
 
 
 @pytest.mark.servers
@@ -73,6 +36,7 @@ def test_tables_of_a_newer_version_are_named_with_what_to_run(servers: Endpoints
 
 
 HOLDS_OF_BEFORE = """
+drop table hitotsu.migration;
 alter table hitotsu.stock_hold drop column applied_version, drop column applied_partition,
     drop column applied_offset, drop column position;
 alter table hitotsu.points_hold drop column applied_event, drop column applied_partition,

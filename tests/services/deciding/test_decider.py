@@ -15,7 +15,7 @@ from infra.backend import Endpoints
 from services.deciding.answers import Answer, Keyed
 from services.deciding.decider import Decider, InFlight, NotDecided
 from services.runtime.db import Connection
-from services.state.decisions import prepare
+from services.state.migrate import migrate
 
 pytestmark = pytest.mark.servers
 NOTE = "insert into decided_by_test values (%s)"
@@ -24,8 +24,7 @@ NOTE = "insert into decided_by_test values (%s)"
 @pytest.fixture
 def dsn(servers: Endpoints) -> str:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("create schema if not exists hitotsu")
-        prepare(connection)
+        migrate(connection)
         connection.execute("drop table if exists hitotsu.decided_by_test")
         connection.execute("create table hitotsu.decided_by_test (what text)")
     return servers.postgres

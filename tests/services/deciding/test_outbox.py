@@ -21,7 +21,7 @@ from schemas.generated.events import StockReceived
 from schemas.generated.events.parts import Meta, Producer
 from schemas.topics import TOPICS
 from schemas.wire import codec
-from services.state.decisions import prepare
+from services.state.migrate import migrate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
 TOPIC, SKUS, PRODUCER = "commerce.inventory", 7, Producer(system="relay-of-a-test", channel="OTHER")
@@ -100,8 +100,7 @@ def test_killed_again_and_again_the_log_has_every_fact_in_its_order(
     topics.create(servers.kafka)
     run, many, ending = uuid4().hex[:8], 30 * kills, threading.Event()
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("create schema if not exists hitotsu")
-        prepare(connection)
+        migrate(connection)
     fillers = [
         threading.Thread(target=filling, args=[servers.postgres, run, n, many, ending])
         for n in range(SKUS)

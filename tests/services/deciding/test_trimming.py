@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from infra.backend import Endpoints
 from services.deciding.retention import AT_ONCE, TRIMS, trim
 from services.runtime.metrics import TRIMMED
-from services.state.decisions import prepare
+from services.state.migrate import migrate
 
 pytestmark = pytest.mark.servers
 Connection = AsyncConnection[TupleRow]
@@ -31,8 +31,7 @@ values (%s, %s, 'W1', 1, 'EC', 'ec', %s, now() - make_interval(days => %s),
 @pytest.fixture
 async def connection(servers: Endpoints) -> AsyncIterator[Connection]:
     with psycopg.connect(servers.postgres, autocommit=True) as own:
-        own.execute("create schema if not exists hitotsu")
-        prepare(own)
+        migrate(own)
         own.execute(
             "truncate hitotsu.answer, hitotsu.outbox, hitotsu.stock_hold, hitotsu.points_hold"
         )

@@ -23,9 +23,9 @@ from infra.home import free_port
 from infra.topics import create as create_topics
 from schemas.generated.inputs import example
 from schemas.rights import Role
-from services.runtime.keys import SUBJECT_KEY_DDL
-from services.runtime.tokens import API_TOKEN_DDL, register
+from services.runtime.tokens import register
 from services.sdk import uuid7
+from services.state.migrate import migrate
 
 PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
 SCOPES = {
@@ -49,8 +49,7 @@ def environment(servers: Any) -> dict[str, str]:
 def prepare(servers: Any) -> None:
     """Tables, tokens and topics; may be done any number of times."""
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute(SUBJECT_KEY_DDL)
-        connection.execute(API_TOKEN_DDL)
+        migrate(connection)
         for name, scopes in SCOPES.items():
             register(connection, f"test-{name}", scopes, TOKENS[name], ROLES.get(name))
     create_topics(servers.kafka)

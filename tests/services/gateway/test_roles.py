@@ -15,7 +15,8 @@ from schemas.generated.inputs import INPUTS
 from schemas.rights import INTERNAL, RIGHTS, ROLES, Role
 from schemas.topics import TOPIC_OF
 from services.projector import database
-from services.runtime.tokens import API_TOKEN_DDL, register
+from services.runtime.tokens import register
+from services.state.migrate import migrations
 from tests.services.gateway.running import PRODUCER, TOKENS, Gateway, event, until
 
 # written down apart from the table that the gateway uses
@@ -198,9 +199,10 @@ def test_tokens_of_before_get_the_role_of_their_channel(servers: Any) -> None:
         "no channel": (["events:write"], "operations"),
         "an app": (["members:read", "channel:STORE"], None),
     }
+    (roles,) = (file.text for file in migrations() if file.name.endswith("tokens_erasures"))
     with psycopg.connect(servers.postgres) as connection:  # rolled back at the end
         connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
-        connection.execute(API_TOKEN_DDL)
+        connection.execute(roles.encode())
         connection.execute("ALTER TABLE hitotsu.api_token DROP COLUMN role")
         for name, (scopes, _) in before.items():
             connection.execute(
@@ -208,7 +210,7 @@ def test_tokens_of_before_get_the_role_of_their_channel(servers: Any) -> None:
                 [name.encode(), name, scopes],
             )
         for _ in range(2):
-            connection.execute(API_TOKEN_DDL)
+            connection.execute(roles.encode())
             connection.execute(
                 "INSERT INTO hitotsu.api_token (token_hash, name, scopes) VALUES ('later', 'later',"
                 " '{events:write}') ON CONFLICT DO NOTHING"

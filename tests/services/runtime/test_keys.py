@@ -12,7 +12,8 @@ import pytest_asyncio
 from psycopg.conninfo import make_conninfo
 
 from services.runtime import db
-from services.runtime.keys import SUBJECT_KEY_DDL, SubjectKeys, WrongKeyEncryptionKey, kek_id
+from services.runtime.keys import SubjectKeys, WrongKeyEncryptionKey, kek_id
+from services.state.migrate import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -36,8 +37,8 @@ def database(servers: Endpoints) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def pool(database: str) -> AsyncIterator[db.Pool]:
     async with db.pool(database, size=4) as ready:
-        async with ready.connection() as connection:
-            await connection.execute(SUBJECT_KEY_DDL)
+        with psycopg.connect(database, autocommit=True) as connection:
+            migrate(connection)
         yield ready
 
 

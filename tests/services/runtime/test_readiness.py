@@ -24,7 +24,8 @@ from services.http.bearer import tokens_needed
 from services.http.health import health_operations
 from services.runtime.config import Settings
 from services.runtime.db import pool
-from services.runtime.tokens import API_TOKEN_DDL, Tokens
+from services.runtime.tokens import Tokens
+from services.state.migrate import migrate
 
 OLDER_TABLE = """
 CREATE SCHEMA hitotsu;
@@ -71,7 +72,7 @@ def test_a_process_before_tables_of_an_older_release_is_not_ready_and_says_so(ol
             assert "UndefinedColumn" in state["reason"]
             assert "hitotsu prepare" in state["reason"]
             with psycopg.connect(older, autocommit=True) as connection:
-                connection.execute(API_TOKEN_DDL)
+                migrate(connection)
             status, state = await ready(app)
             assert (status, state["ready"]) == (200, True)
             await postgres.close()

@@ -11,7 +11,6 @@ import pytest
 
 from services.runtime.db import pool
 from services.runtime.tokens import (
-    API_TOKEN_DDL,
     Token,
     Tokens,
     TokensUnavailable,
@@ -19,6 +18,7 @@ from services.runtime.tokens import (
     register,
     revoke,
 )
+from services.state.migrate import migrate
 
 TILL = Token("till", frozenset({"events:write", "channel:STORE", "store:*"}))
 
@@ -48,8 +48,7 @@ def test_without_a_first_reading_nobody_is_known() -> None:
 @pytest.mark.servers
 def test_a_token_is_valid_from_its_making_to_its_end(servers: Any) -> None:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
-        connection.execute(API_TOKEN_DDL)
+        migrate(connection)
         first = create(connection, "test-token", ["members:read"])
         second = create(connection, "test-token", ["members:read", "store:S1"])
 
@@ -71,8 +70,7 @@ def test_a_token_is_valid_from_its_making_to_its_end(servers: Any) -> None:
 @pytest.mark.servers
 def test_a_known_token_is_known_while_postgres_is_away(servers: Any) -> None:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
-        connection.execute(API_TOKEN_DDL)
+        migrate(connection)
         token = create(connection, "test-away", ["members:read"])
 
     async def ask(tokens: Tokens) -> None:
@@ -89,8 +87,7 @@ def test_a_known_token_is_known_while_postgres_is_away(servers: Any) -> None:
 @pytest.mark.servers
 def test_after_a_pause_a_revoked_token_is_refused_at_once(servers: Any) -> None:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
-        connection.execute(API_TOKEN_DDL)
+        migrate(connection)
         token = create(connection, "test-pause", ["members:read"])
 
     async def ask(tokens: Tokens) -> None:
@@ -107,8 +104,7 @@ def test_after_a_pause_a_revoked_token_is_refused_at_once(servers: Any) -> None:
 @pytest.mark.servers
 def test_what_was_known_does_not_count_for_ever_while_postgres_is_away(servers: Any) -> None:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS hitotsu")
-        connection.execute(API_TOKEN_DDL)
+        migrate(connection)
         token = create(connection, "test-oldest", ["members:read"])
 
     async def ask(tokens: Tokens) -> None:

@@ -1,16 +1,6 @@
-"""What do decisions keep? Not derivable from the log, so it belongs in a backup.
+-- What services decide with: answers by idempotency key, the outbox, holds, points by rules.
 
-`answer` holds what was said to each key, a "no" too; `outbox` the facts that follow and are not
-in Kafka yet; holds are rows of the service that decides about them.
-"""
-
-from __future__ import annotations
-
-import psycopg
-
-from services.runtime.db import unless_there
-
-ANSWERS = """
+-- backup: yes; what was answered to each idempotency key, a refusal too
 create table if not exists hitotsu.answer (
     client text not null,
     key text not null,
@@ -22,6 +12,7 @@ create table if not exists hitotsu.answer (
 );
 -- by age, for trimming; a range of pages costs a decision nothing
 create index if not exists answer_by_age on hitotsu.answer using brin (created_at);
+-- backup: yes; facts that were decided and are not in Kafka yet
 create table if not exists hitotsu.outbox (
     id bigint generated always as identity primary key,
     topic text not null,
@@ -31,45 +22,16 @@ create table if not exists hitotsu.outbox (
     sent_at timestamptz
 );
 -- headers were stored once; they follow from the value
-do $$ begin
-    if exists (select from pg_attribute where attrelid = 'hitotsu.outbox'::regclass
-            and attname = 'headers' and not attisdropped) then
-        alter table hitotsu.outbox drop column headers;
-    end if;
-end $$;
+alter table hitotsu.outbox drop column if exists headers;
 create index if not exists outbox_to_send on hitotsu.outbox (id) where sent_at is null;
-"""
 
-
-def added(table: str, *columns: str) -> str:
-    """Gives a table of an older release its new columns ("name type"), where the last is missing.
-
-    An `alter table` waits for everybody's locks, so it is run where it is needed only.
-    """
-    missed = columns[-1].split()[0]
-    listed = ", ".join(f"add column {column}" for column in columns)
-    return f"""do $$ begin
-    if not exists (select from pg_attribute where attrelid = 'hitotsu.{table}'::regclass
-            and attname = '{missed}') then
-        alter table hitotsu.{table} {listed};
-    end if;
-end $$;"""
-
-
-STOCK_APPLIED = added(
-    "stock_hold", "applied_version bigint", "applied_partition int", "applied_offset bigint"
-)
-STOCK_POSITION = added("stock_hold", "position jsonb")
-POINTS_APPLIED = added(
-    "points_hold", "applied_event uuid", "applied_partition int", "applied_offset bigint"
-)
-
-
-# the location "" is none yet; `served_by` names the one that a committed hold counts at
-# a hold that was resolved stays as history; the index holds what still promises something
-# `applied_*`: of an applied hold, the cell's row version with its fact in, and the partition and
-# `next_offset` of the batch that applied it; readers of an older row count the hold all the same
-STOCK_HOLDS = f"""
+-- The location '' means none yet; `served_by` is the location that a committed hold counts at.
+-- A resolved hold stays as history; the partial indexes have those that still promise something.
+-- `applied_*`, of an applied hold: the row version of the cell with the fact in it, and partition
+-- and next offset of the batch that applied it. Readers of an older row still count the hold.
+-- `position`: how far the stock had been read that was looked at, in the first line of each item
+-- and location of a batch.
+-- backup: yes; units that are promised and not taken yet
 create table if not exists hitotsu.stock_hold (
     id uuid not null,
     sku text collate "C" not null,
@@ -87,13 +49,17 @@ create table if not exists hitotsu.stock_hold (
     applied_version bigint,
     applied_partition int,
     applied_offset bigint,
+    position jsonb,
     primary key (id, sku, location_id)
 );
-{STOCK_APPLIED}
+alter table hitotsu.stock_hold
+    add column if not exists served_by text collate "C",
+    add column if not exists applied_version bigint,
+    add column if not exists applied_partition int,
+    add column if not exists applied_offset bigint,
+    add column if not exists position jsonb;
 create index if not exists stock_hold_applied
     on hitotsu.stock_hold (applied_partition, applied_offset) where state = 'applied';
--- where the stock stood that was looked at, in the first line of each item and location of a batch
-{STOCK_POSITION}
 create index if not exists stock_hold_promised
     on hitotsu.stock_hold (sku, location_id) where state in ('open', 'committed');
 create index if not exists stock_hold_by_age on hitotsu.stock_hold using brin (created_at);
@@ -101,12 +67,12 @@ create or replace view hitotsu.stock_reserved as
     select sku, coalesce(served_by, location_id) as location_id, sum(quantity)::bigint as reserved
     from hitotsu.stock_hold
     where state = 'committed' or state = 'open' and expires_at > now() group by 1, 2;
-"""
-# one row for each lot that a hold takes from; what a capture leaves is free again. What facts of
-# `hitotsu-points` take on their way is held for deciders alone: nobody asked for that hold
-# `applied_*`: of an applied hold, the event whose entries took its points, and the partition and
-# `next_offset` of the batch that applied it; readers without those entries count it all the same
-POINTS_HOLDS = f"""
+
+-- One row for each lot that a hold takes from; what a capture leaves is free again. Holds of the
+-- client `hitotsu-points` are those of facts on their way: deciders count them, readers do not.
+-- `applied_*`, of an applied hold: the event whose entries took its points, and partition and next
+-- offset of the batch that applied it. Readers without those entries still count the hold.
+-- backup: yes; points that are promised and not taken yet
 create table if not exists hitotsu.points_hold (
     id uuid not null,
     profile_id uuid not null,
@@ -127,7 +93,12 @@ create table if not exists hitotsu.points_hold (
     applied_offset bigint,
     primary key (id, profile_id, lot_id)
 );
-{POINTS_APPLIED}
+alter table hitotsu.points_hold
+    add column if not exists place smallint not null default 0,
+    add column if not exists applied_event uuid,
+    add column if not exists applied_partition int,
+    add column if not exists applied_offset bigint;
+alter table hitotsu.points_hold alter column place drop default;
 create index if not exists points_hold_applied
     on hitotsu.points_hold (applied_partition, applied_offset) where state = 'applied';
 create index if not exists points_hold_promised
@@ -137,9 +108,8 @@ create or replace view hitotsu.points_held as
     select profile_id, lot_id, sum(points)::bigint as points from hitotsu.points_hold
     where client <> 'hitotsu-points'
         and (state = 'captured' or state = 'open' and expires_at > now()) group by 1, 2;
-"""
-# what the rules made of each line, what waits to be judged, how far the log was looked through
-POINTS_RULES = """
+
+-- backup: yes; what the rules made of each line of a sale
 create table if not exists hitotsu.points_decided (
     transaction_id uuid not null,
     line_no int not null,
@@ -156,27 +126,34 @@ create table if not exists hitotsu.points_decided (
     revision int not null,
     primary key (transaction_id, line_no)
 );
+drop index if exists hitotsu.points_decided_sold;
 create index if not exists points_decided_sku on hitotsu.points_decided (sku, sold_at);
+-- backup: yes; points that returns should have taken and that were not there
 create table if not exists hitotsu.points_forgiven (
     profile_id uuid primary key,
     points bigint not null
 );
+-- backup: yes; sales that wait to be judged by the rules
 create table if not exists hitotsu.points_due (
     transaction_id uuid primary key,
     owner_id uuid not null,
     since timestamptz not null default clock_timestamp(),
     failed text
 );
+alter table hitotsu.points_due
+    add column if not exists owner_id uuid,
+    add column if not exists failed text;
+-- a sale whose owner is not known is under its own id, as where it is written
+update hitotsu.points_due set owner_id = transaction_id where owner_id is null;
+alter table hitotsu.points_due alter column owner_id set not null;
+-- backup: yes; how far the log was searched for sales
 create table if not exists hitotsu.points_cursor (
     topic text not null,
     partition int not null,
     next_offset bigint not null,
     primary key (topic, partition)
 );
-"""
-# entries of facts that are on their way, by whose they are; a lot that has ended is left in peace
-# for a day once it was looked at
-POINTS_ON_THE_WAY = """
+-- backup: yes; entries of facts that are on their way
 create table if not exists hitotsu.points_awaited (
     event_id uuid not null,
     number smallint not null,
@@ -185,6 +162,7 @@ create table if not exists hitotsu.points_awaited (
     primary key (event_id, number)
 );
 create index if not exists points_awaited_profile on hitotsu.points_awaited (profile_id);
+-- backup: yes; lots whose expiry was decided; such a lot is not looked at again for a day
 create table if not exists hitotsu.points_expired (
     profile_id uuid not null,
     lot_id uuid not null,
@@ -192,15 +170,10 @@ create table if not exists hitotsu.points_expired (
     points bigint not null,
     primary key (profile_id, lot_id, expired_on)
 );
+-- backup: yes; the day up to which expiry was decided for everybody
 create table if not exists hitotsu.points_sweep (
     single boolean primary key default true check (single),
     day date not null
 );
+-- backup: yes; members whose points have to be settled once more
 create table if not exists hitotsu.points_over (profile_id uuid primary key);
-"""
-
-
-def prepare(connection: psycopg.Connection) -> None:
-    """Creates what is missing; safe to run again."""
-    for statements in (ANSWERS, STOCK_HOLDS, POINTS_HOLDS, POINTS_RULES, POINTS_ON_THE_WAY):
-        connection.execute(unless_there(statements).encode())

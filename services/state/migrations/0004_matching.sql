@@ -1,19 +1,9 @@
-"""What does matching keep? How far it compared, what it found, what staff decided.
+-- What the matcher keeps: how far it compared, what it found, what staff decided.
 
-Everything but the reasons of staff follows from the log and may be dropped: the matcher then reads
-the log from its beginning. Sealed Features spare a restart from normalising everybody again.
-"""
-
-from __future__ import annotations
-
-import psycopg
-
-from services.runtime.db import unless_there
-
-# `positions`: next offset by partition of commerce.members up to which the profiles of the share
-# are compared with everybody's; the rule version '' says up to where their features are stored.
-# Another `form` of features (a newer normaliser) begins anew
-PROGRESS = """
+-- `positions`: next offset by partition of commerce.members up to which the profiles of the share
+-- are compared with everybody's; the rule version '' says up to where their features are stored.
+-- Another `form` of features (a newer normaliser) begins anew.
+-- backup: no; follows from the log: the matcher reads it again from its beginning
 create table if not exists hitotsu.match_progress (
     rule_version text not null,
     form text not null,
@@ -22,9 +12,8 @@ create table if not exists hitotsu.match_progress (
     updated_at timestamptz not null default clock_timestamp(),
     primary key (rule_version, form, share)
 );
-"""
-# "offset": how many records of all partitions were known with the features
-FEATURES = """
+-- "offset": how many records of all partitions were known with the features
+-- backup: no; sealed features spare a restart from normalising everybody again
 create table if not exists hitotsu.match_features (
     profile_id uuid primary key,
     form text not null,
@@ -32,9 +21,9 @@ create table if not exists hitotsu.match_features (
     at bigint not null,
     features bytea not null
 );
-"""
-# the versions of the rules as the catalog has them, and how far it was looked through for them
-RULES = """
+delete from hitotsu.match_features where features is null;
+alter table hitotsu.match_features alter column features set not null;
+-- backup: no; the versions of the rules as the catalog has them
 create table if not exists hitotsu.match_rules_text (
     version text not null,
     valid_from bigint not null,
@@ -42,13 +31,13 @@ create table if not exists hitotsu.match_rules_text (
     rules text not null,
     primary key (version, valid_from)
 );
+-- backup: no; how far the catalog was searched for rules
 create table if not exists hitotsu.match_rules_cursor (
     partition smallint primary key,
     next_offset bigint not null
 );
-"""
-# one row for each pair that a rule linked, under each version of the rules; what stands last
-LINKS = """
+-- one row for each pair that a rule linked, under each version of the rules
+-- backup: no; links follow from the log and the rules
 create table if not exists hitotsu.match_link (
     rule_version text not null,
     profile_id uuid not null,
@@ -62,9 +51,8 @@ create table if not exists hitotsu.match_link (
 );
 create index if not exists match_link_other on hitotsu.match_link (other_profile_id);
 create index if not exists match_link_one on hitotsu.match_link (profile_id);
-"""
-# the last word of a person on a pair; `link_id` names the evidence it was said about
-DECISIONS = """
+-- `link_id` names the evidence that the decision was made about
+-- backup: yes; the last decision of staff on each pair, with its reason
 create table if not exists hitotsu.match_decision (
     profile_id uuid not null,
     other_profile_id uuid not null,
@@ -78,8 +66,7 @@ create table if not exists hitotsu.match_decision (
     check (profile_id < other_profile_id)
 );
 create index if not exists match_decision_other on hitotsu.match_decision (other_profile_id);
-"""
-CASES = """
+-- backup: yes; pairs that staff decide, and what was decided, with its reason
 create table if not exists hitotsu.identity_case (
     case_id uuid primary key,
     rule_version text not null,
@@ -101,10 +88,3 @@ create index if not exists identity_case_open
     on hitotsu.identity_case (rule_version, weight desc, case_id) where closed_at is null;
 create index if not exists identity_case_one on hitotsu.identity_case (profile_id);
 create index if not exists identity_case_other on hitotsu.identity_case (other_profile_id);
-"""
-
-
-def prepare(connection: psycopg.Connection) -> None:
-    """Creates what is missing; safe to run again."""
-    for statement in (PROGRESS, FEATURES, RULES, LINKS, DECISIONS, CASES):
-        connection.execute(unless_there(statement).encode())

@@ -1,0 +1,51 @@
+"""Which tables does a backup have to hold? Those that the log cannot give back.
+
+Each `create table` of a migration has a line `-- backup: yes; reason` or `-- backup: no; reason`
+right above it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.state.migrate import FOLDER, MigrationError, migrations
+
+STATEMENT = re.compile(
+    r"(?:^-- backup: (?P<answer>yes|no); (?P<reason>.+)\n)?"
+    r"^create table (?:if not exists )?hitotsu\.(?P<made>\w+)"
+    r"|^\s*drop table (?:if exists )?hitotsu\.(?P<dropped>\w+);",
+    re.MULTILINE,
+)
+RECORD = ("migration", True, "which migrations the tables above have had")
+
+
+@dataclass(frozen=True, slots=True)
+class DurableTable:
+    """A table of the schema `hitotsu`, whether a backup must hold it, and what is in it."""
+
+    name: str
+    in_backup: bool
+    reason: str
+
+
+def tables(folder: Path = FOLDER) -> list[DurableTable]:
+    """Every table of the schema `hitotsu`, in the order of creation.
+
+    Raises MigrationError when a `create table` does not say whether a backup must hold it.
+    """
+    declared: dict[str, DurableTable] = {}
+    for file in migrations(folder):
+        for match in STATEMENT.finditer(file.text):
+            if match["dropped"]:
+                declared.pop(match["dropped"], None)
+                continue
+            name = match["made"]
+            if match["answer"] is None:
+                raise MigrationError(
+                    f"{file.name}: no line `-- backup: yes; …` or `-- backup: no; …` above the"
+                    f" create table of hitotsu.{name}"
+                )
+            declared[name] = DurableTable(name, match["answer"] == "yes", match["reason"])
+    return [*declared.values(), DurableTable(*RECORD)]
