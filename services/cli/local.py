@@ -88,18 +88,20 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
     ]
 
 
-def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> list[str]:
     """Tables, topics, schema ids and the local tokens, before any service starts.
 
-    A token that was replaced or revoked stays so.
+    A token that was replaced or revoked stays so. Returns what is to be said of an older release's
+    tables.
     """
     from services.runtime.tokens import register_new
 
-    importlib.import_module("services.cli.setup").prepare(settings(env))
+    notices: list[str] = importlib.import_module("services.cli.setup").prepare(settings(env))
     with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
         for name, token in tokens.items():
             if token:
                 register_new(connection, name, TOKENS[name], token, TOKEN_ROLES.get(name))
+    return notices
 
 
 def tokens(home: Home) -> dict[str, str]:

@@ -17,7 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def prepare() -> None:
     """Create tables and topics and apply the schemas, on the servers of HITOTSU_*."""
-    importlib.import_module("services.cli.setup").prepare(settings())
+    for notice in importlib.import_module("services.cli.setup").prepare(settings()):
+        typer.echo(notice)
     typer.echo("tables, topics and schemas are there")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from infra import topics
 from infra.backend import ProviderError
 from projections import discover
@@ -9,20 +11,39 @@ from projections.core.fold import Group
 from schemas.tools import registry
 from services.projector import database
 from services.runtime.config import Settings
-from services.state.migrate import MigrationError
+from services.state.migrate import MigrationError, migrate
+
+TABLES_THERE = "select to_regclass('hitotsu.checkpoint') is not null"
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> list[str]:
     """Creates what is missing; safe to run again and beside running services.
 
-    Raises ProviderError when tables are newer than the code or contradict it in a column, and when
-    a migration cannot be applied.
+    Returns what is to be said of an older release's tables: sentences about migrations that were
+    applied to them, and about projections that are built anew. Raises ProviderError when tables are
+    newer than the code or contradict it in a column, and when a migration cannot be applied.
     """
     group = Group(settings.group, [one for one in discover() if one.group == settings.group])
     try:
-        database.prepare(settings.postgres, group)
+        applied = _migrate(settings.postgres)
+        building = database.prepare(settings.postgres, group)
     except (MigrationError, database.VersionChanged, database.ColumnsDiffer) as error:
         raise ProviderError(str(error)) from None
     topics.create(settings.kafka)
     if settings.registry is not None:
         registry.apply(settings.registry)
+    return [
+        *(f"applied migration {name} to the tables of an older release" for name in applied),
+        *(
+            f"projection {name} is being built: what needs it answers 503 (building) until then"
+            for name in sorted(building)
+        ),
+    ]
+
+
+def _migrate(dsn: str) -> list[str]:
+    """Applies migrations; the names of those that were applied to tables that were there."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = connection.execute(TABLES_THERE).fetchone()
+        applied = migrate(connection)
+    return applied if row is not None and row[0] else []

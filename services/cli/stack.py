@@ -111,7 +111,8 @@ def bring_up(
 ) -> list[str]:
     """What `up` does, for other verbs too: servers, tables and topics, services.
 
-    Answers what is to be said of services that ran before, with older code or other settings.
+    Returns what is to be said of an older release's tables, and of services that ran before, with
+    older code or other settings.
     Broken off by Ctrl-C or SIGTERM, it stops what it started.
     """
     with stack.home.locked():
@@ -134,7 +135,7 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     # Tables always: a service that starts again, by itself or here, runs the code of now. Tokens
     # only before all others: what became of one beside running services is not touched.
     progress("tables", "creating tables, topics and tokens", False)
-    local.prepare(endpoints, env, {} if running else local.tokens(stack.home))
+    said = local.prepare(endpoints, env, {} if running else local.tokens(stack.home))
     progress("tables", "tables, topics and tokens ready", True)
     for service in services:
         progress(service.name, "running" if service.name in running else "starting", False)
@@ -144,7 +145,7 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     stack.complete_services(services, env)
     stack.restart_hung(progress)
     stack.wait_ready(wait, progress)
-    return stale_services.notices(stack, env, before)
+    return [*said, *stale_services.notices(stack, env, before)]
 
 
 @contextmanager

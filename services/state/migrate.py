@@ -17,8 +17,6 @@ from typing import Any
 
 import psycopg
 
-from services.runtime.logging import log
-
 Connection = psycopg.Connection[tuple[Any, ...]]
 FOLDER = Path(__file__).parent / "migrations"
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -148,4 +146,3 @@ def _apply(connection: Connection, file: Migration) -> None:
         raise MigrationError(
             f"{file.name} was not applied ({error.sqlstate}): {str(error).splitlines()[0]}"
         ) from error
-    log.info("migration_applied", name=file.name)
