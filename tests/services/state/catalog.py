@@ -71,9 +71,11 @@ def tables(connection: Connection) -> list[str]:
     return [str(name) for (name,) in connection.execute(TABLES).fetchall()]
 
 
-def fill(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Puts a row into every table; returns the rows by table as they are stored."""
+def fill(connection: Connection, but: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Puts a row into every table but that one; returns the rows by table as they are stored."""
     for table in tables(connection):
+        if table == but:
+            continue
         place = [f"hitotsu.{table}"]
         present = {name for (name,) in connection.execute(PRESENT, place).fetchall()}
         columns = {
