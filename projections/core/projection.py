@@ -28,12 +28,19 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 
 class Projection:
-    """Tables, handlers and queries. Raise `version` when the meaning of a table changes."""
+    """Tables, handlers and queries. Raise `version` when the meaning of a table changes.
 
-    def __init__(self, name: str, *, version: int = 1, group: str = "main") -> None:
+    `formerly`: the projections that its tables were moved from, names and contents unchanged. A
+    stack that has those needs no rebuild, and the tables are not new to it.
+    """
+
+    def __init__(
+        self, name: str, *, version: int = 1, group: str = "main", formerly: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
         self.version = version
         self.group = group
+        self.formerly = formerly
         self.tables: list[Kept] = []
         self.handlers: dict[type, list[Handler]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = (

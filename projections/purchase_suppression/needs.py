@@ -17,8 +17,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from projections.catalog import scope_of
 from projections.core.instants import DAY, bounded
-from projections.purchase_suppression import scope_of
 
 SHARE_OF_INTERVAL = (4, 5)
 GAPS_NEEDED = 2

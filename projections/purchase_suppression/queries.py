@@ -9,18 +9,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from projections.catalog import item, need_policy, scope_of
 from projections.core import Member, Read
 from projections.core.instants import Moment, instant, micros
-from projections.purchase_suppression import (
-    claim,
-    giving_back,
-    item,
-    need_policy,
-    projection,
-    purchase,
-    scope_of,
-)
+from projections.purchase_suppression import projection
 from projections.purchase_suppression.needs import Catalogue, Suppression, kept, suppressions
+from projections.purchases import claim, giving_back, purchase
 
 RECENT = 20
 

@@ -19,7 +19,6 @@ from projections.core import (
 )
 from schemas.generated.events import (
     AllocationReleased,
-    LocationDescribed,
     PurchaseCompleted,
     PurchaseReturned,
     PurchaseVoided,
@@ -78,18 +77,6 @@ policy = projection.table(
     safety_stock=latest_by("bigint", at="set_at"),
     store_share=latest_by("bigint", at="set_at"),
     company_threshold=latest_by("bigint", at="set_at"),
-    moved_by="commerce.catalog",
-    view=View(by=("location_id",)),
-)
-location = projection.table(
-    "location",
-    location_id=key("text"),
-    valid_from=key("bigint"),
-    described_at=maximum(),
-    kind=latest_by("text", at="described_at"),
-    name=latest_by("text", at="described_at"),
-    latitude_e6=latest_by("bigint", at="described_at"),  # degrees by a million
-    longitude_e6=latest_by("bigint", at="described_at"),
     moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
@@ -209,20 +196,3 @@ def policy_set(event: StockPolicySet) -> Iterator[Row]:
         store_share=event.store_share,
         company_threshold=event.company_threshold,
     )
-
-
-@projection.on(LocationDescribed)
-def described(event: LocationDescribed) -> Iterator[Row]:
-    yield location(
-        location_id=event.location_id,
-        valid_from=event.valid_from,
-        described_at=event.meta.occurred_at,
-        kind=event.kind,
-        name=event.name,
-        latitude_e6=_millionths(event.latitude),
-        longitude_e6=_millionths(event.longitude),
-    )
-
-
-def _millionths(degrees: float | None) -> int | None:
-    return None if degrees is None else round(degrees * 1e6)

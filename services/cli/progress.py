@@ -28,11 +28,14 @@ COLUMNS = (
 
 
 def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
-    """Settings, the group's projections, and the names asked for: all when none was named."""
+    """Settings, the group's projections, and the names asked for: all when none was named.
+
+    Projections that keep no table are left out: there is nothing of them to rebuild or compare.
+    """
     from projections import discover
 
     config = settings()
-    declared = [one for one in discover() if one.group == config.group]
+    declared = [one for one in discover() if one.group == config.group and one.tables]
     known = [one.name for one in declared]
     for name in names or ():
         if name not in known:

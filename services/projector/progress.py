@@ -35,11 +35,21 @@ on conflict (grp, projection) do update
     set version = excluded.version, reason = excluded.reason, read = null, total = null,
         began_at = now()
 """
+# Tables that were moved here from other projections hold what those had read. While a former one is
+# being built, nothing is inherited: the moved tables are built, too.
+INHERIT = """
+insert into hitotsu.projection_version
+select %(group)s, %(projection)s, min(version)
+from hitotsu.projection_version where grp = %(group)s and projection = any(%(formerly)s)
+    and not exists (select from hitotsu.projection_building
+        where grp = %(group)s and projection = any(%(formerly)s))
+having count(*) > 0
+on conflict (grp, projection) do nothing
+"""
 # of a projection that is no longer declared nobody folds the events: its tables go stale
-FORGET = tuple(
-    f"delete from hitotsu.{table} where grp = %s and projection <> all(%s)"
-    for table in ("projection_version", "projection_building")
-)
+FORGET_VERSION = "delete from hitotsu.projection_version where grp = %s and projection <> all(%s)"
+# and what has no tables is not built
+FORGET_BUILDING = "delete from hitotsu.projection_building where grp = %s and projection <> all(%s)"
 
 
 class VersionChanged(Exception):
@@ -56,19 +66,24 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
 
     Returns the names of those that are being built. Raises VersionChanged and ColumnsDiffer.
     """
+    for projection in group.projections:
+        if projection.formerly:
+            former = {"projection": projection.name, "formerly": list(projection.formerly)}
+            connection.execute(INHERIT.encode(), {"group": group.name} | former)
+    names = [projection.name for projection in group.projections]
+    stored = [projection.name for projection in group.projections if projection.tables]
+    connection.execute(FORGET_VERSION, [group.name, names])
+    connection.execute(FORGET_BUILDING, [group.name, stored])
     recorded = _by_name(connection.execute(VERSIONS, [group.name]))
     building = under_way(connection, group.name)
     ((history,),) = connection.execute(HISTORY, [group.name]).fetchall()
-    names = [projection.name for projection in group.projections]
-    for statement in FORGET:
-        connection.execute(statement.encode(), [group.name, names])
     for projection in group.projections:
         name, version = projection.name, projection.version
         _refuse_older_code(projection, recorded.get(name), building.get(name))
         if building.get(name) == version:
             continue
         tables = [table for table in group.tables if table.projection == name]
-        if not history:
+        if not history or not tables:
             _create(connection, tables, anew=recorded.get(name) not in (None, version))
             connection.execute(RECORD_VERSION, [group.name, name, version])
             continue

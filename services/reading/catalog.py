@@ -25,7 +25,7 @@ class Catalog:
     """Every table of every projection."""
 
     def __init__(self, projections: Iterable[Projection], live: str = LIVE) -> None:
-        self.projections = list(projections)
+        self.projections, self._live = list(projections), live
         self._origins: dict[Kept, Origin] = {}
         self.topics: dict[str, frozenset[str]] = {}
         for projection in self.projections:
@@ -49,7 +49,8 @@ class Catalog:
         return self._origins[table]
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
-        return frozenset(self.of(table).group for each in projections for table in each.tables)
+        """The groups that these projections are in, those without a table of their own too."""
+        return frozenset(self._live if one.group == LIVE else one.group for one in projections)
 
     def hash_key(self, table: Kept, view: View, values: Mapping[str, object]) -> str:
         """The Redis hash of a view that holds the rows with these values."""

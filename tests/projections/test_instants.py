@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from projections.catalog import scope_of
 from projections.core.instants import (
     DAY,
     FIRST,
@@ -17,7 +18,6 @@ from projections.core.instants import (
     micros,
     written,
 )
-from projections.purchase_suppression import scope_of
 from projections.purchase_suppression.needs import Catalogue, kept, suppressions
 from tests.services.extremes.values import INSTANTS, NOT_INSTANTS
 

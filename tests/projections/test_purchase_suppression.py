@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from projections.catalog import item, need_policy
 from projections.core.memory import Memory
-from projections.purchase_suppression import claim, giving_back, item, need_policy, purchase
 from projections.purchase_suppression.needs import Catalogue, kept, suppressions
+from projections.purchases import claim, giving_back, purchase
 from schemas.generated.events import ItemDescribed, NeedPolicySet, PurchaseAttributed
 from tests.projections.saying import MINUTE, T0, brought_back, meta, named, sold, tell
 

@@ -35,6 +35,49 @@ def test_tables_of_a_newer_version_are_named_with_what_to_run(servers: Endpoints
         setup.prepare(settings)
 
 
+BEFORE_THE_MOVE = """
+delete from hitotsu.projection_building;
+delete from hitotsu.projection_version where projection in ('purchases', 'catalog');
+insert into hitotsu.checkpoint (grp, topic, partition, next_offset, applied)
+values ('main', 'commerce.purchases', 0, 1, 1) on conflict do nothing;
+insert into hitotsu.projection_version values
+    ('main', 'purchase_suppression', 2), ('main', 'shared_stock', 2)
+on conflict (grp, projection) do update set version = excluded.version
+"""
+FORMER_IS_BUILT = """
+insert into hitotsu.projection_building (grp, projection, version, reason)
+values ('main', 'purchase_suppression', 2, 'new')
+"""
+VERSIONS = "select projection, version from hitotsu.projection_version where grp = 'main'"
+
+
+@pytest.mark.servers
+def test_tables_that_moved_to_another_projection_hold_what_it_had_read(servers: Endpoints) -> None:
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("create database of_moved_tables")
+    dsn = make_conninfo(servers.postgres, dbname="of_moved_tables")
+    group = Group("main", [one for one in discover() if one.group == "main"])
+    database.prepare(dsn, group)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(BEFORE_THE_MOVE)
+        assert not database.prepare(dsn, group), "nothing is built"
+        versions: dict[str, int] = dict(connection.execute(VERSIONS).fetchall())
+        assert (versions["purchases"], versions["catalog"]) == (2, 2)
+        # tables of a version before the move are as old under their new projection
+        connection.execute(BEFORE_THE_MOVE.replace("_suppression', 2", "_suppression', 1"))
+        assert database.prepare(dsn, group) == {"purchases", "catalog"}
+        # what was being built had not read everything
+        connection.execute(BEFORE_THE_MOVE)
+        connection.execute(FORMER_IS_BUILT)
+        assert database.prepare(dsn, group) == {"purchases", "catalog"}
+
+
+def test_moved_tables_keep_their_place_in_redis() -> None:
+    versions = {t.name: one.version for one in discover() for t in one.tables}
+    moved = ("purchase", "purchase_return", "purchase_claim", "item", "need_policy", "location")
+    assert {name: versions[name] for name in moved} == dict.fromkeys(moved, 2)
+
+
 HOLDS_OF_BEFORE = """
 drop table hitotsu.migration;
 alter table hitotsu.stock_hold drop column applied_version, drop column applied_partition,

@@ -27,7 +27,7 @@ from tests.services.points.program import Program, program
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 RULES = {"earn": [{"points": 1, "per": 30}], "return_policy": "go_negative", "rounding": "half_up"}
-FOLDED = ("purchase_suppression", "point_balance")
+FOLDED = ("purchases", "catalog", "point_balance")
 
 
 BELOW_ZERO = """

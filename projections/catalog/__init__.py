@@ -1,0 +1,94 @@
+"""Which items and locations are there, and which needs does an item meet?
+
+Facts of general use: other projections may read these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from projections.core import Projection, Row, View, key, latest_by, maximum
+from schemas.generated.events import ItemDescribed, LocationDescribed, NeedPolicySet
+
+projection = Projection("catalog", version=2, formerly=("purchase_suppression", "shared_stock"))
+
+item = projection.table(
+    "item",
+    sku=key("text"),
+    valid_from=key("bigint"),
+    described_at=maximum(),
+    name=latest_by("text", at="described_at"),
+    category=latest_by("text", at="described_at"),
+    moved_by="commerce.catalog",
+    view=View(by=("sku",)),
+)
+need_policy = projection.table(
+    "need_policy",
+    scope=key("text"),
+    valid_from=key("bigint"),
+    set_at=maximum(),
+    kind=latest_by("text", at="set_at"),
+    reach=latest_by("text", at="set_at"),
+    interval_days=latest_by("bigint", at="set_at"),
+    moved_by="commerce.catalog",
+    view=View(by=("scope",)),
+)
+location = projection.table(
+    "location",
+    location_id=key("text"),
+    valid_from=key("bigint"),
+    described_at=maximum(),
+    kind=latest_by("text", at="described_at"),
+    name=latest_by("text", at="described_at"),
+    latitude_e6=latest_by("bigint", at="described_at"),  # degrees by a million
+    longitude_e6=latest_by("bigint", at="described_at"),
+    moved_by="commerce.catalog",
+    view=View(by=("location_id",)),
+)
+
+
+@projection.on(ItemDescribed)
+def described(event: ItemDescribed) -> Iterator[Row]:
+    yield item(
+        sku=event.sku,
+        valid_from=event.valid_from,
+        described_at=event.meta.occurred_at,
+        name=event.name,
+        category=event.category,
+    )
+
+
+@projection.on(NeedPolicySet)
+def policy_set(event: NeedPolicySet) -> Iterator[Row]:
+    yield need_policy(
+        scope=scope_of(event.sku, event.category),
+        valid_from=event.valid_from,
+        set_at=event.meta.occurred_at,
+        kind=event.kind,
+        reach=event.reach,
+        interval_days=event.interval_days,
+    )
+
+
+@projection.on(LocationDescribed)
+def location_described(event: LocationDescribed) -> Iterator[Row]:
+    yield location(
+        location_id=event.location_id,
+        valid_from=event.valid_from,
+        described_at=event.meta.occurred_at,
+        kind=event.kind,
+        name=event.name,
+        latitude_e6=_millionths(event.latitude),
+        longitude_e6=_millionths(event.longitude),
+    )
+
+
+def _millionths(degrees: float | None) -> int | None:
+    return None if degrees is None else round(degrees * 1e6)
+
+
+def scope_of(sku: str | None, category: str | None) -> str:
+    """What a policy is for: one item, else a category, else everything."""
+    if sku is not None:
+        return f"sku:{sku}"
+    return "default" if category is None else f"category:{category}"

@@ -1,0 +1,1 @@
+"""Catalog has no route of its own: the projections that read it answer."""
