@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -76,11 +77,16 @@ def down(
 def status(
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_shell: Annotated[
+        bool, typer.Option("--shell", help="Addresses and tokens as variables, for `eval`.")
+    ] = False,
 ) -> None:
     """Every URL, pid, log and token of the stack in this folder."""
     found = Stack(home).status()
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    elif as_shell:
+        typer.echo("\n".join(_shell_variables(found)))
     else:
         show(found)
     if not found["servers"]:
@@ -203,6 +209,16 @@ def show(found: dict[str, Any]) -> None:
         console.print("tokens and full URLs: hitotsu status --json")
     if not found["servers"]:
         console.print("nothing runs here: hitotsu up")
+
+
+def _shell_variables(found: dict[str, Any]) -> Iterator[str]:
+    """`export` lines: `$GATEWAY` is the gateway's URL, `$TILL` the till's token."""
+    entries = {**found["servers"], **found["services"]}
+    addresses = {name: entry["url"] for name, entry in entries.items() if entry["url"]}
+    variables = {**addresses, **found["tokens"]}
+    yield f"export HITOTSU_HOME={shlex.quote(found['home'])}"
+    for name, text in variables.items():
+        yield f"export {name.upper().replace('-', '_')}={shlex.quote(text)}"
 
 
 def _places(found: dict[str, Any], home: Path) -> list[str]:
