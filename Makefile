@@ -10,7 +10,7 @@ SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # what an install compiles
-COMPILED := infra/compiling.py $(wildcard */_*.c */*/_*.[ch])
+COMPILED := infra/c_extensions.py $(wildcard */_*.c */*/_*.[ch])
 UNIT := not servers and not faults and not long
 REDIS_TESTS := tests/services/api tests/services/projector
 REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)

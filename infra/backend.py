@@ -63,25 +63,27 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ProviderChoice:
     """A provider and the reason, in words for `hitotsu doctor`."""
 
     name: str
     why: str
 
 
-def decide(name: str = "auto") -> Choice:
+def decide(name: str = "auto") -> ProviderChoice:
     """Which provider a stack would use, and why; raises ProviderError when the named one cannot."""
     wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):
         raise ProviderError(f"provider {wanted!r} is unknown: use auto, {', '.join(PROVIDERS)}")
     if wanted != "auto":
         _check(wanted)
-        return Choice(wanted, "asked for")
+        return ProviderChoice(wanted, "asked for")
     external = importlib.import_module("infra.external")
     if external.given():
         external.check()
-        return Choice("external", "HITOTSU_KAFKA, HITOTSU_POSTGRES and HITOTSU_REDIS are set")
+        return ProviderChoice(
+            "external", "HITOTSU_KAFKA, HITOTSU_POSTGRES and HITOTSU_REDIS are set"
+        )
     obstacles = []
     for candidate, why in (("docker", "an engine answers"), ("native", "no engine answers")):
         try:
@@ -89,7 +91,7 @@ def decide(name: str = "auto") -> Choice:
         except ProviderError as error:
             obstacles.append(f"{candidate}: {error}")
         else:
-            return Choice(candidate, why)
+            return ProviderChoice(candidate, why)
     raise ProviderError("no way to run the servers.\n" + "\n".join(obstacles))
 
 

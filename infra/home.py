@@ -47,7 +47,8 @@ class Home:
     """The private folder of one stack.
 
     Nothing outside it is written, but two things: downloads, where `HITOTSU_CACHE` names a folder
-    for them, and Postgres' data, where root starts it and its user cannot enter (`infra.outside`).
+    for them, and Postgres' data, where root starts it and its user cannot enter
+    (`infra.closed_home`).
     """
 
     def __init__(self, path: Path | str | None = None) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.backend import Backend, Endpoints, Progress, ProviderError, choose, reopen, silent
+from infra.closed_home import Outside
 from infra.home import Home
-from infra.outside import Outside
 from infra.process import Recorded, StartError, spawn, tail, uninterrupted
 from infra.supervisor import STOP_BOUND_SECONDS, Service, dump
 

@@ -37,7 +37,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordType:
     """A record: an event, or a part of one."""
 
     name: str
@@ -58,14 +58,14 @@ class Enum:
 class Description:
     """Everything the .avsc files say."""
 
-    events: dict[str, Record]
-    parts: dict[str, Record]
+    events: dict[str, RecordType]
+    parts: dict[str, RecordType]
     enums: dict[str, Enum]
 
-    def events_of(self, topic: Topic) -> list[Record]:
+    def events_of(self, topic: Topic) -> list[RecordType]:
         return [self.events[name] for name in topic.events]
 
-    def personal(self, record: Record) -> bool:
+    def personal(self, record: RecordType) -> bool:
         """Whether the record can hold a value that needs a subject's key."""
         return any(
             field.pii or (field.of in self.parts and self.personal(self.parts[str(field.of)]))
@@ -103,7 +103,7 @@ def describe(home: Path = HOME) -> Description:
         if schema["type"] == "enum"
     }
     records = {
-        schema["name"]: Record(
+        schema["name"]: RecordType(
             schema["name"],
             schema["doc"],
             tuple(_field(schema["name"], field, schemas) for field in schema["fields"]),

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from infra.home import Home
 from infra.native import jars, java
-from infra.native.server import Record, Say
+from infra.native.server import Say, ServerRecord
 from infra.process import Recorded, StartError, spawn, wait_until
 
 CLUSTER_ID = "hitotsu-local-cluster0"
@@ -57,7 +57,7 @@ class Kafka:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.folder = home.path / "kafka"
-        self.record = Record(home, self.name)
+        self.record = ServerRecord(home, self.name)
 
     def start(self, say: Say) -> str:
         if self.record.process is not None:

@@ -16,7 +16,7 @@ from infra.native import java, postgres, valkey
 from infra.native.kafka import Kafka
 from infra.native.postgres import Postgres
 from infra.native.registry import Registry
-from infra.native.server import Record, Say, Server
+from infra.native.server import Say, Server, ServerRecord
 from infra.native.valkey import Valkey
 from infra.process import Recorded, StartError
 
@@ -49,13 +49,13 @@ class NativeBackend:
         self._servers: dict[str, Server] = {
             server.name: server for server in (Kafka(home), Postgres(home), Valkey(home))
         }
-        if registry or Record(home, "registry").process is not None:
+        if registry or ServerRecord(home, "registry").process is not None:
             self._servers["registry"] = Registry(home)
         self._broken_off = threading.Event()
 
     def start(self, progress: Progress) -> Endpoints:
         """Starts what does not run; on failure, or broken off, stops what this call started."""
-        new = {name for name in self._servers if Record(self.home, name).process is None}
+        new = {name for name in self._servers if ServerRecord(self.home, name).process is None}
         postgres_ready = threading.Event()
         self._broken_off.clear()
         with ThreadPoolExecutor(len(self._servers)) as pool:
@@ -98,7 +98,7 @@ class NativeBackend:
     def servers(self) -> dict[str, dict[str, Any]]:
         found = {}
         for name in self._servers:
-            entry = Record(self.home, name).entry
+            entry = ServerRecord(self.home, name).entry
             recorded = Recorded.of(entry)
             if recorded is not None:
                 entry["pid"] = recorded.pid if recorded.alive else None
@@ -116,7 +116,7 @@ class NativeBackend:
                 raise StartError(f"{name}: the start was broken off")
             progress(name, doing, False)
 
-        already = Record(self.home, name).process is not None
+        already = ServerRecord(self.home, name).process is not None
         try:
             if already:
                 already = self._answers(name, say)
@@ -129,7 +129,7 @@ class NativeBackend:
         finally:
             if name == "postgres":
                 postgres_ready.set()
-        version = Record(self.home, name).entry.get("version", "")
+        version = ServerRecord(self.home, name).entry.get("version", "")
         took = f"ready in {time.monotonic() - began:.1f} s"
         progress(name, f"{version} {'already running' if already else took}", True)
         return url
@@ -139,7 +139,7 @@ class NativeBackend:
 
         An answer that refuses us (too many connections, say) is one: that is no reason to end it.
         """
-        url = str(Record(self.home, name).entry["url"])
+        url = str(ServerRecord(self.home, name).entry["url"])
         reason = probe.obstacle(name, url)
         if reason is None:
             return True

@@ -16,11 +16,11 @@ import psycopg
 from psycopg import sql
 
 from infra.backend import ProviderError
+from infra.closed_home import Outside
 from infra.home import Home
-from infra.native import programs, unprivileged
-from infra.native.server import Record, Say
-from infra.native.unprivileged import User
-from infra.outside import Outside
+from infra.native import programs, server_user
+from infra.native.server import Say, ServerRecord
+from infra.native.server_user import User
 from infra.process import Recorded, StartError, spawn, wait_until
 
 CLUSTER = "cluster"
@@ -68,7 +68,7 @@ class Postgres:
     """The cluster's folder, postmaster and address; the superuser's password is the stack's own.
 
     Started by root it runs as another user. Where that user cannot reach the home or the programs,
-    data and a copy of the programs are in the folder outside (`infra.outside`).
+    data and a copy of the programs are in the folder outside (`infra.closed_home`).
     """
 
     name: ClassVar[str] = "postgres"
@@ -76,7 +76,7 @@ class Postgres:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.outside = Outside(home)
-        self.record = Record(home, self.name)
+        self.record = ServerRecord(home, self.name)
         self._binaries: Path | None = None
         self._user: User | None = None
 
@@ -119,16 +119,16 @@ class Postgres:
     def _settle(self, say: Say) -> None:
         """Decides as whom it runs, with which programs, and where its data is."""
         self._binaries, self._user = binaries(), None
-        if not unprivileged.is_root():
+        if not server_user.is_root():
             return
-        self._user = unprivileged.other_user()
-        if self.outside.path is None and unprivileged.reaches(self._user, self.home.path):
+        self._user = server_user.other_user()
+        if self.outside.path is None and server_user.reaches(self._user, self.home.path):
             folder = None
         else:
             folder = self._move_outside(self._user, say)
         if self.data.exists():
-            self._user = unprivileged.owner_of(self.data) or self._user
-        if not unprivileged.reaches(self._user, *programs.needed(self._binaries)):
+            self._user = server_user.owner_of(self.data) or self._user
+        if not server_user.reaches(self._user, *programs.needed(self._binaries)):
             folder = folder or self._move_outside(self._user, say)
             self._binaries = programs.copied(self._binaries, self.outside, say)
         programs.try_out(self._binaries, self._user)
@@ -137,7 +137,7 @@ class Postgres:
         """The folder outside, with the data that an earlier version kept in the closed home."""
         before = self._inside
         if self.outside.path is None and (before / "PG_VERSION").exists():
-            user = unprivileged.owner_of(before) or user
+            user = server_user.owner_of(before) or user
         folder = self.outside.make(user)
         after = folder / "data"
         if (before / "PG_VERSION").exists() and not after.exists():
@@ -189,7 +189,7 @@ class Postgres:
 
     def _write(self, path: Path, text: str) -> None:
         if self._user is not None:
-            unprivileged.write(self._user, path, text)
+            server_user.write(self._user, path, text)
             return
         path.touch(0o600)
         with path.open("a", encoding="utf-8") as file:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.backend import ProviderError
+from infra.closed_home import Outside
 from infra.native.server import Say
-from infra.native.unprivileged import User
-from infra.outside import Outside
+from infra.native.server_user import User
 from infra.process import StartError
 
 PREFIX = "programs-"

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from infra.home import Home
 from infra.native import jars, java
-from infra.native.server import Record, Say
+from infra.native.server import Say, ServerRecord
 from infra.process import StartError, spawn, wait_until
 
 CONFLUENT_API = "/apis/ccompat/v7"
@@ -31,7 +31,7 @@ class Registry:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.record = Record(home, self.name)
+        self.record = ServerRecord(home, self.name)
 
     def prepare(self, say: Say) -> Path:
         """Fetches and unpacks, which can be done while Postgres starts."""
@@ -58,7 +58,7 @@ class Registry:
         self.record.stop(bound_seconds=15.0)
 
     def _environment(self, port: int, management: int) -> dict[str, str]:
-        postgres = urlsplit(str(Record(self.home, "postgres").entry["url"]))
+        postgres = urlsplit(str(ServerRecord(self.home, "postgres").entry["url"]))
         return {
             **os.environ,
             # The management port listens on every interface unless told otherwise.

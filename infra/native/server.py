@@ -26,7 +26,7 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
-class Record:
+class ServerRecord:
     """A server's lines in the state file: written as soon as the process is there."""
 
     def __init__(self, home: Home, name: str) -> None:

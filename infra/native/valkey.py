@@ -18,7 +18,7 @@ import redis
 
 from infra.backend import ProviderError
 from infra.home import Home
-from infra.native.server import Record, Say
+from infra.native.server import Say, ServerRecord
 from infra.process import spawn, wait_until
 
 BINARY_VARIABLE = "HITOTSU_REDIS_SERVER"
@@ -66,7 +66,7 @@ class Valkey:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.folder = home.path / "redis"
-        self.record = Record(home, self.name)
+        self.record = ServerRecord(home, self.name)
 
     def start(self, say: Say) -> str:
         if self.record.process is not None:

@@ -2,7 +2,7 @@
 
 from projections.core.columns import (
     Change,
-    Reading,
+    LevelReading,
     earliest,
     first_by,
     key,
@@ -22,13 +22,13 @@ __all__ = [
     "Evolution",
     "Grouping",
     "Ledger",
+    "LevelReading",
     "Member",
     "NotFound",
     "Page",
     "Projection",
     "Query",
     "Read",
-    "Reading",
     "Row",
     "Table",
     "View",

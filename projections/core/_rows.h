@@ -1,4 +1,4 @@
-/* What do `_packing` and `_showing` share? Bytes that grow, and rows of columns of known types.
+/* What do `_row_copy` and `_redis_rows` share? Bytes that grow, and rows of columns of known types.
  *
  * Whatever is walked was made a tuple first, so that no Python code that runs in between (an
  * iterator, `other`) can change it. Numbers are written byte by byte: any machine's order will do.

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from projections.core.columns import span_text
-from projections.core.copying import NULL, encoder
-from schemas.wire.native import native
+from projections.core.row_copy import NULL, encoder
+from schemas.wire.compiled_codec import native
 
-_packing = native("projections.core._packing")
+_row_copy = native("projections.core._row_copy")
 
 _head = struct.Struct(">iiIii").pack
 _EMPTY = struct.Struct(">iiI").pack
@@ -74,7 +74,7 @@ ARRAYS: dict[str, type[Array]] = {
 
 
 def plain_array(type: str, values: Iterable[Any]) -> bytes:
-    """What `_packing.array` gives, in Python."""
+    """What `_row_copy.array` gives, in Python."""
     held = values if isinstance(values, list | tuple) else list(values)
     if not held:
         return _EMPTY(0, 0, ARRAYS[type].of)
@@ -90,7 +90,7 @@ def plain_array(type: str, values: Iterable[Any]) -> bytes:
     return head + b"".join([NULL if value is None else one(value) for value in held])
 
 
-_packed: Callable[[str, Iterable[Any]], bytes] = _packing.array if _packing else plain_array
+_packed: Callable[[str, Iterable[Any]], bytes] = _row_copy.array if _row_copy else plain_array
 
 
 def array(type: str, values: Iterable[Any]) -> Array:

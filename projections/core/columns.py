@@ -38,7 +38,7 @@ class Change(NamedTuple):
     at: int
 
 
-class Reading(NamedTuple):
+class LevelReading(NamedTuple):
     """A level was read: it stood at `value` at `at`; what moved at or after `at` counts on top."""
 
     value: int
@@ -192,7 +192,7 @@ LevelPart = tuple[int, int | None, int | None, int | None]
 ALWAYS = -(1 << 62)
 
 
-def opened(value: Change | Reading | None) -> LevelPart:
+def opened(value: Change | LevelReading | None) -> LevelPart:
     """A change or reading as (delta, changed from, reading, read at)."""
     if value is None:
         return (0, None, None, None)

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
-from projections.core.tables import Evolution, Kept, Ledger, Row, RowKey, Table, change_ledger
+from projections.core.tables import (
+    Evolution,
+    Ledger,
+    Row,
+    RowKey,
+    StoredTable,
+    Table,
+    change_ledger,
+)
 
 if TYPE_CHECKING:
     from projections.core.projection import Projection
@@ -65,7 +73,7 @@ class Group:
             for table in projection.tables:
                 if isinstance(table, Table) and table.level is not None:
                     self.changes[table] = change_ledger(table)
-        self._stow: dict[Kept, Stow] = {
+        self._stow: dict[StoredTable, Stow] = {
             table: _stowing(table, self.changes.get(table))  # type: ignore[arg-type]
             for table in self.tables
             if isinstance(table, Table | Ledger)
@@ -77,7 +85,7 @@ class Group:
         }
 
     @property
-    def tables(self) -> list[Kept]:
+    def tables(self) -> list[StoredTable]:
         """In the order in which they are stored: what partitions share comes last."""
         own = [table for projection in self.projections for table in projection.tables]
         return sorted(

@@ -11,7 +11,7 @@ from typing import Any
 
 from projections.core.columns import ALWAYS, Column, span_text
 from projections.core.fold import ERASURE, Group
-from projections.core.tables import Grouping, Kept, Ledger, RowKey, Table
+from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
 
 State = dict[str, Any]
 Rows = dict[RowKey, State]
@@ -41,7 +41,7 @@ class Memory:
         if event_id in self._seen:
             return
         self._seen.add(event_id)
-        numbers: dict[Kept, int] = {}
+        numbers: dict[StoredTable, int] = {}
         for _, handler in self.group.handlers.get(type(event), ()):
             for table, key, values in handler(event):
                 if isinstance(table, Ledger):
@@ -63,21 +63,26 @@ class Memory:
             self._erased.add(event.profile_id)
         self._forget()
 
-    def table(self, table: Kept) -> Rows:
+    def table(self, table: StoredTable) -> Rows:
         """The rows as readers would see them."""
         if isinstance(table, Grouping):
             return self._groups(table)
         rows = self.rows[table.name]
         return {key: self._shown(table, key, row) for key, row in rows.items()}
 
-    def _put(self, table: Kept, key: RowKey, new: State) -> None:
+    def _put(self, table: StoredTable, key: RowKey, new: State) -> None:
         rows = self.rows[table.name]
         row = rows.get(key)
         values = new if row is None else _merged(table.columns, row, new)
         rows[key] = {**dict(zip(table.keys, key, strict=True)), **values}
 
     def _note(
-        self, table: Kept, key: RowKey, new: State, event_id: bytes, numbers: dict[Kept, int]
+        self,
+        table: StoredTable,
+        key: RowKey,
+        new: State,
+        event_id: bytes,
+        numbers: dict[StoredTable, int],
     ) -> None:
         """Keeps a change of a level by its event, as the change ledger does."""
         changes = self.group.changes.get(table) if isinstance(table, Table) else None
@@ -91,7 +96,7 @@ class Memory:
                 zip((*changes.keys, *changes.values), values, strict=True)
             )
 
-    def _shown(self, table: Kept, key: RowKey, row: State) -> State:
+    def _shown(self, table: StoredTable, key: RowKey, row: State) -> State:
         shown = dict(zip(table.keys, key, strict=True))
         for name in table.values:
             kind = table.columns[name].kind
@@ -127,7 +132,7 @@ class Memory:
         return {key: dict(zip(names, (*key, *row), strict=True)) for key, row in found.items()}
 
 
-def _next(numbers: dict[Kept, int], table: Kept) -> int:
+def _next(numbers: dict[StoredTable, int], table: StoredTable) -> int:
     numbers[table] = numbers.get(table, -1) + 1
     return numbers[table]
 

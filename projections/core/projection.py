@@ -13,10 +13,10 @@ from projections.core.tables import (
     Decide,
     Evolution,
     Grouping,
-    Kept,
     Ledger,
     Row,
     RowKey,
+    StoredTable,
     Table,
     View,
 )
@@ -41,7 +41,7 @@ class Projection:
         self.version = version
         self.group = group
         self.formerly = formerly
-        self.tables: list[Kept] = []
+        self.tables: list[StoredTable] = []
         self.handlers: dict[type, list[Handler]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = (
             defaultdict(list)
@@ -151,7 +151,7 @@ class Projection:
         self._keep(grouping)
         return grouping
 
-    def _keep(self, table: Kept) -> None:
+    def _keep(self, table: StoredTable) -> None:
         if any(other.name == table.name for other in self.tables):
             raise TypeError(f"{self.name}: two tables named {table.name}")
         table.projection = self.name

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 
 if TYPE_CHECKING:
     from projections.core.projection import Projection
@@ -55,7 +55,7 @@ class Query:
 class Read(Protocol):
     """Reads for one request. What it used is reported as the answer's position."""
 
-    async def rows(self, table: Kept, **keys: object) -> list[dict[str, Any]]:
+    async def rows(self, table: StoredTable, **keys: object) -> list[dict[str, Any]]:
         """Rows whose columns equal the given values (a list means any of them), in key order.
 
         Comes from Redis when the columns are exactly a view's, else from Postgres: the same rows.
@@ -63,12 +63,12 @@ class Read(Protocol):
         """
 
     async def together(
-        self, *asked: tuple[Kept, Mapping[str, object]]
+        self, *asked: tuple[StoredTable, Mapping[str, object]]
     ) -> list[list[dict[str, Any]]]:
         """`rows` of several tables of one projection, all at once: one round trip, one position."""
 
     async def select(
-        self, uses: Sequence[Kept], statement: str, **values: object
+        self, uses: Sequence[StoredTable], statement: str, **values: object
     ) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 

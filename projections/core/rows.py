@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.sql import visible
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 
 
-def state_of(table: Kept, payload: str) -> dict[str, Any]:
+def state_of(table: StoredTable, payload: str) -> dict[str, Any]:
     """A row as events speak: ids as 16 bytes."""
     return {
         part.name: _bytes(part.type, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from projections.core.columns import Stored
-from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
+from projections.core.tables import Evolution, Grouping, Ledger, StoredTable, Table
 
 _ARRAYS = ("uuid[]", "bigint[]", "int[]", "text[]", "int8multirange")
 
@@ -34,7 +34,7 @@ def column_ddl(part: Stored) -> str:
     return f"{quoted(part.name)} {_type(part)}{_default(part)}"
 
 
-def ddl(table: Kept) -> str:
+def ddl(table: StoredTable) -> str:
     """Creates the table and its indexes where they are missing."""
     lines = [column_ddl(part) for part in table.stored]
     if not isinstance(table, Ledger):
@@ -70,7 +70,7 @@ def _default(part: Stored) -> str:
     return f" default {part.default}" if part.default else ""
 
 
-def _prefix(table: Kept) -> bool:
+def _prefix(table: StoredTable) -> bool:
     """Whether reading a view by its columns needs an index beyond the primary key."""
     return table.view is not None and table.keys[: len(table.view.by)] != table.view.by
 
@@ -117,7 +117,7 @@ def merge(table: Table | Evolution | Grouping, names: tuple[str, ...], shown: bo
     return statement + (f"\nreturning {', '.join(returned)}" if returned else "")
 
 
-def view_key(table: Kept) -> str:
+def view_key(table: StoredTable) -> str:
     """Where Redis holds a row: hash key and field."""
     assert table.view is not None
     (by,) = table.view.by
@@ -126,13 +126,13 @@ def view_key(table: Kept) -> str:
     return f"t.{quoted(by)}::text, {field}"
 
 
-def view_columns(table: Kept) -> str:
+def view_columns(table: StoredTable) -> str:
     """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
     version = "1" if isinstance(table, Ledger) else "t.row_version"
     return f"{view_key(table)}, {version}, {payload(table)}"
 
 
-def payload(table: Kept) -> str:
+def payload(table: StoredTable) -> str:
     """A row's columns as JSON text, in the order of `visible`; put together from texts: each row
     of every batch is asked for it, and building JSON costs as much as the merge itself."""
     return "'[' || " + " || ', ' || ".join(_json(part) for part in visible(table)) + " || ']'"
@@ -149,7 +149,7 @@ def _json(part: Stored) -> str:
     return f"coalesce({text}, 'null')"
 
 
-def visible(table: Kept) -> list[Stored]:
+def visible(table: StoredTable) -> list[Stored]:
     """The columns that readers see."""
     return [part for part in table.stored if not part.hidden]
 
@@ -175,7 +175,7 @@ def recount(table: Table, changes: Ledger) -> str:
     )
 
 
-def load(table: Kept) -> str:
+def load(table: StoredTable) -> str:
     """The stored states of given keys."""
     parts = [part for part in table.stored if part.name in table.keys]
     source, _ = _source(parts)
@@ -183,7 +183,7 @@ def load(table: Kept) -> str:
     return f"select {payload(table)} from {quoted(table.name)} t join {source} on {same}"
 
 
-def view_rows(table: Kept, some: bool = True) -> str:
+def view_rows(table: StoredTable, some: bool = True) -> str:
     """View rows: of the hash keys in one array parameter, or of the whole table."""
     assert table.view is not None
     (by,) = table.view.by
@@ -195,7 +195,7 @@ def view_rows(table: Kept, some: bool = True) -> str:
     )
 
 
-def forgotten(table: Kept) -> str:
+def forgotten(table: StoredTable) -> str:
     """Takes erased persons out of a table: rows go, or their personal columns become null."""
     subject = f"t.{quoted(table.subject or '')}"
     where = f"{subject} = any(%s::uuid[]) and {subject} in (select subject from erased_subject)"

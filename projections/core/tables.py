@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from projections.core.columns import Column, Stored, joined, newer, older, opened, plain, stored
 
 RowKey = tuple[Any, ...]
-Row = tuple["Kept", RowKey, list[Any]]
+Row = tuple["StoredTable", RowKey, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class View:
 
 
 @dataclass(eq=False)
-class Kept:
+class StoredTable:
     """What every shape has: a name, columns, perhaps a view, perhaps personal columns.
 
     `subject` names the column that holds whose data a row is. When that person is erased the
@@ -75,7 +75,7 @@ class Kept:
 
 
 @dataclass(eq=False)
-class Table(Kept):
+class Table(StoredTable):
     """Rows that merge. Call it with column values to say how one event changes one row.
 
     `by_partition` keeps a row for each source partition (queries add them up), so that owners of
@@ -103,7 +103,7 @@ class Table(Kept):
 
 
 @dataclass(eq=False)
-class Ledger(Kept):
+class Ledger(StoredTable):
     """Append-only rows, keyed by event id and a number within the event."""
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class Ledger(Kept):
 
 
 @dataclass(eq=False)
-class Evolution(Kept):
+class Evolution(StoredTable):
     """One state a key; states are dicts by column. A state is never deleted, only replaced."""
 
     def __post_init__(self) -> None:
@@ -162,7 +162,7 @@ class Active(Protocol):
 
 
 @dataclass(eq=False)
-class Grouping(Kept):
+class Grouping(StoredTable):
     """Which nodes belong together; one row a node.
 
     `decide` gets rows of everything known about a closed set of nodes, by `ROLES`, and says the
@@ -180,12 +180,12 @@ class Grouping(Kept):
     decide: Decide = field(kw_only=True)
 
     @property
-    def parts(self) -> dict[str, Kept]:
+    def parts(self) -> dict[str, StoredTable]:
         """The tables that it decides from, by their roles."""
         return {role: getattr(self, role) for role in ROLES}
 
     def decided(
-        self, rows: Callable[[Kept], Iterable[Mapping[str, Any]]]
+        self, rows: Callable[[StoredTable], Iterable[Mapping[str, Any]]]
     ) -> dict[RowKey, list[Any]]:
         """Every node's row, where `rows` gives all there is of each table."""
         known = {
@@ -224,7 +224,7 @@ def _looks_at(name: str, column: Column) -> tuple[bool, bool]:
     return column.at is None, column.by in (None, name)
 
 
-def _answer_to_calls(table: Kept, wanted: Iterable[str]) -> None:
+def _answer_to_calls(table: StoredTable, wanted: Iterable[str]) -> None:
     """Makes `table(sku=..., quantity=...)` one function call with checked names.
 
     Python looks for `__call__` in the class, so the table gets a class of its own.
@@ -242,7 +242,7 @@ def _answer_to_calls(table: Kept, wanted: Iterable[str]) -> None:
     table.__class__ = type(type(table).__name__, (type(table),), {"__call__": scope["row"]})
 
 
-def _argument(table: Kept, name: str) -> str:
+def _argument(table: StoredTable, name: str) -> str:
     """What merges may be left out: it is its column's identity then."""
     column = table.columns[name]
     must = column.kind == "key" or isinstance(table, Ledger)

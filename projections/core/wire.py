@@ -11,11 +11,11 @@ from typing import Any
 
 from projections.core.arrays import Array, array
 from projections.core.columns import unmoved
-from projections.core.tables import Kept, Table
+from projections.core.tables import StoredTable, Table
 
 
 def columns(
-    table: Kept, rows: dict[tuple[Any, ...], list[Any]]
+    table: StoredTable, rows: dict[tuple[Any, ...], list[Any]]
 ) -> tuple[tuple[str, ...], list[Array]]:
     """Folded rows as an array a column, sorted by key: writers lock in one order.
 
@@ -49,7 +49,7 @@ def _level(name: str, own: Sequence[Any]) -> list[tuple[str, Array]]:
     return [(part, array("bigint", values)) for part, values in parts]
 
 
-def key_columns(table: Kept, keys: Iterable[tuple[Any, ...]]) -> list[Array]:
+def key_columns(table: StoredTable, keys: Iterable[tuple[Any, ...]]) -> list[Array]:
     """Keys as one array a key column."""
     listed = list(keys)
     return [

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from projections.member.edges import Quarantine
-from projections.member.golden import Because
+from projections.member.golden_record import Because
 from projections.member.path import By, Reason
 
 Index = Annotated[str, Field(description="The value's blind index, in hexadecimal.")]

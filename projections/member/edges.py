@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from projections.member.rules import Active, Connecting
+from projections.member.rules import ActiveRules, Connecting
 
 Edge = tuple[bytes, bytes]
 Value = tuple[str, bytes]  # kind of identifier, blind index
@@ -51,7 +51,7 @@ def edges_of(
     identifiers: Iterable[Identified],
     links: Iterable[Decision],
     proposals: Iterable[Proposal],
-    rules: Active,
+    rules: ActiveRules,
     crowded: Collection[Value] = (),
 ) -> Edges:
     """All edges among the profiles of these rows.
@@ -106,7 +106,9 @@ def quarantined(
     return None
 
 
-def _by_value(identifiers: Iterable[Identified], rules: Active) -> dict[Value, list[Identified]]:
+def _by_value(
+    identifiers: Iterable[Identified], rules: ActiveRules
+) -> dict[Value, list[Identified]]:
     found: dict[Value, list[Identified]] = defaultdict(list)
     for row in identifiers:
         if row[1] in rules.kinds:

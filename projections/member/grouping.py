@@ -21,7 +21,7 @@ Node = TypeVar("Node", bytes, int, Value)
 Part = set[bytes]
 
 
-class Membership(NamedTuple):
+class GroupMembership(NamedTuple):
     """A profile's member, all of the member's profiles in order, and whether a case is open."""
 
     member_id: bytes
@@ -36,7 +36,7 @@ def members_of(
     proposals: Sequence[Proposal],
     rules: Iterable[tuple[int, str, str]],
     crowded: Collection[Value] = (),
-) -> dict[bytes, Membership]:
+) -> dict[bytes, GroupMembership]:
     """The membership of every profile in these rows, by the greatest of the rules' versions."""
     registered, rows = dict(nodes), list(identifiers)
     everyone = set(registered)
@@ -44,7 +44,7 @@ def members_of(
     for decided in (links, proposals):
         for one, other, *_ in decided:
             everyone.update((one, other))
-    found: dict[bytes, Membership] = {}
+    found: dict[bytes, GroupMembership] = {}
     edges = edges_of(rows, links, proposals, active(rules), crowded)
     for part, waiting in Groups(edges).parts():
         member = _membership(part, registered, waiting)
@@ -52,7 +52,7 @@ def members_of(
         found.update(dict.fromkeys(part, short))
         found[member.member_id] = member
     for alone in everyone - found.keys():
-        found[alone] = Membership(alone, [alone], False)
+        found[alone] = GroupMembership(alone, [alone], False)
     return found
 
 
@@ -207,7 +207,7 @@ def _adjacent(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
     return found
 
 
-def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) -> Membership:
+def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) -> GroupMembership:
     """The earliest registered profile comes first, then the smallest id; unregistered ones last."""
 
     def seniority(profile: bytes) -> tuple[bool, int, bytes]:
@@ -215,4 +215,4 @@ def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) 
         return (at is None, at or 0, profile)
 
     ordered = sorted(part, key=seniority)
-    return Membership(ordered[0], ordered, waiting)
+    return GroupMembership(ordered[0], ordered, waiting)

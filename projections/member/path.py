@@ -21,7 +21,7 @@ from projections.member.edges import (
     quarantined,
 )
 from projections.member.grouping import Groups, Part, components
-from projections.member.rules import Active
+from projections.member.rules import ActiveRules
 
 By = Literal["person", "unique", "strong", "rule"]
 LAYERS: tuple[By, ...] = ("person", "unique", "strong", "rule")
@@ -39,7 +39,7 @@ class Linked(NamedTuple):
     rule_version: str | None = None
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step of a way: what joins these two, by an identifier or by a decision."""
 
     profile: bytes
@@ -49,7 +49,7 @@ class Step(NamedTuple):
     decision: Linked | None = None
 
 
-class Against(NamedTuple):
+class Objection(NamedTuple):
     """Something that keeps two apart, or does not count though it looks as if."""
 
     reason: Reason
@@ -63,7 +63,7 @@ class Against(NamedTuple):
 class Around:
     """Everything known of the profiles that anything connects with two of them."""
 
-    rules: Active
+    rules: ActiveRules
     identifiers: list[Identified]
     decisions: list[Linked]
     crowded: set[Value] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Around:
         """What persons decided."""
         return [one for one in self.decisions if one.rule_version is None]
 
-    def way(self, one: bytes, other: bytes, within: Part | None = None) -> list[Step]:
+    def way(self, one: bytes, other: bytes, within: Part | None = None) -> list[PathStep]:
         """The shortest way by the most certain layers, through these profiles; [] without one."""
         for layers in range(1, len(LAYERS) + 1):
             found = self._shortest(one, other, LAYERS[:layers], within)
@@ -102,26 +102,26 @@ class Around:
                 return found
         return []
 
-    def against(self, mine: Part, others: Part) -> Iterator[Against]:
+    def against(self, mine: Part, others: Part) -> Iterator[Objection]:
         """What speaks against two members being one, or cannot speak for it."""
         whole = self._component(mine, others)
         for decision in self.of_persons:
             pair = {decision.profile, decision.other}
             between = not pair.isdisjoint(mine) and not pair.isdisjoint(others)
             if decision.verdict != LINKED and (between or pair <= whole):
-                yield Against("person", tuple(sorted(pair)), decision=decision)
+                yield Objection("person", tuple(sorted(pair)), decision=decision)
         for value in sorted(set().union(*Groups(self.edges).rivals(whole))):
             whose = sorted(row[0] for row in self.holders[value] if row[0] in whole)
-            yield Against("unique_conflict", tuple(whose), value)
+            yield Objection("unique_conflict", tuple(whose), value)
         yield from self._no_evidence(mine, others)
         for decision in self.decisions:
             ends = {decision.profile, decision.other}
             if decision.rule_version is None or ends.isdisjoint(mine) or ends.isdisjoint(others):
                 continue
             if decision.verdict != LINKED:
-                yield Against("retracted", tuple(sorted(ends)), decision=decision)
+                yield Objection("retracted", tuple(sorted(ends)), decision=decision)
             elif decision.rule_version != self.rules.version:
-                yield Against("other_rules", tuple(sorted(ends)), decision=decision)
+                yield Objection("other_rules", tuple(sorted(ends)), decision=decision)
 
     def quarantine(self, value: Value) -> Quarantine | None:
         """Why a value connects nobody, if its kind would."""
@@ -131,7 +131,7 @@ class Around:
         times = [row[4] for row in self.holders[value]]
         return quarantined(rule, value[1], times, value in self.crowded)
 
-    def _no_evidence(self, mine: Part, others: Part) -> Iterator[Against]:
+    def _no_evidence(self, mine: Part, others: Part) -> Iterator[Objection]:
         """Values that both have and that join nobody."""
         for value, rows in sorted(self.holders.items()):
             whose = [row for row in rows if row[0] in mine or row[0] in others]
@@ -140,12 +140,12 @@ class Around:
                 continue
             rule, found = self.rules.kinds.get(value[0]), tuple(sorted(holding))
             if rule is None:
-                yield Against("weak", found, value)
+                yield Objection("weak", found, value)
             elif (why := self.quarantine(value)) is not None:
-                yield Against("quarantined", found, value, why)
+                yield Objection("quarantined", found, value, why)
             elif not rule.unique and not all(row[3] for row in whose):
                 unsure = tuple(sorted(row[0] for row in whose if not row[3]))
-                yield Against("unverified", unsure, value)
+                yield Objection("unverified", unsure, value)
 
     def _component(self, mine: Part, others: Part) -> Part:
         """Everybody whom something joins with both, or would; empty where nothing does."""
@@ -159,8 +159,8 @@ class Around:
 
     def _shortest(
         self, one: bytes, other: bytes, layers: Iterable[By], within: Part | None
-    ) -> list[Step]:
-        came: dict[bytes, Step | None] = {one: None}
+    ) -> list[PathStep]:
+        came: dict[bytes, PathStep | None] = {one: None}
         waiting = deque([one])
         while waiting and other not in came:
             here = waiting.popleft()
@@ -168,21 +168,21 @@ class Around:
                 if step.other not in came and (within is None or step.other in within):
                     came[step.other] = step
                     waiting.append(step.other)
-        steps: list[Step] = []
+        steps: list[PathStep] = []
         at = came.get(other)
         while at is not None:
             steps.append(at)
             at = came[at.profile]
         return steps[::-1]
 
-    def _steps(self, here: bytes, layers: Iterable[By]) -> Iterator[Step]:
+    def _steps(self, here: bytes, layers: Iterable[By]) -> Iterator[PathStep]:
         for decision in self.decisions:
             if here in (decision.profile, decision.other) and decision.verdict == LINKED:
                 there = decision.other if here == decision.profile else decision.profile
                 by: By = "person" if decision.rule_version is None else "rule"
                 counts = by == "person" or decision.rule_version == self.rules.version
                 if by in layers and counts and not self.edges.are_apart(here, there):
-                    yield Step(here, there, by, decision=decision)
+                    yield PathStep(here, there, by, decision=decision)
         for value in self.values.get(here, ()):
             rule = self.rules.kinds.get(value[0])
             if rule is None or ("unique" if rule.unique else "strong") not in layers:
@@ -192,4 +192,4 @@ class Around:
                 continue
             for there in sorted(sure):
                 if there != here and not self.edges.are_apart(here, there):
-                    yield Step(here, there, "unique" if rule.unique else "strong", value)
+                    yield PathStep(here, there, "unique" if rule.unique else "strong", value)

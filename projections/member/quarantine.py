@@ -11,8 +11,8 @@ from projections.core.instants import instant
 from projections.member import group, identifier
 from projections.member.answers import Holder, InQuarantine
 from projections.member.edges import Quarantine
-from projections.member.near import in_force
-from projections.member.rules import Active
+from projections.member.neighbour_rows import in_force
+from projections.member.rules import ActiveRules
 
 SHOWN = 100
 _FOUND = """
@@ -86,7 +86,7 @@ async def _holders(read: Read, found: list[dict[str, Any]]) -> dict[Value, list[
     return holders
 
 
-def _reason(rules: Active, row: dict[str, Any]) -> Quarantine | None:
+def _reason(rules: ActiveRules, row: dict[str, Any]) -> Quarantine | None:
     rule = rules.kinds[row["kind"]]
     if row["value_index"].bytes in rule.blocked:
         return "blocked"

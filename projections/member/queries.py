@@ -20,11 +20,11 @@ from projections.member.answers import (
     Step,
     Why,
 )
-from projections.member.golden import Given, golden
-from projections.member.near import Near, in_force
-from projections.member.path import Against as Counted
+from projections.member.golden_record import SourcedValue, golden
+from projections.member.neighbour_rows import NeighbourRows, in_force
 from projections.member.path import Linked
-from projections.member.path import Step as Gone
+from projections.member.path import Objection as Counted
+from projections.member.path import PathStep as Gone
 
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
@@ -96,7 +96,7 @@ async def record_of(read: Read, member: Member) -> list[GoldenField]:
     _, rules = await in_force(read)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
     known = await read.rows(identifier, profile_id=ids)
-    given: list[Given] = []
+    given: list[SourcedValue] = []
     for one in (one for one in ids if one in states):
         given += _given(states[one], [row for row in known if row["profile_id"] == one])
     chosen = golden(rules, given)
@@ -117,7 +117,7 @@ async def record_of(read: Read, member: Member) -> list[GoldenField]:
 async def why(read: Read, member: Member, other: UUID) -> Why:
     """Why is a profile one with this one, or why not? Each step with what it rests on."""
     one = member.redirected_from or member.member_id
-    near = Near((await in_force(read))[0])
+    near = NeighbourRows((await in_force(read))[0])
     around = await near.read(read, [one, other])
     for profile_id in (one, other):
         if profile_id not in near.members:
@@ -165,17 +165,17 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
     )
 
 
-def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[Given]:
+def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[SourcedValue]:
     """Every value that a profile has for a field of the record."""
     subject, source = row["profile_id"], row["source_system"]
     sure = any(one["verified"] for one in known)
     given = [
-        Given(name, subject, source, row["given_at"][number], sure, row[name], name)
+        SourcedValue(name, subject, source, row["given_at"][number], sure, row[name], name)
         for number, name in enumerate(PERSONAL)
         if row[name] is not None
     ]
     return given + [
-        Given(
+        SourcedValue(
             one["kind"], subject, source, one["seen_at"], one["verified"], one["value"],
             one["field"],
         )
@@ -184,7 +184,7 @@ def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[Given]:
     ]  # fmt: skip
 
 
-async def _step(read: Read, near: Near, step: Gone) -> Step:
+async def _step(read: Read, near: NeighbourRows, step: Gone) -> Step:
     said = _decided(near, step.decision)
     if step.value is not None:
         mine, others = (
@@ -205,7 +205,7 @@ async def _step(read: Read, near: Near, step: Gone) -> Step:
     )
 
 
-async def _against(read: Read, near: Near, found: Counted) -> Against:
+async def _against(read: Read, near: NeighbourRows, found: Counted) -> Against:
     said = _decided(near, found.decision)
     if found.value is not None:
         row = near.identifiers[found.profiles[0], *found.value]
@@ -222,7 +222,7 @@ async def _against(read: Read, near: Near, found: Counted) -> Against:
     )
 
 
-def _decided(near: Near, decision: Linked | None) -> dict[str, Any]:
+def _decided(near: NeighbourRows, decision: Linked | None) -> dict[str, Any]:
     if decision is None:
         return {}
     row = near.decisions[decision]

@@ -21,7 +21,7 @@ Criterion = Literal["verified", "source", "newest"]
 T = TypeVar("T")
 
 
-class UnreadableRules(ValueError):
+class UnreadableMatchRules(ValueError):
     """Rules that are none; `field` (identifiers.phone.limit) and `reason` say what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
@@ -29,11 +29,11 @@ class UnreadableRules(ValueError):
         self.field, self.reason = field, reason
 
 
-class _Strict(BaseModel):
+class _StrictRules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
-class IdentifierRule(_Strict):
+class IdentifierRule(_StrictRules):
     """How far one kind of identifier is believed.
 
     `unique`: one person has one, and nobody else has it. `strong`: whoever has it verified is one
@@ -48,7 +48,7 @@ class IdentifierRule(_Strict):
     blocked: tuple[Index, ...] = Field(default=(), strict=False)
 
 
-class Order(_Strict):
+class Order(_StrictRules):
     """What counts first where profiles differ; what decides nothing is passed over."""
 
     order: tuple[Criterion, ...] = Field(("verified", "source", "newest"), strict=False)
@@ -71,7 +71,7 @@ class Survivorship(Order):
 Identifiers = dict[Kind, IdentifierRule]
 
 
-class MatchRules(_Strict):
+class MatchRules(_StrictRules):
     """One version of the identity rules; `matching` is for whoever compares names."""
 
     version: str
@@ -99,9 +99,9 @@ def read_rules(version: str, text: str) -> MatchRules:
     """The rules in this JSON, or `UnreadableRules`."""
     found = _loaded(text)
     if not isinstance(found, dict):
-        raise UnreadableRules("rules", "not a JSON object")
+        raise UnreadableMatchRules("rules", "not a JSON object")
     if "version" in found:
-        raise UnreadableRules("version", "stands in the event, not in the rules")
+        raise UnreadableMatchRules("version", "stands in the event, not in the rules")
     return _valid(TypeAdapter(MatchRules), json.dumps({**found, "version": version}), "rules")
 
 
@@ -127,7 +127,7 @@ class Connecting(NamedTuple):
         return self.limit if self.window is None else self.limit * WINDOWS
 
 
-class Active(NamedTuple):
+class ActiveRules(NamedTuple):
     """What of the active rules decides groups: connecting kinds, and whose links count."""
 
     version: str
@@ -144,7 +144,7 @@ class Active(NamedTuple):
         return [(kind, value) for kind, rule in self.kinds.items() for value in rule.blocked]
 
 
-def active(versions: Iterable[tuple[int, str, str]]) -> Active:
+def active(versions: Iterable[tuple[int, str, str]]) -> ActiveRules:
     """Of (valid from, version, identifiers' JSON) the greatest: no clock has a say in it."""
     rows = [(valid_from, version, text) for valid_from, version, text in versions]
     if not rows:
@@ -154,7 +154,7 @@ def active(versions: Iterable[tuple[int, str, str]]) -> Active:
 
 
 @lru_cache(maxsize=8)
-def _connecting(version: str, text: str | None) -> Active:
+def _connecting(version: str, text: str | None) -> ActiveRules:
     rules = DEFAULT.identifiers
     if text is not None:
         rules = _valid(TypeAdapter(Identifiers), text, "identifiers")
@@ -168,7 +168,7 @@ def _connecting(version: str, text: str | None) -> Active:
         for kind, rule in sorted(rules.items())
         if rule.class_ != "weak"
     }
-    return Active(version, kinds)
+    return ActiveRules(version, kinds)
 
 
 @lru_cache(maxsize=8)
@@ -185,7 +185,7 @@ def _valid(shape: TypeAdapter[T], text: str, whole: str) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(step) for step in first["loc"])
-        raise UnreadableRules(field or whole, first["msg"]) from None
+        raise UnreadableMatchRules(field or whole, first["msg"]) from None
 
 
 def _loaded(text: str) -> Any:
@@ -194,17 +194,17 @@ def _loaded(text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            raise UnreadableRules("rules", "an object has the same key twice")
+            raise UnreadableMatchRules("rules", "an object has the same key twice")
         return made
 
     def constant(name: str) -> Any:
-        raise UnreadableRules("rules", f"{name} is not a JSON number")
+        raise UnreadableMatchRules("rules", f"{name} is not a JSON number")
 
     try:
         return json.loads(text, object_pairs_hook=once, parse_constant=constant)
-    except UnreadableRules:
+    except UnreadableMatchRules:
         raise
     except RecursionError:
-        raise UnreadableRules("rules", "nested too deeply") from None
+        raise UnreadableMatchRules("rules", "nested too deeply") from None
     except ValueError as error:
-        raise UnreadableRules("rules", f"not JSON: {error}") from None
+        raise UnreadableMatchRules("rules", f"not JSON: {error}") from None

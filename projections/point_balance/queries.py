@@ -15,7 +15,7 @@ from projections.core import Member, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.point_balance import across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
-from projections.point_balance.owed import owed
+from projections.point_balance.debt_pairs import owed
 
 LotState = Literal["pending", "active"]
 

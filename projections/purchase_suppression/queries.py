@@ -45,7 +45,7 @@ class Filtered(BaseModel):
     dropped: list[Dropped]
 
 
-class Line(BaseModel):
+class PurchaseListLine(BaseModel):
     """One line of a purchase."""
 
     line_no: int
@@ -62,7 +62,7 @@ class Purchase(BaseModel):
     channel: str
     location_id: str
     total: int
-    lines: list[Line]
+    lines: list[PurchaseListLine]
 
 
 @projection.query("/v1/recommendations/filter", scope="recommendations:read", method="POST")
@@ -151,7 +151,7 @@ def _dropped(suppression: Suppression) -> Dropped:
 def _purchase(row: dict[str, Any], back: dict[tuple[Any, int], int]) -> Purchase:
     transaction = row["transaction_id"]
     lines = [
-        Line(
+        PurchaseListLine(
             line_no=line_no,
             sku=sku,
             quantity=quantity,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from projections.core import (
     Change,
+    LevelReading,
     Projection,
-    Reading,
     Row,
     View,
     key,
@@ -120,7 +120,7 @@ def moved(event: StockReceived | StockAdjusted) -> Iterator[Row]:
 
 @projection.on(StockCounted)
 def counted(event: StockCounted) -> Iterator[Row]:
-    reading = Reading(event.quantity, event.counted_at)
+    reading = LevelReading(event.quantity, event.counted_at)
     yield cell(sku=event.sku, location_id=event.location_id, on_hand=reading)
     yield count(
         sku=event.sku,

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.shared_stock import cell, count, policy, projection, promise
-from projections.shared_stock.available import Stock, stock
-from projections.shared_stock.explained import Explained, explained
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
+from projections.shared_stock.on_hand_parts import Explained, explained
+from projections.shared_stock.promisable_units import Stock, stock
 from projections.shared_stock.shortages import SHORTAGES, Shortage, shortage
 
 

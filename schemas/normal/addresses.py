@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from schemas.normal import western
+from schemas.normal import western_address
 from schemas.normal.blocks import block, first_number
 from schemas.normal.gazetteer import Area, Gazetteer, gazetteer
 from schemas.normal.numbers import in_kanji
@@ -59,7 +59,7 @@ def address(text: str, postcode: str | None = None) -> Address | None:
     japanese = _JAPANESE.search(form)
     areas = gazetteer().areas(code) if code and (japanese or len(code) == _CODE_LENGTH) else []
     if not (japanese or areas):
-        return Address(*western.parts(form))
+        return Address(*western_address.parts(form))
     form = _GAP.sub("", place(form[written.end() :] if written else form))
     found = _with_block(_head(gazetteer(), form, areas))
     return found if any(found) else None

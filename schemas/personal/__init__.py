@@ -5,17 +5,17 @@ Pure functions: nothing here opens a connection. `normalise` says what "the same
 key, `buffer` does so for a till that holds no key.
 """
 
-from schemas.personal.blind import blind_index
 from schemas.personal.buffer import Box, open_box
+from schemas.personal.identifier_index import blind_index
 from schemas.personal.normalise import NORMALISER_VERSION, normalise
 from schemas.personal.seal import Unsealable, seal, unseal
-from schemas.personal.sealer import ERASED, Sealer, Unsealer
+from schemas.personal.sealer import ERASED, SubjectSealer, Unsealer
 
 __all__ = [
     "ERASED",
     "NORMALISER_VERSION",
     "Box",
-    "Sealer",
+    "SubjectSealer",
     "Unsealable",
     "Unsealer",
     "blind_index",

@@ -29,7 +29,8 @@ def postcode(text: str) -> str:
 
 
 def card(text: str) -> str:
-    bare = _without_separators(identifier(text))
+    # a mark that stood behind a space now stands behind a letter, and is part of it
+    bare = composed(_without_separators(identifier(text)))
     if not bare:
         raise ValueError("is empty")
     return bare

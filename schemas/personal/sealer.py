@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from schemas.personal.blind import blind_index
+from schemas.personal.identifier_index import blind_index
 from schemas.personal.normalise import normalise
 from schemas.personal.seal import seal_with, unseal_with
 
 ERASED = "the person was erased"
 
 
-class Sealer:
+class SubjectSealer:
     """Seals and indexes with the keys it was given; a subject without a key was erased."""
 
     __slots__ = ("_blind_key", "_ciphers")

@@ -25,7 +25,7 @@ class RegistryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RegistryDifference:
     """One thing the registry lacks (`missing`) or holds otherwise than we do (`conflict`)."""
 
     kind: str
@@ -33,7 +33,7 @@ class Difference:
     release: Release | None = None
 
 
-def diff(url: str, known: Releases | None = None) -> list[Difference]:
+def diff(url: str, known: Releases | None = None) -> list[RegistryDifference]:
     """What the registry lacks or holds otherwise, compared with every release."""
     with _Registry(url) as registry:
         return list(registry.differences(known or releases()))
@@ -56,7 +56,7 @@ def apply(url: str, known: Releases | None = None) -> list[Release]:
         return missing
 
 
-def _refuse(found: list[Difference]) -> None:
+def _refuse(found: list[RegistryDifference]) -> None:
     if found:
         raise RegistryError("; ".join(item.what for item in found))
 
@@ -75,14 +75,14 @@ class _Registry:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def differences(self, known: Releases) -> Iterator[Difference]:
+    def differences(self, known: Releases) -> Iterator[RegistryDifference]:
         level = (self._get("/config") or {}).get("compatibilityLevel")
         if level != LEVEL:
-            yield Difference("missing", f"compatibility is {level}, not {LEVEL}")
+            yield RegistryDifference("missing", f"compatibility is {level}, not {LEVEL}")
         for release in known:
             yield from self._difference(release)
 
-    def _difference(self, release: Release) -> Iterator[Difference]:
+    def _difference(self, release: Release) -> Iterator[RegistryDifference]:
         name = f"{release.subject} v{release.version}"
         ours = release.fingerprint
         subject = quote(release.subject, safe="")
@@ -90,14 +90,16 @@ class _Registry:
         if held is None:
             taken = self._get(f"/schemas/ids/{release.id}")
             if taken is not None and fingerprint(json.loads(taken["schema"])) != ours:
-                yield Difference("conflict", f"id {release.id} of {name} is another schema's")
+                yield RegistryDifference(
+                    "conflict", f"id {release.id} of {name} is another schema's"
+                )
             else:
-                yield Difference("missing", f"{name} (id {release.id}) is missing", release)
+                yield RegistryDifference("missing", f"{name} (id {release.id}) is missing", release)
         elif held["id"] != release.id:
             what = f"{name} has the id {held['id']} there, not {release.id}"
-            yield Difference("conflict", what)
+            yield RegistryDifference("conflict", what)
         elif fingerprint(json.loads(held["schema"])) != ours:
-            yield Difference("conflict", f"{name} says something else there")
+            yield RegistryDifference("conflict", f"{name} says something else there")
 
     def set_level(self) -> None:
         self._call("PUT", f"{self._url}/config", json={"compatibility": LEVEL})

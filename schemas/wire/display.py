@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from schemas.declarations import Description, Field, Record, describe
+from schemas.declarations import Description, Field, RecordType, describe
 from schemas.generated.events import Event
 from schemas.generated.records import TO_RECORD
 from schemas.wire.bounds import EPOCH
@@ -36,7 +36,7 @@ def _description() -> Description:
     return describe()
 
 
-def _record(description: Description, kind: Record, record: dict[str, Any]) -> dict[str, Any]:
+def _record(description: Description, kind: RecordType, record: dict[str, Any]) -> dict[str, Any]:
     return {field.name: _value(description, field, record[field.name]) for field in kind.fields}
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from schemas.generated import events
 from schemas.generated.events import Event, parts
 from schemas.wire import bounds
-from schemas.wire.building import by_name
-from schemas.wire.native import native
+from schemas.wire.compiled_codec import native
+from schemas.wire.event_builders import by_name
 from schemas.wire.plan import plan
 
 Read = Callable[[bytes], Event]

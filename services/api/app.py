@@ -25,9 +25,9 @@ from services.reading.missing_receipts import MissingReceipts
 from services.reading.operations import ReadOperation, of_query
 from services.reading.reach import Reach
 from services.reading.read_your_writes import WAIT_SECONDS, Waiting
-from services.reading.redis_views import Views
-from services.reading.refresh import Watch
-from services.runtime.building import Builds
+from services.reading.redis_views import ViewReader
+from services.reading.refresh import ReadRefresh
+from services.runtime.build_state import Builds
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -54,9 +54,9 @@ def create(
     )
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
     promised = Promised(postgres, settings.group)
-    views = Views(settings.redis, doubted=lambda: watch.doubted())
+    views = ViewReader(settings.redis, doubted=lambda: watch.doubted())
     builds = Builds(catalog.versions)
-    watch = Watch(postgres, views, ends, catalog, builds)
+    watch = ReadRefresh(postgres, views, ends, catalog, builds)
     tokens = Tokens(postgres)
     answering = Answering(
         catalog=catalog, pool=postgres, views=views, promised=promised,
@@ -100,7 +100,7 @@ def operations_of(catalog: Catalog) -> list[ReadOperation]:
     return [*(of_query(query, catalog) for query in queries), *own]
 
 
-def _dependencies(postgres: Pool, views: Views, ends: Ends) -> list[Dependency]:
+def _dependencies(postgres: Pool, views: ViewReader, ends: Ends) -> list[Dependency]:
     async def kafka() -> None:
         ends.check()
 

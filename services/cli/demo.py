@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from infra.stack import Stack
-from services.cli import local
+from services.cli import local_services
 from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, lines
 
 MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
@@ -107,10 +107,10 @@ def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> No
 
 def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
     from services.demo.answers import Unanswered
-    from services.demo.catching_up import StandsStill
     from services.demo.report import show, show_where_to_look
     from services.demo.run import Demo
     from services.demo.send import NotAccepted
+    from services.demo.wait_for_answers import StandsStill
     from services.runtime.logging import configure
     from services.sdk import Problem, Unreachable
 
@@ -140,7 +140,7 @@ def _place(stack: Stack, status: dict[str, Any]) -> Any:
     from services.demo.run import Place
     from services.runtime.config import Settings
 
-    environment = local.environment(stack.home, stack.endpoints())
+    environment = local_services.environment(stack.home, stack.endpoints())
     known = {name.removeprefix("HITOTSU_").lower(): value for name, value in environment.items()}
     services = status["services"]
     return Place(

@@ -11,16 +11,16 @@ from importlib import metadata
 from pathlib import Path
 
 from infra import backend
+from infra.closed_home import Outside
 from infra.home import Home, is_free
-from infra.native import jars, java, postgres, unprivileged, valkey
-from infra.outside import Outside
+from infra.native import jars, java, postgres, server_user, valkey
 from infra.process import Recorded
-from schemas.wire.native import native
+from schemas.wire.compiled_codec import native
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 PACKAGES = ("aiokafka", "faust-streaming", "fastavro", "psycopg", "redis", "starlette", "typer")
-COMPILED = ("schemas.wire._reading", "projections.core._packing", "projections.core._showing")
+COMPILED = ("schemas.wire._reading", "projections.core._row_copy", "projections.core._redis_rows")
 DISK_BYTES = 3 * 1024**3
 
 
@@ -97,7 +97,7 @@ def _provider(provider: str) -> tuple[str | None, Finding]:
 def _native(home: Home) -> Iterator[Finding]:
     yield _part("java", java.executable)
     yield _part("postgres", lambda: str(postgres.binaries()))
-    if unprivileged.is_root():
+    if server_user.is_root():
         yield _data(home)
     yield _part("valkey", valkey.executable)
     fetched = (home.cache / "kafka.verified").exists()
@@ -108,7 +108,7 @@ def _native(home: Home) -> Iterator[Finding]:
 def _data(home: Home) -> Finding:
     """Postgres refuses to be root, and another user cannot reach the private folder."""
     try:
-        user = unprivileged.other_user()
+        user = server_user.other_user()
     except backend.ProviderError as error:
         return Finding("data", False, "nobody to run Postgres", str(error))
     where = Outside(home).path or "a folder outside, made at the first start"

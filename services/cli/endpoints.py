@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from infra.stack import Stack
-from services.cli import local, prepare
+from services.cli import local_services, prepare
 from services.runtime.config import Settings
 
 
@@ -15,4 +15,4 @@ def settings(home: Path | None = None) -> Settings:
     if "HITOTSU_POSTGRES" in os.environ:
         return prepare.settings()
     stack = Stack(home)
-    return local.settings(local.environment(stack.home, stack.endpoints()))
+    return local_services.settings(local_services.environment(stack.home, stack.endpoints()))

@@ -97,7 +97,7 @@ def cases(
 
 
 def _read(path: Path) -> MatchRules:
-    from projections.member.rules import UnreadableRules, read_rules
+    from projections.member.rules import UnreadableMatchRules, read_rules
 
     try:
         found: Any = json.loads(path.read_text("utf-8"))
@@ -108,5 +108,5 @@ def _read(path: Path) -> MatchRules:
         raise ProviderError(f"{path}: version: must be a name, and is missing")
     try:
         return read_rules(version, json.dumps(found))
-    except UnreadableRules as error:
+    except UnreadableMatchRules as error:
         raise ProviderError(f"{path}: {error}") from None

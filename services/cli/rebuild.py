@@ -13,7 +13,7 @@ from infra.backend import ProviderError
 from services.cli.progress import asked, steps
 
 if TYPE_CHECKING:
-    from services.rebuild.run import Report, VerdictChanges
+    from services.rebuild.run import RebuildReport, VerdictChanges
 
 SHOWN_MAX = 50
 
@@ -60,7 +60,7 @@ def rebuild(
         raise typer.Exit(1)
 
 
-def _show(report: Report) -> None:
+def _show(report: RebuildReport) -> None:
     console = Console()
     for one in report.differences[:SHOWN_MAX]:
         console.print(f"{one['table']} {' | '.join(one['key'])}", soft_wrap=True, markup=False)

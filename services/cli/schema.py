@@ -17,7 +17,7 @@ from schemas.declarations import BadSchema
 from schemas.generated.inputs import INPUTS, Rejected
 from schemas.generated.inputs import example as example_of
 from schemas.history import releases
-from schemas.tools import generate, golden, lint, registry
+from schemas.tools import generate, golden_bytes, lint, registry
 from schemas.topics import TOPICS
 from services.cli import tail as topic_tail
 
@@ -48,7 +48,7 @@ def check() -> None:
         ]
     except BadSchema as error:
         found = [str(error)]
-    found += [f"{item.file} has no golden values" for item in golden.missing()]
+    found += [f"{item.file} has no golden values" for item in golden_bytes.missing()]
     if found:
         _fail("\n".join(found))
     typer.echo(f"{len(releases.Releases().by_id)} released schemas, all as they should be")
@@ -63,7 +63,7 @@ def release() -> None:
     if behind := [path for path in generate.stale() if path.endswith(".py")]:
         _fail(f"schemas/{behind[0]} is stale: python -m schemas.tools.generate, then release")
     made = releases.release()
-    golden.write()
+    golden_bytes.write()
     generate.write()
     for item in made:
         typer.echo(f"{item.id}  {item.subject} v{item.version}")

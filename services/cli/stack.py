@@ -20,7 +20,7 @@ from rich.table import Table
 from infra.backend import Progress
 from infra.home import LOCK_WAIT_SECONDS, Home
 from infra.stack import Stack
-from services.cli import doctor, local, prepare, stale_services
+from services.cli import doctor, local_services, prepare, stale_services
 
 HomeOption = Annotated[
     Path | None,
@@ -134,14 +134,16 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     endpoints = stack.start_servers(progress)
     if servers_only:
         return []
-    env = local.environment(stack.home, endpoints)
-    services = local.services(stack.home, stack.alive())
+    env = local_services.environment(stack.home, endpoints)
+    services = local_services.services(stack.home, stack.alive())
     names = {service.name for service in services}
     running = stack.alive() & names
     # Tables always: a service that starts again, by itself or here, runs the code of now. Tokens
     # only before all others: what became of one beside running services is not touched.
     progress("tables", "creating tables, topics and tokens", False)
-    said = local.prepare(endpoints, env, {} if running else local.tokens(stack.home))
+    said = local_services.prepare(
+        endpoints, env, {} if running else local_services.tokens(stack.home)
+    )
     progress("tables", "tables, topics and tokens ready", True)
     for service in services:
         progress(service.name, "running" if service.name in running else "starting", False)

@@ -19,7 +19,7 @@ from infra.backend import ProviderError
 from infra.home import Home
 from infra.stack import Stack
 from schemas.rights import ROLES, Role
-from services.cli.local import TOKEN_ROLES, TOKENS
+from services.cli.local_services import TOKEN_ROLES, TOKENS
 from services.runtime.tokens import Listed, create, listed, revoke, role_for
 
 Name = Annotated[

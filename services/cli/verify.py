@@ -12,7 +12,7 @@ from rich.table import Table
 from services.cli.progress import asked, steps
 
 if TYPE_CHECKING:
-    from services.verify.report import Difference, Report
+    from services.verify.report import Difference, VerifyReport
 
 SHOWN_MAX = 100
 
@@ -51,7 +51,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _show(report: Report) -> None:
+def _show(report: VerifyReport) -> None:
     console = Console()
     for one in report.differences[:SHOWN_MAX]:
         _show_one(console, one)

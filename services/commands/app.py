@@ -10,15 +10,15 @@ from starlette.applications import Starlette
 
 from projections import discover
 from projections.shared_stock import projection as shared_stock
-from services.deciding.decider import Decider, Work
+from services.deciding.decider import Decider, DecisionWork
 from services.deciding.endpoint import Door
-from services.deciding.outbox import Relay
+from services.deciding.outbox import OutboxRelay
 from services.deciding.retention import Trimming
 from services.http.bearer import tokens_needed
 from services.http.health import Dependency, answering
 from services.http.web_process import About, web_process
 from services.invariants.catalogue import INVARIANTS
-from services.invariants.watch import Watch
+from services.invariants.watch import InvariantWatch
 from services.points import needs
 from services.points.background.tasks import background
 from services.points.holds import offline_limit
@@ -26,7 +26,7 @@ from services.points.holds import routes as points
 from services.points.holds.work import PointsWork
 from services.points.returns import routes as returns
 from services.points.returns.quote import ReturnsWork
-from services.runtime.building import Builds, BuildWatch
+from services.runtime.build_state import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.producer import Producer
@@ -62,12 +62,12 @@ def create(settings: Settings) -> Starlette:
     """The deciders as an ASGI application; it starts, and answers 503, without servers too."""
     postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
-    relay = Relay(settings.postgres, producer)
+    relay = OutboxRelay(settings.postgres, producer)
     tokens, group = Tokens(postgres), settings.group
     declared = [one for one in discover() if one.group in (group, LIVE)]
     builds = Builds({one.name: one.version for one in declared})
     everything = frozenset(one.name for one in declared)
-    works: dict[str, Work] = {
+    works: dict[str, DecisionWork] = {
         "stock": StockWork(group),
         "points": PointsWork(group),
         "returns": ReturnsWork(group, settings.accrual == "rules"),
@@ -76,7 +76,9 @@ def create(settings: Settings) -> Starlette:
     works_on: list[Background] = [
         BuildWatch(settings.postgres, group, builds),
         *background(settings, relay.kick, lambda: builds.ready(needs.RETURNS)),
-        Watch(settings.postgres, group, INVARIANTS, ready=lambda: builds.ready(everything)),
+        InvariantWatch(
+            settings.postgres, group, INVARIANTS, ready=lambda: builds.ready(everything)
+        ),
         Trimming(settings.postgres),
     ]
     deciders = {

@@ -38,7 +38,7 @@ PASSING = (
 )
 
 
-class Work(Protocol):
+class DecisionWork(Protocol):
     """What is decided about, in two steps: what both read first is asked for in one go."""
 
     async def see(self, connection: Connection, commands: Sequence[Any]) -> Any:
@@ -65,7 +65,7 @@ class Decider:
     """Takes what waits, decides it, keeps the answers, and tells whoever asked."""
 
     def __init__(
-        self, dsn: str, name: str, work: Work, done: Callable[[], None], group: str = "main"
+        self, dsn: str, name: str, work: DecisionWork, done: Callable[[], None], group: str = "main"
     ) -> None:
         """`work` decides within the transaction it is given; `done` is told after a commit.
 

@@ -18,14 +18,14 @@ from starlette.responses import Response
 
 from services.deciding.answers import KEY_REUSED, Answer, Keyed
 from services.deciding.decider import Decider, InFlight, NotDecided
-from services.http import building
+from services.http import building_problem
 from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
 from services.http.operation import Header, Operation, Reply, json_body
+from services.http.postgres_limits import unstorable
 from services.http.problem import Refuse
 from services.http.problem_type import BUILDING, PROBLEM_JSON, ProblemType
-from services.http.storable import unstorable
-from services.runtime.building import BeingBuilt, Builds
+from services.runtime.build_state import BeingBuilt, Builds
 from services.runtime.strict_json import Unreadable, loads
 from services.runtime.tokens import Token, Tokens
 
@@ -105,7 +105,7 @@ class Door:
         try:
             self.builds.check(self.needs)
         except BeingBuilt as error:
-            raise building.refusal(error.build) from None
+            raise building_problem.refusal(error.build) from None
 
     async def take(
         self, request: Request, scope: str, kind: type[Body], command: Callable[[Body, Sent], Any]

@@ -17,7 +17,7 @@ from schemas.wire import codec
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
-from services.runtime.producer import KafkaAway, Producer, Record
+from services.runtime.producer import KafkaAway, KafkaRecord, Producer
 from services.runtime.worker import Worker
 
 AT_ONCE = 500
@@ -49,7 +49,7 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
     await connection.execute(ADD, columns(("text", "bytea", "bytea"), rows))
 
 
-class Relay(Worker):
+class OutboxRelay(Worker):
     """Sends what is in the outbox; one at a time over all processes, by a lock in Postgres."""
 
     def __init__(self, dsn: str, producer: Producer, name: str = "outbox") -> None:
@@ -86,7 +86,7 @@ class Relay(Worker):
                 self._wanted.clear()
                 await _until(self._wanted, LOOK_SECONDS)
 
-    async def _sent(self, records: list[Record]) -> bool:
+    async def _sent(self, records: list[KafkaRecord]) -> bool:
         try:
             await self._producer.append(records)
         except KafkaAway:
@@ -102,10 +102,10 @@ class Relay(Worker):
             OUTBOX_AGE.set(float(row[1]))
 
 
-def _record(row: Sequence[Any]) -> Record:
+def _record(row: Sequence[Any]) -> KafkaRecord:
     """The headers follow from the event: no decision has to store them."""
     _, topic, key, value = row
-    return Record(topic, key, value, codec.headers_of(codec.decode(value)))
+    return KafkaRecord(topic, key, value, codec.headers_of(codec.decode(value)))
 
 
 async def _value(connection: Connection, statement: str) -> Any:

@@ -10,7 +10,7 @@ EXAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class AnswerDifference:
     """One value that is not what the oracle says."""
 
     key: str
@@ -22,13 +22,13 @@ class Difference:
 
 
 @dataclass(slots=True)
-class Comparison:
+class ReportRow:
     """One row of the report."""
 
     name: str
     compared: int = 0
     differences: int = 0
-    examples: list[Difference] = field(default_factory=list)
+    examples: list[AnswerDifference] = field(default_factory=list)
 
     def value(self, key: str, expected: object, answered: object) -> None:
         """One value."""
@@ -51,4 +51,4 @@ class Comparison:
     def _differs(self, key: str, expected: object, answered: object) -> None:
         self.differences += 1
         if len(self.examples) < EXAMPLES:
-            self.examples.append(Difference(key, expected, answered))
+            self.examples.append(AnswerDifference(key, expected, answered))

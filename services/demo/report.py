@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.demo.comparison import Comparison
-from services.demo.meeting import Met
+from services.demo.comparison import ReportRow
+from services.demo.duplicate_pairs import Met
 
 QUESTIONS = {
     "members": "一人のお客様は一人の会員か",
@@ -28,7 +28,7 @@ QUESTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DemoReport:
     """The outcome of one run."""
 
     scale: float
@@ -36,7 +36,7 @@ class Report:
     seconds: float
     sales_lines: int
     checking_seconds: float
-    rows: list[Comparison]
+    rows: list[ReportRow]
     met: Met
 
     @property
@@ -82,7 +82,7 @@ class Report:
         draft.replace(path)
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: DemoReport, console: Console) -> None:
     """The table people want to look at, then each difference by its key."""
     table = Table(title="Hitotsu: 一つの答え", title_justify="left", header_style="bold")
     table.add_column("row")

@@ -13,10 +13,9 @@ from rich.progress import Progress
 
 from services.demo.answers import Answers
 from services.demo.bars import Lane, bars
-from services.demo.catching_up import caught_up, log_ends, routes
 from services.demo.check.oracle import Oracle
-from services.demo.comparison import Comparison
-from services.demo.meeting import Met, introduce, met
+from services.demo.comparison import ReportRow
+from services.demo.duplicate_pairs import Met, introduce, met
 from services.demo.questions import (
     balances,
     inquiries,
@@ -26,14 +25,15 @@ from services.demo.questions import (
     terminal_gaps,
     totals,
 )
-from services.demo.questions.asking import Asking
-from services.demo.report import Report
+from services.demo.questions.questionnaire import PendingQuestion
+from services.demo.report import DemoReport
 from services.demo.scene import Scene
 from services.demo.send import Sender
 from services.demo.shop.rows import Rows
+from services.demo.wait_for_answers import caught_up, log_ends, routes
 from services.runtime.config import Settings
 
-Question = Callable[[Asking], Awaitable[None]]
+Question = Callable[[PendingQuestion], Awaitable[None]]
 QUESTIONS: dict[str, Question] = {
     "members": members.ask,
     "balances": balances.ask,
@@ -65,7 +65,7 @@ class Demo:
     place: Place
     console: Console
 
-    async def run(self, *, send: bool = True) -> Report:
+    async def run(self, *, send: bool = True) -> DemoReport:
         """Sends unless told not to, waits until it is visible, compares everything."""
         oracle = Oracle(self.tables)
         customers = oracle.customers()
@@ -79,7 +79,7 @@ class Demo:
                     linked, found = await self._meet(oracle, customers, answers, progress)
                     played = await self._play(oracle, customers, answers)
                     rows = await self._compare(oracle, customers, answers, progress)
-            return Report(
+            return DemoReport(
                 scale=self.scale,
                 events=events,
                 seconds=visible - began,
@@ -108,9 +108,9 @@ class Demo:
 
     async def _meet(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
-    ) -> tuple[Comparison, Met]:
+    ) -> tuple[ReportRow, Met]:
         """Rules of identity, learned and switched to; then everything that they linked is seen."""
-        row, settings = Comparison("identity"), self.place.settings
+        row, settings = ReportRow("identity"), self.place.settings
         lane = Lane(progress, "rules of identity", 1, unit="profiles")
         if await introduce(settings, lambda *_: None):
             lane.moved(1, 2 * len(customers))
@@ -120,24 +120,24 @@ class Demo:
         answers.apart = found.apart
         return row, found
 
-    async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> Comparison:
+    async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> ReportRow:
         """Before the comparing: what is put back must not be missed."""
-        row, place = Comparison("scene"), self.place
+        row, place = ReportRow("scene"), self.place
         scene = Scene(answers, row, place.gateway, place.commands, place.tokens)
         await scene.play(customers, oracle.items())
         return row
 
     async def _compare(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
-    ) -> list[Comparison]:
+    ) -> list[ReportRow]:
         items = oracle.items()
         rows = []
         tally: Counter[str] = Counter()
         for name, question in QUESTIONS.items():
-            row = Comparison(name)
+            row = ReportRow(name)
             size = {"stock": len(items), "terminal_gaps": 1}.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")
-            await question(Asking(oracle, answers, row, lane, customers, items, tally))
+            await question(PendingQuestion(oracle, answers, row, lane, customers, items, tally))
             lane.done()
             rows.append(row)
         return rows

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from services.demo.answers import Answers
-from services.demo.comparison import Comparison
+from services.demo.comparison import ReportRow
 from services.demo.send import NotAccepted
 from services.demo.shop import names
 from services.demo.shop.names import Json
@@ -32,7 +32,7 @@ class Scene:
     """The people and things of it, and where they are asked."""
 
     answers: Answers
-    row: Comparison
+    row: ReportRow
     gateway: str
     commands: str
     tokens: Mapping[str, str]

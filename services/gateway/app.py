@@ -26,7 +26,7 @@ from services.intake.answers import (
 )
 from services.intake.ingest import Ingest
 from services.intake.records import Intake
-from services.points.program.accrual_source import Program, unreadable
+from services.points.program.accrual_source import ProgramVersions, unreadable
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -55,7 +55,7 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
         intake=Intake(
             SubjectKeys(postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            Program(postgres, settings.accrual),
+            ProgramVersions(postgres, settings.accrual),
             unreadable,
         ),
         producer=producer,

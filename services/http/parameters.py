@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from services.http.postgres_limits import step, unstorable
 from services.http.problem import Refuse
 from services.http.problem_type import FieldError
-from services.http.storable import step, unstorable
 
 
 def unprocessable(errors: Sequence[FieldError]) -> NoReturn:

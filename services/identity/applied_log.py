@@ -30,7 +30,7 @@ AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AppliedEvent:
     """An event, and where it stands."""
 
     partition: int
@@ -42,7 +42,7 @@ class Seen:
 class Stretch:
     """What was applied between two positions, and the next offset of each partition read."""
 
-    events: list[Seen]
+    events: list[AppliedEvent]
     ends: dict[int, int]
 
 
@@ -85,7 +85,7 @@ class AppliedLog:
             *(TopicPartition(self._topic, number) for number in behind),
             timeout_ms=200, max_records=AT_ONCE,
         )  # fmt: skip
-        events, moved = list[Seen](), dict[int, int]()
+        events, moved = list[AppliedEvent](), dict[int, int]()
         for place, records in fetched.items():
             for record in records:
                 if record.offset >= ends[place.partition]:
@@ -112,7 +112,9 @@ class AppliedLog:
                 self._consumer.seek(TopicPartition(self._topic, number), at)
                 self._next[number] = at
 
-    async def _applied(self, connection: Connection, events: list[Seen]) -> list[Seen]:
+    async def _applied(
+        self, connection: Connection, events: list[AppliedEvent]
+    ) -> list[AppliedEvent]:
         if not events:
             return []
         columns = [
@@ -130,9 +132,9 @@ def offset_in(positions: Sequence[int], partition: int) -> int:
     return positions[partition] if partition < len(positions) else 0
 
 
-def _decoded(record: Any) -> Iterable[Seen]:
+def _decoded(record: Any) -> Iterable[AppliedEvent]:
     """What cannot be read is among the dead letters, and comes again if it is mended."""
     try:
-        return [Seen(record.partition, record.offset, codec.decode(record.value))]
+        return [AppliedEvent(record.partition, record.offset, codec.decode(record.value))]
     except codec.Undecodable:
         return []

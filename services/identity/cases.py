@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.identity.pairs import Case, Judged, Pair
+from services.identity.pairs import Case, Pair, PairVerdict
 from services.runtime.db import Connection
 from services.runtime.metrics import CASES_OLDEST, CASES_OPEN
 from services.runtime.rows import rows_of
@@ -45,7 +45,7 @@ async def open_of(connection: Connection, version: str, who: Sequence[UUID]) -> 
     return {(row["profile_id"].bytes, row["other_profile_id"].bytes) for row in rows}
 
 
-async def keep(connection: Connection, version: str, judged: Mapping[Pair, Judged]) -> None:
+async def keep(connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]) -> None:
     """Opens what is to be decided and closes every other case of these pairs."""
     if not judged:
         return
@@ -73,7 +73,7 @@ def _row(version: str, case: Case) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _closing(version: str, pair: Pair, one: Judged) -> tuple[object, ...]:
+def _closing(version: str, pair: Pair, one: PairVerdict) -> tuple[object, ...]:
     decision = one.decision
     at = decision.decided_at if decision else one.at
     said = (

@@ -14,8 +14,8 @@ from schemas.generated.events import (
     ProfileUpdated,
     SubjectErased,
 )
-from services.identity.applied_log import Seen
-from services.identity.pairs import PERSON, Decision, evidence_of, link_id_of
+from services.identity.applied_log import AppliedEvent
+from services.identity.pairs import PERSON, StaffDecision, evidence_of, link_id_of
 from services.identity.shards import pair_of
 
 ABOUT_ONE = ProfileRegistered | ProfileUpdated | IdentifierObserved | SubjectErased
@@ -35,10 +35,10 @@ class Stirred:
     """All of it, in the order of the log."""
 
     profiles: dict[bytes, Touched] = field(default_factory=dict)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[StaffDecision] = field(default_factory=list)
 
 
-def touched(events: Iterable[Seen]) -> Stirred:
+def touched(events: Iterable[AppliedEvent]) -> Stirred:
     """What rules decided is our own and touches nobody; a person's word touches the pair."""
     found = Stirred()
     for one in events:
@@ -56,7 +56,7 @@ def touched(events: Iterable[Seen]) -> Stirred:
     return found
 
 
-def _decision(event: ProfilesLinked | LinkDeclined | ProfilesUnlinked) -> Decision:
+def _decision(event: ProfilesLinked | LinkDeclined | ProfilesUnlinked) -> StaffDecision:
     pair = pair_of(event.profile_id, event.other_profile_id)
     together = isinstance(event, ProfilesLinked)
     if isinstance(event, LinkDeclined):
@@ -67,6 +67,6 @@ def _decision(event: ProfilesLinked | LinkDeclined | ProfilesUnlinked) -> Decisi
         reason = (
             event.reason if isinstance(event, ProfilesUnlinked) else evidence_of(event.evidence)[1]
         )
-    return Decision(
+    return StaffDecision(
         pair, event.meta.occurred_at, together, event.meta.event_id, link_id, event.actor, reason
     )

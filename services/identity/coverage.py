@@ -37,7 +37,7 @@ from unnest(%s::uuid[]) as x(id) left join profile p on p.profile_id = x.id
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CoverageGap:
     """Ids of profiles that are not known but should be, and the other way round."""
 
     missing: list[bytes]
@@ -54,12 +54,12 @@ async def comparable(connection: Connection, group: str, known: Sequence[int]) -
         return int((await rows_of(connection, HOW_MANY, []))[0]["many"])
 
 
-async def difference(connection: Connection, everybody: Everybody) -> Difference:
+async def difference(connection: Connection, everybody: Everybody) -> CoverageGap:
     """Who is missing from memory, and who is in it without a reason."""
     cursor = await connection.execute(WHO)
     expected = {row[0].bytes for row in await cursor.fetchall()}
     missing = sorted(one for one in expected if one not in everybody)
-    return Difference(missing, sorted(one for one in everybody if one not in expected))
+    return CoverageGap(missing, sorted(one for one in everybody if one not in expected))
 
 
 async def as_touched(connection: Connection, profiles: Sequence[bytes]) -> dict[bytes, Touched]:

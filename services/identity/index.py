@@ -13,12 +13,12 @@ from uuid import UUID
 
 from schemas.personal import Unsealable
 from schemas.personal.seal import seal, unseal
-from services.identity.matching.candidates import Candidate, Known
+from services.identity.matching.candidates import Candidate, CandidateIndex
 from services.identity.matching.features import Features, Person, features
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 from services.identity.pairs import Found, Pair
 from services.identity.people import SLICE
-from services.identity.store import FORM, Kept
+from services.identity.store import FORM, StoredFeatures
 from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
@@ -34,9 +34,9 @@ AT_ONCE = 2_000
 class Everybody:
     """All profiles by id: their features, and the time of the state they were taken from."""
 
-    def __init__(self, version: str, model: Model) -> None:
+    def __init__(self, version: str, model: MatchModel) -> None:
         self.version, self.model = version, model
-        self.known = Known(model)
+        self.known = CandidateIndex(model)
         self._at: dict[bytes, int] = {}
         self._levels = [
             [f"{one.field}:{level.name}" for level in one.levels] for one in model.comparisons
@@ -134,12 +134,12 @@ def features_of(person: Person | None) -> Features | None:
 
 def sealed(
     profile_id: bytes, records: int, at: int, known: Features | None, key: bytes | None
-) -> Kept:
+) -> StoredFeatures:
     """The row of a profile's features; empty of who is erased."""
     hidden = None
     if known is not None and key is not None:
         hidden = seal(key, _nonce(records), FIELD, profile_id, known.packed().decode())
-    return Kept(profile_id, records, at, hidden)
+    return StoredFeatures(profile_id, records, at, hidden)
 
 
 def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from services.identity.changes import Touched
 from services.identity.index import Everybody, features_of, sealed
 from services.identity.people import SLICE, People
-from services.identity.store import Kept
+from services.identity.store import StoredFeatures
 from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
 
@@ -25,9 +25,9 @@ class Learning:
         everybody: Everybody,
         fresh: Mapping[bytes, Touched],
         records: int,
-    ) -> list[Kept]:
+    ) -> list[StoredFeatures]:
         """The rows to be stored of these profiles; `records` of the log are known with them."""
-        kept: list[Kept] = []
+        kept: list[StoredFeatures] = []
         if not fresh:
             return kept
         people = await self._people.of(connection, fresh.keys())

@@ -23,12 +23,12 @@ from services.identity.changes import Touched, touched
 from services.identity.index import Everybody, features_of
 from services.identity.loader import Learning
 from services.identity.matching.features import Person
-from services.identity.membership import Membership
-from services.identity.pairs import Found, Judged, Pair
+from services.identity.membership import ConsumerMembership
+from services.identity.pairs import Found, Pair, PairVerdict
 from services.identity.people import SLICE
-from services.identity.rules import Rules
+from services.identity.rules import MatchRulesFeed
 from services.identity.shards import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
-from services.identity.store import Compared, Fenced, Kept
+from services.identity.store import ComparedBatch, ShardFenced, StoredFeatures
 from services.runtime.config import Settings
 from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
@@ -49,7 +49,7 @@ class Matcher(Worker):
         self,
         settings: Settings,
         keys: SubjectKeys,
-        membership: Membership,
+        membership: ConsumerMembership,
         kick: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -60,7 +60,7 @@ class Matcher(Worker):
         super().__init__(settings.postgres, "identity-matcher", AWAY_SECONDS, settings.group)
         self._group = settings.group
         self._log = AppliedLog(settings.kafka, settings.group, TOPIC)
-        self._rules = Rules(settings.kafka, settings.group)
+        self._rules = MatchRulesFeed(settings.kafka, settings.group)
         self._keys, self._learning = keys, Learning(keys)
         self._membership, self._kick, self._may_read = membership, kick, ready
         self._shares = Shares(lowest([]))
@@ -96,7 +96,7 @@ class Matcher(Worker):
         while True:
             try:
                 more = self._may_read() and await self._round(connection)
-            except Fenced:
+            except ShardFenced:
                 log.info("another process has gone on; progress is read again")
                 self._shares.take({})
                 continue
@@ -188,7 +188,7 @@ class Matcher(Worker):
         for part in _parts(self._late):
             triggered = dict.fromkeys(part, frozenset(fresh))
             features = await self._learn(connection, everybody, part)
-            batch = Compared(
+            batch = ComparedBatch(
                 everybody.version, everybody.model.upper, fresh, fresh, {}, triggered,
                 *await _compared(everybody, triggered),
                 features=[one for one in features if share_of(one.profile_id) in fresh],
@@ -198,7 +198,7 @@ class Matcher(Worker):
 
     async def _learn(
         self, connection: Connection, everybody: Everybody, profiles: Sequence[bytes]
-    ) -> list[Kept]:
+    ) -> list[StoredFeatures]:
         touched = await coverage.as_touched(connection, profiles)
         records = sum(self._shares.known)
         return await self._learning.learn(connection, everybody, touched, records)
@@ -266,7 +266,7 @@ class Matcher(Worker):
         for one, shares in list(triggered.items()):
             for other in everybody.known.displaced_by(one):
                 triggered[other] = triggered.get(other, frozenset()) | shares
-        batch = Compared(
+        batch = ComparedBatch(
             everybody.version, everybody.model.upper, before, after, kept, triggered,
             *await _compared(everybody, triggered),
             features=[one for one in features if share_of(one.profile_id) in kept],
@@ -279,7 +279,7 @@ class Matcher(Worker):
         MATCH_KNOWN.set(len(everybody))
         self._told(judged)
 
-    def _told(self, judged: Sequence[Judged]) -> None:
+    def _told(self, judged: Sequence[PairVerdict]) -> None:
         for one in judged:
             if one.fact is not None:
                 MATCH_LINKS.labels(OUTCOMES[not (one.link and one.link.linked)]).inc()

@@ -20,7 +20,7 @@ GROUP = "hitotsu-identity"
 AGAIN_SECONDS = 1.0
 
 
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
     """Stays in the group; `shares` is what the process holds now."""
 
     def __init__(self, kafka: str, group: str = "main", client_id: str = "identity") -> None:

@@ -33,7 +33,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RuleDecision:
     """The last that a rule said of a pair; `decided_at` in microseconds."""
 
     linked: bool
@@ -43,7 +43,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class StaffDecision:
     """The last that a person said of a pair; `link_id` None: about whatever the evidence is."""
 
     pair: Pair
@@ -71,15 +71,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PairVerdict:
     """`link` replaces what stands, `fact` tells it; `case` is open, every other one is closed."""
 
-    link: Standing | None
+    link: RuleDecision | None
     fact: ProfilesLinked | ProfilesUnlinked | None
     case: Case | None
     closed: Outcome
     at: int
-    decision: Decision | None
+    decision: StaffDecision | None
 
 
 def link_id_of(pair: Pair, evidence: tuple[str, ...]) -> bytes:
@@ -109,11 +109,11 @@ def judge(
     upper: float,
     found: Found | None,
     at: int,
-    standing: Standing | None,
-    decision: Decision | None,
+    standing: RuleDecision | None,
+    decision: StaffDecision | None,
     chosen: bool = True,
     spared: bool = False,
-) -> Judged:
+) -> PairVerdict:
     """`found`: None below the lower threshold; `at`: the later of the two states' times.
 
     Of those at or above `upper` the `chosen` ones are linked; others connect a `spared` one.
@@ -124,17 +124,17 @@ def judge(
     settled = _settled(pair, found, decision)
     if found is not None and not linked and not settled and not spared:
         case = Case(case_id_of(pair, version, found.evidence), pair, found, at)
-    return Judged(
+    return PairVerdict(
         link, _fact(pair, version, link) if link else None, case,
         _outcome(linked or spared, decision, settled), at, decision if settled else None,
     )  # fmt: skip
 
 
-def _apart(decision: Decision | None) -> bool:
+def _apart(decision: StaffDecision | None) -> bool:
     return decision is not None and not decision.together
 
 
-def _settled(pair: Pair, found: Found | None, decision: Decision | None) -> bool:
+def _settled(pair: Pair, found: Found | None, decision: StaffDecision | None) -> bool:
     """Whether a person has decided about this very evidence, or said that they are one."""
     if decision is None or found is None:
         return False
@@ -143,23 +143,23 @@ def _settled(pair: Pair, found: Found | None, decision: Decision | None) -> bool
     return decision.link_id == link_id_of(pair, found.evidence)
 
 
-def _link(found: Found | None, at: int, standing: Standing | None) -> Standing | None:
+def _link(found: Found | None, at: int, standing: RuleDecision | None) -> RuleDecision | None:
     """What stands from now on, when it is another thing than before."""
     if found is None:
         if standing is None or not standing.linked:
             return None
         later = max(at, standing.decided_at + 1)
-        return Standing(False, later, standing.weight, standing.evidence)
+        return RuleDecision(False, later, standing.weight, standing.evidence)
     weight = round(found.weight, WEIGHT_DIGITS)
     if standing is None:
-        return Standing(True, at, weight, found.evidence)
+        return RuleDecision(True, at, weight, found.evidence)
     if standing.linked and (standing.weight, standing.evidence) == (weight, found.evidence):
         return None
     # whoever reads the facts goes by their times: a later one must say so
-    return Standing(True, max(at, standing.decided_at + 1), weight, found.evidence)
+    return RuleDecision(True, max(at, standing.decided_at + 1), weight, found.evidence)
 
 
-def _outcome(linked: bool, decision: Decision | None, settled: bool) -> Outcome:
+def _outcome(linked: bool, decision: StaffDecision | None, settled: bool) -> Outcome:
     if linked:
         return "rule"
     if decision is None or not settled:
@@ -167,7 +167,7 @@ def _outcome(linked: bool, decision: Decision | None, settled: bool) -> Outcome:
     return "linked" if decision.together else "declined"
 
 
-def _fact(pair: Pair, version: str, link: Standing) -> ProfilesLinked | ProfilesUnlinked:
+def _fact(pair: Pair, version: str, link: RuleDecision) -> ProfilesLinked | ProfilesUnlinked:
     """The same states under the same rules make the same bytes, whoever finds them."""
     link_id = link_id_of(pair, link.evidence)
     what = "linked" if link.linked else "unlinked"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from projections.member.rules import RULE_SET, read_rules
 from schemas.generated.events import MatchRulesActivated
 from services.identity.applied_log import AppliedLog
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 from services.runtime.db import Connection
 from services.runtime.logging import log
 from services.runtime.rows import rows_of
@@ -38,10 +38,10 @@ class InForce:
     """A version by name, and how its model compares."""
 
     version: str
-    model: Model
+    model: MatchModel
 
 
-class Rules:
+class MatchRulesFeed:
     """Follows the catalog; every process does, and what it finds is the same."""
 
     def __init__(self, kafka: str, group: str) -> None:
@@ -92,7 +92,7 @@ def in_force(version: str, text: str) -> InForce | None:
     """The rules in this JSON; None, and a line in the log, when they compare nobody."""
     try:
         matching = read_rules(version, text).matching
-        return None if matching is None else InForce(version, Model.of(matching))
+        return None if matching is None else InForce(version, MatchModel.of(matching))
     except ValueError as error:
         log.error("rules cannot be read", version=version, reason=str(error))
         return None

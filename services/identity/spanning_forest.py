@@ -19,7 +19,7 @@ Alike = Callable[[Pair], bool]
 
 
 @dataclass(slots=True)
-class Choice:
+class SpanningLinks:
     """Pairs at or above the upper threshold: to be linked, and connected by others anyway."""
 
     linked: set[Pair] = field(default_factory=set)

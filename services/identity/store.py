@@ -16,9 +16,9 @@ from schemas.personal import NORMALISER_VERSION
 from services.deciding import outbox
 from services.identity import cases
 from services.identity.matching.features import FORMAT
-from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
+from services.identity.pairs import Found, Pair, PairVerdict, RuleDecision, StaffDecision, judge
 from services.identity.shards import BEGINNING, SHARES, Positions, same, share_of
-from services.identity.spanning_forest import Choice
+from services.identity.spanning_forest import SpanningLinks
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -79,12 +79,12 @@ where (excluded.decided_at, excluded.together, excluded.event_id)
 """
 
 
-class Fenced(Exception):
+class ShardFenced(Exception):
     """Another process has gone on with a share; what is stored has to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredFeatures:
     """A profile's features as they are stored: sealed, or None of somebody erased.
 
     `records` is how much of the log was known with them. What is stored last counts: it was read
@@ -98,7 +98,7 @@ class Kept:
 
 
 @dataclass(slots=True)
-class Compared:
+class ComparedBatch:
     """A batch: what was found about the profiles of `triggered`, for the pairs of their shares.
 
     `before` and `after` tell of comparing, by share; `kept`, up to where features are stored.
@@ -113,8 +113,8 @@ class Compared:
     triggered: Mapping[bytes, Collection[int]]
     greater: Mapping[bytes, Collection[int]] = field(default_factory=dict)
     found: dict[Pair, Found] = field(default_factory=dict)
-    features: list[Kept] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    features: list[StoredFeatures] = field(default_factory=list)
+    decisions: list[StaffDecision] = field(default_factory=list)
 
 
 async def progress(
@@ -140,7 +140,9 @@ class Everyone(Protocol):
         """Whether the rules would link the two."""
 
 
-async def store(connection: Connection, batch: Compared, everybody: Everyone) -> list[Judged]:
+async def store(
+    connection: Connection, batch: ComparedBatch, everybody: Everyone
+) -> list[PairVerdict]:
     """Keeps a batch and what follows from it.
 
     Raises `Fenced`; then nothing was kept.
@@ -167,12 +169,12 @@ async def fence(connection: Connection, version: str, before: Mapping[int, Posit
     rows = await rows_of(connection, WHERE + " for update", asked)
     now = {row["share"]: tuple(row["positions"]) for row in rows}
     if now.keys() != before.keys() or not all(same(now[one], before[one]) for one in now):
-        raise Fenced
+        raise ShardFenced
 
 
 async def _judged(
-    connection: Connection, batch: Compared, everybody: Everyone
-) -> dict[Pair, Judged]:
+    connection: Connection, batch: ComparedBatch, everybody: Everyone
+) -> dict[Pair, PairVerdict]:
     who = [UUID(bytes=one) for one in sorted(batch.triggered)]
     if not who:
         return {}
@@ -185,7 +187,7 @@ async def _judged(
     linked = {pair for pair, stands in standing.items() if stands.linked}
     decisions = await _decisions_on(connection, batch.triggered.keys(), smaller)
     apart = {pair for pair, one in decisions.items() if not one.together}
-    choice = Choice()
+    choice = SpanningLinks()
     for one, others in smaller.items():
         choice.add(one, others, everybody.alike, apart)
         found |= {(other, one): what for other, what in others.items()}
@@ -206,7 +208,7 @@ async def _judged(
     }  # fmt: skip
 
 
-def _choosing(batch: Compared, standing: Mapping[Pair, Standing]) -> dict[bytes, set[int]]:
+def _choosing(batch: ComparedBatch, standing: Mapping[Pair, RuleDecision]) -> dict[bytes, set[int]]:
     """Whose links are chosen anew, for which shares: a link goes away with what it rests on."""
     found = {one: set(shares) for one, shares in batch.triggered.items()}
     for one, shares in batch.greater.items():
@@ -219,21 +221,21 @@ def _choosing(batch: Compared, standing: Mapping[Pair, Standing]) -> dict[bytes,
 
 async def _standing_of(
     connection: Connection, version: str, who: Sequence[UUID]
-) -> dict[Pair, Standing]:
+) -> dict[Pair, RuleDecision]:
     rows = await rows_of(connection, STANDING, {"version": version, "who": list(who)})
     return {_pair(row): _standing(row) for row in rows}
 
 
 async def _decisions_on(
     connection: Connection, triggered: Collection[bytes], smaller: Mapping[bytes, Collection[bytes]]
-) -> dict[Pair, Decision]:
+) -> dict[Pair, StaffDecision]:
     """What persons said of these, and of those among whom links are chosen."""
     profiles = {*triggered, *smaller, *(one for others in smaller.values() for one in others)}
     asked = {"who": [UUID(bytes=one) for one in sorted(profiles)]}
     return {_pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)}
 
 
-async def standing_of(connection: Connection, version: str) -> dict[Pair, Standing]:
+async def standing_of(connection: Connection, version: str) -> dict[Pair, RuleDecision]:
     """All that was told of a version of the rules."""
     rows = await rows_of(connection, ALL_STANDING, [version])
     return {_pair(row): _standing(row) for row in rows}
@@ -242,8 +244,8 @@ async def standing_of(connection: Connection, version: str) -> dict[Pair, Standi
 async def adopt(
     connection: Connection,
     version: str,
-    judged: Mapping[Pair, Judged],
-    decisions: Sequence[Decision],
+    judged: Mapping[Pair, PairVerdict],
+    decisions: Sequence[StaffDecision],
     positions: Positions,
 ) -> None:
     """Keeps what a whole replay found, as if it had been compared up to there; one transaction."""
@@ -257,7 +259,7 @@ async def adopt(
             await connection.execute(MOVE, [list(positions), version, FORM, share])
 
 
-async def _links(connection: Connection, version: str, judged: Mapping[Pair, Judged]) -> None:
+async def _links(connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]) -> None:
     rows = [
         (version, *map(_uuid, pair), one.link.linked, one.link.decided_at, one.link.weight,
          list(one.link.evidence))
@@ -267,7 +269,7 @@ async def _links(connection: Connection, version: str, judged: Mapping[Pair, Jud
     await _many(connection, LINK, rows)
 
 
-async def _decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
+async def _decisions(connection: Connection, decisions: Sequence[StaffDecision]) -> None:
     rows = [
         (*map(_uuid, one.pair), one.decided_at, one.together, _uuid(one.event_id),
          _uuid(one.link_id) if one.link_id else None, one.actor, one.reason)
@@ -276,12 +278,12 @@ async def _decisions(connection: Connection, decisions: Sequence[Decision]) -> N
     await _many(connection, DECIDE, rows)
 
 
-async def decide(connection: Connection, decisions: Sequence[Decision]) -> None:
+async def decide(connection: Connection, decisions: Sequence[StaffDecision]) -> None:
     """Keeps what persons decided, in the caller's transaction; the log will say the same."""
     await _decisions(connection, decisions)
 
 
-async def _features(connection: Connection, kept: Sequence[Kept]) -> None:
+async def _features(connection: Connection, kept: Sequence[StoredFeatures]) -> None:
     known = [one for one in kept if one.sealed is not None]
     if known:
         columns = zip(*((_uuid(k.profile_id), FORM, k.records, k.at, k.sealed) for k in known))
@@ -305,14 +307,14 @@ def _pair(row: Mapping[str, Any]) -> Pair:
     return (row["profile_id"].bytes, row["other_profile_id"].bytes)
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
-    return Standing(row["linked"], row["decided_at"], row["weight"], tuple(row["evidence"]))
+def _standing(row: Mapping[str, Any]) -> RuleDecision:
+    return RuleDecision(row["linked"], row["decided_at"], row["weight"], tuple(row["evidence"]))
 
 
-def decision_of_row(row: Mapping[str, Any]) -> Decision:
+def decision_of_row(row: Mapping[str, Any]) -> StaffDecision:
     """A row of `hitotsu.match_decision`."""
     link_id = row["link_id"]
-    return Decision(
+    return StaffDecision(
         _pair(row), row["decided_at"], row["together"], row["event_id"].bytes,
         link_id.bytes if link_id else None, row["actor"], row["reason"],
     )  # fmt: skip

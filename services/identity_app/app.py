@@ -11,17 +11,17 @@ from starlette.applications import Starlette
 from projections.member import projection as member
 from services.deciding.decider import Decider
 from services.deciding.endpoint import Door
-from services.deciding.outbox import Relay
+from services.deciding.outbox import OutboxRelay
 from services.http.bearer import tokens_needed
 from services.http.cursors import Cursors
 from services.http.health import Dependency, answering
 from services.http.web_process import About, web_process
 from services.identity.matcher import Matcher
-from services.identity.membership import Membership
+from services.identity.membership import ConsumerMembership
 from services.identity.pairs import Found, Pair
 from services.identity.review.routes import Desk, operations
 from services.identity.review.work import IdentityWork
-from services.runtime.building import Builds, BuildWatch
+from services.runtime.build_state import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -42,9 +42,9 @@ def create(settings: Settings) -> Starlette:
     name = settings.instance or "identity"
     postgres = pool(settings.postgres, group=settings.group, name="identity", timeout=2.0)
     producer = Producer(settings.kafka, client_id=name)
-    relay = Relay(settings.postgres, producer)
+    relay = OutboxRelay(settings.postgres, producer)
     keys = SubjectKeys(postgres, settings.key_encryption_key)
-    membership = Membership(settings.kafka, settings.group, name)
+    membership = ConsumerMembership(settings.kafka, settings.group, name)
     builds = Builds({member.name: member.version})
     needs = frozenset({member.name})
     matcher = Matcher(settings, keys, membership, relay.kick, lambda: builds.ready(needs))

@@ -16,12 +16,12 @@ from typing import Any, Self
 from schemas.generated.inputs import EventInput
 from schemas.rights import OPERATIONS, Role
 from services.intake.records import Intake, KeysUnavailable, Refusal
-from services.points.program.accrual_source import Program, unreadable
+from services.points.program.accrual_source import ProgramVersions, unreadable
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
-from services.runtime.producer import Handed, KafkaAway, Producer, Record
+from services.runtime.producer import Handed, KafkaAway, KafkaRecord, Producer
 from services.runtime.tokens import Token
 
 # JSON as a dict, a checked input, or the refusal of what could not even be read.
@@ -51,7 +51,7 @@ class Counts:
 @dataclass(slots=True)
 class _Chunk:
     size: int
-    records: list[Record]
+    records: list[KafkaRecord]
     names: Counter[str]
     handed: Handed | None = None
 
@@ -79,7 +79,7 @@ class BulkProducer:
         self._intake = Intake(
             SubjectKeys(self._postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            Program(self._postgres, settings.accrual),
+            ProgramVersions(self._postgres, settings.accrual),
             unreadable,
         )
         self._producer = Producer(settings.kafka, client_id="bulk", timeout=timeout, linger_ms=20)
@@ -140,7 +140,7 @@ class BulkProducer:
             except KeysUnavailable:
                 await self._wait_or_raise(until, "postgres")
 
-    async def _encode(self, models: Sequence[EventInput]) -> list[Record | Refusal]:
+    async def _encode(self, models: Sequence[EventInput]) -> list[KafkaRecord | Refusal]:
         until = asyncio.get_running_loop().time() + self._patience
         while True:
             try:

@@ -26,7 +26,7 @@ from services.intake.body import content_type_of, event_id_of, split
 from services.intake.records import Intake, KeysUnavailable, Reason, Refusal
 from services.runtime import metrics
 from services.runtime.logging import log
-from services.runtime.producer import Appended, KafkaAway, Producer, Record
+from services.runtime.producer import Appended, KafkaAway, KafkaRecord, Producer
 from services.runtime.tokens import Token, Tokens
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -70,7 +70,7 @@ class Ingest:
         within_scopes(token, good)
         encoded = iter(await self._encode([model for _, model in good], headers))
         taken = [each if isinstance(each, Refusal) else next(encoded) for each in checked]
-        records = [each for each in taken if isinstance(each, Record)]
+        records = [each for each in taken if isinstance(each, KafkaRecord)]
         places = iter(await self._append(records))
         return [each if isinstance(each, Refusal) else next(places) for each in taken]
 
@@ -84,7 +84,7 @@ class Ingest:
 
     async def _encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]]
-    ) -> list[Record | Refusal]:
+    ) -> list[KafkaRecord | Refusal]:
         try:
             return await self.intake.encode(models, headers)
         except KeysUnavailable:
@@ -92,7 +92,7 @@ class Ingest:
             detail = "Personal fields cannot be sealed while Postgres is away. " + _AGAIN
             raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
 
-    async def _append(self, records: Sequence[Record]) -> list[Appended]:
+    async def _append(self, records: Sequence[KafkaRecord]) -> list[Appended]:
         if not records:
             return []
         try:

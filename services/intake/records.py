@@ -16,11 +16,11 @@ import psycopg
 
 from schemas.generated import inputs
 from schemas.generated.inputs import EventInput, Rejected
-from schemas.personal.sealer import ERASED, Sealer
+from schemas.personal.sealer import ERASED, SubjectSealer
 from schemas.rights import INTERNAL, OPERATIONS, RIGHTS, own_places
 from schemas.wire.bounds import BODY_MAX
 from services.runtime.keys import SubjectKeys
-from services.runtime.producer import Record, record_of
+from services.runtime.producer import KafkaRecord, record_of
 from services.runtime.tokens import Token
 
 Reason = Literal["invalid", "internal", "forbidden", "accrual", "erased", "too_large", "unreadable"]
@@ -38,7 +38,7 @@ class KeysUnavailable(Exception):
     """Postgres is away, and without what it holds an event cannot be sealed or judged."""
 
 
-class Program(Protocol):
+class ProgramSource(Protocol):
     """What is known of the points program; see `services/points/program/accrual_source.py`."""
 
     async def fresh(self) -> bool:
@@ -64,7 +64,7 @@ class Intake:
         self,
         keys: SubjectKeys,
         blind_key: bytes,
-        program: Program,
+        program: ProgramSource,
         unreadable: Callable[[EventInput], Rejected | None],
         patience: float = 3.0,
     ) -> None:
@@ -74,7 +74,7 @@ class Intake:
         self._program = program
         self._unreadable = unreadable
         self._patience = patience
-        self._keyless = Sealer({}, blind_key)
+        self._keyless = SubjectSealer({}, blind_key)
 
     def read(self, event: object, sender: Token) -> EventInput | Refusal:
         """A typed event, or what is wrong with the JSON or with its sender sending it."""
@@ -124,20 +124,20 @@ class Intake:
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()
-    ) -> list[Record | Refusal]:
+    ) -> list[KafkaRecord | Refusal]:
         """Records in the order of the events; keys are asked for once, for all subjects."""
         subjects = {
             subject for model in models if (subject := inputs.subject_of(model)) is not None
         }
         sealer = await self._sealer(subjects) if subjects else self._keyless
-        made: list[Record | Refusal] = []
+        made: list[KafkaRecord | Refusal] = []
         for start in range(0, len(models), AT_ONCE):
             part = models[start : start + AT_ONCE]
             made += [self._record(model, sealer, headers) for model in part]
             await asyncio.sleep(0)
         return made
 
-    async def _sealer(self, subjects: Collection[bytes]) -> Sealer:
+    async def _sealer(self, subjects: Collection[bytes]) -> SubjectSealer:
         asked = asyncio.ensure_future(self._keys.of(subjects))
         # Not `wait_for`: psycopg may never return from a cancellation while a server is frozen.
         done, _ = await asyncio.wait({asked}, timeout=self._patience)
@@ -145,14 +145,14 @@ class Intake:
             asked.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise KeysUnavailable
         try:
-            return Sealer(asked.result(), self._blind_key)
+            return SubjectSealer(asked.result(), self._blind_key)
         except (psycopg.Error, OSError) as error:
             raise KeysUnavailable from error
 
     @staticmethod
     def _record(
-        model: EventInput, sealer: Sealer, headers: Sequence[tuple[str, bytes]]
-    ) -> Record | Refusal:
+        model: EventInput, sealer: SubjectSealer, headers: Sequence[tuple[str, bytes]]
+    ) -> KafkaRecord | Refusal:
         try:
             record = record_of(inputs.to_event(model, sealer), headers)
         except Rejected as rejected:

@@ -26,7 +26,7 @@ TIMEOUT = "set statement_timeout = '2s'"
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 
 
-class Round:
+class InvariantRound:
     """Where one invariant's watch stands, and what it has found."""
 
     def __init__(self, invariant: Invariant) -> None:
@@ -91,7 +91,7 @@ class Round:
             log.warning("an invariant was not tested", invariant=name, key=list(map(str, keys[-1])))
 
 
-class Watch(Worker):
+class InvariantWatch(Worker):
     """Goes through every invariant, on a connection of its own."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Watch(Worker):
         `ready`: whether the tables hold what the group has read; asked before every slice.
         """
         super().__init__(dsn, "invariants", max(pause, AWAY_SECONDS), group)
-        self.rounds = [Round(invariant) for invariant in invariants]
+        self.rounds = [InvariantRound(invariant) for invariant in invariants]
         self._pause, self._ready = pause, ready
 
     async def turn(self, connection: Connection) -> None:

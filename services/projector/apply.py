@@ -18,14 +18,14 @@ from projections.core.fold import Group
 from services.projector.batch import (
     APPLIED,
     PARTITIONS_MAX,
+    BatchWork,
     Entry,
     Failure,
     Seen,
     Slice,
     Verdict,
-    Work,
 )
-from services.projector.redis_changes import Due
+from services.projector.redis_changes import RedisChanges
 from services.projector.store import Connection, Store
 from services.runtime.arrays import array, columns
 
@@ -97,13 +97,13 @@ class AlreadySeen(Exception):
 
 
 @dataclass(slots=True)
-class Applied:
+class CommittedBatch:
     """What a committed batch leaves to do: rows for Redis, positions that they stand for.
 
     `firsts`: where the batch began; Redis must have got that far before.
     """
 
-    due: Due
+    due: RedisChanges
     positions: dict[Place, int]
     pending: int | None
     due_known: bool = True
@@ -123,7 +123,7 @@ class Applier:
         self._topics = {number: name for name, number in topics.items()}
         self._tables = {table.name for table in group.tables}
 
-    def apply(self, connection: Connection, work: Work) -> Applied:
+    def apply(self, connection: Connection, work: BatchWork) -> CommittedBatch:
         """One transaction. `psycopg.errors.UniqueViolation` on the ledger becomes `AlreadySeen`."""
         edges = _edges(work.slices)
         with connection.transaction():
@@ -143,9 +143,9 @@ class Applier:
             pending = self._note(connection, due, edges)
         positions = {place: end for place, (_, end) in edges.items()}
         firsts = {place: first for place, (first, _) in edges.items()}
-        return Applied(due, positions, pending, firsts=firsts)
+        return CommittedBatch(due, positions, pending, firsts=firsts)
 
-    def known(self, connection: Connection, work: Work) -> dict[bytes, Seen]:
+    def known(self, connection: Connection, work: BatchWork) -> dict[bytes, Seen]:
         """What the ledger holds of the batch's ids."""
         with connection.transaction():
             return _known(connection, [entry for one in work.slices for entry in one.entries])
@@ -159,7 +159,7 @@ class Applier:
         if refused and _known(connection, refused):
             raise AlreadySeen
 
-    def committed(self, connection: Connection, work: Work) -> Applied | None:
+    def committed(self, connection: Connection, work: BatchWork) -> CommittedBatch | None:
         """The batch as applied, if it is in after a COMMIT whose reply was lost.
 
         Another owner's checkpoint says nothing of this batch.
@@ -171,8 +171,8 @@ class Applier:
             offset, epoch = now.get(place, (0, None))
             if offset < end or epoch != self.epochs.get(place):
                 return None
-        return Applied(
-            Due(), {place: end for place, (_, end) in edges.items()}, None, due_known=False
+        return CommittedBatch(
+            RedisChanges(), {place: end for place, (_, end) in edges.items()}, None, due_known=False
         )
 
     def _offsets(
@@ -192,7 +192,7 @@ class Applier:
                     f" the batch begins at {first} (epoch {self.epochs.get(place)})"
                 )
 
-    def _bury(self, connection: Connection, work: Work) -> None:
+    def _bury(self, connection: Connection, work: BatchWork) -> None:
         """Dead letters and conflicts, whole, in the same transaction."""
         rows = [
             letter_row(one, entry, failure, self.group.name)
@@ -205,7 +205,7 @@ class Applier:
                 cursor.executemany(DEAD, rows)
 
     def _end_holds(
-        self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
+        self, connection: Connection, work: BatchWork, edges: dict[Place, tuple[int, int]]
     ) -> None:
         """What was held is committed now: both are seen at once, or neither. A shadow ends none.
 
@@ -224,7 +224,7 @@ class Applier:
             connection.execute(statement, columns((*types, *ENDED_BY), rows))
 
     def _advance(
-        self, connection: Connection, work: Work, edges: dict[Place, tuple[int, int]]
+        self, connection: Connection, work: BatchWork, edges: dict[Place, tuple[int, int]]
     ) -> None:
         counts = work.counts()
         rows = [
@@ -240,7 +240,7 @@ class Applier:
     def _note(
         self,
         connection: Connection,
-        due: Due,
+        due: RedisChanges,
         edges: dict[Place, tuple[int, int]],
     ) -> int | None:
         """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""

@@ -164,7 +164,7 @@ def _decoded(record: ConsumerRecord, topic: str) -> Entry:
 
 
 @dataclass(slots=True)
-class Work:
+class BatchWork:
     """What one transaction will apply."""
 
     slices: list[Slice] = field(default_factory=list)
@@ -225,10 +225,10 @@ class Work:
         if recent.settled:
             recent.expect(self.ids)
 
-    def halves(self) -> list[Work]:
+    def halves(self) -> list[BatchWork]:
         """Its records cut in two, in their order: no partition's offsets have a gap in a half."""
         left = self.size // 2
-        halves = Work(run=self.run), Work(run=self.run)
+        halves = BatchWork(run=self.run), BatchWork(run=self.run)
         for whole in self.slices:
             cut = min(left, len(whole.entries))
             left -= cut

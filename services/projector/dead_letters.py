@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.wire.codec import Undecodable, decode, key_of
-from services.runtime.producer import Producer, Record
+from services.runtime.producer import KafkaRecord, Producer
 
 Connection = psycopg.AsyncConnection[Any]
 _COLUMNS = (
@@ -99,7 +99,7 @@ def dry_run(letter: Letter, group: Group) -> None:
 
 async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
     """Appends the record as it was, with its own event id; says where it is now."""
-    record = Record(
+    record = KafkaRecord(
         letter.topic,
         letter.record_key or b"",
         letter.record_value or b"",

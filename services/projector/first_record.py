@@ -10,7 +10,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from schemas.wire import sameness
-from services.projector.batch import APPLIED, Verdict, Work
+from services.projector.batch import APPLIED, BatchWork, Verdict
 from services.projector.store import Connection
 from services.runtime.record_at import Placed
 
@@ -18,11 +18,11 @@ PLACE = 'select topic, partition, "offset" from ledger where event_id = %s'
 
 
 def compare(
-    work: Work,
+    work: BatchWork,
     connection: Connection,
     topics: dict[str, int],
     placed: Placed,
-    wanted: Callable[[Work], bool],
+    wanted: Callable[[BatchWork], bool],
 ) -> bool:
     """Makes duplicates of those of the batch's conflicts that say what the first record said.
 
@@ -48,7 +48,7 @@ def compare(
     return True
 
 
-def _applied(work: Work) -> dict[bytes, bytes]:
+def _applied(work: BatchWork) -> dict[bytes, bytes]:
     """Values of the batch's own records that are applied, of ids that are doubted."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
     return {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from projections.core.fold import Group
 from services.projector.apply import Fenced
-from services.projector.batch import ConsumerRecord, Recent, Slice, Work, decoded
+from services.projector.batch import BatchWork, ConsumerRecord, Recent, Slice, decoded
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_SECONDS
 
@@ -43,7 +43,7 @@ class Pipeline:
     topics: dict[str, int]
     recent: Recent
     guard: threading.RLock  # over `recent`, which both threads judge by
-    apply: Callable[[Work], None]
+    apply: Callable[[BatchWork], None]
     failed: Callable[[BaseException], None]
     expected: dict[Place, int] = field(default_factory=dict)
     run: int = 0
@@ -54,7 +54,7 @@ class Pipeline:
         self._arrived: deque[Arrived] = deque()
         self._waiting = 0
         self._refused = False
-        self._ready: Work | None = None
+        self._ready: BatchWork | None = None
         self._storing = False
         self._folding = False
         self._stopping = False
@@ -108,7 +108,7 @@ class Pipeline:
             self.expected.clear()
         return quiet
 
-    def wanted(self, work: Work) -> bool:
+    def wanted(self, work: BatchWork) -> bool:
         """Whether the batch is of the present assignment."""
         return work.run == self.run and not self._abandoned
 
@@ -143,7 +143,7 @@ class Pipeline:
                 )
                 if self._stopping:
                     return
-                work = Work(run=self.run)
+                work = BatchWork(run=self.run)
                 self._folding = True
             self._gather(work)
             with self._changed:
@@ -152,7 +152,7 @@ class Pipeline:
                     self._ready = work
                 self._changed.notify_all()
 
-    def _gather(self, work: Work) -> None:
+    def _gather(self, work: BatchWork) -> None:
         """Folds what arrived, until the store is free or the batch is large enough."""
         while True:
             with self._changed:
@@ -171,7 +171,7 @@ class Pipeline:
             self._refused = False
             self.room()
 
-    def _more(self, work: Work) -> bool:
+    def _more(self, work: BatchWork) -> bool:
         """Whether the batch takes more; waits for it while the store is busy."""
         while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
             if not self._storing and work.size >= SMALL_EVENTS:
@@ -183,7 +183,7 @@ class Pipeline:
             self._changed.wait(0.5)
         return False
 
-    def _fold(self, work: Work, arrived: Arrived) -> None:
+    def _fold(self, work: BatchWork, arrived: Arrived) -> None:
         topic, partition = arrived.place
         with self.guard:
             expected = self.expected.get(arrived.place)
@@ -222,7 +222,7 @@ class Pipeline:
                     self._storing = False
                     self._changed.notify_all()
 
-    def _begin(self, work: Work) -> None:
+    def _begin(self, work: BatchWork) -> None:
         """Only then is the next batch folded: it is judged by what this one will store."""
         with self.guard:
             work.begin(self.group, self.recent, self.topics)

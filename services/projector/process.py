@@ -18,14 +18,14 @@ from services.http.health import Dependency, health_operations
 from services.http.response import Answered
 from services.projector.app import ProjectorApp, build, leave, topics_of
 from services.projector.apply import failure_of
-from services.projector.batch import APPLIED, STAGES, Recent, Verdict, Work
+from services.projector.batch import APPLIED, STAGES, BatchWork, Recent, Verdict
 from services.projector.builds import BuildRunner
 from services.projector.database import prepare
 from services.projector.pipeline import STEPS, Pipeline
-from services.projector.redis_views import Views
+from services.projector.redis_views import ViewWriter
 from services.projector.refresh import Refresher, redis_client
-from services.projector.relay import Relay
-from services.projector.watch import Watch
+from services.projector.relay import DeadLetterRelay
+from services.projector.watch import ProgressWatch
 from services.projector.write_behind import Job
 from services.projector.writer import CAUSES, Writer
 from services.runtime import metrics
@@ -70,17 +70,17 @@ class Projector:
         self.pipeline = self.app.pipeline = Pipeline(
             self.group, writer.applier.topics, recent, guard, self._apply, self._failed
         )
-        views = Views(redis_client(settings.redis), self.group)
+        views = ViewWriter(redis_client(settings.redis), self.group)
         self.refresher = Refresher(
             views, settings.postgres, owner, writer.applier.written.append, building
         )
         self.builds = BuildRunner(settings.postgres, declared, building, self._leave)
         self.app.on_claim = self.refresher.owe
-        self.watch = Watch(
+        self.watch = ProgressWatch(
             settings.kafka, self.group.name, topics, self._held, self._leave,
             writer.applier.store.regrouping.is_set,
         )  # fmt: skip
-        self.relay = Relay(settings.postgres, settings.kafka)
+        self.relay = DeadLetterRelay(settings.postgres, settings.kafka)
         metrics.projector_from_start(self.group.name, STEPS, CAUSES)
         for topic in topics:
             for partition in range(TOPICS[topic].partitions):
@@ -119,13 +119,13 @@ class Projector:
     def _failed(self, error: BaseException) -> None:
         self._leave(f"{type(error).__name__}: {error}")
 
-    def _apply(self, work: Work) -> None:
+    def _apply(self, work: BatchWork) -> None:
         for part, applied in self.writer.apply(work):
             self.app.held.update(applied.positions)
             self._count(part)
             self.refresher.take(Job(applied, self._freshness(part), self.pipeline.behind))
 
-    def _count(self, work: Work) -> None:
+    def _count(self, work: BatchWork) -> None:
         name = self.group.name
         for (topic, partition), counts in work.counts().items():
             for verdict, counter in COUNTERS.items():
@@ -144,7 +144,7 @@ class Projector:
                                 name, topic, str(partition), failure.stage
                             ).inc()
 
-    def _freshness(self, work: Work) -> Callable[[], None]:
+    def _freshness(self, work: BatchWork) -> Callable[[], None]:
         """Observes a sample of the batch once it is visible."""
         entries = [e for one in work.slices for e in one.entries if e.verdict is APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)

@@ -16,7 +16,7 @@ import psycopg
 from projections.core.fold import Group
 from projections.core.projection import Projection
 from projections.core.sql import ddl, quoted
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from services.projector import table_columns
 from services.runtime.db import unless_there
 from services.runtime.logging import log
@@ -112,7 +112,7 @@ def _refuse_older_code(projection: Projection, recorded: int | None, building: i
 
 
 def _outdated(
-    connection: Connection, tables: Iterable[Kept], recorded: int | None, version: int
+    connection: Connection, tables: Iterable[StoredTable], recorded: int | None, version: int
 ) -> str | None:
     """Why the projection has to be built; None when its tables hold what the group has read.
 
@@ -140,7 +140,7 @@ def _outdated(
     return reason
 
 
-def _create(connection: Connection, tables: Iterable[Kept], anew: bool) -> None:
+def _create(connection: Connection, tables: Iterable[StoredTable], anew: bool) -> None:
     """Tables of a group that has read nothing; empty ones of another shape are made anew."""
     for table in tables:
         columns = table_columns.stored_columns(connection, table)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from projections.core.showing import Chunks, First, ViewRow
-from projections.core.tables import Kept
+from projections.core.redis_rows import Chunks, First, ViewRow
+from projections.core.tables import StoredTable
 
 
 @dataclass(slots=True)
-class Due:
+class RedisChanges:
     """Rows as Postgres told of them, and a ledger's, which nothing will change.
 
     `noted`: the notes of others, too many to be held; they are read back from Postgres.
     """
 
-    told: dict[Kept, list[ViewRow]] = field(default_factory=dict)
-    first: dict[Kept, First] = field(default_factory=dict)
+    told: dict[StoredTable, list[ViewRow]] = field(default_factory=dict)
+    first: dict[StoredTable, First] = field(default_factory=dict)
     noted: list[int] = field(default_factory=list)
 
-    def tell(self, table: Kept, rows: list[ViewRow]) -> None:
+    def tell(self, table: StoredTable, rows: list[ViewRow]) -> None:
         """Adds rows as Postgres has them now."""
         self.told.setdefault(table, []).extend(rows)
 

@@ -14,10 +14,10 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoPermissionError, ResponseError
 
-from projections.core import showing
+from projections.core import redis_rows
 from projections.core.fold import Group
-from projections.core.showing import Chunks, ViewRow, hash_key
-from projections.core.tables import Kept
+from projections.core.redis_rows import Chunks, ViewRow, hash_key
+from projections.core.tables import StoredTable
 from services.runtime.metrics import REDIS_WRITES
 
 WRITE = """
@@ -76,7 +76,7 @@ def position_key(group: str) -> str:
     return f"hitotsu:position:{group}"
 
 
-class Views:
+class ViewWriter:
     """Writes view rows of one group."""
 
     def __init__(self, redis: Redis, group: Group) -> None:
@@ -88,7 +88,7 @@ class Views:
 
     def write(
         self,
-        told: Mapping[Kept, Iterable[ViewRow]],
+        told: Mapping[StoredTable, Iterable[ViewRow]],
         generation: str,
         first: Iterable[tuple[int, bytes]] = (),
     ) -> None:
@@ -96,7 +96,7 @@ class Views:
         some, newer = list(first), []
         for table, rows in told.items():
             prefix = hash_key(table, self.group.versions[table.projection], "")
-            firsts, others = showing.told(prefix, rows)
+            firsts, others = redis_rows.told(prefix, rows)
             some += firsts
             newer += others
         self._write(self._first, some, generation)
@@ -150,7 +150,7 @@ def _joined(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
     """Small ones together: of a small batch, each table has one."""
     many, texts = 0, list[bytes]()
     for rows, one in chunks:
-        if many and many + rows > showing.ROWS_PER_CHUNK:
+        if many and many + rows > redis_rows.ROWS_PER_CHUNK:
             yield many, b"".join(texts)
             many, texts = 0, []
         many += rows

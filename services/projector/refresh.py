@@ -21,12 +21,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from projections.core import sql
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from services.projector.progress import under_way
 from services.projector.redis_views import (
     GenerationLost,
     RowsMissing,
-    Views,
+    ViewWriter,
     generation_key,
     position_key,
 )
@@ -62,7 +62,7 @@ class Refresher:
 
     def __init__(
         self,
-        views: Views,
+        views: ViewWriter,
         dsn: str,
         owner: UUID,
         strike: Callable[[int], None],
@@ -276,7 +276,7 @@ class Refresher:
 
     def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
         """Writes the rows of these notes as Postgres has them now."""
-        due: dict[Kept, set[str]] = {}
+        due: dict[StoredTable, set[str]] = {}
         for views in noted:
             for name, keys in json.loads(views).items():
                 if name in self._tables:

@@ -18,7 +18,7 @@ from struct import Struct
 from typing import IO, TYPE_CHECKING, Any
 
 from projections.core.sql import quoted
-from projections.core.tables import ROLES, Decide, Grouping, Kept
+from projections.core.tables import ROLES, Decide, Grouping, StoredTable
 
 if TYPE_CHECKING:  # the other process has no use for it, and would begin a tenth of a second later
     import psycopg
@@ -33,7 +33,7 @@ _HEADER = 19  # of a binary COPY: the signature, no flags, nothing more
 _count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iiiii").unpack_from
 
 
-class NotDecided(Exception):
+class RegroupFailed(Exception):
     """The other process ended before it had said everything."""
 
 
@@ -44,7 +44,7 @@ def decided_on_everybody(
 
     Raises `NotDecided` where the other process fails.
     """
-    copied: list[tuple[str, Kept, tuple[str, ...]]] = [
+    copied: list[tuple[str, StoredTable, tuple[str, ...]]] = [
         (role, table.parts[role], columns) for role, columns in ROLES.items() if role != "rules"
     ]
     copied.append(("", table, (*table.keys, *table.values)))
@@ -62,7 +62,7 @@ def decided_on_everybody(
         while changed := pickle.load(said):
             yield changed
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise NotDecided(f"{type(error).__name__}, exit {process.wait(5)}") from None
+        raise RegroupFailed(f"{type(error).__name__}, exit {process.wait(5)}") from None
     finally:
         process.kill()
         process.wait()
@@ -79,11 +79,13 @@ def differing(
     return [(node, row) for node, row in rows if held.get(node) != row]
 
 
-def _type(part: Kept, name: str) -> str:
+def _type(part: StoredTable, name: str) -> str:
     return part.columns[name].type
 
 
-def _hand_over(connection: Connection, part: Kept, names: tuple[str, ...], to: IO[bytes]) -> None:
+def _hand_over(
+    connection: Connection, part: StoredTable, names: tuple[str, ...], to: IO[bytes]
+) -> None:
     listed = ", ".join(map(quoted, names))
     statement = f"copy (select {listed} from {quoted(part.name)}) to stdout (format binary)"
     with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:

@@ -33,7 +33,7 @@ VALUE_MAX, KEY_MAX, TEXT_MAX = 200_000, 1_000, 200
 Text = TypeVar("Text", str, str | None)
 
 
-class Relay:
+class DeadLetterRelay:
     """Copies new dead letters once a second."""
 
     def __init__(self, dsn: str, kafka: str) -> None:

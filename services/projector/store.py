@@ -11,13 +11,13 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core import sql, wire
-from projections.core.copying import copy_encoder
 from projections.core.fold import Folded, Group, HandlerFailed
+from projections.core.redis_rows import hash_key, shown, view_writer
+from projections.core.row_copy import copy_encoder
 from projections.core.rows import state_of
-from projections.core.showing import hash_key, shown, view_writer
-from projections.core.tables import Evolution, Grouping, Kept, Ledger, Table
+from projections.core.tables import Evolution, Grouping, Ledger, StoredTable, Table
 from services.projector.closure import regroup, sharing
-from services.projector.redis_changes import Due
+from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import array
 
 Connection = psycopg.Connection[TupleRow]
@@ -33,7 +33,7 @@ class Store:
 
     def __init__(self, group: Group, views: bool = True) -> None:
         self.group = group
-        self._merges: dict[tuple[Kept, tuple[str, ...]], str] = {}
+        self._merges: dict[tuple[StoredTable, tuple[str, ...]], str] = {}
         self._loads = {t: sql.load(t) for t in group.tables if isinstance(t, Evolution)}
         self._recounts = {t: sql.recount(t, changes) for t, changes in group.changes.items()}
         self._encoders = {
@@ -56,12 +56,14 @@ class Store:
         """The events applied; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
 
-    def write(self, connection: Connection, folded: Folded, note: Note | None = None) -> Due:
+    def write(
+        self, connection: Connection, folded: Folded, note: Note | None = None
+    ) -> RedisChanges:
         """Stores everything; gives back the rows that Redis should hold now.
 
         Of rows that are too many to hold, `note` is told the keys, and gives the number of a note.
         """
-        due = Due()
+        due = RedisChanges()
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
         if folded.erased or subjects:
             connection.execute(ERASED_LOCK if folded.erased else PERSONAL_LOCK)
@@ -92,7 +94,7 @@ class Store:
         connection: Connection,
         table: Ledger,
         folded: Folded,
-        due: Due,
+        due: RedisChanges,
     ) -> None:
         rows = folded.appended.get(table)
         if not rows:
@@ -101,7 +103,9 @@ class Store:
         if table in self._views:
             due.first[table] = self._views[table](rows)
 
-    def _merge(self, connection: Connection, table: Table, folded: Folded, due: Due) -> None:
+    def _merge(
+        self, connection: Connection, table: Table, folded: Folded, due: RedisChanges
+    ) -> None:
         rows = folded.rows[table]
         found = self._upsert(connection, table, rows, due if table.level is None else None)
         if table.level is None:
@@ -121,7 +125,7 @@ class Store:
         connection: Connection,
         table: Table | Evolution | Grouping,
         rows: dict[tuple[Any, ...], list[Any]],
-        due: Due | None,
+        due: RedisChanges | None,
     ) -> list[TupleRow]:
         names, values = wire.columns(table, rows)
         statement = self._merges.get((table, names))
@@ -139,7 +143,7 @@ class Store:
         connection: Connection,
         table: Evolution,
         folded: Folded,
-        due: Due,
+        due: RedisChanges,
     ) -> None:
         steps = folded.evolving[table]
         keys = sorted({key for key, _ in steps})
@@ -164,7 +168,7 @@ class Store:
         table: Grouping,
         touched: set[bytes],
         folded: Folded,
-        due: Due,
+        due: RedisChanges,
         note: Note | None,
     ) -> None:
         rules = folded.rows.get(table.rules, ())
@@ -172,7 +176,7 @@ class Store:
             with closing(regroup(connection, table, touched, rules, self.regrouping)) as parts:
                 for number, rows in enumerate(filter(None, parts)):
                     # new rules may change everybody's row: a part of them is held, and no more
-                    own = Due() if number else due
+                    own = RedisChanges() if number else due
                     self._upsert(connection, table, rows, own)
                     if number and note is not None and (keys := own.keys()):
                         due.noted.append(note(keys))
@@ -182,9 +186,9 @@ class Store:
     def _forget(
         self,
         connection: Connection,
-        subjects: dict[Kept, set[bytes]],
+        subjects: dict[StoredTable, set[bytes]],
         erased: list[bytes],
-        due: Due,
+        due: RedisChanges,
     ) -> None:
         """Persons erased now, and rows that came for persons erased before."""
         if erased:
@@ -224,7 +228,7 @@ def _due_keys(
     return sorted(key for key in rows if texts(key) in due)
 
 
-def _subjects(table: Kept, folded: Folded) -> set[bytes]:
+def _subjects(table: StoredTable, folded: Folded) -> set[bytes]:
     name = table.subject or ""
     if isinstance(table, Ledger):
         index = [part.name for part in table.stored].index(name)

@@ -14,7 +14,7 @@ import psycopg
 
 from projections.core.columns import Stored
 from projections.core.sql import column_ddl, quoted
-from projections.core.tables import Kept, Ledger
+from projections.core.tables import Ledger, StoredTable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 # the key column of the engine itself, on every table but ledgers
@@ -38,25 +38,25 @@ class PresentColumn:
     not_null: bool
 
 
-def stored_columns(connection: Connection, table: Kept) -> dict[str, PresentColumn]:
+def stored_columns(connection: Connection, table: StoredTable) -> dict[str, PresentColumn]:
     """The columns of the table on the search path, by name; empty when there is no such table."""
     rows = connection.execute(COLUMNS, [quoted(table.name)]).fetchall()
     return {str(name): PresentColumn(str(type_), bool(not_null)) for name, type_, not_null in rows}
 
 
-def missing(table: Kept, columns: Mapping[str, PresentColumn]) -> list[Stored]:
+def missing(table: StoredTable, columns: Mapping[str, PresentColumn]) -> list[Stored]:
     """The declared columns that the table does not have."""
     return [part for part in table.stored if part.name not in columns]
 
 
-def add(connection: Connection, table: Kept, parts: list[Stored]) -> None:
+def add(connection: Connection, table: StoredTable, parts: list[Stored]) -> None:
     """Adds columns, empty or with the default that their declaration gives them."""
     for part in parts:
         statement = f"alter table {quoted(table.name)} add column if not exists {column_ddl(part)}"
         connection.execute(statement.encode())
 
 
-def check(connection: Connection, table: Kept, columns: Mapping[str, PresentColumn]) -> None:
+def check(connection: Connection, table: StoredTable, columns: Mapping[str, PresentColumn]) -> None:
     """Raises ColumnsDiffer for the first column that contradicts the declaration."""
     declared = {part.name: part for part in table.stored}
     for name, column in columns.items():

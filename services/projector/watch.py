@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from services.runtime.end_offsets import Asked, Place, TopicEnds
+from services.runtime.end_offsets import EndOffsets, Place, TopicEnds
 from services.runtime.logging import log
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 
@@ -31,7 +31,7 @@ COLLECT_ROUNDS = 60
 
 
 @dataclass(slots=True)
-class Judge:
+class ProgressJudge:
     """Tells progress from standing still, look by look.
 
     `lag` is None while any part of it is unknown; `known` is what is known of it.
@@ -47,7 +47,7 @@ class Judge:
     def __post_init__(self) -> None:
         self.moved_at = self.now()
 
-    def look(self, held: Mapping[Place, int] | None, asked: Asked | None, busy: bool) -> bool:
+    def look(self, held: Mapping[Place, int] | None, asked: EndOffsets | None, busy: bool) -> bool:
         """Whether it moves, or has nothing to do.
 
         `held`: positions by partition, None before the first claim; `asked`: None when Kafka did
@@ -89,7 +89,7 @@ class Judge:
         self.lag = self.known if is_known else None
 
 
-class Watch:
+class ProgressWatch:
     """Looks once a second, in a thread of its own."""
 
     def __init__(
@@ -108,7 +108,7 @@ class Watch:
         self._held = held
         self._leave = leave
         self._busy = busy
-        self._judge = Judge()
+        self._judge = ProgressJudge()
         self._shown: set[Place] = set()
         self._progress = LAST_PROGRESS.labels(group)
         self._thread = threading.Thread(
@@ -152,7 +152,7 @@ class Watch:
     async def _look(self, ends: TopicEnds) -> None:
         # positions first: an end that is younger than its position is never below it
         held = None if (now := self._held()) is None else dict(now)
-        asked: Asked | None = None
+        asked: EndOffsets | None = None
         try:
             asked = await ends.ask(() if held is None else held)
         except Exception as error:  # whatever the client raises: Kafka is away
@@ -164,7 +164,7 @@ class Watch:
         elif (reason := self._judge.reason_to_leave()) is not None:
             self._leave(reason)
 
-    def _show(self, held: Mapping[Place, int], asked: Asked | None) -> None:
+    def _show(self, held: Mapping[Place, int], asked: EndOffsets | None) -> None:
         ends = None if asked is None else asked.ends
         for (topic, partition), offset in held.items():
             behind = behind_of(ends, (topic, partition), offset)

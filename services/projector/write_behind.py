@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from projections.core.showing import Chunks, ViewRow
-from projections.core.tables import Kept
-from services.projector.apply import Applied
+from projections.core.redis_rows import Chunks, ViewRow
+from projections.core.tables import StoredTable
+from services.projector.apply import CommittedBatch
 
 ROWS_MAX = 40_000
 SECONDS_MAX = 1.0  # readers leave Redis when it is two seconds old
@@ -22,7 +22,7 @@ SECONDS_MAX = 1.0  # readers leave Redis when it is two seconds old
 class Job:
     """A committed batch, and what to do once it is visible."""
 
-    applied: Applied
+    applied: CommittedBatch
     # not called for what the repair made good: Postgres may have shown it long before
     visible: Callable[[], None]
     behind: bool = False
@@ -39,7 +39,7 @@ class Gathered:
         self.size = 0
         self.first: Chunks = []
         self.noted: list[int] = []
-        self._told: dict[Kept, dict[tuple[str, str], ViewRow]] = {}
+        self._told: dict[StoredTable, dict[tuple[str, str], ViewRow]] = {}
         self.add(first)
 
     def add(self, job: Job) -> None:
@@ -58,7 +58,7 @@ class Gathered:
             self.size += len(held) - before
 
     @property
-    def told(self) -> dict[Kept, Collection[ViewRow]]:
+    def told(self) -> dict[StoredTable, Collection[ViewRow]]:
         """The rows to write, beside those of ledgers."""
         return {table: rows.values() for table, rows in self._told.items()}
 

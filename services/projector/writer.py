@@ -12,8 +12,8 @@ from uuid import UUID
 import psycopg
 
 from projections.core.fold import Group, HandlerFailed
-from services.projector.apply import AlreadySeen, Applied, Applier, Fenced
-from services.projector.batch import Failure, Recent, Verdict, Work
+from services.projector.apply import AlreadySeen, Applier, CommittedBatch, Fenced
+from services.projector.batch import BatchWork, Failure, Recent, Verdict
 from services.projector.database import topic_numbers
 from services.projector.first_record import compare
 from services.projector.store import Connection
@@ -50,7 +50,7 @@ class Writer:
     owner: UUID
     recent: Recent
     guard: threading.RLock
-    wanted: Callable[[Work], bool]
+    wanted: Callable[[BatchWork], bool]
     placed: Placed | None = None  # without it a conflict by its hash is one
     connection: Connection | None = None
     applier: Applier = field(init=False)
@@ -59,7 +59,7 @@ class Writer:
     def __post_init__(self) -> None:
         self.applier = Applier(self.group, self.owner, topic_numbers(self._connected()))
 
-    def apply(self, work: Work) -> Iterator[tuple[Work, Applied]]:
+    def apply(self, work: BatchWork) -> Iterator[tuple[BatchWork, CommittedBatch]]:
         """Applies the batch, in parts where it must be; stops short when it is no longer wanted."""
         parts = [work]
         while parts:
@@ -84,7 +84,7 @@ class Writer:
                 self.recent.settle()
             yield part, applied
 
-    def _apply_part(self, work: Work) -> Applied | None:
+    def _apply_part(self, work: BatchWork) -> CommittedBatch | None:
         (pause, longest), retried, seen = PAUSES, False, False
         while self.wanted(work):
             started = time.perf_counter()
@@ -130,14 +130,14 @@ class Writer:
             return applied
         return None
 
-    def _judge_again(self, connection: Connection, work: Work) -> None:
+    def _judge_again(self, connection: Connection, work: BatchWork) -> None:
         """Resends older than the memory of recent ids: asks the ledger, and folds without them."""
         known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         with self.guard:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 
-    def _bury(self, work: Work, error: HandlerFailed) -> None:
+    def _bury(self, work: BatchWork, error: HandlerFailed) -> None:
         """An event that an evolution refused: it becomes a dead letter, the rest goes on."""
         CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
         for one in work.slices:
@@ -148,11 +148,11 @@ class Writer:
             self.recent.withdraw()
         self._fold(work)
 
-    def _fold(self, work: Work) -> None:
+    def _fold(self, work: BatchWork) -> None:
         with self.guard:
             work.fold(self.group, self.recent, self.applier.topics)
 
-    def _split(self, work: Work, error: Exception) -> list[Work]:
+    def _split(self, work: BatchWork, error: Exception) -> list[BatchWork]:
         """Halves a batch that Postgres refuses, down to the one event that it cannot hold."""
         CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
         if self.connection is not None and self.connection.broken:

@@ -14,24 +14,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.core import Member, NotFound
-from services.http import building
+from services.http import building_problem
 from services.http.caller import Caller, caller_of
 from services.http.cursors import Cursors
 from services.http.operation import Endpoint
 from services.http.parameters import unprocessable
 from services.http.problem import Refuse
 from services.reading.catalog import Catalog
-from services.reading.database import Away, Snapshot
+from services.reading.database import Away, ReadSnapshot
 from services.reading.held_amounts import Promised
 from services.reading.operations import ReadOperation
-from services.reading.parameters import MIN_POSITION, Asked, asked_of
+from services.reading.parameters import MIN_POSITION, ParsedRequest, asked_of
 from services.reading.personal import Clear
 from services.reading.position import Position
 from services.reading.reach import Reach
 from services.reading.read_your_writes import Waiting
-from services.reading.reader import BadIdentifier, Reading
-from services.reading.redis_views import Views
-from services.runtime.building import BeingBuilt, Builds
+from services.reading.reader import BadIdentifier, RequestReads
+from services.reading.redis_views import ViewReader
+from services.runtime.build_state import BeingBuilt, Builds
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import Tokens
@@ -43,7 +43,7 @@ class Answering:
 
     catalog: Catalog
     pool: Pool
-    views: Views
+    views: ViewReader
     promised: Promised
     reach: Reach
     tokens: Tokens
@@ -63,14 +63,16 @@ class Answering:
             try:
                 return await self._answer(operation, caller, asked)
             except BeingBuilt as error:
-                raise building.refusal(error.build) from None
+                raise building_problem.refusal(error.build) from None
             except Away as error:
                 detail = f"Postgres cannot be read now: {error}."
                 raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
 
         return endpoint
 
-    async def _answer(self, operation: ReadOperation, caller: Caller, asked: Asked) -> Response:
+    async def _answer(
+        self, operation: ReadOperation, caller: Caller, asked: ParsedRequest
+    ) -> Response:
         wanted = {}
         if asked.wanted is not None:
             missing = await self.waiting.missing(asked.wanted)
@@ -85,7 +87,9 @@ class Answering:
             reading.close(operation.path)
         return self._envelope(operation, reading, asked, data)
 
-    async def _ask(self, operation: ReadOperation, reading: Reading, asked: Asked) -> Any:
+    async def _ask(
+        self, operation: ReadOperation, reading: RequestReads, asked: ParsedRequest
+    ) -> Any:
         given = {name: asked.values[name] for name in operation.own}
         if operation.body is not None:
             given["body"] = asked.body
@@ -109,7 +113,7 @@ class Answering:
             reason = "holds a value that cannot be compared with what is stored"
             unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
 
-    async def _known(self, member: Member, asked: Reading) -> bool:
+    async def _known(self, member: Member, asked: RequestReads) -> bool:
         """Whether any fact about the member was seen, though none that the answer is made from.
 
         Read apart: what it is found by is no part of the answer, nor of its position. Asked of
@@ -127,16 +131,16 @@ class Answering:
             reading.close("")
         return reading.found_member
 
-    def _reading(self, caller: Caller, wanted: Position, durable: bool) -> Reading:
-        return Reading(
+    def _reading(self, caller: Caller, wanted: Position, durable: bool) -> RequestReads:
+        return RequestReads(
             catalog=self.catalog, views=None if durable else self.views,
-            snapshot=Snapshot(self.pool, self.catalog.groups), promised=self.promised,
+            snapshot=ReadSnapshot(self.pool, self.catalog.groups), promised=self.promised,
             clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
             wanted=wanted, builds=self.builds,
         )  # fmt: skip
 
     def _envelope(
-        self, operation: ReadOperation, reading: Reading, asked: Asked, data: Any
+        self, operation: ReadOperation, reading: RequestReads, asked: ParsedRequest, data: Any
     ) -> Response:
         headers, paged = {"Cache-Control": "private, no-store"}, b""
         if operation.page is not None:
@@ -152,7 +156,7 @@ class Answering:
         return Response(body, 200, headers, "application/json")
 
 
-def _next(operation: ReadOperation, asked: Asked, cursor: str) -> str:
+def _next(operation: ReadOperation, asked: ParsedRequest, cursor: str) -> str:
     kept = [(name, value) for name, value in asked.given if name not in ("cursor", MIN_POSITION)]
     return f"{operation.path}?{urlencode([*kept, ('cursor', cursor)])}"
 

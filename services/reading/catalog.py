@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core import Projection, View
-from projections.core.showing import hash_key
-from projections.core.tables import Kept
+from projections.core.redis_rows import hash_key
+from projections.core.tables import StoredTable
 
 LIVE = "main"
 
@@ -26,7 +26,7 @@ class Catalog:
 
     def __init__(self, projections: Iterable[Projection], live: str = LIVE) -> None:
         self.projections, self._live = list(projections), live
-        self._origins: dict[Kept, Origin] = {}
+        self._origins: dict[StoredTable, Origin] = {}
         self.topics: dict[str, frozenset[str]] = {}
         for projection in self.projections:
             group = live if projection.group == LIVE else projection.group
@@ -45,14 +45,14 @@ class Catalog:
         """Every group, the live one first: names resolve in this order."""
         return tuple(self.topics)
 
-    def of(self, table: Kept) -> Origin:
+    def of(self, table: StoredTable) -> Origin:
         return self._origins[table]
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
         """The groups that these projections are in, those without a table of their own too."""
         return frozenset(self._live if one.group == LIVE else one.group for one in projections)
 
-    def hash_key(self, table: Kept, view: View, values: Mapping[str, object]) -> str:
+    def hash_key(self, table: StoredTable, view: View, values: Mapping[str, object]) -> str:
         """The Redis hash of a view that holds the rows with these values."""
         by = "|".join(_text(values[name]) for name in view.by)
         return hash_key(table, self.of(table).version, by)

@@ -85,7 +85,7 @@ async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleR
     return await bounded(work())
 
 
-class Snapshot:
+class ReadSnapshot:
     """One read-only transaction for everything an answer asks; opened by the first statement."""
 
     def __init__(self, pool: Pool, groups: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from projections.core import NotFound
 from services.reading.catalog import Catalog
 from services.reading.operations import ReadOperation, operation
-from services.reading.reader import Reading
+from services.reading.reader import RequestReads
 
 _APPLIED = (
     'select topic.name as topic, ledger.partition, ledger."offset" from {} as ledger'
@@ -50,7 +50,7 @@ def event_operation(catalog: Catalog) -> ReadOperation:
     group = catalog.groups[0]
     applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
 
-    async def event(read: Reading, event_id: UUID) -> WhatBecame:
+    async def event(read: RequestReads, event_id: UUID) -> WhatBecame:
         """Where an event is in the log, and what became of it."""
         values: dict[str, Any] = {"event_id": event_id}
         found = await read.asked(applied, values, [group])

@@ -19,11 +19,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field, create_model
 
 from projections.core import Member, NotFound, Query
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from projections.member import projection as member_projection
 from services.reading.catalog import Catalog
 from services.reading.operations import ReadOperation, operation
-from services.reading.reader import Reading
+from services.reading.reader import RequestReads
 
 PATH = "/v1/members/{member_id}"
 
@@ -34,21 +34,21 @@ Rows = list[dict[str, Any]]
 class Once:
     """A `Read` for several parts of one answer: the same rows are fetched once for all of them."""
 
-    def __init__(self, read: Reading) -> None:
+    def __init__(self, read: RequestReads) -> None:
         self._read = read
         self._asked: dict[Hashable, asyncio.Future[list[Rows]]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._read, name)
 
-    async def rows(self, table: Kept, **keys: object) -> Rows:
+    async def rows(self, table: StoredTable, **keys: object) -> Rows:
         async def fetched() -> list[Rows]:
             return [await self._read.rows(table, **keys)]
 
         (rows,) = await self._once([(table, keys)], fetched)
         return rows
 
-    async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+    async def together(self, *asked: tuple[StoredTable, Mapping[str, object]]) -> list[Rows]:
         async def fetched() -> list[Rows]:
             return await self._read.together(*asked)
 
@@ -56,7 +56,7 @@ class Once:
 
     async def _once(
         self,
-        asked: Sequence[tuple[Kept, Mapping[str, object]]],
+        asked: Sequence[tuple[StoredTable, Mapping[str, object]]],
         fetched: Callable[[], Coroutine[Any, Any, list[Rows]]],
     ) -> list[Rows]:
         named = tuple(
@@ -83,7 +83,7 @@ def member_operation(queries: Iterable[Query], catalog: Catalog) -> ReadOperatio
     parts = _parts(queries)
     answer = _answer(parts)
 
-    async def member_of(read: Reading, member: Member) -> Any:
+    async def member_of(read: RequestReads, member: Member) -> Any:
         """A member with everything the token may see; a part that it may not see is absent."""
         mine = [part for part in parts if read.caller.may(part.scope)]
         once = Once(read)

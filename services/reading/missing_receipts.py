@@ -13,7 +13,7 @@ import time
 from projections.terminal_gaps import projection
 from projections.terminal_gaps.queries import MISSING_IN_ALL
 from services.reading.database import Away, ask
-from services.runtime.building import Builds
+from services.runtime.build_state import Builds
 from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import MISSING_RECEIPTS

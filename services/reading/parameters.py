@@ -21,7 +21,7 @@ from services.http.parameters import (
 )
 from services.http.problem import Refuse
 from services.reading.operations import ReadOperation
-from services.reading.read_your_writes import Wanted, wanted_from
+from services.reading.read_your_writes import WantedPosition, wanted_from
 
 MOST_BYTES = 262_144
 BODY_SECONDS = 10.0
@@ -29,18 +29,18 @@ MIN_POSITION = "min_position"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """One request, checked."""
 
     values: Mapping[str, Any]
     body: Any
-    wanted: Wanted | None
+    wanted: WantedPosition | None
     page: Page | None
     durable: bool
     given: Sequence[tuple[str, str]] = field(default=())
 
 
-async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors) -> Asked:
+async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors) -> ParsedRequest:
     given = sent_in_query(request)
     values = parameters_of(request, operation.parameters, given, apart=MIN_POSITION)
     wanted = _wanted(request, given)
@@ -49,7 +49,7 @@ async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors)
         page = Page(values["limit"], _after(operation, values["cursor"], cursors))
     body = None if operation.body is None else await _body(request, operation)
     durable = "no-cache" in header(request, b"cache-control").lower()
-    return Asked(values, body, wanted, page, durable, given)
+    return ParsedRequest(values, body, wanted, page, durable, given)
 
 
 def header(request: Request, name: bytes) -> str:
@@ -60,7 +60,7 @@ def header(request: Request, name: bytes) -> str:
     return ""
 
 
-def _wanted(request: Request, given: Sequence[tuple[str, str]]) -> Wanted | None:
+def _wanted(request: Request, given: Sequence[tuple[str, str]]) -> WantedPosition | None:
     text, where = dict(given).get(MIN_POSITION), "/query/min_position"
     if text is None:
         sent = any(key == b"min-position" for key, _ in request.scope["headers"])

@@ -18,7 +18,7 @@ from services.reading.catalog import Catalog
 from services.reading.database import ask
 from services.reading.end_offsets import Ends
 from services.reading.position import Position, behind, covers, topic_of
-from services.reading.redis_views import Views
+from services.reading.redis_views import ViewReader
 from services.runtime.db import Pool
 from services.runtime.metrics import POSITION_WAITS
 
@@ -36,7 +36,7 @@ _PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s li
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPosition:
     """A position, or an event wherever it is, that an answer must hold; where it was said."""
 
     position: Position = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Wanted:
     pointer: str = "/query/min_position"
 
 
-def wanted_from(text: str) -> Wanted:
+def wanted_from(text: str) -> WantedPosition:
     """From `event:<uuid>` or a JSON map; ValueError says what is wrong."""
     if text.startswith(_EVENT):
         try:
-            return Wanted(event_id=UUID(text.removeprefix(_EVENT)))
+            return WantedPosition(event_id=UUID(text.removeprefix(_EVENT)))
         except ValueError:
             raise ValueError("after `event:` a UUID is expected") from None
     try:
@@ -62,7 +62,7 @@ def wanted_from(text: str) -> Wanted:
             raise ValueError("its keys are `<topic>-<partition>` of known topics")
         if type(offset) is not int or not 0 <= offset < 1 << 63:
             raise ValueError("its values are offsets, whole numbers from 0")
-    return Wanted(position=position)
+    return WantedPosition(position=position)
 
 
 class Waiting:
@@ -71,7 +71,7 @@ class Waiting:
     def __init__(
         self,
         pool: Pool,
-        views: Views,
+        views: ViewReader,
         catalog: Catalog,
         ends: Ends,
         seconds: float = WAIT_SECONDS,
@@ -79,14 +79,14 @@ class Waiting:
         self._pool, self._views, self._catalog, self._seconds = pool, views, catalog, seconds
         self._ends = ends
 
-    async def missing(self, wanted: Wanted) -> str | None:
+    async def missing(self, wanted: WantedPosition) -> str | None:
         """The first place of a position that no topic has; None, too, while nobody can say."""
         for name in wanted.position:
             if await self._ends.exists(name) is False:
                 return name
         return None
 
-    async def until(self, wanted: Wanted, groups: Iterable[str]) -> Position:
+    async def until(self, wanted: WantedPosition, groups: Iterable[str]) -> Position:
         """Returns what every source must have read, as soon as Postgres or Redis has; else 504."""
         started = time.monotonic()
         position = dict(wanted.position)
@@ -106,11 +106,11 @@ class Waiting:
         finally:
             POSITION_WAITS.observe(time.monotonic() - started)
 
-    def _late(self, wanted: Wanted) -> str:
+    def _late(self, wanted: WantedPosition) -> str:
         what = f"event {wanted.event_id}" if wanted.event_id else "min_position"
         return f"{what} was not applied within {self._seconds:g} s. Ask again, or without it."
 
-    async def _applied(self, group: str, wanted: Wanted, position: Position) -> bool:
+    async def _applied(self, group: str, wanted: WantedPosition, position: Position) -> bool:
         if wanted.event_id is not None:
             return await self._event(group, wanted.event_id, position)
         topics = self._catalog.topics[group]

@@ -11,25 +11,25 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from projections.core import Member
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from projections.member import group as member_group
 from projections.point_balance import entry
 from projections.shared_stock import cell
 from schemas.personal import blind_index, normalise
 from services.http.caller import Caller
 from services.reading.catalog import Catalog, Origin
-from services.reading.database import Snapshot
+from services.reading.database import ReadSnapshot
 from services.reading.held_amounts import Promised
 from services.reading.personal import Clear
 from services.reading.position import Position, Used, covers
-from services.reading.redis_views import Views
+from services.reading.redis_views import ViewReader
 from services.reading.rows import from_view, parsed, plain, selection, shape
-from services.runtime.building import Builds
+from services.runtime.build_state import Builds
 from services.runtime.metrics import READS
 
 SOURCES = ("shelf", "redis", "postgres")
 Rows = list[dict[str, Any]]
-Ask = tuple[Kept, Mapping[str, list[Any]]]
+Ask = tuple[StoredTable, Mapping[str, list[Any]]]
 WHOLE = """
 select own.member_id, head.profiles from member_group own
 join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
@@ -44,12 +44,12 @@ class BadIdentifier(ValueError):
         self.value = value
 
 
-class Reading:
+class RequestReads:
     """Reads for one request, and remembers what it used."""
 
     def __init__(
-        self, *, catalog: Catalog, views: Views | None, snapshot: Snapshot, promised: Promised,
-        clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
+        self, *, catalog: Catalog, views: ViewReader | None, snapshot: ReadSnapshot,
+        promised: Promised, clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
         builds: Builds,
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
@@ -59,10 +59,11 @@ class Reading:
         self.used = Used()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
-        self._read_at: dict[Kept, Position] = {}  # how far a table's rows reached, read first
+        # how far a table's rows reached, read first
+        self._read_at: dict[StoredTable, Position] = {}
         self.found_member = False
 
-    async def rows(self, table: Kept, **keys: object) -> Rows:
+    async def rows(self, table: StoredTable, **keys: object) -> Rows:
         values = {name: _listed(value) for name, value in keys.items()}
         self._builds.check([table.projection])
         origin = self._catalog.of(table)
@@ -75,7 +76,7 @@ class Reading:
         self._note(found, values)
         return found
 
-    async def together(self, *asked: tuple[Kept, Mapping[str, object]]) -> list[Rows]:
+    async def together(self, *asked: tuple[StoredTable, Mapping[str, object]]) -> list[Rows]:
         self._builds.check(table.projection for table, _ in asked)
         asks = [
             (table, {name: _listed(value) for name, value in keys.items()}) for table, keys in asked
@@ -85,7 +86,7 @@ class Reading:
             self._note(rows, values)
         return found
 
-    async def select(self, uses: Sequence[Kept], statement: str, **values: object) -> Rows:
+    async def select(self, uses: Sequence[StoredTable], statement: str, **values: object) -> Rows:
         self._builds.check(table.projection for table in uses)
         rows = await self._snapshot.rows(statement, values)
         for table in uses:
@@ -146,7 +147,7 @@ class Reading:
         self._snapshot.close()
 
     async def _from_shelf(
-        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+        self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
     ) -> Rows | None:
         """Rows of quiet tables, fetched only where they are not on the shelf."""
         if self._views is None or table.view is None or tuple(values) != table.view.by:
@@ -204,7 +205,7 @@ class Reading:
             found.append((rows, position))
         return found
 
-    def _hash_keys(self, table: Kept, values: Mapping[str, list[Any]]) -> list[str]:
+    def _hash_keys(self, table: StoredTable, values: Mapping[str, list[Any]]) -> list[str]:
         view = table.view
         assert view is not None
         combined = product(*(dict.fromkeys(values[name]) for name in view.by))
@@ -214,14 +215,14 @@ class Reading:
         ]
 
     async def _from_postgres(
-        self, table: Kept, origin: Origin, values: Mapping[str, list[Any]]
+        self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
     ) -> Rows:
         rows = await self._snapshot.rows(selection(table, values), dict(values))
         self._read_from_postgres(table, origin)
         versions = [row["row_version"] for row in rows] if table.versioned else ()
         return parsed(table, [row["payload"] for row in rows], versions)
 
-    def _read_from_postgres(self, table: Kept, origin: Origin) -> None:
+    def _read_from_postgres(self, table: StoredTable, origin: Origin) -> None:
         self.used.add(origin.topics, self._snapshot.position(origin.group), postgres=True)
         _counted(table.name, "postgres").inc()
 
@@ -232,12 +233,12 @@ class Reading:
             self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
 
 
-def _by_view(table: Kept, values: Mapping[str, object]) -> bool:
+def _by_view(table: StoredTable, values: Mapping[str, object]) -> bool:
     """Whether Redis has hashes by just these columns."""
     return table.view is not None and values.keys() == set(table.view.by)
 
 
-def counted_from_start(tables: Iterable[Kept]) -> None:
+def counted_from_start(tables: Iterable[StoredTable]) -> None:
     """Reads of each table are counted from 0 on, by where an answer may come from."""
     for table in tables:
         for source in SOURCES if table.view is not None else ("postgres",):

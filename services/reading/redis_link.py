@@ -17,7 +17,7 @@ from redis.asyncio.connection import SSLConnection, parse_url
 CLIENT_NAME = "hitotsu-api"
 
 
-class Unreachable(Exception):
+class RedisUnreachable(Exception):
     """Redis is away, late, or refuses; the text says which."""
 
 
@@ -85,7 +85,7 @@ class Channel(asyncio.Protocol):
         self._missing.clear()
         for future in waiting:
             if not future.done():
-                future.set_exception(Unreachable(reason))
+                future.set_exception(RedisUnreachable(reason))
 
     def _answer(self, reply: Any) -> None:
         self._missing[0] -= 1
@@ -96,7 +96,7 @@ class Channel(asyncio.Protocol):
         if future.done():
             return  # whoever asked has left
         if isinstance(reply, hiredis.ReplyError):
-            future.set_exception(Unreachable(str(reply).partition(" ")[0]))
+            future.set_exception(RedisUnreachable(str(reply).partition(" ")[0]))
         else:
             future.set_result(reply)
 
@@ -127,7 +127,7 @@ class Link:
         if channel is None or not channel.open:
             channel = await self._opened()
         if not channel.open:
-            raise Unreachable("connection lost")
+            raise RedisUnreachable("connection lost")
         return await channel.ask(commands, replies)
 
     async def close(self) -> None:
@@ -150,11 +150,11 @@ class Link:
             async with asyncio.timeout(self._connect_seconds):
                 _, channel = await self._connection()
         except (OSError, TimeoutError) as error:
-            raise Unreachable(type(error).__name__) from error
+            raise RedisUnreachable(type(error).__name__) from error
         try:
             for greeting in self._greetings():
                 await channel.ask(greeting, 1)
-        except Unreachable:
+        except RedisUnreachable:
             channel.end("refused")
             raise
         self._channel = channel

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.reading.position import Position, behind, topic_of
-from services.reading.redis_link import Link, Unreachable, command
-from services.reading.row_cache import Shelf
+from services.reading.redis_link import Link, RedisUnreachable, command
+from services.reading.row_cache import RowCache
 from services.runtime.logging import log
 
 Texts = list[str]
@@ -37,7 +37,7 @@ class Parts:
     positions: dict[Topics, Position | None] = field(default_factory=dict)
 
 
-class Round:
+class RedisRound:
     """What several readers ask of Redis in one transaction."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Round:
                 answer.set_result(None)
 
 
-class Views:
+class ViewReader:
     """The rows of views, by hash key; None when Redis cannot be asked or believed."""
 
     def __init__(self, url: str, doubted: Callable[[], None]) -> None:
@@ -79,13 +79,13 @@ class Views:
         self._failed = False
         self._begins: dict[str, bytes] = {}
         self._told: dict[str, Parts] = {}
-        self._rounds: dict[str, Round] = {}
+        self._rounds: dict[str, RedisRound] = {}
         self._asking: set[asyncio.Future[None]] = set()
         self._due: Mapping[str, Position] = {}
         self._old: set[tuple[str, Topics]] = set()
         self._late: set[str] = set()
         self.generations: dict[str, str] = {}
-        self.shelf = Shelf()
+        self.shelf = RowCache()
 
     @property
     def due(self) -> Mapping[str, Position]:
@@ -110,7 +110,7 @@ class Views:
             return None
         round_ = self._rounds.get(group)
         if round_ is None:
-            round_ = self._rounds[group] = Round()
+            round_ = self._rounds[group] = RedisRound()
             # whoever asks before the loop comes round is answered in one go
             asyncio.get_running_loop().call_soon(self._send, group)
         return await round_.join(keys, topics)
@@ -120,7 +120,7 @@ class Views:
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    async def _ask(self, group: str, round_: Round) -> None:
+    async def _ask(self, group: str, round_: RedisRound) -> None:
         try:
             # MULTI, what is queued, EXEC: the last reply holds all
             commands = b"".join([self._begin(group), *round_.commands, _EXEC])
@@ -128,7 +128,7 @@ class Views:
             generation, told, *hashes = _checked(found)
             parts = self._parts(group, told)
             positions = {topics: self._position(group, parts, topics) for topics in round_.topics}
-        except (Unreachable, ValueError) as error:
+        except (RedisUnreachable, ValueError) as error:
             self._rest(error)
             round_.end()
             return
@@ -214,5 +214,5 @@ def _checked(found: Any) -> Any:
     """Generation, position and hashes; a key of another type is a server to be left alone."""
     for reply in found:
         if isinstance(reply, Exception):
-            raise Unreachable(str(reply).partition(" ")[0])
+            raise RedisUnreachable(str(reply).partition(" ")[0])
     return found

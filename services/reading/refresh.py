@@ -17,8 +17,8 @@ from services.reading.database import Away, ask
 from services.reading.end_offsets import FRESH_SECONDS, Ends
 from services.reading.position import Position
 from services.reading.reader import counted_from_start
-from services.reading.redis_views import Views
-from services.runtime.building import STATE, Builds
+from services.reading.redis_views import ViewReader
+from services.runtime.build_state import STATE, Builds
 from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import API_LAG, ERASED
@@ -33,11 +33,16 @@ where c.grp = any(%(groups)s)
 _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
-class Watch:
+class ReadRefresh:
     """A task beside the server."""
 
     def __init__(
-        self, pool: Pool, views: Views, ends: Ends, catalog: Catalog, builds: Builds | None = None
+        self,
+        pool: Pool,
+        views: ViewReader,
+        ends: Ends,
+        catalog: Catalog,
+        builds: Builds | None = None,
     ) -> None:
         """`builds` is kept up to date, for readers to ask."""
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from services.reading.position import Position, topic_of
 
 ROWS_MAX = 200_000
 Rows = list[dict[str, Any]]
 
 
-class Shelf:
+class RowCache:
     """Rows by table and the value of the view's column."""
 
     def __init__(self) -> None:
         self._positions: Mapping[str, Position] = {}
         self._now: dict[tuple[str, str], Position] = {}
-        self._standing: dict[Kept, Position] = {}
-        self._rows: dict[Kept, dict[object, Rows]] = {}
+        self._standing: dict[StoredTable, Position] = {}
+        self._rows: dict[StoredTable, dict[object, Rows]] = {}
         self._count = 0
 
     @property
@@ -43,7 +43,7 @@ class Shelf:
         self._standing.clear()
         self._count = 0
 
-    def held(self, table: Kept, group: str) -> Mapping[object, Rows] | None:
+    def held(self, table: StoredTable, group: str) -> Mapping[object, Rows] | None:
         """What is there, by value; None when this table's rows are not kept."""
         now = self.standing(table, group)
         if now is None:
@@ -55,7 +55,7 @@ class Shelf:
         return self._rows.get(table, {})
 
     def put(
-        self, table: Kept, group: str, values: Iterable[object], rows: Rows, read: Position
+        self, table: StoredTable, group: str, values: Iterable[object], rows: Rows, read: Position
     ) -> None:
         """Keeps fetched rows, unless their source was behind what the topic's checkpoints say."""
         now = self.standing(table, group)
@@ -73,7 +73,7 @@ class Shelf:
         self._rows.setdefault(table, {}).update(fetched)
         self._count += len(rows)
 
-    def standing(self, table: Kept, group: str) -> Position | None:
+    def standing(self, table: StoredTable, group: str) -> Position | None:
         """Where the checkpoints of the topic stand that alone moves the table."""
         position = self._positions.get(group)
         if table.moved_by is None or not position:

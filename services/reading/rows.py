@@ -15,11 +15,11 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from projections.core.sql import payload, quoted, visible
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RowShape:
     """What of a table does not change from row to row."""
 
     names: tuple[str, ...]
@@ -28,15 +28,15 @@ class Shape:
 
 
 @cache
-def shape(table: Kept) -> Shape:
+def shape(table: StoredTable) -> RowShape:
     """Worked out once a table."""
     parts = visible(table)
     readers = [(part.name, _READERS[part.type]) for part in parts if part.type in _READERS]
-    return Shape(tuple(part.name for part in parts), tuple(readers), itemgetter(*table.keys))
+    return RowShape(tuple(part.name for part in parts), tuple(readers), itemgetter(*table.keys))
 
 
 def parsed(
-    table: Kept, payloads: Iterable[str], versions: Iterable[int] = ()
+    table: StoredTable, payloads: Iterable[str], versions: Iterable[int] = ()
 ) -> list[dict[str, Any]]:
     """Rows from their payloads, in key order; with their versions where these are told."""
     made = shape(table)
@@ -56,7 +56,7 @@ def parsed(
     return rows
 
 
-def from_view(table: Kept, values: Iterable[str]) -> list[dict[str, Any]]:
+def from_view(table: StoredTable, values: Iterable[str]) -> list[dict[str, Any]]:
     """Rows from Redis: version, bar, payload; an empty payload says that the row is gone."""
     parts = [value.partition("|") for value in values]
     payloads = [payload for _, _, payload in parts if payload]
@@ -65,7 +65,7 @@ def from_view(table: Kept, values: Iterable[str]) -> list[dict[str, Any]]:
     return parsed(table, payloads, [int(version) for version, _, payload in parts if payload])
 
 
-def selection(table: Kept, names: Iterable[str]) -> str:
+def selection(table: StoredTable, names: Iterable[str]) -> str:
     """Reads from Postgres the payloads that Redis would hold."""
     types = {part.name: part.type for part in table.stored}
     where = " and ".join(f"t.{quoted(name)} = any(%({name})s::{types[name]}[])" for name in names)

@@ -68,7 +68,7 @@ class Gaps:
         return found
 
 
-class Applied:
+class AppliedPlaces:
     """What the live group applied, by place."""
 
     def __init__(self, connection: Connection, live: str, starts: Mapping[Place, int]) -> None:

@@ -14,10 +14,10 @@ import psycopg
 
 from projections.core.projection import Projection
 from services.projector.progress import under_way
-from services.rebuild import ended_holds, left_out
+from services.rebuild import hold_endings, rejected_events
 from services.rebuild.build_fold import BuildFolding, BuildShadow
 from services.rebuild.compare import Pair
-from services.rebuild.run import Folds, Progress, Rebuild, Report
+from services.rebuild.run import Folds, Progress, Rebuild, RebuildReport
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
 from services.runtime.config import Settings
@@ -32,7 +32,7 @@ where grp = %s and projection = any(%s)
 
 
 @dataclass(slots=True)
-class BuildReport(Report):
+class BuildReport(RebuildReport):
     """`refused`: by projection, how many records it refuses that the group applied."""
 
     refused: dict[str, int] = field(default_factory=dict)
@@ -110,10 +110,10 @@ class ProjectionBuild(Rebuild):
         report = self.report
         assert isinstance(report, BuildReport)
         swap.within("set local lock_timeout = '500ms'")
-        ended = ended_holds.still_held(swap, shadow.name)
-        report.refused = left_out.replace(
+        ended = hold_endings.still_held(swap, shadow.name)
+        report.refused = rejected_events.replace(
             swap.connection, self._live, shadow.name, report.projections
         )
         swap.replace(self._projections, pairs, shadow.name, True)
-        ended_holds.end(swap, ended)
+        hold_endings.end(swap, ended)
         return True

@@ -15,24 +15,24 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from services.projector.apply import END_HOLDS, LATEST_MS, headers_json
 from services.projector.batch import PARTITIONS_MAX, Failure
 from services.projector.writer import UNSTORABLE
-from services.rebuild import ended_holds, left_out
+from services.rebuild import hold_endings, rejected_events
 from services.rebuild.fold import Batch, CannotRebuild, Folding
 from services.rebuild.shadow import OWN, Shadow, digest
 from services.runtime.logging import log
-from services.verify.log import Place, Record
+from services.verify.log import LogRecord, Place
 
 KIND = "(build)"  # stands among the names of projections, and is no name of one
-TABLES = f"{OWN}{left_out.TABLE}{ended_holds.TABLE}"
+TABLES = f"{OWN}{rejected_events.TABLE}{hold_endings.TABLE}"
 UNSTORABLE_REASON = "Postgres cannot hold a value of this event"
 
 
 @dataclass(slots=True)
-class Taken:
+class DecodedEvent:
     """An event of a batch, its record, and the projections that refuse it, with the reason."""
 
     place: Place
     source: int
-    record: Record
+    record: LogRecord
     event: Any
     refused: dict[str, Failure] = field(default_factory=dict)
 
@@ -41,7 +41,7 @@ class Taken:
 class BuildBatch(Batch):
     """What one transaction will store, with the events, for parts of it may be folded again."""
 
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[DecodedEvent] = field(default_factory=list)
 
 
 class BuildShadow(Shadow):
@@ -56,7 +56,7 @@ class BuildShadow(Shadow):
         """
         connection = self.connection
         with connection.transaction():
-            parts: list[tuple[list[Taken], Folded | None]] = [(batch.taken, batch.folded)]
+            parts: list[tuple[list[DecodedEvent], Folded | None]] = [(batch.taken, batch.folded)]
             while parts:
                 taken, folded = parts.pop()
                 folded = folded or _folded(whole, taken)
@@ -65,7 +65,7 @@ class BuildShadow(Shadow):
                         self._store.write(connection, folded)
                         notes = list(self._ended(folded))
                         with connection.cursor() as cursor:
-                            cursor.executemany(ended_holds.NOTE, notes)
+                            cursor.executemany(hold_endings.NOTE, notes)
                 except HandlerFailed as error:
                     _refuse(taken, error)
                     parts.append((taken, None))
@@ -79,16 +79,16 @@ class BuildShadow(Shadow):
             letters = [_letter(taken, *refused) for taken in batch.taken for refused in
                        taken.refused.items()]  # fmt: skip
             with connection.cursor() as cursor:
-                cursor.executemany(left_out.NOTE, letters)
+                cursor.executemany(rejected_events.NOTE, letters)
             self.advance(batch.positions)
 
     def _ended(self, folded: Folded) -> Iterator[tuple[Any, ...]]:
         """Facts that end a hold, as far as their rows are built here."""
         names = {table.name for table in self.group.tables}
         facts = {fact for fact, (table, *_) in END_HOLDS.items() if table in names}
-        return (note for note in ended_holds.noted(folded) if note[0] in facts)
+        return (note for note in hold_endings.noted(folded) if note[0] in facts)
 
-    def _refuse_unstorable(self, taken: list[Taken], whole: Group, error: Exception) -> None:
+    def _refuse_unstorable(self, taken: list[DecodedEvent], whole: Group, error: Exception) -> None:
         """Notes which projections have rows of this single event that Postgres cannot hold."""
         (one,) = taken
         names = {projection.name for projection in whole.projections}
@@ -117,7 +117,7 @@ class BuildFolding(Folding):
     def _batch(self) -> Batch:
         return BuildBatch()
 
-    def _decoded(self, records: list[Record]) -> list[tuple[int, Any]]:
+    def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
         """Events with their records, by offset; None for what no handler takes."""
         read = super()._decoded(records)
         return [
@@ -136,7 +136,7 @@ class BuildFolding(Folding):
             aside = self._applied.left_out(place, topic, offsets, ids)
             for offset, record, event in read:
                 if offset not in aside:
-                    taken = Taken(place, source, record, event)
+                    taken = DecodedEvent(place, source, record, event)
                     take(self._group, taken, batch.folded)
                     batch.taken.append(taken)
         batch.positions[place] = records[-1][0] + 1
@@ -150,7 +150,7 @@ class BuildFolding(Folding):
         return batch.events
 
 
-def take(group: Group, taken: Taken, into: Folded) -> None:
+def take(group: Group, taken: DecodedEvent, into: Folded) -> None:
     """Folds one event for every projection of the group that does not refuse it."""
     while True:
         some = group.without(taken.refused) if taken.refused else group
@@ -161,14 +161,14 @@ def take(group: Group, taken: Taken, into: Folded) -> None:
             _note(taken, error)
 
 
-def _folded(group: Group, taken: Iterable[Taken]) -> Folded:
+def _folded(group: Group, taken: Iterable[DecodedEvent]) -> Folded:
     folded = Folded()
     for one in taken:
         take(group, one, folded)
     return folded
 
 
-def _refuse(taken: Iterable[Taken], error: HandlerFailed) -> None:
+def _refuse(taken: Iterable[DecodedEvent], error: HandlerFailed) -> None:
     """Notes at its event that an evolution refuses it."""
     for one in taken:
         if one.event is error.event:
@@ -177,7 +177,7 @@ def _refuse(taken: Iterable[Taken], error: HandlerFailed) -> None:
     raise CannotRebuild(str(error)) from error
 
 
-def _note(taken: Taken, error: HandlerFailed) -> None:
+def _note(taken: DecodedEvent, error: HandlerFailed) -> None:
     reason = Failure("apply", type(error.__cause__).__name__, str(error))
     taken.refused[error.projection] = reason
     topic, partition = taken.place
@@ -187,7 +187,7 @@ def _note(taken: Taken, error: HandlerFailed) -> None:
     )  # fmt: skip
 
 
-def _letter(taken: Taken, projection: str, failure: Failure) -> list[Any]:
+def _letter(taken: DecodedEvent, projection: str, failure: Failure) -> list[Any]:
     """A row for `left_out.NOTE`."""
     record = taken.record
     return [

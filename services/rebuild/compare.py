@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from projections.core.tables import Kept, Ledger
-from services.verify.columns import Shape, quoted
+from projections.core.tables import Ledger, StoredTable
+from services.verify.columns import ColumnOrder, quoted
 
 Connection = psycopg.Connection[TupleRow]
 LISTED_MAX = 200
@@ -35,8 +35,8 @@ class Since:
 class Pair:
     """One table, live and folded anew."""
 
-    def __init__(self, number: int, table: Kept, live: str, shadow: str) -> None:
-        self.table, self._shape = table, Shape(table)
+    def __init__(self, number: int, table: StoredTable, live: str, shadow: str) -> None:
+        self.table, self._shape = table, ColumnOrder(table)
         self.live = f"{quoted(live)}.{quoted(table.name)}"
         self.shadow = f"{quoted(shadow)}.{quoted(table.name)}"
         self._differing = f"pg_temp.differing_{number}"

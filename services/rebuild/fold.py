@@ -17,11 +17,11 @@ from psycopg.rows import TupleRow
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.generated.events import SubjectErased
 from schemas.wire import codec
-from services.rebuild.applied_records import Applied
+from services.rebuild.applied_records import AppliedPlaces
 from services.rebuild.shadow import Shadow
 from services.runtime.db import conninfo
 from services.verify.columns import shown
-from services.verify.log import Log, Place, Record
+from services.verify.log import Log, LogRecord, Place
 
 BATCH_EVENTS_MAX = 40_000
 HEADER = 5
@@ -50,7 +50,7 @@ class Folding:
         self._group: Group = shadow.group
         info = conninfo(dsn, group=shadow.live, name="hitotsu-rebuild")
         self._ledger: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
-        self._applied = Applied(self._ledger, shadow.live, log.positions)
+        self._applied = AppliedPlaces(self._ledger, shadow.live, log.positions)
         self._reader = ThreadPoolExecutor(1, "read")
         self._storer = ThreadPoolExecutor(1, "store")
         kinds = {*self._group.handlers, *self._group.evolvers}
@@ -96,7 +96,7 @@ class Folding:
         found = {place: self._decoded(many) for place, many in self._log.read(ends).items()}
         return found, not self._log.left(ends)
 
-    def _decoded(self, records: list[Record]) -> list[tuple[int, Any]]:
+    def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
         """Events by offset; None for what no handler takes, whatever it is."""
         strange = self._strange
         read: list[tuple[int, Any]] = []

@@ -16,7 +16,7 @@ from projections.core.fold import Folded
 from projections.core.sql import LEDGER
 from schemas.wire import codec
 from services.projector.batch import Verdict
-from services.rebuild import ended_holds
+from services.rebuild import hold_endings
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
@@ -45,7 +45,7 @@ create table deferred (
 );
 -- ids whose place in the live ledger is ignored, for nothing could be applied there
 create table void_choice (event_id uuid primary key);
-{ended_holds.TABLE}"""
+{hold_endings.TABLE}"""
 COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
 ADVANCE = f"""
 insert into progress select * from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[],
@@ -117,7 +117,7 @@ class GroupShadow(Shadow):
             with connection.cursor() as cursor:
                 cursor.executemany(BURY, batch.letters)
                 cursor.executemany(DEFER, batch.deferred)
-                cursor.executemany(ended_holds.NOTE, list(ended_holds.noted(batch.folded)))
+                cursor.executemany(hold_endings.NOTE, list(hold_endings.noted(batch.folded)))
             rows = [
                 (*place, end, *(batch.counts[place][verdict] for verdict in Verdict))
                 for place, end in batch.ends.items()

@@ -15,7 +15,7 @@ from services.projector.batch import Failure, Slice, Verdict, decoded
 from services.projector.writer import UNSTORABLE
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import GroupShadow
-from services.rebuild.verdicts import Judge, refusal
+from services.rebuild.verdicts import VerdictJudge, refusal
 from services.runtime.config import Settings
 from services.runtime.record_at import KafkaSilent, Placed
 from services.verify.log import Log, LogUnreadable, Place
@@ -33,7 +33,9 @@ class Refolding:
     ) -> None:
         self._shadow, self._log = shadow, log
         self._placed = Placed(settings.kafka)
-        self._judge = Judge(settings.postgres, shadow.live, shadow.group, topics, self._placed)
+        self._judge = VerdictJudge(
+            settings.postgres, shadow.live, shadow.group, topics, self._placed
+        )
         self._reader = ThreadPoolExecutor(1, "read")
         self.events = 0
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.core.projection import Projection
-from services.rebuild import ended_holds
+from services.rebuild import hold_endings
 from services.rebuild.compare import Pair
 from services.rebuild.dead_letters import correct, false_and_missing
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import COUNTED, ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
-from services.rebuild.run import Progress, Rebuild, Report, VerdictChanges
+from services.rebuild.run import Progress, Rebuild, RebuildReport, VerdictChanges
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
 from services.runtime.config import Settings
@@ -48,7 +48,7 @@ class Rejudge(Rebuild):
         super().__init__(settings, projections, [projection.name for projection in projections])
         self.verdicts = VerdictChanges()
 
-    def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
+    def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
         """Folds, compares and swaps as a rebuild does; the report says which verdicts changed."""
         report = super().run(fresh, check, progress)
         report.verdicts = self.verdicts
@@ -104,13 +104,13 @@ class Rejudge(Rebuild):
         changes.letters_withdrawn, changes.letters_added = correct(
             swap.connection, self._live, shadow.name
         )
-        ended = ended_holds.still_held(swap, shadow.name)
+        ended = hold_endings.still_held(swap, shadow.name)
         changes.holds_ended = sum(map(len, ended.values()))
         # Redis' position is beyond these facts already: its rows without them, and no hold any
         # more, would show the units as free
         refill = refill or changes.holds_ended > 0
         swap.replace(self._projections, pairs, shadow.name, refill, ENGINE_TABLES)
-        ended_holds.end(swap, ended)
+        hold_endings.end(swap, ended)
         return refill
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:

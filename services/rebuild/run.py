@@ -53,7 +53,7 @@ class VerdictChanges:
 
 
 @dataclass(slots=True)
-class Report:
+class RebuildReport:
     """What was folded and what differed from the live tables."""
 
     projections: list[str]
@@ -89,9 +89,9 @@ class Rebuild:
         self._group = Group(f"{settings.group}_rebuild", self._projections)
         self._kept = [table for one in self._projections for table in one.tables]
         self._topics = topics_of(self._projections, chosen, self._kept)
-        self.report = Report(sorted(chosen))
+        self.report = RebuildReport(sorted(chosen))
 
-    def run(self, fresh: bool, check: bool, progress: Progress) -> Report:
+    def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
         """All of it; `progress` is told a step's name, what is done and what there is."""
         # an older release's tables lack columns that the last step writes
         prepare_shared(self._settings.postgres)

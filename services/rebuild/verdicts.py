@@ -48,7 +48,7 @@ CONFLICT = Entry(None, verdict=Verdict.CONFLICT)  # type: ignore[arg-type]
 Address = tuple[str, int, int]
 
 
-class Known(NamedTuple):
+class LedgerRow(NamedTuple):
     """What the ledgers say of an id: the live group's topic and partition, the shadow's record."""
 
     live_topic: int | None
@@ -61,7 +61,7 @@ class Known(NamedTuple):
     offset: int | None
 
 
-class Judge:
+class VerdictJudge:
     """Judges batches by what the shadow has stored so far; stores nothing itself."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Judge:
         for part in slices:
             work.begin(part)
             for entry in part.entries:
-                about: Known | None = None
+                about: LedgerRow | None = None
                 if entry.failure is None:
                     number += 1
                     about = known.get(number)
@@ -94,7 +94,7 @@ class Judge:
                 work.judge(part, entry, about, kept_aside.get(at))
         return work.batch
 
-    def _known_ids(self, slices: list[Slice]) -> dict[int, Known]:
+    def _known_ids(self, slices: list[Slice]) -> dict[int, LedgerRow]:
         """By a record's number among those that can be read."""
         rows = [
             (entry.event_id, self._topics[part.topic], part.partition, entry.record.offset)
@@ -105,7 +105,7 @@ class Judge:
         if not rows:
             return {}
         answer = self._connection.execute(self._known, columns(_ASKED, rows)).fetchall()
-        return {row[0]: Known(*row[1:]) for row in answer}
+        return {row[0]: LedgerRow(*row[1:]) for row in answer}
 
     def _kept_aside(self, slices: list[Slice]) -> dict[Address, Failure]:
         ranges = [(part.topic, part.partition, part.first, part.end) for part in slices]
@@ -128,7 +128,7 @@ class _Batch:
         self.batch.ends[part.topic, part.partition] = part.end
 
     def judge(
-        self, part: Slice, entry: Entry, known: Known | None, kept_aside: Failure | None
+        self, part: Slice, entry: Entry, known: LedgerRow | None, kept_aside: Failure | None
     ) -> None:
         """Gives the record its verdict, or defers it to when another partition is folded."""
         failure = entry.failure
@@ -148,14 +148,14 @@ class _Batch:
         else:
             self._count(part, entry, Verdict.DEAD, failure)
 
-    def _before(self, entry: Entry, known: Known | None) -> Seen | None:
+    def _before(self, entry: Entry, known: LedgerRow | None) -> Seen | None:
         """Hash and schema under which the id was applied by now."""
         assert entry.event_id is not None
         if known is not None and known.hash is not None and known.schema_id is not None:
             return known.hash, known.schema_id
         return self._applied.get(entry.event_id)
 
-    def _is_same(self, entry: Entry, before: Seen, known: Known | None) -> bool:
+    def _is_same(self, entry: Entry, before: Seen, known: LedgerRow | None) -> bool:
         """Whether the record says what the applied record of its id says."""
         value, (hash_, schema_id) = entry.record.value, before
         assert value is not None and entry.event_id is not None
@@ -169,7 +169,7 @@ class _Batch:
             value, self._placed, (names[known.topic], known.partition, known.offset)
         )
 
-    def _is_elsewhere(self, part: Slice, known: Known | None) -> bool:
+    def _is_elsewhere(self, part: Slice, known: LedgerRow | None) -> bool:
         """Whether the live group applied the id in another partition."""
         if known is None or known.live_topic is None or known.choice_is_void:
             return False

@@ -21,7 +21,7 @@ CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EndOffsets:
     """End offsets by topic and partition; `missing`: topics that Kafka does not have.
 
     A partition without a leader has no entry: where it ends is unknown, and its topic is
@@ -51,7 +51,7 @@ class TopicEnds:
         self._incomplete: frozenset[str] = frozenset()
         self._described_at = 0.0
 
-    async def ask(self, wanted: Collection[Place] = ()) -> Asked:
+    async def ask(self, wanted: Collection[Place] = ()) -> EndOffsets:
         """The ends now, of every partition of the topics.
 
         Which exist is asked again when one of `wanted` is not among those known.
@@ -82,7 +82,7 @@ class TopicEnds:
             for task in done:
                 task.exception()  # a client of a broker that is away may fail to say goodbye
 
-    async def _asked(self, wanted: Collection[Place]) -> Asked:
+    async def _asked(self, wanted: Collection[Place]) -> EndOffsets:
         await self._connected()
         old = time.monotonic() - self._described_at > PARTITIONS_SECONDS
         if old or not self._places.issuperset(wanted):
@@ -90,7 +90,7 @@ class TopicEnds:
         places = [TopicPartition(*place) for place in sorted(self._places)]
         found = await self._consumer.end_offsets(places) if places else {}
         ends = {(place.topic, place.partition): end for place, end in found.items()}
-        return Asked(ends, self._missing, self._incomplete)
+        return EndOffsets(ends, self._missing, self._incomplete)
 
     async def _connected(self) -> None:
         milliseconds = int(self._timeout * 1000)

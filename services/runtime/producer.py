@@ -28,7 +28,7 @@ class KafkaAway(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class KafkaRecord:
     """An event as Kafka takes it."""
 
     topic: str
@@ -55,10 +55,12 @@ class Handed:
     futures: list[asyncio.Future[Any]] = field(default_factory=list)
 
 
-def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> Record:
+def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> KafkaRecord:
     """Encodes an event; `headers` are added to those every event carries."""
     value = codec.encode(event)
-    return Record(event.TOPIC, codec.key_of(event), value, [*codec.headers_of(event), *headers])
+    return KafkaRecord(
+        event.TOPIC, codec.key_of(event), value, [*codec.headers_of(event), *headers]
+    )
 
 
 class Producer:
@@ -105,11 +107,11 @@ class Producer:
             raise NotReady(f"topics missing: {', '.join(missing)}")
         return {"brokers": len(cluster.brokers())}
 
-    async def append(self, records: Sequence[Record]) -> list[Appended]:
+    async def append(self, records: Sequence[KafkaRecord]) -> list[Appended]:
         """Appends all, in the order given within a key, and waits until all are acknowledged."""
         return await self.acknowledged(await self.hand_over(records))
 
-    async def hand_over(self, records: Sequence[Record]) -> Handed:
+    async def hand_over(self, records: Sequence[KafkaRecord]) -> Handed:
         """Queues records behind those queued before; waits while there is no room for them."""
         if self._live is None:
             raise KafkaAway

@@ -30,7 +30,7 @@ class BufferFull(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class BufferedEvent:
     """A sealed event that waits for the line."""
 
     position: int
@@ -87,17 +87,17 @@ class Buffer:
                     for row in sealed
                 ]
 
-    def oldest(self, most: int, max_bytes: int) -> list[Held]:
+    def oldest(self, most: int, max_bytes: int) -> list[BufferedEvent]:
         """The events to send next; at least one when there is any."""
         query = "SELECT position, event_id, sealed FROM waiting ORDER BY position LIMIT ?"
-        held: list[Held] = []
+        held: list[BufferedEvent] = []
         size = 0
         with self._lock:
             for row in self._file.execute(query, (most,)):
                 size += len(row[2])
                 if held and size > max_bytes:
                     break
-                held.append(Held(*row))
+                held.append(BufferedEvent(*row))
         return held
 
     def settle(self, accepted: Sequence[int], refused: Sequence[tuple[int, str, str]]) -> None:

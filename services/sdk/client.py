@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from services.sdk.buffer import Buffer
-from services.sdk.delivery import Line, Pause, Post, Reply, Sendable, Talk
+from services.sdk.delivery import GatewayLine, GatewayReply, Pause, Post, Sendable, Talk
 from services.sdk.results import Problem, Results, Unreachable
 
 _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -38,8 +38,8 @@ def _checked(token: str) -> str:
     return bare
 
 
-def _reply(response: httpx.Response) -> Reply:
-    return Reply(response.status_code, response.content, response.headers.get("retry-after"))
+def _reply(response: httpx.Response) -> GatewayReply:
+    return GatewayReply(response.status_code, response.content, response.headers.get("retry-after"))
 
 
 def _key_of(response: httpx.Response) -> bytes:
@@ -48,7 +48,7 @@ def _key_of(response: httpx.Response) -> bytes:
     return base64.b64decode(response.json()["public_key"])
 
 
-def _advance(talk: Talk, reply: Reply | None) -> tuple[bool, Any]:
+def _advance(talk: Talk, reply: GatewayReply | None) -> tuple[bool, Any]:
     try:
         return False, talk.send(reply)
     except StopIteration as done:
@@ -69,7 +69,7 @@ class Client:
     ) -> None:
         """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
         self._http = httpx.Client(**_options(base_url, token))
-        self._line = Line(buffer, validate, patience)
+        self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = threading.Lock()
 
     def send(self, events: Iterable[Sendable]) -> Results:
@@ -102,7 +102,7 @@ class Client:
         self.close()
 
     def _hold(self, talk: Talk) -> Any:
-        reply: Reply | None = None
+        reply: GatewayReply | None = None
         with self._one_at_a_time:
             while True:
                 over, step = _advance(talk, reply)
@@ -110,7 +110,7 @@ class Client:
                     return step
                 reply = self._do(step)
 
-    def _do(self, step: Post | Pause) -> Reply | None:
+    def _do(self, step: Post | Pause) -> GatewayReply | None:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
@@ -135,7 +135,7 @@ class AsyncClient:
     ) -> None:
         """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
         self._http = httpx.AsyncClient(**_options(base_url, token))
-        self._line = Line(buffer, validate, patience)
+        self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = asyncio.Lock()
 
     async def send(self, events: Iterable[Sendable]) -> Results:
@@ -174,7 +174,7 @@ class AsyncClient:
         await self.close()
 
     async def _hold(self, talk: Talk) -> Any:
-        reply: Reply | None = None
+        reply: GatewayReply | None = None
         while True:
             if self._line.buffer is None:
                 over, step = _advance(talk, reply)
@@ -185,7 +185,7 @@ class AsyncClient:
                 return step
             reply = await self._do(step)
 
-    async def _do(self, step: Post | Pause) -> Reply | None:
+    async def _do(self, step: Post | Pause) -> GatewayReply | None:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from schemas.generated.inputs import Rejected, parse
-from services.sdk.buffer import Buffer, Held
+from services.sdk.buffer import Buffer, BufferedEvent
 from services.sdk.results import Problem, Result, Results, Unreachable
 
 Sendable = Mapping[str, Any] | BaseModel
@@ -47,7 +47,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class GatewayReply:
     """What the gateway answered."""
 
     status: int
@@ -55,11 +55,11 @@ class Reply:
     retry_after: str | None = None
 
 
-Talk = Generator[Post | Pause, Reply | None, Any]
+Talk = Generator[Post | Pause, GatewayReply | None, Any]
 
 
 @dataclass(slots=True)
-class Line:
+class GatewayLine:
     """The way to the gateway, and what is known about it."""
 
     buffer: Buffer | None = None
@@ -170,7 +170,7 @@ class Line:
                 raise Unreachable(f"the gateway gave {what}; the events may be sent again")
             yield Pause(pause)
 
-    def _pause(self, reply: Reply | None) -> float:
+    def _pause(self, reply: GatewayReply | None) -> float:
         backoff = min(5.0, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
         asked = reply.retry_after if reply is not None else None
         return max(backoff, float(asked)) if asked and asked.isdecimal() else backoff
@@ -203,7 +203,7 @@ def _batches(
         yield batch
 
 
-def _boxes(held: Sequence[Held]) -> bytes:
+def _boxes(held: Sequence[BufferedEvent]) -> bytes:
     boxes = [
         {"event_id": each.event_id, "sealed": base64.b64encode(each.sealed).decode()}
         for each in held
@@ -211,7 +211,7 @@ def _boxes(held: Sequence[Held]) -> bytes:
     return json.dumps(boxes).encode()
 
 
-def _answers(reply: Reply) -> list[Result]:
+def _answers(reply: GatewayReply) -> list[Result]:
     known = Result.__slots__
     return [
         Result(**{name: value for name, value in told.items() if name in known})
@@ -223,7 +223,7 @@ def _is(result: Result | None, status: str) -> bool:
     return result is not None and result.status == status
 
 
-def _settled(reply: Reply, held: Sequence[Held]) -> list[Result | None] | None:
+def _settled(reply: GatewayReply, held: Sequence[BufferedEvent]) -> list[Result | None] | None:
     """A result for each that has one now; None when the batch must be made smaller."""
     if reply.status in (202, 422):
         return list(_answers(reply))

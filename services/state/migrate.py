@@ -56,7 +56,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedMigration:
     """A row of `hitotsu.migration`."""
 
     number: int
@@ -103,12 +103,12 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
     return [file.name for file in pending]
 
 
-def applied(connection: Connection) -> list[Applied]:
+def applied(connection: Connection) -> list[AppliedMigration]:
     """What the database records, in order."""
-    return [Applied(*row) for row in connection.execute(RECORDED).fetchall()]
+    return [AppliedMigration(*row) for row in connection.execute(RECORDED).fetchall()]
 
 
-def _pending(files: Sequence[Migration], recorded: Sequence[Applied]) -> list[Migration]:
+def _pending(files: Sequence[Migration], recorded: Sequence[AppliedMigration]) -> list[Migration]:
     by_number = {file.number: file for file in files}
     for row in recorded:
         file = by_number.get(row.number)

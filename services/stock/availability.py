@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from projections.shared_stock.available import policy_for
+from projections.shared_stock.promisable_units import policy_for
 
 Spot = tuple[str, str]
 ANYWHERE = ""
@@ -31,7 +31,7 @@ STORE = "STORE"
 
 
 @dataclass(slots=True)
-class Cell:
+class PromisableCell:
     """One item at one location, as far as promising is concerned."""
 
     available: int
@@ -58,13 +58,13 @@ class Item:
         """What every channel but the store may still promise, over all locations."""
         return max(0, self.online - self.threshold - self.unplaced)
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: PromisableCell) -> None:
         """A cell joins the sums."""
         self.available += max(0, cell.available)
         self.online += cell.online
 
 
-class Shelf:
+class AvailableUnits:
     """What is left while one command after the other takes from it."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Shelf:
         at: int,
     ) -> None:
         """`held`: units under holds that count, by item and location; `at` in microseconds."""
-        self._cells: dict[Spot, Cell] = {}
+        self._cells: dict[Spot, PromisableCell] = {}
         self._items: dict[str, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
         for rule in policies:
@@ -84,7 +84,7 @@ class Shelf:
             sku, location = row["sku"], row["location_id"]
             policy = policy_for(at_location.get(location, ()), location, sku, at)
             free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
-            cell = Cell(
+            cell = PromisableCell(
                 free - held.get((sku, location), 0), policy["store_share"], policy["safety_stock"]
             )
             self._cells[sku, location] = cell

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.fields import GivenId
-from services.http.storable import printable
+from services.http.postgres_limits import printable
 
 LINES_MAX, QUANTITY_MAX = 100, 1_000_000
 TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
@@ -19,12 +19,12 @@ Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printab
 Ttl = Annotated[int, Field(ge=1, le=TTL_MAX)]
 
 
-class _Body(BaseModel):
+class _StockBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     dry_run: bool = Field(False, description="Decide, and keep nothing.")
 
 
-class Line(BaseModel):
+class OrderLine(BaseModel):
     """Units of one item at one location; "" when the order has no location yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,31 +33,31 @@ class Line(BaseModel):
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
 
 
-def _told_apart(lines: list[Line]) -> list[Line]:
+def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
     places = [(line.sku, line.location_id) for line in lines]
     if len(set(places)) != len(places):
         raise ValueError("an item at a location stands in one line only")
     return lines
 
 
-class ReserveBody(_Body):
+class ReserveBody(_StockBody):
     """Holds units for `ttl_seconds`; all lines or none, or `best_effort`: what there is."""
 
     channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
     lines: Annotated[
-        list[Line], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_told_apart)
+        list[OrderLine], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_told_apart)
     ]
     ttl_seconds: Ttl = TTL_DEFAULT
     mode: Literal["all_or_nothing", "best_effort"] = "all_or_nothing"
 
 
-class ExtendBody(_Body):
+class ExtendBody(_StockBody):
     """The hold lasts so long from now; never shorter than it would have."""
 
     ttl_seconds: Ttl = TTL_DEFAULT
 
 
-class CommitBody(_Body):
+class CommitBody(_StockBody):
     """The hold becomes an order's promise and no longer expires.
 
     `location_id`: who serves the lines that have no location yet.
@@ -67,7 +67,7 @@ class CommitBody(_Body):
     location_id: Code | None = None
 
 
-class ReleaseBody(_Body):
+class ReleaseBody(_StockBody):
     """The units are free again."""
 
 
@@ -93,9 +93,9 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseReservation:
     reservation_id: UUID
     body: ReleaseBody
 
 
-Command = Reserve | Extend | Commit | Release
+Command = Reserve | Extend | Commit | ReleaseReservation

@@ -14,14 +14,14 @@ from schemas.generated.events.parts import Meta, Producer
 from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
 from services.http.problem_type import ProblemType
 from services.stock.answers import NO_SUCH_RESERVATION, OUT_OF_STOCK, UNPLACED
-from services.stock.availability import ANYWHERE, REASONS, Shelf, Spot
-from services.stock.commands import Command, Commit, Extend, Release, Reserve
+from services.stock.availability import ANYWHERE, REASONS, AvailableUnits, Spot
+from services.stock.commands import Command, Commit, Extend, ReleaseReservation, Reserve
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
 
 @dataclass(slots=True)
-class Hold:
+class ReservedUnits:
     """One line of a reservation. `expires_at` counts only while it is open."""
 
     reservation_id: UUID
@@ -45,31 +45,31 @@ class Hold:
 
 
 @dataclass(slots=True)
-class Decided:
+class StockOutcome:
     """Answers in the order of the commands; holds made or changed; facts to append."""
 
     answers: list[Answer] = field(default_factory=list)
-    made: list[Hold] = field(default_factory=list)
-    changed: dict[UUID, list[Hold]] = field(default_factory=dict)
+    made: list[ReservedUnits] = field(default_factory=list)
+    changed: dict[UUID, list[ReservedUnits]] = field(default_factory=dict)
     facts: list[ReservationCommitted] = field(default_factory=list)
 
 
-class Decision:
+class StockBatch:
     """One batch: commands see what the ones before them took."""
 
     def __init__(
         self,
-        shelf: Shelf,
-        holds: dict[UUID, list[Hold]],
+        shelf: AvailableUnits,
+        holds: dict[UUID, list[ReservedUnits]],
         now: datetime,
         position: dict[str, int],
     ) -> None:
         """`holds`: every line of each reservation that a command names; `now`: under the locks."""
         self._shelf, self._holds, self._now = shelf, holds, now
         self._rest = rest_of({"position": position})
-        self.decided = Decided()
+        self.decided = StockOutcome()
 
-    def decide(self, commands: Iterable[Command]) -> Decided:
+    def decide(self, commands: Iterable[Command]) -> StockOutcome:
         """Everything, in order."""
         for command in commands:
             if isinstance(command, Reserve):
@@ -116,7 +116,7 @@ class Decision:
             lines.append(said)
         return lines
 
-    def _resolve(self, command: Extend | Commit | Release) -> Answer:
+    def _resolve(self, command: Extend | Commit | ReleaseReservation) -> Answer:
         holds = self._holds.get(command.reservation_id)
         if not holds:
             return self._no(NO_SUCH_RESERVATION, "There is no such reservation.")
@@ -131,7 +131,7 @@ class Decision:
             return self._commit(command, holds)
         return self._release(command, holds)
 
-    def _release(self, command: Release, holds: list[Hold]) -> Answer:
+    def _release(self, command: ReleaseReservation, holds: list[ReservedUnits]) -> Answer:
         if not command.body.dry_run:
             for hold in holds:
                 hold.state = RELEASED
@@ -139,7 +139,7 @@ class Decision:
             self.decided.changed[command.reservation_id] = holds
         return self._yes(200, command, {"state": RELEASED})
 
-    def _commit(self, command: Commit, holds: list[Hold]) -> Answer:
+    def _commit(self, command: Commit, holds: list[ReservedUnits]) -> Answer:
         body, short = command.body, self._unplaceable(command, holds)
         if short is not None:
             return short
@@ -159,7 +159,7 @@ class Decision:
         said = {"state": COMMITTED, "order_id": body.order_id, "event_ids": ids}
         return self._yes(200, command, said)
 
-    def _unplaceable(self, command: Commit, holds: list[Hold]) -> Answer | None:
+    def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> Answer | None:
         """Lines without a location need one that may serve them: held were units anywhere."""
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
@@ -176,7 +176,7 @@ class Decision:
             return self._no(OUT_OF_STOCK, "That location does not have them.", lines=lines)
         return None
 
-    def _extend(self, command: Extend, holds: list[Hold]) -> Answer:
+    def _extend(self, command: Extend, holds: list[ReservedUnits]) -> Answer:
         until = self._now + timedelta(seconds=command.body.ttl_seconds)
         until = max(until, holds[0].expires_at)
         if not command.body.dry_run:
@@ -204,7 +204,9 @@ def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
     return uuid5(reservation_id, f"{sku}|{location_id}")
 
 
-def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> ReservationCommitted:
+def _fact(
+    order_id: UUID, hold: ReservedUnits, location_id: str, now: datetime
+) -> ReservationCommitted:
     event_id = fact_id(hold.reservation_id, hold.sku, hold.location_id).bytes
     meta = Meta(
         event_id=event_id,
@@ -221,8 +223,8 @@ def _fact(order_id: UUID, hold: Hold, location_id: str, now: datetime) -> Reserv
     )
 
 
-def _hold_of(command: Reserve, line: dict[str, Any], expires_at: datetime) -> Hold:
-    return Hold(
+def _hold_of(command: Reserve, line: dict[str, Any], expires_at: datetime) -> ReservedUnits:
+    return ReservedUnits(
         command.reservation_id, line["sku"], line["location_id"], line["granted"],
         command.body.channel, command.client, OPEN, expires_at,
     )  # fmt: skip

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from projections.shared_stock.available import in_force
-from services.stock.availability import Shelf
+from projections.shared_stock.promisable_units import in_force
+from services.stock.availability import AvailableUnits
 from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code
 
 EARTH_KM = 6_371.0088  # IUGG mean radius
 
 
-class Wanted(BaseModel):
+class WantedUnits(BaseModel):
     """Units of one item, wherever they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,7 +23,7 @@ class Wanted(BaseModel):
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
 
 
-class Near(BaseModel):
+class GeoPoint(BaseModel):
     """A place on the earth, in degrees."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,7 +31,7 @@ class Near(BaseModel):
     longitude: float = Field(ge=-180, le=180)
 
 
-def _once(lines: list[Wanted]) -> list[Wanted]:
+def _once(lines: list[WantedUnits]) -> list[WantedUnits]:
     if len({line.sku for line in lines}) != len(lines):
         raise ValueError("an item stands in one line only")
     return lines
@@ -46,14 +46,16 @@ class PickBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
-    lines: Annotated[list[Wanted], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_once)]
-    near: Near | None = None
+    lines: Annotated[
+        list[WantedUnits], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_once)
+    ]
+    near: GeoPoint | None = None
     rule: Literal["distance", "most_stock"] = "distance"
     kinds: list[Code] = Field(default_factory=list, max_length=10)
     limit: int = Field(10, ge=1, le=100)
 
 
-def kilometres(one: Near, other: Near) -> float:
+def kilometres(one: GeoPoint, other: GeoPoint) -> float:
     """The great-circle distance, by the haversine formula (Sinnott 1984)."""
     a, b = math.radians(one.latitude), math.radians(other.latitude)
     along = math.radians(other.longitude - one.longitude)
@@ -62,7 +64,7 @@ def kilometres(one: Near, other: Near) -> float:
 
 
 def picked(
-    body: PickBody, shelf: Shelf, locations: Iterable[Mapping[str, Any]], at: int
+    body: PickBody, shelf: AvailableUnits, locations: Iterable[Mapping[str, Any]], at: int
 ) -> list[dict[str, Any]]:
     """Locations that have every line now, in the order asked for; ids break ties."""
     versions: dict[str, list[Mapping[str, Any]]] = {}
@@ -95,8 +97,8 @@ def _rank(body: PickBody, one: dict[str, Any]) -> tuple[float, str]:
     return (math.inf if away is None else away, one["location_id"])
 
 
-def _away(near: Near | None, described: Mapping[str, Any]) -> float | None:
+def _away(near: GeoPoint | None, described: Mapping[str, Any]) -> float | None:
     latitude, longitude = described.get("latitude_e6"), described.get("longitude_e6")
     if near is None or latitude is None or longitude is None:
         return None
-    return kilometres(near, Near(latitude=latitude / 1e6, longitude=longitude / 1e6))
+    return kilometres(near, GeoPoint(latitude=latitude / 1e6, longitude=longitude / 1e6))

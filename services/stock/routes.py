@@ -41,8 +41,8 @@ from services.stock.commands import (
     CommitBody,
     Extend,
     ExtendBody,
-    Release,
     ReleaseBody,
+    ReleaseReservation,
     Reserve,
     ReserveBody,
 )
@@ -115,7 +115,8 @@ def _commands(door: Door) -> list[Operation]:
         ),
         ROUTE.at(
             door, BASE + "/{id}/release", "releaseStock", "Let them go", ReleaseBody,
-            lambda body, sent: Release(_named(sent), body), Reply(ReleasedUnits, "Free."), *ended,
+            lambda body, sent: ReleaseReservation(_named(sent), body),
+            Reply(ReleasedUnits, "Free."), *ended,
         ),
     ]  # fmt: skip
 

@@ -21,9 +21,9 @@ from services.deciding.answers import Answer
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 from services.runtime.rows import begun, rows_of
-from services.stock.availability import Shelf, Spot
+from services.stock.availability import AvailableUnits, Spot
 from services.stock.commands import Command, Reserve
-from services.stock.decide import Decided, Decision, Hold
+from services.stock.decide import ReservedUnits, StockBatch, StockOutcome
 
 NAMED = """
 select id, sku, location_id, quantity, channel, client, state, expires_at, order_id
@@ -107,7 +107,7 @@ class StockWork:
         self, connection: Connection, seen: _Found, commands: Sequence[Command]
     ) -> list[Answer]:
         """Answers; what is over, what changed, what is new and the facts are stored."""
-        decided = Decision(
+        decided = StockBatch(
             seen.shelf, _by_id(seen.holds), seen.now, seen.position
         ).decide(commands)  # fmt: skip
         if seen.over:
@@ -119,7 +119,7 @@ class StockWork:
 
 async def seen(
     connection: Connection, skus: list[str], group: str
-) -> tuple[Shelf, datetime, dict[str, int]]:
+) -> tuple[AvailableUnits, datetime, dict[str, int]]:
     """The shelf as it is now, without a lock: what it shows may be gone a moment later."""
     cells = await rows_of(connection, CELLS, [array("text", skus)])
     found = await _shelf(connection, skus, cells, group, [])
@@ -130,7 +130,7 @@ async def seen(
 class _Found:
     """What is on the shelf at `now`; of what open holds are past their time; named holds' lines."""
 
-    shelf: Shelf
+    shelf: AvailableUnits
     now: datetime
     position: dict[str, int]
     over: list[str]
@@ -151,11 +151,13 @@ async def _shelf(
     now: datetime = row["now"]
     units: dict[Spot, int] = {(one["sku"], one["location_id"]): one["held"] for one in row["held"]}
     over = sorted({one["sku"] for one in row["held"] if one["over"]})
-    shelf = Shelf(cells, row["policies"], units, micros(now))
+    shelf = AvailableUnits(cells, row["policies"], units, micros(now))
     return _Found(shelf, now, row["position"], over, holds)
 
 
-async def _changes(connection: Connection, decided: Decided, position: Mapping[str, int]) -> None:
+async def _changes(
+    connection: Connection, decided: StockOutcome, position: Mapping[str, int]
+) -> None:
     # what was let go first, so that the times of the rows tell the order too
     if decided.changed:
         rows_changed = [
@@ -178,11 +180,11 @@ async def _changes(connection: Connection, decided: Decided, position: Mapping[s
         await connection.execute(MAKE, columns(_MADE, rows))
 
 
-def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Hold]]:
-    found: dict[UUID, list[Hold]] = {}
+def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[ReservedUnits]]:
+    found: dict[UUID, list[ReservedUnits]] = {}
     for row in rows:
         found.setdefault(row["id"], []).append(
-            Hold(
+            ReservedUnits(
                 row["id"], row["sku"], row["location_id"], row["quantity"], row["channel"],
                 row["client"], row["state"], row["expires_at"], row["order_id"],
             )

@@ -6,13 +6,13 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from projections.core.tables import Grouping, Kept, Ledger, Table
-from services.verify.columns import Shape, shown
-from services.verify.log import Place, Record
-from services.verify.model import Model, Refused, level_changes
+from projections.core.tables import Grouping, Ledger, StoredTable, Table
+from services.verify.columns import ColumnOrder, shown
+from services.verify.log import LogRecord, Place
+from services.verify.model import HandlerRefused, TableModel, level_changes
 from services.verify.record import opened
-from services.verify.report import Behind, Difference, Report
-from services.verify.snapshot import Applied, Snapshot
+from services.verify.report import Behind, Difference, VerifyReport
+from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
 EVENTS_MAX = 10
 Wanted = tuple[str, tuple[str, ...]]
@@ -22,32 +22,36 @@ class Search:
     """Collects the last events of each key that differs, and ledger rows that no event made."""
 
     def __init__(
-        self, snapshot: Snapshot, model: Model, missing: dict[bytes, Applied], report: Report
+        self,
+        snapshot: VerifySnapshot,
+        model: TableModel,
+        missing: dict[bytes, AppliedRecord],
+        report: VerifyReport,
     ) -> None:
         self._snapshot, self._model, self._missing, self._report = snapshot, model, missing, report
         self._found: dict[Wanted, deque[Behind]] = {}
         self._fields: set[str] = set()
-        self._made: dict[Kept, set[tuple[Any, ...]]] = {}
+        self._made: dict[StoredTable, set[tuple[Any, ...]]] = {}
         self._applied: set[bytes] | None = None
         for one in report.differences:
             self._found[_wanted(one)] = deque(maxlen=EVENTS_MAX)
             if one.where == "redis":
                 self._fields.add(one.table)
-        self._groupings: dict[Kept, list[Grouping]] = defaultdict(list)
+        self._groupings: dict[StoredTable, list[Grouping]] = defaultdict(list)
         for table in model.tables:
             if isinstance(table, Grouping):
                 for part in table.parts.values():
                     self._groupings[part].append(table)
-        self._shapes = {table: Shape(table) for table in model.tables}
+        self._shapes = {table: ColumnOrder(table) for table in model.tables}
 
-    def surplus_in(self, table: Kept | None) -> None:
+    def surplus_in(self, table: StoredTable | None) -> None:
         """Also looks for rows of this ledger (None: of the event ledger) that no record made."""
         if table is None:
             self._applied = set()
         else:
             self._made[table] = set()
 
-    def take(self, place: Place, records: list[Record]) -> None:
+    def take(self, place: Place, records: list[LogRecord]) -> None:
         """Consecutive records of one partition."""
         read = [opened(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
@@ -104,13 +108,13 @@ class Search:
 
     def _touched(
         self, event: Any, source: int, without: Collection[str]
-    ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
+    ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
         """The rows that an event has a say in."""
         try:
             rows = self._model.said(event, without)
-        except Refused:
+        except HandlerRefused:
             return
-        numbers: dict[Kept, int] = defaultdict(int)
+        numbers: dict[StoredTable, int] = defaultdict(int)
         for table, key, values in rows:
             if isinstance(table, Ledger):
                 key = (event.meta.event_id, numbers[table])
@@ -133,8 +137,8 @@ class Search:
             yield from self._grouped(table, key)
 
     def _grouped(
-        self, table: Kept, key: tuple[Any, ...]
-    ) -> Iterator[tuple[Kept, tuple[Any, ...], Sequence[Any]]]:
+        self, table: StoredTable, key: tuple[Any, ...]
+    ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
         """Nodes whose group may follow from this row."""
         for grouping in self._groupings.get(table, ()):
             if table is grouping.rules:

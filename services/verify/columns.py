@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from services.verify.report import Difference
 
 
-class Shape:
+class ColumnOrder:
     """The columns of one table, in the order in which rows are compared."""
 
-    def __init__(self, table: Kept) -> None:
+    def __init__(self, table: StoredTable) -> None:
         self.table = table
         self.names: list[str] = []
         self.types: list[str] = []

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from projections.core.tables import Kept, Ledger
+from projections.core.tables import Ledger, StoredTable
 from schemas.wire import codec
 from services.runtime.record_at import Placed, same_as_first
-from services.verify.columns import Shape, shown
-from services.verify.log import Place, Record
-from services.verify.model import Appended, Model, Refused
+from services.verify.columns import ColumnOrder, shown
+from services.verify.log import LogRecord, Place
+from services.verify.model import Appended, HandlerRefused, TableModel
 from services.verify.record import Opened, opened
-from services.verify.report import Difference, Report
-from services.verify.snapshot import Applied, Snapshot
+from services.verify.report import Difference, VerifyReport
+from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
 ENGINE, VERDICT = "engine", "verdict"
 BURIED = ("apply", "store")
@@ -27,11 +27,15 @@ COMPARED_AT_ONCE = 50_000
 Letter = tuple[str, bytes | None, bytes | None]
 
 
-class Judge:
+class LogJudge:
     """Folds the log into a model, comparing what belongs to single events on the way."""
 
     def __init__(
-        self, snapshot: Snapshot, model: Model, report: Report, placed: Placed | None = None
+        self,
+        snapshot: VerifySnapshot,
+        model: TableModel,
+        report: VerifyReport,
+        placed: Placed | None = None,
     ) -> None:
         """`placed` reads the first record of an id again, where only that tells a conflict."""
         self.snapshot, self.model, self.report = snapshot, model, report
@@ -39,16 +43,16 @@ class Judge:
         self.counts: dict[Place, Counter[str]] = {}
         self.letters: dict[tuple[Place, int], Letter] = {}
         # where an id was to be applied and was not; `unknown` counts those the ledger does not hold
-        self.missing: dict[bytes, Applied] = {}
+        self.missing: dict[bytes, AppliedRecord] = {}
         self.unknown = 0
-        self.seen: Counter[Kept] = Counter()
-        self.absent: Counter[Kept] = Counter()
-        self.shapes = {t: Shape(t) for t in model.tables}
-        self._elsewhere: list[tuple[Opened, Applied]] = []
+        self.seen: Counter[StoredTable] = Counter()
+        self.absent: Counter[StoredTable] = Counter()
+        self.shapes = {t: ColumnOrder(t) for t in model.tables}
+        self._elsewhere: list[tuple[Opened, AppliedRecord]] = []
         self._appended: list[Appended] = []
-        self._doubtful: list[tuple[Kept, tuple[Any, ...], list[Any], Any]] = []
+        self._doubtful: list[tuple[StoredTable, tuple[Any, ...], list[Any], Any]] = []
 
-    def take(self, place: Place, records: list[Record]) -> None:
+    def take(self, place: Place, records: list[LogRecord]) -> None:
         """Consecutive records of one partition."""
         read = [opened(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
@@ -82,11 +86,11 @@ class Judge:
             record = one.record
             self.letters[one.place, record.offset] = (stage, record.key, record.value)
 
-    def _verdict(self, one: Opened, ledger: dict[bytes, Applied], source: int) -> str | None:
+    def _verdict(self, one: Opened, ledger: dict[bytes, AppliedRecord], source: int) -> str | None:
         """None where it has to wait for what is found in another partition."""
         if one.event is None or one.event_id is None:
             return "dead_letter"
-        here = Applied(one.hash, one.schema_id, one.place, one.record.offset)
+        here = AppliedRecord(one.hash, one.schema_id, one.place, one.record.offset)
         live = ledger.get(one.event_id)
         held = self.missing.get(one.event_id) or live
         is_here = held is not None and (held.place, held.offset) == (here.place, here.offset)
@@ -107,7 +111,7 @@ class Judge:
             without = self.model.refusing(one.event, listed) if listed else ()
             rows = self.model.said(one.event, without)
             self._appended += self.model.take(one.event, source, rows, without)
-        except Refused:
+        except HandlerRefused:
             if is_here:
                 self._ledger(one, None, held)
             return "dead_letter"
@@ -121,7 +125,7 @@ class Judge:
             self._wrong(one, "applied", self._said_of(one))
         return "applied"
 
-    def _again(self, one: Opened, held: Applied, live: Applied | None) -> str:
+    def _again(self, one: Opened, held: AppliedRecord, live: AppliedRecord | None) -> str:
         """The verdict of a record that comes after the applied one of its id."""
         verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
@@ -165,14 +169,16 @@ class Judge:
             return "decode"
         return letter[0] if letter is not None and self._buried(one) else "apply"
 
-    def _ledger(self, one: Opened, expected: Applied | None, found: Applied | None) -> None:
+    def _ledger(
+        self, one: Opened, expected: AppliedRecord | None, found: AppliedRecord | None
+    ) -> None:
         assert one.event_id is not None
         key = (shown("uuid", one.event_id),)
         self.report.add(Difference(ENGINE, "ledger", key, _said(expected), _said(found)))
 
     def _compare(self) -> None:
         appended, self._appended = self._appended, []
-        by_table: dict[Kept, list[tuple[tuple[bytes, int], list[Any]]]] = {}
+        by_table: dict[StoredTable, list[tuple[tuple[bytes, int], list[Any]]]] = {}
         for table, key, values in appended:
             if table in self.shapes:
                 by_table.setdefault(table, []).append((key, values))
@@ -190,7 +196,9 @@ class Judge:
                 else:
                     self._differs(table, key, self._expected(table, key, values), actual)
 
-    def _expected(self, table: Kept, key: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    def _expected(
+        self, table: StoredTable, key: tuple[Any, ...], values: list[Any]
+    ) -> tuple[Any, ...]:
         subject = table.subject
         if subject and values[table.values.index(subject)] in self.model.erased:
             values = [
@@ -199,11 +207,11 @@ class Judge:
             ]
         return (*key, *values)
 
-    def _differs(self, table: Kept, key: tuple[Any, ...], expected: Any, found: Any) -> None:
+    def _differs(self, table: StoredTable, key: tuple[Any, ...], expected: Any, found: Any) -> None:
         self.report.add(self.shapes[table].difference(key, expected, found))
 
 
-def _resent(one: Opened, held: Applied, placed: Placed | None) -> str:
+def _resent(one: Opened, held: AppliedRecord, placed: Placed | None) -> str:
     if (one.hash, one.schema_id) == (held.hash, held.schema_id):
         return "duplicate"
     value = one.record.value
@@ -215,7 +223,7 @@ def _resent(one: Opened, held: Applied, placed: Placed | None) -> str:
     return "duplicate" if again else "conflict"
 
 
-def _said(applied: Applied | None) -> dict[str, Any] | None:
+def _said(applied: AppliedRecord | None) -> dict[str, Any] | None:
     if applied is None:
         return None
     topic, partition = applied.place

@@ -26,7 +26,7 @@ _LASTING = frozenset(
 )
 
 
-class Record(NamedTuple):
+class LogRecord(NamedTuple):
     """One record of a partition; its time (ms since 1970) and headers only if it is read whole."""
 
     offset: int
@@ -46,7 +46,7 @@ class Log:
     def __init__(self, kafka: str, starts: Mapping[Place, int], whole: bool = False) -> None:
         self.positions = dict(starts)
         self._kafka, self._whole = kafka, whole
-        self._held: dict[Place, deque[Record]] = {place: deque() for place in starts}
+        self._held: dict[Place, deque[LogRecord]] = {place: deque() for place in starts}
         self._paused: set[Place] = set()
         self._consumer = Consumer(
             {
@@ -88,7 +88,7 @@ class Log:
         """How many records are still to be read up to these offsets."""
         return sum(max(0, ends.get(place, 0) - at) for place, at in self.positions.items())
 
-    def read(self, ends: Mapping[Place, int], many: int = 10_000) -> dict[Place, list[Record]]:
+    def read(self, ends: Mapping[Place, int], many: int = 10_000) -> dict[Place, list[LogRecord]]:
         """Some of the records before these offsets; nothing when there are none."""
         deadline = time.monotonic() + PATIENCE
         while self.left(ends):
@@ -99,8 +99,8 @@ class Log:
                 raise LogUnreadable(f"Kafka gave nothing for {PATIENCE:.0f} s")
         return {}
 
-    def _kept(self, ends: Mapping[Place, int]) -> dict[Place, list[Record]]:
-        found: dict[Place, list[Record]] = {}
+    def _kept(self, ends: Mapping[Place, int]) -> dict[Place, list[LogRecord]]:
+        found: dict[Place, list[LogRecord]] = {}
         for place, held in self._held.items():
             end = ends.get(place, 0)
             while held and held[0].offset < end:
@@ -115,8 +115,8 @@ class Log:
             self._paused -= woken
         return found
 
-    def _fetched(self, ends: Mapping[Place, int], many: int) -> dict[Place, list[Record]]:
-        found: dict[Place, list[Record]] = {}
+    def _fetched(self, ends: Mapping[Place, int], many: int) -> dict[Place, list[LogRecord]]:
+        found: dict[Place, list[LogRecord]] = {}
         beyond: set[Place] = set()
         # Never more than there is: the client waits out its time for what does not come.
         for message in self._consumer.consume(min(many, self.left(ends)), 0.5):
@@ -126,7 +126,7 @@ class Log:
                 continue
             place = (str(message.topic()), int(message.partition() or 0))
             rest = (message.timestamp()[1], message.headers() or ()) if self._whole else ()
-            record = Record(int(message.offset() or 0), message.key(), message.value(), *rest)
+            record = LogRecord(int(message.offset() or 0), message.key(), message.value(), *rest)
             if record.offset < ends.get(place, 0):
                 self._take(place, record, found)
             else:
@@ -137,7 +137,7 @@ class Log:
             self._paused |= beyond
         return found
 
-    def _take(self, place: Place, record: Record, found: dict[Place, list[Record]]) -> None:
+    def _take(self, place: Place, record: LogRecord, found: dict[Place, list[LogRecord]]) -> None:
         if record.offset != self.positions[place]:
             raise LogUnreadable(
                 f"{place[0]}-{place[1]}: expected offset {self.positions[place]},"

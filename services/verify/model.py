@@ -11,11 +11,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from projections.core.projection import Projection
-from projections.core.tables import Evolution, Grouping, Kept, Ledger, RowKey, Table, change_ledger
+from projections.core.tables import (
+    Evolution,
+    Grouping,
+    Ledger,
+    RowKey,
+    StoredTable,
+    Table,
+    change_ledger,
+)
 
 ERASURE = "SubjectErased"
 Merge = Callable[[Any, Any], Any]
-Appended = tuple[Kept, tuple[bytes, int], list[Any]]
+Appended = tuple[StoredTable, tuple[bytes, int], list[Any]]
 _MERGES: dict[str, Merge] = {
     "total": lambda old, new: old + new,
     "maximum": lambda old, new: new if old is None or (new is not None and new > old) else old,
@@ -24,11 +32,11 @@ _MERGES: dict[str, Merge] = {
 }
 
 
-class Refused(Exception):
+class HandlerRefused(Exception):
     """A handler raised: the event is applied in none of the group."""
 
 
-class Model:
+class TableModel:
     """The chosen tables of one group; handlers of all its projections judge each event."""
 
     def __init__(self, projections: Iterable[Projection], chosen: Iterable[str]) -> None:
@@ -38,8 +46,8 @@ class Model:
         self.companions = {
             t: change_ledger(t) for t in tables if isinstance(t, Table) and _levels(t)
         }
-        self.tables: list[Kept] = [*tables, *self.companions.values()]
-        self.rows: dict[Kept, dict[RowKey, list[Any]]] = {
+        self.tables: list[StoredTable] = [*tables, *self.companions.values()]
+        self.rows: dict[StoredTable, dict[RowKey, list[Any]]] = {
             t: {} for t in tables if isinstance(t, Table | Evolution)
         }
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
@@ -50,7 +58,7 @@ class Model:
 
     def said(
         self, event: Any, without: Collection[str] = ()
-    ) -> list[tuple[Kept, RowKey, list[Any]]]:
+    ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
         """What every handler of the group says of an event, or `Refused`.
 
         `without`: projections that leave this event out.
@@ -69,7 +77,7 @@ class Model:
                 if table.projection not in without:
                     key_of(event)
         except Exception as error:
-            raise Refused(type(error).__name__) from error
+            raise HandlerRefused(type(error).__name__) from error
         return rows
 
     def refusing(self, event: Any, listed: Mapping[str, str]) -> set[str]:
@@ -84,7 +92,7 @@ class Model:
             try:
                 self.said(event, others)
                 self._evolved(event, others)
-            except Refused:
+            except HandlerRefused:
                 refusing.add(name)
         return refusing
 
@@ -92,13 +100,13 @@ class Model:
         self,
         event: Any,
         source: int,
-        rows: list[tuple[Kept, RowKey, list[Any]]],
+        rows: list[tuple[StoredTable, RowKey, list[Any]]],
         without: Collection[str] = (),
     ) -> list[Appended]:
         """Folds an event; hands back the ledgers' rows that it makes."""
         states = self._evolved(event, without)
         appended: list[Appended] = []
-        event_id, numbers = event.meta.event_id, dict[Kept, int]()
+        event_id, numbers = event.meta.event_id, dict[StoredTable, int]()
         for table, key, values in rows:
             if isinstance(table, Ledger):
                 number = numbers[table] = numbers.get(table, -1) + 1
@@ -136,7 +144,7 @@ class Model:
         """Decided over everything there is."""
         return table.decided(self._dicts)
 
-    def keys(self, event: Any) -> list[tuple[Kept, RowKey]]:
+    def keys(self, event: Any) -> list[tuple[StoredTable, RowKey]]:
         """Which evolutions' rows an event moves."""
         if type(event) not in self._evolvers:
             self._look_up(type(event))
@@ -151,9 +159,9 @@ class Model:
 
     def _evolved(
         self, event: Any, without: Collection[str] = ()
-    ) -> list[tuple[Kept, RowKey, list[Any]]]:
+    ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
         """States to come; nothing is stored yet, for the event may still be refused."""
-        found: list[tuple[Kept, RowKey, list[Any]]] = []
+        found: list[tuple[StoredTable, RowKey, list[Any]]] = []
         for table, key_of, evolve in self._evolvers[type(event)]:
             rows = self.rows.get(table)
             if rows is None or table.projection in without:
@@ -164,7 +172,7 @@ class Model:
                 state = evolve(None if old is None else _named(table, key, old), event)
                 found.append((table, key, [state[name] for name in table.values]))
             except Exception as error:
-                raise Refused(type(error).__name__) from error
+                raise HandlerRefused(type(error).__name__) from error
         return found
 
     def _changed(self, table: Table, key: RowKey, values: list[Any]) -> list[tuple[int, int]]:
@@ -180,7 +188,7 @@ class Model:
                 mine.extend(change)
         return found
 
-    def _forget(self, table: Kept, key: RowKey) -> None:
+    def _forget(self, table: StoredTable, key: RowKey) -> None:
         if table.subject is None or not self.erased:
             return
         rows = self.rows[table]
@@ -196,7 +204,7 @@ class Model:
             for name, value in zip(table.values, row, strict=True)
         ]
 
-    def _dicts(self, table: Kept) -> list[dict[str, Any]]:
+    def _dicts(self, table: StoredTable) -> list[dict[str, Any]]:
         return [_named(table, key, row) for key, row in self.rows[table].items()]
 
 
@@ -206,11 +214,11 @@ def level_changes(table: Table, values: list[Any]) -> list[tuple[int, int]]:
     return [(at, delta) for delta, at, _, read_at in parts if at is not None and read_at is None]
 
 
-def _levels(table: Kept) -> list[str]:
+def _levels(table: StoredTable) -> list[str]:
     return [name for name in table.values if table.columns[name].kind == "level"]
 
 
-def _named(table: Kept, key: RowKey, row: list[Any]) -> dict[str, Any]:
+def _named(table: StoredTable, key: RowKey, row: list[Any]) -> dict[str, Any]:
     named = dict(zip(table.values, row, strict=True))
     named.update(zip(table.keys, key, strict=True))
     return named

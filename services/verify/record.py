@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.wire import codec
-from services.verify.log import Place, Record
+from services.verify.log import LogRecord, Place
 
 
 @dataclass(slots=True)
@@ -14,14 +14,14 @@ class Opened:
     """One record: its event and what tells it from others, or why it cannot be read."""
 
     place: Place
-    record: Record
+    record: LogRecord
     event: Any = None
     event_id: bytes | None = None
     hash: int = 0
     schema_id: int = 0
 
 
-def opened(place: Place, record: Record) -> Opened:
+def opened(place: Place, record: LogRecord) -> Opened:
     """The record's event, unless the record breaks the contract of its topic."""
     found = Opened(place, record)
     value = record.value

@@ -17,10 +17,10 @@ from psycopg.rows import TupleRow
 from redis import Redis
 from redis.exceptions import RedisError
 
-from projections.core.tables import Kept, Ledger
+from projections.core.tables import Ledger, StoredTable
 from services.runtime.db import conninfo
 from services.verify.columns import quoted
-from services.verify.report import Difference, Report
+from services.verify.report import Difference, VerifyReport
 from services.verify.snapshot import CHECKPOINTS
 
 SETTLE_SECONDS = 30.0
@@ -35,7 +35,7 @@ class Shown:
     """The views of one group, in Redis and in Postgres."""
 
     def __init__(
-        self, dsn: str, url: str, group: str, versions: Mapping[str, int], report: Report
+        self, dsn: str, url: str, group: str, versions: Mapping[str, int], report: VerifyReport
     ) -> None:
         self._group, self._versions, self._report = group, versions, report
         info = conninfo(dsn, group=group, name="hitotsu-verify")
@@ -49,7 +49,7 @@ class Shown:
         self._connection.close()
         self._redis.close()
 
-    def compare(self, tables: Iterable[Kept]) -> None:
+    def compare(self, tables: Iterable[StoredTable]) -> None:
         """Generation, position, then every view."""
         try:
             if self._believed() and self._reached():
@@ -101,7 +101,7 @@ class Shown:
         rows = self._connection.execute(CHECKPOINTS, [self._group]).fetchall()
         return {f"{row[0]}-{row[1]}": row[2] for row in rows}
 
-    def _table(self, table: Kept) -> None:
+    def _table(self, table: StoredTable) -> None:
         prefix = f"h1:{table.name}:{self._versions[table.projection]}:"
         due: set[str] = set()
         known: set[int] = set()
@@ -120,7 +120,7 @@ class Shown:
                 due.add(by)
         self._settle(table, prefix, due)
 
-    def _settle(self, table: Kept, prefix: str, due: set[str]) -> None:
+    def _settle(self, table: StoredTable, prefix: str, due: set[str]) -> None:
         """Reads again what differs, until it stays as it is and nothing is owed to Redis."""
         deadline = time.monotonic() + SETTLE_SECONDS
         before: dict[str, tuple[Fields, Fields]] = {}
@@ -141,7 +141,7 @@ class Shown:
                     self._says(table.name, (by, field), _said(one), _said(other))
 
     def _wrong(
-        self, table: Kept, prefix: str, listed: list[str]
+        self, table: StoredTable, prefix: str, listed: list[str]
     ) -> dict[str, tuple[Fields, Fields]]:
         """What both say now of these hash keys, where it is not the same."""
         wrong: dict[str, tuple[Fields, Fields]] = {}
@@ -160,13 +160,15 @@ class Shown:
         ).fetchone()
         return bool(row and row[0])
 
-    def _named(self, table: Kept, key: tuple[str, str], found: tuple[int, Any] | None) -> bool:
+    def _named(
+        self, table: StoredTable, key: tuple[str, str], found: tuple[int, Any] | None
+    ) -> bool:
         """Whether Redis is right and Postgres is not, which was said already."""
         right = self._report.right
         at = (table.name, key)
         return at in right and right[at] == (None if found is None else found[1])
 
-    def _stored(self, table: Kept, some: list[str] | None) -> Iterator[tuple[str, Fields]]:
+    def _stored(self, table: StoredTable, some: list[str] | None) -> Iterator[tuple[str, Fields]]:
         """Postgres' rows by hash key; of a few, or of the whole table in order."""
         assert table.view is not None
         by = table.view.by[0]
@@ -191,11 +193,11 @@ class Shown:
         return {by: _fields(held) for by, held in zip(some, pipeline.execute(), strict=True)}
 
 
-def _type(table: Kept, name: str) -> str:
+def _type(table: StoredTable, name: str) -> str:
     return table.columns[name].type
 
 
-def _payload(table: Kept) -> str:
+def _payload(table: StoredTable) -> str:
     """The columns that readers see, in the order in which they are shown."""
     names = []
     for name in (*table.keys, *table.values):

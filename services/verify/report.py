@@ -33,7 +33,7 @@ class Difference:
 
 
 @dataclass(slots=True)
-class Report:
+class VerifyReport:
     """What was compared, up to where, and what differs."""
 
     projections: list[str]

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core.projection import Projection
-from projections.core.tables import Kept, Ledger
+from projections.core.tables import Ledger, StoredTable
 from schemas.generated.events import SubjectErased
+from services.invariants.full_check import tested
 from services.invariants.invariant import Invariant
-from services.invariants.whole import tested
 from services.runtime.config import Settings
 from services.runtime.record_at import KafkaSilent, Placed
 from services.verify import redis, sums, tables
 from services.verify.causes import Search
-from services.verify.judge import Judge
+from services.verify.judge import LogJudge
 from services.verify.log import Log, LogUnreadable, Place
-from services.verify.model import Model
-from services.verify.report import Difference, Report
-from services.verify.snapshot import Snapshot, ends
+from services.verify.model import TableModel
+from services.verify.report import Difference, VerifyReport
+from services.verify.snapshot import VerifySnapshot, ends
 
 Progress = Callable[[str, int, int], None]
 
@@ -38,16 +38,16 @@ class Verification:
     chosen: list[str]
     invariants: tuple[Invariant, ...] = ()
 
-    def run(self, progress: Progress) -> Report:
+    def run(self, progress: Progress) -> VerifyReport:
         """Compares everything; `progress` is told a step's name, what is done and what there is."""
         began = time.perf_counter()
-        report = Report(self.chosen)
-        model = Model(self.projections, self.chosen)
-        snapshot = Snapshot(self.settings.postgres, self.settings.group, model.tables)
+        report = VerifyReport(self.chosen)
+        model = TableModel(self.projections, self.chosen)
+        snapshot = VerifySnapshot(self.settings.postgres, self.settings.group, model.tables)
         placed = Placed(self.settings.kafka)
         try:
             self._check_versions(snapshot)
-            self._compare(snapshot, Judge(snapshot, model, report, placed), report, progress)
+            self._compare(snapshot, LogJudge(snapshot, model, report, placed), report, progress)
         except KafkaSilent:
             raise LogUnreadable("Kafka does not give a record that is to be read again") from None
         finally:
@@ -57,7 +57,7 @@ class Verification:
         report.seconds = round(time.perf_counter() - began, 3)
         return report
 
-    async def _hold(self, report: Report) -> None:
+    async def _hold(self, report: VerifyReport) -> None:
         """Whether the invariants do, key by key; as of now, for they hold at every moment."""
         settings = self.settings
         async for one, many, broken in tested(settings.postgres, settings.group, self.invariants):
@@ -67,7 +67,7 @@ class Verification:
                 report.add(Difference("invariant", one.name, text, what.expected, what.found))
 
     def _compare(
-        self, snapshot: Snapshot, judge: Judge, report: Report, progress: Progress
+        self, snapshot: VerifySnapshot, judge: LogJudge, report: VerifyReport, progress: Progress
     ) -> None:
         model = judge.model
         limits = self._limits(snapshot, model)
@@ -114,7 +114,7 @@ class Verification:
             finally:
                 log.close()
 
-    def _limits(self, snapshot: Snapshot, model: Model) -> dict[Place, int]:
+    def _limits(self, snapshot: VerifySnapshot, model: TableModel) -> dict[Place, int]:
         """Up to where to read: every checkpoint of the topics that matter."""
         limits = ends(snapshot.counts)
         if len(self.chosen) == len(self.projections):
@@ -122,7 +122,7 @@ class Verification:
         topics = topics_of(self.projections, self.chosen, model.tables)
         return {place: end for place, end in limits.items() if place[0] in topics}
 
-    def _check_versions(self, snapshot: Snapshot) -> None:
+    def _check_versions(self, snapshot: VerifySnapshot) -> None:
         for one in self.projections:
             held = snapshot.versions.get(one.name)
             if one.name in self.chosen and one.name in snapshot.building:
@@ -136,7 +136,7 @@ class Verification:
                     f" run `hitotsu rebuild {one.name}`"
                 )
 
-    def _redis(self, kept: Iterable[Kept], report: Report) -> None:
+    def _redis(self, kept: Iterable[StoredTable], report: VerifyReport) -> None:
         versions = {one.name: one.version for one in self.projections}
         settings = self.settings
         shown = redis.Shown(settings.postgres, settings.redis, settings.group, versions, report)
@@ -147,7 +147,7 @@ class Verification:
 
 
 def topics_of(
-    projections: Iterable[Projection], chosen: Iterable[str], kept: Iterable[Kept]
+    projections: Iterable[Projection], chosen: Iterable[str], kept: Iterable[StoredTable]
 ) -> set[str]:
     """The topics that move these projections; erasures, where a table holds personal data."""
     names = set(chosen)
@@ -160,9 +160,11 @@ def topics_of(
     return topics | ({SubjectErased.TOPIC} if any(table.subject for table in kept) else set())
 
 
-def _surplus(snapshot: Snapshot, judge: Judge, kept: Iterable[Kept], report: Report) -> list[Kept]:
+def _surplus(
+    snapshot: VerifySnapshot, judge: LogJudge, kept: Iterable[StoredTable], report: VerifyReport
+) -> list[StoredTable]:
     """Ledgers with more rows than the log accounts for."""
-    found: list[Kept] = []
+    found: list[StoredTable] = []
     for table in kept:
         if isinstance(table, Ledger):
             many = report.rows[table.name] = snapshot.count(table)

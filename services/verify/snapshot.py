@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from services.runtime.db import conninfo
-from services.verify.columns import Shape, quoted
+from services.verify.columns import ColumnOrder, quoted
 from services.verify.log import Place
 
 Count = dict[str, int]
@@ -39,7 +39,7 @@ LEFT_OUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedRecord:
     """What the event ledger says of an id: which record was applied, and its body's hash."""
 
     hash: int
@@ -48,10 +48,10 @@ class Applied:
     offset: int
 
 
-class Snapshot:
+class VerifySnapshot:
     """One transaction that reads; close it soon, for Postgres keeps old rows for it."""
 
-    def __init__(self, dsn: str, group: str, tables: Iterable[Kept]) -> None:
+    def __init__(self, dsn: str, group: str, tables: Iterable[StoredTable]) -> None:
         info = conninfo(dsn, group=group, name="hitotsu-verify")
         self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
         self._connection.execute("begin isolation level repeatable read read only")
@@ -87,11 +87,12 @@ class Snapshot:
         """Ends the transaction."""
         self._connection.close()
 
-    def ledger(self, ids: Iterable[bytes]) -> dict[bytes, Applied]:
+    def ledger(self, ids: Iterable[bytes]) -> dict[bytes, AppliedRecord]:
         """What the event ledger holds of these ids."""
         rows = self._asked(LEDGER, ids)
         return {
-            row[0]: Applied(row[1], row[2], (self._names[row[3]], row[4]), row[5]) for row in rows
+            row[0]: AppliedRecord(row[1], row[2], (self._names[row[3]], row[4]), row[5])
+            for row in rows
         }
 
     def ledger_size(self, topics: Iterable[str]) -> dict[Place, int]:
@@ -114,7 +115,7 @@ class Snapshot:
         for event_id, topic, partition, offset in rows:
             yield event_id, (self._names[topic], partition), offset
 
-    def of_events(self, shape: Shape, ids: Iterable[bytes]) -> dict[tuple[Any, ...], Any]:
+    def of_events(self, shape: ColumnOrder, ids: Iterable[bytes]) -> dict[tuple[Any, ...], Any]:
         """A ledger's rows of these events, by key.
 
         Joined: of a table that has no index of events every row is held against a list that stands
@@ -127,19 +128,19 @@ class Snapshot:
         rows = map(shape.read, self._asked(statement, ids))
         return {row[: shape.keys]: row for row in rows}
 
-    def count(self, table: Kept) -> int:
+    def count(self, table: StoredTable) -> int:
         """How many rows there are."""
         row = self._connection.execute(
             f"select count(*) from {quoted(table.name)}".encode()
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def rows(self, shape: Shape) -> Iterator[tuple[Any, ...]]:
+    def rows(self, shape: ColumnOrder) -> Iterator[tuple[Any, ...]]:
         """Every row of a table."""
         statement = f"select {shape.selected} from {quoted(shape.table.name)}"
         return map(shape.read, self._streamed(statement, []))
 
-    def unforgotten(self, shape: Shape, erased: Iterable[bytes]) -> list[tuple[Any, ...]]:
+    def unforgotten(self, shape: ColumnOrder, erased: Iterable[bytes]) -> list[tuple[Any, ...]]:
         """Rows that still hold personal columns of these persons."""
         table = shape.table
         some = " or ".join(f"{quoted(name)} is not null" for name in table.personal)

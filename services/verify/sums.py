@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from services.verify.judge import ENGINE, Judge
+from services.verify.judge import ENGINE, LogJudge
 from services.verify.log import Place
-from services.verify.report import Difference, Report
-from services.verify.snapshot import Snapshot
+from services.verify.report import Difference, VerifyReport
+from services.verify.snapshot import VerifySnapshot
 
 VERDICTS = ("applied", "duplicate", "conflict", "dead_letter")
 
 
-def compare(snapshot: Snapshot, judge: Judge, places: Iterable[Place], report: Report) -> bool:
+def compare(
+    snapshot: VerifySnapshot, judge: LogJudge, places: Iterable[Place], report: VerifyReport
+) -> bool:
     """Compares; answers whether the ledger may hold events that are not in the log."""
     listed = list(places)
     held = snapshot.ledger_size({topic for topic, _ in listed})
@@ -34,12 +36,16 @@ def _sum(counted: dict[str, int]) -> int:
     return sum(counted[verdict] for verdict in VERDICTS)
 
 
-def _same(report: Report, table: str, key: tuple[str, ...], expected: Any, found: Any) -> None:
+def _same(
+    report: VerifyReport, table: str, key: tuple[str, ...], expected: Any, found: Any
+) -> None:
     if expected != found:
         report.add(Difference(ENGINE, table, key, expected, found))
 
 
-def _letters(snapshot: Snapshot, judge: Judge, places: set[Place], report: Report) -> None:
+def _letters(
+    snapshot: VerifySnapshot, judge: LogJudge, places: set[Place], report: VerifyReport
+) -> None:
     """Every record that was put aside is there, whole, and no other."""
     found = {at: letter for at, letter in snapshot.letters.items() if at[0] in places}
     for place, offset in sorted(found.keys() | judge.letters.keys()):

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from projections.core.tables import Grouping, Kept, Ledger, RowKey, Table
-from services.verify.columns import Shape, ranges
-from services.verify.model import Model
-from services.verify.report import Report
-from services.verify.snapshot import Snapshot
+from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
+from services.verify.columns import ColumnOrder, ranges
+from services.verify.model import TableModel
+from services.verify.report import VerifyReport
+from services.verify.snapshot import VerifySnapshot
 
 
-def compare(snapshot: Snapshot, model: Model, report: Report) -> None:
+def compare(snapshot: VerifySnapshot, model: TableModel, report: VerifyReport) -> None:
     """Every table whose rows more than one event moves."""
     for table in model.tables:
         if isinstance(table, Ledger):
             continue
-        shape = Shape(table)
+        shape = ColumnOrder(table)
         expected = model.grouped(table) if isinstance(table, Grouping) else model.rows[table]
         many = _compared(shape, expected, snapshot.rows(shape), model, report)
         report.rows[table.name] = many
 
 
 def _compared(
-    shape: Shape,
+    shape: ColumnOrder,
     expected: dict[RowKey, list[Any]],
     rows: Iterable[tuple[Any, ...]],
-    model: Model,
-    report: Report,
+    model: TableModel,
+    report: VerifyReport,
 ) -> int:
     table, many = shape.table, 0
     missing = set(expected)
@@ -46,7 +46,7 @@ def _compared(
     return many
 
 
-def _shown(table: Kept, key: RowKey, values: list[Any], model: Model) -> Iterable[Any]:
+def _shown(table: StoredTable, key: RowKey, values: list[Any], model: TableModel) -> Iterable[Any]:
     """A folded row as it is stored."""
     for name, value in zip(table.values, values, strict=True):
         kind = table.columns[name].kind

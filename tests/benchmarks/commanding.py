@@ -28,7 +28,7 @@ import psycopg
 from infra.home import free_port
 from schemas.generated.events import PointsEarned, StockReceived
 from schemas.generated.events.parts import EarnedLot, Meta
-from services.cli import local
+from services.cli import local_services
 from services.runtime.producer import record_of
 from services.sdk.ids import uuid7
 from tests.benchmarks import report, rounds
@@ -70,8 +70,8 @@ def main(arguments: list[str]) -> None:
             "connections": options.connections,
         }
         servers.stack.start_services(
-            local.services(servers.stack.home),
-            local.environment(servers.stack.home, servers.endpoints),
+            local_services.services(servers.stack.home),
+            local_services.environment(servers.stack.home, servers.endpoints),
         )
         servers.stack.wait_ready()
         _stock(servers)

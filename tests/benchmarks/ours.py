@@ -21,7 +21,7 @@ import psycopg
 
 from infra.home import free_port
 from infra.process import tail
-from projections.core.showing import hash_key
+from projections.core.redis_rows import hash_key
 from projections.core.sql import visible
 from projections.point_balance import entry, projection
 from tests.benchmarks import sending, usage

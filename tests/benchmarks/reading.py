@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from infra.home import free_port
-from services.cli import local
+from services.cli import local_services
 from tests.benchmarks import report, rounds, usage
 from tests.benchmarks.bare_reads import KEY
 from tests.benchmarks.commanding import _wait_for as wait_for
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> None:
     with Servers() as servers:
         servers.fresh()
         servers.stack.start_services(
-            local.services(servers.stack.home),
-            local.environment(servers.stack.home, servers.endpoints),
+            local_services.services(servers.stack.home),
+            local_services.environment(servers.stack.home, servers.endpoints),
         )
         servers.stack.wait_ready()
         paths = _paths(_fill(servers, options.past))

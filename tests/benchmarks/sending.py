@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import TOPICS
-from services.runtime.producer import Record
+from services.runtime.producer import KafkaRecord
 
 PATIENCE_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ def producer(kafka: str, linger_ms: int = 20) -> Producer:
     )  # fmt: skip
 
 
-def send(kafka: str, records: Sequence[Record], prefix: str = "") -> None:
+def send(kafka: str, records: Sequence[KafkaRecord], prefix: str = "") -> None:
     """Appends them all and returns when the broker has every one; `prefix` names other topics."""
     failed: list[KafkaError] = []
 

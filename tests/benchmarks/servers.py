@@ -14,7 +14,7 @@ import redis
 
 from infra.home import CACHE_VARIABLE, Home
 from infra.stack import Stack
-from services.cli import local
+from services.cli import local_services
 from tests.benchmarks import sending, usage
 from tests.benchmarks.trees import ROOT, THIS, Tree
 
@@ -44,7 +44,7 @@ class Servers:
             raise
         self.env = {
             **os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": self._folder.name,
-            **local.environment(self.stack.home, self.endpoints),
+            **local_services.environment(self.stack.home, self.endpoints),
         }  # fmt: skip
         return self
 
@@ -56,7 +56,7 @@ class Servers:
 
     @property
     def tokens(self) -> dict[str, str]:
-        return local.tokens(self.stack.home)
+        return local_services.tokens(self.stack.home)
 
     def fresh(self, tree: Tree = THIS) -> None:
         """No topic, no table, nothing in Redis; then what the product prepares before it starts."""
@@ -66,8 +66,8 @@ class Servers:
         if tree is not THIS:
             tree.prepare(self.env)
             return
-        local.prepare(
-            self.endpoints, local.environment(self.stack.home, self.endpoints), self.tokens
+        local_services.prepare(
+            self.endpoints, local_services.environment(self.stack.home, self.endpoints), self.tokens
         )
 
     def forget_ours(self) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.compiling import compile_all
+from infra.c_extensions import compile_all
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path("requirements/demo.txt")

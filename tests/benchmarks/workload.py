@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from schemas.generated.events import Event, PointsEarned, PurchaseCompleted
 from schemas.generated.events.parts import EarnedLot, Meta, Producer, PurchaseLine
-from services.runtime.producer import Record, record_of
+from services.runtime.producer import KafkaRecord, record_of
 from tests.benchmarks.oracle import Expected
 
 WORKLOADS = ("w1", "w2")
@@ -34,7 +34,7 @@ class Load:
     """Records ready to be sent, and the state they lead to; of their first part as well."""
 
     name: str
-    records: list[Record]
+    records: list[KafkaRecord]
     expected: Expected
     prefix: Expected
     topics: tuple[str, ...] = field(init=False)
@@ -42,7 +42,7 @@ class Load:
     def __post_init__(self) -> None:
         self.topics = tuple(sorted({record.topic for record in self.records}))
 
-    def first(self) -> list[Record]:
+    def first(self) -> list[KafkaRecord]:
         """The part of it that the slowest peer is given."""
         return self.records[: self.prefix.messages]
 
@@ -51,7 +51,7 @@ def load(name: str, count: int, prefix: int, shape: Shape, seed: int = 1) -> Loa
     """So many records, 5 % of them sent before: half lately, half a while ago."""
     chance = random.Random(seed)
     fresh = _facts(name, shape, chance)
-    sent: list[Record] = []
+    sent: list[KafkaRecord] = []
     whole, beginning = Expected(), Expected()
     records = []
     for number in range(count):

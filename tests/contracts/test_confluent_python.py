@@ -12,7 +12,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.generated.records import TO_RECORD
 from schemas.history.releases import releases
-from schemas.tools import golden
+from schemas.tools import golden_bytes
 from schemas.wire import codec
 from tests.contracts.conftest import Written
 
@@ -41,10 +41,10 @@ def test_every_event_of_a_topic_is_read(written: Written, deserialize: AvroDeser
 
 
 def test_every_golden_value_is_read(written: Written, deserialize: AvroDeserializer) -> None:
-    for item in golden.corpus():
+    for item in golden_bytes.corpus():
         topic = item.release.subject.split("-hitotsu.")[0]
         context = SerializationContext(topic, MessageField.VALUE)
-        assert golden.plain(deserialize(item.value, context)) == item.says
+        assert golden_bytes.plain(deserialize(item.value, context)) == item.says
 
 
 def test_the_registry_knows_every_schema_by_its_text(client: SchemaRegistryClient) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.generated.records import TO_RECORD
-from schemas.tools import golden
+from schemas.tools import golden_bytes
 from schemas.wire.codec import key_of
 from tests.contracts.conftest import Written
 
@@ -51,7 +51,9 @@ def test_node_reads_every_event_of_a_topic(written: Written, program: Path) -> N
     for event in written.events:
         row = rows[f"hitotsu.{event.NAME}"]
         assert row["key"] == key_of(event).hex()
-        assert _untagged(row["event"]) == _untagged(golden.plain(TO_RECORD[event.NAME](event)))
+        assert _untagged(row["event"]) == _untagged(
+            golden_bytes.plain(TO_RECORD[event.NAME](event))
+        )
 
 
 def _untagged(value: Any) -> Any:

@@ -18,7 +18,7 @@ import yaml
 from infra.home import Home
 from infra.process import Recorded, spawn
 from infra.stack import ROOT, Stack
-from services.cli import local
+from services.cli import local_services
 
 pytestmark = [
     pytest.mark.servers,
@@ -38,7 +38,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Servers with tables and topics; the test starts the projector itself, unsupervised."""
     stack = Stack(tmp_path_factory.mktemp("alerts"), provider="auto", registry=False)
     endpoints = stack.start_servers()
-    local.prepare(endpoints, local.environment(stack.home, endpoints), local.tokens(stack.home))
+    local_services.prepare(
+        endpoints,
+        local_services.environment(stack.home, endpoints),
+        local_services.tokens(stack.home),
+    )
     yield stack
     stack.stop(purge=True)
 
@@ -66,7 +70,7 @@ def test_a_killed_projector_makes_the_alert_true_and_its_return_makes_it_false(
 def _projector(place: Stack, port: int) -> Recorded:
     env = {
         **os.environ,
-        **local.environment(place.home, place.endpoints()),
+        **local_services.environment(place.home, place.endpoints()),
         "HITOTSU_METRICS_PORT": str(port),
         "PYTHONPATH": str(ROOT),
     }

@@ -65,7 +65,7 @@ def no_dedupe() -> None:
     put(store.Store, "_append", _unrefused)
     put(batch.Recent, "remember", lambda was: lambda self, ids: None)
     put(batch.Recent, "expect", lambda was: lambda self, ids: None)
-    put(batch.Work, "_fold_slice", _forgetting)
+    put(batch.BatchWork, "_fold_slice", _forgetting)
 
 
 class _Forgetful(dict[bytes, Any]):
@@ -174,7 +174,7 @@ def redis_first() -> None:
 
         return write
 
-    put(redis_views.Views, "__init__", kept)
+    put(redis_views.ViewWriter, "__init__", kept)
     put(store.Store, "write", shown)
 
 

@@ -17,7 +17,7 @@ from infra.backend import Endpoints, reopen
 from infra.home import Home
 from infra.process import Recorded, StartError
 from infra.stack import Stack
-from services.cli import local
+from services.cli import local_services
 
 SERVERS = ("kafka", "postgres", "redis")
 ATTEMPTS = 3
@@ -82,9 +82,9 @@ def stage() -> Iterator[Stage]:
         stack = Stack(Path(folder) / "stack", provider="native", registry=False)
         try:
             endpoints = stack.start_servers()
-            env = local.environment(stack.home, endpoints)
-            tokens = local.tokens(stack.home)
-            local.prepare(endpoints, env, tokens)
+            env = local_services.environment(stack.home, endpoints)
+            tokens = local_services.tokens(stack.home)
+            local_services.prepare(endpoints, env, tokens)
             yield Stage(stack.home, endpoints, env, tokens)
         finally:
             shutil.rmtree(KEPT, ignore_errors=True)

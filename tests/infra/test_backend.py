@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from infra import docker, external
-from infra.backend import Choice, Endpoints, ProviderError, choose, decide
+from infra.backend import Endpoints, ProviderChoice, ProviderError, choose, decide
 from infra.home import Home
 from infra.native import java, launcher, postgres, valkey
 
@@ -51,7 +51,7 @@ def test_an_engine_that_answers_is_used_before_the_native_servers(
     monkeypatch: pytest.MonkeyPatch, home: Home
 ) -> None:
     monkeypatch.setattr(docker, "check", lambda: None)
-    assert decide() == Choice("docker", "an engine answers")
+    assert decide() == ProviderChoice("docker", "an engine answers")
     assert choose("auto", home).name == "docker"
 
 
@@ -60,7 +60,7 @@ def test_without_an_engine_the_native_servers_are_used(
 ) -> None:
     monkeypatch.setattr(docker, "check", no_engine)
     monkeypatch.setattr(launcher, "check", lambda: None)
-    assert decide() == Choice("native", "no engine answers")
+    assert decide() == ProviderChoice("native", "no engine answers")
     assert choose("auto", home).name == "native"
 
 

@@ -24,7 +24,7 @@ import yaml
 from infra.backend import Endpoints
 from infra.home import Home, free_port
 from infra.stack import Stack
-from services.cli import local
+from services.cli import local_services
 from tests.benchmarks import sending
 from tests.benchmarks.workload import Load, Shape, load
 from tests.infra.test_observability import PROMETHEUS, ROOT
@@ -151,8 +151,8 @@ def test_a_blocked_projector_alerts_within_90_seconds_and_its_circle_too(
     endpoints: Endpoints, tmp_path: Path
 ) -> None:
     home = Home(tmp_path / "home").open()
-    env = local.environment(home, endpoints)
-    local.prepare(endpoints, env, {})
+    env = local_services.environment(home, endpoints)
+    local_services.prepare(endpoints, env, {})
     port, ending = free_port(), threading.Event()
     some = load("w1", 10_000, 1, Shape(members=500))
     sender = threading.Thread(target=_sent, args=(endpoints.kafka, some, ending))
@@ -186,8 +186,8 @@ def test_a_quiet_projector_and_one_that_is_restarted_once_alert_nobody(
     endpoints: Endpoints, tmp_path: Path
 ) -> None:
     home = Home(tmp_path / "home").open()
-    env = local.environment(home, endpoints)
-    local.prepare(endpoints, env, {})
+    env = local_services.environment(home, endpoints)
+    local_services.prepare(endpoints, env, {})
     port = free_port()
     own = {**os.environ, **env, "HITOTSU_METRICS_PORT": str(port), "TMPDIR": str(tmp_path)}
     with ExitStack() as stack:

@@ -14,7 +14,7 @@ import pytest
 
 from infra.backend import ProviderError
 from infra.home import Home
-from infra.native import postgres, unprivileged
+from infra.native import postgres, server_user
 from infra.native.launcher import NativeBackend
 from infra.native.postgres import Postgres
 from infra.process import Recorded
@@ -124,7 +124,7 @@ def test_status_says_where_and_nobody_else_may_look_into_it(server: Postgres) ->
     assert recorded is not None
     assert Path(psutil.Process(recorded.pid).exe()).is_relative_to(data.parent)
     folder = data.parent.stat()
-    assert (oct(folder.st_mode)[-3:], folder.st_uid) == ("700", unprivileged.other_user().uid)
+    assert (oct(folder.st_mode)[-3:], folder.st_uid) == ("700", server_user.other_user().uid)
 
 
 @as_root

@@ -24,7 +24,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from infra.backend import Endpoints
 from infra.home import Home, free_port
 from infra.process import tail
-from services.cli import local
+from services.cli import local_services
 from tests.benchmarks import sending
 from tests.benchmarks.workload import Shape, load
 from tests.infra.test_observability import (
@@ -67,7 +67,7 @@ def live(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         connection.execute(f"drop database if exists {DATABASE}")  # type: ignore[arg-type]
         connection.execute(f"create database {DATABASE}")  # type: ignore[arg-type]
     dsn = make_conninfo(**{**conninfo_to_dict(servers.postgres), "dbname": DATABASE})
-    env = {**os.environ, **local.environment(home, servers), "HITOTSU_POSTGRES": dsn}
+    env = {**os.environ, **local_services.environment(home, servers), "HITOTSU_POSTGRES": dsn}
     env["TMPDIR"] = str(folder)
     prepared = [sys.executable, "-m", "services.cli", "prepare"]
     subprocess.run(prepared, cwd=ROOT, env=env, check=True, capture_output=True)

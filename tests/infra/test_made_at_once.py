@@ -40,7 +40,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("infra", "requirements"):
         (tmp_path / name).mkdir()
-    for name in ("pyproject.toml", "infra/compiling.py"):
+    for name in ("pyproject.toml", "infra/c_extensions.py"):
         (tmp_path / name).touch()
     for name in ("bootstrap", "demo", "dev"):
         (tmp_path / "requirements" / f"{name}.txt").touch()

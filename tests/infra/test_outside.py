@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from infra.backend import ProviderError
+from infra.closed_home import PLACE_VARIABLE, Outside
 from infra.home import Home
-from infra.native import unprivileged
-from infra.outside import PLACE_VARIABLE, Outside
+from infra.native import server_user
 from infra.process import StartError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
@@ -30,38 +30,38 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_folder_that_is_gone_is_named_and_never_replaced(home: Home, place: Path) -> None:
-    folder = Outside(home).make(unprivileged.other_user())
+    folder = Outside(home).make(server_user.other_user())
     recorded = home.read("outside")
     elsewhere = place / "taken-away"
     folder.rename(elsewhere)
     with pytest.raises(ProviderError, match=f"{folder} is not there: bring it back"):
-        Outside(home).make(unprivileged.other_user())
+        Outside(home).make(server_user.other_user())
     assert home.read("outside") == recorded
     elsewhere.rename(folder)
-    assert Outside(home).make(unprivileged.other_user()) == folder
+    assert Outside(home).make(server_user.other_user()) == folder
 
 
 def test_a_purge_begins_anew_after_the_folder_is_gone(home: Home) -> None:
-    folder = Outside(home).make(unprivileged.other_user())
+    folder = Outside(home).make(server_user.other_user())
     folder.rmdir()
     Outside(home).remove()
-    assert Outside(home).make(unprivileged.other_user()) != folder
+    assert Outside(home).make(server_user.other_user()) != folder
 
 
 def test_a_folder_recorded_before_it_was_noted_as_whole_is_kept(home: Home) -> None:
-    folder = Outside(home).make(unprivileged.other_user())
+    folder = Outside(home).make(server_user.other_user())
     home.write("outside", {"folder": str(folder)})
-    assert Outside(home).make(unprivileged.other_user()) == folder
+    assert Outside(home).make(server_user.other_user()) == folder
     folder.rmdir()
     with pytest.raises(ProviderError, match="not there"):
-        Outside(home).make(unprivileged.other_user())
+        Outside(home).make(server_user.other_user())
 
 
 @pytest.mark.parametrize("step", ["mkdir", "chown"])
 def test_a_crash_while_the_folder_is_made_is_made_good(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    user = unprivileged.other_user()
+    user = server_user.other_user()
 
     def killed(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -75,10 +75,10 @@ def test_a_crash_while_the_folder_is_made_is_made_good(
             Outside(home).make(user)
     folder = Outside(home).make(user)
     assert folder.stat().st_uid == user.uid
-    unprivileged.write(user, folder / "password", "secret")
+    server_user.write(user, folder / "password", "secret")
 
 
 def test_what_a_user_cannot_write_is_said_with_the_reason(place: Path) -> None:
     place.chmod(0o755)
     with pytest.raises(StartError, match=r"cannot write .*[Pp]ermission denied"):
-        unprivileged.write(unprivileged.other_user(), place / "file", "text")
+        server_user.write(server_user.other_user(), place / "file", "text")

@@ -17,11 +17,11 @@ from projections import discover
 from projections.core import sql
 from projections.core.fold import Group
 from projections.core.rows import state_of
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from schemas.topics import TOPICS
 from schemas.wire import codec
-from services.projector.apply import Applied
-from services.projector.batch import Recent, Slice, Work, decoded
+from services.projector.apply import CommittedBatch
+from services.projector.batch import BatchWork, Recent, Slice, decoded
 from services.projector.database import prepare
 from services.projector.writer import Writer
 from services.runtime.db import conninfo
@@ -119,16 +119,16 @@ class Engine:
         )
         self.writer.recent.clear()
 
-    def work(self, batch: dict[Place, list[Record]], writer: Writer | None = None) -> Work:
+    def work(self, batch: dict[Place, list[Record]], writer: Writer | None = None) -> BatchWork:
         """Records, folded as the pipeline does it."""
         writer = writer or self.writer
-        work = Work()
+        work = BatchWork()
         for (topic, partition), records in batch.items():
             one = Slice(topic, partition, records[0].offset, decoded(records, topic))
             work.add(one, self.group, writer.recent, writer.applier.topics)
         return work
 
-    def apply(self, batch: dict[Place, list[Record]]) -> list[Applied]:
+    def apply(self, batch: dict[Place, list[Record]]) -> list[CommittedBatch]:
         """One batch, all the way into Postgres."""
         return [applied for _, applied in self.writer.apply(self.work(batch))] if batch else []
 
@@ -143,7 +143,7 @@ class Engine:
         """The number of a partition among the tables' source partitions."""
         return self.writer.applier.topics[topic] * 10_000 + partition
 
-    def rows(self, table: Kept) -> dict[tuple[Any, ...], dict[str, Any]]:
+    def rows(self, table: StoredTable) -> dict[tuple[Any, ...], dict[str, Any]]:
         """A table as it is stored, without what readers do not see."""
         statement = f"select {sql.payload(table)} from {sql.quoted(table.name)} t"
         states = [state_of(table, text) for (text,) in self.connection.execute(statement.encode())]

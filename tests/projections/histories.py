@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.declarations import Field, Record, describe
+from schemas.declarations import Field, RecordType, describe
 from schemas.generated.events import Event, IdentifierObserved, ProfileRegistered, SubjectErased
 from schemas.generated.events.parts import Identifier, Meta, Producer
 from schemas.generated.records import FROM_RECORD, TO_RECORD
@@ -103,7 +103,7 @@ def _value(field: Field, chance: Chance) -> Any:
     return _BY_SHAPE[field.shape](chance)
 
 
-def _record(record: Record, chance: Chance) -> dict[str, Any]:
+def _record(record: RecordType, chance: Chance) -> dict[str, Any]:
     return {field.name: _value(field, chance) for field in record.fields}
 
 

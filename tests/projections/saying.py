@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from projections.core.memory import Memory
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from schemas.generated.events import PurchaseCompleted, PurchaseReturned
 from schemas.generated.events.parts import Identifier, Meta, Producer, PurchaseLine, ReturnedLine
 
@@ -92,6 +92,6 @@ def tell(memory: Memory, events: Iterable[Any], source: int = 0) -> Memory:
     return memory
 
 
-def row(memory: Memory, table: Kept, *key: Any) -> dict[str, Any]:
+def row(memory: Memory, table: StoredTable, *key: Any) -> dict[str, Any]:
     """One row of a table."""
     return memory.table(table)[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections.core.showing import Chunks, ViewRow
+from projections.core.redis_rows import Chunks, ViewRow
 
 
 def rows_of(chunks: Chunks) -> list[ViewRow]:

@@ -19,8 +19,7 @@ from infra.backend import Endpoints
 from projections.core import Projection, View, plain
 from projections.core.arrays import ARRAYS, plain_array
 from projections.core.columns import TYPES, Stored, span_text
-from projections.core.copying import copy_encoder, plain_encoder
-from projections.core.showing import (
+from projections.core.redis_rows import (
     ROWS_PER_CHUNK,
     Chunks,
     plain_told,
@@ -28,14 +27,15 @@ from projections.core.showing import (
     told,
     view_writer,
 )
+from projections.core.row_copy import copy_encoder, plain_encoder
 from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
-from schemas.wire.native import native
+from schemas.wire.compiled_codec import native
 from services.runtime.arrays import array
 from tests.projections.shown import rows_of
 
-_packing = native("projections.core._packing")
-_showing = native("projections.core._showing")
+_row_copy = native("projections.core._row_copy")
+_redis_rows = native("projections.core._redis_rows")
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 BIG, SMALL = st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1)
@@ -213,15 +213,15 @@ PLAINLY = (struct.error, TypeError, ValueError, OverflowError, AttributeError, K
 def test_what_does_not_fit_is_refused(kind: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(PLAINLY):
         plain_encoder([kind])([(value,)])
-    if _packing:
+    if _row_copy:
         with pytest.raises(error):
-            _packing.copier([kind])([(value,)])
+            _row_copy.copier([kind])([(value,)])
     if kind in ARRAYS:
         with pytest.raises(PLAINLY):
             plain_array(kind, [None, value])
-        if _packing:
+        if _row_copy:
             with pytest.raises(error):
-                _packing.array(kind, [None, value])
+                _row_copy.array(kind, [None, value])
 
 
 @pytest.mark.parametrize("encode", [plain_encoder, copy_encoder])
@@ -238,17 +238,17 @@ def test_an_id_has_sixteen_bytes() -> None:
                 make("uuid", ids)
 
 
-built = pytest.mark.skipif(_packing is None, reason="the C way was not built")
+built = pytest.mark.skipif(_row_copy is None, reason="the C way was not built")
 
 
 @built
 def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
-    assert _packing is not None
-    assert _showing is not None
-    copier, pack, told = _packing.copier, _packing.array, _showing.told
+    assert _row_copy is not None
+    assert _redis_rows is not None
+    copier, pack, told = _row_copy.copier, _row_copy.array, _redis_rows.told
 
     def viewer(types: Any, by: int, other: Any) -> Any:
-        return _showing.viewer(types, by, other, "h1:")
+        return _redis_rows.viewer(types, by, other, "h1:")
 
     ledger = ["uuid", "smallint", "text"]
     refused: list[tuple[type[Exception], Any]] = [
@@ -281,7 +281,7 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
         (TypeError, lambda: viewer([*ledger, "odd"], 2, lambda *_: 5)([(bytes(16), 1, "a", 5)])),
         (TypeError, lambda: viewer([*ledger, "odd"], 2, str)([(bytes(16), 1, "a", 5)])),
         (ValueError, lambda: viewer([*ledger, "odd"], 2, None)),
-        (TypeError, lambda: _showing.viewer(ledger, 2, str, None)),
+        (TypeError, lambda: _redis_rows.viewer(ledger, 2, str, None)),
         (TypeError, lambda: told(None, [])),
         (TypeError, lambda: told("", 5)),
         (ValueError, lambda: told("", [("a", "b", 1)])),
@@ -300,13 +300,13 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
 
 @built
 def test_what_changes_while_it_is_packed_does_no_harm() -> None:
-    assert _showing is not None
+    assert _redis_rows is not None
     row: list[Any] = [bytes(16), 1, 5, ["a"] * 3]
 
     def other(type: str, value: Any) -> str:
         row.clear()
         return f"{type} {value}"
 
-    view = _showing.viewer(["uuid", "int", "odd", "text[]"], 1, other, "")
+    view = _redis_rows.viewer(["uuid", "int", "odd", "text[]"], 1, other, "")
     chunks, _ = view([row])
     assert rows_of(chunks)[0][3].endswith(', 1, odd 5, ["a", "a", "a"]]')

@@ -11,7 +11,7 @@ import pytest
 
 from projections.core.memory import Memory
 from projections.member import group, rules
-from projections.member.rules import DAY, DEFAULT, UnreadableRules, active, part, read_rules
+from projections.member.rules import DAY, DEFAULT, UnreadableMatchRules, active, part, read_rules
 from schemas.generated.events import (
     IdentifierObserved,
     LinkDeclined,
@@ -21,7 +21,7 @@ from schemas.generated.events import (
     ProfilesUnlinked,
 )
 from schemas.generated.events.parts import Identifier
-from services.projector.regroup import NotDecided, decided_on_everybody
+from services.projector.regroup import RegroupFailed, decided_on_everybody
 from tests.projections.crowd import activated, crowd
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, identifier, meta, named, tell
@@ -79,7 +79,7 @@ def members(memory: Memory) -> dict[str, set[str]]:
     ],
 )
 def test_rules_that_say_something_else_are_refused_by_field(text: str, field: str) -> None:
-    with pytest.raises(UnreadableRules) as refused:
+    with pytest.raises(UnreadableMatchRules) as refused:
         read_rules("1", text)
     assert refused.value.field == field
     assert refused.value.reason
@@ -331,5 +331,5 @@ def test_who_cannot_group_everybody_says_so(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "decide", json.loads)
-    with pytest.raises(NotDecided, match="exit 1"):
+    with pytest.raises(RegroupFailed, match="exit 1"):
         list(decided_on_everybody(engine.connection, group, []))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
-from projections.core.tables import Kept
+from projections.core.tables import StoredTable
 from projections.member import PERSONAL, identifier, profile
 from schemas.generated.events import (
     Event,
@@ -215,7 +215,7 @@ def test_any_order_of_arrival_gives_the_same_rows_in_every_projection(
         assert _table(one, table) == _table(other, table), table.name
 
 
-def _table(memory: Memory, table: Kept) -> Any:
+def _table(memory: Memory, table: StoredTable) -> Any:
     return memory.table(table)
 
 

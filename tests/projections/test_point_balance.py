@@ -8,7 +8,7 @@ from typing import Any
 from projections.core.memory import Memory
 from projections.point_balance import across, entry
 from projections.point_balance.account import Account, account, lots_and_draws
-from projections.point_balance.owed import owed
+from projections.point_balance.debt_pairs import owed
 from schemas.generated.events import (
     PointsAdjusted,
     PointsEarned,

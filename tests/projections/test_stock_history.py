@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from projections.shared_stock.explained import Explained, explained
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
+from projections.shared_stock.on_hand_parts import Explained, explained
 from schemas.generated.events import (
     AllocationReleased,
     Event,

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.declarations import Field, Record, describe
+from schemas.declarations import Field, RecordType, describe
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD
 from schemas.wire.bounds import AMOUNT_MAX, EARLIEST, FIRST_DAY, INT_MAX, INT_MIN, LAST_DAY, LATEST
@@ -27,7 +27,7 @@ def events(name: str) -> st.SearchStrategy[Event]:
     return records(DESCRIPTION.events[name]).map(FROM_RECORD[name])
 
 
-def records(record: Record) -> st.SearchStrategy[dict[str, Any]]:
+def records(record: RecordType) -> st.SearchStrategy[dict[str, Any]]:
     """The same, as the plain records that the Avro library knows."""
     return st.fixed_dictionaries({field.name: _values(field) for field in record.fields})
 

@@ -18,7 +18,7 @@ from schemas.generated.events import (
     StockPolicySet,
     StockReceived,
 )
-from schemas.tools import golden
+from schemas.tools import golden_bytes
 from schemas.wire import codec
 from schemas.wire.codec import Undecodable
 
@@ -85,7 +85,7 @@ def test_numbers_that_no_table_can_hold_are_refused(event: Event, reason: str) -
 
 
 def test_five_thousand_broken_values_are_read_or_refused_and_memory_stays_flat() -> None:
-    values = [item.value for item in golden.corpus()]
+    values = [item.value for item in golden_bytes.corpus()]
     draw = random.Random(20260401)
     outcomes = {"read": 0, "refused": 0}
 

@@ -14,7 +14,7 @@ from schemas.history.releases import releases
 from schemas.wire import codec
 from schemas.wire.bounds import BODY_MAX
 from schemas.wire.codec import HEADER, Codec, Undecodable
-from schemas.wire.native import native
+from schemas.wire.compiled_codec import native
 from schemas.wire.readers import Read, reader, written
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer

@@ -8,7 +8,7 @@ import pytest
 from schemas.declarations import BadSchema, describe
 from schemas.history import releases
 from schemas.history.releases import Releases
-from schemas.tools import compatibility, generate, golden
+from schemas.tools import compatibility, generate, golden_bytes
 from tests.schemas.homes import add_field, copy
 
 NOTE = {
@@ -25,7 +25,7 @@ def test_the_repository_is_up_to_date() -> None:
     assert generate.problems() == []
     assert generate.stale() == []
     assert compatibility.check() == []
-    assert golden.missing() == []
+    assert golden_bytes.missing() == []
     assert generate.main(["--check"]) == 0
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from schemas.generated.records import TO_RECORD
 from schemas.history.releases import releases
-from schemas.tools import golden
-from schemas.tools.golden import Golden
+from schemas.tools import golden_bytes
+from schemas.tools.golden_bytes import Golden
 from schemas.wire import codec
 
-CORPUS = list(golden.corpus())
+CORPUS = list(golden_bytes.corpus())
 
 
 def _name(item: Golden) -> str:
@@ -20,7 +20,7 @@ def _name(item: Golden) -> str:
 
 
 def test_every_release_has_golden_values() -> None:
-    assert golden.missing() == []
+    assert golden_bytes.missing() == []
     assert {item.release.id for item in CORPUS} == set(releases().by_id)
 
 
@@ -28,12 +28,12 @@ def test_every_release_has_golden_values() -> None:
 def test_our_reader_understands_it(item: Golden) -> None:
     event = codec.decode(item.value)
     assert item.release.record == event.NAME
-    assert item.says.items() <= golden.plain(TO_RECORD[event.NAME](event)).items()
+    assert item.says.items() <= golden_bytes.plain(TO_RECORD[event.NAME](event)).items()
 
 
 @pytest.mark.parametrize("item", CORPUS, ids=_name)
 def test_any_avro_reader_understands_it(item: Golden) -> None:
     body = BytesIO(item.value[5:])
     schema: Any = fastavro.parse_schema(releases().schema(item.release))
-    assert golden.plain(fastavro.schemaless_reader(body, schema, None)) == item.says
+    assert golden_bytes.plain(fastavro.schemaless_reader(body, schema, None)) == item.says
     assert body.read() == b""

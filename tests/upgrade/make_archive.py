@@ -29,7 +29,7 @@ import httpx
 import psycopg
 
 from services.sdk import Buffer, Client, delivery
-from services.sdk.delivery import Line, Post, Reply
+from services.sdk.delivery import GatewayLine, GatewayReply, Post
 from tests.services.identity.weighing import rules
 
 COFFEE, TEA, SHOP = "4901234567894", "4909876543210", "S001"
@@ -71,11 +71,11 @@ class Shop:
     def __init__(self, home: Path, buffer: Path) -> None:
         from infra.home import Home
         from infra.stack import Stack
-        from services.cli import local
+        from services.cli import local_services
 
         self.home, self.buffer = home, buffer
         self.status = json.loads(hitotsu("status", "--json", home=home))
-        self.env = local.environment(Home(home), Stack(home).endpoints())
+        self.env = local_services.environment(Home(home), Stack(home).endpoints())
         self.facts: list[str] = []
         self.sequence = 0
 
@@ -190,19 +190,19 @@ class Shop:
         with Client("http://127.0.0.1:9", token, kept) as offline:
             for sale in sales:
                 offline.send([sale])
-        talk, headers = Line(kept).drain(0.0, {}, {}), {"Authorization": f"Bearer {token}"}
+        talk, headers = GatewayLine(kept).drain(0.0, {}, {}), {"Authorization": f"Bearer {token}"}
         reply = None
         for size in (4, 3):
             delivery.MOST_EVENTS = size
             if size == 3:  # `drain` has read its size already: a new conversation has the other
-                talk = Line(kept).drain(0.0, {}, {})
+                talk = GatewayLine(kept).drain(0.0, {}, {})
             post = next(talk)
             assert isinstance(post, Post)
             answer = httpx.post(
                 f"{url}/v1/events", content=post.content, trust_env=False,
                 headers={**headers, "Content-Type": post.content_type},
             )  # fmt: skip
-            reply = Reply(answer.status_code, answer.content)
+            reply = GatewayReply(answer.status_code, answer.content)
             assert reply.status == 202, answer.text
             if size == 4:
                 talk.send(reply)

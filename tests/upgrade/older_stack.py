@@ -17,9 +17,9 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from infra.native import unprivileged
+from infra.native import server_user
 from infra.stack import ROOT, Stack
-from services.cli import local
+from services.cli import local_services
 
 ARCHIVE = Path(__file__).parent / "older_stack.tar.xz"
 TIMES = """
@@ -40,8 +40,8 @@ class OlderStack:
         self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
         self.buffer = folder / "till.buffer"
         self.stack = Stack(folder / "home", provider="native", registry=False)
-        if unprivileged.is_root():
-            user = unprivileged.other_user()
+        if server_user.is_root():
+            user = server_user.other_user()
             for path in (self.home / "postgres", *(self.home / "postgres").rglob("*")):
                 os.chown(path, user.uid, user.gid)
 
@@ -83,7 +83,7 @@ class OlderStack:
     @property
     def env(self) -> dict[str, str]:
         """What services get."""
-        return local.environment(self.stack.home, self.stack.endpoints())
+        return local_services.environment(self.stack.home, self.stack.endpoints())
 
     def url(self, service: str) -> str:
         """Where a service answers."""

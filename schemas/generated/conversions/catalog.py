@@ -21,7 +21,7 @@ from schemas.generated.inputs.catalog import (
     StockPolicySetInput,
 )
 from schemas.rejection import Sealer
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ItemDescribed = by_name(ItemDescribed)
 _LocationDescribed = by_name(LocationDescribed)

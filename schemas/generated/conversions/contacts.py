@@ -7,7 +7,7 @@ from schemas.generated.conversions.meta import meta_of
 from schemas.generated.events.contacts import ContactMade, CouponIssued, CouponUsed
 from schemas.generated.inputs.contacts import ContactMadeInput, CouponIssuedInput, CouponUsedInput
 from schemas.rejection import Sealer, sealed_or_none
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ContactMade = by_name(ContactMade)
 _CouponIssued = by_name(CouponIssued)

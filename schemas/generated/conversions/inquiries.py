@@ -19,7 +19,7 @@ from schemas.generated.inputs.inquiries import (
     InquiryOpenedInput,
 )
 from schemas.rejection import Sealer, sealed_or_none
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _InquiryAnswered = by_name(InquiryAnswered)
 _InquiryClassified = by_name(InquiryClassified)

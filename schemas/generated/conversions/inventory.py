@@ -29,7 +29,7 @@ from schemas.generated.inputs.inventory import (
     TransferShippedInput,
 )
 from schemas.rejection import Sealer
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _AllocationReleased = by_name(AllocationReleased)
 _ReservationCommitted = by_name(ReservationCommitted)

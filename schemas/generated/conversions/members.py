@@ -28,7 +28,7 @@ from schemas.generated.inputs.members import (
     SubjectErasedInput,
 )
 from schemas.rejection import Sealer, indexed, indexed_or_none, sealed, sealed_or_none
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ConsentGiven = by_name(ConsentGiven)
 _ConsentWithdrawn = by_name(ConsentWithdrawn)

@@ -24,7 +24,7 @@ from schemas.generated.inputs.points import (
     PointsTransferredInput,
 )
 from schemas.rejection import Sealer
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _EarnedLot = by_name(EarnedLot)
 _LotAllocation = by_name(LotAllocation)

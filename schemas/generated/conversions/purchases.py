@@ -18,7 +18,7 @@ from schemas.generated.inputs.purchases import (
     PurchaseVoidedInput,
 )
 from schemas.rejection import Sealer
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _PurchaseAttributed = by_name(PurchaseAttributed)
 _PurchaseCompleted = by_name(PurchaseCompleted)

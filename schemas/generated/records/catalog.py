@@ -15,7 +15,7 @@ from schemas.generated.events.catalog import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant, small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ItemDescribed = by_name(ItemDescribed)
 _LocationDescribed = by_name(LocationDescribed)

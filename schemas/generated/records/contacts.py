@@ -8,7 +8,7 @@ from typing import Any
 from schemas.generated.events.contacts import ContactMade, CouponIssued, CouponUsed
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ContactMade = by_name(ContactMade)
 _CouponIssued = by_name(CouponIssued)

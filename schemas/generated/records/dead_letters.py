@@ -8,7 +8,7 @@ from typing import Any
 from schemas.generated.events.dead_letters import DeadLettered
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _DeadLettered = by_name(DeadLettered)
 

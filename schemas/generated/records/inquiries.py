@@ -14,7 +14,7 @@ from schemas.generated.events.inquiries import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _InquiryAnswered = by_name(InquiryAnswered)
 _InquiryClassified = by_name(InquiryClassified)

@@ -19,7 +19,7 @@ from schemas.generated.events.inventory import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant, small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _AllocationReleased = by_name(AllocationReleased)
 _ReservationCommitted = by_name(ReservationCommitted)

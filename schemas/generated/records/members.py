@@ -19,7 +19,7 @@ from schemas.generated.events.members import (
 from schemas.generated.events.parts import Identifier
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import instant
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _ConsentGiven = by_name(ConsentGiven)
 _ConsentWithdrawn = by_name(ConsentWithdrawn)

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.generated.events.parts import Meta, Producer
 from schemas.wire.bounds import instant, small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _Meta = by_name(Meta)
 _Producer = by_name(Producer)

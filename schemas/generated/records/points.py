@@ -17,7 +17,7 @@ from schemas.generated.events.points import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import day, instant, small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _EarnedLot = by_name(EarnedLot)
 _LotAllocation = by_name(LotAllocation)

@@ -14,7 +14,7 @@ from schemas.generated.events.purchases import (
 )
 from schemas.generated.records.meta import meta_from, meta_record
 from schemas.wire.bounds import day, small
-from schemas.wire.building import by_name
+from schemas.wire.event_builders import by_name
 
 _PurchaseAttributed = by_name(PurchaseAttributed)
 _PurchaseCompleted = by_name(PurchaseCompleted)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from schemas.declarations import Description, Record, module_of, snake
+from schemas.declarations import Description, RecordType, module_of, snake
 from schemas.history.releases import Releases
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
@@ -87,7 +87,7 @@ def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
     return [receive] if topic.name == DEAD_LETTERS else [receive, send]
 
 
-def _message(record: Record, known: Releases, topic: Topic) -> dict[str, Any]:
+def _message(record: RecordType, known: Releases, topic: Topic) -> dict[str, Any]:
     release = known.newest.get(record.name)
     message: dict[str, Any] = {
         "name": record.name,

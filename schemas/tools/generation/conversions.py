@@ -1,6 +1,6 @@
 """Functions that make an event of a checked input, sealing what is personal."""
 
-from schemas.declarations import Description, Field, Record, module_of, snake
+from schemas.declarations import Description, Field, RecordType, module_of, snake
 from schemas.tools.generation.inputs import producer_topics
 from schemas.tools.generation.layout import (
     Bracket,
@@ -39,14 +39,14 @@ class _Building:
         self.helpers: set[str] = set()
         self.classes: set[str] = set()
 
-    def build(self, record: Record, source: str, path: str = "") -> Bracket:
+    def build(self, record: RecordType, source: str, path: str = "") -> Bracket:
         self.classes.add(record.name)
         return build(
             record.name,
             *(keyword(f.name, self._field(record, f, source, path)) for f in record.fields),
         )
 
-    def _field(self, record: Record, field: Field, source: str, path: str) -> Expression:
+    def _field(self, record: RecordType, field: Field, source: str, path: str) -> Expression:
         value = f"{source}.{field.name}"
         if field.of == SHARED:
             return f"meta_of({value})"
@@ -73,7 +73,7 @@ class _Building:
         item = self.build(part, "item", f"{path}{field.name}[{{at}}].")
         return comprehension(item, f"for at, item in enumerate({value})")
 
-    def _part(self, field: Field) -> Record:
+    def _part(self, field: Field) -> RecordType:
         return self.description.parts[str(field.of)]
 
     def _helper(self, name: str, field: Field) -> str:
@@ -91,7 +91,7 @@ def _kind(field: Field, source: str) -> str:
     return f"{source}.kind" if field.pii == "identifier" else f'"{field.pii}"'
 
 
-def _convert(description: Description, building: _Building, record: Record) -> list[str]:
+def _convert(description: Description, building: _Building, record: RecordType) -> list[str]:
     personal = description.personal(record)
     rows = [
         f"def {snake(record.name)}(model: {record.name}Input, seal: Sealer) -> {record.name}:",
@@ -102,12 +102,12 @@ def _convert(description: Description, building: _Building, record: Record) -> l
     return rows + lines("return ", building.build(record, "model"), indent=4)
 
 
-def _subject(record: Record) -> str:
+def _subject(record: RecordType) -> str:
     present = {field.name for field in record.fields}
     return " or ".join(f"model.{name}" for name in key_fields(record.name) if name in present)
 
 
-def _subject_function(description: Description, record: Record) -> list[str]:
+def _subject_function(description: Description, record: RecordType) -> list[str]:
     held = [
         f"model.{field.name}"
         for field in record.fields
@@ -121,7 +121,7 @@ def _subject_function(description: Description, record: Record) -> list[str]:
     ]
 
 
-def _conditional(record: Record) -> str:
+def _conditional(record: RecordType) -> str:
     subject = _subject(record)
     return f"({subject})" if " or " in subject else subject
 
@@ -133,7 +133,7 @@ def _meta(description: Description) -> str:
     rows += lines("return ", building.build(record, "model"), indent=4)
     imports = import_from("schemas.generated.events.parts", sorted(building.classes))
     imports += import_from("schemas.generated.inputs.parts", ["MetaInput"])
-    imports += [*import_from("schemas.wire.building", ["by_name"]), ""]
+    imports += [*import_from("schemas.wire.event_builders", ["by_name"]), ""]
     imports += constructors(building.classes)
     return module("The envelope, from what a producer sent.", imports, [rows])
 
@@ -153,7 +153,7 @@ def _topic(description: Description, topic: Topic) -> str:
         ("schemas.generated.events.parts", sorted(parts)),
         (f"schemas.generated.inputs.{module_of(topic)}", [f"{name}Input" for name in topic.events]),
         ("schemas.rejection", ["Sealer", *sorted(building.helpers)]),
-        ("schemas.wire.building", ["by_name"]),
+        ("schemas.wire.event_builders", ["by_name"]),
     )
     imports += ["", *constructors(building.classes)]
     return module(f"The events of {topic.name}, from what producers sent.", imports, blocks)

@@ -1,6 +1,6 @@
 """The typed classes: one dataclass per event and per part of one, built by name."""
 
-from schemas.declarations import Description, Field, Record, module_of
+from schemas.declarations import Description, Field, RecordType, module_of
 from schemas.tools.generation.layout import import_from, imports_from, module
 from schemas.topics import TOPICS, Topic
 
@@ -24,11 +24,11 @@ def python_type(field: Field) -> str:
     return f"{name} | None" if field.nullable else name
 
 
-def in_order(description: Description) -> list[Record]:
+def in_order(description: Description) -> list[RecordType]:
     """The parts, each after those it is made of."""
-    done: dict[str, Record] = {}
+    done: dict[str, RecordType] = {}
 
-    def visit(record: Record) -> None:
+    def visit(record: RecordType) -> None:
         for field in record.fields:
             if field.of in description.parts:
                 visit(description.parts[str(field.of)])
@@ -48,7 +48,7 @@ def parts_used(description: Description, topic: Topic) -> set[str]:
     }
 
 
-def _class(record: Record, topic: Topic | None) -> list[str]:
+def _class(record: RecordType, topic: Topic | None) -> list[str]:
     rows = [
         "@dataclass(slots=True, kw_only=True)",
         f"class {record.name}:",
@@ -71,7 +71,7 @@ def _default(field: Field) -> str:
     return ' = "' + field.default + '"' if isinstance(field.default, str) else f" = {field.default}"
 
 
-def _imports(records: list[Record]) -> str:
+def _imports(records: list[RecordType]) -> str:
     lists = any(f.shape == "array" and f.has_default for record in records for f in record.fields)
     return "from dataclasses import dataclass" + (", field" if lists else "")
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from schemas.declarations import Description, Enum, Field, Record
+from schemas.declarations import Description, Enum, Field, RecordType
 from schemas.tools.generation.inputs import producer_topics
 
 _PERSONAL = {
@@ -129,7 +129,7 @@ class _Shop:
         self.description = description
         self.event = event
 
-    def record(self, record: Record) -> dict[str, Any]:
+    def record(self, record: RecordType) -> dict[str, Any]:
         return {
             field.name: self._value(field)
             for field in record.fields

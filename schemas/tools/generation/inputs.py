@@ -1,6 +1,6 @@
 """The edge models: what a producer may send for each event, checked before it is a fact."""
 
-from schemas.declarations import Description, Enum, Field, Record, module_of
+from schemas.declarations import Description, Enum, Field, RecordType, module_of
 from schemas.tools.generation.events import all_order, in_order, parts_used
 from schemas.tools.generation.layout import (
     Bracket,
@@ -54,7 +54,7 @@ class _Models:
         self.words: set[str] = set()
         self.uses_field = False
 
-    def model(self, record: Record, event: bool) -> list[str]:
+    def model(self, record: RecordType, event: bool) -> list[str]:
         rows = [f"class {record.name}Input(Edge):", f'    """{record.doc}"""', ""]
         if event:
             rows.append(f'    type: Literal["{record.name}"]')
@@ -135,7 +135,7 @@ def _imports(models: _Models, literal: bool, annotated: bool, parts: list[str]) 
     )
 
 
-def _has_unique(records: list[Record]) -> bool:
+def _has_unique(records: list[RecordType]) -> bool:
     return any(field.unique for record in records for field in record.fields)
 
 

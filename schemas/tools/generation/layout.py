@@ -32,7 +32,7 @@ def build(name: str, *fields: "str | Bracket") -> Bracket:
 
 
 def constructors(classes: Iterable[str]) -> list[str]:
-    """Module-level names of fast constructors, see `schemas/wire/building.py`."""
+    """Module-level names of fast constructors, see `schemas/wire/event_builders.py`."""
     return [f"_{name} = by_name({name})" for name in sorted(classes)]
 
 

@@ -1,6 +1,6 @@
 """Functions between the typed classes and the plain records that the Avro library knows."""
 
-from schemas.declarations import Description, Field, Record, module_of, snake
+from schemas.declarations import Description, Field, RecordType, module_of, snake
 from schemas.tools.generation.events import parts_used
 from schemas.tools.generation.layout import (
     Bracket,
@@ -35,7 +35,7 @@ class _Reading:
         self.checks: set[str] = set()
         self.classes: set[str] = set()
 
-    def build(self, record: Record, source: str) -> Bracket:
+    def build(self, record: RecordType, source: str) -> Bracket:
         self.classes.add(record.name)
         return build(record.name, *(keyword(f.name, self._field(f, source)) for f in record.fields))
 
@@ -61,7 +61,7 @@ class _Reading:
         return "small" if field.shape == "int" else None
 
 
-def _write(description: Description, record: Record, source: str) -> Bracket:
+def _write(description: Description, record: RecordType, source: str) -> Bracket:
     pairs: list[Expression] = []
     for field in record.fields:
         value: Expression = f"{source}.{field.name}"
@@ -82,7 +82,7 @@ def _pair(name: str, value: Expression) -> Expression:
     return Bracket(f'"{name}": {value.head}', value.parts, value.tail, value.comma)
 
 
-def _nested(record: Record, source: str, subscript: bool) -> list[str]:
+def _nested(record: RecordType, source: str, subscript: bool) -> list[str]:
     """Names for the records inside, so that each is looked up once."""
     return [
         f'    {f.name} = {source}["{f.name}"]' if subscript else f"    {f.name} = {source}.{f.name}"
@@ -92,7 +92,7 @@ def _nested(record: Record, source: str, subscript: bool) -> list[str]:
 
 
 def _functions(
-    description: Description, reading: _Reading, record: Record, name: str, plain: str
+    description: Description, reading: _Reading, record: RecordType, name: str, plain: str
 ) -> list[list[str]]:
     into = f"def {name}(record: dict[str, Any]) -> {record.name}:"
     out = f"def {plain}(event: {record.name}) -> dict[str, Any]:"
@@ -118,7 +118,7 @@ def _meta(description: Description) -> str:
     imports = ["from typing import Any", ""]
     imports += import_from("schemas.generated.events.parts", used)
     imports += import_from("schemas.wire.bounds", sorted(reading.checks))
-    imports += [*import_from("schemas.wire.building", ["by_name"]), ""]
+    imports += [*import_from("schemas.wire.event_builders", ["by_name"]), ""]
     imports += constructors(reading.classes)
     return module("The envelope, to and from a plain record.", imports, blocks)
 
@@ -139,7 +139,7 @@ def _topic(description: Description, topic: Topic) -> str:
             sorted(_all_parts(description, parts_used(description, topic)) - {SHARED, "Producer"}),
         ),
         ("schemas.generated.records.meta", ["meta_from", "meta_record"]),
-        ("schemas.wire.building", ["by_name"]),
+        ("schemas.wire.event_builders", ["by_name"]),
     )
     imports += ["", *constructors(reading.classes)]
     return module(f"The events of {topic.name}, to and from plain records.", imports, blocks)

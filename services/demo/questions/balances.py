@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     async def customer(expected: tuple[int, int]) -> None:
         number, balance = expected
         for durable in (False, True):

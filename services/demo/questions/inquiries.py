@@ -8,13 +8,13 @@ from itertools import chain
 from typing import Any
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 
 Inquiry = tuple[str, str, int, int | None]  # topic, channel, item, store
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     expected: dict[int | None, Counter[Inquiry]] = {}
     for customer, *inquiry in asking.oracle.expected("inquiries"):
         expected.setdefault(customer, Counter())[_key(*inquiry)] += 1
@@ -31,7 +31,7 @@ async def ask(asking: Asking) -> None:
     await _counts(asking, expected)
 
 
-async def _all(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
+async def _all(asking: PendingQuestion, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
     """The list of all holds each once: those of customers nobody knows, too."""
     listed: dict[int | None, Counter[Inquiry]] = {}
     async for inquiry in asking.answers.pages("/v1/inquiries"):
@@ -43,7 +43,7 @@ async def _all(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) 
         asking.row.mapping(f"list: customer {customer} ", wanted, found)
 
 
-async def _counts(asking: Asking, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
+async def _counts(asking: PendingQuestion, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
     every: Counter[Inquiry] = sum(expected.values(), Counter())
     for by, place in (("topic", 0), ("sku", 2), ("store_id", 3)):
         wanted: Counter[str] = Counter()

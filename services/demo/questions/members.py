@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 
 _PROFILE = {"card": "card", "phone": "card", "account": "account", "email": "account"}
 Expected = tuple[int, list[tuple[Any, ...]]]
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     mailboxes = asking.oracle.mailboxes()
 
     async def customer(expected: Expected) -> None:
@@ -33,7 +33,7 @@ async def ask(asking: Asking) -> None:
     await _nobody_else(asking)
 
 
-async def _nobody_else(asking: Asking) -> None:
+async def _nobody_else(asking: PendingQuestion) -> None:
     """The list of all members holds each customer's group once, and no other group."""
     groups: dict[tuple[tuple[str, int], ...], int] = {}
     for number, profiles in asking.by_customer("members"):

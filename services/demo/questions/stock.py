@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 
 PLACES = {
@@ -16,7 +16,7 @@ PLACES = {
 TOTAL = "total"
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     async def item(expected: tuple[int, dict[str, int]]) -> None:
         number, places = expected
         for durable in (False, True):
@@ -31,12 +31,12 @@ async def ask(asking: Asking) -> None:
     await _nothing_else(asking)
 
 
-def _by_item(asking: Asking) -> Iterator[tuple[int, dict[str, int]]]:
+def _by_item(asking: PendingQuestion) -> Iterator[tuple[int, dict[str, int]]]:
     for item, cells in groupby(asking.oracle.expected("stock"), key=lambda cell: cell[1]):
         yield item, {place: units for place, _, units in cells}
 
 
-async def _nothing_else(asking: Asking) -> None:
+async def _nothing_else(asking: PendingQuestion) -> None:
     """The list of all cells holds each of them, and no other."""
     expected = {
         f"{place} item {item}": units

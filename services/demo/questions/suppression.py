@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 
 AT = "2003-01-03T00:00:00+09:00"
@@ -16,7 +16,7 @@ KEPT = "kept"
 Expected = tuple[int, list[tuple[Any, ...]]]
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     async def customer(expected: Expected) -> None:
         number, rows = expected
         dropped: dict[int, str] = dict(rows)
@@ -33,7 +33,7 @@ async def ask(asking: Asking) -> None:
 
 
 async def _filtered(
-    asking: Asking, customer: int, candidates: list[int], durable: bool
+    asking: PendingQuestion, customer: int, candidates: list[int], durable: bool
 ) -> dict[int, str]:
     found: dict[int, str] = {}
     for member_id in asking.answers.whole(customer):

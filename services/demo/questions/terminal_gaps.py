@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 
 _STORES = {names.location(store): store for store in range(1, names.STORES + 1)}
 _TILLS = {names.till(terminal): terminal for terminal in range(1, names.TERMINALS + 1)}
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     expected = dict.fromkeys(asking.oracle.expected("terminal_gaps"), "missing")
     every = {(store, till) for store in _STORES.values() for till in _TILLS.values()}
     found, heard = {}, {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import chain
 
 from services.demo.answers import in_parallel
-from services.demo.questions.asking import Asking
+from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.scene import ORDER, SALE
 
 SCENE = (SALE, ORDER)
 
 
-async def ask(asking: Asking) -> None:
+async def ask(asking: PendingQuestion) -> None:
     found = asking.tally
 
     async def customer(number: int) -> None:

@@ -10,7 +10,7 @@ from services.demo.shop import names
 from services.demo.shop.names import Json
 
 if TYPE_CHECKING:
-    from services.demo.shop.returns import Return
+    from services.demo.shop.returns import DemoReturn
 
 _CLASSIFIED, _CLOSED = timedelta(minutes=5), timedelta(days=1)
 
@@ -20,7 +20,7 @@ def topic(reason: str | None, category: str | None) -> str:
     return "/".join(("return", _slug(reason or "no reason"), _slug(names.category(category))))
 
 
-def inquiry(back: Return, cause: str) -> Iterator[Json]:
+def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
     """Opened at the counter or on the web, put under its topic, and closed a day later."""
     inquiry_id = names.demo_id("inquiry", back.system, back.number, back.line_no)
     who: Json = {"inquiry_id": inquiry_id}
@@ -52,7 +52,7 @@ def inquiry(back: Return, cause: str) -> Iterator[Json]:
     }
 
 
-def _text(back: Return) -> str:
+def _text(back: DemoReturn) -> str:
     """Free text holds what people put in it: here their phone number."""
     words = f"商品{back.item}を{back.quantity}点返品したい。理由: {back.reason or '特になし'}。"
     if back.returner is None:

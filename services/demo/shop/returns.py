@@ -42,7 +42,7 @@ ORDER BY day, second, number, line_no
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class DemoReturn:
     """One line that came back."""
 
     system: str
@@ -95,12 +95,12 @@ def returns_of_ec(rows: Rows) -> Iterator[tuple[datetime, list[Json]]]:
         yield _happened(_read(names.EC, row))
 
 
-def _read(system: str, row: tuple[Any, ...]) -> Return:
+def _read(system: str, row: tuple[Any, ...]) -> DemoReturn:
     *fields, day, second = row
-    return Return(*(system, *fields, moment(day, second)))
+    return DemoReturn(*(system, *fields, moment(day, second)))
 
 
-def _happened(back: Return) -> tuple[datetime, list[Json]]:
+def _happened(back: DemoReturn) -> tuple[datetime, list[Json]]:
     returned = _returned(back)
     cause = returned["meta"]["event_id"]
     events = [returned]
@@ -110,7 +110,7 @@ def _happened(back: Return) -> tuple[datetime, list[Json]]:
     return back.at, events
 
 
-def _returned(back: Return) -> Json:
+def _returned(back: DemoReturn) -> Json:
     event: Json = {
         "type": "PurchaseReturned",
         "meta": back.meta("PurchaseReturned"),
@@ -137,7 +137,7 @@ def _returned(back: Return) -> Json:
     return event
 
 
-def _reversed(back: Return, cause: str) -> Json:
+def _reversed(back: DemoReturn, cause: str) -> Json:
     assert back.customer is not None
     profile = names.profile(back.system, back.customer)
     lot = lot_id(back.system, back.number, back.line_no)

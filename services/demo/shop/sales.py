@@ -35,7 +35,7 @@ Redemptions = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
+class DemoSale:
     """One receipt or order, as its system knows it."""
 
     system: str
@@ -96,13 +96,13 @@ def _sales(
     header_of = itemgetter(slice(HEADER_COLUMNS))
     for header, group in groupby(lines, key=header_of):
         number, customer, day, second, store, terminal, sequence = header
-        sale = Sale(system, number, customer, moment(day, second), store, terminal, sequence)
+        sale = DemoSale(system, number, customer, moment(day, second), store, terminal, sequence)
         bought = [line[HEADER_COLUMNS:] for line in group]
         points = redeemed.get((names.CHANNELS[system], number), 0)
         yield sale.at, list(_events(sale, bought, points))
 
 
-def _events(sale: Sale, lines: list[tuple[Any, ...]], redeemed: int) -> Iterator[Json]:
+def _events(sale: DemoSale, lines: list[tuple[Any, ...]], redeemed: int) -> Iterator[Json]:
     purchase = _purchase(sale, lines)
     yield purchase
     if sale.customer is None:
@@ -122,7 +122,7 @@ def _events(sale: Sale, lines: list[tuple[Any, ...]], redeemed: int) -> Iterator
         yield {"type": "PointsRedeemed", "meta": meta, **buyer, "points": redeemed}
 
 
-def _purchase(sale: Sale, lines: list[tuple[Any, ...]]) -> Json:
+def _purchase(sale: DemoSale, lines: list[tuple[Any, ...]]) -> Json:
     event: Json = {
         "type": "PurchaseCompleted",
         "meta": sale.meta("PurchaseCompleted"),

@@ -4,9 +4,17 @@ Pure functions and memory: nothing here opens a connection. `features` says what
 `estimate` learns from the log what an agreement is worth, `Known` finds who may be the same.
 """
 
-from services.identity.matching.candidates import Candidate, Known
+from services.identity.matching.candidates import Candidate, CandidateIndex
 from services.identity.matching.features import Features, Person, features
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 from services.identity.matching.weights import FieldEvidence
 
-__all__ = ["Candidate", "Features", "FieldEvidence", "Known", "Model", "Person", "features"]
+__all__ = [
+    "Candidate",
+    "CandidateIndex",
+    "Features",
+    "FieldEvidence",
+    "MatchModel",
+    "Person",
+    "features",
+]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from services.identity.matching import blocking_keys
 from services.identity.matching.comparisons import compare
 from services.identity.matching.features import Features
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 from services.identity.matching.weights import FieldEvidence, Weights
 
 CROWD = 150
@@ -29,10 +29,10 @@ class Candidate(NamedTuple):
     levels: tuple[int, ...]
 
 
-class Known:
+class CandidateIndex:
     """Everybody, by what they share."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: MatchModel) -> None:
         self.model = model
         self._weights = Weights(model)
         self._kinds = model.kinds

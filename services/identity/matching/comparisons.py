@@ -16,7 +16,7 @@ SHARED, OTHER = range(2)
 IDENTIFIER_LEVELS = ("equal", "different")
 
 
-class Compared(NamedTuple):
+class ComparedPair(NamedTuple):
     """One level for each comparison (MISSING says nothing), and the term that both share.
 
     A term is what is counted to know how common an agreement is: a name, a day, a place, a
@@ -40,7 +40,7 @@ _LEVELS = {
 }
 
 
-def compare(one: Features, other: Features, kinds: Sequence[str]) -> Compared:
+def compare(one: Features, other: Features, kinds: Sequence[str]) -> ComparedPair:
     """The same whichever of the two comes first."""
     family, given, family_term, given_term = names.compare(one, other)
     born = dates.compare(one.birth_date, other.birth_date)
@@ -52,7 +52,7 @@ def compare(one: Features, other: Features, kinds: Sequence[str]) -> Compared:
         level, term = _identifier(kind, mine, theirs) if mine and theirs else (MISSING, "")
         levels.append(level)
         terms.append(term)
-    return Compared(tuple(levels), tuple(terms))
+    return ComparedPair(tuple(levels), tuple(terms))
 
 
 def _identifier(

@@ -11,9 +11,9 @@ from services.identity.matching.frequencies import frequencies
 from services.identity.matching.model import (
     FORMAT,
     Blocking,
-    Comparison,
+    FieldComparison,
     Level,
-    Model,
+    MatchModel,
     Prior,
 )
 from services.identity.matching.priors import beliefs, personal
@@ -29,7 +29,7 @@ CROWD = 60
 SALT = 0x9E3779B97F4A7C15
 
 
-def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
+def estimate(people: Iterable[Features], salt: int = SALT) -> MatchModel:
     """The model of these profiles, the same in whatever order they come.
 
     Its thresholds come from itself (`thresholds`), never from pairs known to be true.
@@ -50,10 +50,10 @@ def estimate(people: Iterable[Features], salt: int = SALT) -> Model:
 
 def _model(
     chosen: Sample, salt: int, kinds: Sequence[str], classes: em.Classes, common: set[int]
-) -> Model:
+) -> MatchModel:
     fields = (*PERSONAL, *kinds)
     compared = [
-        Comparison(
+        FieldComparison(
             field=field,
             levels=[
                 Level(name=name, m=m, u=u, h=h)
@@ -65,7 +65,7 @@ def _model(
         for at, field in enumerate(fields)
     ]
     agreeing = {field: classes.match * classes.m[at][0] for at, field in enumerate(fields)}
-    return Model(
+    return MatchModel(
         format=FORMAT, salt=salt, people=chosen.known,
         prior=Prior(match=classes.match, household=classes.household),
         comparisons=compared,

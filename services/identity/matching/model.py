@@ -23,11 +23,11 @@ Probability = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
 
-class _Strict(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Level(_Strict):
+class Level(_StrictModel):
     """How often the level is met among the same person's, strangers', a household's pairs."""
 
     name: str
@@ -36,14 +36,14 @@ class Level(_Strict):
     h: Probability
 
 
-class Comparison(_Strict):
+class FieldComparison(_StrictModel):
     """One field and its levels, the closest agreement first."""
 
     field: str
     levels: list[Level]
 
 
-class Frequencies(_Strict):
+class Frequencies(_StrictModel):
     """How common the terms of a field are: shares of the profiles that have the field."""
 
     terms: dict[Hash, Probability]
@@ -52,21 +52,21 @@ class Frequencies(_Strict):
     """The share of any other term; None says the level's own u."""
 
 
-class Prior(_Strict):
+class Prior(_StrictModel):
     """The share of the same person's, and of a household's, among all pairs."""
 
     match: Probability
     household: Probability
 
 
-class Blocking(_Strict):
+class Blocking(_StrictModel):
     """Which keys bring pairs together, and the hashes of those too common to be used."""
 
     keys: list[str]
     crowded: list[Hash]
 
 
-class Model(_Strict):
+class MatchModel(_StrictModel):
     """All that decides about a pair; the same model weighs it the same everywhere."""
 
     format: int
@@ -75,7 +75,7 @@ class Model(_Strict):
     people: Annotated[int, Field(ge=2)]
     """Profiles it was estimated from."""
     prior: Prior
-    comparisons: list[Comparison]
+    comparisons: list[FieldComparison]
     frequencies: dict[str, Frequencies]
     blocking: Blocking
     personal: list[str]
@@ -118,7 +118,7 @@ class Model(_Strict):
         return self.model_dump_json()
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Model:
+    def from_json(cls, text: str | bytes) -> MatchModel:
         """The model; ValueError names the field and the reason."""
         try:
             return cls.model_validate_json(text)
@@ -126,7 +126,7 @@ class Model(_Strict):
             raise ValueError(_reason(error)) from None
 
     @classmethod
-    def of(cls, rules: Any) -> Model:
+    def of(cls, rules: Any) -> MatchModel:
         """The model in `matching` of parsed rules; ValueError names the field and the reason."""
         try:
             return cls.model_validate(rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf, log2
 
-from services.identity.matching.model import Model, hashed, term_of
+from services.identity.matching.model import MatchModel, hashed, term_of
 from services.identity.matching.names import UNDIVIDED
 
 _REMEMBERED = 100_000
@@ -18,7 +18,7 @@ often of its place or kin, and then the rest of the name is not drawn anew."""
 class Rarities:
     """The shares of terms, in bits that come on top of log2(m/u)."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: MatchModel) -> None:
         self._salt = model.salt
         self._fields = [one.field for one in model.comparisons]
         self._log_u = [[log2(level.u) for level in one.levels] for one in model.comparisons]

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from services.identity.matching import blocking_keys
-from services.identity.matching.comparisons import Compared, compare
+from services.identity.matching.comparisons import ComparedPair, compare
 from services.identity.matching.features import Features
 from services.identity.matching.model import SALT, hashed
 
@@ -37,7 +37,7 @@ class Pairs(NamedTuple):
 
     blocked: Patterns
     """Those that share a key."""
-    compared: list[Compared]
+    compared: list[ComparedPair]
     """The same, one by one."""
     random: Patterns
     """Some of all."""
@@ -86,7 +86,7 @@ def pairs(
     """The levels of the pairs of the first `probes` profiles, and of some pairs at random."""
     people = chosen.people
     keys_of = blocking_keys.keys_of(salt, tuple(names))
-    blocked: list[Compared] = []
+    blocked: list[ComparedPair] = []
     probed = min(probes, len(people))
     for place in range(probed):
         one = people[place]

@@ -20,8 +20,8 @@ from math import exp2, inf, log2, nextafter
 from typing import NamedTuple
 
 from services.identity.matching import dates, names
-from services.identity.matching.comparisons import MISSING, SHARED, Compared, level_names
-from services.identity.matching.model import Model
+from services.identity.matching.comparisons import MISSING, SHARED, ComparedPair, level_names
+from services.identity.matching.model import MatchModel
 from services.identity.matching.rarity import MOST_BITS, Rarities
 
 _Sums = tuple[float, float, bool]
@@ -47,7 +47,7 @@ class FieldEvidence(NamedTuple):
 class Weights:
     """The model, as sums want it. Pure: what it keeps are answers it would give again."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: MatchModel) -> None:
         prior = model.prior
         self._fields = [one.field for one in model.comparisons]
         self._names = [[level.name for level in one.levels] for one in model.comparisons]
@@ -72,13 +72,13 @@ class Weights:
         self._below_upper = nextafter(model.upper, -inf)
         self._drawn_alone = [field == GIVEN for field in self._fields]
 
-    def weight(self, compared: Compared) -> float:
+    def weight(self, compared: ComparedPair) -> float:
         """Bits in favour of one person; negative bits against."""
         sums = self._sums(compared)
         weight = _either(sums[0], sums[1])
         return weight if sums[2] else min(weight, self._below_upper)
 
-    def at_least(self, compared: Compared, lower: float) -> float | None:
+    def at_least(self, compared: ComparedPair, lower: float) -> float | None:
         """The weight, or None where it is below `lower`: most pairs are, whatever their terms."""
         levels, terms = compared
         plain = self._of_levels(levels)
@@ -88,13 +88,13 @@ class Weights:
         weight = self.weight(compared)
         return weight if weight >= lower else None
 
-    def wrong(self, compared: Compared) -> tuple[float, float, float]:
+    def wrong(self, compared: ComparedPair) -> tuple[float, float, float]:
         """The weight, the probability that it is not one person, and that it is a household."""
         strangers, household = (min(bits, _MOST) for bits in self._sums(compared)[:2])
         whole = 1 + exp2(-strangers) + exp2(-household)
         return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
 
-    def _sums(self, compared: Compared) -> _Sums:
+    def _sums(self, compared: ComparedPair) -> _Sums:
         """With what the terms add."""
         strangers, household, personal = self._of_levels(compared.levels)
         for at, term in enumerate(compared.terms):
@@ -134,7 +134,7 @@ class Weights:
         born = MISSING if self._born is None else levels[self._born]
         return born == dates.EQUAL and MISSING < given < names.DIFFERENT
 
-    def evidence(self, compared: Compared) -> tuple[FieldEvidence, ...]:
+    def evidence(self, compared: ComparedPair) -> tuple[FieldEvidence, ...]:
         """Every field that is known to both; the weights add up to that of the pair."""
         found = [FieldEvidence(PRIOR, "", self._prior[0])]
         for at, level in enumerate(compared.levels):

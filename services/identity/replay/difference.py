@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.member.edges import Identified
-from services.identity.pairs import Pair, Standing
+from services.identity.pairs import Pair, RuleDecision
 
 Part = frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class MemberSplit:
     """A member that would be several."""
 
     member: Part
@@ -26,15 +26,15 @@ class Join:
 
     member: Part
     parts: tuple[Part, ...]
-    links: tuple[tuple[Pair, Standing], ...]
+    links: tuple[tuple[Pair, RuleDecision], ...]
     shared: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class GroupingDifference:
     """All of it, in the order of the smallest ids."""
 
-    splits: tuple[Split, ...]
+    splits: tuple[MemberSplit, ...]
     joins: tuple[Join, ...]
 
     @property
@@ -46,12 +46,12 @@ class Difference:
 def difference(
     before: Mapping[bytes, Part],
     after: Mapping[bytes, Part],
-    links: Mapping[Pair, Standing],
+    links: Mapping[Pair, RuleDecision],
     identifiers: Iterable[Identified],
-) -> Difference:
+) -> GroupingDifference:
     """`before` and `after`: by each profile, all profiles of its member."""
     splits = [
-        Split(member, _parts(member, after))
+        MemberSplit(member, _parts(member, after))
         for member in _distinct(before)
         if len(_parts(member, after)) > 1
     ]
@@ -62,13 +62,13 @@ def difference(
         if profile in wanted:
             holders[kind, value].add(profile)
     joins = [_join(member, _parts(member, before), links, holders) for member in joined]
-    return Difference(tuple(splits), tuple(joins))
+    return GroupingDifference(tuple(splits), tuple(joins))
 
 
 def _join(
     member: Part,
     parts: tuple[Part, ...],
-    links: Mapping[Pair, Standing],
+    links: Mapping[Pair, RuleDecision],
     holders: Mapping[tuple[str, bytes], set[bytes]],
 ) -> Join:
     where = {profile: number for number, part in enumerate(parts) for profile in part}

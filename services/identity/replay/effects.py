@@ -18,11 +18,11 @@ from services.http.caller import Caller
 from services.identity.replay.difference import Part
 from services.identity.replay.moment import ids
 from services.reading.catalog import Catalog
-from services.reading.database import Snapshot
+from services.reading.database import ReadSnapshot
 from services.reading.held_amounts import Promised
 from services.reading.personal import Clear
-from services.reading.reader import Reading
-from services.runtime.building import Builds
+from services.reading.reader import RequestReads
+from services.runtime.build_state import Builds
 from services.runtime.config import Settings
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
@@ -47,15 +47,15 @@ class _Holding:
     unwelcome: dict[bytes, frozenset[str]]
 
 
-class Asking:
+class SnapshotAnswers:
     """Reads as the API does, without Redis, at one moment."""
 
     def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
         self._catalog = Catalog(discover(), live=settings.group)
-        self._snapshot = Snapshot(pool, self._catalog.groups)
+        self._snapshot = ReadSnapshot(pool, self._catalog.groups)
         caller = Caller("replay", frozenset())
         self._at = at
-        self._read = Reading(
+        self._read = RequestReads(
             catalog=self._catalog, views=None, snapshot=self._snapshot,
             promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
             blind_key=settings.blind_index_key, wanted={}, builds=Builds({}),

@@ -19,7 +19,7 @@ from services.identity import store
 from services.identity.applied_log import APPLIED
 from services.identity.index import features_of
 from services.identity.matching.features import Features
-from services.identity.pairs import Decision, Pair
+from services.identity.pairs import Pair, StaffDecision
 from services.identity.people import opened
 from services.identity.shards import TOPIC, Positions
 from services.runtime.db import Connection
@@ -50,7 +50,7 @@ class Moment:
     verdicts: list[Verdict] = field(default_factory=list)
     groups: dict[bytes, bytes] = field(default_factory=dict)
     rules: list[tuple[int, str, str]] = field(default_factory=list)
-    decisions: dict[Pair, Decision] = field(default_factory=dict)
+    decisions: dict[Pair, StaffDecision] = field(default_factory=dict)
     times: dict[bytes, int] = field(default_factory=dict)
     """When the state of each profile came about, in microseconds."""
 
@@ -82,7 +82,7 @@ async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: M
             found.verdicts.append((*pair, row["verdict"]))
             together = row["verdict"] == LINKED
             # of what it was said about nothing is known here
-            found.decisions[pair] = Decision(
+            found.decisions[pair] = StaffDecision(
                 pair, row["decided_at"], together, bytes(16), None, row["actor"]
             )
         for row in await rows_of(connection, DECISIONS, []):

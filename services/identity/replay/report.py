@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from services.identity.pairs import Pair, Standing
+from services.identity.pairs import Pair, RuleDecision
 from services.identity.replay.difference import Part
 from services.identity.replay.effects import Moves
 from services.identity.replay.run import Replayed
@@ -85,7 +85,7 @@ def _moves(move: Moves) -> dict[str, Any]:
     }
 
 
-def _link(pair: Pair, link: Standing) -> dict[str, Any]:
+def _link(pair: Pair, link: RuleDecision) -> dict[str, Any]:
     return {"profile_ids": _ids(pair), "weight": link.weight, "evidence": list(link.evidence)}
 
 

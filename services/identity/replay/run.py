@@ -21,13 +21,13 @@ from projections.member.rules import RULE_SET, MatchRules
 from schemas.generated.events import MatchRulesActivated, Meta, Producer
 from schemas.wire.bounds import BODY_MAX
 from services.deciding import outbox
-from services.deciding.outbox import Relay
+from services.deciding.outbox import OutboxRelay
 from services.identity import store
 from services.identity.pairs import SYSTEM
-from services.identity.replay.difference import Difference, difference
-from services.identity.replay.effects import Asking, Moves
+from services.identity.replay.difference import GroupingDifference, difference
+from services.identity.replay.effects import Moves, SnapshotAnswers
 from services.identity.replay.moment import Moment, Moved, grouped, moment
-from services.identity.replay.shadow import Shadow, shadow_of
+from services.identity.replay.shadow import ReplayShadow, shadow_of
 from services.runtime.config import Settings
 from services.runtime.db import Connection, conninfo, pool
 from services.runtime.keys import SubjectKeys
@@ -52,7 +52,7 @@ class Replayed:
     profiles: int
     links: int
     cases: int
-    difference: Difference
+    difference: GroupingDifference
     moves: tuple[Moves, ...]
     switched: bool
 
@@ -76,7 +76,7 @@ async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Mov
                 raise CannotReplay(str(error)) from None
             after = grouped(shadow.groups)
             found = difference(now.members, after, shadow.links, now.identifiers)
-            asking = Asking(settings, postgres, keys, datetime.now(UTC))
+            asking = SnapshotAnswers(settings, postgres, keys, datetime.now(UTC))
             try:
                 moves = [
                     await asking.moves(
@@ -105,7 +105,7 @@ def fits(rules: MatchRules) -> None:
 
 
 async def _switch(
-    settings: Settings, connection: Connection, now: Moment, rules: MatchRules, shadow: Shadow
+    settings: Settings, connection: Connection, now: Moment, rules: MatchRules, shadow: ReplayShadow
 ) -> None:
     decisions = list(now.decisions.values())
     await store.adopt(connection, rules.version, shadow.judged, decisions, now.positions)
@@ -133,7 +133,7 @@ async def _switch(
 async def _applied(settings: Settings, connection: Connection, events: list[UUID]) -> None:
     """Sends them, unless another process does, and waits until the projector has them all."""
     producer = KafkaProducer(settings.kafka, client_id="replay")
-    relay = Relay(settings.postgres, producer)
+    relay = OutboxRelay(settings.postgres, producer)
     await producer.start()
     await relay.start()
     try:

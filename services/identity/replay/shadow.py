@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from projections.member.grouping import members_of
 from projections.member.rules import MatchRules, part
 from services.identity.index import Everybody
-from services.identity.matching.model import Model
-from services.identity.pairs import Decision, Found, Judged, Pair, Standing, judge
+from services.identity.matching.model import MatchModel
+from services.identity.pairs import Found, Pair, PairVerdict, RuleDecision, StaffDecision, judge
 from services.identity.replay.moment import Moment, Moved
 from services.identity.shards import pair_of
-from services.identity.spanning_forest import Choice
+from services.identity.spanning_forest import SpanningLinks
 
 LAST = 2**62  # later than any version of the rules begins: the shadow's is the one in force
 
 
 @dataclass(slots=True)
-class Shadow:
+class ReplayShadow:
     """What would stand: judged pairs, and each profile's member id."""
 
     version: str
-    judged: dict[Pair, Judged] = field(default_factory=dict)
-    links: dict[Pair, Standing] = field(default_factory=dict)
+    judged: dict[Pair, PairVerdict] = field(default_factory=dict)
+    links: dict[Pair, RuleDecision] = field(default_factory=dict)
     """Pairs that the rules would link."""
     groups: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -35,16 +35,16 @@ class Shadow:
 def shadow_of(
     now: Moment,
     rules: MatchRules,
-    standing: Mapping[Pair, Standing],
+    standing: Mapping[Pair, RuleDecision],
     moved: Moved,
-) -> Shadow:
+) -> ReplayShadow:
     """Everybody under these rules; `standing`: what was told of this very version before.
 
     ValueError names the field of a model that cannot be read.
     """
-    found, seen = Shadow(rules.version), dict[Pair, Found]()
+    found, seen = ReplayShadow(rules.version), dict[Pair, Found]()
     if rules.matching is not None:
-        everybody = Everybody(rules.version, Model.of(rules.matching))
+        everybody = Everybody(rules.version, MatchModel.of(rules.matching))
         for profile, features in now.features.items():
             everybody.learn(profile, features, now.times.get(profile, 0))
         for number, one in enumerate(sorted(now.features)):
@@ -77,10 +77,10 @@ def shadow_of(
 
 
 def _chosen(
-    everybody: Everybody, seen: Mapping[Pair, Found], decisions: Mapping[Pair, Decision]
-) -> Choice:
+    everybody: Everybody, seen: Mapping[Pair, Found], decisions: Mapping[Pair, StaffDecision]
+) -> SpanningLinks:
     """Of all pairs that the rules would link, those that are."""
-    choice, smaller = Choice(), defaultdict[bytes, dict[bytes, Found]](dict)
+    choice, smaller = SpanningLinks(), defaultdict[bytes, dict[bytes, Found]](dict)
     for pair, what in seen.items():
         if what.weight >= everybody.model.upper:
             smaller[pair[1]][pair[0]] = what

@@ -13,7 +13,7 @@ from schemas.fields import GivenId
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class Decided(BaseModel):
+class PersonDecides(BaseModel):
     """Who decided, and why."""
 
     model_config = ConfigDict(extra="forbid")
@@ -21,11 +21,11 @@ class Decided(BaseModel):
     reason: Text = Field(description="Why; kept in the log for ever, so no personal data in it.")
 
 
-class CaseBody(Decided):
+class CaseBody(PersonDecides):
     """A decision about the case that the address names."""
 
 
-class PairBody(Decided):
+class PairBody(PersonDecides):
     """A decision about two profiles, whether there is a case or not."""
 
     profile_id: GivenId
@@ -38,7 +38,7 @@ class PairBody(Decided):
         return self
 
 
-class SplitBody(Decided):
+class SplitBody(PersonDecides):
     """One profile is taken apart from the rest of its member."""
 
     profile_id: GivenId
@@ -65,10 +65,10 @@ class OfPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SplitMember:
     """One apart from the others."""
 
     body: SplitBody
 
 
-Command = OfCase | OfPair | Split
+Command = OfCase | OfPair | SplitMember

@@ -13,7 +13,7 @@ from projections.core.instants import instant
 from projections.member import PERSONAL
 from services.identity.index import Everybody
 from services.identity.review.queue import conflict_entry, pair_entry
-from services.reading.database import Snapshot
+from services.reading.database import ReadSnapshot
 from services.reading.personal import Clear
 
 CASE = """
@@ -41,7 +41,7 @@ where own.profile_id = any(%(ids)s::uuid[]) and other.profile_id <> all(%(ids)s:
 
 
 async def case_of(
-    snapshot: Snapshot, clear: Clear, everybody: Everybody | None, case_id: UUID
+    snapshot: ReadSnapshot, clear: Clear, everybody: Everybody | None, case_id: UUID
 ) -> dict[str, Any] | None:
     """A case with all that speaks for and against it, or None when there is none."""
     rows = await snapshot.rows(CASE, {"id": case_id})
@@ -70,7 +70,7 @@ def weighed(everybody: Everybody | None, one: UUID, other: UUID) -> list[dict[st
     return [] if features is None else everybody.explained(features, other.bytes)
 
 
-async def profiles(snapshot: Snapshot, clear: Clear, ids: list[UUID]) -> list[dict[str, Any]]:
+async def profiles(snapshot: ReadSnapshot, clear: Clear, ids: list[UUID]) -> list[dict[str, Any]]:
     """Side by side, in the order of the ids."""
     rows = {row["profile_id"]: row for row in await snapshot.rows(PROFILES, {"ids": ids})}
     known = await snapshot.rows(IDENTIFIERS, {"ids": ids})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from schemas.generated.events import LinkDeclined, Meta, Producer, ProfilesLinked, ProfilesUnlinked
-from services.identity.pairs import PERSON, REASON, SYSTEM, Decision, Outcome, Pair, link_id_of
+from services.identity.pairs import PERSON, REASON, SYSTEM, Outcome, Pair, StaffDecision, link_id_of
 from services.identity.review.commands import Verdict
 
 Fact = ProfilesLinked | LinkDeclined | ProfilesUnlinked
@@ -66,10 +66,10 @@ def fact_of(
     )
 
 
-def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> Decision:
+def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> StaffDecision:
     """The same decision as the matcher will read from the log."""
     link_id = link_id_of(pair, evidence) if evidence else None
-    return Decision(
+    return StaffDecision(
         pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,
         link_id, fact.actor, reason,
     )  # fmt: skip

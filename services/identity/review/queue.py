@@ -14,8 +14,8 @@ from uuid import UUID
 
 from projections.core.instants import instant
 from projections.member.edges import quarantined
-from projections.member.rules import Active, active
-from services.reading.database import Snapshot
+from projections.member.rules import ActiveRules, active
+from services.reading.database import ReadSnapshot
 from services.runtime.config import Settings
 from services.runtime.db import pool
 
@@ -68,7 +68,7 @@ RULES = "select valid_from, version, identifiers from match_rules"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueueQuery:
     """Which part of the queue; `after` is the last key of the page before, [] for the first."""
 
     state: State
@@ -79,7 +79,7 @@ class Asked:
 
 
 async def page(
-    snapshot: Snapshot, version: str, asked: Asked
+    snapshot: ReadSnapshot, version: str, asked: QueueQuery
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     """Entries, and the key to go on with; [] when there are no more."""
     rules = await _rules(snapshot)
@@ -107,22 +107,22 @@ async def listed(settings: Settings, state: State, limit: int) -> list[dict[str,
     """So many entries, for a command line."""
     postgres = pool(settings.postgres, group=settings.group, name="cases", timeout=5.0)
     await postgres.open(wait=True)
-    snapshot = Snapshot(postgres, [settings.group])
+    snapshot = ReadSnapshot(postgres, [settings.group])
     try:
         rows = await snapshot.rows(VERSION, {})
         version = rows[0]["version"] if rows else ""
-        return (await page(snapshot, version, Asked(state, KINDS, None, limit, [])))[0]
+        return (await page(snapshot, version, QueueQuery(state, KINDS, None, limit, [])))[0]
     finally:
         snapshot.close()
         await postgres.close()
 
 
-async def _rules(snapshot: Snapshot) -> Active:
+async def _rules(snapshot: ReadSnapshot) -> ActiveRules:
     rows = await snapshot.rows(RULES, {})
     return active((row["valid_from"], row["version"], row["identifiers"]) for row in rows)
 
 
-def pair_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[str, Any]:
+def pair_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> dict[str, Any]:
     """A case of two profiles."""
     closed = row["closed_at"] is not None
     return {
@@ -143,7 +143,7 @@ def pair_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[str, A
     }
 
 
-def conflict_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[str, Any]:
+def conflict_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> dict[str, Any]:
     """A member that shares strong identifiers with another, and something keeps them apart."""
     return {
         "kind": "conflict",
@@ -154,7 +154,7 @@ def conflict_entry(row: dict[str, Any], _rules: Active | None = None) -> dict[st
     }
 
 
-def quarantine_entry(row: dict[str, Any], rules: Active) -> dict[str, Any] | None:
+def quarantine_entry(row: dict[str, Any], rules: ActiveRules) -> dict[str, Any] | None:
     """A value that connects nobody any more; None when it does, after all."""
     rule = rules.kinds[row["kind"]]
     why = quarantined(rule, row["value_index"].bytes, row["times"])
@@ -184,7 +184,7 @@ def _key(section: str, row: dict[str, Any]) -> list[Any]:
 STATEMENTS = {
     "pair": PAIRS, "closed": CLOSED, "conflict": CONFLICTS, "quarantine": QUARANTINES,
 }  # fmt: skip
-SHOWN: dict[str, Callable[[dict[str, Any], Active], dict[str, Any] | None]] = {
+SHOWN: dict[str, Callable[[dict[str, Any], ActiveRules], dict[str, Any] | None]] = {
     "pair": pair_entry, "closed": pair_entry, "conflict": conflict_entry,
     "quarantine": quarantine_entry,
 }  # fmt: skip

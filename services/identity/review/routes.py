@@ -40,12 +40,12 @@ from services.identity.review.commands import (
     OfCase,
     OfPair,
     PairBody,
-    Split,
     SplitBody,
+    SplitMember,
     Verdict,
 )
 from services.identity.review.search import SearchBody, person_of, twins
-from services.reading.database import Away, Snapshot
+from services.reading.database import Away, ReadSnapshot
 from services.reading.personal import Clear
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
@@ -92,8 +92,8 @@ class Desk:
             raise Refuse(503, "Service Unavailable", detail, retry_after=5)
         return found
 
-    def snapshot(self) -> Snapshot:
-        return Snapshot(self.pool, [self.group])
+    def snapshot(self) -> ReadSnapshot:
+        return ReadSnapshot(self.pool, [self.group])
 
 
 def operations(desk: Desk) -> list[Operation]:
@@ -167,7 +167,7 @@ def _decisions(door: Door) -> list[Operation]:
                  PairBody, lambda body, _: OfPair("unlink", body), decided, *pair, NOT_LINKED),
         ROUTE.at(door, BASE + "/splits", "splitMember",
                  "One profile apart from the rest of its member",
-                 SplitBody, lambda body, _: Split(body), decided, *pair, ONLY_PROFILE),
+                 SplitBody, lambda body, _: SplitMember(body), decided, *pair, ONLY_PROFILE),
     ]  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def _of_case(verdict: Verdict) -> Callable[[CaseBody, Sent], OfCase]:
 
 
 async def _twins(
-    snapshot: Snapshot, everybody: Everybody, person: Any, body: SearchBody
+    snapshot: ReadSnapshot, everybody: Everybody, person: Any, body: SearchBody
 ) -> dict[str, Any]:
     found = twins(everybody, person, body.limit)
     ids = [UUID(bytes=one["profile_id"]) for one in found]
@@ -188,7 +188,7 @@ async def _twins(
 
 
 async def _page(
-    snapshot: Snapshot, version: str, asked: queue.Asked, cursors: Cursors
+    snapshot: ReadSnapshot, version: str, asked: queue.QueueQuery, cursors: Cursors
 ) -> dict[str, Any]:
     found, last = await queue.page(snapshot, version, asked)
     nothing = asked.profile_id is not None and not found and not asked.after
@@ -197,7 +197,7 @@ async def _page(
     return {"cases": found, "next": cursors.write(CASES, last) if last else None}
 
 
-async def _reading(desk: Desk, work: Callable[[Snapshot], Any]) -> Response:
+async def _reading(desk: Desk, work: Callable[[ReadSnapshot], Any]) -> Response:
     snapshot = desk.snapshot()
     try:
         said = await work(snapshot)
@@ -212,7 +212,7 @@ async def _reading(desk: Desk, work: Callable[[Snapshot], Any]) -> Response:
     return Response(to_json(said), media_type="application/json")
 
 
-def _asked(request: Request, cursors: Cursors) -> queue.Asked:
+def _asked(request: Request, cursors: Cursors) -> queue.QueueQuery:
     asked = parameters_of(request, CasesQuery, sent_in_query(request), lists=("kind",))
     after: list[Any] = []
     if asked["cursor"] is not None:
@@ -222,4 +222,4 @@ def _asked(request: Request, cursors: Cursors) -> queue.Asked:
             reason = "is not a cursor of this address"
             unprocessable([{"pointer": "/query/cursor", "reason": reason}])
     kinds = tuple(asked["kind"] or queue.KINDS)
-    return queue.Asked(asked["state"], kinds, asked["profile_id"], asked["limit"], after)
+    return queue.QueueQuery(asked["state"], kinds, asked["profile_id"], asked["limit"], after)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.personal import Sealer
+from schemas.personal import SubjectSealer
 from services.http.problem import Refuse
 from services.identity.index import Everybody
 from services.identity.matching.features import Person, features
@@ -44,7 +44,7 @@ class SearchBody(BaseModel):
 
 def person_of(body: SearchBody, blind_key: bytes) -> Person:
     """As a profile would hold it; refuses an identifier that is none."""
-    sealer = Sealer({}, blind_key)
+    sealer = SubjectSealer({}, blind_key)
     identifiers, errors = list[tuple[str, bytes]](), list[dict[str, str]]()
     for kind in IDENTIFIERS:
         typed = getattr(body, kind)

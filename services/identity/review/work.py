@@ -24,7 +24,14 @@ from services.identity.review.answers import (
     NOT_LINKED,
     ONLY_PROFILE,
 )
-from services.identity.review.commands import Command, Decided, OfCase, OfPair, Split, Verdict
+from services.identity.review.commands import (
+    Command,
+    OfCase,
+    OfPair,
+    PersonDecides,
+    SplitMember,
+    Verdict,
+)
 from services.identity.review.facts import OUTCOMES, decision_of, fact_of
 from services.identity.shards import pair_of
 from services.runtime.db import Connection
@@ -108,7 +115,7 @@ class IdentityWork:
         events = await self._tell(connection, command.verdict, {pair: self._seen(pair)}, body)
         return _yes(OUTCOMES[command.verdict], events)
 
-    async def _split(self, connection: Connection, command: Split) -> Answer:
+    async def _split(self, connection: Connection, command: SplitMember) -> Answer:
         one = command.body.profile_id
         rows = await rows_of(connection, GROUP, [one])
         if not rows:
@@ -126,7 +133,7 @@ class IdentityWork:
         connection: Connection,
         verdict: Verdict,
         about: Mapping[Pair, tuple[str | None, Found | None]],
-        body: Decided,
+        body: PersonDecides,
     ) -> list[UUID]:
         """One fact a pair; a statement for all of them, for a member may have hundreds."""
         now = micros((await rows_of(connection, NOW, []))[0]["now"])

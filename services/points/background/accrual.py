@@ -17,7 +17,7 @@ from services.points.background.sales_feed import Hints, KafkaError
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import arrived, standing
-from services.points.returns.settlement import Decided, Judgement
+from services.points.returns.settlement import Judgement, SettledLine
 from services.points.returns.terms import terms_of
 from services.runtime.db import Connection
 from services.runtime.logging import log
@@ -117,7 +117,7 @@ async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> 
     here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
     before = await settlement_store.before(connection, [one.transaction_id for one in sales])
     terms = await terms_of(connection, sales, before, here, rules_earn=True)
-    rows: list[Decided] = []
+    rows: list[SettledLine] = []
     for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
         assert sale.profile_id is not None
         if not terms[sale.transaction_id].earns:

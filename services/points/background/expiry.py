@@ -19,9 +19,9 @@ from schemas.generated.events import PointsExpired
 from services.following.leader import Alone
 from services.points.program.calendar import lapses_at, local_date, midnight
 from services.points.program.entries import meta_of
-from services.points.program.rules import Inactivity, Rules, readable, version_at
+from services.points.program.rules import EarningRules, Inactivity, readable, version_at
 from services.points.program.sales import versions
-from services.points.returns.effective_balances import Standing, arrived, standing
+from services.points.returns.effective_balances import EffectiveBalances, arrived, standing
 from services.points.returns.settlement_store import keep
 from services.runtime.db import Connection
 from services.runtime.metrics import POINTS_EXPIRED
@@ -131,37 +131,37 @@ async def sweep(connection: Connection, group: str, now: int) -> bool:
     return True
 
 
-async def _rules(connection: Connection, now: int) -> Rules | None:
+async def _rules(connection: Connection, now: int) -> EarningRules | None:
     """The rules in force now; without any nobody can say when a day begins."""
     row = version_at(readable(await versions(connection)), now)
     return row["read"] if row is not None else None
 
 
-def _quiet(rules: Rules, at: int) -> int | None:
+def _quiet(rules: EarningRules, at: int) -> int | None:
     """Who did nothing since then may have lapsed: never later than the calendar has it."""
     expiry = rules.expiry
     return at - (expiry.months * 28 - 1) * DAY if isinstance(expiry, Inactivity) else None
 
 
-def _lapsed(last_at: int | None, at: int, rules: Rules) -> bool:
+def _lapsed(last_at: int | None, at: int, rules: EarningRules) -> bool:
     end = lapses_at(rules.expiry, last_at, rules.zone) if last_at is not None else None
     return end is not None and end <= at
 
 
-def _last(here: Standing, profile_id: UUID) -> int | None:
+def _last(here: EffectiveBalances, profile_id: UUID) -> int | None:
     """When the member last earned or spent; one of its profiles may be quiet for longer."""
     entries = here.holder(profile_id).entries
     return max((one["at"] for one in entries if one["kind"] in ACTIVITY), default=None)
 
 
-def _left(here: Standing, profile_id: UUID) -> list[Lot]:
+def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
     """The member's lots of which something is left that nobody holds."""
     lots = here.holder(profile_id).account(here.at).lots
     return [lot for lot in lots if lot.left > 0 and lot.earned_at is not None]
 
 
 async def _expire(
-    connection: Connection, here: Standing, over: list[Lot], day: date, at: int
+    connection: Connection, here: EffectiveBalances, over: list[Lot], day: date, at: int
 ) -> None:
     """Facts for what is over: once a lot and day, whoever comes to it again."""
     # by name: two profiles of one member give the same lots

@@ -91,7 +91,7 @@ select 'now', null, null, null, '', 0, 0, null, null, null, null, now from momen
 
 
 @dataclass(slots=True)
-class Seen:
+class LockedPurses:
     """Purses by profile as they are at `now`, under the locks; how far the log was applied.
 
     `over`: whose open holds are past their time; `holds`: the lines of those that were named;
@@ -108,7 +108,7 @@ class Seen:
 
 async def under_locks(
     connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
-) -> Seen:
+) -> LockedPurses:
     """Locks the members of these profiles and of the named holds, and sees what they hold."""
     members = await members_of(connection, asked, named)
     profiles = sorted({one for member in members.values() for one in member})
@@ -122,7 +122,7 @@ async def under_locks(
     (now,) = [row["now"] for row in rows if row["what"] == "now"]
     (position,) = [json.loads(row["kind"]) for row in rows if row["what"] == "position"]
     over = sorted({row["profile_id"] for row in rows if row["what"] == "over"})
-    return Seen(_purses(members, rows, micros(now)), now, position, over, holds)
+    return LockedPurses(_purses(members, rows, micros(now)), now, position, over, holds)
 
 
 async def members_of(

@@ -16,12 +16,12 @@ Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
 
 
-class _Body(BaseModel):
+class _PointsBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     dry_run: bool = Field(False, description="Decide, and keep nothing.")
 
 
-class HoldBody(_Body):
+class HoldBody(_PointsBody):
     """Holds points of the profile's member for `ttl_seconds`; all of them, or what there is."""
 
     profile_id: GivenId
@@ -31,18 +31,18 @@ class HoldBody(_Body):
     mode: Literal["all_or_nothing", "best_effort"] = "all_or_nothing"
 
 
-class CaptureBody(_Body):
+class CaptureBody(_PointsBody):
     """The purchase is paid: the points are spent, all or some; what is not captured is free."""
 
     points: Points | None = None
     transaction_id: GivenId | None = None
 
 
-class ReleaseHoldBody(_Body):
+class ReleaseHoldBody(_PointsBody):
     """The points are free again."""
 
 
-class RedeemBody(_Body):
+class RedeemBody(_PointsBody):
     """Held and captured at once."""
 
     profile_id: GivenId
@@ -74,9 +74,9 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseHold:
     hold_id: UUID
     body: ReleaseHoldBody
 
 
-Command = Hold | Redeem | Capture | Release
+Command = Hold | Redeem | Capture | ReleaseHold

@@ -14,14 +14,14 @@ from schemas.generated.events.parts import LotAllocation, Meta, Producer
 from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import INSUFFICIENT_POINTS, NO_SUCH_HOLD, UNKNOWN_PROFILE
-from services.points.holds.commands import Capture, Command, Hold, Redeem, Release
+from services.points.holds.commands import Capture, Command, Hold, Redeem, ReleaseHold
 from services.points.holds.purse import Purse, Spot
 
 OPEN, CAPTURED, RELEASED = "open", "captured", "released"
 
 
 @dataclass(slots=True)
-class Held:
+class HeldLot:
     """What a hold takes from one lot. `expires_at` counts only while it is open."""
 
     hold_id: UUID
@@ -42,22 +42,22 @@ class Held:
 
 
 @dataclass(slots=True)
-class Decided:
+class PointsOutcome:
     """Answers in the order of the commands; holds made or changed; facts to append."""
 
     answers: list[Answer] = field(default_factory=list)
-    made: list[Held] = field(default_factory=list)
-    changed: list[Held] = field(default_factory=list)
+    made: list[HeldLot] = field(default_factory=list)
+    changed: list[HeldLot] = field(default_factory=list)
     facts: list[PointsRedeemed] = field(default_factory=list)
 
 
-class Decision:
+class PointsBatch:
     """One batch: commands see what the ones before them took."""
 
     def __init__(
         self,
         purses: Mapping[UUID, Purse],
-        holds: dict[UUID, list[Held]],
+        holds: dict[UUID, list[HeldLot]],
         now: datetime,
         position: dict[str, int],
         unseen: Collection[UUID] = (),
@@ -69,9 +69,9 @@ class Decision:
         self._purses, self._holds, self._now = purses, holds, now
         self._unseen = unseen
         self._rest = rest_of({"position": position})
-        self.decided = Decided()
+        self.decided = PointsOutcome()
 
-    def decide(self, commands: Iterable[Command]) -> Decided:
+    def decide(self, commands: Iterable[Command]) -> PointsOutcome:
         """Everything, in order."""
         for command in commands:
             if isinstance(command, Hold | Redeem) and command.body.profile_id in self._unseen:
@@ -111,7 +111,7 @@ class Decision:
             self.decided.facts.append(fact)
         return self._yes(200, command, _captured(fact, lines), purse)
 
-    def _resolve(self, command: Capture | Release) -> Answer:
+    def _resolve(self, command: Capture | ReleaseHold) -> Answer:
         lines = self._holds.get(command.hold_id)
         if not lines:
             return self._no(NO_SUCH_HOLD, "There is no such hold.")
@@ -121,11 +121,11 @@ class Decision:
         if lines[0].expires_at <= self._now:
             return self._no(EXPIRED, f"The hold ended at {written(lines[0].expires_at)}.")
         purse = self._purses[lines[0].profile_id]
-        if isinstance(command, Release):
+        if isinstance(command, ReleaseHold):
             return self._release(command, lines, purse)
         return self._capture(command, lines, purse)
 
-    def _release(self, command: Release, lines: list[Held], purse: Purse) -> Answer:
+    def _release(self, command: ReleaseHold, lines: list[HeldLot], purse: Purse) -> Answer:
         if not command.body.dry_run:
             for line in lines:
                 line.state = RELEASED
@@ -133,7 +133,7 @@ class Decision:
             self.decided.changed += lines
         return self._yes(200, command, {"state": RELEASED}, purse)
 
-    def _capture(self, command: Capture, lines: list[Held], purse: Purse) -> Answer:
+    def _capture(self, command: Capture, lines: list[HeldLot], purse: Purse) -> Answer:
         body, held = command.body, sum(line.points for line in lines)
         wanted = held if body.points is None else body.points
         if wanted > held:
@@ -153,18 +153,18 @@ class Decision:
         said = {**_captured(fact, shown), "freed": held - wanted}
         return self._yes(200, command, said, purse)
 
-    def _lines(self, command: Hold | Redeem, points: int, expires_at: datetime) -> list[Held]:
+    def _lines(self, command: Hold | Redeem, points: int, expires_at: datetime) -> list[HeldLot]:
         body = command.body
         purse = self._purses[body.profile_id]
         return [
-            Held(
+            HeldLot(
                 command.hold_id, lot.profile_id, lot.lot_id, lot.left, place, body.profile_id,
                 body.channel, command.client, OPEN, expires_at,
             )
             for place, lot in enumerate(purse.lots(points))
         ]  # fmt: skip
 
-    def _keep(self, purse: Purse, lines: list[Held]) -> None:
+    def _keep(self, purse: Purse, lines: list[HeldLot]) -> None:
         for line in lines:
             purse.take(line.spot, line.points)
         self.decided.made += lines
@@ -189,14 +189,14 @@ def captured_id(hold_id: UUID) -> UUID:
     return uuid5(hold_id, "captured")
 
 
-def _with(line: Held, points: int, transaction_id: UUID | None) -> Held:
-    return Held(
+def _with(line: HeldLot, points: int, transaction_id: UUID | None) -> HeldLot:
+    return HeldLot(
         line.hold_id, line.profile_id, line.lot_id, points, line.place, line.whose, line.channel,
         line.client, CAPTURED, line.expires_at, transaction_id,
     )  # fmt: skip
 
 
-def _fact(lines: Sequence[Held], now: datetime) -> PointsRedeemed:
+def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
     """What was spent, lot by lot; a hold is captured once, so its id makes the fact's."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
@@ -218,12 +218,12 @@ def _fact(lines: Sequence[Held], now: datetime) -> PointsRedeemed:
     )
 
 
-def _captured(fact: PointsRedeemed, lines: Sequence[Held]) -> dict[str, Any]:
+def _captured(fact: PointsRedeemed, lines: Sequence[HeldLot]) -> dict[str, Any]:
     event_id = UUID(bytes=fact.meta.event_id)
     return {"state": CAPTURED, "points": fact.points, "event_id": event_id, **_lots(lines)}
 
 
-def _lots(lines: Sequence[Held]) -> dict[str, Any]:
+def _lots(lines: Sequence[HeldLot]) -> dict[str, Any]:
     named = [
         {"profile_id": line.profile_id, "lot_id": line.lot_id, "points": line.points}
         for line in lines

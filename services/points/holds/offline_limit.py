@@ -19,10 +19,10 @@ from services.deciding.endpoint import Door, respond
 from services.http.bearer import token_of
 from services.http.operation import Operation, Reply
 from services.http.parameters import parameters_of, sent_in_query
+from services.http.postgres_limits import printable
 from services.http.problem_type import BUILDING, UNPROCESSABLE
-from services.http.storable import printable
 from services.points.holds.answers import OfflineLimit, UnauthorisedRedemptions
-from services.points.program.rules import Rules, readable, version_at
+from services.points.program.rules import EarningRules, readable, version_at
 from services.points.program.sales import versions
 from services.runtime.db import Connection, Pool
 from services.runtime.rows import rows_of
@@ -112,7 +112,7 @@ def above(
     return found
 
 
-def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, Rules]:
+def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, EarningRules]:
     """Without a program whose rules can be read, a till may redeem nothing unasked."""
     row = version_at(rows, at)
-    return (row["version"], row["read"]) if row is not None else (None, Rules())
+    return (row["version"], row["read"]) if row is not None else (None, EarningRules())

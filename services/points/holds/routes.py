@@ -38,7 +38,7 @@ from services.points.holds.commands import (
     HoldBody,
     Redeem,
     RedeemBody,
-    Release,
+    ReleaseHold,
     ReleaseHoldBody,
 )
 from services.runtime.db import Pool
@@ -81,7 +81,8 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
         ),
         ROUTE.at(
             door, BASE + "/{id}/release", "releasePoints", "Let them go", ReleaseHoldBody,
-            lambda body, sent: Release(_named(sent), body), Reply(ReleasedPoints, "Free."), *ended,
+            lambda body, sent: ReleaseHold(_named(sent), body),
+            Reply(ReleasedPoints, "Free."), *ended,
         ),
         Operation(
             method="GET", path=BASE + "/{id}", name="pointsHold", tag="points", scope=READ,

@@ -9,9 +9,9 @@ from uuid import UUID
 from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.deciding.profiles import unseen
-from services.points.holds.balances import Seen, under_locks
-from services.points.holds.commands import Capture, Command, Hold, Redeem, Release
-from services.points.holds.decide import Decided, Decision, Held
+from services.points.holds.balances import LockedPurses, under_locks
+from services.points.holds.commands import Capture, Command, Hold, Redeem, ReleaseHold
+from services.points.holds.decide import HeldLot, PointsBatch, PointsOutcome
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 
@@ -52,9 +52,9 @@ class PointsWork:
         """`group`: whose checkpoints say how far the points shown are."""
         self._group = group
 
-    async def see(self, connection: Connection, commands: Sequence[Command]) -> Seen:
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> LockedPurses:
         """Locks the members; what they hold, and the lines of holds that are named."""
-        named = [c.hold_id for c in commands if isinstance(c, Capture | Release)]
+        named = [c.hold_id for c in commands if isinstance(c, Capture | ReleaseHold)]
         asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
         seen = await under_locks(connection, asked, named, self._group)
         # of whoever holds something, something is known
@@ -63,11 +63,11 @@ class PointsWork:
         return seen
 
     async def decide(
-        self, connection: Connection, seen: Seen, commands: Sequence[Command]
+        self, connection: Connection, seen: LockedPurses, commands: Sequence[Command]
     ) -> list[Answer]:
         """Answers; what is over, what changed, what is new and the facts are stored."""
         holds = _by_id(seen.holds)
-        decision = Decision(seen.purses, holds, seen.now, seen.position, seen.unseen)
+        decision = PointsBatch(seen.purses, holds, seen.now, seen.position, seen.unseen)
         decided = decision.decide(commands)
         if seen.over:
             await connection.execute(
@@ -77,7 +77,7 @@ class PointsWork:
         return decided.answers
 
 
-async def _store(connection: Connection, decided: Decided) -> None:
+async def _store(connection: Connection, decided: PointsOutcome) -> None:
     if decided.changed:
         changed = [
             (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)
@@ -94,9 +94,9 @@ async def _store(connection: Connection, decided: Decided) -> None:
     await outbox.add(connection, decided.facts)
 
 
-def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[Held]]:
-    found: dict[UUID, list[Held]] = {}
+def _by_id(rows: list[dict[str, Any]]) -> dict[UUID, list[HeldLot]]:
+    found: dict[UUID, list[HeldLot]] = {}
     for row in rows:
         row["hold_id"] = row.pop("id")
-        found.setdefault(row["hold_id"], []).append(Held(**row))
+        found.setdefault(row["hold_id"], []).append(HeldLot(**row))
     return found

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from psycopg.errors import UndefinedTable
 
-from projections.member.rules import UnreadableRules as UnreadableMatchRules
+from projections.member.rules import UnreadableMatchRules as UnreadableMatchRules
 from projections.member.rules import read_rules as read_match_rules
 from schemas.generated.inputs import EventInput, Rejected
 from schemas.generated.inputs.catalog import MatchRulesActivatedInput, ProgramRulesSetInput
-from services.points.program.rules import UnreadableRules, read_rules, readable, version_at
+from services.points.program.rules import UnreadableProgramRules, read_rules, readable, version_at
 from services.points.program.sales import versions
 from services.runtime.cached_table import Remembered
 from services.runtime.db import Pool
@@ -30,7 +30,7 @@ EARNED_BEFORE_MAX = 30 * _DAY
 CLOCK_AHEAD_MAX = _DAY // 24
 
 
-class Program:
+class ProgramVersions:
     """The program's versions, read again every few seconds; survives Postgres being away."""
 
     def __init__(self, pool: Pool, accrual: Accrual) -> None:
@@ -79,7 +79,7 @@ def unreadable(model: EventInput) -> Rejected | None:
             read_rules(model.rules)
         elif isinstance(model, MatchRulesActivatedInput):
             read_match_rules(model.version, model.rules)
-    except (UnreadableRules, UnreadableMatchRules) as error:
+    except (UnreadableProgramRules, UnreadableMatchRules) as error:
         field = "rules" if error.field == "rules" else f"rules.{error.field}"
         return Rejected(field, error.reason)
     return None

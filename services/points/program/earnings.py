@@ -12,11 +12,11 @@ from uuid import UUID, uuid5
 
 from services.points.program.apportionment import shares
 from services.points.program.calendar import active_from, expires_at
-from services.points.program.rules import Earn, Rounding, Rules
+from services.points.program.rules import Earn, EarningRules, Rounding
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SoldLine:
     """What was sold on one line. `paid`: for all its units, in minor units of the currency."""
 
     line_no: int
@@ -26,7 +26,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
+class EarningSale:
     """A purchase as it counts for points. `points_paid`: what was paid with points, as money.
 
     `returned`: units that came back, by line, as far as facts say.
@@ -36,7 +36,7 @@ class Sale:
     profile_id: UUID | None
     occurred_at: int
     channel: str
-    lines: tuple[Line, ...]
+    lines: tuple[SoldLine, ...]
     points_paid: int = 0
     returned: Mapping[int, int] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class Sale:
         return Fraction(part) / whole if whole else Fraction(any(units.values()))
 
 
-def line_gone(line: Line, units: int) -> Fraction:
+def line_gone(line: SoldLine, units: int) -> Fraction:
     """The part of the line that so many units make: 0 to 1."""
     return Fraction(max(0, min(units, line.quantity)), max(1, line.quantity))
 
@@ -74,7 +74,7 @@ def lot_of(transaction_id: UUID, line_no: int) -> UUID:
 
 
 def earnings(
-    sale: Sale, rules: Rules, categories: Mapping[str, str | None], rank: str | None
+    sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
 ) -> list[Earning]:
     """What each line earns. `categories` by sku."""
     zone, at = rules.zone, sale.occurred_at
@@ -94,12 +94,12 @@ def earnings(
     ]
 
 
-def _rate(rules: Rules, channel: str, category: str | None, rank: str | None) -> Earn | None:
+def _rate(rules: EarningRules, channel: str, category: str | None, rank: str | None) -> Earn | None:
     """The first that matches."""
     return next((one for one in rules.earn if one.matches(channel, category, rank)), None)
 
 
-def _points(money: int, rate: Earn | None, rules: Rules) -> int:
+def _points(money: int, rate: Earn | None, rules: EarningRules) -> int:
     if rate is None or money <= 0:
         return 0
     return rounded(Fraction(money * rate.points, rate.per), rules.rounding)

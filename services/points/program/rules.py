@@ -22,7 +22,7 @@ Months = Annotated[int, Field(ge=1, le=600)]
 Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
-class UnreadableRules(ValueError):
+class UnreadableProgramRules(ValueError):
     """Rules that are none; `field` (a path such as earn.0.per) and `reason` say what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
@@ -126,7 +126,7 @@ class OfflineFloor(_Strict):
         return self.terminals.get(f"{store_id}/{terminal_id}", self.per_redemption)
 
 
-class Rules(_Strict):
+class EarningRules(_Strict):
     """How points are earned, when they end, and what becomes of them when goods come back."""
 
     time_zone: Name = "Asia/Tokyo"
@@ -170,20 +170,20 @@ class Rules(_Strict):
         return max(reached, key=lambda one: one.spent).name if reached else None
 
 
-def read_rules(text: str) -> Rules:
+def read_rules(text: str) -> EarningRules:
     """The rules in this JSON, or `UnreadableRules`."""
     try:
         found = loads(text.encode())
     except Unreadable as error:
-        raise UnreadableRules("rules", str(error)) from None
+        raise UnreadableProgramRules("rules", str(error)) from None
     try:
-        return Rules.model_validate_json(json.dumps(found))
+        return EarningRules.model_validate_json(json.dumps(found))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         path = [str(part) for part in first["loc"]]
         if path[:1] == ["expiry"]:  # the second part names the kind, which is no field
             del path[1:2]
-        raise UnreadableRules(".".join(path) or "rules", first["msg"]) from None
+        raise UnreadableProgramRules(".".join(path) or "rules", first["msg"]) from None
 
 
 def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
@@ -212,10 +212,10 @@ def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=1_000)
-def _read_once(program_id: str, version: str, text: str) -> Rules | None:
+def _read_once(program_id: str, version: str, text: str) -> EarningRules | None:
     try:
         return read_rules(text)
-    except UnreadableRules as error:
+    except UnreadableProgramRules as error:
         log.error(
             "rules cannot be read", program=program_id, version=version,
             field=error.field, reason=error.reason,

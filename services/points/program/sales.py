@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from services.points.program.calendar import months_before
-from services.points.program.earnings import Line, Sale, line_gone
-from services.points.program.rules import Rules, version_at
+from services.points.program.earnings import EarningSale, SoldLine, line_gone
+from services.points.program.rules import EarningRules, version_at
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -46,7 +46,7 @@ CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 async def sales_of(
     connection: Connection, transactions: Iterable[UUID], owners: Iterable[UUID]
-) -> dict[UUID, Sale]:
+) -> dict[UUID, EarningSale]:
     """The sales that are known, with what came back of them. `owners`: whose they may be."""
     asked = list(transactions)
     whose = [list({*owners, *asked}), asked]
@@ -65,9 +65,11 @@ async def sales_of(
     }
 
 
-def _sale(row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str, Any]]) -> Sale:
+def _sale(
+    row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str, Any]]
+) -> EarningSale:
     lines = tuple(
-        Line(line_no, sku, quantity, paid)
+        SoldLine(line_no, sku, quantity, paid)
         for line_no, sku, quantity, paid in zip(
             row["line_nos"], row["skus"], row["quantities"], row["paid"]
         )
@@ -81,7 +83,7 @@ def _sale(row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str,
         if units[line.line_no] > 0
     }
     guest = row["owner_id"] == row["transaction_id"]
-    return Sale(
+    return EarningSale(
         row["transaction_id"], claimed_by if guest else row["owner_id"], row["occurred_at"],
         row["channel"], lines, row["points_paid"], returned,
     )  # fmt: skip
@@ -93,7 +95,7 @@ async def versions(connection: Connection) -> list[dict[str, Any]]:
 
 
 async def categories_of(
-    connection: Connection, sales: Iterable[Sale]
+    connection: Connection, sales: Iterable[EarningSale]
 ) -> dict[UUID, dict[str, str | None]]:
     """Of each sale's items the category that was in force when it was made."""
     found = list(sales)
@@ -111,7 +113,7 @@ async def categories_of(
 
 
 async def rank_of(
-    connection: Connection, sale: Sale, profiles: Sequence[UUID], rules: Rules
+    connection: Connection, sale: EarningSale, profiles: Sequence[UUID], rules: EarningRules
 ) -> str | None:
     """The rank that the member had by what was spent in the months before the sale."""
     if rules.ranks is None:
@@ -122,7 +124,7 @@ async def rank_of(
     return rules.rank(sum(spent(one) for one in before.values()))
 
 
-def spent(sale: Sale) -> int:
+def spent(sale: EarningSale) -> int:
     """What was paid for the goods that did not come back."""
     parts = [
         line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines

@@ -20,7 +20,7 @@ from projections.core.instants import micros
 from services.points.holds.balances import LOCKS, members_of
 from services.points.program.entries import SYSTEM, Fact, entries_of
 from services.points.returns.policies import Spot
-from services.points.returns.settlement import Holder
+from services.points.returns.settlement import MemberPoints
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -82,7 +82,7 @@ IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
 
 
 @dataclass(slots=True)
-class Standing:
+class EffectiveBalances:
     """Members under lock, as they are at `now`; how far the log was applied."""
 
     now: datetime
@@ -100,13 +100,13 @@ class Standing:
         """`now` in microseconds."""
         return micros(self.now)
 
-    def holder(self, profile_id: UUID) -> Holder:
+    def holder(self, profile_id: UUID) -> MemberPoints:
         """The member of a profile, with all facts that were told so far."""
         profiles = self.members.get(profile_id, (profile_id,))
         held: dict[Spot, int] = {}
         for one in profiles:
             held.update(self.held.get(one, {}))
-        return Holder(
+        return MemberPoints(
             [row for one in profiles for row in self.entries.get(one, ())],
             held,
             sum(self.open_holds.get(one, 0) for one in profiles),
@@ -131,7 +131,7 @@ class Standing:
                 points -= part
 
 
-async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> Standing:
+async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> EffectiveBalances:
     """Locks the members of these profiles, in the order all deciders do, and sees what is there."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
@@ -160,7 +160,7 @@ def _standing(
     members: dict[UUID, tuple[UUID, ...]],
     holds: list[dict[str, Any]],
     rows: list[dict[str, Any]],
-) -> Standing:
+) -> EffectiveBalances:
     entries: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         entries[row["profile_id"]].append(row)
@@ -174,7 +174,7 @@ def _standing(
         held[spot[0]][spot] += hold["points"]
         if hold["state"] == "open":
             opened[spot[0]] += hold["points"]
-    return Standing(
+    return EffectiveBalances(
         moment["now"], moment["position"], members, dict(entries),
         {profile: dict(spots) for profile, spots in held.items()}, dict(opened), Counter(),
     )  # fmt: skip
@@ -200,7 +200,7 @@ async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
         await connection.execute(HOLD, [SYSTEM, *columns])
 
 
-async def forgive(connection: Connection, here: Standing) -> None:
+async def forgive(connection: Connection, here: EffectiveBalances) -> None:
     """Keeps what is forgiven now."""
     changed = sorted(here.changed)
     if changed:

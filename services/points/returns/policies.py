@@ -26,7 +26,7 @@ Spot = tuple[UUID, UUID]  # a profile and one of its lots
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DuePoints:
     """What returned units had earned in one lot. `lapsed`: points of it that expired unspent."""
 
     spot: Spot
@@ -35,7 +35,7 @@ class Due:
 
 
 @dataclass(slots=True)
-class Taken:
+class PointsTakenBack:
     """What was taken back, by part: due = pending + active + lapsed + other + debt + withheld +
     forgiven."""
 
@@ -67,14 +67,14 @@ class Taken:
 
 
 def take_back(
-    dues: Iterable[Due], account: Account, open_holds: int, policy: ReturnPolicy, at: int
-) -> Taken:
+    dues: Iterable[DuePoints], account: Account, open_holds: int, policy: ReturnPolicy, at: int
+) -> PointsTakenBack:
     """Takes what is due; changes the account's lots.
 
     `account` is as of `at` (microseconds). `open_holds`: points of the member that are held and
     not spent: they are not taken, but nobody is forgiven them, or who lets go of them would gain.
     """
-    taken = Taken(policy)
+    taken = PointsTakenBack(policy)
     lots = {(lot.profile_id, lot.lot_id): lot for lot in account.lots}
     short = 0
     for due in dues:
@@ -91,7 +91,7 @@ def take_back(
     return taken
 
 
-def _from_own(due: Due, lot: Lot | None, taken: Taken, at: int) -> int:
+def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) -> int:
     """Takes from the lot itself; gives what is missing."""
     left = due.points
     if lot is not None and lot.left > 0:
@@ -114,7 +114,7 @@ def _from_own(due: Due, lot: Lot | None, taken: Taken, at: int) -> int:
     return left - lapsed
 
 
-def _from_others(account: Account, wanted: int, taken: Taken, at: int) -> int:
+def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int) -> int:
     """Takes what other lots can give, in the order of spending, and no more than is not owed."""
     free = sum(lot.left for lot in account.lots if lot.left > 0 and lot.spendable(at))
     points = left = min(wanted, max(0, free - account.debt))
@@ -129,7 +129,7 @@ def _from_others(account: Account, wanted: int, taken: Taken, at: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PointsGivenBack:
     """Points that go back: to their lots, to new ones that end at `graced_until`, or (what no
     decider had taken from any lot) to the profile alone. `repaid`: part of `lots`, taken at once
     for what had been forgiven."""
@@ -151,7 +151,7 @@ def give_back(
     lots: Sequence[Lot],
     graced_until: int | None,
     forgiven: int,
-) -> Given:
+) -> PointsGivenBack:
     """Gives spent points back, the longest-lived first, as spending took the shortest first.
 
     `spent`: what the purchase still holds of each lot; `graced_until`: what ends before gets this
@@ -178,7 +178,7 @@ def give_back(
         if given > to_own:
             graced.append((spot, given - to_own))
     until = graced_until if graced else None
-    return Given(tuple(own), tuple(graced), until, points, tuple(repaid))
+    return PointsGivenBack(tuple(own), tuple(graced), until, points, tuple(repaid))
 
 
 def _last(lot: Lot | None, spot: Spot) -> tuple[int, int, Spot]:

@@ -21,7 +21,7 @@ from services.deciding.profiles import unseen
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import UNKNOWN_PROFILE
 from services.points.holds.balances import members_of
-from services.points.program.earnings import Sale
+from services.points.program.earnings import EarningSale
 from services.points.program.rules import ReturnPolicy
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
@@ -32,9 +32,9 @@ from services.points.returns.answers import (
     NO_SUCH_PURCHASE,
     OTHER_OWNER,
 )
-from services.points.returns.effective_balances import Standing, standing
-from services.points.returns.policies import Given, Taken
-from services.points.returns.settlement import Decided, Judged, Judgement, Terms
+from services.points.returns.effective_balances import EffectiveBalances, standing
+from services.points.returns.policies import PointsGivenBack, PointsTakenBack
+from services.points.returns.settlement import Judgement, SettledLine, Settlement, Terms
 from services.points.returns.terms import terms_of
 from services.runtime.db import Connection
 
@@ -69,7 +69,7 @@ class ReturnBody(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class ReturnRequest:
     """A body, as it was sent."""
 
     body: ReturnBody
@@ -82,7 +82,7 @@ class ReturnsWork:
         """`group`: whose tables it sees; `rules_earn`: whether rules may give points here."""
         self._group, self._rules_earn = group, rules_earn
 
-    async def see(self, connection: Connection, commands: Sequence[Return]) -> _Batch:
+    async def see(self, connection: Connection, commands: Sequence[ReturnRequest]) -> _QuoteBatch:
         """Locks buyers and members; their sales, terms and what came back before."""
         asked = [command.body.transaction_id for command in commands]
         members = await members_of(connection, [command.body.profile_id for command in commands])
@@ -98,10 +98,10 @@ class ReturnsWork:
         # of whoever holds something, something is known
         told = {command.body.profile_id for command in commands}
         nothing = await unseen(connection, {one for one in told if not here.entries.get(one)})
-        return _Batch(here, sales, terms, before, nothing)
+        return _QuoteBatch(here, sales, terms, before, nothing)
 
     async def decide(
-        self, connection: Connection, seen: _Batch, commands: Sequence[Return]
+        self, connection: Connection, seen: _QuoteBatch, commands: Sequence[ReturnRequest]
     ) -> list[Answer]:
         """Answers; what changed of the sales is stored, with the facts."""
         answers = [seen.decide(command.body) for command in commands]
@@ -109,23 +109,23 @@ class ReturnsWork:
         return answers
 
 
-class _Batch:
+class _QuoteBatch:
     """Returns see what the ones before them in the batch did."""
 
     def __init__(
         self,
-        here: Standing,
-        sales: dict[UUID, Sale],
+        here: EffectiveBalances,
+        sales: dict[UUID, EarningSale],
         terms: dict[UUID, Terms],
-        before: dict[UUID, dict[int, Decided]],
+        before: dict[UUID, dict[int, SettledLine]],
         unseen: Collection[UUID] = (),
     ) -> None:
         """`unseen`: profiles of which there is no fact."""
         self._unseen = unseen
         self.here, self._sales, self._terms, self._before = here, sales, terms, before
-        self._changed: dict[tuple[UUID, int], Decided] = {}
+        self._changed: dict[tuple[UUID, int], SettledLine] = {}
 
-    def rows(self) -> list[Decided]:
+    def rows(self) -> list[SettledLine]:
         """What is to be kept."""
         return list(self._changed.values())
 
@@ -157,7 +157,9 @@ class _Batch:
             self.here.forgive(sale.profile_id, found.forgiven)
         return self._yes(body, found, self._terms[sale.transaction_id])
 
-    def _too_many(self, body: ReturnBody, sale: Sale, before: dict[int, Decided]) -> Answer | None:
+    def _too_many(
+        self, body: ReturnBody, sale: EarningSale, before: dict[int, SettledLine]
+    ) -> Answer | None:
         sold = {line.line_no: line.quantity for line in sale.lines}
         for line in body.lines:
             if line.line_no not in sold:
@@ -170,14 +172,14 @@ class _Batch:
                 return self._no(MORE_THAN_SOLD, detail, line_no=line.line_no, returnable=left)
         return None
 
-    def _keep(self, transaction_id: UUID, found: Judged) -> None:
+    def _keep(self, transaction_id: UUID, found: Settlement) -> None:
         rows = self._before.setdefault(transaction_id, {})
         for line_no, row in found.decided.items():
             rows[line_no] = self._changed[transaction_id, line_no] = row
         self.here.tell(found.facts)
 
-    def _yes(self, body: ReturnBody, found: Judged, terms: Terms) -> Answer:
-        taken, given = found.taken or Taken("within_balance"), found.given
+    def _yes(self, body: ReturnBody, found: Settlement, terms: Terms) -> Answer:
+        taken, given = found.taken or PointsTakenBack("within_balance"), found.given
         withheld = {"points": taken.withheld, "value": taken.withheld * terms.rules.point_value}
         events = [] if body.dry_run else [UUID(bytes=one.meta.event_id) for one in found.facts]
         return Answer.of(
@@ -194,13 +196,13 @@ class _Batch:
         return refused(problem, detail, {**more, "position": self.here.position})
 
 
-def _taken(taken: Taken) -> dict[str, Any]:
+def _taken(taken: PointsTakenBack) -> dict[str, Any]:
     names = ("due", "pending", "active", "lapsed", "other", "debt", "forgiven")
     parts = {name: getattr(taken, name) for name in names}
     return {**parts, "points": taken.points, "allocations": _lots(taken.lots.items())}
 
 
-def _given(given: Given) -> dict[str, Any]:
+def _given(given: PointsGivenBack) -> dict[str, Any]:
     return {
         "points": given.points, "allocations": _lots(given.lots), "graced": _lots(given.graced),
         "graced_until": given.graced_until and instant(given.graced_until),

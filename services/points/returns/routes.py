@@ -7,7 +7,7 @@ from services.http.operation import Operation, Reply
 from services.points.holds.answers import UNKNOWN_PROFILE
 from services.points.holds.routes import ROUTE
 from services.points.returns.answers import PROBLEMS, ReturnedPoints
-from services.points.returns.quote import Return, ReturnBody
+from services.points.returns.quote import ReturnBody, ReturnRequest
 
 RETURNS = "/v1/points/returns"
 
@@ -23,5 +23,5 @@ def operations(door: Door) -> list[Operation]:
     ]  # fmt: skip
 
 
-def _command(body: ReturnBody, _sent: Sent) -> Return:
-    return Return(body)
+def _command(body: ReturnBody, _sent: Sent) -> ReturnRequest:
+    return ReturnRequest(body)

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid5
 
-from services.points.program.earnings import Sale
+from services.points.program.earnings import EarningSale
 from services.points.returns.policies import Spot
 
 Entry = Mapping[str, Any]
 WHOLE = 0  # the line number under which stands what concerns no line alone
 
 
-def earned_by(sale: Sale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int, int]]:
+def earned_by(sale: EarningSale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int, int]]:
     """Its lots: spot, line (or `WHOLE`), what they gave, and what of it expired."""
     earned: Counter[tuple[Spot, int]] = Counter()
     expired: Counter[Spot] = Counter()
@@ -27,7 +27,7 @@ def earned_by(sale: Sale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int
     return [(spot, line, points, expired[spot]) for (spot, line), points in sorted(earned.items())]
 
 
-def paid_with(sale: Sale, entries: Sequence[Entry]) -> tuple[dict[Spot, int], int, int]:
+def paid_with(sale: EarningSale, entries: Sequence[Entry]) -> tuple[dict[Spot, int], int, int]:
     """What each lot still misses, what was drawn from none and not given back, what was."""
     own = [entry for entry in entries if entry["transaction_id"] == sale.transaction_id]
     spent: Counter[Spot] = Counter()

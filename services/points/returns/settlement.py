@@ -17,17 +17,24 @@ from schemas.generated.events import PointsAdjusted, PointsEarned, PointsReinsta
 from schemas.generated.events.parts import EarnedLot, LotAllocation
 from services.points.program.apportionment import given_back, kept, taken
 from services.points.program.calendar import days_later
-from services.points.program.earnings import Earning, Sale, earnings, line_gone
+from services.points.program.earnings import Earning, EarningSale, earnings, line_gone
 from services.points.program.entries import Fact, entries_of, meta_of
-from services.points.program.rules import ReturnPolicy, Rules
-from services.points.returns.policies import Due, Given, Spot, Taken, give_back, take_back
+from services.points.program.rules import EarningRules, ReturnPolicy
+from services.points.returns.policies import (
+    DuePoints,
+    PointsGivenBack,
+    PointsTakenBack,
+    Spot,
+    give_back,
+    take_back,
+)
 from services.points.returns.sale_history import WHOLE, earned_by, paid_with
 
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class SettledLine:
     """What was decided of one line. `points`: what the rules give; `units`: returned and decided.
 
     `lapsed`: points that returned units had earned and that expired before.
@@ -52,7 +59,7 @@ class Decided:
 class Terms:
     """The rules in force when the sale was made. `earns`: whether they, and not a till, give."""
 
-    rules: Rules
+    rules: EarningRules
     version: str | None = None
     earns: bool = False
     categories: Mapping[str, str | None] = field(default_factory=dict)
@@ -60,7 +67,7 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Holder:
+class MemberPoints:
     """A member: entries of all its profiles, points held by spot, and held but not yet spent.
 
     `forgiven`: what was due, was spent, and found nowhere else.
@@ -82,27 +89,32 @@ class Holder:
 
 
 @dataclass(slots=True)
-class Judged:
+class Settlement:
     """Facts to append, rows to keep, what is forgiven more or less, what became of points."""
 
     facts: list[Fact] = field(default_factory=list)
-    decided: dict[int, Decided] = field(default_factory=dict)
+    decided: dict[int, SettledLine] = field(default_factory=dict)
     forgiven: int = 0
-    taken: Taken | None = None
-    given: Given = field(default_factory=Given)
+    taken: PointsTakenBack | None = None
+    given: PointsGivenBack = field(default_factory=PointsGivenBack)
 
 
 class Judgement:
     """One sale. `before`: what was decided of it, by line."""
 
     def __init__(
-        self, sale: Sale, terms: Terms, before: Mapping[int, Decided], holder: Holder, at: int
+        self,
+        sale: EarningSale,
+        terms: Terms,
+        before: Mapping[int, SettledLine],
+        holder: MemberPoints,
+        at: int,
     ) -> None:
         assert sale.profile_id is not None
         self.sale, self.terms, self.holder, self.at = sale, terms, holder, at
         self.owner: UUID = sale.profile_id
         self._rows = dict(before)
-        self._judged = Judged()
+        self._judged = Settlement()
         self._before = before
 
     def earn(self) -> None:
@@ -153,16 +165,16 @@ class Judgement:
                 if units != before[line_no]:
                     self._rows[line_no] = replace(self._row(line_no), units=units)
 
-    def judged(self) -> Judged:
+    def judged(self) -> Settlement:
         """What came of it, with the rows that changed."""
         changed = {no: row for no, row in self._rows.items() if self._before.get(no) != row}
         return replace(self._judged, decided=changed)
 
-    def _row(self, line_no: int) -> Decided:
+    def _row(self, line_no: int) -> SettledLine:
         row = self._rows.get(line_no)
         if row is None:
             skus = {line.line_no: line.sku for line in self.sale.lines}
-            row = Decided(
+            row = SettledLine(
                 self.sale.transaction_id, line_no, self.owner, skus.get(line_no, ""),
                 self.sale.occurred_at,
             )  # fmt: skip
@@ -196,7 +208,7 @@ class Judgement:
             )
         )
 
-    def _correct(self, row: Decided, points: int, gone: Fraction) -> None:
+    def _correct(self, row: SettledLine, points: int, gone: Fraction) -> None:
         """The difference, for the units that were not returned; what was spent of it is debt."""
         assert row.lot_id is not None
         more = kept(points, gone) - kept(row.points, gone)
@@ -239,7 +251,7 @@ class Judgement:
                 line_no, gone = WHOLE, [self.sale.gone(before), self.sale.gone(after)]
             due = taken(points, gone[1]) - taken(points, gone[0])
             places[spot] = line_no
-            dues.append(Due(spot, due, max(0, expired - self._row(line_no).lapsed)))
+            dues.append(DuePoints(spot, due, max(0, expired - self._row(line_no).lapsed)))
         found = self.holder.account(self.at)
         self._judged.taken = result = take_back(
             dues, found, self.holder.open_holds, policy, self.at
@@ -287,7 +299,7 @@ class Judgement:
         if back.repaid:
             self._repay(f"repaid {step}", back)
 
-    def _repay(self, name: str, back: Given) -> None:
+    def _repay(self, name: str, back: PointsGivenBack) -> None:
         """What was forgiven for want of points that are back now."""
         points = sum(one for _, one in back.repaid)
         self._judged.forgiven -= points

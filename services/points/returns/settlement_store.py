@@ -8,12 +8,12 @@ from dataclasses import astuple, fields
 from uuid import UUID
 
 from services.deciding import outbox
-from services.points.returns.effective_balances import Standing, expect, forgive
-from services.points.returns.settlement import Decided
+from services.points.returns.effective_balances import EffectiveBalances, expect, forgive
+from services.points.returns.settlement import SettledLine
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
-COLUMNS = tuple(one.name for one in fields(Decided))
+COLUMNS = tuple(one.name for one in fields(SettledLine))
 BEFORE = f"""
 select {", ".join(COLUMNS)} from hitotsu.points_decided where transaction_id = any(%s::uuid[])
 """
@@ -28,15 +28,17 @@ on conflict (transaction_id, line_no) do update
 
 async def before(
     connection: Connection, transactions: Sequence[UUID]
-) -> dict[UUID, dict[int, Decided]]:
+) -> dict[UUID, dict[int, SettledLine]]:
     """What was decided of these transactions, by line."""
-    found: dict[UUID, dict[int, Decided]] = defaultdict(dict)
+    found: dict[UUID, dict[int, SettledLine]] = defaultdict(dict)
     for row in await rows_of(connection, BEFORE, [list(transactions)]):
-        found[row["transaction_id"]][row["line_no"]] = Decided(**row)
+        found[row["transaction_id"]][row["line_no"]] = SettledLine(**row)
     return found
 
 
-async def keep(connection: Connection, rows: Iterable[Decided], here: Standing) -> None:
+async def keep(
+    connection: Connection, rows: Iterable[SettledLine], here: EffectiveBalances
+) -> None:
     """Rows, and the facts that were told, both or neither."""
     values = [astuple(row) for row in rows]
     if values:

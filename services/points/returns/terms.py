@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from services.points.program.earnings import Sale
-from services.points.program.rules import Rules, readable, version_at
+from services.points.program.earnings import EarningSale
+from services.points.program.rules import EarningRules, readable, version_at
 from services.points.program.sales import categories_of, rank_of, versions
-from services.points.returns.effective_balances import Standing
-from services.points.returns.settlement import Decided, Terms
+from services.points.returns.effective_balances import EffectiveBalances
+from services.points.returns.settlement import SettledLine, Terms
 from services.runtime.db import Connection
 
 BY_RULES = "RULES"
@@ -17,9 +17,9 @@ BY_RULES = "RULES"
 
 async def terms_of(
     connection: Connection,
-    sales: Iterable[Sale],
-    before: Mapping[UUID, Mapping[int, Decided]],
-    standing: Standing,
+    sales: Iterable[EarningSale],
+    before: Mapping[UUID, Mapping[int, SettledLine]],
+    standing: EffectiveBalances,
     rules_earn: bool,
 ) -> dict[UUID, Terms]:
     """Terms by transaction. `rules_earn`: whether in this deployment rules may give points."""
@@ -30,7 +30,7 @@ async def terms_of(
     for sale in found:
         row = version_at(rows, sale.occurred_at)
         if row is None:
-            terms[sale.transaction_id] = Terms(Rules())
+            terms[sale.transaction_id] = Terms(EarningRules())
             continue
         rules = row["read"]
         earns = rules_earn and row["accrual"] == BY_RULES

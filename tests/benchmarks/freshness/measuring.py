@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.process import tail
-from services.cli import local
+from services.cli import local_services
 from tests.benchmarks import report, rounds, usage
 from tests.benchmarks.freshness import figures, shop
 from tests.benchmarks.freshness.sending import READY
@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> None:
     options = _options(arguments)
     with Servers() as servers:
         servers.fresh()
-        services = local.services(servers.stack.home)
-        env = local.environment(servers.stack.home, servers.endpoints)
+        services = local_services.services(servers.stack.home)
+        env = local_services.environment(servers.stack.home, servers.endpoints)
         servers.stack.start_services(services, env)
         servers.stack.wait_ready()
         sold = _fill(servers, options.past)

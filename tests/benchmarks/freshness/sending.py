@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
 from schemas.topics import TOPICS
-from services.runtime.producer import Record
+from services.runtime.producer import KafkaRecord
 from tests.benchmarks.freshness.shop import SHAPE
 from tests.benchmarks.workload import load
 
@@ -58,7 +58,7 @@ async def main(kafka: str, rate: int, seconds: float, out: str) -> None:
 
 
 async def _send(
-    producer: AIOKafkaProducer, records: Sequence[tuple[Place, Record]]
+    producer: AIOKafkaProducer, records: Sequence[tuple[Place, KafkaRecord]]
 ) -> list[tuple[Place, int, Any]]:
     """A batch of each partition; all go in one request."""
     batches: dict[Place, Any] = defaultdict(producer.create_batch)
@@ -81,7 +81,7 @@ async def _appended(place: Place, count: int, future: Any) -> list[tuple[str, in
     return [(*place, first.offset + number, first.timestamp) for number in range(count)]
 
 
-def _place(record: Record) -> Place:
+def _place(record: KafkaRecord) -> Place:
     """As the client would choose; worked out beforehand, for it costs more than sending."""
     partitions = list(range(TOPICS[record.topic].partitions))
     return record.topic, DefaultPartitioner()(record.key, partitions, partitions)

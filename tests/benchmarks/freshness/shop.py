@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.generated.events import Event, ItemDescribed, NeedPolicySet
 from schemas.generated.events.parts import Meta
 from schemas.generated.inputs import example
-from services.runtime.producer import Record, record_of
+from services.runtime.producer import KafkaRecord, record_of
 from services.sdk.ids import uuid7
 from tests.benchmarks.freshness.http import request
 from tests.benchmarks.workload import BEGAN, SHOP, Shape, load, sku_of
@@ -28,7 +28,7 @@ class Sold(NamedTuple):
     members: list[str]
 
 
-def past(events: int) -> tuple[list[Record], Sold]:
+def past(events: int) -> tuple[list[KafkaRecord], Sold]:
     """What happened before anybody looks."""
     found = load("w2", events, 0, SHAPE)
     skus = [sku for _, sku in found.expected.stock]

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from services.identity.matching import Features, Known, Person, features
+from services.identity.matching import CandidateIndex, Features, Person, features
 from services.identity.matching.estimate import estimate
 from tests.benchmarks import report, rounds
 from tests.benchmarks.linkage.japanese import record_of
@@ -71,7 +71,7 @@ def _measured(
 ) -> dict[str, Any]:
     before = psutil.Process().memory_info().rss
     began = time.perf_counter()
-    known = Known(model)
+    known = CandidateIndex(model)
     for number, one in enumerate(packed):
         known.learn(number.to_bytes(16), Features.unpacked(one))
     loaded = time.perf_counter() - began
@@ -91,7 +91,7 @@ def _measured(
     }  # fmt: skip
 
 
-def _search(known: Known, person: Person) -> float:
+def _search(known: CandidateIndex, person: Person) -> float:
     began = time.perf_counter()
     known.candidates(features(person))
     return time.perf_counter() - began

@@ -13,7 +13,7 @@ from contextlib import suppress
 from hashlib import blake2b
 
 from schemas.personal import normalise
-from services.identity.matching import Known, Person, features
+from services.identity.matching import CandidateIndex, Person, features
 from services.identity.matching.estimate import estimate
 from tests.benchmarks.linkage.records import DataSet, Linked, Pairs, Record
 
@@ -24,7 +24,10 @@ def entrants(data: DataSet) -> Iterable[tuple[str, Linked]]:
     apart = len(data.sources) == 2  # two sets without duplicates of their own are linked
     people = {record.id.encode(): features(person_of(record)) for record in data.records}
     model = estimate(people.values())
-    known, source = Known(model), {record.id.encode(): record.source for record in data.records}
+    known, source = (
+        CandidateIndex(model),
+        {record.id.encode(): record.source for record in data.records},
+    )
     links: Pairs = set()
     cases: Pairs = set()
     for record in data.records:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.personal import Box, Sealer, Unsealable, Unsealer, blind_index, open_box
+from schemas.personal import Box, SubjectSealer, Unsealable, Unsealer, blind_index, open_box
 from schemas.personal.buffer import public_key_of
 from schemas.personal.seal import seal, unseal
 
@@ -64,7 +64,7 @@ def test_any_bytes_are_either_read_or_refused(sealed: bytes) -> None:
 
 
 def test_the_same_line_has_the_same_index_and_another_kind_or_key_another() -> None:
-    sealer = Sealer({}, BLIND)
+    sealer = SubjectSealer({}, BLIND)
     assert sealer.index("phone", "090-1234-5678") == sealer.index("phone", "+81 90 1234 5678")
     assert sealer.index("card", "12345678") != sealer.index("account", "12345678")
     assert blind_index(BLIND, "card", "1") != blind_index(KEY, "card", "1")
@@ -72,11 +72,11 @@ def test_the_same_line_has_the_same_index_and_another_kind_or_key_another() -> N
 
 
 def test_an_erased_person_can_neither_be_sealed_for_nor_be_read() -> None:
-    sealed = Sealer({SUBJECT: KEY}, BLIND).seal(EVENT, SUBJECT, "name", "name", "山田 太郎")
+    sealed = SubjectSealer({SUBJECT: KEY}, BLIND).seal(EVENT, SUBJECT, "name", "name", "山田 太郎")
     assert Unsealer({SUBJECT: KEY}).unseal(EVENT, SUBJECT, "name", sealed) == "山田 太郎"
     assert Unsealer({}).unseal(EVENT, SUBJECT, "name", sealed) is None
     with pytest.raises(ValueError, match="the person was erased"):
-        Sealer({}, BLIND).seal(EVENT, SUBJECT, "name", "name", "山田 太郎")
+        SubjectSealer({}, BLIND).seal(EVENT, SUBJECT, "name", "name", "山田 太郎")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_erased_person_can_neither_be_sealed_for_nor_be_read() -> None:
 )
 def test_what_cannot_be_sealed_is_refused_with_a_reason(kind: str, clear: str) -> None:
     with pytest.raises(ValueError, match=r"empty|date|text") as refused:
-        Sealer({SUBJECT: KEY}, BLIND).seal(EVENT, SUBJECT, "name", kind, clear)
+        SubjectSealer({SUBJECT: KEY}, BLIND).seal(EVENT, SUBJECT, "name", kind, clear)
     assert type(refused.value) is ValueError
 
 

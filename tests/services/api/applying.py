@@ -19,9 +19,9 @@ from redis import Redis
 from projections import discover
 from projections.core.fold import Group
 from schemas.wire import codec
-from services.projector.apply import Applied
-from services.projector.batch import Recent, Slice, Work, decoded
-from services.projector.redis_views import Views
+from services.projector.apply import CommittedBatch
+from services.projector.batch import BatchWork, Recent, Slice, decoded
+from services.projector.redis_views import ViewWriter
 from services.projector.refresh import Refresher, redis_client
 from services.projector.write_behind import Job
 from services.projector.writer import Writer
@@ -45,11 +45,11 @@ class Applying:
             api.endpoints.postgres, group, OWNER, Recent(), guard, lambda work: True
         )
         self._redis = Redis.from_url(api.endpoints.redis)
-        self._views = Views(self._redis, group)
+        self._views = ViewWriter(self._redis, group)
         self._refresher: Refresher | None = None
         self._applied: list[Any] = []
 
-    def apply(self, *events: Any) -> list[Applied]:
+    def apply(self, *events: Any) -> list[CommittedBatch]:
         """Commits the events as one batch of one partition; Redis is not told."""
         (topic,) = {event.TOPIC for event in events}
         self._applied += events
@@ -58,14 +58,14 @@ class Applying:
             Record(topic, self._partition, first + number, codec.key_of(event), codec.encode(event))
             for number, event in enumerate(events)
         ]
-        work = Work()
+        work = BatchWork()
         one = Slice(topic, self._partition, first, decoded(records, topic))
         applier = self._writer.applier
         work.add(one, self._writer.group, self._writer.recent, applier.topics)
         self._ends[topic] += len(records)
         return [applied for _, applied in self._writer.apply(work)]
 
-    def show(self, *batches: Applied) -> None:
+    def show(self, *batches: CommittedBatch) -> None:
         """Writes the rows of these batches to Redis, and the position after them."""
         for applied in batches:
             self._views.write(applied.due.told, GENERATION, applied.due.chunks)
@@ -73,7 +73,7 @@ class Applying:
 
     def refresh(self) -> None:
         """From now on a projector's own thread shows in Redis what is told."""
-        views = Views(redis_client(self._api.endpoints.redis), self._writer.group)
+        views = ViewWriter(redis_client(self._api.endpoints.redis), self._writer.group)
         struck = self._writer.applier.written.append
         self._refresher = Refresher(views, self._api.endpoints.postgres, OWNER, struck)
         self._refresher.start()

@@ -20,8 +20,8 @@ from infra.home import free_port
 from projections import discover
 from services.reading.catalog import Catalog
 from services.reading.end_offsets import Ends
-from services.reading.redis_views import Views
-from services.reading.refresh import Watch
+from services.reading.redis_views import ViewReader
+from services.reading.refresh import ReadRefresh
 from services.runtime.db import pool
 from services.runtime.metrics import API_LAG
 from tests.services.api.conftest import Running
@@ -139,9 +139,9 @@ async def test_a_lag_that_was_not_measured_yet_is_unknown_and_not_missing() -> N
     nowhere = f"127.0.0.1:{free_port()}"
     catalog = Catalog(discover())
     topics = frozenset().union(*catalog.topics.values())
-    views = Views(f"redis://{nowhere}/0", doubted=lambda: None)
+    views = ViewReader(f"redis://{nowhere}/0", doubted=lambda: None)
     # a pool that was never opened refuses at once
-    watch = Watch(pool(f"postgresql://{nowhere}/none"), views, Ends(nowhere, topics), catalog)
+    watch = ReadRefresh(pool(f"postgresql://{nowhere}/none"), views, Ends(nowhere, topics), catalog)
     API_LAG.clear()
     await watch.start()
     try:

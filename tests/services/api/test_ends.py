@@ -15,10 +15,10 @@ from infra.topics import create_all
 from projections import discover
 from services.reading.catalog import Catalog
 from services.reading.end_offsets import NO_POSITION, Ends
-from services.reading.redis_views import Views
-from services.reading.refresh import Watch
+from services.reading.redis_views import ViewReader
+from services.reading.refresh import ReadRefresh
 from services.runtime.db import pool
-from services.runtime.end_offsets import Asked
+from services.runtime.end_offsets import EndOffsets
 from services.runtime.metrics import API_LAG
 from services.runtime.readiness import NotReady
 
@@ -57,9 +57,9 @@ async def test_a_topic_of_which_a_part_is_unknown_is_unknown(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = Ends(kafka, [SALES, POINTS])
-    partly = Asked({(SALES, 0): 5, (POINTS, 0): 3}, incomplete=frozenset({SALES}))
+    partly = EndOffsets({(SALES, 0): 5, (POINTS, 0): 3}, incomplete=frozenset({SALES}))
 
-    async def ask(wanted: object = ()) -> Asked:
+    async def ask(wanted: object = ()) -> EndOffsets:
         return partly
 
     monkeypatch.setattr(ends._kafka, "ask", ask)
@@ -78,10 +78,10 @@ async def test_an_api_without_a_free_connection_shows_no_lag_instead_of_all_hist
 ) -> None:
     catalog = Catalog(discover())
     nowhere = f"127.0.0.1:{free_port()}"
-    views = Views(f"redis://{nowhere}/0", doubted=lambda: None)
+    views = ViewReader(f"redis://{nowhere}/0", doubted=lambda: None)
     ends = Ends(kafka, frozenset().union(*catalog.topics.values()))
     # a pool that was never opened refuses at once
-    watch = Watch(pool(f"postgresql://{nowhere}/none"), views, ends, catalog)
+    watch = ReadRefresh(pool(f"postgresql://{nowhere}/none"), views, ends, catalog)
     await watch.start()
     try:
         deadline = time.monotonic() + 8

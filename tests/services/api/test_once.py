@@ -20,7 +20,7 @@ from services.http.route_table import Addresses
 from services.reading.member_page import Once
 from services.reading.position import Used
 from services.reading.reach import Reach
-from services.reading.redis_views import Views
+from services.reading.redis_views import ViewReader
 
 POINTS = frozenset({"commerce.points"})
 GROUP = "once"
@@ -129,7 +129,7 @@ async def test_who_asks_redis_at_once_is_answered_in_one_transaction_each_with_t
         client.hset(f"hitotsu:position:{GROUP}", mapping={"commerce.points-0": 3, "x.y-1": 4})
         for number in range(50):
             client.hset(f"hash:{number}", mapping={"field": f"1|[{number}]"})
-        views = Views(url, doubted=lambda: None)
+        views = ViewReader(url, doubted=lambda: None)
         views.generations = {GROUP: "g"}
         await views.read(GROUP, ())
         before = client.info("commandstats")["cmdstat_multi"]["calls"]

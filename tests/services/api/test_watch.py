@@ -9,7 +9,7 @@ from projections import discover
 from services.reading.catalog import Catalog
 from services.reading.end_offsets import NO_POSITION
 from services.reading.position import Position
-from services.reading.refresh import Watch
+from services.reading.refresh import ReadRefresh
 from services.runtime.metrics import API_LAG
 
 TOPIC = "commerce.points"
@@ -35,7 +35,9 @@ class Ends:
 
 
 async def lag(applied: Position | None, held: Position | None) -> float:
-    watch = Watch(cast(Any, None), cast(Any, Redis(held)), cast(Any, Ends()), Catalog(discover()))
+    watch = ReadRefresh(
+        cast(Any, None), cast(Any, Redis(held)), cast(Any, Ends()), Catalog(discover())
+    )
     if applied is not None:
         watch._positions = {"main": applied}
         watch._positions_at = time.monotonic()
@@ -52,7 +54,9 @@ async def test_while_redis_is_not_believed_the_lag_is_that_of_postgres() -> None
 
 
 async def test_positions_that_were_not_read_lately_are_no_lag() -> None:
-    watch = Watch(cast(Any, None), cast(Any, Redis(None)), cast(Any, Ends()), Catalog(discover()))
+    watch = ReadRefresh(
+        cast(Any, None), cast(Any, Redis(None)), cast(Any, Ends()), Catalog(discover())
+    )
     watch._positions = {"main": {f"{TOPIC}-0": 990}}
     watch._positions_at = time.monotonic() - 60
     watch._publish(await watch._served())

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from infra.stack import ROOT, Stack
-from services.cli import local
+from services.cli import local_services
 from services.runtime.tokens import _hash
 
 pytestmark = pytest.mark.servers
@@ -31,8 +31,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def as_up_does(stack: Stack) -> None:
     """What `hitotsu up` does to tables and tokens before it starts the services."""
     endpoints = stack.endpoints()
-    env = local.environment(stack.home, endpoints)
-    local.prepare(endpoints, env, local.tokens(stack.home))
+    env = local_services.environment(stack.home, endpoints)
+    local_services.prepare(endpoints, env, local_services.tokens(stack.home))
 
 
 def verb(stack: Stack, *words: str, code: int = 0) -> str:

@@ -6,9 +6,9 @@ import pytest
 
 from services.cli.rebuild import _show as show_rebuild
 from services.cli.verify import _show as show_verification
-from services.rebuild.run import Report as Rebuilt
+from services.rebuild.run import RebuildReport as Rebuilt
 from services.rebuild.run import VerdictChanges
-from services.verify.report import Difference, Report
+from services.verify.report import Difference, VerifyReport
 
 PLACE, EVENT = "commerce.points-3@17", "00000000-0000-0000-0000-00000000000a"
 
@@ -16,7 +16,7 @@ PLACE, EVENT = "commerce.points-3@17", "00000000-0000-0000-0000-00000000000a"
 def test_verify_names_place_and_id_and_what_mends_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report = Report(["point_balance"])
+    report = VerifyReport(["point_balance"])
     report.add(Difference("engine", "verdict", (PLACE, EVENT), "applied", "conflict"))
     show_verification(report)
     out = " ".join(capsys.readouterr().out.split())
@@ -29,7 +29,7 @@ def test_verify_names_place_and_id_and_what_mends_them(
 def test_a_row_that_was_changed_by_hand_needs_no_new_verdicts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report = Report(["point_balance"])
+    report = VerifyReport(["point_balance"])
     report.add(Difference("postgres", "point_entry", ("a",), {"points": 1}, {"points": 2}))
     show_verification(report)
     assert "--rejudge" not in capsys.readouterr().out

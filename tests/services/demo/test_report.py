@@ -8,25 +8,25 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.demo.comparison import EXAMPLES, Comparison
-from services.demo.meeting import Met
-from services.demo.report import Report, show
+from services.demo.comparison import EXAMPLES, ReportRow
+from services.demo.duplicate_pairs import Met
+from services.demo.report import DemoReport, show
 
 
-def report(*rows: Comparison) -> Report:
+def report(*rows: ReportRow) -> DemoReport:
     met = Met(200, 190, 1, 14, 8, frozenset(range(10)))
-    return Report(0.01, 35_293, 20.0, 36_003, 3.0, list(rows), met)
+    return DemoReport(0.01, 35_293, 20.0, 36_003, 3.0, list(rows), met)
 
 
 def test_equal_values_are_compared_and_do_not_differ() -> None:
-    row = Comparison("balances")
+    row = ReportRow("balances")
     row.value("customer 1", 562, 562)
     row.mapping("customer 1 item ", {3: "durable"}, {3: "durable"}, of=180)
     assert (row.compared, row.differences) == (181, 0)
 
 
 def test_one_wrong_unit_is_shown_with_its_key() -> None:
-    row = Comparison("stock")
+    row = ReportRow("stock")
     row.mapping("", {("store 1", 1): 6_590}, {("store 1", 1): 6_591})
     out = io.StringIO()
     show(report(row), Console(file=out, width=160))
@@ -44,20 +44,20 @@ def test_who_was_found_without_an_identifier_is_printed_and_written(tmp_path: Pa
 
 
 def test_a_value_nobody_expected_and_one_nobody_answered_both_differ() -> None:
-    row = Comparison("terminal_gaps")
+    row = ReportRow("terminal_gaps")
     row.mapping("", {(5, 1, 64): True}, {(5, 1, 65): True})
     assert (row.compared, row.differences) == (2, 2)
 
 
 def test_examples_stay_few_however_much_differs() -> None:
-    row = Comparison("balances")
+    row = ReportRow("balances")
     for customer in range(1_000):
         row.value(f"customer {customer}", 1, 0)
     assert (row.differences, len(row.examples)) == (1_000, EXAMPLES)
 
 
 def test_the_file_says_what_the_table_says(tmp_path: Path) -> None:
-    row = Comparison("balances")
+    row = ReportRow("balances")
     row.value("customer 1", 1, 0)
     path = tmp_path / "demo" / "report.json"
     report(row).write(path)

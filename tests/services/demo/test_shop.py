@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.generated.inputs import parse
-from services.cli.local import TOKEN_ROLES, TOKENS
+from services.cli.local_services import TOKEN_ROLES, TOKENS
 from services.demo.check.oracle import Oracle
 from services.demo.scene import ORDER, SALE, STORE, Scene
 from services.demo.shop import Json, names
@@ -16,7 +16,7 @@ from services.demo.shop.rows import Rows
 from services.demo.shop.streams import bulk, tills, web_shop
 from services.intake.admission import within_scopes
 from services.intake.records import Intake, Refusal
-from services.points.program.accrual_source import Program, unreadable
+from services.points.program.accrual_source import ProgramVersions, unreadable
 from services.runtime.tokens import Token
 
 LONGEST_PURCHASE = 500
@@ -51,7 +51,7 @@ def test_the_gateway_would_take_every_event(events: list[Json]) -> None:
 
 
 def test_every_system_may_tell_what_it_tells(rows: Rows) -> None:
-    intake = Intake(None, bytes(32), Program(None, "producer"), unreadable)  # type: ignore[arg-type]
+    intake = Intake(None, bytes(32), ProgramVersions(None, "producer"), unreadable)  # type: ignore[arg-type]
     for lane in (*bulk(rows), *tills(rows), web_shop(rows)):
         scopes = TOKENS.get(lane.role, ("channel:*", "system:*", "store:*"))
         sender = Token(lane.name, frozenset(scopes), lane.role)
@@ -63,7 +63,7 @@ def test_every_system_may_tell_what_it_tells(rows: Rows) -> None:
 
 
 def test_everybody_in_the_scene_may_tell_what_they_tell() -> None:
-    intake = Intake(None, bytes(32), Program(None, "producer"), unreadable)  # type: ignore[arg-type]
+    intake = Intake(None, bytes(32), ProgramVersions(None, "producer"), unreadable)  # type: ignore[arg-type]
     scene = Scene(None, None, "", "", {})  # type: ignore[arg-type]
     scene._who, scene._sku = 1, "sku"
     told = [

@@ -21,7 +21,7 @@ from infra.home import free_port
 from schemas.generated.inputs import INPUTS, example, parse, to_event
 from schemas.wire import codec
 from services.api.app import create as create_api
-from services.cli.local import TOKENS as SCOPES
+from services.cli.local_services import TOKENS as SCOPES
 from services.commands.app import create as create_commands
 from services.identity_app.app import create as create_identity
 from services.runtime.tokens import register

@@ -17,7 +17,7 @@ from services.http import bodies
 from services.http.problem import Refuse
 from services.intake.admission import Rates, within_scopes
 from services.intake.records import Intake, Refusal
-from services.points.program.accrual_source import Accrual, Program, unreadable
+from services.points.program.accrual_source import Accrual, ProgramVersions, unreadable
 from services.runtime.config import Settings
 from services.runtime.tokens import Token
 from tests.services.gateway.running import TOKENS, environment, event, prepare
@@ -188,7 +188,7 @@ async def test_no_date_that_a_till_chooses_gives_points_beside_rules(case: str, 
          "accrual": who} for since, who in versions
     ]  # fmt: skip
 
-    class Known(Program):
+    class Known(ProgramVersions):
         async def _read(self) -> list[dict[str, Any]]:
             return rows
 
@@ -205,7 +205,7 @@ async def test_no_date_that_a_till_chooses_gives_points_beside_rules(case: str, 
 
 
 def _intake(accrual: Accrual, keys: Any = None) -> Intake:
-    return Intake(keys, bytes(32), Program(None, accrual), unreadable)  # type: ignore[arg-type]
+    return Intake(keys, bytes(32), ProgramVersions(None, accrual), unreadable)  # type: ignore[arg-type]
 
 
 def test_an_erased_person_takes_no_more_personal_data() -> None:

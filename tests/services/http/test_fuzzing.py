@@ -18,7 +18,7 @@ import pytest
 from infra.home import free_port
 from schemas.generated.inputs import INPUTS, example, parse, to_event
 from schemas.wire import codec
-from services.cli.local import TOKENS as SCOPES
+from services.cli.local_services import TOKENS as SCOPES
 from services.runtime.tokens import register
 from tests.schemas.sealers import OpenSealer
 from tests.services.rebuild.road import Road, road

@@ -13,9 +13,9 @@ from uuid import UUID
 from projections.member import PERSONAL
 from schemas.personal.seal import unseal
 from services.identity.matching.blocking_keys import keys_of
-from services.identity.matching.candidates import Known
+from services.identity.matching.candidates import CandidateIndex
 from services.identity.matching.features import Features, Person, features
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 from services.identity.pairs import WEIGHT_DIGITS
 from services.runtime.keys import KeyEncryption
 from tests.services.identity.town import Town
@@ -31,9 +31,9 @@ class Outcome(NamedTuple):
     cases: set[Stands]
 
 
-def expected(place: Town, model: Model) -> Outcome:
+def expected(place: Town, model: MatchModel) -> Outcome:
     """By the model, for everybody whom the projection holds now, and what persons decided."""
-    known = Known(model)
+    known = CandidateIndex(model)
     people = _people(place)
     no = {
         (row[0], row[1])

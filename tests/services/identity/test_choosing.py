@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from projections.member.grouping import components
 from services.identity.matching import candidates as matching
-from services.identity.matching.candidates import Known
+from services.identity.matching.candidates import CandidateIndex
 from services.identity.matching.features import Person, features
 from services.identity.pairs import Found
-from services.identity.spanning_forest import MOST, Choice
+from services.identity.spanning_forest import MOST, SpanningLinks
 from tests.services.identity.weighing import model
 
 Pairs = dict[tuple[bytes, bytes], float]
 
 
-def chosen(pairs: Pairs, apart: frozenset[tuple[bytes, bytes]] = frozenset()) -> Choice:
+def chosen(pairs: Pairs, apart: frozenset[tuple[bytes, bytes]] = frozenset()) -> SpanningLinks:
     smaller: dict[bytes, dict[bytes, Found]] = {}
     for (one, other), weight in pairs.items():
         smaller.setdefault(other, {})[one] = Found(weight, ())
-    choice = Choice()
+    choice = SpanningLinks()
     for profile, others in smaller.items():
         choice.add(profile, others, pairs.__contains__, apart)
     return choice
@@ -68,7 +68,7 @@ def test_what_all_pairs_hold_together_the_chosen_and_the_cases_do(drawn: Any) ->
 
 
 def test_pairs_by_a_key_that_became_common_grow_with_the_profiles_alone() -> None:
-    known = Known(model())
+    known = CandidateIndex(model())
     same = features(Person(name="山田 太郎", birth_date="1985-04-12"))
     everybody = [id_of(number * 7919 % 501) for number in range(1, 501)]
     for one in everybody:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from schemas.generated.events import ProfilesLinked, ProfilesUnlinked
 from services.identity.pairs import (
-    Decision,
     Found,
-    Judged,
-    Standing,
+    PairVerdict,
+    RuleDecision,
+    StaffDecision,
     case_id_of,
     evidence_of,
     judge,
@@ -24,15 +24,16 @@ MIDDLE = Found(4.0, ("family:equal", "given:equal"))
 
 
 def after(
-    found: Found | None, standing: Standing | None = None, decision: Decision | None = None,
+    found: Found | None, standing: RuleDecision | None = None,
+    decision: StaffDecision | None = None,
     at: int = 1_000,
-) -> Judged:  # fmt: skip
+) -> PairVerdict:  # fmt: skip
     return judge(PAIR, "v1", 9.0, found, at, standing, decision)
 
 
-def said(together: bool, about: Found | None) -> Decision:
+def said(together: bool, about: Found | None) -> StaffDecision:
     link_id = link_id_of(PAIR, about.evidence) if about else None
-    return Decision(PAIR, 500, together, bytes(16), link_id, "somebody", "because")
+    return StaffDecision(PAIR, 500, together, bytes(16), link_id, "somebody", "because")
 
 
 def test_above_upper_a_link_between_a_case_below_nothing() -> None:
@@ -43,7 +44,7 @@ def test_above_upper_a_link_between_a_case_below_nothing() -> None:
     between = after(MIDDLE)
     assert between.fact is None and between.case is not None
     assert between.case.case_id == case_id_of(PAIR, "v1", MIDDLE.evidence)
-    assert after(None) == Judged(None, None, None, "evidence", 1_000, None)
+    assert after(None) == PairVerdict(None, None, None, "evidence", 1_000, None)
 
 
 def test_what_stands_is_told_once_and_taken_back_when_it_is_gone() -> None:
@@ -97,7 +98,7 @@ FOUND = st.one_of(st.none(), st.builds(Found, WEIGHTS.filter(lambda w: w >= 0), 
 def test_what_stands_in_the_end_follows_from_the_last_state_alone(
     states: list[tuple[Found | None, int]],
 ) -> None:
-    standing: Standing | None = None
+    standing: RuleDecision | None = None
     told: list[ProfilesLinked | ProfilesUnlinked] = []
     for found, at in states:
         one = after(found, standing, at=at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.member.rules import DEFAULT, MatchRules
 from services.identity.matching import blocking_keys, comparisons
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 
 Share = tuple[float, float, float]
 # of the levels that matter here, among one person's, strangers', a household's pairs; of all
@@ -35,9 +35,9 @@ FIELDS: dict[str, dict[str, Share]] = {
 }
 
 
-def model(lower: float = 0.0, upper: float = 9.0, silent: Sequence[str] = ()) -> Model:
+def model(lower: float = 0.0, upper: float = 9.0, silent: Sequence[str] = ()) -> MatchModel:
     """The same for every test, but for the thresholds and fields that say nothing."""
-    return Model.of(
+    return MatchModel.of(
         {
             "format": 1,
             "salt": 7,

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from infra.backend import Endpoints
 from schemas.generated.events import PointsEarned, PointsRedeemed, PointsReversed
 from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta
-from services.invariants import whole
+from services.invariants import full_check
 from services.points import invariants
 from services.points.holds.decide import captured_id
 from services.points.invariants import INVARIANTS
@@ -69,7 +69,7 @@ def ids(*values: bytes) -> list[UUID]:
 
 async def broken(engine: Engine) -> dict[str, int]:
     found: dict[str, int] = {}
-    async for one, many, wrong in whole.tested(engine.dsn, "main", INVARIANTS):
+    async for one, many, wrong in full_check.tested(engine.dsn, "main", INVARIANTS):
         assert many, f"{one.name} was tested on nothing"
         if wrong:
             found[one.name] = len(wrong)

@@ -19,7 +19,7 @@ from schemas.generated.events import (
 )
 from services.invariants.catalogue import INVARIANTS, SETS
 from services.invariants.invariant import Invariant, Key, by_sql
-from services.invariants.watch import Round
+from services.invariants.watch import InvariantRound
 from services.runtime.db import conninfo
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
 from services.stock.decide import fact_id
@@ -76,7 +76,7 @@ def gauge(one: Invariant) -> float:
     return INVARIANT_VIOLATIONS.labels(one.name)._value.get()
 
 
-async def whole(one: Round, connection: Connection) -> None:
+async def whole(one: InvariantRound, connection: Connection) -> None:
     """Until every key was tested."""
     before = INVARIANT_ROUNDS.labels(one.invariant.name)._value.get()
     while INVARIANT_ROUNDS.labels(one.invariant.name)._value.get() == before:
@@ -84,7 +84,7 @@ async def whole(one: Round, connection: Connection) -> None:
 
 
 async def test_what_the_engine_made_holds_for_every_key(connection: Connection) -> None:
-    one = Round(STOCK_RECOMPUTED)
+    one = InvariantRound(STOCK_RECOMPUTED)
     one.size = 4
     before = INVARIANT_CHECKED.labels(one.invariant.name)._value.get()
     await whole(one, connection)
@@ -112,7 +112,7 @@ async def test_a_cell_changed_by_hand_raises_the_gauge_until_it_is_put_right(
         f"select {column} from stock_cell {where}".encode(), key
     ).fetchall()
     filled.connection.execute(f"update stock_cell set {column} = {wrong} {where}".encode(), key)
-    one = Round(STOCK_RECOMPUTED)
+    one = InvariantRound(STOCK_RECOMPUTED)
     one.size = 3
     try:
         await whole(one, connection)
@@ -136,7 +136,7 @@ async def test_a_change_that_was_lost_or_doubled_is_seen(
     execute = filled.connection.execute
     execute("create table kept as select * from stock_cell_change where sku = 'item-03'")
     execute("delete from stock_cell_change where sku = 'item-03'")
-    one = Round(STOCK_RECOMPUTED)
+    one = InvariantRound(STOCK_RECOMPUTED)
     try:
         await whole(one, connection)
         assert {key[0] for key in one.known} == {"item-03"}
@@ -196,7 +196,7 @@ async def test_holds_that_ended_once_are_all_right(filled: Filled, connection: C
             "select state from stock_hold where id = %s", [applied]
         )
     } == {"applied"}
-    one = Round(HOLD_RESOLVED_TWICE)
+    one = InvariantRound(HOLD_RESOLVED_TWICE)
     one.size = 2
     await whole(one, connection)
     assert one.known == {}
@@ -231,7 +231,7 @@ async def test_a_hold_with_two_ends_is_found(
         filled.told(committed(name))
     if by_hand:
         filled.connection.execute(f"{by_hand} where id = %s".encode(), [name])
-    one = Round(HOLD_RESOLVED_TWICE)
+    one = InvariantRound(HOLD_RESOLVED_TWICE)
     try:
         await whole(one, connection)
         assert list(one.known) == [(name,)]
@@ -271,7 +271,7 @@ async def test_units_promised_twice_are_found_and_undercut_ones_are_not(
     for sku in (undercut, too_often):
         filled.told(sold(sku, 3, minute=5))
     granted(filled, here, 1, "ginza", since=position(filled))
-    one = Round(PROMISED_TWICE)
+    one = InvariantRound(PROMISED_TWICE)
     try:
         await whole(one, connection)
         assert set(one.known) == {(twice,), (here,)}
@@ -297,7 +297,7 @@ async def test_a_key_that_takes_too_long_does_not_keep_the_others_waiting(
     slow = "select n, '0'::json, '1'::json from k where n = 7 or n = 3 and pg_sleep(30) is not null"
     invariant = Invariant("of_a_test", "", "test", "numbered", key, by_sql(key, slow))
     await connection.execute("set statement_timeout = '150ms'")
-    one = Round(invariant)
+    one = InvariantRound(invariant)
     tested: set[Key] = set()
     asked = invariant.broken
 

@@ -12,10 +12,16 @@ from projections.point_balance.account import Account, allocated
 from schemas.generated.events import PointsEarned, PointsRedeemed
 from schemas.generated.events.parts import EarnedLot, LotAllocation
 from schemas.wire import codec
-from services.points.program.earnings import Line, Sale
+from services.points.program.earnings import EarningSale, SoldLine
 from services.points.program.entries import Fact, entries_of, meta_of
-from services.points.program.rules import ReturnPolicy, Rules
-from services.points.returns.settlement import Decided, Holder, Judged, Judgement, Terms
+from services.points.program.rules import EarningRules, ReturnPolicy
+from services.points.returns.settlement import (
+    Judgement,
+    MemberPoints,
+    SettledLine,
+    Settlement,
+    Terms,
+)
 
 T0 = 1_750_000_000_000_000
 SECOND, DAY = 1_000_000, 86_400_000_000
@@ -26,13 +32,13 @@ NAMESPACE, HANAKO = UUID(int=7), UUID(int=1)
 class Member:
     """One profile. Times in microseconds; `now` goes on with everything that is done."""
 
-    rules: Rules
+    rules: EarningRules
     version: str = "1"
     now: int = T0
     entries: list[Any] = field(default_factory=list)
-    decided: dict[UUID, dict[int, Decided]] = field(default_factory=dict)
+    decided: dict[UUID, dict[int, SettledLine]] = field(default_factory=dict)
     forgiven: int = 0
-    sales: dict[UUID, Sale] = field(default_factory=dict)
+    sales: dict[UUID, EarningSale] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     withheld: int = 0
     profile_id: UUID = HANAKO
@@ -55,9 +61,9 @@ class Member:
     def buys(self, lines: Sequence[tuple[int, int]], points: int = 0) -> UUID:
         """(units, paid) by line; pays some of it with points."""
         sale_id = self._name("sale")
-        sold = tuple(Line(no, f"sku-{no}", *line) for no, line in enumerate(lines, 1))
+        sold = tuple(SoldLine(no, f"sku-{no}", *line) for no, line in enumerate(lines, 1))
         self.now += SECOND
-        self.sales[sale_id] = Sale(sale_id, self.profile_id, self.now, "STORE", sold, points)
+        self.sales[sale_id] = EarningSale(sale_id, self.profile_id, self.now, "STORE", sold, points)
         if points:
             self.spends(points, sale_id)
         self.judge(sale_id)
@@ -84,18 +90,18 @@ class Member:
 
     def asks(
         self, sale_id: UUID, units: Mapping[int, int], policy: ReturnPolicy | None = None
-    ) -> Judged:
+    ) -> Settlement:
         """Goods come back, and the deciders are asked."""
         return self._judge(sale_id, units, policy)
 
-    def brings(self, sale_id: UUID, units: Mapping[int, int]) -> Judged:
+    def brings(self, sale_id: UUID, units: Mapping[int, int]) -> Settlement:
         """Goods have come back: a fact."""
         sale = self.sales[sale_id]
         told = Counter(sale.returned) + Counter(units)
         self.sales[sale_id] = replace(sale, returned=dict(told))
         return self.judge(sale_id)
 
-    def judge(self, sale_id: UUID) -> Judged:
+    def judge(self, sale_id: UUID) -> Settlement:
         """As the log says."""
         return self._judge(sale_id, None, None)
 
@@ -115,12 +121,12 @@ class Member:
         """Of all entries."""
         return sum(entry["points"] for entry in self.entries)
 
-    def _holder(self) -> Holder:
-        return Holder(list(self.entries), forgiven=self.forgiven)
+    def _holder(self) -> MemberPoints:
+        return MemberPoints(list(self.entries), forgiven=self.forgiven)
 
     def _judge(
         self, sale_id: UUID, asked: Mapping[int, int] | None, policy: ReturnPolicy | None
-    ) -> Judged:
+    ) -> Settlement:
         self.now += SECOND
         before = self.decided.setdefault(sale_id, {})
         terms = Terms(self.rules, self.version, True)

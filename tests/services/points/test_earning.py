@@ -11,21 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.points.program.apportionment import given_back, kept, shares, taken
-from services.points.program.earnings import Line, Sale, earnings, lot_of, rounded
-from services.points.program.rules import Rules
+from services.points.program.earnings import EarningSale, SoldLine, earnings, lot_of, rounded
+from services.points.program.rules import EarningRules
 
 T0 = 1_750_000_000_000_000
 counts = st.integers(0, 10**9)
 
 
-def sale(*paid: int, points_paid: int = 0, channel: str = "STORE") -> Sale:
-    lines = tuple(Line(no, f"sku-{no}", 1, each) for no, each in enumerate(paid, 1))
-    return Sale(uuid4(), uuid4(), T0, channel, lines, points_paid)
+def sale(*paid: int, points_paid: int = 0, channel: str = "STORE") -> EarningSale:
+    lines = tuple(SoldLine(no, f"sku-{no}", 1, each) for no, each in enumerate(paid, 1))
+    return EarningSale(uuid4(), uuid4(), T0, channel, lines, points_paid)
 
 
-def given_by(rules: dict[str, Any], what: Sale, **more: Any) -> list[int]:
+def given_by(rules: dict[str, Any], what: EarningSale, **more: Any) -> list[int]:
     found = earnings(
-        what, Rules.model_validate(rules), more.get("categories", {}), more.get("rank")
+        what, EarningRules.model_validate(rules), more.get("categories", {}), more.get("rank")
     )
     return [one.points for one in found]
 
@@ -63,7 +63,7 @@ def test_rates_are_by_channel_class_and_rank() -> None:
 
 def test_a_lot_has_one_name_however_often_it_is_decided() -> None:
     what = sale(1_000, 2_000)
-    rules = Rules.model_validate(ONE_PERCENT)
+    rules = EarningRules.model_validate(ONE_PERCENT)
     first, again = (earnings(what, rules, {}, None) for _ in range(2))
     assert first == again
     assert [one.lot_id for one in first] == [lot_of(what.transaction_id, no) for no in (1, 2)]

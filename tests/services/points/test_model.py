@@ -23,10 +23,10 @@ from services.points.holds.commands import (
     HoldBody,
     Redeem,
     RedeemBody,
-    Release,
+    ReleaseHold,
     ReleaseHoldBody,
 )
-from services.points.holds.decide import Decision, Held
+from services.points.holds.decide import HeldLot, PointsBatch
 from services.points.holds.purse import Purse
 from tests.services.points.model import Model, Point
 
@@ -50,7 +50,7 @@ class Spending(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[dict[str, Any]] = []
-        self.holds: dict[UUID, list[Held]] = {}
+        self.holds: dict[UUID, list[HeldLot]] = {}
         self.facts: list[PointsRedeemed] = []
         self.model = Model()
         self.linked = False
@@ -104,7 +104,7 @@ class Spending(RuleBasedStateMachine):
         for name in PROFILES:
             same = self.linked and purses
             purses[_profile(name)] = purses[_profile("a")] if same else self.purse(name)
-        decision = Decision(purses, dict(self.holds), self.now, {})
+        decision = PointsBatch(purses, dict(self.holds), self.now, {})
         (answer,) = decision.decide([command]).answers
         for line in (*decision.decided.changed, *decision.decided.made):
             kept = self.holds.setdefault(line.hold_id, [])
@@ -225,7 +225,7 @@ class Spending(RuleBasedStateMachine):
         if not self.holds:
             return
         name = data.draw(st.sampled_from(sorted(self.holds)))
-        status, _ = self.decided(Release(name, ReleaseHoldBody()))
+        status, _ = self.decided(ReleaseHold(name, ReleaseHoldBody()))
         assert (status == 200) == self.model.stands(name.int)
         if status == 200:
             self.model.ends[name.int] = -1

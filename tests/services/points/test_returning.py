@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.points.program.rules import ReturnPolicy, Rules
+from services.points.program.rules import EarningRules, ReturnPolicy
 from tests.services.points.member import DAY, Member
 
 POLICIES: list[ReturnPolicy] = [
@@ -19,7 +19,7 @@ POLICIES: list[ReturnPolicy] = [
 
 def member(policy: ReturnPolicy = "within_balance", **more: Any) -> Member:
     earn = more.pop("earn", [{"points": 10, "per": 100}])
-    return Member(Rules.model_validate({"earn": earn, "return_policy": policy, **more}))
+    return Member(EarningRules.model_validate({"earn": earn, "return_policy": policy, **more}))
 
 
 def test_a_third_of_a_line_takes_a_third_and_the_rest_comes_to_the_whole() -> None:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from schemas.generated.inputs import example
-from services.points.program.rules import Rules, UnreadableRules, read_rules, readable, version_at
+from services.points.program.rules import (
+    EarningRules,
+    UnreadableProgramRules,
+    read_rules,
+    readable,
+    version_at,
+)
 from services.runtime.metrics import POINTS_UNREADABLE
 
 FULL: dict[str, Any] = {
@@ -71,20 +77,20 @@ def test_the_first_rate_that_matches_is_the_rate() -> None:
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, Any], field: str) -> None:
-    with pytest.raises(UnreadableRules) as caught:
+    with pytest.raises(UnreadableProgramRules) as caught:
         read_rules(json.dumps({**FULL, **change}))
     assert caught.value.field == field
     assert caught.value.reason
 
 
 def test_a_rate_for_a_rank_that_there_is_not_is_refused() -> None:
-    with pytest.raises(UnreadableRules, match=r"earn\.1\.ranks names 'gold'"):
+    with pytest.raises(UnreadableProgramRules, match=r"earn\.1\.ranks names 'gold'"):
         read_rules(json.dumps({**FULL, "ranks": None}))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"earn": [], "earn": []}', "NaN"])
 def test_what_is_no_object_is_refused(text: str) -> None:
-    with pytest.raises(UnreadableRules):
+    with pytest.raises(UnreadableProgramRules):
         read_rules(text)
 
 
@@ -104,7 +110,7 @@ def test_the_rules_that_the_how_to_shows_are_some() -> None:
     rules = read_rules(shown)
     assert rules.return_policy == "withhold_from_refund"
     assert [rules.rank(spent) for spent in (29_999, 30_000, 100_000)] == [None, "silver", "gold"]
-    assert set(json.loads(shown)) == set(Rules.model_fields)
+    assert set(json.loads(shown)) == set(EarningRules.model_fields)
 
 
 def test_the_example_of_the_contract_is_a_program() -> None:

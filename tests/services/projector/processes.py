@@ -20,8 +20,8 @@ import psycopg
 
 from schemas.wire import codec
 from services.projector.app import CLAIM
-from services.projector.apply import Applied, Fenced
-from services.projector.batch import Recent, Work
+from services.projector.apply import CommittedBatch, Fenced
+from services.projector.batch import BatchWork, Recent
 from services.projector.pipeline import Pipeline
 from services.projector.writer import Writer
 from tests.projections.driving import Engine, Place, Record
@@ -59,13 +59,13 @@ class Drawn:
 class Trouble:
     """What goes wrong at a step; nothing does by default."""
 
-    def before(self, process: Process, work: Work) -> None:
+    def before(self, process: Process, work: BatchWork) -> None:
         """Called as a transaction begins."""
 
     def inside(self, process: Process, step: str) -> None:
         """Called before a step of the transaction."""
 
-    def after(self, process: Process, work: Work) -> None:
+    def after(self, process: Process, work: BatchWork) -> None:
         """Called when it is committed, and the worker does not know it yet."""
 
 
@@ -140,7 +140,7 @@ class Process:
         if self.writer.connection is not None:
             self.writer.connection.close()
 
-    def _apply(self, work: Work) -> None:
+    def _apply(self, work: BatchWork) -> None:
         for _ in self.writer.apply(work):
             pass
 
@@ -151,7 +151,7 @@ class Process:
 
         return step
 
-    def _in_trouble(self, connection: Any, work: Work) -> Applied:
+    def _in_trouble(self, connection: Any, work: BatchWork) -> CommittedBatch:
         self._trouble.before(self, work)
         self.transactions["begun"] += 1
         applied = self._really(connection, work)
@@ -168,7 +168,7 @@ class Anything(Trouble):
         self.claim_wanted = threading.Event()
         self.met: Counter[str] = Counter()
 
-    def before(self, process: Process, work: Work) -> None:
+    def before(self, process: Process, work: BatchWork) -> None:
         self._fetch(process)
         if self._happens("claim"):
             self.claim_wanted.set()
@@ -182,7 +182,7 @@ class Anything(Trouble):
         if self._happens(f"lost at {step.strip('_')}", often):
             self._lose(process)
 
-    def after(self, process: Process, work: Work) -> None:
+    def after(self, process: Process, work: BatchWork) -> None:
         self._fetch(process)
         if self._happens("lost after"):
             self._lose(process)

@@ -16,7 +16,7 @@ from faust.exceptions import ConsumerNotStarted
 from infra.backend import Endpoints
 from infra.home import Home
 from infra.stack import ROOT
-from services.cli import local
+from services.cli import local_services
 from services.runtime.exit_codes import Exit, code_of, say
 
 KEYS = ("HITOTSU_KEY_ENCRYPTION_KEY", "HITOTSU_BLIND_INDEX_KEY", "HITOTSU_GATEWAY_PRIVATE_KEY")
@@ -24,7 +24,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 def environment(servers: Endpoints, folder: Path, **more: str) -> dict[str, str]:
-    ours = local.environment(Home(folder).open(), servers)
+    ours = local_services.environment(Home(folder).open(), servers)
     return {**os.environ, **ours, "PYTHONPATH": str(ROOT), **more}
 
 

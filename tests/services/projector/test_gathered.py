@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from projections.core import Projection, View, key, total
-from projections.core.showing import First, ViewRow
+from projections.core.redis_rows import First, ViewRow
 from services.projector import write_behind
-from services.projector.apply import Applied
-from services.projector.redis_changes import Due
+from services.projector.apply import CommittedBatch
+from services.projector.redis_changes import RedisChanges
 from services.projector.write_behind import Gathered, Job
 
 points = Projection("gathering").table(
@@ -17,7 +17,9 @@ points = Projection("gathering").table(
 
 
 def job(*rows: ViewRow, end: int, behind: bool = True) -> Job:
-    applied = Applied(Due({points: list(rows)}), {("commerce.points", 0): end}, None)
+    applied = CommittedBatch(
+        RedisChanges({points: list(rows)}), {("commerce.points", 0): end}, None
+    )
     return Job(applied, lambda: None, behind)
 
 
@@ -57,7 +59,7 @@ def test_rows_of_ledgers_wait_as_they_are_and_count() -> None:
 
 
 def test_what_is_noted_names_the_hashes_of_each_table() -> None:
-    due = Due()
+    due = RedisChanges()
     assert due.keys() is None
     due.first[points] = First([], b"[]")
     due.told[points] = []

@@ -20,7 +20,7 @@ from projections.core import Projection, Row, key, maximum, plain, total
 from projections.core.fold import Group
 from schemas.generated.events import InquiryOpened, PointsAdjusted
 from services.projector import writer
-from services.projector.batch import Work
+from services.projector.batch import BatchWork
 from tests.projections.driving import Engine, Place
 from tests.services.projector.facts import adjusted, asked
 from tests.services.projector.offset_order import APPLIED, CONFLICT, DEAD, DUPLICATE, Said, verdicts
@@ -135,7 +135,7 @@ class Trickle(Trouble):
     def __init__(self, places: tuple[Place, ...], waiting: int) -> None:
         self._places, self._waiting, self.sizes = places, waiting, list[int]()
 
-    def before(self, process: Process, work: Work) -> None:
+    def before(self, process: Process, work: BatchWork) -> None:
         many = 3 if self.sizes else self._waiting
         self.sizes.append(work.size)
         for _ in range(many):

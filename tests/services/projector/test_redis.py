@@ -14,14 +14,14 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from infra.backend import Endpoints
 from projections.core import sql
-from projections.core.showing import hash_key
+from projections.core.redis_rows import hash_key
 from projections.member import group
 from projections.member import projection as member
 from projections.point_balance import entry
 from projections.point_balance import projection as entries
 from projections.shared_stock import cell
 from projections.shared_stock import projection as stock
-from services.projector.redis_views import GenerationLost, Views, generation_key
+from services.projector.redis_views import GenerationLost, ViewWriter, generation_key
 from services.projector.refresh import Job, Refresher
 from tests.projections.crowd import activated, crowd
 from tests.projections.driving import OWNER, Engine, Log
@@ -44,7 +44,7 @@ class Shown:
     def __init__(self, engine: Engine, url: str, owner: UUID = OWNER) -> None:
         self.engine, self.redis = engine, Redis.from_url(url)
         self.away = False
-        self.views = Views(self._guarded(url), engine.group)
+        self.views = ViewWriter(self._guarded(url), engine.group)
         struck = engine.writer.applier.written.append
         self.refresher = Refresher(self.views, engine.dsn, owner, struck)
         self.seen = 0

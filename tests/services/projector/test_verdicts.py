@@ -15,7 +15,7 @@ from projections.core.fold import Group
 from projections.inquiry_history import inquiry
 from schemas.generated.events import PointsAdjusted
 from schemas.wire import codec
-from services.projector.batch import Work
+from services.projector.batch import BatchWork
 from tests.projections.driving import Engine, Log
 from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received
 
@@ -69,7 +69,7 @@ def test_the_first_body_under_an_id_wins_and_the_other_is_kept_aside(engine: Eng
     assert value == codec.encode(earned(1, points=99))
 
 
-def folded(engine: Engine, log: Log, *events: Any) -> Work:
+def folded(engine: Engine, log: Log, *events: Any) -> BatchWork:
     for event in events:
         log.append(event)
     return engine.work(log.batch())

@@ -15,8 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from infra.backend import Endpoints
 from infra.home import free_port
 from services.projector import watch as watching
-from services.projector.watch import Judge, Watch
-from services.runtime.end_offsets import Asked, TopicEnds
+from services.projector.watch import ProgressJudge, ProgressWatch
+from services.runtime.end_offsets import EndOffsets, TopicEnds
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 
 TOPIC, GONE = "watch.sales", "watch.gone"
@@ -50,7 +50,7 @@ class _Watched:
     def __init__(self, kafka: str, group: str, topics: list[str], held: Any) -> None:
         self.group, self.reasons = group, list[str]()
         self.left = threading.Event()
-        self.watch = Watch(kafka, group, topics, lambda: held, self._leave, lambda: False)
+        self.watch = ProgressWatch(kafka, group, topics, lambda: held, self._leave, lambda: False)
 
     def __enter__(self) -> _Watched:
         self.watch.start()
@@ -99,7 +99,7 @@ def test_a_position_that_never_moves_is_seen_from_the_first_look_on(
 
 @pytest.mark.servers
 def test_a_client_made_anew_after_a_failure_sees_at_once(kafka: str) -> None:
-    async def asked() -> tuple[Asked, Asked]:
+    async def asked() -> tuple[EndOffsets, EndOffsets]:
         ends = TopicEnds(kafka, [TOPIC], "test")
         try:
             first = await ends.ask([PLACE])
@@ -141,7 +141,7 @@ def test_a_topic_that_comes_later_is_asked_too(
 ) -> None:
     monkeypatch.setattr("services.runtime.end_offsets.PARTITIONS_SECONDS", 0.0)
 
-    async def asked() -> tuple[Asked, Asked]:
+    async def asked() -> tuple[EndOffsets, EndOffsets]:
         ends = TopicEnds(kafka, [TOPIC, "watch.late"], "test")
         try:
             first = await ends.ask()
@@ -186,12 +186,12 @@ class Clock:
         return self.at
 
 
-def _asked(ends: Mapping[tuple[str, int], int]) -> Asked:
-    return Asked(ends, frozenset())
+def _asked(ends: Mapping[tuple[str, int], int]) -> EndOffsets:
+    return EndOffsets(ends, frozenset())
 
 
 def _looks(
-    judge: Judge, clock: Clock, seconds: float, held: Any, asked: Any, busy: bool = False
+    judge: ProgressJudge, clock: Clock, seconds: float, held: Any, asked: Any, busy: bool = False
 ) -> bool:
     """A look a second for so long; whether the last one was progress."""
     for _ in range(int(seconds)):
@@ -206,7 +206,7 @@ def clock() -> Clock:
 
 
 def test_lag_without_movement_is_a_reason_to_leave_after_half_a_minute(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     assert not _looks(judge, clock, 29, {PLACE: 5}, _asked({PLACE: 9}))
     assert judge.lag == 4
     assert judge.reason_to_leave() is None
@@ -215,7 +215,7 @@ def test_lag_without_movement_is_a_reason_to_leave_after_half_a_minute(clock: Cl
 
 
 def test_whoever_moves_or_has_nothing_to_do_stays(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     _looks(judge, clock, 1, {PLACE: 0}, _asked({PLACE: 1_000}))
     for offset in range(1, 100):
         assert _looks(judge, clock, 1, {PLACE: offset}, _asked({PLACE: 1_000}))
@@ -224,13 +224,13 @@ def test_whoever_moves_or_has_nothing_to_do_stays(clock: Clock) -> None:
 
 
 def test_a_long_transaction_that_is_known_counts_as_progress(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     assert _looks(judge, clock, 100, {PLACE: 5}, _asked({PLACE: 9}), busy=True)
     assert judge.reason_to_leave() is None
 
 
 def test_kafka_away_is_neither_progress_nor_a_reason(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     _looks(judge, clock, 1, {PLACE: 5}, _asked({PLACE: 5}))
     assert not _looks(judge, clock, 1_000, {PLACE: 5}, None)
     assert judge.lag is None
@@ -238,14 +238,14 @@ def test_kafka_away_is_neither_progress_nor_a_reason(clock: Clock) -> None:
 
 
 def test_positions_that_move_are_progress_though_no_end_is_known(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     _looks(judge, clock, 1, {PLACE: 0}, None)
     for offset in range(1, 10):
         assert _looks(judge, clock, 1, {PLACE: offset}, None)
 
 
 def test_an_unknown_part_is_no_progress_and_ends_after_a_while(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     _looks(judge, clock, 1, {PLACE: 5, OTHER: 5}, _asked({PLACE: 5}))
     assert not _looks(judge, clock, 100, {PLACE: 5, OTHER: 5}, _asked({PLACE: 5}))
     assert judge.lag is None
@@ -255,7 +255,7 @@ def test_an_unknown_part_is_no_progress_and_ends_after_a_while(clock: Clock) -> 
 
 
 def test_whoever_never_claimed_makes_no_progress(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     assert not _looks(judge, clock, 100, None, _asked({PLACE: 5}))
     assert judge.lag is None
     assert judge.reason_to_leave() is None
@@ -264,7 +264,7 @@ def test_whoever_never_claimed_makes_no_progress(clock: Clock) -> None:
 
 
 def test_a_first_look_and_another_share_are_no_progress(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     ends = _asked({PLACE: 9, OTHER: 9})
     assert not judge.look({PLACE: 5}, ends, busy=False)
     assert not judge.look({PLACE: 5, OTHER: 5}, ends, busy=False)
@@ -273,7 +273,7 @@ def test_a_first_look_and_another_share_are_no_progress(clock: Clock) -> None:
 
 
 def test_whoever_holds_nothing_has_nothing_to_do_while_nothing_arrives(clock: Clock) -> None:
-    judge = Judge(clock)
+    judge = ProgressJudge(clock)
     _looks(judge, clock, 1, {}, _asked({PLACE: 5}))
     assert _looks(judge, clock, 100, {}, _asked({PLACE: 5}))
     for end in range(6, 60):

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from projections import discover
-from services.verify.report import Report
+from services.verify.report import VerifyReport
 from services.verify.run import Verification
 from tests.services.rebuild.resends import HOLD, ITEMS, PEOPLE, RESERVATION, Told
 from tests.services.rebuild.road import Road
@@ -65,12 +65,12 @@ def decide(scene: Scene) -> None:
     )  # fmt: skip
 
 
-def verified(scene: Scene) -> Report:
+def verified(scene: Scene) -> VerifyReport:
     work = Verification(scene.road.settings, discover(), NAMES)
     return work.run(lambda step, done, whole: None)
 
 
-def wrong_places(report: Report) -> set[tuple[str, str]]:
+def wrong_places(report: VerifyReport) -> set[tuple[str, str]]:
     return {
         (difference.key[0], difference.key[1])
         for difference in report.differences

@@ -18,12 +18,12 @@ from redis import Redis
 
 from infra.backend import Endpoints
 from infra.home import Home, free_port
-from services.cli import local
+from services.cli import local_services
 from services.runtime.config import Settings
 from tests.services.rebuild.trade import Sent, send
 from tests.stacks import empty_servers
 
-ROOT = Path(local.__file__).resolve().parents[2]
+ROOT = Path(local_services.__file__).resolve().parents[2]
 TOKEN = "app-token-of-a-test"
 
 
@@ -37,7 +37,7 @@ class Road:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.endpoints, self.env = home, endpoints, env
         self.servers = servers
-        self.settings: Settings = local.settings(env)
+        self.settings: Settings = local_services.settings(env)
         self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)
         self.root = ROOT  # whose code is run; a test may have it run another
         self._running: list[subprocess.Popen[bytes]] = []
@@ -129,8 +129,8 @@ def road(home: Path, tokens: Mapping[str, str] | None = None) -> Iterator[Road]:
     """Empty servers with tables and topics; `tokens` by caller, as `local.TOKENS` has them."""
     with empty_servers() as stack:
         endpoints = stack.endpoints()
-        env = local.environment(stack.home, endpoints)
-        local.prepare(endpoints, env, tokens or {"app": TOKEN})
+        env = local_services.environment(stack.home, endpoints)
+        local_services.prepare(endpoints, env, tokens or {"app": TOKEN})
         own = Road(home, endpoints, env, stack.home)
         try:
             yield own

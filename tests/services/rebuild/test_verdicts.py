@@ -20,7 +20,7 @@ from services.projector.batch import Slice, Verdict, decoded
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
-from services.rebuild.verdicts import Judge
+from services.rebuild.verdicts import VerdictJudge
 from services.runtime.record_at import Placed
 from tests.projections.driving import Engine, Record
 from tests.services.projector.facts import T0, meta, received
@@ -57,7 +57,7 @@ class Refold(Refolding):
     ) -> None:
         self._shadow, self._placed = shadow, RecordsAt(values)
         topics = engine.writer.applier.topics
-        self._judge = Judge(engine.dsn, shadow.live, shadow.group, topics, self._placed)
+        self._judge = VerdictJudge(engine.dsn, shadow.live, shadow.group, topics, self._placed)
         self.transactions = 0
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from schemas.topics import TOPICS
 from schemas.wire import codec
 from services.projector.app import topics_of
 from services.projector.apply import Applier
-from services.projector.batch import Entry, Failure, Slice, Verdict, Work, decoded
+from services.projector.batch import BatchWork, Entry, Failure, Slice, Verdict, decoded
 from services.projector.database import prepare
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
@@ -178,7 +178,7 @@ def _winners(written: Written) -> dict[bytes, tuple[At, Entry]]:
 
 def _judged(
     part: Slice, written: Written, winners: Mapping[bytes, tuple[At, Entry]], group: Group, no: int
-) -> Work:
+) -> BatchWork:
     folded, ledger = Folded(), list[tuple[Any, ...]]()
     source = no * 10_000 + part.partition
     for entry in part.entries:
@@ -203,7 +203,7 @@ def _judged(
         ledger.append(
             (event_id, entry.hash, entry.schema_id, no, part.partition, entry.record.offset)
         )
-    return Work([part], folded, ledger)
+    return BatchWork([part], folded, ledger)
 
 
 def _resent(entry: Entry, held: Entry) -> Verdict:

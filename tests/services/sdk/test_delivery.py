@@ -11,7 +11,7 @@ import pytest
 from nacl.public import PrivateKey
 
 from services.sdk import Buffer, BufferFull, Problem, Refused, Results, Unreachable
-from services.sdk.delivery import Line, Pause, Post, Reply, Talk
+from services.sdk.delivery import GatewayLine, GatewayReply, Pause, Post, Talk
 from tests.services.gateway.running import event
 
 KEY = bytes(PrivateKey.generate().public_key)
@@ -27,7 +27,7 @@ def buffer(tmp_path: Path) -> Iterator[Buffer]:
 class Script:
     """Plays the gateway's part from a list of statuses; the last one is played for ever."""
 
-    def __init__(self, *statuses: int | Reply | None) -> None:
+    def __init__(self, *statuses: int | GatewayReply | None) -> None:
         self._statuses = list(statuses)
         self.now = 0.0
         self.posts: list[Post] = []
@@ -47,10 +47,10 @@ class Script:
         except StopIteration as over:
             return over.value
 
-    def _answer(self, post: Post) -> Reply | None:
+    def _answer(self, post: Post) -> GatewayReply | None:
         self.posts.append(post)
         status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
-        if status is None or isinstance(status, Reply):
+        if status is None or isinstance(status, GatewayReply):
             return status
         told = [
             {
@@ -62,21 +62,21 @@ class Script:
             }
             for index, sent in enumerate(json.loads(post.content))
         ]
-        return Reply(status, json.dumps({"results": told}).encode())
+        return GatewayReply(status, json.dumps({"results": told}).encode())
 
 
 def _id(sent: dict[str, Any]) -> str:
     return str(sent["meta"]["event_id"] if "meta" in sent else sent["event_id"])
 
 
-def _line(script: Script, **settings: Any) -> Line:
-    return Line(clock=lambda: script.now, **settings)
+def _line(script: Script, **settings: Any) -> GatewayLine:
+    return GatewayLine(clock=lambda: script.now, **settings)
 
 
-def _forbidden(index: int) -> Reply:
+def _forbidden(index: int) -> GatewayReply:
     error = {"pointer": f"/{index}/meta/producer/channel", "reason": "outside"}
     problem = {"title": "Forbidden", "detail": "d", "errors": [error]}
-    return Reply(403, json.dumps(problem).encode())
+    return GatewayReply(403, json.dumps(problem).encode())
 
 
 def test_events_go_out_in_order_in_requests_of_at_most_five_hundred() -> None:
@@ -105,7 +105,7 @@ def test_a_missing_answer_is_followed_by_the_very_same_bytes() -> None:
 
 
 def test_a_pause_is_never_shorter_than_the_gateway_asked_for() -> None:
-    script = Script(Reply(429, b"", "7"), 202)
+    script = Script(GatewayReply(429, b"", "7"), 202)
     script.play(_line(script).send([event()]))
     assert script.pauses == [7.0]
 
@@ -118,7 +118,7 @@ def test_patience_has_an_end() -> None:
 
 
 def test_a_refused_request_is_a_problem() -> None:
-    script = Script(Reply(401, b'{"title": "Unauthorized", "detail": "no"}'))
+    script = Script(GatewayReply(401, b'{"title": "Unauthorized", "detail": "no"}'))
     with pytest.raises(Problem, match="401 Unauthorized: no"):
         script.play(_line(script).send([event()]))
 
@@ -160,7 +160,7 @@ def test_an_event_the_token_may_not_send_does_not_hold_up_the_others(buffer: Buf
 
 
 def test_a_problem_with_the_token_leaves_everything_in_the_buffer(buffer: Buffer) -> None:
-    script = Script(Reply(401, b"{}"))
+    script = Script(GatewayReply(401, b"{}"))
     with pytest.raises(Problem):
         script.play(_line(script, buffer=buffer).send([event(), event()]))
     assert len(buffer) == 2

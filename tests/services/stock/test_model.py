@@ -11,18 +11,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.stock.availability import Shelf
+from services.stock.availability import AvailableUnits
 from services.stock.commands import (
     Commit,
     CommitBody,
     Extend,
     ExtendBody,
-    Release,
     ReleaseBody,
+    ReleaseReservation,
     Reserve,
     ReserveBody,
 )
-from services.stock.decide import COMMITTED, Decision, Hold
+from services.stock.decide import COMMITTED, ReservedUnits, StockBatch
 from tests.services.stock.model import Model, Promise
 
 BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Deciding(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.holds: dict[UUID, list[Hold]] = {}
+        self.holds: dict[UUID, list[ReservedUnits]] = {}
         self.names: list[UUID] = []
 
     @initialize(
@@ -53,7 +53,7 @@ class Deciding(RuleBasedStateMachine):
     def now(self) -> datetime:
         return BEGAN + timedelta(seconds=self.model.now)
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> AvailableUnits:
         cells = [
             {"sku": sku, "location_id": place, "on_hand": many, "committed": 0, "unavailable": 0}
             for (sku, place), many in self.model.on_hand.items()
@@ -70,11 +70,11 @@ class Deciding(RuleBasedStateMachine):
             if hold.counts(self.now):
                 spot = (hold.sku, hold.served_by or hold.location_id)
                 held[spot] = held.get(spot, 0) + hold.quantity
-        return Shelf(cells, rules, held, 1)
+        return AvailableUnits(cells, rules, held, 1)
 
     def decided(self, command: Any) -> tuple[int, dict[str, Any]]:
         named = {key: holds for key, holds in self.holds.items() if key == command.reservation_id}
-        decision = Decision(self.shelf(), named, self.now, {})
+        decision = StockBatch(self.shelf(), named, self.now, {})
         (answer,) = decision.decide([command]).answers
         if not command.body.dry_run:
             self.holds |= {hold.reservation_id: [] for hold in decision.decided.made}
@@ -155,7 +155,7 @@ class Deciding(RuleBasedStateMachine):
             return
         name = data.draw(st.sampled_from(self.names))
         yes = self.model.standing(str(name))
-        status, _ = self.decided(Release(name, ReleaseBody()))
+        status, _ = self.decided(ReleaseReservation(name, ReleaseBody()))
         assert (status == 200) == yes
         for promise in self.model.of(str(name)) if yes else ():
             promise.state = "released"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.stock.availability import Shelf
-from services.stock.location_choice import Near, PickBody, kilometres, picked
+from services.stock.availability import AvailableUnits
+from services.stock.location_choice import GeoPoint, PickBody, kilometres, picked
 
 AT = 1_000
 PLACES = {"tokyo": (35.681236, 139.767125), "osaka": (34.702485, 135.495951), "nowhere": None}
@@ -30,7 +30,10 @@ def asked(**body: Any) -> list[str]:
         for name, at in PLACES.items()
     ]  # fmt: skip
     wanted = PickBody.model_validate({"channel": "STORE", **body})
-    return [one["location_id"] for one in picked(wanted, Shelf(cells, [], {}, AT), locations, AT)]
+    return [
+        one["location_id"]
+        for one in picked(wanted, AvailableUnits(cells, [], {}, AT), locations, AT)
+    ]
 
 
 A, B = {"sku": "a", "quantity": 1}, {"sku": "b", "quantity": 2}
@@ -55,9 +58,9 @@ def test_the_best_stocked_and_only_of_the_kinds_asked_for() -> None:
 
 
 def test_distances_are_those_of_the_globe() -> None:
-    tokyo, osaka = (Near(latitude=at[0], longitude=at[1]) for at in PLACES.values() if at)
+    tokyo, osaka = (GeoPoint(latitude=at[0], longitude=at[1]) for at in PLACES.values() if at)
     assert kilometres(tokyo, osaka) == pytest.approx(403, abs=3)
-    poles = Near(latitude=90, longitude=0), Near(latitude=-90, longitude=55)
+    poles = GeoPoint(latitude=90, longitude=0), GeoPoint(latitude=-90, longitude=55)
     assert kilometres(*poles) == pytest.approx(20_015, abs=2)
 
 

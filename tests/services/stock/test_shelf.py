@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.shared_stock.available import stock
-from services.stock.availability import ANYWHERE, REASONS, Shelf
+from projections.shared_stock.promisable_units import stock
+from services.stock.availability import ANYWHERE, REASONS, AvailableUnits
 
 SKU, AT = "item", 1_000
 LOCATIONS = ("a", "b", "c")
@@ -50,7 +50,7 @@ def test_it_promises_what_a_reader_sees_and_no_more(
 ) -> None:
     whole = [{"sku": SKU, "incoming": 0, **row} for row in rows]
     held = {(SKU, row["location_id"]): row["reserved"] for row in rows} | {(SKU, ""): unplaced}
-    shelf = Shelf(whole, kept, held, AT)
+    shelf = AvailableUnits(whole, kept, held, AT)
     for location, quantity in taken:
         if location == ANYWHERE:
             quantity = max(quantity, -unplaced)
@@ -75,7 +75,7 @@ def online(stores: int, units: int, share: int, threshold: int, unplaced: int) -
     rows = [{**cell, "location_id": name, "on_hand": units} for name in names]
     rule = {"sku": SKU, "valid_from": 0, "safety_stock": 0, "store_share": share}
     rules = [{**rule, "location_id": name, "company_threshold": threshold} for name in names]
-    shelf = Shelf(rows, rules, {(SKU, ANYWHERE): unplaced}, AT)
+    shelf = AvailableUnits(rows, rules, {(SKU, ANYWHERE): unplaced}, AT)
     return shelf.room((SKU, ANYWHERE), "EC"), stock(SKU, rows, rules, AT, unplaced).online_atp
 
 
@@ -96,7 +96,7 @@ def test_no_grant_leaves_more_promised_than_there_is(
     """At the location, and over all: orders without a location find units free somewhere."""
     whole = [{"sku": SKU, "incoming": 0, **row} for row in rows]
     held = {(SKU, row["location_id"]): row["reserved"] for row in rows} | {(SKU, ""): unplaced}
-    shelf = Shelf(whole, kept, held, AT)
+    shelf = AvailableUnits(whole, kept, held, AT)
     spot = (SKU, data.draw(st.sampled_from((*LOCATIONS, ANYWHERE))))
     granted = shelf.room(spot, channel)
     assert granted == min(shelf._limits(spot, channel).values())
@@ -128,12 +128,12 @@ def test_what_is_short_is_what_was_promised_beyond_what_is_there(
     assert seen.short == sum(cell.short for cell in seen.locations) + max(0, unplaced - free)
 
 
-def two_stores(unplaced: int, on_hand: int = 10) -> Shelf:
+def two_stores(unplaced: int, on_hand: int = 10) -> AvailableUnits:
     """So many units at each of two stores, of each 2 for walk-ins and 1 for safety."""
     cell = {"sku": SKU, "committed": 0, "unavailable": 0, "on_hand": on_hand}
     rule = {"sku": SKU, "valid_from": 0, "safety_stock": 1, "store_share": 2}
     names = ("S1", "S2")
-    return Shelf(
+    return AvailableUnits(
         [{**cell, "location_id": name} for name in names],
         [{**rule, "location_id": name, "company_threshold": 3} for name in names],
         {(SKU, ANYWHERE): unplaced},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.identity.matching import Features, Model
+from services.identity.matching import Features, MatchModel
 from services.identity.matching.estimate import estimate
 from tests.services.identity.matching.people import as_features, people
 
@@ -15,5 +15,5 @@ def everybody() -> list[Features]:
 
 
 @pytest.fixture(scope="session")
-def model(everybody: list[Features]) -> Model:
+def model(everybody: list[Features]) -> MatchModel:
     return estimate(everybody)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.identity.matching import Features, Model, Person, dates, features, names, places
+from services.identity.matching import Features, MatchModel, Person, dates, features, names, places
 from services.identity.matching.comparisons import compare, level_names
 from services.identity.matching.weights import Weights
 
@@ -39,7 +39,7 @@ found = st.builds(
 @example(Features("佐藤", "林", birth_date="1990-04-01"), Features("林", "佐藤"))
 @given(found, found)
 def test_levels_and_weight_do_not_depend_on_who_is_first(
-    model: Model, one: Features, other: Features
+    model: MatchModel, one: Features, other: Features
 ) -> None:
     there, back = compare(one, other, model.kinds), compare(other, one, model.kinds)
 
@@ -47,7 +47,7 @@ def test_levels_and_weight_do_not_depend_on_who_is_first(
     assert Weights(model).weight(there) == Weights(model).weight(back)
 
 
-def test_what_is_not_known_to_both_says_nothing(model: Model) -> None:
+def test_what_is_not_known_to_both_says_nothing(model: MatchModel) -> None:
     known = features(Person("山田 太郎", None, "1000005", "千代田区丸の内1-2-3", "1990-04-01"))
 
     assert set(compare(known, Features(), model.kinds).levels) == {-1}

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from services.identity.matching import Features, Model, em
+from services.identity.matching import Features, MatchModel, em
 from services.identity.matching.estimate import estimate
 from services.identity.matching.priors import beliefs
 from services.identity.matching.sample import Pairs, Sample, sample
@@ -62,7 +62,9 @@ def test_a_missing_value_says_nothing() -> None:
     assert sum(known) == pytest.approx(1)
 
 
-def test_the_order_of_the_profiles_does_not_matter(model: Model, everybody: list[Features]) -> None:
+def test_the_order_of_the_profiles_does_not_matter(
+    model: MatchModel, everybody: list[Features]
+) -> None:
     turned = list(everybody)
     Random(5).shuffle(turned)
 
@@ -83,7 +85,7 @@ def chosen_all(few: list[Features]) -> list[Features]:
     return sample(reversed(few), 1, 100).people
 
 
-def test_a_household_is_seen_in_the_data(model: Model) -> None:
+def test_a_household_is_seen_in_the_data(model: MatchModel) -> None:
     address = next(one for one in model.comparisons if one.field == "address")
     given = next(one for one in model.comparisons if one.field == "given")
 

@@ -7,8 +7,16 @@ from random import Random
 
 import pytest
 
-from services.identity.matching import Features, Known, Model, Person, dates, features, names
-from services.identity.matching.comparisons import Compared
+from services.identity.matching import (
+    CandidateIndex,
+    Features,
+    MatchModel,
+    Person,
+    dates,
+    features,
+    names,
+)
+from services.identity.matching.comparisons import ComparedPair
 from services.identity.matching.weights import Weights
 from tests.services.identity.matching.people import as_features, index, people
 
@@ -20,8 +28,10 @@ def _id(number: int) -> bytes:
     return number.to_bytes(16)
 
 
-def _streamed(model: Model, known: list[tuple[int, Features]]) -> dict[tuple[bytes, ...], object]:
-    here, found = Known(model), {}
+def _streamed(
+    model: MatchModel, known: list[tuple[int, Features]]
+) -> dict[tuple[bytes, ...], object]:
+    here, found = CandidateIndex(model), {}
     for number, one in known:
         for candidate in here.candidates(one):
             pair = tuple(sorted((_id(number), candidate.profile_id)))
@@ -30,7 +40,7 @@ def _streamed(model: Model, known: list[tuple[int, Features]]) -> dict[tuple[byt
     return found
 
 
-def test_the_pairs_are_the_same_in_any_order(model: Model, everybody: list[Features]) -> None:
+def test_the_pairs_are_the_same_in_any_order(model: MatchModel, everybody: list[Features]) -> None:
     numbered = list(enumerate(everybody))
     found = _streamed(model, numbered)
     assert len(found) > 100
@@ -40,7 +50,9 @@ def test_the_pairs_are_the_same_in_any_order(model: Model, everybody: list[Featu
         assert _streamed(model, numbered) == found
 
 
-def test_a_pair_is_found_whoever_else_is_known(model: Model, everybody: list[Features]) -> None:
+def test_a_pair_is_found_whoever_else_is_known(
+    model: MatchModel, everybody: list[Features]
+) -> None:
     found = _streamed(model, list(enumerate(everybody)))
     some = everybody[: len(everybody) // 2]
 
@@ -49,7 +61,7 @@ def test_a_pair_is_found_whoever_else_is_known(model: Model, everybody: list[Fea
     }
 
 
-def test_people_of_others_than_the_model_s_are_told_apart(model: Model) -> None:
+def test_people_of_others_than_the_model_s_are_told_apart(model: MatchModel) -> None:
     fresh = people(households=130, seed=8)
     found = _streamed(model, list(enumerate(as_features(fresh))))
     same = {
@@ -63,8 +75,8 @@ def test_people_of_others_than_the_model_s_are_told_apart(model: Model) -> None:
     assert len(same & set(found)) > 0.95 * len(same)
 
 
-def test_a_household_is_not_a_person(model: Model) -> None:
-    known = Known(model)
+def test_a_household_is_not_a_person(model: MatchModel) -> None:
+    known = CandidateIndex(model)
     known.learn(_id(1), features(AT))
     wife = AT._replace(name="山田 陽子", name_kana="ヤマダ ヨウコ", birth_date="1972-11-20")
     son = AT._replace(name="山田 翔太", name_kana="ヤマダ ショウタ", birth_date="2001-08-13")
@@ -75,16 +87,16 @@ def test_a_household_is_not_a_person(model: Model) -> None:
     assert [one.profile_id for one in known.candidates(features(AT))] == [_id(1)]
 
 
-def test_what_a_household_shares_never_links(model: Model) -> None:
-    known = Known(model)
+def test_what_a_household_shares_never_links(model: MatchModel) -> None:
+    known = CandidateIndex(model)
     known.learn(_id(1), features(AT))
     nameless = AT._replace(name=None, name_kana=None, birth_date=None)
 
     assert all(one.weight < model.upper for one in known.candidates(features(nameless)))
 
 
-def test_who_is_forgotten_is_found_no_more(model: Model, everybody: list[Features]) -> None:
-    known, never = Known(model), Known(model)
+def test_who_is_forgotten_is_found_no_more(model: MatchModel, everybody: list[Features]) -> None:
+    known, never = CandidateIndex(model), CandidateIndex(model)
     for number, one in enumerate(everybody):
         known.learn(_id(number), one)
         if number % 3:
@@ -99,8 +111,8 @@ def test_who_is_forgotten_is_found_no_more(model: Model, everybody: list[Feature
     assert known.features(_id(1)) == everybody[1]
 
 
-def test_who_is_learnt_again_has_the_new_features_alone(model: Model) -> None:
-    known = Known(model)
+def test_who_is_learnt_again_has_the_new_features_alone(model: MatchModel) -> None:
+    known = CandidateIndex(model)
     known.learn(_id(1), features(AT))
     moved = features(Person("林 葵", None, "5300001", "大阪市北区梅田3-1-1", "1999-09-09"))
     known.learn(_id(1), moved)
@@ -111,8 +123,8 @@ def test_who_is_learnt_again_has_the_new_features_alone(model: Model) -> None:
     assert len(known) == 1
 
 
-def test_what_each_field_says_adds_up(model: Model, everybody: list[Features]) -> None:
-    known = Known(model)
+def test_what_each_field_says_adds_up(model: MatchModel, everybody: list[Features]) -> None:
+    known = CandidateIndex(model)
     for number, one in enumerate(everybody):
         known.learn(_id(number), one)
     asked = everybody[0]
@@ -135,23 +147,23 @@ def test_what_each_field_says_adds_up(model: Model, everybody: list[Features]) -
     ],
 )
 def test_where_families_are_known_only_what_is_sure_links(
-    model: Model, given: str | None, kana: str | None, born: str | None, sure: bool
+    model: MatchModel, given: str | None, kana: str | None, born: str | None, sure: bool
 ) -> None:
     other = AT._replace(
         name=f"山田 {given}" if given else "山田", name_kana=f"ヤマダ {kana}" if kana else None,
         birth_date=born,
     )  # fmt: skip
-    known = Known(model)
+    known = CandidateIndex(model)
     known.learn(_id(1), features(AT))
     found = [one for one in known.candidates(features(other)) if one.weight >= model.upper]
     assert bool(found) == sure
 
 
-def test_without_families_what_is_alike_may_link(model: Model) -> None:
+def test_without_families_what_is_alike_may_link(model: MatchModel) -> None:
     """All is equal but for a slip in the given name and one in the birth date."""
     levels = [0] * len(model.comparisons)
     levels[1], levels[2] = names.NEAR, dates.SLIP
-    slips = Compared(tuple(levels), ("",) * len(levels))
+    slips = ComparedPair(tuple(levels), ("",) * len(levels))
     prior = model.prior.model_copy(update={"household": model.prior.match / 100})
     least = {"upper": -1000.0}  # whatever it weighs, it would be linked
     families, none = (

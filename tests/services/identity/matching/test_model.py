@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from services.identity.matching import Model
+from services.identity.matching import MatchModel
 
 
-def test_json_gives_the_same_model_back(model: Model) -> None:
-    assert Model.from_json(model.to_json()) == model
-    assert Model.of(json.loads(model.to_json())) == model
+def test_json_gives_the_same_model_back(model: MatchModel) -> None:
+    assert MatchModel.from_json(model.to_json()) == model
+    assert MatchModel.of(json.loads(model.to_json())) == model
 
 
-def test_no_name_and_no_place_stands_in_it(model: Model) -> None:
+def test_no_name_and_no_place_stands_in_it(model: MatchModel) -> None:
     text = model.to_json()
 
     assert "佐藤" not in text
@@ -50,15 +50,15 @@ def _fields(model: dict[str, Any]) -> None:
     ],
 )
 def test_a_wrong_model_is_refused(
-    model: Model, change: Callable[[dict[str, Any]], Any], reason: str
+    model: MatchModel, change: Callable[[dict[str, Any]], Any], reason: str
 ) -> None:
     wrong = json.loads(model.to_json())
     change(wrong)
 
     with pytest.raises(ValueError, match=reason):
-        Model.of(wrong)
+        MatchModel.of(wrong)
 
 
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="matching: "):
-        Model.from_json("{")
+        MatchModel.from_json("{")

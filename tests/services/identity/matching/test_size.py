@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from schemas.wire.bounds import BODY_MAX
 from services.identity.matching import Features, Person, features
 from services.identity.matching.frequencies import LEAST_PEOPLE, MOST_TERMS, frequencies
-from services.identity.matching.model import Model
+from services.identity.matching.model import MatchModel
 
 
-def test_rules_fit_into_one_fact(model: Model) -> None:
+def test_rules_fit_into_one_fact(model: MatchModel) -> None:
     kinds = ("email", "phone")
     people = list(_everybody_ten_times(3 * MOST_TERMS))
     found = frequencies(people, model.salt, kinds, dict.fromkeys((*_FIELDS, *kinds), 0.0))

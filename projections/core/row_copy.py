@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from schemas.wire.native import native
+from schemas.wire.compiled_codec import native
 
-_packing = native("projections.core._packing")
+_row_copy = native("projections.core._row_copy")
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -36,14 +36,14 @@ Rows = Iterable[tuple[Any, ...]]
 
 def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
     """A function from rows to the whole body of a COPY ... (FORMAT BINARY)."""
-    if _packing is None:
+    if _row_copy is None:
         return plain_encoder(types)
-    built: Callable[[Rows], bytes] = _packing.copier(types)
+    built: Callable[[Rows], bytes] = _row_copy.copier(types)
     return built
 
 
 def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """What `_packing.copier` gives, in Python."""
+    """What `_row_copy.copier` gives, in Python."""
     quick, encoders = _written(types), [encoder(type) for type in types]
     count = struct.pack(">h", len(types))
 

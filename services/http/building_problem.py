@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.http.problem import Refuse
 from services.http.problem_type import BUILDING
-from services.runtime.building import Build
+from services.runtime.build_state import Build
 
 RETRY_SECONDS = 2
 

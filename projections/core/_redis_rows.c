@@ -277,8 +277,8 @@ static PyMethodDef FUNCTIONS[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, .m_name = "_showing", .m_methods = FUNCTIONS,
+    PyModuleDef_HEAD_INIT, .m_name = "_redis_rows", .m_methods = FUNCTIONS,
     .m_slots = (PyModuleDef_Slot[]){{0, NULL}}, /* it keeps nothing: made anew wherever asked for */
 };
 
-PyMODINIT_FUNC PyInit__showing(void) { return PyModuleDef_Init(&MODULE); }
+PyMODINIT_FUNC PyInit__redis_rows(void) { return PyModuleDef_Init(&MODULE); }

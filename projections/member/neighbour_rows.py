@@ -10,7 +10,7 @@ from projections.core import NotFound, Read
 from projections.member import group, identifier, link, proposal, rules
 from projections.member.edges import LINKED
 from projections.member.path import Around, Linked
-from projections.member.rules import RULE_SET, Active, Survivorship, active, survivorship
+from projections.member.rules import RULE_SET, ActiveRules, Survivorship, active, survivorship
 
 MOST = 2_000
 _IDENTIFIERS = "select * from identifier where profile_id = any(%(profiles)s)"
@@ -38,10 +38,10 @@ where own.profile_id = any(%(profiles)s)
 """
 
 
-class Near:
+class NeighbourRows:
     """Rows around some profiles: identifiers by profile and value, decisions by pair and rules."""
 
-    def __init__(self, rules_in_force: Active) -> None:
+    def __init__(self, rules_in_force: ActiveRules) -> None:
         self.rules = rules_in_force
         self.members: dict[UUID, dict[str, Any]] = {}
         self.identifiers: dict[tuple[bytes, str, bytes], dict[str, Any]] = {}
@@ -106,7 +106,7 @@ class Near:
         return found
 
 
-async def in_force(read: Read) -> tuple[Active, Survivorship]:
+async def in_force(read: Read) -> tuple[ActiveRules, Survivorship]:
     """What of the rules in force readers need."""
     versions = await read.rows(rules, rule_set=RULE_SET)
     newest = max(versions, key=lambda row: (row["valid_from"], row["version"]), default=None)

@@ -133,8 +133,8 @@ static PyMethodDef FUNCTIONS[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, .m_name = "_packing", .m_methods = FUNCTIONS,
+    PyModuleDef_HEAD_INIT, .m_name = "_row_copy", .m_methods = FUNCTIONS,
     .m_slots = (PyModuleDef_Slot[]){{0, NULL}}, /* it keeps nothing: made anew wherever asked for */
 };
 
-PyMODINIT_FUNC PyInit__packing(void) { return PyModuleDef_Init(&MODULE); }
+PyMODINIT_FUNC PyInit__row_copy(void) { return PyModuleDef_Init(&MODULE); }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import AsyncConnection
 
 from services.demo.answers import Answers
-from services.demo.comparison import Comparison
+from services.demo.comparison import ReportRow
 from services.demo.shop import names
 from services.identity.replay.estimation import estimated
 from services.identity.replay.run import replay
@@ -60,7 +60,7 @@ async def introduce(settings: Settings, moved: Moved) -> bool:
 
 
 async def met(
-    settings: Settings, answers: Answers, customers: Iterable[int], row: Comparison
+    settings: Settings, answers: Answers, customers: Iterable[int], row: ReportRow
 ) -> Met:
     """Who is one member now; what is wrong goes into the report's row."""
     wanted = {one for one in customers if not names.shares_a_phone(one)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.declarations import HOME, Description, Field, Record, describe
+from schemas.declarations import HOME, Description, Field, RecordType, describe
 from schemas.generated.records import FROM_RECORD, TO_RECORD
 from schemas.history.releases import Release, Releases
 from schemas.wire.bounds import AMOUNT_MAX, INT_MAX
@@ -90,7 +90,7 @@ class _Values:
         self.description = description
         self.size = size
 
-    def record(self, record: Record) -> dict[str, Any]:
+    def record(self, record: RecordType) -> dict[str, Any]:
         return {field.name: self._value(field) for field in record.fields}
 
     def _value(self, field: Field) -> Any:

@@ -12,16 +12,16 @@ from typing import Any
 from services.demo.answers import Answers
 from services.demo.bars import Lane
 from services.demo.check.oracle import Oracle
-from services.demo.comparison import Comparison
+from services.demo.comparison import ReportRow
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PendingQuestion:
     """One question on its way."""
 
     oracle: Oracle
     answers: Answers
-    row: Comparison
+    row: ReportRow
     lane: Lane
     customers: list[int]
     items: list[int]

@@ -16,7 +16,7 @@ FOLLOWS = {"name_kana": "name", "postcode": "address"}
 Because = Literal["only", "verified", "source", "newest", "senior", "with_name", "with_address"]
 
 
-class Given(NamedTuple):
+class SourcedValue(NamedTuple):
     """A value of one field: who has it, where it came from, when (microseconds), how sure."""
 
     field: str
@@ -28,16 +28,16 @@ class Given(NamedTuple):
     sealed_as: str
 
 
-class Choice(NamedTuple):
+class ChosenValue(NamedTuple):
     """The value that a member shows, and what decided it."""
 
-    given: Given
+    given: SourcedValue
     because: Because
 
 
-def golden(rules: Survivorship, given: Sequence[Given]) -> dict[str, Choice]:
+def golden(rules: Survivorship, given: Sequence[SourcedValue]) -> dict[str, ChosenValue]:
     """For each field that anybody has: the value that survives; `given` is in seniority."""
-    fields: dict[str, list[Given]] = {}
+    fields: dict[str, list[SourcedValue]] = {}
     for one in given:
         fields.setdefault(one.field, []).append(one)
     chosen = {name: _best(rules.of(name), several) for name, several in fields.items()}
@@ -47,14 +47,14 @@ def golden(rules: Survivorship, given: Sequence[Given]) -> dict[str, Choice]:
             with_it = [one for one in fields[name] if one.profile_id == whose]
             if with_it and len(fields[name]) > 1:
                 because: Because = "with_name" if lead == "name" else "with_address"
-                chosen[name] = Choice(with_it[0], because)
+                chosen[name] = ChosenValue(with_it[0], because)
     return chosen
 
 
-def _best(order: Order, several: Sequence[Given]) -> Choice:
+def _best(order: Order, several: Sequence[SourcedValue]) -> ChosenValue:
     left = list(several)
     if len(left) == 1:
-        return Choice(left[0], "only")
+        return ChosenValue(left[0], "only")
     because: Because = "senior"
     for criterion in order.order:
         worth = [_worth(criterion, order, one) for one in left]
@@ -63,11 +63,11 @@ def _best(order: Order, several: Sequence[Given]) -> Choice:
             left = [one for one, its in zip(left, worth, strict=True) if its == best]
             because = criterion
         if len(left) == 1:
-            return Choice(left[0], because)
-    return Choice(left[0], "senior")
+            return ChosenValue(left[0], because)
+    return ChosenValue(left[0], "senior")
 
 
-def _worth(criterion: str, order: Order, given: Given) -> int:
+def _worth(criterion: str, order: Order, given: SourcedValue) -> int:
     if criterion == "verified":
         return given.verified
     if criterion == "newest":

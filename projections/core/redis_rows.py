@@ -13,10 +13,10 @@ from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from projections.core.tables import Kept, Ledger
-from schemas.wire.native import native
+from projections.core.tables import Ledger, StoredTable
+from schemas.wire.compiled_codec import native
 
-_showing = native("projections.core._showing")
+_redis_rows = native("projections.core._redis_rows")
 
 ROWS_PER_CHUNK = 500  # that one script is handed: Redis does nothing else meanwhile
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
@@ -30,7 +30,7 @@ class First(NamedTuple):
     keys: bytes
 
 
-def hash_key(table: Kept, version: int, by: str) -> str:
+def hash_key(table: StoredTable, version: int, by: str) -> str:
     """The Redis key of one hash."""
     return f"h1:{table.name}:{version}:{by}"
 
@@ -67,21 +67,23 @@ _WRITTEN = {
 def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
     """A function from a ledger's rows to those of its view, written for the columns' types."""
     assert table.view is not None
-    if _showing is None:
+    if _redis_rows is None:
         return plain_writer(table, prefix)
     names, types = zip(*[(part.name, part.type) for part in table.stored], strict=True)
-    view = _showing.viewer(types, names.index(table.view.by[0]), _other, prefix)
+    view = _redis_rows.viewer(types, names.index(table.view.by[0]), _other, prefix)
     return lambda rows: First(*view(rows))
 
 
 def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
     """Rows as Postgres told of them: those that are the first of theirs, and newer ones."""
-    made: tuple[Chunks, Chunks] = (plain_told if _showing is None else _showing.told)(prefix, rows)
+    made: tuple[Chunks, Chunks] = (plain_told if _redis_rows is None else _redis_rows.told)(
+        prefix, rows
+    )
     return made
 
 
 def plain_told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """What `_showing.told` gives, in Python."""
+    """What `_redis_rows.told` gives, in Python."""
     first: list[bytes] = []
     newer: list[bytes] = []
     for by, field, version, payload in rows:
@@ -101,7 +103,7 @@ def _chunks(rows: list[bytes]) -> Chunks:
 
 
 def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """What `_showing.viewer` gives, in Python."""
+    """What `_redis_rows.viewer` gives, in Python."""
     rows_of = _rows_writer(table)
 
     def write(rows: Iterable[tuple[Any, ...]]) -> First:

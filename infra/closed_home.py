@@ -17,7 +17,7 @@ from pathlib import Path
 
 from infra.backend import ProviderError
 from infra.home import Home, replace
-from infra.native.unprivileged import User, reaches
+from infra.native.server_user import User, reaches
 
 PLACE_VARIABLE = "HITOTSU_OUTSIDE"
 PLACES = ("/var/lib", "/var/db", "/var/tmp")

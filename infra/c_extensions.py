@@ -3,7 +3,7 @@
 Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout where that is installed,
 in the wheel otherwise. What cannot be compiled is said and left out; only speed depends on it.
 
-    python -m infra.compiling       compiles in this checkout
+    python -m infra.c_extensions       compiles in this checkout
 """
 
 from __future__ import annotations
