@@ -6,7 +6,7 @@ answers are kept; with another body it is refused; while it is being decided it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from services.http import building_problem
 from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
 from services.http.operation import Header, Operation, Reply, json_body
+from services.http.parameters import parameters_of
 from services.http.postgres_limits import unstorable
 from services.http.problem import Refuse
 from services.http.problem_type import BUILDING, PROBLEM_JSON, ProblemType
@@ -42,11 +43,20 @@ Body = TypeVar("Body", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A command's surroundings: whose token, and the id of what it would make."""
+    """A command's surroundings: whose token, and the id of what it would make.
+
+    `parameters`: what its operation declares for the address, checked.
+    """
 
     token: Token
     made_id: UUID
-    path: dict[str, str]
+    parameters: Mapping[str, Any]
+
+    @property
+    def id(self) -> UUID:
+        """The `id` in the address."""
+        found: UUID = self.parameters["id"]
+        return found
 
 
 KEY = Header(
@@ -76,8 +86,10 @@ class CommandRoute:
     ) -> Operation:  # fmt: skip
         """A POST that decides one command. `status`: of a yes; a dry run's is 200."""
 
+        parameters = NamedById if "{id}" in path else None
+
         async def endpoint(request: Request) -> Response:
-            return await door.take(request, self.scope, kind, command)
+            return await door.take(request, self.scope, kind, command, parameters)
 
         replies = {status: reply}
         if "dry_run" in kind.model_fields:
@@ -85,7 +97,7 @@ class CommandRoute:
         return Operation(
             method="POST", path=path, name=name, summary=summary, tag=self.tag,
             description=" ".join((kind.__doc__ or "").split()), endpoint=endpoint,
-            scope=self.scope, parameters=NamedById if "{id}" in path else None,
+            scope=self.scope, parameters=parameters,
             body=json_body(kind), replies=replies, idempotency=KEY,
             problems=(BUILDING, IN_FLIGHT, KEY_REUSED, *problems),
         )  # fmt: skip
@@ -108,15 +120,17 @@ class Door:
             raise building_problem.refusal(error.build) from None
 
     async def take(
-        self, request: Request, scope: str, kind: type[Body], command: Callable[[Body, Sent], Any]
-    ) -> Response:
-        """Reads, decides, answers."""
+        self, request: Request, scope: str, kind: type[Body],
+        command: Callable[[Body, Sent], Any], parameters: type[BaseModel] | None = None,
+    ) -> Response:  # fmt: skip
+        """Reads, decides, answers. `parameters`: those of the address."""
         token = await token_of(request, self.tokens, scope)
         self.check_built()
+        in_path = parameters_of(request, parameters, ()) if parameters else {}
         body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
         # not made from the key: when its answer is forgotten it may name something else
-        sent = Sent(token, uuid4(), dict(request.path_params))
+        sent = Sent(token, uuid4(), in_path)
         said = f"{request.scope['path']}\0{body.model_dump_json()}".encode()
         keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
         try:
@@ -143,12 +157,10 @@ def within_channel(token: Token, channel: str) -> None:
         raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
 
 
-def uuid_of(text: str, name: str) -> UUID:
-    """A path's id, or a refusal."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refuse(404, "Not Found", f"{name} is not a UUID.") from None
+def path_id(request: Request) -> UUID:
+    """The `id` in the address; 422 naming the field when it is not a UUID."""
+    found: UUID = parameters_of(request, NamedById, ())["id"]
+    return found
 
 
 async def read_as(request: Request, kind: type[Body]) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,15 +14,15 @@ from services.deciding.endpoint import (
     Door,
     NamedById,
     Sent,
+    path_id,
     read_as,
     respond,
-    uuid_of,
     within_channel,
 )
 from services.http.bearer import token_of
 from services.http.operation import Operation, Reply, json_body
 from services.http.problem import Refuse
-from services.http.problem_type import BUILDING, NOT_FOUND
+from services.http.problem_type import BUILDING, NOT_FOUND, UNPROCESSABLE
 from services.runtime.db import Pool
 from services.runtime.rows import rows_of
 from services.stock.answers import (
@@ -69,7 +69,7 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
-        return await _state(postgres, request.path_params["id"])
+        return await _state(postgres, path_id(request))
 
     async def pick(request: Request) -> Response:
         token = await token_of(request, door.tokens, READ)
@@ -84,7 +84,7 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
             method="GET", path=BASE + "/{id}", name="reservation", tag="stock", scope=READ,
             summary="What became of a reservation", endpoint=state, parameters=NamedById,
             replies={200: Reply(Reservation, "Its state and lines.")},
-            problems=(NO_SUCH_RESERVATION, NOT_FOUND),
+            problems=(NO_SUCH_RESERVATION, NOT_FOUND, UNPROCESSABLE),
         ),
         Operation(
             method="POST", path="/v1/stock/pick", name="pickLocation", tag="stock", scope=READ,
@@ -106,16 +106,16 @@ def _commands(door: Door) -> list[Operation]:
         ),
         ROUTE.at(
             door, BASE + "/{id}/extend", "extendStock", "Hold them longer", ExtendBody,
-            lambda body, sent: Extend(_named(sent), body), Reply(Extended, "Longer."), *ended,
+            lambda body, sent: Extend(sent.id, body), Reply(Extended, "Longer."), *ended,
         ),
         ROUTE.at(
             door, BASE + "/{id}/commit", "commitStock", "Promise them to an order", CommitBody,
-            lambda body, sent: Commit(_named(sent), body), Reply(Committed, "Promised."),
+            lambda body, sent: Commit(sent.id, body), Reply(Committed, "Promised."),
             *ended, UNPLACED, OUT_OF_STOCK,
         ),
         ROUTE.at(
             door, BASE + "/{id}/release", "releaseStock", "Let them go", ReleaseBody,
-            lambda body, sent: ReleaseReservation(_named(sent), body),
+            lambda body, sent: ReleaseReservation(sent.id, body),
             Reply(ReleasedUnits, "Free."), *ended,
         ),
     ]  # fmt: skip
@@ -138,12 +138,7 @@ async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:
     return Answer.of(200, {"locations": found, "position": position})
 
 
-def _named(sent: Sent) -> Any:
-    return uuid_of(sent.path["id"], "The reservation's id")
-
-
-async def _state(postgres: Pool, text: str) -> Response:
-    reservation_id = uuid_of(text, "The reservation's id")
+async def _state(postgres: Pool, reservation_id: UUID) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [reservation_id])
     if not rows:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.deciding.endpoint import CommandRoute, Door, NamedById, Sent, read_as, uuid_of
+from services.deciding.endpoint import CommandRoute, Door, NamedById, Sent, path_id, read_as
 from services.deciding.profiles import UNSEEN
 from services.http.bearer import token_of
 from services.http.caller import PURPOSE, caller_of
@@ -117,7 +117,7 @@ def operations(desk: Desk) -> list[Operation]:
     async def case(request: Request) -> Response:
         caller = await caller_of(request, desk.door.tokens, REVIEW)
         desk.door.check_built()
-        case_id = uuid_of(request.path_params["id"], "The case's id")
+        case_id = path_id(request)
         clear = Clear(desk.keys, caller)
         answer = await _reading(
             desk, lambda snapshot: evidence.case_of(snapshot, clear, desk.everybody(), case_id)
@@ -172,7 +172,7 @@ def _decisions(door: Door) -> list[Operation]:
 
 
 def _of_case(verdict: Verdict) -> Callable[[CaseBody, Sent], OfCase]:
-    return lambda body, sent: OfCase(uuid_of(sent.path["id"], "The case's id"), verdict, body)
+    return lambda body, sent: OfCase(sent.id, verdict, body)
 
 
 async def _twins(

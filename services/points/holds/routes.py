@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,14 +13,14 @@ from services.deciding.endpoint import (
     Door,
     NamedById,
     Sent,
+    path_id,
     respond,
-    uuid_of,
     within_channel,
 )
 from services.http.bearer import token_of
 from services.http.operation import Operation, Reply
 from services.http.problem import Refuse
-from services.http.problem_type import NOT_FOUND
+from services.http.problem_type import NOT_FOUND, UNPROCESSABLE
 from services.points.holds.answers import (
     INSUFFICIENT_POINTS,
     NO_SUCH_HOLD,
@@ -61,7 +61,7 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
-        return await _state(postgres, request.path_params["id"])
+        return await _state(postgres, path_id(request))
 
     ended = (NO_SUCH_HOLD, NOT_FOUND, EXPIRED, RESOLVED)
     return [
@@ -76,19 +76,19 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
         ),
         ROUTE.at(
             door, BASE + "/{id}/capture", "capturePoints", "Spend what is held, all or some",
-            CaptureBody, lambda body, sent: Capture(_named(sent), body),
+            CaptureBody, lambda body, sent: Capture(sent.id, body),
             Reply(CapturedPoints, "Spent."), *ended, INSUFFICIENT_POINTS,
         ),
         ROUTE.at(
             door, BASE + "/{id}/release", "releasePoints", "Let them go", ReleaseHoldBody,
-            lambda body, sent: ReleaseHold(_named(sent), body),
+            lambda body, sent: ReleaseHold(sent.id, body),
             Reply(ReleasedPoints, "Free."), *ended,
         ),
         Operation(
             method="GET", path=BASE + "/{id}", name="pointsHold", tag="points", scope=READ,
             summary="What became of a hold of points", endpoint=state, parameters=NamedById,
             replies={200: Reply(PointsHold, "Its state and points.")},
-            problems=(NO_SUCH_HOLD, NOT_FOUND),
+            problems=(NO_SUCH_HOLD, NOT_FOUND, UNPROCESSABLE),
         ),
     ]  # fmt: skip
 
@@ -103,12 +103,7 @@ def _redeem(body: RedeemBody, sent: Sent) -> Redeem:
     return Redeem(sent.made_id, sent.token.name, body)
 
 
-def _named(sent: Sent) -> Any:
-    return uuid_of(sent.path["id"], "The hold's id")
-
-
-async def _state(postgres: Pool, text: str) -> Response:
-    hold_id = uuid_of(text, "The hold's id")
+async def _state(postgres: Pool, hold_id: UUID) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [hold_id])
     if not rows:

@@ -155,5 +155,7 @@ def test_what_cannot_be_read_is_refused_with_field_and_reason(purse: Wallet) -> 
 
 def test_a_hold_of_another_is_not_seen_by_an_id_that_is_none(purse: Wallet) -> None:
     headers = {"Authorization": "Bearer ec-token-of-a-test"}
-    assert purse.client.get(f"{HOLDS}/nothing", headers=headers).status_code == 404
-    assert purse.client.get(f"{HOLDS}/{UUID(int=1)}", headers=headers).status_code == 404
+    no = problem(purse.client.get(f"{HOLDS}/nothing", headers=headers), 422, "unprocessable-entity")
+    assert no["errors"][0]["pointer"] == "/path/id"
+    missing = purse.client.get(f"{HOLDS}/{UUID(int=1)}", headers=headers)
+    problem(missing, 404, "hold-not-found")
