@@ -17,6 +17,7 @@ FLOORS = "The floors of services: a room knows only the rooms below its own"
 INFRA = "Only the command line uses infra"
 PURE = "The pure core does no I/O"
 POINTS = "The rooms of points"
+IDENTITY = "The rooms of identity"
 # where an import is planted, the import, and the contract that it breaks
 PLANTED = [
     ("services/points/program/calendar.py", "from infra import backend", INFRA),
@@ -30,6 +31,7 @@ PLANTED = [
     ("services/reading/rows.py", "from services.points.holds import decide", FLOORS),
     ("services/stock/decide.py", "from services.points.program import rules", FLOORS),
     ("services/points/program/rules.py", "from services.points.holds import purse", POINTS),
+    ("services/identity/matching/features.py", "from services.identity import pairs", IDENTITY),
     ("schemas/topics.py", "from services.runtime import db", ONE_WAY),
 ]
 

@@ -106,7 +106,7 @@ def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> No
 
 
 def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
-    from services.demo.answers import Unanswered
+    from services.demo.common.answers import Unanswered
     from services.demo.report import show, show_where_to_look
     from services.demo.run import Demo
     from services.demo.send import NotAccepted

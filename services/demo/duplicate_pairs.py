@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from psycopg import AsyncConnection
 
-from services.demo.answers import Answers
-from services.demo.comparison import ReportRow
+from services.demo.common.answers import Answers
+from services.demo.common.comparison import ReportRow
 from services.demo.shop import names
 from services.identity.replay.estimation import estimated
 from services.identity.replay.run import replay

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.demo.comparison import ReportRow
+from services.demo.common.comparison import ReportRow
 from services.demo.duplicate_pairs import Met
 
 QUESTIONS = {

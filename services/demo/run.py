@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from services.demo.answers import Answers
-from services.demo.bars import Lane, bars
 from services.demo.check.oracle import Oracle
-from services.demo.comparison import ReportRow
+from services.demo.common.answers import Answers
+from services.demo.common.bars import Lane, bars
+from services.demo.common.comparison import ReportRow
 from services.demo.duplicate_pairs import Met, introduce, met
 from services.demo.questions import (
     balances,

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from services.demo.answers import Answers
-from services.demo.comparison import ReportRow
+from services.demo.common.answers import Answers
+from services.demo.common.comparison import ReportRow
 from services.demo.send import NotAccepted
 from services.demo.shop import names
 from services.demo.shop.names import Json
@@ -23,7 +23,7 @@ from services.sdk import AsyncClient
 
 AT = datetime(2003, 1, 3, 15, tzinfo=names.JST)  # after everything that was generated
 STORE, SPENT = 1, 10
-SALE, ORDER = names.transaction("scene", 1), names.transaction("scene", 2)
+SALE, ORDER = names.SCENE
 HOLDS, RESERVATIONS = "/v1/points/holds", "/v1/stock/reservations"
 
 

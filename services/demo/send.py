@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.progress import Progress
 
 from services.bulk import BulkProducer
-from services.demo.bars import Lane
+from services.demo.common.bars import Lane
 from services.demo.shop import Json
 from services.demo.shop.rows import Rows
 from services.demo.shop.streams import Stream, bulk, tills, web_shop

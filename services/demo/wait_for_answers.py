@@ -11,8 +11,8 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import TOPICS
-from services.demo.answers import Answers
-from services.demo.bars import Lane
+from services.demo.common.answers import Answers
+from services.demo.common.bars import Lane
 from services.demo.shop import names
 
 STANDSTILL_SECONDS = 90.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.demo.answers import in_parallel
+from services.demo.common.answers import in_parallel
 from services.demo.questions.questionnaire import PendingQuestion
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from services.demo.answers import in_parallel
+from services.demo.common.answers import in_parallel
 from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 

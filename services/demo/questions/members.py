@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.demo.answers import in_parallel
+from services.demo.common.answers import in_parallel
 from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 

@@ -9,10 +9,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from services.demo.answers import Answers
-from services.demo.bars import Lane
 from services.demo.check.oracle import Oracle
-from services.demo.comparison import ReportRow
+from services.demo.common.answers import Answers
+from services.demo.common.bars import Lane
+from services.demo.common.comparison import ReportRow
 
 
 @dataclass(frozen=True, slots=True)

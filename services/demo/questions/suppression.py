@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from services.demo.answers import in_parallel
+from services.demo.common.answers import in_parallel
 from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from itertools import chain
 
-from services.demo.answers import in_parallel
+from services.demo.common.answers import in_parallel
 from services.demo.questions.questionnaire import PendingQuestion
-from services.demo.scene import ORDER, SALE
-
-SCENE = (SALE, ORDER)
+from services.demo.shop import names
 
 
 async def ask(asking: PendingQuestion) -> None:
@@ -17,7 +15,7 @@ async def ask(asking: PendingQuestion) -> None:
     async def customer(number: int) -> None:
         parts = await asking.answers.of_customer(number, "purchases", durable=True)
         for purchase in chain.from_iterable(parts):
-            if purchase["transaction_id"] in SCENE:  # the tables know nothing of the scene
+            if purchase["transaction_id"] in names.SCENE:  # the tables know nothing of the scene
                 continue
             found["purchases"] += 1
             found["sales"] += purchase["total"]

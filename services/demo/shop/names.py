@@ -97,3 +97,7 @@ def meta(
     if causation is not None:
         envelope["causation_id"] = causation
     return envelope
+
+
+SCENE = (transaction("scene", 1), transaction("scene", 2))
+"""The sale and the order of the scene at the end of the demo: no generated table holds them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.demo.comparison import EXAMPLES, ReportRow
+from services.demo.common.comparison import EXAMPLES, ReportRow
 from services.demo.duplicate_pairs import Met
 from services.demo.report import DemoReport, show
 
