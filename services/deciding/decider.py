@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from services.deciding.answers import Answer, Keyed, asked_before, keep, said_before, taken
-from services.runtime.db import Connection, conninfo
+from services.runtime.db import RETRYABLE, Connection, conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 
@@ -26,16 +26,6 @@ ATTEMPTS = 20
 IDLE = TransactionStatus.IDLE
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
-# others that wait crosswise or decide the same keys, a rebuild that swaps the tables: the same may
-# succeed at once
-PASSING = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.InternalError_,
-)
 
 
 class DecisionWork(Protocol):
@@ -170,8 +160,8 @@ class Decider:
                 answers = await self._committed(connection, batch)
                 self._done()
                 return answers
-            except (*PASSING, psycopg.errors.UniqueViolation) as error:
-                if not isinstance(error, PASSING) and not taken(error):
+            except (*RETRYABLE, psycopg.errors.UniqueViolation) as error:
+                if not isinstance(error, RETRYABLE) and not taken(error):
                     raise
                 log.warning("decided again", error=type(error).__name__, attempt=attempt)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:

@@ -14,14 +14,15 @@ from typing import Any
 
 from schemas.generated.events import Event
 from schemas.wire import codec
+from services.following.background_task import BackgroundTask
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 from services.runtime.metrics import OUTBOX_AGE, OUTBOX_ROWS, OUTBOX_SENT
-from services.runtime.producer import KafkaAway, KafkaRecord, Producer
-from services.runtime.worker import Worker
+from services.runtime.producer import KafkaRecord, Producer
 
 AT_ONCE = 500
-LOOK_SECONDS, AWAY_SECONDS = 0.05, 0.5
+LOOK_SECONDS = 0.05
+MEASURED_EVERY = 200  # rounds
 GATHER_SECONDS = 0.1  # after some were sent: each sending costs as much as a hundred facts
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value)
@@ -38,7 +39,6 @@ WAITING = """
 select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)
 from hitotsu.outbox where sent_at is null
 """
-ONE_ONLY = "select pg_try_advisory_lock(hashtext('hitotsu.outbox'))"
 
 
 async def add(connection: Connection, events: Sequence[Event]) -> None:
@@ -49,13 +49,14 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
     await connection.execute(ADD, columns(("text", "bytea", "bytea"), rows))
 
 
-class OutboxRelay(Worker):
-    """Sends what is in the outbox; one at a time over all processes, by a lock in Postgres."""
+class OutboxRelay(BackgroundTask):
+    """Sends the outbox's rows to Kafka; one process at a time, so that they stay in order."""
 
-    def __init__(self, dsn: str, producer: Producer, name: str = "outbox") -> None:
-        super().__init__(dsn, name, AWAY_SECONDS)
+    def __init__(self, dsn: str, producer: Producer) -> None:
+        super().__init__(dsn, "outbox", LOOK_SECONDS)
         self._producer = producer
         self._wanted = asyncio.Event()
+        self._rounds = 0
 
     def kick(self) -> None:
         """There may be something to send."""
@@ -63,36 +64,37 @@ class OutboxRelay(Worker):
 
     async def turn(self, connection: Connection) -> None:
         try:
-            await self._send_all(connection)
+            await super().turn(connection)
         finally:  # another process measures from here on, or nobody can
             OUTBOX_ROWS.set(math.nan)
             OUTBOX_AGE.set(math.nan)
 
-    async def _send_all(self, connection: Connection) -> None:
-        looks = 0
-        while not await _value(connection, ONE_ONLY):
-            await asyncio.sleep(AWAY_SECONDS)
-        while True:
-            looks += 1
-            if looks % 200 == 1:
-                await self._measure(connection)
-            rows = await (await connection.execute(UNSENT, [AT_ONCE], binary=True)).fetchall()
-            if rows and await self._sent([_record(row) for row in rows]):
-                await connection.execute(SENT, [array("bigint", [row[0] for row in rows])])
-                OUTBOX_SENT.inc(len(rows))
-                if len(rows) < AT_ONCE:
-                    await asyncio.sleep(GATHER_SECONDS)
-            elif not rows:
-                self._wanted.clear()
-                await _until(self._wanted, LOOK_SECONDS)
-
-    async def _sent(self, records: list[KafkaRecord]) -> bool:
-        try:
-            await self._producer.append(records)
-        except KafkaAway:
-            await asyncio.sleep(0.3)
+    async def round(self, connection: Connection) -> bool:
+        """Sends a batch of rows; returns whether there were any."""
+        if self._rounds % MEASURED_EVERY == 0:
+            await self._measure(connection)
+        self._rounds += 1
+        rows = await (await connection.execute(UNSENT, [AT_ONCE], binary=True)).fetchall()
+        if not rows:
             return False
+        await self._producer.append([_record(row) for row in rows])
+        await connection.execute(SENT, [array("bigint", [row[0] for row in rows])])
+        OUTBOX_SENT.inc(len(rows))
+        if len(rows) < AT_ONCE:
+            await asyncio.sleep(GATHER_SECONDS)
         return True
+
+    def reset(self) -> None:
+        self._rounds = 0
+
+    async def pause(self) -> None:
+        """Until `kick`, or for a moment."""
+        self._wanted.clear()
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wanted.wait()
+        except TimeoutError:
+            pass
 
     @staticmethod
     async def _measure(connection: Connection) -> None:
@@ -106,16 +108,3 @@ def _record(row: Sequence[Any]) -> KafkaRecord:
     """The headers follow from the event: no decision has to store them."""
     _, topic, key, value = row
     return KafkaRecord(topic, key, value, codec.headers_of(codec.decode(value)))
-
-
-async def _value(connection: Connection, statement: str) -> Any:
-    row = await (await connection.execute(statement.encode())).fetchone()
-    return row[0] if row else None
-
-
-async def _until(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

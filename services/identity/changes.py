@@ -14,7 +14,7 @@ from schemas.generated.events import (
     ProfileUpdated,
     SubjectErased,
 )
-from services.identity.applied_log import AppliedEvent
+from services.following.applied_log import AppliedEvent
 from services.identity.pairs import PERSON, StaffDecision, evidence_of, link_id_of
 from services.identity.shards import pair_of
 

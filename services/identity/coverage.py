@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.applied_log import APPLIED, offset_in
+from services.following.applied_log import checkpoints
 from services.identity.changes import Touched
 from services.identity.index import Everybody
-from services.identity.shards import TOPIC
+from services.identity.shards import TOPIC, offset_in
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -48,8 +48,8 @@ async def comparable(connection: Connection, group: str, known: Sequence[int]) -
     """How many profiles can be compared; None when the projection is not where memory is."""
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
-        rows = await rows_of(connection, APPLIED, [group, TOPIC])
-        if any(row["next_offset"] != offset_in(known, row["partition"]) for row in rows):
+        applied = await checkpoints(connection, group, [TOPIC])
+        if any(end != offset_in(known, number) for (_, number), end in applied.items()):
             return None
         return int((await rows_of(connection, HOW_MANY, []))[0]["many"])
 

@@ -10,15 +10,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-import traceback
 from collections.abc import Callable, Sequence
 
-import psycopg
-from aiokafka.errors import KafkaError
-
-from services.deciding.decider import PASSING
+from services.following.applied_log import AppliedBatch, AppliedLog
+from services.following.background_task import BackgroundTask
 from services.identity import cases, coverage, store
-from services.identity.applied_log import AppliedLog, Stretch, offset_in
 from services.identity.changes import Touched, touched
 from services.identity.index import Everybody, features_of
 from services.identity.loader import Learning
@@ -27,23 +23,33 @@ from services.identity.membership import ConsumerMembership
 from services.identity.pairs import Found, Pair, PairVerdict
 from services.identity.people import SLICE
 from services.identity.rules import MatchRulesFeed
-from services.identity.shards import SHARES, TOPIC, Shares, lowest, moved, pair_of, share_of
+from services.identity.shards import (
+    SHARES,
+    TOPIC,
+    Shares,
+    lowest,
+    moved,
+    offset_in,
+    pair_of,
+    share_of,
+)
 from services.identity.store import ComparedBatch, ShardFenced, StoredFeatures
 from services.runtime.config import Settings
 from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
 from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCH_PROFILES, MATCHED
-from services.runtime.worker import Worker
 
 OUTCOMES = ("linked", "unlinked")
-LOOK_SECONDS, AWAY_SECONDS, MEASURE_SECONDS, COUNT_SECONDS = 0.1, 1.0, 10.0, 60.0
+LOOK_SECONDS, MEASURE_SECONDS, COUNT_SECONDS = 0.1, 10.0, 60.0
 RECOUNT_SECONDS = 1.0  # while profiles are missing
 AT_ONCE = 250  # profiles that were missing, learned and compared in one transaction
 
 
-class Matcher(Worker):
+class Matcher(BackgroundTask):
     """Compares the profiles of the shares that `membership` gives this process."""
+
+    leader_only = False
 
     def __init__(
         self,
@@ -57,12 +63,12 @@ class Matcher(Worker):
 
         `ready`: whether the tables of profiles hold what the group has read.
         """
-        super().__init__(settings.postgres, "identity-matcher", AWAY_SECONDS, settings.group)
+        super().__init__(settings.postgres, "identity-matcher", LOOK_SECONDS, settings.group, ready)
         self._group = settings.group
-        self._log = AppliedLog(settings.kafka, settings.group, TOPIC)
+        self._log = AppliedLog(settings.kafka, settings.group, [TOPIC], AT_ONCE)
         self._rules = MatchRulesFeed(settings.kafka, settings.group)
         self._keys, self._learning = keys, Learning(keys)
-        self._membership, self._kick, self._may_read = membership, kick, ready
+        self._membership, self._kick = membership, kick
         self._shares = Shares(lowest([]))
         self._caught_up = False
         self._measured, self._counted = 0.0, -math.inf
@@ -91,32 +97,19 @@ class Matcher(Worker):
         await self._log.close()
         await self._rules.close()
 
-    async def turn(self, connection: Connection) -> None:
-        self._shares.take({})  # whoever had it meanwhile has moved its progress
-        while True:
-            try:
-                more = self._may_read() and await self._round(connection)
-            except ShardFenced:
-                log.info("another process has gone on; progress is read again")
-                self._shares.take({})
-                continue
-            except PASSING as error:
-                log.warning("tried again", work=self.name, error=type(error).__name__)
-                more = False
-            except KafkaError as error:
-                log.warning("waits for kafka", work=self.name, error=type(error).__name__)
-                await self._close()
-                more = False
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
-                raise
-            except Exception as error:  # shares stay where they are and are tried again
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{place.name}:{place.lineno}"
-                log.error("failed", work=self.name, error=type(error).__name__, where=where)
-                self._shares.take({})
-                more = False
-            if not more:
-                await asyncio.sleep(LOOK_SECONDS)
+    def reset(self) -> None:
+        """Shares' progress is read again: another process may have moved it meanwhile."""
+        self._shares.take({})
+        self._rules.reset()
+
+    async def round(self, connection: Connection) -> bool:
+        """Takes a stretch of the log; returns whether there may be more."""
+        try:
+            return await self._round(connection)
+        except ShardFenced:
+            log.info("progress_moved_by_another_process", task=self.name)
+            self._shares.take({})
+            return True
 
     async def _round(self, connection: Connection) -> bool:
         """One stretch of the log; whether there may be more."""
@@ -126,13 +119,14 @@ class Matcher(Worker):
         await self._hold(connection, everybody.version)
         ends = await self._log.ends(connection)
         start = self._shares.reading
-        MATCH_LAG.set(sum(max(0, end - offset_in(start, n)) for n, end in ends.items()))
-        stretch = await self._log.read(connection, start, ends)
-        if not stretch.ends:
+        at = {place: offset_in(start, place[1]) for place in ends}
+        MATCH_LAG.set(sum(max(0, end - at[place]) for place, end in ends.items()))
+        batch = await self._log.read(connection, at, ends)
+        if not batch.ends:
             await self._measure(connection, everybody.version)
             await self._count(connection, everybody)
             return False
-        await self._take(connection, everybody, stretch)
+        await self._take(connection, everybody, batch)
         return True
 
     async def _measure(self, connection: Connection, version: str) -> None:
@@ -243,8 +237,8 @@ class Matcher(Worker):
                 kept |= await store.progress(connection, store.FEATURES, new)
             self._shares.take(compared, kept)
 
-    async def _take(self, connection: Connection, everybody: Everybody, stretch: Stretch) -> None:
-        seen = touched(stretch.events)
+    async def _take(self, connection: Connection, everybody: Everybody, read: AppliedBatch) -> None:
+        seen, ends = touched(read.events), read.ends_of(TOPIC)
         fresh = {
             one: each
             for one, each in seen.profiles.items()
@@ -258,11 +252,11 @@ class Matcher(Worker):
             if (shares := self._shares.triggered(each.places))
         }
         # before more is known: a share that can work from now on begins with the next stretch
-        before, after = self._shares.working, self._shares.after(stretch.ends)
-        kept = self._shares.keeping(stretch.ends)
-        records = sum(moved(self._shares.known, stretch.ends))
+        before, after = self._shares.working, self._shares.after(ends)
+        kept = self._shares.keeping(ends)
+        records = sum(moved(self._shares.known, ends))
         features = await self._learning.learn(connection, everybody, fresh, records)
-        self._shares.read(stretch.ends)
+        self._shares.read(ends)
         for one, shares in list(triggered.items()):
             for other in everybody.known.displaced_by(one):
                 triggered[other] = triggered.get(other, frozenset()) | shares

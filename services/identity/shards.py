@@ -20,12 +20,16 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from schemas.topics import TOPICS
-from services.identity.applied_log import offset_in
 
 TOPIC = "commerce.members"
 SHARES = TOPICS[TOPIC].partitions
 Positions = tuple[int, ...]
 BEGINNING: Positions = (0,) * SHARES
+
+
+def offset_in(positions: Sequence[int], partition: int) -> int:
+    """The next offset of a partition; 0 of one that was added after the positions were noted."""
+    return positions[partition] if partition < len(positions) else 0
 
 
 def share_of(profile_id: bytes) -> int:

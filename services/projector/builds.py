@@ -19,13 +19,12 @@ import psycopg
 
 from projections.core.fold import Group
 from services.projector.progress import under_way
-from services.runtime.db import conninfo
+from services.runtime.db import TRY_LOCK, conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BUILDING, BUILDING_READ, BUILDING_TOTAL
 
 MODULE = "services.rebuild"
 LOOK_SECONDS, AGAIN_SECONDS = 0.5, 3.0
-ELECT = "select pg_try_advisory_lock(hashtext(%s))"
 PROGRESS = "select projection, read, total from hitotsu.projection_building where grp = %s"
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -81,7 +80,7 @@ class BuildRunner:
                 return
             if not leader:
                 name = f"hitotsu.builds.{self._group.name}"
-                ((leader,),) = connection.execute(ELECT, [name]).fetchall()
+                ((leader,),) = connection.execute(TRY_LOCK, [name]).fetchall()
             if leader:
                 self._keep_running(building)
 

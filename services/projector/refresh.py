@@ -32,7 +32,7 @@ from services.projector.redis_views import (
 )
 from services.projector.write_behind import Gathered, Job
 from services.runtime.arrays import array
-from services.runtime.db import conninfo
+from services.runtime.db import TRY_LOCK, conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
 
@@ -295,7 +295,7 @@ class Refresher:
     def _refill(self, connection: Connection) -> None:
         """Fills an emptied Redis from Postgres; one process at a time."""
         lock = f"hitotsu.refill.{self.group.name}"
-        row = connection.execute("select pg_try_advisory_lock(hashtext(%s))", [lock]).fetchone()
+        row = connection.execute(TRY_LOCK, [lock]).fetchone()
         if not row or not row[0]:
             raise GenerationLost
         try:

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from projections.core.fold import Folded, Group
 from projections.core.sql import ddl
 from services.projector.store import Store
-from services.runtime.db import conninfo
+from services.runtime.db import TRY_LOCK, conninfo
 from services.verify.columns import quoted
 from services.verify.log import Place
 
@@ -57,9 +57,7 @@ class Shadow:
 
     def open(self, fresh: bool) -> bool:
         """Makes the tables, or finds them; answers whether there was something to go on with."""
-        row = self.connection.execute(
-            "select pg_try_advisory_lock(hashtext(%s))", [f"hitotsu.rebuild.{self.live}"]
-        ).fetchone()
+        row = self.connection.execute(TRY_LOCK, [f"hitotsu.rebuild.{self.live}"]).fetchone()
         if row is None or not row[0]:
             raise UnderWay(f"another rebuild of {self.live} is under way")
         if not fresh and self._known() == self._wanted():

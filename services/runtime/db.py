@@ -6,6 +6,7 @@ import re
 import select
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
@@ -13,6 +14,18 @@ from psycopg_pool import AsyncConnectionPool
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
+# a deadlock, the same rows decided elsewhere, a timeout, a rebuild that swaps the tables: the same
+# transaction may succeed a moment later
+RETRYABLE = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InternalError_,
+)
+# of the session: it ends with the connection
+TRY_LOCK = "select pg_try_advisory_lock(hashtext(%s))"
 _INDEX = re.compile(r"create index if not exists (\S+)\s+on ((?:(\w+)\.)?[^;]+)(?:;|$)")
 
 

@@ -46,5 +46,7 @@ class Worker(ABC):
                     await self.turn(connection)
             except (psycopg.Error, OSError) as error:
                 # away, or tables that are not made yet, or are being swapped
-                log.warning("waits for postgres", work=self.name, error=type(error).__name__)
+                log.warning("postgres_away", task=self.name, error=type(error).__name__)
+            except Exception as error:  # unforeseen; the next turn may succeed all the same
+                log.error("turn_failed", task=self.name, error=type(error).__name__)
             await asyncio.sleep(self._again_seconds)

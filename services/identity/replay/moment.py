@@ -15,8 +15,8 @@ from projections.member import PERSONAL
 from projections.member.edges import LINKED, Identified
 from projections.member.edges import Decision as Verdict
 from schemas.personal import Unsealer
+from services.following.applied_log import checkpoints, of_topic
 from services.identity import store
-from services.identity.applied_log import APPLIED
 from services.identity.index import features_of
 from services.identity.matching.features import Features
 from services.identity.pairs import Pair, StaffDecision
@@ -64,10 +64,7 @@ async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: M
     """As of now. Raises `psycopg.Error` when Postgres is away."""
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
-        ends = {
-            row["partition"]: row["next_offset"]
-            for row in await rows_of(connection, APPLIED, [group, TOPIC])
-        }
+        ends = of_topic(await checkpoints(connection, group, [TOPIC]), TOPIC)
         found = Moment(tuple(ends.get(number, 0) for number in range(max(ends, default=-1) + 1)))
         shown: dict[bytes, list[tuple[str, bytes]]] = {}
         for row in await rows_of(connection, IDENTIFIERS, []):

@@ -11,22 +11,21 @@ from uuid import UUID
 
 import psycopg
 
-from services.deciding.decider import PASSING
-from services.following.leader import Alone
-from services.points.background.sales_feed import Hints, KafkaError
+from services.following.background_task import BackgroundTask
+from services.points.background.sales_feed import sales_feed
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import arrived, standing
 from services.points.returns.settlement import Judgement, SettledLine
 from services.points.returns.terms import terms_of
-from services.runtime.db import Connection
+from services.runtime.db import RETRYABLE, Connection
 from services.runtime.logging import log
 from services.runtime.metrics import POINTS_ASIDE, POINTS_JUDGED
 from services.runtime.rows import rows_of
 
 AT_ONCE = 200
 LOOK_SECONDS = 0.1
-AWAY = (*PASSING, psycopg.OperationalError, psycopg.InterfaceError)
+AWAY = (*RETRYABLE, psycopg.OperationalError, psycopg.InterfaceError)
 DUE = """
 select transaction_id, owner_id from hitotsu.points_due where failed is null
 order by since, transaction_id limit %s
@@ -35,7 +34,7 @@ DONE = "delete from hitotsu.points_due where transaction_id = any(%s::uuid[])"
 ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
-class Accrual:
+class Accrual(BackgroundTask):
     """Follows the log and judges what is due, as one of all processes."""
 
     def __init__(
@@ -50,30 +49,21 @@ class Accrual:
 
         `ready`: whether these tables hold what the group has read.
         """
+        super().__init__(dsn, "points-accrual", LOOK_SECONDS, group, ready)
         self._group, self._kick = group, kick
-        self._of: Connection | None = None
-        self._hints = Hints(kafka, group)
-        self._alone = Alone(dsn, "points-accrual", self.round, LOOK_SECONDS, group, ready)
-
-    async def start(self) -> None:
-        """Begins; neither Postgres nor Kafka need be there."""
-        await self._alone.start()
+        self._sales = sales_feed(kafka, group)
 
     async def stop(self) -> None:
         """Ends between two transactions."""
-        await self._alone.stop()
-        await self._hints.close()
+        await super().stop()
+        await self._sales.close()
+
+    def reset(self) -> None:
+        self._sales.reset()
 
     async def round(self, connection: Connection) -> bool:
         """One look at the log, one batch of sales; whether there may be more."""
-        if connection is not self._of:  # a turn of its own: another may have gone on meanwhile
-            await self._hints.close()
-            self._of = connection
-        try:
-            followed = await self._hints.follow(connection)
-        except KafkaError:
-            await self._hints.close()
-            raise
+        followed = await self._sales.follow(connection)
         rows = await rows_of(connection, DUE, [AT_ONCE])
         due = {row["transaction_id"]: row["owner_id"] for row in rows}
         await self._judge(connection, due)

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from projections.core.instants import DAY
 from projections.point_balance.account import Lot
 from schemas.generated.events import PointsExpired
-from services.following.leader import Alone
+from services.following.background_task import BackgroundTask
 from services.points.program.calendar import lapses_at, local_date, midnight
 from services.points.program.entries import meta_of
 from services.points.program.rules import EarningRules, Inactivity, readable, version_at
@@ -67,8 +67,8 @@ def clock() -> int:
     return time.time_ns() // 1000
 
 
-class Expiry:
-    """Sweeps what is over, as one of all processes."""
+class Expiry(BackgroundTask):
+    """Expires the lots that are over, once a day of the program."""
 
     def __init__(
         self,
@@ -82,16 +82,8 @@ class Expiry:
 
         `ready`: whether these tables hold what the group has read.
         """
+        super().__init__(dsn, "points-expiry", LOOK_SECONDS, group, ready)
         self._group, self._kick, self._clock = group, kick, clock
-        self._alone = Alone(dsn, "points-expiry", self.round, LOOK_SECONDS, group, ready)
-
-    async def start(self) -> None:
-        """Begins; Postgres need not be there yet."""
-        await self._alone.start()
-
-    async def stop(self) -> None:
-        """Ends between two transactions."""
-        await self._alone.stop()
 
     async def round(self, connection: Connection) -> bool:
         """Some members, in one transaction; whether there may be more today."""

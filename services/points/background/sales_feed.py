@@ -1,17 +1,13 @@
-"""Which sales may have to be judged again? What the log says about purchases, items and rules.
+"""Which sales may have to be judged again? Those that applied purchases, items and rules tell of.
 
-A record is a hint and nothing else: what it says is read from the projections, which hold it
-before it is looked at here.
+An event is a hint and nothing else: what it says is read from the projections, which hold it before
+it is looked at here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from schemas.generated.events import (
     ItemDescribed,
@@ -22,23 +18,14 @@ from schemas.generated.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
-from schemas.wire import codec
+from services.following.applied_log import AppliedEvent, AppliedLog
+from services.following.follower import CursorTable, Follower
 from services.runtime.db import Connection
-from services.runtime.rows import rows_of
 
-FOLLOWED = ("commerce.purchases", "commerce.catalog", "commerce.points")
+TOPICS = ("commerce.purchases", "commerce.catalog", "commerce.points")
 AT_ONCE = 2_000
+CURSOR = CursorTable("hitotsu.points_cursor")
 Purchase = PurchaseCompleted | PurchaseReturned | PurchaseVoided | PurchaseAttributed
-Place = tuple[str, int]
-CURSOR = "select topic, partition, next_offset from hitotsu.points_cursor"
-APPLIED = """
-select topic, partition, next_offset from hitotsu.checkpoint where grp = %s and topic = any(%s)
-"""
-MOVE = """
-insert into hitotsu.points_cursor (topic, partition, next_offset)
-select * from unnest(%s::text[], %s::int[], %s::bigint[])
-on conflict (topic, partition) do update set next_offset = excluded.next_offset
-"""
 DUE = """
 insert into hitotsu.points_due (transaction_id, owner_id)
 select * from unnest(%s::uuid[], %s::uuid[])
@@ -70,91 +57,18 @@ on conflict (transaction_id) do update set failed = null
 """
 
 
-class Hints:
-    """Reads the log from where it was left, and never beyond what the group has applied.
-
-    Which partitions there are the group's checkpoints say: one that is added is read from its
-    beginning as soon as the group has taken it.
-    """
-
-    def __init__(self, kafka: str, group: str) -> None:
-        self._kafka, self._group = kafka, group
-        self._consumer: Any = None
-        self._next: dict[Place, int] = {}
-        self._assigned: set[Place] = set()
-
-    async def open(self, connection: Connection) -> None:
-        """Begins where the cursor stands; raises `KafkaError` while Kafka is away."""
-        await self.close()
-        rows = await rows_of(connection, CURSOR, [])
-        self._next = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        self._assigned = set()
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka, group_id=None, enable_auto_commit=False,
-            auto_offset_reset="earliest", request_timeout_ms=10_000,
-        )  # fmt: skip
-        self._consumer = consumer
-        await consumer.start()
-
-    async def close(self) -> None:
-        """Lets go of Kafka."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
-
-    async def follow(self, connection: Connection) -> bool:
-        """Notes what is due and moves on, in one transaction; whether there was anything."""
-        if self._consumer is None:
-            await self.open(connection)
-        rows = await rows_of(connection, APPLIED, [self._group, list(FOLLOWED)])
-        ends = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        behind = [place for place, end in ends.items() if self._next.get(place, 0) < end]
-        if not behind:
-            return False
-        self._assign(ends)
-        found = await self._consumer.getmany(
-            *(TopicPartition(*place) for place in behind), timeout_ms=200, max_records=AT_ONCE
-        )
-        events, moved = [], dict(self._next)
-        for place, records in found.items():
-            for record in records:
-                if record.offset >= ends[place.topic, place.partition]:
-                    self._consumer.seek(place, record.offset)
-                    break
-                moved[place.topic, place.partition] = record.offset + 1
-                events += _event(record.value)
-        if moved == self._next:
-            return False
-        async with connection.transaction():
-            await _note(connection, events)
-            await _move(connection, moved)
-        self._next = moved
-        return True
-
-    def _assign(self, places: Iterable[Place]) -> None:
-        """Takes partitions on that were not read so far; the others go on where they are."""
-        if self._assigned.issuperset(places):
-            return
-        self._assigned.update(places)
-        self._consumer.assign([TopicPartition(*place) for place in sorted(self._assigned)])
-        for place in self._assigned:
-            self._consumer.seek(TopicPartition(*place), self._next.get(place, 0))
+def sales_feed(kafka: str, group: str) -> Follower:
+    """A follower that notes in `hitotsu.points_due` which sales are to be judged."""
+    return Follower(AppliedLog(kafka, group, TOPICS, AT_ONCE), CURSOR, note_due)
 
 
-def _event(value: bytes | None) -> list[Any]:
-    """What cannot be read is among the dead letters, and comes again if it is mended."""
-    try:
-        return [codec.decode(value)]
-    except codec.Undecodable:
-        return []
-
-
-async def _note(connection: Connection, events: Iterable[Any]) -> None:
+async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> None:
+    """Notes the sales that these events tell of."""
     purchases: dict[UUID, UUID] = {}
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     rules = []
-    for event in events:
+    for event in (read.event for read in events):
         if isinstance(event, Purchase):
             # a claim is of a guest's purchase, which is found by itself
             owner = None if isinstance(event, PurchaseAttributed) else event.profile_id
@@ -175,13 +89,3 @@ async def _note(connection: Connection, events: Iterable[Any]) -> None:
     if items:
         columns = [[sku for sku, _ in items], [at for _, at in items], list(items.values())]
         await connection.execute(ITEM_CAME, columns)
-
-
-async def _move(connection: Connection, moved: Mapping[Place, int]) -> None:
-    await connection.execute(
-        MOVE,
-        [[topic for topic, _ in moved], [number for _, number in moved], list(moved.values())],
-    )
-
-
-__all__ = ["Hints", "KafkaError"]

@@ -12,8 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from services.identity import store
-from services.identity.applied_log import offset_in
-from services.identity.shards import Positions, Shares
+from services.identity.shards import Positions, Shares, offset_in
 from services.identity_app import __main__
 
 

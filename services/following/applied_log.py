@@ -1,0 +1,176 @@
+"""Which events did the group apply since a position? Read from the log, up to its checkpoints.
+
+What the group put aside (resends, conflicts, dead letters) is left out: its ledger says at which
+place of the log each event was applied. A dead letter that is mended is sent again and comes at its
+new place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.generated.events import Event
+from schemas.wire import codec
+from services.runtime.db import Connection
+from services.runtime.rows import rows_of
+
+CHECKPOINTS = """
+select topic, partition, next_offset from hitotsu.checkpoint where grp = %s and topic = any(%s)
+"""
+NOT_APPLIED = """
+select x.n
+from unnest(%s::uuid[], %s::text[], %s::int[], %s::bigint[]) with ordinality
+    as x(id, topic, partition, at, n)
+left join hitotsu.topic t on t.name = x.topic
+left join ledger l on l.event_id = x.id and l.topic = t.no and l.partition = x.partition
+    and l."offset" = x.at
+where l.event_id is null
+"""
+FETCH_MS = 200
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedEvent:
+    """An event, and the place of its record."""
+
+    topic: str
+    partition: int
+    offset: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBatch:
+    """Applied events in the order of each partition, and the next offsets to be read."""
+
+    events: list[AppliedEvent]
+    ends: dict[Place, int]
+
+    def ends_of(self, topic: str) -> dict[int, int]:
+        """The next offsets of one topic, by partition."""
+        return of_topic(self.ends, topic)
+
+
+async def checkpoints(
+    connection: Connection, group: str, topics: Collection[str]
+) -> dict[Place, int]:
+    """Up to where the group has applied each partition: the next offset."""
+    rows = await rows_of(connection, CHECKPOINTS, [group, list(topics)])
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+def of_topic(offsets: Mapping[Place, int], topic: str) -> dict[int, int]:
+    """The offsets of one topic, by partition."""
+    return {partition: at for (name, partition), at in offsets.items() if name == topic}
+
+
+class AppliedLog:
+    """Reads topics in no consumer group, from wherever it is asked to.
+
+    Which partitions there are the group's checkpoints say, so that a new one is read from its
+    beginning as soon as the group has taken it.
+    """
+
+    def __init__(
+        self, kafka: str, group: str, topics: Sequence[str], max_records: int = 250
+    ) -> None:
+        """`group`: whose ledger says what was applied; `max_records`: of one batch."""
+        self._kafka, self._group, self.topics = kafka, group, tuple(topics)
+        self._max_records = max_records
+        self._consumer: Any = None
+        self._next: dict[Place, int] = {}
+
+    async def close(self) -> None:
+        """Closes the consumer; the next `read` makes another."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+    async def ends(self, connection: Connection) -> dict[Place, int]:
+        """Up to where the group has applied each partition: the next offset."""
+        return await checkpoints(connection, self._group, self.topics)
+
+    async def read(
+        self, connection: Connection, start: Mapping[Place, int], ends: Mapping[Place, int]
+    ) -> AppliedBatch:
+        """A batch of what lies between; empty when nothing does, or Kafka had none of it yet.
+
+        A partition without a `start` is read from its beginning. The connection sees the group's
+        tables. Raises `KafkaError`; the consumer is closed then.
+        """
+        wanted = {place: start.get(place, 0) for place in ends}
+        behind = [place for place, at in wanted.items() if at < ends[place]]
+        if not behind:
+            return AppliedBatch([], {})
+        try:
+            await self._seek(wanted)
+            events, moved = await self._fetched(behind, ends)
+        except KafkaError:
+            await self.close()
+            raise
+        return AppliedBatch(await self._applied(connection, events), moved)
+
+    async def _fetched(
+        self, behind: Sequence[Place], ends: Mapping[Place, int]
+    ) -> tuple[list[AppliedEvent], dict[Place, int]]:
+        fetched = await self._consumer.getmany(
+            *(TopicPartition(*place) for place in behind),
+            timeout_ms=FETCH_MS, max_records=self._max_records,
+        )  # fmt: skip
+        events, moved = list[AppliedEvent](), dict[Place, int]()
+        for place, records in fetched.items():
+            for record in records:
+                if record.offset >= ends[place]:
+                    self._consumer.seek(place, record.offset)
+                    break
+                self._next[place] = moved[place] = record.offset + 1
+                events += _decoded(record)
+        return events, moved
+
+    async def _seek(self, wanted: Mapping[Place, int]) -> None:
+        if self._consumer is None:
+            self._consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._kafka, group_id=None, enable_auto_commit=False,
+                auto_offset_reset="earliest", request_timeout_ms=10_000,
+            )  # fmt: skip
+            await self._consumer.start()
+            self._next = {}
+        if not self._next.keys() >= wanted.keys():
+            self._consumer.assign([TopicPartition(*place) for place in sorted(wanted)])
+            self._next = dict.fromkeys(wanted, -1)
+        for place, at in wanted.items():
+            if self._next[place] != at:
+                self._consumer.seek(TopicPartition(*place), at)
+                self._next[place] = at
+
+    async def _applied(
+        self, connection: Connection, events: list[AppliedEvent]
+    ) -> list[AppliedEvent]:
+        if not events:
+            return []
+        columns = [
+            [UUID(bytes=read.event.meta.event_id) for read in events],
+            [read.topic for read in events],
+            [read.partition for read in events],
+            [read.offset for read in events],
+        ]
+        rows = await rows_of(connection, NOT_APPLIED, columns)
+        left_out = {row["n"] - 1 for row in rows}
+        return [read for number, read in enumerate(events) if number not in left_out]
+
+
+def _decoded(record: Any) -> Iterable[AppliedEvent]:
+    """The event; nothing when it cannot be decoded, for then it is among the dead letters."""
+    try:
+        event = codec.decode(record.value)
+    except codec.Undecodable:
+        return []
+    return [AppliedEvent(record.topic, record.partition, record.offset, event)]

@@ -1,0 +1,99 @@
+"""How does a background task go on, round after round, whatever becomes of Postgres and Kafka?
+
+Every background task of the services is one of these. A task that only one process may do at a
+time is elected leader by an advisory lock in Postgres, which ends with its connection: the other
+processes wait for the lock and take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import psycopg
+from aiokafka.errors import KafkaError
+
+from services.runtime.db import RETRYABLE, TRY_LOCK, Connection
+from services.runtime.logging import log
+from services.runtime.producer import KafkaAway
+from services.runtime.worker import Worker
+
+ELECTION_SECONDS = 0.5
+RETRY_SECONDS = 0.3
+DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+
+
+class BackgroundTask(Worker):
+    """Calls `round` again and again, at once while it returns that there is more to do."""
+
+    leader_only: ClassVar[bool] = True
+    """Whether one process does it for all; else every process does."""
+
+    def __init__(
+        self,
+        dsn: str,
+        name: str,
+        pause_seconds: float,
+        group: str = "main",
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`name`: of the lock, in logs and in Postgres' `application_name`.
+
+        `pause_seconds`: before the next round when there is nothing to do. `group`: whose tables it
+        sees. `ready`: whether it may work now; asked before every round.
+        """
+        super().__init__(dsn, name, ELECTION_SECONDS, group)
+        self._pause_seconds, self._ready = pause_seconds, ready
+
+    @abstractmethod
+    async def round(self, connection: Connection) -> bool:
+        """Does a piece of the work; returns whether there may be more to do at once.
+
+        A round that raises is repeated after a pause. It must leave nothing half done: what belongs
+        together is one transaction.
+        """
+
+    def reset(self) -> None:
+        """Forgets what was read before; called with a new connection and after a failed round."""
+
+    async def pause(self) -> None:
+        """Waits for work."""
+        await asyncio.sleep(self._pause_seconds)
+
+    async def turn(self, connection: Connection) -> None:
+        if self.leader_only:
+            await self._elected(connection)
+        self.reset()
+        while True:
+            try:
+                more = self._ready() and await self.round(connection)
+            except RETRYABLE as error:
+                await self._failed("round_retried", error)
+            except (KafkaError, KafkaAway) as error:
+                await self._failed("kafka_away", error)
+            except DISCONNECTED:
+                raise  # connects again, and is elected again
+            except Exception as error:  # unforeseen; later rounds may succeed all the same
+                await self._failed("round_failed", error)
+            else:
+                if not more:
+                    await self.pause()
+
+    async def _elected(self, connection: Connection) -> None:
+        """Waits until this process is the leader."""
+        while True:
+            cursor = await connection.execute(TRY_LOCK, [f"hitotsu.{self.name}"])
+            row = await cursor.fetchone()
+            if row is not None and row[0]:
+                return
+            await asyncio.sleep(ELECTION_SECONDS)
+
+    async def _failed(self, event: str, error: Exception) -> None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.name}:{frame.lineno}"
+        log.warning(event, task=self.name, error=type(error).__name__, where=where)
+        self.reset()
+        await asyncio.sleep(RETRY_SECONDS)
