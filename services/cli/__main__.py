@@ -1,11 +1,18 @@
-"""Which verbs does `hitotsu` have? One module registers each family."""
+"""Which verbs does `hitotsu` have?
+
+A module of this package that has verbs declares their names in a tuple `VERBS` and adds them to the
+command line in a function `register`.
+"""
 
 from __future__ import annotations
 
+import ast
 import errno
 import importlib
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -15,19 +22,9 @@ from infra.backend import ProviderError
 from infra.home import HomeBusy, HomeUnusable, reason_of
 from infra.process import StartError
 
-# which module has which verbs: only the one that is asked for is imported, so that `status` and
-# `tail` do not wait for what `demo` needs
-MODULES = {
-    "stack": ("up", "down", "status", "doctor", "prepare"),
-    "tokens": ("tokens", "token"),
-    "schema": ("schema", "tail", "example"),
-    "dead_letters": ("dead-letters",),
-    "erase": ("erase",),
-    "demo": ("demo",),
-    "rebuild": ("rebuild",),
-    "verify": ("verify",),
-    "identity": ("identity",),
-}
+FOLDER = Path(__file__).parent
+# one line, as the formatter writes a short tuple: it is read without an import
+_DECLARATION = re.compile(r"^VERBS = (\(.*\))$", re.M)
 
 # what the system says of a folder that is closed, full, or no folder
 UNUSABLE = {
@@ -48,11 +45,24 @@ def root() -> None:
     """One member, one balance, one stock, whatever the channel."""
 
 
+def declared_verbs(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
+    """The verbs that each module declares as `VERBS`, read from its source.
+
+    Importing all modules takes seconds: `status` and `tail` must not wait for what `demo` needs.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        if declaration := _DECLARATION.search(path.read_text("utf-8")):
+            found[path.stem] = ast.literal_eval(declaration[1])
+    return found
+
+
 def load(words: Sequence[str]) -> None:
     """Registers the verb that was asked for; all of them for the list of verbs."""
-    wanted = [name for name, verbs in MODULES.items() if words and words[0] in verbs]
-    for name in wanted or MODULES:
-        importlib.import_module(f"services.cli.{name}").register(app)
+    declared = declared_verbs()
+    wanted = [module for module, verbs in declared.items() if words and words[0] in verbs]
+    for module in wanted or declared:
+        importlib.import_module(f"services.cli.{module}").register(app)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from services.runtime.config import Settings
 from services.runtime.db import conninfo
 from services.runtime.producer import KafkaAway, Producer
 
+VERBS = ("dead-letters",)
 T = TypeVar("T")
 Ids = Annotated[list[int], typer.Argument(help="Ids, as `list` shows them.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]

@@ -15,6 +15,7 @@ from infra.stack import Stack
 from services.cli import local_services
 from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, lines
 
+VERBS = ("demo",)
 MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
 FOLDER = Path("var/demo")
 CALLERS = ("till", "ec", "staff")  # whose tokens it sends and asks with

@@ -24,6 +24,7 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.logging import configure, redact
 from services.runtime.producer import KafkaAway, Producer
 
+VERBS = ("erase",)
 REMAINS = (
     "What stays: counts and totals, which name nobody; sealed bytes in Kafka, which nobody opens; "
     "and the wrapped keys in backups and in Postgres' write-ahead log, until those are recycled "

@@ -22,6 +22,7 @@ from services.runtime.producer import KafkaAway
 if TYPE_CHECKING:
     from projections.member.rules import MatchRules
 
+VERBS = ("identity",)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 app = typer.Typer(help="Who may be one person: rules, their replay, and what staff has to decide.")
 

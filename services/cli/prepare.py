@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from infra.backend import ProviderError
 from services.runtime.config import Settings
 
+VERBS = ("prepare",)
+
 
 def register(app: typer.Typer) -> None:
     app.command()(prepare)

@@ -15,6 +15,7 @@ from services.cli.progress import asked, steps
 if TYPE_CHECKING:
     from services.rebuild.run import RebuildReport, VerdictChanges
 
+VERBS = ("rebuild",)
 SHOWN_MAX = 50
 
 

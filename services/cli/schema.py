@@ -21,6 +21,7 @@ from schemas.tools import generate, golden_bytes, lint, registry
 from schemas.topics import TOPICS
 from services.cli import tail as topic_tail
 
+VERBS = ("schema", "tail", "example")
 schema = typer.Typer(no_args_is_help=True, help="The event schemas, here and in a registry.")
 RegistryOption = Annotated[
     str | None,

@@ -20,8 +20,9 @@ from rich.table import Table
 from infra.backend import Progress
 from infra.home import LOCK_WAIT_SECONDS, Home
 from infra.stack import Stack
-from services.cli import doctor, local_services, prepare, stale_services
+from services.cli import doctor, local_services, stale_services
 
+VERBS = ("up", "down", "status", "doctor")
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", envvar="HITOTSU_HOME", help="Private folder. [default: var/stack]"),
@@ -37,7 +38,6 @@ def register(app: typer.Typer) -> None:
     app.command()(down)
     app.command()(status)
     app.command(name="doctor")(check)
-    prepare.register(app)
 
 
 def up(

@@ -22,6 +22,7 @@ from schemas.rights import ROLES, Role
 from services.cli.local_services import TOKEN_ROLES, TOKENS
 from services.runtime.tokens import Listed, create, listed, revoke, role_for
 
+VERBS = ("tokens", "token")
 Name = Annotated[
     str, typer.Argument(help=f"Caller; {', '.join(TOKENS)} have scopes and role ready.")
 ]

@@ -14,6 +14,7 @@ from services.cli.progress import asked, steps
 if TYPE_CHECKING:
     from services.verify.report import Difference, VerifyReport
 
+VERBS = ("verify",)
 SHOWN_MAX = 100
 
 
