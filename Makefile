@@ -86,6 +86,7 @@ lint: $(VENV)/dev.stamp ## Style, types, layers, generated files, schemas, house
 	@$(BIN)/python -m schemas.tools.generate --check
 	@$(BIN)/hitotsu schema check
 	@$(BIN)/python -m services.cli.reference --check
+	@$(BIN)/python -m services.cli.deployment --check
 	@$(BIN)/python -m pytest -q tests/test_house.py
 
 format: $(VENV)/dev.stamp ## Applies the style

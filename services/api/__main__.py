@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from services.api import PROCESS
 from services.api.app import create
 from services.http.serve import serve
 
 
 def main() -> None:
     """Serves until it is told to end."""
-    serve("api", create)
+    serve(PROCESS.name, create)
 
 
 if __name__ == "__main__":

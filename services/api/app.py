@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from projections import discover
 from projections.core import Projection
+from services.api import PROCESS
 from services.http.bearer import tokens_needed
 from services.http.cursors import Cursors
 from services.http.health import Dependency
@@ -34,7 +35,7 @@ from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import Tokens
 
 ABOUT = About(
-    "api",
+    PROCESS.name,
     "Hitotsu read API",
     "One member, one balance, one stock. Every answer is `{data, position, lag, served_from}`;"
     " pages also carry `next_cursor`. Give `min_position` to read what you just wrote.",

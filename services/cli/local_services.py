@@ -15,6 +15,7 @@ from infra.home import Home
 from infra.supervisor import Service
 from schemas.rights import Role
 from services.runtime.config import Settings
+from services.runtime.processes import Process, processes
 
 READS = (
     "members:read",
@@ -79,12 +80,9 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
     Those that run keep the ports that they hold.
     """
     return [
-        _web(home, "gateway", running),
-        _projector(home, "projector-1", running),
-        _projector(home, "projector-2", running),
-        _web(home, "api", running),
-        _web(home, "commands", running),
-        _web(home, "identity", running, room="identity_app"),
+        _service(home, process, name, running)
+        for process in processes()
+        for name in process.instances(process.local)
     ]
 
 
@@ -117,29 +115,15 @@ def tokens(home: Home) -> dict[str, str]:
     return {name: str(known[name]) for name in TOKENS}
 
 
-def _web(home: Home, name: str, running: Collection[str], *, room: str | None = None) -> Service:
+def _service(home: Home, process: Process, name: str, running: Collection[str]) -> Service:
     port = home.port(name, in_use=name in running)
-    url = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
     return Service(
         name=name,
-        argv=(sys.executable, "-m", f"services.{room or name}"),
+        argv=(sys.executable, "-m", process.module),
         log=str(home.log(name)),
-        env={
-            "HITOTSU_PORT": str(port),
-            "HITOTSU_METRICS_PORT": str(port),
-            "HITOTSU_INSTANCE": name,
-        },
-        url=url,
-        metrics=f"{url}/metrics",
-    )
-
-
-def _projector(home: Home, name: str, running: Collection[str]) -> Service:
-    port = home.port(name, in_use=name in running)
-    return Service(
-        name=name,
-        argv=(sys.executable, "-m", "services.projector"),
-        log=str(home.log(name)),
-        env={"HITOTSU_METRICS_PORT": str(port), "HITOTSU_INSTANCE": name},
-        metrics=f"http://127.0.0.1:{port}/metrics",
+        env={variable: str(port) for variable in process.port_variables}
+        | {"HITOTSU_INSTANCE": name},
+        url=address if process.port is not None else None,
+        metrics=f"{address}/metrics",
     )

@@ -3,8 +3,8 @@
     python -m services.cli.reference [--check]
 
 Settings come from `Settings`, verbs from the command line itself, metrics from the process's own
-registry, scopes from `tokens`, events from the contracts, problems from `problem`, tables from the
-migrations.
+registry, scopes from `tokens`, events from the contracts, problems from `problem_type`, tables from
+the migrations, processes from their packages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from schemas.declarations import describe
 from schemas.rights import RIGHTS, ROLES
 from schemas.topics import TOPICS
 from services.cli.__main__ import app, load
+from services.cli.generated_files import command_line
 from services.http.problem_type import DECLARED
 from services.runtime import metrics
 from services.runtime.config import Settings
+from services.runtime.processes import processes
 from services.runtime.tokens import SCOPES
 from services.state import backup
 
@@ -43,6 +45,7 @@ def pages() -> dict[str, str]:
         "events.md": _events,
         "problems.md": _problems,
         "tables.md": _tables,
+        "processes.md": _processes,
     }
     return {"README.md": _index(made), **{name: HEAD + page() for name, page in made.items()}}
 
@@ -170,11 +173,34 @@ def _events() -> str:
 
 
 def _problems() -> str:
-    for process in ("api", "commands", "gateway", "identity_app"):
-        importlib.import_module(f"services.{process}.app")  # what it imports declares its problems
+    for process in processes():
+        if process.port is not None:  # what the routes' modules import declares their problems
+            importlib.import_module(f"{process.module}.app")
     text = "# Problems\n\nWhat `type` of a problem answer (RFC 9457) says: `/problems/NAME`.\n\n"
     rows = ((f"`{name}`", DECLARED[name].meaning) for name in sorted(DECLARED))
     return text + _table(("problem", "meaning"), rows)
+
+
+def _processes() -> str:
+    text = """# Processes
+
+Each listens on `HITOTSU_HOST`; the port of its routes is `HITOTSU_PORT`, and a worker, which has
+none, shows its health and metrics at `HITOTSU_METRICS_PORT`. `HITOTSU_INSTANCE` names one of
+several. Readiness is `/readyz`, liveness `/livez`, metrics `/metrics`.
+
+"""
+    head = ("process", "started by", "what it does", "how many", "port in docker-compose.yml")
+    rows = (
+        (
+            process.name,
+            f"`python -m {process.module}`",
+            process.does,
+            process.scaling,
+            str(process.port or "none"),
+        )
+        for process in processes()
+    )
+    return text + _table(head, rows)
 
 
 def _index(made: Iterable[str]) -> str:
@@ -192,20 +218,5 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the pages, or with --check names those that are stale."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python -m services.cli.reference [--check]\n")
-        return 2
-    if not arguments:
-        for name in write():
-            sys.stdout.write(f"wrote docs/reference/{name}\n")
-        return 0
-    found = stale()
-    for name in found:
-        sys.stderr.write(f"docs/reference/{name} is stale: python -m services.cli.reference\n")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command_line("python -m services.cli.reference", sys.argv[1:], stale, write))

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from projections import discover
 from projections.shared_stock import projection as shared_stock
+from services.commands import PROCESS
 from services.deciding.decider import Decider, DecisionWork
 from services.deciding.endpoint import Door
 from services.deciding.outbox import OutboxRelay
@@ -42,7 +43,7 @@ NEEDS = {
     "returns": needs.RETURNS,
 }
 ABOUT = About(
-    "commands",
+    PROCESS.name,
     "Hitotsu commands",
     "What may be refused is decided here, once for each Idempotency-Key.",
     """curl -sS "$COMMANDS/v1/points/holds" -H "Authorization: Bearer $TOKEN" \\

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from services.gateway import PROCESS
 from services.gateway.app import create
 from services.http.serve import serve
 
 
 def main() -> None:
     """Serves until it is told to end."""
-    serve("gateway", create)
+    serve(PROCESS.name, create)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from schemas.personal.buffer import public_key_of
+from services.gateway import PROCESS
 from services.http.bearer import tokens_needed
 from services.http.health import Dependency, answering
 from services.http.operation import Operation, Reply
@@ -34,7 +35,7 @@ from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
 
 ABOUT = About(
-    "gateway",
+    PROCESS.name,
     "Hitotsu gateway",
     "Facts go in here, as JSON: one event, an array, or one a line as NDJSON. Each gets its answer,"
     " in the order sent, after Kafka acknowledged it. Sending it again is safe.",

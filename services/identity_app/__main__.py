@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from services.http.serve import serve
+from services.identity_app import PROCESS
 from services.identity_app.app import create
 
 
 def main() -> None:
     """Serves until it is told to end."""
-    serve("identity", create)
+    serve(PROCESS.name, create)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from services.identity.membership import ConsumerMembership
 from services.identity.pairs import Found, Pair
 from services.identity.review.routes import Desk, operations
 from services.identity.review.work import IdentityWork
+from services.identity_app import PROCESS
 from services.runtime.build_state import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
@@ -30,7 +31,7 @@ from services.runtime.readiness import NotReady
 from services.runtime.tokens import Tokens
 
 ABOUT = About(
-    "identity",
+    PROCESS.name,
     "Hitotsu identity",
     "Who may be one person, and what staff decides about it.",
     'curl -sS "$IDENTITY/v1/identity/cases" -H "Authorization: Bearer $TOKEN"',

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from services.runtime.processes import processes
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 KEY = base64.b64encode(bytes(32)).decode()
@@ -25,9 +27,10 @@ FILLED_IN = {
     "HITOTSU_GATEWAY_PRIVATE_KEY": KEY,
 }
 PROCESSES = (
-    "prepare", "gateway", "projector-1", "projector-2", "api", "commands", "identity-1",
-    "identity-2",
-)  # fmt: skip
+    "prepare",
+    *(name for process in processes() for name in process.instances(process.compose)),
+)
+SERVERS = ("kafka", "postgres", "redis", "registry", "prometheus", "grafana")
 PROFILES = {"COMPOSE_PROFILES": "registry,metrics"}
 
 
@@ -58,22 +61,18 @@ def test_compose_accepts_the_file_and_every_server_and_service_is_in_it(
 ) -> None:
     answer = compose("config", "-q", env=FILLED_IN)
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert set(resolved["services"]) == {
-        "kafka",
-        "postgres",
-        "redis",
-        "registry",
-        "prepare",
-        "gateway",
-        "projector-1",
-        "projector-2",
-        "api",
-        "commands",
-        "identity-1",
-        "identity-2",
-        "prometheus",
-        "grafana",
-    }
+    assert set(resolved["services"]) == {*SERVERS, *PROCESSES}
+
+
+def test_the_modules_and_ports_of_processes_are_the_declared_ones(
+    resolved: dict[str, Any],
+) -> None:
+    for process in processes():
+        first, *others = process.instances(process.compose)
+        told = [resolved["services"][name] for name in (first, *others)]
+        assert all(each["command"] == ["python", "-m", process.module] for each in told)
+        published = [[port["published"] for port in each.get("ports", ())] for each in told]
+        assert published == [[str(process.port)] if process.port else [], *([] for _ in others)]
 
 
 @pytest.mark.parametrize("variable", sorted(FILLED_IN))

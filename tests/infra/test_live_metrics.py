@@ -25,6 +25,7 @@ from infra.backend import Endpoints
 from infra.home import Home, free_port
 from infra.process import tail
 from services.cli import local_services
+from services.runtime.processes import processes
 from tests.benchmarks import sending
 from tests.benchmarks.workload import Shape, load
 from tests.infra.test_observability import (
@@ -35,7 +36,7 @@ from tests.infra.test_observability import (
 )
 
 pytestmark = pytest.mark.servers
-SERVICES = ("gateway", "projector", "api", "commands", "identity_app")
+SERVICES = tuple(process.module.rpartition(".")[2] for process in processes())
 OF_PROMETHEUS = {"job", "instance", "le"}
 DATABASE = "live_metrics"
 _SELECTOR = re.compile(r"\b(hitotsu_[a-z0-9_]+|process_start_time_seconds)\b(?:\{([^}]*)\})?")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -12,26 +13,17 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from services.api.app import ABOUT as API
-from services.api.app import create as api
-from services.commands.app import ABOUT as COMMANDS
-from services.commands.app import create as commands
-from services.gateway.app import ABOUT as GATEWAY
-from services.gateway.app import create as gateway
 from services.http.docs import page
 from services.http.openapi import document
 from services.http.problem_type import DECLARED
 from services.http.web_process import About
-from services.identity_app.app import ABOUT as IDENTITY
-from services.identity_app.app import create as identity
 from services.runtime.config import Settings
+from services.runtime.processes import processes
 
-Create = Callable[[Settings], Starlette]
-PROCESSES: dict[str, tuple[Create, About]] = {
-    "api": (api, API),
-    "commands": (commands, COMMANDS),
-    "gateway": (gateway, GATEWAY),
-    "identity": (identity, IDENTITY),
+PROCESSES = {
+    process.name: importlib.import_module(f"{process.module}.app")
+    for process in processes()
+    if process.port is not None
 }
 KEY = b64encode(bytes(range(32))).decode()
 AWAY = {
@@ -43,8 +35,9 @@ AWAY = {
 
 @pytest.fixture(scope="module", params=sorted(PROCESSES))
 def process(request: pytest.FixtureRequest) -> tuple[Starlette, dict[str, Any]]:
-    create, about = PROCESSES[request.param]
-    app = create(Settings.model_validate(AWAY))
+    module = PROCESSES[request.param]
+    about: About = module.ABOUT
+    app: Starlette = module.create(Settings.model_validate(AWAY))
     return app, document(about.title, about.description, app.state.operations)
 
 

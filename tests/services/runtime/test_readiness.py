@@ -24,6 +24,7 @@ from services.http.bearer import tokens_needed
 from services.http.health import health_operations
 from services.runtime.config import Settings
 from services.runtime.db import pool
+from services.runtime.processes import processes
 from services.runtime.tokens import Tokens
 from services.state.migrate import migrate
 
@@ -96,8 +97,8 @@ def test_listing_tokens_names_what_tables_of_an_older_release_lack(older: str) -
     assert "no tables yet" not in done.stderr
 
 
-@pytest.mark.parametrize("service", ["gateway", "api", "commands", "identity_app"])
-def test_every_service_that_checks_tokens_needs_them_to_be_ready(service: str) -> None:
+@pytest.mark.parametrize("module", [each.module for each in processes() if each.port])
+def test_every_service_that_checks_tokens_needs_them_to_be_ready(module: str) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     key = base64.b64encode(bytes(range(32))).decode()
     settings = Settings.model_validate(
@@ -112,9 +113,7 @@ def test_every_service_that_checks_tokens_needs_them_to_be_ready(service: str) -
     )
 
     async def ask() -> None:
-        status, state = await ready(
-            importlib.import_module(f"services.{service}.app").create(settings)
-        )
+        status, state = await ready(importlib.import_module(f"{module}.app").create(settings))
         assert status == 503
         assert state["required"]
         assert not state["ready"]

@@ -1,0 +1,73 @@
+"""Which processes are there? Each is declared once, in the `__init__` of its package.
+
+`hitotsu up`, docker-compose.yml, Prometheus' jobs and alerts, the floors of the import linter and
+docs/reference/processes.md follow from the declarations (`python -m services.cli.deployment`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import services
+
+WORKER_VARIABLES = ("HITOTSU_METRICS_PORT",)
+WEB_VARIABLES = ("HITOTSU_PORT", *WORKER_VARIABLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that runs until it is told to end; `python -m MODULE` starts it.
+
+    `name` is what `hitotsu status`, logs and Prometheus' jobs call it. `port`: where
+    docker-compose.yml publishes its routes on loopback; None: a worker without routes. `local` and
+    `compose`: how many of them `hitotsu up` and docker-compose.yml start.
+    """
+
+    name: str
+    module: str
+    does: str
+    scaling: str
+    port: int | None = None
+    local: int = 1
+    compose: int = 1
+
+    @property
+    def port_variables(self) -> tuple[str, ...]:
+        """The environment variables that say where it listens."""
+        return WORKER_VARIABLES if self.port is None else WEB_VARIABLES
+
+    def instances(self, count: int) -> list[str]:
+        """Names of so many of them: its own, or numbered ones."""
+        if count == 1:
+            return [self.name]
+        return [f"{self.name}-{number}" for number in range(1, count + 1)]
+
+
+def processes() -> list[Process]:
+    """Every declared process, by name.
+
+    Raises TypeError where two have one name or one port.
+    """
+    declared = sorted(_declared(), key=lambda process: process.name)
+    for what in ("name", "port"):
+        values = [value for process in declared if (value := getattr(process, what)) is not None]
+        twice = {value for value in values if values.count(value) > 1}
+        if twice:
+            raise TypeError(f"two processes have the {what} {twice.pop()}")
+    return declared
+
+
+def _declared() -> Iterator[Process]:
+    # only what can be started: the `__init__` of other packages may import a lot
+    started = {
+        path.parent.name
+        for folder in services.__path__
+        for path in Path(folder).glob("*/__main__.py")
+    }
+    for package in started:
+        process = getattr(importlib.import_module(f"services.{package}"), "PROCESS", None)
+        if isinstance(process, Process):
+            yield process
