@@ -27,6 +27,7 @@ from services.http.problem_type import (
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
 )
+from services.runtime.tokens import SCOPES
 
 JSON = "application/json"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -92,6 +93,13 @@ class Operation:
     body: Body | None = None
     problems: tuple[ProblemType, ...] = ()
     idempotency: Header | None = None
+
+    def __post_init__(self) -> None:
+        if self.scope is not None and self.scope not in SCOPES:
+            raise ValueError(
+                f"{self.name} asks for the scope {self.scope}, which is not in"
+                " services.runtime.tokens.SCOPES"
+            )
 
     def route(self) -> Route:
         """The route as the framework wants it."""

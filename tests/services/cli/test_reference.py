@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
+from schemas.rights import ROLES, Role
 from services.cli import reference
 from services.runtime.tokens import SCOPES
 
@@ -41,3 +43,8 @@ def test_every_page_lists_what_it_is_about() -> None:
     assert "`PurchaseCompleted` | till, ec, operations" in pages["events.md"]
     assert "`hitotsu_gateway_accepted_events` | counter | type" in pages["metrics.md"]
     assert "`out-of-stock`" in pages["problems.md"]
+
+
+def test_the_roles_that_types_know_are_the_declared_ones() -> None:
+    assert set(get_args(Role)) == ROLES.keys()
+    assert all(f"`{role}`" in reference.pages()["scopes.md"] for role in ROLES)
