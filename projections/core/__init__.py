@@ -13,6 +13,7 @@ from projections.core.columns import (
     spans,
     total,
 )
+from projections.core.held import HeldAmounts
 from projections.core.projection import Projection
 from projections.core.query import Member, NotFound, Page, Query, Read
 from projections.core.tables import Evolution, Grouping, Ledger, Row, Table, View
@@ -21,6 +22,7 @@ __all__ = [
     "Change",
     "Evolution",
     "Grouping",
+    "HeldAmounts",
     "Ledger",
     "LevelReading",
     "Member",

@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from copy import copy
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
+from projections.core.held import HeldAmounts
 from projections.core.tables import (
     Evolution,
     Ledger,
@@ -25,12 +27,6 @@ from projections.core.tables import (
 if TYPE_CHECKING:
     from projections.core.projection import Projection
 
-ERASURE = "SubjectErased"
-# facts that follow from a decision, and what of them names the hold that they end
-ENDING = {
-    "ReservationCommitted": ("reservation_id", "sku", "location_id"),
-    "PointsRedeemed": ("hold_id",),
-}
 Handler = Callable[[Any], Iterable[Row]]
 
 
@@ -50,8 +46,8 @@ class Folded:
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(default_factory=dict)
     evolving: dict[Evolution, list[tuple[RowKey, Any]]] = field(default_factory=dict)
     erased: list[bytes] = field(default_factory=list)
-    # by the fact's name: what names the hold, then the fact's event id and source partition
-    ended: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    # what names the decision, then the event id and source partition of its fact
+    ended: dict[HeldAmounts, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
 class Group:
@@ -64,8 +60,13 @@ class Group:
         self.handlers: dict[type, list[tuple[str, Any]]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Any, Any]]] = defaultdict(list)
         self.changes: dict[Table, Ledger] = {}
+        self.erasures: dict[type, str] = {}
+        self.endings: dict[type, list[HeldAmounts]] = defaultdict(list)
         self._plans: dict[type, _Plan] = {}
         for projection in self.projections:
+            self._add_erasures(projection)
+            for held in projection.held_amounts:
+                self.endings[held.ended_by].append(held)
             for kind, handlers in projection.handlers.items():
                 self.handlers[kind] += [(projection.name, handler) for handler in handlers]
             for kind, evolvers in projection.evolvers.items():
@@ -94,8 +95,9 @@ class Group:
 
     @property
     def topics(self) -> set[str]:
-        """The topics whose events any of the projections takes."""
-        return {kind.TOPIC for kind in (*self.handlers, *self.evolvers)}  # type: ignore[attr-defined]
+        """The topics whose events any of the projections takes, or that erase a subject."""
+        kinds = (*self.handlers, *self.evolvers, *self.erasures)
+        return {kind.TOPIC for kind in kinds}  # type: ignore[attr-defined]
 
     def take(self, event: Any, event_id: bytes, source: int, into: Folded) -> None:
         """Folds one event, or raises `HandlerFailed` and leaves `into` as it was."""
@@ -115,10 +117,11 @@ class Group:
             self._stow[table](row_key, values, event_id, source, into)
         for evolution, row_key in evolving:
             into.evolving.setdefault(evolution, []).append((row_key, event))
-        if plan.erases:
-            into.erased.append(event.profile_id)
-        if plan.ends and (ending := _values(event, plan.ends))[0] is not None:
-            into.ended.setdefault(event.NAME, []).append((*ending, event_id, source))
+        if plan.subject is not None:
+            into.erased.append(plan.subject(event))
+        for held, names in plan.ends:
+            if (ending := names(event))[0] is not None:
+                into.ended.setdefault(held, []).append((*ending, event_id, source))
 
     def without(self, names: Collection[str]) -> Group:
         """The same tables, filled by the other projections: these take no event."""
@@ -137,10 +140,19 @@ class Group:
         plan = self._plans[kind] = _Plan(
             tuple(self.handlers.get(kind, ())),
             tuple((table.projection, table, key) for table, key, _ in self.evolvers.get(kind, ())),
-            kind.__name__ == ERASURE,
-            ENDING.get(kind.__name__, ()),
+            attrgetter(self.erasures[kind]) if kind in self.erasures else None,
+            tuple((held, _fields(held.named.values())) for held in self.endings.get(kind, ())),
         )
         return plan
+
+    def _add_erasures(self, projection: Projection) -> None:
+        """Refuses tables whose rows nothing would end, and an event that names two subjects."""
+        subjects = [table.name for table in projection.tables if table.subject]
+        if subjects and not projection.erasures:
+            raise TypeError(f"{projection.name}: no event erases the subjects of {subjects}")
+        for event, subject in projection.erasures.items():
+            if self.erasures.setdefault(event, subject) != subject:
+                raise TypeError(f"{projection.name}: {event.__name__} names another subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +161,16 @@ class _Plan:
 
     handlers: tuple[tuple[str, Handler], ...]
     evolvers: tuple[tuple[str, Evolution, Callable[[Any], RowKey]], ...]
-    erases: bool
-    ends: tuple[str, ...]
+    subject: Callable[[Any], bytes] | None
+    ends: tuple[tuple[HeldAmounts, Callable[[Any], tuple[Any, ...]]], ...]
 
 
-def _values(event: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(getattr(event, name) for name in names)
+def _fields(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that gives these fields of an event, as a tuple also where it is one field."""
+    first, *rest = names
+    if rest:
+        return attrgetter(first, *rest)
+    return lambda event: (getattr(event, first),)
 
 
 Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]

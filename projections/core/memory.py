@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from projections.core.columns import ALWAYS, Column, span_text
-from projections.core.fold import ERASURE, Group
+from projections.core.fold import Group
 from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
 
 State = dict[str, Any]
@@ -59,8 +59,9 @@ class Memory:
                 **state,
                 **dict(zip(evolution.keys, key, strict=True)),
             }
-        if type(event).__name__ == ERASURE:
-            self._erased.add(event.profile_id)
+        subject = self.group.erasures.get(type(event))
+        if subject is not None:
+            self._erased.add(getattr(event, subject))
         self._forget()
 
     def table(self, table: StoredTable) -> Rows:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from projections.core.columns import Column
+from projections.core.held import HeldAmounts
 from projections.core.query import Query
 from projections.core.tables import (
     Active,
@@ -47,6 +48,8 @@ class Projection:
             defaultdict(list)
         )
         self.queries: list[Query] = []
+        self.erasures: dict[type, str] = {}
+        self.held_amounts: list[HeldAmounts] = []
 
     def table(
         self,
@@ -180,6 +183,35 @@ class Projection:
             return function
 
         return add
+
+    def erases(self, event: type, *, subject: str) -> None:
+        """Ends the rows of every table that has a subject: those of whom the event's field names.
+
+        Rows that come for an erased subject afterwards end as well.
+        """
+        self.erasures[event] = subject
+
+    def held(
+        self,
+        decisions: str,
+        /,
+        *,
+        beside: Table | Ledger,
+        by: Mapping[str, str],
+        amount: str,
+        sums: tuple[str, str],
+        ended_by: type,
+        named: Mapping[str, str],
+        awaiting: str,
+        mark: str,
+        but: str = "",
+    ) -> HeldAmounts:
+        """Amounts that decisions set aside beside a table, for `Read.held` to take off its rows."""
+        held = HeldAmounts(
+            decisions, beside, by, amount, sums, ended_by, named, awaiting, mark, but
+        )
+        self.held_amounts.append(held)
+        return held
 
     def query(
         self, path: str, *, scope: str, method: str = "GET", part: str | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from projections.core.held import HeldAmounts
 from projections.core.tables import StoredTable
 
 if TYPE_CHECKING:
@@ -72,20 +73,14 @@ class Read(Protocol):
     ) -> list[dict[str, Any]]:
         """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
 
-    async def reserved(self, sku: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
-        """Units of an item under holds that count beside these rows, by location ("": none yet).
+    async def held(
+        self, amounts: HeldAmounts, keys: Sequence[object], rows: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[Any, ...], int] | None:
+        """What is set aside beside these rows, by the values of the columns `amounts.by`.
 
-        `cells`: the item's rows as this request read them. A hold counts until its fact is in the
-        row, so the rows are read first. None while nobody can say.
-        """
-
-    async def points_held(
-        self, profile_ids: Sequence[UUID], entries: Sequence[Mapping[str, Any]]
-    ) -> dict[tuple[UUID, UUID], int] | None:
-        """Points under holds that count beside these entries, by profile and lot.
-
-        `entries`: the profiles' rows as this request read them. A hold counts until the entries
-        hold its fact, so they are read first. None while nobody can say.
+        `keys`: values of the first of them. `rows`: the rows with these keys as this request read
+        them; an amount counts until its fact is in them, so they are read first. None while nobody
+        can say.
         """
 
     async def reveal(

@@ -11,9 +11,11 @@ from schemas.generated.events import (
     InquiryClosed,
     InquiryMessageAdded,
     InquiryOpened,
+    SubjectErased,
 )
 
 projection = Projection("inquiry_history")
+projection.erases(SubjectErased, subject="profile_id")
 
 # every column commutes: an inquiry that starts anonymous is keyed anew once it is known whose
 inquiry = projection.table(

@@ -33,6 +33,7 @@ from schemas.generated.events import (
 )
 
 projection = Projection("member", version=3)
+projection.erases(SubjectErased, subject="profile_id")
 
 PERSON = "PERSON"
 NEVER = -(2**62)  # before any time that a fact may have; the epoch is in the middle of them

@@ -40,6 +40,20 @@ entry = projection.ledger(
     view=View(by=("profile_id",)),
     sparse=("expires_at", "terminal"),
 )
+# points that are held and whose redemption is not in the log yet; holds of `hitotsu-points` are
+# those of facts on their way, which deciders count and readers do not
+HELD = projection.held(
+    "points_hold",
+    beside=entry,
+    by={"profile_id": "profile_id", "lot_id": "lot_id"},
+    amount="points",
+    sums=("points_held", "points"),
+    ended_by=PointsRedeemed,
+    named={"id": "hold_id"},
+    awaiting="captured",
+    mark="applied_event",
+    but="h.client = 'hitotsu-points'",
+)
 # what one profile spent of another's lots, while they were one member, and what was given back
 across = projection.ledger(
     "points_across",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from projections.core import Member, Page, Read
 from projections.core.instants import Moment, instant, micros
-from projections.point_balance import across, entry, projection
+from projections.point_balance import HELD, across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
 from projections.point_balance.debt_pairs import owed
 
@@ -75,7 +75,7 @@ async def points_of(read: Read, member: Member, as_of: Moment | None = None) -> 
     rows = await read.rows(entry, profile_id=profile_ids)
     held = None
     if as_of is None:
-        held = await read.points_held(profile_ids, rows)
+        held = await read.held(HELD, profile_ids, rows)
     else:
         rows = [row for row in rows if row["at"] <= at]
     found = account(*lots_and_draws(rows), at, held)

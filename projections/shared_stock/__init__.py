@@ -48,6 +48,19 @@ cell = projection.table(
     contended=True,
     versioned=True,
 )
+# units that are held and whose order is not in the log yet; the location of those that none serves
+# yet is ""
+RESERVED = projection.held(
+    "stock_hold",
+    beside=cell,
+    by={"sku": "sku", "location_id": "served_by"},
+    amount="quantity",
+    sums=("stock_reserved", "reserved"),
+    ended_by=ReservationCommitted,
+    named={"id": "reservation_id", "sku": "sku", "served_by": "location_id"},
+    awaiting="committed",
+    mark="applied_version",
+)
 # the past of what `stock_cell` only sums up: every reading, and each move of what is not on hand;
 # moves of on hand are in `stock_cell_change`, so a sale or a receipt writes nothing here
 count = projection.ledger(

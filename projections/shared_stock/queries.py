@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
-from projections.shared_stock import cell, count, policy, projection, promise
+from projections.shared_stock import RESERVED, cell, count, policy, projection, promise
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained
 from projections.shared_stock.promisable_units import Stock, stock
@@ -52,9 +52,10 @@ async def stock_of(
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
     policies = await _policies(read, cells)
-    reserved = await read.reserved(sku, cells)
-    unplaced = (reserved or {}).get("", 0)
-    known = [{**row, "reserved": (reserved or {}).get(row["location_id"], 0)} for row in cells]
+    reserved = await read.held(RESERVED, [sku], cells)
+    units = reserved or {}
+    unplaced = units.get((sku, ""), 0)
+    known = [{**row, "reserved": units.get((sku, row["location_id"]), 0)} for row in cells]
     found = stock(sku, known, policies, policies_at, unplaced)
     found.reserved_known = reserved is not None
     return found

@@ -20,7 +20,7 @@ from services.reading.catalog import Catalog
 from services.reading.database import ask
 from services.reading.end_offsets import Ends
 from services.reading.event_lookup import event_operation
-from services.reading.held_amounts import Promised
+from services.reading.held_amounts import HeldAmountsReader
 from services.reading.member_page import member_operation, parts_of
 from services.reading.missing_receipts import MissingReceipts
 from services.reading.operations import ReadOperation, of_query
@@ -54,13 +54,13 @@ def create(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )
     ends = Ends(settings.kafka, frozenset().union(*catalog.topics.values()))
-    promised = Promised(postgres, settings.group)
+    held_amounts = HeldAmountsReader(postgres, settings.group)
     views = ViewReader(settings.redis, doubted=lambda: watch.doubted())
     builds = Builds(catalog.versions)
     watch = ReadRefresh(postgres, views, ends, catalog, builds)
     tokens = Tokens(postgres)
     answering = Answering(
-        catalog=catalog, pool=postgres, views=views, promised=promised,
+        catalog=catalog, pool=postgres, views=views, held_amounts=held_amounts,
         reach=Reach(ends),
         tokens=tokens,
         # no memory of keys: once a person is erased, the next answer must not show them
@@ -83,7 +83,7 @@ def create(
             await receipts.stop()
             await watch.stop()
             await views.close()
-            await promised.close()
+            await held_amounts.close()
             await postgres.close(timeout=2.0)
 
     return web_process(

@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 
 from projections.core.fold import Group
+from services.projector import held_endings
 from services.projector.batch import (
     APPLIED,
     PARTITIONS_MAX,
@@ -53,33 +54,6 @@ on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
 KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
-# by the fact: the table whose rows hold it, the types of what names the hold, the statement
-END_HOLDS = {
-    "ReservationCommitted": (
-        "stock_cell",
-        ("uuid", "text", "text"),
-        """
-update hitotsu.stock_hold h set state = 'applied', applied_version = c.row_version,
-    applied_partition = x.partition, applied_offset = x.ending
-from unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::int[], %s::bigint[])
-    as x(id, sku, location_id, event_id, partition, ending)
-join stock_cell c on c.sku = x.sku and c.location_id = x.location_id
-where h.id = x.id and h.sku = x.sku and h.served_by = x.location_id and h.state = 'committed'
-""",
-    ),
-    "PointsRedeemed": (
-        "point_entry",
-        ("uuid",),
-        """
-update hitotsu.points_hold h set state = 'applied', applied_event = x.event_id,
-    applied_partition = x.partition, applied_offset = x.ending
-from unnest(%s::uuid[], %s::uuid[], %s::int[], %s::bigint[])
-    as x(id, event_id, partition, ending)
-where h.id = x.id and h.state = 'captured'
-""",
-    ),
-}
-ENDED_BY = ("uuid", "int", "bigint")
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -121,7 +95,6 @@ class Applier:
         self.epochs: dict[Place, int] = {}
         self.written: list[int] = []
         self._topics = {number: name for name, number in topics.items()}
-        self._tables = {table.name for table in group.tables}
 
     def apply(self, connection: Connection, work: BatchWork) -> CommittedBatch:
         """One transaction. `psycopg.errors.UniqueViolation` on the ledger becomes `AlreadySeen`."""
@@ -137,7 +110,7 @@ class Applier:
             due = self.store.write(
                 connection, work.folded, lambda keys: self._pending(connection, keys, edges)
             )
-            self._end_holds(connection, work, edges)
+            self._end_decisions(connection, work, edges)
             self._bury(connection, work)
             self._advance(connection, work, edges)
             pending = self._note(connection, due, edges)
@@ -204,24 +177,21 @@ class Applier:
             with connection.cursor() as cursor:
                 cursor.executemany(DEAD, rows)
 
-    def _end_holds(
+    def _end_decisions(
         self, connection: Connection, work: BatchWork, edges: dict[Place, tuple[int, int]]
     ) -> None:
-        """What was held is committed now: both are seen at once, or neither. A shadow ends none.
+        """Ends decisions in the transaction that stores their facts: readers see both or neither.
 
-        The hold notes from which row version, event and offset on a reader sees the fact. Only the
-        group whose rows hold the fact ends it.
+        Only a group with the projection that declares the held amounts ends any.
         """
-        for name, ended in work.folded.ended.items():
-            table, types, statement = END_HOLDS[name]
-            if table not in self._tables:
-                continue
+        for held, ended in work.folded.ended.items():
             rows = []
             for *named, event_id, source in sorted(ended):
                 number, partition = divmod(source, PARTITIONS_MAX)
                 topic = self._topics[number]
                 rows.append((*named, event_id, partition, edges[topic, partition][1]))
-            connection.execute(statement, columns((*types, *ENDED_BY), rows))
+            sent = columns(held_endings.types(held), rows)
+            connection.execute(held_endings.statement(held).encode(), sent)
 
     def _advance(
         self, connection: Connection, work: BatchWork, edges: dict[Place, tuple[int, int]]

@@ -22,7 +22,7 @@ from services.http.parameters import unprocessable
 from services.http.problem import Refuse
 from services.reading.catalog import Catalog
 from services.reading.database import Away, ReadSnapshot
-from services.reading.held_amounts import Promised
+from services.reading.held_amounts import HeldAmountsReader
 from services.reading.operations import ReadOperation
 from services.reading.parameters import MIN_POSITION, ParsedRequest, asked_of
 from services.reading.personal import Clear
@@ -44,7 +44,7 @@ class Answering:
     catalog: Catalog
     pool: Pool
     views: ViewReader
-    promised: Promised
+    held_amounts: HeldAmountsReader
     reach: Reach
     tokens: Tokens
     keys: SubjectKeys
@@ -134,7 +134,7 @@ class Answering:
     def _reading(self, caller: Caller, wanted: Position, durable: bool) -> RequestReads:
         return RequestReads(
             catalog=self.catalog, views=None if durable else self.views,
-            snapshot=ReadSnapshot(self.pool, self.catalog.groups), promised=self.promised,
+            snapshot=ReadSnapshot(self.pool, self.catalog.groups), held_amounts=self.held_amounts,
             clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
             wanted=wanted, builds=self.builds,
         )  # fmt: skip

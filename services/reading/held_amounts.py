@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from projections.core import HeldAmounts
+from projections.core.sql import quoted
+from projections.core.tables import Table
 from services.reading.database import CONNECT_SECONDS, DOWN, Away, away
 from services.reading.position import Position, topic_of
 from services.runtime.arrays import Array, array
@@ -28,32 +30,21 @@ from services.runtime.db import Pool
 from services.runtime.logging import log
 
 ANSWER_SECONDS = 2.0
-# what ended beyond a position: looked for only in partitions whose checkpoint is beyond it
-_BEYOND = """
+# what ended beyond a position is looked for only in partitions whose checkpoint is beyond it
+_STATEMENT = """
+select {sums_by}, {sum}, null::{mark_type}
+from hitotsu.{sums} where {sums_key} = any(%(keys)s::{key_type}[])
+union all
+select {by}, h.{amount}, h.{mark}
 from hitotsu.checkpoint c
 left join unnest(%(partitions)s::int[], %(offsets)s::bigint[]) as seen(partition, next_offset)
     on seen.partition = c.partition,
 lateral (
-    select * from hitotsu.{holds} h where h.state = 'applied' and h.applied_partition = c.partition
-        and h.applied_offset > coalesce(seen.next_offset, 0)
+    select * from hitotsu.{decisions} h where h.state = 'applied'
+        and h.applied_partition = c.partition and h.applied_offset > coalesce(seen.next_offset, 0)
 ) h
 where c.grp = %(group)s and c.topic = '{topic}' and c.next_offset > coalesce(seen.next_offset, 0)
-"""
-STOCK, POINTS = "commerce.inventory", "commerce.points"
-RESERVED = f"""
-select sku, location_id, reserved, null::bigint as version
-from hitotsu.stock_reserved where sku = any(%(keys)s::text[])
-union all
-select h.sku, h.served_by, h.quantity, h.applied_version
-{_BEYOND.format(holds="stock_hold", topic=STOCK)} and h.sku = any(%(keys)s::text[])
-"""
-HELD = f"""
-select profile_id, lot_id, points, null::uuid as event_id
-from hitotsu.points_held where profile_id = any(%(keys)s::uuid[])
-union all
-select h.profile_id, h.lot_id, h.points, h.applied_event
-{_BEYOND.format(holds="points_hold", topic=POINTS)}
-    and h.client <> 'hitotsu-points' and h.profile_id = any(%(keys)s::uuid[])
+    and {key} = any(%(keys)s::{key_type}[]){but}
 """
 Keys = Collection[Hashable]
 Offsets = dict[int, int]
@@ -183,44 +174,71 @@ class Rounds:
                 one.answer.set_exception(known or error)
 
 
-class Promised:
-    """Units and points under holds that count beside what was read; None while nobody can say."""
+class HeldAmountsReader:
+    """Amounts that count beside what was read; None while nobody can say."""
 
     def __init__(self, pool: Pool, group: str = "main") -> None:
         """`group`: whose checkpoints say which facts are applied."""
-        self._units = Rounds(pool, RESERVED, STOCK, group)
-        self._points = Rounds(pool, HELD, POINTS, group)
+        self._pool, self._group = pool, group
+        self._rounds: dict[HeldAmounts, Rounds] = {}
 
-    async def units(
-        self, sku: str, versions: Mapping[str, int], position: Position
-    ) -> dict[str, int] | None:
-        """Of an item, by location ("": none yet), beside rows of these versions by location."""
+    async def beside(
+        self,
+        amounts: HeldAmounts,
+        keys: Keys,
+        rows: Iterable[Mapping[str, Any]],
+        position: Position,
+    ) -> dict[tuple[Any, ...], int] | None:
+        """By the values of the columns `amounts.by`; `rows` reach to `position`."""
+        rounds = self._rounds.get(amounts)
+        if rounds is None:
+            topic = amounts.ended_by.TOPIC  # type: ignore[attr-defined]
+            rounds = Rounds(self._pool, statement(amounts), topic, self._group)
+            self._rounds[amounts] = rounds
         try:
-            rows = await self._units.rows((sku,), position)
+            found = await rounds.rows(keys, position)
         except Away:
             return None
-        units: dict[str, int] = defaultdict(int)
-        for _, location_id, reserved, version in rows:
-            if version is None or version > versions.get(location_id, 0):
-                units[location_id] += reserved
-        return units
-
-    async def points(
-        self, profile_ids: Sequence[UUID], entries: Iterable[Mapping[str, Any]], position: Position
-    ) -> dict[tuple[UUID, UUID], int] | None:
-        """By profile and lot, beside these entries."""
-        try:
-            rows = await self._points.rows(profile_ids, position)
-        except Away:
-            return None
-        points: dict[tuple[UUID, UUID], int] = defaultdict(int)
-        applied = [row for row in rows if row[3] is not None]
-        seen = {(e["profile_id"], e["lot_id"], e["event_id"]) for e in entries if applied}
-        for profile_id, lot_id, held, event_id in rows:
-            if event_id is None or (profile_id, lot_id, event_id) not in seen:
-                points[profile_id, lot_id] += held
-        return points
+        included: _Included | None = None
+        held: dict[tuple[Any, ...], int] = defaultdict(int)
+        for *by, amount, mark in found:
+            named = tuple(by)
+            if mark is not None:
+                included = included or _included(amounts, rows)
+                if included(named, mark):
+                    continue
+            held[named] += amount
+        return held
 
     async def close(self) -> None:
-        await self._units.close()
-        await self._points.close()
+        """Gives every connection back."""
+        for rounds in self._rounds.values():
+            await rounds.close()
+
+
+_Included = Callable[[tuple[Any, ...], Any], bool]
+
+
+def statement(amounts: HeldAmounts) -> str:
+    """Amounts now, and of decisions applied beyond a position, each with the mark of its fact."""
+    sums, total = amounts.sums
+    first = next(iter(amounts.by))
+    return _STATEMENT.format(
+        sums_by=", ".join(map(quoted, amounts.by)), sum=quoted(total), sums=quoted(sums),
+        mark_type="bigint" if isinstance(amounts.beside, Table) else "uuid",
+        sums_key=quoted(first), key=f"h.{quoted(amounts.by[first])}",
+        key_type=amounts.beside.columns[first].type,
+        by=", ".join(f"h.{quoted(own)}" for own in amounts.by.values()),
+        amount=quoted(amounts.amount), mark=quoted(amounts.mark),
+        decisions=quoted(amounts.decisions), topic=amounts.ended_by.TOPIC,  # type: ignore[attr-defined]
+        but=f" and not ({amounts.but})" if amounts.but else "",
+    )  # fmt: skip
+
+
+def _included(amounts: HeldAmounts, rows: Iterable[Mapping[str, Any]]) -> _Included:
+    """Whether the rows that were read include the fact of an applied decision, by its mark."""
+    if isinstance(amounts.beside, Table):
+        versions = {tuple(row[name] for name in amounts.by): row["row_version"] for row in rows}
+        return lambda named, version: version <= versions.get(named, 0)
+    seen = {(*(row[name] for name in amounts.by), row["event_id"]) for row in rows}
+    return lambda named, event_id: (*named, event_id) in seen

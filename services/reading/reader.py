@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice, product
 from typing import Any
@@ -10,16 +10,14 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from projections.core import Member
+from projections.core import HeldAmounts, Member
 from projections.core.tables import StoredTable
 from projections.member import group as member_group
-from projections.point_balance import entry
-from projections.shared_stock import cell
 from schemas.personal import blind_index, normalise
 from services.http.caller import Caller
 from services.reading.catalog import Catalog, Origin
 from services.reading.database import ReadSnapshot
-from services.reading.held_amounts import Promised
+from services.reading.held_amounts import HeldAmountsReader
 from services.reading.personal import Clear
 from services.reading.position import Position, Used, covers
 from services.reading.redis_views import ViewReader
@@ -49,11 +47,11 @@ class RequestReads:
 
     def __init__(
         self, *, catalog: Catalog, views: ViewReader | None, snapshot: ReadSnapshot,
-        promised: Promised, clear: Clear, blind_key: bytes, caller: Caller, wanted: Position,
-        builds: Builds,
+        held_amounts: HeldAmountsReader, clear: Clear, blind_key: bytes, caller: Caller,
+        wanted: Position, builds: Builds,
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
-        self._promised, self._clear, self._blind_key = promised, clear, blind_key
+        self._held_amounts, self._clear, self._blind_key = held_amounts, clear, blind_key
         self._builds = builds
         self.caller, self.wanted = caller, wanted
         self.used = Used()
@@ -102,14 +100,11 @@ class RequestReads:
             self.used.add(self._catalog.topics[group], position, postgres=True)
         return rows
 
-    async def reserved(self, sku: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
-        versions = {row["location_id"]: row["row_version"] for row in cells}
-        return await self._promised.units(sku, versions, self._read_at.get(cell, {}))
-
-    async def points_held(
-        self, profile_ids: Sequence[UUID], entries: Sequence[Mapping[str, Any]]
-    ) -> dict[tuple[UUID, UUID], int] | None:
-        return await self._promised.points(profile_ids, entries, self._read_at.get(entry, {}))
+    async def held(
+        self, amounts: HeldAmounts, keys: Sequence[Hashable], rows: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[Any, ...], int] | None:
+        position = self._read_at.get(amounts.beside, {})
+        return await self._held_amounts.beside(amounts, keys, rows, position)
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None

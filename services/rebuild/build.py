@@ -110,7 +110,7 @@ class ProjectionBuild(Rebuild):
         report = self.report
         assert isinstance(report, BuildReport)
         swap.within("set local lock_timeout = '500ms'")
-        ended = hold_endings.still_held(swap, shadow.name)
+        ended = hold_endings.still_held(swap, shadow.group)
         report.refused = rejected_events.replace(
             swap.connection, self._live, shadow.name, report.projections
         )

@@ -6,13 +6,13 @@ projection whose rows it cannot hold leaves it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from projections.core.fold import Folded, Group, HandlerFailed
-from services.projector.apply import END_HOLDS, LATEST_MS, headers_json
+from services.projector.apply import LATEST_MS, headers_json
 from services.projector.batch import PARTITIONS_MAX, Failure
 from services.projector.writer import UNSTORABLE
 from services.rebuild import hold_endings, rejected_events
@@ -63,7 +63,7 @@ class BuildShadow(Shadow):
                 try:
                     with connection.transaction():
                         self._store.write(connection, folded)
-                        notes = list(self._ended(folded))
+                        notes = list(hold_endings.noted(folded))
                         with connection.cursor() as cursor:
                             cursor.executemany(hold_endings.NOTE, notes)
                 except HandlerFailed as error:
@@ -81,12 +81,6 @@ class BuildShadow(Shadow):
             with connection.cursor() as cursor:
                 cursor.executemany(rejected_events.NOTE, letters)
             self.advance(batch.positions)
-
-    def _ended(self, folded: Folded) -> Iterator[tuple[Any, ...]]:
-        """Facts that end a hold, as far as their rows are built here."""
-        names = {table.name for table in self.group.tables}
-        facts = {fact for fact, (table, *_) in END_HOLDS.items() if table in names}
-        return (note for note in hold_endings.noted(folded) if note[0] in facts)
 
     def _refuse_unstorable(self, taken: list[DecodedEvent], whole: Group, error: Exception) -> None:
         """Notes which projections have rows of this single event that Postgres cannot hold."""

@@ -15,7 +15,6 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Folded, Group, HandlerFailed
-from schemas.generated.events import SubjectErased
 from schemas.wire import codec
 from services.rebuild.applied_records import AppliedPlaces
 from services.rebuild.shadow import Shadow
@@ -53,10 +52,7 @@ class Folding:
         self._applied = AppliedPlaces(self._ledger, shadow.live, log.positions)
         self._reader = ThreadPoolExecutor(1, "read")
         self._storer = ThreadPoolExecutor(1, "store")
-        kinds = {*self._group.handlers, *self._group.evolvers}
-        if any(table.subject for table in self._group.tables):
-            kinds.add(SubjectErased)
-        self._kinds = kinds
+        self._kinds = {*self._group.handlers, *self._group.evolvers, *self._group.erasures}
         self._strange: set[bytes] = set()
         self.events = 0
 

@@ -1,4 +1,4 @@
-"""Which holds end because the tables that are swapped in hold the facts that end them?
+"""Which held amounts end because the tables that are swapped in have the facts that end them?
 
 The folding notes each such fact in the shadow. At the swap only those count for which something
 is still held.
@@ -11,63 +11,70 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from projections.core.fold import Folded
-from services.projector.apply import END_HOLDS, ENDED_BY
+from projections.core import HeldAmounts
+from projections.core.fold import Folded, Group
+from services.projector import held_endings
 from services.projector.batch import PARTITIONS_MAX
 from services.rebuild.swap import Swap
 from services.runtime.arrays import columns
 from services.verify.columns import quoted
 
+# `named`: the fields behind the id that find the decision, as text
 TABLE = """
--- facts applied that end a hold
+-- facts applied that end a decision
 create table ended_hold (
-    fact text not null, id uuid not null, sku text collate "C", location_id text collate "C",
+    decisions text not null, id uuid not null, named text[] collate "C" not null,
     event_id uuid not null, topic int not null, partition int not null
 );
 create index ended_hold_by_id on ended_hold (id);
 """
-NOTE = "insert into ended_hold values (%s, %s, %s, %s, %s, %s, %s)"
-_FOLDED_TO = """
+NOTE = "insert into ended_hold values (%s, %s, %s, %s, %s, %s)"
+_STILL_HELD = """
+select distinct e.id, {fields}e.event_id, e.partition, p.next_offset
+from hitotsu.{decisions} h join {shadow}.ended_hold e on {found}
 join hitotsu.topic t on t.no = e.topic
 join {shadow}.progress p on p.topic = t.name and p.partition = e.partition
+where h.state = '{awaiting}' and e.decisions = '{name}' order by {order}
 """
-# of many facts only those for which something is still held
-ENDED = {
-    "ReservationCommitted": f"""
-select e.id, e.sku, e.location_id, e.event_id, e.partition, p.next_offset
-from hitotsu.stock_hold h join {{shadow}}.ended_hold e
-    on e.id = h.id and e.sku = h.sku and e.location_id = h.served_by
-{_FOLDED_TO}
-where h.state = 'committed' and e.fact = 'ReservationCommitted' order by 1, 2, 3
-""",
-    "PointsRedeemed": f"""
-select distinct e.id, e.event_id, e.partition, p.next_offset
-from hitotsu.points_hold h join {{shadow}}.ended_hold e on e.id = h.id
-{_FOLDED_TO}
-where h.state = 'captured' and e.fact = 'PointsRedeemed' order by 1
-""",
-}
+Ended = Mapping[HeldAmounts, list[TupleRow]]
 
 
 def noted(folded: Folded) -> Iterable[tuple[Any, ...]]:
-    """Name of the fact, id of the hold, its line where it has one, the event's id and place."""
-    for fact, holds in folded.ended.items():
-        for hold_id, *line, event_id, source in holds:
+    """Table of decisions, id of the decision, what else finds it, the fact's event id and place."""
+    for held, ended in folded.ended.items():
+        for decision_id, *named, event_id, source in ended:
             place = divmod(source, PARTITIONS_MAX)
-            yield fact, hold_id.hex(), *(line or (None, None)), event_id.hex(), *place
+            yield held.decisions, decision_id.hex(), [*map(_text, named)], event_id.hex(), *place
 
 
-def still_held(swap: Swap, shadow: str) -> dict[str, list[TupleRow]]:
-    """By the fact's name: what is held and ended by a fact that the shadow holds."""
+def still_held(swap: Swap, group: Group) -> Ended:
+    """What is held and ended by a fact that the shadow of this group has."""
     return {
-        fact: swap.within(statement.format(shadow=quoted(shadow)))
-        for fact, statement in ENDED.items()
+        held: swap.within(_still_held(held, group.name))
+        for endings in group.endings.values()
+        for held in endings
     }
 
 
-def end(swap: Swap, ended: Mapping[str, list[TupleRow]]) -> None:
-    """Ends these holds; each notes the version of the row, swapped in, that holds its fact."""
-    for fact, rows in ended.items():
+def end(swap: Swap, ended: Ended) -> None:
+    """Ends these decisions; each notes the version of the row, swapped in, that has its fact."""
+    for held, rows in ended.items():
         if rows:
-            _, types, statement = END_HOLDS[fact]
-            swap.within(statement, *columns((*types, *ENDED_BY), rows))
+            swap.within(held_endings.statement(held), *columns(held_endings.types(held), rows))
+
+
+def _still_held(held: HeldAmounts, shadow: str) -> str:
+    """Of many facts only those for which something is still held."""
+    own, types = [*held.named][1:], held.types[1:]
+    parts = [f"e.named[{number}]::{type}" for number, type in enumerate(types, 1)]
+    same = [f"h.{quoted(name)} = {part}" for name, part in zip(own, parts, strict=True)]
+    return _STILL_HELD.format(
+        fields="".join(f"{part}, " for part in parts),
+        decisions=quoted(held.decisions), name=held.decisions, shadow=quoted(shadow),
+        found=" and ".join([f"h.{quoted(next(iter(held.named)))} = e.id", *same]),
+        awaiting=held.awaiting, order=", ".join(map(str, range(1, len(parts) + 2))),
+    )  # fmt: skip
+
+
+def _text(value: bytes | str | int) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

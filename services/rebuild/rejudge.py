@@ -104,7 +104,7 @@ class Rejudge(Rebuild):
         changes.letters_withdrawn, changes.letters_added = correct(
             swap.connection, self._live, shadow.name
         )
-        ended = hold_endings.still_held(swap, shadow.name)
+        ended = hold_endings.still_held(swap, shadow.group)
         changes.holds_ended = sum(map(len, ended.values()))
         # Redis' position is beyond these facts already: its rows without them, and no hold any
         # more, would show the units as free

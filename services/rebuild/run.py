@@ -88,7 +88,7 @@ class Rebuild:
         self._projections = [one for one in projections if one.name in chosen]
         self._group = Group(f"{settings.group}_rebuild", self._projections)
         self._kept = [table for one in self._projections for table in one.tables]
-        self._topics = topics_of(self._projections, chosen, self._kept)
+        self._topics = topics_of(self._projections, chosen)
         self.report = RebuildReport(sorted(chosen))
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:

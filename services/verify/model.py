@@ -21,7 +21,6 @@ from projections.core.tables import (
     change_ledger,
 )
 
-ERASURE = "SubjectErased"
 Merge = Callable[[Any, Any], Any]
 Appended = tuple[StoredTable, tuple[bytes, int], list[Any]]
 _MERGES: dict[str, Merge] = {
@@ -52,6 +51,9 @@ class TableModel:
         }
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
         self.erased: set[bytes] = set()
+        self._erasures = {
+            event: subject for one in self._projections for event, subject in one.erasures.items()
+        }
         self._merges = {t: _merging(t) for t in self.rows if isinstance(t, Table)}
         self._handlers: dict[type, list[tuple[str, Any]]] = {}
         self._evolvers: dict[type, list[Any]] = {}
@@ -127,8 +129,9 @@ class TableModel:
         for table, key, state in states:
             self.rows[table][key] = state
             self._forget(table, key)
-        if type(event).__name__ == ERASURE:
-            self.erased.add(event.profile_id)
+        subject = self._erasures.get(type(event))
+        if subject is not None:
+            self.erased.add(getattr(event, subject))
             for table, key, _ in states:
                 self._forget(table, key)
         return appended

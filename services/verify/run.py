@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from projections.core.projection import Projection
 from projections.core.tables import Ledger, StoredTable
-from schemas.generated.events import SubjectErased
 from services.invariants.full_check import tested
 from services.invariants.invariant import Invariant
 from services.runtime.config import Settings
@@ -100,7 +99,8 @@ class Verification:
         progress: Progress,
     ) -> None:
         """The log, erasures first: whoever is erased is known before other topics are read."""
-        erasures = {p: end for p, end in limits.items() if p[0] == SubjectErased.TOPIC}
+        topics = {kind.TOPIC for one in self.projections for kind in one.erasures}  # type: ignore[attr-defined]
+        erasures = {p: end for p, end in limits.items() if p[0] in topics}
         others = {p: end for p, end in limits.items() if p not in erasures}
         done, whole = 0, sum(limits.values())
         for part in (erasures, others):
@@ -119,7 +119,7 @@ class Verification:
         limits = ends(snapshot.counts)
         if len(self.chosen) == len(self.projections):
             return limits
-        topics = topics_of(self.projections, self.chosen, model.tables)
+        topics = topics_of(self.projections, self.chosen)
         return {place: end for place, end in limits.items() if place[0] in topics}
 
     def _check_versions(self, snapshot: VerifySnapshot) -> None:
@@ -146,18 +146,15 @@ class Verification:
             shown.close()
 
 
-def topics_of(
-    projections: Iterable[Projection], chosen: Iterable[str], kept: Iterable[StoredTable]
-) -> set[str]:
-    """The topics that move these projections; erasures, where a table holds personal data."""
+def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[str]:
+    """The topics that move these projections, and those of their subjects' erasures."""
     names = set(chosen)
-    topics: set[str] = {
+    return {
         kind.TOPIC  # type: ignore[attr-defined]
         for one in projections
         if one.name in names
-        for kind in (*one.handlers, *one.evolvers)
+        for kind in (*one.handlers, *one.evolvers, *one.erasures)
     }
-    return topics | ({SubjectErased.TOPIC} if any(table.subject for table in kept) else set())
 
 
 def _surplus(

@@ -19,7 +19,7 @@ from services.identity.replay.difference import Part
 from services.identity.replay.moment import ids
 from services.reading.catalog import Catalog
 from services.reading.database import ReadSnapshot
-from services.reading.held_amounts import Promised
+from services.reading.held_amounts import HeldAmountsReader
 from services.reading.personal import Clear
 from services.reading.reader import RequestReads
 from services.runtime.build_state import Builds
@@ -57,7 +57,7 @@ class SnapshotAnswers:
         self._at = at
         self._read = RequestReads(
             catalog=self._catalog, views=None, snapshot=self._snapshot,
-            promised=Promised(pool), clear=Clear(keys, caller), caller=caller,
+            held_amounts=HeldAmountsReader(pool), clear=Clear(keys, caller), caller=caller,
             blind_key=settings.blind_index_key, wanted={}, builds=Builds({}),
         )  # fmt: skip
 

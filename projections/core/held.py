@@ -1,0 +1,64 @@
+"""Which amounts are set aside beside a table's rows, until the rows include the facts of them?
+
+A decision is stored at once, its fact reaches the tables later. In between, an answer that is made
+from the rows alone would give the amount away a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from projections.core.tables import Ledger, Table
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldAmounts:
+    """Amounts that decisions set aside beside the rows of one table.
+
+    A decision is a row of `decisions`, a table of the schema `hitotsu` that the log cannot give
+    back. Its state is `awaiting` while its fact is on the way. The transaction that stores the fact
+    makes it `applied` and notes how far a reader must have read to see the fact: in
+    `applied_partition` and `applied_offset`, and in the column `mark` the version of the row
+    beside it, or the fact's event id where `beside` is a ledger.
+    """
+
+    decisions: str
+    beside: Table | Ledger
+    by: Mapping[str, str]
+    """Columns of `beside` by which amounts are told apart, and what `decisions` calls them. The
+    first is the one that readers ask by."""
+    amount: str
+    """The column of `decisions` that says how much."""
+    sums: tuple[str, str]
+    """A view of what is set aside now: its name and its amount; `by` names its other columns."""
+    ended_by: type
+    """The event that is the fact of a decision."""
+    named: Mapping[str, str]
+    """Columns of `decisions` that find the decision, and the event's fields they equal. The first
+    is the decision's id: an event without it ends nothing."""
+    awaiting: str
+    mark: str
+    but: str = ""
+    """A condition on decisions `h` that readers never count once they are applied."""
+
+    def __post_init__(self) -> None:
+        if missing := set(self.by) - set(self.beside.columns):
+            raise TypeError(f"{self.decisions}: {self.beside.name} has no {sorted(missing)}")
+        if isinstance(self.beside, Table):
+            if not self.beside.versioned:
+                raise TypeError(f"{self.decisions}: {self.beside.name} must be versioned")
+            if unnamed := set(self.beside.keys) - set(self.fields):
+                raise TypeError(f"{self.decisions}: nothing names {sorted(unnamed)} of the row")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Columns of `beside` and the fields of the event that equal them."""
+        return {column: self.named[own] for column, own in self.by.items() if own in self.named}
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of the event's fields that find the decision: an id, then columns' own."""
+        columns = {field: self.beside.columns[name].type for name, field in self.fields.items()}
+        _, *rest = self.named.values()
+        return ("uuid", *(columns[field] for field in rest))
