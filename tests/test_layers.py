@@ -18,6 +18,7 @@ INFRA = "Only the command line uses infra"
 PURE = "The pure core does no I/O"
 POINTS = "The rooms of points"
 IDENTITY = "The rooms of identity"
+NO_HTTP = "Decisions know no HTTP: they end in outcomes"
 # where an import is planted, the import, and the contract that it breaks
 PLANTED = [
     ("services/points/program/calendar.py", "from infra import backend", INFRA),
@@ -33,6 +34,9 @@ PLANTED = [
     ("services/points/program/rules.py", "from services.points.holds import purse", POINTS),
     ("services/identity/matching/features.py", "from services.identity import pairs", IDENTITY),
     ("schemas/topics.py", "from services.runtime import db", ONE_WAY),
+    ("services/stock/outcomes.py", "from services.http import problem_type", NO_HTTP),
+    ("services/points/returns/decide.py", "from services.points.returns import answers", NO_HTTP),
+    ("services/identity/review/decide.py", "from services.deciding import answers", NO_HTTP),
 ]
 
 

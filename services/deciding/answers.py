@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Annotated, Any
 
 from psycopg import AsyncCursor
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from projections.core.instants import written
+from services.deciding.outcomes import (
+    AcceptedCommand,
+    CommandOutcome,
+    DeniedCommand,
+    KeyReused,
+)
 from services.http.problem_type import ProblemType
 from services.runtime.arrays import columns
 from services.runtime.db import Connection
@@ -88,21 +94,73 @@ KEY_REUSED = ProblemType(
 )  # fmt: skip
 
 
-def refused(
-    problem: ProblemType, detail: str, said: Mapping[str, Any] | None = None, rest: str = ""
-) -> Answer:
-    """A decided "no" as HTTP has it; the only place where one becomes a problem.
+@dataclass(frozen=True, slots=True)
+class Yes:
+    """How an accepted command is answered: the body's model, and the status; a dry run's is 200."""
 
-    `detail`: a sentence about this case; `said`: the problem's own members; `rest`: what several
-    answers share, see `rest_of`.
+    model: type[BaseModel]
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A class of outcomes in HTTP's terms.
+
+    `members`: names of fields that the answer has, and whether a null is left out of it.
     """
-    head = {"type": problem.uri, "title": problem.title, "status": problem.status}
-    return Answer.of(problem.status, {**head, "detail": detail, **(said or {})}, rest)
+
+    status: int
+    members: tuple[tuple[str, bool], ...]
+    head: Mapping[str, Any] = field(default_factory=dict)
 
 
-OTHER_BODY = refused(
-    KEY_REUSED, "This Idempotency-Key was sent before with another body or address."
-)
+class Answers:
+    """What HTTP makes of the outcomes of one domain; only here does a denial become a problem."""
+
+    def __init__(
+        self,
+        accepted: Mapping[type[AcceptedCommand], Yes],
+        denied: Mapping[type[DeniedCommand], ProblemType],
+    ) -> None:
+        """A field of a denial that is no member of its problem type serves its `detail` alone."""
+        self.accepted, self.denied = accepted, denied
+        self._forms = dict[type[CommandOutcome], _Form]()
+        for kind, yes in accepted.items():
+            optional = {name: not one.is_required() for name, one in yes.model.model_fields.items()}
+            self._forms[kind] = _Form(yes.status, _members(kind, optional))
+        for no, problem in denied.items():
+            optional = {name: isinstance(one, tuple) for name, one in problem.members.items()}
+            head = {"type": problem.uri, "title": problem.title, "status": problem.status}
+            self._forms[no] = _Form(problem.status, _members(no, optional), head)
+
+    def of(self, outcome: CommandOutcome, rest: str = "") -> Answer:
+        """`rest`: what several answers share, see `rest_of`."""
+        form = self._forms[type(outcome)]
+        said = dict(form.head)
+        if isinstance(outcome, DeniedCommand):
+            said["detail"] = outcome.detail
+        for name, optional in form.members:
+            value = getattr(outcome, name)
+            if value is not None or not optional:
+                said[name] = value
+        return Answer.of(200 if said.get("dry_run") else form.status, said, rest)
+
+    def all_of(
+        self, outcomes: Iterable[CommandOutcome], common: Mapping[str, Any] | None = None
+    ) -> list[Answer]:
+        """The answers to a batch; each ends with the members in `common`."""
+        rest = rest_of(common) if common else ""
+        return [self.of(outcome, rest) for outcome in outcomes]
+
+
+def _members(
+    kind: type[CommandOutcome], optional: Mapping[str, bool]
+) -> tuple[tuple[str, bool], ...]:
+    """Fields that the answer has as well, in the order in which the class declares them."""
+    return tuple((one.name, optional[one.name]) for one in fields(kind) if one.name in optional)
+
+
+OTHER_BODY = Answers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
 
 
 async def asked_before(

@@ -9,9 +9,21 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import POSITION, Position
+from services.deciding.answers import EXPIRED, POSITION, RESOLVED, Answers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
+from services.stock.outcomes import (
+    LocationMissing,
+    ReservationExpired,
+    ReservationExtended,
+    ReservationResolved,
+    ReservationUnknown,
+    TooFewUnits,
+    TooFewUnitsThere,
+    UnitsPromised,
+    UnitsReleased,
+    UnitsReserved,
+)
 
 State = Literal["open", "committed", "released", "expired"]
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
@@ -131,3 +143,19 @@ UNPLACED = ProblemType(
     "unplaced", 409, "No location",
     "The hold has lines without a location; say which serves them.", POSITION,
 )  # fmt: skip
+ANSWERS = Answers(
+    accepted={
+        UnitsReserved: Yes(Reserved, 201),
+        ReservationExtended: Yes(Extended),
+        UnitsPromised: Yes(Committed),
+        UnitsReleased: Yes(ReleasedUnits),
+    },
+    denied={
+        ReservationUnknown: NO_SUCH_RESERVATION,
+        ReservationResolved: RESOLVED,
+        ReservationExpired: EXPIRED,
+        TooFewUnits: OUT_OF_STOCK,
+        TooFewUnitsThere: OUT_OF_STOCK,
+        LocationMissing: UNPLACED,
+    },
+)

@@ -1,21 +1,32 @@
-"""May it be promised? Pure: what is there and what is asked go in, answers and changes come out."""
+"""May it be promised? Pure: what is there and what is asked go in, outcomes come out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid5
 
-from projections.core.instants import micros, written
+from projections.core.instants import micros
 from schemas.generated.events import ReservationCommitted
 from schemas.generated.events.parts import Meta, Producer
-from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
-from services.http.problem_type import ProblemType
-from services.stock.answers import NO_SUCH_RESERVATION, OUT_OF_STOCK, UNPLACED
-from services.stock.availability import ANYWHERE, REASONS, AvailableUnits, Spot
+from services.deciding.outcomes import CommandOutcome, DeniedCommand
+from services.stock.availability import ANYWHERE, AvailableUnits, Spot
 from services.stock.commands import Command, Commit, Extend, ReleaseReservation, Reserve
+from services.stock.outcomes import (
+    LineGrant,
+    LineShortage,
+    LocationMissing,
+    ReservationExpired,
+    ReservationExtended,
+    ReservationResolved,
+    ReservationUnknown,
+    TooFewUnits,
+    TooFewUnitsThere,
+    UnitsPromised,
+    UnitsReleased,
+    UnitsReserved,
+)
 
 OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
@@ -45,41 +56,48 @@ class ReservedUnits:
 
 
 @dataclass(slots=True)
-class StockOutcome:
-    """Answers in the order of the commands; holds made or changed; facts to append."""
+class StockState:
+    """What a batch is decided from; deciding changes it as the commands do.
 
-    answers: list[Answer] = field(default_factory=list)
+    `holds`: every line of each reservation that a command names; `now`: read under the locks.
+    """
+
+    shelf: AvailableUnits
+    holds: dict[UUID, list[ReservedUnits]]
+    now: datetime
+
+
+@dataclass(slots=True)
+class DecidedStock:
+    """Outcomes in the order of the commands; holds made or changed; facts to append."""
+
+    outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[ReservedUnits] = field(default_factory=list)
     changed: dict[UUID, list[ReservedUnits]] = field(default_factory=dict)
     facts: list[ReservationCommitted] = field(default_factory=list)
 
 
-class StockBatch:
-    """One batch: commands see what the ones before them took."""
+def decide(commands: Iterable[Command], state: StockState) -> DecidedStock:
+    """Decides in order: a command sees what the ones before it took."""
+    batch = _StockBatch(state)
+    for command in commands:
+        batch.decided.outcomes.append(batch.outcome(command))
+    return batch.decided
 
-    def __init__(
-        self,
-        shelf: AvailableUnits,
-        holds: dict[UUID, list[ReservedUnits]],
-        now: datetime,
-        position: dict[str, int],
-    ) -> None:
-        """`holds`: every line of each reservation that a command names; `now`: under the locks."""
-        self._shelf, self._holds, self._now = shelf, holds, now
-        self._rest = rest_of({"position": position})
-        self.decided = StockOutcome()
 
-    def decide(self, commands: Iterable[Command]) -> StockOutcome:
-        """Everything, in order."""
-        for command in commands:
-            if isinstance(command, Reserve):
-                answer = self._reserve(command)
-            else:
-                answer = self._resolve(command)
-            self.decided.answers.append(answer)
-        return self.decided
+class _StockBatch:
+    """The state while a batch is decided, and what was decided so far."""
 
-    def _reserve(self, command: Reserve) -> Answer:
+    def __init__(self, state: StockState) -> None:
+        self._shelf, self._holds, self._now = state.shelf, state.holds, state.now
+        self.decided = DecidedStock()
+
+    def outcome(self, command: Command) -> CommandOutcome:
+        """Decides one command."""
+        return self._reserve(command) if isinstance(command, Reserve) else self._resolve(command)
+
+    def _reserve(self, command: Reserve) -> CommandOutcome:
+        """Takes the units from the shelf and holds them, if enough may be promised."""
         body = command.body
         lines = self._taken(command)
         short = any(line["granted"] < line["quantity"] for line in lines)
@@ -89,60 +107,64 @@ class StockBatch:
             for line in lines:
                 self._shelf.take((line["sku"], line["location_id"]), -line["granted"])
         if not yes:
-            nothing = [{**line, "granted": 0} for line in lines]
-            first = next(REASONS[line["reason"]] for line in lines if "reason" in line)
-            detail = f"Not so many units may be promised. {first}"
-            return self._no(OUT_OF_STOCK, detail, lines=nothing)
+            for line in lines:
+                line["granted"] = 0
+            return TooFewUnits(lines=lines)
         expires_at = self._now + timedelta(seconds=body.ttl_seconds)
         if not body.dry_run:
             made = [_hold_of(command, line, expires_at) for line in lines if line["granted"]]
             self.decided.made += made
             self._holds[command.reservation_id] = made
-        said = {"state": OPEN, "expires_at": expires_at, "lines": lines, "complete": not short}
-        return self._yes(201, command, said)
+        return UnitsReserved(
+            reservation_id=None if body.dry_run else command.reservation_id,
+            expires_at=expires_at, lines=lines, complete=not short, dry_run=body.dry_run,
+        )  # fmt: skip
 
-    def _taken(self, command: Reserve) -> list[dict[str, Any]]:
-        """Line by line, each from what the ones before it left: lines of one item share a pool."""
-        lines, channel = [], command.body.channel
-        for line in command.body.lines:
-            spot = (line.sku, line.location_id)
-            room = self._shelf.room(spot, channel)
-            granted = min(line.quantity, room)
-            short = self._shelf.reason(spot, channel) if granted < line.quantity else None
-            self._shelf.take(spot, granted)
-            said = {**line.model_dump(), "granted": granted, "available": room}
-            if short:
-                said["reason"] = short
-            lines.append(said)
-        return lines
-
-    def _resolve(self, command: Extend | Commit | ReleaseReservation) -> Answer:
+    def _resolve(self, command: Extend | Commit | ReleaseReservation) -> CommandOutcome:
+        """Extends, commits or releases a reservation that is open."""
         holds = self._holds.get(command.reservation_id)
         if not holds:
-            return self._no(NO_SUCH_RESERVATION, "There is no such reservation.")
+            return ReservationUnknown()
         if holds[0].state != OPEN:
-            return self._no(RESOLVED, f"The reservation is {holds[0].state}.")
+            return ReservationResolved(state=holds[0].state)
         if not holds[0].counts(self._now):
-            detail = f"The reservation ended at {written(holds[0].expires_at)}."
-            return self._no(EXPIRED, detail)
+            return ReservationExpired(expires_at=holds[0].expires_at)
         if isinstance(command, Extend):
             return self._extend(command, holds)
         if isinstance(command, Commit):
             return self._commit(command, holds)
         return self._release(command, holds)
 
-    def _release(self, command: ReleaseReservation, holds: list[ReservedUnits]) -> Answer:
+    def _taken(self, command: Reserve) -> list[LineGrant]:
+        """Line by line, each from what the ones before it left: lines of one item share a pool."""
+        lines, channel = list[LineGrant](), command.body.channel
+        for line in command.body.lines:
+            spot = (line.sku, line.location_id)
+            room = self._shelf.room(spot, channel)
+            granted = min(line.quantity, room)
+            short = self._shelf.reason(spot, channel) if granted < line.quantity else None
+            self._shelf.take(spot, granted)
+            grant = LineGrant(
+                sku=line.sku, location_id=line.location_id, quantity=line.quantity,
+                granted=granted, available=room,
+            )  # fmt: skip
+            if short:
+                grant["reason"] = short
+            lines.append(grant)
+        return lines
+
+    def _release(self, command: ReleaseReservation, holds: list[ReservedUnits]) -> CommandOutcome:
         if not command.body.dry_run:
             for hold in holds:
                 hold.state = RELEASED
                 self._shelf.take(hold.spot, -hold.quantity)
             self.decided.changed[command.reservation_id] = holds
-        return self._yes(200, command, {"state": RELEASED})
+        return UnitsReleased(reservation_id=command.reservation_id, dry_run=command.body.dry_run)
 
-    def _commit(self, command: Commit, holds: list[ReservedUnits]) -> Answer:
-        body, short = command.body, self._unplaceable(command, holds)
-        if short is not None:
-            return short
+    def _commit(self, command: Commit, holds: list[ReservedUnits]) -> CommandOutcome:
+        body, denied = command.body, self._unplaceable(command, holds)
+        if denied is not None:
+            return denied
         placed = [hold.location_id or body.location_id or ANYWHERE for hold in holds]
         facts = [
             _fact(body.order_id, hold, location, self._now) for hold, location in zip(holds, placed)
@@ -155,48 +177,36 @@ class StockBatch:
                 hold.state, hold.order_id, hold.served_by = COMMITTED, body.order_id, location
             self.decided.changed[command.reservation_id] = holds
             self.decided.facts += facts
-        ids = [UUID(bytes=fact.meta.event_id) for fact in facts]
-        said = {"state": COMMITTED, "order_id": body.order_id, "event_ids": ids}
-        return self._yes(200, command, said)
+        return UnitsPromised(
+            reservation_id=command.reservation_id, order_id=body.order_id,
+            event_ids=[UUID(bytes=fact.meta.event_id) for fact in facts], dry_run=body.dry_run,
+        )  # fmt: skip
 
-    def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> Answer | None:
+    def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> DeniedCommand | None:
         """Lines without a location need one that may serve them: held were units anywhere."""
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
         if not unplaced:
             return None
         if location is None:
-            return self._no(UNPLACED, "Lines have no location yet: send `location_id`.")
-        lines = []
+            return LocationMissing()
+        lines = list[LineShortage]()
         for hold in unplaced:
             room = self._shelf.placeable((hold.sku, location))
             if room < hold.quantity or (hold.sku, location) in {h.spot for h in holds}:
-                lines.append({"sku": hold.sku, "location_id": location, "available": room})
-        if lines:
-            return self._no(OUT_OF_STOCK, "That location does not have them.", lines=lines)
-        return None
+                lines.append(LineShortage(sku=hold.sku, location_id=location, available=room))
+        return TooFewUnitsThere(lines=lines) if lines else None
 
-    def _extend(self, command: Extend, holds: list[ReservedUnits]) -> Answer:
+    def _extend(self, command: Extend, holds: list[ReservedUnits]) -> CommandOutcome:
         until = self._now + timedelta(seconds=command.body.ttl_seconds)
         until = max(until, holds[0].expires_at)
         if not command.body.dry_run:
             for hold in holds:
                 hold.expires_at = until
             self.decided.changed[command.reservation_id] = holds
-        return self._yes(200, command, {"state": OPEN, "expires_at": until})
-
-    def _yes(self, status: int, command: Command, said: dict[str, Any]) -> Answer:
-        dry = command.body.dry_run
-        named = (
-            {}
-            if dry and isinstance(command, Reserve)
-            else {"reservation_id": command.reservation_id}
+        return ReservationExtended(
+            reservation_id=command.reservation_id, expires_at=until, dry_run=command.body.dry_run
         )
-        said = {**named, **said, "dry_run": dry}
-        return Answer.of(200 if dry else status, said, self._rest)
-
-    def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
-        return refused(problem, detail, more, self._rest)
 
 
 def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
@@ -223,7 +233,7 @@ def _fact(
     )
 
 
-def _hold_of(command: Reserve, line: dict[str, Any], expires_at: datetime) -> ReservedUnits:
+def _hold_of(command: Reserve, line: LineGrant, expires_at: datetime) -> ReservedUnits:
     return ReservedUnits(
         command.reservation_id, line["sku"], line["location_id"], line["granted"],
         command.body.channel, command.client, OPEN, expires_at,

@@ -21,9 +21,10 @@ from services.deciding.answers import Answer
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 from services.runtime.rows import begun, rows_of
+from services.stock.answers import ANSWERS
 from services.stock.availability import AvailableUnits, Spot
 from services.stock.commands import Command, Reserve
-from services.stock.decide import ReservedUnits, StockBatch, StockOutcome
+from services.stock.decide import DecidedStock, ReservedUnits, StockState, decide
 
 NAMED = """
 select id, sku, location_id, quantity, channel, client, state, expires_at, order_id
@@ -107,14 +108,12 @@ class StockWork:
         self, connection: Connection, seen: _Found, commands: Sequence[Command]
     ) -> list[Answer]:
         """Answers; what is over, what changed, what is new and the facts are stored."""
-        decided = StockBatch(
-            seen.shelf, _by_id(seen.holds), seen.now, seen.position
-        ).decide(commands)  # fmt: skip
+        decided = decide(commands, StockState(seen.shelf, _by_id(seen.holds), seen.now))
         if seen.over:
             await connection.execute(EXPIRED, [array("text", seen.over), seen.now])
         await _changes(connection, decided, seen.position)
         await outbox.add(connection, decided.facts)
-        return decided.answers
+        return ANSWERS.all_of(decided.outcomes, {"position": seen.position})
 
 
 async def seen(
@@ -156,7 +155,7 @@ async def _shelf(
 
 
 async def _changes(
-    connection: Connection, decided: StockOutcome, position: Mapping[str, int]
+    connection: Connection, decided: DecidedStock, position: Mapping[str, int]
 ) -> None:
     # what was let go first, so that the times of the rows tell the order too
     if decided.changed:

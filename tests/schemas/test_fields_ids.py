@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import GivenId, Id
 from services.points.holds.commands import HoldBody, RedeemBody
-from services.points.returns.quote import ReturnBody
+from services.points.returns.commands import ReturnBody
 
 NIL = UUID(int=0)
 

@@ -25,6 +25,7 @@ LONGEST = max(
 _TELL = """
 import json
 from dataclasses import asdict
+from uuid import UUID
 from schemas.generated.inputs import INPUTS, example, parse, to_event
 from schemas.wire.codec import decode, encode
 from services.identity.review.facts import fact_of
@@ -37,7 +38,7 @@ for name in sorted(INPUTS):
 for verdict in ("link", "decline", "unlink"):
     fact = fact_of(
         verdict, (b"a" * 16, b"b" * 16), ("seen",), version="v7", weight=1.5, at=1, actor="alice",
-        reason="typed twice",
+        reason="typed twice", event_id=UUID(int=7),
     )
     fact.meta = None
     told[verdict] = asdict(fact)

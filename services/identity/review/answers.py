@@ -9,11 +9,19 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import Position
+from services.deciding.answers import Answers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
-
-Outcome = Literal["linked", "declined", "unlinked"]
+from services.identity.review.outcomes import (
+    CaseClosed,
+    CaseUnknown,
+    OnlyProfileOfMember,
+    ProfilesNotLinked,
+    ProfilesUnknown,
+    ProfileToSplitUnknown,
+    VerdictGiven,
+    VerdictOutcome,
+)
 
 
 class FieldWeight(AnswerModel):
@@ -160,7 +168,7 @@ Case = Annotated[PairCase | ConflictCase, Field(discriminator="kind")]
 class VerdictAnswer(AnswerModel):
     """Decided; the facts follow."""
 
-    outcome: Outcome
+    outcome: VerdictOutcome
     case_id: UUID | SkipJsonSchema[None] = None
     profile_ids: list[UUID] | SkipJsonSchema[None] = Field(
         None, description="From whom a profile was taken apart."
@@ -186,4 +194,15 @@ NOT_LINKED = ProblemType(
 )
 ONLY_PROFILE = ProblemType(
     "only-profile", 409, "Alone", "The profile is the only one of its member."
+)
+ANSWERS = Answers(
+    accepted={VerdictGiven: Yes(VerdictAnswer)},
+    denied={
+        CaseUnknown: NO_SUCH_CASE,
+        CaseClosed: CASE_CLOSED,
+        ProfilesUnknown: NO_SUCH_PROFILE,
+        ProfileToSplitUnknown: NO_SUCH_PROFILE,
+        ProfilesNotLinked: NOT_LINKED,
+        OnlyProfileOfMember: ONLY_PROFILE,
+    },
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 from schemas.generated.events import LinkDeclined, Meta, Producer, ProfilesLinked, ProfilesUnlinked
-from services.identity.pairs import PERSON, REASON, SYSTEM, Outcome, Pair, StaffDecision, link_id_of
+from services.identity.pairs import PERSON, REASON, SYSTEM, Pair, StaffDecision, link_id_of
 from services.identity.review.commands import Verdict
+from services.identity.review.outcomes import VerdictOutcome
 
 Fact = ProfilesLinked | LinkDeclined | ProfilesUnlinked
-OUTCOMES: dict[Verdict, Outcome] = {"link": "linked", "decline": "declined", "unlink": "unlinked"}
+OUTCOMES: dict[Verdict, VerdictOutcome] = {
+    "link": "linked", "decline": "declined", "unlink": "unlinked",
+}  # fmt: skip
 
 
 def fact_of(
@@ -21,10 +24,11 @@ def fact_of(
     at: int,
     actor: str,
     reason: str,
+    event_id: UUID,
 ) -> Fact:
     """`evidence`: as the rules see the pair now, () when they see nothing; `at` in microseconds."""
     meta = Meta(
-        event_id=uuid4().bytes,
+        event_id=event_id.bytes,
         occurred_at=at,
         producer=Producer(system=SYSTEM, channel="CALL_CENTRE"),
     )
@@ -64,6 +68,13 @@ def fact_of(
         rule_version=version,
         reason=reason,
     )
+
+
+def verdict_of(fact: Fact) -> VerdictOutcome:
+    """What a fact of `fact_of` says."""
+    if isinstance(fact, ProfilesLinked):
+        return "linked"
+    return "declined" if isinstance(fact, LinkDeclined) else "unlinked"
 
 
 def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> StaffDecision:

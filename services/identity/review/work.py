@@ -9,30 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from projections.core.instants import micros
 from services.deciding import outbox
-from services.deciding.answers import Answer, refused
-from services.http.problem_type import ProblemType
+from services.deciding.answers import Answer
+from services.deciding.outcomes import CommandOutcome
 from services.identity import store
 from services.identity.pairs import Found, Pair
-from services.identity.review.answers import (
-    CASE_CLOSED,
-    NO_SUCH_CASE,
-    NO_SUCH_PROFILE,
-    NOT_LINKED,
-    ONLY_PROFILE,
+from services.identity.review.answers import ANSWERS
+from services.identity.review.commands import Command, OfCase, OfPair, SplitMember
+from services.identity.review.decide import (
+    CaseState,
+    DecidedReview,
+    PairView,
+    ReviewState,
+    decide,
 )
-from services.identity.review.commands import (
-    Command,
-    OfCase,
-    OfPair,
-    PersonDecides,
-    SplitMember,
-    Verdict,
-)
-from services.identity.review.facts import OUTCOMES, decision_of, fact_of
+from services.identity.review.facts import verdict_of
 from services.identity.shards import pair_of
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
@@ -60,14 +54,15 @@ update hitotsu.identity_case set closed_at = greatest(opened_at, %s), outcome = 
     actor = %s, reason = %s
 where profile_id = %s and other_profile_id = %s and closed_at is null
 """
-Seen = Callable[[Pair], tuple[str | None, Found | None]]
+Seen = Callable[[Pair], PairView]
 
 
 class IdentityWork:
     """Decides in the transaction it is given; `seen` is how the rules see a pair now."""
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+    def __init__(self, seen: Seen, new_id: Callable[[], UUID] = uuid4) -> None:
+        """`new_id` makes the ids of events."""
+        self._seen, self._new_id = seen, new_id
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> None:
         """People decide seldom: one batch at a time over all processes, whatever it is about."""
@@ -77,85 +72,90 @@ class IdentityWork:
         self, connection: Connection, seen: None, commands: Sequence[Command]
     ) -> list[Answer]:
         """One after the other: each sees what the one before it did."""
-        return [await self._decided(connection, one) for one in commands]
+        return ANSWERS.all_of([await self._outcome(connection, command) for command in commands])
 
-    async def _decided(self, connection: Connection, command: Command) -> Answer:
+    async def _outcome(self, connection: Connection, command: Command) -> CommandOutcome:
+        state = await self._state(connection, command)
+        decided = decide(command, state, self._new_id)
+        if decided.facts:
+            await _keep(connection, command, decided)
+        return decided.outcome
+
+    async def _state(self, connection: Connection, command: Command) -> ReviewState:
         if isinstance(command, OfCase):
-            return await self._case(connection, command)
+            return await _state_of_case(connection, command)
         if isinstance(command, OfPair):
-            return await self._pair(connection, command)
-        return await self._split(connection, command)
+            return await self._state_of_pair(connection, command)
+        return await self._state_of_member(connection, command)
 
-    async def _case(self, connection: Connection, command: OfCase) -> Answer:
-        rows = await rows_of(connection, CASE, [command.case_id])
+    async def _state_of_pair(self, connection: Connection, command: OfPair) -> ReviewState:
+        asked = [command.body.profile_id, command.body.other_profile_id]
+        pair = pair_of(asked[0].bytes, asked[1].bytes)
+        return ReviewState(
+            now=await _now(connection),
+            known={row["profile_id"] for row in await rows_of(connection, KNOWN, [asked])},
+            together=command.verdict == "unlink" and await _together(connection, *asked),
+            views={pair: self._seen(pair)},
+            decided_at=await _decided_at(connection, [pair]),
+        )
+
+    async def _state_of_member(self, connection: Connection, command: SplitMember) -> ReviewState:
+        profile_id, now = command.body.profile_id, await _now(connection)
+        rows = await rows_of(connection, GROUP, [profile_id])
         if not rows:
-            return _no(NO_SUCH_CASE, "There is no such case.")
-        (case,) = rows
-        if case["closed_at"] is not None:
-            said = {name: case[name] for name in ("outcome", "actor", "reason")}
-            return _no(CASE_CLOSED, "The case is closed.", **said)
-        pair = (case["profile_id"].bytes, case["other_profile_id"].bytes)
-        found = Found(case["weight"], tuple(case["evidence"]))
-        about = (case["rule_version"], found)
-        events = await self._tell(connection, command.verdict, {pair: about}, command.body)
-        return _yes(OUTCOMES[command.verdict], events, case_id=command.case_id)
+            return ReviewState(now=now)
+        others = tuple(other for other in rows[0]["profiles"] if other != profile_id)
+        pairs = [pair_of(profile_id.bytes, other.bytes) for other in others]
+        return ReviewState(
+            now=now,
+            others=others,
+            views={pair: self._seen(pair) for pair in pairs},
+            decided_at=await _decided_at(connection, pairs),
+        )
 
-    async def _pair(self, connection: Connection, command: OfPair) -> Answer:
-        body = command.body
-        asked = [body.profile_id, body.other_profile_id]
-        known = {row["profile_id"] for row in await rows_of(connection, KNOWN, [asked])}
-        missing = [one for one in asked if one not in known]
-        if missing:
-            detail = "Such a profile is not known, or was erased."
-            return _no(NO_SUCH_PROFILE, detail, profile_ids=missing)
-        if command.verdict == "unlink" and not await _together(connection, *asked):
-            detail = "The two profiles are not one member; decline says that they never are."
-            return _no(NOT_LINKED, detail)
-        pair = pair_of(body.profile_id.bytes, body.other_profile_id.bytes)
-        events = await self._tell(connection, command.verdict, {pair: self._seen(pair)}, body)
-        return _yes(OUTCOMES[command.verdict], events)
 
-    async def _split(self, connection: Connection, command: SplitMember) -> Answer:
-        one = command.body.profile_id
-        rows = await rows_of(connection, GROUP, [one])
-        if not rows:
-            return _no(NO_SUCH_PROFILE, "Such a profile is not known.", profile_ids=[one])
-        others = [each for each in rows[0]["profiles"] if each != one]
-        if not others:
-            return _no(ONLY_PROFILE, "The profile is the only one of its member.")
-        pairs = [pair_of(one.bytes, other.bytes) for other in others]
-        about = {pair: self._seen(pair) for pair in pairs}
-        events = await self._tell(connection, "unlink", about, command.body)
-        return _yes("unlinked", events, profile_ids=others)
+async def _state_of_case(connection: Connection, command: OfCase) -> ReviewState:
+    rows = await rows_of(connection, CASE, [command.case_id])
+    now = await _now(connection)
+    if not rows:
+        return ReviewState(now=now)
+    (row,) = rows
+    pair = (row["profile_id"].bytes, row["other_profile_id"].bytes)
+    case = CaseState(
+        pair=pair,
+        view=(row["rule_version"], Found(row["weight"], tuple(row["evidence"]))),
+        closed=row["closed_at"] is not None,
+        outcome=row["outcome"],
+        actor=row["actor"],
+        reason=row["reason"],
+    )
+    return ReviewState(now=now, case=case, decided_at=await _decided_at(connection, [pair]))
 
-    async def _tell(
-        self,
-        connection: Connection,
-        verdict: Verdict,
-        about: Mapping[Pair, tuple[str | None, Found | None]],
-        body: PersonDecides,
-    ) -> list[UUID]:
-        """One fact a pair; a statement for all of them, for a member may have hundreds."""
-        now = micros((await rows_of(connection, NOW, []))[0]["now"])
-        ids = {pair: [UUID(bytes=one) for one in pair] for pair in about}
-        rows = await rows_of(connection, BEFORE, list(map(list, zip(*ids.values(), strict=True))))
-        before = {
-            (row["profile_id"].bytes, row["other_profile_id"].bytes): row["at"] for row in rows
-        }
-        facts, decisions, closed = [], [], []
-        for pair, (version, found) in about.items():
-            at = max(now, before.get(pair, 0) + 1)
-            evidence, weight = (found.evidence, found.weight) if found else ((), None)
-            fact = fact_of(verdict, pair, evidence, version, weight, at, body.actor, body.reason)
-            facts.append(fact)
-            decisions.append(decision_of(fact, pair, evidence, body.reason))
-            event_id = UUID(bytes=fact.meta.event_id)
-            closed.append([at, OUTCOMES[verdict], event_id, body.actor, body.reason, *ids[pair]])
-        await store.decide(connection, decisions)
-        async with connection.cursor() as cursor:
-            await cursor.executemany(CLOSE.encode(), closed)
-        await outbox.add(connection, facts)
-        return [UUID(bytes=fact.meta.event_id) for fact in facts]
+
+async def _now(connection: Connection) -> int:
+    """Microseconds, read under the lock."""
+    return micros((await rows_of(connection, NOW, []))[0]["now"])
+
+
+async def _decided_at(connection: Connection, pairs: Sequence[Pair]) -> Mapping[Pair, int]:
+    """When a person last decided about each; a statement for all, a member may have hundreds."""
+    sides: list[list[Any]] = [[UUID(bytes=pair[side]) for pair in pairs] for side in (0, 1)]
+    rows = await rows_of(connection, BEFORE, sides)
+    return {(row["profile_id"].bytes, row["other_profile_id"].bytes): row["at"] for row in rows}
+
+
+async def _keep(connection: Connection, command: Command, decided: DecidedReview) -> None:
+    """Stores the last word about each pair, ends its case and hands the facts to the outbox."""
+    body = command.body
+    closed = [
+        [fact.meta.occurred_at, verdict_of(fact), UUID(bytes=fact.meta.event_id), body.actor,
+         body.reason, UUID(bytes=fact.profile_id), UUID(bytes=fact.other_profile_id)]
+        for fact in decided.facts
+    ]  # fmt: skip
+    await store.decide(connection, decided.decisions)
+    async with connection.cursor() as cursor:
+        await cursor.executemany(CLOSE.encode(), closed)
+    await outbox.add(connection, decided.facts)
 
 
 async def _together(connection: Connection, one: UUID, other: UUID) -> bool:
@@ -163,13 +163,5 @@ async def _together(connection: Connection, one: UUID, other: UUID) -> bool:
     rows = await rows_of(connection, GROUP, [one])
     if rows and other in rows[0]["profiles"]:
         return True
-    pair = [UUID(bytes=each) for each in pair_of(one.bytes, other.bytes)]
+    pair = [UUID(bytes=side) for side in pair_of(one.bytes, other.bytes)]
     return any(row["together"] for row in await rows_of(connection, SAID, pair))
-
-
-def _yes(outcome: str, events: Sequence[UUID], **more: Any) -> Answer:
-    return Answer.of(200, {"outcome": outcome, **more, "event_ids": list(events)})
-
-
-def _no(problem: ProblemType, detail: str, **more: Any) -> Answer:
-    return refused(problem, detail, more)

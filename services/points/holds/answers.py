@@ -9,10 +9,22 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import POSITION, Position
+from services.deciding.answers import EXPIRED, POSITION, RESOLVED, Answers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
 from services.points.holds.commands import Channel
+from services.points.holds.outcomes import (
+    HoldCaptured,
+    HoldExpired,
+    HoldReleased,
+    HoldResolved,
+    HoldTooSmall,
+    HoldUnknown,
+    PointsHeld,
+    PointsSpent,
+    ProfileUnknown,
+    TooFewPoints,
+)
 
 PERHAPS_POSITION = {"position": may_be_absent(Position)}
 
@@ -125,3 +137,19 @@ INSUFFICIENT_POINTS = ProblemType(
     "The member, or the hold, has fewer points to spend; see `available`.",
     {"available": int, "version": may_be_absent(int), **POSITION},
 )  # fmt: skip
+ANSWERS = Answers(
+    accepted={
+        PointsHeld: Yes(HeldPoints, 201),
+        PointsSpent: Yes(RedeemedPoints),
+        HoldCaptured: Yes(CapturedPoints),
+        HoldReleased: Yes(ReleasedPoints),
+    },
+    denied={
+        ProfileUnknown: UNKNOWN_PROFILE,
+        HoldUnknown: NO_SUCH_HOLD,
+        HoldResolved: RESOLVED,
+        HoldExpired: EXPIRED,
+        TooFewPoints: INSUFFICIENT_POINTS,
+        HoldTooSmall: INSUFFICIENT_POINTS,
+    },
+)

@@ -1,20 +1,30 @@
-"""May they be spent? Pure: what a member holds and what is asked go in, answers and changes out."""
+"""May they be spent? Pure: what a member holds and what is asked go in, outcomes come out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid5
 
-from projections.core.instants import micros, written
+from projections.core.instants import micros
 from schemas.generated.events import PointsRedeemed
 from schemas.generated.events.parts import LotAllocation, Meta, Producer
-from services.deciding.answers import EXPIRED, RESOLVED, Answer, refused, rest_of
-from services.http.problem_type import ProblemType
-from services.points.holds.answers import INSUFFICIENT_POINTS, NO_SUCH_HOLD, UNKNOWN_PROFILE
+from services.deciding.outcomes import CommandOutcome
 from services.points.holds.commands import Capture, Command, Hold, Redeem, ReleaseHold
+from services.points.holds.outcomes import (
+    HoldCaptured,
+    HoldExpired,
+    HoldReleased,
+    HoldResolved,
+    HoldTooSmall,
+    HoldUnknown,
+    LotPoints,
+    PointsHeld,
+    PointsSpent,
+    ProfileUnknown,
+    TooFewPoints,
+)
 from services.points.holds.purse import Purse, Spot
 
 OPEN, CAPTURED, RELEASED = "open", "captured", "released"
@@ -42,66 +52,74 @@ class HeldLot:
 
 
 @dataclass(slots=True)
-class PointsOutcome:
-    """Answers in the order of the commands; holds made or changed; facts to append."""
+class PointsState:
+    """What a batch is decided from; deciding changes it as the commands do.
 
-    answers: list[Answer] = field(default_factory=list)
+    `purses` by profile, one for all of a member's; `holds`: every line of each that is named;
+    `unseen`: profiles of which there is no fact; `now`: read under the locks.
+    """
+
+    purses: Mapping[UUID, Purse]
+    holds: dict[UUID, list[HeldLot]]
+    now: datetime
+    unseen: Collection[UUID] = ()
+
+
+@dataclass(slots=True)
+class DecidedPoints:
+    """Outcomes in the order of the commands; holds made or changed; facts to append."""
+
+    outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[HeldLot] = field(default_factory=list)
     changed: list[HeldLot] = field(default_factory=list)
     facts: list[PointsRedeemed] = field(default_factory=list)
 
 
-class PointsBatch:
-    """One batch: commands see what the ones before them took."""
+def decide(commands: Iterable[Command], state: PointsState) -> DecidedPoints:
+    """Decides in order: a command sees what the ones before it took."""
+    batch = _PointsBatch(state)
+    batch.decided.outcomes.extend(batch.outcome(command) for command in commands)
+    return batch.decided
 
-    def __init__(
-        self,
-        purses: Mapping[UUID, Purse],
-        holds: dict[UUID, list[HeldLot]],
-        now: datetime,
-        position: dict[str, int],
-        unseen: Collection[UUID] = (),
-    ) -> None:
-        """`purses` by profile, one for all of a member's; `holds`: every line of each named one.
 
-        `unseen`: profiles of which there is no fact.
-        """
-        self._purses, self._holds, self._now = purses, holds, now
-        self._unseen = unseen
-        self._rest = rest_of({"position": position})
-        self.decided = PointsOutcome()
+class _PointsBatch:
+    """The state while a batch is decided, and what was decided so far."""
 
-    def decide(self, commands: Iterable[Command]) -> PointsOutcome:
-        """Everything, in order."""
-        for command in commands:
-            if isinstance(command, Hold | Redeem) and command.body.profile_id in self._unseen:
-                answer = self._no(UNKNOWN_PROFILE, "Nothing is known of that profile.")
-            elif isinstance(command, Hold):
-                answer = self._hold(command)
-            elif isinstance(command, Redeem):
-                answer = self._redeem(command)
-            else:
-                answer = self._resolve(command)
-            self.decided.answers.append(answer)
-        return self.decided
+    def __init__(self, state: PointsState) -> None:
+        self._purses, self._holds, self._now = state.purses, state.holds, state.now
+        self._unseen = state.unseen
+        self.decided = DecidedPoints()
 
-    def _hold(self, command: Hold) -> Answer:
+    def outcome(self, command: Command) -> CommandOutcome:
+        """Decides one command."""
+        if isinstance(command, Hold | Redeem) and command.body.profile_id in self._unseen:
+            return ProfileUnknown()
+        if isinstance(command, Hold):
+            return self._hold(command)
+        if isinstance(command, Redeem):
+            return self._redeem(command)
+        return self._resolve(command)
+
+    def _hold(self, command: Hold) -> CommandOutcome:
         body, purse = command.body, self._purses[command.body.profile_id]
         free = purse.available()
         points = min(body.points, free) if body.mode == "best_effort" else body.points
         if not points or points > free:
-            return self._short(free, purse)
+            return TooFewPoints(available=free, version=purse.version)
         lines = self._lines(command, points, self._now + timedelta(seconds=body.ttl_seconds))
         if not body.dry_run:
             self._keep(purse, lines)
-        said = {"state": OPEN, "expires_at": lines[0].expires_at, "points": points}
-        return self._yes(201, command, {**said, **_lots(lines)}, purse)
+        return PointsHeld(
+            hold_id=None if body.dry_run else command.hold_id, expires_at=lines[0].expires_at,
+            points=points, allocations=_lots(lines), available=purse.available(),
+            dry_run=body.dry_run, version=purse.version,
+        )  # fmt: skip
 
-    def _redeem(self, command: Redeem) -> Answer:
+    def _redeem(self, command: Redeem) -> CommandOutcome:
         body, purse = command.body, self._purses[command.body.profile_id]
         free = purse.available()
         if body.points > free:
-            return self._short(free, purse)
+            return TooFewPoints(available=free, version=purse.version)
         lines = self._lines(command, body.points, self._now)
         for line in lines:
             line.state, line.transaction_id = CAPTURED, body.transaction_id
@@ -109,37 +127,43 @@ class PointsBatch:
         if not body.dry_run:
             self._keep(purse, lines)
             self.decided.facts.append(fact)
-        return self._yes(200, command, _captured(fact, lines), purse)
+        return PointsSpent(
+            hold_id=None if body.dry_run else command.hold_id, points=fact.points,
+            event_id=UUID(bytes=fact.meta.event_id), allocations=_lots(lines),
+            available=purse.available(), dry_run=body.dry_run, version=purse.version,
+        )  # fmt: skip
 
-    def _resolve(self, command: Capture | ReleaseHold) -> Answer:
+    def _resolve(self, command: Capture | ReleaseHold) -> CommandOutcome:
         lines = self._holds.get(command.hold_id)
         if not lines:
-            return self._no(NO_SUCH_HOLD, "There is no such hold.")
-        state = lines[0].state
-        if state != OPEN:
-            return self._no(RESOLVED, f"The hold is {state}.")
+            return HoldUnknown()
+        if lines[0].state != OPEN:
+            return HoldResolved(state=lines[0].state)
         if lines[0].expires_at <= self._now:
-            return self._no(EXPIRED, f"The hold ended at {written(lines[0].expires_at)}.")
+            return HoldExpired(expires_at=lines[0].expires_at)
         purse = self._purses[lines[0].profile_id]
         if isinstance(command, ReleaseHold):
             return self._release(command, lines, purse)
         return self._capture(command, lines, purse)
 
-    def _release(self, command: ReleaseHold, lines: list[HeldLot], purse: Purse) -> Answer:
+    def _release(self, command: ReleaseHold, lines: list[HeldLot], purse: Purse) -> CommandOutcome:
         if not command.body.dry_run:
             for line in lines:
                 line.state = RELEASED
                 self._purses[line.profile_id].take(line.spot, -line.points)
             self.decided.changed += lines
-        return self._yes(200, command, {"state": RELEASED}, purse)
+        return HoldReleased(
+            hold_id=command.hold_id, available=purse.available(), dry_run=command.body.dry_run,
+            version=purse.version,
+        )  # fmt: skip
 
-    def _capture(self, command: Capture, lines: list[HeldLot], purse: Purse) -> Answer:
+    def _capture(self, command: Capture, lines: list[HeldLot], purse: Purse) -> CommandOutcome:
         body, held = command.body, sum(line.points for line in lines)
         wanted = held if body.points is None else body.points
         if wanted > held:
-            return self._no(INSUFFICIENT_POINTS, f"The hold is of {held} points.", available=held)
+            return HoldTooSmall(available=held)
         taken, left = [], wanted
-        for line in sorted(lines, key=lambda one: one.place):
+        for line in sorted(lines, key=lambda line: line.place):
             taken.append(min(left, line.points))
             left -= taken[-1]
         shown = [_with(line, points, body.transaction_id) for line, points in zip(lines, taken)]
@@ -150,8 +174,11 @@ class PointsBatch:
             self.decided.changed += shown
             self._holds[command.hold_id] = shown
             self.decided.facts.append(fact)
-        said = {**_captured(fact, shown), "freed": held - wanted}
-        return self._yes(200, command, said, purse)
+        return HoldCaptured(
+            hold_id=command.hold_id, points=fact.points, event_id=UUID(bytes=fact.meta.event_id),
+            allocations=_lots(shown), freed=held - wanted, available=purse.available(),
+            dry_run=body.dry_run, version=purse.version,
+        )  # fmt: skip
 
     def _lines(self, command: Hold | Redeem, points: int, expires_at: datetime) -> list[HeldLot]:
         body = command.body
@@ -169,19 +196,6 @@ class PointsBatch:
             purse.take(line.spot, line.points)
         self.decided.made += lines
         self._holds[lines[0].hold_id] = lines
-
-    def _short(self, free: int, purse: Purse) -> Answer:
-        detail = "The member does not have so many points to spend."
-        return self._no(INSUFFICIENT_POINTS, detail, available=free, version=purse.version)
-
-    def _yes(self, status: int, command: Command, said: dict[str, Any], purse: Purse) -> Answer:
-        dry, new = command.body.dry_run, isinstance(command, Hold | Redeem)
-        named = {} if dry and new else {"hold_id": command.hold_id}
-        common = {"available": purse.available(), "dry_run": dry, "version": purse.version}
-        return Answer.of(200 if dry else status, {**named, **said, **common}, self._rest)
-
-    def _no(self, problem: ProblemType, detail: str, **more: Any) -> Answer:
-        return refused(problem, detail, more, self._rest)
 
 
 def captured_id(hold_id: UUID) -> UUID:
@@ -218,15 +232,9 @@ def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
     )
 
 
-def _captured(fact: PointsRedeemed, lines: Sequence[HeldLot]) -> dict[str, Any]:
-    event_id = UUID(bytes=fact.meta.event_id)
-    return {"state": CAPTURED, "points": fact.points, "event_id": event_id, **_lots(lines)}
-
-
-def _lots(lines: Sequence[HeldLot]) -> dict[str, Any]:
-    named = [
-        {"profile_id": line.profile_id, "lot_id": line.lot_id, "points": line.points}
+def _lots(lines: Sequence[HeldLot]) -> list[LotPoints]:
+    return [
+        LotPoints(profile_id=line.profile_id, lot_id=line.lot_id, points=line.points)
         for line in lines
         if line.points
     ]
-    return {"allocations": named}

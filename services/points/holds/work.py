@@ -9,9 +9,10 @@ from uuid import UUID
 from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.deciding.profiles import unseen
+from services.points.holds.answers import ANSWERS
 from services.points.holds.balances import LockedPurses, under_locks
 from services.points.holds.commands import Capture, Command, Hold, Redeem, ReleaseHold
-from services.points.holds.decide import HeldLot, PointsBatch, PointsOutcome
+from services.points.holds.decide import DecidedPoints, HeldLot, PointsState, decide
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 
@@ -66,18 +67,17 @@ class PointsWork:
         self, connection: Connection, seen: LockedPurses, commands: Sequence[Command]
     ) -> list[Answer]:
         """Answers; what is over, what changed, what is new and the facts are stored."""
-        holds = _by_id(seen.holds)
-        decision = PointsBatch(seen.purses, holds, seen.now, seen.position, seen.unseen)
-        decided = decision.decide(commands)
+        state = PointsState(seen.purses, _by_id(seen.holds), seen.now, seen.unseen)
+        decided = decide(commands, state)
         if seen.over:
             await connection.execute(
                 EXPIRED, [array("uuid", [x.bytes for x in seen.over]), seen.now]
             )
         await _store(connection, decided)
-        return decided.answers
+        return ANSWERS.all_of(decided.outcomes, {"position": seen.position})
 
 
-async def _store(connection: Connection, decided: PointsOutcome) -> None:
+async def _store(connection: Connection, decided: DecidedPoints) -> None:
     if decided.changed:
         changed = [
             (h.hold_id, h.profile_id, h.lot_id, h.points, h.state, h.transaction_id)

@@ -7,11 +7,20 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.deciding.answers import POSITION, Position
+from services.deciding.answers import POSITION, Answers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
-from services.points.holds.answers import Allocation
+from services.points.holds.answers import UNKNOWN_PROFILE, Allocation
+from services.points.holds.outcomes import ProfileUnknown
 from services.points.program.rules import ReturnPolicy
+from services.points.returns.outcomes import (
+    LineUnknown,
+    PurchaseOfGuest,
+    PurchaseOfOtherMember,
+    PurchaseUnknown,
+    ReturnExceedsSale,
+    ReturnSettled,
+)
 
 
 class TakenBack(AnswerModel):
@@ -79,3 +88,14 @@ MORE_THAN_SOLD = ProblemType(
     {"line_no": int, "returnable": int, **POSITION},
 )  # fmt: skip
 PROBLEMS = (NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, MORE_THAN_SOLD)
+ANSWERS = Answers(
+    accepted={ReturnSettled: Yes(ReturnedPoints)},
+    denied={
+        ProfileUnknown: UNKNOWN_PROFILE,
+        PurchaseUnknown: NO_SUCH_PURCHASE,
+        PurchaseOfGuest: NO_OWNER,
+        PurchaseOfOtherMember: OTHER_OWNER,
+        LineUnknown: NO_SUCH_LINE,
+        ReturnExceedsSale: MORE_THAN_SOLD,
+    },
+)

@@ -7,7 +7,7 @@ from services.http.operation import Operation, Reply
 from services.points.holds.answers import UNKNOWN_PROFILE
 from services.points.holds.routes import ROUTE
 from services.points.returns.answers import PROBLEMS, ReturnedPoints
-from services.points.returns.quote import ReturnBody, ReturnRequest
+from services.points.returns.commands import ReturnBody, ReturnRequest
 
 RETURNS = "/v1/points/returns"
 

@@ -16,6 +16,7 @@ from projections.point_balance import entry, projection
 from projections.point_balance.account import account, lots_and_draws
 from schemas.generated.events import PointsEarned, PointsRedeemed, PointsReinstated, PointsReversed
 from schemas.generated.events.parts import EarnedLot, Meta, Producer
+from services.points.holds.answers import ANSWERS
 from services.points.holds.commands import (
     Capture,
     CaptureBody,
@@ -26,7 +27,7 @@ from services.points.holds.commands import (
     ReleaseHold,
     ReleaseHoldBody,
 )
-from services.points.holds.decide import HeldLot, PointsBatch
+from services.points.holds.decide import HeldLot, PointsState, decide
 from services.points.holds.purse import Purse
 from tests.services.points.model import Model, Point
 
@@ -104,12 +105,12 @@ class Spending(RuleBasedStateMachine):
         for name in PROFILES:
             same = self.linked and purses
             purses[_profile(name)] = purses[_profile("a")] if same else self.purse(name)
-        decision = PointsBatch(purses, dict(self.holds), self.now, {})
-        (answer,) = decision.decide([command]).answers
-        for line in (*decision.decided.changed, *decision.decided.made):
+        decided = decide([command], PointsState(purses, dict(self.holds), self.now))
+        answer = ANSWERS.of(decided.outcomes[0])
+        for line in (*decided.changed, *decided.made):
             kept = self.holds.setdefault(line.hold_id, [])
             kept[:] = [*(one for one in kept if one.spot != line.spot), line]
-        self.facts += decision.decided.facts
+        self.facts += decided.facts
         return answer.status, json.loads(answer.body)
 
     @rule(

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.stock.answers import ANSWERS
 from services.stock.availability import AvailableUnits
 from services.stock.commands import (
     Commit,
@@ -22,7 +23,7 @@ from services.stock.commands import (
     Reserve,
     ReserveBody,
 )
-from services.stock.decide import COMMITTED, ReservedUnits, StockBatch
+from services.stock.decide import COMMITTED, ReservedUnits, StockState, decide
 from tests.services.stock.model import Model, Promise
 
 BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
@@ -74,11 +75,11 @@ class Deciding(RuleBasedStateMachine):
 
     def decided(self, command: Any) -> tuple[int, dict[str, Any]]:
         named = {key: holds for key, holds in self.holds.items() if key == command.reservation_id}
-        decision = StockBatch(self.shelf(), named, self.now, {})
-        (answer,) = decision.decide([command]).answers
+        decided = decide([command], StockState(self.shelf(), named, self.now))
+        answer = ANSWERS.of(decided.outcomes[0])
         if not command.body.dry_run:
-            self.holds |= {hold.reservation_id: [] for hold in decision.decided.made}
-            for hold in decision.decided.made:
+            self.holds |= {hold.reservation_id: [] for hold in decided.made}
+            for hold in decided.made:
                 self.holds[hold.reservation_id].append(hold)
         return answer.status, json.loads(answer.body)
 

@@ -1,0 +1,84 @@
+"""What can a decision of staff end in? Pure; `answers` says it in HTTP's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from services.deciding.outcomes import AcceptedCommand, DeniedCommand
+
+VerdictOutcome = Literal["linked", "declined", "unlinked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven(AcceptedCommand):
+    """Pairs were decided; one event for each. `profile_ids`: from whom a profile was split."""
+
+    outcome: VerdictOutcome
+    case_id: UUID | None = None
+    profile_ids: Sequence[UUID] | None = None
+    event_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseUnknown(DeniedCommand):
+    """There is no case of that id."""
+
+    @property
+    def detail(self) -> str:
+        return "There is no such case."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed(DeniedCommand):
+    """The case was closed before: by whom, why, and with which outcome."""
+
+    outcome: str | None
+    actor: str | None
+    reason: str | None
+
+    @property
+    def detail(self) -> str:
+        return "The case is closed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesUnknown(DeniedCommand):
+    """Profiles of a pair that were never registered, or were erased."""
+
+    profile_ids: Sequence[UUID]
+
+    @property
+    def detail(self) -> str:
+        return "Such a profile is not known, or was erased."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileToSplitUnknown(DeniedCommand):
+    """The profile that is to be split from its member belongs to none."""
+
+    profile_ids: Sequence[UUID]
+
+    @property
+    def detail(self) -> str:
+        return "Such a profile is not known."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesNotLinked(DeniedCommand):
+    """Two profiles that are to be unlinked are not one member."""
+
+    @property
+    def detail(self) -> str:
+        return "The two profiles are not one member; decline says that they never are."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlyProfileOfMember(DeniedCommand):
+    """The profile that is to be split has nobody to be split from."""
+
+    @property
+    def detail(self) -> str:
+        return "The profile is the only one of its member."

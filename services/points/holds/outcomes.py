@@ -1,0 +1,140 @@
+"""What can a command about holds of points end in? Pure; `answers` says it in HTTP's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypedDict
+from uuid import UUID
+
+from projections.core.instants import written
+from services.deciding.outcomes import AcceptedCommand, DeniedCommand
+
+
+class LotPoints(TypedDict):
+    """Points of one lot of one profile."""
+
+    profile_id: UUID
+    lot_id: UUID
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsHeld(AcceptedCommand):
+    """Points are held until `expires_at`; a dry run makes no hold, so it has no id.
+
+    `available`: what the member can still spend; `version`: entries that was counted from.
+    """
+
+    hold_id: UUID | None
+    state: Literal["open"] = "open"
+    expires_at: datetime
+    points: int
+    allocations: Sequence[LotPoints]
+    available: int
+    dry_run: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsSpent(AcceptedCommand):
+    """Points are spent without a hold before; a dry run has no id of one."""
+
+    hold_id: UUID | None
+    state: Literal["captured"] = "captured"
+    points: int
+    event_id: UUID
+    allocations: Sequence[LotPoints]
+    available: int
+    dry_run: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldCaptured(AcceptedCommand):
+    """Points of a hold are spent; `freed`: what it had beyond them."""
+
+    hold_id: UUID
+    state: Literal["captured"] = "captured"
+    points: int
+    event_id: UUID
+    allocations: Sequence[LotPoints]
+    freed: int
+    available: int
+    dry_run: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReleased(AcceptedCommand):
+    """The hold's points are free again."""
+
+    hold_id: UUID
+    state: Literal["released"] = "released"
+    available: int
+    dry_run: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooFewPoints(DeniedCommand):
+    """The member has fewer points to spend than asked for."""
+
+    available: int
+    version: int
+
+    @property
+    def detail(self) -> str:
+        return "The member does not have so many points to spend."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldTooSmall(DeniedCommand):
+    """More is to be captured than the hold has; `available`: what it has."""
+
+    available: int
+
+    @property
+    def detail(self) -> str:
+        return f"The hold is of {self.available} points."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldUnknown(DeniedCommand):
+    """There is no hold of that id."""
+
+    @property
+    def detail(self) -> str:
+        return "There is no such hold."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldResolved(DeniedCommand):
+    """The hold was captured or released before."""
+
+    state: str
+
+    @property
+    def detail(self) -> str:
+        return f"The hold is {self.state}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExpired(DeniedCommand):
+    """The hold's time was over before the command was decided."""
+
+    expires_at: datetime
+
+    @property
+    def detail(self) -> str:
+        return f"The hold ended at {written(self.expires_at)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileUnknown(DeniedCommand):
+    """There is no fact about the profile."""
+
+    @property
+    def detail(self) -> str:
+        return "Nothing is known of that profile."

@@ -1,0 +1,47 @@
+"""What can be asked about points when goods come back? The body as it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.fields import GivenId
+from services.points.program.rules import ReturnPolicy
+
+Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class ReturnedUnits(BaseModel):
+    """Units of one line that come back."""
+
+    model_config = ConfigDict(extra="forbid")
+    line_no: Annotated[int, Field(ge=1, le=100_000)]
+    quantity: Quantity
+
+
+class ReturnBody(BaseModel):
+    """Goods of a purchase come back: its points are taken back, and those it was paid with given
+    back. `policy` takes the place of the program's, for what was spent already."""
+
+    model_config = ConfigDict(extra="forbid")
+    transaction_id: GivenId
+    profile_id: GivenId
+    lines: Annotated[list[ReturnedUnits], Field(min_length=1, max_length=500)]
+    policy: ReturnPolicy | None = None
+    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        numbers = [line.line_no for line in self.lines]
+        if len(set(numbers)) != len(numbers):
+            raise ValueError("lines: a line is named twice")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRequest:
+    """A body, as it was sent."""
+
+    body: ReturnBody

@@ -1,0 +1,149 @@
+"""What becomes of points when goods come back? Pure: sales and members go in, outcomes come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from projections.core.instants import instant
+from services.deciding.outcomes import CommandOutcome, DeniedCommand
+from services.points.holds.outcomes import LotPoints, ProfileUnknown
+from services.points.program.earnings import EarningSale
+from services.points.returns.commands import ReturnBody, ReturnRequest
+from services.points.returns.effective_balances import EffectiveBalances
+from services.points.returns.outcomes import (
+    GivenBackAmounts,
+    LineUnknown,
+    PurchaseOfGuest,
+    PurchaseOfOtherMember,
+    PurchaseUnknown,
+    RefundWithheld,
+    ReturnExceedsSale,
+    ReturnSettled,
+    TakenBackAmounts,
+)
+from services.points.returns.policies import PointsGivenBack, PointsTakenBack, Spot
+from services.points.returns.settlement import Judgement, SettledLine, Settlement, Terms
+
+
+@dataclass(slots=True)
+class ReturnsState:
+    """What a batch is decided from; deciding changes it as the commands do.
+
+    `before`: what was decided of each sale, by line; `unseen`: profiles of which there is no fact.
+    """
+
+    here: EffectiveBalances
+    sales: dict[UUID, EarningSale]
+    terms: dict[UUID, Terms]
+    before: dict[UUID, dict[int, SettledLine]]
+    unseen: Collection[UUID] = ()
+
+
+@dataclass(slots=True)
+class DecidedReturns:
+    """Outcomes in the order of the commands; rows to keep, by sale and line.
+
+    The facts are told to `ReturnsState.here`, which keeps them for who is looked at next.
+    """
+
+    outcomes: list[CommandOutcome] = field(default_factory=list)
+    rows: dict[tuple[UUID, int], SettledLine] = field(default_factory=dict)
+
+
+def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedReturns:
+    """Decides in order: a return sees what the ones before it did."""
+    decided = DecidedReturns()
+    for command in commands:
+        sale = _sale_of(command.body, state)
+        if isinstance(sale, DeniedCommand):
+            decided.outcomes.append(sale)
+        else:
+            decided.outcomes.append(_settled(command.body, sale, state, decided))
+    return decided
+
+
+def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedCommand:
+    """The sale, or why these units cannot come back."""
+    if body.profile_id in state.unseen:
+        return ProfileUnknown()
+    sale = state.sales.get(body.transaction_id)
+    if sale is None:
+        return PurchaseUnknown()
+    if sale.profile_id is None:
+        return PurchaseOfGuest()
+    if sale.profile_id not in state.here.members.get(body.profile_id, (body.profile_id,)):
+        return PurchaseOfOtherMember()
+    sold = {line.line_no: line.quantity for line in sale.lines}
+    before = state.before.get(sale.transaction_id, {})
+    for line in body.lines:
+        if line.line_no not in sold:
+            return LineUnknown(line_no=line.line_no)
+        row = before.get(line.line_no)
+        left = sold[line.line_no] - (row.units if row else 0)
+        if line.quantity > left:
+            return ReturnExceedsSale(line_no=line.line_no, returnable=left)
+    return sale
+
+
+def _settled(
+    body: ReturnBody, sale: EarningSale, state: ReturnsState, decided: DecidedReturns
+) -> ReturnSettled:
+    here, terms = state.here, state.terms[sale.transaction_id]
+    assert sale.profile_id is not None
+    rows = state.before.setdefault(sale.transaction_id, {})
+    judgement = Judgement(sale, terms, rows, here.holder(sale.profile_id), here.at)
+    judgement.earn()
+    judgement.give_and_take({line.line_no: line.quantity for line in body.lines}, body.policy)
+    judged = judgement.judged()
+    if not body.dry_run:
+        for line_no, row in judged.decided.items():
+            rows[line_no] = decided.rows[sale.transaction_id, line_no] = row
+        here.tell(judged.facts)
+        here.forgive(sale.profile_id, judged.forgiven)
+    return _outcome(body, judged, terms)
+
+
+def _outcome(body: ReturnBody, judged: Settlement, terms: Terms) -> ReturnSettled:
+    taken = judged.taken or PointsTakenBack("within_balance")
+    events = [] if body.dry_run else [UUID(bytes=fact.meta.event_id) for fact in judged.facts]
+    return ReturnSettled(
+        transaction_id=body.transaction_id,
+        policy=taken.policy,
+        rule_version=terms.version,
+        taken_back=_taken(taken),
+        withheld=RefundWithheld(
+            points=taken.withheld, value=taken.withheld * terms.rules.point_value
+        ),
+        given_back=_given(judged.given),
+        event_ids=events,
+        dry_run=body.dry_run,
+    )
+
+
+def _taken(taken: PointsTakenBack) -> TakenBackAmounts:
+    return TakenBackAmounts(
+        due=taken.due, pending=taken.pending, active=taken.active, lapsed=taken.lapsed,
+        other=taken.other, debt=taken.debt, forgiven=taken.forgiven, points=taken.points,
+        allocations=_lots(taken.lots.items()),
+    )  # fmt: skip
+
+
+def _given(given: PointsGivenBack) -> GivenBackAmounts:
+    return GivenBackAmounts(
+        points=given.points, allocations=_lots(given.lots), graced=_lots(given.graced),
+        graced_until=None if given.graced_until is None else instant(given.graced_until),
+        unnamed=given.unnamed,
+    )  # fmt: skip
+
+
+def _lots(lots: Iterable[tuple[Spot, int]]) -> list[LotPoints]:
+    merged: Counter[Spot] = Counter()
+    for spot, points in lots:
+        merged[spot] += points
+    return [
+        LotPoints(profile_id=profile_id, lot_id=lot_id, points=points)
+        for (profile_id, lot_id), points in merged.items()
+    ]
