@@ -8,7 +8,7 @@ written once, and an evolution's state is its function's.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -209,6 +209,22 @@ def joined(old: LevelPart, new: LevelPart) -> LevelPart:
     reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
     at, reading = max(reads, key=lambda read: (read[0], read[1])) if reads else (None, None)
     return (old[0] + new[0], min(starts) if starts else None, reading, at)
+
+
+def later_reading(old: LevelPart, new: LevelPart) -> LevelPart:
+    """Of two readings the later one, then the greater; for stores that keep changes apart."""
+    _, _, reading, at = joined(old, new)
+    return (0, None, reading, at)
+
+
+def level_value(
+    reading: int | None, read_at: int | None, changes: Iterable[tuple[int, int]]
+) -> int:
+    """A level: its newest reading and every change (at, delta) not before it.
+
+    Without a reading, all changes.
+    """
+    return (reading or 0) + sum(d for at, d in changes if read_at is None or at >= read_at)
 
 
 def stored(name: str, column: Column) -> list[Stored]:

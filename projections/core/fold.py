@@ -96,8 +96,7 @@ class Group:
     @property
     def topics(self) -> set[str]:
         """The topics whose events any of the projections takes, or that erase a subject."""
-        kinds = (*self.handlers, *self.evolvers, *self.erasures)
-        return {kind.TOPIC for kind in kinds}  # type: ignore[attr-defined]
+        return set[str]().union(*(projection.topics for projection in self.projections))
 
     def take(self, event: Any, event_id: bytes, source: int, into: Folded) -> None:
         """Folds one event, or raises `HandlerFailed` and leaves `into` as it was."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from projections.core.columns import ALWAYS, Column, span_text
+from projections.core.columns import ALWAYS, Column, later_reading, level_value, span_text
 from projections.core.fold import Group
 from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
 
@@ -112,8 +112,8 @@ class Memory:
         kept = self.rows[self.group.changes[table].name].values()
         mine = [one for one in kept if tuple(one[part] for part in table.keys) == key]
         _, _, reading, at = part
-        later = sum(one["delta"] for one in mine if at is None or one["at"] >= at)
-        return {name: (reading or 0) + later, f"{name}_read": reading, f"{name}_read_at": at}
+        value = level_value(reading, at, [(one["at"], one["delta"]) for one in mine])
+        return {name: value, f"{name}_read": reading, f"{name}_read_at": at}
 
     def _forget(self) -> None:
         for table in self.group.tables:
@@ -154,7 +154,7 @@ def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
             first = min(rows, key=lambda row: (row[whole[0]], row[whole[1]])) if rows else old
             merged[name] = first[name]
         elif column.kind == "level":
-            merged[name] = _read(old[name], value)
+            merged[name] = later_reading(old[name], value)
         else:
             merged[name] = _MERGES[column.kind](old[name], value)
     return merged
@@ -163,10 +163,3 @@ def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
 def _order(at: Any, value: Any) -> tuple[Any, ...]:
     """By time, then by value; absent values come before all others."""
     return (at, value is not None, *([] if value is None else [value]))
-
-
-def _read(old: Any, new: Any) -> Any:
-    """Of two readings the later one, then the greater; changes are kept apart."""
-    reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
-    at, reading = max(reads) if reads else (None, None)
-    return (0, None, reading, at)

@@ -160,6 +160,12 @@ class Projection:
         table.projection = self.name
         self.tables.append(table)
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics whose events move the projection's tables, erasures included."""
+        kinds = (*self.handlers, *self.evolvers, *self.erasures)
+        return frozenset(kind.TOPIC for kind in kinds)  # type: ignore[attr-defined]
+
     def on(self, *events: type) -> Callable[[H], H]:
         """Decorates a handler: a generator of rows, called for each event of these types."""
 

@@ -46,10 +46,10 @@ def shown(type: str, value: Any) -> Any:
     if value is None:
         return None
     if type == "uuid":
-        return str(UUID(bytes=value))
+        return str(UUID(bytes=bytes(value)))
     if type == "uuid[]":
         return [str(UUID(bytes=one)) for one in value]
-    return "\\x" + value.hex() if type == "bytea" else value
+    return "\\x" + bytes(value).hex() if type == "bytea" else value
 
 
 _WRITTEN = {

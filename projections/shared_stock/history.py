@@ -12,16 +12,17 @@ from projections.core.columns import ALWAYS
 
 FOREVER = -ALWAYS
 
-_READ = f"""
+# the newest count up to `until` as r, and what moved since it as m, of each cell c
+COUNTED_AND_MOVED = f"""
 left join lateral (
     select event_id, counted_at, quantity from stock_count
-    where sku = c.sku and location_id = c.location_id and counted_at <= %(at)s
+    where sku = c.sku and location_id = c.location_id and counted_at <= {{until}}
     order by counted_at desc, quantity desc, event_id desc limit 1
 ) r on true
 left join lateral (
     select count(*) as many, sum(delta) as delta from stock_cell_change
     where sku = c.sku and location_id = c.location_id
-        and at >= coalesce(r.counted_at, {ALWAYS}) and at <= %(at)s
+        and at >= coalesce(r.counted_at, {ALWAYS}) and at <= {{until}}
 ) m on true
 """
 # a cell that nothing had touched by then was not there
@@ -31,7 +32,7 @@ select c.location_id, (coalesce(r.quantity, 0) + coalesce(m.delta, 0))::bigint a
     coalesce(p.unavailable, 0)::bigint as unavailable,
     coalesce(p.incoming, 0)::bigint as incoming, coalesce(m.delta, 0)::bigint as moved,
     r.event_id as counted_by, r.counted_at, r.quantity as counted
-from stock_cell c {_READ}
+from stock_cell c {COUNTED_AND_MOVED.format(until="%(at)s")}
 left join lateral (
     select count(*) as many, sum(committed) as committed, sum(unavailable) as unavailable,
         sum(incoming) as incoming

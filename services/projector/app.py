@@ -167,7 +167,7 @@ def build(
     return app
 
 
-def topics_of(group: Group) -> list[str]:
+def topics_to_apply(group: Group) -> list[str]:
     """Every topic: the ledger knows all events, so that any can be asked for."""
     return (
         [name for name in TOPICS if TOPICS[name].events]

@@ -16,7 +16,7 @@ from projections.core.fold import Group
 from schemas.topics import TOPICS
 from services.http.health import Dependency, health_operations
 from services.http.response import Answered
-from services.projector.app import ProjectorApp, build, leave, topics_of
+from services.projector.app import ProjectorApp, build, leave, topics_to_apply
 from services.projector.apply import failure_of
 from services.projector.batch import APPLIED, STAGES, BatchWork, Recent, Verdict
 from services.projector.builds import BuildRunner
@@ -52,7 +52,7 @@ class Projector:
             settings.group, [p for p in declared.projections if p.name not in building]
         )
         owner, recent = uuid4(), Recent()
-        topics = topics_of(declared)
+        topics = topics_to_apply(declared)
         self.app: ProjectorApp = build(settings, self.group, topics, building)
         self.app.owner = owner
         guard = threading.RLock()

@@ -30,10 +30,9 @@ class Catalog:
         self.topics: dict[str, frozenset[str]] = {}
         for projection in self.projections:
             group = live if projection.group == LIVE else projection.group
-            topics = topics_of(projection)
-            self.topics[group] = self.topics.get(group, frozenset()) | topics
+            self.topics[group] = self.topics.get(group, frozenset()) | projection.topics
             for table in projection.tables:
-                self._origins[table] = Origin(group, projection.version, topics)
+                self._origins[table] = Origin(group, projection.version, projection.topics)
 
     @property
     def versions(self) -> dict[str, int]:
@@ -56,11 +55,6 @@ class Catalog:
         """The Redis hash of a view that holds the rows with these values."""
         by = "|".join(_text(values[name]) for name in view.by)
         return hash_key(table, self.of(table).version, by)
-
-
-def topics_of(projection: Projection) -> frozenset[str]:
-    """The topics whose events move the projection's tables."""
-    return frozenset(kind.TOPIC for kind in (*projection.handlers, *projection.evolvers))  # type: ignore[attr-defined]
 
 
 def _text(value: object) -> str:

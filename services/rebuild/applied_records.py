@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import psycopg
 from psycopg.rows import TupleRow
 
-from services.verify.columns import quoted
+from projections.core.sql import quoted
 from services.verify.log import Place
 
 ENDS = """

@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
+from projections.core.sql import quoted
 from projections.core.tables import Ledger, StoredTable
-from services.verify.columns import ColumnOrder, quoted
+from services.verify.columns import ColumnOrder
 
 Connection = psycopg.Connection[TupleRow]
 LISTED_MAX = 200

@@ -15,11 +15,11 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Folded, Group, HandlerFailed
+from projections.core.redis_rows import shown
 from schemas.wire import codec
 from services.rebuild.applied_records import AppliedPlaces
 from services.rebuild.shadow import Shadow
 from services.runtime.db import conninfo
-from services.verify.columns import shown
 from services.verify.log import Log, LogRecord, Place
 
 BATCH_EVENTS_MAX = 40_000

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from projections.core.fold import Folded
-from projections.core.sql import LEDGER
+from projections.core.sql import LEDGER, quoted
 from schemas.wire import codec
 from services.projector.batch import Verdict
 from services.rebuild import hold_endings
@@ -21,7 +21,6 @@ from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
 from services.runtime.record_at import Placed, same_as_first
-from services.verify.columns import quoted
 from services.verify.log import Place
 
 KIND = "(group)"  # stands among the names of projections, and is no name of one

@@ -13,11 +13,11 @@ from psycopg.rows import TupleRow
 
 from projections.core import HeldAmounts
 from projections.core.fold import Folded, Group
+from projections.core.sql import quoted
 from services.projector import held_endings
 from services.projector.batch import PARTITIONS_MAX
 from services.rebuild.swap import Swap
 from services.runtime.arrays import columns
-from services.verify.columns import quoted
 
 # `named`: the fields behind the id that find the decision, as text
 TABLE = """

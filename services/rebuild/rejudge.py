@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.core.projection import Projection
+from projections.core.sql import quoted
 from services.rebuild import hold_endings
 from services.rebuild.compare import Pair
 from services.rebuild.dead_letters import correct, false_and_missing
@@ -19,7 +20,6 @@ from services.rebuild.run import Progress, Rebuild, RebuildReport, VerdictChange
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
 from services.runtime.config import Settings
-from services.verify.columns import quoted
 from services.verify.log import Log, Place
 
 LISTED_MAX = 200

@@ -13,10 +13,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Folded, Group
-from projections.core.sql import ddl
+from projections.core.sql import ddl, quoted
 from services.projector.store import Store
 from services.runtime.db import TRY_LOCK, conninfo
-from services.verify.columns import quoted
 from services.verify.log import Place
 
 Connection = psycopg.Connection[TupleRow]

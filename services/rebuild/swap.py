@@ -19,9 +19,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.projection import Projection
+from projections.core.sql import quoted
 from services.rebuild.compare import Pair
 from services.runtime.db import conninfo
-from services.verify.columns import quoted
 from services.verify.log import Place
 
 Connection = psycopg.Connection[TupleRow]

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core.fold import Group, HandlerFailed
+from projections.core.sql import quoted
 from schemas.wire import codec, sameness
 from services.projector.apply import failure_of, letter_row
 from services.projector.batch import PARTITIONS_MAX, Entry, Failure, Seen, Slice, Verdict
@@ -22,7 +23,6 @@ from services.rebuild.group_shadow import JudgedBatch
 from services.runtime.arrays import columns
 from services.runtime.db import conninfo
 from services.runtime.record_at import Placed, same_as_first
-from services.verify.columns import quoted
 
 # no row for an event that the live group applied at this place and the shadow has not applied yet
 KNOWN = """

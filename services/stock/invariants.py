@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from projections.core.columns import ALWAYS
+from projections.shared_stock.history import COUNTED_AND_MOVED, FOREVER
 from projections.shared_stock.shortages import SHORT
 from schemas.generated.events import ReservationCommitted
 from schemas.history.releases import releases
@@ -18,15 +18,7 @@ CELL = {"sku": "text", "location_id": "text"}
 RECOMPUTED = f"""
 select k.sku, k.location_id, to_json(made), to_json(kept)
 from k join stock_cell c using (sku, location_id)
-left join lateral (
-    select counted_at, quantity from stock_count
-    where sku = c.sku and location_id = c.location_id
-    order by counted_at desc, quantity desc limit 1
-) r on true
-cross join lateral (
-    select coalesce(sum(delta), 0)::bigint as moved from stock_cell_change
-    where sku = c.sku and location_id = c.location_id and at >= coalesce(r.counted_at, {ALWAYS})
-) m
+{COUNTED_AND_MOVED.format(until=FOREVER)}
 cross join lateral (
     select coalesce(sum(committed), 0)::bigint as committed,
         coalesce(sum(unavailable), 0)::bigint as unavailable,
@@ -34,7 +26,8 @@ cross join lateral (
     from stock_promise where sku = c.sku and location_id = c.location_id
 ) p
 cross join lateral (
-    select coalesce(r.quantity, 0) + m.moved as on_hand, r.quantity as counted, r.counted_at,
+    select coalesce(r.quantity, 0) + coalesce(m.delta, 0)::bigint as on_hand,
+        r.quantity as counted, r.counted_at,
         p.committed, p.unavailable, p.incoming
 ) made
 cross join lateral (

@@ -6,8 +6,9 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from projections.core.redis_rows import shown
 from projections.core.tables import Grouping, Ledger, StoredTable, Table
-from services.verify.columns import ColumnOrder, shown
+from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import HandlerRefused, TableModel, level_changes
 from services.verify.record import opened

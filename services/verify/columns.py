@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
+from projections.core.redis_rows import shown
+from projections.core.sql import quoted
 from projections.core.tables import StoredTable
 from services.verify.report import Difference
 
@@ -77,33 +78,6 @@ class ColumnOrder:
         rest = [name for name in self.table.keys if name != by]
         field = "|".join(str(shown(types[name], row[name])) for name in rest)
         return str(shown(types[by], row[by])), field
-
-
-def shown(type: str, value: Any) -> Any:
-    """A value as Postgres would say it in JSON."""
-    if value is None:
-        return None
-    if type == "uuid":
-        return str(UUID(bytes=bytes(value)))
-    if type == "uuid[]":
-        return [str(UUID(bytes=one)) for one in value]
-    return "\\x" + bytes(value).hex() if type == "bytea" else value
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Whole numbers as Postgres writes a multirange."""
-    found: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if found and found[-1][1] == number:
-            found[-1][1] = number + 1
-        else:
-            found.append([number, number + 1])
-    return "{" + ",".join(f"[{low},{high})" for low, high in found) + "}"
-
-
-def quoted(name: str) -> str:
-    """An identifier, safe whatever the word."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _selected(name: str, type: str) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from projections.core.redis_rows import shown
 from projections.core.tables import Ledger, StoredTable
 from schemas.wire import codec
 from services.runtime.record_at import Placed, same_as_first
-from services.verify.columns import ColumnOrder, shown
+from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import Appended, HandlerRefused, TableModel
 from services.verify.record import Opened, opened

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from projections.core.columns import later_reading
 from projections.core.projection import Projection
 from projections.core.tables import (
     Evolution,
@@ -244,7 +245,7 @@ def _step(table: Table, name: str) -> Merge:
     if column.kind == "first_by":
         of = table.values.index
         return _sooner(index, of(column.at or ""), of(column.by or ""))
-    merge = _reading if column.kind == "level" else _MERGES[column.kind]
+    merge = later_reading if column.kind == "level" else _MERGES[column.kind]
     return lambda old, new: merge(old[index], new[index])
 
 
@@ -267,10 +268,3 @@ def _sooner(index: int, at: int, by: int) -> Merge:
         return (True,) if row[at] is None or row[by] is None else (False, row[at], row[by])
 
     return lambda old, new: (new if order(new) < order(old) else old)[index]
-
-
-def _reading(old: Any, new: Any) -> Any:
-    """Of two readings the later one, then the greater; changes are kept apart."""
-    reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
-    at, reading = max(reads) if reads else (None, None)
-    return (0, None, reading, at)

@@ -17,9 +17,9 @@ from psycopg.rows import TupleRow
 from redis import Redis
 from redis.exceptions import RedisError
 
+from projections.core.sql import quoted
 from projections.core.tables import Ledger, StoredTable
 from services.runtime.db import conninfo
-from services.verify.columns import quoted
 from services.verify.report import Difference, VerifyReport
 from services.verify.snapshot import CHECKPOINTS
 

@@ -147,14 +147,9 @@ class Verification:
 
 
 def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[str]:
-    """The topics that move these projections, and those of their subjects' erasures."""
+    """The topics that move the chosen projections, and those of their subjects' erasures."""
     names = set(chosen)
-    return {
-        kind.TOPIC  # type: ignore[attr-defined]
-        for one in projections
-        if one.name in names
-        for kind in (*one.handlers, *one.evolvers, *one.erasures)
-    }
+    return set[str]().union(*(one.topics for one in projections if one.name in names))
 
 
 def _surplus(

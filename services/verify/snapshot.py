@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
+from projections.core.sql import quoted
 from projections.core.tables import StoredTable
 from services.runtime.db import conninfo
-from services.verify.columns import ColumnOrder, quoted
+from services.verify.columns import ColumnOrder
 from services.verify.log import Place
 
 Count = dict[str, int]

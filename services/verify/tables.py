@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from projections.core.columns import level_value, span_text
 from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
-from services.verify.columns import ColumnOrder, ranges
+from services.verify.columns import ColumnOrder
 from services.verify.model import TableModel
 from services.verify.report import VerifyReport
 from services.verify.snapshot import VerifySnapshot
@@ -52,17 +53,9 @@ def _shown(table: StoredTable, key: RowKey, values: list[Any], model: TableModel
         kind = table.columns[name].kind
         if kind == "level" and isinstance(table, Table):
             _, _, reading, read_at = value
-            yield (reading or 0) + _since(model.changes[table].get(key), read_at)
+            changes = model.changes[table].get(key) or ()
+            yield level_value(reading, read_at, zip(changes[::2], changes[1::2], strict=True))
             yield reading
             yield read_at
         else:
-            yield ranges(value) if kind == "spans" else value
-
-
-def _since(changes: Any, read_at: int | None) -> int:
-    """The newest reading and every change not before it; all changes when never read."""
-    if changes is None:
-        return 0
-    if read_at is None:
-        return sum(changes[1::2])
-    return sum(changes[i + 1] for i in range(0, len(changes), 2) if changes[i] >= read_at)
+            yield span_text(value) if kind == "spans" else value

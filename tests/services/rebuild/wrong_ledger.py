@@ -20,7 +20,7 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.memory import Memory
 from schemas.topics import TOPICS
 from schemas.wire import codec
-from services.projector.app import topics_of
+from services.projector.app import topics_to_apply
 from services.projector.apply import Applier
 from services.projector.batch import BatchWork, Entry, Failure, Slice, Verdict, decoded
 from services.projector.database import prepare
@@ -221,7 +221,7 @@ def _ends(kafka: str) -> dict[Place, int]:
     group = Group("main", discover())
     ends = {
         (topic, partition): consumer.get_watermark_offsets(TopicPartition(topic, partition))[1]
-        for topic in topics_of(group)
+        for topic in topics_to_apply(group)
         for partition in range(TOPICS[topic].partitions)
     }
     consumer.close()
