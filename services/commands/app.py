@@ -9,9 +9,9 @@ from typing import Protocol
 from starlette.applications import Starlette
 
 from projections import discover
-from projections.shared_stock import projection as shared_stock
 from services.commands import PROCESS
-from services.deciding.decider import Decider, DecisionWork
+from services.deciding.catalogue import deciders
+from services.deciding.decider import Decider
 from services.deciding.endpoint import Door
 from services.deciding.outbox import OutboxRelay
 from services.deciding.retention import Trimming
@@ -22,26 +22,13 @@ from services.invariants.catalogue import INVARIANTS
 from services.invariants.watch import InvariantWatch
 from services.points import needs
 from services.points.background.tasks import background
-from services.points.holds import offline_limit
-from services.points.holds import routes as points
-from services.points.holds.work import PointsWork
-from services.points.returns import routes as returns
-from services.points.returns.quote import ReturnsWork
 from services.runtime.build_state import Builds, BuildWatch
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
-from services.stock import routes as stock
-from services.stock.work import StockWork
 
 LIVE = "main"  # the group of the live tables, whatever a test calls it
-# by decider: the projections that it decides from
-NEEDS = {
-    "stock": frozenset({shared_stock.name}),
-    "points": needs.HOLDS,
-    "returns": needs.RETURNS,
-}
 ABOUT = About(
     PROCESS.name,
     "Hitotsu commands",
@@ -68,11 +55,6 @@ def create(settings: Settings) -> Starlette:
     declared = [one for one in discover() if one.group in (group, LIVE)]
     builds = Builds({one.name: one.version for one in declared})
     everything = frozenset(one.name for one in declared)
-    works: dict[str, DecisionWork] = {
-        "stock": StockWork(group),
-        "points": PointsWork(group),
-        "returns": ReturnsWork(group, settings.accrual == "rules"),
-    }
     # nobody waits for these
     works_on: list[Background] = [
         BuildWatch(settings.postgres, group, builds),
@@ -82,25 +64,29 @@ def create(settings: Settings) -> Starlette:
         ),
         Trimming(settings.postgres),
     ]
-    deciders = {
-        name: Decider(settings.postgres, name, work, relay.kick, group=group)
-        for name, work in works.items()
+    decided = {
+        each: Decider(settings.postgres, each.name, each.work(settings), relay.kick, group=group)
+        for each in deciders()
     }
-    doors = {name: Door(tokens, decider, builds, NEEDS[name]) for name, decider in deciders.items()}
+    operations = [
+        operation
+        for each, decider in decided.items()
+        for operation in each.operations(Door(tokens, decider, builds, each.needs), postgres, group)
+    ]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
         await producer.start()
         await relay.start()
-        for each in (*deciders.values(), *works_on):
+        for each in (*decided.values(), *works_on):
             await each.start()
         try:
             yield
         finally:
             for one in works_on:
                 await one.stop()
-            for decider in deciders.values():
+            for decider in decided.values():
                 await decider.stop()
             await relay.stop()
             await producer.stop()
@@ -108,12 +94,7 @@ def create(settings: Settings) -> Starlette:
 
     return web_process(
         ABOUT,
-        [
-            *stock.operations(doors["stock"], postgres, group),
-            *points.operations(doors["points"], postgres),
-            *returns.operations(doors["returns"]),
-            *offline_limit.operations(doors["points"], postgres),
-        ],
+        operations,
         [*_dependencies(postgres, producer), tokens_needed(tokens)],
         lifespan,
     )

@@ -1,0 +1,62 @@
+"""Which deciders are there? Each is declared once, in its domain.
+
+A module of a domain whose name ends in `_decider` declares one as `DECIDER`. The process `commands`
+finds it, decides with it and serves its routes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import services
+from services.deciding.decider import DecisionWork
+from services.deciding.endpoint import Door
+from services.http.operation import Operation
+from services.runtime.config import Settings
+from services.runtime.db import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeciderDeclaration:
+    """A decider: what it decides from, how, and at which routes.
+
+    `needs`: names of projections; while one of them is being built, its routes answer 503.
+    `work` makes what decides a batch under locks; `operations` makes the routes, given the way to
+    the decider, a pool of connections, and the group whose tables are read.
+    """
+
+    name: str
+    needs: frozenset[str]
+    work: Callable[[Settings], DecisionWork]
+    operations: Callable[[Door, Pool, str], list[Operation]]
+
+
+def deciders() -> list[DeciderDeclaration]:
+    """Every declared decider, by name.
+
+    Raises TypeError where two have one name, or a module declares none.
+    """
+    declared = sorted(
+        (_declared_in(folder, path) for folder in services.__path__ for path in _modules(folder)),
+        key=lambda decider: decider.name,
+    )
+    names = [decider.name for decider in declared]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise TypeError(f"two deciders have the name {twice.pop()}")
+    return declared
+
+
+def _modules(folder: str) -> list[Path]:
+    return list(Path(folder).rglob("*_decider.py"))
+
+
+def _declared_in(folder: str, path: Path) -> DeciderDeclaration:
+    name = ".".join(("services", *path.relative_to(folder).with_suffix("").parts))
+    declared = getattr(importlib.import_module(name), "DECIDER", None)
+    if not isinstance(declared, DeciderDeclaration):
+        raise TypeError(f"{name} declares no DECIDER")
+    return declared

@@ -1,0 +1,23 @@
+"""The decider of holds: which commands about points it takes, and from what it decides."""
+
+from __future__ import annotations
+
+from services.deciding.catalogue import DeciderDeclaration
+from services.deciding.endpoint import Door
+from services.http.operation import Operation
+from services.points import needs
+from services.points.holds import offline_limit, routes
+from services.points.holds.work import PointsWork
+from services.runtime.db import Pool
+
+
+def _operations(door: Door, postgres: Pool, _group: str) -> list[Operation]:
+    return [*routes.operations(door, postgres), *offline_limit.operations(door, postgres)]
+
+
+DECIDER = DeciderDeclaration(
+    name="points",
+    needs=needs.HOLDS,
+    work=lambda settings: PointsWork(settings.group),
+    operations=_operations,
+)

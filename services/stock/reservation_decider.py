@@ -1,0 +1,15 @@
+"""The decider of reservations: which commands about stock it takes, and from what it decides."""
+
+from __future__ import annotations
+
+from projections.shared_stock import projection as shared_stock
+from services.deciding.catalogue import DeciderDeclaration
+from services.stock.routes import operations
+from services.stock.work import StockWork
+
+DECIDER = DeciderDeclaration(
+    name="stock",
+    needs=frozenset({shared_stock.name}),
+    work=lambda settings: StockWork(settings.group),
+    operations=operations,
+)
