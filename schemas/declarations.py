@@ -1,4 +1,7 @@
-"""What do the .avsc files say? They are read here, once, into a typed description."""
+"""Reads the .avsc files into typed descriptions (events, records, enums).
+
+This is the only module that parses the files; the generator and the lint use its result.
+"""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ PRIMITIVES = ("string", "int", "long", "double", "boolean", "bytes")
 
 
 class BadSchema(Exception):
-    """A schema file that breaks the rules of the house."""
+    """A schema file breaks a rule of this repository; the text names the file and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """A record: an event, or a part of one."""
+    """An Avro record: an event, or a record nested in one."""
 
     name: str
     doc: str
@@ -47,7 +50,7 @@ class RecordType:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """A closed vocabulary."""
+    """An Avro enum: its name and its symbols."""
 
     name: str
     doc: str
@@ -66,7 +69,7 @@ class Description:
         return [self.events[name] for name in topic.events]
 
     def personal(self, record: RecordType) -> bool:
-        """Whether the record can hold a value that needs a subject's key."""
+        """Whether the record has a field that is sealed or indexed with a subject's key."""
         return any(
             field.pii or (field.of in self.parts and self.personal(self.parts[str(field.of)]))
             for field in record.fields

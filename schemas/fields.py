@@ -1,7 +1,8 @@
-"""What may a producer write in a field? The edge models keep what goes on the wire.
+"""The pydantic types of the edge models: how each kind of field is checked and converted.
 
-Ids become 16 bytes, instants microseconds and dates days when they are read, so that making an
-event of a model copies values and computes nothing.
+The edge is where producers' JSON enters. A value is converted to its wire form when it is validated
+(ids to 16 bytes, instants to microseconds, dates to days since the epoch), so that building the
+event afterwards only copies values.
 """
 
 import re
@@ -44,7 +45,7 @@ MANY = 500
 
 
 class Edge(BaseModel):
-    """What every model of the edge has in common."""
+    """Base class of the edge models: unknown fields are refused, values are not coerced."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 

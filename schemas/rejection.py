@@ -1,4 +1,4 @@
-"""Why was an event refused at the edge? One field and one reason, never the value itself."""
+"""The error with which the edge refuses an event: a field and a reason, never the value."""
 
 import re
 from typing import Protocol
@@ -11,7 +11,7 @@ CURRENCY = r"^[A-Z]{3}$"
 
 
 class Rejected(Exception):
-    """An event that is not taken, the field that is wrong, and why."""
+    """An event was refused; `field` names the wrong field, `reason` says why."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -20,17 +20,19 @@ class Rejected(Exception):
 
 
 class Sealer(Protocol):
-    """Whoever holds the subjects' keys; ValueError says why a value cannot be sealed."""
+    """What the generated conversions need in order to seal; ValueError says why a value cannot be
+    sealed.
+    """
 
     def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
-        """The clear value, sealed for its subject."""
+        """The clear value, encrypted for its subject."""
 
     def index(self, kind: str, clear: str) -> bytes:
         """The keyed blind index of the normalised value."""
 
 
 def rejection(error: ValidationError) -> Rejected:
-    """The first thing that is wrong, in words without the value."""
+    """The first error of a pydantic validation, as field and reason without the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step)[:100] for step in first["loc"])[:300]
     reason = _REASONS.get(first["type"]) or _SUBJECT.sub("must ", first["msg"])
@@ -43,7 +45,7 @@ def rejection(error: ValidationError) -> Rejected:
 def sealed(
     sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str
 ) -> bytes:
-    """The sealed value; Rejected names the field when it cannot be sealed."""
+    """The sealed value; raises Rejected, naming the field, when it cannot be sealed."""
     try:
         return sealer.seal(event_id, subject, field, kind, clear)
     except ValueError as error:
@@ -51,7 +53,7 @@ def sealed(
 
 
 def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
-    """The blind index; Rejected names the field when the value is none of its kind."""
+    """The blind index; raises Rejected, naming the field, when the value is not valid for its kind."""
     try:
         return sealer.index(kind, clear)
     except ValueError as error:
@@ -61,17 +63,17 @@ def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
 def sealed_or_none(
     sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str | None
 ) -> bytes | None:
-    """As `sealed`; what is absent stays absent."""
+    """As `sealed`; None stays None."""
     return None if clear is None else sealed(sealer, event_id, subject, field, kind, clear)
 
 
 def indexed_or_none(sealer: Sealer, field: str, kind: str, clear: str | None) -> bytes | None:
-    """As `indexed`; what is absent stays absent."""
+    """As `indexed`; None stays None."""
     return None if clear is None else indexed(sealer, field, kind, clear)
 
 
 def _path(field: str) -> str:
-    """identifiers[0].value -> identifiers.0.value, as pydantic's paths read."""
+    """Converts identifiers[0].value to identifiers.0.value, the form of pydantic's paths."""
     return field.replace("[", ".").replace("]", "")
 
 

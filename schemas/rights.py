@@ -1,10 +1,10 @@
-"""Who may append which event, and which of its places must be the sender's own?
+"""Who may append which event, and which locations in it must belong to the sender?
 
-A token has one role. Each event says in its .avsc file, under `may_append`, which `roles` may
-append it, which locations must be the sender's `own`, and whether it is told `by_producers` only
-while the program's own rules give no points. What is not given to a role is denied to it. The role
-`operations` may append whatever any other role may, and all that is given to nobody else.
-Standard library only.
+A token has one role. Each event declares in its .avsc file, under `may_append`, which `roles` may
+append it, which location fields must be among the token's own stores (`own`), and `by_producers`:
+refused once the loyalty program's own rules give points. A role that is not listed is denied. The
+role `operations` may append everything except events that Hitotsu alone appends. Standard library
+only.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ ROLES: dict[Role, str] = {
 class Right:
     """Who may append an event.
 
-    `own`: dotted paths of the locations that must be among the token's stores. `by_producers`:
-    denied while the program's own rules give points.
+    `own`: dotted paths of location fields whose value must be one of the token's stores.
+    `by_producers`: refused while the loyalty program's own rules give points.
     """
 
     roles: tuple[Role, ...]
@@ -54,7 +54,7 @@ INTERNAL = frozenset(name for name, right in RIGHTS.items() if not right.roles)
 
 
 def own_places(name: str, event: object) -> list[tuple[str, str]]:
-    """The locations of an event that must be the sender's own, each with its dotted path."""
+    """The locations in the event that must be the sender's own stores, as (dotted path, value)."""
     found: list[tuple[str, str]] = []
     for path in RIGHTS[name].own:
         head, _, rest = path.partition(".")

@@ -1,8 +1,8 @@
-"""Which topics exist, which events they carry, and by what they are keyed.
+"""Which topics exist, which events they carry, and which field keys each record.
 
-A topic is a folder below `schemas/contracts`: `topic.json` says its name, partitions and key, each
-.avsc file beside it is an event of the topic. An event may say a `key` of its own.
-Standard library only: whoever creates topics imports this and nothing else of the contracts.
+A topic is a folder below `schemas/contracts`: `topic.json` declares its name, partitions and key;
+each .avsc file beside it is an event of the topic. An event may declare a `key` of its own.
+Standard library only: the topics job imports this and nothing else of the contracts.
 """
 
 import json
@@ -17,7 +17,9 @@ DEAD_LETTERS = "commerce.dead-letters"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic, kept for ever. `keys`: by event, the first field that is not null keys a record."""
+    """A topic (infinite retention). `keys`: per event, the fields of which the first non-null is
+    the key.
+    """
 
     name: str
     events: tuple[str, ...]
@@ -42,7 +44,9 @@ def schemas_in(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def topics_in(home: Path) -> Iterator[Topic]:
-    """The topics of a folder of contracts; a folder without `topic.json` is none (see the lint)."""
+    """The topics of a folder of contracts; folders without `topic.json` are skipped (the lint finds
+    them).
+    """
     for path in sorted(home.glob("*/topic.json")):
         said = read_json(path)
         if missing := {"name", "partitions"} - set(said):
@@ -60,5 +64,5 @@ _KEYS: dict[str, tuple[str, ...]] = {event: topic.keys[event] for event, topic i
 
 
 def key_fields(event: str) -> tuple[str, ...]:
-    """The fields to look at, in order, for the key of an event."""
+    """The fields of which the first non-null one is the event's record key."""
     return _KEYS[event]

@@ -1,1 +1,1 @@
-"""Released schema versions, their ids, and the golden corpus that every reader must understand."""
+"""Released schema versions, their registry ids, and golden values that every reader must decode."""

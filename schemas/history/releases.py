@@ -1,4 +1,4 @@
-"""Which schema does an id mean? Ids are given once, here, and never change."""
+"""Which schema does an id mean? Each released version gets its id here once; ids never change."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _UNSAID = ("doc", "namespace")  # every name is in our one namespace: the lint s
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version of one record's schema, as it was given to the world."""
+    """One released version of one record's schema, with its id."""
 
     id: int
     subject: str
@@ -92,7 +92,7 @@ def self_contained(name: str, schemas: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def fingerprint(schema: Any) -> str:
-    """SHA-256 of what the schema says; prose and ways of writing the same name are left out."""
+    """SHA-256 of the schema's canonical form, without documentation and edge-only attributes."""
     plain = json.dumps(_plain(schema), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(plain.encode()).hexdigest()
 
@@ -106,7 +106,7 @@ def _plain(node: Any) -> Any:
 
 
 def unreleased(home: Path = HOME) -> dict[str, dict[str, Any]]:
-    """Events whose .avsc no longer says what its newest release says, with what it says now."""
+    """Events whose .avsc differs from its newest release: name to current schema."""
     schemas = sources(home)
     known = Releases(home).newest
     changed = {}
@@ -118,7 +118,7 @@ def unreleased(home: Path = HOME) -> dict[str, dict[str, Any]]:
 
 
 def tampered(home: Path = HOME) -> list[Release]:
-    """Releases whose file is gone or says something else than when it was released."""
+    """Releases whose file is missing or was changed after the release."""
     known, history = Releases(home), home / "history"
     return [
         release
@@ -129,7 +129,7 @@ def tampered(home: Path = HOME) -> list[Release]:
 
 
 def release(home: Path = HOME) -> list[Release]:
-    """Give every changed event a new version with a new id; nothing released is touched."""
+    """Gives every changed event a new version with a new id; released files are not touched."""
     known, history = Releases(home), home / "history"
     next_id = max(known.by_id, default=FIRST_ID - 1) + 1
     made = []

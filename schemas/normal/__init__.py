@@ -1,7 +1,8 @@
-"""In which form are two ways of writing one name, address or number the same text?
+"""Normal forms: two spellings of one name, address or number become the same text.
 
 Pure functions of text: `text`, `kanji`, `names`, `readings`, `phones`, `emails`, `postcodes`,
-`dates` and `addresses`. They answer None when nothing is left, and never raise on strange text.
+`dates` and `addresses`. They return None when no usable character is left, and never raise on
+malformed text.
 """
 
 from schemas.normal.addresses import Address, address

@@ -1,4 +1,4 @@
-"""Where does somebody live, down to the block, however the line was written?"""
+"""Parses an address line into prefecture, city, town, block and building in normal form."""
 
 import re
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from schemas.normal.text import folded
 
 
 class Address(NamedTuple):
-    """Parts in their normal form; one that the text does not tell is empty."""
+    """Parts of an address in normal form; a part that the text does not contain is empty."""
 
     prefecture: str
     """Or the state."""
@@ -41,7 +41,7 @@ _CODE_LENGTH = 7
 
 
 class _Head(NamedTuple):
-    """The front of a line, as far as the list of places knows it."""
+    """The start of an address line that was matched against the gazetteer: prefecture, city, town."""
 
     prefecture: str
     city: str
@@ -50,7 +50,9 @@ class _Head(NamedTuple):
 
 
 def address(text: str, postcode: str | None = None) -> Address | None:
-    """The parts of one line; `postcode` fills what it leaves out; None when no letter is left."""
+    """The parts of one line; None when it has no letter. Parts missing in the line come from
+    `postcode`.
+    """
     form = folded(text)
     if not any(letter.isalnum() for letter in form):
         return None
@@ -124,7 +126,7 @@ def _prefecture(places: Gazetteer, form: str) -> tuple[str, str]:
 
 
 def _cities(places: Gazetteer, form: str, prefecture: str) -> tuple[tuple[int, ...], str]:
-    """The cities whose name begins the text, the longest name first, and what follows it."""
+    """The cities whose name is the longest prefix of the text, and the text after that name."""
     for length in range(min(places.longest_name, len(form)), 1, -1):
         found = places.names.get(form[:length], ())
         if prefecture and found:
@@ -135,7 +137,7 @@ def _cities(places: Gazetteer, form: str, prefecture: str) -> tuple[tuple[int, .
 
 
 def _town(places: Gazetteer, number: int, rest: str) -> tuple[str, int]:
-    """The longest town that begins the text, and how many characters it takes there."""
+    """The longest town name that is a prefix of the text, and its length in the text."""
     city = places.cities[number]
     text = _way_removed(city.name, rest)
     skipped = len(text)

@@ -1,4 +1,4 @@
-"""Which block does the end of a Japanese address name, whatever counts it?"""
+"""Parses the end of a Japanese address: block numbers (丁目, 番, 号) and the building."""
 
 import re
 from typing import NamedTuple
@@ -21,20 +21,22 @@ _PARTS = 3
 
 
 class Block(NamedTuple):
-    """Numbers joined by hyphens, and the building that comes after them."""
+    """Block numbers joined by hyphens, and the building that follows them."""
 
     block: str
     building: str
 
 
 def first_number(text: str) -> int:
-    """Where the first number of a block stands; -1 when there is none."""
+    """Index of the first character of the block number; -1 when there is none."""
     found = _FIRST.search(text)
     return found.start() if found else -1
 
 
 def block(text: str) -> Block:
-    """一丁目二番三号, 1丁目2-3 and 1の2の3 are 1-2-3. A fourth number is a flat's."""
+    """Block and building: 一丁目二番三号, 1丁目2-3 and 1の2の3 are 1-2-3. A fourth number is the
+    flat.
+    """
     parts: list[str] = []
     at = 0
     counter = ""
@@ -64,6 +66,6 @@ def block(text: str) -> Block:
 
 
 def _building(text: str) -> str:
-    """メゾン 101号室 is メゾン101, and its 8階 8f."""
+    """The building in normal form: メゾン 101号室 becomes メゾン101, 8階 becomes 8f."""
     form = "".join(text.strip(_EDGES).split())
     return _STOREY.sub("f", _FLAT.sub("", form))

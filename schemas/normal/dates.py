@@ -1,4 +1,4 @@
-"""Which day was somebody born, in whichever calendar and order it was written?"""
+"""Parses a date of birth in any common calendar and order."""
 
 import re
 from datetime import date
@@ -37,10 +37,11 @@ _FIRST_YEAR = 1850
 
 
 def birth_date(text: str) -> date | None:
-    """The day; None when it is none, or none on which somebody alive was born.
+    """The date; None when the text is no date, or no plausible date of birth.
 
-    Eras (令和2年4月1日, R2.4.1, 昭和五十五年四月一日), ISO, 1990/4/1, 19900401, 1 Apr 1990.
-    With the year last, the day comes before the month unless only the other order is a date.
+    Accepted: eras (令和2年4月1日, R2.4.1, 昭和五十五年四月一日), ISO, 1990/4/1, 19900401, 1 Apr
+    1990. With the year last, day before month is assumed unless only month before day is a valid
+    date.
     """
     form = _TIME.sub("", in_digits(folded(text)))
     if found := _YEAR_FIRST.fullmatch(form) or _DIGITS.fullmatch(form):
@@ -64,7 +65,7 @@ def _of_era(era: str, year: str, month: int, day: int) -> date | None:
 
 
 def _month(name: str) -> int:
-    """From 1; 0 for what is no month."""
+    """Month number 1 to 12 of an English month name; 0 when it is not one."""
     return _MONTHS.index(name) + 1 if name in _MONTHS else 0
 
 

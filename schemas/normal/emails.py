@@ -1,4 +1,4 @@
-"""Which mailbox does an e-mail address reach?"""
+"""The normal form of an e-mail address: two spellings of one mailbox become equal."""
 
 import re
 from functools import lru_cache
@@ -14,7 +14,9 @@ _WRONG = "is not an e-mail address"
 
 
 def email(text: str) -> str | None:
-    """Small letters, domain in ASCII, without what its provider ignores; None when it is none."""
+    """Lower case, ASCII domain, without parts that the provider ignores; None when it is not an
+    address.
+    """
     try:
         return mailbox(text)
     except ValueError:
@@ -22,7 +24,9 @@ def email(text: str) -> str | None:
 
 
 def mailbox(text: str) -> str:
-    """As `email`, for whoever must say why not: a ValueError that never quotes it. Asks no DNS."""
+    """As `email`, but raises ValueError with the reason (never quoting the address). Makes no DNS
+    query.
+    """
     local, at, domain = composed(composed(text).casefold()).rpartition("@")
     if not (at and local and domain):
         raise ValueError(f"{_WRONG}: it needs something before and after one @")
@@ -32,7 +36,7 @@ def mailbox(text: str) -> str:
 
 
 def _checked(local: str, domain: str, provider: Provider) -> str:
-    """The domain as ASCII, once the whole was found well formed."""
+    """The domain as ASCII; raises ValueError unless the whole address is well formed."""
     if _USUAL.fullmatch(local) and len(local) + len(domain) <= _SURELY_SHORT:
         return _ascii(domain)
     if provider.allows_stray_dots:
@@ -42,7 +46,9 @@ def _checked(local: str, domain: str, provider: Provider) -> str:
 
 @lru_cache(maxsize=4096)
 def _ascii(domain: str) -> str:
-    """Domains are few, and the library takes 20 µs for one."""
+    """The domain in ASCII (IDNA); cached, because the library needs 20 µs for each and domains
+    repeat.
+    """
     return _library("a", domain)
 
 

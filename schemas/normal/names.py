@@ -1,4 +1,4 @@
-"""Whose name is it, without how somebody is addressed and how it was typed?"""
+"""Normal form of a person's or company's name: no titles, one script, one letter form."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from schemas.normal.titles import Bare, untitled
 
 
 class Name(NamedTuple):
-    """Family and given are empty when the text does not tell them apart."""
+    """Family and given name; both are empty when the text does not separate them."""
 
     family: str
     given: str
@@ -48,7 +48,7 @@ def name(text: str) -> Name | None:
 
 
 def kana(text: str) -> Name | None:
-    """As `name`, in katakana by sound: see `kana.sounded`."""
+    """As `name`, with kana reduced to their sound: see `kana.sounded`."""
     return _split(untitled(katakana(folded(text))), _sounds)
 
 
@@ -96,6 +96,6 @@ def _parts(form: str) -> tuple[str, str]:
 
 
 def _given(words: list[str]) -> str:
-    """First names without initials, unless there is nothing else."""
+    """Given names without initials, unless there are only initials."""
     long = [word for word in words if len(_NOT_A_LETTER.sub("", word)) > 1 or not word.isascii()]
     return "".join(long or words)

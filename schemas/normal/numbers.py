@@ -1,4 +1,4 @@
-"""Which number do these kanji mean, and how is a number written in them?"""
+"""Converts between kanji numerals and digits."""
 
 import re
 
@@ -14,7 +14,7 @@ _BELOW_100 = re.compile("(?<![0-9])[0-9]{1,2}(?![0-9])")
 
 
 def number(text: str) -> int:
-    """The value of digits or of a kanji number, by places (一二三) or by units (百二十三)."""
+    """The value of digits or of a kanji number, positional (一二三) or with units (百二十三)."""
     if text.isdecimal():
         return int(text)
     total = 0
@@ -30,12 +30,14 @@ def number(text: str) -> int:
 
 
 def in_digits(text: str) -> str:
-    """Each number in kanji as digits: 昭和五十五年 is 昭和55年."""
+    """Replaces each kanji number by digits: 昭和五十五年 becomes 昭和55年."""
     return text if text.isascii() else _KANJI_NUMBER.sub(lambda found: str(number(found[0])), text)
 
 
 def in_kanji(text: str) -> str:
-    """Each number below 100 in kanji by units, as towns have it: 北1条西 is 北一条西."""
+    """Replaces each number below 100 by kanji with units, as town names have it: 北1条西 becomes
+    北一条西.
+    """
     return _BELOW_100.sub(lambda found: _by_units(int(found[0])), text)
 
 

@@ -1,4 +1,4 @@
-"""Which line does a telephone number ring, however it was written?"""
+"""The normal form of a telephone number: two spellings of one number become equal (E.164)."""
 
 import re
 
@@ -20,9 +20,10 @@ _WRONG = "is not a telephone number"
 
 
 def phone(text: str, region: str = REGION) -> str | None:
-    """E.164, e.g. +819012345678, of `region` when it names no country; None when it is no number.
+    """E.164, e.g. +819012345678; None when it is not a number. `region` applies without a country
+    code.
 
-    An extension is kept as `;ext=12` (RFC 3966): it rings at another desk.
+    An extension is kept as `;ext=12` (RFC 3966), because it is another telephone.
     """
     try:
         return line(text, region)
@@ -31,7 +32,7 @@ def phone(text: str, region: str = REGION) -> str | None:
 
 
 def line(text: str, region: str = REGION) -> str:
-    """As `phone`, for whoever must say why not: a ValueError that never quotes the number."""
+    """As `phone`, but raises ValueError with the reason (never quoting the number)."""
     if region == REGION and (bare := _USUAL.fullmatch(_SPACING.sub("", text))):
         return f"+{_JAPAN}{bare[1]}"
     written = " ".join(composed(text).split())

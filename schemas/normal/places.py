@@ -1,4 +1,4 @@
-"""Which ways of writing a Japanese place are the same place?"""
+"""Normal form of the name of a Japanese place."""
 
 import re
 
@@ -22,7 +22,7 @@ _SMALL = str.maketrans("ヶヵ", "ケカ")
 
 
 def place(text: str) -> str:
-    """A place's name in one form: new kanji, ケ, ノ and ツ between kanji, 々 written out."""
+    """The name with modern kanji, one form of ケ, ノ and ツ between kanji, and 々 expanded."""
     form = _REPEAT.sub(r"\1\1", newest(folded(text)).translate(_SMALL))
     form = _BAR.sub("-", form)
     if _ANY_LINK.search(form):

@@ -1,11 +1,11 @@
-"""Which mail providers ignore a part of the address, or allow more than the standard does?"""
+"""Mail providers that ignore part of the local part, or allow more than RFC 5321 does."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What a provider does with the part before the @."""
+    """How a provider treats the part before the @."""
 
     domain: str = ""
     """The domain its aliases stand for; empty: as written."""

@@ -1,4 +1,4 @@
-"""Which kana and which Latin letters say the same name?"""
+"""One key for a name in kana and in any romanisation."""
 
 import re
 import unicodedata
@@ -33,10 +33,10 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
 def reading(text: str) -> str | None:
-    """One key for kana and its romanisations; None when it is neither, e.g. kanji.
+    """One key for kana and its romanisations; None when the text is neither, e.g. kanji.
 
-    Hepburn and Kunrei meet, and long vowels are short, for some write them and some do not: Ohno,
-    Oono, Ōno, Ono, おおの and オーノ are `ono`, Sho, Syo and しょう `syo`.
+    Hepburn and Kunrei give the same key, and long vowels are shortened, because both spellings
+    occur: Ohno, Oono, Ōno, Ono, おおの and オーノ are `ono`; Sho, Syo and しょう are `syo`.
     """
     form = folded(text)
     if _KANA.search(form):

@@ -1,4 +1,4 @@
-"""Which short forms do streets, flats and states of English-speaking countries have?"""
+"""Abbreviations of streets, flats and states in English-speaking countries."""
 
 STREETS = {
     "al": "alley", "ally": "alley", "arc": "arcade", "av": "avenue", "ave": "avenue",

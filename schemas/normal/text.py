@@ -1,4 +1,4 @@
-"""Which characters are the same character, whatever keyboard or till wrote them?"""
+"""Unicode normalisation: characters that different keyboards or tills wrote become equal."""
 
 import re
 import unicodedata
@@ -25,20 +25,20 @@ _USUAL = re.compile("[ -~　、。々〇ぁ-ゖゝゞァ-ヺーヽヾ一-鿿！-
 
 
 def composed(text: str) -> str:
-    """NFKC without outer space: full-width letters become ASCII, half-width kana full-width."""
+    """NFKC and stripped: full-width letters become ASCII, half-width kana full-width."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def spaced(text: str) -> str:
-    """Composed, and inner space, the ideographic one too, becomes one ASCII space."""
+    """As `composed`; each run of inner space, also the ideographic one, becomes one ASCII space."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def folded(text: str) -> str:
-    """NFKC, small letters, one ASCII space for any space, one hyphen for any stroke.
+    """NFKC, lower case, one ASCII space for any space, one hyphen for any dash.
 
-    What cannot be seen (controls, joiners, the selectors of a kanji's drawing) goes. A stroke in
-    kana is a long vowel mark, a long vowel mark between digits is a hyphen.
+    Invisible characters (controls, joiners, variation selectors) are removed. A dash after kana
+    becomes a long vowel mark; a long vowel mark between digits becomes a hyphen.
     """
     if _PLAIN.fullmatch(text):
         return " ".join(text.lower().split())

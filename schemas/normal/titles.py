@@ -1,4 +1,4 @@
-"""What is written with a name and is none of it?"""
+"""Removes titles (様, Mr) and company forms (株式会社, Ltd) from a name."""
 
 import re
 from typing import NamedTuple
@@ -22,14 +22,14 @@ _ENDS = " ,・"
 
 
 class Bare(NamedTuple):
-    """What is left, and whether it is a company's."""
+    """The name without title or company form, and whether it is a company's."""
 
     form: str
     company: bool
 
 
 def untitled(form: str) -> Bare:
-    """A folded name without how one addresses its bearer and what kind of company it is."""
+    """Removes titles and company forms from a name that was folded by `text.folded`."""
     before = len(form)
     if not form.isascii():
         form = _COMPANY.sub(" ", form).strip(_ENDS)

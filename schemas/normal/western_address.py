@@ -1,4 +1,4 @@
-"""Which number, street, suburb and state does a line of Latin letters name?"""
+"""Parses an address line in Latin letters into number, street, suburb and state."""
 
 import re
 
@@ -27,8 +27,8 @@ _ENDS = " ,.-"
 def parts(form: str) -> Parts:
     """The parts of a folded line, e.g. `3/12 smith st, red hill nsw 2603`.
 
-    A street ends with what kind of street it is; what comes after it is the suburb, or by commas
-    the last part is and one between is the property's name.
+    A street ends with its type (street, road); the suburb follows it. With commas, the last part is
+    the suburb, and a part between street and suburb is the property's name.
     """
     line = _COUNTRY.sub("", form.strip(_ENDS))
     line, state = _state(line)
@@ -55,7 +55,7 @@ def parts(form: str) -> Parts:
 
 
 def _state(line: str) -> tuple[str, str]:
-    """The line without state and postcode, in either order."""
+    """Splits state and postcode, in either order, from the end of the line: rest, state."""
     bare = _CODE.sub("", line)
     before, state = _ending(bare, names=bare != line)
     if not state and bare != line and (found := _SHORT_PIECE.search(bare)):
@@ -79,7 +79,7 @@ def _ending(line: str, *, names: bool) -> tuple[str, str]:
 
 
 def _street(pieces: list[str], at: int) -> tuple[str, list[str]]:
-    """The street of the piece with the number, and the pieces that are none of it."""
+    """The street in the part that has the number, and the remaining parts."""
     if at >= len(pieces):
         return "", pieces
     words = [word.strip(".") for word in pieces[at].split()]

@@ -1,8 +1,8 @@
-"""How do we keep personal data unreadable on disk, and yet recognise the same value twice?
+"""Encryption of personal data, and keyed hashes by which equal values are found.
 
-Pure functions: nothing here opens a connection. `normalise` says what "the same value" is,
-`blind` makes it comparable without showing it, `seal` makes it unreadable without the subject's
-key, `buffer` does so for a till that holds no key.
+Pure functions: nothing here opens a connection. `normalise` defines when two values are equal,
+`identifier_index` makes a keyed hash of a value (blind index), `seal` encrypts with the subject's
+key, `buffer` encrypts for a till that holds no key.
 """
 
 from schemas.personal.buffer import Box, open_box

@@ -1,6 +1,7 @@
-"""How does a till without a secret keep events on disk that only the gateway can read?
+"""Encrypts events on a till's disk so that only the gateway can read them.
 
-Sealed boxes (X25519, XSalsa20-Poly1305) with a fresh sender key each: the till cannot open its own.
+Sealed boxes (X25519, XSalsa20-Poly1305) with a fresh sender key each: the till cannot decrypt what
+it wrote.
 """
 
 from nacl.exceptions import CryptoError

@@ -1,4 +1,4 @@
-"""How can two sealed values be found equal by somebody who may read neither?"""
+"""Blind index: equal values have equal keyed hashes, without revealing the values."""
 
 import hmac
 
@@ -8,6 +8,6 @@ INDEX_BYTES = 16
 
 
 def blind_index(key: bytes, kind: str, normalised: str) -> bytes:
-    """A keyed fingerprint of kind and value; without the key no guess can be tried."""
+    """HMAC of kind and normalised value. Without the key, guesses cannot be tested."""
     message = b"\0".join((kind.encode(), str(NORMALISER_VERSION).encode(), normalised.encode()))
     return hmac.digest(key, message, "sha256")[:INDEX_BYTES]

@@ -1,6 +1,6 @@
-"""When are two ways of writing a phone number, an address or a name the same value?
+"""When are two spellings of a phone number, an address or a name equal? When `normalise` agrees.
 
-A reason never repeats the value: it ends up in answers, logs and dead letters.
+An error's reason never quotes the value, because reasons end up in answers, logs and dead letters.
 """
 
 import unicodedata
@@ -21,7 +21,7 @@ _LONGEST_IDENTIFIER = 200
 
 
 def postcode(text: str) -> str:
-    """Seven digits; a foreign code passes in capitals, without spaces and hyphens."""
+    """Seven digits; a foreign code in capitals without spaces and hyphens. ValueError otherwise."""
     code = postcodes.postcode(text)
     if code is None:
         raise ValueError("is not a postcode: neither 7 digits nor 3 to 10 letters and digits")
@@ -37,7 +37,7 @@ def card(text: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An account, device or SNS id: case and width do not matter, everything else does."""
+    """An account, device or SNS id: NFKC, upper case, no outer space; nothing else is changed."""
     # Capitals of some ligatures are not in normal form themselves, hence once more.
     value = composed(composed(text).upper())
     if not value:
@@ -86,7 +86,7 @@ NORMALISERS: dict[str, Callable[[str], str]] = {
 
 
 def normalise(kind: str, text: str) -> str:
-    """The form in which equal values are equal. A ValueError never quotes the value."""
+    """The normal form of a value of this kind; ValueError says why it has none, never quoting it."""
     if not text or text.isspace():
         raise ValueError("is empty")
     for character in text:

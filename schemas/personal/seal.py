@@ -1,7 +1,7 @@
-"""How is a personal value written so that only its subject's key reads it, and a resend is equal?
+"""Encrypts a personal value under its subject's key, deterministically within one event.
 
-AES-256-GCM-SIV with the nonce taken from event id and field: the same value in the same event is
-sealed to the same bytes; should one event id come with two values, only the difference shows.
+AES-256-GCM-SIV with a nonce derived from event id and field, so that a resend has identical bytes.
+If one event id comes with two values, the bytes differ, and nothing else is revealed.
 """
 
 from hashlib import blake2b
@@ -16,7 +16,7 @@ _TAG_BYTES = 16
 
 
 class Unsealable(Exception):
-    """The bytes were not sealed with this key for this event, field and subject."""
+    """The bytes cannot be decrypted: not sealed with this key for this event, field and subject."""
 
 
 def seal(key: bytes, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
@@ -28,7 +28,7 @@ def unseal(key: bytes, event_id: bytes, field: str, subject: bytes, sealed: byte
 
 
 def seal_with(cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
-    """As `seal`, with a cipher that is kept for several fields of one subject."""
+    """As `seal`, with a cipher object that is reused for several fields of one subject."""
     try:
         text = clear.encode()
     except UnicodeEncodeError:

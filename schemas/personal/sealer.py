@@ -1,4 +1,4 @@
-"""Who seals the fields of an event, given its subjects' keys, and who reads them back?"""
+"""Seals and unseals the fields of an event with the keys of its subjects."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ ERASED = "the person was erased"
 
 
 class SubjectSealer:
-    """Seals and indexes with the keys it was given; a subject without a key was erased."""
+    """Seals values and makes blind indexes. A subject without a key was erased."""
 
     __slots__ = ("_blind_key", "_ciphers")
 
@@ -21,7 +21,9 @@ class SubjectSealer:
         self._blind_key = blind_key
 
     def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
-        """The value as it was written (not normalised); `kind` says what it is, e.g. "email"."""
+        """Seals the value as written (not its normal form); `kind` says how to validate it, e.g.
+        "email".
+        """
         if not clear:
             raise ValueError("is empty")
         if kind == "birth_date":
@@ -32,12 +34,12 @@ class SubjectSealer:
         return seal_with(cipher, event_id, field, subject, clear)
 
     def index(self, kind: str, clear: str) -> bytes:
-        """The blind index of the value's normal form; ValueError when it has none."""
+        """The blind index of the value's normal form; ValueError when it has no normal form."""
         return blind_index(self._blind_key, kind, normalise(kind, clear))
 
 
 class Unsealer:
-    """Reads what a Sealer wrote, with the keys it was given."""
+    """Decrypts values that a `SubjectSealer` wrote."""
 
     __slots__ = ("_ciphers",)
 
@@ -45,13 +47,15 @@ class Unsealer:
         self._ciphers = _Ciphers(keys)
 
     def unseal(self, event_id: bytes, subject: bytes, field: str, sealed: bytes) -> str | None:
-        """The clear text, None when the subject was erased; Unsealable when it was changed."""
+        """The clear text; None when the subject was erased. Raises Unsealable when the bytes were
+        changed.
+        """
         cipher = self._ciphers.of(subject)
         return None if cipher is None else unseal_with(cipher, event_id, field, subject, sealed)
 
 
 class _Ciphers:
-    """One cipher a subject: setting one up costs more than sealing a short text."""
+    """Caches one cipher per subject: creating one costs more than sealing a short text."""
 
     __slots__ = ("_keys", "_ready")
 

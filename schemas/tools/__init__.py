@@ -1,1 +1,1 @@
-"""Lint, generator, release and registry of the schemas; not used by running services."""
+"""Lint, generator, release and registry commands for the schemas; running services use none of it."""

@@ -1,4 +1,6 @@
-"""Can every version of a record be read as every other? FULL_TRANSITIVE, checked before release."""
+"""Can every version of a record be read as every other version? (FULL_TRANSITIVE, before a
+release.)
+"""
 
 import json
 from itertools import permutations
@@ -16,7 +18,7 @@ _MEANING = ("is", "pii", "blind")
 
 
 def clashes(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """What makes some pair of (name, schema) unreadable as one another, in words."""
+    """The reasons why some pair of (name, schema) is incompatible; empty when all are compatible."""
     parsed: list[tuple[str, Schema]] = []
     for name, schema in versions:
         try:
@@ -35,7 +37,7 @@ def clashes(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every clash among the released versions of each record and what its .avsc says now."""
+    """Every incompatibility among each record's released versions and its current .avsc."""
     known, changed = Releases(home), unreleased(home)
     found = []
     for record in sorted({*known.newest, *changed}):
@@ -47,7 +49,7 @@ def check(home: Path = HOME) -> list[str]:
 
 
 def _changed_meanings(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Bytes may still fit when a long of yen becomes a long of microseconds; the words do not."""
+    """Fields whose unit or logical type changed: yen to microseconds is still a long on the wire."""
     found = []
     known: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, schema in versions:

@@ -1,4 +1,4 @@
-"""Does every topic's folder say its name, key and partitions, and who may append its events?"""
+"""Checks each topic's folder: name, key, partitions, and who may append its events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ _RIGHT = {"roles", "own", "by_producers", "doc"}
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every finding in the folders of topics, and in parts that claim to be events."""
+    """Every finding in the topics' folders, and in nested records that claim to be events."""
     found: list[str] = []
     for folder in sorted(path for path in (home / "contracts").iterdir() if path.is_dir()):
         found += _folder(folder)

@@ -1,7 +1,7 @@
-"""Is what people type sealed? A text without a closed meaning may hold a person's name.
+"""Checks that fields for typed text are sealed, because typed text may hold a person's name.
 
-What people type is sealed: `"type": "bytes", "pii": "free_text"`, best named `note`, beside a
-`reason_code` that is a code. The fields of before are listed here; the list may only get shorter.
+Typed text is declared `"type": "bytes", "pii": "free_text"`, usually named `note`, beside a
+`reason_code`. Unsealed fields of earlier releases are listed here; the list may only shrink.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ _CLOSED = ("code", "currency")
 
 
 def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """New texts that are not sealed, and listed ones that no schema has any more."""
+    """New string fields that are not sealed, and listed fields that no schema has any more."""
     there = set()
     for name, schema in schemas.items():
         for field in schema.get("fields", []):

@@ -1,4 +1,4 @@
-"""Are the generated files what the .avsc files say?
+"""Writes the generated files from the .avsc files, or checks that they are up to date.
 
 python -m schemas.tools.generate [--check]
 """
@@ -17,7 +17,7 @@ FOLDERS = tuple(
 
 
 def wanted(home: Path = declarations.HOME) -> dict[str, str]:
-    """Every generated file, by path below schemas/, as it should be."""
+    """The expected content of every generated file, by path below schemas/."""
     described = declarations.describe(home)
     files = {
         **events.files(described),
@@ -31,14 +31,14 @@ def wanted(home: Path = declarations.HOME) -> dict[str, str]:
 
 
 def stale(home: Path = declarations.HOME) -> list[str]:
-    """Generated files that are missing, differ, or belong to nothing any more."""
+    """Generated files that are missing, differ, or that nothing generates any more."""
     files = wanted(home)
     differing = [path for path, text in files.items() if _text(home / path) != text]
     return sorted([*differing, *_leftovers(home, files)])
 
 
 def write(home: Path = declarations.HOME) -> list[str]:
-    """Bring every generated file up to date; says which ones changed."""
+    """Writes every generated file that is out of date; returns their paths."""
     files = wanted(home)
     changed = stale(home)
     for path in changed:
@@ -52,7 +52,7 @@ def write(home: Path = declarations.HOME) -> list[str]:
 
 
 def problems(home: Path = declarations.HOME) -> list[str]:
-    """What is wrong with the .avsc files themselves, and what only a release can put right."""
+    """Errors in the .avsc files, and changes that need a release."""
     found = lint.check(home)
     found += [f"{item.file} is not what was released" for item in releases.tampered(home)]
     return [*found, *_unreleased(home)]
@@ -60,15 +60,16 @@ def problems(home: Path = declarations.HOME) -> list[str]:
 
 def _unreleased(home: Path = declarations.HOME) -> list[str]:
     return [
-        f"{event} says something new: `hitotsu schema release` gives it a version"
+        f"{event} differs from its newest release: run `hitotsu schema release`"
         for event in releases.unreleased(home)
     ]
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with --check only compare; anything wrong is said on stderr.
+    """Writes the files, or only compares with --check; problems go to stderr, exit code 1.
 
-    What has no release yet is said too, and is wrong only with --check: a release comes after.
+    An unreleased change is always reported but fails only with --check, since a release comes
+    after.
     """
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python -m schemas.tools.generate [--check]\n")

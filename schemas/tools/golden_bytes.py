@@ -1,4 +1,4 @@
-"""Which bytes must every reader understand for ever? A few values of every released version."""
+"""Golden values: bytes of every released version that every later reader must decode."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _COUNT = {"least": 0, "usual": 2, "most": 3}
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One value as it was written, and what it says; bytes are told in hexadecimal."""
+    """One encoded value (hexadecimal) and the record that it must decode to."""
 
     release: Release
     value: bytes
@@ -48,7 +48,7 @@ def missing(home: Path = HOME) -> list[Release]:
 
 
 def write(home: Path = HOME) -> list[Release]:
-    """Golden values for releases that have none; what is there is never written again."""
+    """Writes golden values for releases that have none; existing ones are never rewritten."""
     without = missing(home)
     if without:
         description, codec = describe(home), Codec(Releases(home))
@@ -61,7 +61,7 @@ def write(home: Path = HOME) -> list[Release]:
 
 
 def plain(value: Any) -> Any:
-    """A record as JSON holds it."""
+    """A record as JSON values (bytes in hexadecimal)."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list):
@@ -84,7 +84,7 @@ def _file(home: Path, release: Release) -> Path:
 
 
 class _Values:
-    """Values of one size: the least a field can hold, something usual, or the most."""
+    """Values for every field, in one size: the smallest allowed, a typical one, or the largest."""
 
     def __init__(self, description: Description, size: str) -> None:
         self.description = description

@@ -1,7 +1,7 @@
-"""Does a schema keep the rules of the house, and can no value of it harm a reader?
+"""Lints the .avsc files: house rules, and schemas whose bytes could harm a reader.
 
-Recursive types crash decoders by depth, and arrays of items that take no bytes let five bytes
-become millions of items: both are refused before a schema is ever used.
+Recursive types let bytes recurse a decoder without limit; arrays of items that take no bytes let
+five bytes decode to millions of items. Both are refused.
 """
 
 import re
@@ -38,7 +38,7 @@ def check(home: Path = HOME) -> list[str]:
 
 
 def findings(schemas: dict[str, Json]) -> list[str]:
-    """Every finding in schemas given by full name."""
+    """Every finding in schemas that are passed by full name."""
     found: list[str] = []
     for name, schema in schemas.items():
         short = name.removeprefix(NAMESPACE)
@@ -54,7 +54,7 @@ def findings(schemas: dict[str, Json]) -> list[str]:
 
 
 def dangers(schema: Json, schemas: dict[str, Json]) -> list[str]:
-    """What in the schema would let bytes harm whoever reads them."""
+    """What in the schema would let crafted bytes exhaust a reader."""
     return [*_recursive(schema, schemas), *_weightless(schema, schemas)]
 
 

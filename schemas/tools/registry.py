@@ -1,7 +1,7 @@
-"""Does a registry know our schemas under our ids, and how does it come to?
+"""Compares a schema registry with the repository, and registers our schemas under our ids.
 
-Ids are given in the repository, so a registry is only ever told them: by the import that keeps
-ids, which is Apicurio's own, and then asked by the Confluent API, which is what tools use.
+Ids are assigned in the repository. They are imported by Apicurio's own import, which keeps ids, and
+verified by the Confluent API, which is what tools use.
 """
 
 import json
@@ -21,12 +21,14 @@ _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
 class RegistryError(Exception):
-    """The registry cannot be asked, or says something that must not be."""
+    """The registry does not answer, or contradicts the repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryDifference:
-    """One thing the registry lacks (`missing`) or holds otherwise than we do (`conflict`)."""
+    """One difference: the registry lacks a schema (`missing`) or has another under its id
+    (`conflict`).
+    """
 
     kind: str
     what: str
@@ -34,15 +36,16 @@ class RegistryDifference:
 
 
 def diff(url: str, known: Releases | None = None) -> list[RegistryDifference]:
-    """What the registry lacks or holds otherwise, compared with every release."""
+    """All differences between the registry and the releases."""
     with _Registry(url) as registry:
         return list(registry.differences(known or releases()))
 
 
 def apply(url: str, known: Releases | None = None) -> list[Release]:
-    """Give the registry every release it lacks, under our ids; says which ones it got.
+    """Imports every release that the registry lacks, under our ids; returns those releases.
 
-    Nothing is changed when the registry answers another id or another schema for one of ours.
+    Raises RegistryError and changes nothing when the registry has another id or schema for a
+    release.
     """
     known = known or releases()
     with _Registry(url) as registry:
@@ -62,7 +65,7 @@ def _refuse(found: list[RegistryDifference]) -> None:
 
 
 class _Registry:
-    """The two APIs of one registry; every call has a timeout."""
+    """The two HTTP APIs of one registry; every call has a timeout."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -105,7 +108,7 @@ class _Registry:
         self._call("PUT", f"{self._url}/config", json={"compatibility": LEVEL})
 
     def take(self, known: Releases, missing: list[Release]) -> None:
-        """Import the texts under our ids, then register them, oldest first, as any tool would."""
+        """Imports the texts under our ids, then registers them by the Confluent API, oldest first."""
         texts = [(release.id, known.text(release)) for release in missing]
         url = self._root + registry_import.PATH
         self._call("POST", url, content=archive(texts), headers=HEADERS)

@@ -1,8 +1,8 @@
-"""What gives a registry our ids? An archive in Apicurio's export format, of schema texts only.
+"""Builds an archive in Apicurio's export format, which imports schemas under given ids.
 
-Apicurio numbers texts, and the Confluent API answers that number as the schema's id. So the texts
-are imported under our numbers first; registering the same text afterwards finds the number, and
-still goes through the registry's own compatibility rule.
+Apicurio numbers schema texts, and the Confluent API returns that number as the schema's id. So the
+texts are imported with our numbers first. Registering the same text afterwards finds that number,
+and still passes the registry's compatibility rule.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Avro in the Confluent wire format: codec, readers, writers, sameness of two records."""
+"""Avro in the Confluent wire format: codec, readers, writers, and comparison of two records."""

@@ -1,4 +1,4 @@
-"""Which numbers can a fact hold at all? Checked at the edge, and again when bytes are read."""
+"""Range checks of numbers, times and dates: applied at the edge and when bytes are decoded."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,21 +14,21 @@ BODY_MAX = 256 * 1024
 
 
 def small(value: int) -> int:
-    """An Avro int; the reader below takes any varint for one."""
+    """Checks that an Avro int fits 32 bits; the reader accepts a varint of any length."""
     if INT_MIN <= value <= INT_MAX:
         return value
     raise ValueError("a number does not fit its 32 bits")
 
 
 def instant(value: int) -> int:
-    """Microseconds since the epoch, in a year a shop can have."""
+    """Checks microseconds since the epoch: the years 1900 to 2199."""
     if EARLIEST <= value < LATEST:
         return value
     raise ValueError("a time lies before 1900 or after 2199")
 
 
 def day(value: int) -> int:
-    """Days since the epoch, in a year a shop can have."""
+    """Checks days since the epoch: the years 1900 to 2199."""
     if FIRST_DAY <= value < LAST_DAY:
         return value
     raise ValueError("a date lies before 1900 or after 2199")

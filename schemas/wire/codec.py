@@ -1,4 +1,4 @@
-"""How does an event become bytes, and what do bytes say? The only place that knows Avro."""
+"""Encodes events to bytes and decodes them. Only this module uses the Avro library."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ _Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]], Write]
 
 
 class Undecodable(Exception):
-    """A value that cannot be read as an event, and why."""
+    """A value that cannot be decoded to an event; the text is the reason."""
 
     def __init__(self, reason: str, schema_id: int | None = None) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class Undecodable(Exception):
 
 
 class Codec:
-    """Reads every released schema into the newest classes, and writes the newest."""
+    """Decodes every released schema to the newest event classes; encodes with the newest schemas."""
 
     def __init__(self, known: Releases) -> None:
         self._known = known
@@ -53,7 +53,7 @@ class Codec:
             return self._encode(event)
 
     def _encode(self, event: Event) -> bytes:
-        """As the Avro library does it, which says what is wrong with an event."""
+        """Encodes with the Avro library, which raises a precise error for an invalid event."""
         header, schema, to_record, _ = self._writers.get(event.NAME) or self._writer(event.NAME)
         buffer = BytesIO()
         buffer.write(header)
@@ -61,7 +61,7 @@ class Codec:
         return buffer.getvalue()
 
     def decode(self, value: bytes | None) -> Event:
-        """The event that the value holds; Undecodable for whatever else came."""
+        """The event in the value; raises Undecodable when there is none."""
         if value is not None and len(value) <= BODY_MAX:
             read = self._compiled.get(value[:HEADER])
             if read is not None:
@@ -86,7 +86,9 @@ class Codec:
         return event
 
     def schema_id(self, value: bytes | None) -> int:
-        """The schema id in the value's header, once the frame itself is sound."""
+        """The schema id in the value's header; raises Undecodable when the header or length is
+        invalid.
+        """
         if not value:
             raise Undecodable("there is no value" if value is None else "the value is empty")
         if len(value) <= HEADER:
@@ -98,10 +100,10 @@ class Codec:
         return int.from_bytes(value[1:HEADER], "big")
 
     def same_event(self, value: bytes, ledger_schema_id: int, ledger_hash: int) -> bool:
-        """Whether a resend, in whatever version, says what the ledger's entry said.
+        """Whether a resend, in any schema version, equals the event that the event ledger recorded.
 
-        In another version it is the same when it can be told in the ledger's version, comes out
-        there as the bytes that were applied, and loses nothing on the way back.
+        Versions that differ are equal when the resend converts to the recorded version, its bytes
+        there have the recorded hash, and converting back loses nothing.
         """
         identity = self.schema_id(value)
         if identity == ledger_schema_id:
@@ -157,7 +159,7 @@ def _write(schema: Schema, record: Any) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Why bytes could not be read, in words that never quote them."""
+    """The reason for a decoding error, in words that do not quote the bytes."""
     if isinstance(error, EOFError):
         return "the value ends in the middle of the event"
     if isinstance(error, UnicodeDecodeError):
@@ -182,17 +184,17 @@ def _hash(body: bytes) -> int:
 
 
 def schema_in(value: bytes) -> int:
-    """The schema id of a value whose frame is known to be sound."""
+    """The schema id of a value whose header was already checked."""
     return int.from_bytes(value[1:HEADER], "big")
 
 
 def body_hash(value: bytes) -> int:
-    """Signed 64-bit hash of the value's body: what sameness compares."""
+    """Signed 64-bit hash of the value's body, by which resends are compared."""
     return _hash(value[HEADER:])
 
 
 def key_of(event: Event) -> bytes:
-    """The record key: 16 raw bytes of an id, or a text in UTF-8."""
+    """The record key: 16 raw bytes of an id, or UTF-8 text."""
     if event.NAME == "DeadLettered":
         return f"{event.source_topic}-{event.source_partition}".encode()  # type: ignore[union-attr]
     for field in key_fields(event.NAME):
@@ -203,7 +205,7 @@ def key_of(event: Event) -> bytes:
 
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:
-    """CloudEvents 1.0 attributes in Kafka's binary mode."""
+    """The CloudEvents 1.0 attributes of the event, in Kafka's binary mode."""
     meta, producer = event.meta, event.meta.producer
     identity = meta.event_id.hex()
     groups = (identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:])
@@ -224,7 +226,9 @@ def headers_of(event: Event) -> list[tuple[str, bytes]]:
 
 @lru_cache(10_000)
 def _source(system: str, store: str | None, terminal: str | None, epoch: int) -> bytes:
-    """/system/store/terminal/epoch, with - for what is absent. Tills come again and again."""
+    """/system/store/terminal/epoch, with - for an absent part; cached because few sources repeat
+    often.
+    """
     parts = (system, store or "-", terminal or "-", str(epoch))
     return "".join("/" + quote(part, safe="") for part in parts).encode()
 

@@ -1,7 +1,7 @@
-"""Is there compiled code for this? It does what the Python beside it does, several times faster.
+"""Loads a compiled C module when it is there; otherwise the Python beside it does the same, slower.
 
-It is compiled when the project is installed, where a C compiler is; the rest of the world runs the
-Python, with the same answers. HITOTSU_PURE=1 asks for the Python everywhere.
+The C is compiled at installation when a compiler is found. Both give the same answers.
+HITOTSU_PURE=1 forces the Python.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PURE_VARIABLE = "HITOTSU_PURE"
 
 
 def native(name: str) -> ModuleType | None:
-    """The compiled module of this full name, or None where Python is to do its work."""
+    """The compiled module of this full name; None when the Python has to be used."""
     if os.environ.get(PURE_VARIABLE, "") not in ("", "0"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""How does a person read an event? Ids, times and dates as text; what is sealed stays sealed."""
+"""An event in readable form: ids, times and dates as text; sealed values stay sealed."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,19 +15,19 @@ _FIRST_DAY = date(1970, 1, 1)
 
 
 def readable(event: Event) -> dict[str, Any]:
-    """The event as JSON can hold it, its type first and nothing personal in it."""
+    """The event as JSON values: its type first, nothing personal."""
     description = _description()
     record = TO_RECORD[event.NAME](event)
     return {"type": event.NAME, **_record(description, description.events[event.NAME], record)}
 
 
 def time_text(micros: int) -> str:
-    """Microseconds since the epoch, as RFC 3339 has it."""
+    """Microseconds since the epoch, in RFC 3339."""
     return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
 
 
 def append_time(millis: int) -> str:
-    """Kafka's timestamp, as RFC 3339 has it."""
+    """Kafka's timestamp (milliseconds), in RFC 3339."""
     return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="milliseconds")
 
 

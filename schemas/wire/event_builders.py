@@ -1,7 +1,7 @@
-"""How does generated code build an event fast? By a function that takes the fields by name.
+"""Fast construction of events in generated code: a function with keyword parameters.
 
-A class called by keywords makes a tuple and a dict for every object; a function does not. The
-objects are the same: dataclasses with slots, whose fields are all given.
+Calling a class with keywords builds a tuple and a dict per object; calling a function does not. The
+result is the same dataclass with slots; every field has to be passed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Built = TypeVar("Built")
 
 
 def by_name(cls: type[Built]) -> type[Built]:
-    """The constructor of a dataclass with slots; every field has to be given, by its name."""
+    """A constructor function for a dataclass with slots; every field is a required keyword."""
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # generated ones are
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
     stores = "".join(f"    built.{name} = {name}\n" for name in names)

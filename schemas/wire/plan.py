@@ -1,10 +1,10 @@
-"""What does compiled code have to know of a schema to read its values? A plan: nested tuples.
+"""Compiles an Avro schema to a plan of nested tuples, which the C reader interprets.
 
     ("record", class, names, plans)   ("optional", (plan,))   ("array", (plan,))   ("fixed", size)
     ("enum", symbols)   ("integer", lowest, highest)   ("bytes",)  ("string",)  ("double",)
     ("boolean",)
 
-`names` are the fields in the order of the wire. The bounds of an integer follow from its meaning.
+`names` are the fields in wire order. The bounds of an integer follow from its logical type.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 
 def plan(schema: dict[str, Any]) -> Plan:
-    """The plan of an event's schema; TypeError for a kind that no event has."""
+    """The plan of an event's schema; TypeError for an Avro type that events do not use."""
     return _record(schema, getattr(events, schema["name"]), {})
 
 

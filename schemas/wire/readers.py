@@ -1,10 +1,10 @@
-"""How is a value of the newest schema read in a microsecond or a few? By a reader made for it.
+"""Decodes a value of the newest schema in a few microseconds, by a reader generated for the schema.
 
-Compiled code walks a plan of the schema (`schemas/wire/_reading.c`); where there is none, a
-function is written for the schema. Both read only what a writer normally writes: shortest
-numbers, arrays in blocks without their size. For anything else they raise, and the Avro library,
-which is the authority, reads the value again and says what is wrong with it. So whatever these
-accept, the library accepts alike.
+Compiled code interprets a plan of the schema (`schemas/wire/_reading.c`). Without it, Python source
+is generated for the schema. Both accept only canonical encoding: shortest varints, arrays in blocks
+without byte sizes. On anything else they raise, and the caller decodes again with the Avro library,
+which accepts every valid encoding and gives the reason for an invalid one. Whatever these readers
+accept, the library accepts with the same result.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _reading = native("schemas.wire._reading")
 
 
 class Unusual(ValueError):
-    """Not what a writer normally writes."""
+    """The encoding is not canonical, so the Avro library has to decode it."""
 
 
 def reader(schema: dict[str, Any], start: int) -> Read:
-    """Reads a whole value whose body begins at `start`; raises whatever it may."""
+    """A function that decodes a value whose body begins at `start`; it may raise any exception."""
     if _reading is None:
         return written(schema, start)
     made: Read = _reading.Reader(plan(schema), start)
@@ -41,7 +41,7 @@ def reader(schema: dict[str, Any], start: int) -> Read:
 
 
 def written(schema: dict[str, Any], start: int) -> Read:
-    """The same as Python, straight-line code for exactly these fields."""
+    """The same in generated Python: straight-line code for exactly these fields."""
     writing = _Writing()
     result = writing.record(schema, getattr(events, schema["name"]))
     body = "\n    ".join(
@@ -53,7 +53,7 @@ def written(schema: dict[str, Any], start: int) -> Read:
 
 
 def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
-    """A zigzag number whose first byte says that more follow, and the place after it."""
+    """The zigzag number whose first byte has the continuation bit, and the index after it."""
     if len(b) - i >= 7:
         (word,) = _eight(b, i - 1)
         if word & _GO_ON == _EIGHT_LONG:  # a time: eight bytes, put together two by two
@@ -75,7 +75,7 @@ def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
 
 
 class _Writing:
-    """Writes statements over `b`, the bytes, and `i`, the place in them."""
+    """Generates statements over `b`, the bytes, and `i`, the current index."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -89,7 +89,7 @@ class _Writing:
         self._count = 0
 
     def record(self, schema: dict[str, Any], cls: type, indent: str = "") -> str:
-        """Reads the fields in the order of the wire; the expression that makes the object."""
+        """Generates the reading of the fields in wire order; returns the expression for the object."""
         self.scope[cls.__name__] = by_name(cls)
         read = {one["name"]: self._field(one, indent) for one in schema["fields"]}
         arguments = ", ".join(f"{name}={value}" for name, value in read.items())
@@ -164,7 +164,7 @@ class _Writing:
         self._number(name, indent, check)
 
     def _number(self, name: str, indent: str, check: str) -> None:
-        """One byte fits every bound, so only longer numbers are checked."""
+        """One byte fits every bound, so only longer varints are checked."""
         self._say(
             indent,
             f"{name} = b[i]",

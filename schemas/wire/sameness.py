@@ -1,8 +1,8 @@
-"""Do two records of one event id say the same, but for what the gateway filled in itself?
+"""Do two records of one event id agree in everything that the producer sent?
 
-What a producer left out is filled in when the record is made (`unless_said`), and indexes follow
-from values (`blind`). When such a filling changes, a resend differs from the record of before
-though the producer said the same. So both are compared field by field, without these fields.
+The gateway fills in fields that a producer left out (`unless_said` in the schema) and computes
+blind indexes (`blind`). If such a default changes, a resend has other bytes although the producer
+sent the same. So both records are compared field by field, without those fields.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from schemas.wire import codec
 from schemas.wire.codec import Undecodable
 
 _FILLED = ("blind", "unless_said")
-Shape = dict[str, Any]  # by field that is filled in: None; by field that holds such: their shape
+# Field name to None when the gateway fills it in, or to the shape of the nested record.
+Shape = dict[str, Any]
 
 
 def may_be_filled(name: str) -> bool:
-    """Whether the gateway fills in anything of such an event."""
+    """Whether the gateway fills in any field of this event type."""
     return bool(_shape_of(name))
 
 
-def told_again(first: bytes, later: bytes) -> bool:
-    """Whether a record says what the first of its id said; both as they lie in Kafka.
-
-    Where one of them cannot be read, it does not.
+def same_as_produced(first: bytes, later: bytes) -> bool:
+    """Whether two encoded records agree in all fields that the producer sent; False if one is
+    unreadable.
     """
     try:
         one, other = codec.decode(first), codec.decode(later)
     except Undecodable:
         return False
-    return one.NAME == other.NAME and said(one) == said(other)
+    return one.NAME == other.NAME and produced_fields(one) == produced_fields(other)
 
 
-def said(event: Event) -> Any:
-    """What the producer said: the event as a record, without what the gateway fills in."""
+def produced_fields(event: Event) -> Any:
+    """The fields that the producer sent: the event as a dict, without those the gateway fills in."""
     return _without(TO_RECORD[event.NAME](event), _shape_of(event.NAME))
 
 
@@ -60,7 +60,7 @@ _PLAIN: Shape = {}
 
 @cache
 def _shape_of(name: str) -> Shape:
-    """Empty where nothing of the record is filled in."""
+    """The fields that are filled in, by name; empty when there are none."""
     schemas = sources()
     shape: Shape = {}
     for field in schemas[NAMESPACE + name]["fields"]:
@@ -75,7 +75,7 @@ def _shape_of(name: str) -> Shape:
 
 
 def _named(kind: Any) -> list[str]:
-    """The names of the types in a field's type."""
+    """The names of the record types in a field's type."""
     if isinstance(kind, list):
         return [name for branch in kind for name in _named(branch)]
     if isinstance(kind, dict):

@@ -1,8 +1,8 @@
-"""How is an event written in the newest schema of its record? By a function made for it.
+"""Encodes an event in the newest schema of its record, by a writer generated for the schema.
 
-An expression for each record of the schema, of exactly its fields. What it writes is what the Avro
-library would write; for whatever does not fit it raises, and the library, which is the authority,
-writes the event after all or says what is wrong with it.
+Each record becomes one expression of exactly its fields. The bytes equal the Avro library's. When a
+value does not fit, the writer raises, and the caller encodes again with the library, which either
+succeeds or gives the reason.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _LEAST_OF_EIGHT, _LEAST_OF_NINE = 1 << 49, 1 << 56
 
 
 class Unfit(ValueError):
-    """Not what the schema holds."""
+    """The value does not fit the schema."""
 
 
 def writer(schema: dict[str, Any], header: bytes) -> Write:
-    """Writes whole values: the header, then the body."""
+    """A function that encodes whole values: the header, then the body."""
     body = _of(plan(schema))
     return lambda event: header + body(event)
 
 
 def _of(plan: Plan) -> Callable[[Any], bytes]:
-    """What writes a value of this plan."""
+    """The function that encodes a value of this plan."""
     match plan:
         case "record", _, names, plans:
             return _record(names, plans)
@@ -54,7 +54,7 @@ def _of(plan: Plan) -> Callable[[Any], bytes]:
 
 
 def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], bytes]:
-    """One expression of its fields, one behind the other."""
+    """The function for a record: the concatenation of its fields."""
     scope = {f"write_{name}": _of(one) for name, one in zip(names, plans, strict=True)}
     parts = ", ".join(f"write_{name}(value.{name})" for name in names)
     made: Callable[[Any], bytes] = eval(f"lambda value: b''.join(({parts},))", dict(scope))
@@ -62,7 +62,7 @@ def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], byte
 
 
 def _long(number: int) -> bytes:
-    """A zigzag number of 64 bits, shortest form."""
+    """A zigzag varint of 64 bits in its shortest form."""
     if 0 <= number < 64:
         return _ONE[number]
     word = (number << 1) ^ (number >> 63)
@@ -104,7 +104,7 @@ def _boolean(truth: bool) -> bytes:
 
 
 def _array(write: Callable[[Any], bytes], values: list[Any]) -> bytes:
-    """One block without its size, and the end; the end alone where nothing is in it."""
+    """One block without its byte size, and the terminating 0; only the 0 when it is empty."""
     many = len(values)
     return _long(many) + b"".join(map(write, values)) + b"\0" if many else b"\0"
 

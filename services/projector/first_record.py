@@ -42,7 +42,7 @@ def compare(
             if event_id not in applied and event_id not in values:
                 values[event_id] = _in_log(connection, event_id, names, placed)
             first = applied.get(event_id) or values.get(event_id)
-            if first is not None and sameness.told_again(first, later):
+            if first is not None and sameness.same_as_produced(first, later):
                 entry.verdict = Verdict.DUPLICATE
         work.doubted.pop()
     return True

@@ -163,7 +163,7 @@ class _Batch:
             return True
         if known is None or known.topic is None or known.partition is None or known.offset is None:
             first = self._values.get(entry.event_id)
-            return first is not None and sameness.told_again(first, value)
+            return first is not None and sameness.same_as_produced(first, value)
         names = {number: name for name, number in self._topics.items()}
         return same_as_first(
             value, self._placed, (names[known.topic], known.partition, known.offset)

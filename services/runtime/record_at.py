@@ -32,7 +32,7 @@ def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> 
     if not sameness.may_be_filled(codec.decode(later).NAME):
         return False
     value = placed.value(*first)
-    return value is not None and sameness.told_again(value, later)
+    return value is not None and sameness.same_as_produced(value, later)
 
 
 class Placed:

@@ -42,7 +42,7 @@ def test_a_file_edited_by_hand_is_stale_and_is_written_again(home: Path) -> None
 def test_a_changed_schema_needs_a_release_and_its_classes_follow(home: Path) -> None:
     add_field(home, "stock_received.avsc", NOTE)
     assert generate.problems(home) == [
-        "StockReceived says something new: `hitotsu schema release` gives it a version"
+        "StockReceived differs from its newest release: run `hitotsu schema release`"
     ]
     stale = generate.stale(home)
     assert "generated/events/inventory.py" in stale

@@ -1,1 +1,1 @@
-"""How the typed classes, edge models and documents come out of the .avsc files."""
+"""Generates the typed classes, edge models and documents from the .avsc files."""

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: every topic and message, for people and tools that know no Python."""
+"""The AsyncAPI 3.0 document: every topic and message, for readers who do not use Python."""
 
 import json
 from typing import Any
@@ -121,7 +121,7 @@ def _binding(topic: Topic, event: str) -> dict[str, Any]:
 
 
 def _yaml(node: Any, indent: int = 0) -> str:
-    """Block style with every text quoted: all this document needs of YAML."""
+    """Minimal YAML: block style, every text quoted."""
     pad = "  " * indent
     if isinstance(node, dict):
         return "\n".join(f"{pad}{_key(key)}:{_value(value, indent)}" for key, value in node.items())

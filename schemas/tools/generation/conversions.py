@@ -1,4 +1,6 @@
-"""Functions that make an event of a checked input, sealing what is personal."""
+"""Generates the functions that convert a validated edge model to its event, sealing personal
+fields.
+"""
 
 from schemas.declarations import Description, Field, RecordType, module_of, snake
 from schemas.tools.generation.inputs import producer_topics
@@ -32,7 +34,7 @@ def files(description: Description) -> dict[str, str]:
 
 
 class _Building:
-    """Writes the expression that makes an event of its input."""
+    """Writes the expression that builds an event from its edge model."""
 
     def __init__(self, description: Description) -> None:
         self.description = description
@@ -87,7 +89,7 @@ def _quoted(path: str) -> str:
 
 
 def _kind(field: Field, source: str) -> str:
-    """What the value is: identifiers say it themselves."""
+    """The expression for the kind of a personal value; an identifier carries its kind in a field."""
     return f"{source}.kind" if field.pii == "identifier" else f'"{field.pii}"'
 
 

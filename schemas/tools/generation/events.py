@@ -1,4 +1,4 @@
-"""The typed classes: one dataclass per event and per part of one, built by name."""
+"""Generates one frozen dataclass per event and per nested record, keyword-only."""
 
 from schemas.declarations import Description, Field, RecordType, module_of
 from schemas.tools.generation.layout import import_from, imports_from, module
@@ -25,7 +25,7 @@ def python_type(field: Field) -> str:
 
 
 def in_order(description: Description) -> list[RecordType]:
-    """The parts, each after those it is made of."""
+    """The nested records, each after those that it refers to."""
     done: dict[str, RecordType] = {}
 
     def visit(record: RecordType) -> None:

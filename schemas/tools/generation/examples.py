@@ -1,4 +1,4 @@
-"""An example of every event, with the values of one small shop in Shibuya."""
+"""Generates an example of every event, with the values of one small shop in Shibuya."""
 
 import json
 from typing import Any
@@ -137,7 +137,9 @@ class _Shop:
         }
 
     def _left_out(self, field: Field) -> bool:
-        """Corrections of nothing and sealed holds would only confuse a first reader."""
+        """Whether an optional field is omitted: references to causes and holds would confuse a
+        first reader.
+        """
         return field.name in ("causation_id", "hold_id", "triggered_by", "returned_by") or (
             self.event == "NeedPolicySet" and field.name == "sku"
         )
@@ -175,5 +177,5 @@ class _Shop:
         return _CHOICES.get(enum.name) or enum.symbols[0]
 
     def _id(self, field: str) -> str:
-        """The same thing has the same id in every example; every event has its own."""
+        """The same entity has the same id in every example; every event has its own id."""
         return str(uuid5(NAMESPACE_URL, self.event if field == "event_id" else field))

@@ -1,4 +1,4 @@
-"""The edge models: what a producer may send for each event, checked before it is a fact."""
+"""Generates the edge models: what a producer may send for each event, as pydantic classes."""
 
 from schemas.declarations import Description, Enum, Field, RecordType, module_of
 from schemas.tools.generation.events import all_order, in_order, parts_used
@@ -42,12 +42,12 @@ def files(description: Description) -> dict[str, str]:
 
 
 def producer_topics() -> list[Topic]:
-    """The topics whose events come from producers; what we relay ourselves is not among them."""
+    """Topics whose events come from producers; topics that only Hitotsu writes are left out."""
     return [topic for topic in TOPICS.values() if topic.name != DEAD_LETTERS]
 
 
 class _Models:
-    """Writes model classes and remembers the names they need."""
+    """Writes model classes and collects the names that have to be imported."""
 
     def __init__(self) -> None:
         self.fields: set[str] = set()

@@ -1,4 +1,4 @@
-"""How is generated Python laid out? Expressions that break over lines as the formatter would."""
+"""Lays out generated Python: breaks expressions over lines as the formatter would."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """An expression in brackets, such as a call, a list or a comprehension."""
+    """A bracketed expression: a call, a list or a comprehension."""
 
     head: str
     parts: "Sequence[str | Bracket]"
@@ -27,17 +27,17 @@ def call(name: str, *arguments: "str | Bracket") -> Bracket:
 
 
 def build(name: str, *fields: "str | Bracket") -> Bracket:
-    """Makes an object of a class, by the constructor that `constructors` declares."""
+    """A call that builds an object, by the fast constructor that `constructors` declares."""
     return call(f"_{name}", *fields)
 
 
 def constructors(classes: Iterable[str]) -> list[str]:
-    """Module-level names of fast constructors, see `schemas/wire/event_builders.py`."""
+    """Assignments of the module-level fast constructors, see `schemas/wire/event_builders.py`."""
     return [f"_{name} = by_name({name})" for name in sorted(classes)]
 
 
 def keyword(name: str, value: "str | Bracket") -> "str | Bracket":
-    """An argument by name, such as `points=item.points`."""
+    """A keyword argument, such as `points=item.points`."""
     if isinstance(value, str):
         return f"{name}={value}"
     return Bracket(f"{name}={value.head}", value.parts, value.tail, value.comma)
@@ -48,7 +48,7 @@ def comprehension(*parts: "str | Bracket") -> Bracket:
 
 
 def lines(prefix: str, expression: "str | Bracket", suffix: str = "", indent: int = 0) -> list[str]:
-    """The expression after a prefix such as `return `, in lines of at most WIDTH."""
+    """The expression with prefix (such as `return `) and suffix, in lines of at most WIDTH columns."""
     pad = " " * indent
     flat = f"{pad}{prefix}{expression}{suffix}"
     if len(flat) <= WIDTH or isinstance(expression, str):
@@ -72,7 +72,7 @@ def _part(part: "str | Bracket", suffix: str, indent: int) -> list[str]:
 
 
 def module(doc: str, imports: Sequence[str], blocks: Sequence[Sequence[str]]) -> str:
-    """A module: docstring, imports, and blocks two blank lines apart."""
+    """Source of a module: docstring, imports, and blocks two blank lines apart."""
     text = HEADER.format(doc) + "\n" + "\n".join(imports) + "\n" if imports else HEADER.format(doc)
     return text + "".join("\n\n" + "\n".join(block) + "\n" for block in blocks)
 
@@ -86,7 +86,7 @@ def import_from(source: str, names: Sequence[str]) -> list[str]:
 
 
 def imports_from(*sources: tuple[str, Sequence[str]]) -> list[str]:
-    """Import lines in the order of the modules; sources without names are left out."""
+    """Sorted import lines; modules from which no name is needed are left out."""
     return [row for source, names in sorted(sources) if names for row in import_from(source, names)]
 
 

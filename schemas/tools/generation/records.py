@@ -1,4 +1,4 @@
-"""Functions between the typed classes and the plain records that the Avro library knows."""
+"""Generates functions that convert typed events to and from the dicts that fastavro uses."""
 
 from schemas.declarations import Description, Field, RecordType, module_of, snake
 from schemas.tools.generation.events import parts_used
@@ -28,7 +28,7 @@ def files(description: Description) -> dict[str, str]:
 
 
 class _Reading:
-    """Writes the expression that makes a typed object of a plain record."""
+    """Writes the expression that builds a typed object from a fastavro dict."""
 
     def __init__(self, description: Description) -> None:
         self.parts = description.parts
@@ -83,7 +83,7 @@ def _pair(name: str, value: Expression) -> Expression:
 
 
 def _nested(record: RecordType, source: str, subscript: bool) -> list[str]:
-    """Names for the records inside, so that each is looked up once."""
+    """Local variables for the nested records, so that each is looked up once."""
     return [
         f'    {f.name} = {source}["{f.name}"]' if subscript else f"    {f.name} = {source}.{f.name}"
         for f in record.fields
