@@ -1,1 +1,1 @@
-"""Where it runs: servers, supervisor, topics job, images, compose parts."""
+"""Runs the stack: servers, supervisor, topics job, container images, compose files."""

@@ -1,7 +1,7 @@
-"""Whose Kafka, Postgres, Redis and registry does this stack use?
+"""Selects who provides Kafka, Postgres, Redis and the registry for this stack.
 
-`external` (yours, by URL), `docker` (containers, where an engine answers) or `native` (processes of
-the packages that carry them). All three answer the same `Endpoints`.
+`external` (your servers, by URL), `docker` (containers, when an engine answers) or `native`
+(processes from Python packages that carry the servers). All three return the same `Endpoints`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any, Protocol
 from infra.home import Home
 
 Progress = Callable[[str, str, bool], None]
-"""Told (server, what it is doing, whether it is ready)."""
+"""Called with (server, what it is doing, whether it is ready)."""
 
 PROVIDERS = ("external", "docker", "native")
 PROVIDER_VARIABLE = "HITOTSU_PROVIDER"
 
 
 class ProviderError(RuntimeError):
-    """A provider cannot be used; the text names what to set or install."""
+    """A provider cannot be used; the text says what to set or install."""
 
 
 def silent(_server: str, _doing: str, _ready: bool) -> None:
-    """The progress of those who do not look."""
+    """A progress callback that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the four servers answer."""
+    """The addresses of the four servers."""
 
     kafka: str
     postgres: str
@@ -39,12 +39,12 @@ class Endpoints:
     registry: str | None = None
 
     def environment(self) -> dict[str, str]:
-        """The same as `HITOTSU_*` variables, for the services."""
+        """The addresses as `HITOTSU_*` variables, for the services."""
         return {f"HITOTSU_{name.upper()}": url for name, url in asdict(self).items() if url}
 
 
 class Backend(Protocol):
-    """One way to have the servers. `start` is idempotent, `stop` forgets nothing that is data."""
+    """A way to provide the servers. `start` is idempotent; `stop` keeps all data."""
 
     name: str
 
@@ -54,24 +54,26 @@ class Backend(Protocol):
         """Stops these servers, or all."""
 
     def purge(self) -> None:
-        """Removes what is data and not in the home folder."""
+        """Removes the data that lies outside the home folder."""
 
     def restart(self, server: str) -> None: ...
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """What `status` says of each: url, pid, log, version."""
+        """What `status` shows of each server: url, pid, log, version."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """A provider and the reason, in words for `hitotsu doctor`."""
+    """A provider and the reason for it, as `hitotsu doctor` shows it."""
 
     name: str
     why: str
 
 
 def decide(name: str = "auto") -> ProviderChoice:
-    """Which provider a stack would use, and why; raises ProviderError when the named one cannot."""
+    """The provider that a stack would use, and why; ProviderError when the named one cannot be
+    used.
+    """
     wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):
         raise ProviderError(f"provider {wanted!r} is unknown: use auto, {', '.join(PROVIDERS)}")
@@ -96,12 +98,12 @@ def decide(name: str = "auto") -> ProviderChoice:
 
 
 def choose(name: str = "auto", home: Home | None = None, *, registry: bool = True) -> Backend:
-    """The backend of that name, ready to start."""
+    """The backend of that name, ready to start; checks that it can be used."""
     return reopen(decide(name).name, home or Home(), registry=registry)
 
 
 def reopen(name: str, home: Home, *, registry: bool = True) -> Backend:
-    """The backend a home was started with: to look at it or stop it nothing has to be installed."""
+    """The backend that a home was started with, without checks: enough to inspect or stop it."""
     backend: Backend = importlib.import_module(_module_of(name)).backend(home, registry=registry)
     return backend
 

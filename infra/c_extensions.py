@@ -1,7 +1,7 @@
-"""What is written in C is compiled when the project is installed; Python does what cannot be.
+"""Compiles the C extensions at installation; Python replaces those that cannot be compiled.
 
-Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout where that is installed,
-in the wheel otherwise. What cannot be compiled is said and left out; only speed depends on it.
+Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout for an editable install,
+otherwise in the wheel. A failed compilation is reported and skipped; only speed depends on it.
 
     python -m infra.c_extensions       compiles in this checkout
 """
@@ -24,12 +24,12 @@ FLAGS = ("-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 
 class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own says no more
-    """Runs before the files of a wheel are gathered."""
+    """Hatch build hook that compiles before the files of a wheel are collected."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Adds what was compiled to the wheel."""
+        """Adds the compiled modules to the wheel."""
         if self.target_name != "wheel":
             return
         root = Path(self.root)
@@ -42,7 +42,9 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's ow
 
 
 def compile_all(root: Path) -> list[Path]:
-    """The modules that are there now: all or none, and never one of an older source."""
+    """Compiles every extension; returns the modules. All or none, and none from an outdated
+    source.
+    """
     compiler, headers = _compiler(), Path(sysconfig.get_path("include"))
     suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
     sources = sorted(one for name in PACKAGES for one in (root / name).rglob("_*.c"))

@@ -1,8 +1,9 @@
-"""Where do a server's files live when the home folder is closed to the user it runs as?
+"""A data folder outside the home, for a server user that cannot enter the home.
 
-In a folder of its own below /var/lib (or where `HITOTSU_OUTSIDE` says), which that user can enter
-and nobody else. The home records it, and beside it a note says whose it is: a home that was moved
-takes its folder along, one that was copied does not get that of the first.
+When root starts Postgres, Postgres runs as another user. If that user cannot reach the home, its
+data goes into a private folder below /var/lib (or `HITOTSU_OUTSIDE`). The home records that folder,
+and a note beside the folder names the home: a moved home keeps its folder, a copied home does not
+get the folder of the original.
 """
 
 from __future__ import annotations
@@ -27,25 +28,25 @@ MADE = "made"
 
 
 class Outside:
-    """The folder outside of one home; there is none until it is made."""
+    """The outside folder of one home; it does not exist until `make`."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
 
     @property
     def path(self) -> Path | None:
-        """The folder that this home recorded."""
+        """The folder that this home recorded; None when there is none."""
         recorded = self.home.read(RECORD).get("folder")
         return Path(recorded) if isinstance(recorded, str) else None
 
     def make(self, user: User) -> Path:
-        """The folder, entered by that user alone.
+        """Creates or reopens the folder, which only that user can enter.
 
-        Raises ProviderError when it is another home's, and when it was whole once and is gone: an
-        empty one in its place would hide that every row and subject key is lost.
+        Raises ProviderError when it belongs to another home, and when it was complete once and is
+        missing: an empty replacement would hide that all rows and subject keys are lost.
 
-        Its parent belongs to root: what root puts into the folder is made there and renamed, so
-        that no link of that user is ever followed.
+        Its parent belongs to root. Root builds new content there and renames it into the folder, so
+        that root never follows a link planted by that user.
         """
         known = self.path
         if known is not None and known.is_dir():
@@ -72,13 +73,13 @@ class Outside:
             return folder
 
     def beside(self, name: str) -> Path:
-        """A path beside the folder, for what is renamed into it when it is whole."""
+        """A path beside the folder, for content that is renamed into it once complete."""
         folder = self.path
         assert folder is not None, "the folder is made first"
         return folder.with_name(f".{folder.name}.{name}")
 
     def remove(self) -> None:
-        """Removes the folder with all that is in it, unless it is another home's."""
+        """Removes the folder and its content, unless it belongs to another home."""
         folder = self.path
         if folder is None or self._other_home(folder) is not None:
             return
@@ -91,7 +92,7 @@ class Outside:
         self.home.forget(RECORD)
 
     def _record(self, folder: Path, *, made: bool) -> None:
-        """Notes the folder, and whether it was whole once: made, and its user's own."""
+        """Records the folder; `made` says that it was complete once and handed to its user."""
         content = {"folder": str(folder), MADE: made}
         if self.home.read(RECORD) != content:
             self.home.write(RECORD, content)
@@ -125,7 +126,7 @@ def _note_of(folder: Path) -> Path:
 
 
 def _parent(user: User) -> Path:
-    """A folder of root's that the user can pass, where data outlives a restart of the machine."""
+    """A folder owned by root that the user can traverse and whose content survives a reboot."""
     chosen = os.environ.get(PLACE_VARIABLE)
     places = (chosen,) if chosen else PLACES
     for folder in map(Path, places):

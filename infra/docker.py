@@ -1,7 +1,7 @@
-"""What if a container engine answers? Then the servers are containers on loopback ports.
+"""Runs the servers as containers on loopback ports.
 
-They are made by testcontainers and outlive the command; `down` stops them with their data, `down
---purge` removes them. Their names hold a hash of the home folder, so that homes do not meet.
+testcontainers creates them; they outlive the command. `down` stops them and keeps their data, `down
+--purge` removes them. Their names contain a hash of the home folder, so that homes do not collide.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ENGINE_TIMEOUT_SECONDS = 5
 
 
 def check() -> None:
-    """Raises when no engine answers, or what drives it is not installed."""
+    """Raises ProviderError when no container engine answers or testcontainers is not installed."""
     if find_spec("testcontainers") is None or find_spec("docker") is None:
         raise ProviderError("testcontainers is missing: pip install '.[docker]'")
     _engine().close()
@@ -162,7 +162,7 @@ def _redis(secrets: dict[str, str]) -> Any:
 
 
 def _registry(_secrets: dict[str, str]) -> Any:
-    """In memory: the ids are in the repository, and every `up` applies them."""
+    """Runs in memory: the ids are in the repository, and every `up` imports them again."""
     from testcontainers.core.container import DockerContainer
 
     return DockerContainer(IMAGES["registry"])
@@ -191,7 +191,9 @@ def _engine() -> Any:
 
 
 def _listening() -> bool:
-    """Whether anybody listens where the engine should; its client leaks a socket otherwise."""
+    """Whether the engine's socket accepts connections; checked first because its client leaks a
+    socket.
+    """
     host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not host.startswith("unix://"):
         return True

@@ -1,4 +1,4 @@
-"""What if the servers are somebody else's? Then they are named by URL and only checked here."""
+"""Uses servers that already run elsewhere: they are named by URL and only checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REGISTRY = "HITOTSU_REGISTRY"
 
 
 def given() -> bool:
-    """True when any of the variables is set: a half-set environment is an error, not a choice."""
+    """Whether any of the variables is set: a partial environment is then an error, not ignored."""
     return any(os.environ.get(name) for name in REQUIRED)
 
 
@@ -48,10 +48,10 @@ class ExternalBackend:
         return self._endpoints
 
     def stop(self, names: Collection[str] | None = None) -> None:
-        """Theirs to stop."""
+        """Does nothing: the servers are not ours."""
 
     def purge(self) -> None:
-        """Theirs to remove."""
+        """Does nothing: the data is not ours."""
 
     def restart(self, server: str) -> None:
         raise ProviderError(f"{server} is external: restart it where it runs")
@@ -66,7 +66,7 @@ class ExternalBackend:
 
 
 def backend(home: Home, *, registry: bool) -> ExternalBackend:
-    """What the environment names; without it, what this home was started with."""
+    """Servers named in the environment, else those that this home was started with."""
     known = home.read("state").get("endpoints")
     if known and not given():
         return ExternalBackend(Endpoints(**known))

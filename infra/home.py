@@ -1,6 +1,6 @@
-"""Where does a stack keep what it owns: data, logs, ports, secrets, recorded pids?
+"""The private folder (0700) of a stack: data, logs, ports, secrets, recorded pids.
 
-One private folder (0700). Its files are replaced whole, so that a reader never sees half of one.
+Its files are replaced by rename, so that a reader never sees a partial file.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _PASSWORDS = ("postgres_password", "redis_password")
 
 
 class HomeBusy(RuntimeError):
-    """Another command works in the folder; the text says which."""
+    """Another command holds the folder's lock; the text names it."""
 
 
 class HomeUnusable(RuntimeError):
-    """The folder cannot be made, entered or written; the text says why and what to choose."""
+    """The folder cannot be created, entered or written; the text says why and what to choose."""
 
 
 def _nobody_told(_holder: str) -> None:
-    """Those who wait without saying so."""
+    """A `waiting_for` callback that does nothing."""
 
 
 class Home:
     """The private folder of one stack.
 
-    Nothing outside it is written, but two things: downloads, where `HITOTSU_CACHE` names a folder
-    for them, and Postgres' data, where root starts it and its user cannot enter
+    All files of the stack are in it, with two exceptions: downloads, when `HITOTSU_CACHE` names a
+    folder for them, and Postgres' data when root starts it and its user cannot enter the home
     (`infra.closed_home`).
     """
 
@@ -60,7 +60,7 @@ class Home:
         self._locked_by: int | None = None
 
     def open(self) -> Home:
-        """Creates the folder, or takes back rights that others had on it."""
+        """Creates the folder; removes access that others had to it."""
         with self._usable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
@@ -70,7 +70,7 @@ class Home:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """What the system says against the folder, as one sentence."""
+        """Turns an OSError of the folder into HomeUnusable with one sentence."""
         try:
             yield
         except OSError as error:
@@ -89,10 +89,11 @@ class Home:
         command: str = "",
         waiting_for: Callable[[str], None] = _nobody_told,
     ) -> Iterator[None]:
-        """One command at a time; the kernel lets go of the lock if its holder dies.
+        """Holds the home's lock: one command at a time. The kernel releases it when the process
+        dies.
 
-        A thread that holds it may take it again, so that a command of several steps is one whole.
-        `waiting_for` is told once who holds it, when somebody does.
+        It is reentrant within a thread, so that a command of several steps is atomic. When another
+        command holds it, `waiting_for` is called once with that command's name.
         """
         if self._locked_by == threading.get_ident():
             yield
@@ -132,7 +133,7 @@ class Home:
 
     @staticmethod
     def _say_who(file: TextIO, text: str) -> None:
-        """For those who wait; where the disk is full they do without."""
+        """Writes the holder's name for those who wait; skipped when the disk is full."""
         with suppress(OSError):
             file.seek(0)
             file.truncate()
@@ -140,7 +141,7 @@ class Home:
             file.flush()
 
     def read(self, name: str) -> dict[str, Any]:
-        """The JSON object kept under that name; empty when there is none."""
+        """The JSON object stored under that name; empty when there is none."""
         try:
             with self._usable():
                 try:
@@ -152,7 +153,7 @@ class Home:
         return found if isinstance(found, dict) else {}
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """Keeps the object under that name."""
+        """Stores the object under that name."""
         with self._usable():
             replace(self.path / f"{name}.json", content)
 
@@ -160,9 +161,9 @@ class Home:
         (self.path / f"{name}.json").unlink(missing_ok=True)
 
     def port(self, name: str, *, in_use: bool = False) -> int:
-        """The port this name had last time when it is still free, else a new one.
+        """The port that this name had last time if it is still free, else a new one.
 
-        `in_use` says that it is our own process that holds it, so that it is not looked at.
+        `in_use` says that our own process holds the port, so that it is not checked.
         """
         with self._guard:
             ports = self.read("ports")
@@ -174,7 +175,7 @@ class Home:
             return int(ports[name])
 
     def secrets(self) -> dict[str, str]:
-        """Keys and passwords of the local stack, made on first use and kept (0600)."""
+        """Keys and passwords of the local stack, created on first use and stored with mode 0600."""
         with self._guard:
             known = self.read("secrets")
             missing = [name for name in (*_KEYS, *_PASSWORDS) if name not in known]
@@ -188,8 +189,8 @@ class Home:
     def purge(self) -> None:
         """Removes data, secrets and logs; downloads stay.
 
-        A link is removed, and what it leads to stays. Folders come last: whatever keeps one from
-        being removed, no secret is left.
+        A symbolic link is removed, its target stays. Folders come last, so that secrets are gone
+        even when a folder cannot be removed.
         """
         children = self.path.iterdir() if self.path.exists() else ()
         ours = [child for child in children if child.name not in ("cache", "lock")]
@@ -202,13 +203,15 @@ class Home:
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says, without the number; the path is added when it is known."""
+    """The system's error text without errno; with the path when it is known."""
     text = (error.strerror or str(error)).lower()
     return f"{text} ({error.filename})" if error.filename else text
 
 
 def replace(path: Path, content: dict[str, Any]) -> None:
-    """Writes beside and renames, so that the old or the new content is there, never a mixture."""
+    """Writes a temporary file and renames it: readers see the old or the new content, never a
+    mixture.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -223,7 +226,7 @@ def replace(path: Path, content: dict[str, Any]) -> None:
 
 
 def free_port(taken: Collection[int] = ()) -> int:
-    """A port that no client gets by chance: below the ranges that systems give to connections."""
+    """A free port below the ephemeral range, so that no client connection takes it by chance."""
     candidates = random.SystemRandom().sample(PORTS, 200)
     return next(port for port in candidates if port not in taken and is_free(port))
 
@@ -239,7 +242,7 @@ def is_free(port: int) -> bool:
 
 
 def _comes_free(port: int) -> bool:
-    """A server that just ended may hold its port for a moment, and its clients know that port."""
+    """Waits briefly for a port that a server just released, because clients know that port."""
     deadline = time.monotonic() + PORT_PATIENCE_SECONDS
     while not is_free(port):
         if time.monotonic() > deadline:

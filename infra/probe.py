@@ -1,4 +1,4 @@
-"""Does a server answer in its own language at that address, and if not, why?"""
+"""Checks that a server answers in its own protocol at an address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"kafka": 9092, "postgres": 5432, "redis": 6379, "registry": 808
 
 
 def obstacle(server: str, url: str) -> str | None:
-    """None when it answers; otherwise the reason, without the password that is in the URL."""
+    """None when it answers; otherwise the reason, without the URL's password."""
     ask = {"kafka": _kafka, "postgres": _postgres, "redis": _redis, "registry": _registry}
     try:
         ask[server](url)
@@ -26,7 +26,7 @@ def obstacle(server: str, url: str) -> str | None:
 
 
 def wait(server: str, url: str, seconds: float) -> str | None:
-    """Asks until it answers or the time is over; the last reason when it never did."""
+    """Retries until the server answers (None) or time is over (the last reason)."""
     deadline = time.monotonic() + seconds
     while (reason := obstacle(server, url)) is not None and time.monotonic() < deadline:
         time.sleep(0.2)

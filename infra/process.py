@@ -1,7 +1,7 @@
-"""Is that process still the one we started, and how does it end?
+"""Starts, recognises and ends processes by pid and start time.
 
-A pid alone says little after a reboot or a day: it is recorded with the start time, and nothing
-that does not match both is ever signalled.
+After a reboot or some days a pid alone may belong to another program. So it is recorded with the
+start time, and only a process that matches both is signalled.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @atexit.register
 def _let_go() -> None:
-    """Those still running are meant to outlive us; without a code Popen would warn of each."""
+    """Marks children that still run as finished for Popen, which would warn about each at exit."""
     for child in _children.values():
         if child.poll() is None:
             child.returncode = 0
 
 
 class StartError(RuntimeError):
-    """A server or service did not come up; the text says why and where its log is."""
+    """A server or service did not start; the text gives the reason and its log file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A process as written in a state file."""
+    """A process as recorded in a state file: pid and start time."""
 
     pid: int
     started: float
@@ -53,7 +53,7 @@ class Recorded:
         return cls(int(record["pid"]), float(record.get("started", 0.0)))
 
     def process(self) -> psutil.Process | None:
-        """The live process, or None when it ended or the pid belongs to somebody else."""
+        """The live process; None when it ended or the pid belongs to another program."""
         child = _children.get(self.pid)
         if child is not None and child.poll() is not None:
             del _children[self.pid]
@@ -71,7 +71,7 @@ class Recorded:
 
     @property
     def frozen(self) -> bool:
-        """Alive, and stopped by SIGSTOP (or Ctrl-Z): it answers nothing until it is resumed."""
+        """Whether it is alive and stopped by SIGSTOP (or Ctrl-Z)."""
         process = self.process()
         try:
             return process is not None and process.status() == psutil.STATUS_STOPPED
@@ -80,13 +80,13 @@ class Recorded:
 
     @property
     def state(self) -> str:
-        """`running`, `frozen` or `stopped`, for people."""
+        """`running`, `frozen` or `stopped`, for display."""
         if not self.alive:
             return "stopped"
         return "frozen" if self.frozen else "running"
 
     def resume(self, *, family: bool = True) -> bool:
-        """Lets it go on if it (or a child of it) is frozen; says whether that was so."""
+        """Sends SIGCONT if it (or a child) is frozen; returns whether it was."""
         process = self.process()
         if process is None:
             return False
@@ -101,7 +101,7 @@ class Recorded:
         return frozen
 
     def send(self, number: int) -> bool:
-        """Sends a signal if this is still our process; says whether it was."""
+        """Sends a signal if this is still our process; returns whether it was sent."""
         process = self.process()
         if process is None:
             return False
@@ -112,7 +112,7 @@ class Recorded:
         return True
 
     def wait(self, seconds: float) -> bool:
-        """True when it ended within that time."""
+        """Waits for its end; True when it ended within that time."""
         deadline = time.monotonic() + seconds
         while self.alive:
             if time.monotonic() > deadline:
@@ -121,7 +121,7 @@ class Recorded:
         return True
 
     def stop(self, first: int = signal.SIGTERM, bound_seconds: float = 15.0) -> None:
-        """Asks, waits for at most the bound, then kills."""
+        """Sends the first signal, waits at most that long, then sends SIGKILL."""
         sent = self.send(first)
         self.resume()  # a frozen one hears nothing before
         if sent and not self.wait(bound_seconds):
@@ -145,9 +145,9 @@ def spawn(
     stdin: bytes | None = None,
     rights: Mapping[str, Any] | None = None,
 ) -> Recorded:
-    """Starts a process of its own session (a Ctrl-C at the terminal is not for it).
+    """Starts a process in its own session, so that Ctrl-C in the terminal does not reach it.
 
-    `rights` are those of another user (`user`, `group`, `extra_groups` of `subprocess`).
+    `rights`: run as another user (`user`, `group`, `extra_groups` of `subprocess`).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -173,9 +173,9 @@ def spawn(
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the block is over: a process is not started and forgotten.
+    """Delays Ctrl-C and SIGTERM until the block ends, so that a started process is always recorded.
 
-    Signals reach the main thread alone, so that in others there is nothing to hold back.
+    Only the main thread receives signals; in other threads the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -197,7 +197,7 @@ def uninterrupted() -> Iterator[None]:
 def wait_until(
     ready: Callable[[], bool], process: Recorded, name: str, log: Path, bound_seconds: float = 60.0
 ) -> None:
-    """Waits for a check to hold; a process that ends or a bound that passes is a StartError."""
+    """Waits for a check to succeed; StartError when the process ends or time is over."""
     deadline = time.monotonic() + bound_seconds
     while not ready():
         if not process.alive:
@@ -208,7 +208,7 @@ def wait_until(
 
 
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
-    """The last lines of a log, read from its end."""
+    """The last lines of a log file, read from its end."""
     if not log.exists():
         return "(no log)"
     with log.open("rb") as file:

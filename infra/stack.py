@@ -1,4 +1,4 @@
-"""One stack in one folder: servers, services, and what `status` says of them."""
+"""One stack in one home folder: its servers, its services, and the content of `status`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Stack:
         self._registry = registry
 
     def start_servers(self, progress: Progress = silent) -> Endpoints:
-        """Brings up what does not run yet; two callers at once take turns."""
+        """Starts the servers that do not run yet; concurrent callers are serialised by the home's
+        lock.
+        """
         with self.home.locked():
             for name in self.resume():
                 progress(name, "was frozen: goes on", False)
@@ -54,16 +56,16 @@ class Stack:
         return endpoints
 
     def start_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
-        """Hands the services to a supervisor of their own; earlier ones are stopped first."""
+        """Starts a supervisor for the services; stops earlier services first."""
         with self.home.locked():
             self._stop_services()
             self._supervise(services, env, running={})
 
     def complete_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
-        """Starts those that do not run, and leaves the others as they are.
+        """Starts the services that do not run and leaves the others alone.
 
-        A supervisor that runs already does that by itself. All start anew when they were started
-        with other servers' addresses, or when others than these are to run.
+        A running supervisor does that by itself. All services are restarted when the servers'
+        addresses or the list of services changed.
         """
         with self.home.locked():
             state = self.home.read("state")
@@ -97,7 +99,7 @@ class Stack:
             )
 
     def resume(self) -> list[str]:
-        """Lets every frozen process of the stack go on; answers the names of those that were."""
+        """Resumes every frozen process of the stack; returns their names."""
         state = self.home.read("state")
         entries = {
             **state.get("servers", {}),
@@ -112,9 +114,9 @@ class Stack:
         ]
 
     def restart_hung(self, progress: Progress = silent) -> list[str]:
-        """Ends services that take a connection and do not answer it; their supervisor starts them.
+        """Ends services that accept a connection but never answer; the supervisor restarts them.
 
-        One that refuses connections is starting, or not there: waiting is all that helps.
+        A service that refuses connections is still starting or absent, so it is only waited for.
         """
         hung = []
         for name, entry in self.home.read("services").get("services", {}).items():
@@ -126,7 +128,7 @@ class Stack:
         return hung
 
     def alive(self) -> set[str]:
-        """Names of the servers and services that run now; frozen ones too."""
+        """Names of the servers and services that run now, frozen ones included."""
         state = self.home.read("state")
         entries = {
             **state.get("servers", {}),
@@ -139,7 +141,7 @@ class Stack:
         return names
 
     def stop_new(self, before: Collection[str]) -> None:
-        """Stops what was started since `alive` answered `before`: a start was broken off."""
+        """After an interrupted start: stops what was started since `alive` returned `before`."""
         with self.home.locked():
             if not before:
                 self.stop()
@@ -151,7 +153,7 @@ class Stack:
                 self._backend().stop(started)
 
     def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
-        """Waits until every service that has an address answers `/readyz` with 200."""
+        """Waits until every service that has an address answers 200 on `/readyz`."""
         deadline = time.monotonic() + seconds
         waiting = list(self.home.read("state").get("services", ()))
         while waiting:
@@ -170,7 +172,7 @@ class Stack:
         return supervisor is not None and supervisor.alive
 
     def status(self) -> dict[str, Any]:
-        """The contract behind `hitotsu status --json`."""
+        """The object that `hitotsu status --json` prints."""
         state = self.home.read("state")
         services = self.home.read("services").get("services", {})
         return {
@@ -182,14 +184,14 @@ class Stack:
         }
 
     def endpoints(self) -> Endpoints:
-        """Where the servers were when they were last started."""
+        """The servers' addresses at the last start."""
         known = self.home.read("state").get("endpoints")
         if not known:
             raise ProviderError(f"no stack in {self.home.path}: start one with `hitotsu up`")
         return Endpoints(**known)
 
     def stop(self, *, purge: bool = False) -> None:
-        """Services first, then the servers; data stays unless it is to be removed."""
+        """Stops the services, then the servers; data stays unless `purge`."""
         if not self.home.path.exists():
             return
         with self.home.locked():
@@ -207,12 +209,12 @@ class Stack:
                 self.home.purge()
 
     def restart_server(self, name: str) -> None:
-        """Stops one server if it runs and starts it again, at the same address."""
+        """Restarts one server at the same address."""
         with self.home.locked():
             self._backend().restart(name)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Signals one server or service by its recorded pid; answers that pid."""
+        """Signals one server or service by its recorded pid; returns that pid."""
         servers = self.home.read("state").get("servers", {})
         services = self.home.read("services").get("services", {})
         entry = servers.get(name) or services.get(name)
@@ -227,7 +229,7 @@ class Stack:
         return recorded.pid
 
     def _backend(self) -> Backend:
-        """The provider this home was started with, whatever the environment says now."""
+        """The provider that this home was started with, whatever the environment says now."""
         state = self.home.read("state")
         started_with = state.get("provider")
         if started_with and self._provider not in ("auto", started_with):
@@ -297,7 +299,7 @@ def _address(entry: Mapping[str, Any]) -> str:
 
 
 def _import_path() -> dict[str, str]:
-    """Services find the checkout's packages from whatever folder the command was given in."""
+    """PYTHONPATH that lets services import the checkout's packages from any working directory."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths)}
 

@@ -1,8 +1,8 @@
-"""Who keeps the services running, and notes where they are?
+"""A small process that keeps the services running and records their pids.
 
-A small process of its own: it starts what it is told on stdin, starts again whatever ends before
-`down` (after 0.5 s, then up to 5 s), writes pids into the status file and, on SIGTERM, stops all in
-reverse order. What an earlier supervisor started is taken over as it is while it runs.
+It reads the services from stdin, starts them, restarts any that ends (after 0.5 s, then up to 5 s),
+writes pids to the status file and, on SIGTERM, stops all in reverse order. Services that an earlier
+supervisor started and that still run are adopted.
 
     python -m infra.supervisor STATUS_FILE < services.json
 """
@@ -35,7 +35,9 @@ STOP_BOUND_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What to run: a name, a command, its environment (added to ours) and where it will answer."""
+    """What to run: name, command, environment (added to ours) and the address where it will
+    answer.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -46,10 +48,10 @@ class Service:
 
 
 class Child(Protocol):
-    """A running service, to be waited for or ended."""
+    """A service that this supervisor started."""
 
     async def wait(self) -> int | None:
-        """Its exit code when it has ended; None where nobody can know."""
+        """Its exit code once it has ended; None when the code cannot be known."""
 
     def terminate(self) -> None: ...
 
@@ -57,13 +59,13 @@ class Child(Protocol):
 
 
 class Inherited:
-    """A service of an earlier supervisor: not our child, so it is looked at now and then."""
+    """A service of an earlier supervisor: not our child process, so it is polled."""
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
 
     async def wait(self) -> int | None:
-        """Until it has ended; its exit code was told to its parent."""
+        """Waits for its end; always None, because only its parent gets the exit code."""
         while self._recorded.alive:
             await asyncio.sleep(LOOK_SECONDS)
         return None
@@ -76,7 +78,7 @@ class Inherited:
 
 
 class Supervisor:
-    """Runs the services until told to stop."""
+    """Keeps the services running until it is told to stop."""
 
     def __init__(
         self, services: list[Service], status: Path, earlier: Mapping[str, Any] | None = None
@@ -150,7 +152,7 @@ class Supervisor:
         return await self._watched(service, process, process.pid, _start_time(process.pid))
 
     async def _go_on(self, service: Service, recorded: Recorded) -> int | None:
-        """Watches over a service that runs already."""
+        """Watches an adopted service until it ends."""
         _say(f"{service.name} runs as process {recorded.pid}: left as it is")
         child = Inherited(recorded)
         return await self._watched(service, child, recorded.pid, recorded.started)
@@ -206,9 +208,9 @@ def _say(text: str) -> None:
 
 
 def dump(services: list[Service], running: Mapping[str, Any]) -> bytes:
-    """What `main` reads from stdin; secrets travel there and touch neither disk nor `ps`.
+    """The JSON that `main` reads from stdin; stdin keeps secrets off the disk and out of `ps`.
 
-    `running` are the entries of an earlier supervisor's status file: those alive are taken over.
+    `running`: entries of an earlier supervisor's status file; those still alive are adopted.
     """
     described = [asdict(service) for service in services]
     return json.dumps({"services": described, "running": dict(running)}).encode()

@@ -1,4 +1,4 @@
-"""Are all topics there, with the settings the design asks for? Run as often as you like.
+"""Creates all topics and sets their configuration. Idempotent.
 
 python -m infra.topics 127.0.0.1:9092
 """
@@ -28,12 +28,12 @@ ATTEMPTS = 100
 
 
 def create(kafka: str) -> list[str]:
-    """Creates what is missing and sets what differs; answers the names of the topics it created."""
+    """Creates missing topics and corrects settings; returns the names of the created topics."""
     return asyncio.run(create_all(kafka))
 
 
 async def create_all(kafka: str) -> list[str]:
-    """The same inside a running loop."""
+    """As `create`, inside a running event loop."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=20_000)
     try:
         await admin.start()
@@ -65,7 +65,9 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
 
 
 async def _compare_partitions(admin: AIOKafkaAdminClient) -> None:
-    """A key's partition follows from their number: another number would break its order."""
+    """Checks partition counts: another count would send a key to another partition and break its
+    order.
+    """
     for _ in range(ATTEMPTS):
         described = await admin.describe_topics(list(TOPICS))
         if all(entry["error_code"] == 0 for entry in described):
@@ -89,7 +91,9 @@ async def _set_differing(admin: AIOKafkaAdminClient) -> None:
         if not await _differing(admin):
             return
         await asyncio.sleep(0.1)  # the controller has it; a broker hears of it a moment later
-    raise StartError("kafka: settings of topics were changed, and the broker does not show it")
+    raise StartError(
+        "kafka: topic settings were changed, but the broker still reports the old values"
+    )
 
 
 async def _differing(admin: AIOKafkaAdminClient) -> list[ConfigResource]:

@@ -1,7 +1,7 @@
-"""Which jars run Kafka and the registry, and are they the ones we know?
+"""Downloads and verifies the jars that run Kafka and the registry.
 
-`jars.lock` names every file with its SHA-256. They are fetched once, in parallel, into the cache
-folder; a start that finds them there does not touch the network.
+`jars.lock` lists every file with its SHA-256. They are downloaded once, in parallel, into the cache
+folder; a start that finds them there does not use the network.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def locked(bundle: str) -> list[Artifact]:
 
 
 def classpath(cache: Path, say: Callable[[str], None]) -> list[str]:
-    """Kafka's jars on disk, fetched when they are not."""
+    """Paths of Kafka's jars, downloaded when missing."""
     return sorted(str(path) for path in _bundle("kafka", cache, say))
 
 

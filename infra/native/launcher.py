@@ -1,4 +1,4 @@
-"""In which order do the native servers start and stop? All at once; the registry after Postgres."""
+"""Starts and stops the native servers: all in parallel, but the registry after Postgres."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_ORDER = ("registry", "redis", "kafka", "postgres")
 
 
 def check() -> None:
-    """Raises when something that the native servers need is not on this machine."""
+    """Raises ProviderError with everything that the native servers lack on this machine."""
     obstacles = []
     for part in (java.executable, postgres.binaries, valkey.executable):
         try:
@@ -54,7 +54,7 @@ class NativeBackend:
         self._broken_off = threading.Event()
 
     def start(self, progress: Progress) -> Endpoints:
-        """Starts what does not run; on failure, or broken off, stops what this call started."""
+        """Starts what does not run. On failure or interruption, stops what this call started."""
         new = {name for name in self._servers if ServerRecord(self.home, name).process is None}
         postgres_ready = threading.Event()
         self._broken_off.clear()
@@ -80,14 +80,14 @@ class NativeBackend:
         return _endpoints(started)
 
     def stop(self, names: Collection[str] | None = None) -> None:
-        """Clients before what they use; pids are the recorded ones."""
+        """Stops clients before the servers they use, by the recorded pids."""
         for name in STOP_ORDER:
             if names is None or name in names:
                 server = self._servers.get(name) or Registry(self.home)
                 server.stop()
 
     def purge(self) -> None:
-        """All of it is in the home folder, and in the one outside that it records."""
+        """Removes the outside data folder that the home records; the rest is in the home folder."""
 
     def restart(self, server: str) -> None:
         if server not in self._servers:
@@ -135,9 +135,10 @@ class NativeBackend:
         return url
 
     def _answers(self, name: str, say: Say) -> bool:
-        """Whether a server that runs answers; one that does not for long is stopped.
+        """Whether a running server answers; one that does not answer in time is stopped.
 
-        An answer that refuses us (too many connections, say) is one: that is no reason to end it.
+        A refusal (too many connections, say) is an answer: the server is kept and StartError is
+        raised.
         """
         url = str(ServerRecord(self.home, name).entry["url"])
         reason = probe.obstacle(name, url)
@@ -148,7 +149,7 @@ class NativeBackend:
         if reason is None:
             return True
         if REFUSED in reason:
-            raise StartError(f"{name}: it runs, but refuses us: {reason}")
+            raise StartError(f"{name}: it runs, but refuses the connection: {reason}")
         say("does not answer: started again")
         self._servers[name].stop()
         return False

@@ -1,4 +1,4 @@
-"""How does a real Postgres run on a machine that has only Python?"""
+"""Runs Postgres as a plain process."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def binaries() -> Path:
 
 
 class Postgres:
-    """The cluster's folder, postmaster and address; the superuser's password is the stack's own.
+    """The cluster's data folder, postmaster and address; the superuser's password is generated.
 
-    Started by root it runs as another user. Where that user cannot reach the home or the programs,
-    data and a copy of the programs are in the folder outside (`infra.closed_home`).
+    Started by root, it runs as another user. If that user cannot reach the home or the programs,
+    the data and a copy of the programs are placed in an outside folder (`infra.closed_home`).
     """
 
     name: ClassVar[str] = "postgres"
@@ -82,7 +82,7 @@ class Postgres:
 
     @property
     def data(self) -> Path:
-        """The cluster's folder."""
+        """The cluster's data folder."""
         outside = self.outside.path
         return self._inside if outside is None else outside / "data"
 
@@ -117,7 +117,7 @@ class Postgres:
         return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
 
     def _settle(self, say: Say) -> None:
-        """Decides as whom it runs, with which programs, and where its data is."""
+        """Chooses the user, the programs and the data folder."""
         self._binaries, self._user = binaries(), None
         if not server_user.is_root():
             return
@@ -134,7 +134,9 @@ class Postgres:
         programs.try_out(self._binaries, self._user)
 
     def _move_outside(self, user: User, say: Say) -> Path:
-        """The folder outside, with the data that an earlier version kept in the closed home."""
+        """The outside folder; data that an earlier version kept in the closed home is moved
+        there.
+        """
         before = self._inside
         if self.outside.path is None and (before / "PG_VERSION").exists():
             user = server_user.owner_of(before) or user
@@ -152,7 +154,9 @@ class Postgres:
         return folder
 
     def _expect_none(self) -> None:
-        """An empty cluster in the place of one that is gone would hide that all is lost."""
+        """Refuses to create a new cluster when one existed before: it would hide the loss of all
+        data.
+        """
         if self.home.read(CLUSTER).get("created"):
             raise ProviderError(
                 f"the cluster of {self.home.path} is not in {self.data}: bring it back, or "
@@ -204,7 +208,7 @@ class Postgres:
         return {} if self._user is None else self._user.rights
 
     def _launch(self, port: int, say: Say) -> Recorded:
-        """Starts the postmaster; children of a killed one may linger and are ended."""
+        """Starts the postmaster; first ends leftover child processes of a killed one."""
         log = self.home.log(self.name)
         argv = [str(self._program("postgres")), "-D", str(self.data), "-p", str(port)]
         began = time.monotonic()
@@ -227,7 +231,9 @@ class Postgres:
                 time.sleep(0.3)
 
     def _forget_stale_postmaster(self) -> None:
-        """A pid in `postmaster.pid` that now belongs to another program would stop us for ever."""
+        """Removes a `postmaster.pid` whose pid belongs to another program: Postgres would refuse to
+        start.
+        """
         file = self.data / "postmaster.pid"
         try:
             pid = int(file.read_text("utf-8").split("\n", 1)[0])
@@ -237,7 +243,9 @@ class Postgres:
             file.unlink()
 
     def _await_no_orphans(self, say: Say) -> None:
-        """Data is moved when no process of a killed server works in it any more."""
+        """Waits until no process of a killed server uses the data folder, which is moved
+        afterwards.
+        """
         deadline = time.monotonic() + ORPHANS_BOUND_SECONDS
         while any(map(self._works_here, psutil.process_iter())):
             if time.monotonic() > deadline:
@@ -253,7 +261,7 @@ class Postgres:
                 process.send_signal(signal.SIGCONT)  # a frozen one takes no other signal
 
     def _works_here(self, process: psutil.Process) -> bool:
-        """Every process of a cluster has its data folder as working directory."""
+        """Whether a process belongs to this cluster: its working directory is the data folder."""
         try:
             folders = (self.data.resolve(), self._inside.resolve())
             return Path(process.cwd()) in folders and "postgres" in process.name()
@@ -282,7 +290,7 @@ class Postgres:
 
 
 def environment() -> dict[str, str]:
-    """What the server gets of ours: SQL may run programs, and they would see every secret in it."""
+    """The server's environment without our secrets, which SQL that runs programs could read."""
     return {
         name: value
         for name, value in os.environ.items()

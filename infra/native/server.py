@@ -1,4 +1,4 @@
-"""What is common to the servers that run as processes: ask, record, start, stop, say."""
+"""Base of the native servers: check, record, start, stop, report progress."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Server(Protocol):
     name: ClassVar[str]
 
     def start(self, say: Say) -> str:
-        """Brings it up if it is not, and answers its URL."""
+        """Starts it unless it runs; returns its URL."""
 
     def stop(self) -> None: ...
 
 
 class ServerRecord:
-    """A server's lines in the state file: written as soon as the process is there."""
+    """A server's entry in the state file, written as soon as the process exists."""
 
     def __init__(self, home: Home, name: str) -> None:
         self.home = home
@@ -41,12 +41,12 @@ class ServerRecord:
 
     @property
     def process(self) -> Recorded | None:
-        """The recorded process if it is alive and ours."""
+        """The recorded process if it is alive and ours, else None."""
         recorded = Recorded.of(self.entry)
         return recorded if recorded is not None and recorded.alive else None
 
     def keep(self, process: Recorded, url: str, version: str, **more: str) -> None:
-        """Writes the process down; `more` is said in `status` too."""
+        """Records the process; the values in `more` are shown in `status` too."""
         entry = {
             "url": url,
             "pid": process.pid,

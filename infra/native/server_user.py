@@ -1,7 +1,7 @@
-"""As whom does a server run that refuses to run as root, and what can that user reach?
+"""Which user runs a server that refuses to run as root, and what can that user reach?
 
-Rights are dropped in the child between fork and exec, so no program has to be readable for that
-but the server's own. Nothing of root's is kept: no group and no capability.
+The child drops its rights between fork and exec, so that user only needs access to the server's own
+program. No group and no capability of root's is kept.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class User:
 
     @property
     def rights(self) -> dict[str, Any]:
-        """What `subprocess` is told to start a child as this user."""
+        """The arguments of `subprocess` that start a child as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def other_user() -> User:
-    """Who runs servers for root: `postgres` where there is one, else `nobody`."""
+    """The user who runs servers for root: `postgres` if it exists, else `nobody`."""
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
@@ -47,7 +47,7 @@ def other_user() -> User:
 
 
 def owner_of(path: Path) -> User | None:
-    """The user who owns a file; None when it is root or nobody knows the number."""
+    """The user who owns a file; None for root or an unknown uid."""
     uid = path.stat().st_uid
     try:
         entry = pwd.getpwuid(uid)
@@ -57,9 +57,10 @@ def owner_of(path: Path) -> User | None:
 
 
 def reaches(user: User, *paths: Path) -> bool:
-    """Whether that user can read every file, and enter every folder; tried as that user.
+    """Whether that user can read every file and enter every folder; tested in a process of that
+    user.
 
-    Root's own `access` would answer for root, and mode bits do not say what an ACL allows.
+    Root's own `access` would answer for root, and mode bits do not show ACLs.
     """
     test = 'for f; do test -r "$f" || { test -d "$f" && test -x "$f"; } || exit 1; done'
     done = subprocess.run(
@@ -76,10 +77,10 @@ def reaches(user: User, *paths: Path) -> bool:
 
 
 def write(user: User, path: Path, text: str) -> None:
-    """Adds text to a file as that user (0600 when it is new).
+    """Appends text to a file as that user (mode 0600 when new).
 
-    Root does not write below a folder of another user: a link laid there would lead it elsewhere.
-    Raises StartError when that user cannot write there.
+    Root does not write below another user's folder itself, because a planted link could redirect
+    it. Raises StartError when that user cannot write there.
     """
     done = subprocess.run(
         [SHELL, "-c", 'umask 077; cat >>"$1"', SHELL, str(path)],
@@ -97,5 +98,5 @@ def write(user: User, path: Path, text: str) -> None:
 
 
 def is_root() -> bool:
-    """Whether this process is root, whom Postgres refuses."""
+    """Whether this process is root; Postgres refuses to run as root."""
     return os.geteuid() == 0

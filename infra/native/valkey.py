@@ -1,7 +1,7 @@
-"""How does a real Valkey or Redis run on a machine that has only Python?
+"""Runs Valkey or Redis as a plain process.
 
-It keeps nothing on disk: what it holds can be derived, and a snapshot older than the rows would be
-a stale answer that does not say so. Empty is safe; the projector refills it.
+It persists nothing. Its content is derived from Postgres, and a snapshot older than the rows would
+serve stale answers unnoticed. After a restart it is empty, and the projector fills it again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ tcp-backlog 128
 
 
 def executable() -> str:
-    """The forced binary, else the packaged Valkey, else one on PATH."""
+    """The binary that the variable names, else the packaged Valkey, else one on PATH."""
     forced = os.environ.get(BINARY_VARIABLE)
     if forced:
         found = shutil.which(forced)
