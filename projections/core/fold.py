@@ -96,7 +96,7 @@ class Group:
     @property
     def topics(self) -> set[str]:
         """The topics whose events any of the projections takes, or that erase a subject."""
-        return set[str]().union(*(projection.topics for projection in self.projections))
+        return set[str]().union(*(one.topics_to_read for one in self.projections))
 
     def take(self, event: Any, event_id: bytes, source: int, into: Folded) -> None:
         """Folds one event, or raises `HandlerFailed` and leaves `into` as it was."""

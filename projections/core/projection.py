@@ -162,9 +162,13 @@ class Projection:
 
     @property
     def topics(self) -> frozenset[str]:
-        """The topics whose events move the projection's tables, erasures included."""
-        kinds = (*self.handlers, *self.evolvers, *self.erasures)
-        return frozenset(kind.TOPIC for kind in kinds)  # type: ignore[attr-defined]
+        """The topics whose events move the projection's tables; an answer's position lists them."""
+        return frozenset(kind.TOPIC for kind in (*self.handlers, *self.evolvers))  # type: ignore[attr-defined]
+
+    @property
+    def topics_to_read(self) -> frozenset[str]:
+        """`topics`, and those of the events that erase a subject of its tables."""
+        return self.topics | {kind.TOPIC for kind in self.erasures}  # type: ignore[attr-defined]
 
     def on(self, *events: type) -> Callable[[H], H]:
         """Decorates a handler: a generator of rows, called for each event of these types."""

@@ -149,7 +149,7 @@ class Verification:
 def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[str]:
     """The topics that move the chosen projections, and those of their subjects' erasures."""
     names = set(chosen)
-    return set[str]().union(*(one.topics for one in projections if one.name in names))
+    return set[str]().union(*(one.topics_to_read for one in projections if one.name in names))
 
 
 def _surplus(
