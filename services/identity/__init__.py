@@ -1,1 +1,3 @@
-"""Which profiles are one person? Links by rule, cases for people, and their decisions."""
+"""Record linkage: which profiles are one person? Links by rule, cases for review, staff
+decisions.
+"""

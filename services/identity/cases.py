@@ -1,4 +1,4 @@
-"""Which cases are open, and how did the others end? Kept as the matcher judges, pair by pair."""
+"""Stores review cases: opened and closed by the matcher, pair by pair."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ where rule_version = %s and profile_id = %s and other_profile_id = %s and closed
 
 
 async def open_of(connection: Connection, version: str, who: Sequence[UUID]) -> set[Pair]:
-    """Pairs of these profiles that have an open case."""
+    """The pairs among these profiles that have an open case."""
     rows = await rows_of(connection, OPEN, {"version": version, "who": list(who)})
     return {(row["profile_id"].bytes, row["other_profile_id"].bytes) for row in rows}
 
 
 async def keep(connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]) -> None:
-    """Opens what is to be decided and closes every other case of these pairs."""
+    """Opens the cases that these verdicts ask for and closes all other cases of their pairs."""
     if not judged:
         return
     async with connection.cursor() as cursor:
@@ -59,7 +59,7 @@ async def keep(connection: Connection, version: str, judged: Mapping[Pair, PairV
 
 
 async def measure(connection: Connection, version: str) -> None:
-    """How many wait for a person, and for how long."""
+    """Sets the metrics: number of open cases, and the age of the oldest."""
     row = await (await connection.execute(WAITING, [version])).fetchone()
     if row is not None:
         CASES_OPEN.set(row[0])

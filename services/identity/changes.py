@@ -1,4 +1,4 @@
-"""Whom does a stretch of the log touch, and what did persons decide in it?"""
+"""Extracts from applied events which profiles changed, and what staff decided."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ABOUT_TWO = ProfilesLinked | LinkDeclined | ProfilesUnlinked
 
 @dataclass(slots=True)
 class Touched:
-    """A profile: where the log speaks of it, and the latest time of what it says."""
+    """A changed profile: the (partition, offset) of its events, and the latest of their times."""
 
     places: list[tuple[int, int]] = field(default_factory=list)
     at: int = 0
@@ -32,14 +32,14 @@ class Touched:
 
 @dataclass(slots=True)
 class Stirred:
-    """All of it, in the order of the log."""
+    """The changed profiles and the staff decisions, in log order."""
 
     profiles: dict[bytes, Touched] = field(default_factory=dict)
     decisions: list[StaffDecision] = field(default_factory=list)
 
 
 def touched(events: Iterable[AppliedEvent]) -> Stirred:
-    """What rules decided is our own and touches nobody; a person's word touches the pair."""
+    """Links by rule are our own output and are ignored; a staff decision touches its pair."""
     found = Stirred()
     for one in events:
         event = one.event

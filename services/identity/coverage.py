@@ -1,7 +1,7 @@
-"""Does memory hold everybody whom the member projection holds, and who is missing?
+"""Does memory hold every profile that the member projection holds? If not, which are missing?
 
-A profile can be compared when it is not erased and its key is there; whoever was only observed,
-by an identifier, counts too. Asked of one snapshot, with the place of the log that it stands for.
+A profile can be compared if it is not erased and its key exists. A profile that was only observed
+by an identifier counts too. The query runs in one snapshot, with the log position of that snapshot.
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ from unnest(%s::uuid[]) as x(id) left join profile p on p.profile_id = x.id
 
 @dataclass(frozen=True, slots=True)
 class CoverageGap:
-    """Ids of profiles that are not known but should be, and the other way round."""
+    """Profile ids missing from memory, and ids in memory that should not be there."""
 
     missing: list[bytes]
     surplus: list[bytes]
 
 
 async def comparable(connection: Connection, group: str, known: Sequence[int]) -> int | None:
-    """How many profiles can be compared; None when the projection is not where memory is."""
+    """Number of profiles that can be compared; None when the projection is at another position than
+    memory.
+    """
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
         applied = await checkpoints(connection, group, [TOPIC])
@@ -55,7 +57,7 @@ async def comparable(connection: Connection, group: str, known: Sequence[int]) -
 
 
 async def difference(connection: Connection, everybody: Everybody) -> CoverageGap:
-    """Who is missing from memory, and who is in it without a reason."""
+    """Which profiles memory lacks, and which it has without reason."""
     cursor = await connection.execute(WHO)
     expected = {row[0].bytes for row in await cursor.fetchall()}
     missing = sorted(one for one in expected if one not in everybody)
@@ -63,6 +65,6 @@ async def difference(connection: Connection, everybody: Everybody) -> CoverageGa
 
 
 async def as_touched(connection: Connection, profiles: Sequence[bytes]) -> dict[bytes, Touched]:
-    """These profiles as if the log had just spoken of them: at the time of their state."""
+    """These profiles as if the log had just changed them, at the time of their state."""
     rows = await rows_of(connection, TIMES, [[UUID(bytes=one) for one in profiles]])
     return {row["profile_id"].bytes: Touched(at=row["at"]) for row in rows}

@@ -1,7 +1,7 @@
-"""Who is known to this process, and who of them is like a given profile?
+"""The in-memory index of all profiles, and the search for those similar to a given profile.
 
-Everybody, in memory, as comparable features under one version of the rules; nothing in clear is
-kept. A stored row of features spares a restart from opening and normalising the person again.
+It holds comparable features under one version of the match rules; nothing in clear. Features are
+also stored in Postgres (sealed), so that a restart does not have to unseal and normalise again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ AT_ONCE = 2_000
 
 
 class Everybody:
-    """All profiles by id: their features, and the time of the state they were taken from."""
+    """All profiles by id: their features, and the time of the state these were made from."""
 
     def __init__(self, version: str, model: MatchModel) -> None:
         self.version, self.model = version, model
@@ -52,11 +52,11 @@ class Everybody:
         return iter(self.known)
 
     def time_of(self, profile_id: bytes) -> int:
-        """When the profile's state came about, in microseconds; 0 of a stranger."""
+        """The time of the profile's state in microseconds; 0 when unknown."""
         return self._at.get(profile_id, 0)
 
     def learn(self, profile_id: bytes, known: Features | None, at: int) -> None:
-        """Takes the place of what was known; None of who is erased or unknown."""
+        """Replaces a profile's features; None for an erased or unknown profile."""
         self._at[profile_id] = max(at, self._at.get(profile_id, 0))
         if known is None:
             self.known.forget(profile_id)
@@ -64,7 +64,7 @@ class Everybody:
             self.known.learn(profile_id, known)
 
     def like(self, profile_id: bytes) -> dict[bytes, Found]:
-        """Everybody who may be the same person, with the weight and what it rests on."""
+        """All candidates for the same person, with the weight and the agreeing levels."""
         mine = self.known.features(profile_id)
         if mine is None:
             return {}
@@ -72,24 +72,24 @@ class Everybody:
         return {one.profile_id: self.found(one) for one in found}
 
     def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
-        """Those of smaller id whom the rules would link with the profile."""
+        """The candidates with a smaller id whose weight reaches the link threshold."""
         like, upper = self.like(profile_id), self.model.upper
         return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
 
     def alike(self, pair: Pair) -> bool:
-        """Whether the rules would link the two, were they compared."""
+        """Whether the weight of these two profiles reaches the link threshold."""
         one, other = map(self.known.features, pair)
         if one is None or other is None:
             return False
         return self.known.weight(one, other) >= self.model.upper
 
     def found(self, candidate: Candidate) -> Found:
-        """A candidate's weight, and its levels by name."""
+        """A candidate's weight, with its levels by name."""
         said = zip(self._levels, candidate.levels, strict=True)
         return Found(candidate.weight, tuple(names[level] for names, level in said if level >= 0))
 
     def pair(self, pair: Pair) -> Found | None:
-        """What is found about two profiles, whatever they weigh; None when one is unknown."""
+        """The comparison of two profiles, whatever its weight; None when one is unknown."""
         one, other = map(self.known.features, pair)
         if one is None or other is None:
             return None
@@ -98,7 +98,7 @@ class Everybody:
         return Found(self.known.weight(one, other), levels)
 
     def explained(self, mine: Features, other: bytes) -> list[dict[str, Any]]:
-        """What each field says, in bits; the weights add up to the pair's."""
+        """The weight of each field in bits; they add up to the pair's weight."""
         theirs = self.known.features(other)
         if theirs is None:
             return []
@@ -109,7 +109,7 @@ class Everybody:
         ]
 
     async def load(self, connection: Connection, keys: SubjectKeys) -> None:
-        """Learns what is stored; whoever lost the key is nobody."""
+        """Loads stored features; profiles whose key was destroyed are skipped."""
         after = bytes(16)
         while True:
             cursor = await connection.execute(STORED, [FORM, UUID(bytes=after), AT_ONCE])
@@ -128,14 +128,14 @@ class Everybody:
 
 
 def features_of(person: Person | None) -> Features | None:
-    """Comparable, or None of nobody."""
+    """The person's comparable features; None for None."""
     return None if person is None else features(person)
 
 
 def sealed(
     profile_id: bytes, records: int, at: int, known: Features | None, key: bytes | None
 ) -> StoredFeatures:
-    """The row of a profile's features; empty of who is erased."""
+    """A row of stored features; empty for an erased profile."""
     hidden = None
     if known is not None and key is not None:
         hidden = seal(key, _nonce(records), FIELD, profile_id, known.packed().decode())
@@ -143,7 +143,7 @@ def sealed(
 
 
 def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:
-    """The features in a row; None of who lost the key."""
+    """The features in a stored row; None when the key was destroyed."""
     if key is None:
         return None
     try:
@@ -155,5 +155,5 @@ def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) 
 
 
 def _nonce(records: int) -> bytes:
-    """What is sealed with it is the profile's state when so much of the log was known."""
+    """The nonce, derived from how much of the log was known: another state gets another nonce."""
     return records.to_bytes(16, "big")

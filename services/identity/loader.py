@@ -1,4 +1,4 @@
-"""How does memory come to know what was read? Opened, normalised, learned, sealed to be kept."""
+"""Loads profiles into the index: reads, unseals, normalises, and returns sealed rows to store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.runtime.keys import SubjectKeys
 
 
 class Learning:
-    """Teaches everybody's memory what the projection holds of profiles now."""
+    """Updates the in-memory index from the member projection's current rows."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys, self._people = keys, People(keys)
@@ -26,7 +26,7 @@ class Learning:
         fresh: Mapping[bytes, Touched],
         records: int,
     ) -> list[StoredFeatures]:
-        """The rows to be stored of these profiles; `records` of the log are known with them."""
+        """The rows to store for these profiles; `records`: how much of the log they include."""
         kept: list[StoredFeatures] = []
         if not fresh:
             return kept

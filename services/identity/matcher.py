@@ -1,8 +1,8 @@
-"""How are profiles compared as they arrive? Read on, learn, compare, keep; again and again.
+"""Compares profiles as they arrive: read the log, update the index, compare, store; repeated.
 
-What is read changes memory first; then every touched profile is compared for the shares that have
-not seen it; then all that follows is stored with the progress of these shares. Whatever ends in
-between leaves progress where it was, and the same stretch is read and compared again.
+A stretch of the log first updates the index. Then every touched profile is compared, for the shards
+that have not processed it. Then the results are stored together with the shards' progress. After a
+crash in between, progress is unchanged, and the same stretch is read and compared again.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Matcher(BackgroundTask):
         kick: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`kick` is called when there are facts to send.
+        """`kick` is called when the outbox has events to send.
 
-        `ready`: whether the tables of profiles hold what the group has read.
+        `ready`: whether the profile tables are complete (not being built).
         """
         super().__init__(settings.postgres, "identity-matcher", LOOK_SECONDS, settings.group, ready)
         self._group = settings.group
@@ -83,9 +83,9 @@ class Matcher(BackgroundTask):
 
     @property
     def ready(self) -> Everybody | None:
-        """Everybody, once memory was seen to hold all profiles that the projection holds.
+        """The index, once it holds all profiles that the projection holds.
 
-        None before that, and without rules.
+        None before that, and when no match rules are in force.
         """
         return self.everybody if self._caught_up else None
 
@@ -112,7 +112,7 @@ class Matcher(BackgroundTask):
             return True
 
     async def _round(self, connection: Connection) -> bool:
-        """One stretch of the log; whether there may be more."""
+        """Processes one stretch of the log; returns whether there may be more."""
         everybody = await self._everybody(connection)
         if everybody is None:
             return False
@@ -130,14 +130,16 @@ class Matcher(BackgroundTask):
         return True
 
     async def _measure(self, connection: Connection, version: str) -> None:
-        """Now and then, while there is nothing else to do."""
+        """Updates the metrics, from time to time, while idle."""
         now = time.monotonic()
         if now >= self._measured + MEASURE_SECONDS:
             self._measured = now
             await cases.measure(connection, version)
 
     async def _count(self, connection: Connection, everybody: Everybody) -> None:
-        """Ready is who knows as many profiles as there are; who does not learns the others."""
+        """Ready when the index has as many profiles as the projection; otherwise loads the missing
+        ones.
+        """
         await self._compare_late(connection, everybody)
         now = time.monotonic()
         pause = RECOUNT_SECONDS
@@ -157,7 +159,9 @@ class Matcher(BackgroundTask):
             await self._complete(connection, everybody)
 
     async def _complete(self, connection: Connection, everybody: Everybody) -> None:
-        """Learns who is missing, to be compared as well: progress said of them what was not so."""
+        """Loads missing profiles, which are compared as well: the stored progress wrongly included
+        them.
+        """
         found = await coverage.difference(connection, everybody)
         log.warning(
             "profiles_not_known", missing=len(found.missing), surplus=len(found.surplus),
@@ -171,9 +175,10 @@ class Matcher(BackgroundTask):
         self._late, self._late_shares = [*self._late, *found.missing], set()
 
     async def _compare_late(self, connection: Connection, everybody: Everybody) -> None:
-        """Compares those who were missing, for each share as it comes, and stores their features.
+        """Compares profiles that were missing, for each shard of this process, and stores their
+        features.
 
-        Nothing is stored of a share that nobody here holds: who holds it finds them missing too.
+        Other shards are left out: the process that holds them detects the missing profiles itself.
         """
         working = self._shares.working
         fresh = {share: at for share, at in working.items() if share not in self._late_shares}
@@ -198,7 +203,7 @@ class Matcher(BackgroundTask):
         return await self._learning.learn(connection, everybody, touched, records)
 
     async def _everybody(self, connection: Connection) -> Everybody | None:
-        """Everybody under the rules that are active now; loaded when those are others."""
+        """The index under the active match rules; loaded again when the rules changed."""
         active = await self._rules.in_force(connection)
         now = self.everybody
         self.idle = active is None
@@ -224,7 +229,7 @@ class Matcher(BackgroundTask):
         return everybody
 
     async def _hold(self, connection: Connection, version: str) -> None:
-        """Holds what Kafka gave, from where it was left."""
+        """Takes over the assigned shards at their stored progress."""
         given = self._membership.shares
         if given != self._shares.held.keys():
             new = given - self._shares.held.keys()
@@ -292,9 +297,10 @@ def _parts(profiles: list[bytes]) -> list[list[bytes]]:
 async def _compared(
     everybody: Everybody, triggered: dict[bytes, frozenset[int]]
 ) -> tuple[dict[bytes, set[int]], dict[Pair, Found]]:
-    """Those of greater id who choose their links anew, and pairs of the triggered profiles.
+    """The profiles of greater id that choose their links again, and pairs of the triggered
+    profiles.
 
-    Each for the shares that a profile is new to.
+    Each for the shards that have not processed the profile.
     """
     greater: dict[bytes, set[int]] = {}
     found: dict[Pair, Found] = {}

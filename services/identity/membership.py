@@ -1,8 +1,8 @@
-"""Which shares are this process's? As many as Kafka gives it partitions, in a group of their own.
+"""Shard ownership: which shards does this process hold? Assigned through a Kafka consumer group.
 
-The group hands out partitions and nothing else: what they hold is read elsewhere, by everybody.
-Two processes may believe for a moment that a share is theirs; its progress in Postgres lets only
-one of them through.
+The group only distributes partition numbers; no records are consumed through it. For a moment two
+processes may both believe that they own a shard; the shard's progress row in Postgres lets only one
+of them commit (fencing).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AGAIN_SECONDS = 1.0
 
 
 class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Stays in the group; `shares` is what the process holds now."""
+    """A member of the consumer group; `shares` are the shards that the process holds now."""
 
     def __init__(self, kafka: str, group: str = "main", client_id: str = "identity") -> None:
         self._kafka, self._client_id = kafka, client_id
@@ -30,11 +30,13 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begins to take part; Kafka need not be there yet."""
+        """Starts joining the group; Kafka may still be unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Leaves the group, so that others need not wait for its silence."""
+        """Leaves the group, so that its shards are reassigned without waiting for the session
+        timeout.
+        """
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

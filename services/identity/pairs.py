@@ -1,9 +1,9 @@
-"""What follows for a pair from its weight, what a person said of it, and what stands?
+"""Decides what happens to a pair: link by rule, case for review, or nothing. Pure.
 
-Pure. What stands in the end follows from the profiles' states, the rules and the decisions alone:
-at or above `upper` a link by rule, from `lower` on a case, below it nothing. A person's "no" is
-stronger than any rule; it is remembered for the evidence it was said about, and other evidence
-opens a case anew. A person's "yes" leaves nothing to ask.
+The result depends on the profiles' states, the rules and the staff decisions alone. At or above
+`upper`: a link by rule; from `lower`: a case; below: nothing. A staff "no" overrides any rule. It
+holds for the evidence it was given for; other evidence opens a new case. A staff "yes" closes the
+question for good.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pair = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The weight of a pair (log2 odds, as the model has them) and what it rests on."""
+    """The weight of a pair (log2 odds) and the evidence (agreeing levels) behind it."""
 
     weight: float
     evidence: tuple[str, ...]
@@ -34,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class RuleDecision:
-    """The last that a rule said of a pair; `decided_at` in microseconds."""
+    """The latest decision by rule on a pair; `decided_at` in microseconds."""
 
     linked: bool
     decided_at: int
@@ -44,7 +44,7 @@ class RuleDecision:
 
 @dataclass(frozen=True, slots=True)
 class StaffDecision:
-    """The last that a person said of a pair; `link_id` None: about whatever the evidence is."""
+    """The latest staff decision on a pair; `link_id` None: it holds for any evidence."""
 
     pair: Pair
     decided_at: int
@@ -56,13 +56,15 @@ class StaffDecision:
 
     @property
     def order(self) -> tuple[int, bool, bytes]:
-        """The latest counts; at the same moment a link, as the projection has it."""
+        """Sort key: the latest decision wins; at the same time a link wins, as in the member
+        projection.
+        """
         return (self.decided_at, self.together, self.event_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a person is to decide."""
+    """A pair that waits for a staff decision."""
 
     case_id: bytes
     pair: Pair
@@ -72,7 +74,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """`link` replaces what stands, `fact` tells it; `case` is open, every other one is closed."""
+    """`link` replaces the rule decision and `fact` is its event; `case` is open, all others are
+    closed.
+    """
 
     link: RuleDecision | None
     fact: ProfilesLinked | ProfilesUnlinked | None
@@ -83,12 +87,12 @@ class PairVerdict:
 
 
 def link_id_of(pair: Pair, evidence: tuple[str, ...]) -> bytes:
-    """Names a pair together with what it rests on, whatever the version of the rules."""
+    """The id of a pair with its evidence, independent of the version of the rules."""
     return uuid5(_NAMESPACE, b"\0".join((*pair, *(e.encode() for e in evidence))).hex()).bytes
 
 
 def evidence_of(told: Iterable[str]) -> tuple[tuple[str, ...], str | None]:
-    """What a person's fact rests on, and why it was decided: facts have one list for both."""
+    """Splits an event's evidence list into evidence and reason, which share that list."""
     evidence, reason = [], None
     for one in told:
         if one.startswith(REASON):
@@ -99,7 +103,7 @@ def evidence_of(told: Iterable[str]) -> tuple[tuple[str, ...], str | None]:
 
 
 def case_id_of(pair: Pair, version: str, evidence: tuple[str, ...]) -> bytes:
-    """The same pair with the same evidence is the same case."""
+    """The id of a case: a function of pair, rules version and evidence."""
     return uuid5(UUID(bytes=link_id_of(pair, evidence)), f"case {version}").bytes
 
 
@@ -114,9 +118,11 @@ def judge(
     chosen: bool = True,
     spared: bool = False,
 ) -> PairVerdict:
-    """`found`: None below the lower threshold; `at`: the later of the two states' times.
+    """The verdict on a pair.
 
-    Of those at or above `upper` the `chosen` ones are linked; others connect a `spared` one.
+    `found`: None below the lower threshold; `at`: the later time of the two states; `standing`: the
+    current decision by rule. Pairs at or above `upper` are linked if `chosen`; `spared` pairs are
+    already connected through other links.
     """
     linked = found is not None and found.weight >= upper and chosen and not _apart(decision)
     link = _link(found if linked else None, at, standing)
@@ -135,7 +141,7 @@ def _apart(decision: StaffDecision | None) -> bool:
 
 
 def _settled(pair: Pair, found: Found | None, decision: StaffDecision | None) -> bool:
-    """Whether a person has decided about this very evidence, or said that they are one."""
+    """Whether staff decided on this very evidence, or decided that the two are one person."""
     if decision is None or found is None:
         return False
     if decision.together or decision.link_id is None:
@@ -144,7 +150,7 @@ def _settled(pair: Pair, found: Found | None, decision: StaffDecision | None) ->
 
 
 def _link(found: Found | None, at: int, standing: RuleDecision | None) -> RuleDecision | None:
-    """What stands from now on, when it is another thing than before."""
+    """The new decision by rule; None when it does not change."""
     if found is None:
         if standing is None or not standing.linked:
             return None
@@ -168,7 +174,7 @@ def _outcome(linked: bool, decision: StaffDecision | None, settled: bool) -> Out
 
 
 def _fact(pair: Pair, version: str, link: RuleDecision) -> ProfilesLinked | ProfilesUnlinked:
-    """The same states under the same rules make the same bytes, whoever finds them."""
+    """The event; equal states under equal rules give identical bytes, in whichever process."""
     link_id = link_id_of(pair, link.evidence)
     what = "linked" if link.linked else "unlinked"
     event_id = uuid5(UUID(bytes=link_id), f"{what} {version} {link.weight!r} {link.decided_at}")

@@ -1,7 +1,7 @@
-"""What is known of a profile right now, in clear, for as long as it takes to compare it?
+"""Reads profiles in clear, for the duration of one comparison.
 
-Read from the member projection, which holds it sealed; the keys are asked for and kept in memory
-for a minute. Whoever was erased, or has no key any more, is nobody.
+They come sealed from the member projection; subject keys are cached for a minute. Erased profiles
+and profiles without a key give None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLICE = 16  # others have their turn after so many: who searches does not wait f
 
 
 class People:
-    """Opens what the projection holds of profiles."""
+    """Reads and unseals profiles of the projection."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
@@ -39,7 +39,7 @@ class People:
     async def of(
         self, connection: Connection, profiles: Collection[bytes]
     ) -> dict[bytes, Person | None]:
-        """Each of them as it is known now; None for who is unknown or erased."""
+        """Each profile's current data; None when it is unknown or erased."""
         asked = [UUID(bytes=one) for one in sorted(profiles)]
         found: dict[bytes, Person | None] = dict.fromkeys(profiles)
         rows = {
@@ -67,13 +67,13 @@ def opened(
     row: dict[str, Any],
     identifiers: Collection[tuple[str, bytes]],
 ) -> Person:
-    """A profile's row in clear; what cannot be opened is as if it were not there."""
+    """A profile's row in clear; values that cannot be unsealed are omitted."""
     clear = {name: _text(unsealer, subject, name, row.get(name)) for name in PERSONAL}
     return Person(**clear, identifiers=tuple(identifiers))
 
 
 def _text(unsealer: Unsealer, subject: bytes, field: str, stored: bytes | None) -> str | None:
-    """A sealed value stands behind the id of the event that sealed it."""
+    """Unseals a stored value, which is prefixed by the id of the event that sealed it."""
     if stored is None:
         return None
     try:

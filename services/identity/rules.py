@@ -1,7 +1,7 @@
-"""Which rules say who may be one person? The version in force, as the catalog's log has it.
+"""Follows the catalog topic for match rules; the version in force decides.
 
-Of all versions the one with the greatest (valid from, version) counts, as the grouping has it: no
-clock has a say. Rules without a matching part, or with one that cannot be read, compare nobody.
+The version with the greatest (valid_from, version) is in force, as in the grouping; no clock is
+involved. With rules that have no matching part, or an invalid one, no profiles are compared.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ where (excluded.set_at, excluded.rules) > (r.set_at, r.rules)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A version by name, and how its model compares."""
+    """A version of the rules by name, with its model."""
 
     version: str
     model: MatchModel
 
 
 class MatchRulesFeed:
-    """Follows the catalog; every process does, and what it finds is the same."""
+    """Reads the catalog topic; every process does, with the same result."""
 
     def __init__(self, kafka: str, group: str) -> None:
         self._catalog = Follower(AppliedLog(kafka, group, [TOPIC]), CURSOR, keep)
@@ -74,13 +74,13 @@ async def keep(connection: Connection, events: Sequence[AppliedEvent]) -> None:
 
 
 async def newest(connection: Connection) -> tuple[str, str] | None:
-    """The version that counts and its text, as far as the catalog was followed."""
+    """The version in force and its text, as far as the catalog was read."""
     row = await (await connection.execute(NEWEST)).fetchone()
     return None if row is None else (str(row[0]), str(row[1]))
 
 
 def in_force(version: str, text: str) -> InForce | None:
-    """The rules in this JSON; None, and a line in the log, when they compare nobody."""
+    """The rules in this JSON; None, with a log line, when they have no usable model."""
     try:
         matching = read_rules(version, text).matching
         return None if matching is None else InForce(version, MatchModel.of(matching))

@@ -1,16 +1,16 @@
-"""Which process compares which pair, and up to where in the log was that done?
+"""Shard ownership: which process compares which pair, and how far has each shard read the log?
 
-Every profile belongs to a share, every pair to the share of its smaller id, and a share to one
-process at a time. Everybody is known everywhere; so that no pair falls between two processes a
-share's progress says how far *every* partition was compared with its profiles, not only its own.
-A share that is taken over works only once this process knows as much as the one before did, and
-then begins where that one ended: what was read meanwhile is compared again.
+Each profile belongs to a shard ("share") by its id, each pair to the shard of its smaller id, and
+each shard to one process at a time. Every process holds all profiles in memory. So that no pair is
+missed between two processes, a shard's progress records, for *every* partition, the offset up to
+which its profiles were compared. A process that takes a shard over first reads the log up to that
+progress; what was read in between is compared again.
 
-Whoever holds a share also keeps the features of its profiles, from the first record on that it
-knows of: up to where they are kept is noted apart, for it may be behind or ahead of the comparing.
+The owner of a shard also stores the features of its profiles. That progress is recorded separately,
+because it may be behind or ahead of the comparison.
 
-How many shares there are is declared; how many partitions there are may grow. Positions end with
-the last partition that was there when they were noted: of any other one nothing was read.
+The number of shards is fixed; the number of partitions may grow. A position covers the partitions
+that existed when it was recorded; later partitions count as unread.
 """
 
 from __future__ import annotations
@@ -33,54 +33,56 @@ def offset_in(positions: Sequence[int], partition: int) -> int:
 
 
 def share_of(profile_id: bytes) -> int:
-    """By the id alone: producers may spread keys over partitions as they like."""
+    """The shard of a profile, by its id alone, independent of Kafka's partitioning."""
     return int.from_bytes(profile_id[-4:], "big") % SHARES
 
 
 def pair_of(one: bytes, other: bytes) -> tuple[bytes, bytes]:
-    """The smaller id first."""
+    """The two ids, smaller first."""
     return (one, other) if one < other else (other, one)
 
 
 def reaches(one: Positions, other: Positions) -> bool:
-    """Whether one has read at least what the other has."""
+    """Whether one position has read at least what the other has."""
     return all(a >= b for a, b in zip_longest(one, other, fillvalue=0))
 
 
 def same(one: Positions, other: Positions) -> bool:
-    """Whether both stand at the same place, however many partitions they tell of."""
+    """Whether both positions are equal, even if one lists fewer partitions."""
     return reaches(one, other) and reaches(other, one)
 
 
 @dataclass(slots=True)
 class Shares:
-    """What one process has read into memory, and the shares it holds."""
+    """What one process has read into memory, and the shards that it holds."""
 
     known: Positions
     held: dict[int, Positions] = field(default_factory=dict)
-    """The log up to which each share that is held was compared."""
+    """Per held shard, the position up to which its profiles were compared."""
     kept: dict[int, Positions] = field(default_factory=dict)
-    """The log up to which the features of each held share's profiles are stored."""
+    """Per held shard, the position up to which its profiles' features are stored."""
 
     def take(
         self, positions: Mapping[int, Positions], kept: Mapping[int, Positions] | None = None
     ) -> None:
-        """Holds exactly these shares from now on, as their progress was stored."""
+        """Replaces the held shards, at their stored progress."""
         self.held = dict(positions)
         self.kept = dict(kept or {})
 
     @property
     def working(self) -> dict[int, Positions]:
-        """Shares of which this process knows all that was compared before it came."""
+        """The held shards whose stored progress this process's memory has reached."""
         return {share: at for share, at in self.held.items() if reaches(self.known, at)}
 
     @property
     def reading(self) -> Positions:
-        """Where each partition is to be read from next."""
+        """The offset of each partition to read next."""
         return lowest([self.known, *self.working.values(), *self.kept.values()])
 
     def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:
-        """Shares whose profiles were not compared with what these (partition, offset) hold."""
+        """Shards whose profiles were not yet compared with the records at these (partition,
+        offset).
+        """
         seen = list(places)
         return frozenset(
             share
@@ -89,29 +91,29 @@ class Shares:
         )
 
     def unkept(self, profile_id: bytes, places: Iterable[tuple[int, int]]) -> bool:
-        """Whether these (partition, offset) change features that this process is to store."""
+        """Whether these records change features that this process has to store."""
         at = self.kept.get(share_of(profile_id))
         return at is not None and any(offset_in(at, number) <= offset for number, offset in places)
 
     def read(self, ends: Mapping[int, int]) -> None:
-        """Memory holds each partition up to these offsets."""
+        """Records that memory holds each partition up to these offsets."""
         self.known = moved(self.known, ends)
 
     def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
-        """Where the working shares will be once everything up to there is compared."""
+        """The working shards' progress once everything up to these offsets is compared."""
         return {share: moved(at, ends) for share, at in self.working.items()}
 
     def keeping(self, ends: Mapping[int, int]) -> dict[int, Positions]:
-        """Up to where features will be stored once those of the stretch up to there are."""
+        """The held shards' feature progress once features up to these offsets are stored."""
         return {share: moved(at, ends) for share, at in self.kept.items()}
 
 
 def lowest(positions: Sequence[Positions]) -> Positions:
-    """What all of them have read; nothing when there are none."""
+    """The offsets that all positions have reached; empty for no positions."""
     return tuple(map(min, zip_longest(*positions, fillvalue=0))) if positions else BEGINNING
 
 
 def moved(at: Positions, ends: Mapping[int, int]) -> Positions:
-    """Further on: where these partitions were read up to."""
+    """The position, advanced to these offsets."""
     many = max(len(at), max(ends, default=-1) + 1)
     return tuple(max(offset_in(at, number), ends.get(number, 0)) for number in range(many))

@@ -1,9 +1,11 @@
-"""Which of the pairs that the rules would link are linked? Enough to hold everybody together.
+"""Which of the pairs above the link threshold become links? Enough to keep similar profiles
+connected.
 
-Of many who are alike each is linked with at most three of smaller id, apart all with all: first
-with those who are not alike among themselves, so that nobody is cut off, then with the heaviest.
-A pair that two others connect is left out. Who is left out though nothing else connects the two,
-since three are linked already, is a case. It depends on who is known and on what persons decided.
+In a large group of similar profiles, linking every pair would be quadratic. So each profile is
+linked with at most three of smaller id: first with profiles that are not similar to each other, so
+that nothing is cut off, then by descending weight. Pairs that other links connect are left out. A
+pair that is left out although nothing else connects it becomes a case. The result depends only on
+the set of profiles and the staff decisions.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ Alike = Callable[[Pair], bool]
 
 @dataclass(slots=True)
 class SpanningLinks:
-    """Pairs at or above the upper threshold: to be linked, and connected by others anyway."""
+    """Pairs at or above the link threshold: `linked`, and `spared` (connected through other
+    links).
+    """
 
     linked: set[Pair] = field(default_factory=set)
     spared: set[Pair] = field(default_factory=set)
@@ -28,9 +32,9 @@ class SpanningLinks:
     def add(
         self, profile_id: bytes, smaller: Mapping[bytes, Found], alike: Alike, apart: Set[Pair]
     ) -> None:
-        """Chooses for one profile, among those of smaller id who are alike enough to be linked.
+        """Chooses one profile's links among those of smaller id above the threshold.
 
-        `alike` says so of two of them; `apart` are the pairs that a person set apart.
+        `alike`: whether two of them are above the threshold; `apart`: pairs that staff separated.
         """
         heaviest = sorted(
             smaller, key=lambda one: (-round(smaller[one].weight, WEIGHT_DIGITS), one)

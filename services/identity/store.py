@@ -1,7 +1,7 @@
-"""How is what was compared kept? In one transaction: features, links, cases, facts and progress.
+"""Stores a batch of the matcher in one transaction: features, links, cases, events and progress.
 
-The progress rows are locked first and must stand where this process began: if another process
-went on with a share meanwhile, nothing of the batch stays.
+The shards' progress rows are locked first and must equal this process's progress: if another
+process advanced a shard meanwhile, the whole batch is rolled back (fencing).
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ where (excluded.decided_at, excluded.together, excluded.event_id)
 
 
 class ShardFenced(Exception):
-    """Another process has gone on with a share; what is stored has to be read again."""
+    """Another process advanced one of the shards; the stored progress has to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFeatures:
-    """A profile's features as they are stored: sealed, or None of somebody erased.
+    """A profile's stored features: sealed, or None when it is erased.
 
-    `records` is how much of the log was known with them. What is stored last counts: it was read
-    from the projection last, whoever was further on in the log.
+    `records`: how much of the log they include. The last write wins, since it was read from the
+    projection last.
     """
 
     profile_id: bytes
@@ -99,10 +99,10 @@ class StoredFeatures:
 
 @dataclass(slots=True)
 class ComparedBatch:
-    """A batch: what was found about the profiles of `triggered`, for the pairs of their shares.
+    """A batch: the comparisons of the profiles in `triggered`, for the pairs of their shards.
 
-    `before` and `after` tell of comparing, by share; `kept`, up to where features are stored.
-    `greater` are those of greater id whose choice of links the triggered ones may change.
+    `before` and `after`: the comparison progress by shard; `kept`: the feature progress. `greater`:
+    profiles of greater id whose choice of links may change.
     """
 
     version: str
@@ -120,7 +120,7 @@ class ComparedBatch:
 async def progress(
     connection: Connection, version: str, shares: Collection[int]
 ) -> dict[int, Positions]:
-    """How far these shares were compared under a version of the rules."""
+    """The comparison progress of these shards under a version of the rules."""
     asked = sorted(shares)
     await connection.execute(BEGIN, [version, FORM, list(BEGINNING), asked])
     rows = await rows_of(connection, WHERE, [version, FORM, asked])
@@ -128,24 +128,24 @@ async def progress(
 
 
 class Everyone(Protocol):
-    """What is asked of memory while a batch is judged."""
+    """What the in-memory index answers while a batch is judged."""
 
     def time_of(self, profile_id: bytes) -> int:
-        """When a profile's state came about."""
+        """The time of a profile's state."""
 
     def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
-        """Those of smaller id whom the rules would link with the profile."""
+        """The candidates of smaller id above the link threshold."""
 
     def alike(self, pair: Pair) -> bool:
-        """Whether the rules would link the two."""
+        """Whether the two are above the link threshold."""
 
 
 async def store(
     connection: Connection, batch: ComparedBatch, everybody: Everyone
 ) -> list[PairVerdict]:
-    """Keeps a batch and what follows from it.
+    """Stores a batch and the resulting links, cases and events.
 
-    Raises `Fenced`; then nothing was kept.
+    Raises `ShardFenced`; then nothing was stored.
     """
     async with connection.transaction():
         await fence(connection, batch.version, batch.before)
@@ -164,7 +164,9 @@ async def store(
 
 
 async def fence(connection: Connection, version: str, before: Mapping[int, Positions]) -> None:
-    """Locks the progress of these shares; raises `Fenced` when it is not where it was."""
+    """Locks the progress rows of these shards; raises `ShardFenced` when another process advanced
+    one.
+    """
     asked = [version, FORM, [*before]]
     rows = await rows_of(connection, WHERE + " for update", asked)
     now = {row["share"]: tuple(row["positions"]) for row in rows}
@@ -209,7 +211,9 @@ async def _judged(
 
 
 def _choosing(batch: ComparedBatch, standing: Mapping[Pair, RuleDecision]) -> dict[bytes, set[int]]:
-    """Whose links are chosen anew, for which shares: a link goes away with what it rests on."""
+    """Profiles whose links are chosen again, with their shards: a link ends when its
+    evidence does.
+    """
     found = {one: set(shares) for one, shares in batch.triggered.items()}
     for one, shares in batch.greater.items():
         found.setdefault(one, set()).update(shares)
@@ -229,14 +233,14 @@ async def _standing_of(
 async def _decisions_on(
     connection: Connection, triggered: Collection[bytes], smaller: Mapping[bytes, Collection[bytes]]
 ) -> dict[Pair, StaffDecision]:
-    """What persons said of these, and of those among whom links are chosen."""
+    """The staff decisions on these profiles and on those among which links are chosen."""
     profiles = {*triggered, *smaller, *(one for others in smaller.values() for one in others)}
     asked = {"who": [UUID(bytes=one) for one in sorted(profiles)]}
     return {_pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)}
 
 
 async def standing_of(connection: Connection, version: str) -> dict[Pair, RuleDecision]:
-    """All that was told of a version of the rules."""
+    """All decisions by rule under a version of the rules."""
     rows = await rows_of(connection, ALL_STANDING, [version])
     return {_pair(row): _standing(row) for row in rows}
 
@@ -248,7 +252,9 @@ async def adopt(
     decisions: Sequence[StaffDecision],
     positions: Positions,
 ) -> None:
-    """Keeps what a whole replay found, as if it had been compared up to there; one transaction."""
+    """Stores a replay's result as if it had been compared up to that position, in one
+    transaction.
+    """
     async with connection.transaction():
         await _decisions(connection, decisions)
         await _links(connection, version, judged)
@@ -279,7 +285,7 @@ async def _decisions(connection: Connection, decisions: Sequence[StaffDecision])
 
 
 async def decide(connection: Connection, decisions: Sequence[StaffDecision]) -> None:
-    """Keeps what persons decided, in the caller's transaction; the log will say the same."""
+    """Stores staff decisions in the caller's transaction; the log will contain the same."""
     await _decisions(connection, decisions)
 
 
@@ -312,7 +318,7 @@ def _standing(row: Mapping[str, Any]) -> RuleDecision:
 
 
 def decision_of_row(row: Mapping[str, Any]) -> StaffDecision:
-    """A row of `hitotsu.match_decision`."""
+    """A row of `hitotsu.match_decision` as a decision."""
     link_id = row["link_id"]
     return StaffDecision(
         _pair(row), row["decided_at"], row["together"], row["event_id"].bytes,

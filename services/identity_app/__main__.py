@@ -1,4 +1,4 @@
-"""Runs the matcher and its desk: `python -m services.identity_app`."""
+"""Runs the identity process: `python -m services.identity_app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the process that finds and decides who is who hold open while it runs?"""
+"""The identity process as an ASGI application: its tasks, clients and routes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ABOUT = About(
 
 
 def create(settings: Settings) -> Starlette:
-    """The matcher and its desk as an ASGI application; it starts without servers too."""
+    """The ASGI application; it starts even if the servers are away."""
     name = settings.instance or "identity"
     postgres = pool(settings.postgres, group=settings.group, name="identity", timeout=2.0)
     producer = Producer(settings.kafka, client_id=name)
@@ -105,7 +105,7 @@ def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[
 
 
 def _unknown(matcher: Matcher) -> str:
-    """Why a matcher is not ready."""
+    """Why the matcher is not ready."""
     if matcher.everybody is None or matcher.profiles is None:
         return "profiles are being loaded"
     return f"{len(matcher.everybody)} of {matcher.profiles} profiles are known"

@@ -1,7 +1,8 @@
-"""Are two profiles one person? Features, a model of what agreements say, and who is known.
+"""Record linkage in memory: features, a probabilistic model, and a candidate index.
 
-Pure functions and memory: nothing here opens a connection. `features` says what is compared,
-`estimate` learns from the log what an agreement is worth, `Known` finds who may be the same.
+Pure functions: nothing here opens a connection. `features` defines what is compared, `estimate`
+learns the weights of agreements from the data, `CandidateIndex` finds profiles that may be the
+same.
 """
 
 from services.identity.matching.candidates import Candidate, CandidateIndex

@@ -1,8 +1,8 @@
-"""Which profiles are compared at all? Those that share one of these keys.
+"""Blocking: only profiles that share one of these keys are compared.
 
-Two profiles of one person seldom differ in everything that is rare. Each key is rare by itself,
-so that few strangers share it; together they leave a pair unseen only when number and address of
-mail, day of birth, name and place were all changed or mistyped at once.
+Two profiles of one person seldom differ in everything that is rare. Each key is rare by itself, so
+that few strangers share it. A pair shares no key only if phone number, mail address, date of birth,
+name and place were all changed or mistyped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def identifiers(one: Features) -> Iterator[str]:
 
 
 def birth_and_name(one: Features) -> Iterator[str]:
-    """The day of birth, with the first letter of either name."""
+    """The date of birth, with the first letter of family or given name."""
     if one.birth_date:
         for first in _initials(one):
             yield f"{one.birth_date}\x1f{first}"
 
 
 def whole_name(one: Features) -> Iterator[str]:
-    """All letters of the name, in no order: names that changed places are together."""
+    """All letters of the name, sorted, so that swapped names match."""
     if one.family or one.whole:
         yield "".join(sorted(one.whole or one.family + one.given))
     if one.family_reading or one.whole_reading:
@@ -38,13 +38,13 @@ def whole_name(one: Features) -> Iterator[str]:
 
 
 def place(one: Features) -> Iterator[str]:
-    """The block, within the postcode."""
+    """The block number, within the postcode."""
     if one.postcode and one.block:
         yield f"{one.postcode}\x1f{one.block}"
 
 
 def street(one: Features) -> Iterator[str]:
-    """The block, within the town."""
+    """The block number, within the town."""
     if one.town and one.block:
         yield f"{one.town}\x1f{one.block}"
 
@@ -57,7 +57,7 @@ def postcode_and_name(one: Features) -> Iterator[str]:
 
 
 def birth_and_postcode(one: Features) -> Iterator[str]:
-    """The day of birth, within the postcode."""
+    """The date of birth, within the postcode."""
     if one.birth_date and one.postcode:
         yield f"{one.birth_date}\x1f{one.postcode}"
 
@@ -75,7 +75,7 @@ NAMES = tuple(_MAKERS)
 
 
 def keys_of(salt: int, names: Sequence[str]) -> Callable[[Features], set[int]]:
-    """A function from features to the keyed hashes of all their keys of these names."""
+    """A function that computes the keyed hashes of a profile's blocking keys of these names."""
     makers = [(f"{NAMES.index(name)}\x1f", _MAKERS[name]) for name in names]
     digest = xxhash.xxh3_64_intdigest
 

@@ -1,7 +1,7 @@
-"""Who among all that are known may be this person?
+"""The in-memory candidate index: which known profiles may be this person?
 
-What is found depends on the model and on who is known, never on the order in which they came.
-A million people take some 2 GiB; nothing here reads a file or asks a server.
+The result depends on the model and the set of profiles, never on the order of insertion. A million
+profiles take about 2 GiB. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIRST = 3
 
 
 class Candidate(NamedTuple):
-    """Somebody who may be the same person; the levels are those of the model's comparisons."""
+    """A profile that may be the same person; one level per comparison of the model."""
 
     profile_id: bytes
     weight: float
@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
 
 
 class CandidateIndex:
-    """Everybody, by what they share."""
+    """All profiles, indexed by their blocking keys."""
 
     def __init__(self, model: MatchModel) -> None:
         self.model = model
@@ -58,12 +58,12 @@ class CandidateIndex:
         return iter(self._places)
 
     def features(self, profile_id: bytes) -> Features | None:
-        """What is known of a profile."""
+        """The profile's features; None when unknown."""
         place = self._places.get(profile_id)
         return None if place is None else self._people[place]
 
     def learn(self, profile_id: bytes, features: Features) -> None:
-        """Knows a profile from now on, with these features instead of any earlier ones."""
+        """Inserts a profile, or replaces its features."""
         if profile_id in self._places:
             self.forget(profile_id)
         if self._free:
@@ -86,7 +86,7 @@ class CandidateIndex:
                 sharing[key] = [there, place]
 
     def forget(self, profile_id: bytes) -> None:
-        """As if the profile had never been; nothing happens when it is not known."""
+        """Removes a profile; does nothing when it is unknown."""
         place = self._places.pop(profile_id, None)
         if place is None:
             return
@@ -108,11 +108,12 @@ class CandidateIndex:
     def candidates(
         self, features: Features, exclude: Container[bytes] = (), of: bytes | None = None
     ) -> list[Candidate]:
-        """All at or above the model's lower threshold, the heaviest first, then by id.
+        """All candidates at or above the model's lower threshold, by descending weight, then by id.
 
-        `of`: the profile whose features they are. By a key that more than `CROWD` share it is
-        compared with the few of smallest id, and these with all: pairs grow with the profiles
-        and not with their square, whatever became common since the model was estimated.
+        `of`: the profile that has these features. When more than `CROWD` profiles share a key, a
+        profile is compared only with the few of smallest id among them, and those with all. So the
+        number of pairs grows linearly, even for keys that became common after the model was
+        estimated.
         """
         found = []
         lower = self.model.lower
@@ -130,24 +131,26 @@ class CandidateIndex:
         return sorted(found, key=lambda one: (-one.weight, one.profile_id))
 
     def weight(self, one: Features, other: Features) -> float:
-        """What two people weigh: to the last bit what `candidates` says of them.
+        """The weight of two profiles, bit for bit the one that `candidates` gives.
 
-        What `explain` says adds up to it but for rounding, which is enough to pass a threshold.
+        The sum of `explain` may differ by rounding, which is enough to cross a threshold.
         """
         return self._weights.weight(compare(one, other, self._kinds))
 
     def explain(self, one: Features, other: Features) -> tuple[FieldEvidence, ...]:
-        """What each field says about two people; the weights add up to the pair's."""
+        """The weight of each field of two profiles; they add up to the pair's weight."""
         return self._weights.evidence(compare(one, other, self._kinds))
 
     def _keys_of(self, features: Features) -> set[int]:
-        """Those that are used; whoever is looked for is mostly learnt at once."""
+        """The blocking keys in use; cached, because a profile that is searched is usually inserted
+        next.
+        """
         if features is not self._last[0]:
             self._last = features, self._keys(features) - self._crowded
         return self._last[1]
 
     def displaced_by(self, profile_id: bytes) -> set[bytes]:
-        """Who would be compared with all others of a common key, were this profile not there."""
+        """Profiles that would be among the few of a common key if this profile were not there."""
         mine, found = self._places.get(profile_id), set[bytes]()
         features = None if mine is None else self._people[mine]
         for key in () if features is None else self._keys_of(features):
@@ -157,7 +160,9 @@ class CandidateIndex:
         return found
 
     def _first_of(self, key: int) -> tuple[int, ...] | None:
-        """The few of smallest id, and the next one; None of a key that is not common."""
+        """The few smallest ids of a common key, and the next one; None when the key is not
+        common.
+        """
         there = self._sharing.get(key)
         if not isinstance(there, list) or len(there) <= CROWD:
             return None

@@ -1,4 +1,4 @@
-"""Which comparisons does a pair go through, in which order, and with which levels?"""
+"""The comparisons of a pair: their order, and the levels of each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ IDENTIFIER_LEVELS = ("equal", "different")
 
 
 class ComparedPair(NamedTuple):
-    """One level for each comparison (MISSING says nothing), and the term that both share.
+    """One level per comparison (MISSING: no evidence), and the term that both share.
 
-    A term is what is counted to know how common an agreement is: a name, a day, a place, a
-    phone number's blind index. It is "" where the level is not one of equality.
+    A term is what frequencies are counted of: a name, a date, a place, a phone number's blind
+    index. It is "" when the level is not an equality.
     """
 
     levels: tuple[int, ...]
@@ -28,7 +28,7 @@ class ComparedPair(NamedTuple):
 
 
 def level_names(field: str) -> tuple[str, ...]:
-    """The levels of a comparison, the closest agreement first."""
+    """The levels of a comparison, closest agreement first."""
     return _LEVELS.get(field, IDENTIFIER_LEVELS)
 
 
@@ -41,7 +41,7 @@ _LEVELS = {
 
 
 def compare(one: Features, other: Features, kinds: Sequence[str]) -> ComparedPair:
-    """The same whichever of the two comes first."""
+    """The comparison of two profiles; symmetric."""
     family, given, family_term, given_term = names.compare(one, other)
     born = dates.compare(one.birth_date, other.birth_date)
     place, place_term = places.compare(one, other)
@@ -58,7 +58,7 @@ def compare(one: Features, other: Features, kinds: Sequence[str]) -> ComparedPai
 def _identifier(
     kind: str, mine: Sequence[tuple[str, bytes]], theirs: Sequence[tuple[str, bytes]]
 ) -> tuple[int, str]:
-    """One value in common is enough: people have several numbers."""
+    """EQUAL when one value is in both lists: people have several numbers."""
     known = False
     for named, value in mine:
         if named == kind:

@@ -1,4 +1,4 @@
-"""Are two birth dates the same, or the same but for a slip of the finger?"""
+"""Compares two dates of birth: equal, equal but for a typing error, or different."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How often is each level met among the same person's pairs, a household's, and strangers'?
+"""Estimates how often each level occurs in pairs of one person, of a household, and of strangers.
 
-Expectation-maximisation over the levels of pairs that share a key (Fellegi and Sunter 1969,
-Winkler 1988), with three classes. Pairs that share no key count as strangers: a pair's class
-depends on its levels alone, so choosing pairs by what they share does not change it. What
-strangers agree in is counted among pairs at random, less those that are the same person.
+Expectation-maximisation over the levels of pairs that share a blocking key (Fellegi and Sunter
+1969, Winkler 1988), with three classes. Pairs that share no key count as strangers. A pair's class
+depends on its levels alone, so selecting pairs by shared keys does not bias it. The rates of
+strangers are counted in random pairs, minus those that are the same person.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Rates = list[list[float]]
 
 
 class Classes(NamedTuple):
-    """What is estimated."""
+    """The estimated parameters."""
 
     match: float
     household: float
@@ -29,30 +29,30 @@ class Classes(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """Where it begins, and what holds where the data says nothing."""
+    """The starting values, and priors for what the data does not determine."""
 
     m: Rates
     h: Rates
     own: frozenset[int]
-    """Fields that a household's people draw as strangers do, but for `least`."""
+    """Fields in which members of a household agree as rarely as strangers, except for `least`."""
     least: Mapping[int, Mapping[int, float]]
-    """Levels of those fields that relatives share at least this often (twins, siblings)."""
+    """Lower bounds of the household rates of those fields' levels (twins, siblings)."""
     fixed: frozenset[int]
-    """Fields whose h is believed, whatever is counted."""
+    """Fields whose household rates are taken from the prior, not estimated."""
     unique: frozenset[int]
-    """Fields whose agreements the pairs that share a key hold completely."""
+    """Fields that are blocking keys: every pair that agrees in them is among the given pairs."""
 
 
 M_PSEUDO, H_PSEUDO, U_PSEUDO = 1.0, 50.0, 0.5
-"""Pairs that stand behind a belief."""
+"""Weight of a prior, in pseudo-counts (pairs)."""
 LEAST_HOUSEHOLDS = 0.01
-"""Pairs of a household for each of the same person: never none, even where none is seen."""
+"""Least number of household pairs per pair of one person, even when none is observed."""
 RAREST = 1e-8
 ROUNDS, STILL = 60, 1e-4
 
 
 def estimate(pairs: Pairs, beliefs: Beliefs) -> Classes:
-    """The classes at rest, or after 60 rounds."""
+    """The parameters at convergence, or after 60 iterations."""
     total = pairs.total
     blocked = sum(pairs.blocked.values())
     start = min(0.2, max(1.0, 0.1 * blocked) / total)
@@ -71,7 +71,7 @@ def estimate(pairs: Pairs, beliefs: Beliefs) -> Classes:
 
 
 def posterior(classes: Classes, levels: Sequence[int]) -> tuple[float, float, float]:
-    """The probabilities of the same person, a household, strangers."""
+    """The probabilities of: same person, household, strangers."""
     return _Posterior(classes)(levels)
 
 
@@ -123,7 +123,9 @@ def _round(pairs: Pairs, classes: Classes, beliefs: Beliefs) -> Classes:
 
 
 def _strangers(pairs: Pairs, classes: Classes, beliefs: Beliefs, first: bool = False) -> Rates:
-    """Random pairs show what is common; for what they are too few, pairs that share a key."""
+    """Rates of strangers: from random pairs; where these are too few, from pairs that share
+    a key.
+    """
     of = _Posterior(classes) if not first else None
     drawn, shared = _zeros(beliefs.m), _zeros(beliefs.m)
     for levels, count in pairs.random.items():

@@ -1,4 +1,4 @@
-"""What is an agreement worth in this log? A model from the profiles alone, without known pairs."""
+"""Estimates a match model from the profiles alone, without labelled pairs."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from services.identity.matching.sample import Sample, crowded, pairs, sample
 from services.identity.matching.weights import Weights
 
 MOST = 200_000
-"""Profiles that are looked at; of more, some are chosen by their hash."""
+"""Maximum sample of profiles; of more, a sample is chosen by hash."""
 PROBES, AT_RANDOM = 20_000, 1_000_000
-"""Profiles whose pairs are weighed, and pairs drawn from all."""
+"""Number of profiles whose pairs are compared, and number of random pairs."""
 CROWD = 60
-"""Profiles that may share a key before it is too common to be used."""
+"""Maximum number of profiles per blocking key; more common keys are not used."""
 SALT = 0x9E3779B97F4A7C15
 
 
 def estimate(people: Iterable[Features], salt: int = SALT) -> MatchModel:
-    """The model of these profiles, the same in whatever order they come.
+    """The model of these profiles; independent of their order.
 
-    Its thresholds come from itself (`thresholds`), never from pairs known to be true.
-
-    ValueError when there are fewer than two.
+    Its thresholds follow from its own probabilities (`thresholds`), not from labelled pairs.
+    ValueError when there are fewer than two profiles.
     """
     chosen = sample(people, salt, MOST)
     if len(chosen.people) < 2:

@@ -1,7 +1,7 @@
-"""What of a person is compared, and how is it kept until somebody compares it?
+"""The features of a profile that are compared, and their packed form for storage.
 
-`features` brings a person's texts into their normal form once; `packed` keeps the result in some
-hundred bytes, so that a restart unpacks what took a hundred times as long to normalise.
+`features` normalises a person's texts once; `packed` stores the result in some hundred bytes, so
+that a restart unpacks it, which is a hundred times faster than normalising again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from schemas import normal
 
 FORMAT = "2"
-"""Part of every packed form: raise it when fields or their normal forms change."""
+"""Format number in every packed form; increase it when fields or normal forms change."""
 
 _BETWEEN, _WITHIN = "\x1f", "\x1e"
 _SEPARATORS = re.compile("[\x1e\x1f]")
@@ -24,7 +24,7 @@ _VALUE_BYTES = 8
 
 
 class Person(NamedTuple):
-    """A profile in clear, as its facts say it; identifiers are (kind, blind index of the value)."""
+    """A profile in clear; identifiers are (kind, blind index of the value)."""
 
     name: str | None = None
     name_kana: str | None = None
@@ -35,10 +35,10 @@ class Person(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Normal forms; what is not known is empty. A name that cannot be split is `whole`.
+    """Normal forms; unknown ones are empty. A name that cannot be split is in `whole`.
 
-    The reading is that of the kana, or of a name written in kana or Latin letters; it is in
-    Latin letters, without length marks (`schemas.normal.reading`).
+    The reading comes from the kana, or from a name written in kana or Latin letters; it is in Latin
+    letters without length marks (`schemas.normal.readings`).
     """
 
     family: str = ""
@@ -58,14 +58,14 @@ class Features(NamedTuple):
     """(kind, the first eight bytes of the blind index), in order."""
 
     def packed(self) -> bytes:
-        """As short as can be; `unpacked` gives the same features back."""
+        """A compact encoding; `unpacked` restores the same features."""
         parts = [FORMAT, *self[:-1]]
         parts += [f"{kind}{_WITHIN}{value.hex()}" for kind, value in self.identifiers]
         return _BETWEEN.join(parts).encode()
 
     @staticmethod
     def unpacked(packed: bytes) -> Features:
-        """The features; ValueError when these are none, or of another format."""
+        """The features; ValueError when the bytes are invalid or of another format."""
         try:
             parts = packed.decode().split(_BETWEEN)
         except UnicodeDecodeError:
@@ -83,7 +83,7 @@ _TEXTS = len(Features._fields) - 1
 
 
 def features(person: Person) -> Features:
-    """The normal forms of what is known; nothing raises, what has no normal form is left out."""
+    """The normal forms of a person's data. Never raises; what has no normal form is omitted."""
     name = normal.name(person.name) if person.name else None
     kana = normal.kana(person.name_kana) if person.name_kana else None
     if name and not kana and _KANA.fullmatch(name.whole):

@@ -1,8 +1,7 @@
-"""How common is what two people agree in? Shares of terms that many have.
+"""How common are names, places and other terms? Frequencies, so that rare agreements weigh more.
 
-To agree in 佐藤 says less than to agree in 勅使河原, and a phone number of a whole office says
-nothing. Terms of fewer than ten profiles are not listed: what would be known of them is who they
-are.
+Agreeing in 佐藤 is weaker evidence than agreeing in 勅使河原, and a whole office's phone number is
+none. Terms of fewer than ten profiles are not listed, because they could identify persons.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from services.identity.matching.model import Frequencies, hashed, term_of
 
 LEAST_PEOPLE = 10
 MOST_TERMS = 1_200
-"""Listed terms of one field: rules are one fact, and a fact is at most 256 KiB."""
+"""Maximum number of listed terms per field: the rules are one event of at most 256 KiB."""
 _OTHERS = frozenset(("family", "given"))
-"""Fields whose rare terms are rarer than the level's u says."""
+"""Fields whose unlisted terms are rarer than the level's average u."""
 
 
 def frequencies(
     people: Sequence[Features], salt: int, kinds: Sequence[str], matches: Mapping[str, float]
 ) -> dict[str, Frequencies]:
-    """By field. `matches` is the share of pairs that agree because they are one person."""
+    """Frequencies by field. `matches`: share of pairs that agree because they are one person."""
     found = {}
     for field in (*PERSONAL, *kinds):
         counts: Counter[str] = Counter()
@@ -55,7 +54,7 @@ def _hash(salt: int, field: str, term: str) -> str:
 
 
 def _share(counts: Sequence[int], known: int, matches: float) -> float | None:
-    """The chance that a stranger has the same rare term, less that of meeting the person again."""
+    """The probability that a stranger has the same rare term, corrected for pairs of one person."""
     whole = sum(counts)
     if not whole:
         return None

@@ -1,9 +1,9 @@
-"""What does an agreement say? Levels with their probabilities, how common terms are, thresholds.
+"""The match model: probabilities per level, term frequencies, thresholds.
 
-A pair is one of three things: the same person (m), two people of one household (h), or strangers
-(u). For each level of each comparison the model holds how often it is met in each of the three.
-This is the record linkage of Fellegi and Sunter (1969) with one class more, since a household
-shares what strangers never do.
+A pair is one of three classes: the same person (m), two people of one household (h), or strangers
+(u). For each level of each comparison the model holds its probability in each class. This is the
+record linkage model of Fellegi and Sunter (1969) with a third class, because households share
+address, phone and family name, which strangers do not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _StrictModel(BaseModel):
 
 
 class Level(_StrictModel):
-    """How often the level is met among the same person's, strangers', a household's pairs."""
+    """The level's probability in pairs of the same person (m), strangers (u), a household (h)."""
 
     name: str
     m: Probability
@@ -37,53 +37,55 @@ class Level(_StrictModel):
 
 
 class FieldComparison(_StrictModel):
-    """One field and its levels, the closest agreement first."""
+    """One field and its levels, closest agreement first."""
 
     field: str
     levels: list[Level]
 
 
 class Frequencies(_StrictModel):
-    """How common the terms of a field are: shares of the profiles that have the field."""
+    """Frequencies of a field's terms, as shares of the profiles that have the field."""
 
     terms: dict[Hash, Probability]
-    """Only terms of many people, by their keyed hash."""
+    """Share of each common term, by its keyed hash."""
     others: Probability | None = None
-    """The share of any other term; None says the level's own u."""
+    """Share of any other term; None: use the level's u."""
 
 
 class Prior(_StrictModel):
-    """The share of the same person's, and of a household's, among all pairs."""
+    """The share of same-person pairs, and of household pairs, among all pairs."""
 
     match: Probability
     household: Probability
 
 
 class Blocking(_StrictModel):
-    """Which keys bring pairs together, and the hashes of those too common to be used."""
+    """The blocking keys in use, and hashes of key values that are too common to be used."""
 
     keys: list[str]
     crowded: list[Hash]
 
 
 class MatchModel(_StrictModel):
-    """All that decides about a pair; the same model weighs it the same everywhere."""
+    """Everything that determines a pair's weight; the same model gives the same weight
+    everywhere.
+    """
 
     format: int
     salt: Annotated[int, Field(ge=0, le=SALT)]
-    """Keys every hash of this model."""
+    """The key of all hashes in this model."""
     people: Annotated[int, Field(ge=2)]
-    """Profiles it was estimated from."""
+    """Number of profiles that it was estimated from."""
     prior: Prior
     comparisons: list[FieldComparison]
     frequencies: dict[str, Frequencies]
     blocking: Blocking
     personal: list[str]
-    """Fields that one does not share with those one lives with; no pair is linked without one."""
+    """Fields not shared within a household; a pair is linked only if one of them agrees."""
     lower: Annotated[float, Field(allow_inf_nan=False)]
-    """From this weight on a pair is a case for a person."""
+    """Pairs of at least this weight become a case for review."""
     upper: Annotated[float, Field(allow_inf_nan=False)]
-    """From this weight on it is linked."""
+    """Pairs of at least this weight are linked by rule."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -114,12 +116,12 @@ class MatchModel(_StrictModel):
         return tuple(one.field for one in self.comparisons[len(comparisons.PERSONAL) :])
 
     def to_json(self) -> str:
-        """As it is written into the rules; `from_json` reads it back unchanged."""
+        """The JSON that is part of the rules; `from_json` restores an equal model."""
         return self.model_dump_json()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> MatchModel:
-        """The model; ValueError names the field and the reason."""
+        """The model in this JSON; ValueError names field and reason."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -127,7 +129,7 @@ class MatchModel(_StrictModel):
 
     @classmethod
     def of(cls, rules: Any) -> MatchModel:
-        """The model in `matching` of parsed rules; ValueError names the field and the reason."""
+        """The model in `matching` of parsed rules; ValueError names field and reason."""
         try:
             return cls.model_validate(rules)
         except ValidationError as error:
@@ -135,12 +137,12 @@ class MatchModel(_StrictModel):
 
 
 def hashed(salt: int, text: str) -> int:
-    """The keyed eight bytes under which a term or a blocking key is known."""
+    """A keyed hash of 64 bits by which a term or blocking key is stored."""
     return int(xxhash.xxh3_64_intdigest(text.encode(), salt))
 
 
 def term_of(field: str, term: str) -> str:
-    """What of a field's term is hashed."""
+    """The text of a field's term that is hashed."""
     return f"{field}\x1f{term}"
 
 

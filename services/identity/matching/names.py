@@ -1,7 +1,7 @@
-"""Do two profiles name the same person? Family and given name, by writing and by reading.
+"""Compares names: family and given name, by written form and by reading.
 
-Writing and reading are one comparison, not two: who agrees in one nearly always agrees in the
-other, and counting both would be counting one thing twice.
+Written form and reading are one comparison: they nearly always agree together, so counting both
+would count the same evidence twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Compared = tuple[int, int, str, str]
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """Both levels; where one is undivided, it is divided as the other is."""
+    """Both levels; an undivided name is divided as the other one is."""
     if one.whole or other.whole or one.whole_reading or other.whole_reading:
         return _undivided(one, other)
     if one.given != other.given or one.family != other.family or not one.family:
@@ -40,7 +40,7 @@ def compare(one: Features, other: Features) -> Compared:
 
 
 def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[int, str]:
-    """The level of one part, and the term that is equal."""
+    """The level of one part, and the term in which both are equal."""
     written = _level(one, other)
     if written == EQUAL and (one_reading == other_reading or not one_reading or not other_reading):
         return EQUAL, one
@@ -56,7 +56,9 @@ def _level(one: str, other: str) -> int:
 
 
 def _both(written: int, heard: int) -> int:
-    """Equal where one form is and the other does not gainsay; otherwise the closer of the two."""
+    """EQUAL when one form is equal and the other does not contradict; otherwise the closer
+    level.
+    """
     if written == MISSING:
         return READ if heard == EQUAL else heard
     if heard == MISSING:
@@ -67,9 +69,10 @@ def _both(written: int, heard: int) -> int:
 
 
 def _swapped(one: Features, other: Features) -> Compared | None:
-    """The one's family name stands where the other's given name does, and the other way round.
+    """The comparison with family and given name of one profile swapped; None if that does not fit.
 
-    Readings are asked where no writing is known to both: those of one house are often alike.
+    Readings are used only where the written forms are not both known, since readings within one
+    household are often similar.
     """
     if one.family and other.family:
         return _across(one.family, one.given, other.family, other.given)
@@ -110,7 +113,7 @@ def _is_divided(compared: Compared) -> bool:
 def _divided(
     whole: str, family: str, given: str, other_whole: str, other_family: str, other_given: str
 ) -> Compared:
-    """Where both are divided, as they are; where neither is, the texts as they stand."""
+    """Compares by parts where both are divided; where neither is, compares the whole texts."""
     if not (whole or family) or not (other_whole or other_family):
         return MISSING, MISSING, "", ""
     if not whole and not other_whole:
@@ -128,7 +131,7 @@ def _divided(
 
 
 def _against(whole: str, family: str, given: str) -> Compared:
-    """An undivided text beside family and given name: both, or one of them alone."""
+    """Compares an undivided text with family and given name, joined or either alone."""
     if whole in (family + given, given + family):
         return EQUAL, EQUAL, family, given
     if whole == family:
@@ -148,5 +151,5 @@ def _against(whole: str, family: str, given: str) -> Compared:
 
 
 def _is_full(whole: str) -> bool:
-    """Kanji that are a family and a given name together; Latin letters cannot be told."""
+    """Whether the text is kanji for family and given name together; False for Latin letters."""
     return not whole.isascii() and len(whole) >= _FULL_LENGTH

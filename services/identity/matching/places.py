@@ -1,7 +1,7 @@
-"""Do two profiles live at the same place? Address and postcode are one comparison.
+"""Compares places: address and postcode are one comparison.
 
-Town, city and postcode follow from each other; as comparisons of their own they would say the
-same thing three times. The levels are ordered by how few people share what agrees.
+Town, city and postcode depend on each other; separate comparisons would count the same evidence
+three times. Levels are ordered by how few people share what agrees.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ LEVELS = (
 )  # fmt: skip
 
 Compared = tuple[int, str]
-"""The level, and the term that both share, "" where there is none."""
+"""The level, and the shared term ("" when there is none)."""
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """The closest level that the known parts allow; MISSING when no part is known to both."""
+    """The closest level that the known parts allow; MISSING when no part is known in both."""
     code = _agrees(one.postcode, other.postcode)
     city = _similar(one.city, other.city)
     town = _similar(one.town, other.town)

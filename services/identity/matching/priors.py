@@ -1,7 +1,7 @@
-"""What is believed before anything was counted?
+"""Prior probabilities of the estimation: starting values, and defaults where data is missing.
 
-Where estimation begins, and what holds where a log says nothing: orders of magnitude, of which a
-few thousand pairs leave nothing but for the households, whose belief weighs as fifty pairs.
+They are orders of magnitude. A few thousand pairs outweigh them, except for household rates, whose
+prior weighs as much as fifty pairs.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ _HOUSEHOLD = {
     "device": [0.3, 0.7],
 }
 _PERSONAL_IDENTIFIER = [0.002, 0.998]
-"""Any other kind is one's own; it was typed for somebody else at times."""
+"""Other kinds of identifiers are personal; now and then one is entered for a relative."""
 _RELATIVES = {
     "birth_date": {dates.EQUAL: 0.01, dates.SLIP: 0.02, dates.MONTH: 0.02},
     "given": {names.READ: 0.004, names.ONE_FORM: 0.004, names.NEAR: 0.01, names.SIMILAR: 0.04},
 }
-"""Twins are one birth in a hundred; siblings are named alike and born on like days; children are
-named after parents. In-laws bear one given name as often as strangers do."""
+"""How often relatives agree closely: one birth in a hundred is a twin's; siblings may have similar
+names and birth dates; children may be named after parents. In-laws share given names as rarely as
+strangers."""
 
 
 def personal(kinds: Sequence[str]) -> list[str]:
-    """The fields that one does not share with a household."""
+    """The fields that people do not share with their household."""
     return [field for field in (*PERSONAL, *kinds) if field not in _HOUSEHOLD]
 
 
 def beliefs(kinds: Sequence[str]) -> Beliefs:
-    """For the personal comparisons and these kinds of identifiers."""
+    """The priors for the personal comparisons and these kinds of identifiers."""
     fields = (*PERSONAL, *kinds)
     return Beliefs(
         m=[_SAME.get(field, _SAME_IDENTIFIER) for field in fields],

@@ -1,4 +1,4 @@
-"""What does it add that two agree in this very term, and not in just any?"""
+"""Adjusts a pair's weight by how rare the terms are in which it agrees."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from services.identity.matching.model import MatchModel, hashed, term_of
 from services.identity.matching.names import UNDIVIDED
 
 _REMEMBERED = 100_000
-"""Terms whose share is kept ready; then it begins anew."""
+"""Maximum number of cached terms; the cache is cleared when full."""
 _FAMILY, _GIVEN = 0, 1
 MOST_BITS = 2.0
-"""Bits that a rare term counts at most on top: who shares a rare family name with a stranger is
-often of its place or kin, and then the rest of the name is not drawn anew."""
+"""Maximum bits that a rare term adds: strangers who share a rare family name are often related or
+from one place, so their other fields are not independent."""
 
 
 class Rarities:
-    """The shares of terms, in bits that come on top of log2(m/u)."""
+    """The term frequencies in bits, to be added to log2(m/u) of the level."""
 
     def __init__(self, model: MatchModel) -> None:
         self._salt = model.salt
@@ -32,7 +32,9 @@ class Rarities:
         self._known: list[dict[str, float | None]] = [{} for _ in self._fields]
 
     def of(self, at: int, level: int, term: str) -> float:
-        """Bits for the comparison `at`: positive where the term is rarer than the level's u."""
+        """Bits to add for the comparison with index `at`; positive if the term is rarer than the
+        level's u.
+        """
         known = self._known[at]
         try:
             share = known[term]
@@ -48,7 +50,7 @@ class Rarities:
         return self._terms[at].get(hash, self._others[at])
 
     def _undivided(self, at: int, term: str) -> float | None:
-        """That of its part, where the name is divided in the most common way."""
+        """The bits of a part, if the undivided name is split in the most common way."""
         whole = term.removeprefix(UNDIVIDED)
         best, found = -inf, None
         for cut in range(1, len(whole)):

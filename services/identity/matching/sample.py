@@ -1,7 +1,7 @@
-"""Which profiles and pairs does an estimate look at? The same ones in whatever order they come.
+"""Samples profiles and pairs for an estimate; independent of the order in which profiles come.
 
-Profiles are chosen by a hash of what they are, pairs by a generator that starts from the salt. A
-sample of profiles has the same share of true pairs among all its pairs as the whole.
+Profiles are chosen by a hash of their features, pairs by a generator seeded by the salt. A sample
+of profiles has the same share of true pairs among its pairs as all profiles.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from services.identity.matching.features import Features
 from services.identity.matching.model import SALT, hashed
 
 Patterns = Counter[tuple[int, ...]]
-"""How many pairs have these levels."""
+"""Number of pairs by their levels."""
 
 
 class Sample(NamedTuple):
-    """Some of the profiles, in the order of their hashes."""
+    """Some of the profiles, in hash order."""
 
     people: list[Features]
     known: int
-    """How many there were."""
+    """Total number of profiles."""
 
     @property
     def share(self) -> float:
@@ -33,20 +33,20 @@ class Sample(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Ordered pairs: each of some profiles beside every other."""
+    """Ordered pairs: each of some profiles with every other."""
 
     blocked: Patterns
-    """Those that share a key."""
+    """Pairs that share a blocking key."""
     compared: list[ComparedPair]
-    """The same, one by one."""
+    """The same pairs as a list."""
     random: Patterns
-    """Some of all."""
+    """Random pairs."""
     total: int
-    """How many ordered pairs there are of which `blocked` are those that share a key."""
+    """Number of ordered pairs in all, of which `blocked` share a key."""
 
 
 def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
-    """At most `most` profiles, and half as many at least, when there are more."""
+    """At most `most` profiles; at least half of that when there are more."""
     kept: list[tuple[int, Features]] = []
     seen: Counter[int] = Counter()
     bound, known = SALT, 0
@@ -66,7 +66,7 @@ def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
 
 
 def crowded(chosen: Sample, salt: int, names: Iterable[str], limit: int) -> tuple[Index, set[int]]:
-    """Everybody of the sample by key, and the keys that more than `limit` of all would share."""
+    """The sample by blocking key, and keys that more than `limit` of all profiles would share."""
     index: Index = defaultdict(list)
     keys_of = blocking_keys.keys_of(salt, tuple(names))
     for place, one in enumerate(chosen.people):
@@ -83,7 +83,7 @@ def pairs(
     chosen: Sample, index: Index, common: set[int], salt: int, names: Iterable[str],
     kinds: tuple[str, ...], probes: int, at_random: int,
 ) -> Pairs:  # fmt: skip
-    """The levels of the pairs of the first `probes` profiles, and of some pairs at random."""
+    """Levels of the pairs of the first `probes` profiles, and of random pairs."""
     people = chosen.people
     keys_of = blocking_keys.keys_of(salt, tuple(names))
     blocked: list[ComparedPair] = []
@@ -102,7 +102,7 @@ def pairs(
 
 
 def _drawn(people: int, wanted: int, salt: int) -> Iterator[tuple[int, int]]:
-    """All pairs where they are few."""
+    """Random pairs; all pairs when there are few."""
     if people * (people - 1) // 2 <= wanted:
         for one in range(people):
             for other in range(one):

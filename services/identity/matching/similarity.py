@@ -1,4 +1,4 @@
-"""How alike are two texts? Equal, a slip of the finger, similar, or different.
+"""Compares two texts: equal, a typing error apart, similar, or different.
 
 Jaro-Winkler similarity (Winkler 1990) and optimal string alignment, by rapidfuzz.
 """
@@ -12,11 +12,11 @@ EQUAL, NEAR, SIMILAR, DIFFERENT = range(4)
 NEAR_FROM, SIMILAR_FROM = 0.92, 0.8
 """Jaro-Winkler similarities."""
 _SLIP_FROM = 4
-"""Letters that a text has at least before one slip leaves it near: 佐藤 and 佐竹 are similar."""
+"""Minimum length for NEAR: shorter texts with one typing error are only SIMILAR (佐藤, 佐竹)."""
 
 
 def alike(one: str, other: str) -> int:
-    """EQUAL, NEAR, SIMILAR or DIFFERENT, the same whichever comes first."""
+    """EQUAL, NEAR, SIMILAR or DIFFERENT; symmetric."""
     if one == other:
         return EQUAL
     if one > other:  # Jaro's greedy pairing of letters may depend on who is first
@@ -31,5 +31,5 @@ def alike(one: str, other: str) -> int:
 
 
 def slip(one: str, other: str) -> bool:
-    """At most one letter was left out, added, changed, or two neighbours changed places."""
+    """Whether the texts differ by one omitted, added, changed or transposed letter at most."""
     return bool(OSA.distance(one, other, score_cutoff=1) <= 1)

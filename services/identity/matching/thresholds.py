@@ -1,8 +1,8 @@
-"""From which weight on is a pair linked, from which on a case? The model's own odds say.
+"""Chooses the weights from which pairs are linked or become cases, by the model's own odds.
 
-A weight is the log2 odds that a pair is one person. So the model expects how many of all pairs
-above a threshold are wrong, and how many of those are two people of one household: the sums of
-these probabilities. No pair that is known to be true is looked at.
+A weight is the log2 odds that a pair is one person. So the model predicts, for all pairs above a
+threshold, how many are wrong and how many of those are a household: the sums of the probabilities.
+No labelled pairs are needed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from math import log2
 from operator import itemgetter
 
 EXPECTED_WRONG = 0.002
-"""Of all that is linked: a model errs too, so it is asked for less than half of what is borne."""
+"""Expected share of wrong links; less than half of what is tolerated, since the model errs."""
 EXPECTED_HOUSEHOLDS, SOME_HOUSEHOLD = 0.0001, 0.5
-"""Of all that is linked: whose points a relative spends has lost them, so hardly ever. Where so few
-are linked that not even half a pair is expected, the share says nothing yet."""
+"""Expected share of links that join a household: very low, because a relative could then spend the
+points. The limit is not applied while fewer than SOME_HOUSEHOLD such pairs are expected in all."""
 LINKED, LONE, CASE = 0.8, 0.998, 0.1
-"""No pair less likely than this is linked, or, where none is seen to judge by, than LONE; none
-that is less likely than CASE takes a person's time."""
+"""Minimum probabilities of one person: LINKED for a link by rule, LONE for it when the data has no
+pair to derive a threshold from, CASE for a review case."""
 
 
 def bits(probability: float) -> float:
-    """log2 of its odds."""
+    """log2 of the probability's odds."""
     return log2(probability / (1 - probability))
 
 
@@ -31,10 +31,10 @@ LOWER, LEAST_UPPER = bits(CASE), bits(LINKED)
 
 
 def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
-    """The least weight down to which the linked are expected to be wrong so seldom.
+    """The lowest link threshold at which the expected shares of wrong links stay below the limits.
 
-    Of each pair that shares a key: its weight, the probability that it is not one person, and
-    that it is a household.
+    `pairs`: for each pair that shares a key, its weight, the probability that it is not one person,
+    and the probability that it is a household.
     """
     found = bits(LONE)
     count = 0

@@ -1,17 +1,17 @@
-"""How much speaks for one person? The weight of a pair, field by field.
+"""The weight of a pair: the evidence for one person, field by field.
 
 The weight is the log2 odds that the two are one person rather than strangers or a household:
 
     weight = -log2(2^-s + 2^-t),  s = log2(P(match)/P(stranger)) + sum log2(m/u),
                                   t = log2(P(match)/P(household)) + sum log2(m/h)
 
-so a household's address, phone and family name, which m and h share, cannot carry a pair by
-themselves. And whatever they sum to: where nothing personal agrees (given name, birth date, a
-number of one's own), a person decides; where the log shows families, unless it is sure: a given
-name that is equal (siblings' are alike, or read alike and written otherwise), a birth date that is
-equal beside a given name that is at least alike (twins have one too), or a number of one's own.
-Where two agree in a term whose share is known, that share takes the place of u (Winkler 1989, as in
-Splink); a household chooses given names as strangers do.
+So a household's address, phone and family name, which m and h share, cannot link a pair by
+themselves. Whatever the sum, a pair is linked by rule only if a personal field agrees (given name,
+birth date, personal number); otherwise it is left to staff. Where the data shows families, stronger
+evidence is required: an equal given name (siblings' names may be similar or sound alike), an equal
+birth date with at least a similar given name (twins share the date), or a personal number. Where
+two profiles agree in a term with known frequency, that frequency replaces u (Winkler 1989, as in
+Splink); given names within a household are treated as for strangers.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from services.identity.matching.model import MatchModel
 from services.identity.matching.rarity import MOST_BITS, Rarities
 
 _Sums = tuple[float, float, bool]
-"""Bits for one person rather than strangers, and rather than two of one household; and whether
-something agrees that one has alone."""
+"""Bits for one person against strangers; against a household; whether a personal field agrees."""
 _MOST = 1000.0
 _REMEMBERED = 100_000
 GIVEN, BORN = "given", "birth_date"
 FAMILIES = 0.05
-"""Pairs of one household beside each pair of one person; where estimation saw none it says 0.01."""
+"""Household pairs per pair of one person; the estimation gives 0.01 when it saw none."""
 HOUSEHOLD = "household"
 PRIOR = "prior"
 
 
 class FieldEvidence(NamedTuple):
-    """What one field says, in bits; `prior` and `household` are what the model says of itself."""
+    """One field's weight in bits; `prior` and `household` are the model's own terms."""
 
     field: str
     level: str
@@ -45,7 +44,7 @@ class FieldEvidence(NamedTuple):
 
 
 class Weights:
-    """The model, as sums want it. Pure: what it keeps are answers it would give again."""
+    """The model, precomputed for fast sums. Pure; it only caches."""
 
     def __init__(self, model: MatchModel) -> None:
         prior = model.prior
@@ -79,7 +78,9 @@ class Weights:
         return weight if sums[2] else min(weight, self._below_upper)
 
     def at_least(self, compared: ComparedPair, lower: float) -> float | None:
-        """The weight, or None where it is below `lower`: most pairs are, whatever their terms."""
+        """The weight, or None when it is below `lower`; most pairs are rejected without looking at
+        terms.
+        """
         levels, terms = compared
         plain = self._of_levels(levels)
         most = MOST_BITS * (len(terms) - terms.count(""))
@@ -89,13 +90,13 @@ class Weights:
         return weight if weight >= lower else None
 
     def wrong(self, compared: ComparedPair) -> tuple[float, float, float]:
-        """The weight, the probability that it is not one person, and that it is a household."""
+        """The weight, the probability of not being one person, and that of being a household."""
         strangers, household = (min(bits, _MOST) for bits in self._sums(compared)[:2])
         whole = 1 + exp2(-strangers) + exp2(-household)
         return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
 
     def _sums(self, compared: ComparedPair) -> _Sums:
-        """With what the terms add."""
+        """The sums including the term frequencies."""
         strangers, household, personal = self._of_levels(compared.levels)
         for at, term in enumerate(compared.terms):
             if term:
@@ -106,7 +107,7 @@ class Weights:
         return strangers, household, personal
 
     def _of_levels(self, levels: tuple[int, ...]) -> _Sums:
-        """Without terms: the same few thousand tuples are met over and over."""
+        """The sums without terms; cached, since the same few thousand level tuples recur."""
         found = self._known.get(levels)
         if found is None:
             strangers, household = self._prior
@@ -125,7 +126,7 @@ class Weights:
         return found
 
     def _sure(self, levels: tuple[int, ...]) -> bool:
-        """Whether something agrees that one has alone, and nobody else of the household."""
+        """Whether a field agrees that identifies one person within a household."""
         if any(levels[at] == SHARED for at in self._own):
             return True
         given = MISSING if self._given is None else levels[self._given]
@@ -135,7 +136,7 @@ class Weights:
         return born == dates.EQUAL and MISSING < given < names.DIFFERENT
 
     def evidence(self, compared: ComparedPair) -> tuple[FieldEvidence, ...]:
-        """Every field that is known to both; the weights add up to that of the pair."""
+        """Every field known in both; the weights add up to the pair's weight."""
         found = [FieldEvidence(PRIOR, "", self._prior[0])]
         for at, level in enumerate(compared.levels):
             if level < 0:
@@ -149,6 +150,6 @@ class Weights:
 
 
 def _either(strangers: float, household: float) -> float:
-    """-log2(2^-strangers + 2^-household), without leaving the range of floats."""
+    """-log2(2^-strangers + 2^-household), computed without overflow."""
     low, high = min(strangers, household), max(strangers, household)
     return low - log2(1 + exp2(low - high))

@@ -1,1 +1,1 @@
-"""What would other rules make of everybody? Folded in memory, compared, and switched to or not."""
+"""Replays all profiles under other match rules in memory, compares the grouping, and may switch."""

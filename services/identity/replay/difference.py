@@ -1,4 +1,4 @@
-"""Who would split, who would join, and why? Two groupings of the same profiles, compared. Pure."""
+"""Compares two groupings of the same profiles: which members split, which join, and why. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Part = frozenset[bytes]
 
 @dataclass(frozen=True, slots=True)
 class MemberSplit:
-    """A member that would be several."""
+    """A member that would become several."""
 
     member: Part
     into: tuple[Part, ...]
@@ -22,7 +22,9 @@ class MemberSplit:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Parts of today's members that would be one; by which links, by which kinds of identifier."""
+    """Parts of present members that would become one, with the links and kinds of identifier behind
+    it.
+    """
 
     member: Part
     parts: tuple[Part, ...]
@@ -32,14 +34,16 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class GroupingDifference:
-    """All of it, in the order of the smallest ids."""
+    """All splits and joins, ordered by smallest id."""
 
     splits: tuple[MemberSplit, ...]
     joins: tuple[Join, ...]
 
     @property
     def touched(self) -> tuple[Part, ...]:
-        """Profiles whose member changes, with all that they are one with before or after."""
+        """Profiles whose member changes, with every profile they share a member with before or
+        after.
+        """
         return _united([*(one.member for one in self.splits), *(one.member for one in self.joins)])
 
 
@@ -49,7 +53,7 @@ def difference(
     links: Mapping[Pair, RuleDecision],
     identifiers: Iterable[Identified],
 ) -> GroupingDifference:
-    """`before` and `after`: by each profile, all profiles of its member."""
+    """`before` and `after`: for each profile, all profiles of its member."""
     splits = [
         MemberSplit(member, _parts(member, after))
         for member in _distinct(before)
@@ -86,7 +90,7 @@ def _join(
 
 
 def _parts(member: Part, groups: Mapping[bytes, Part]) -> tuple[Part, ...]:
-    """The pieces of these profiles that are together in another grouping."""
+    """The subsets of these profiles that are together in another grouping."""
     pieces = {groups.get(profile, frozenset({profile})) & member for profile in member}
     return tuple(sorted(pieces, key=sorted))
 
@@ -96,7 +100,7 @@ def _distinct(groups: Mapping[bytes, Part]) -> list[Part]:
 
 
 def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Parts that share a profile, together."""
+    """Merges parts that share a profile."""
     found: list[set[bytes]] = []
     for part in parts:
         near = [one for one in found if not one.isdisjoint(part)]

@@ -1,6 +1,6 @@
-"""What would change for customers? Balances and suppressions of those whose member changes.
+"""The effect on customers: balances and suppressions of members that change.
 
-Asked of the projections' own queries, for members as they are and as they would be.
+It runs the projections' own queries, for members as they are and as they would be.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from services.runtime.keys import SubjectKeys
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Members that change together: points by member, and items for whom it changes."""
+    """Members that change together: points by member, and items that change for one of them."""
 
     profiles: Part
     points_before: dict[UUID, int]
     points_after: dict[UUID, int]
     suppressed: tuple[tuple[UUID, str], ...]
-    """(profile, item): not to be recommended to its member any more."""
+    """(profile, item) pairs that would become suppressed for the profile's member."""
     released: tuple[tuple[UUID, str], ...]
-    """(profile, item): may be recommended again."""
+    """(profile, item) pairs that would no longer be suppressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Holding:
 
 
 class SnapshotAnswers:
-    """Reads as the API does, without Redis, at one moment."""
+    """Runs queries as the API does, in one snapshot and without Redis."""
 
     def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
         self._catalog = Catalog(discover(), live=settings.group)
@@ -62,13 +62,13 @@ class SnapshotAnswers:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Gives the snapshot back."""
+        """Ends the snapshot."""
         self._snapshot.close()
 
     async def moves(
         self, profiles: Part, before: Collection[Part], after: Collection[Part]
     ) -> Moves:
-        """Of profiles that are these members now and would be those."""
+        """The effect on profiles that are in these members now and would be in those."""
         old, new = await self._held(before), await self._held(after)
         return Moves(
             profiles, old.points, new.points,

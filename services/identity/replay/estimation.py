@@ -1,4 +1,4 @@
-"""What is an agreement worth here? A model learned from everybody who is known, as rules."""
+"""Estimates new match rules from all known profiles."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from services.runtime.keys import SubjectKeys
 
 
 async def estimated(settings: Settings, version: str, moved: Moved) -> MatchRules:
-    """The rules in force, or the default ones, with a model of the profiles that there are.
+    """The rules in force (or the defaults) with a model estimated from the present profiles.
 
-    Raises `CannotReplay` when there are too few of them, or more terms than an event holds.
+    Raises `CannotReplay` when there are too few profiles, or the model is too large for an event.
     """
     postgres = pool(settings.postgres, group=settings.group, name="estimate", timeout=5.0)
     await postgres.open(wait=True)

@@ -1,7 +1,6 @@
-"""What is known of everybody at one moment? Read in one snapshot, with the position it stands for.
+"""All profiles at one moment: read in one snapshot, with its log position.
 
-The member projection holds what the log of members was folded into; a moment is that state at a
-position of the log, so whoever goes on from here begins exactly there.
+The member projection holds the state at a position of the log, so a reader can continue from there.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ Moved = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Moment:
-    """Everybody in comparable form, what identifies them, what persons said, today's groups."""
+    """All profiles' features, identifiers, staff decisions and present groups."""
 
     positions: Positions
     registered: dict[bytes, int | None] = field(default_factory=dict)
@@ -52,16 +51,16 @@ class Moment:
     rules: list[tuple[int, str, str]] = field(default_factory=list)
     decisions: dict[Pair, StaffDecision] = field(default_factory=dict)
     times: dict[bytes, int] = field(default_factory=dict)
-    """When the state of each profile came about, in microseconds."""
+    """The time of each profile's state, in microseconds."""
 
     @property
     def members(self) -> dict[bytes, frozenset[bytes]]:
-        """Today's members: all profiles of each, by each of them."""
+        """The present members: for each profile, all profiles of its member."""
         return grouped(self.groups)
 
 
 async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: Moved) -> Moment:
-    """As of now. Raises `psycopg.Error` when Postgres is away."""
+    """The present state. Raises `psycopg.Error` when Postgres is away."""
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
         ends = of_topic(await checkpoints(connection, group, [TOPIC]), TOPIC)
@@ -107,7 +106,7 @@ async def _opened(
     keys: SubjectKeys,
     moved: Moved,
 ) -> None:
-    """Profiles that were never registered are known by their identifiers alone."""
+    """Profiles that were never registered have only identifiers."""
     held = {row["profile_id"].bytes: row for row in rows}
     found.registered = {profile: row["registered_at"] for profile, row in held.items()}
     everyone = sorted(held.keys() | shown.keys())
@@ -126,7 +125,7 @@ async def _opened(
 
 
 def grouped(groups: dict[bytes, bytes]) -> dict[bytes, frozenset[bytes]]:
-    """From each profile's member id to all profiles of the member, by each of them."""
+    """Converts profile to member id into profile to all profiles of its member."""
     parts: dict[bytes, set[bytes]] = {}
     for profile, member in groups.items():
         parts.setdefault(member, set()).add(profile)
@@ -135,5 +134,5 @@ def grouped(groups: dict[bytes, bytes]) -> dict[bytes, frozenset[bytes]]:
 
 
 def ids(profiles: frozenset[bytes]) -> list[UUID]:
-    """As people read them, in order."""
+    """The ids as UUIDs, sorted."""
     return [UUID(bytes=one) for one in sorted(profiles)]

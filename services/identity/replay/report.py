@@ -1,4 +1,4 @@
-"""How is a replay told? As JSON for programs, as lines for people; ids, weights, never a name."""
+"""Formats a replay's result: JSON for programs, text for people. Ids and weights, never names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_MAX = 100
 
 
 def plain(found: Replayed) -> dict[str, Any]:
-    """The contract behind `--json`."""
+    """The object that `--json` prints."""
     return {
         "version": found.version,
         "position": {f"commerce.members-{n}": at for n, at in enumerate(found.positions)},
@@ -41,7 +41,7 @@ def plain(found: Replayed) -> dict[str, Any]:
 
 
 def lines(found: Replayed) -> Iterator[str]:
-    """For people; no more than a screenful of each."""
+    """Text lines, at most a screenful of each kind."""
     difference = found.difference
     for split in difference.splits[:SHOWN_MAX]:
         yield f"splits  {_text(split.member)}"

@@ -1,9 +1,9 @@
-"""How is a replay run? Read, fold, compare; and, if it is wanted, switch.
+"""Runs a replay: read, fold, compare, and switch to the new rules if requested.
 
-Switching appends what the new rules link first and waits until it is applied: only links of the
-rules in force count, so nobody sees them. Then the one fact that activates the rules is appended;
-the projector regroups everybody in the transaction that applies it, and the matcher goes on from
-where the replay ended.
+Switching first appends the links of the new rules and waits until they are applied. They have no
+effect yet, because only links of the active rules count. Then one event activates the rules: the
+projector regroups all profiles in the transaction that applies it, and the matcher continues from
+the replay's position.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ ROOM = 4_096  # of an event, for everything but the rules' text
 
 
 class CannotReplay(Exception):
-    """The rules cannot be replayed or switched to; says why."""
+    """The rules cannot be replayed or activated; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What was found; `switched` when the rules were activated after it."""
+    """The result; `switched` when the rules were activated."""
 
     version: str
     positions: tuple[int, ...]
@@ -58,7 +58,7 @@ class Replayed:
 
 
 async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Moved) -> Replayed:
-    """Raises `CannotReplay`, or what the clients raise when servers are away."""
+    """Runs it. Raises `CannotReplay`, or the clients' errors when servers are away."""
     fits(rules)
     postgres = pool(settings.postgres, group=settings.group, name="replay", timeout=5.0)
     await postgres.open(wait=True)
@@ -98,10 +98,10 @@ async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Mov
 
 
 def fits(rules: MatchRules) -> None:
-    """Raises when no event can carry the rules."""
+    """Raises `CannotReplay` when the rules are too large for an event."""
     size = len(rules.text().encode())
     if size > BODY_MAX - ROOM:
-        raise CannotReplay(f"rules: {size} bytes are more than an event holds")
+        raise CannotReplay(f"rules: {size} bytes are more than an event may have")
 
 
 async def _switch(
@@ -131,7 +131,7 @@ async def _switch(
 
 
 async def _applied(settings: Settings, connection: Connection, events: list[UUID]) -> None:
-    """Sends them, unless another process does, and waits until the projector has them all."""
+    """Sends the events through the outbox and waits until the projector has applied all."""
     producer = KafkaProducer(settings.kafka, client_id="replay")
     relay = OutboxRelay(settings.postgres, producer)
     await producer.start()

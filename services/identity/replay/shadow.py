@@ -1,6 +1,6 @@
-"""What would these rules find, and whom would they group? Everything in memory, nothing kept.
+"""Computes in memory which links and members other rules would give; stores nothing.
 
-The same parts as live: what a pair weighs, what follows from it, and who is one member.
+It uses the same code as the live matcher and the member projection.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LAST = 2**62  # later than any version of the rules begins: the shadow's is the 
 
 @dataclass(slots=True)
 class ReplayShadow:
-    """What would stand: judged pairs, and each profile's member id."""
+    """The result: judged pairs, and each profile's member id."""
 
     version: str
     judged: dict[Pair, PairVerdict] = field(default_factory=dict)
     links: dict[Pair, RuleDecision] = field(default_factory=dict)
-    """Pairs that the rules would link."""
+    """Number of pairs that the rules would link."""
     groups: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -38,9 +38,9 @@ def shadow_of(
     standing: Mapping[Pair, RuleDecision],
     moved: Moved,
 ) -> ReplayShadow:
-    """Everybody under these rules; `standing`: what was told of this very version before.
+    """Everything under these rules; `standing`: earlier decisions under this same version.
 
-    ValueError names the field of a model that cannot be read.
+    ValueError names the field when the rules' model is invalid.
     """
     found, seen = ReplayShadow(rules.version), dict[Pair, Found]()
     if rules.matching is not None:
@@ -79,7 +79,7 @@ def shadow_of(
 def _chosen(
     everybody: Everybody, seen: Mapping[Pair, Found], decisions: Mapping[Pair, StaffDecision]
 ) -> SpanningLinks:
-    """Of all pairs that the rules would link, those that are."""
+    """The links chosen among all pairs at or above the link threshold."""
     choice, smaller = SpanningLinks(), defaultdict[bytes, dict[bytes, Found]](dict)
     for pair, what in seen.items():
         if what.weight >= everybody.model.upper:

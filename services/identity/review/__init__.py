@@ -1,1 +1,1 @@
-"""Cases for staff, the search for twins, and decisions about who is who."""
+"""Review by staff: the queue of cases, duplicate search, and decisions on pairs."""

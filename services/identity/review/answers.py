@@ -1,4 +1,4 @@
-"""What do routes about who is who answer? The bodies of a yes, and every kind of no."""
+"""The response bodies of the review routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.identity.review.outcomes import (
 
 
 class FieldWeight(AnswerModel):
-    """What one field says, in bits for one person."""
+    """One field's evidence, in bits in favour of one person."""
 
     field: str
     level: str | None
@@ -33,7 +33,7 @@ class FieldWeight(AnswerModel):
 
 
 class Twin(AnswerModel):
-    """A profile that may be the customer who is typed in."""
+    """An existing profile that may be the customer being entered."""
 
     profile_id: UUID
     member_id: UUID
@@ -44,7 +44,7 @@ class Twin(AnswerModel):
 
 
 class Twins(AnswerModel):
-    """The likeliest first."""
+    """Candidates, likeliest first."""
 
     rule_version: str
     twins: list[Twin]
@@ -71,7 +71,7 @@ class PairEntry(AnswerModel):
 
 
 class ConflictEntry(AnswerModel):
-    """A member that shares strong identifiers with another, and something keeps them apart."""
+    """A member that shares strong identifiers with another but was not joined with it."""
 
     kind: Literal["conflict"]
     case_id: UUID
@@ -81,7 +81,7 @@ class ConflictEntry(AnswerModel):
 
 
 class QuarantineEntry(AnswerModel):
-    """A value that connects nobody any more."""
+    """An identifier that no longer links profiles, because too many have it."""
 
     kind: Literal["quarantine"]
     case_id: UUID
@@ -96,7 +96,7 @@ Entry = Annotated[PairEntry | ConflictEntry | QuarantineEntry, Field(discriminat
 
 
 class Cases(AnswerModel):
-    """A page of the queue; `next` is the cursor of the one after, null on the last."""
+    """A page of the queue; `next` is the cursor of the following page, null on the last."""
 
     cases: list[Entry]
     next: str | None
@@ -104,14 +104,16 @@ class Cases(AnswerModel):
 
 
 class SharedValue(AnswerModel):
-    """Another profile that shows the same identifier."""
+    """Another profile that has the same identifier."""
 
     kind: str
     profile_id: UUID
 
 
 class CaseIdentifier(AnswerModel):
-    """One identifier; its value needs `members:personal` and a purpose, else it is null."""
+    """One identifier; its value needs the scope `members:personal` and a purpose, otherwise
+    null.
+    """
 
     kind: str
     verified: bool
@@ -119,7 +121,7 @@ class CaseIdentifier(AnswerModel):
 
 
 class CaseProfile(AnswerModel):
-    """A profile, field by field; `holds` names the fields that it has."""
+    """A profile, field by field; `holds` names the fields that have a value."""
 
     profile_id: UUID
     source_system: str | None
@@ -134,7 +136,7 @@ class CaseProfile(AnswerModel):
 
 
 class PairDecision(AnswerModel):
-    """What a person or a rule decided about two of the profiles."""
+    """A decision by staff or by rule on two of the profiles."""
 
     profile_ids: list[UUID]
     together: bool
@@ -145,7 +147,7 @@ class PairDecision(AnswerModel):
 
 
 class PairCase(PairEntry):
-    """A case of two profiles with all that speaks for and against it."""
+    """A case of two profiles with the evidence for and against."""
 
     fields: list[FieldWeight]
     profiles: list[CaseProfile]
@@ -154,7 +156,7 @@ class PairCase(PairEntry):
 
 
 class ConflictCase(ConflictEntry):
-    """A torn group with whom it shares values."""
+    """A member that could not be joined, and the profiles with which it shares identifiers."""
 
     shared_with: list[SharedValue]
     profiles: list[CaseProfile]
@@ -166,7 +168,7 @@ Case = Annotated[PairCase | ConflictCase, Field(discriminator="kind")]
 
 
 class VerdictAnswer(AnswerModel):
-    """Decided; the facts follow."""
+    """The decision was stored; its events are in the outbox."""
 
     outcome: VerdictOutcome
     case_id: UUID | SkipJsonSchema[None] = None

@@ -1,4 +1,4 @@
-"""What can staff decide about who is who? Bodies as they are sent."""
+"""The request bodies of staff decisions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PersonDecides(BaseModel):
 
 
 class CaseBody(PersonDecides):
-    """A decision about the case that the address names."""
+    """A decision on the case named in the path."""
 
 
 class PairBody(PersonDecides):
-    """A decision about two profiles, whether there is a case or not."""
+    """A decision on two profiles, with or without a case."""
 
     profile_id: GivenId
     other_profile_id: GivenId
@@ -39,7 +39,7 @@ class PairBody(PersonDecides):
 
 
 class SplitBody(PersonDecides):
-    """One profile is taken apart from the rest of its member."""
+    """Separates one profile from the rest of its member."""
 
     profile_id: GivenId
 
@@ -49,7 +49,7 @@ Verdict = Literal["link", "decline", "unlink"]
 
 @dataclass(frozen=True, slots=True)
 class OfCase:
-    """A verdict on a case."""
+    """A decision on a case."""
 
     case_id: UUID
     verdict: Verdict
@@ -58,7 +58,7 @@ class OfCase:
 
 @dataclass(frozen=True, slots=True)
 class OfPair:
-    """A verdict on any two profiles."""
+    """A decision on any two profiles."""
 
     verdict: Verdict
     body: PairBody
@@ -66,7 +66,7 @@ class OfPair:
 
 @dataclass(frozen=True, slots=True)
 class SplitMember:
-    """One apart from the others."""
+    """Separates one profile from the others."""
 
     body: SplitBody
 

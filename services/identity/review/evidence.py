@@ -1,7 +1,7 @@
-"""What does staff see of one case? Both profiles field by field, and what each field weighs.
+"""What staff see of a case: both profiles field by field, and each field's weight.
 
-Values are shown to who has the scope and says the purpose; everybody else who may review sees
-which fields there are, their levels and weights.
+Callers with the scope and a stated purpose see the values; other reviewers see field names, levels
+and weights.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ where own.profile_id = any(%(ids)s::uuid[]) and other.profile_id <> all(%(ids)s:
 async def case_of(
     snapshot: ReadSnapshot, clear: Clear, everybody: Everybody | None, case_id: UUID
 ) -> dict[str, Any] | None:
-    """A case with all that speaks for and against it, or None when there is none."""
+    """A case with the evidence for and against; None when there is no such case."""
     rows = await snapshot.rows(CASE, {"id": case_id})
     if rows:
         entry = pair_entry(rows[0])
@@ -63,7 +63,7 @@ async def case_of(
 
 
 def weighed(everybody: Everybody | None, one: UUID, other: UUID) -> list[dict[str, Any]]:
-    """Each field's level and weight, as the profiles are now; [] while nobody can say."""
+    """Each field's level and weight for the present profiles; [] while the index is not ready."""
     if everybody is None:
         return []
     features = everybody.known.features(one.bytes)
@@ -71,7 +71,7 @@ def weighed(everybody: Everybody | None, one: UUID, other: UUID) -> list[dict[st
 
 
 async def profiles(snapshot: ReadSnapshot, clear: Clear, ids: list[UUID]) -> list[dict[str, Any]]:
-    """Side by side, in the order of the ids."""
+    """The profiles, in the order of the ids."""
     rows = {row["profile_id"]: row for row in await snapshot.rows(PROFILES, {"ids": ids})}
     known = await snapshot.rows(IDENTIFIERS, {"ids": ids})
     return [

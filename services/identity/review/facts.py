@@ -1,4 +1,4 @@
-"""Which fact says what a person decided about two profiles?"""
+"""Builds the event of a staff decision on two profiles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fact_of(
     reason: str,
     event_id: UUID,
 ) -> Fact:
-    """`evidence`: as the rules see the pair now, () when they see nothing; `at` in microseconds."""
+    """`evidence`: what the rules find in the pair now, () for nothing; `at` in microseconds."""
     meta = Meta(
         event_id=event_id.bytes,
         occurred_at=at,
@@ -78,7 +78,7 @@ def verdict_of(fact: Fact) -> VerdictOutcome:
 
 
 def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> StaffDecision:
-    """The same decision as the matcher will read from the log."""
+    """The decision as the matcher will read it from the log."""
     link_id = link_id_of(pair, evidence) if evidence else None
     return StaffDecision(
         pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,

@@ -1,8 +1,9 @@
-"""What is there for staff to decide? Pairs between the thresholds, torn groups, shared values.
+"""The review queue: pairs between the thresholds, members that could not be joined, shared
+identifiers.
 
-Pairs come by weight, the surest first; a pair whose profiles are one member already is no question.
-Then groups that grouping could not join, then identifiers that too many profiles show. What was
-decided is listed on demand. A page goes on behind the last entry of the one before.
+Pairs come by descending weight; pairs that are one member already are left out. Then members that
+the grouping could not join, then identifiers on too many profiles. Decided cases are listed on
+request. Pages are keyset pages: each continues after the last key of the one before.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ RULES = "select valid_from, version, identifiers from match_rules"
 
 @dataclass(frozen=True, slots=True)
 class QueueQuery:
-    """Which part of the queue; `after` is the last key of the page before, [] for the first."""
+    """A page of the queue; `after` is the last key of the page before, [] for the first page."""
 
     state: State
     kinds: tuple[Kind, ...]
@@ -81,7 +82,7 @@ class QueueQuery:
 async def page(
     snapshot: ReadSnapshot, version: str, asked: QueueQuery
 ) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Entries, and the key to go on with; [] when there are no more."""
+    """The entries, and the key after which to continue; [] when there are no more."""
     rules = await _rules(snapshot)
     sections = ["closed"] if asked.state == "closed" else [k for k in KINDS if k in asked.kinds]
     section, *key = asked.after or [sections[0], None, None]
@@ -104,7 +105,7 @@ async def page(
 
 
 async def listed(settings: Settings, state: State, limit: int) -> list[dict[str, Any]]:
-    """So many entries, for a command line."""
+    """Up to `limit` entries, for the command line."""
     postgres = pool(settings.postgres, group=settings.group, name="cases", timeout=5.0)
     await postgres.open(wait=True)
     snapshot = ReadSnapshot(postgres, [settings.group])
@@ -144,7 +145,7 @@ def pair_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> dict[s
 
 
 def conflict_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> dict[str, Any]:
-    """A member that shares strong identifiers with another, and something keeps them apart."""
+    """A member that shares strong identifiers with another but was not joined with it."""
     return {
         "kind": "conflict",
         "case_id": row["member_id"],
@@ -155,7 +156,7 @@ def conflict_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> di
 
 
 def quarantine_entry(row: dict[str, Any], rules: ActiveRules) -> dict[str, Any] | None:
-    """A value that connects nobody any more; None when it does, after all."""
+    """An identifier that no longer links profiles; None when it does link under these rules."""
     rule = rules.kinds[row["kind"]]
     why = quarantined(rule, row["value_index"].bytes, row["times"])
     if why is None:

@@ -1,4 +1,4 @@
-"""Which addresses answer who is who, and what staff has to decide?"""
+"""The review routes: duplicate search, the queue, one case, decisions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ROUTE = CommandRoute(DECIDE, "identity")
 
 
 class CasesQuery(BaseModel):
-    """Which part of the queue."""
+    """Query parameters of the queue."""
 
     model_config = ConfigDict(extra="forbid")
     state: queue.State = Field("open", description="What is to be decided, or what was.")
@@ -74,7 +74,7 @@ class CasesQuery(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What answers are made with; `everybody` is None until all are known."""
+    """What the routes share; `everybody` returns None until the index is complete."""
 
     door: Door
     pool: Pool
@@ -85,7 +85,7 @@ class Desk:
     everybody: Callable[[], Everybody | None]
 
     def known(self) -> Everybody:
-        """Everybody, or a refusal."""
+        """The index, or a refusal (503)."""
         found = self.everybody()
         if found is None:
             detail = "Nobody can be compared now: there are no rules in force, or they are loading."
@@ -97,7 +97,7 @@ class Desk:
 
 
 def operations(desk: Desk) -> list[Operation]:
-    """Search, the queue, one case; POST to decide."""
+    """The operations: search, queue, one case, and POST for decisions."""
 
     async def search(request: Request) -> Response:
         await token_of(request, desk.door.tokens, SEARCH)

@@ -1,6 +1,6 @@
-"""Is the customer who is being typed in here already? Likely twins at once, before one is created.
+"""Duplicate search: likely existing profiles of a customer, before a new profile is created.
 
-What is typed is compared like a profile that arrives, and is kept nowhere.
+The search data is compared like an arriving profile and is not stored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Typed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class SearchBody(BaseModel):
-    """What is known of the customer so far, as it was typed."""
+    """What is known of the customer, as entered."""
 
     model_config = ConfigDict(extra="forbid")
     name: Typed | None = None
@@ -38,12 +38,12 @@ class SearchBody(BaseModel):
     @model_validator(mode="after")
     def _something(self) -> SearchBody:
         if not self.model_fields_set - {"limit"}:
-            raise ValueError("say at least one thing about the customer")
+            raise ValueError("at least one field about the customer is required")
         return self
 
 
 def person_of(body: SearchBody, blind_key: bytes) -> Person:
-    """As a profile would hold it; refuses an identifier that is none."""
+    """The search data in the form of a profile; refuses an identifier that has no normal form."""
     sealer = SubjectSealer({}, blind_key)
     identifiers, errors = list[tuple[str, bytes]](), list[dict[str, str]]()
     for kind in IDENTIFIERS:
@@ -62,7 +62,7 @@ def person_of(body: SearchBody, blind_key: bytes) -> Person:
 
 
 def twins(everybody: Everybody, person: Person, limit: int) -> list[dict[str, Any]]:
-    """The likeliest first: weight, the model's probability, and what speaks for and against."""
+    """Candidates, likeliest first: weight, the model's probability, evidence for and against."""
     typed = features(person)
     found = everybody.known.candidates(typed)
     return [
@@ -78,5 +78,5 @@ def twins(everybody: Everybody, person: Person, limit: int) -> list[dict[str, An
 
 
 def probability(weight: float) -> float:
-    """The share of pairs of this weight (log2 odds) that are one person."""
+    """Converts a weight (log2 odds) to the probability that the pair is one person."""
     return 1 / (1 + 2 ** -max(-1000.0, min(1000.0, weight)))

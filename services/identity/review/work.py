@@ -1,8 +1,9 @@
-"""How is a batch of staff's decisions decided? Under the locks of their cases, and stored at once.
+"""Decides a batch of staff commands under the locks of their cases, and stores them in one
+transaction.
 
-A case is decided once: who comes second is told what the first decided. What is decided is a fact
-through the outbox; the case ends in the very transaction, and the pair's last word is kept there
-too, so that the matcher does not ask again while the fact is on its way.
+A case is decided once; a second decision is answered with the first. The decision's event goes
+through the outbox. The case is closed in the same transaction, and the pair's decision is stored
+too, so that the matcher does not open a new case while the event is on its way.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ Seen = Callable[[Pair], PairView]
 
 
 class IdentityWork:
-    """Decides in the transaction it is given; `seen` is how the rules see a pair now."""
+    """Decides within the given transaction; `seen` returns how the rules compare a pair now."""
 
     def __init__(self, seen: Seen, new_id: Callable[[], UUID] = uuid4) -> None:
         """`new_id` makes the ids of events."""
         self._seen, self._new_id = seen, new_id
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> None:
-        """People decide seldom: one batch at a time over all processes, whatever it is about."""
+        """Takes one advisory lock for all batches of all processes: staff decide rarely."""
         await connection.execute(LOCK)
 
     async def decide(
@@ -159,7 +160,7 @@ async def _keep(connection: Connection, command: Command, decided: DecidedReview
 
 
 async def _together(connection: Connection, one: UUID, other: UUID) -> bool:
-    """Whether they are one member, or a person said so and that is on its way."""
+    """Whether they are one member, or a staff decision to link them is on its way."""
     rows = await rows_of(connection, GROUP, [one])
     if rows and other in rows[0]["profiles"]:
         return True
