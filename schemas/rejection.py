@@ -53,7 +53,9 @@ def sealed(
 
 
 def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
-    """The blind index; raises Rejected, naming the field, when the value is not valid for its kind."""
+    """The blind index; raises Rejected, naming the field, when the value is not valid for
+    its kind.
+    """
     try:
         return sealer.index(kind, clear)
     except ValueError as error:

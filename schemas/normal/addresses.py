@@ -41,7 +41,9 @@ _CODE_LENGTH = 7
 
 
 class _Head(NamedTuple):
-    """The start of an address line that was matched against the gazetteer: prefecture, city, town."""
+    """The start of an address line that was matched against the gazetteer: prefecture,
+    city, town.
+    """
 
     prefecture: str
     city: str

@@ -10,6 +10,8 @@ _FOREIGN = re.compile(r"[0-9A-Z]{3,10}")
 
 
 def postcode(text: str) -> str | None:
-    """Seven digits; a foreign code in capitals without spaces and hyphens; None when it is neither."""
+    """Seven digits; a foreign code in capitals without spaces and hyphens; None when it is
+    neither.
+    """
     bare = HYPHENS.sub("", "".join(_MARKS.sub("", composed(text)).split())).upper()
     return bare if _JAPANESE.fullmatch(bare) or _FOREIGN.fullmatch(bare) else None

@@ -86,7 +86,9 @@ NORMALISERS: dict[str, Callable[[str], str]] = {
 
 
 def normalise(kind: str, text: str) -> str:
-    """The normal form of a value of this kind; ValueError says why it has none, never quoting it."""
+    """The normal form of a value of this kind; ValueError says why it has none, never
+    quoting it.
+    """
     if not text or text.isspace():
         raise ValueError("is empty")
     for character in text:

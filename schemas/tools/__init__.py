@@ -1,1 +1,3 @@
-"""Lint, generator, release and registry commands for the schemas; running services use none of it."""
+"""Lint, generator, release and registry commands for the schemas; running services use none
+of it.
+"""

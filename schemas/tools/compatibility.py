@@ -18,7 +18,9 @@ _MEANING = ("is", "pii", "blind")
 
 
 def clashes(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """The reasons why some pair of (name, schema) is incompatible; empty when all are compatible."""
+    """The reasons why some pair of (name, schema) is incompatible; empty when all are
+    compatible.
+    """
     parsed: list[tuple[str, Schema]] = []
     for name, schema in versions:
         try:
@@ -49,7 +51,9 @@ def check(home: Path = HOME) -> list[str]:
 
 
 def _changed_meanings(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Fields whose unit or logical type changed: yen to microseconds is still a long on the wire."""
+    """Fields whose unit or logical type changed: yen to microseconds is still a long on the
+    wire.
+    """
     found = []
     known: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, schema in versions:

@@ -108,7 +108,9 @@ class _Registry:
         self._call("PUT", f"{self._url}/config", json={"compatibility": LEVEL})
 
     def take(self, known: Releases, missing: list[Release]) -> None:
-        """Imports the texts under our ids, then registers them by the Confluent API, oldest first."""
+        """Imports the texts under our ids, then registers them by the Confluent API, oldest
+        first.
+        """
         texts = [(release.id, known.text(release)) for release in missing]
         url = self._root + registry_import.PATH
         self._call("POST", url, content=archive(texts), headers=HEADERS)

@@ -35,7 +35,9 @@ class Undecodable(Exception):
 
 
 class Codec:
-    """Decodes every released schema to the newest event classes; encodes with the newest schemas."""
+    """Decodes every released schema to the newest event classes; encodes with the newest
+    schemas.
+    """
 
     def __init__(self, known: Releases) -> None:
         self._known = known

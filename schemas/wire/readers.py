@@ -89,7 +89,9 @@ class _Writing:
         self._count = 0
 
     def record(self, schema: dict[str, Any], cls: type, indent: str = "") -> str:
-        """Generates the reading of the fields in wire order; returns the expression for the object."""
+        """Generates the reading of the fields in wire order; returns the expression for the
+        object.
+        """
         self.scope[cls.__name__] = by_name(cls)
         read = {one["name"]: self._field(one, indent) for one in schema["fields"]}
         arguments = ", ".join(f"{name}={value}" for name, value in read.items())

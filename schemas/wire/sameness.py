@@ -38,7 +38,9 @@ def same_as_produced(first: bytes, later: bytes) -> bool:
 
 
 def produced_fields(event: Event) -> Any:
-    """The fields that the producer sent: the event as a dict, without those the gateway fills in."""
+    """The fields that the producer sent: the event as a dict, without those the gateway
+    fills in.
+    """
     return _without(TO_RECORD[event.NAME](event), _shape_of(event.NAME))
 
 

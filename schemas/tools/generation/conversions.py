@@ -89,7 +89,9 @@ def _quoted(path: str) -> str:
 
 
 def _kind(field: Field, source: str) -> str:
-    """The expression for the kind of a personal value; an identifier carries its kind in a field."""
+    """The expression for the kind of a personal value; an identifier carries its kind in a
+    field.
+    """
     return f"{source}.kind" if field.pii == "identifier" else f'"{field.pii}"'
 
 

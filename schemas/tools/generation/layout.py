@@ -48,7 +48,9 @@ def comprehension(*parts: "str | Bracket") -> Bracket:
 
 
 def lines(prefix: str, expression: "str | Bracket", suffix: str = "", indent: int = 0) -> list[str]:
-    """The expression with prefix (such as `return `) and suffix, in lines of at most WIDTH columns."""
+    """The expression with prefix (such as `return `) and suffix, in lines of at most WIDTH
+    columns.
+    """
     pad = " " * indent
     flat = f"{pad}{prefix}{expression}{suffix}"
     if len(flat) <= WIDTH or isinstance(expression, str):
