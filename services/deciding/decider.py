@@ -120,7 +120,7 @@ class Decider:
                     _fail(future, NotDecided("stopping"))
                 raise
             except Exception as error:
-                log.error("not decided", error=type(error).__name__, commands=len(batch))
+                log.error("commands_not_decided", error=type(error).__name__, commands=len(batch))
                 for _, future in batch:
                     _fail(future, NotDecided(type(error).__name__))
                 continue
@@ -163,9 +163,9 @@ class Decider:
             except (*RETRYABLE, psycopg.errors.UniqueViolation) as error:
                 if not isinstance(error, RETRYABLE) and not taken(error):
                     raise
-                log.warning("decided again", error=type(error).__name__, attempt=attempt)
+                log.warning("decision_retried", error=type(error).__name__, attempt=attempt)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-                log.warning("postgres is away", error=type(error).__name__)
+                log.warning("postgres_away", error=type(error).__name__)
                 await self._disconnect()
             await asyncio.sleep(PAUSE_SECONDS * min(attempt, 5))
         raise NotDecided("Postgres is away")

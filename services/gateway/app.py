@@ -1,4 +1,4 @@
-"""Which addresses does the gateway answer, and what does it hold open while it runs?"""
+"""The gateway's routes, and the clients that it keeps open."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ABOUT = About(
 
 
 def create(settings: Settings, rates: Rates | None = None) -> Starlette:
-    """The gateway as an ASGI application; it starts, and answers 503, without servers too."""
+    """The gateway as an ASGI application; without its servers it starts too, and answers 503."""
     postgres = pool(settings.postgres, group=settings.group, name="gateway", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "gateway")
     tokens = Tokens(postgres)

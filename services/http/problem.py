@@ -117,7 +117,7 @@ class Guarded:
             # The exception's text may quote the body, so only its kind and place are logged.
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{place.name}:{place.lineno}"
-            log.error("request failed", error=type(error).__name__, where=where)
+            log.error("request_failed", error=type(error).__name__, where=where)
             if not started:
                 answer = problem(500, "Internal Server Error", INTERNAL_SERVER_ERROR.meaning)
                 await answer(scope, receive, send)

@@ -149,7 +149,7 @@ def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) 
     try:
         text = unseal(key, _nonce(records), FIELD, profile_id, hidden)
     except Unsealable as error:
-        log.error("features cannot be opened", profile_id=profile_id.hex(), reason=str(error))
+        log.error("features_unsealable", profile_id=profile_id.hex(), reason=str(error))
         return None
     return Features.unpacked(text.encode())
 

@@ -225,7 +225,7 @@ class Matcher(BackgroundTask):
         self._shares = Shares(lowest(list(stored.values())))
         self.everybody = everybody
         MATCH_KNOWN.set(len(everybody))
-        log.info("rules in force", version=active.version, profiles=len(everybody))
+        log.info("rules_in_force", version=active.version, profiles=len(everybody))
         return everybody
 
     async def _hold(self, connection: Connection, version: str) -> None:

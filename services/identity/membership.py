@@ -48,7 +48,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Any) -> None:
         # partitions may have been added; a share is a profile's, and their number stays
         self.shares = frozenset(p.partition for p in assigned if p.partition < SHARES)
-        log.info("shares taken", shares=sorted(self.shares))
+        log.info("shards_taken", shares=sorted(self.shares))
 
     async def _run(self) -> None:
         while True:
@@ -65,7 +65,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
                     consumer.pause(*consumer.assignment())
                     await consumer.getmany(timeout_ms=500)
             except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("out of the group", error=type(error).__name__)
+                log.warning("left_consumer_group", error=type(error).__name__)
             finally:
                 self.shares = frozenset()
                 await consumer.stop()

@@ -80,5 +80,5 @@ def _text(unsealer: Unsealer, subject: bytes, field: str, stored: bytes | None) 
         return unsealer.unseal(stored[:16], subject, field, stored[16:])
     except Unsealable as error:
         event_id = str(UUID(bytes=stored[:16]))
-        log.error("a sealed value cannot be opened", event_id=event_id, reason=str(error))
+        log.error("sealed_value_unsealable", event_id=event_id, reason=str(error))
         return None

@@ -85,5 +85,5 @@ def in_force(version: str, text: str) -> InForce | None:
         matching = read_rules(version, text).matching
         return None if matching is None else InForce(version, MatchModel.of(matching))
     except ValueError as error:
-        log.error("rules cannot be read", version=version, reason=str(error))
+        log.error("rules_unreadable", version=version, reason=str(error))
         return None

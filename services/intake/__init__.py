@@ -1,1 +1,1 @@
-"""The way in for facts: admission, checks, sealing, and appending to Kafka."""
+"""Accepts events: rate limits, validation, sealing, and appending to Kafka."""

@@ -1,7 +1,7 @@
-"""May this caller send this, now? Scopes over each event, and rates.
+"""May this caller send these events now? Checks scopes, rates and memory.
 
-An event outside a token's scopes fails the whole request: the sender is misconfigured, and
-half of what it sent must not go in under its name.
+An event outside a token's scopes fails the whole request: the sender is misconfigured, and half of
+its events must not be appended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from services.runtime.tokens import Token
 
 
 def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> None:
-    """Refuses the request when an event names a channel, system or store not the token's."""
+    """Refuses the request (403) when an event's channel, system or store is outside the token's
+    scopes.
+    """
     errors: list[FieldError] = []
     allowed: set[tuple[str, str, str | None]] = set()
     for index, event in events:
@@ -41,26 +43,28 @@ def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> Non
 
 
 class Room:
-    """What the bodies of one request take of the memory for all of them."""
+    """The memory that one request's body takes from the shared pool."""
 
     def __init__(self, pool: BodyPool, name: str) -> None:
         self._pool, self._name, self._held = pool, name, 0
 
     def take(self, size: int) -> None:
-        """Counts bytes that have come, or refuses them with 429."""
+        """Counts received bytes; refuses with 429 when the pool or the token's share is
+        exhausted.
+        """
         self._pool.take(self._name, size)
         self._held += size
 
     def give_back(self) -> None:
-        """The request is answered."""
+        """Returns the bytes, once the request is answered."""
         self._pool.give_back(self._name, self._held)
         self._held = 0
 
 
 class BodyPool:
-    """Memory for bodies, taken as they come; a token may hold a quarter of it and no more.
+    """The memory for request bodies, taken as bytes arrive; one token may hold at most a quarter.
 
-    So who is slow holds little, and who sends much leaves room for others.
+    So a slow sender holds little, and a heavy sender leaves memory for others.
     """
 
     def __init__(self, most: int) -> None:
@@ -70,7 +74,7 @@ class BodyPool:
         self._total = 0
 
     def take(self, name: str, size: int) -> None:
-        """Refuses with 429 when the token has its share, or all of it is taken."""
+        """Takes bytes; refuses with 429 when the token's share or the whole pool is used up."""
         held = self._held[name]
         if held + size > self._each or self._total + size > self._most:
             detail = "Too many requests are being read"
@@ -80,7 +84,7 @@ class BodyPool:
         self._total += size
 
     def give_back(self, name: str, size: int) -> None:
-        """Bytes that are no longer held."""
+        """Returns bytes to the pool."""
         self._total -= size
         self._held[name] -= size
         if not self._held[name]:
@@ -88,7 +92,7 @@ class BodyPool:
 
 
 class Rates:
-    """A bucket of events per token, and over all tokens bounds on what is held in memory."""
+    """A token bucket of events per caller, and limits on memory over all callers."""
 
     def __init__(
         self,
@@ -115,7 +119,7 @@ class Rates:
 
     @contextmanager
     def waiting(self, events: int) -> Iterator[None]:
-        """Counts events from their check until their answer."""
+        """Counts events in progress, from validation to answer."""
         self.in_flight += events
         IN_FLIGHT.inc(events)
         try:
@@ -125,7 +129,7 @@ class Rates:
             IN_FLIGHT.dec(events)
 
     def take(self, token: Token, events: int) -> None:
-        """Takes from the caller's bucket, or says when there will be enough in it."""
+        """Takes events from the caller's bucket; otherwise refuses with 429 and Retry-After."""
         if self.in_flight + events > self._in_flight_max:
             detail = "Too many events wait for Kafka."
             raise Refuse(429, "Too Many Requests", detail, retry_after=1)

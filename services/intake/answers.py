@@ -1,4 +1,6 @@
-"""What does `POST /v1/events` take and answer? The types that its documentation is made from."""
+"""The request and response types of `POST /v1/events`, from which its documentation is
+generated.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ class RejectedEvent(AnswerModel):
 
 
 class EventResults(AnswerModel):
-    """What became of each event, in the order sent."""
+    """One result per event, in the order sent."""
 
     results: list[Annotated[AcceptedEvent | RejectedEvent, Field(discriminator="status")]]
     accepted: int = Field(ge=0)
@@ -46,26 +48,26 @@ class EventResults(AnswerModel):
 
 
 class SealedEvent(AnswerModel):
-    """An event of an offline till, sealed to the gateway's public key."""
+    """An event of an offline till, encrypted to the gateway's public key."""
 
     event_id: str
     sealed: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
 
 
 class SealingKey(AnswerModel):
-    """The public key that a till seals its offline buffer to."""
+    """The public key with which a till encrypts its offline buffer."""
 
     algorithm: Literal["x25519-sealedbox"]
     public_key: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
 
 
 def producer_events() -> list[str]:
-    """The events that a producer may send."""
+    """Names of the events that producers may send."""
     return sorted(set(INPUTS) - INTERNAL)
 
 
 def event_notes() -> dict[str, dict[str, Any]]:
-    """What each event's schema says beside its fields: who may append it, and an example."""
+    """Per event, the additions to its JSON schema: who may append it, and an example."""
     return {
         INPUTS[name].__name__: {
             "description": f"{INPUTS[name].__doc__ or ''}"
@@ -77,7 +79,7 @@ def event_notes() -> dict[str, dict[str, Any]]:
 
 
 def events_body() -> Body:
-    """One event, an array of events, one a line, or an array of sealed ones."""
+    """The accepted bodies: one event, an array, JSON lines, or an array of sealed events."""
     union: Any = reduce(or_, (INPUTS[name] for name in producer_events()))
     event: Any = Annotated[union, Field(discriminator="type")]
     many: Any = Annotated[list[event], Field(min_length=1, max_length=MAX_EVENTS)]

@@ -1,4 +1,4 @@
-"""What did the producer send? Reads a bounded body and splits it into events."""
+"""Reads a size-limited request body and splits it into events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCEPTED_TYPES = (JSON, NDJSON, SEALED)
 
 
 def content_type_of(request: Request) -> str:
-    """The media type, one of those we read."""
+    """The media type; refuses with 415 when it is not supported."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ACCEPTED_TYPES:
         wanted = ", ".join(ACCEPTED_TYPES)
@@ -33,7 +33,7 @@ def content_type_of(request: Request) -> str:
 
 
 def split(body: bytes, content_type: str, private_key: bytes) -> list[Any]:
-    """The events in the order given; a `Refusal` in the place of a line or box not readable."""
+    """The events in order; an unreadable line or sealed event is a `Refusal` in its place."""
     if content_type == NDJSON:
         lines = [line for line in body.split(b"\n") if line.strip()]
         return _bounded(lines, lambda line: _line(line))
@@ -83,7 +83,7 @@ def _open(boxed: Any, private_key: bytes) -> Any:
 
 
 def event_id_of(event: Any) -> str | None:
-    """The id that an event claims, for the answer about it, if it is short enough to be one."""
+    """The event's id for its result, if it is a short string."""
     meta = event.get("meta") if isinstance(event, dict) else None
     claimed = meta.get("event_id") if isinstance(meta, dict) else None
     return (

@@ -1,7 +1,7 @@
-"""How do millions of facts get into Kafka in bounded memory, in order, and without a lost one?
+"""Loads millions of events into Kafka: bounded memory, in order, none lost.
 
-Chunks go out one behind the other, a few in flight. When Kafka stays silent, everything from the
-first chunk without an answer on is sent again, in order: a resend is applied once all the same.
+Chunks are sent in sequence with a few in flight. When Kafka does not acknowledge a chunk in time,
+it and all later chunks are sent again in order. Resent events are applied only once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_REFUSALS_KEPT = 1_000
 
 @dataclass(slots=True)
 class Counts:
-    """What became of a run: how many went in by type, and which were refused, where and why."""
+    """The result of a run: accepted events by type; refused ones with position and reason."""
 
     accepted: int = 0
     rejected: int = 0
@@ -41,7 +41,7 @@ class Counts:
     refusals: list[tuple[int, Refusal]] = field(default_factory=list)
 
     def refuse(self, index: int, refusal: Refusal) -> None:
-        """Counts a refusal; the first thousand are kept with their place in the input."""
+        """Counts a refusal; keeps the first thousand with their position in the input."""
         self.rejected += 1
         self.reasons[refusal.field, refusal.reason] += 1
         if len(self.refusals) < MOST_REFUSALS_KEPT:
@@ -68,7 +68,9 @@ class BulkProducer:
         timeout: float = 15.0,
         role: Role = OPERATIONS,
     ) -> None:
-        """`role`: whose list of events is taken (`schemas/rights.py`)."""
+        """`role`: which events may be sent (`schemas/rights.py`); `patience` and `timeout` in
+        seconds.
+        """
         self._chunk = chunk
         self._in_flight = in_flight
         self._patience = patience
@@ -98,9 +100,9 @@ class BulkProducer:
         events: Iterable[Event],
         progress: Progress | None = None,
     ) -> Counts:
-        """Sends all events that are sound; returns when Kafka has acknowledged every one of them.
+        """Sends all valid events; returns when Kafka has acknowledged every one of them.
 
-        `progress` is called with the number of events that have just been answered.
+        `progress` is called with the number of events just acknowledged or refused.
         """
         counts = Counts()
         waiting: deque[_Chunk] = deque()
@@ -165,7 +167,7 @@ class BulkProducer:
     async def _settle(
         self, waiting: deque[_Chunk], counts: Counts, progress: Progress | None
     ) -> None:
-        """Waits for the oldest chunk; when it is lost, that one and all behind it go again."""
+        """Waits for the oldest chunk; if it is lost, sends it and all later chunks again."""
         until = asyncio.get_running_loop().time() + self._patience
         while not await self._arrived(waiting[0]):
             await self._wait_or_raise(until, "kafka")
@@ -190,5 +192,5 @@ class BulkProducer:
     async def _wait_or_raise(until: float, away: str) -> None:
         if asyncio.get_running_loop().time() > until:
             raise KafkaAway if away == "kafka" else KeysUnavailable
-        log.warning("waiting for a server", away=away)
+        log.warning("waiting_for_server", away=away)
         await asyncio.sleep(0.5)

@@ -1,6 +1,7 @@
-"""What becomes of a request with events? One answer per event, after Kafka has them.
+"""Handles `POST /v1/events`: one result per event, after Kafka acknowledged them.
 
-read → who → split → rate → check → scopes → seal and encode → append → answer
+read body → authenticate → split → rate limit → validate → scopes → seal and encode → append →
+answer
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ for _reason in get_args(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """`POST /v1/events`; holds nothing between two requests."""
+    """`POST /v1/events`; keeps no state between requests."""
 
     tokens: Tokens
     rates: Rates
@@ -49,7 +50,9 @@ class Ingest:
     private_key: bytes
 
     async def __call__(self, request: Request) -> Response:
-        """Answers 202 when any event was accepted, 422 when none was, else a problem."""
+        """Answers 202 when any event was accepted, 422 when none was, otherwise a problem
+        document.
+        """
         token = await token_of(request, self.tokens, "events:write")
         content_type = content_type_of(request)
         size_of(request)
@@ -78,7 +81,7 @@ class Ingest:
         try:
             return await self.intake.read_all(raw, token)
         except KeysUnavailable:
-            log.warning("refused for now", away="postgres", events=len(raw))
+            log.warning("refused_temporarily", away="postgres", events=len(raw))
             detail = "Who gives points cannot be known while Postgres is away. " + _AGAIN
             raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
 
@@ -88,7 +91,7 @@ class Ingest:
         try:
             return await self.intake.encode(models, headers)
         except KeysUnavailable:
-            log.warning("refused for now", away="postgres", events=len(models))
+            log.warning("refused_temporarily", away="postgres", events=len(models))
             detail = "Personal fields cannot be sealed while Postgres is away. " + _AGAIN
             raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
 
@@ -131,7 +134,7 @@ def _answer(raw: Sequence[Any], outcomes: Sequence[Appended | Refusal], token: T
         metrics.REFUSED.labels(reason).inc(count)
     accepted, rejected = types.total(), reasons.total()
     if rejected:
-        log.info("events refused", token=token.name, accepted=accepted, reasons=dict(reasons))
+        log.info("events_refused", token=token.name, accepted=accepted, reasons=dict(reasons))
     body = {"results": results, "accepted": accepted, "rejected": rejected}
     # ASCII only: a lone surrogate echoed from a body must not break the answer about it.
     return Response(json.dumps(body), 202 if accepted else 422, media_type="application/json")

@@ -1,7 +1,6 @@
-"""How does a producer's JSON become a record for Kafka? Checked, sealed and encoded, or refused.
+"""Turns a producer's JSON into a Kafka record: validated, sealed and encoded, or refused.
 
-The one way in for facts: the gateway and the bulk producer both go through here, so what is
-refused at one door is refused at the other, for the same reason.
+The gateway and the bulk producer both use it, so both refuse the same events for the same reasons.
 """
 
 from __future__ import annotations
@@ -35,22 +34,24 @@ _WITH_RULES = frozenset({"MatchRulesActivated", "ProgramRulesSet"})
 
 
 class KeysUnavailable(Exception):
-    """Postgres is away, and without what it holds an event cannot be sealed or judged."""
+    """Postgres is away, so events cannot be sealed or checked against the loyalty program."""
 
 
 class ProgramSource(Protocol):
-    """What is known of the points program; see `services/points/program/accrual_source.py`."""
+    """The state of the points program; see `services/points/program/accrual_source.py`."""
 
     async def fresh(self) -> bool:
-        """Reads what is too old; false when nothing was ever read."""
+        """Refreshes a stale value; False when it was never read."""
 
     def refused(self, at: int) -> str | None:
-        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None."""
+        """Why a producer's earning or reversal at `at` (microseconds) is refused; None when it is
+        not.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event was not taken; `kind` is the class of reason that metrics count."""
+    """Why an event was refused; `kind` is the reason's class, a label of the metric."""
 
     field: str
     reason: str
@@ -58,7 +59,7 @@ class Refusal:
 
 
 class Intake:
-    """Checks, seals and encodes; does no I/O but to ask for subjects' keys and the program."""
+    """Validates, seals and encodes. Its only I/O is reading subject keys and program state."""
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class Intake:
         unreadable: Callable[[EventInput], Rejected | None],
         patience: float = 3.0,
     ) -> None:
-        """`unreadable`: what is wrong with rules that an event carries as text."""
+        """`unreadable`: returns what is wrong with the rules text that an event carries, or
+        None.
+        """
         self._keys = keys
         self._blind_key = blind_key
         self._program = program
@@ -77,7 +80,7 @@ class Intake:
         self._keyless = SubjectSealer({}, blind_key)
 
     def read(self, event: object, sender: Token) -> EventInput | Refusal:
-        """A typed event, or what is wrong with the JSON or with its sender sending it."""
+        """The validated event, or why the JSON is invalid or the sender may not send it."""
         try:
             model = inputs.parse(event)
         except Rejected as rejected:
@@ -85,9 +88,9 @@ class Intake:
         return self._forbidden(model, sender) or model
 
     async def read_all(self, events: Iterable[object], sender: Token) -> list[EventInput | Refusal]:
-        """Each of them; what could not even be split stays the refusal that it is.
+        """As `read`, for each; elements that are refusals already are kept.
 
-        Raises KeysUnavailable when it cannot be known who gives points.
+        Raises KeysUnavailable when the program's state is unknown.
         """
         listed, made = list(events), list[EventInput | Refusal]()
         earned = any(_type_of(event) in _BY_PRODUCERS for event in listed)
@@ -125,7 +128,7 @@ class Intake:
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()
     ) -> list[KafkaRecord | Refusal]:
-        """Records in the order of the events; keys are asked for once, for all subjects."""
+        """Records in the order of the events; all subjects' keys are read with one query."""
         subjects = {
             subject for model in models if (subject := inputs.subject_of(model)) is not None
         }

@@ -1,1 +1,1 @@
-"""Does what must always hold still hold? Looked at again and again, a few keys at a time."""
+"""Tests invariants of the stored data continuously, a few keys at a time."""

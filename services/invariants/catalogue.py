@@ -1,7 +1,7 @@
-"""Which invariants are there, and which sets of them and of projections have a name?
+"""All invariants, and the named sets of invariants and projections for `hitotsu verify NAME`.
 
-A domain declares its invariants in a module `invariants`, in a tuple `INVARIANTS`; where it wants a
-name for `hitotsu verify NAME`, in a dictionary `SETS`: name to projections.
+A domain declares its invariants in a module `invariants`, as a tuple `INVARIANTS`; named sets are
+declared there in a dictionary `SETS`: name to projections.
 """
 
 from __future__ import annotations

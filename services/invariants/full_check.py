@@ -1,4 +1,4 @@
-"""Does it hold for every key there is? All of it, once, for a verification."""
+"""Tests invariants once for every key, as part of a verification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Found = tuple[Invariant, int, dict[Key, Violation]]
 
 
 async def tested(dsn: str, group: str, invariants: Iterable[Invariant]) -> AsyncIterator[Found]:
-    """Slice by slice: how many keys were tested, and those for which it does not hold."""
+    """Yields, slice by slice, how many keys were tested and which violate the invariant."""
     info = conninfo(dsn, group=group, name="hitotsu-verify")
     async with await AsyncConnection.connect(info, autocommit=True) as connection:
         for invariant in invariants:

@@ -1,4 +1,4 @@
-"""What must hold whatever happened? A statement about the keys of a table, and how it is tested."""
+"""An invariant: a statement about the keys of a table, and how it is tested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What should be, and what is; plain values, without personal data."""
+    """Expected and actual value, without personal data."""
 
     expected: Any
     found: Any
@@ -26,10 +26,11 @@ Check = Callable[[Connection, Sequence[Key]], Awaitable[dict[Key, Violation]]]
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """`says` it in a sentence, of keys of `table`: columns and types in the order of an index.
+    """`says`: the statement, as a sentence, about keys of `table` (columns and types in index
+    order).
 
-    `about` names the set in which `hitotsu verify` looks at all of it. `broken` gives those of the
-    keys for which it does not hold; a key that is no longer there is not broken.
+    `about` names the set in which `hitotsu verify` tests all keys. `broken` returns those of the
+    keys that violate it; a key that no longer exists does not.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Invariant:
     broken: Check
 
     async def keys(self, connection: Connection, after: Key | None, limit: int) -> list[Key]:
-        """The next keys, in order."""
+        """The next `limit` keys in order (a keyset page)."""
         columns = ", ".join(self.key)
         given = ", ".join(f"%s::{type}" for type in self.key.values())
         later = f"where ({columns}) > ({given})" if after is not None else ""
@@ -52,7 +53,7 @@ class Invariant:
 
 
 def by_sql(key: Mapping[str, str], statement: str) -> Check:
-    """A check by one SELECT from `k`, the keys: gives keys and, as JSON, expected and found."""
+    """A check by one SELECT over `k`, the keys: returns key, expected and found (JSON)."""
     columns = ", ".join(key)
     arrays = ", ".join(f"%s::{type}[]" for type in key.values())
     whole = f"with k({columns}) as (select * from unnest({arrays})) {statement}".encode()

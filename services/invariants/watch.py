@@ -1,8 +1,8 @@
-"""How is it watched all the time? A slice of keys every few seconds, round and round, in key order.
+"""Tests invariants continuously: a slice of keys every few seconds, round robin, in key order.
 
-Reading only, each slice in one snapshot. Slices grow and shrink with the time they take, so the
-watch costs Postgres the same little whatever the tables hold. What was found is tested again with
-every slice, so that the gauge is 0 soon after the repair.
+Read-only, each slice in one snapshot. The slice size adapts to the time that a slice takes, so the
+load on Postgres does not grow with the tables. Known violations are tested again with every slice,
+so that the gauge returns to 0 soon after a repair.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SNAPSHOT = "set transaction isolation level repeatable read read only"
 
 
 class InvariantRound:
-    """Where one invariant's watch stands, and what it has found."""
+    """The position of one invariant's scan, and its known violations."""
 
     def __init__(self, invariant: Invariant) -> None:
         self.invariant = invariant
@@ -40,7 +40,7 @@ class InvariantRound:
         self._gauge.set(0)
 
     async def step(self, connection: Connection) -> None:
-        """Tests the next slice, and the oldest of what was found before."""
+        """Tests the next slice, and the oldest known violations again."""
         began, keys = time.perf_counter(), list[Key]()
         try:
             async with connection.transaction():
@@ -58,7 +58,7 @@ class InvariantRound:
     def _note(self, tested: Iterable[Key], broken: dict[Key, Violation]) -> None:
         for key in broken.keys() - self.known.keys():
             log.error(
-                "an invariant does not hold", invariant=self.invariant.name,
+                "invariant_violated", invariant=self.invariant.name,
                 key=[str(part) for part in key], expected=str(broken[key].expected),
                 found=str(broken[key].found),
             )  # fmt: skip
@@ -88,11 +88,11 @@ class InvariantRound:
             # one key alone is too much: the rest must not wait behind it for ever
             self.after = keys[-1]
             name = self.invariant.name
-            log.warning("an invariant was not tested", invariant=name, key=list(map(str, keys[-1])))
+            log.warning("invariant_not_tested", invariant=name, key=list(map(str, keys[-1])))
 
 
 class InvariantWatch(Worker):
-    """Goes through every invariant, on a connection of its own."""
+    """Tests every invariant in turn, on its own connection."""
 
     def __init__(
         self,
@@ -102,9 +102,9 @@ class InvariantWatch(Worker):
         pause: float = PAUSE_SECONDS,
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are looked at; `pause` in seconds between two slices.
+        """`group`: whose tables are tested; `pause`: seconds between two slices.
 
-        `ready`: whether the tables hold what the group has read; asked before every slice.
+        `ready`: whether the tables are complete (not being built); called before every slice.
         """
         super().__init__(dsn, "invariants", max(pause, AWAY_SECONDS), group)
         self.rounds = [InvariantRound(invariant) for invariant in invariants]

@@ -47,7 +47,7 @@ returning topic, partition, next_offset, epoch
 def leave(reason: str, group: str) -> None:
     """Ends the process at once: the supervisor starts it again, and it reads where it stands."""
     FENCED.labels(group).inc()
-    log.error("leaving", reason=reason)
+    log.error("projector_exiting", reason=reason)
     os._exit(Exit.AGAIN)
 
 
@@ -85,7 +85,7 @@ class ProjectorApp(faust.App):
         self.claimed = True
         self.pipeline.expected.update(self.held)
         self.on_claim()
-        log.info("claimed", partitions=len(mine))
+        log.info("partitions_claimed", partitions=len(mine))
         return {TP(topic, partition): offset for (topic, partition), offset in self.held.items()}
 
     def _claim(self, mine: list[tuple[str, int]]) -> list[tuple[str, int, int, int]]:

@@ -195,7 +195,11 @@ class Pipeline:
             one = Slice(topic, partition, records[0].offset, decoded(records, topic))
             if records[-1].offset != one.end - 1 or one.first != expected:
                 log.error(
-                    "gap", topic=topic, partition=partition, expected=expected, first=one.first
+                    "offset_gap",
+                    topic=topic,
+                    partition=partition,
+                    expected=expected,
+                    first=one.first,
                 )
                 raise GapInLog(
                     f"{topic}-{partition}: expected {expected}, got {one.first} to"

@@ -63,7 +63,7 @@ class DeadLetterRelay:
                 while await self._relay(producer) == AT_ONCE:
                     pass
             except Exception as error:  # Kafka or Postgres away: the rows wait
-                log.warning("relay_waits", error=type(error).__name__)
+                log.warning("dead_letter_relay_retries", error=type(error).__name__)
                 if producer is not None:
                     await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=2)
                     producer = None

@@ -95,7 +95,7 @@ class Writer:
                     seen = False
                 applied = self.applier.committed(connection, work) if retried else None
                 if applied is not None:
-                    log.warning("commit_was_in", records=work.size)
+                    log.warning("commit_already_applied", records=work.size)
                     return applied
                 if work.doubted and self.placed is not None:
                     topics = self.applier.topics

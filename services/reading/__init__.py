@@ -1,1 +1,3 @@
-"""Reads of projections in one snapshot, from Redis or Postgres, each saying how far it read."""
+"""Serves queries over projections: one snapshot, from Redis or Postgres, with the answer's
+position.
+"""

@@ -1,8 +1,8 @@
-"""How old is what Redis holds? Known from Postgres' checkpoints as they stood a while ago.
+"""Is Redis fresh enough? Its position is compared with Postgres' checkpoints of two seconds ago.
 
-A server that answers reads and refuses writes (out of memory, a read-only replica, a failed save,
-an old dump) says nothing of it. What Postgres had applied so many seconds ago and Redis does not
-hold yet makes it too old, whoever is to blame: readers then go to Postgres.
+A Redis that answers reads but refuses writes (out of memory, read-only replica, failed save, old
+dump) does not report that it is stale. If it lacks what Postgres had applied so many seconds ago,
+it is too old, for whatever reason, and readers use Postgres.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _KEPT = 128  # polls: many more than fall into the seconds above
 
 
 class Checkpoints:
-    """The checkpoints of each group as they were read lately."""
+    """The recent checkpoints of each group."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, Mapping[str, Position]]] = deque(maxlen=_KEPT)
 
     def seen(self, at: float, positions: Mapping[str, Position]) -> None:
-        """`at`: the monotonic time before Postgres was asked."""
+        """Records positions; `at` is the monotonic time before Postgres was queried."""
         self._seen.append((at, positions))
 
     def due(self, now: float) -> Mapping[str, Position]:
-        """What a source must hold until the next poll, not to be older than `OLD_SECONDS`.
+        """The positions that a source must have reached, until the next poll, to be used.
 
-        The newest checkpoints that are a poll or two younger than that; nothing while none are.
+        These are the newest checkpoints of at least `OLD_SECONDS` ago; empty while there are none.
         """
         limit = now + 2 * EVERY_SECONDS - OLD_SECONDS
         while len(self._seen) > 1 and self._seen[1][0] <= limit:

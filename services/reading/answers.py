@@ -1,4 +1,6 @@
-"""How does a request become an answer? Checks the caller, waits, asks, says how far it read."""
+"""Answers a query over HTTP: checks the caller, waits for the wanted position, runs it, adds its
+position.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ from services.runtime.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Everything that answers are made with. `parts`: the queries that make up a member's page."""
+    """What all endpoints share. `parts`: the queries that make up the member page."""
 
     catalog: Catalog
     pool: Pool
@@ -55,7 +57,7 @@ class Answering:
     parts: tuple[Callable[..., Awaitable[Any]], ...]
 
     def endpoint(self, operation: ReadOperation) -> Endpoint:
-        """What answers the requests of an operation."""
+        """The HTTP endpoint of an operation."""
 
         async def endpoint(request: Request) -> Response:
             caller = await caller_of(request, self.tokens, operation.scope)
@@ -114,10 +116,11 @@ class Answering:
             unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
 
     async def _known(self, member: Member, asked: RequestReads) -> bool:
-        """Whether any fact about the member was seen, though none that the answer is made from.
+        """Whether any event about this member was applied, though none that this answer is made
+        from.
 
-        Read apart: what it is found by is no part of the answer, nor of its position. Asked of
-        Postgres: that nothing is known must not be said because Redis is a moment behind.
+        This read adds nothing to the answer or to its position. It uses Postgres, because "nothing
+        known" must not be answered only because Redis lags.
         """
         caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
         reading = self._reading(caller, asked.wanted, durable=True)
@@ -171,7 +174,7 @@ def _unset(data: BaseModel) -> set[str]:
 
 
 def _place(body: Any, value: str) -> str:
-    """The pointer of a value in the body; the body itself when it stands nowhere."""
+    """The JSON pointer of a value in the body; of the body itself when the value is not found."""
     return _search("/body", body.model_dump(), lambda one: bool(one == value)) or "/body"
 
 

@@ -1,4 +1,4 @@
-"""Which tables are there, whose are they, and which topics move them?"""
+"""All tables, their groups, and the topics that change them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIVE = "main"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a table lives: its group (a schema and a Redis generation), and what moves it."""
+    """A table's group (its schema and Redis generation), and the topics that change it."""
 
     group: str
     version: int
@@ -36,29 +36,29 @@ class Catalog:
 
     @property
     def versions(self) -> dict[str, int]:
-        """The declared versions, by projection."""
+        """The declared version of each projection."""
         return {projection.name: projection.version for projection in self.projections}
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Every group, the live one first: names resolve in this order."""
+        """Every group, the live one first: the order of the search_path."""
         return tuple(self.topics)
 
     def of(self, table: StoredTable) -> Origin:
         return self._origins[table]
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
-        """The groups that these projections are in, those without a table of their own too."""
+        """The groups of these projections, including projections without tables."""
         return frozenset(self._live if one.group == LIVE else one.group for one in projections)
 
     def hash_key(self, table: StoredTable, view: View, values: Mapping[str, object]) -> str:
-        """The Redis hash of a view that holds the rows with these values."""
+        """The Redis hash key of the view's rows with these values."""
         by = "|".join(_text(values[name]) for name in view.by)
         return hash_key(table, self.of(table).version, by)
 
 
 def _text(value: object) -> str:
-    """As Postgres writes the value."""
+    """The value as Postgres formats it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -1,6 +1,6 @@
-"""How does one answer read Postgres? In one snapshot, bounded in time, and never writing.
+"""Reads Postgres for one answer: one read-only snapshot, with timeouts.
 
-The checkpoints are read first in the same snapshot, so the position is exactly that of the rows.
+The checkpoints are read first in the same snapshot, so that the position matches the rows exactly.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _detached: set[asyncio.Future[Any]] = set()
 
 
 class Away(Exception):
-    """Postgres does not answer, or not in time; the text says which."""
+    """Postgres did not answer, or not in time; the text says which."""
 
 
 def keep(task: asyncio.Future[Any]) -> None:
-    """Lets a task end by itself; the loop alone would not hold on to it."""
+    """Keeps a reference to a task until it ends; asyncio itself holds only a weak one."""
     _detached.add(task)
     task.add_done_callback(_ended)
 
@@ -53,8 +53,9 @@ def _ended(task: asyncio.Future[Any]) -> None:
 
 
 async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
-    """The result, or `Away`. What is late is left alone: a cancelled psycopg call may hang for
-    as long as its server is frozen, and the server's own timeout ends it otherwise."""
+    """The result, or `Away` when time is over. The late task is not cancelled: a cancelled psycopg
+    call may block while its server is frozen, and the server's statement timeout ends it otherwise.
+    """
     task = asyncio.ensure_future(work)
     keep(task)
     done, _ = await asyncio.wait({task}, timeout=seconds)
@@ -69,14 +70,14 @@ async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
 
 
 def away(error: Exception) -> Away | None:
-    """The error as readers are told it; None when Postgres was not away."""
+    """The error as `Away`; None when the error does not mean that Postgres is away."""
     if isinstance(error, _UNPREPARED):
         return Away("the tables are not prepared yet")
     return Away(type(error).__name__) if isinstance(error, DOWN) else None
 
 
 async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleRow]:
-    """Rows of one statement as of now, outside of any snapshot."""
+    """The rows of one statement, outside any snapshot."""
 
     async def work() -> list[TupleRow]:
         async with pool.connection(timeout=CONNECT_SECONDS) as connection:
@@ -86,7 +87,7 @@ async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleR
 
 
 class ReadSnapshot:
-    """One read-only transaction for everything an answer asks; opened by the first statement."""
+    """One read-only transaction for a whole answer; the first statement opens it."""
 
     def __init__(self, pool: Pool, groups: Iterable[str]) -> None:
         self._pool = pool
@@ -100,11 +101,13 @@ class ReadSnapshot:
         return await bounded(self._rows(statement, values))
 
     def position(self, group: str) -> Position:
-        """As of the snapshot; known once something was read."""
+        """The snapshot's position; known after the first read."""
         return self._positions.get(group, {})
 
     def close(self) -> None:
-        """Gives the connection back, behind whatever still runs on it; nobody waits for that."""
+        """Returns the connection to the pool in the background, after running statements have
+        ended.
+        """
         if self._begun:
             keep(asyncio.ensure_future(self._release()))
 

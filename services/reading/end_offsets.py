@@ -1,4 +1,4 @@
-"""Where do the topics end? Asked of Kafka in the background, so that no answer waits for it."""
+"""The topics' end offsets, refreshed in the background so that no answer waits for Kafka."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_POSITION = "Postgres has not told lately how far it has read"
 
 
 class Ends:
-    """The end offset of every partition, and how long ago that was."""
+    """The end offset of every partition, and when it was read."""
 
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
         self._kafka = TopicEnds(bootstrap, topics, "api", PATIENCE_SECONDS)
@@ -35,7 +35,7 @@ class Ends:
         self._sought_at = -ASK_AGAIN_SECONDS  # when a partition that nobody knew was asked for
 
     async def refresh(self, wanted: Collection[tuple[str, int]] = ()) -> None:
-        """Asks once; `wanted`: partitions that may have been added since Kafka was last asked."""
+        """Asks Kafka once; `wanted`: partitions that may be new since the last refresh."""
         async with self._asking:
             await self._refresh(wanted)
 
@@ -44,7 +44,7 @@ class Ends:
             asked = await self._kafka.ask(wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             if not self._away:
-                log.warning("end offsets unknown", error=type(error).__name__)
+                log.warning("end_offsets_unknown", error=type(error).__name__)
             self._away = True
             return
         self._at, self._away = time.monotonic(), False
@@ -54,18 +54,18 @@ class Ends:
         for topic in asked.incomplete:  # a part of a sum is not the sum
             self._by_topic.pop(topic, None)
         if asked.missing - self._missing:
-            log.error("topics missing", topics=sorted(asked.missing))
+            log.error("topics_missing", topics=sorted(asked.missing))
         self._missing = asked.missing
 
     @property
     def known(self) -> object:
-        """What was learnt last, the same object until more is learnt; None when too long ago."""
+        """The last result, the same object until it changes; None when it is too old."""
         return self._by_topic if time.monotonic() - self._at <= FRESH_SECONDS else None
 
     def lag(
         self, position: Mapping[str, int] | None, topics: Iterable[str]
     ) -> tuple[int | None, str | None]:
-        """How many records of these topics come after a position; None and why, when unknown."""
+        """How many records of these topics follow a position; None with the reason when unknown."""
         if time.monotonic() - self._at > FRESH_SECONDS:
             return None, AWAY
         if position is None:
@@ -81,10 +81,10 @@ class Ends:
         return late, None
 
     async def exists(self, name: str) -> bool | None:
-        """Whether the partition `topic-number` exists; None while Kafka does not say.
+        """Whether the partition `topic-number` exists; None while Kafka does not answer.
 
-        A declared partition exists. Of others Kafka is asked, ten times a second at most:
-        partitions are added while this process runs.
+        Declared partitions exist. For others Kafka is asked, at most ten times a second, because
+        partitions can be added while this process runs.
         """
         topic, number = topic_of(name), int(name.rpartition("-")[2])
         if number < TOPICS[topic].partitions or self._has(topic, name):
@@ -103,12 +103,12 @@ class Ends:
         return any(known == name for known, _ in self._by_topic.get(topic, ()))
 
     def check(self) -> None:
-        """For readiness: Kafka has answered lately, and has every topic."""
+        """Readiness check: Kafka answered recently, and every topic exists."""
         if time.monotonic() - self._at > FRESH_SECONDS:
             raise NotReady("no end offsets from Kafka lately")
         if self._missing:
             raise NotReady(f"topics missing: {', '.join(sorted(self._missing))}")
 
     async def close(self) -> None:
-        """Lets go of Kafka."""
+        """Closes the connections to Kafka."""
         await self._kafka.close()

@@ -1,4 +1,4 @@
-"""Where is an event, and what became of it?"""
+"""Looks up an event by id: its offset, and what became of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PUT_ASIDE = (
 
 
 class PutAside(BaseModel):
-    """A record with this event's id that was not applied."""
+    """A dead letter: a record with this event's id that was put aside and not applied."""
 
     topic: str
     partition: int
@@ -35,7 +35,7 @@ class PutAside(BaseModel):
 
 
 class WhatBecame(BaseModel):
-    """`applied`: every answer holds it. `conflict`: its id was taken by an event that differs."""
+    """`applied`: every answer includes it. `conflict`: another event was applied under its id."""
 
     event_id: UUID
     status: Literal["applied", "conflict", "dead_letter"]
@@ -60,7 +60,7 @@ def event_operation(catalog: Catalog) -> ReadOperation:
                 event_id=event_id, status="applied", reason=None, dead_letters=aside, **found[0]
             )
         if not aside:
-            raise NotFound(f"event {event_id} was not applied yet, or never accepted")
+            raise NotFound(f"event {event_id} was not applied yet, or was never accepted")
         last = aside[-1]
         conflict = "conflict" in (last.stage.lower(), last.reason.lower())
         return WhatBecame(

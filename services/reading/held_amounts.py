@@ -1,12 +1,12 @@
-"""What is held beside the rows that were read? Asked in rounds: many readers ask at once.
+"""Reads holds for many concurrent readers with one query at a time (request coalescing).
 
-A question that comes while a round is under way goes out with the next, so its answer is never
-older than the question, and the more ask at once the less each costs. One connection is kept for
-each kind of question: taking one from the pool costs as much as asking.
+A question that arrives while a query runs joins the next query. So its answer is never older than
+the question, and the more readers ask, the less each costs. One connection is reserved per kind of
+question, since getting one from the pool costs as much as the query.
 
-A hold ends in the transaction that applies its fact; a reader may have read the row as it was
-before. So holds that ended beyond the reader's position are told too, and count until the row read
-is of their version, or the entries read are those of their event.
+A hold ends in the transaction that applies its event, but a reader may have read the row before
+that. So holds that ended beyond the reader's position are returned too. They count until the row
+that was read has their version, or the entries that were read include their event.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Offsets = dict[int, int]
 
 @dataclass(slots=True)
 class Question:
-    """Which rows have one of these keys in their first column, as seen from this position?"""
+    """A query for rows whose first column is one of the keys, as seen from a position."""
 
     keys: Keys
     position: Position
@@ -60,7 +60,7 @@ class Question:
 
 
 class Rounds:
-    """Questions of one kind. `topic`: of the facts that end what is asked about, in `group`."""
+    """Coalesces questions of one kind. `topic`: of the events that end such holds, in `group`."""
 
     def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = "main") -> None:
         self._pool, self._statement = pool, statement.encode()
@@ -72,9 +72,9 @@ class Rounds:
         self._last: tuple[Position, dict[str, Array]] | None = None
 
     async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
-        """Rows as of now; `Away` when Postgres does not answer, or not in time.
+        """Current rows; `Away` when Postgres does not answer in time.
 
-        `position`: how far the rows reach that the caller has read; it must not change.
+        `position`: that of the rows which the caller has read; it must not be modified.
         """
         answer: asyncio.Future[list[TupleRow]] = asyncio.get_running_loop().create_future()
         self._waiting.append(Question(keys, position or {}, answer))
@@ -87,7 +87,7 @@ class Rounds:
             raise Away("no answer in time") from None
 
     async def close(self) -> None:
-        """Gives the connection back, behind the round that may still be under way."""
+        """Returns the connection, after a query that is still running."""
         self._closed = True
         if self._asking is None:
             await self._let_go()
@@ -112,7 +112,7 @@ class Rounds:
             await self._let_go()
 
     def _values(self, asked: Sequence[Question]) -> dict[str, Any]:
-        """The keys of all, and the least of their positions: each looks at what concerns it."""
+        """All keys, and the lowest of the positions; each reader picks what concerns it."""
         keys = {key for one in asked for key in one.keys}
         positions = list({id(one.position): one.position for one in asked}.values())
         if len(positions) == 1 and self._last is not None and self._last[0] is positions[0]:
@@ -140,7 +140,7 @@ class Rounds:
         }
 
     async def _found(self, values: dict[str, Any]) -> list[TupleRow]:
-        """The kept connection may lead to a server that has gone: then once more, over another."""
+        """Runs the query; if the reserved connection is dead, once more on another."""
         if self._connection is not None:
             try:
                 return await self._over(self._connection, values)
@@ -168,7 +168,7 @@ class Rounds:
     def _told(asked: Sequence[Question], error: Exception) -> None:
         known = away(error)
         if known is None:
-            log.error("what is held could not be asked for", error=type(error).__name__)
+            log.error("holds_unreadable", error=type(error).__name__)
         for one in asked:
             if not one.answer.done():
                 one.answer.set_exception(known or error)

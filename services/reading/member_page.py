@@ -1,4 +1,4 @@
-"""Who is this, and what is known of them over all channels? Every projection's part in one."""
+"""The member page: everything known of one member, one part per projection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Rows = list[dict[str, Any]]
 
 
 class Once:
-    """A `Read` for several parts of one answer: the same rows are fetched once for all of them."""
+    """A `Read` shared by several parts of an answer: equal reads are fetched once."""
 
     def __init__(self, read: RequestReads) -> None:
         self._read = read
@@ -79,7 +79,7 @@ def _several(value: object) -> TypeGuard[Collection[Hashable]]:
 
 
 def member_operation(queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
-    """The route that puts together every query with a `part`."""
+    """The route that combines every query that has a `part`."""
     parts = _parts(queries)
     answer = _answer(parts)
 
@@ -105,7 +105,7 @@ def member_operation(queries: Iterable[Query], catalog: Catalog) -> ReadOperatio
 
 
 def parts_of(catalog: Catalog) -> tuple[Callable[..., Awaitable[Any]], ...]:
-    """What is asked, one after the other, to find out whether anything is known of a member."""
+    """The queries to try, one after another, to learn whether anything is known of a member."""
     queries = (query for projection in catalog.projections for query in projection.queries)
     return tuple(part.function for part in _parts(queries))
 

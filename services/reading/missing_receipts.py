@@ -1,7 +1,8 @@
-"""How many receipt numbers are missing in all? Counted now and then, as a metric.
+"""Counts missing receipt numbers in the background, as a metric.
 
-Every row of the projection is read for it, so the next count waits for as long as keeps one
-connection at most a fiftieth busy; a count that takes too long is given up. Then it is unknown.
+A count reads every row of the projection, so the pause after it is so long that it keeps one
+connection at most a fiftieth busy. A count that takes too long is cancelled; the metric is then
+NaN.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ SHARE = 50  # a count may cost one part in so many of a connection's time
 
 
 class MissingReceipts:
-    """A task beside the server."""
+    """The background task."""
 
     def __init__(self, pool: Pool, builds: Builds) -> None:
         self._pool, self._builds = pool, builds
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begins to count."""
+        """Starts the task."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Counts no more."""
+        """Stops the task."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -55,5 +56,5 @@ class MissingReceipts:
         except Away:
             return math.nan
         except Exception as error:  # a number for people: nothing else depends on it
-            log.error("missing receipts could not be counted", error=type(error).__name__)
+            log.error("missing_receipts_not_counted", error=type(error).__name__)
             return math.nan

@@ -1,7 +1,7 @@
-"""Which questions can be asked over HTTP? Every query of every projection, and the API's own two.
+"""The API's operations: every query of every projection, plus event lookup and member page.
 
-A query's signature is its interface: what is named in the path, the query string, the body; a
-parameter of type `Page` makes it answer in pages.
+A query's signature defines its interface: path parameters, query parameters, body. A parameter of
+type `Page` makes the answer paged.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Position = Annotated[
 
 
 class Lag(AnswerModel):
-    """Records that the answer does not hold yet; null if unknown."""
+    """Number of records that the answer does not include yet; null when unknown."""
 
     events: Annotated[int, Field(ge=0)] | None
     reason: str | SkipJsonSchema[None] = None
@@ -44,7 +44,9 @@ class Lag(AnswerModel):
 
 @dataclass(frozen=True, slots=True)
 class ReadOperation:
-    """One question: how it is asked and which query answers it. `page`: that parameter's name."""
+    """A read operation: its HTTP interface and its query. `page`: the name of the `Page`
+    parameter.
+    """
 
     method: str
     path: str
@@ -65,7 +67,7 @@ class ReadOperation:
         return self.function.__name__
 
     def declared(self, endpoint: Endpoint) -> Operation:
-        """The route as every process declares its routes."""
+        """The operation in the form in which all processes declare their routes."""
         hints = get_type_hints(self.function, include_extras=True)
         summary, _, more = (inspect.getdoc(self.function) or self.name).partition("\n")
         personal = self.scope.startswith(("members", "inquiries"))
@@ -108,7 +110,7 @@ def operation(
     method: str, path: str, scope: str, function: Callable[..., Awaitable[Any]],
     groups: Iterable[str], tag: str, result: Any = None,
 ) -> ReadOperation:  # fmt: skip
-    """Reads the function's signature."""
+    """Derives the operation from the function's signature."""
     hints = get_type_hints(function, include_extras=True)
     _, *signature = inspect.signature(function).parameters.values()
     page = next((one.name for one in signature if hints[one.name] is Page), None)
@@ -124,7 +126,7 @@ def operation(
     }
     for name in own:
         if hints[name] in (datetime, datetime | None):
-            raise TypeError(f"{path}: {name} is an instant in a question; make it a `Moment`")
+            raise TypeError(f"{path}: {name} is an instant in a request: declare it as `Moment`")
     wants_member = any(hints[one.name] is Member for one in signature)
     if wants_member and "{member_id}" in path:
         described = "A profile id, or a member id of now or the past."

@@ -1,4 +1,4 @@
-"""What exactly was asked? Reads parameters and body of a request, or says which field is wrong."""
+"""Parses a request's parameters and body; errors name the wrong field."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIN_POSITION = "min_position"
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """One request, checked."""
+    """One validated request."""
 
     values: Mapping[str, Any]
     body: Any
@@ -53,7 +53,7 @@ async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors)
 
 
 def header(request: Request, name: bytes) -> str:
-    """A header's value, "" where it is not sent; the framework's own search costs more."""
+    """A header's value, "" when absent; Starlette's own lookup costs more."""
     for key, value in request.scope["headers"]:
         if key == name:
             return str(value, "latin-1")

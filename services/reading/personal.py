@@ -1,6 +1,6 @@
-"""Who may see a personal value in clear, and why do they ask?
+"""Decrypts personal values for authorised callers and logs each access with its purpose.
 
-The key is asked for anew by each request, so that an erased person is gone from the next answer.
+Subject keys are read for each request, so an erased person is gone from the next answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCOPE = "members:personal"
 
 
 class Clear:
-    """Opens sealed values for one request."""
+    """Unseals values for one request."""
 
     def __init__(self, keys: SubjectKeys, caller: Caller) -> None:
         self._keys, self._caller = keys, caller
@@ -35,16 +35,16 @@ class Clear:
         try:
             clear = unseal(key, event_id.bytes, field, subject.bytes, sealed)
         except Unsealable as error:
-            log.error("a sealed value cannot be opened", event_id=str(event_id), reason=str(error))
+            log.error("sealed_value_unsealable", event_id=str(event_id), reason=str(error))
             return None
         self._opened += 1
         return clear
 
     def account(self, route: str) -> None:
-        """Writes down that somebody looked: who, what for, at which kind of thing."""
+        """Logs the access: who, for which purpose, on which route, how many values."""
         if self._opened:
             log.info(
-                "personal values shown", token=self._caller.name, purpose=self._caller.purpose,
+                "personal_values_shown", token=self._caller.name, purpose=self._caller.purpose,
                 route=route, subjects=len(self._known), values=self._opened,
             )  # fmt: skip
 

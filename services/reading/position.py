@@ -1,7 +1,7 @@
-"""How far had the sources read that an answer was made from?
+"""The position of an answer: how far the sources that it was read from had read.
 
-A position maps `topic-partition` to the next offset. Each read adds what it came from; where two
-sources differ the answer is only as new as the older one.
+A position maps `topic-partition` to the next offset. Each read adds its source's position; where
+two sources differ, the lower offset counts.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def topic_of(name: str) -> str:
 
 
 def covers(position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]) -> bool:
-    """Whether everything wanted of these topics is applied; other topics move nothing there."""
+    """Whether the position includes everything in `wanted` that concerns these topics."""
     return not behind(position, wanted, topics)
 
 
 def behind(
     position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]
 ) -> list[str]:
-    """What of these topics was wanted and is not applied yet."""
+    """The entries of `wanted`, of these topics, that the position has not reached."""
     if not wanted:
         return []
     mine = frozenset(topics)
@@ -39,7 +39,7 @@ def behind(
 
 
 class Used:
-    """What one answer was made from."""
+    """The sources that one answer was read from."""
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
@@ -57,7 +57,7 @@ class Used:
         return "postgres" if self.postgres else "redis"
 
     def position(self) -> Position:
-        """The least over all sources; a partition that a source has never seen stands at 0."""
+        """The lowest offsets over all sources; a partition that a source lacks counts as 0."""
         least: Position = {}
         for topics, position in self.sources:
             for name, offset in position.items():

@@ -1,4 +1,4 @@
-"""How far does an answer reach, as JSON? Worked out once for answers from the same sources.
+"""`position` and `lag` of answers as JSON, cached for answers from the same sources.
 
 Between two batches of the projector every answer from Redis has the same position and lag.
 """
@@ -16,7 +16,7 @@ _KEPT = 64
 
 
 class Reach:
-    """`position`, `lag` and `served_from` of answers, as the inside of a JSON object."""
+    """`position`, `lag` and `served_from` of answers, as JSON members."""
 
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
@@ -24,7 +24,7 @@ class Reach:
         self._told: dict[Any, tuple[bytes, Any]] = {}
 
     def of(self, used: Used) -> bytes:
-        """Of one answer."""
+        """The members for one answer."""
         if used.postgres:  # a snapshot of its own
             return self._made(used)
         # the ends as they were learnt last; None once that was too long ago

@@ -1,4 +1,6 @@
-"""Has what the caller knows of been applied? Read-your-writes: waits until it is, for a while."""
+"""Read-your-writes: waits, for a limited time, until the position that the caller wants is
+applied.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ _PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s li
 
 @dataclass(frozen=True, slots=True)
 class WantedPosition:
-    """A position, or an event wherever it is, that an answer must hold; where it was said."""
+    """A position, or an event at any offset, that the answer must include; and the parameter it
+    came from.
+    """
 
     position: Position = field(default_factory=dict)
     event_id: UUID | None = None
@@ -45,7 +49,7 @@ class WantedPosition:
 
 
 def wanted_from(text: str) -> WantedPosition:
-    """From `event:<uuid>` or a JSON map; ValueError says what is wrong."""
+    """Parses `event:<uuid>` or a JSON map; ValueError says what is wrong."""
     if text.startswith(_EVENT):
         try:
             return WantedPosition(event_id=UUID(text.removeprefix(_EVENT)))
@@ -66,7 +70,7 @@ def wanted_from(text: str) -> WantedPosition:
 
 
 class Waiting:
-    """Waits for positions, for any number of requests."""
+    """Waits for positions, for any number of requests with one poll."""
 
     def __init__(
         self,
@@ -80,14 +84,16 @@ class Waiting:
         self._ends = ends
 
     async def missing(self, wanted: WantedPosition) -> str | None:
-        """The first place of a position that no topic has; None, too, while nobody can say."""
+        """The first partition of a position that does not exist; None also when unknown."""
         for name in wanted.position:
             if await self._ends.exists(name) is False:
                 return name
         return None
 
     async def until(self, wanted: WantedPosition, groups: Iterable[str]) -> Position:
-        """Returns what every source must have read, as soon as Postgres or Redis has; else 504."""
+        """Returns what every source must have read, as soon as Postgres or Redis has; 504 when time
+        is over.
+        """
         started = time.monotonic()
         position = dict(wanted.position)
         pause = _FIRST_PAUSE

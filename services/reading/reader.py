@@ -1,4 +1,4 @@
-"""How does one request read? The `Read` that queries are given, over Redis and Postgres."""
+"""The `Read` that queries receive: reads for one request, over Redis and Postgres."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ join member_group head on head.profile_id = own.member_id where own.profile_id =
 
 
 class BadIdentifier(ValueError):
-    """An identifier that has no normal form; keeps the value away from the message."""
+    """An identifier that has no normal form; the message does not quote it."""
 
     def __init__(self, value: str, reason: str) -> None:
         super().__init__(reason)
@@ -43,7 +43,7 @@ class BadIdentifier(ValueError):
 
 
 class RequestReads:
-    """Reads for one request, and remembers what it used."""
+    """Reads for one request, and records the sources it used."""
 
     def __init__(
         self, *, catalog: Catalog, views: ViewReader | None, snapshot: ReadSnapshot,
@@ -93,7 +93,7 @@ class RequestReads:
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
     async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> Rows:
-        """Rows of the engine's own tables, which every topic of the groups moves."""
+        """Rows of the engine's own tables, which events of every topic of the groups change."""
         rows = await self._snapshot.rows(statement, values)
         for group in groups:
             position = self._snapshot.position(group)
@@ -144,7 +144,7 @@ class RequestReads:
     async def _from_shelf(
         self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
     ) -> Rows | None:
-        """Rows of quiet tables, fetched only where they are not on the shelf."""
+        """Rows of slowly changing tables, from the row cache, fetched when missing there."""
         if self._views is None or table.view is None or tuple(values) != table.view.by:
             return None
         shelf, group = self._views.shelf, origin.group
@@ -170,7 +170,7 @@ class RequestReads:
         return sorted(rows, key=shape(table).order)
 
     async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
-        """Rows of each, and the position of where they came from."""
+        """The rows of each request, with their source's position."""
         found = await self._from_redis(origin, asks)
         if found is not None:
             return found
@@ -222,19 +222,21 @@ class RequestReads:
         _counted(table.name, "postgres").inc()
 
     def _note(self, rows: Sequence[object], values: Mapping[str, object]) -> None:
-        """Whether anything is known of the member asked for: rows that were looked up by it."""
+        """Notes whether rows looked up by the requested member exist, so that anything is known of
+        it.
+        """
         if rows and not self.found_member:
             asked = (one for value in values.values() for one in _listed(value))
             self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
 
 
 def _by_view(table: StoredTable, values: Mapping[str, object]) -> bool:
-    """Whether Redis has hashes by just these columns."""
+    """Whether Redis has a view by exactly these columns."""
     return table.view is not None and values.keys() == set(table.view.by)
 
 
 def counted_from_start(tables: Iterable[StoredTable]) -> None:
-    """Reads of each table are counted from 0 on, by where an answer may come from."""
+    """Creates the read counters of each table and source at 0."""
     for table in tables:
         for source in SOURCES if table.view is not None else ("postgres",):
             _counted(table.name, source)
@@ -246,5 +248,7 @@ def _listed(value: object) -> list[Any]:
 
 @cache
 def _counted(table: str, source: str) -> Counter:
-    """Tables and sources are few, and looking a label up costs more than counting."""
+    """The counter of a table and source; cached because looking a label up costs more than
+    counting.
+    """
     return READS.labels(table, source)

@@ -1,7 +1,7 @@
-"""How is Redis asked at the least cost? Over one connection that many requests write into at once.
+"""A pipelined Redis client: many requests share one connection.
 
-Replies come in the order of the commands. Whatever goes wrong ends the connection and everything
-that waits on it; the next request opens another. Nothing is asked twice.
+Replies arrive in the order of the commands. Any error closes the connection and fails everything
+waiting on it; the next request opens another. Nothing is retried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class RedisUnreachable(Exception):
 
 
 def command(*words: str) -> bytes:
-    """One command as it goes over the wire."""
+    """One command in the wire protocol (RESP)."""
     parts = [f"*{len(words)}\r\n".encode()]
     for word in words:
         raw = word.encode()
@@ -31,7 +31,7 @@ def command(*words: str) -> bytes:
 
 
 class Channel(asyncio.Protocol):
-    """An open connection: commands in, the last reply of each request out."""
+    """An open connection: sends commands, returns the last reply of each request."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -47,7 +47,7 @@ class Channel(asyncio.Protocol):
         return self._transport is not None
 
     def ask(self, commands: bytes, replies: int) -> asyncio.Future[Any]:
-        """The last of so many replies."""
+        """Sends commands; the future holds the last of the `replies` replies."""
         assert self._transport is not None
         future: asyncio.Future[Any] = self._loop.create_future()
         now = self._loop.time()
@@ -73,7 +73,7 @@ class Channel(asyncio.Protocol):
         self.end("connection lost")
 
     def end(self, reason: str) -> None:
-        """Closes at once; whoever waits is told why."""
+        """Closes at once; all waiting requests fail with the reason."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
@@ -101,7 +101,9 @@ class Channel(asyncio.Protocol):
             future.set_result(reply)
 
     def _look(self) -> None:
-        """One timer for all: the oldest request decides, the others came later."""
+        """One timer for all requests: checks the oldest, because later ones cannot time out before
+        it.
+        """
         self._watch = None
         if not self._waiting:
             return
@@ -113,7 +115,7 @@ class Channel(asyncio.Protocol):
 
 
 class Link:
-    """The connection to one server, opened when somebody asks."""
+    """The connection to one server, opened on demand."""
 
     def __init__(self, url: str, connect_seconds: float, patience: float) -> None:
         self._place: dict[str, Any] = dict(parse_url(url))
@@ -122,7 +124,7 @@ class Link:
         self._opening: asyncio.Task[Channel] | None = None
 
     async def ask(self, commands: bytes, replies: int) -> Any:
-        """The last of so many replies, or `Unreachable`."""
+        """The last of the `replies` replies; raises `RedisUnreachable`."""
         channel = self._channel
         if channel is None or not channel.open:
             channel = await self._opened()
@@ -138,7 +140,7 @@ class Link:
             self._channel.end("closed")
 
     async def _opened(self) -> Channel:
-        """Everybody who asks meanwhile waits for the same attempt."""
+        """The open channel; concurrent callers share one attempt to connect."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.ensure_future(self._connect())
             # an attempt that nobody waits for any more must not complain

@@ -1,9 +1,9 @@
-"""What does Redis hold, and may it be believed?
+"""Reads views from Redis, and decides whether Redis is current enough to use.
 
-Rows, position and generation are read in one transaction and one round trip, for all who ask
-before the loop comes round. Redis is believed
-when its generation is the one Postgres names, which that of an emptied or strange server is not,
-and when it holds all that Postgres had applied two seconds ago (`services/reading/age.py`).
+Rows, position and generation are read in one MULTI transaction and one round trip, for all readers
+that ask within one turn of the event loop. Redis is used when its generation is the one that
+Postgres names (an emptied or foreign server has another) and when it holds all that Postgres had
+applied two seconds ago (`services/reading/age.py`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Answer = tuple[list[Texts], Position] | None
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A position as Redis told it, and read: by topics, None where that is too old."""
+    """A parsed position from Redis, by topics; None where it is too old."""
 
     told: Texts
     positions: dict[Topics, Position | None] = field(default_factory=dict)
 
 
 class RedisRound:
-    """What several readers ask of Redis in one transaction."""
+    """The reads of several readers, sent in one transaction."""
 
     def __init__(self) -> None:
         self.commands: list[bytes] = []
@@ -46,7 +46,7 @@ class RedisRound:
         self._readers: list[tuple[int, int, Topics, asyncio.Future[Answer]]] = []
 
     def join(self, keys: Sequence[str], topics: Topics) -> asyncio.Future[Answer]:
-        """The answer to come: these hashes, and the position of these topics."""
+        """Adds a read of these hashes and of these topics' position; returns its future."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         start = len(self.commands)
         for raw in map(str.encode, keys):
@@ -56,21 +56,21 @@ class RedisRound:
         return answer
 
     def answer(self, hashes: list[Texts], positions: Mapping[Topics, Position | None]) -> None:
-        """Each reader gets its own; none whose position is too old."""
+        """Gives each reader its rows, or None when its position is too old."""
         for start, end, topics, answer in self._readers:
             if not answer.done():  # whoever has left asked in vain
                 position = positions[topics]
                 answer.set_result(None if position is None else (hashes[start:end], position))
 
     def end(self) -> None:
-        """Nobody is answered from here."""
+        """Answers None to all readers."""
         for *_, answer in self._readers:
             if not answer.done():
                 answer.set_result(None)
 
 
 class ViewReader:
-    """The rows of views, by hash key; None when Redis cannot be asked or believed."""
+    """Reads rows of views by hash key; None when Redis cannot be reached or is not current."""
 
     def __init__(self, url: str, doubted: Callable[[], None]) -> None:
         self._link = Link(url, CONNECT_SECONDS, READ_SECONDS)
@@ -89,7 +89,7 @@ class ViewReader:
 
     @property
     def due(self) -> Mapping[str, Position]:
-        """By group, what Redis must hold to be believed."""
+        """By group, the position that Redis must have reached to be used."""
         return self._due
 
     @due.setter
@@ -102,9 +102,9 @@ class ViewReader:
     async def read(
         self, group: str, keys: Sequence[str], topics: Topics = None
     ) -> tuple[list[Texts], Position] | None:
-        """What each of these hashes holds, and how far they have read (of these topics; None: all).
+        """The contents of these hashes and their position (of these topics; None: all).
 
-        None also when that is too long ago. Positions are shared: they are not to be changed.
+        None also when Redis is too old. Positions are shared objects and must not be modified.
         """
         if group not in self.generations or (group, topics) in self._old or not self._may_ask():
             return None
@@ -143,12 +143,12 @@ class ViewReader:
         round_.answer(hashes, positions)
 
     async def position(self, group: str) -> Position | None:
-        """How far Redis has read; None when it cannot be believed."""
+        """Redis' position; None when Redis is not current."""
         found = await self.read(group, ())
         return None if found is None else found[1]
 
     async def check(self) -> None:
-        """For readiness: Redis answers."""
+        """Readiness check: Redis answers."""
         async with asyncio.timeout(WHOLE_SECONDS):
             await self._link.ask(command("PING"), 1)
 
@@ -165,14 +165,16 @@ class ViewReader:
         return begin
 
     def _parts(self, group: str, told: Texts) -> Parts:
-        """Between two batches of the projector every reply tells the same."""
+        """Parses a position, cached, since it is the same in all replies between two projector
+        batches.
+        """
         known = self._told.get(group)
         if known is None or known.told != told:
             known = self._told[group] = Parts(told)
         return known
 
     def _position(self, group: str, parts: Parts, topics: Topics) -> Position | None:
-        """None: it is too old."""
+        """The position; None when it is too old."""
         if topics not in parts.positions:
             parts.positions[topics] = self._judged(group, parts.told, topics)
         return parts.positions[topics]
@@ -195,7 +197,9 @@ class ViewReader:
         return None if old else position
 
     def _may_ask(self) -> bool:
-        """After an error nobody asks for a second; then one asks, and the others rest on."""
+        """After an error Redis is not asked for a second; then one request tries, the others keep
+        waiting.
+        """
         now = time.monotonic()
         if now < self._resting_until:
             return False
@@ -205,13 +209,13 @@ class ViewReader:
 
     def _rest(self, error: Exception) -> None:
         if not self._failed:
-            log.warning("redis is left alone", seconds=REST_SECONDS, error=str(error))
+            log.warning("redis_paused", seconds=REST_SECONDS, error=str(error))
         self._failed = True
         self._resting_until = time.monotonic() + REST_SECONDS
 
 
 def _checked(found: Any) -> Any:
-    """Generation, position and hashes; a key of another type is a server to be left alone."""
+    """Generation, position and hashes; raises RedisUnreachable when a key has another type."""
     for reply in found:
         if isinstance(reply, Exception):
             raise RedisUnreachable(str(reply).partition(" ")[0])

@@ -1,7 +1,5 @@
-"""What does the API look at all the time, so that answers need not?
-
-The generation by which Redis is believed, the checkpoints by which it is new enough, the ends of
-the topics.
+"""Polls in the background what answers depend on: Redis generations, checkpoints, end offsets,
+builds.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
 class ReadRefresh:
-    """A task beside the server."""
+    """The background task."""
 
     def __init__(
         self,
@@ -44,7 +42,7 @@ class ReadRefresh:
         catalog: Catalog,
         builds: Builds | None = None,
     ) -> None:
-        """`builds` is kept up to date, for readers to ask."""
+        """`builds` is kept up to date for readers."""
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
         self._builds = builds or Builds({})
         self._positions: dict[str, Position] = {}
@@ -55,11 +53,11 @@ class ReadRefresh:
         self._looks = 0
 
     def doubted(self) -> None:
-        """Redis named another generation: look again now."""
+        """Redis returned another generation: polls again now."""
         self._doubt.set()
 
     async def start(self) -> None:
-        """The first look, which a frozen server holds up for a moment only."""
+        """Polls once, for a bounded time, and starts the task."""
         # until Kafka has answered the lag is unknown, and says so instead of being missing
         self._publish({})
         counted_from_start(
@@ -94,14 +92,15 @@ class ReadRefresh:
             try:
                 await self._ends.refresh()
             except Exception as error:  # the watch outlives whatever a client library raises
-                log.error("end offsets could not be asked for", error=type(error).__name__)
+                log.error("end_offsets_failed", error=type(error).__name__)
             self._publish(await self._served())
             await asyncio.sleep(MEASURED_EVERY_SECONDS)
 
     async def _served(self) -> dict[str, Position]:
-        """How far answers reach: what Redis holds while it is believed, else Postgres.
+        """The position that answers reach: Redis' while it is used, otherwise Postgres'.
 
-        Positions of Postgres that were not read lately would be lag that nobody has.
+        Empty when Postgres' positions were not read recently: they would give a lag that is not
+        real.
         """
         fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
         served = dict(self._positions) if fresh else {}
@@ -123,7 +122,7 @@ class ReadRefresh:
         except Away:
             return  # what was known goes on to be believed: Redis alone can answer then
         except Exception as error:
-            log.error("checkpoints could not be read", error=type(error).__name__)
+            log.error("checkpoints_unreadable", error=type(error).__name__)
             return
         self._looks += 1
         named = {row[0]: str(row[1]) for row in checkpoints if row[1] is not None}

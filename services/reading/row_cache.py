@@ -1,8 +1,8 @@
-"""Which rows need not be fetched again? Those of tables that one quiet topic moves.
+"""Caches rows of tables that a single, rarely written topic changes.
 
-Items and policies change a few times a day and are read hundreds at a time. A row on the shelf is
-as good as a fetched one while that topic's checkpoints stand where they stood when it was put
-there; the answer's position says how far that was. A reader that asks for more is not served here.
+Items and policies change a few times a day and are read hundreds at a time. A cached row is valid
+while the topic's checkpoints are those at which it was cached, and the answer's position says so. A
+reader that needs a later position is not served from the cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 class RowCache:
-    """Rows by table and the value of the view's column."""
+    """Rows by table and value of the view's column."""
 
     def __init__(self) -> None:
         self._positions: Mapping[str, Position] = {}
@@ -29,7 +29,7 @@ class RowCache:
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """The checkpoints by group, as they were seen last."""
+        """The checkpoints by group, as last polled."""
         return self._positions
 
     @positions.setter
@@ -38,13 +38,13 @@ class RowCache:
         self._now.clear()
 
     def clear(self) -> None:
-        """Forgets everything: the tables may be others."""
+        """Drops everything, because the tables may have been replaced."""
         self._rows.clear()
         self._standing.clear()
         self._count = 0
 
     def held(self, table: StoredTable, group: str) -> Mapping[object, Rows] | None:
-        """What is there, by value; None when this table's rows are not kept."""
+        """The table's cached rows by value; None when the table is not cached."""
         now = self.standing(table, group)
         if now is None:
             return None
@@ -57,7 +57,7 @@ class RowCache:
     def put(
         self, table: StoredTable, group: str, values: Iterable[object], rows: Rows, read: Position
     ) -> None:
-        """Keeps fetched rows, unless their source was behind what the topic's checkpoints say."""
+        """Caches fetched rows, unless their source was behind the topic's checkpoints."""
         now = self.standing(table, group)
         if now is None or self._standing.get(table) != now or table.view is None:
             return
@@ -74,7 +74,7 @@ class RowCache:
         self._count += len(rows)
 
     def standing(self, table: StoredTable, group: str) -> Position | None:
-        """Where the checkpoints of the topic stand that alone moves the table."""
+        """The checkpoints of the only topic that changes the table."""
         position = self._positions.get(group)
         if table.moved_by is None or not position:
             return None

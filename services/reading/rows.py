@@ -1,4 +1,4 @@
-"""What does a stored row say to a query? Plain values, the same from Redis and from Postgres."""
+"""Decodes stored rows for queries: plain values, the same from Redis and from Postgres."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from projections.core.tables import StoredTable
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """What of a table does not change from row to row."""
+    """What is the same for all rows of a table."""
 
     names: tuple[str, ...]
     readers: tuple[tuple[str, Callable[[Any], Any]], ...]
@@ -29,7 +29,7 @@ class RowShape:
 
 @cache
 def shape(table: StoredTable) -> RowShape:
-    """Worked out once a table."""
+    """The table's shape, computed once."""
     parts = visible(table)
     readers = [(part.name, _READERS[part.type]) for part in parts if part.type in _READERS]
     return RowShape(tuple(part.name for part in parts), tuple(readers), itemgetter(*table.keys))
@@ -38,7 +38,7 @@ def shape(table: StoredTable) -> RowShape:
 def parsed(
     table: StoredTable, payloads: Iterable[str], versions: Iterable[int] = ()
 ) -> list[dict[str, Any]]:
-    """Rows from their payloads, in key order; with their versions where these are told."""
+    """Decodes payloads, in key order; with row versions when these are passed."""
     made = shape(table)
     rows = [
         dict(zip(made.names, values, strict=True))
@@ -57,7 +57,7 @@ def parsed(
 
 
 def from_view(table: StoredTable, values: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows from Redis: version, bar, payload; an empty payload says that the row is gone."""
+    """Decodes rows from Redis: version, `|`, payload; an empty payload means a deleted row."""
     parts = [value.partition("|") for value in values]
     payloads = [payload for _, _, payload in parts if payload]
     if not table.versioned:
@@ -66,7 +66,7 @@ def from_view(table: StoredTable, values: Iterable[str]) -> list[dict[str, Any]]
 
 
 def selection(table: StoredTable, names: Iterable[str]) -> str:
-    """Reads from Postgres the payloads that Redis would hold."""
+    """A SELECT that returns the payloads that Redis would hold."""
     types = {part.name: part.type for part in table.stored}
     where = " and ".join(f"t.{quoted(name)} = any(%({name})s::{types[name]}[])" for name in names)
     version = ", t.row_version" if table.versioned else ""
@@ -77,7 +77,7 @@ def selection(table: StoredTable, names: Iterable[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value of a SELECT as queries know it."""
+    """A value of a SELECT as queries receive it."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, memoryview):

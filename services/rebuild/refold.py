@@ -21,7 +21,7 @@ from services.runtime.record_at import KafkaSilent, Placed
 from services.verify.log import Log, LogUnreadable, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000
-SILENT = "Kafka does not give a record that is to be read again"
+SILENT = "Kafka did not return a record that has to be read again"
 Batch = list[Slice]
 
 

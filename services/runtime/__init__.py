@@ -1,1 +1,1 @@
-"""What the processes share: settings, clients, metrics, logging."""
+"""Shared by all processes: settings, clients, metrics, logging."""

@@ -1,6 +1,7 @@
-"""How does the driver send whole columns? Arrays of the core are in Postgres' form already.
+"""How does the driver send whole columns? As arrays whose values the core already has in Postgres'
+form.
 
-Statements take `array` from here, so that no array meets a driver that does not know it.
+Statements import `array` from here, which registers its adapter with the driver.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ for _one in ARRAYS.values():
 
 
 def columns(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Array]:
-    """One array for each column of these rows: a driver's lists cost more than what they ask for.
+    """One array per column of these rows: adapting Python lists costs more than the statement.
 
-    Ids may be UUIDs; times of type "timestamptz" go as text, to be cast in the statement.
+    Ids may be UUIDs. Values of type "timestamptz" are sent as text and cast in the statement.
     """
     held = zip(*rows)
     return [array(_SENT.get(type, type), map(_plain, each)) for type, each in zip(types, held)]

@@ -1,8 +1,8 @@
-"""Which projections hold less than their group has read, and how far has their build come?
+"""Which projections are being built, and how far has each build come?
 
-A projection is being built while the projector has recorded so, and also while the version in
-Postgres is not the declared one: then the projector of this code has not started yet. Readers and
-deciders look several times a second and answer `building` for what is.
+A projection is being built while the projector has recorded a build in Postgres, and also while the
+version recorded in Postgres differs from the declared one (the projector of this release has not
+started yet). Readers and deciders poll this several times a second and answer `building` meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ full join hitotsu.projection_building b using (grp, projection) where grp = any(
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How many records were folded, of how many; None before the first were."""
+    """Progress of a build: records folded and total; None until the first records are folded."""
 
     projection: str
     read: int | None
@@ -33,7 +33,7 @@ class Build:
 
 
 class BeingBuilt(Exception):
-    """What was asked for depends on a projection that is being built."""
+    """The request depends on a projection that is being built."""
 
     def __init__(self, build: Build) -> None:
         super().__init__(f"{build.projection} is being built")
@@ -41,16 +41,16 @@ class BeingBuilt(Exception):
 
 
 class Builds:
-    """The projections of a group that are being built, as last seen."""
+    """The projections of a group that are being built, as of the last poll."""
 
     def __init__(self, declared: Mapping[str, int]) -> None:
-        """`declared`: the projections that are asked about, with their versions."""
+        """`declared`: the projections to watch, with their declared versions."""
         self._declared = declared
         self._builds: dict[str, Build] = {}
         self._seen = False
 
     def see(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Takes the rows of `STATE`."""
+        """Takes the rows that `STATE` returned."""
         known = {row[0]: row[1:] for row in rows}
         builds = {}
         for name, version in self._declared.items():
@@ -60,11 +60,11 @@ class Builds:
         self._builds, self._seen = builds, True
 
     def ready(self, projections: Collection[str]) -> bool:
-        """Whether all of these are known to be built: work in the background waits for that."""
+        """Whether all of these are known to be built; background tasks wait for this."""
         return self._seen and self._builds.keys().isdisjoint(projections)
 
     def check(self, projections: Iterable[str]) -> None:
-        """Raises `BeingBuilt` for the first of these that is."""
+        """Raises `BeingBuilt` for the first of these projections that is being built."""
         if self._builds:
             for name in projections:
                 if name in self._builds:
@@ -72,14 +72,14 @@ class Builds:
 
 
 class BuildWatch(Worker):
-    """Keeps `builds` up to date for a process that has no other look at Postgres."""
+    """Keeps `builds` up to date in a process that does not poll Postgres otherwise."""
 
     def __init__(self, dsn: str, group: str, builds: Builds) -> None:
         super().__init__(dsn, "building", LOOK_SECONDS, group)
         self._group, self._builds = group, builds
 
     async def turn(self, connection: Connection) -> None:
-        """One look, several times a second."""
+        """Polls once."""
         while True:
             rows = await connection.execute(STATE.encode(), {"groups": [self._group]})
             self._builds.see(await rows.fetchall())

@@ -1,7 +1,7 @@
-"""How is a small table of Postgres kept in memory: fresh enough, and there while Postgres is away?
+"""Keeps a small table of Postgres in memory, refreshed, and usable while Postgres is away.
 
-Read again in the background while it is asked for. After a pause the first who asks waits for the
-reading, so that what ended meanwhile is not taken for valid.
+It is read again in the background while it is being used. After a pause in use, the first caller
+waits for a fresh read, so that entries that expired meanwhile are not taken for valid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HUNG = 2  # times the patience, after which a reading is given up
 
 
 class Remembered(Generic[T]):
-    """A value read from Postgres. All times are in seconds."""
+    """A value read from Postgres and cached. All times are in seconds."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Remembered(Generic[T]):
         patience: float = 2.0,
         oldest: float = 3_600.0,
     ) -> None:
-        """`oldest`: how long a value counts while Postgres is away; `what`: its name in the log."""
+        """`oldest`: maximum age while Postgres is away; `what`: the value's name in the log."""
         self._read, self._what = read, what
         self._refresh, self._patience, self._oldest = refresh, patience, oldest
         self._value: T | None = None
@@ -42,7 +42,7 @@ class Remembered(Generic[T]):
         self.failure: str | None = None  # the kind of error that the last reading ended with
 
     async def get(self) -> T | None:
-        """The value; None when it was never read, or is too old to be relied on."""
+        """The value; None when it was never read, or is older than `oldest`."""
         age = time.monotonic() - self._begun_at
         if self._value is None or age > _PAUSE * self._refresh:
             await self._wait(self._patience, awaited=True)
@@ -53,14 +53,14 @@ class Remembered(Generic[T]):
         return self.known
 
     async def again(self) -> T | None:
-        """The value, read now if it was not asked for within the last half second."""
+        """The value, read again unless it was read within the last half second."""
         if time.monotonic() - self._begun_at > 0.5 or self._runs:
             await self._wait(self._patience, awaited=False)
         return self.known
 
     @property
     def known(self) -> T | None:
-        """What was read last, unless that is too long ago."""
+        """The value of the last read, without reading; None when it is older than `oldest`."""
         return self._value if time.monotonic() - self._read_at <= self._oldest else None
 
     @property
@@ -84,7 +84,7 @@ class Remembered(Generic[T]):
             value = await self._read()
         except (psycopg.Error, OSError) as error:
             self.failure = type(error).__name__
-            log.warning(f"{self._what} could not be read", error=self.failure)
+            log.warning("cached_table_unreadable", table=self._what, error=self.failure)
             return
         self.failure = None
         if begun_at > self._read_at:  # one that was given up may come late

@@ -1,6 +1,6 @@
-"""Which servers, keys and limits does a process run with?
+"""The settings of a process, from the environment (`HITOTSU_*`).
 
-Read once, in a process's `__main__`, from the environment (`HITOTSU_*`), and passed down.
+They are read once, in the process's `__main__`, and passed down.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Key = Annotated[bytes, BeforeValidator(_key)]
 
 
 class Settings(BaseSettings):
-    """Everything a process needs to know about its surroundings."""
+    """All settings of a process."""
 
     model_config = SettingsConfigDict(env_prefix="HITOTSU_", frozen=True, extra="ignore")
 

@@ -1,4 +1,4 @@
-"""How does a process talk to Postgres?"""
+"""Connections and pools for Postgres."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INDEX = re.compile(r"create index if not exists (\S+)\s+on ((?:(\w+)\.)?[^;]+)(
 
 
 def conninfo(dsn: str, *, group: str = "main", name: str = "hitotsu", **options: Any) -> str:
-    """Names resolve to the group's tables, then to the engine's."""
+    """A connection string whose search_path is the group's schema, then the engine's schema."""
     settings = f"-c search_path={group},hitotsu -c timezone=UTC"
     return make_conninfo(dsn, application_name=name, options=settings, connect_timeout=5, **options)
 
@@ -38,7 +38,7 @@ def conninfo(dsn: str, *, group: str = "main", name: str = "hitotsu", **options:
 def pool(
     dsn: str, *, group: str = "main", name: str = "hitotsu", size: int = 8, timeout: float = 3.0
 ) -> Pool:
-    """A pool that checks what it hands out; open it with `await pool.open()`."""
+    """A pool that checks connections before handing them out; open it with `await pool.open()`."""
 
     async def bound(connection: AsyncConnection[TupleRow]) -> None:
         await connection.set_autocommit(True)
@@ -59,10 +59,11 @@ def pool(
 
 
 async def _still_there(connection: AsyncConnection[TupleRow]) -> None:
-    """Raises when the server has gone; it is asked only where something came from it meanwhile.
+    """Raises when the server closed this connection. Costs a round trip only when bytes are
+    waiting.
 
-    Nobody is owed anything on an idle connection, so what came is its end, or news that a question
-    reads away. Asking each time would cost every reader a wait for the server.
+    A server sends nothing on an idle connection, except its end or a notice. So waiting bytes are
+    the sign to test the connection; testing always would cost every reader a round trip.
     """
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
@@ -71,10 +72,10 @@ async def _still_there(connection: AsyncConnection[TupleRow]) -> None:
 
 
 def unless_there(ddl: str) -> str:
-    """The same statements, but an index is asked for before it is created.
+    """The same DDL, but each `create index` runs only when the index is missing.
 
-    `create index if not exists` locks its table even where the index exists: it would wait for
-    whoever writes at the moment, and everybody who writes next would wait for it.
+    `create index if not exists` locks the table even if the index exists: it would wait for running
+    writers, and later writers would wait behind it.
     """
 
     def asked_first(found: re.Match[str]) -> str:

@@ -1,7 +1,8 @@
-"""Where do the partitions of some topics end? Asked of Kafka, topic by topic.
+"""The end offsets of topics, asked of Kafka.
 
-Which partitions exist is asked of the cluster itself: a client without a subscription knows none
-of them until its own refresh, minutes later. What has no answer is left out and never taken for 0.
+The list of partitions comes from the cluster's metadata, because a client without a subscription
+refreshes its own list only every few minutes. A partition that does not answer is left out; its end
+is unknown, never 0.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ CLOSE_SECONDS = 2.0
 class EndOffsets:
     """End offsets by topic and partition; `missing`: topics that Kafka does not have.
 
-    A partition without a leader has no entry: where it ends is unknown, and its topic is
-    `incomplete`.
+    A partition without a leader has no entry, and its topic is in `incomplete`.
     """
 
     ends: Mapping[Place, int]
@@ -34,9 +34,9 @@ class EndOffsets:
 
 
 class TopicEnds:
-    """Asks over clients of its own, which it makes anew after a failure.
+    """Asks Kafka for end offsets, with its own clients, which it replaces after a failure.
 
-    Raises whatever the client library raises, and `TimeoutError`; then nothing is known.
+    Raises whatever the client library raises, and `TimeoutError`.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class TopicEnds:
         self._described_at = 0.0
 
     async def ask(self, wanted: Collection[Place] = ()) -> EndOffsets:
-        """The ends now, of every partition of the topics.
+        """The current end offsets of every partition of the topics.
 
-        Which exist is asked again when one of `wanted` is not among those known.
+        Metadata is read again when a partition in `wanted` is not known.
         """
         # `wait`, not `wait_for`: a client that ignores its cancellation must not hold anybody up
         task = asyncio.ensure_future(self._asked(wanted))
@@ -68,7 +68,7 @@ class TopicEnds:
         raise error
 
     async def close(self) -> None:
-        """Lets go of both clients, within bounds."""
+        """Closes both clients, in bounded time."""
         consumer, self._consumer = self._consumer, None
         admin, self._admin = self._admin, None
         self._described_at = 0.0

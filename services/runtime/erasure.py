@@ -1,9 +1,10 @@
-"""How is a person forgotten: which profiles, in what order, and how is it known to be done?
+"""Erases persons: which profiles, in what order, and when is an erasure complete?
 
-What is to be erased is written down first, so that whoever runs it again after a crash erases the
-same profiles and appends the same facts (a repeat is a duplicate). The fact makes every projection
-forget, also when it is rebuilt; the destroyed key makes unreadable what the log keeps. It is done
-when this very fact was applied: an id alone could be another fact's.
+The plan (profiles and event ids) is stored first, so that a run after a crash erases the same
+profiles and appends identical events, which count as duplicates. The `SubjectErased` event makes
+every projection forget the subject, also in a rebuild; destroying the subject key makes the log's
+sealed fields unreadable. The erasure is complete when the projector applied this very record; the
+event id alone is not enough, because another event could carry it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ WHERE profile_id = %s
 
 
 class NobodyKnown(LookupError):
-    """No member, profile or key is known by these ids."""
+    """No member, profile or key has one of these ids."""
 
     def __init__(self, ids: Sequence[UUID]) -> None:
         super().__init__(f"nobody is known by {', '.join(map(str, ids))}")
@@ -88,11 +89,13 @@ class NobodyKnown(LookupError):
 
 
 class NotAppliedYet(TimeoutError):
-    """The facts are in Kafka and the keys are destroyed, but a projector has not come to them."""
+    """The events are in Kafka and the keys are destroyed, but the projector has not applied them
+    yet.
+    """
 
 
 class IdTaken(RuntimeError):
-    """Another fact was applied under an erasure's event id, so the projections forgot nobody."""
+    """Another event was applied under an erasure's event id, so the projections forgot nobody."""
 
     def __init__(self, places: Sequence[str]) -> None:
         super().__init__(
@@ -103,7 +106,7 @@ class IdTaken(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """One profile's line of the receipt."""
+    """The receipt's line about one profile."""
 
     profile_id: UUID
     member_id: UUID
@@ -120,13 +123,13 @@ class Erased:
 
 
 class Erasure:
-    """Erases members: by any profile id, or by any id the member ever had."""
+    """Erases members, named by any profile id or by any current or former member id."""
 
     def __init__(self, pool: Pool, keys: SubjectKeys, producer: KafkaProducer) -> None:
         self._pool, self._keys, self._producer = pool, keys, producer
 
     async def profiles(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Every profile of the members meant, with its member; NobodyKnown if an id is unknown."""
+        """Every profile of these members, with its member; NobodyKnown if an id is unknown."""
         async with self._rows() as connection:
             found = await (await connection.execute(_WHO, {"ids": list(ids)})).fetchall()
         unknown = set(ids) - {row["asked"] for row in found}
@@ -137,9 +140,9 @@ class Erasure:
     async def erase(
         self, ids: Sequence[UUID], reason: str | None, actor: str, wait_seconds: float
     ) -> list[Erased]:
-        """Does whatever is not done yet; the receipt says what was done and when.
+        """Performs the steps that are not done yet; the receipt says what was done and when.
 
-        Raises NobodyKnown, NotAppliedYet, or IdTaken; after each of them it may be run again.
+        Raises NobodyKnown, NotAppliedYet, or IdTaken; it may be called again after each of them.
         """
         profiles = await self.profiles(ids)
         planned = await self._plan(profiles, reason, actor)
@@ -154,7 +157,7 @@ class Erasure:
         return await self.receipt(list(profiles))
 
     async def would_be(self, ids: Sequence[UUID]) -> list[Erased]:
-        """Whom `erase` would erase; nothing is written."""
+        """Whom `erase` would erase (a dry run); writes nothing."""
         profiles = await self.profiles(ids)
         done = {line.profile_id: line for line in await self.receipt(list(profiles))}
         return [done.get(one, _not_begun(one, member)) for one, member in profiles.items()]
@@ -218,10 +221,10 @@ def _not_begun(profile: UUID, member: UUID) -> Erased:
 
 
 def _is_fact_of(line: Erased, applied: dict[str, Any]) -> bool:
-    """Whether what was applied is the line's own fact.
+    """Whether the applied record is this line's own event.
 
-    A record at another place was appended by a run that could not write its place down any more.
-    It is the same fact if it is in the same partition, in the same bytes.
+    A run that died before it stored the record's offset may have appended the event a second time.
+    So a record at another offset of the same partition with identical bytes counts as well.
     """
     place = (applied["topic"], applied["partition"])
     if place != (line.topic, line.partition):
@@ -231,7 +234,7 @@ def _is_fact_of(line: Erased, applied: dict[str, Any]) -> bool:
 
 
 def _fact(line: Erased) -> SubjectErased:
-    """Made from the written plan alone, so that it is the same bytes whenever it is made."""
+    """The event, built from the stored plan alone, so that its bytes are always the same."""
     assert line.event_id is not None
     when = int(line.asked_at.timestamp()) * 1_000_000 + line.asked_at.microsecond
     meta = Meta(

@@ -1,7 +1,7 @@
-"""With which code does a process of ours end, and what does that say to whoever restarts it?
+"""The exit codes of our processes (from <sysexits.h>), and what they tell the supervisor.
 
-All but the first are unasked: what watches the process starts it again. The numbers are those of
-<sysexits.h>; a process that a signal killed has no code of ours.
+All but 0 are unrequested exits after which the supervisor restarts the process. A process killed by
+a signal has no code of these.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ class Exit(IntEnum):
     """Why a process ended."""
 
     ASKED = 0
-    """By SIGTERM or SIGINT: what was taken over is stored."""
+    """SIGTERM or SIGINT; work that was accepted is stored."""
     AWAY = 69
     """Kafka or Postgres did not answer while it started."""
     FAILED = 70
-    """By an error that the log names."""
+    """An error; the log has it."""
     AGAIN = 75
-    """It left by itself, to read where it stands: another owner, no progress, a gap."""
+    """The process stopped itself to reload its state: partition moved, no progress, offset gap."""
     SETTING = 78
     """A setting is missing or wrong; the log names its variable."""
 
 
 def code_of(error: BaseException | None) -> Exit:
-    """The code that says why; `error` is what ended the process, None when nothing did."""
+    """The exit code for the error that ended the process; `error` is None when nothing failed."""
     return _judged(error)[0]
 
 
 def _judged(error: BaseException | None) -> tuple[Exit, bool]:
-    """The code, and whether it needs no traceback: nothing but a server that is away.
+    """The exit code, and whether to omit the traceback: only when a server is away.
 
-    The cause that an error names is followed. What was merely being handled when it was raised is
-    followed where a library raised it: in our own code that is a bug beside the outage.
+    An explicit cause (`raise from`) is followed. An implicit context is followed only when a
+    library raised the error; in our own code it would be a bug that happened during an outage.
     """
     looked_at: set[int] = set()
     plain = True
@@ -75,17 +75,19 @@ def _judged(error: BaseException | None) -> tuple[Exit, bool]:
 
 
 def say(error: BaseException | None) -> Exit:
-    """Logs why the process ends without being asked to, and answers its code."""
+    """Logs why the process ends and returns the exit code."""
     code, plain = _judged(error)
     reason = "it ended by itself" if error is None else f"{type(error).__name__}: {error}"
     if error is not None and not plain:
         traceback.print_exception(error, file=sys.stderr)
-    log.error("ended_unasked", code=int(code), why=code.name.lower(), reason=reason[:500])
+    log.error("process_exiting", code=int(code), why=code.name.lower(), reason=reason[:500])
     return code
 
 
 def settings() -> Settings:
-    """The environment's settings; what is wrong with them is said by variable, and ends with 78."""
+    """The settings from the environment; errors are printed by variable, and the process exits with
+    78.
+    """
     try:
         return Settings()
     except ValidationError as error:

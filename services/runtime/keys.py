@@ -1,7 +1,7 @@
-"""Where are the subjects' keys, who may have them, and how is one destroyed for ever?
+"""Stores subject keys, and destroys one to make its person's data unreadable.
 
-A key exists in Postgres only wrapped by the key-encryption key of the environment. A destroyed
-one leaves its row behind, empty, so that no process makes the person a second key.
+A key is stored in Postgres, wrapped (encrypted) by the key-encryption key of the environment.
+Destroying a key leaves an empty row, so that no process creates a new key for that person.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _KEY_BYTES, _NONCE_BYTES = 32, 12
 
 
 class WrongKeyEncryptionKey(Exception):
-    """A key was wrapped by a key-encryption key that this process was not given."""
+    """A subject key is wrapped by a key-encryption key that this process does not have."""
 
 
 class KeyEncryption:
-    """Wraps with the current key-encryption key; unwraps with it and with the ones it replaced."""
+    """Wraps with the current key-encryption key; unwraps with it and with its predecessors."""
 
     def __init__(self, current: bytes, *replaced: bytes) -> None:
         self.kek_id = kek_id(current)
@@ -72,7 +72,7 @@ def kek_id(kek: bytes) -> str:
 
 
 class SubjectKeys:
-    """Keys by subject, remembered for a minute so that a busy process asks Postgres rarely."""
+    """Subject keys, cached for a minute."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class SubjectKeys:
         self._known: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
 
     async def of(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """A key for each subject, made where there is none; erased subjects are left out."""
+        """A key per subject, created when missing; erased subjects are absent."""
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -101,7 +101,7 @@ class SubjectKeys:
         return keys
 
     async def existing(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """The keys there are; none is made."""
+        """The existing keys; none is created."""
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -111,19 +111,23 @@ class SubjectKeys:
         return keys
 
     async def destroy(self, subject: bytes) -> None:
-        """For ever, also when there was no key yet. Other processes forget within a minute."""
+        """Destroys the key for ever, also one that was never created. Other caches drop it within a
+        minute.
+        """
         async with self._pool.connection() as connection:
             await connection.execute(_DESTROY, [subject])
         self._known.pop(subject, None)
 
     async def erased(self) -> int:
-        """How many subjects' keys were destroyed."""
+        """Number of subjects whose key was destroyed."""
         async with self._pool.connection() as connection:
             rows = await _rows(connection, _ERASED, [])
         return int(rows[0][0])
 
     async def rewrap(self, batch: int = 1_000) -> int:
-        """Wraps anew what a replaced key-encryption key still wraps; says how many."""
+        """Wraps up to `batch` keys again that use a replaced key-encryption key; returns
+        how many.
+        """
         done = 0
         while True:
             async with self._pool.connection() as connection, connection.transaction():
@@ -140,7 +144,7 @@ class SubjectKeys:
     async def _read(
         self, connection: AsyncConnection[TupleRow], subjects: list[bytes]
     ) -> tuple[dict[bytes, bytes], list[bytes]]:
-        """The keys there are, and the subjects that have no row at all."""
+        """The existing keys, and the subjects that have no row."""
         rows = await _rows(connection, _READ, [subjects])
         keys = {
             s: self._encryption.unwrap(s, wrapped, by)

@@ -1,7 +1,7 @@
-"""How does a process say what it does? One JSON object a line, without personal data.
+"""Structured logs: one JSON object per line on stderr, without personal data.
 
-Values are named explicitly at each call; bodies, names, identifiers and exception arguments of
-validation never get here, and `redact` keeps out what looks like an address or a phone anyway.
+Each call names its fields. Bodies, names, identifiers and arguments of validation errors are never
+logged; `redact` additionally removes what looks like an e-mail address or a phone number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LOOKS_PERSONAL = re.compile(
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """The last line of defence: e-mail addresses and phone numbers never leave the process."""
+    """Removes e-mail addresses and phone numbers from an event, in case a caller logged one."""
     for name, value in event.items():
         if isinstance(value, str) and name != "timestamp":
             event[name] = _LOOKS_PERSONAL.sub("<personal>", value)

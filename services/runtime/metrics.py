@@ -1,11 +1,10 @@
-"""Which numbers does Hitotsu show? Every metric of every process, with a sentence each.
+"""Every Prometheus metric of every process, with its description.
 
-Alerts and dashboards may use these names and no others (a test holds them to it).
-Base units, few labels, never a label with personal data or unbounded values.
+Alerts and dashboards may use these names only (a test checks them). Base units, few labels; no
+label has personal data or unbounded values.
 
-Every process has all of these without labels. A measurement that this process has not made is NaN,
-in no sum or maximum of others taken for 0; counters have their label sets from the start, so that
-`increase` sees the first one.
+A gauge that this process has not measured is NaN, not 0. Counters are created with all their label
+sets, so that `increase` sees the first increment.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _SIZES = (1, 5, 20, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
 
 
 def _measured(name: str, documentation: str) -> Gauge:
-    """A gauge that is unknown until this process has measured it."""
+    """A gauge that is NaN until this process sets it."""
     gauge = Gauge(name, documentation)
     gauge.set(math.nan)
     return gauge
@@ -226,7 +225,7 @@ ERASED = _measured("hitotsu_erased_subjects", "Subjects whose key was destroyed.
 
 
 def projector_from_start(group: str, steps: Iterable[str], causes: Iterable[str]) -> None:
-    """What a projector of the group counts, at 0, and its backlog, unknown."""
+    """Sets a projector group's counters to 0 and its backlog to NaN."""
     for step in steps:
         BATCH_SECONDS.labels(group, step)
     for cause in causes:
@@ -239,7 +238,7 @@ def projector_from_start(group: str, steps: Iterable[str], causes: Iterable[str]
 
 
 def partition_from_start(group: str, topic: str, partition: int, stages: Iterable[str]) -> None:
-    """What is counted of a partition, at 0."""
+    """Sets a partition's counters to 0."""
     place = (group, topic, str(partition))
     for each in (APPLIED, DUPLICATE, CONFLICT):
         each.labels(*place)

@@ -1,8 +1,8 @@
-"""How does a process append events to Kafka and know that they are there?
+"""Appends events to Kafka and waits until the brokers acknowledge them.
 
-An idempotent producer with `acks=all` that never hangs: every wait has an end, and a producer
-that fell silent is thrown away and made anew in the background. What was sent to one that fell
-silent may be in the log or not; sending it again is safe, because an event is known by its id.
+An idempotent producer with `acks=all`. Every wait has a timeout; a producer that stops answering is
+abandoned and replaced in the background. Records sent by an abandoned producer may or may not be in
+the log. Sending them again is safe, because events are deduplicated by id.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from services.runtime.readiness import NotReady
 
 
 class KafkaAway(Exception):
-    """Nothing can be said about the events handed over, but that they may be sent again."""
+    """Whether the records were appended is unknown; they may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaRecord:
-    """An event as Kafka takes it."""
+    """An encoded event: topic, key, value, headers."""
 
     topic: str
     key: bytes
@@ -39,7 +39,7 @@ class KafkaRecord:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where an acknowledged record is."""
+    """Topic, partition and offset of an acknowledged record."""
 
     topic: str
     partition: int
@@ -48,7 +48,7 @@ class Appended:
 
 @dataclass(slots=True)
 class Handed:
-    """Records on their way, all by one producer, which keeps them in order."""
+    """Records queued in one producer, which keeps their order; not acknowledged yet."""
 
     producer: Any
     deadline: float
@@ -56,7 +56,7 @@ class Handed:
 
 
 def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> KafkaRecord:
-    """Encodes an event; `headers` are added to those every event carries."""
+    """Encodes an event; `headers` are added to the standard ones."""
     value = codec.encode(event)
     return KafkaRecord(
         event.TOPIC, codec.key_of(event), value, [*codec.headers_of(event), *headers]
@@ -64,7 +64,7 @@ def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> KafkaR
 
 
 class Producer:
-    """Appends records; keeps one live aiokafka producer for as long as Kafka is there."""
+    """Appends records; keeps one live aiokafka producer whenever Kafka is reachable."""
 
     def __init__(
         self, bootstrap: str, client_id: str, timeout: float = 5.0, linger_ms: int = 5
@@ -81,13 +81,13 @@ class Producer:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begins to keep a producer; returns when it is there, or after the timeout anyway."""
+        """Starts connecting; returns once connected, or after the timeout regardless."""
         self._wanted.set()
         self._keeper = asyncio.create_task(self._keep())
         await asyncio.wait({asyncio.ensure_future(self._arrived.wait())}, timeout=self._timeout)
 
     async def stop(self) -> None:
-        """Flushes what was handed over, bounded, and lets go."""
+        """Flushes queued records within a time limit, then closes."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper}, timeout=self._timeout)
@@ -98,7 +98,7 @@ class Producer:
             await asyncio.wait(self._ending, timeout=self._timeout)
 
     async def check(self) -> dict[str, Any]:
-        """For readiness: the broker answers, and every topic is there."""
+        """Readiness check: the broker answers, and every topic exists."""
         if self._live is None:
             raise NotReady("no connection to Kafka")
         cluster = await asyncio.wait_for(self._live.client.fetch_all_metadata(), self._timeout)
@@ -108,11 +108,11 @@ class Producer:
         return {"brokers": len(cluster.brokers())}
 
     async def append(self, records: Sequence[KafkaRecord]) -> list[Appended]:
-        """Appends all, in the order given within a key, and waits until all are acknowledged."""
+        """Appends all records, in order within a key, and waits until all are acknowledged."""
         return await self.acknowledged(await self.hand_over(records))
 
     async def hand_over(self, records: Sequence[KafkaRecord]) -> Handed:
-        """Queues records behind those queued before; waits while there is no room for them."""
+        """Queues records after earlier ones; waits while the producer's buffer is full."""
         if self._live is None:
             raise KafkaAway
         handed = Handed(self._live, asyncio.get_running_loop().time() + self._timeout)
@@ -128,7 +128,7 @@ class Producer:
         return handed
 
     async def acknowledged(self, handed: Handed) -> list[Appended]:
-        """Where the records are, once the broker has them all."""
+        """Waits for the acknowledgements; returns the records' offsets."""
         if not handed.futures:
             return []
         left = max(0.0, handed.deadline - asyncio.get_running_loop().time())
@@ -140,12 +140,12 @@ class Producer:
             raise self._lost(handed, error) from error
 
     def holds(self, handed: Handed) -> bool:
-        """Whether what is handed over next goes out behind these records."""
+        """Whether the next records will use the same producer, and so follow these in order."""
         return self._live is handed.producer
 
     @staticmethod
     def forget(handed: Handed) -> None:
-        """Nobody will ask for these any more; what becomes of them late is no news."""
+        """Drops these futures; their late results and errors are ignored."""
         for future in handed.futures:
             future.add_done_callback(lambda late: late.cancelled() or late.exception())
 
@@ -164,7 +164,7 @@ class Producer:
         # so what gets here is an outage or a producer state that only a new producer leaves.
         if self._live is not producer:
             return
-        log.warning("kafka producer abandoned", error=type(error).__name__)
+        log.warning("kafka_producer_abandoned", error=type(error).__name__)
         self._live = None
         self._arrived.clear()
         self._wanted.set()
@@ -185,7 +185,7 @@ class Producer:
             self._made += 1
             if self._made > 1:
                 PRODUCER_RESTARTS.inc()
-            log.info("kafka producer ready", made=self._made)
+            log.info("kafka_producer_ready", made=self._made)
 
     async def _make(self) -> Any:
         producer = AIOKafkaProducer(
@@ -209,7 +209,7 @@ class Producer:
             await self._end(producer, flush=False)
             raise
         except (KafkaError, TimeoutError, OSError) as error:
-            log.warning("kafka is away", error=type(error).__name__)
+            log.warning("kafka_away", error=type(error).__name__)
             await self._end(producer, flush=False)
             return None
         return producer
@@ -223,7 +223,7 @@ class Producer:
                 _fail_pending(producer)
             await asyncio.wait_for(producer.stop(), self._timeout)
         except (KafkaError, TimeoutError, OSError) as error:
-            log.warning("kafka producer did not end well", error=type(error).__name__)
+            log.warning("kafka_producer_close_failed", error=type(error).__name__)
             _fail_pending(producer)
             await asyncio.wait({asyncio.ensure_future(producer.client.close())}, timeout=1)
             # A connection that was being made meanwhile arrives after the close.
@@ -233,7 +233,7 @@ class Producer:
 
 
 def _fail_pending(producer: Any) -> None:
-    """Ends what the producer still holds; its own futures about that are not news to anybody."""
+    """Fails the producer's pending batches and silences the errors of its internal futures."""
     accumulator = producer._message_accumulator
     batches = [batch for queue in accumulator._batches.values() for batch in queue]
     batches += accumulator._pending_batches

@@ -1,5 +1,5 @@
-"""What says that a dependency cannot be used?"""
+"""The error that a readiness check raises."""
 
 
 class NotReady(Exception):
-    """Why a dependency cannot be used; its text is shown to whoever asks for readiness."""
+    """A dependency cannot be used; the text is part of the `/readyz` answer."""

@@ -1,4 +1,4 @@
-"""What does one record say that lies at a known place? Read alone, in no consumer group."""
+"""Reads single records by topic, partition and offset, outside any consumer group."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ POLL_SECONDS = 0.5
 
 
 class KafkaSilent(Exception):
-    """Kafka did not give the record in time."""
+    """Kafka did not return the record in time."""
 
 
 def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> bool:
-    """Whether a record says what the first of its id says, but for what the gateway filled in.
+    """Whether a record equals the first record of its id, apart from what the gateway fills in.
 
-    `first`: its topic, partition and offset; it is read again only where the gateway fills in
-    anything of such an event. Raises KafkaSilent when it cannot be read.
+    `first`: that record's topic, partition and offset. It is read only when the gateway fills in
+    fields of this event type. Raises KafkaSilent when it cannot be read.
     """
     if not sameness.may_be_filled(codec.decode(later).NAME):
         return False
@@ -36,15 +36,17 @@ def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> 
 
 
 class Placed:
-    """Reads single records; connects when it is first asked. For one thread."""
+    """Reads single records; connects on first use. Not thread-safe."""
 
     def __init__(self, kafka: str, patience: float = 5.0) -> None:
-        """`patience`: seconds that one record may take."""
+        """`patience`: timeout in seconds for one record."""
         self._kafka, self._patience = kafka, patience
         self._consumer: Consumer | None = None
 
     def value(self, topic: str, partition: int, offset: int) -> bytes | None:
-        """The record's value; None when Kafka holds none there. KafkaSilent when it is away."""
+        """The record's value; None when there is no record at this offset. KafkaSilent when Kafka
+        is away.
+        """
         until, place = time.monotonic() + self._patience, TopicPartition(topic, partition, offset)
         try:
             consumer = self._connected()
@@ -71,7 +73,7 @@ class Placed:
         raise KafkaSilent
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None

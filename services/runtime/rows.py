@@ -1,4 +1,4 @@
-"""How are rows read within a deciding transaction?"""
+"""Helpers for reading rows inside a command's transaction."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from services.runtime.db import Connection
 async def rows_of(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Rows by column."""
+    """All rows, as dicts by column name."""
     return await (await begun(connection, statement, values)).fetchall()
 
 
 async def begun(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> AsyncCursor[dict[str, Any]]:
-    """A question sent without waiting for its answer, where the connection is in a pipeline."""
+    """Sends a query; in pipeline mode it returns before the answer has arrived."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(statement.encode(), values)
     return cursor

@@ -1,7 +1,4 @@
-"""What does a JSON text say, when nothing in it may be read in two ways?
-
-Stricter than the standard library: no duplicate keys, no NaN, no nesting without end.
-"""
+"""Parses JSON strictly: no duplicate keys, no NaN, bounded nesting."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any, NoReturn
 
 
 class Unreadable(Exception):
-    """The text is not JSON as we take it; the message says where, and quotes nothing."""
+    """The text is not acceptable JSON; the message says where, without quoting the text."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -29,7 +26,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def loads(text: bytes) -> Any:
-    """JSON, or `Unreadable`, whatever the bytes."""
+    """The parsed value; raises only `Unreadable`, whatever the bytes."""
     try:
         return _decoder.decode(text.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -1,9 +1,9 @@
-"""Who is calling, and what may they do? Bearer tokens with scopes, kept as hashes in Postgres.
+"""Bearer tokens: who calls, and what may the caller do? Stored as hashes in Postgres.
 
-Scopes say which addresses a caller may use and for which channels, systems and stores it speaks.
+Scopes say which routes a caller may use, and for which channels, systems and stores it may send.
 Its role says which events it may append (`schemas/rights.py`).
 
-A token is 32 random bytes, so a plain SHA-256 is enough to keep it; it is shown once.
+A token is 32 random bytes, so an unsalted SHA-256 is safe to store; the token is displayed once.
 """
 
 from __future__ import annotations
@@ -43,30 +43,30 @@ WRITES = "events:write"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A caller: its name in logs and limits, and what it may do."""
+    """A caller: its name (for logs and rate limits), scopes and role."""
 
     name: str
     scopes: frozenset[str]
     role: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether this very scope was given."""
+        """Whether the token has this scope."""
         return scope in self.scopes
 
     @property
     def any_store(self) -> bool:
-        """Whether it is not limited to some stores."""
+        """Whether the token is not limited to particular stores."""
         return "store:*" in self.scopes
 
     def within(self, kind: str, value: str | None) -> bool:
-        """Whether a producer's limit (`channel`, `system`, `store`) allows this value."""
+        """Whether the token's limit on `channel`, `system` or `store` allows this value."""
         return f"{kind}:*" in self.scopes or (
             value is not None and f"{kind}:{value}" in self.scopes
         )
 
 
 class TokensUnavailable(Exception):
-    """Postgres is away, and no token was read for so long that nobody is told from a stranger."""
+    """Postgres is away, and the cached tokens are too old to tell whether a caller is valid."""
 
 
 def _hash(token: str) -> bytes:
@@ -75,7 +75,7 @@ def _hash(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A token as people see it: everything but the secret."""
+    """A token's data for display: everything but the secret."""
 
     name: str
     role: str | None
@@ -91,9 +91,9 @@ def register(
     token: str,
     role: Role | None = None,
 ) -> None:
-    """Makes a token known under a name; what the name had before is no longer valid.
+    """Stores a token under a name; the name's earlier token becomes invalid.
 
-    Raises ValueError for a scope or role that does not exist, and for `events:write` without role.
+    Raises ValueError for an unknown scope or role, and for `events:write` without a role.
     """
     values = (_hash(token), name, checked(scopes, role), role)
     conn.execute(
@@ -111,9 +111,9 @@ def register_new(
     token: str,
     role: Role | None = None,
 ) -> None:
-    """As `register`, but a name that has or had another token keeps what became of it.
+    """As `register`, but leaves a name alone that has, or had, another token.
 
-    The same token, still valid, gets the scopes and the role.
+    If the name has this very token and it is still valid, scopes and role are updated.
     """
     values = (_hash(token), name, checked(scopes, role), role)
     conn.execute(
@@ -125,7 +125,9 @@ def register_new(
 
 
 def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
-    """The scopes in order, if they and the role are such that a token may have them."""
+    """The scopes, sorted; ValueError when a scope or the role is unknown or a needed role is
+    missing.
+    """
     wanted = sorted(set(scopes))
     for scope in wanted:
         limit = scope.startswith(_LIMITS) and not scope.endswith(":")
@@ -139,7 +141,7 @@ def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
 
 
 def role_for(scopes: Iterable[str]) -> Role | None:
-    """The role that a channel speaks for by itself: STORE is a till, EC a web shop."""
+    """The default role for the scopes' channel: till for STORE, web shop for EC."""
     channels = {scope for scope in scopes if scope.startswith("channel:")}
     by_channel: dict[str, Role] = {"channel:STORE": "till", "channel:EC": "ec"}
     return by_channel.get(channels.pop()) if len(channels) == 1 else None
@@ -148,46 +150,46 @@ def role_for(scopes: Iterable[str]) -> Role | None:
 def create(
     conn: psycopg.Connection, name: str, scopes: Iterable[str], role: Role | None = None
 ) -> str:
-    """Gives a new token to a name; what the name had before is no longer valid."""
+    """Creates a token for a name; the name's earlier token becomes invalid."""
     token = new_token()
     register(conn, name, scopes, token, role)
     return token
 
 
 def new_token() -> str:
-    """A secret that nobody guesses."""
+    """A new random token."""
     return "hitotsu_" + secrets.token_urlsafe(32)
 
 
 def revoke(conn: psycopg.Connection, name: str) -> bool:
-    """Ends a name's token; false when there was none."""
+    """Revokes a name's token; False when there was none."""
     query = "UPDATE hitotsu.api_token SET revoked_at = now() WHERE name = %s AND revoked_at IS NULL"
     return conn.execute(query, (name,)).rowcount == 1
 
 
 def listed(conn: psycopg.Connection) -> list[Listed]:
-    """Every token there is or was, by name."""
+    """All tokens, valid and revoked, by name."""
     query = "SELECT name, role, scopes, created_at, revoked_at FROM hitotsu.api_token ORDER BY name"
     rows = conn.execute(query).fetchall()
     return [Listed(name, role, tuple(scopes), *times) for name, role, scopes, *times in rows]
 
 
 class Tokens:
-    """All valid tokens in memory, read again in the background.
+    """All valid tokens, cached in memory and refreshed in the background.
 
-    A token that was revoked is refused at the latest by the first request that comes two refresh
-    intervals later. While Postgres is away what was known counts for an hour.
+    A revoked token is refused two refresh intervals later at the latest. While Postgres is away,
+    cached tokens stay valid for an hour.
     """
 
     def __init__(
         self, pool: Pool, refresh: float = 5.0, patience: float = 2.0, oldest: float = 3_600.0
     ) -> None:
-        """Times in seconds; `oldest`: how long known tokens count while Postgres is away."""
+        """Times in seconds; `oldest`: how long cached tokens count while Postgres is away."""
         self._pool = pool
         self._known = Remembered(self._read, "tokens", refresh, patience, oldest)
 
     async def of(self, bearer: str) -> Token | None:
-        """The caller behind a bearer token; None for a stranger."""
+        """The caller with this bearer token; None when the token is unknown."""
         digest = _hash(bearer)
         known = await self._known.get()
         token = known.get(digest) if known is not None else None
@@ -199,7 +201,7 @@ class Tokens:
         return token
 
     async def check(self) -> None:
-        """Raises TokensUnavailable, with the kind of error, when every caller would be refused."""
+        """Raises TokensUnavailable, with the kind of error, when no caller can be checked."""
         if self._known.known is None and await self._known.get() is None:
             raise TokensUnavailable(self._known.failure or "no answer")
 

@@ -1,4 +1,4 @@
-"""How does a task work on and on over a connection of its own, whatever becomes of Postgres?"""
+"""A background task with its own Postgres connection, which reconnects after failures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.runtime.logging import log
 
 
 class Worker(ABC):
-    """Connects and takes its turn; when that ends, or Postgres goes away, again after a pause."""
+    """Connects and calls `turn`; when that returns or Postgres goes away, repeats after a pause."""
 
     def __init__(self, dsn: str, name: str, again_seconds: float, group: str = "main") -> None:
-        """`name`: in logs and in Postgres' own listings; `group`: whose tables it sees."""
+        """`name`: in logs and as application_name; `group`: whose schema is on the search_path."""
         self.name = name
         self._conninfo = conninfo(dsn, group=group, name=name)
         self._again_seconds = again_seconds
@@ -25,14 +25,14 @@ class Worker(ABC):
 
     @abstractmethod
     async def turn(self, connection: AsyncConnection[TupleRow]) -> None:
-        """What it does while it is connected; a turn may go on for ever."""
+        """The work done per connection; may run for ever."""
 
     async def start(self) -> None:
-        """Begins; Postgres need not be there yet."""
+        """Starts the task; Postgres may still be unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Leaves what is not done for the next one."""
+        """Stops the task; unfinished work is done by the next process."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

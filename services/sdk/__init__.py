@@ -1,4 +1,4 @@
-"""The Python SDK for producers: send facts, keep them while the line is down, never lose one.
+"""The Python SDK for producers: sends events, and buffers them on disk while the gateway is away.
 
     with Client("http://127.0.0.1:8080", token, Buffer("till.buffer", sealing_key)) as till:
         till.send([{"type": "PurchaseCompleted", "meta": {...}, ...}])

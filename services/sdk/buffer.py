@@ -1,7 +1,8 @@
-"""Where do a till's events wait while the line is down? In a file that only the gateway can read.
+"""A till's buffer file: events wait in it while the gateway is away; only the gateway can read
+them.
 
-An event is on disk (fsynced) before anything is sent, and leaves only with its result, so a kill at
-any point loses nothing. What the gateway rejects stays apart, sealed as it was, with the reason.
+An event is written and fsynced before it is sent, and removed only with its result, so a kill at
+any point loses nothing. Events that the gateway rejects stay in the file, sealed, with the reason.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ CREATE TABLE IF NOT EXISTS refused (
 
 
 class BufferFull(Exception):
-    """The buffer holds as many events as it may; the line has been down for too long."""
+    """The buffer has reached its maximum number of events."""
 
 
 @dataclass(frozen=True, slots=True)
 class BufferedEvent:
-    """A sealed event that waits for the line."""
+    """A sealed event that is waiting to be sent."""
 
     position: int
     event_id: str
@@ -40,7 +41,7 @@ class BufferedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedEvent:
-    """An event that the gateway will not take, and why."""
+    """An event that the gateway rejected, and why."""
 
     event_id: str
     field: str
@@ -65,7 +66,7 @@ class Buffer:
         self._file.executescript(_TABLES)
 
     def __len__(self) -> int:
-        """How many events wait."""
+        """Number of waiting events."""
         with self._lock:
             return self._count()
 
@@ -73,11 +74,11 @@ class Buffer:
         return int(self._file.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
     def add(self, events: Sequence[tuple[str, bytes]]) -> list[int]:
-        """Keeps events (id and JSON), all or none; returns positions once they are on disk."""
+        """Stores events (id and JSON), all or none; returns their positions after the fsync."""
         sealed = [(event_id, bytes(self._box.encrypt(clear))) for event_id, clear in events]
         with self._lock:
             if self._count() + len(sealed) > self._max_events:
-                raise BufferFull(f"more than {self._max_events} events wait for the line")
+                raise BufferFull(f"more than {self._max_events} events wait for the gateway")
             with self._transaction():
                 return [
                     self._file.execute(
@@ -88,7 +89,7 @@ class Buffer:
                 ]
 
     def oldest(self, most: int, max_bytes: int) -> list[BufferedEvent]:
-        """The events to send next; at least one when there is any."""
+        """The next events to send, within both limits; at least one if any is waiting."""
         query = "SELECT position, event_id, sealed FROM waiting ORDER BY position LIMIT ?"
         held: list[BufferedEvent] = []
         size = 0
@@ -101,7 +102,9 @@ class Buffer:
         return held
 
     def settle(self, accepted: Sequence[int], refused: Sequence[tuple[int, str, str]]) -> None:
-        """Lets go of what has its result: accepted is forgotten, refused kept apart with why."""
+        """Applies results: accepted events are deleted, refused ones are set apart with the
+        reason.
+        """
         with self._lock, self._transaction():
             for position, field, reason in refused:
                 self._file.execute(
@@ -113,13 +116,13 @@ class Buffer:
             self._file.executemany("DELETE FROM waiting WHERE position = ?", gone)
 
     def refused(self) -> list[RefusedEvent]:
-        """What the gateway rejected, oldest first; it stays in the file, sealed, for support."""
+        """Rejected events, oldest first; they stay in the file, sealed, for support."""
         query = "SELECT event_id, field, reason FROM refused ORDER BY position"
         with self._lock:
             return [RefusedEvent(*row) for row in self._file.execute(query)]
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         with self._lock:
             self._file.close()
 

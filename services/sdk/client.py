@@ -1,4 +1,4 @@
-"""What does a producer's program hold in its hands? A blocking client and an asynchronous one."""
+"""The SDK's clients: a blocking one and an asynchronous one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 
 
 def _options(base_url: str, token: str) -> dict[str, Any]:
-    """Raises ValueError for what no request could be made of: it would look like a dead line."""
+    """Options of the HTTP client. Raises ValueError for an invalid URL, which would look like an
+    outage.
+    """
     url = httpx.URL(base_url)
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError("base_url: has to begin with http:// or https:// and name a host")
@@ -29,7 +31,7 @@ def _options(base_url: str, token: str) -> dict[str, Any]:
 
 
 def _checked(token: str) -> str:
-    """The token without what a file or an editor puts around it; never part of a message."""
+    """The token without surrounding white space; errors never quote it."""
     bare = token.strip()
     if not bare:
         raise ValueError("token: is empty")
@@ -56,7 +58,7 @@ def _advance(talk: Talk, reply: GatewayReply | None) -> tuple[bool, Any]:
 
 
 class Client:
-    """Sends facts; with a buffer it never waits for a line that is down. Safe between threads."""
+    """Sends events; with a buffer it never blocks on an unreachable gateway. Thread-safe."""
 
     def __init__(
         self,
@@ -67,18 +69,18 @@ class Client:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
-        """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
+        """`patience` in seconds. Raises ValueError for an invalid `base_url` or `token`."""
         self._http = httpx.Client(**_options(base_url, token))
         self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = threading.Lock()
 
     def send(self, events: Iterable[Sendable]) -> Results:
-        """Sends events in order, and says for each what became of it."""
+        """Sends events in order; returns a result for each."""
         results: Results = self._hold(self._line.send(events))
         return results
 
     def flush(self, patience: float = 30.0) -> int:
-        """Sends what waits in the buffer; returns how many still do."""
+        """Sends the buffered events; returns how many still wait."""
         if self._line.buffer is None:
             return 0
         try:
@@ -92,7 +94,7 @@ class Client:
         return _key_of(self._http.get("/v1/sealing-key"))
 
     def close(self) -> None:
-        """Closes the connections; the buffer is its owner's to close."""
+        """Closes the connections, not the buffer."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -122,7 +124,7 @@ class Client:
 
 
 class AsyncClient:
-    """The same, for programs with an event loop; sends run side by side when there is no buffer."""
+    """The asynchronous client; without a buffer, sends run concurrently."""
 
     def __init__(
         self,
@@ -133,13 +135,13 @@ class AsyncClient:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
-        """`patience` in seconds. Raises ValueError for a `base_url` or `token` of no use."""
+        """`patience` in seconds. Raises ValueError for an invalid `base_url` or `token`."""
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = asyncio.Lock()
 
     async def send(self, events: Iterable[Sendable]) -> Results:
-        """Sends events in order, and says for each what became of it."""
+        """Sends events in order; returns a result for each."""
         talk = self._line.send(events)
         if self._line.buffer is None:
             direct: Results = await self._hold(talk)
@@ -149,7 +151,7 @@ class AsyncClient:
         return buffered
 
     async def flush(self, patience: float = 30.0) -> int:
-        """Sends what waits in the buffer; returns how many still do."""
+        """Sends the buffered events; returns how many still wait."""
         if self._line.buffer is None:
             return 0
         async with self._one_at_a_time:
@@ -164,7 +166,7 @@ class AsyncClient:
         return _key_of(await self._http.get("/v1/sealing-key"))
 
     async def close(self) -> None:
-        """Closes the connections; the buffer is its owner's to close."""
+        """Closes the connections, not the buffer."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

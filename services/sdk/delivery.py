@@ -1,7 +1,7 @@
-"""How do events get to the gateway? The conversation, without the network it is held over.
+"""The protocol with the gateway, independent of network I/O (sans-io).
 
-Generators yield what to do next (post this, wait so long) and are sent what came of it, so the
-blocking and the asynchronous client hold one and the same conversation.
+Generators yield the next action (post, pause) and are sent its outcome, so that the blocking and
+the asynchronous client share one implementation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Post this to `/v1/events`; the reply, or None when there was none, is sent back."""
+    """Asks to post this to `/v1/events`; the reply is sent back, or None when there was none."""
 
     content: bytes
     content_type: str
@@ -41,7 +41,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait; None is sent back."""
+    """Asks to wait; None is sent back."""
 
     seconds: float
 
@@ -60,7 +60,7 @@ Talk = Generator[Post | Pause, GatewayReply | None, Any]
 
 @dataclass(slots=True)
 class GatewayLine:
-    """The way to the gateway, and what is known about it."""
+    """The state of sending to one gateway."""
 
     buffer: Buffer | None = None
     validate: bool = True
@@ -128,7 +128,7 @@ class GatewayLine:
         ]
 
     def drain(self, patience: float, wanted: Mapping[int, None], seen: dict[int, Result]) -> Talk:
-        """Sends what waits in the buffer, in order; `seen` collects the results of `wanted`."""
+        """Sends buffered events in order; `seen` collects the results of those in `wanted`."""
         assert self.buffer is not None
         most = MOST_EVENTS
         while held := self.buffer.oldest(most, MOST_SEALED_BYTES):
@@ -154,7 +154,7 @@ class GatewayLine:
                     seen[each.position] = result
 
     def _deliver(self, post: Post, patience: float) -> Talk:
-        """Posts the same bytes until there is an answer that is not "again"."""
+        """Posts the same bytes until the gateway gives a final answer (not a retryable one)."""
         until = self.clock() + patience
         while True:
             reply = yield post
@@ -224,7 +224,7 @@ def _is(result: Result | None, status: str) -> bool:
 
 
 def _settled(reply: GatewayReply, held: Sequence[BufferedEvent]) -> list[Result | None] | None:
-    """A result for each that has one now; None when the batch must be made smaller."""
+    """One result per event, None for those to be sent again; None overall: send a smaller batch."""
     if reply.status in (202, 422):
         return list(_answers(reply))
     problem = Problem.read(reply.status, reply.body)

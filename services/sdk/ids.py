@@ -1,4 +1,4 @@
-"""Which id does a thing get, before the network, so that a resend carries the same one?"""
+"""Deterministic ids, computed offline, so that a resend carries the same id."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def _name(*parts: object) -> str:
 
 
 def profile_id(system: str, customer_id: object) -> str:
-    """The profile of a source system's customer: the same wherever and whenever it is asked."""
+    """The profile id of a source system's customer: a function of both, the same everywhere."""
     return str(uuid5(_PROFILES, _name(system, customer_id)))
 
 
 def event_id_for(
     system: str, store: str, terminal: str, epoch: int, sequence: int, kind: str
 ) -> str:
-    """The id of one event of one receipt; `kind` tells the events of a receipt apart."""
+    """The event id for a receipt; `kind` distinguishes the events of one receipt."""
     return str(uuid5(_EVENTS, _name(system, store, terminal, epoch, sequence, kind)))
 
 
 def uuid7() -> str:
-    """A new id that sorts by time (RFC 9562), for events without a receipt number."""
+    """A new id that sorts by time (UUIDv7, RFC 9562), for events without a receipt number."""
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     # 12 bits of the fraction of a millisecond keep ids of one process in order.
     fraction = nanoseconds * 4096 // 1_000_000

@@ -1,4 +1,4 @@
-"""How many points may a till take while the line is down? What it was told while it was up."""
+"""How many points may a till redeem while it is offline? The limit it was last given online."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import httpx
 
 
 class FloorLimit:
-    """A terminal's limit of one offline redemption, in points, kept in a file over restarts.
+    """A terminal's limit for one offline redemption, in points, stored in a file.
 
-    Unknown until it was asked for once: then nothing may be taken unasked.
+    Before the first `refresh` it is 0: no offline redemption is allowed.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
 
     def refresh(self, commands: str, token: str, store_id: str, terminal_id: str) -> int:
-        """Asks for the limit in force and keeps it; raises `httpx.HTTPError` without an answer."""
+        """Fetches and stores the current limit; raises `httpx.HTTPError` without an answer."""
         answer = httpx.get(
             f"{commands}/v1/points/offline-limit",
             params={"store_id": store_id, "terminal_id": terminal_id},
@@ -34,12 +34,12 @@ class FloorLimit:
 
     @property
     def points(self) -> int:
-        """The limit last heard of; 0 when none was, or the file cannot be read."""
+        """The stored limit; 0 when there is none, or the file cannot be read."""
         try:
             return int(json.loads(self._path.read_text(encoding="utf-8"))["per_redemption"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
     def allows(self, points: int) -> bool:
-        """Whether a redemption of so many points may be taken unasked."""
+        """Whether so many points may be redeemed offline."""
         return 0 < points <= self.points

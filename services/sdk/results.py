@@ -1,4 +1,4 @@
-"""What became of what was sent? A result per event, and the ways in which a whole send fails."""
+"""The results of a send, per event, and the errors of a whole send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Status = Literal["accepted", "rejected", "buffered"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One event: where it is, or why it was not taken; `buffered` waits on disk for the line."""
+    """The result of one event: its offset, or why it was refused; `buffered`: it waits on disk."""
 
     index: int
     event_id: str | None
@@ -33,17 +33,17 @@ class Results(list[Result]):
 
     @property
     def accepted(self) -> int:
-        """How many are in the log."""
+        """Number of events in the log."""
         return len(self.of("accepted"))
 
     @property
     def rejected(self) -> int:
-        """How many were not taken, and will not be however often they are sent."""
+        """Number of events refused for good; sending them again does not help."""
         return len(self.of("rejected"))
 
     @property
     def buffered(self) -> int:
-        """How many wait on disk for the line."""
+        """Number of events that wait on disk."""
         return len(self.of("buffered"))
 
     def raise_for_refused(self) -> Results:
@@ -65,7 +65,7 @@ class Refused(Exception):
 
 
 class Unreachable(Exception):
-    """No answer for as long as we were willing to wait; sending the same again is safe."""
+    """No answer within the client's patience; sending the same events again is safe."""
 
 
 class Problem(Exception):
@@ -78,11 +78,11 @@ class Problem(Exception):
         self.detail = detail
         self.errors = list(errors)
         self.results = Results()
-        """Of the batches that were answered before this one."""
+        """Results of the batches that were answered before this one."""
 
     @classmethod
     def read(cls, status: int, body: bytes) -> Problem:
-        """What an answer says, however little of it is a problem document."""
+        """Builds it from an answer, also when the body is not a complete problem document."""
         try:
             told = json.loads(body)
         except ValueError:
@@ -93,7 +93,7 @@ class Problem(Exception):
         return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
 
     def indexes(self) -> dict[int, tuple[str, str]]:
-        """The events that `errors` points at: field and reason by position in the request."""
+        """The events that `errors` names: position in the request to field and reason."""
         found: dict[int, tuple[str, str]] = {}
         for error in self.errors:
             first, _, rest = str(error.get("pointer", "")).lstrip("/").partition("/")

@@ -1,1 +1,3 @@
-"""Is what we know what the log says? Recomputed by another reader and compared row by row."""
+"""Verifies the stored data: recomputes it from the log with separate code and compares row
+by row.
+"""

@@ -1,4 +1,4 @@
-"""Which events are behind the rows that differ? The log is read once more, for their keys alone."""
+"""Finds the events behind the rows that differ, by a second read of the log for their keys only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Wanted = tuple[str, tuple[str, ...]]
 
 
 class Search:
-    """Collects the last events of each key that differs, and ledger rows that no event made."""
+    """Collects the last events of each differing key, and ledger rows that no event produced."""
 
     def __init__(
         self,
@@ -46,14 +46,16 @@ class Search:
         self._shapes = {table: ColumnOrder(table) for table in model.tables}
 
     def surplus_in(self, table: StoredTable | None) -> None:
-        """Also looks for rows of this ledger (None: of the event ledger) that no record made."""
+        """Also searches for rows of this ledger (None: of the event ledger) that no record
+        produced.
+        """
         if table is None:
             self._applied = set()
         else:
             self._made[table] = set()
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
-        """Consecutive records of one partition."""
+        """Takes consecutive records of one partition."""
         read = [opened(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = {**self._snapshot.ledger(ids), **self._missing}
@@ -83,7 +85,7 @@ class Search:
                     self._note("redis", table.name, field, behind)
 
     def finish(self) -> None:
-        """Says what was found."""
+        """Adds the collected events to the report."""
         for table, made in self._made.items():
             shape = self._shapes[table]
             for row in self._snapshot.rows(shape):
@@ -110,7 +112,7 @@ class Search:
     def _touched(
         self, event: Any, source: int, without: Collection[str]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """The rows that an event has a say in."""
+        """The rows that an event contributes to."""
         try:
             rows = self._model.said(event, without)
         except HandlerRefused:
@@ -140,7 +142,7 @@ class Search:
     def _grouped(
         self, table: StoredTable, key: tuple[Any, ...]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """Nodes whose group may follow from this row."""
+        """The nodes whose grouping may depend on this row."""
         for grouping in self._groupings.get(table, ()):
             if table is grouping.rules:
                 continue  # everybody's group follows from them

@@ -1,6 +1,6 @@
-"""How are an expected and a stored row made comparable, and shown to people?
+"""Makes expected and stored rows comparable, and formats them for display.
 
-A row is compared by its declared columns; a level by its value, its reading and when that was.
+A row is compared by its declared columns; a level by its value, its last reading and that time.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class ColumnOrder:
 
     @property
     def selected(self) -> str:
-        """The columns for a SELECT; an id as its 16 bytes, ranges as text."""
+        """The column list of a SELECT: ids as 16 bytes, ranges as text."""
         return ", ".join(map(_selected, self.names, self.types))
 
     def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """A fetched row as it is compared."""
+        """A fetched row in comparable form."""
         if not self._uuids:
             return tuple(row)
         values = list(row)
@@ -50,7 +50,7 @@ class ColumnOrder:
         return tuple(map(str, map(shown, self.types, key)))
 
     def said(self, row: Sequence[Any] | None) -> dict[str, Any] | None:
-        """A whole row for people and programs."""
+        """A whole row for display and for JSON."""
         if row is None:
             return None
         return {
@@ -59,7 +59,7 @@ class ColumnOrder:
         }
 
     def difference(self, key: Sequence[Any], expected: Any, found: Any) -> Difference:
-        """A row of this table that is not as it should be."""
+        """A difference in a row of this table."""
         one, other = self.said(expected), self.said(found)
         field = None
         if self.table.view is not None:
@@ -69,7 +69,7 @@ class ColumnOrder:
         return Difference("postgres", self.table.name, self.key(key), one, other, field)
 
     def field(self, key: Sequence[Any], values: Sequence[Any]) -> tuple[str, str]:
-        """Under which hash key and field Redis holds the row."""
+        """The Redis hash key and field that hold the row."""
         assert self.table.view is not None
         names = (*self.table.keys, *self.table.values)
         by = self.table.view.by[0]

@@ -1,8 +1,9 @@
-"""What must have become of each record? Its verdict, and its rows in the ledgers, batch by batch.
+"""Recomputes each record's verdict (applied, duplicate, conflict, dead letter) and its ledger rows.
 
-Within a partition the first record of an id that can be applied is; the verdicts of the others
-follow. Which partition applied an id is the live group's choice, and a decision to bury what could
-not be stored is its own too; both are checked for being possible, all else is judged anew.
+Within a partition, the first applicable record of an event id is the applied one; the verdicts of
+the others follow. Two facts are taken from the live group and only checked for plausibility: which
+partition applied an id that occurs in several, and which records Postgres could not store (dead
+letters).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Letter = tuple[str, bytes | None, bytes | None]
 
 
 class LogJudge:
-    """Folds the log into a model, comparing what belongs to single events on the way."""
+    """Folds the log into a model and compares rows that belong to single events on the way."""
 
     def __init__(
         self,
@@ -38,7 +39,9 @@ class LogJudge:
         report: VerifyReport,
         placed: Placed | None = None,
     ) -> None:
-        """`placed` reads the first record of an id again, where only that tells a conflict."""
+        """`placed` reads the first record of an id again when only its bytes can identify a
+        conflict.
+        """
         self.snapshot, self.model, self.report = snapshot, model, report
         self._placed = placed
         self.counts: dict[Place, Counter[str]] = {}
@@ -54,7 +57,7 @@ class LogJudge:
         self._doubtful: list[tuple[StoredTable, tuple[Any, ...], list[Any], Any]] = []
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
-        """Consecutive records of one partition."""
+        """Takes consecutive records of one partition."""
         read = [opened(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = self.snapshot.ledger(ids)
@@ -67,7 +70,7 @@ class LogJudge:
             self._compare()
 
     def finish(self) -> None:
-        """What is left to compare, and what could only be told once the whole log was read."""
+        """Compares what could only be known after the whole log was read."""
         self._judge_elsewhere()
         self._compare()
         for table, key, values, found in self._doubtful:
@@ -88,7 +91,7 @@ class LogJudge:
             self.letters[one.place, record.offset] = (stage, record.key, record.value)
 
     def _verdict(self, one: Opened, ledger: dict[bytes, AppliedRecord], source: int) -> str | None:
-        """None where it has to wait for what is found in another partition."""
+        """The verdict; None when it depends on another partition that is not read yet."""
         if one.event is None or one.event_id is None:
             return "dead_letter"
         here = AppliedRecord(one.hash, one.schema_id, one.place, one.record.offset)
@@ -127,7 +130,7 @@ class LogJudge:
         return "applied"
 
     def _again(self, one: Opened, held: AppliedRecord, live: AppliedRecord | None) -> str:
-        """The verdict of a record that comes after the applied one of its id."""
+        """The verdict of a record that follows the applied record of its id."""
         verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
             is_live = (live.place, live.offset) == (one.place, one.record.offset)
@@ -137,14 +140,14 @@ class LogJudge:
         return verdict
 
     def _judge_elsewhere(self) -> None:
-        """Resends of what another partition holds; what that applied is known only now."""
+        """Judges resends of ids that another partition applied, once that partition was read."""
         for one, live in self._elsewhere:
             held = self.missing.get(one.event_id or b"") or live
             self._note(one, self._again(one, held, live))
         self._elsewhere = []
 
     def _said_of(self, one: Opened) -> str:
-        """What the live group made of a record that it did not apply."""
+        """The live group's verdict on a record that it did not apply."""
         letter = self._letter(one)
         if letter is None:
             return "duplicate"

@@ -1,7 +1,7 @@
-"""What does the log hold between two positions? Read with librdkafka, in no consumer group.
+"""Reads the log between two positions, with librdkafka and without a consumer group.
 
-Every partition is read densely and up to a given offset; what was fetched beyond is kept for the
-next round. It shares no code with the projector's own reading.
+Every partition is read without gaps up to a given offset; records fetched beyond it are kept for
+the next read. It shares no code with the projector's consumer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _LASTING = frozenset(
 
 
 class LogRecord(NamedTuple):
-    """One record of a partition; its time (ms since 1970) and headers only if it is read whole."""
+    """A record; timestamp (ms since the epoch) and headers are set only if the log is read
+    `whole`.
+    """
 
     offset: int
     key: bytes | None
@@ -37,11 +39,11 @@ class LogRecord(NamedTuple):
 
 
 class LogUnreadable(Exception):
-    """Kafka does not answer, or does not hold what was written; says where."""
+    """Kafka does not answer, or lacks records that were written; the text says where."""
 
 
 class Log:
-    """Some partitions, from where each begins; `whole`: with the records' times and headers."""
+    """Reads partitions from their given start; `whole`: with timestamps and headers."""
 
     def __init__(self, kafka: str, starts: Mapping[Place, int], whole: bool = False) -> None:
         self.positions = dict(starts)
@@ -63,11 +65,11 @@ class Log:
         self._consumer.assign([TopicPartition(*place, at) for place, at in starts.items()])
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         self._consumer.close()
 
     def check_beginning(self) -> None:
-        """Raises `LogUnreadable` where records at the beginning of a partition were deleted."""
+        """Raises `LogUnreadable` if the first records of a partition were deleted."""
         earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(*place): earliest for place in self.positions}
         admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 2})
@@ -75,28 +77,26 @@ class Log:
             answers = admin.list_offsets(asked, request_timeout=PATIENCE)
             begins = {(at.topic, at.partition): one.result().offset for at, one in answers.items()}
         except KafkaException as error:
-            raise LogUnreadable(
-                f"Kafka does not say where its partitions begin: {error}"
-            ) from error
+            raise LogUnreadable(f"Kafka did not return the beginning offsets: {error}") from error
         for (topic, partition), first in sorted(begins.items()):
             if first > 0:
                 raise LogUnreadable(
-                    f"{topic}-{partition} begins at offset {first}: what was before is gone"
+                    f"{topic}-{partition} begins at offset {first}: earlier records were deleted"
                 )
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """How many records are still to be read up to these offsets."""
+        """Number of records still to be read up to these offsets."""
         return sum(max(0, ends.get(place, 0) - at) for place, at in self.positions.items())
 
     def read(self, ends: Mapping[Place, int], many: int = 10_000) -> dict[Place, list[LogRecord]]:
-        """Some of the records before these offsets; nothing when there are none."""
+        """Up to `many` of the records before these offsets; empty when there are none left."""
         deadline = time.monotonic() + PATIENCE
         while self.left(ends):
             found = self._kept(ends) or self._fetched(ends, many)
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise LogUnreadable(f"Kafka gave nothing for {PATIENCE:.0f} s")
+                raise LogUnreadable(f"Kafka returned no record for {PATIENCE:.0f} s")
         return {}
 
     def _kept(self, ends: Mapping[Place, int]) -> dict[Place, list[LogRecord]]:
@@ -148,7 +148,7 @@ class Log:
 
 
 def _judge(error: Any, message: Any) -> None:
-    """What passes is waited out; what lasts is said."""
+    """Ignores errors that pass by themselves; raises LogUnreadable for others."""
     if error.fatal() or error.code() in _LASTING:
         raise LogUnreadable(
             f"{message.topic() or 'Kafka'}-{message.partition()}: {error.str()}"

@@ -1,7 +1,7 @@
-"""What would the tables hold? The declarations' own handlers, folded in memory, event by event.
+"""Computes what the tables should hold: folds events in memory with the declared handlers.
 
-No batches and no SQL: each kind of column merges by one plain function. Rows of ledgers belong to
-one event each, so they are handed back to be compared at once and are not kept.
+No batches and no SQL: each kind of column is merged by a plain function. Ledger rows belong to one
+event each, so they are returned for immediate comparison and not stored.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ _MERGES: dict[str, Merge] = {
 
 
 class HandlerRefused(Exception):
-    """A handler raised: the event is applied in none of the group."""
+    """A handler raised, so the event is applied by no projection of the group."""
 
 
 class TableModel:
-    """The chosen tables of one group; handlers of all its projections judge each event."""
+    """The expected content of the chosen tables; all the group's handlers run, since each can
+    refuse.
+    """
 
     def __init__(self, projections: Iterable[Projection], chosen: Iterable[str]) -> None:
         self._projections = sorted(projections, key=lambda one: one.name)
@@ -62,9 +64,9 @@ class TableModel:
     def said(
         self, event: Any, without: Collection[str] = ()
     ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
-        """What every handler of the group says of an event, or `Refused`.
+        """The rows that all handlers return for an event; raises `HandlerRefused`.
 
-        `without`: projections that leave this event out.
+        `without`: projections that skip this event.
         """
         kind = type(event)
         if kind not in self._handlers:
@@ -84,10 +86,10 @@ class TableModel:
         return rows
 
     def refusing(self, event: Any, listed: Mapping[str, str]) -> set[str]:
-        """Which of the projections that are listed as leaving the event out do refuse it.
+        """Which of the projections recorded as skipping the event really refuse it.
 
-        `listed`: by projection, the stage that refused it. What Postgres could not hold is taken
-        from the list, all else is asked of the handlers.
+        `listed`: projection to the stage that refused it. Refusals at Postgres' storage are taken
+        from the list; all others are recomputed by running the handler.
         """
         refusing = {name for name, stage in listed.items() if stage == "store"}
         for name in listed.keys() - refusing:
@@ -106,7 +108,7 @@ class TableModel:
         rows: list[tuple[StoredTable, RowKey, list[Any]]],
         without: Collection[str] = (),
     ) -> list[Appended]:
-        """Folds an event; hands back the ledgers' rows that it makes."""
+        """Folds an event; returns the ledger rows that it produces."""
         states = self._evolved(event, without)
         appended: list[Appended] = []
         event_id, numbers = event.meta.event_id, dict[StoredTable, int]()
@@ -138,18 +140,18 @@ class TableModel:
         return appended
 
     def finish(self) -> None:
-        """Whoever was erased is forgotten everywhere."""
+        """Removes the personal data of erased subjects from all rows."""
         for table, rows in self.rows.items():
             if table.subject is not None:
                 for key in list(rows):
                     self._forget(table, key)
 
     def grouped(self, table: Grouping) -> dict[RowKey, list[Any]]:
-        """Decided over everything there is."""
+        """The rows of a grouping table, computed over all nodes."""
         return table.decided(self._dicts)
 
     def keys(self, event: Any) -> list[tuple[StoredTable, RowKey]]:
-        """Which evolutions' rows an event moves."""
+        """The keys of the state-machine rows (evolutions) that an event changes."""
         if type(event) not in self._evolvers:
             self._look_up(type(event))
         evolvers = self._evolvers[type(event)]
@@ -164,7 +166,7 @@ class TableModel:
     def _evolved(
         self, event: Any, without: Collection[str] = ()
     ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
-        """States to come; nothing is stored yet, for the event may still be refused."""
+        """The new states, not stored yet, because the event may still be refused."""
         found: list[tuple[StoredTable, RowKey, list[Any]]] = []
         for table, key_of, evolve in self._evolvers[type(event)]:
             rows = self.rows.get(table)
@@ -180,7 +182,7 @@ class TableModel:
         return found
 
     def _changed(self, table: Table, key: RowKey, values: list[Any]) -> list[tuple[int, int]]:
-        """The changes of levels that a row brings; kept by time, for a reading may come late."""
+        """The level changes of a row, kept by time because a reading may arrive later."""
         if table not in self.changes:
             return []
         found = level_changes(table, values)
@@ -213,7 +215,7 @@ class TableModel:
 
 
 def level_changes(table: Table, values: list[Any]) -> list[tuple[int, int]]:
-    """By how much a row moves levels, and when; readings are no changes."""
+    """By how much a row changes levels, and when; readings are not changes."""
     parts = [values[table.values.index(name)] for name in _levels(table)]
     return [(at, delta) for delta, at, _, read_at in parts if at is not None and read_at is None]
 
@@ -229,7 +231,7 @@ def _named(table: StoredTable, key: RowKey, row: list[Any]) -> dict[str, Any]:
 
 
 def _merging(table: Table) -> Merge:
-    """One function that makes two rows of this table into one."""
+    """A function that merges two rows of this table."""
     steps = [_step(table, name) for name in table.values]
 
     def merged(old: list[Any], new: list[Any]) -> list[Any]:
@@ -250,7 +252,7 @@ def _step(table: Table, name: str) -> Merge:
 
 
 def _later(index: int, at: int) -> Merge:
-    """By time, then by value; a value without a time counts for nothing."""
+    """Keeps the later value, then the greater; a value without a time is ignored."""
 
     def order(row: list[Any]) -> tuple[Any, ...]:
         if row[at] is None:
@@ -262,7 +264,7 @@ def _later(index: int, at: int) -> Merge:
 
 
 def _sooner(index: int, at: int, by: int) -> Merge:
-    """By time, then by the other column; a row without them counts for nothing."""
+    """Keeps the earlier value, then by the other column; a row without them is ignored."""
 
     def order(row: list[Any]) -> tuple[Any, ...]:
         return (True,) if row[at] is None or row[by] is None else (False, row[at], row[by])

@@ -1,4 +1,4 @@
-"""What does a record say, by itself? An event, or the reason why it is none."""
+"""Decodes one record: its event, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.verify.log import LogRecord, Place
 
 @dataclass(slots=True)
 class Opened:
-    """One record: its event and what tells it from others, or why it cannot be read."""
+    """A decoded record: its event and identity, or the reason why it cannot be decoded."""
 
     place: Place
     record: LogRecord
@@ -22,7 +22,7 @@ class Opened:
 
 
 def opened(place: Place, record: LogRecord) -> Opened:
-    """The record's event, unless the record breaks the contract of its topic."""
+    """The record's event, or the way in which the record breaks its topic's contract."""
     found = Opened(place, record)
     value = record.value
     try:

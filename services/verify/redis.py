@@ -1,7 +1,7 @@
-"""Does Redis hold the rows that Postgres holds? Field by field, both ways, while events flow.
+"""Compares Redis with Postgres, field by field in both directions, while events keep arriving.
 
-Redis is written after the commit, so what differs is read again, from both, until it agrees or has
-had time enough. A row that is gone may leave an empty payload behind.
+Redis is written after the commit in Postgres, so a difference is read again from both until it
+disappears or its time is over. A deleted row may leave an empty payload in Redis.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Shown:
         )
 
     def close(self) -> None:
-        """Lets go of both."""
+        """Closes both connections."""
         self._connection.close()
         self._redis.close()
 
     def compare(self, tables: Iterable[StoredTable]) -> None:
-        """Generation, position, then every view."""
+        """Compares the generation, the position, then every view."""
         try:
             if self._believed() and self._reached():
                 for table in tables:
@@ -63,7 +63,9 @@ class Shown:
         self._report.add(Difference(REDIS, table, key, expected, found))
 
     def _believed(self) -> bool:
-        """Redis holds the generation that Postgres names; an emptied one is being refilled."""
+        """Whether Redis has the generation that Postgres names; an emptied Redis is being
+        refilled.
+        """
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             row = self._connection.execute(
@@ -79,7 +81,7 @@ class Shown:
             time.sleep(0.5)
 
     def _reached(self) -> bool:
-        """Redis gets as far as Postgres was when asked, and never says more than Postgres does."""
+        """Whether Redis reaches the position that Postgres had, and is never ahead of Postgres."""
         wanted = self._checkpoints()
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
@@ -121,7 +123,7 @@ class Shown:
         self._settle(table, prefix, due)
 
     def _settle(self, table: StoredTable, prefix: str, due: set[str]) -> None:
-        """Reads again what differs, until it stays as it is and nothing is owed to Redis."""
+        """Reads differences again until they are stable and no Redis write is pending."""
         deadline = time.monotonic() + SETTLE_SECONDS
         before: dict[str, tuple[Fields, Fields]] = {}
         still = 0
@@ -143,7 +145,7 @@ class Shown:
     def _wrong(
         self, table: StoredTable, prefix: str, listed: list[str]
     ) -> dict[str, tuple[Fields, Fields]]:
-        """What both say now of these hash keys, where it is not the same."""
+        """The contents of these hash keys in both, where they differ."""
         wrong: dict[str, tuple[Fields, Fields]] = {}
         for start in range(0, len(listed), CHUNK):
             some = listed[start : start + CHUNK]
@@ -154,7 +156,7 @@ class Shown:
         return wrong
 
     def _owed(self) -> bool:
-        """Whether a projector has still something to make good."""
+        """Whether a projector still has pending writes to Redis."""
         row = self._connection.execute(
             "select exists (select from redis_pending where grp = %s)", [self._group]
         ).fetchone()
@@ -163,13 +165,13 @@ class Shown:
     def _named(
         self, table: StoredTable, key: tuple[str, str], found: tuple[int, Any] | None
     ) -> bool:
-        """Whether Redis is right and Postgres is not, which was said already."""
+        """Whether Redis is right and Postgres is wrong, which was reported already."""
         right = self._report.right
         at = (table.name, key)
         return at in right and right[at] == (None if found is None else found[1])
 
     def _stored(self, table: StoredTable, some: list[str] | None) -> Iterator[tuple[str, Fields]]:
-        """Postgres' rows by hash key; of a few, or of the whole table in order."""
+        """Postgres' rows by hash key; of a few keys, or of the whole table in order."""
         assert table.view is not None
         by = table.view.by[0]
         rest = [f"{quoted(name)}::text" for name in table.keys if name != by]
@@ -198,7 +200,7 @@ def _type(table: StoredTable, name: str) -> str:
 
 
 def _payload(table: StoredTable) -> str:
-    """The columns that readers see, in the order in which they are shown."""
+    """The view's columns, in the order in which Redis stores them."""
     names = []
     for name in (*table.keys, *table.values):
         more = ("", "_read", "_read_at") if table.columns[name].kind == "level" else ("",)

@@ -1,4 +1,4 @@
-"""What did a verification find? Differences by table and key, with the events behind them."""
+"""The result of a verification: differences by table and key, with the events behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """An event that had a say in a row, and where it is in the log."""
+    """An event that contributed to a row, with its offset."""
 
     event_id: str
     event: str
@@ -21,7 +21,7 @@ class Behind:
 
 @dataclass(slots=True)
 class Difference:
-    """One row, or one of the engine's sums, that is not as the log says."""
+    """One row, or one engine counter, that disagrees with the log."""
 
     where: str  # postgres, redis, engine or invariant
     table: str
@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was compared, up to where, and what differs."""
+    """What was compared, up to which position, and what differs."""
 
     projections: list[str]
     position: dict[str, int] = field(default_factory=dict)
@@ -49,17 +49,17 @@ class VerifyReport:
 
     @property
     def total(self) -> int:
-        """How many differences, those that are not listed included."""
+        """Number of differences, including those that are not listed."""
         return sum(self.counted.values())
 
     @property
     def mends(self) -> str | None:
-        """What puts verdicts, ledger, letters and counts right, where they are wrong."""
+        """The command that repairs verdicts, ledger, letters and counts, if they are wrong."""
         wrong = any(name.startswith("engine ") for name in self.counted)
         return "hitotsu rebuild --rejudge" if wrong else None
 
     def add(self, difference: Difference) -> None:
-        """Counts it, and lists it unless its table has many already."""
+        """Counts a difference; lists it unless its table has too many already."""
         name = f"{difference.where} {difference.table}"
         self.counted[name] += 1
         if difference.in_redis is not None:
@@ -69,7 +69,7 @@ class VerifyReport:
             self.differences.append(difference)
 
     def plain(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as JSON values."""
         told = {**asdict(self), "counted": dict(self.counted), "total": self.total}
         told["mended_by"] = self.mends
         del told["right"]

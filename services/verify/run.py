@@ -1,4 +1,4 @@
-"""How is it all verified? One snapshot, one reading of the log, a second one for what differs."""
+"""Runs a verification: one snapshot, one read of the log, and a second read for what differs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Progress = Callable[[str, int, int], None]
 
 
 class CannotVerify(Exception):
-    """There is nothing that could be compared; says why."""
+    """There is nothing to compare; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Verifies some projections of one group, and tests invariants for every key there is."""
+    """Verifies projections of one group, and tests invariants for every key."""
 
     settings: Settings
     projections: list[Projection]
@@ -38,7 +38,7 @@ class Verification:
     invariants: tuple[Invariant, ...] = ()
 
     def run(self, progress: Progress) -> VerifyReport:
-        """Compares everything; `progress` is told a step's name, what is done and what there is."""
+        """Compares everything; `progress` is called with a step's name, records done and total."""
         began = time.perf_counter()
         report = VerifyReport(self.chosen)
         model = TableModel(self.projections, self.chosen)
@@ -48,7 +48,7 @@ class Verification:
             self._check_versions(snapshot)
             self._compare(snapshot, LogJudge(snapshot, model, report, placed), report, progress)
         except KafkaSilent:
-            raise LogUnreadable("Kafka does not give a record that is to be read again") from None
+            raise LogUnreadable("Kafka did not return a record that has to be read again") from None
         finally:
             placed.close()
             snapshot.close()
@@ -57,7 +57,9 @@ class Verification:
         return report
 
     async def _hold(self, report: VerifyReport) -> None:
-        """Whether the invariants do, key by key; as of now, for they hold at every moment."""
+        """Tests the invariants key by key, against the present data, since they hold at every
+        moment.
+        """
         settings = self.settings
         async for one, many, broken in tested(settings.postgres, settings.group, self.invariants):
             report.tested[one.name] = report.tested.get(one.name, 0) + many
@@ -115,7 +117,7 @@ class Verification:
                 log.close()
 
     def _limits(self, snapshot: VerifySnapshot, model: TableModel) -> dict[Place, int]:
-        """Up to where to read: every checkpoint of the topics that matter."""
+        """Up to which offset to read: the checkpoint of each relevant partition."""
         limits = ends(snapshot.counts)
         if len(self.chosen) == len(self.projections):
             return limits
@@ -155,7 +157,7 @@ def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[s
 def _surplus(
     snapshot: VerifySnapshot, judge: LogJudge, kept: Iterable[StoredTable], report: VerifyReport
 ) -> list[StoredTable]:
-    """Ledgers with more rows than the log accounts for."""
+    """Ledgers with more rows than the log explains."""
     found: list[StoredTable] = []
     for table in kept:
         if isinstance(table, Ledger):

@@ -1,6 +1,6 @@
-"""What did Postgres hold at one moment? Checkpoints and tables, in one repeatable-read snapshot.
+"""Reads checkpoints and tables of Postgres in one repeatable-read snapshot.
 
-The tables are locked against being replaced, and against nothing else: events go on flowing.
+Shared table locks prevent the tables from being replaced and nothing else; events keep flowing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LEFT_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class AppliedRecord:
-    """What the event ledger says of an id: which record was applied, and its body's hash."""
+    """The event ledger's entry of an id: the applied record, and the hash of its body."""
 
     hash: int
     schema_id: int
@@ -50,7 +50,7 @@ class AppliedRecord:
 
 
 class VerifySnapshot:
-    """One transaction that reads; close it soon, for Postgres keeps old rows for it."""
+    """A read-only transaction; close it soon, because it keeps vacuum from removing dead rows."""
 
     def __init__(self, dsn: str, group: str, tables: Iterable[StoredTable]) -> None:
         info = conninfo(dsn, group=group, name="hitotsu-verify")
@@ -89,7 +89,7 @@ class VerifySnapshot:
         self._connection.close()
 
     def ledger(self, ids: Iterable[bytes]) -> dict[bytes, AppliedRecord]:
-        """What the event ledger holds of these ids."""
+        """The event ledger's entries of these ids."""
         rows = self._asked(LEDGER, ids)
         return {
             row[0]: AppliedRecord(row[1], row[2], (self._names[row[3]], row[4]), row[5])
@@ -97,7 +97,7 @@ class VerifySnapshot:
         }
 
     def ledger_size(self, topics: Iterable[str]) -> dict[Place, int]:
-        """How many events of each partition the ledger holds."""
+        """Number of events in the ledger, by partition."""
         numbers = [self.topics[name] for name in topics]
         rows = self._connection.execute(
             "select topic, partition, count(*) from ledger where topic = any(%s) group by 1, 2",
@@ -106,7 +106,7 @@ class VerifySnapshot:
         return {(self._names[topic], partition): many for topic, partition, many in rows}
 
     def ledger_ids(self, topics: Iterable[str]) -> Iterator[tuple[bytes, Place, int]]:
-        """Every event that the ledger holds of these topics."""
+        """Every event in the ledger of these topics."""
         numbers = [self.topics[name] for name in topics]
         rows = self._streamed(
             'select uuid_send(event_id), topic, partition, "offset" from ledger'
@@ -119,8 +119,8 @@ class VerifySnapshot:
     def of_events(self, shape: ColumnOrder, ids: Iterable[bytes]) -> dict[tuple[Any, ...], Any]:
         """A ledger's rows of these events, by key.
 
-        Joined: of a table that has no index of events every row is held against a list that stands
-        in a condition, one id after the other.
+        It uses a join: without an index on the event id, a condition `= any(list)` would compare
+        every row with every id of the list.
         """
         statement = (
             f"select {shape.selected} from {quoted(shape.table.name)}"
@@ -130,7 +130,7 @@ class VerifySnapshot:
         return {row[: shape.keys]: row for row in rows}
 
     def count(self, table: StoredTable) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         row = self._connection.execute(
             f"select count(*) from {quoted(table.name)}".encode()
         ).fetchone()
@@ -142,7 +142,7 @@ class VerifySnapshot:
         return map(shape.read, self._streamed(statement, []))
 
     def unforgotten(self, shape: ColumnOrder, erased: Iterable[bytes]) -> list[tuple[Any, ...]]:
-        """Rows that still hold personal columns of these persons."""
+        """Rows that still hold personal columns of erased subjects."""
         table = shape.table
         some = " or ".join(f"{quoted(name)} is not null" for name in table.personal)
         statement = (
@@ -165,5 +165,5 @@ class VerifySnapshot:
 
 
 def ends(counts: Mapping[Place, Count]) -> dict[Place, int]:
-    """Up to where each partition was applied."""
+    """The offset up to which each partition was applied."""
     return {place: count["next_offset"] for place, count in counts.items()}

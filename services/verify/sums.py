@@ -1,4 +1,4 @@
-"""Do the engine's own sums add up? Counts, event ledger and dead letters, by partition."""
+"""Compares the engine's own tables per partition: counters, event ledger, dead letters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERDICTS = ("applied", "duplicate", "conflict", "dead_letter")
 def compare(
     snapshot: VerifySnapshot, judge: LogJudge, places: Iterable[Place], report: VerifyReport
 ) -> bool:
-    """Compares; answers whether the ledger may hold events that are not in the log."""
+    """Compares them; returns whether the ledger may hold events that the log lacks."""
     listed = list(places)
     held = snapshot.ledger_size({topic for topic, _ in listed})
     for place in listed:
@@ -46,7 +46,7 @@ def _same(
 def _letters(
     snapshot: VerifySnapshot, judge: LogJudge, places: set[Place], report: VerifyReport
 ) -> None:
-    """Every record that was put aside is there, whole, and no other."""
+    """Checks that exactly the refused records are dead letters, with their full value."""
     found = {at: letter for at, letter in snapshot.letters.items() if at[0] in places}
     for place, offset in sorted(found.keys() | judge.letters.keys()):
         if offset >= snapshot.counts[place]["next_offset"]:

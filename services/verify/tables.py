@@ -1,4 +1,4 @@
-"""Do the tables in Postgres hold what the model says? Compared row by row, as they stream past."""
+"""Compares Postgres' tables with the model, row by row, streaming."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.verify.snapshot import VerifySnapshot
 
 
 def compare(snapshot: VerifySnapshot, model: TableModel, report: VerifyReport) -> None:
-    """Every table whose rows more than one event moves."""
+    """Compares every table whose rows are moved by more than one event."""
     for table in model.tables:
         if isinstance(table, Ledger):
             continue
@@ -48,7 +48,7 @@ def _compared(
 
 
 def _shown(table: StoredTable, key: RowKey, values: list[Any], model: TableModel) -> Iterable[Any]:
-    """A folded row as it is stored."""
+    """A model row in its stored form."""
     for name, value in zip(table.values, values, strict=True):
         kind = table.columns[name].kind
         if kind == "level" and isinstance(table, Table):

@@ -29,7 +29,7 @@ def commits(order: Order, say: Say) -> Report:
             play.crew.stop()
             cutting.close()
         report.faults = cutting.cut
-        found_out = len(play.crew.said("commit_was_in"))
+        found_out = len(play.crew.said("commit_already_applied"))
         report.lines = [
             *play.lines(judged), Line("answers lost", order.size, cutting.left),
             Line("half of them found in", found_out, max(0, order.size // 2 - found_out)),

@@ -119,7 +119,7 @@ class Crew:
 
     def reasons(self) -> Counter[str]:
         """Why processes left of their own accord, as their logs say."""
-        lines = [line[line.index("{") :] for line in self.said("leaving")]
+        lines = [line[line.index("{") :] for line in self.said("projector_exiting")]
         return Counter(str(json.loads(line)["reason"]) for line in lines)
 
     def _start(self, member: Member) -> None:

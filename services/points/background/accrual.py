@@ -80,7 +80,7 @@ class Accrual(BackgroundTask):
         except AWAY:
             raise  # it passes, and all of it is judged again
         except Exception as error:
-            log.error("sales are judged one by one", error=type(error).__name__)
+            log.error("sales_judged_one_by_one", error=type(error).__name__)
         for transaction_id, owner_id in due.items():
             try:
                 await judge(connection, self._group, {transaction_id: owner_id})
@@ -88,7 +88,7 @@ class Accrual(BackgroundTask):
                 raise
             except Exception as error:
                 said = f"{type(error).__name__}: {error}"
-                log.error("a sale is put aside", transaction_id=str(transaction_id), error=said)
+                log.error("sale_put_aside", transaction_id=str(transaction_id), error=said)
                 await connection.execute(ASIDE, [said, transaction_id])
                 POINTS_ASIDE.inc()
 

@@ -217,7 +217,7 @@ def _read_once(program_id: str, version: str, text: str) -> EarningRules | None:
         return read_rules(text)
     except UnreadableProgramRules as error:
         log.error(
-            "rules cannot be read", program=program_id, version=version,
+            "rules_unreadable", program=program_id, version=version,
             field=error.field, reason=error.reason,
         )  # fmt: skip
         return None

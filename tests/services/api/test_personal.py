@@ -39,7 +39,7 @@ def test_what_a_customer_wrote_is_shown_to_staff_with_a_purpose(api: Running) ->
 def test_that_somebody_looked_is_logged_without_what_they_saw(api: Running) -> None:
     api.answer(f"/v1/members/{CARD}/profiles", headers=SUPPORT)
     written = api.log.read_text()
-    assert '"personal values shown"' in written
+    assert '"personal_values_shown"' in written
     assert '"purpose": "support"' in written
     for clear in (CLEAR_NAME, CLEAR_EMAIL, CLEAR_TEXT):
         assert clear not in written

@@ -42,7 +42,7 @@ def run(env: dict[str, str], module: str = "services.projector") -> tuple[int, s
 def test_one_that_starts_while_kafka_is_away_says_so(servers: Endpoints, tmp_path: Path) -> None:
     code, said = run(environment(servers, tmp_path, HITOTSU_KAFKA=NOWHERE))
     assert code == Exit.AWAY
-    assert "ended_unasked" in said and "Kafka" in said
+    assert "process_exiting" in said and "Kafka" in said
 
 
 @pytest.mark.servers
