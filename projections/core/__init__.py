@@ -13,16 +13,18 @@ from projections.core.columns import (
     spans,
     total,
 )
+from projections.core.derivation import Derivation, Input
 from projections.core.held import HeldAmounts
 from projections.core.projection import Projection
 from projections.core.query import Member, NotFound, Page, Query, Read
-from projections.core.tables import Evolution, Grouping, Ledger, Row, Table, View
+from projections.core.tables import Evolution, Ledger, Row, Table, View
 
 __all__ = [
     "Change",
+    "Derivation",
     "Evolution",
-    "Grouping",
     "HeldAmounts",
+    "Input",
     "Ledger",
     "LevelReading",
     "Member",

@@ -49,6 +49,12 @@ class Folded:
     # what names the decision, then the event id and source partition of its fact
     ended: dict[HeldAmounts, list[tuple[Any, ...]]] = field(default_factory=dict)
 
+    def keys(self, table: StoredTable) -> Iterable[RowKey]:
+        """The keys that change, of a table whose rows merge or of an evolution."""
+        if isinstance(table, Evolution):
+            return (key for key, _ in self.evolving.get(table, ()))
+        return self.rows[table] if isinstance(table, Table) and table in self.rows else ()
+
 
 class Group:
     """Projections that share a ledger, checkpoints and transactions."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from projections.core.columns import ALWAYS, Column, later_reading, level_value, span_text
+from projections.core.derivation import Derivation
 from projections.core.fold import Group
-from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
+from projections.core.tables import Ledger, RowKey, StoredTable, Table
 
 State = dict[str, Any]
 Rows = dict[RowKey, State]
@@ -66,8 +67,8 @@ class Memory:
 
     def table(self, table: StoredTable) -> Rows:
         """The rows as readers would see them."""
-        if isinstance(table, Grouping):
-            return self._groups(table)
+        if isinstance(table, Derivation):
+            return self._derived(table)
         rows = self.rows[table.name]
         return {key: self._shown(table, key, row) for key, row in rows.items()}
 
@@ -126,7 +127,7 @@ class Memory:
                 else:
                     rows[key].update(dict.fromkeys(table.personal))
 
-    def _groups(self, table: Grouping) -> Rows:
+    def _derived(self, table: Derivation) -> Rows:
         """Decided over everything there is."""
         found = table.decided(lambda part: self.rows[part.name].values())
         names = (*table.keys, *table.values)

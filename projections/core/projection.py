@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from projections.core.columns import Column
+from projections.core.derivation import Decide, Derivation, Input, Scope
 from projections.core.held import HeldAmounts
 from projections.core.query import Query
 from projections.core.tables import (
-    Active,
-    Decide,
     Evolution,
-    Grouping,
     Ledger,
     Row,
     RowKey,
@@ -120,39 +118,31 @@ class Projection:
         self._keep(evolution)
         return evolution
 
-    def grouping(
+    def derivation(
         self,
         name: str,
         /,
         *,
         view: View,
-        nodes: Evolution,
-        identifiers: Table,
-        links: Table,
-        proposals: Table,
-        rules: Table,
-        active: Callable[[Iterable[tuple[Any, ...]]], Active],
+        inputs: Mapping[str, Input],
         decide: Decide,
+        scope: Scope,
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
-    ) -> Grouping:
-        """Which nodes belong together."""
-        grouping = Grouping(
+    ) -> Derivation:
+        """Rows that follow from the inputs' rows, all together; stored last."""
+        derivation = Derivation(
             name,
             columns,
             view,
             indexes=indexes,
             contended=True,
-            nodes=nodes,
-            identifiers=identifiers,
-            links=links,
-            proposals=proposals,
-            rules=rules,
-            active=active,
+            inputs=inputs,
             decide=decide,
+            scope=scope,
         )
-        self._keep(grouping)
-        return grouping
+        self._keep(derivation)
+        return derivation
 
     def _keep(self, table: StoredTable) -> None:
         if any(other.name == table.name for other in self.tables):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from projections.core.columns import Stored
-from projections.core.tables import Evolution, Grouping, Ledger, StoredTable, Table
+from projections.core.derivation import Derivation
+from projections.core.tables import Evolution, Ledger, StoredTable, Table
 
 _ARRAYS = ("uuid[]", "bigint[]", "int[]", "text[]", "int8multirange")
 
@@ -21,7 +22,7 @@ create table if not exists erased_subject (subject uuid primary key);
 
 
 def quoted(name: str) -> str:
-    """An identifier, safe whatever the word."""
+    """A name, safe whatever the word."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -86,7 +87,7 @@ def _source(parts: list[Stored]) -> tuple[str, str]:
     return f"unnest({sent}) as x({names})", names
 
 
-def merge(table: Table | Evolution | Grouping, names: tuple[str, ...], shown: bool = True) -> str:
+def merge(table: Table | Evolution | Derivation, names: tuple[str, ...], shown: bool = True) -> str:
     """Merges folded rows, sent as one array for each of these columns, into what is stored.
 
     Gives back the rows of the table's view, unless nobody is `shown` them.
@@ -196,7 +197,7 @@ def view_rows(table: StoredTable, some: bool = True) -> str:
 
 
 def forgotten(table: StoredTable) -> str:
-    """Takes erased persons out of a table: rows go, or their personal columns become null."""
+    """Takes erased subjects out of a table: rows go, or their personal columns become null."""
     subject = f"t.{quoted(table.subject or '')}"
     where = f"{subject} = any(%s::uuid[]) and {subject} in (select subject from erased_subject)"
     if table.forget:

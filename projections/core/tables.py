@@ -3,14 +3,14 @@
 `Table`      rows that merge, column by column.
 `Ledger`     append-only rows; several an event are told apart by a number.
 `Evolution`  one state a key, for what a merge cannot say: `evolve(state | None, event) -> state`.
-`Grouping`   which nodes belong together: a pure function over everything that connects them.
+`Derivation` rows that follow from rows of other tables, all together (`derivation.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from projections.core.columns import Column, Stored, joined, newer, older, opened, plain, stored
 
@@ -29,9 +29,9 @@ class View:
 class StoredTable:
     """What every shape has: a name, columns, perhaps a view, perhaps personal columns.
 
-    `subject` names the column that holds whose data a row is. When that person is erased the
-    `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one topic
-    that moves the table, where it is a quiet one: readers may keep such rows until it moves.
+    `subject` names the column that holds whose data a row is. When that subject is erased
+    the `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one
+    topic that moves the table, where it is a quiet one: readers may keep such rows until it moves.
     `sparse` names columns by which rows are found, indexed only where they are present.
     `versioned`: rows are read with their `row_version`, which each change of a row raises.
     """
@@ -131,68 +131,6 @@ class Evolution(StoredTable):
         super().__post_init__()
         if not self.keys:
             raise TypeError(f"{self.name}: an evolution needs a key")
-
-
-ROLES = {
-    "nodes": ("profile_id", "registered_at"),
-    "identifiers": ("profile_id", "kind", "value_index", "verified", "first_seen"),
-    "links": ("profile_id", "other_profile_id", "verdict"),
-    "proposals": ("profile_id", "other_profile_id", "rule_version", "verdict"),
-    "rules": ("valid_from", "version", "identifiers"),
-}
-"""What a grouping decides from: columns of its tables, by the table's role."""
-
-Decide = Callable[..., Mapping[bytes, Sequence[Any]]]
-
-
-class Active(Protocol):
-    """The rules in force: how kinds of identifiers connect, and whose proposals count."""
-
-    @property
-    def version(self) -> str:
-        """Proposals of other versions connect nobody."""
-
-    @property
-    def limits(self) -> Mapping[str, int]:
-        """The kinds that connect; a value on more nodes than this connects none of them."""
-
-    @property
-    def blocked(self) -> Sequence[tuple[str, bytes]]:
-        """Kinds and values that connect nobody."""
-
-
-@dataclass(eq=False)
-class Grouping(StoredTable):
-    """Which nodes belong together; one row a node.
-
-    `decide` gets rows of everything known about a closed set of nodes, by `ROLES`, and says the
-    values of each node's row. It depends on nothing else, so any order gives the same groups.
-    `active` says of the rules' rows what is in force; `decide` does so too, and is also handed
-    `crowded`: values on so many nodes that not all of their rows were looked at.
-    """
-
-    nodes: Evolution = field(kw_only=True)
-    identifiers: Table = field(kw_only=True)
-    links: Table = field(kw_only=True)
-    proposals: Table = field(kw_only=True)
-    rules: Table = field(kw_only=True)
-    active: Callable[[Iterable[tuple[Any, ...]]], Active] = field(kw_only=True)
-    decide: Decide = field(kw_only=True)
-
-    @property
-    def parts(self) -> dict[str, StoredTable]:
-        """The tables that it decides from, by their roles."""
-        return {role: getattr(self, role) for role in ROLES}
-
-    def decided(
-        self, rows: Callable[[StoredTable], Iterable[Mapping[str, Any]]]
-    ) -> dict[RowKey, list[Any]]:
-        """Every node's row, where `rows` gives all there is of each table."""
-        known = {
-            role: [tuple(row[name] for name in ROLES[role]) for row in rows(table)]
-            for role, table in self.parts.items()
-        }
-        return {(node,): list(values) for node, values in self.decide(**known).items()}
 
 
 def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from projections.core import (
+    Input,
     Projection,
     Row,
     View,
@@ -19,8 +20,9 @@ from projections.core import (
     maximum,
     plain,
 )
+from projections.member.closure import MemberScope
 from projections.member.grouping import members_of
-from projections.member.rules import RULE_SET, active, part, read_rules
+from projections.member.rules import RULE_SET, part, read_rules
 from schemas.generated.events import (
     IdentifierObserved,
     LinkDeclined,
@@ -109,7 +111,7 @@ rules = projection.table(
     view=View(by=("rule_set",)),
     moved_by=MatchRulesActivated.TOPIC,
 )
-group = projection.grouping(
+group = projection.derivation(
     "member_group",
     profile_id=key("uuid"),
     member_id=plain("uuid"),
@@ -117,13 +119,19 @@ group = projection.grouping(
     open_case=plain("boolean"),
     view=View(by=("profile_id",)),
     indexes=(("member_id",),),
-    nodes=profile,
-    identifiers=identifier,
-    links=link,
-    proposals=proposal,
-    rules=rules,
-    active=active,
+    inputs={
+        "nodes": Input(profile, ("profile_id", "registered_at")),
+        "identifiers": Input(
+            identifier, ("profile_id", "kind", "value_index", "verified", "first_seen")
+        ),
+        "links": Input(link, ("profile_id", "other_profile_id", "verdict"), nodes=2),
+        "proposals": Input(
+            proposal, ("profile_id", "other_profile_id", "rule_version", "verdict"), nodes=2
+        ),
+        "rules": Input(rules, ("valid_from", "version", "identifiers"), nodes=0),
+    },
     decide=members_of,
+    scope=MemberScope(),
 )
 
 

@@ -78,7 +78,7 @@ class Projector:
         self.app.on_claim = self.refresher.owe
         self.watch = ProgressWatch(
             settings.kafka, self.group.name, topics, self._held, self._leave,
-            writer.applier.store.regrouping.is_set,
+            writer.applier.store.deriving.is_set,
         )  # fmt: skip
         self.relay = DeadLetterRelay(settings.postgres, settings.kafka)
         metrics.projector_from_start(self.group.name, STEPS, CAUSES)

@@ -11,12 +11,13 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projections.core import sql, wire
+from projections.core.derivation import Derivation
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.redis_rows import hash_key, shown, view_writer
 from projections.core.row_copy import copy_encoder
 from projections.core.rows import state_of
-from projections.core.tables import Evolution, Grouping, Ledger, StoredTable, Table
-from services.projector.closure import regroup, sharing
+from projections.core.tables import Evolution, Ledger, StoredTable, Table
+from services.projector.derivation import before_erasure, derive
 from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import array
 
@@ -49,8 +50,8 @@ class Store:
         self._shows = views
         self._ledger = copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
-        # waits for others who decide on everybody, or does so: no sign of being stuck
-        self.regrouping = Event()
+        # waits for others who decide on every node, or does so: no sign of being stuck
+        self.deriving = Event()
 
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """The events applied; a unique violation says that some were applied before."""
@@ -74,11 +75,12 @@ class Store:
                 self._merge(connection, table, folded, due)
             elif isinstance(table, Evolution) and table in folded.evolving:
                 self._evolve(connection, table, folded, due)
-            elif isinstance(table, Grouping):
-                touched = _touched(table, folded) | sharing(connection, table, folded.erased)
+            elif isinstance(table, Derivation):
+                touched = _touched(table, folded)
+                touched |= before_erasure(connection, table, folded.erased)
                 self._forget(connection, subjects, folded.erased, due)
-                self._regroup(connection, table, touched, folded, due, note)
-        if not any(isinstance(table, Grouping) for table in self.group.tables):
+                self._derive(connection, table, touched, folded, due, note)
+        if not any(isinstance(table, Derivation) for table in self.group.tables):
             self._forget(connection, subjects, folded.erased, due)
         return due
 
@@ -123,7 +125,7 @@ class Store:
     def _upsert(
         self,
         connection: Connection,
-        table: Table | Evolution | Grouping,
+        table: Table | Evolution | Derivation,
         rows: dict[tuple[Any, ...], list[Any]],
         due: RedisChanges | None,
     ) -> list[TupleRow]:
@@ -162,26 +164,28 @@ class Store:
         rows = {key: [state[name] for name in table.values] for key, state in states.items()}
         self._upsert(connection, table, rows, due)
 
-    def _regroup(
+    def _derive(
         self,
         connection: Connection,
-        table: Grouping,
+        table: Derivation,
         touched: set[bytes],
         folded: Folded,
         due: RedisChanges,
         note: Note | None,
     ) -> None:
-        rules = folded.rows.get(table.rules, ())
+        changed = [
+            key for one in table.inputs.values() if not one.nodes for key in folded.keys(one.table)
+        ]
         try:
-            with closing(regroup(connection, table, touched, rules, self.regrouping)) as parts:
+            with closing(derive(connection, table, touched, changed, self.deriving)) as parts:
                 for number, rows in enumerate(filter(None, parts)):
-                    # new rules may change everybody's row: a part of them is held, and no more
+                    # every node's row may be another: a part of them is held, and no more
                     own = RedisChanges() if number else due
                     self._upsert(connection, table, rows, own)
                     if number and note is not None and (keys := own.keys()):
                         due.noted.append(note(keys))
         finally:
-            self.regrouping.clear()
+            self.deriving.clear()
 
     def _forget(
         self,
@@ -239,9 +243,9 @@ def _subjects(table: StoredTable, folded: Folded) -> set[bytes]:
     return {key[index] for key in folded.rows.get(table, ())} if isinstance(table, Table) else set()
 
 
-def _touched(table: Grouping, folded: Folded) -> set[bytes]:
-    touched = {key[0] for key, _ in folded.evolving.get(table.nodes, ())}
-    touched |= {key[0] for key in folded.rows.get(table.identifiers, ())}
-    for pairs in (table.links, table.proposals):
-        touched |= {node for key in folded.rows.get(pairs, ()) for node in key[:2]}
-    return touched.union(folded.erased)
+def _touched(table: Derivation, folded: Folded) -> set[bytes]:
+    """The nodes of the input rows that a batch changes, and those erased."""
+    touched = set(folded.erased)
+    for one in table.node_inputs.values():
+        touched |= {node for key in folded.keys(one.table) for node in key[: one.nodes]}
+    return touched

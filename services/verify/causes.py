@@ -6,8 +6,9 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from projections.core.derivation import Derivation
 from projections.core.redis_rows import shown
-from projections.core.tables import Grouping, Ledger, StoredTable, Table
+from projections.core.tables import Ledger, StoredTable, Table
 from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import HandlerRefused, TableModel, level_changes
@@ -38,11 +39,12 @@ class Search:
             self._found[_wanted(one)] = deque(maxlen=EVENTS_MAX)
             if one.where == "redis":
                 self._fields.add(one.table)
-        self._groupings: dict[StoredTable, list[Grouping]] = defaultdict(list)
+        # a change of an input without nodes may be the cause of every row: it is named for none
+        self._derived: dict[StoredTable, list[tuple[Derivation, int]]] = defaultdict(list)
         for table in model.tables:
-            if isinstance(table, Grouping):
-                for part in table.parts.values():
-                    self._groupings[part].append(table)
+            if isinstance(table, Derivation):
+                for source in table.node_inputs.values():
+                    self._derived[source.table].append((table, source.nodes))
         self._shapes = {table: ColumnOrder(table) for table in model.tables}
 
     def surplus_in(self, table: StoredTable | None) -> None:
@@ -127,7 +129,7 @@ class Search:
             if table not in self._shapes:
                 continue
             yield table, key, values
-            yield from self._grouped(table, key)
+            yield from self._derivations(table, key)
             if isinstance(table, Table) and table in self._model.companions:
                 companion = self._model.companions[table]
                 for _ in level_changes(table, values):
@@ -137,18 +139,15 @@ class Search:
             if table.projection in without:
                 continue
             yield table, key, ()
-            yield from self._grouped(table, key)
+            yield from self._derivations(table, key)
 
-    def _grouped(
+    def _derivations(
         self, table: StoredTable, key: tuple[Any, ...]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """The nodes whose grouping may depend on this row."""
-        for grouping in self._groupings.get(table, ()):
-            if table is grouping.rules:
-                continue  # everybody's group follows from them
-            pair = table in (grouping.links, grouping.proposals)
-            for node in key[:2] if pair else key[:1]:
-                yield grouping, (node,), ()
+        """Rows of derivations that may follow from this one."""
+        for derivation, nodes in self._derived.get(table, ()):
+            for node in key[:nodes]:
+                yield derivation, (node,), ()
 
 
 def _wanted(one: Difference) -> Wanted:

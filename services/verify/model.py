@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from projections.core.columns import later_reading
+from projections.core.derivation import Derivation
 from projections.core.projection import Projection
 from projections.core.tables import (
     Evolution,
-    Grouping,
     Ledger,
     RowKey,
     StoredTable,
@@ -146,8 +146,8 @@ class TableModel:
                 for key in list(rows):
                     self._forget(table, key)
 
-    def grouped(self, table: Grouping) -> dict[RowKey, list[Any]]:
-        """The rows of a grouping table, computed over all nodes."""
+    def derived(self, table: Derivation) -> dict[RowKey, list[Any]]:
+        """The rows of a derived table, computed over everything there is."""
         return table.decided(self._dicts)
 
     def keys(self, event: Any) -> list[tuple[StoredTable, RowKey]]:

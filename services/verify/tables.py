@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from projections.core.columns import level_value, span_text
-from projections.core.tables import Grouping, Ledger, RowKey, StoredTable, Table
+from projections.core.derivation import Derivation
+from projections.core.tables import Ledger, RowKey, StoredTable, Table
 from services.verify.columns import ColumnOrder
 from services.verify.model import TableModel
 from services.verify.report import VerifyReport
@@ -19,7 +20,7 @@ def compare(snapshot: VerifySnapshot, model: TableModel, report: VerifyReport) -
         if isinstance(table, Ledger):
             continue
         shape = ColumnOrder(table)
-        expected = model.grouped(table) if isinstance(table, Grouping) else model.rows[table]
+        expected = model.derived(table) if isinstance(table, Derivation) else model.rows[table]
         many = _compared(shape, expected, snapshot.rows(shape), model, report)
         report.rows[table.name] = many
 

@@ -21,7 +21,7 @@ from schemas.generated.events import (
     ProfilesUnlinked,
 )
 from schemas.generated.events.parts import Identifier
-from services.projector.regroup import RegroupFailed, decided_on_everybody
+from services.projector.derivation_process import DerivationFailed, decided_on_all
 from tests.projections.crowd import activated, crowd
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, identifier, meta, named, tell
@@ -331,5 +331,5 @@ def test_who_cannot_group_everybody_says_so(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "decide", json.loads)
-    with pytest.raises(RegroupFailed, match="exit 1"):
-        list(decided_on_everybody(engine.connection, group, []))
+    with pytest.raises(DerivationFailed, match="exit 1"):
+        list(decided_on_all(engine.connection, group, {"rules": []}))

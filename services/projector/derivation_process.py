@@ -1,9 +1,9 @@
-"""How is everybody grouped anew without a worker growing with them? In a process that ends.
+"""How is every node decided on without the worker growing with them? In a process that ends.
 
-`python -m services.projector.regroup`, started by `decided_on_everybody`: what is known goes in
-as Postgres copies it, of this very transaction, and what is decided otherwise than it stands comes
-out. The worker holds a block or a part at a time; what the other one held, the system has back at
-its end.
+`python -m services.projector.derivation_process`, started by `decided_on_all`: the inputs go in as
+Postgres copies them, of this very transaction, and the rows that are decided otherwise than they
+stand come out. The worker holds a block or a part at a time; what the other process held, the
+system has back at its end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from contextlib import suppress
 from struct import Struct
 from typing import IO, TYPE_CHECKING, Any
 
+from projections.core.derivation import Decide, Derivation, Shared
 from projections.core.sql import quoted
-from projections.core.tables import ROLES, Decide, Grouping, StoredTable
+from projections.core.tables import StoredTable
 
 if TYPE_CHECKING:  # the other process has no use for it, and would begin a tenth of a second later
     import psycopg
@@ -33,36 +34,37 @@ _HEADER = 19  # of a binary COPY: the signature, no flags, nothing more
 _count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iiiii").unpack_from
 
 
-class RegroupFailed(Exception):
+class DerivationFailed(Exception):
     """The other process ended before it had said everything."""
 
 
-def decided_on_everybody(
-    connection: Connection, table: Grouping, rules: list[Row]
+def decided_on_all(
+    connection: Connection, table: Derivation, shared: Shared
 ) -> Generator[list[tuple[bytes, Row]]]:
-    """The nodes whose row is to be another under these rules, with its values; in order, in parts.
+    """The nodes whose row is to be another, with its values; in order, in parts.
 
-    Raises `NotDecided` where the other process fails.
+    `shared`: the rows of the inputs without nodes. Raises `DerivationFailed` where the other
+    process fails.
     """
     copied: list[tuple[str, StoredTable, tuple[str, ...]]] = [
-        (role, table.parts[role], columns) for role, columns in ROLES.items() if role != "rules"
+        (name, one.table, one.columns) for name, one in table.node_inputs.items()
     ]
     copied.append(("", table, (*table.keys, *table.values)))
-    types = {role: [_type(part, name) for name in names] for role, part, names in copied}
+    types = {input: [_type(part, name) for name in names] for input, part, names in copied}
     process = subprocess.Popen(
         [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     given, said = process.stdin, process.stdout
     assert given is not None and said is not None
     try:
-        pickle.dump((table.decide, rules, types), given)
+        pickle.dump((table.decide, shared, types), given)
         for _, part, names in copied:
             _hand_over(connection, part, names, given)
         given.close()
         while changed := pickle.load(said):
             yield changed
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise RegroupFailed(f"{type(error).__name__}, exit {process.wait(5)}") from None
+        raise DerivationFailed(f"{type(error).__name__}, exit {process.wait(5)}") from None
     finally:
         process.kill()
         process.wait()
@@ -98,9 +100,9 @@ def main() -> None:
     gc.disable()  # there is no end to it before the process ends
     given, said = sys.stdin.buffer, sys.stdout.buffer
     decide: Decide
-    decide, rules, types = pickle.load(given)
-    known = {role: list(_rows(given, types[role])) for role in types if role}
-    decided = decide(**known, rules=rules)
+    decide, shared, types = pickle.load(given)
+    known = {name: list(_rows(given, types[name])) for name in types if name}
+    decided = decide(**known, **shared)
     held = {row[0]: row[1:] for row in _rows(given, types[""])}
     changed = differing(decided, held)
     for start in range(0, len(changed), AT_ONCE):
