@@ -232,7 +232,7 @@ def test_pages_go_on_where_the_one_before_ended(place: Town) -> None:
         ("/cases?state=maybe", 422),
         ("/cases?limit=0", 422),
         ("/cases?cursor=abc", 422),
-        ("/cases/nonsense", 404),
+        ("/cases/nonsense", 422),
         (f"/cases/{UUID(int=404)}", 404),
     ],
 )
