@@ -24,6 +24,7 @@ from schemas.rights import RIGHTS, ROLES
 from schemas.topics import TOPICS
 from services.cli.__main__ import app, load
 from services.cli.generated_files import command_line
+from services.deciding.catalogue import deciders
 from services.http.problem_type import DECLARED
 from services.runtime import metrics
 from services.runtime.config import Settings
@@ -176,6 +177,7 @@ def _problems() -> str:
     for process in processes():
         if process.port is not None:  # what the routes' modules import declares their problems
             importlib.import_module(f"{process.module}.app")
+    deciders()  # imports the domains that declare them
     text = "# Problems\n\nWhat `type` of a problem answer (RFC 9457) says: `/problems/NAME`.\n\n"
     rows = ((f"`{name}`", DECLARED[name].meaning) for name in sorted(DECLARED))
     return text + _table(("problem", "meaning"), rows)
