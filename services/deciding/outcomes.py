@@ -6,6 +6,7 @@ Pure. A domain declares its outcomes as dataclasses and says in one table what H
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 
@@ -15,13 +16,13 @@ class AcceptedCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeniedCommand:
+class DeniedCommand(ABC):
     """A command that was decided against; the fields are what explains it."""
 
     @property
+    @abstractmethod
     def detail(self) -> str:
         """A sentence about this case."""
-        raise NotImplementedError
 
 
 CommandOutcome = AcceptedCommand | DeniedCommand

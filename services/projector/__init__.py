@@ -1,4 +1,6 @@
-"""Builds the projections: Kafka in, one transaction a batch, Postgres and then Redis out."""
+"""The projector: consumes Kafka, stores one transaction per batch in Postgres, then updates
+Redis.
+"""
 
 from services.runtime.processes import Process
 

@@ -1,4 +1,4 @@
-"""`python -m services.projector`: one worker process."""
+"""Runs one projector process: `python -m services.projector`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ M_ARENA_MAX = -8  # glibc's <malloc.h>
 
 
 def _keep_memory_together() -> None:
-    """Threads that hand batches to each other leave holes in an arena each; two are enough."""
+    """Limits glibc to two malloc arenas, since threads that pass batches on fragment one arena
+    each.
+    """
     if sys.platform == "linux":
         try:
             ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
@@ -30,7 +32,7 @@ def _keep_memory_together() -> None:
 
 
 class _Worker(Worker):
-    """Faust's, which leaves with the same code whether it was told to end or lost its broker."""
+    """Faust's worker; `asked` tells an end by signal from an end after a lost broker."""
 
     asked = False
 
@@ -40,9 +42,9 @@ class _Worker(Worker):
 
 
 def main() -> None:
-    """Runs until SIGTERM, then stores what was taken over and ends.
+    """Runs until SIGTERM, then stores accepted batches and ends.
 
-    An end that nobody asked for has a code that says why (`services.runtime.exit_codes`).
+    After an unrequested end the exit code gives the reason (`services.runtime.exit_codes`).
     """
     _keep_memory_together()
     settings = exit_codes.settings()

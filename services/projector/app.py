@@ -1,4 +1,4 @@
-"""What is the projector as a Faust app? Membership and flow are Faust's, the rest is ours."""
+"""The projector as a Faust app: Faust manages group membership and fetching, the rest is ours."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ returning topic, partition, next_offset, epoch
 
 
 def leave(reason: str, group: str) -> None:
-    """Ends the process at once: the supervisor starts it again, and it reads where it stands."""
+    """Ends the process at once; the supervisor restarts it, and it resumes at its checkpoints."""
     FENCED.labels(group).inc()
     log.error("projector_exiting", reason=reason)
     os._exit(Exit.AGAIN)
 
 
 class ProjectorApp(faust.App):
-    """Faust with checkpoints in Postgres."""
+    """A Faust app whose checkpoints are in Postgres."""
 
     group: Group
     dsn: str
@@ -66,7 +66,9 @@ class ProjectorApp(faust.App):
     building: frozenset[str]  # projections that this process does not fold
 
     async def claim(self, assigned: set[TP]) -> Mapping[TP, int]:
-        """Becomes the owner of partitions; answers where their checkpoints stand."""
+        """Becomes the owner of these partitions; returns their checkpoints, where reading
+        starts.
+        """
         quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
         if not quiet:
             leave("a transaction did not end in time for a new assignment", self.group.name)
@@ -118,7 +120,7 @@ class ProjectorApp(faust.App):
 def build(
     settings: Settings, group: Group, topics: list[str], building: frozenset[str] = frozenset()
 ) -> ProjectorApp:
-    """The Faust app; every option that matters is said here.
+    """The Faust app with all its options.
 
     `building`: projections of the group that are being built, which `group` therefore lacks.
     """
@@ -168,7 +170,7 @@ def build(
 
 
 def topics_to_apply(group: Group) -> list[str]:
-    """Every topic: the ledger knows all events, so that any can be asked for."""
+    """Every topic, because the event ledger records all events."""
     return (
         [name for name in TOPICS if TOPICS[name].events]
         if group.name == "main"

@@ -1,7 +1,7 @@
-"""How does a batch become true? Rows, ledger, dead letters and checkpoint in one transaction.
+"""Applies a batch: rows, event ledger, dead letters and checkpoint in one transaction.
 
-The checkpoint's `next_offset` must equal the batch's first offset, seen under the row's lock.
-That comparison alone makes it exactly once; the owner's epoch only finds a stale owner sooner.
+Exactly once: under the lock of the checkpoint row, its `next_offset` must equal the batch's first
+offset. The owner's epoch only detects a stale owner earlier.
 """
 
 from __future__ import annotations
@@ -63,18 +63,20 @@ Place = tuple[str, int]
 
 
 class Fenced(Exception):
-    """Another owner has moved the checkpoint, or records are missing: apply nothing and leave."""
+    """Another owner moved the checkpoint, or records are missing: nothing is applied and the
+    process ends.
+    """
 
 
 class AlreadySeen(Exception):
-    """Some ids of the batch are in the ledger already."""
+    """Some event ids of the batch are in the ledger already."""
 
 
 @dataclass(slots=True)
 class CommittedBatch:
-    """What a committed batch leaves to do: rows for Redis, positions that they stand for.
+    """What remains after the commit: rows for Redis, and the positions that they reach.
 
-    `firsts`: where the batch began; Redis must have got that far before.
+    `firsts`: the batch's first offsets, which Redis must have reached before.
     """
 
     due: RedisChanges
@@ -97,7 +99,9 @@ class Applier:
         self._topics = {number: name for name, number in topics.items()}
 
     def apply(self, connection: Connection, work: BatchWork) -> CommittedBatch:
-        """One transaction. `psycopg.errors.UniqueViolation` on the ledger becomes `AlreadySeen`."""
+        """Applies the batch in one transaction. A unique violation on the ledger becomes
+        `AlreadySeen`.
+        """
         edges = _edges(work.slices)
         with connection.transaction():
             self._fence(connection, edges)
@@ -119,23 +123,26 @@ class Applier:
         return CommittedBatch(due, positions, pending, firsts=firsts)
 
     def known(self, connection: Connection, work: BatchWork) -> dict[bytes, Seen]:
-        """What the ledger holds of the batch's ids."""
+        """The ledger's entries of the batch's ids."""
         with connection.transaction():
             return _known(connection, [entry for one in work.slices for entry in one.entries])
 
     @staticmethod
     def _unknown(connection: Connection, refused: list[Entry]) -> None:
-        """What a handler refused is no dead letter where its id was applied: it is a conflict.
+        """Changes dead letters to conflicts where the ledger has their id: another event was
+        applied.
 
-        The ledger takes no row of it that could be there twice, so it is asked.
+        Refused records take no ledger row, so no unique violation reports them; the ledger is
+        queried.
         """
         if refused and _known(connection, refused):
             raise AlreadySeen
 
     def committed(self, connection: Connection, work: BatchWork) -> CommittedBatch | None:
-        """The batch as applied, if it is in after a COMMIT whose reply was lost.
+        """The result of a batch that was committed although the reply to COMMIT was lost; None if
+        it was not.
 
-        Another owner's checkpoint says nothing of this batch.
+        A checkpoint of another owner says nothing about this batch.
         """
         edges = _edges(work.slices)
         with connection.transaction():
@@ -166,7 +173,7 @@ class Applier:
                 )
 
     def _bury(self, connection: Connection, work: BatchWork) -> None:
-        """Dead letters and conflicts, whole, in the same transaction."""
+        """Stores dead letters and conflicts, with their full value, in the same transaction."""
         rows = [
             letter_row(one, entry, failure, self.group.name)
             for one in work.slices
@@ -213,7 +220,9 @@ class Applier:
         due: RedisChanges,
         edges: dict[Place, tuple[int, int]],
     ) -> int | None:
-        """Says which Redis rows are due, so that a crash between commit and Redis is repaired."""
+        """Records which Redis rows are pending, so that a crash between commit and Redis is
+        repaired.
+        """
         if self.written:
             done = self.written.copy()
             del self.written[: len(done)]  # the very list: another thread appends to it
@@ -231,7 +240,7 @@ class Applier:
 
 
 def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:
-    """For each partition: the first offset and the one after the last, in lock order."""
+    """Per partition, in lock order: the first offset and the offset after the last."""
     edges: dict[Place, tuple[int, int]] = {}
     for one in sorted(slices, key=lambda each: (each.topic, each.partition, each.first)):
         place = (one.topic, one.partition)
@@ -249,7 +258,7 @@ def _known(connection: Connection, entries: list[Entry]) -> dict[bytes, Seen]:
 
 
 def failure_of(entry: Entry) -> Failure | None:
-    """Why a record was put aside, if it was."""
+    """Why a record is a dead letter; None when it is not."""
     if entry.verdict is Verdict.CONFLICT:
         return Failure(
             "conflict",
@@ -262,7 +271,7 @@ def failure_of(entry: Entry) -> Failure | None:
 def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """A record's headers as JSON.
 
-    What a name holds that Postgres' JSON cannot is written with a backslash.
+    Characters in names that Postgres' JSON cannot hold are escaped with a backslash.
     """
     return json.dumps(
         [
@@ -276,7 +285,7 @@ def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:
 
 
 def letter_row(one: Slice, entry: Entry, failure: Failure, group: str) -> list[Any]:
-    """A record that was put aside, whole, in the order of the columns of `DEAD`."""
+    """A dead letter as a row, in the column order of `DEAD`."""
     record = entry.record
     event_id = UUID(bytes=entry.event_id) if entry.event_id else None
     return [

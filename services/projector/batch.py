@@ -1,7 +1,7 @@
-"""What is in a batch? Records of some partitions, decoded, judged and folded.
+"""A batch: records of some partitions, decoded, judged and folded.
 
-A record ends as one of: applied, duplicate (a resend), conflict (same id, other body) or dead
-letter (unreadable, or refused by a projection). Every record gets exactly one verdict.
+Every record gets one verdict: applied, duplicate (a resend), conflict (same id, other content) or
+dead letter (undecodable, or refused by a projection).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARTITIONS_MAX = 10_000  # a source is a topic's number times this, plus the par
 
 
 class Verdict(IntEnum):
-    """What became of a record."""
+    """The verdict on a record."""
 
     APPLIED = 0
     DUPLICATE = 1
@@ -36,7 +36,7 @@ VERDICT = attrgetter("verdict")
 
 
 class ConsumerRecord(Protocol):
-    """What is needed of a record as the Kafka client hands it over."""
+    """The attributes of a Kafka client's record that are used."""
 
     offset: int
     timestamp: int
@@ -50,7 +50,7 @@ STAGES = ("decode", "apply", "store")  # where a record may fail; metrics count 
 
 @dataclass(slots=True)
 class Failure:
-    """Why a record is a dead letter. Never holds values of the record."""
+    """Why a record is a dead letter. Never contains values of the record."""
 
     stage: str
     error_class: str
@@ -59,10 +59,10 @@ class Failure:
 
 @dataclass(slots=True)
 class Entry:
-    """One record and what is known of it.
+    """One record, its verdict and, until it is folded, its event.
 
-    Its event is let go once it is folded, for a batch of them is most of what a worker holds; it
-    can be read again.
+    The event is dropped after folding, because a batch's events take most of a worker's memory;
+    `read` decodes it again.
     """
 
     record: ConsumerRecord
@@ -74,7 +74,7 @@ class Entry:
     verdict: Verdict = Verdict.APPLIED
 
     def read(self) -> Any:
-        """The event of a record that can be read."""
+        """Decodes the event again, of a record that can be decoded."""
         return self.event or codec.decode(self.record.value)
 
 
@@ -94,13 +94,13 @@ class Slice:
 
 
 class Recent:
-    """Ids by which resends are told without asking the ledger.
+    """Recently stored event ids, by which most resends are recognised without querying the ledger.
 
-    A record is judged only by records that stand before it and are stored when it is. So this
-    holds the ids that are stored, and those that the batch being stored will store, as it was
-    folded. Whoever changes what that batch will store withdraws its ids first; what was folded
-    behind it is folded again, once all of it is stored. An id that is missing here costs a
-    question to the ledger and never changes a verdict: the ledger is asked of all that is new.
+    A record may be judged only by records before it that are stored when it is. So this holds
+    stored ids and the ids that the batch in the store thread will store, as it was folded. When
+    that batch has to be judged again, its ids are withdrawn first; batches folded after it are
+    folded again once it is stored. A missing id costs a ledger query and never changes a verdict,
+    since the ledger's primary key decides.
     """
 
     def __init__(self, size: int = 40_000) -> None:
@@ -112,37 +112,39 @@ class Recent:
         self.settled = True
 
     def remember(self, ids: dict[bytes, Seen]) -> None:
-        """Ids that are stored; the older half is forgotten now and then.
+        """Adds stored ids; the older half is dropped when it is full.
 
-        Takes no lock: who folds at this moment may miss them.
+        It takes no lock: a thread that is folding may miss them.
         """
         if len(self.young) >= self._size:
             self.old, self.young = self.young, {}
         self.young.update(ids)
 
     def expect(self, ids: dict[bytes, Seen]) -> None:
-        """A batch's turn has come: what stands behind it may be judged by what it will store."""
+        """Adds the ids that the batch in the store thread will store."""
         self.coming = ids
 
     def withdraw(self) -> None:
-        """The batch being stored is judged anew: nothing is folded behind it until it is stored."""
+        """Removes those ids: that batch is judged again, and nothing may be folded until it is
+        stored.
+        """
         self.coming = {}
         self.version += 1
         self.settled = False
 
     def settle(self) -> None:
-        """All of the batch is stored."""
+        """The batch is stored."""
         self.settled = True
 
     def clear(self) -> None:
-        """Forgets everything: whoever claims partitions again knows of nothing that is stored."""
+        """Drops everything, because partitions were claimed anew."""
         self.young, self.old, self.coming = {}, {}, {}
         self.version += 1
         self.settled = True
 
 
 def decoded(records: Iterable[ConsumerRecord], topic: str) -> list[Entry]:
-    """Records of a topic as events; what cannot be read carries its failure."""
+    """Decodes records of a topic; an undecodable one carries its failure."""
     return [_decoded(record, topic) for record in records]
 
 
@@ -165,7 +167,7 @@ def _decoded(record: ConsumerRecord, topic: str) -> Entry:
 
 @dataclass(slots=True)
 class BatchWork:
-    """What one transaction will apply."""
+    """The content of one transaction."""
 
     slices: list[Slice] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
@@ -178,7 +180,7 @@ class BatchWork:
 
     @property
     def size(self) -> int:
-        """How many records."""
+        """Number of records."""
         return sum(len(one.entries) for one in self.slices)
 
     def fold(self, group: Group, recent: Recent, topics: dict[str, int]) -> None:
@@ -192,7 +194,7 @@ class BatchWork:
             self._fold_slice(one, group, recent, topics[one.topic])
 
     def add(self, one: Slice, group: Group, recent: Recent, topics: dict[str, int]) -> None:
-        """Judges and folds one more slice, unless the batch ahead is being judged anew."""
+        """Judges and folds one more slice, unless the batch before is being judged again."""
         self.slices.append(one)
         if not recent.settled:
             self.recent_version = STALE
@@ -204,7 +206,9 @@ class BatchWork:
         self._fold_slice(one, group, recent, topics[one.topic])
 
     def begin(self, group: Group, recent: Recent, topics: dict[str, int]) -> None:
-        """Its turn has come and all before it is stored; folded again where that was not so."""
+        """Starts its turn, when all before it is stored; folds it again if it was folded
+        too early.
+        """
         if self.recent_version != recent.version:
             self.fold(group, recent, topics)
         recent.expect(self.ids)
@@ -212,10 +216,10 @@ class BatchWork:
     def judge_again(
         self, group: Group, recent: Recent, topics: dict[str, int], known: dict[bytes, Seen]
     ) -> None:
-        """Folds without what the ledger holds already.
+        """Judges and folds again, with the ledger's entries `known` of its ids.
 
-        Records behind it were judged by what it said of these ids. Where the ledger says the same
-        of each, that still holds.
+        Records of later batches were judged by this batch's ids. They stay valid if the ledger has
+        the same entries.
         """
         if any(self.ids.get(event_id, seen) != seen for event_id, seen in known.items()):
             recent.withdraw()
@@ -226,7 +230,7 @@ class BatchWork:
             recent.expect(self.ids)
 
     def halves(self) -> list[BatchWork]:
-        """Its records cut in two, in their order: no partition's offsets have a gap in a half."""
+        """Two batches of half the records each, in order, without offset gaps within a half."""
         left = self.size // 2
         halves = BatchWork(run=self.run), BatchWork(run=self.run)
         for whole in self.slices:
@@ -239,7 +243,7 @@ class BatchWork:
         return list(halves)
 
     def counts(self) -> dict[tuple[str, int], Counter[Verdict]]:
-        """How many records of each partition got each verdict."""
+        """Number of records by partition and verdict."""
         counts: dict[tuple[str, int], Counter[Verdict]] = {}
         for one in self.slices:
             verdicts = counts.setdefault((one.topic, one.partition), Counter())

@@ -1,8 +1,8 @@
-"""Who folds the projections that are being built? A process beside the projectors, one at a time.
+"""Runs the builds of projections: one separate process at a time, beside the projectors.
 
-Every projector that started without some projections watches them. The one that is elected leader,
-by an advisory lock, runs `python -m services.rebuild`, which folds them and swaps them in. After
-the swap each of these projectors ends, to be started again with the projections in its group.
+Every projector that started while projections were being built watches them. The leader, elected by
+an advisory lock, runs `python -m services.rebuild`, which folds them and swaps their tables in.
+After the swap each of these projectors exits, and restarts with the built projections in its group.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class BuildRunner:
-    """A thread; it does nothing where nothing was being built at the start."""
+    """A thread; it does nothing if nothing was being built at the start."""
 
     def __init__(
         self, dsn: str, group: Group, building: frozenset[str], leave: Callable[[str], None]
     ) -> None:
-        """`group`: with all its projections; `leave` ends this process to be started again."""
+        """`group`: with all its projections; `leave` ends this process so that it is restarted."""
         self._dsn, self._group, self._building, self._leave = dsn, group, building, leave
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,12 +46,14 @@ class BuildRunner:
                 records.labels(group.name, projection.name).set(math.nan)  # not measured yet
 
     def start(self) -> None:
-        """Starts the thread, if there is something to watch."""
+        """Starts the thread, if there is a build to watch."""
         if self._building:
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and the process; another projector's goes on where it stood."""
+        """Ends the thread and the build process; another projector's build continues from the
+        stored progress.
+        """
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(5)
@@ -85,7 +87,7 @@ class BuildRunner:
                 self._keep_running(building)
 
     def _keep_running(self, building: Mapping[str, int]) -> None:
-        """Starts the process, and again after it failed."""
+        """Starts the build process, and again after it failed."""
         if self._process is not None:
             code = self._process.poll()
             if code is None or code == 0:

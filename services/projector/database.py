@@ -1,7 +1,7 @@
-"""Prepares a group's tables: its schema, its event ledger and its projections' tables.
+"""Prepares a group's schema: its event ledger and its projections' tables.
 
-What all groups share (checkpoints, dead letters, holds, keys …) is in the schema `hitotsu` and made
-by the migrations of `services.state`.
+What all groups share (checkpoints, dead letters, holds, keys …) is in the schema `hitotsu` and is
+created by the migrations of `services.state`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from services.state.migrate import LOCK, migrate
 
 
 def prepare(dsn: str, group: Group) -> frozenset[str]:
-    """Creates what is missing. Safe to run from several processes at once, and again.
+    """Creates what is missing. Idempotent, and safe to run from several processes at once.
 
-    Returns the names of the projections that are being built: their tables do not hold what the
-    group has read, and the live projector must not fold them. Raises VersionChanged when a
-    projection's tables are newer than the code, ColumnsDiffer when a table has other columns than
-    its declaration, MigrationError as `migrate` does. What all groups share is committed by then:
-    a rebuild writes to it.
+    Returns the projections that are being built: their tables lag behind the group, and the live
+    projector must not fold them. Raises VersionChanged when a projection's tables are newer than
+    the code, ColumnsDiffer when a table's columns contradict the declaration, MigrationError as
+    `migrate` does. The shared tables are committed by then.
     """
     with _locked(dsn) as connection:
         _prepare_shared(connection)
@@ -41,7 +40,7 @@ def prepare(dsn: str, group: Group) -> frozenset[str]:
 
 
 def prepare_shared(dsn: str) -> None:
-    """Applies the migrations, which make the tables that all groups share, and numbers topics.
+    """Applies the migrations, and assigns numbers to topics.
 
     Raises MigrationError.
     """
@@ -68,6 +67,6 @@ def _prepare_shared(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 def topic_numbers(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
-    """The small numbers by which ledgers name topics."""
+    """The small integers by which ledgers reference topics."""
     rows = connection.execute("select name, no from hitotsu.topic").fetchall()
     return {str(name): int(str(no)) for name, no in rows}

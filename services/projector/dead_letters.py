@@ -1,4 +1,4 @@
-"""What can be done about a dead letter? Look at it, send it again, or drop it with a reason."""
+"""Lists dead letters, sends one again, or drops one with a reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A record that was put aside, whole, and why."""
+    """A dead letter: the full record, and why it was refused."""
 
     id: int
     topic: str
@@ -45,7 +45,7 @@ class Letter:
 
 
 class CannotRetry(Exception):
-    """Sending the record again would end among the dead letters again; says why."""
+    """Sending the record again would give a dead letter again; the text says why."""
 
 
 async def listed(
@@ -71,7 +71,7 @@ async def one(connection: Connection, letter_id: int) -> Letter | None:
 
 
 def dry_run(letter: Letter, group: Group) -> None:
-    """Raises `CannotRetry` when the record would be refused again for the same reason."""
+    """Raises `CannotRetry` if the record would be refused again."""
     of_projections = [name.partition("/")[2] for name in letter.grps if "/" in name]
     if len(of_projections) == len(letter.grps):
         raise CannotRetry(
@@ -98,7 +98,9 @@ def dry_run(letter: Letter, group: Group) -> None:
 
 
 async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
-    """Appends the record as it was, with its own event id; says where it is now."""
+    """Appends the unchanged record, with its event id; returns its new topic, partition and
+    offset.
+    """
     record = KafkaRecord(
         letter.topic,
         letter.record_key or b"",
@@ -112,7 +114,7 @@ async def send_again(connection: Connection, producer: Producer, letter: Letter)
 
 
 async def resolve(connection: Connection, letter_id: int, status: str, note: str) -> bool:
-    """Writes the decision down; False when somebody decided already."""
+    """Stores the decision; False if it was decided already."""
     cursor = await connection.execute(
         "update dead_letter set status = %s, note = %s, resolved_at = now()"
         " where id = %s and status = 'open'",

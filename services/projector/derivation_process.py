@@ -1,9 +1,8 @@
-"""How is every node decided on without the worker growing with them? In a process that ends.
+"""Decides on every node of a derivation in a separate process, whose memory is freed at its end.
 
-`python -m services.projector.derivation_process`, started by `decided_on_all`: the inputs go in as
-Postgres copies them, of this very transaction, and the rows that are decided otherwise than they
-stand come out. The worker holds a block or a part at a time; what the other process held, the
-system has back at its end.
+`python -m services.projector.derivation_process` is started by `decided_on_all`. It reads all input
+rows by COPY within the caller's transaction, computes the rows, and returns those that change. The
+worker holds only one part at a time.
 """
 
 from __future__ import annotations
@@ -35,16 +34,15 @@ _count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iii
 
 
 class DerivationFailed(Exception):
-    """The other process ended before it had said everything."""
+    """The process ended before it had returned everything."""
 
 
 def decided_on_all(
     connection: Connection, table: Derivation, shared: Shared
 ) -> Generator[list[tuple[bytes, Row]]]:
-    """The nodes whose row is to be another, with its values; in order, in parts.
+    """The nodes whose row changes, with the new values; in order, in parts.
 
-    `shared`: the rows of the inputs without nodes. Raises `DerivationFailed` where the other
-    process fails.
+    `shared`: the rows of the inputs without nodes. Raises `DerivationFailed` when the process fails.
     """
     copied: list[tuple[str, StoredTable, tuple[str, ...]]] = [
         (name, one.table, one.columns) for name, one in table.node_inputs.items()
@@ -76,7 +74,7 @@ def decided_on_all(
 def differing(
     decided: Mapping[bytes, Sequence[Any]], held: Mapping[bytes, Row]
 ) -> list[tuple[bytes, Row]]:
-    """The nodes whose row is not yet what was decided, in the order in which rows are locked."""
+    """The nodes whose stored row differs from the computed one, in lock order."""
     rows = ((node, tuple(decided[node])) for node in sorted(decided))
     return [(node, row) for node, row in rows if held.get(node) != row]
 
@@ -96,7 +94,7 @@ def _hand_over(
 
 
 def main() -> None:
-    """Reads what is known, decides, and says what is to change."""
+    """Reads the known rows, computes the groups, and writes the changes to stdout."""
     gc.disable()  # there is no end to it before the process ends
     given, said = sys.stdin.buffer, sys.stdout.buffer
     decide: Decide
@@ -112,7 +110,7 @@ def main() -> None:
 
 
 def _rows(given: IO[bytes], types: list[str]) -> Iterator[Row]:
-    """The rows of one COPY, which says itself where it ends."""
+    """The rows of one binary COPY, which has its own end marker."""
     given.read(_HEADER)
     reads = [READS[type] for type in types]
     while _count(given.read(2))[0] == len(reads):
@@ -133,7 +131,9 @@ def _text(data: bytes) -> str:
 
 
 def _ids(data: bytes) -> list[bytes]:
-    """A one-dimensional array of ids: five numbers, then each with its length before it."""
+    """Decodes a one-dimensional array of ids: a header of five integers, then length and value of
+    each.
+    """
     if not _integer(data[:4]):
         return []
     many = _array(data)[3]

@@ -1,7 +1,7 @@
-"""Is a conflict one? The first record of its id is read again at its place, and compared.
+"""Verifies a conflict: reads the first record of the id again from Kafka and compares.
 
-Hashes differ also where only what the gateway fills in has changed since the first was sent. That
-is rare, and only some events have such fields, so it is asked when all else says conflict.
+Hashes also differ when only a field changed that the gateway fills in. That is rare and concerns
+few event types, so the read happens only when everything else indicates a conflict.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ def compare(
     placed: Placed,
     wanted: Callable[[BatchWork], bool],
 ) -> bool:
-    """Makes duplicates of those of the batch's conflicts that say what the first record said.
+    """Changes conflicts of the batch to duplicates if they equal the first record of their id.
 
-    All before the batch is stored, so the first is in the batch or in the ledger. What was compared
-    is not compared again after an error. False when the batch is no longer wanted.
+    Everything before the batch is stored, so the first record is in the batch or in the ledger.
+    After an error, records that were compared are not compared again. False when the batch is no
+    longer wanted.
     """
     names = {number: name for name, number in topics.items()}
     applied = _applied(work)
@@ -49,7 +50,7 @@ def compare(
 
 
 def _applied(work: BatchWork) -> dict[bytes, bytes]:
-    """Values of the batch's own records that are applied, of ids that are doubted."""
+    """The values of this batch's own applied records whose ids occur in conflicts."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
     return {
         entry.event_id: entry.record.value

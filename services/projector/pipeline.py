@@ -1,7 +1,7 @@
-"""How do records flow from Kafka's thread into transactions? Fold in one thread, store in another.
+"""Moves records from Kafka's thread into transactions: one thread folds, another stores.
 
-While a transaction runs, the next batch is decoded and folded, and grows: batches are as large as
-the projector is behind, and as small as it is ahead.
+While a transaction runs, the next batch is decoded and folded, and grows. So batches are large when
+the projector is behind, and small when it keeps up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Fetched = Sequence[tuple[Place, list[ConsumerRecord]]]
 
 @dataclass(slots=True)
 class Arrived:
-    """Consecutive records of one partition, as fetched."""
+    """Consecutive records of one partition, from one fetch."""
 
     place: Place
     records: list[ConsumerRecord]
@@ -37,7 +37,7 @@ class Arrived:
 
 @dataclass
 class Pipeline:
-    """Takes records of any held partition; hands `apply` one folded batch at a time."""
+    """Takes fetched records of held partitions; passes `apply` one folded batch at a time."""
 
     group: Group
     topics: dict[str, int]
@@ -70,9 +70,9 @@ class Pipeline:
             thread.start()
 
     def offer(self, fetched: Fetched, run: int) -> Fetched:
-        """Takes over what was fetched; answers what is left, while enough is waiting already.
+        """Accepts fetched records; returns those that do not fit yet (back-pressure).
 
-        What was fetched in an earlier run is let go: the claim that began this one seeked.
+        Records fetched before the present claim are dropped, because the claim moved the positions.
         """
         with self._changed:
             if run != self.run:
@@ -89,11 +89,13 @@ class Pipeline:
 
     @property
     def behind(self) -> bool:
-        """Whether more waits than one slice: who is not behind stores what comes as it comes."""
+        """Whether more than one slice is waiting."""
         return self._waiting > SLICE_EVENTS_MAX
 
     def drop(self, timeout: float) -> bool:
-        """Gives up all that is not being stored; waits for what is. True when all is quiet."""
+        """Drops everything except the batch being stored; waits for that. True when idle in
+        time.
+        """
         with self._changed:
             self.run += 1
             self._arrived.clear()
@@ -109,11 +111,11 @@ class Pipeline:
         return quiet
 
     def wanted(self, work: BatchWork) -> bool:
-        """Whether the batch is of the present assignment."""
+        """Whether the batch belongs to the present assignment."""
         return work.run == self.run and not self._abandoned
 
     def drain(self, timeout: float) -> bool:
-        """Waits until everything taken over is stored."""
+        """Waits until everything accepted is stored."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: not (self._arrived or self._ready or self._storing or self._folding),
@@ -121,7 +123,7 @@ class Pipeline:
             )
 
     def stop(self) -> bool:
-        """Ends both threads after what they are doing; whether both have ended in time."""
+        """Ends both threads after their current batch; returns whether they ended in time."""
         with self._changed:
             self._stopping = self._abandoned = True
             self._changed.notify_all()
@@ -153,7 +155,7 @@ class Pipeline:
                 self._changed.notify_all()
 
     def _gather(self, work: BatchWork) -> None:
-        """Folds what arrived, until the store is free or the batch is large enough."""
+        """Folds arriving records until the store thread is free or the batch is full."""
         while True:
             with self._changed:
                 if not self._more(work):
@@ -166,13 +168,13 @@ class Pipeline:
             BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
 
     def _make_room(self) -> None:
-        """Asked for under the lock, so that nobody is refused and then not told."""
+        """Called under the lock, so that no caller is refused without being woken later."""
         if self._refused and self._waiting < WAITING_EVENTS_MAX:
             self._refused = False
             self.room()
 
     def _more(self, work: BatchWork) -> bool:
-        """Whether the batch takes more; waits for it while the store is busy."""
+        """Whether the batch takes more records; waits for them while the store thread is busy."""
         while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
             if not self._storing and work.size >= SMALL_EVENTS:
                 return False
@@ -227,7 +229,9 @@ class Pipeline:
                     self._changed.notify_all()
 
     def _begin(self, work: BatchWork) -> None:
-        """Only then is the next batch folded: it is judged by what this one will store."""
+        """Publishes this batch's ids; only then is the next batch folded, which is judged
+        by them.
+        """
         with self.guard:
             work.begin(self.group, self.recent, self.topics)
         with self._changed:
@@ -237,4 +241,4 @@ class Pipeline:
 
 
 class GapInLog(Exception):
-    """The log does not go on where the checkpoint ends."""
+    """The fetched offsets do not continue at the checkpoint."""

@@ -1,4 +1,4 @@
-"""Puts one projector process together, and takes it apart again."""
+"""Assembles the parts of one projector process, and shuts them down."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ SAMPLED = 20
 
 
 class Projector:
-    """One process: Faust app, pipeline, Redis refresher, relay, watchdog, health."""
+    """One process: Faust app, pipeline, Redis refresher, dead-letter relay, watchdog, health
+    server.
+    """
 
     def __init__(self, settings: Settings) -> None:
         declared = Group(settings.group, [p for p in discover() if p.group == settings.group])
@@ -88,7 +90,7 @@ class Projector:
         self._settings = settings
 
     def start(self) -> None:
-        """Starts every thread but Faust's own."""
+        """Starts all threads except Faust's."""
         self.pipeline.start()
         self.refresher.start()
         self.watch.start()
@@ -97,7 +99,7 @@ class Projector:
         _serve(self._settings, [Dependency("assignment", self._ready)])
 
     def stop(self) -> None:
-        """Stores what was taken over, within bounds, and leaves quietly."""
+        """Stores accepted batches within a time limit, and stops."""
         self.builds.stop()
         self.pipeline.drain(5)
         stored = self.pipeline.stop()
@@ -145,7 +147,7 @@ class Projector:
                             ).inc()
 
     def _freshness(self, work: BatchWork) -> Callable[[], None]:
-        """Observes a sample of the batch once it is visible."""
+        """A callback that records the latency of a sample of the batch once readers can see it."""
         entries = [e for one in work.slices for e in one.entries if e.verdict is APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [
@@ -162,7 +164,9 @@ class Projector:
 
 
 def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
-    """Health and metrics in a thread with a loop of its own: they answer whatever Faust does."""
+    """Serves health and metrics in a thread with its own event loop, so that they answer when Faust
+    hangs.
+    """
     application = Starlette(routes=[each.route() for each in health_operations(dependencies)])
     config = uvicorn.Config(
         application,

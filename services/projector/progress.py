@@ -1,8 +1,8 @@
 """Which projections have read as far as their group, and which are being built?
 
-The checkpoints are the group's. A projection that is new while the group has history, or that has
-a new version, table or column, holds less than the checkpoints say. It is recorded in
-`hitotsu.projection_building`; a build folds it from offset 0 and removes the record in the
+Checkpoints belong to the group. A projection that is new while the group has history, or that has a
+new version, table or column, holds less than the checkpoints say. It is recorded in
+`hitotsu.projection_building`. A build folds it from offset 0 and removes the record in the
 transaction that swaps its tables in.
 """
 
@@ -53,16 +53,16 @@ FORGET_BUILDING = "delete from hitotsu.projection_building where grp = %s and pr
 
 
 class VersionChanged(Exception):
-    """A projection's tables, or the tables being built for it, are newer than the code."""
+    """A projection's tables, or the tables of its build, are newer than the code."""
 
 
 def under_way(connection: Connection, group: str) -> dict[str, int]:
-    """The projections of a group that are being built: their versions, by name."""
+    """The projections of a group that are being built: name to version."""
     return _by_name(connection.execute(UNDER_WAY, [group]))
 
 
 def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
-    """Creates and compares the tables of each projection, on the search path of the group.
+    """Creates each projection's tables and compares their columns, on the group's search_path.
 
     Returns the names of those that are being built. Raises VersionChanged and ColumnsDiffer.
     """
@@ -114,10 +114,10 @@ def _refuse_older_code(projection: Projection, recorded: int | None, building: i
 def _outdated(
     connection: Connection, tables: Iterable[StoredTable], recorded: int | None, version: int
 ) -> str | None:
-    """Why the projection has to be built; None when its tables hold what the group has read.
+    """Why the projection has to be built; None when its tables are complete.
 
-    A table that is missing is created and a missing column added, so that statements which name
-    them are valid until the built tables are swapped in.
+    Missing tables and columns are created, so that statements which name them are valid until the
+    built tables are swapped in.
     """
     reason = None
     if recorded is None:
@@ -141,7 +141,9 @@ def _outdated(
 
 
 def _create(connection: Connection, tables: Iterable[StoredTable], anew: bool) -> None:
-    """Tables of a group that has read nothing; empty ones of another shape are made anew."""
+    """Creates the tables of a group without history; empty tables of another shape are
+    recreated.
+    """
     for table in tables:
         columns = table_columns.stored_columns(connection, table)
         if columns and (anew or table_columns.missing(table, columns)):

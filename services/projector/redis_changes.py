@@ -1,4 +1,4 @@
-"""Which rows does Redis have to get, once a transaction is in?"""
+"""The rows that Redis must receive after a transaction."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from projections.core.tables import StoredTable
 
 @dataclass(slots=True)
 class RedisChanges:
-    """Rows as Postgres told of them, and a ledger's, which nothing will change.
+    """Changed rows as Postgres returned them, and ledger rows, which never change.
 
-    `noted`: the notes of others, too many to be held; they are read back from Postgres.
+    `noted`: ids of notes whose rows are too many to hold in memory; they are read back from
+    Postgres.
     """
 
     told: dict[StoredTable, list[ViewRow]] = field(default_factory=dict)
@@ -21,21 +22,23 @@ class RedisChanges:
     noted: list[int] = field(default_factory=list)
 
     def tell(self, table: StoredTable, rows: list[ViewRow]) -> None:
-        """Adds rows as Postgres has them now."""
+        """Adds rows in their present state."""
         self.told.setdefault(table, []).extend(rows)
 
     @property
     def size(self) -> int:
-        """How many rows are held."""
+        """Number of rows held."""
         return sum(map(len, self.told.values())) + sum(rows for rows, _ in self.chunks)
 
     @property
     def chunks(self) -> Chunks:
-        """The rows of ledgers, of whichever table."""
+        """The ledgers' rows, by table."""
         return [chunk for one in self.first.values() for chunk in one.chunks]
 
     def keys(self) -> bytes | None:
-        """What of them is noted: a JSON object of hash keys by table, or None without any."""
+        """The keys to note as pending: a JSON object of hash keys by table; None when there are
+        none.
+        """
         parts = {table.name: one.keys for table, one in self.first.items() if one.chunks}
         for table, rows in self.told.items():
             if rows:

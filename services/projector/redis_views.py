@@ -1,9 +1,9 @@
-"""How do rows get from Postgres into Redis, and stay right whatever dies?
+"""Writes rows to Redis so that it stays correct whatever process or server dies.
 
-Rows are written after the commit that returned them, stamped with their row version: a late writer
-never overwrites a newer stamp. What a commit made due is noted in `redis_pending` in the same
-transaction and struck out once it is written; whatever is left there is repaired from Postgres.
-Redis counts as believable only while it holds the generation that Postgres names.
+Rows are written after the commit, stamped with their row version; a late writer never overwrites a
+newer version. The commit records the pending rows in `redis_pending`, and they are deleted there
+once written; what remains is repaired from Postgres. Readers use Redis only while it has the
+generation that Postgres names.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ return gaps
 
 
 class GenerationLost(Exception):
-    """Redis does not hold the generation that Postgres names: it was emptied or replaced."""
+    """Redis has another generation than Postgres names: it was emptied or replaced."""
 
 
 class RowsMissing(Exception):
-    """Redis lacks rows of batches before this one: it has lost them, or nobody has written them."""
+    """Redis lacks rows of earlier batches: it lost them, or they were never written."""
 
 
 def generation_key(group: str) -> str:
-    """Where Redis holds its generation."""
+    """The Redis key of the group's generation."""
     return f"hitotsu:generation:{group}"
 
 
 def position_key(group: str) -> str:
-    """Where Redis holds up to which offsets its rows reach."""
+    """The Redis key of the group's position."""
     return f"hitotsu:position:{group}"
 
 
 class ViewWriter:
-    """Writes view rows of one group."""
+    """Writes the view rows of one group."""
 
     def __init__(self, redis: Redis, group: Group) -> None:
         self.redis = redis
@@ -92,7 +92,7 @@ class ViewWriter:
         generation: str,
         first: Iterable[tuple[int, bytes]] = (),
     ) -> None:
-        """Writes rows; `generation` "" writes whatever Redis holds (a refill)."""
+        """Writes rows if Redis has this generation; "" writes unconditionally (a refill)."""
         some, newer = list(first), []
         for table, rows in told.items():
             prefix = hash_key(table, self.group.versions[table.projection], "")
@@ -114,10 +114,10 @@ class ViewWriter:
             REDIS_WRITES.labels(self.group.name, "written").inc(rows - stale)
 
     def server(self) -> str | None:
-        """Which server holds the rows, and which history of it; None where it does not say.
+        """Identifies the server process and its data set; None when the server refuses to tell.
 
-        Another one after a restart, a failover, or a copy from another server: its memory may be
-        an older one under the same generation.
+        It changes after a restart, a failover or a copy: the data may then be older, under the same
+        generation.
         """
         try:
             server = self.redis.info("server")
@@ -131,10 +131,10 @@ class ViewWriter:
         positions: Mapping[tuple[str, int], int],
         firsts: Mapping[tuple[str, int], int] | None = None,
     ) -> None:
-        """Says up to which offsets the rows in Redis reach; never goes back.
+        """Raises the position in Redis; never lowers it.
 
-        `firsts`: up to where they must reach already. `RowsMissing`: somewhere they do not, and
-        there nothing was said.
+        `firsts`: offsets that it must have reached already. Raises `RowsMissing` where it has not;
+        nothing is written then.
         """
         began = firsts or {}
         arguments = [
@@ -147,7 +147,7 @@ class ViewWriter:
 
 
 def _joined(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
-    """Small ones together: of a small batch, each table has one."""
+    """Joins small chunks, since a small batch has one per table."""
     many, texts = 0, list[bytes]()
     for rows, one in chunks:
         if many and many + rows > redis_rows.ROWS_PER_CHUNK:

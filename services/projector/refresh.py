@@ -1,7 +1,8 @@
-"""Who brings Redis up to date? One thread: first what others left behind, then batch after batch.
+"""Keeps Redis up to date, in one thread: first repairs what is pending, then writes batch after
+batch.
 
-While anything is owed (a failed write, a lost generation, a dead process's rows), batches are not
-written one by one: they wait in `redis_pending` and are read back from Postgres together.
+While something is pending (a failed write, a lost generation, a dead process's rows), batches are
+not written singly: their rows stay in `redis_pending` and are read back from Postgres together.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Refresher:
         strike: Callable[[int], None],
         building: frozenset[str] = frozenset(),
     ) -> None:
-        """`building`: projections that were being built at the start, whose rows are not shown."""
+        """`building`: projections that were being built at the start; their rows are not
+        written.
+        """
         self.views = views
         self._building = building
         self.group = views.group
@@ -97,7 +100,9 @@ class Refresher:
         self._thread.start()
 
     def take(self, job: Job) -> None:
-        """Hands over a committed batch; when too much waits, it is left to the repair."""
+        """Hands over a committed batch (write-behind queue); when the queue is full, the repair
+        writes it.
+        """
         # rows of tables that were replaced since carry stamps of another life
         job.generation = self._generation
         with self._counting:
@@ -108,17 +113,19 @@ class Refresher:
         self._jobs.put(job)
 
     def owe(self) -> None:
-        """Says that rows may be due that nobody handed over, such as another process's."""
+        """Signals that rows may be pending that nobody handed over, such as another process's."""
         self._owed.set()
 
     @property
     def settled(self) -> bool:
-        """Nothing is owed or being made good: what is handed over now is written as it comes."""
+        """Whether nothing is pending or being repaired, so that batches are written as they
+        come.
+        """
         # asked in this order: `_settle` unsets `_settled` before it clears `_owed`
         return not self._owed.is_set() and self._settled.is_set() and self._generation != ""
 
     def stop(self) -> None:
-        """Writes what waits, within bounds, and ends the thread."""
+        """Writes what is queued, within a time limit, and ends the thread."""
         self._ending.set()
         self._jobs.put(None)
         self._thread.join(5)
@@ -135,7 +142,7 @@ class Refresher:
                 self._look_for_owed()
 
     def _turn(self) -> bool:
-        """Writes what was handed over; False once that was the last."""
+        """Writes the queued batches; False after the last."""
         try:
             job = self._next(0.1 if self._owed.is_set() else 1.0)
         except queue.Empty:
@@ -146,7 +153,7 @@ class Refresher:
         return gathered is not None
 
     def _next(self, patience: float) -> Job | None:
-        """The next batch. Raises `queue.Empty` where none comes within so many seconds."""
+        """The next batch. Raises `queue.Empty` when none comes within `patience` seconds."""
         job = self._jobs.get(block=patience > 0, timeout=max(patience, 0.001))
         if job is not None:
             with self._counting:
@@ -154,7 +161,7 @@ class Refresher:
         return job
 
     def _gather(self, first: Job) -> Gathered | None:
-        """While far behind, rows that change again soon are written once."""
+        """Merges batches while far behind, so that rows that change again soon are written once."""
         gathered = Gathered(first)
         while True:
             try:
@@ -195,7 +202,7 @@ class Refresher:
             job.visible()
 
     def _settle(self) -> None:
-        """Makes good on everything owed; whatever fails is tried again a moment later."""
+        """Repairs everything pending; retries after a failure."""
         try:
             connection = self._connected()
             self._settled.clear()
@@ -220,7 +227,9 @@ class Refresher:
             self._ending.wait(0.5)
 
     def _believable(self, connection: Connection) -> bool:
-        """Redis holds the generation that Postgres names, in the memory that it was named for."""
+        """Whether Redis has the generation that Postgres names, and is the server it was
+        given to.
+        """
         row = connection.execute(
             "select generation::text, server from cache_generation where grp = %s",
             [self.group.name],
@@ -238,7 +247,7 @@ class Refresher:
         return row[1] is None or server is None or server == row[1]
 
     def _count_waiting(self, connection: Connection) -> None:
-        """How many notes wait, as often as a second."""
+        """Counts the pending notes for the metric, at most once a second."""
         if time.monotonic() - self._counted_at < COUNTED_EVERY_SECONDS:
             return
         self._counted_at = time.monotonic()
@@ -249,7 +258,7 @@ class Refresher:
         REDIS_WRITES.labels(self.group.name, "failed").inc(rows)
 
     def _repair(self, connection: Connection) -> None:
-        """Reads back from Postgres what is noted as due, and strikes it out."""
+        """Reads pending rows back from Postgres, writes them, and deletes their notes."""
         while not self._ending.is_set():
             positions = self._checkpoints(connection)
             rows = connection.execute(
@@ -268,14 +277,14 @@ class Refresher:
                 return
 
     def _show_noted(self, notes: list[int]) -> None:
-        """The rows that a batch did not hold: one note's at a time are held here too."""
+        """Writes the rows that a batch did not hold, one note at a time to bound memory."""
         for note in notes:
             connection = self._connected()
             for row in connection.execute(OF_A_BATCH, [note]).fetchall():
                 self._show_again(connection, list(row))
 
     def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
-        """Writes the rows of these notes as Postgres has them now."""
+        """Writes the present rows of these notes."""
         due: dict[StoredTable, set[str]] = {}
         for views in noted:
             for name, keys in json.loads(views).items():
@@ -335,7 +344,7 @@ class Refresher:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def _look_for_owed(self) -> None:
-        """Rows that a dead process left, and a Redis that lost its memory meanwhile."""
+        """Checks for rows that a dead process left pending, and for a Redis that lost its data."""
         try:
             connection = self._connected()
             row = connection.execute(f"{WAITING} and {ABANDONED}", [self.group.name]).fetchone()
@@ -366,5 +375,5 @@ class Refresher:
 
 
 def redis_client(url: str) -> Redis:
-    """A client that gives up soon: Redis is never waited for."""
+    """A client with short timeouts, since nothing may wait for Redis."""
     return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)

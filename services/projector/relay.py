@@ -1,4 +1,6 @@
-"""How do dead letters reach their topic? Copied from the table, at least once, with derived ids."""
+"""Publishes dead letters to their topic: copied from the table, at least once, with derived event
+ids.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ select id, topic, partition, "offset", stage, error_class, reason, record_key, r
 from dead_letter where not relayed order by id limit %s for update skip locked
 """
 VALUE_MAX, KEY_MAX, TEXT_MAX = 200_000, 1_000, 200
-"""A letter about a record must itself be short enough for Kafka; the table keeps it whole."""
+"""The published copy is truncated to this to fit Kafka's record size; the table has all of it."""
 Text = TypeVar("Text", str, str | None)
 
 
@@ -92,7 +94,7 @@ class DeadLetterRelay:
 
 
 def letter(row: dict[str, Any]) -> DeadLettered:
-    """A dead letter as an event: the same every time, so that a second copy is a resend."""
+    """A dead letter as an event with a derived id, so that a second copy counts as a resend."""
     place = f"{row['topic']}-{row['partition']}-{row['offset']}"
     meta = Meta(
         event_id=uuid5(NAMESPACE_URL, f"hitotsu:dead-letter:{place}").bytes,
@@ -114,7 +116,7 @@ def letter(row: dict[str, Any]) -> DeadLettered:
 
 
 def _producer(row: dict[str, Any]) -> Producer:
-    """Whose record it was: from the event where it can be read, else from its headers."""
+    """The record's producer: from the event if it can be decoded, else from its headers."""
     try:
         return _short(decode(row["record_value"]).meta.producer)
     except Undecodable:
@@ -140,7 +142,7 @@ def _producer(row: dict[str, Any]) -> Producer:
 
 
 def _number(text: str) -> int | None:
-    """Headers hold what anybody put there: other digits than ours, or thousands of them."""
+    """Parses a header as a number; None for anything but a few ASCII digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
@@ -154,5 +156,5 @@ def _short(producer: Producer) -> Producer:
 
 
 def _text(text: Text) -> Text:
-    """Short, and without the one character that Postgres cannot hold."""
+    """Truncates a text and removes NUL, which Postgres cannot store."""
     return text if text is None else text.replace("\0", "\ufffd")[:TEXT_MAX]

@@ -1,4 +1,4 @@
-"""How do folded changes get into Postgres? One statement a table, in the caller's transaction."""
+"""Stores folded changes in Postgres: one statement per table, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PERSONAL_LOCK, ERASED_LOCK = (
 
 
 class Store:
-    """Compiled statements of one group's tables; without `views` no row is told of for Redis."""
+    """Compiled statements of a group's tables; without `views` no Redis changes are returned."""
 
     def __init__(self, group: Group, views: bool = True) -> None:
         self.group = group
@@ -54,15 +54,16 @@ class Store:
         self.deriving = Event()
 
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-        """The events applied; a unique violation says that some were applied before."""
+        """Inserts the applied events; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
 
     def write(
         self, connection: Connection, folded: Folded, note: Note | None = None
     ) -> RedisChanges:
-        """Stores everything; gives back the rows that Redis should hold now.
+        """Stores everything; returns the rows that Redis must receive.
 
-        Of rows that are too many to hold, `note` is told the keys, and gives the number of a note.
+        When rows are too many to hold in memory, `note` is called with their keys and returns a
+        note's id.
         """
         due = RedisChanges()
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
@@ -194,7 +195,9 @@ class Store:
         erased: list[bytes],
         due: RedisChanges,
     ) -> None:
-        """Persons erased now, and rows that came for persons erased before."""
+        """Erases the personal columns of persons erased now, and of late rows about persons erased
+        before.
+        """
         if erased:
             ids = array("uuid", erased)
             connection.execute(
@@ -219,7 +222,7 @@ class Store:
 def _due_keys(
     table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]
 ) -> list[tuple[Any, ...]]:
-    """The folded keys whose (hash key, field) texts the database named."""
+    """The folded keys whose (hash key, field) the database returned."""
     assert table.view is not None
     by = [table.keys.index(name) for name in table.view.by]
     rest = [index for index in range(len(table.keys)) if index not in by]

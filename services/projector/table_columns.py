@@ -1,7 +1,7 @@
-"""Do a table's columns in Postgres match its declaration?
+"""Compares a table's columns in Postgres with its declaration.
 
-A missing column can be added. A column of another type, and a surplus column that must not be
-null, cannot be reconciled: every insert of the projector would fail or store something else.
+A missing column is added. A column of another type, or a surplus NOT NULL column, cannot be
+reconciled: the projector's inserts would fail or store something else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TYPE = "select format_type(%s::regtype, -1)"
 
 
 class ColumnsDiffer(Exception):
-    """A table in Postgres has a column that contradicts its declaration; the text names it."""
+    """A column in Postgres contradicts the declaration; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PresentColumn:
 
 
 def stored_columns(connection: Connection, table: StoredTable) -> dict[str, PresentColumn]:
-    """The columns of the table on the search path, by name; empty when there is no such table."""
+    """The table's columns on the search_path, by name; empty when there is no such table."""
     rows = connection.execute(COLUMNS, [quoted(table.name)]).fetchall()
     return {str(name): PresentColumn(str(type_), bool(not_null)) for name, type_, not_null in rows}
 

@@ -1,8 +1,8 @@
-"""How does Faust hand over whole fetches, and where does it start reading?
+"""Makes Faust deliver whole fetches, and start reading at the checkpoints in Postgres.
 
-Each Faust message is a whole fetch of all partitions, so what Faust costs is paid per fetch and not
-per event. Reading starts at the checkpoints in Postgres: `seek_to_committed` is the last seek of
-every assignment (a seek in the assignment signal is undone by Faust on every later start).
+Each Faust message is a whole fetch of all partitions, so that Faust's cost is paid per fetch and
+not per event. `seek_to_committed` is the last seek of every assignment, so it seeks to the
+checkpoints (a seek in the assignment signal would be undone by Faust).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Fetched = list[tuple[TP, list[Any]]]
 
 
 class AsFetched(Codec):
-    """Values stay what the client handed over."""
+    """A codec that leaves values as the client delivered them."""
 
     def _loads(self, s: Any) -> Any:
         return s
@@ -37,9 +37,9 @@ register("as_fetched", AsFetched())
 
 
 class AsUnpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # the client says no types
-    """Records as the client's C code unpacks them: no second object is made of each.
+    """Records as the client's C code unpacks them, without a second object for each.
 
-    They have offset, timestamp, key, value and headers; topic and partition go with the fetch.
+    They have offset, timestamp, key, value and headers; topic and partition belong to the fetch.
     """
 
     def __iter__(self) -> Any:
@@ -50,12 +50,12 @@ class AsUnpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # the client 
 
 
 def hand_over_as_unpacked() -> None:
-    """For the whole process: the fetcher makes them by this name and offers no other way."""
+    """Patches the client's record class for the whole process; the fetcher looks it up by name."""
     fetcher.PartitionRecords = AsUnpacked
 
 
 class PatientThread(driver.AIOKafkaConsumerThread):
-    """Lets the broker wait a moment until a fetch is worth its while."""
+    """Sets the broker's minimum fetch size and wait, for which Faust has no settings."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -66,7 +66,9 @@ class PatientThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers what was fetched of all partitions as one message, in the name of the first."""
+    """Delivers the fetched records of all partitions as one message, named after the first
+    partition.
+    """
 
     def _new_consumer_thread(self) -> PatientThread:
         return PatientThread(self, loop=self.loop, beacon=self.beacon)
@@ -88,7 +90,7 @@ class BatchConsumer(driver.Consumer):
             yield fetched[0][0], _message((run, fetched), self.app.consumer_generation_id)
 
     def ack(self, message: Message) -> bool:
-        """Every partition of the message has been handled, not only the one that named it."""
+        """Acknowledges all partitions of the message, not only the one that names it."""
         first = super().ack(message)
         if first:
             _, fetched = cast(tuple[int, Fetched], message.value)
@@ -97,19 +99,19 @@ class BatchConsumer(driver.Consumer):
         return first
 
     async def _patience(self, timeout: float) -> float:
-        """For how long records may be waited for.
+        """How long to wait for records, in seconds.
 
-        Faust stops asking for a partition whose queue is full, and while it waits for the others it
-        is not told that there is room again: with records at hand it would stand for a second.
+        Faust skips partitions whose queue is full, and while it waits for the others it does not
+        notice that there is room again. So with records at hand the wait is short.
         """
         while self._buffered_partitions and not (self._get_active_partitions() or self.should_stop):
             await asyncio.sleep(FULL_WAIT_SECONDS)
         return FULL_WAIT_SECONDS if self._buffered_partitions else timeout
 
     def _follows(self, tp: TP, fetched: list[Any]) -> bool:
-        """Whether it was fetched after the seek: what was fetched before comes again after it.
+        """Whether the records were fetched after the last seek; earlier ones are fetched again.
 
-        Told by its first offset, for a fetch may wait while a claim begins and ends.
+        Decided by the first offset, because a fetch may overlap the whole claim.
         """
         if self._awaited is None or self._awaited.get(tp, fetched[0].offset) != fetched[0].offset:
             return False
@@ -117,10 +119,14 @@ class BatchConsumer(driver.Consumer):
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Faust would keep every fetch's offsets in a tree, which took half a worker's time."""
+        """Does nothing: Faust would keep every fetch's offsets in a tree, which took half of a
+        worker's time.
+        """
 
     def _new_offset(self, tp: TP) -> int | None:
-        """What Kafka is told, for tools that ask it: nobody starts from there."""
+        """The offset committed to Kafka, for monitoring tools only; reading never starts
+        from it.
+        """
         handled = self._acked[tp]
         if not handled:
             return None

@@ -1,9 +1,9 @@
-"""Is the projector getting anywhere? Lag by partition, and a way out when nothing moves.
+"""A watchdog: measures lag by partition, and ends the process when it makes no progress.
 
-A worker can sit alive and idle after a broker's restart. The watchdog compares the positions of
-the partitions that it holds with their ends, asked of Kafka by clients of its own, and ends the
-process when there is lag and no progress; one transaction that is known to take long is none of
-its business. What could not be asked is unknown: no number is shown for it, and it is no progress.
+A worker can stay alive and idle after a broker restart. The watchdog compares the positions of held
+partitions with their end offsets, which it reads with its own clients. With lag and no progress it
+ends the process; a transaction that is known to take long is excepted. What could not be read is
+unknown: the metric is NaN, and it counts neither as lag nor as progress.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ COLLECT_ROUNDS = 60
 
 @dataclass(slots=True)
 class ProgressJudge:
-    """Tells progress from standing still, look by look.
+    """Decides between progress and standstill, poll by poll.
 
-    `lag` is None while any part of it is unknown; `known` is what is known of it.
+    `lag` is None while a part of it is unknown; `known` is the part that is known.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -48,10 +48,10 @@ class ProgressJudge:
         self.moved_at = self.now()
 
     def look(self, held: Mapping[Place, int] | None, asked: EndOffsets | None, busy: bool) -> bool:
-        """Whether it moves, or has nothing to do.
+        """One poll: whether it progresses, or has nothing to do.
 
         `held`: positions by partition, None before the first claim; `asked`: None when Kafka did
-        not answer, which is no reason to leave.
+        not answer, which is no reason to end the process.
         """
         ends = None if asked is None else asked.ends
         self._measure(held, ends)
@@ -66,7 +66,7 @@ class ProgressJudge:
         return moved or busy
 
     def reason_to_leave(self) -> str | None:
-        """Why a new process may do better; None while there is no reason."""
+        """Why a restart may help; None when it need not."""
         still = self.now() - self.moved_at
         if self._before is None:
             return f"no partitions within {JOIN_SECONDS:.0f} s" if still > JOIN_SECONDS else None
@@ -77,7 +77,7 @@ class ProgressJudge:
         return None
 
     def _advanced(self, held: Mapping[Place, int]) -> bool:
-        """Whether a position is further than at the last look; another share is no progress."""
+        """Whether a position advanced since the last poll; a changed assignment is no progress."""
         before = self._before or {}
         return any(offset > before.get(place, offset) for place, offset in held.items())
 
@@ -90,7 +90,7 @@ class ProgressJudge:
 
 
 class ProgressWatch:
-    """Looks once a second, in a thread of its own."""
+    """Polls once a second, in its own thread."""
 
     def __init__(
         self,
@@ -101,7 +101,9 @@ class ProgressWatch:
         leave: Callable[[str], None],
         busy: Callable[[], bool],
     ) -> None:
-        """`held`: the position of each partition of this process, None before its first claim."""
+        """`held` returns the positions of this process's partitions, None before its first
+        claim.
+        """
         self._kafka = kafka
         self._group = group
         self._topics = topics
@@ -120,7 +122,7 @@ class ProgressWatch:
 
     @property
     def lag(self) -> int | None:
-        """Records between positions and ends of what is held; None while unknown."""
+        """Records between positions and end offsets of held partitions; None when unknown."""
         return self._judge.lag
 
     def start(self) -> None:
@@ -128,7 +130,7 @@ class ProgressWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread after the look that is under way, and lets go of Kafka."""
+        """Ends the thread after the current poll, and closes its clients."""
         self._ending.set()
         self._thread.join(10)
 
@@ -180,13 +182,13 @@ class ProgressWatch:
 
 
 def behind_of(ends: Mapping[Place, int] | None, place: Place, offset: int) -> int | None:
-    """How many records come after a position; None where the end is unknown."""
+    """Number of records after a position; None when the end is unknown."""
     end = None if ends is None else ends.get(place)
     return None if end is None else max(0, end - offset)
 
 
 def _give_back() -> None:
-    """What a large batch leaves free in the C heap goes back to the system, where libc can."""
+    """Returns free heap memory to the system after large batches, where libc has malloc_trim."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

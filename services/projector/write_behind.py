@@ -1,7 +1,7 @@
-"""Which rows does Redis still have to get? Those of the batches committed since it was written.
+"""The write-behind queue: rows of committed batches that Redis does not have yet.
 
 While the projector is far behind, many rows change again within a second, so they wait that long
-and the newest of each is written once. When it is not, nothing waits.
+and only the newest version of each is written. Otherwise nothing waits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SECONDS_MAX = 1.0  # readers leave Redis when it is two seconds old
 
 @dataclass(slots=True)
 class Job:
-    """A committed batch, and what to do once it is visible."""
+    """A committed batch, and a callback for when readers can see it."""
 
     applied: CommittedBatch
     # not called for what the repair made good: Postgres may have shown it long before
@@ -30,7 +30,7 @@ class Job:
 
 
 class Gathered:
-    """Committed batches as one: of a row that several of them changed, the newest is kept."""
+    """Several committed batches merged: of each row only the newest version."""
 
     def __init__(self, first: Job) -> None:
         self.generation = first.generation
@@ -43,7 +43,7 @@ class Gathered:
         self.add(first)
 
     def add(self, job: Job) -> None:
-        """Batches come in the order of their commits."""
+        """Adds a batch; batches come in commit order."""
         self.jobs.append(job)
         if not job.behind:
             self.until = 0.0
@@ -59,17 +59,17 @@ class Gathered:
 
     @property
     def told(self) -> dict[StoredTable, Collection[ViewRow]]:
-        """The rows to write, beside those of ledgers."""
+        """The rows to write, except ledger rows."""
         return {table: rows.values() for table, rows in self._told.items()}
 
     @property
     def positions(self) -> dict[tuple[str, int], int]:
-        """How far these batches reach."""
+        """The offsets that these batches reach."""
         return {place: end for job in self.jobs for place, end in job.applied.positions.items()}
 
     @property
     def firsts(self) -> dict[tuple[str, int], int]:
-        """Where they begin."""
+        """The offsets at which these batches begin."""
         return {
             place: first
             for job in reversed(self.jobs)
@@ -77,5 +77,5 @@ class Gathered:
         }
 
     def patience(self) -> float:
-        """For how many seconds more batches may be waited for: none, once readers would wait."""
+        """How many more seconds to wait for batches: 0 once readers would notice."""
         return self.until - time.monotonic() if self.size < ROWS_MAX else 0.0

@@ -1,4 +1,4 @@
-"""What happens around a transaction: reconnect, judge again, split off what cannot be stored."""
+"""Handles a transaction's failures: reconnects, judges again, splits off what cannot be stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LIMITS = (
 
 @dataclass
 class Writer:
-    """Applies batches, whatever happens to the connection; one thread uses it."""
+    """Applies batches whatever happens to the connection; used by one thread."""
 
     dsn: str
     group: Group
@@ -60,7 +60,7 @@ class Writer:
         self.applier = Applier(self.group, self.owner, topic_numbers(self._connected()))
 
     def apply(self, work: BatchWork) -> Iterator[tuple[BatchWork, CommittedBatch]]:
-        """Applies the batch, in parts where it must be; stops short when it is no longer wanted."""
+        """Applies the batch, in parts if needed; stops early when it is no longer wanted."""
         parts = [work]
         while parts:
             part = parts.pop(0)
@@ -131,14 +131,16 @@ class Writer:
         return None
 
     def _judge_again(self, connection: Connection, work: BatchWork) -> None:
-        """Resends older than the memory of recent ids: asks the ledger, and folds without them."""
+        """Judges the batch again with the ledger, for resends older than the recent ids."""
         known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         with self.guard:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 
     def _bury(self, work: BatchWork, error: HandlerFailed) -> None:
-        """An event that an evolution refused: it becomes a dead letter, the rest goes on."""
+        """Makes a dead letter of an event that a state machine (evolution) refused, and
+        continues.
+        """
         CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
         for one in work.slices:
             for entry in one.entries:
@@ -153,7 +155,7 @@ class Writer:
             work.fold(self.group, self.recent, self.applier.topics)
 
     def _split(self, work: BatchWork, error: Exception) -> list[BatchWork]:
-        """Halves a batch that Postgres refuses, down to the one event that it cannot hold."""
+        """Halves a batch that Postgres refuses, down to the single event that it cannot store."""
         CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
         if self.connection is not None and self.connection.broken:
             self._disconnect()

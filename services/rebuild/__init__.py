@@ -1,1 +1,1 @@
-"""How is a projection folded anew from the log, beside the live one, and put in its place?"""
+"""Rebuilds projections: folds them from offset 0 beside the live ones, then swaps the tables."""

@@ -1,7 +1,7 @@
-"""`python -m services.rebuild`: builds what the group has recorded as being built, then ends.
+"""Builds the projections that are recorded as being built, then ends: `python -m services.rebuild`.
 
-The projectors run it (`services.projector.builds`). It ends when its standard input is closed,
-so it never outlives the projector that started it; the next one goes on where it stood.
+The projectors run it (`services.projector.builds`). It ends when its standard input is closed, so
+it never outlives the projector that started it; the next one continues from the stored progress.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NICE = 5  # the live projection goes first
 
 
 def main() -> None:
-    """Ends with 0 when nothing is left to build, with 75 when it is to be tried again."""
+    """Ends with 0 when nothing is left to build, with 75 when it has to be run again."""
     settings = exit_codes.settings()
     configure(f"{settings.instance or 'projector'}-build", settings.log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,8 +1,8 @@
-"""Which records did the live group apply? What the rebuild must leave out is little, and in order.
+"""Which records did the live group apply?
 
-The ledger of the live group says of every event at which place it was applied. Asked once, in one
-pass, it tells which offsets were not: resends, conflicts, dead letters. What came after that pass
-is asked for by its key.
+The live group's event ledger has the offset of each applied event. One ordered pass over it gives
+the offsets that were not applied: resends, conflicts, dead letters. Records after that pass are
+looked up by key.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Connection = psycopg.Connection[TupleRow]
 
 
 class Gaps:
-    """Ranges of offsets of one partition that were not applied, up to an offset."""
+    """Offset ranges of one partition that were not applied, up to an offset."""
 
     __slots__ = ("_begins", "_ends", "_next", "known_to")
 
@@ -49,18 +49,18 @@ class Gaps:
         self._begins, self._ends = array("q"), array("q")
 
     def applied(self, first: int, end: int) -> None:
-        """Told in order: everything from `first` to before `end` was applied."""
+        """Adds a range, in order: `first` to before `end` was applied."""
         if first > self._next:
             self._begins.append(self._next)
             self._ends.append(first)
         self._next = max(self._next, end)
 
     def close(self) -> None:
-        """Nothing more was applied up to where this knows."""
+        """Ends the pass: nothing more was applied up to the known offset."""
         self.applied(self.known_to, self.known_to)
 
     def within(self, first: int, end: int) -> set[int]:
-        """Which of these offsets were not applied."""
+        """The offsets in this range that were not applied."""
         found: set[int] = set()
         last = bisect_left(self._begins, end)
         for number in range(bisect_right(self._ends, first), last):
@@ -69,10 +69,10 @@ class Gaps:
 
 
 class AppliedPlaces:
-    """What the live group applied, by place."""
+    """The (partition, offset) of everything that the live group applied."""
 
     def __init__(self, connection: Connection, live: str, starts: Mapping[Place, int]) -> None:
-        """Reads the ledger once, in order, as of one moment."""
+        """Reads the ledger once, in order, in one snapshot."""
         self._connection = connection
         ledger = f"{quoted(live)}.ledger"
         self._statement = NOT_APPLIED.format(ledger=ledger).encode()
@@ -101,7 +101,9 @@ class AppliedPlaces:
     def left_out(
         self, place: Place, topic: int, offsets: Sequence[int], ids: Iterable[bytes]
     ) -> set[int]:
-        """Which of these offsets, in order, the live group did not apply; `ids` are the events'."""
+        """Those of these sorted offsets that the live group did not apply; `ids`: their
+        event ids.
+        """
         gaps = self._gaps.get(place)
         known_to = gaps.known_to if gaps is not None else 0
         found = gaps.within(offsets[0], offsets[-1] + 1) if gaps is not None else set[int]()

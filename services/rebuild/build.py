@@ -1,8 +1,8 @@
-"""How does a projection that holds less than its group has read catch up with it?
+"""Builds a projection that holds less than its group has read.
 
-It is folded from offset 0 into a shadow, up to the group's position, and swapped in. An event that
-the group applied and the projection refuses becomes a dead letter of this projection, and is left
-out of it alone: the event counts for all others.
+It is folded from offset 0 into a shadow schema, up to the group's position, and swapped in. An
+event that the group applied and this projection refuses becomes a dead letter of this projection
+only; it stays applied for all others.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ where grp = %s and projection = any(%s)
 
 @dataclass(slots=True)
 class BuildReport(RebuildReport):
-    """`refused`: by projection, how many records it refuses that the group applied."""
+    """`refused`: by projection, how many applied records it refuses."""
 
     refused: dict[str, int] = field(default_factory=dict)
 
 
 def build(settings: Settings, projections: list[Projection]) -> BuildReport | None:
-    """Builds what the group has recorded as being built; None where there is nothing.
+    """Builds what the group has recorded as being built; None when there is nothing.
 
-    `projections`: all of the group. Raises UnderWay while another rebuild of the group is at work.
+    `projections`: all of the group. Raises UnderWay while another rebuild of the group runs.
     """
     info = conninfo(settings.postgres, group=settings.group, name="hitotsu-rebuild")
     with psycopg.connect(info, autocommit=True) as connection:
@@ -77,10 +77,10 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
 
 
 class ProjectionBuild(Rebuild):
-    """Folds projections that are being built; there is nothing to compare them with."""
+    """Folds projections that are being built; there is nothing live to compare them with."""
 
     already = 0
-    """Records that a build which was ended before this one had folded."""
+    """Number of records that an interrupted build had folded before this one continued."""
 
     def __init__(
         self, settings: Settings, projections: list[Projection], chosen: list[str]

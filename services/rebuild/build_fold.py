@@ -1,7 +1,7 @@
-"""Folds the log for projections that are being built, and puts aside what each of them refuses.
+"""Folds the log for projections that are being built; records which events each of them refuses.
 
-A batch that Postgres refuses is halved until the event that it cannot hold is alone; then the
-projection whose rows it cannot hold leaves it out.
+A batch that Postgres refuses is halved until the event that cannot be stored is alone; then the
+projection whose rows cannot be stored skips that event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNSTORABLE_REASON = "Postgres cannot hold a value of this event"
 
 @dataclass(slots=True)
 class DecodedEvent:
-    """An event of a batch, its record, and the projections that refuse it, with the reason."""
+    """An event with its record, and the projections that refuse it, with the reason."""
 
     place: Place
     source: int
@@ -39,20 +39,23 @@ class DecodedEvent:
 
 @dataclass(slots=True)
 class BuildBatch(Batch):
-    """What one transaction will store, with the events, for parts of it may be folded again."""
+    """The content of one transaction, with its events, because parts may have to be folded
+    again.
+    """
 
     taken: list[DecodedEvent] = field(default_factory=list)
 
 
 class BuildShadow(Shadow):
-    """A shadow with letters of its own, and the facts that end a hold."""
+    """A shadow schema with its own dead letters, and the events that end holds."""
 
     own = TABLES
 
     def store_built(self, batch: BuildBatch, whole: Group) -> None:
-        """Stores rows, letters and positions of a batch in one transaction.
+        """Stores rows, dead letters and positions of a batch in one transaction.
 
-        What an evolution or Postgres refuses is noted at its event, and the rest is folded again.
+        A refusal by a state machine or by Postgres is recorded at its event; the rest is folded
+        again.
         """
         connection = self.connection
         with connection.transaction():
@@ -83,7 +86,7 @@ class BuildShadow(Shadow):
             self.advance(batch.positions)
 
     def _refuse_unstorable(self, taken: list[DecodedEvent], whole: Group, error: Exception) -> None:
-        """Notes which projections have rows of this single event that Postgres cannot hold."""
+        """Records which projections have rows of this event that Postgres cannot store."""
         (one,) = taken
         names = {projection.name for projection in whole.projections}
         for name in sorted(names - one.refused.keys()):
@@ -106,13 +109,13 @@ class BuildShadow(Shadow):
 
 
 class BuildFolding(Folding):
-    """Folds what each projection takes, where others refuse the same event."""
+    """Folds each event for the projections that accept it."""
 
     def _batch(self) -> Batch:
         return BuildBatch()
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Events with their records, by offset; None for what no handler takes."""
+        """Events with their records, by offset; None for events that no handler takes."""
         read = super()._decoded(records)
         return [
             (offset, None if event is None else (record, event))
@@ -145,7 +148,7 @@ class BuildFolding(Folding):
 
 
 def take(group: Group, taken: DecodedEvent, into: Folded) -> None:
-    """Folds one event for every projection of the group that does not refuse it."""
+    """Folds one event for every projection of the group that accepts it."""
     while True:
         some = group.without(taken.refused) if taken.refused else group
         try:
@@ -163,7 +166,7 @@ def _folded(group: Group, taken: Iterable[DecodedEvent]) -> Folded:
 
 
 def _refuse(taken: Iterable[DecodedEvent], error: HandlerFailed) -> None:
-    """Notes at its event that an evolution refuses it."""
+    """Records that a state machine refuses the event."""
     for one in taken:
         if one.event is error.event:
             _note(one, error)

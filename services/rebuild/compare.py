@@ -1,7 +1,7 @@
-"""In what do a shadow's tables differ from the live ones? Row by row, in SQL.
+"""Compares a shadow's tables with the live ones, row by row, in SQL.
 
-Equal rows also take over the live rows' versions, so that Redis, which holds the live rows by
-their version, stays right without being touched; a row that differs gets the next version.
+Equal rows take over the live row's version, so that Redis, which stores rows by version, stays
+correct without a write. A row that differs gets the next version.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Rows of the live and of the shadow's table that changed after this are looked at anew."""
+    """Only rows of either table that changed after this are compared again."""
 
     live: str
     shadow: str
 
 
 class Pair:
-    """One table, live and folded anew."""
+    """A live table and its shadow."""
 
     def __init__(self, number: int, table: StoredTable, live: str, shadow: str) -> None:
         self.table, self._shape = table, ColumnOrder(table)
@@ -52,7 +52,7 @@ class Pair:
         self.versioned = not isinstance(table, Ledger)
 
     def begin(self, connection: Connection) -> None:
-        """Where there is nothing to compare with, or something of another shape, it says so."""
+        """Prepares the comparison; records if there is no live table, or one of another shape."""
         held = {row[0] for row in connection.execute(COLUMNS, [self.live])}
         made = {row[0] for row in connection.execute(COLUMNS, [self.shadow])}
         self.comparable = held == made
@@ -65,7 +65,7 @@ class Pair:
         )
 
     def compare(self, connection: Connection, since: Since | None) -> None:
-        """Notes every row that differs; with `since`, only among the rows that changed after it."""
+        """Records every row that differs; with `since`, only among rows that changed after it."""
         if not self.comparable:
             return
         key = ", ".join(f"coalesce(l.{name}, s.{name})" for name in self._keys)
@@ -94,7 +94,7 @@ class Pair:
         )
 
     def adopt(self, connection: Connection, since: Since | None) -> None:
-        """Takes over the versions of the live rows; raised by one where the row differs."""
+        """Takes over the live rows' versions, plus one where the row differs."""
         if not (self.comparable and self.versioned and self.table.view):
             return
         changed = (
@@ -110,7 +110,9 @@ class Pair:
         )
 
     def sizes_differ(self, connection: Connection) -> bool:
-        """Whether rows came or went that no change of the other side accounts for."""
+        """Whether rows appeared or disappeared without a change on the other side that
+        explains it.
+        """
         if not self.comparable:
             return False
         row = connection.execute(
@@ -121,7 +123,7 @@ class Pair:
         return row is not None and row[0] != 0
 
     def differences(self, connection: Connection) -> tuple[int, list[dict[str, Any]]]:
-        """How many rows differ, and some of them."""
+        """Number of differing rows, and some of them."""
         rows = connection.execute(f"select count(*) from {self._differing}".encode()).fetchone()
         listed = connection.execute(
             f"select {', '.join(f'{name}::text' for name in self._keys)}, expected, found"
@@ -134,14 +136,16 @@ class Pair:
         ]
 
     def due(self, connection: Connection) -> list[str]:
-        """The hash keys in Redis whose rows differ."""
+        """The Redis hash keys whose rows differ."""
         rows = connection.execute(
             f"select distinct shown_by from {self._differing} where shown_by is not null".encode()
         ).fetchall()
         return [row[0] for row in rows]
 
     def refills(self, connection: Connection) -> bool:
-        """Whether Redis may hold what no version would overwrite: rows that go, or come back."""
+        """Whether Redis needs a refill: it may hold rows that a version cannot overwrite (deleted
+        or restored).
+        """
         if self.table.view is None:
             return False
         if not self.comparable:
@@ -156,7 +160,7 @@ class Pair:
 
 
 def marks(connection: Connection) -> Since:
-    """What has not happened yet, as this transaction sees it."""
+    """The snapshot boundary of this transaction: later changes are compared again."""
     row = connection.execute(
         "select pg_snapshot_xmin(pg_current_snapshot())::xid::text, pg_current_xact_id()::xid::text"
     ).fetchone()

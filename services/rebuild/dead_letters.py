@@ -1,7 +1,7 @@
-"""Makes the dead letters of a group those of its shadow; what people decided about them stays.
+"""Replaces a group's dead letters by those of its shadow; people's decisions about them are kept.
 
-A false letter that is open is deleted: its record is applied, or a resend, and it is in the log. A
-letter that was retried or dropped keeps its decision, and is no longer counted for the group.
+An open letter that is wrong is deleted: its record is applied or a resend. A letter that was
+retried or dropped keeps its decision but no longer counts for the group.
 """
 
 from __future__ import annotations
@@ -58,13 +58,15 @@ left join {{shadow}}.erased_subject e on uuid_send(e.subject) = l.record_key
 
 
 def false_and_missing(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
-    """How many letters of the group are false, and how many are missing."""
+    """Number of the group's letters that are wrong, and of letters that are missing."""
     row = _run(connection, COUNT, group, shadow).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def correct(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
-    """Makes the group's letters those of the shadow; how many were withdrawn and added."""
+    """Makes the group's letters equal to the shadow's; returns how many were withdrawn and
+    added.
+    """
     withdrawn = _run(connection, WITHDRAW, group, shadow).rowcount
     withdrawn += _run(connection, NOT_OURS, group, shadow).rowcount
     _run(connection, RENAME, group, shadow)

@@ -1,7 +1,7 @@
-"""How does the log become a shadow's rows? Read, folded and stored at the same time.
+"""Folds the log into a shadow's rows; reads, folds and stores in parallel.
 
-A record is applied if the live group's ledger says that this very record was: what was a resend,
-a conflict or a dead letter there is one here, without a ledger of the shadow's own.
+A record is applied if the live group's ledger has this very record. Resends, conflicts and dead
+letters of the live group are skipped, so the shadow needs no ledger of its own.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Progress = Callable[[str, int, int], None]
 
 
 class CannotRebuild(Exception):
-    """The shadow cannot take what the live group took; says which event."""
+    """The shadow cannot apply what the live group applied; the text names the event."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction will store."""
+    """The content of one transaction."""
 
     folded: Folded = field(default_factory=Folded)
     positions: dict[Place, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Batch:
 
 
 class Folding:
-    """Three stages at once: read and decode the next, fold this, store the one before."""
+    """A pipeline of three stages: decode the next batch, fold this one, store the one before."""
 
     def __init__(self, dsn: str, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> None:
         self._shadow, self._log, self._topics = shadow, log, topics
@@ -57,17 +57,19 @@ class Folding:
         self.events = 0
 
     def close(self) -> None:
-        """Waits for what is being stored."""
+        """Waits for the batch that is being stored."""
         self._reader.shutdown(cancel_futures=True)
         self._storer.shutdown()
         self._ledger.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """How many records are still to be folded up to these offsets."""
+        """Number of records still to be folded up to these offsets."""
         return self._log.left(ends)
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Everything before these offsets; `moved` is told how many records were stored."""
+        """Folds everything before these offsets; `moved` is called with the number of records
+        stored.
+        """
         storing: Future[int] | None = None
         reading = self._reader.submit(self._read, ends)
         batch, done = self._batch(), False
@@ -93,7 +95,7 @@ class Folding:
         return found, not self._log.left(ends)
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Events by offset; None for what no handler takes, whatever it is."""
+        """Events by offset; None for records that no handler takes."""
         strange = self._strange
         read: list[tuple[int, Any]] = []
         for record in records:
@@ -143,6 +145,6 @@ class Folding:
 
 
 def refused(error: HandlerFailed) -> CannotRebuild:
-    """Says which event the declaration cannot take, though it was applied."""
+    """The error for an event that the declaration refuses although it was applied."""
     event_id = shown("uuid", error.event.meta.event_id)
     return CannotRebuild(f"{error}: event {event_id} was applied, and must be taken here too")

@@ -1,7 +1,7 @@
-"""The schema in which a whole group is folded anew: tables, event ledger, dead letters and counts.
+"""The schema in which a whole group is folded again: tables, event ledger, dead letters and counts.
 
-Verdicts, rows and positions of a batch are stored in one transaction, so a rebuild that was killed
-goes on where it stood.
+Verdicts, rows and positions of a batch are stored in one transaction, so an interrupted rebuild
+continues where it was.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ IGNORE = "insert into void_choice select unnest(%s::uuid[]) on conflict do nothi
 
 
 class ChoiceVoid(Exception):
-    """The live ledger names places where nothing can be applied; the folding begins anew."""
+    """The live ledger names records that cannot be applied; the fold restarts without those."""
 
 
 @dataclass(slots=True)
 class JudgedBatch:
-    """Records with their verdicts, as one transaction will store them."""
+    """Judged records, the content of one transaction."""
 
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
@@ -96,7 +96,7 @@ class JudgedBatch:
 
 
 class GroupShadow(Shadow):
-    """A shadow of all projections of a group, with a ledger, letters and counts of its own."""
+    """A shadow of all projections of a group, with its own ledger, dead letters and counts."""
 
     own = TABLES
 
@@ -124,9 +124,9 @@ class GroupShadow(Shadow):
             connection.execute(ADVANCE, columns(_ADVANCED, rows))
 
     def resolve_deferred(self, placed: Placed) -> None:
-        """Judges records that waited for another partition, as far as it is folded by now.
+        """Judges records that depend on another partition, if that is folded by now.
 
-        Raises `ChoiceVoid` when the id cannot be applied where the live ledger says.
+        Raises `ChoiceVoid` when an id cannot be applied at the record that the live ledger names.
         """
         connection = self.connection
         for row in connection.execute(DEFERRED).fetchall():
@@ -149,7 +149,7 @@ class GroupShadow(Shadow):
             raise ChoiceVoid(f"{len(ids)} ids cannot be applied where the live ledger says")
 
     def begin_anew(self) -> None:
-        """Empties everything but the choices of the live ledger that are ignored."""
+        """Empties everything except the list of ignored entries of the live ledger."""
         rows = self.connection.execute("select event_id from void_choice").fetchall()
         with self.connection.transaction():
             self.open(fresh=True)

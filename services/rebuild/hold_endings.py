@@ -1,7 +1,6 @@
-"""Which held amounts end because the tables that are swapped in have the facts that end them?
+"""Ends holds whose events are contained in the tables that are swapped in.
 
-The folding notes each such fact in the shadow. At the swap only those count for which something
-is still held.
+The fold records such events in the shadow. At the swap, those with an open hold are used.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ Ended = Mapping[HeldAmounts, list[TupleRow]]
 
 
 def noted(folded: Folded) -> Iterable[tuple[Any, ...]]:
-    """Table of decisions, id of the decision, what else finds it, the fact's event id and place."""
+    """Event name, hold id, its line if it has one, event id and record."""
     for held, ended in folded.ended.items():
         for decision_id, *named, event_id, source in ended:
             place = divmod(source, PARTITIONS_MAX)
@@ -48,7 +47,7 @@ def noted(folded: Folded) -> Iterable[tuple[Any, ...]]:
 
 
 def still_held(swap: Swap, group: Group) -> Ended:
-    """What is held and ended by a fact that the shadow of this group has."""
+    """By event name: open holds that events in the shadow end."""
     return {
         held: swap.within(_still_held(held, group.name))
         for endings in group.endings.values()
@@ -57,7 +56,7 @@ def still_held(swap: Swap, group: Group) -> Ended:
 
 
 def end(swap: Swap, ended: Ended) -> None:
-    """Ends these decisions; each notes the version of the row, swapped in, that has its fact."""
+    """Ends these holds; each records the version of the swapped-in row that contains its event."""
     for held, rows in ended.items():
         if rows:
             swap.within(held_endings.statement(held), *columns(held_endings.types(held), rows))

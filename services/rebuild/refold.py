@@ -1,7 +1,7 @@
 """Folds the log into a group's shadow: reads, judges and stores batch by batch.
 
-A batch that Postgres refuses is halved until the record that it cannot hold is alone; that record
-becomes a dead letter. Every part is judged when its turn comes, by what is stored before it.
+A batch that Postgres refuses is halved until the record that cannot be stored is alone; it becomes
+a dead letter. Each part is judged only after everything before it is stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Batch = list[Slice]
 
 
 class Refolding:
-    """While a batch is judged and stored, the next records are read and decoded."""
+    """Reads and decodes the next records while a batch is judged and stored."""
 
     def __init__(
         self, settings: Settings, shadow: GroupShadow, log: Log, topics: Mapping[str, int]
@@ -40,19 +40,20 @@ class Refolding:
         self.events = 0
 
     def close(self) -> None:
-        """Waits for what is being read, and closes the connections."""
+        """Waits for the running read, and closes the connections."""
         self._reader.shutdown(cancel_futures=True)
         self._placed.close()
         self._judge.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """How many records are still to be folded up to these offsets."""
+        """Number of records still to be folded up to these offsets."""
         return self._log.left(ends)
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Folds everything before these offsets; `moved` is told how many records were stored.
+        """Folds everything before these offsets; `moved` is called with the number of records
+        stored.
 
-        Raises `ChoiceVoid` when the folding has to begin anew.
+        Raises `ChoiceVoid` when the fold has to restart.
         """
         self._check_places(ends)
         reading = self._reader.submit(self._read, ends)
@@ -74,7 +75,7 @@ class Refolding:
             raise LogUnreadable(SILENT) from None
 
     def store(self, batch: Batch) -> None:
-        """Judges and stores a batch: in one transaction, or in parts, in order in any case."""
+        """Judges and stores a batch, in one transaction or in ordered parts."""
         parts = [batch]
         while parts:
             part = parts.pop()
@@ -111,7 +112,7 @@ def _size(batch: Batch) -> int:
 
 
 def _put_aside(batch: Batch, error: HandlerFailed) -> None:
-    """Notes that an evolution refuses the event, so that it is judged a dead letter."""
+    """Records that a state machine refuses the event, so that it is judged a dead letter."""
     for part in batch:
         for entry in part.entries:
             if entry.event_id == error.event.meta.event_id and entry.verdict is Verdict.APPLIED:
@@ -133,7 +134,7 @@ def _unstorable(batch: Batch, error: Exception) -> list[Batch]:
 
 
 def _halves(batch: Batch) -> list[Batch]:
-    """The second half of the records, then the first: the last of the list is taken next."""
+    """The second half of the records, then the first: a stack, of which the last is taken next."""
     first, second, room = Batch(), Batch(), _size(batch) // 2
     for part in batch:
         cut = min(room, len(part.entries))

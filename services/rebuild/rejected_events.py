@@ -1,7 +1,7 @@
 """Dead letters of single projections: events that the group applied and one projection refuses.
 
-They stand among the dead letters under `group/projection` instead of the group, so the group's
-counts, which say that the event was applied, stay true. A build replaces those of its projections.
+They are stored under `group/projection` instead of the group, so that the group's counts, which
+include the event as applied, stay correct. A build replaces those of its projections.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ where l.projection = %(projection)s
 
 
 def owner(group: str, projection: str) -> str:
-    """Whose dead letters these are, as `dead_letter.grps` has it."""
+    """The owner of these dead letters, as in `dead_letter.grps`."""
     return f"{group}/{projection}"
 
 
 def replace(
     connection: Connection, live: str, shadow: str, projections: Iterable[str]
 ) -> dict[str, int]:
-    """Makes the letters of these projections those of the shadow; how many each has."""
+    """Replaces these projections' letters by those of the shadow; returns the number of each."""
     refused: dict[str, int] = {}
     names = {"shadow": sql.Identifier(shadow), "live": sql.Identifier(live)}
     for projection in projections:

@@ -1,7 +1,7 @@
-"""`hitotsu rebuild --rejudge`: folds a whole group anew, its verdicts included, and swaps it in.
+"""`hitotsu rebuild --rejudge`: folds a whole group again, including verdicts, and swaps it in.
 
 One transaction replaces tables, event ledger, counts and dead letters, and ends the holds whose
-facts are applied now.
+events are applied now.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ where c.grp = %s and c.topic = p.topic and c.partition = p.partition
 
 
 class Rejudge(Rebuild):
-    """Folds all projections of a group anew, with verdicts of its own."""
+    """Folds all projections of a group with newly computed verdicts."""
 
     def __init__(self, settings: Settings, projections: list[Projection]) -> None:
         super().__init__(settings, projections, [projection.name for projection in projections])
         self.verdicts = VerdictChanges()
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
-        """Folds, compares and swaps as a rebuild does; the report says which verdicts changed."""
+        """Folds, compares and swaps like a rebuild; the report lists changed verdicts."""
         report = super().run(fresh, check, progress)
         report.verdicts = self.verdicts
         return report
@@ -114,7 +114,9 @@ class Rejudge(Rebuild):
         return refill
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:
-        """Overwrites the counts of every checkpoint; raises `CannotRebuild` where it stands off."""
+        """Overwrites the counts of every checkpoint; raises `CannotRebuild` if one has another
+        position.
+        """
         counted = swap.connection.execute(
             COUNTS.format(shadow=quoted(shadow.name)).encode(), [self._live]
         )

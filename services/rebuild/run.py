@@ -1,4 +1,4 @@
-"""What are the steps of a rebuild? Fold, catch up, compare at one position, swap."""
+"""The steps of a rebuild: fold, catch up, compare at one position, swap."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ Progress = Callable[[str, int, int], None]
 
 
 class Folds(Protocol):
-    """What brings a shadow's tables forward."""
+    """Advances a shadow's tables."""
 
     events: int
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """How many records are still to be folded up to these offsets."""
+        """Number of records still to be folded up to these offsets."""
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Everything before these offsets; `moved` is told how many records were stored."""
+        """Folds everything before these offsets; `moved` is called with the number of records
+        stored.
+        """
 
     def close(self) -> None:
         """Ends its threads and connections."""
@@ -43,7 +45,7 @@ class Folds(Protocol):
 
 @dataclass(slots=True)
 class VerdictChanges:
-    """How many ids were judged otherwise than before (`moved` lists some), and what follows."""
+    """How many ids were judged differently (`moved` lists some), and the consequences."""
 
     ids: int = 0
     moved: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +56,7 @@ class VerdictChanges:
 
 @dataclass(slots=True)
 class RebuildReport:
-    """What was folded and what differed from the live tables."""
+    """What was folded, and what differed from the live tables."""
 
     projections: list[str]
     resumed: bool = False
@@ -70,16 +72,16 @@ class RebuildReport:
 
     @property
     def total(self) -> int:
-        """How many rows differed."""
+        """Number of differing rows."""
         return sum(self.rows.values())
 
     def plain(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as JSON values."""
         return {**asdict(self), "total": self.total}
 
 
 class Rebuild:
-    """Folds some projections of one group anew; swaps them in unless it shall only check."""
+    """Folds projections of one group again, and swaps them in unless it only checks."""
 
     def __init__(
         self, settings: Settings, projections: list[Projection], chosen: list[str]
@@ -92,7 +94,7 @@ class Rebuild:
         self.report = RebuildReport(sorted(chosen))
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
-        """All of it; `progress` is told a step's name, what is done and what there is."""
+        """Runs all steps; `progress` is called with a step's name, records done and total."""
         # an older release's tables lack columns that the last step writes
         prepare_shared(self._settings.postgres)
         shadow = self._shadow()
@@ -160,7 +162,7 @@ class Rebuild:
         return {place: end for place, end in ends.items() if place[0] in self._topics}
 
     def _catch_up(self, swap: Swap, folding: Folds, progress: Progress) -> None:
-        """Round by round, until what the live group did meanwhile is little."""
+        """Folds in rounds until the live group is only a little ahead."""
         done = 0
         for _ in range(ROUNDS):
             ends = self._mine(swap.ends())
@@ -179,7 +181,9 @@ class Rebuild:
                 return
 
     def _level(self, shadow: Shadow, swap: Swap, folding: Folds) -> Since:
-        """Both sides at one position, in a snapshot that stays while the live group goes on."""
+        """Brings both sides to one position, in a snapshot that lasts while the live group
+        continues.
+        """
         with swap.held() as ends:
             folding.fold(self._mine(ends), _unheard)
             shadow.connection.execute("begin isolation level repeatable read")
@@ -196,7 +200,7 @@ class Rebuild:
     def _swap(
         self, shadow: Shadow, swap: Swap, folding: Folds, pairs: list[Pair], since: Since
     ) -> None:
-        """Once more what changed since the comparison; then the tables change places."""
+        """Compares again what changed since the comparison, then swaps the tables."""
         connection = shadow.connection
         with swap.held() as ends:
             began = time.perf_counter()
@@ -217,15 +221,16 @@ class Rebuild:
             self.report.held_seconds = round(time.perf_counter() - began, 3)
 
     def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
-        """The very swap, in the transaction that holds the live checkpoints.
+        """The swap itself, in the transaction that locks the live checkpoints.
 
-        Returns whether Redis is filled anew; else what changed is noted for it.
+        Returns whether Redis has to be refilled; otherwise the changed rows are recorded as
+        pending.
         """
         swap.replace(self._projections, pairs, shadow.name, refill)
         return refill
 
     def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
-        """Writes down what differs now."""
+        """Replaces the report's differences by the present ones."""
         report = self.report
         report.rows, report.differences, report.new_tables = {}, [], []
         for pair in pairs:
@@ -239,7 +244,9 @@ class Rebuild:
 
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """To look for cycles among a batch's rows, which make none, would more than double its time."""
+    """Makes garbage collection rare: rows contain no cycles, and collecting would double
+    the time.
+    """
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTED_AFTER)
     try:
@@ -249,4 +256,4 @@ def _seldom_collected() -> Iterator[None]:
 
 
 def _unheard(many: int) -> None:
-    """The last few records are not worth a bar."""
+    """A progress callback that does nothing, for the last few records."""

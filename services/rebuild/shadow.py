@@ -1,7 +1,7 @@
-"""Where does a rebuild keep what it has folded? In a schema of its own, with its own positions.
+"""The shadow schema of a rebuild, with its own positions.
 
-What was folded and how far it reaches are one transaction, so a rebuild that was ended goes on
-where it stood. Another choice of projections, a raised version or other columns begin anew.
+Rows and positions are stored in one transaction, so an interrupted rebuild continues where it was.
+Another set of projections, a raised version or other columns start from offset 0.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 
 
 class UnderWay(Exception):
-    """Another rebuild of this group is at work."""
+    """Another rebuild of this group is running."""
 
 
 class Shadow:
-    """Tables of some projections of one group, being folded."""
+    """The tables of some projections of one group, while they are folded."""
 
     own = OWN
 
@@ -51,11 +51,11 @@ class Shadow:
         self._store = Store(group, views=False)
 
     def close(self) -> None:
-        """Lets go of the connection, and with it of the right to rebuild."""
+        """Closes the connection, which also releases the advisory lock of the rebuild."""
         self.connection.close()
 
     def open(self, fresh: bool) -> bool:
-        """Makes the tables, or finds them; answers whether there was something to go on with."""
+        """Creates or reopens the tables; returns whether there was progress to continue from."""
         row = self.connection.execute(TRY_LOCK, [f"hitotsu.rebuild.{self.live}"]).fetchone()
         if row is None or not row[0]:
             raise UnderWay(f"another rebuild of {self.live} is under way")
@@ -74,24 +74,24 @@ class Shadow:
         return False
 
     def drop(self) -> None:
-        """Leaves nothing behind."""
+        """Drops the schema."""
         self.connection.execute(f"drop schema if exists {quoted(self.name)} cascade".encode())
 
     def progress(self) -> dict[Place, int]:
-        """How far each partition was folded."""
+        """The offset up to which each partition was folded."""
         rows = self.connection.execute(
             "select topic, partition, next_offset from progress"
         ).fetchall()
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def store(self, folded: Folded, positions: Mapping[Place, int]) -> None:
-        """One transaction: rows, and how far they reach."""
+        """Stores rows and positions in one transaction."""
         with self.connection.transaction():
             self._store.write(self.connection, folded)
             self.advance(positions)
 
     def advance(self, positions: Mapping[Place, int]) -> None:
-        """How far each partition was folded, within the transaction that stores its rows."""
+        """Stores positions, within the transaction that stores their rows."""
         self.connection.execute(ADVANCE, _columns(positions))
 
     def _known(self) -> dict[str, tuple[int, str]]:
@@ -115,7 +115,7 @@ def _shape(group: Group, projection: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Tells one set of tables from another."""
+    """A short hash that identifies a set of tables."""
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 

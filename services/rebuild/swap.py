@@ -1,8 +1,8 @@
-"""How do a shadow's tables take the live ones' place, so that no reader sees a gap or a step back?
+"""Replaces live tables by a shadow's, so that no reader sees a gap or a step back.
 
-The live checkpoints are held for moments only: once to bring both sides to the same position for
-the comparison, and once for the swap. A reader whose snapshot is older than the shadow's last rows
-would find them missing, so the swap waits until no such snapshot is left.
+The live checkpoints are locked only briefly: once to bring both sides to one position for the
+comparison, and once for the swap. A reader with a snapshot older than the shadow's last rows would
+not see them, so the swap waits until there is no such snapshot.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 
 
 class Busy(Exception):
-    """Somebody holds what is needed for longer than it may be waited for; it is tried again."""
+    """Another session holds a needed lock for too long; the step is tried again."""
 
 
 class Swap:
-    """The live side of a rebuild; `connection` is the one that holds the checkpoints."""
+    """The live side of a rebuild; `connection` locks the checkpoints."""
 
     def __init__(self, dsn: str, live: str, ours: Connection) -> None:
         info = conninfo(dsn, group=live, name="hitotsu-rebuild")
@@ -51,26 +51,26 @@ class Swap:
         self._live, self._ours = live, ours
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         self.connection.close()
 
     def ends(self) -> dict[Place, int]:
-        """How far the live group has come."""
+        """The live group's positions."""
         rows = self.connection.execute(LIVE, [self._live]).fetchall()
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def within(self, statement: str, *values: Any) -> list[TupleRow]:
-        """Runs a statement in the transaction that holds the checkpoints; the rows it gives."""
+        """Runs a statement in the transaction that locks the checkpoints; returns its rows."""
         cursor = self.connection.execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
     def topics(self) -> dict[str, int]:
-        """The small numbers by which ledgers name topics."""
+        """The small integers by which ledgers reference topics."""
         return dict(self.connection.execute("select name, no from hitotsu.topic").fetchall())
 
     @contextmanager
     def held(self) -> Iterator[dict[Place, int]]:
-        """The live checkpoints, which stand still for as long."""
+        """Locks the live checkpoints and yields them; they do not move within the block."""
         with self._busy(), self.connection.transaction():
             self.connection.execute("set local lock_timeout = '2s'")
             row = self.connection.execute(
@@ -84,7 +84,9 @@ class Swap:
             yield {(topic, partition): offset for topic, partition, offset in rows}
 
     def wait_for_old_snapshots(self) -> None:
-        """Until nobody reads as of before now; whoever waits for us begins anew anyway."""
+        """Waits until no older snapshot is in use; sessions that wait for our locks take a new one
+        anyway.
+        """
         before = self._reading()
         deadline = time.monotonic() + OLD_SNAPSHOT_SECONDS
         while before & self._reading():
@@ -93,7 +95,7 @@ class Swap:
             time.sleep(0.002)
 
     def _reading(self) -> set[tuple[int, datetime]]:
-        """Transactions with a snapshot that do not wait for us, be it behind another."""
+        """Transactions with a snapshot that do not wait for our locks, directly or indirectly."""
         # within a transaction Postgres answers from what it saw first, unless told to look again
         self.connection.execute("select pg_stat_clear_snapshot()")
         ours = {self.connection.info.backend_pid, self._ours.info.backend_pid}
@@ -111,10 +113,10 @@ class Swap:
         refill: bool,
         books: Iterable[str] = (),
     ) -> None:
-        """Renames, within the transaction that holds the checkpoints.
+        """Renames the tables, within the transaction that locks the checkpoints.
 
-        `books`: tables of the group itself that are replaced too; its projectors remember what the
-        ones before said, so all of them are sent away.
+        `books`: the group's own tables that are replaced too. Projectors cache their content, so
+        all of them are made to restart.
         """
         execute = self.connection.execute
         execute("set local lock_timeout = '500ms'")
@@ -158,7 +160,7 @@ class Swap:
             execute("delete from hitotsu.cache_generation where grp = %s", [self._live])
 
     def note(self, due: Mapping[str, list[str]]) -> None:
-        """Notes which rows in Redis are due, for the projectors to make good."""
+        """Records Redis rows as pending, for the projectors to repair."""
         for table, keys in due.items():
             for start in range(0, len(keys), NOTE_KEYS):
                 noted = json.dumps({table: keys[start : start + NOTE_KEYS]}).encode()
@@ -169,7 +171,7 @@ class Swap:
                 )
 
     def again(self, work: Callable[[], None], waiting: Callable[[str], None]) -> None:
-        """Until it could be done without holding anybody up for long."""
+        """Retries the work until it succeeds without blocking others for long."""
         while True:
             try:
                 work()
@@ -187,4 +189,4 @@ class Swap:
         try:
             yield
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-            raise Busy("somebody holds a lock on the live tables or checkpoints") from error
+            raise Busy("another session holds a lock on the live tables or checkpoints") from error

@@ -1,8 +1,8 @@
-"""Verdicts of records, judged anew in the order of their partition.
+"""Judges records again, in the order of their partition.
 
-The first record of an id that can be applied is applied; later ones are resends or conflicts. Two
-things are taken from the live group: in which of two partitions an id was applied, and which
-records stay put aside, because Postgres could not hold them or a person decided so.
+The first applicable record of an id is applied; later ones are resends or conflicts. Two decisions
+are taken from the live group: which of two partitions applied an id, and which records stay dead
+letters because Postgres could not store them or a person decided so.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Address = tuple[str, int, int]
 
 
 class LedgerRow(NamedTuple):
-    """What the ledgers say of an id: the live group's topic and partition, the shadow's record."""
+    """The ledgers' entries of an id: the live group's topic and partition, the shadow's record."""
 
     live_topic: int | None
     live_partition: int | None
@@ -62,7 +62,7 @@ class LedgerRow(NamedTuple):
 
 
 class VerdictJudge:
-    """Judges batches by what the shadow has stored so far; stores nothing itself."""
+    """Judges batches by what the shadow has stored so far; stores nothing."""
 
     def __init__(
         self, dsn: str, live: str, group: Group, topics: Mapping[str, int], placed: Placed
@@ -79,7 +79,7 @@ class VerdictJudge:
         self._connection.close()
 
     def judge(self, slices: list[Slice]) -> JudgedBatch:
-        """Judges and folds records that follow what is stored, each partition in its order."""
+        """Judges and folds records that follow what is stored, each partition in order."""
         work = _Batch(self._group, self._live, self._topics, self._placed)
         known, kept_aside = self._known_ids(slices), self._kept_aside(slices)
         number = 0
@@ -95,7 +95,7 @@ class VerdictJudge:
         return work.batch
 
     def _known_ids(self, slices: list[Slice]) -> dict[int, LedgerRow]:
-        """By a record's number among those that can be read."""
+        """Ledger entries, by the record's index among the decodable ones."""
         rows = [
             (entry.event_id, self._topics[part.topic], part.partition, entry.record.offset)
             for part in slices
@@ -114,7 +114,7 @@ class VerdictJudge:
 
 
 class _Batch:
-    """A batch while it is judged, and the ids that it has applied so far."""
+    """A batch while it is judged, with the ids that it applied so far."""
 
     def __init__(self, group: Group, live: str, topics: Mapping[str, int], placed: Placed) -> None:
         self._group, self._live, self._topics, self._placed = group, live, topics, placed
@@ -123,14 +123,14 @@ class _Batch:
         self.batch = JudgedBatch()
 
     def begin(self, part: Slice) -> None:
-        """Notes up to where a partition is judged."""
+        """Records up to which offset a partition is judged."""
         self.batch.counts.setdefault((part.topic, part.partition), Counter())
         self.batch.ends[part.topic, part.partition] = part.end
 
     def judge(
         self, part: Slice, entry: Entry, known: LedgerRow | None, kept_aside: Failure | None
     ) -> None:
-        """Gives the record its verdict, or defers it to when another partition is folded."""
+        """Gives the record its verdict, or defers it until another partition is folded."""
         failure = entry.failure
         if failure is None:
             before = self._before(entry, known)
@@ -149,14 +149,14 @@ class _Batch:
             self._count(part, entry, Verdict.DEAD, failure)
 
     def _before(self, entry: Entry, known: LedgerRow | None) -> Seen | None:
-        """Hash and schema under which the id was applied by now."""
+        """Hash and schema id under which the event id was applied so far; None when it was not."""
         assert entry.event_id is not None
         if known is not None and known.hash is not None and known.schema_id is not None:
             return known.hash, known.schema_id
         return self._applied.get(entry.event_id)
 
     def _is_same(self, entry: Entry, before: Seen, known: LedgerRow | None) -> bool:
-        """Whether the record says what the applied record of its id says."""
+        """Whether the record equals the applied record of its id."""
         value, (hash_, schema_id) = entry.record.value, before
         assert value is not None and entry.event_id is not None
         if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
@@ -184,7 +184,7 @@ class _Batch:
         self.batch.deferred.append([*row, entry.hash, entry.schema_id])
 
     def _fold(self, part: Slice, entry: Entry) -> Failure | None:
-        """Folds the event, or answers why a projection refuses it."""
+        """Folds the event; returns the failure when a projection refuses it."""
         number, event_id = self._topics[part.topic], entry.event_id
         assert event_id is not None
         source = number * PARTITIONS_MAX + part.partition
@@ -213,5 +213,5 @@ class _Batch:
 
 
 def refusal(error: HandlerFailed) -> Failure:
-    """Why an event that a projection refuses is put aside."""
+    """The failure of an event that a projection refuses."""
     return Failure("apply", type(error.__cause__).__name__, str(error))
