@@ -42,7 +42,7 @@ def decided_on_all(
 ) -> Generator[list[tuple[bytes, Row]]]:
     """The nodes whose row changes, with the new values; in order, in parts.
 
-    `shared`: the rows of the inputs without nodes. Raises `DerivationFailed` when the process fails.
+    `shared`: the rows of inputs without nodes. Raises `DerivationFailed` when the process fails.
     """
     copied: list[tuple[str, StoredTable, tuple[str, ...]]] = [
         (name, one.table, one.columns) for name, one in table.node_inputs.items()
