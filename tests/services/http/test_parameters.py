@@ -51,7 +51,7 @@ async def test_an_id_that_is_no_uuid_is_422_and_named(
         return EVERYTHING
 
     monkeypatch.setattr(Tokens, "of", everything)
-    app: Starlette = PROCESSES[name][0](Settings.model_validate(AWAY))
+    app: Starlette = PROCESSES[name].create(Settings.model_validate(AWAY))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         asked = [
