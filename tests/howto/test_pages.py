@@ -12,6 +12,7 @@ import pytest
 from infra.stack import Stack
 from services.cli.stack import bring_up
 from tests.howto.pages import FOLDER, Reader, blocks, expected, terminal
+from tests.sdk import nodejs
 
 INDEX = FOLDER / "README.md"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -68,6 +69,9 @@ def _database_beside(address: str) -> str:
 def test_what_the_page_says_works(page: Path, reader: Reader) -> None:
     if page.stem == "run-beyond-one-machine":
         reader.environment["POSTGRES"] = _database_beside(reader.environment["POSTGRES"])
+    if page.stem == "use-the-typescript-client":
+        nodejs.needed()
+        nodejs.copy_to(reader.folder / "sdk" / "typescript")
     assert reader.follow(page), f"{page.name} has nothing that could be followed"
 
 
