@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -10,9 +12,17 @@ from schemas.rights import ROLES, Role
 from services.cli import reference
 from services.runtime.tokens import SCOPES
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def test_the_repository_s_pages_are_up_to_date() -> None:
     assert reference.stale() == []
+
+
+def test_the_pages_do_not_depend_on_what_was_imported_before() -> None:
+    command = [sys.executable, "-m", "services.cli.reference", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_page_that_was_edited_or_is_left_over_is_stale_and_written_again(tmp_path: Path) -> None:
