@@ -3,7 +3,7 @@
     python -m services.cli.deployment [--check]
 
 In docker-compose.yml, infra/prometheus/prometheus.yml and pyproject.toml they stand between
-two comments; in infra/prometheus/alerts.yml they are the jobs in a matcher.
+two comments; in alerts and on the dashboard they are the jobs in a matcher.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ COMMAND = "python -m services.cli.deployment"
 _PART = re.compile(
     r"(?P<begin>^ *# begin: processes[^\n]*\n).*?(?P<end>^ *# end: processes$)", re.M | re.S
 )
-_JOBS = re.compile(r'job=~"[^"]*"')
+_JOBS = re.compile(r'job=~(?P<quote>\\?")[a-z|]*(?P=quote)')
+# where each matcher of jobs means all of our processes
+MATCHING = ("infra/prometheus/alerts.yml", "infra/grafana/dashboards/the-road.json")
 
 
 def files(root: Path = ROOT) -> dict[str, str]:
@@ -40,8 +42,8 @@ def files(root: Path = ROOT) -> dict[str, str]:
         for path, part in parts.items()
     }
     names = "|".join(process.name for process in declared)
-    alerts = "infra/prometheus/alerts.yml"
-    return {**made, alerts: _replaced(root / alerts, _JOBS, f'job=~"{names}"')}
+    jobs = rf"job=~\g<quote>{names}\g<quote>"
+    return made | {path: _replaced(root / path, _JOBS, jobs) for path in MATCHING}
 
 
 def stale(root: Path = ROOT) -> list[str]:
