@@ -8,7 +8,7 @@ from services.http.serve import serve
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serves until SIGTERM or SIGINT."""
     serve(PROCESS.name, create)
 
 

@@ -1,4 +1,4 @@
-"""Which addresses does the read API answer, and what does it hold open while it runs?"""
+"""The read API as an ASGI application: its routes and clients."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def create(
     projections: Sequence[Projection] | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> Starlette:
-    """The read API as an ASGI application; it starts without servers too."""
+    """The ASGI application; it starts even without its servers."""
     catalog = Catalog(discover() if projections is None else projections, live=settings.group)
     postgres = pool(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
@@ -95,7 +95,7 @@ def create(
 
 
 def operations_of(catalog: Catalog) -> list[ReadOperation]:
-    """Every route that answers a question."""
+    """All read operations."""
     queries = [query for projection in catalog.projections for query in projection.queries]
     own = [member_operation(queries, catalog), event_operation(catalog)]
     return [*(of_query(query, catalog) for query in queries), *own]

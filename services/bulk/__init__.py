@@ -1,4 +1,4 @@
-"""Facts straight into Kafka, for back-fills and nightly files; checked as at the gateway."""
+"""Bulk loader: appends events directly to Kafka, with the same checks as the gateway."""
 
 from services.intake.bulk import BulkProducer, Counts
 

@@ -1,6 +1,6 @@
-"""Sends a file of events, one JSON object a line: `python -m services.bulk FILE.ndjson` (or -).
+"""Sends a file of events, one JSON object per line: `python -m services.bulk FILE.ndjson` (or -).
 
-With `--role ROLE` only what that role may append is taken.
+With `--role ROLE` only events that this role may append are accepted.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """0 when all went in, 1 when some were rejected, 2 when it could not be done."""
+    """Exit code: 0 all accepted, 1 some refused, 2 failed."""
     parser = argparse.ArgumentParser("python -m services.bulk", exit_on_error=False)
     parser.add_argument("file", help="events, one a line; - reads standard input")
     parser.add_argument("--role", choices=list(ROLES), default=OPERATIONS, help="whose events")

@@ -1,4 +1,6 @@
-"""The process that decides: commands come in over HTTP, answers go out, facts follow."""
+"""The commands process: takes commands over HTTP, decides, answers, and sends the resulting
+events.
+"""
 
 from services.runtime.processes import Process
 

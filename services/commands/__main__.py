@@ -1,4 +1,4 @@
-"""Runs the deciders: `python -m services.commands`."""
+"""Runs the commands process: `python -m services.commands`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.http.serve import serve
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serves until SIGTERM or SIGINT."""
     serve(PROCESS.name, create)
 
 

@@ -1,4 +1,4 @@
-"""Which addresses does the process answer, and what does it hold open while it runs?"""
+"""The commands process as an ASGI application: its routes, tasks and clients."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ABOUT = About(
 
 
 class Background(Protocol):
-    """What goes on beside the answers."""
+    """The tasks that run beside the HTTP server."""
 
     async def start(self) -> None: ...
 
@@ -47,7 +47,7 @@ class Background(Protocol):
 
 
 def create(settings: Settings) -> Starlette:
-    """The deciders as an ASGI application; it starts, and answers 503, without servers too."""
+    """The ASGI application; it starts even without its servers, and answers 503 then."""
     postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = OutboxRelay(settings.postgres, producer)

@@ -1,1 +1,1 @@
-"""Where "no" must be possible: decided before it is a fact, once for each key, and never lost."""
+"""Command handling: decides before an event exists, once per idempotency key, durably."""

@@ -1,4 +1,4 @@
-"""What was said to this key before? One key, one decision, one answer: a "no" stays a "no"."""
+"""Idempotency: one key, one decision, one stored answer; a denial is stored too."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _KEPT = ("text", "text", "bytea", "smallint", "text")
 
 
 def _plain(value: Any) -> str:
-    """Instants as RFC 3339 has them, the way the read API writes them; ids as text."""
+    """Instants in RFC 3339 as in the read API; ids as text."""
     return written(value) if isinstance(value, datetime) else str(value)
 
 
@@ -50,25 +50,27 @@ _encoded = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and what stands in the body."""
+    """An HTTP status and a body."""
 
     status: int
     body: str
 
     @classmethod
     def of(cls, status: int, said: Mapping[str, Any], rest: str = "") -> Answer:
-        """`said` as JSON, and after it the `rest` that several answers share (see `rest_of`)."""
+        """`said` as JSON, followed by `rest`, members that several answers share (see
+        `rest_of`).
+        """
         return cls(status, f"{_encoded(said)[:-1]}{rest}}}")
 
 
 def rest_of(said: Mapping[str, Any]) -> str:
-    """What follows the first members of an object: said once for a whole batch."""
+    """JSON members that are shared by a whole batch, serialised once."""
     return f", {_encoded(said)[1:-1]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A command, under the key that its sender gave it; without one nothing is kept (a dry run)."""
+    """A command with its idempotency key; without a key (a dry run) no answer is stored."""
 
     client: str
     key: str | None
@@ -96,7 +98,7 @@ KEY_REUSED = ProblemType(
 
 @dataclass(frozen=True, slots=True)
 class Yes:
-    """How an accepted command is answered: the body's model, and the status; a dry run's is 200."""
+    """How an accepted command is answered: the body's model and the status; for a dry run 200."""
 
     model: type[BaseModel]
     status: int = 200
@@ -166,7 +168,7 @@ OTHER_BODY = Answers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
 async def asked_before(
     connection: Connection, batch: Sequence[Keyed]
 ) -> AsyncCursor[TupleRow] | None:
-    """Asks for what was said to these keys, and waits for nothing; None where there is no key."""
+    """Sends the query for stored answers without waiting; None when no command has a key."""
     keyed = [each for each in batch if each.key is not None]
     if not keyed:
         return None
@@ -177,7 +179,7 @@ async def asked_before(
 async def said_before(
     asked: AsyncCursor[TupleRow] | None, batch: Sequence[Keyed]
 ) -> dict[int, Answer]:
-    """What was said to keys that are known, by place in the batch."""
+    """The stored answers of known keys, by index in the batch."""
     rows = await asked.fetchall() if asked is not None else []
     said = {(row[0], row[1]): row for row in rows}
     found = {}
@@ -190,10 +192,10 @@ async def said_before(
 
 
 async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
-    """Stores answers under their keys, and does not wait for it.
+    """Stores answers under their keys, without waiting for the result.
 
-    Where another process decided one of the keys meanwhile, the transaction ends with a violated
-    key (see `taken`): that one's answer stands, and nothing of these decisions.
+    If another process decided one of the keys meanwhile, the transaction fails with a unique
+    violation (see `taken`): the other answer stands, and nothing of this batch is stored.
     """
     kept = [(each, answer) for each, answer in said if each.key is not None]
     if not kept:
@@ -203,5 +205,5 @@ async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> 
 
 
 def taken(error: Exception) -> bool:
-    """Whether another process decided one of the keys meanwhile."""
+    """Whether the error means that another process decided one of the keys meanwhile."""
     return isinstance(error, UniqueViolation) and error.diag.table_name == "answer"

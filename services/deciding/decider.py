@@ -1,7 +1,8 @@
-"""How are many commands decided at once? What waits is taken together, in one transaction.
+"""Decides many commands at once: everything that waits is one batch, in one transaction.
 
-One transaction at a time, so a hot row is locked once for all who want it. Whatever becomes of the
-process, the keys tell: a batch that was interrupted is decided again and answered as before.
+One transaction runs at a time, so a hot row is locked once for all commands that need it. After a
+crash the idempotency keys decide: an interrupted batch is decided again, or its stored answers are
+returned.
 """
 
 from __future__ import annotations
@@ -29,37 +30,39 @@ PAUSE_SECONDS = 0.1
 
 
 class DecisionWork(Protocol):
-    """What is decided about, in two steps: what both read first is asked for in one go."""
+    """A domain's decisions in two steps: `see` locks and reads, `decide` decides and stores."""
 
     async def see(self, connection: Connection, commands: Sequence[Any]) -> Any:
-        """Takes the locks and reads what the commands are about; some were answered before."""
+        """Takes the locks and reads the state; some of the commands may have stored answers
+        already.
+        """
 
     async def decide(
         self, connection: Connection, seen: Any, commands: Sequence[Any]
     ) -> list[Answer]:
-        """Answers those that were not, in their order, and stores what follows from it."""
+        """Decides the commands without a stored answer, in order, and stores the results."""
 
 
 class InFlight(Exception):
-    """A command with this key is being decided now."""
+    """A command with this key is being decided right now."""
 
 
 class NotDecided(Exception):
-    """Nobody can say whether it was decided; sent again with the same key it is decided once."""
+    """Whether the command was decided is unknown; sending it again with the same key is safe."""
 
 
 COUNTED_FROM_START = ("200", "201", "409")  # the statuses that commands usually end in
 
 
 class Decider:
-    """Takes what waits, decides it, keeps the answers, and tells whoever asked."""
+    """Collects waiting commands, decides them as a batch, stores and returns the answers."""
 
     def __init__(
         self, dsn: str, name: str, work: DecisionWork, done: Callable[[], None], group: str = "main"
     ) -> None:
-        """`work` decides within the transaction it is given; `done` is told after a commit.
+        """`work` decides within the transaction it is given; `done` is called after each commit.
 
-        `group`: whose tables it sees.
+        `group`: whose schema is on the search_path.
         """
         self._conninfo = conninfo(dsn, group=group, name=name)
         self._name, self._work, self._done = name, work, done
@@ -74,11 +77,11 @@ class Decider:
             DECISIONS.labels(name, status)
 
     async def start(self) -> None:
-        """Begins to decide; Postgres need not be there yet."""
+        """Starts the task; Postgres may still be unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Decides nothing more; who still waits is told to ask again."""
+        """Stops the task; waiting callers get NotDecided."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -88,7 +91,7 @@ class Decider:
         await self._disconnect()
 
     async def ask(self, keyed: Keyed) -> Answer:
-        """The decision, made now or before; raises `InFlight` or `NotDecided`."""
+        """The answer, new or stored; raises `InFlight` or `NotDecided`."""
         name = _name(keyed)
         if name in self._flying:
             raise InFlight
@@ -134,10 +137,10 @@ class Decider:
             self._expected = min(AT_ONCE, len(batch) + self._waiting.qsize())
 
     async def _gathered(self) -> list[tuple[Keyed, asyncio.Future[Answer]]]:
-        """What waits; a moment is given to as many as were here the last time.
+        """The waiting commands; waits briefly until there are as many as in the last batch.
 
-        Else those who ask one after the other would fall into two halves, each decided while the
-        other waits, for twice the work. Who comes alone waits for nobody.
+        Otherwise clients that send one command after another would split into two halves, each
+        decided while the other waits, at twice the cost. A single client does not wait.
         """
         batch = [await self._waiting.get()]
         if 1 + self._waiting.qsize() < self._expected:
@@ -171,7 +174,7 @@ class Decider:
         raise NotDecided("Postgres is away")
 
     async def _committed(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
-        """In one go: only what must be known before the next step is waited for."""
+        """Pipelined: a round trip is waited for only when the next step needs its result."""
         try:
             # the driver's own transaction would wait once more to begin, and once before the commit
             async with connection.pipeline():
@@ -208,7 +211,7 @@ class Decider:
 
 
 def _name(keyed: Keyed) -> tuple[str, str] | None:
-    """What tells a command from others; a dry run is none twice."""
+    """The identity of a command by caller and key; None for a dry run."""
     return (keyed.client, keyed.key) if keyed.key is not None else None
 
 

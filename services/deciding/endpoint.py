@@ -1,7 +1,8 @@
-"""How does a command come in? Token, scope, key, body; then one decision and one answer.
+"""The HTTP side of a command: token, scope, idempotency key, body; then one decision and its
+answer.
 
-`Idempotency-Key` names the command: the same key gets the same answer, a "no" too, for as long as
-answers are kept; with another body it is refused; while it is being decided it is told so.
+The same `Idempotency-Key` gets the same answer, denials included, as long as answers are stored.
+With another body it is refused; while it is being decided, the answer says so.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ Body = TypeVar("Body", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A command's surroundings: whose token, and the id of what it would make.
+    """What belongs to a command beside its body: the token, and the id of what it would create.
 
-    `parameters`: what its operation declares for the address, checked.
+    `parameters`: the validated path parameters of its operation.
     """
 
     token: Token
@@ -54,7 +55,7 @@ class Sent:
 
     @property
     def id(self) -> UUID:
-        """The `id` in the address."""
+        """The `id` in the path."""
         found: UUID = self.parameters["id"]
         return found
 
@@ -67,14 +68,14 @@ KEY = Header(
 
 
 class NamedById(BaseModel):
-    """What the address names."""
+    """The path parameter `id`."""
 
     id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRoute:
-    """What the routes of one kind of command have in common."""
+    """What all routes of one kind of command share."""
 
     scope: str
     tag: str
@@ -84,7 +85,7 @@ class CommandRoute:
         command: Callable[[Body, Sent], Any], reply: Reply, *problems: ProblemType,
         status: int = 200,
     ) -> Operation:  # fmt: skip
-        """A POST that decides one command. `status`: of a yes; a dry run's is 200."""
+        """A POST that decides one command. `status`: when accepted; for a dry run 200."""
 
         parameters = NamedById if "{id}" in path else None
 
@@ -105,7 +106,7 @@ class CommandRoute:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way in to one decider; `needs`: the projections that decisions are made from."""
+    """Access to one decider; `needs`: the projections on which its decisions depend."""
 
     tokens: Tokens
     decider: Decider
@@ -113,7 +114,7 @@ class Door:
     needs: frozenset[str]
 
     def check_built(self) -> None:
-        """Refuses while a projection that answers and decisions here depend on is being built."""
+        """Refuses (503) while one of these projections is being built."""
         try:
             self.builds.check(self.needs)
         except BeingBuilt as error:
@@ -123,7 +124,7 @@ class Door:
         self, request: Request, scope: str, kind: type[Body],
         command: Callable[[Body, Sent], Any], parameters: type[BaseModel] | None = None,
     ) -> Response:  # fmt: skip
-        """Reads, decides, answers. `parameters`: those of the address."""
+        """Validates the request, has it decided, and answers. `parameters`: path parameters."""
         token = await token_of(request, self.tokens, scope)
         self.check_built()
         in_path = parameters_of(request, parameters, ()) if parameters else {}
@@ -145,13 +146,13 @@ class Door:
 
 
 def respond(answer: Answer) -> Response:
-    """As HTTP has it: problems say that they are some."""
+    """The HTTP response; problems get the media type application/problem+json."""
     media = PROBLEM_JSON if answer.status >= 400 else "application/json"
     return Response(answer.body, answer.status, media_type=media)
 
 
 def within_channel(token: Token, channel: str) -> None:
-    """Refuses a channel that is not the token's."""
+    """Refuses a channel that the token's scopes do not include."""
     if not token.within("channel", channel):
         errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
         raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
@@ -164,7 +165,7 @@ def path_id(request: Request) -> UUID:
 
 
 async def read_as(request: Request, kind: type[Body]) -> Body:
-    """The body as such a model, or a refusal that names each field."""
+    """The body, validated against the model, or a refusal that names each wrong field."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Refuse(415, "Unsupported Media Type", "Content-Type must be application/json.")

@@ -1,8 +1,9 @@
-"""How do decided facts get into the log? Rows of the deciding transaction, relayed afterwards.
+"""The transactional outbox: events are stored by the deciding transaction and sent to Kafka
+afterwards.
 
-At least once, and in the order of their ids within a key: ids are taken under the locks that the
-decision holds. There is no cursor: a row that commits late with a lower id is sent at the next
-look. A record that was sent twice is applied once, by its event id.
+At least once, and in id order within a key, because ids are assigned under the decision's locks.
+There is no cursor: a row that commits late with a lower id is found at the next poll. A record that
+was sent twice is applied once, by its event id.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from hitotsu.outbox where sent_at is null
 
 
 async def add(connection: Connection, events: Sequence[Event]) -> None:
-    """Puts facts behind those of before, in the caller's transaction."""
+    """Appends events to the outbox, in the caller's transaction."""
     if not events:
         return
     rows = [(event.TOPIC, codec.key_of(event), codec.encode(event)) for event in events]
@@ -50,7 +51,9 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
 
 
 class OutboxRelay(BackgroundTask):
-    """Sends the outbox's rows to Kafka; one process at a time, so that they stay in order."""
+    """Sends the outbox's rows to Kafka; one process at a time (leader election), to keep their
+    order.
+    """
 
     def __init__(self, dsn: str, producer: Producer) -> None:
         super().__init__(dsn, "outbox", LOOK_SECONDS)
@@ -59,7 +62,7 @@ class OutboxRelay(BackgroundTask):
         self._rounds = 0
 
     def kick(self) -> None:
-        """There may be something to send."""
+        """Signals that there may be rows to send."""
         self._wanted.set()
 
     async def turn(self, connection: Connection) -> None:
@@ -88,7 +91,7 @@ class OutboxRelay(BackgroundTask):
         self._rounds = 0
 
     async def pause(self) -> None:
-        """Until `kick`, or for a moment."""
+        """Waits for `kick`, or for a moment."""
         self._wanted.clear()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -105,6 +108,8 @@ class OutboxRelay(BackgroundTask):
 
 
 def _record(row: Sequence[Any]) -> KafkaRecord:
-    """The headers follow from the event: no decision has to store them."""
+    """The Kafka record; its headers are computed from the event, so the outbox does not
+    store them.
+    """
     _, topic, key, value = row
     return KafkaRecord(topic, key, value, codec.headers_of(codec.decode(value)))

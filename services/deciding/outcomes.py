@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedCommand:
-    """A command that was decided as it was asked; the fields are what its sender is told."""
+    """A command that was accepted; the fields are what the caller is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeniedCommand(ABC):
-    """A command that was decided against; the fields are what explains it."""
+    """A command that was denied; the fields explain why."""
 
     @property
     @abstractmethod
@@ -30,7 +30,7 @@ CommandOutcome = AcceptedCommand | DeniedCommand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyReused(DeniedCommand):
-    """The key named another command before."""
+    """The key was used before with another command."""
 
     @property
     def detail(self) -> str:

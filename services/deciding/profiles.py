@@ -1,4 +1,4 @@
-"""Of which profiles was no fact ever seen?"""
+"""Which profiles are unknown, i.e. no event about them was applied?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
 
 
 async def unseen(connection: Connection, profile_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the profiles that nothing is known of."""
+    """The profiles of which nothing is known."""
     if not profile_ids:
         return set()
     ids = array("uuid", [one.bytes for one in profile_ids])

@@ -1,11 +1,9 @@
-"""How long is what decisions keep kept? Old rows are deleted in small batches, now and then.
+"""Deletes old rows of the decision tables, in small batches.
 
-answer  30 days; a key that is sent again after that is decided anew
-hold    30 days after it ended: released, past its time, or its promise applied; never one that
-        still promises something
-expired lot  30 days after the day on which it was written
-outbox  1 day after it was sent; a fact that is not in Kafka stays
-Several processes may trim at once: rows that another one is deleting are passed over.
+answer  30 days; a key that is sent again after that is decided again hold    30 days after it
+ended: released, expired, or its event applied; never an open one expired lot  30 days after the day
+on which it was recorded outbox  1 day after it was sent; unsent events stay Several processes may
+trim at once: rows locked by another one are skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ TIMEOUT = "set statement_timeout = '5s'"
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """Rows of `table` that are `old` (SQL about alias `t`, with the age as %(keep)s)."""
+    """Which rows of `table` are `old`: SQL about alias `t`, with the age as %(keep)s."""
 
     table: str
     keep: str
@@ -32,11 +30,11 @@ class Trim:
 
     @property
     def name(self) -> str:
-        """The table, as metrics name it."""
+        """The table, as in metric labels."""
         return self.table.removeprefix("hitotsu.")
 
     def statement(self) -> bytes:
-        """Deletes a batch."""
+        """The statement that deletes a batch."""
         return (
             f"delete from {self.table} where ctid = any(array(select t.ctid from {self.table} t"
             f" where {self.old} limit {AT_ONCE} for update of t skip locked))"
@@ -67,7 +65,7 @@ TRIMS: tuple[Trim, ...] = (
 
 
 async def trim(connection: Connection, one: Trim) -> int:
-    """Deletes everything that is old, batch by batch; how many rows."""
+    """Deletes all old rows, batch by batch; returns how many."""
     many = 0
     while True:
         cursor = await connection.execute(one.statement(), {"keep": one.keep})
@@ -79,7 +77,7 @@ async def trim(connection: Connection, one: Trim) -> int:
 
 
 class Trimming(Worker):
-    """Trims all the time, on a connection of its own."""
+    """The background task, with its own connection."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, "trimming", PAUSE_SECONDS)

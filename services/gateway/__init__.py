@@ -1,4 +1,6 @@
-"""The door for facts: validates, seals, appends with `acks=all`, answers per event. Stateless."""
+"""The gateway, a stateless HTTP service: validates and seals events, appends them with
+`acks=all`.
+"""
 
 from services.runtime.processes import Process
 

@@ -1,4 +1,4 @@
-"""The process of identity: the matcher and the review of cases over HTTP."""
+"""The identity process: the matcher, and the review of cases over HTTP."""
 
 from services.runtime.processes import Process
 

@@ -1,1 +1,1 @@
-"""May these points be spent? Held for a while, then captured or released; earned by rules."""
+"""Loyalty points: holds (held, captured or released), accrual by rules, returns, expiry."""

@@ -1,4 +1,4 @@
-"""What must always be true of points, and how is it tested from rows alone?"""
+"""The invariants of points, tested from stored rows alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = "select clock_timestamp() as now"
 
 
 async def _do_not_add_up(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """Drawing moves points from lot to debt and back: it makes and loses none."""
+    """Drawing moves points between lots and debt; the sum must not change."""
     (moment,) = await rows_of(connection, NOW, [])
     rows: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in await rows_of(connection, ENTRIES, [[key[0] for key in keys]]):
@@ -75,7 +75,7 @@ async def _lines(connection: Connection, keys: Sequence[Key]) -> dict[UUID, list
 async def _spent(
     connection: Connection, lines: dict[UUID, list[dict[str, Any]]]
 ) -> dict[UUID, Counter[tuple[UUID, UUID]]]:
-    """What the facts of these holds took, by fact and lot."""
+    """What the events of these holds took, by event and lot."""
     profiles = sorted({row["profile_id"] for rows in lines.values() for row in rows})
     facts = {captured_id(hold_id) for hold_id in lines}
     found: dict[UUID, Counter[tuple[UUID, UUID]]] = defaultdict(Counter)
@@ -86,7 +86,9 @@ async def _spent(
 
 
 async def _ended_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """One end for all lines, and a fact exactly if it is that it was applied."""
+    """All lines of a hold end alike, and an event exists exactly if the hold says that it was
+    applied.
+    """
     lines = await _lines(connection, keys)
     spent = await _spent(connection, lines)
     found: dict[Key, Violation] = {}

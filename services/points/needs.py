@@ -1,4 +1,4 @@
-"""Which projections are decisions about points made from?"""
+"""The projections on which decisions about points depend."""
 
 from __future__ import annotations
 

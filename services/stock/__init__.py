@@ -1,1 +1,1 @@
-"""May these units be promised? Reservations: held for a while, then committed or released."""
+"""Reservations of stock: held for a while, then committed or released."""

@@ -1,4 +1,4 @@
-"""What do routes about stock answer? The bodies of a yes, and every kind of no."""
+"""The response bodies of the stock routes, and the problem for each denial."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
 
 class ReservedLine(AnswerModel):
-    """Units of one item at one location, and how many of them are held."""
+    """An item at a location, with the number of units held."""
 
     sku: str
     location_id: str
@@ -41,7 +41,7 @@ class ReservedLine(AnswerModel):
 
 
 class ShortLine(AnswerModel):
-    """A line that cannot be had; `quantity` and `granted` where it was to be reserved."""
+    """A line that cannot be granted; `quantity` and `granted` for a reservation."""
 
     sku: str
     location_id: str
@@ -52,7 +52,7 @@ class ShortLine(AnswerModel):
 
 
 class Reserved(AnswerModel):
-    """A reservation that was made; without its id in a dry run."""
+    """A reservation that was created; in a dry run without its id."""
 
     reservation_id: UUID | SkipJsonSchema[None] = None
     state: Literal["open"]
@@ -64,7 +64,7 @@ class Reserved(AnswerModel):
 
 
 class Extended(AnswerModel):
-    """It holds until `expires_at`."""
+    """The reservation holds until `expires_at`."""
 
     reservation_id: UUID
     state: Literal["open"]
@@ -74,7 +74,7 @@ class Extended(AnswerModel):
 
 
 class Committed(AnswerModel):
-    """It is an order's promise; one event a line says so."""
+    """The reservation became an order's promise; one event per line."""
 
     reservation_id: UUID
     state: Literal["committed"]
@@ -85,7 +85,7 @@ class Committed(AnswerModel):
 
 
 class ReleasedUnits(AnswerModel):
-    """Its units are free."""
+    """The units are available again."""
 
     reservation_id: UUID
     state: Literal["released"]
@@ -102,7 +102,7 @@ class ReservationLine(AnswerModel):
 
 
 class Reservation(AnswerModel):
-    """What became of a reservation."""
+    """The state of a reservation."""
 
     reservation_id: UUID
     state: State
@@ -124,7 +124,7 @@ class PickedLocation(AnswerModel):
 
 
 class PickedLocations(AnswerModel):
-    """The best first."""
+    """Best location first."""
 
     locations: list[PickedLocation]
     position: Position

@@ -1,20 +1,20 @@
-"""How many units may still be promised? Cells, policies and holds of some items, in one place.
+"""How many units can still be promised? Computed from cells, policies and holds of some items.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
-online     = available - store_share, never below 0                        (at a location)
-online_atp = sum of online - company threshold - units held without a location yet
+available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location) online
+ = available - store_share, never below 0                        (at a location) online_atp = sum of
+online - company threshold - units held without a location yet
 
-What may be promised, so that the sum of all promises is never more than there is:
+Limits, so that the sum of all promises never exceeds the stock:
 
-- at a location, at most `available` to the store and `online` to every other channel;
-- over all locations, at most `online_atp` to every other channel, with or without a location,
-  and to the store at most the sum of `available` (never below 0 at any) less what is held
-  without a location: those units are somewhere among it.
+- at a location, at most `available` for the store and `online` for every other channel;
+- over all locations, at most `online_atp` for every other channel, with or without a location;
+for the store at most the sum of `available` (never below 0 at any) less what is held without a
+location, because those units are in that sum.
 
-Store share and company threshold bind what is promised online, not the stores. An order without
-a location is held at the location "". It is placed where `online` has it. A promise comes before
-what is kept back: where less than all such orders is left online, also from store shares, and
-where facts took even more, from the safety stock.
+Store share and company threshold limit online promises, not the stores. An order without a location
+is held at the location "" and later placed where `online` has room. A promise has priority over
+reserves: if less is left online than such orders need, they may also be served from store shares,
+and if events took even more, from safety stock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STORE = "STORE"
 
 @dataclass(slots=True)
 class PromisableCell:
-    """One item at one location, as far as promising is concerned."""
+    """One item at one location, with what determines how much can be promised."""
 
     available: int
     store_share: int
@@ -40,13 +40,13 @@ class PromisableCell:
 
     @property
     def online(self) -> int:
-        """What every channel but the store may promise here."""
+        """What channels other than the store may promise here."""
         return max(0, self.available - self.store_share)
 
 
 @dataclass(slots=True)
 class Item:
-    """One item over all locations: sums over its cells, and what is held without a location."""
+    """One item over all locations: sums of its cells, and units held without a location."""
 
     available: int = 0
     online: int = 0
@@ -55,17 +55,17 @@ class Item:
 
     @property
     def online_atp(self) -> int:
-        """What every channel but the store may still promise, over all locations."""
+        """What channels other than the store may still promise, over all locations."""
         return max(0, self.online - self.threshold - self.unplaced)
 
     def add(self, cell: PromisableCell) -> None:
-        """A cell joins the sums."""
+        """Adds a cell to the sums."""
         self.available += max(0, cell.available)
         self.online += cell.online
 
 
 class AvailableUnits:
-    """What is left while one command after the other takes from it."""
+    """Remaining units, while a batch of commands takes from them."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class AvailableUnits:
         held: Mapping[Spot, int],
         at: int,
     ) -> None:
-        """`held`: units under holds that count, by item and location; `at` in microseconds."""
+        """`held`: units under open holds, by item and location; `at` in microseconds."""
         self._cells: dict[Spot, PromisableCell] = {}
         self._items: dict[str, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
@@ -95,10 +95,7 @@ class AvailableUnits:
             item.threshold = max(item.threshold, policy["company_threshold"])
 
     def room(self, spot: Spot, channel: str) -> int:
-        """How many units this channel may promise there now; never below 0.
-
-        The least of the limits that `reason` tells apart.
-        """
+        """Units that this channel may promise there now, never below 0: the lowest of `_limits`."""
         sku, location = spot
         item = self._items.get(sku)
         if item is None:
@@ -113,14 +110,14 @@ class AvailableUnits:
         return min(cell.online, item.online_atp)
 
     def reason(self, spot: Spot, channel: str) -> str:
-        """Which limit leaves no more room there: a code of `REASONS`."""
+        """The limit that is exhausted: a code of `REASONS`."""
         limits = self._limits(spot, channel)
         return min(limits, key=lambda code: limits[code])
 
     def placeable(self, spot: Spot) -> int:
-        """How many units of an order without a location may be placed there; never below 0.
+        """Units of an order without a location that may be placed there, never below 0.
 
-        The order's own units count as held without a location.
+        The order's own units count among those held without a location.
         """
         cell = self._cells.get(spot)
         if cell is None:
@@ -132,7 +129,7 @@ class AvailableUnits:
         return max(0, cell.available + kept_back)
 
     def take(self, spot: Spot, quantity: int) -> None:
-        """Units are held; negative: they are free again."""
+        """Holds units; a negative number releases them."""
         sku, location = spot
         cell = self._cells.get(spot)
         if cell is not None:
@@ -144,7 +141,7 @@ class AvailableUnits:
             self._items[sku].unplaced += quantity
 
     def _limits(self, spot: Spot, channel: str) -> dict[str, int]:
-        """Units that each limit leaves, never below 0; of equal ones the first is the reason."""
+        """Units left by each limit, never below 0; the first of the lowest is the reason."""
         sku, location = spot
         item = self._items.get(sku)
         if item is None:
@@ -169,11 +166,11 @@ REASONS: Mapping[str, str] = {
     "not-available-online": "All locations together have no more for online.",
     "no-location": "A store promises what is at a location: name one.",
 }
-"""Why a line cannot be granted whole, by the code that the answer carries."""
+"""Why a line cannot be granted completely: code in the answer to sentence."""
 
 
 def _online(item: Item) -> dict[str, int]:
-    """The limits over all locations of whatever is no store."""
+    """The limits over all locations for channels other than the store."""
     return {
         "not-available-online": max(0, item.online),
         "promised-online": max(0, item.online - item.unplaced),

@@ -1,4 +1,4 @@
-"""What can be asked of stock? Bodies as they are sent; times in seconds, quantities in units."""
+"""The request bodies of stock commands; durations in seconds, quantities in units."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
 
 
 class ReserveBody(_StockBody):
-    """Holds units for `ttl_seconds`; all lines or none, or `best_effort`: what there is."""
+    """Holds units for `ttl_seconds`: all lines or none, or with `best_effort` as much as
+    there is.
+    """
 
     channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
     lines: Annotated[
@@ -52,15 +54,15 @@ class ReserveBody(_StockBody):
 
 
 class ExtendBody(_StockBody):
-    """The hold lasts so long from now; never shorter than it would have."""
+    """Extends the hold to so many seconds from now; never shortens it."""
 
     ttl_seconds: Ttl = TTL_DEFAULT
 
 
 class CommitBody(_StockBody):
-    """The hold becomes an order's promise and no longer expires.
+    """The reservation becomes an order's promise and no longer expires.
 
-    `location_id`: who serves the lines that have no location yet.
+    `location_id`: the location that serves the lines without one.
     """
 
     order_id: GivenId
@@ -68,12 +70,12 @@ class CommitBody(_StockBody):
 
 
 class ReleaseBody(_StockBody):
-    """The units are free again."""
+    """Releases the units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """A body, who sent it, and the id that the hold would have."""
+    """A reserve command: the body, its sender, and the id of the reservation to create."""
 
     reservation_id: UUID
     client: str

@@ -1,4 +1,4 @@
-"""May it be promised? Pure: what is there and what is asked go in, outcomes come out."""
+"""Decides commands on stock. Pure: takes stock and commands, returns outcomes."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class ReservedUnits:
         return self.sku, self.location_id
 
     def counts(self, now: datetime) -> bool:
-        """Whether it holds units: past its time it does not, whatever any job has done."""
+        """Whether it holds units: not after its time, even if it is not marked as expired yet."""
         return self.state == COMMITTED or (self.state == OPEN and self.expires_at > now)
 
 
 @dataclass(slots=True)
 class StockState:
-    """What a batch is decided from; deciding changes it as the commands do.
+    """The input of a batch; deciding modifies it as the commands do.
 
-    `holds`: every line of each reservation that a command names; `now`: read under the locks.
+    `holds`: all lines of each named reservation; `now`: read under the locks.
     """
 
     shelf: AvailableUnits
@@ -69,7 +69,7 @@ class StockState:
 
 @dataclass(slots=True)
 class DecidedStock:
-    """Outcomes in the order of the commands; holds made or changed; facts to append."""
+    """Outcomes in the order of the commands; created or changed holds; events to append."""
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[ReservedUnits] = field(default_factory=list)
@@ -78,7 +78,7 @@ class DecidedStock:
 
 
 def decide(commands: Iterable[Command], state: StockState) -> DecidedStock:
-    """Decides in order: a command sees what the ones before it took."""
+    """Decides in order: each command sees what those before it took."""
     batch = _StockBatch(state)
     for command in commands:
         batch.decided.outcomes.append(batch.outcome(command))
@@ -86,7 +86,7 @@ def decide(commands: Iterable[Command], state: StockState) -> DecidedStock:
 
 
 class _StockBatch:
-    """The state while a batch is decided, and what was decided so far."""
+    """The state during a batch, and what was decided so far."""
 
     def __init__(self, state: StockState) -> None:
         self._shelf, self._holds, self._now = state.shelf, state.holds, state.now
@@ -97,7 +97,7 @@ class _StockBatch:
         return self._reserve(command) if isinstance(command, Reserve) else self._resolve(command)
 
     def _reserve(self, command: Reserve) -> CommandOutcome:
-        """Takes the units from the shelf and holds them, if enough may be promised."""
+        """Holds the units, if enough can be promised."""
         body = command.body
         lines = self._taken(command)
         short = any(line["granted"] < line["quantity"] for line in lines)
@@ -121,7 +121,7 @@ class _StockBatch:
         )  # fmt: skip
 
     def _resolve(self, command: Extend | Commit | ReleaseReservation) -> CommandOutcome:
-        """Extends, commits or releases a reservation that is open."""
+        """Extends, commits or releases an open reservation."""
         holds = self._holds.get(command.reservation_id)
         if not holds:
             return ReservationUnknown()
@@ -136,7 +136,9 @@ class _StockBatch:
         return self._release(command, holds)
 
     def _taken(self, command: Reserve) -> list[LineGrant]:
-        """Line by line, each from what the ones before it left: lines of one item share a pool."""
+        """Grants line by line; each line sees what those before it took, because lines of one item
+        share stock.
+        """
         lines, channel = list[LineGrant](), command.body.channel
         for line in command.body.lines:
             spot = (line.sku, line.location_id)
@@ -183,7 +185,7 @@ class _StockBatch:
         )  # fmt: skip
 
     def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> DeniedCommand | None:
-        """Lines without a location need one that may serve them: held were units anywhere."""
+        """Why lines without a location cannot be served by the named one; None when they can."""
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
         if not unplaced:
@@ -210,7 +212,9 @@ class _StockBatch:
 
 
 def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
-    """The promise's id says which line it is of, so that a second one would be a resend."""
+    """The event id of a line's promise, derived from reservation and line: a repeat is a
+    duplicate.
+    """
     return uuid5(reservation_id, f"{sku}|{location_id}")
 
 

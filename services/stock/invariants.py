@@ -1,4 +1,4 @@
-"""What must always be true of stock, and how is it tested from rows alone?"""
+"""The invariants of stock, tested from stored rows alone."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ APPLIED = "select event_id from ledger where event_id = any(%s::uuid[])"
 
 
 async def _ended_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """Each line ends once: its promise was applied exactly if it says so, and all lines agree."""
+    """Each line ends once: its event was applied exactly if the line says so, and all lines
+    agree.
+    """
     lines = await rows_of(connection, LINES, [[key[0] for key in keys]])
     facts = {_fact(line): line for line in lines}
     applied = {row["event_id"] for row in await rows_of(connection, APPLIED, [list(facts)])}
@@ -82,7 +84,9 @@ def _wrong(line: dict[str, Any], applied: bool) -> Violation | None:
 
 
 def _kinds(lines: Iterable[dict[str, Any]]) -> dict[UUID, set[str]]:
-    """Lines that ended by time may not all have been marked yet; facts are applied one by one."""
+    """How each hold's lines ended; expired lines may be unmarked, and events are applied one by
+    one.
+    """
     same = {COMMITTED: "promised", "applied": "promised", "open": "expired"}
     kinds: dict[UUID, set[str]] = {}
     for line in lines:
@@ -128,7 +132,7 @@ where taken.counted is not true and short.short > taken.units
 
 
 async def _promised_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """What is short after a grant must have been taken by facts that came after it."""
+    """A shortage after a grant must be explained by events that arrived after it."""
     skus = [key[0] for key in keys]
     promises = [one.id for one in releases().by_id.values() if one.record == PROMISE]
     rows = await rows_of(connection, UNDERCUT, {"skus": skus, "promises": promises})

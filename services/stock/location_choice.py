@@ -1,4 +1,6 @@
-"""Which location serves an order? Those that have every line, the nearest or best stocked first."""
+"""Chooses the locations that can serve an order: those with every line, nearest or best stocked
+first.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ EARTH_KM = 6_371.0088  # IUGG mean radius
 
 
 class WantedUnits(BaseModel):
-    """Units of one item, wherever they are."""
+    """Units of one item, at any location."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sku: Code
@@ -38,10 +40,10 @@ def _once(lines: list[WantedUnits]) -> list[WantedUnits]:
 
 
 class PickBody(BaseModel):
-    """What is wanted; `near` and `rule` say which of the locations that have it come first.
+    """The order lines; `near` and `rule` define the order of the locations.
 
-    `distance` needs `near`, and puts locations without coordinates last; `most_stock` takes where
-    the scarcest line is least scarce.
+    `distance` needs `near` and puts locations without coordinates last; `most_stock` prefers
+    locations where the scarcest line has the most units left.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +68,7 @@ def kilometres(one: GeoPoint, other: GeoPoint) -> float:
 def picked(
     body: PickBody, shelf: AvailableUnits, locations: Iterable[Mapping[str, Any]], at: int
 ) -> list[dict[str, Any]]:
-    """Locations that have every line now, in the order asked for; ids break ties."""
+    """Locations that have every line now, in the requested order; ties by id."""
     versions: dict[str, list[Mapping[str, Any]]] = {}
     for row in locations:
         versions.setdefault(row["location_id"], []).append(row)

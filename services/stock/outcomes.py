@@ -1,4 +1,4 @@
-"""What can a command about stock end in? Pure; `services.stock.answers` says it in HTTP's terms."""
+"""The outcomes of stock commands. Pure; `services.stock.answers` maps them to HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.stock.availability import REASONS
 
 
 class LineGrant(TypedDict):
-    """What one line of a reservation asked for and got; `reason`: a code, where it was cut."""
+    """What a line asked for and got; `reason`: a code, when it got less."""
 
     sku: str
     location_id: str
@@ -25,7 +25,7 @@ class LineGrant(TypedDict):
 
 
 class LineShortage(TypedDict):
-    """A line that the location asked for cannot serve."""
+    """A line that the named location cannot serve."""
 
     sku: str
     location_id: str
@@ -34,7 +34,7 @@ class LineShortage(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsReserved(AcceptedCommand):
-    """Units are held until `expires_at`; a dry run makes no reservation, so it has no id."""
+    """Units are held until `expires_at`; in a dry run the id is null."""
 
     reservation_id: UUID | None
     state: Literal["open"] = "open"
@@ -56,7 +56,7 @@ class ReservationExtended(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsPromised(AcceptedCommand):
-    """Units are promised to an order; one event for each line."""
+    """Units are promised to an order; one event per line."""
 
     reservation_id: UUID
     state: Literal["committed"] = "committed"
@@ -67,7 +67,7 @@ class UnitsPromised(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsReleased(AcceptedCommand):
-    """Units are free again."""
+    """Units are available again."""
 
     reservation_id: UUID
     state: Literal["released"] = "released"
@@ -88,7 +88,7 @@ class TooFewUnits(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooFewUnitsThere(DeniedCommand):
-    """The location that is to serve the order has fewer units than are held."""
+    """The named location has fewer units than the reservation holds without a location."""
 
     lines: Sequence[LineShortage]
 
@@ -99,7 +99,7 @@ class TooFewUnitsThere(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationMissing(DeniedCommand):
-    """Lines are held without a location, and the command names none."""
+    """Some lines have no location, and the command names none."""
 
     @property
     def detail(self) -> str:
@@ -128,7 +128,7 @@ class ReservationResolved(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationExpired(DeniedCommand):
-    """The reservation's time was over before the command was decided."""
+    """The reservation expired before the command was decided."""
 
     expires_at: datetime
 

@@ -1,4 +1,4 @@
-"""Which addresses answer commands about stock?"""
+"""The routes of stock commands."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ select location_id, valid_from, kind, name, latitude_e6, longitude_e6 from locat
 
 
 def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
-    """POST to reserve, extend, commit, release; GET what became of a reservation."""
+    """POST to reserve, extend, commit, release; GET a reservation's state."""
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
@@ -127,7 +127,7 @@ def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
 
 
 async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:
-    """Advisory: nothing is locked; whoever wants to be sure reserves."""
+    """Advisory: takes no lock, so only a reservation makes sure."""
     async with (
         postgres.connection() as connection, connection.pipeline(), connection.transaction()
     ):  # fmt: skip

@@ -1,9 +1,10 @@
-"""How is a batch decided? Cells locked in order, holds counted under the locks, all stored at once.
+"""Decides a batch of stock commands: locks cells in order, counts holds, stores all in one
+transaction.
 
-Whoever takes, extends or commits holds the row locks of all cells of the item, whatever the
-location: what may be promised at one depends on all. So no two decisions see the same units, and
-a hold that was seen as expired is never committed afterwards. The projector raises `committed`
-and ends the hold in one transaction, so units are never counted twice or not at all.
+Reserving, extending and committing lock the rows of all cells of an item, whatever the location,
+since limits apply over all locations. So no two decisions see the same units, and a hold that was
+seen as expired is never committed later. The projector raises `committed` and ends the hold in one
+transaction, so units are never counted twice or missed.
 """
 
 from __future__ import annotations
@@ -85,14 +86,14 @@ _MADE = ("uuid", "text", "text", "bigint", "text", "text", "timestamptz", "text"
 
 
 class StockWork:
-    """Decides batches of commands about stock, in the transaction it is given."""
+    """Decides batches of stock commands, within the caller's transaction."""
 
     def __init__(self, group: str) -> None:
-        """`group`: whose checkpoints say how far the stock shown is."""
+        """`group`: whose checkpoints give the position of the stock shown."""
         self._group = group
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> _Found:
-        """Locks the cells; what is on the shelf, and the lines of holds that are named."""
+        """Locks the cells; returns the stock, and the lines of the named holds."""
         named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
         wanted = {
             line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
@@ -107,7 +108,7 @@ class StockWork:
     async def decide(
         self, connection: Connection, seen: _Found, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Answers; what is over, what changed, what is new and the facts are stored."""
+        """Stores expired, changed and new holds with the events; returns the answers."""
         decided = decide(commands, StockState(seen.shelf, _by_id(seen.holds), seen.now))
         if seen.over:
             await connection.execute(EXPIRED, [array("text", seen.over), seen.now])
@@ -119,7 +120,7 @@ class StockWork:
 async def seen(
     connection: Connection, skus: list[str], group: str
 ) -> tuple[AvailableUnits, datetime, dict[str, int]]:
-    """The shelf as it is now, without a lock: what it shows may be gone a moment later."""
+    """The present stock, read without a lock: it may change a moment later."""
     cells = await rows_of(connection, CELLS, [array("text", skus)])
     found = await _shelf(connection, skus, cells, group, [])
     return found.shelf, found.now, found.position
@@ -127,7 +128,7 @@ async def seen(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is on the shelf at `now`; of what open holds are past their time; named holds' lines."""
+    """Stock as of `now`; the items of expired open holds; the lines of named holds."""
 
     shelf: AvailableUnits
     now: datetime
@@ -143,7 +144,7 @@ async def _shelf(
     group: str,
     named: list[UUID],
 ) -> _Found:
-    """All that is asked under the locks, in one go."""
+    """Reads everything that is needed under the locks in one round trip."""
     asked = await begun(connection, SHELF, {"skus": array("text", skus), "group": group})
     holds = await rows_of(connection, NAMED, [named]) if named else []
     (row,) = await asked.fetchall()

@@ -1,1 +1,1 @@
-"""What a points program does by itself: accrual by rules, and expiry."""
+"""Background tasks of a points program: accrual by rules, and expiry."""

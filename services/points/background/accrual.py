@@ -1,7 +1,7 @@
-"""Who gives points when the program's rules do? The sales that are due, judged in one transaction.
+"""Gives points for sales by the program's rules: due sales are judged in one transaction.
 
-What was decided before, what follows now and its facts are stored together, under the members'
-locks: whatever becomes of the process, a sale is judged once, and judging it again changes nothing.
+Earlier decisions, the new result and its events are read and stored in that transaction, under the
+members' advisory locks. So a sale is judged once, and judging it again changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
 class Accrual(BackgroundTask):
-    """Follows the log and judges what is due, as one of all processes."""
+    """Follows the log and judges due sales; one process at a time (leader election)."""
 
     def __init__(
         self,
@@ -45,16 +45,16 @@ class Accrual(BackgroundTask):
         kick: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are read; `kick` is called when there are facts to send.
+        """`group`: whose tables are read; `kick` is called when the outbox has events to send.
 
-        `ready`: whether these tables hold what the group has read.
+        `ready`: whether these tables are complete (not being built).
         """
         super().__init__(dsn, "points-accrual", LOOK_SECONDS, group, ready)
         self._group, self._kick = group, kick
         self._sales = sales_feed(kafka, group)
 
     async def stop(self) -> None:
-        """Ends between two transactions."""
+        """Stops between two transactions."""
         await super().stop()
         await self._sales.close()
 
@@ -62,7 +62,7 @@ class Accrual(BackgroundTask):
         self._sales.reset()
 
     async def round(self, connection: Connection) -> bool:
-        """One look at the log, one batch of sales; whether there may be more."""
+        """Reads the log once and judges one batch of sales; returns whether there may be more."""
         followed = await self._sales.follow(connection)
         rows = await rows_of(connection, DUE, [AT_ONCE])
         due = {row["transaction_id"]: row["owner_id"] for row in rows}
@@ -73,7 +73,9 @@ class Accrual(BackgroundTask):
         return followed or len(due) == AT_ONCE
 
     async def _judge(self, connection: Connection, due: dict[UUID, UUID]) -> None:
-        """All at once; when that fails, one by one, so that none stands in the way of others."""
+        """Judges all in one transaction; if that fails, one by one, so that one sale cannot block
+        others.
+        """
         try:
             await judge(connection, self._group, due)
             return
@@ -94,7 +96,7 @@ class Accrual(BackgroundTask):
 
 
 async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
-    """Judges these sales, found by their owners, in one transaction."""
+    """Judges these sales, looked up by their owners, in one transaction."""
     if due:
         async with connection.transaction():
             await connection.execute(DONE, [list(due)])

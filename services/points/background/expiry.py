@@ -1,8 +1,8 @@
-"""Which points are over, and who writes it down? Once a day of the program, lot by lot.
+"""Appends expiry events for expired points, once a day of the program's time zone, lot by lot.
 
-A balance needs none of this: reading judges a lot by its time. What is written is for the ledger,
-and for points that end by inactivity, which no single lot can tell. Each lot is looked at once a
-day: what is held then, or arrives late, is left for the next one.
+Balances do not need them: a query compares a lot's expiry with the time. The events are for the
+ledger, and for expiry by inactivity, which cannot be told from a single lot. Each lot is examined
+once a day; points that are held then, or arrive late, are left for the next day.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def clock() -> int:
 
 
 class Expiry(BackgroundTask):
-    """Expires the lots that are over, once a day of the program."""
+    """Expires lots, once a day of the program."""
 
     def __init__(
         self,
@@ -78,15 +78,15 @@ class Expiry(BackgroundTask):
         clock: Callable[[], int] = clock,
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are read; `kick` is called when there are facts to send.
+        """`group`: whose tables are read; `kick` is called when the outbox has events to send.
 
-        `ready`: whether these tables hold what the group has read.
+        `ready`: whether these tables are complete (not being built).
         """
         super().__init__(dsn, "points-expiry", LOOK_SECONDS, group, ready)
         self._group, self._kick, self._clock = group, kick, clock
 
     async def round(self, connection: Connection) -> bool:
-        """Some members, in one transaction; whether there may be more today."""
+        """Processes some members in one transaction; returns whether there may be more today."""
         async with connection.transaction():
             more = await sweep(connection, self._group, self._clock())
         await arrived(connection)
@@ -96,7 +96,9 @@ class Expiry(BackgroundTask):
 
 
 async def sweep(connection: Connection, group: str, now: int) -> bool:
-    """Expires some of what is over at the beginning of the program's day; whether there is more."""
+    """Expires some lots that ended before today in the program's zone; returns whether there are
+    more.
+    """
     rules = await _rules(connection, now)
     if rules is None:
         return False
@@ -124,13 +126,15 @@ async def sweep(connection: Connection, group: str, now: int) -> bool:
 
 
 async def _rules(connection: Connection, now: int) -> EarningRules | None:
-    """The rules in force now; without any nobody can say when a day begins."""
+    """The rules in force now; None when there are none, and so no time zone."""
     row = version_at(readable(await versions(connection)), now)
     return row["read"] if row is not None else None
 
 
 def _quiet(rules: EarningRules, at: int) -> int | None:
-    """Who did nothing since then may have lapsed: never later than the calendar has it."""
+    """Members without activity since this instant may have lapsed; never later than the
+    exact date.
+    """
     expiry = rules.expiry
     return at - (expiry.months * 28 - 1) * DAY if isinstance(expiry, Inactivity) else None
 
@@ -141,13 +145,13 @@ def _lapsed(last_at: int | None, at: int, rules: EarningRules) -> bool:
 
 
 def _last(here: EffectiveBalances, profile_id: UUID) -> int | None:
-    """When the member last earned or spent; one of its profiles may be quiet for longer."""
+    """When the member last earned or spent, over all its profiles."""
     entries = here.holder(profile_id).entries
     return max((one["at"] for one in entries if one["kind"] in ACTIVITY), default=None)
 
 
 def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
-    """The member's lots of which something is left that nobody holds."""
+    """The member's lots that have points left which are not held."""
     lots = here.holder(profile_id).account(here.at).lots
     return [lot for lot in lots if lot.left > 0 and lot.earned_at is not None]
 
@@ -155,7 +159,7 @@ def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
 async def _expire(
     connection: Connection, here: EffectiveBalances, over: list[Lot], day: date, at: int
 ) -> None:
-    """Facts for what is over: once a lot and day, whoever comes to it again."""
+    """Adds the expiry events; event ids derive from lot and day, so a repeat is a duplicate."""
     # by name: two profiles of one member give the same lots
     over = list({(lot.profile_id, lot.lot_id): lot for lot in over}.values())
     if not over:

@@ -1,7 +1,6 @@
-"""Which sales may have to be judged again? Those that applied purchases, items and rules tell of.
+"""Which sales have to be judged (again)? Taken from applied purchases, items and rules.
 
-An event is a hint and nothing else: what it says is read from the projections, which hold it before
-it is looked at here.
+An event only names sales; the data is read from the projections, which include the event by then.
 """
 
 from __future__ import annotations
@@ -58,12 +57,12 @@ on conflict (transaction_id) do update set failed = null
 
 
 def sales_feed(kafka: str, group: str) -> Follower:
-    """A follower that notes in `hitotsu.points_due` which sales are to be judged."""
+    """A follower that records in `hitotsu.points_due` which sales have to be judged."""
     return Follower(AppliedLog(kafka, group, TOPICS, AT_ONCE), CURSOR, note_due)
 
 
 async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> None:
-    """Notes the sales that these events tell of."""
+    """Records the sales that these events concern."""
     purchases: dict[UUID, UUID] = {}
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}

@@ -1,4 +1,4 @@
-"""What do the program's rules do without being asked?"""
+"""The points program's background tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from services.runtime.config import Settings
 def background(
     settings: Settings, kick: Callable[[], None], ready: Callable[[], bool]
 ) -> list[Accrual | Expiry]:
-    """Tasks to start and stop with the process; `kick` sends what they decided.
+    """The tasks, to be started and stopped with the process; `kick` triggers the outbox.
 
-    They wait while `ready` says that a projection which they read is being built.
-
-    Rules give points only where they, and not the tills, are the one source of them.
+    They wait while `ready` says that a projection they read is being built. Accrual runs only if
+    this deployment gives points by rules and not by tills.
     """
     tasks: list[Accrual | Expiry] = [Expiry(settings.postgres, settings.group, kick, ready=ready)]
     if settings.accrual == "rules":

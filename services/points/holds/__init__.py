@@ -1,1 +1,1 @@
-"""Commands that hold, capture and release points, and what a member can spend."""
+"""Commands that hold, capture and release points, and the points a member can spend."""

@@ -1,4 +1,4 @@
-"""What do routes about holds of points answer? The bodies of a yes, and every kind of no."""
+"""The response bodies of the routes for point holds, and the problem for each denial."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Decided(AnswerModel):
 
 
 class HeldPoints(_Decided):
-    """A hold that was made; without its id in a dry run."""
+    """A hold that was created; in a dry run without its id."""
 
     hold_id: UUID | SkipJsonSchema[None] = None
     state: Literal["open"]
@@ -55,7 +55,7 @@ class HeldPoints(_Decided):
 
 
 class RedeemedPoints(_Decided):
-    """Points that are spent; without the hold's id in a dry run."""
+    """Points that were spent; in a dry run without the hold's id."""
 
     hold_id: UUID | SkipJsonSchema[None] = None
     state: Literal["captured"]
@@ -65,7 +65,7 @@ class RedeemedPoints(_Decided):
 
 
 class CapturedPoints(_Decided):
-    """Points that are spent; `freed`: what the hold had beyond them."""
+    """Points that were spent; `freed`: the rest of the hold."""
 
     hold_id: UUID
     state: Literal["captured"]
@@ -76,14 +76,14 @@ class CapturedPoints(_Decided):
 
 
 class ReleasedPoints(_Decided):
-    """The hold's points are free."""
+    """The hold's points are available again."""
 
     hold_id: UUID
     state: Literal["released"]
 
 
 class PointsHold(AnswerModel):
-    """What became of a hold."""
+    """The state of a hold."""
 
     hold_id: UUID
     profile_id: UUID
@@ -96,7 +96,7 @@ class PointsHold(AnswerModel):
 
 
 class OfflineLimit(AnswerModel):
-    """What a terminal may redeem in one go, and the rules that say so."""
+    """What a terminal may redeem at once while offline, and the rules version that says so."""
 
     store_id: str
     terminal_id: str
@@ -105,7 +105,7 @@ class OfflineLimit(AnswerModel):
 
 
 class UnauthorisedRedemption(AnswerModel):
-    """A redemption of an offline till above the limit that was in force."""
+    """An offline redemption above the limit that was in force."""
 
     event_id: UUID
     at: datetime
@@ -120,7 +120,7 @@ class UnauthorisedRedemption(AnswerModel):
 
 
 class UnauthorisedRedemptions(AnswerModel):
-    """The newest first; `more`: there are others beyond those listed."""
+    """Newest first; `more`: there are others that are not listed."""
 
     redemptions: list[UnauthorisedRedemption]
     more: bool

@@ -1,8 +1,8 @@
-"""What do members hold now? Locked in order, lots and holds seen at one moment.
+"""What members hold now: locked in id order, lots and holds read in one statement.
 
-Whoever decides about a profile's points holds that profile's lock, so no two decisions see the
-same points. The projector takes none: it stores what was spent and ends the hold in one
-transaction, and both are read here in one statement, so points are never there twice or not at all.
+Every decision about a profile's points takes that profile's advisory lock, so no two decisions see
+the same points. The projector takes no such lock: it stores the spending and ends the hold in one
+transaction, and a single statement reads both, so points are never counted twice or missed.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ select 'now', null, null, null, '', 0, 0, null, null, null, null, now from momen
 
 @dataclass(slots=True)
 class LockedPurses:
-    """Purses by profile as they are at `now`, under the locks; how far the log was applied.
+    """Purses by profile, as of `now` under the locks; the position that was applied.
 
-    `over`: whose open holds are past their time; `holds`: the lines of those that were named;
-    `unseen`: profiles asked about of which there is no fact.
+    `over`: profiles with open holds past their time; `holds`: the lines of the named holds;
+    `unseen`: requested profiles without any event.
     """
 
     purses: dict[UUID, Purse]
@@ -109,7 +109,7 @@ class LockedPurses:
 async def under_locks(
     connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
 ) -> LockedPurses:
-    """Locks the members of these profiles and of the named holds, and sees what they hold."""
+    """Locks the members of these profiles and of the named holds, and reads what they hold."""
     members = await members_of(connection, asked, named)
     profiles = sorted({one for member in members.values() for one in member})
     wanted = _ids(profiles)
@@ -128,9 +128,9 @@ async def under_locks(
 async def members_of(
     connection: Connection, asked: Iterable[UUID], named: Iterable[UUID] = ()
 ) -> dict[UUID, tuple[UUID, ...]]:
-    """Each profile's member: all of its profiles; alone while nothing groups it.
+    """Each profile's member, as all its profiles; the profile alone if it has no member.
 
-    Of the profiles that are `asked` about, and of those that the `named` holds take from.
+    For the profiles in `asked`, and those from which the `named` holds take points.
     """
     wanted = {"asked": _ids(set(asked)), "named": _ids(named)}
     rows = await rows_of(connection, MEMBERS, wanted)
@@ -175,7 +175,7 @@ def _purses(
 
 @dataclass(slots=True)
 class _Profile:
-    """What the rows say of one profile."""
+    """The rows about one profile."""
 
     lots: list[Lot] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What can be asked of points? Bodies as they are sent; times in seconds."""
+"""The request bodies of commands on points; durations in seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class _PointsBody(BaseModel):
 
 
 class HoldBody(_PointsBody):
-    """Holds points of the profile's member for `ttl_seconds`; all of them, or what there is."""
+    """Holds points of the profile's member for `ttl_seconds`: all, or with `best_effort` what there
+    is.
+    """
 
     profile_id: GivenId
     channel: Channel
@@ -32,18 +34,18 @@ class HoldBody(_PointsBody):
 
 
 class CaptureBody(_PointsBody):
-    """The purchase is paid: the points are spent, all or some; what is not captured is free."""
+    """The purchase is paid: spends the held points, all or some; the rest is released."""
 
     points: Points | None = None
     transaction_id: GivenId | None = None
 
 
 class ReleaseHoldBody(_PointsBody):
-    """The points are free again."""
+    """Releases the points."""
 
 
 class RedeemBody(_PointsBody):
-    """Held and captured at once."""
+    """Holds and captures at once."""
 
     profile_id: GivenId
     channel: Channel
@@ -53,7 +55,7 @@ class RedeemBody(_PointsBody):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A body, who sent it, and the id that the hold would have."""
+    """A hold command: the body, its sender, and the id of the hold to create."""
 
     hold_id: UUID
     client: str

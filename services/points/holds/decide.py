@@ -1,4 +1,4 @@
-"""May they be spent? Pure: what a member holds and what is asked go in, outcomes come out."""
+"""Decides commands on points. Pure: takes the members' state and commands, returns outcomes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPEN, CAPTURED, RELEASED = "open", "captured", "released"
 
 @dataclass(slots=True)
 class HeldLot:
-    """What a hold takes from one lot. `expires_at` counts only while it is open."""
+    """What a hold takes from one lot. `expires_at` counts only while the hold is open."""
 
     hold_id: UUID
     profile_id: UUID
@@ -53,10 +53,10 @@ class HeldLot:
 
 @dataclass(slots=True)
 class PointsState:
-    """What a batch is decided from; deciding changes it as the commands do.
+    """The input of a batch; deciding modifies it as the commands do.
 
-    `purses` by profile, one for all of a member's; `holds`: every line of each that is named;
-    `unseen`: profiles of which there is no fact; `now`: read under the locks.
+    `purses`: by profile, shared by all of a member's profiles; `holds`: all lines of each named
+    hold; `unseen`: profiles without any event; `now`: read under the locks.
     """
 
     purses: Mapping[UUID, Purse]
@@ -67,7 +67,7 @@ class PointsState:
 
 @dataclass(slots=True)
 class DecidedPoints:
-    """Outcomes in the order of the commands; holds made or changed; facts to append."""
+    """Outcomes in the order of the commands; created or changed holds; events to append."""
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[HeldLot] = field(default_factory=list)
@@ -76,14 +76,14 @@ class DecidedPoints:
 
 
 def decide(commands: Iterable[Command], state: PointsState) -> DecidedPoints:
-    """Decides in order: a command sees what the ones before it took."""
+    """Decides in order: each command sees what those before it took."""
     batch = _PointsBatch(state)
     batch.decided.outcomes.extend(batch.outcome(command) for command in commands)
     return batch.decided
 
 
 class _PointsBatch:
-    """The state while a batch is decided, and what was decided so far."""
+    """The state during a batch, and what was decided so far."""
 
     def __init__(self, state: PointsState) -> None:
         self._purses, self._holds, self._now = state.purses, state.holds, state.now
@@ -199,7 +199,9 @@ class _PointsBatch:
 
 
 def captured_id(hold_id: UUID) -> UUID:
-    """The event that a captured hold becomes: a hold is captured once, so there is one."""
+    """The event id of a hold's capture: a function of the hold id, since a hold is captured
+    once.
+    """
     return uuid5(hold_id, "captured")
 
 
@@ -211,7 +213,7 @@ def _with(line: HeldLot, points: int, transaction_id: UUID | None) -> HeldLot:
 
 
 def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
-    """What was spent, lot by lot; a hold is captured once, so its id makes the fact's."""
+    """The event for the spent points, lot by lot."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
         event_id=captured_id(first.hold_id).bytes, occurred_at=micros(now),

@@ -1,7 +1,7 @@
-"""What may a till redeem while nobody can be asked, and which ones took more than that?
+"""How many points may a till redeem while offline, and which redemptions exceeded that limit?
 
-A till keeps its limit for the time when the line is down. A redemption is a fact all the same: one
-above the limit that was in force is applied like any other, and listed here for people to look at.
+A till stores its limit for the time when it is offline. A redemption above the limit is still
+applied, because it has happened; it is listed here for review.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ where terminal is not null and lot_id is null and kind = 'redeemed' order by at 
 
 
 class AtTerminal(BaseModel):
-    """Which terminal is asked about."""
+    """The terminal that is asked about."""
 
     model_config = ConfigDict(extra="forbid")
     store_id: Code = Field(description="The store, as its tills name it.")
@@ -52,7 +52,7 @@ class Nothing(BaseModel):
 
 
 def operations(door: Door, postgres: Pool) -> list[Operation]:
-    """GET the limit of a terminal; GET what was taken above limits, the newest first."""
+    """GET a terminal's limit; GET the redemptions above limits, newest first."""
 
     async def limit(request: Request) -> Response:
         await token_of(request, door.tokens, "points:redeem")
@@ -92,7 +92,7 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
 
 
 async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
-    """Redemptions of offline tills above the limit in force when they happened."""
+    """Offline redemptions above the limit in force when they happened."""
     rows = await versions(connection)
     return above(await rows_of(connection, OFFLINE, []), rows)
 
@@ -100,7 +100,7 @@ async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
 def above(
     taken: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Those of the redemptions that took more than their terminal might. `rows`: rule versions."""
+    """The redemptions that exceeded their terminal's limit. `rows`: rule versions."""
     found, read = [], readable(rows)
     for one in taken:
         version, rules = _rules(read, one["at"])
@@ -113,6 +113,6 @@ def above(
 
 
 def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, EarningRules]:
-    """Without a program whose rules can be read, a till may redeem nothing unasked."""
+    """The rules at a time; without readable rules the limit is 0."""
     row = version_at(rows, at)
     return (row["version"], row["read"]) if row is not None else (None, EarningRules())

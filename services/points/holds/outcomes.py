@@ -1,4 +1,4 @@
-"""What can a command about holds of points end in? Pure; `answers` says it in HTTP's terms."""
+"""The outcomes of commands on point holds. Pure; `answers` maps them to HTTP."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class LotPoints(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsHeld(AcceptedCommand):
-    """Points are held until `expires_at`; a dry run makes no hold, so it has no id.
+    """Points are held until `expires_at`; a dry run creates no hold, so the id is null.
 
-    `available`: what the member can still spend; `version`: entries that was counted from.
+    `available`: what the member can still spend; `version`: the number of entries it was computed
+    from.
     """
 
     hold_id: UUID | None
@@ -39,7 +40,7 @@ class PointsHeld(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsSpent(AcceptedCommand):
-    """Points are spent without a hold before; a dry run has no id of one."""
+    """Points are spent without an earlier hold; in a dry run the id is null."""
 
     hold_id: UUID | None
     state: Literal["captured"] = "captured"
@@ -53,7 +54,7 @@ class PointsSpent(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldCaptured(AcceptedCommand):
-    """Points of a hold are spent; `freed`: what it had beyond them."""
+    """A hold's points are spent; `freed`: the rest of the hold."""
 
     hold_id: UUID
     state: Literal["captured"] = "captured"
@@ -68,7 +69,7 @@ class HoldCaptured(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldReleased(AcceptedCommand):
-    """The hold's points are free again."""
+    """The hold's points are available again."""
 
     hold_id: UUID
     state: Literal["released"] = "released"
@@ -122,7 +123,7 @@ class HoldResolved(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldExpired(DeniedCommand):
-    """The hold's time was over before the command was decided."""
+    """The hold expired before the command was decided."""
 
     expires_at: datetime
 
@@ -133,7 +134,7 @@ class HoldExpired(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileUnknown(DeniedCommand):
-    """There is no fact about the profile."""
+    """No event about this profile was applied."""
 
     @property
     def detail(self) -> str:

@@ -1,4 +1,4 @@
-"""What is left of a member's points while one command after the other takes from them?"""
+"""A member's spendable points, while a batch of commands takes from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ Spot = tuple[UUID, UUID]  # a profile and one of its lots
 
 @dataclass(slots=True)
 class Purse:
-    """What one member holds at `at` (microseconds). `version`: entries it was made from."""
+    """What one member has at `at` (microseconds). `version`: the number of entries it was made
+    from.
+    """
 
     account: Account
     at: int
@@ -23,15 +25,15 @@ class Purse:
         self._lots = {(lot.profile_id, lot.lot_id): lot for lot in self.account.lots}
 
     def available(self) -> int:
-        """What may still be promised."""
+        """Points that can still be held or spent."""
         return self.account.available
 
     def lots(self, points: int) -> list[Lot]:
-        """Which lots give so many, and how much each."""
+        """The lots that give so many points, and how many each gives."""
         return allocated(self.account, points, self.at)
 
     def take(self, spot: Spot, points: int) -> None:
-        """Points are held; negative: they are free again, if their lot is not over."""
+        """Takes points; a negative number returns them, unless their lot has expired."""
         lot = self._lots.get(spot)
         if lot is not None:
             lot.left -= points

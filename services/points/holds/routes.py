@@ -1,4 +1,4 @@
-"""Which addresses answer commands about points?"""
+"""The routes of commands on points."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from hitotsu.points_hold where id = %s order by place
 
 
 def operations(door: Door, postgres: Pool) -> list[Operation]:
-    """POST to hold, capture, release or redeem; GET what became of a hold."""
+    """POST to hold, capture, release or redeem; GET a hold's state."""
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)

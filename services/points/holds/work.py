@@ -1,4 +1,6 @@
-"""How is a batch about points decided? Under the members' locks, and stored at once."""
+"""Decides a batch of commands on points under the members' locks, and stores it in one
+transaction.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +49,14 @@ _MADE = (
 
 
 class PointsWork:
-    """Decides batches of commands about points, in the transaction it is given."""
+    """Decides batches of commands on points, within the caller's transaction."""
 
     def __init__(self, group: str) -> None:
-        """`group`: whose checkpoints say how far the points shown are."""
+        """`group`: whose checkpoints give the position of the points shown."""
         self._group = group
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> LockedPurses:
-        """Locks the members; what they hold, and the lines of holds that are named."""
+        """Locks the members; returns what they hold, and the lines of the named holds."""
         named = [c.hold_id for c in commands if isinstance(c, Capture | ReleaseHold)]
         asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
         seen = await under_locks(connection, asked, named, self._group)
@@ -66,7 +68,7 @@ class PointsWork:
     async def decide(
         self, connection: Connection, seen: LockedPurses, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Answers; what is over, what changed, what is new and the facts are stored."""
+        """Stores expired, changed and new holds with the events; returns the answers."""
         state = PointsState(seen.purses, _by_id(seen.holds), seen.now, seen.unseen)
         decided = decide(commands, state)
         if seen.over:

@@ -1,1 +1,1 @@
-"""The rules of a points program and what a sale earns by them."""
+"""The rules of a points program, and what a sale earns by them."""

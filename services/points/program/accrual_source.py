@@ -1,7 +1,7 @@
-"""What does the way in for facts need to know of the points program?
+"""What event intake needs to know of the points program.
 
-Who gives points at a time, the producers or the program's rules; and whether rules that are sent
-can be read.
+Who gives points at a time, the producers or the program's rules; and whether rules that arrive are
+readable.
 """
 
 from __future__ import annotations
@@ -31,23 +31,26 @@ CLOCK_AHEAD_MAX = _DAY // 24
 
 
 class ProgramVersions:
-    """The program's versions, read again every few seconds; survives Postgres being away."""
+    """The program's rule versions, cached and refreshed every few seconds; usable while Postgres is
+    away.
+    """
 
     def __init__(self, pool: Pool, accrual: Accrual) -> None:
-        """`accrual`: who gives points where no version of the rules is in force."""
+        """`accrual`: who gives points at times when no rule version is in force."""
         self._pool, self._accrual = pool, accrual
         self._versions: Remembered[list[dict[str, Any]]] = Remembered(
             self._read, "program rules", oldest=float("inf")
         )
 
     async def fresh(self) -> bool:
-        """Reads what is too old; false when nothing was ever read."""
+        """Refreshes a stale cache; False when it was never filled."""
         return await self._versions.get() is not None
 
     def refused(self, at: int) -> str | None:
-        """Why a producer's earning or reversal of `at` (microseconds) is not taken, or None.
+        """Why a producer's earning or reversal at `at` (microseconds) is refused; None when it is
+        not.
 
-        The version in force at `at` decides. While rules give points, `at` has to be near to now.
+        The version in force at `at` decides. While rules give points, `at` has to be close to now.
         """
         if self._rules_earn(at):
             return "the program's rules earn points, not producers"
@@ -73,7 +76,7 @@ class ProgramVersions:
 
 
 def unreadable(model: EventInput) -> Rejected | None:
-    """What is wrong with the rules that an event carries; None when they can be read."""
+    """What is wrong with the rules in the event; None when they are readable."""
     try:
         if isinstance(model, ProgramRulesSetInput):
             read_rules(model.rules)

@@ -1,4 +1,4 @@
-"""How is a whole number shared out so that the parts make the whole?"""
+"""Apportionment: divides an integer into integer parts that sum to it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fractions import Fraction
 
 
 def shares(whole: int, weights: Sequence[int]) -> list[int]:
-    """`whole` (not negative) by weight, in whole numbers that sum to it: the largest remainders
-    get what is left, the first of equal ones (Hare's and Niemeyer's method).
+    """`whole` (not negative) divided by weight into integers that sum to it: the largest remainders
+    get what is left, the first of equal ones (Hare-Niemeyer method).
 
     Weights that are all 0 count as equal.
     """
@@ -25,19 +25,21 @@ def shares(whole: int, weights: Sequence[int]) -> list[int]:
 
 
 def kept(points: int, gone: Fraction) -> int:
-    """What stays of `points` when such a part of the goods is gone, rounded down.
+    """What remains of `points` when this fraction of the goods is returned, rounded down.
 
-    Steps of it are what partial returns take: whatever the steps, they sum to the whole, and
-    between them nobody is left with more than the goods that stay have earned.
+    Partial returns take the differences between such values. They sum to the whole whatever the
+    steps, and in between nobody keeps more points than the remaining goods earned.
     """
     return points - taken(points, gone)
 
 
 def taken(points: int, gone: Fraction) -> int:
-    """What such a part of the goods had earned, rounded up."""
+    """What this fraction of the goods had earned, rounded up."""
     return -(-points * gone.numerator // gone.denominator)
 
 
 def given_back(points: int, gone: Fraction) -> int:
-    """What such a part of the goods was paid with, rounded down; for all of it: all."""
+    """What this fraction of the goods was paid with in points, rounded down; for all goods:
+    everything.
+    """
     return points * gone.numerator // gone.denominator

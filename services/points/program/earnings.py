@@ -1,6 +1,6 @@
-"""How many points does a sale earn? Each line its own lot, by the rules in force when it was sold.
+"""How many points does a sale earn? One lot per line, by the rules in force at the time of sale.
 
-The sale, the category of each item and the buyer's rank go in; nothing is asked of a clock.
+Input: the sale, each item's category and the buyer's rank. No clock is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.points.program.rules import Earn, EarningRules, Rounding
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """What was sold on one line. `paid`: for all its units, in minor units of the currency."""
+    """A line of a sale. `paid`: for all units, in minor units of the currency."""
 
     line_no: int
     sku: str
@@ -27,9 +27,10 @@ class SoldLine:
 
 @dataclass(frozen=True, slots=True)
 class EarningSale:
-    """A purchase as it counts for points. `points_paid`: what was paid with points, as money.
+    """A purchase as far as it matters for points. `points_paid`: the amount paid with points, as
+    money.
 
-    `returned`: units that came back, by line, as far as facts say.
+    `returned`: returned units by line, as known from events.
     """
 
     transaction_id: UUID
@@ -41,7 +42,9 @@ class EarningSale:
     returned: Mapping[int, int] = field(default_factory=dict)
 
     def gone(self, units: Mapping[int, int]) -> Fraction:
-        """The part of what was paid that such units (by line) make; where nothing was, by units."""
+        """The fraction of the amount paid that these units (by line) make; by units if nothing was
+        paid.
+        """
         paid = any(line.paid for line in self.lines)
         whole = sum(line.paid if paid else line.quantity for line in self.lines)
         part = sum(
@@ -53,13 +56,13 @@ class EarningSale:
 
 
 def line_gone(line: SoldLine, units: int) -> Fraction:
-    """The part of the line that so many units make: 0 to 1."""
+    """The fraction of the line that so many units make: 0 to 1."""
     return Fraction(max(0, min(units, line.quantity)), max(1, line.quantity))
 
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """What one line earns. 0 points are no lot, but they are an answer."""
+    """What one line earns; 0 points make no lot but are reported."""
 
     line_no: int
     lot_id: UUID
@@ -69,14 +72,14 @@ class Earning:
 
 
 def lot_of(transaction_id: UUID, line_no: int) -> UUID:
-    """The lot of a line: the same however often it is decided."""
+    """The lot id of a line: a function of both, so that deciding again gives the same lot."""
     return uuid5(transaction_id, f"lot of line {line_no}")
 
 
 def earnings(
     sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
 ) -> list[Earning]:
-    """What each line earns. `categories` by sku."""
+    """What each line earns. `categories`: by sku."""
     zone, at = rules.zone, sale.occurred_at
     times = (active_from(rules.pending_days, at, zone), expires_at(rules.expiry, at, zone))
     paid = [line.paid for line in sale.lines]
@@ -95,7 +98,7 @@ def earnings(
 
 
 def _rate(rules: EarningRules, channel: str, category: str | None, rank: str | None) -> Earn | None:
-    """The first that matches."""
+    """The first rate that matches."""
     return next((one for one in rules.earn if one.matches(channel, category, rank)), None)
 
 
@@ -106,7 +109,7 @@ def _points(money: int, rate: Earn | None, rules: EarningRules) -> int:
 
 
 def rounded(value: Fraction, rounding: Rounding) -> int:
-    """To a whole number; `half_up` takes a half up."""
+    """Rounds to an integer; `half_up` rounds a half up."""
     if rounding == "ceil":
         return -(-value.numerator // value.denominator)
     if rounding == "half_up":

@@ -1,4 +1,6 @@
-"""What will a fact about points do to the entries? Asked of the projection itself."""
+"""Which ledger entries will an event about points make? Computed by the projection's own
+handler.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ SYSTEM = "hitotsu-points"
 
 
 def meta_of(event_id: UUID, at: int, channel: str = "OTHER") -> Meta:
-    """The envelope of what is decided here; `at` in microseconds."""
+    """The `meta` of an event that is decided here; `at` in microseconds."""
     return Meta(
         event_id=event_id.bytes, occurred_at=at, producer=Producer(system=SYSTEM, channel=channel)
     )
 
 
 def entries_of(fact: Fact) -> list[dict[str, Any]]:
-    """The rows of `point_entry` that the fact will be, once it is applied."""
+    """The `point_entry` rows that the event makes once it is applied."""
     rows = [
         row for handle in projection.handlers[type(fact)] for row in handle(fact) if row[0] is entry
     ]
@@ -39,7 +41,7 @@ def entries_of(fact: Fact) -> list[dict[str, Any]]:
 
 
 def _named(values: list[Any]) -> dict[str, Any]:
-    """By column, ids as readers have them."""
+    """Values by column, ids in text form."""
     return {
         name: UUID(bytes=value) if isinstance(value, bytes) else value
         for name, value in zip(entry.values, values, strict=True)

@@ -1,4 +1,4 @@
-"""What do a program's rules say? The JSON of `ProgramRulesSet`, read strictly."""
+"""Parses a program's rules: the JSON of `ProgramRulesSet`, strictly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class UnreadableProgramRules(ValueError):
-    """Rules that are none; `field` (a path such as earn.0.per) and `reason` say what is wrong."""
+    """Invalid rules; `field` (a path such as earn.0.per) and `reason` say what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -35,9 +35,9 @@ class _Strict(BaseModel):
 
 
 class Earn(_Strict):
-    """A rate, and what it is for; what is not named matches everything.
+    """A rate and its conditions; a condition that is not given matches everything.
 
-    `points` for each full `per` minor units of the currency; in parts, before rounding.
+    `points` for each `per` minor units of the currency, pro rata, before rounding.
     """
 
     channels: Annotated[list[Channel], Field(min_length=1)] | None = None
@@ -47,7 +47,7 @@ class Earn(_Strict):
     per: Annotated[int, Field(ge=1, le=1_000_000_000)]
 
     def matches(self, channel: str, category: str | None, rank: str | None) -> bool:
-        """Whether it is for such a line."""
+        """Whether the rate applies to such a line."""
         return (
             (self.channels is None or channel in self.channels)
             and (self.categories is None or category in self.categories)
@@ -60,28 +60,28 @@ class Never(_Strict):
 
 
 class AfterMonths(_Strict):
-    """So many months after the day on which they were earned."""
+    """Points expire so many months after the day on which they were earned."""
 
     kind: Literal["months"]
     months: Months
 
 
 class EndOfMonth(_Strict):
-    """At the end of the month that comes so many months later."""
+    """Points expire at the end of the month, so many months later."""
 
     kind: Literal["end_of_month"]
     months: Annotated[int, Field(ge=0, le=600)]
 
 
 class EndOfYear(_Strict):
-    """At the end of the year that comes so many years later."""
+    """Points expire at the end of the year, so many years later."""
 
     kind: Literal["end_of_year"]
     years: Annotated[int, Field(ge=0, le=50)]
 
 
 class Inactivity(_Strict):
-    """All of a member's points, so many months after the last earning or spending."""
+    """All of a member's points expire so many months after it last earned or spent."""
 
     kind: Literal["inactivity"]
     months: Months
@@ -93,27 +93,28 @@ Expiry = Annotated[
 
 
 class Rank(_Strict):
-    """A rank, and what has to be spent for it, in minor units of the currency."""
+    """A rank, and the spending it requires, in minor units of the currency."""
 
     name: Name
     spent: Amount
 
 
 class Ranks(_Strict):
-    """By what was spent, less what came back, in so many whole calendar months before."""
+    """Ranks by spending less returns, over so many whole calendar months before the sale."""
 
     months: Annotated[int, Field(ge=1, le=120)]
     ladder: Annotated[list[Rank], Field(min_length=1)]
 
 
 class Grace(_Strict):
-    """Points that come back with returned goods live at least so many days more; 0: no grace."""
+    """Points given back on a return stay valid at least so many more days; 0: no grace."""
 
     min_days_after_refund: Annotated[int, Field(ge=0, le=3_660)] = 0
 
 
 class OfflineFloor(_Strict):
-    """What a till may redeem at once while nobody can be asked; a terminal's own limit wins.
+    """What a till may redeem at once while offline; a terminal's own limit overrides the general
+    one.
 
     Terminals by `store/terminal`, in points.
     """
@@ -127,7 +128,7 @@ class OfflineFloor(_Strict):
 
 
 class EarningRules(_Strict):
-    """How points are earned, when they end, and what becomes of them when goods come back."""
+    """How points are earned and expire, and what happens to them when goods are returned."""
 
     time_zone: Name = "Asia/Tokyo"
     earn: list[Earn] = Field(default_factory=list)
@@ -161,17 +162,17 @@ class EarningRules(_Strict):
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where a day begins for this program."""
+        """The time zone in which the program's days begin."""
         return ZoneInfo(self.time_zone)
 
     def rank(self, spent: int) -> str | None:
-        """The highest rank that so much spending reaches."""
+        """The highest rank that this spending reaches; None below all."""
         reached = [one for one in self.ranks.ladder if one.spent <= spent] if self.ranks else []
         return max(reached, key=lambda one: one.spent).name if reached else None
 
 
 def read_rules(text: str) -> EarningRules:
-    """The rules in this JSON, or `UnreadableRules`."""
+    """The rules in this JSON; raises `UnreadableProgramRules`."""
     try:
         found = loads(text.encode())
     except Unreadable as error:
@@ -187,9 +188,8 @@ def read_rules(text: str) -> EarningRules:
 
 
 def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
-    """Of a program's rows the one in force at `at` (microseconds): the latest `valid_from`.
-
-    Of two with the same time the one that was set later, whichever was read first.
+    """The row in force at `at` (microseconds): the latest `valid_from`; of equal ones the later
+    set.
     """
     past = [one for one in versions if one["valid_from"] <= at]
     order = ("valid_from", "set_at", "program_id")
@@ -197,10 +197,10 @@ def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, A
 
 
 def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows whose rules can be read, which are then in `read`.
+    """The rows whose rules are readable, with the parsed rules in `read`.
 
-    A version that cannot be read does not count, so the last that can stays in force. It is
-    logged once a process, and counted in a metric.
+    An unreadable version is skipped, so the last readable one stays in force. It is logged once per
+    process and counted in a metric.
     """
     rows, kept = list(versions), []
     for row in rows:

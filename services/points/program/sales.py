@@ -1,7 +1,7 @@
-"""Which sales are there to judge? Read from the projections; the order of arrival leaves no trace.
+"""Reads the sales to judge from the projections; independent of the order of arrival.
 
-Of a purchase that was sent twice under two event ids the earlier counts. A void is a return of
-all that it names. A guest's purchase is owned by whoever claimed it first, if the claim is to earn.
+If a purchase was sent under two event ids, the earlier counts. A void is a return of everything. A
+guest's purchase belongs to the first profile that claimed it, if such a claim earns.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 async def sales_of(
     connection: Connection, transactions: Iterable[UUID], owners: Iterable[UUID]
 ) -> dict[UUID, EarningSale]:
-    """The sales that are known, with what came back of them. `owners`: whose they may be."""
+    """The known sales, with their returns. `owners`: the profiles that may own them."""
     asked = list(transactions)
     whose = [list({*owners, *asked}), asked]
     rows = await rows_of(connection, BASIS, whose)
@@ -97,7 +97,7 @@ async def versions(connection: Connection) -> list[dict[str, Any]]:
 async def categories_of(
     connection: Connection, sales: Iterable[EarningSale]
 ) -> dict[UUID, dict[str, str | None]]:
-    """Of each sale's items the category that was in force when it was made."""
+    """By sale: each item's category in force at the time of sale."""
     found = list(sales)
     skus = sorted({line.sku for sale in found for line in sale.lines})
     items: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -115,7 +115,7 @@ async def categories_of(
 async def rank_of(
     connection: Connection, sale: EarningSale, profiles: Sequence[UUID], rules: EarningRules
 ) -> str | None:
-    """The rank that the member had by what was spent in the months before the sale."""
+    """The member's rank, by its spending in the months before the sale."""
     if rules.ranks is None:
         return None
     start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
@@ -125,7 +125,7 @@ async def rank_of(
 
 
 def spent(sale: EarningSale) -> int:
-    """What was paid for the goods that did not come back."""
+    """What was paid for goods that were not returned."""
     parts = [
         line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
     ]

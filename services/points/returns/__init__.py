@@ -1,1 +1,1 @@
-"""What becomes of points when goods come back."""
+"""The effect of returned goods on points."""

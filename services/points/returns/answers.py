@@ -1,4 +1,4 @@
-"""What does the route of returns answer? The body of a yes, and every kind of no."""
+"""The response body of the route for returns, and the problem for each denial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.points.returns.outcomes import (
 
 
 class TakenBack(AnswerModel):
-    """Points that the purchase had given, by what became of them."""
+    """Points that the purchase had earned, by how they were taken back."""
 
     due: int
     pending: int
@@ -38,7 +38,7 @@ class TakenBack(AnswerModel):
 
 
 class Withheld(AnswerModel):
-    """What is kept from the refund instead, in points and in money."""
+    """What is deducted from the refund instead, in points and in money."""
 
     points: int
     value: int
@@ -55,7 +55,7 @@ class GivenBack(AnswerModel):
 
 
 class ReturnedPoints(AnswerModel):
-    """What becomes of points when these goods come back."""
+    """The effect of a return on points."""
 
     transaction_id: UUID
     policy: ReturnPolicy

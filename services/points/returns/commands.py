@@ -1,4 +1,4 @@
-"""What can be asked about points when goods come back? The body as it is sent."""
+"""The request body of a return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ReturnedUnits(BaseModel):
-    """Units of one line that come back."""
+    """Returned units of one line."""
 
     model_config = ConfigDict(extra="forbid")
     line_no: Annotated[int, Field(ge=1, le=100_000)]
@@ -22,8 +22,9 @@ class ReturnedUnits(BaseModel):
 
 
 class ReturnBody(BaseModel):
-    """Goods of a purchase come back: its points are taken back, and those it was paid with given
-    back. `policy` takes the place of the program's, for what was spent already."""
+    """Returns goods of a purchase: points earned by them are taken back, points paid for them given
+    back. `policy` overrides the program's policy for points that were already spent.
+    """
 
     model_config = ConfigDict(extra="forbid")
     transaction_id: GivenId
@@ -42,6 +43,6 @@ class ReturnBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ReturnRequest:
-    """A body, as it was sent."""
+    """A return command."""
 
     body: ReturnBody

@@ -1,4 +1,4 @@
-"""What becomes of points when goods come back? Pure: sales and members go in, outcomes come out."""
+"""Decides returns. Pure: takes sales and members, returns outcomes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from services.points.returns.settlement import Judgement, SettledLine, Settlemen
 
 @dataclass(slots=True)
 class ReturnsState:
-    """What a batch is decided from; deciding changes it as the commands do.
+    """The input of a batch; deciding modifies it as the commands do.
 
-    `before`: what was decided of each sale, by line; `unseen`: profiles of which there is no fact.
+    `before`: earlier decisions on each sale, by line; `unseen`: profiles without any event.
     """
 
     here: EffectiveBalances
@@ -44,9 +44,9 @@ class ReturnsState:
 
 @dataclass(slots=True)
 class DecidedReturns:
-    """Outcomes in the order of the commands; rows to keep, by sale and line.
+    """Outcomes in the order of the commands; rows to store, by sale and line.
 
-    The facts are told to `ReturnsState.here`, which keeps them for who is looked at next.
+    The events are added to `ReturnsState.here`, so that later commands of the batch see them.
     """
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
@@ -54,7 +54,7 @@ class DecidedReturns:
 
 
 def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedReturns:
-    """Decides in order: a return sees what the ones before it did."""
+    """Decides in order: each return sees the effects of those before it."""
     decided = DecidedReturns()
     for command in commands:
         sale = _sale_of(command.body, state)
@@ -66,7 +66,7 @@ def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedRet
 
 
 def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedCommand:
-    """The sale, or why these units cannot come back."""
+    """The sale, or why these units cannot be returned."""
     if body.profile_id in state.unseen:
         return ProfileUnknown()
     sale = state.sales.get(body.transaction_id)

@@ -1,9 +1,10 @@
-"""What do members hold, counting what is decided and not applied yet? Seen under their locks.
+"""Members' balances including decided events that are not applied yet; read under the members'
+locks.
 
-A fact is on its way from its decision until the projector has applied it; its entries are kept as
-awaited, and are told from applied ones by the event's id. What it takes is held as well, so that
-nobody who only counts entries and holds promises it again. Holds and awaited entries are read
-first and entries after them: what is applied meanwhile is then seen twice, and dropped once.
+Between decision and application, an event's entries are stored as awaited, and recognised as
+applied by the event id. What it takes is also held, so that code that counts only entries and holds
+does not spend it again. Holds and awaited entries are read before entries: what is applied in
+between is then seen twice, and removed once.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
 
 @dataclass(slots=True)
 class EffectiveBalances:
-    """Members under lock, as they are at `now`; how far the log was applied."""
+    """Locked members as of `now`, with the position that was applied."""
 
     now: datetime
     position: dict[str, int]
@@ -101,7 +102,7 @@ class EffectiveBalances:
         return micros(self.now)
 
     def holder(self, profile_id: UUID) -> MemberPoints:
-        """The member of a profile, with all facts that were told so far."""
+        """The profile's member, including all events added so far."""
         profiles = self.members.get(profile_id, (profile_id,))
         held: dict[Spot, int] = {}
         for one in profiles:
@@ -114,14 +115,14 @@ class EffectiveBalances:
         )
 
     def tell(self, facts: Iterable[Fact]) -> None:
-        """Facts that were decided: whoever is looked at next sees them."""
+        """Adds decided events; they count for everything read afterwards."""
         for fact in facts:
             self.facts.append(fact)
             for row in entries_of(fact):
                 self.entries.setdefault(row["profile_id"], []).append(row)
 
     def forgive(self, profile_id: UUID, points: int) -> None:
-        """So many more (or fewer) points are forgiven to the member of this profile."""
+        """Adds to (or subtracts from) the forgiven points of the profile's member."""
         profiles = [profile_id, *self.members.get(profile_id, ())]
         for one in profiles:
             part = points if points > 0 else max(points, -self.forgiven[one])
@@ -132,7 +133,7 @@ class EffectiveBalances:
 
 
 async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> EffectiveBalances:
-    """Locks the members of these profiles, in the order all deciders do, and sees what is there."""
+    """Locks the members of these profiles, in the order that all deciders use, and reads them."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
     await connection.execute(LOCKS, [profiles])
@@ -147,7 +148,7 @@ async def standing(connection: Connection, asked: Iterable[UUID], group: str) ->
 
 
 def _missing(awaited: Iterable[Any], found: Iterable[Any]) -> Iterable[dict[str, Any]]:
-    """What is awaited and not there."""
+    """Awaited entries that are not applied yet."""
     there = {(row["event_id"], row["number"]) for row in found}
     for row in awaited:
         if (row["event_id"], row["number"]) not in there:
@@ -181,7 +182,7 @@ def _standing(
 
 
 async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
-    """Keeps the facts' entries until they are applied, and holds what they take."""
+    """Stores the events' entries as awaited, and holds what they take."""
     rows = [row for fact in facts for row in entries_of(fact)]
     if not rows:
         return
@@ -201,12 +202,12 @@ async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
 
 
 async def forgive(connection: Connection, here: EffectiveBalances) -> None:
-    """Keeps what is forgiven now."""
+    """Stores the newly forgiven points."""
     changed = sorted(here.changed)
     if changed:
         await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
 
 
 async def arrived(connection: Connection) -> None:
-    """Forgets what is applied by now."""
+    """Deletes awaited entries that are applied by now."""
     await connection.execute(ARRIVED, [SYSTEM])

@@ -1,4 +1,4 @@
-"""What can a return end in, as far as points go? Pure; `answers` says it in HTTP's terms."""
+"""The outcomes of returns. Pure; `answers` maps them to HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from services.points.program.rules import ReturnPolicy
 
 
 class TakenBackAmounts(TypedDict):
-    """Points that the purchase had given, by what became of them; `points`: the account's loss."""
+    """Points earned by the purchase, by how they were taken back; `points`: what the member
+    loses.
+    """
 
     due: int
     pending: int
@@ -28,14 +30,14 @@ class TakenBackAmounts(TypedDict):
 
 
 class RefundWithheld(TypedDict):
-    """What is kept from the refund instead: points, and money in minor units."""
+    """What is deducted from the refund instead: points, and money in minor units."""
 
     points: int
     value: int
 
 
 class GivenBackAmounts(TypedDict):
-    """Points that the purchase was paid with; `graced`: to new lots that end at `graced_until`."""
+    """Points paid with; `graced`: given back in new lots that expire at `graced_until`."""
 
     points: int
     allocations: Sequence[LotPoints]
@@ -98,7 +100,7 @@ class LineUnknown(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnExceedsSale(DeniedCommand):
-    """More units come back than the line still has; `returnable`: how many it has."""
+    """More units are returned than the line has left; `returnable`: how many it has."""
 
     line_no: int
     returnable: int

@@ -1,16 +1,16 @@
-"""What becomes of points when goods come back? Pure: an account and what came back go in.
+"""How points are taken back and given back on a return. Pure.
 
-What the goods had earned is taken back from their own lots, pending or active. What is not there
-any more because it was spent follows the program's policy:
+What the goods had earned is taken from their own lots, pending or active. For points that were
+already spent, the program's policy decides:
 
-pending_only          only what was still pending is taken, the rest is forgiven;
-within_balance        other lots give it, soonest expiry first; what they do not have is forgiven
-                      until spent points come back: with goods that they had paid for;
-go_negative           other lots give it; the rest is debt, which the next earnings repay;
-withhold_from_refund  nothing else is touched: the shortfall is kept from the money that goes back.
+pending_only          only pending points are taken, the rest is forgiven; within_balance
+other lots give it, soonest expiry first; what they lack is forgiven until
+                      points that other returned goods were paid with come back;
+go_negative           other lots give it; the rest becomes debt, which later earnings repay;
+withhold_from_refund  other lots are not touched; the shortfall is deducted from the refund.
 
-What had expired before anybody could spend it is owed by nobody. What the goods were paid with goes
-back to the lots it came from, with the expiry they had.
+Points that expired unspent are not owed. Points that the goods were paid with go back to their
+lots, with the expiry these had.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Spot = tuple[UUID, UUID]  # a profile and one of its lots
 
 @dataclass(frozen=True, slots=True)
 class DuePoints:
-    """What returned units had earned in one lot. `lapsed`: points of it that expired unspent."""
+    """What returned units had earned in one lot. `lapsed`: the part that expired unspent."""
 
     spot: Spot
     points: int
@@ -36,8 +36,7 @@ class DuePoints:
 
 @dataclass(slots=True)
 class PointsTakenBack:
-    """What was taken back, by part: due = pending + active + lapsed + other + debt + withheld +
-    forgiven."""
+    """What was taken back: due = pending + active + lapsed + other + debt + withheld + forgiven."""
 
     policy: ReturnPolicy
     due: int = 0
@@ -53,7 +52,7 @@ class PointsTakenBack:
 
     @property
     def points(self) -> int:
-        """What the account loses."""
+        """What the member loses."""
         return self.pending + self.active + self.lapsed + self.other + self.debt - self._expired
 
     @property
@@ -61,7 +60,7 @@ class PointsTakenBack:
         return sum(self.lapsed_of.values())
 
     def take(self, spot: Spot, points: int) -> None:
-        """Notes what one lot gives."""
+        """Records what one lot gives."""
         if points:
             self.lots[spot] = self.lots.get(spot, 0) + points
 
@@ -69,10 +68,11 @@ class PointsTakenBack:
 def take_back(
     dues: Iterable[DuePoints], account: Account, open_holds: int, policy: ReturnPolicy, at: int
 ) -> PointsTakenBack:
-    """Takes what is due; changes the account's lots.
+    """Takes what is due; modifies the account's lots.
 
-    `account` is as of `at` (microseconds). `open_holds`: points of the member that are held and
-    not spent: they are not taken, but nobody is forgiven them, or who lets go of them would gain.
+    `account`: as of `at` (microseconds). `open_holds`: the member's held, unspent points. They are
+    not taken, but as much of the shortfall becomes debt instead of being forgiven; otherwise
+    releasing a hold after the return would gain points.
     """
     taken = PointsTakenBack(policy)
     lots = {(lot.profile_id, lot.lot_id): lot for lot in account.lots}
@@ -92,7 +92,7 @@ def take_back(
 
 
 def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) -> int:
-    """Takes from the lot itself; gives what is missing."""
+    """Takes from the lot itself; returns the shortfall."""
     left = due.points
     if lot is not None and lot.left > 0:
         pending, over = at < lot.active_at, at >= lot.until
@@ -115,7 +115,7 @@ def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) 
 
 
 def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int) -> int:
-    """Takes what other lots can give, in the order of spending, and no more than is not owed."""
+    """Takes from other lots in spending order, at most `wanted`; returns how many it took."""
     free = sum(lot.left for lot in account.lots if lot.left > 0 and lot.spendable(at))
     points = left = min(wanted, max(0, free - account.debt))
     for lot in account.lots:
@@ -130,9 +130,10 @@ def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int)
 
 @dataclass(frozen=True, slots=True)
 class PointsGivenBack:
-    """Points that go back: to their lots, to new ones that end at `graced_until`, or (what no
-    decider had taken from any lot) to the profile alone. `repaid`: part of `lots`, taken at once
-    for what had been forgiven."""
+    """Points given back: to their lots, to new lots that expire at `graced_until`, or, if no lot is
+    known for them, to the profile. `repaid`: the part of `lots` that is taken at once for forgiven
+    points.
+    """
 
     lots: tuple[tuple[Spot, int], ...] = ()
     graced: tuple[tuple[Spot, int], ...] = ()
@@ -152,11 +153,12 @@ def give_back(
     graced_until: int | None,
     forgiven: int,
 ) -> PointsGivenBack:
-    """Gives spent points back, the longest-lived first, as spending took the shortest first.
+    """Gives spent points back, longest expiry first, since spending took the shortest first.
 
-    `spent`: what the purchase still holds of each lot; `graced_until`: what ends before gets this
-    expiry instead (none: no grace). What `spent` does not have was drawn from no lot by anybody.
-    `forgiven`: earlier, for want of points; of those that come back as many are taken at once.
+    `spent`: what the purchase took from each lot and was not given back; lots that expire before
+    `graced_until` get that expiry instead (None: no grace). Points beyond `spent` were taken from
+    no known lot. `forgiven`: points forgiven earlier; as many of those given back are taken at
+    once.
     """
     known = {(lot.profile_id, lot.lot_id): lot for lot in lots}
     order = sorted(spent, key=lambda spot: _last(known.get(spot), spot), reverse=True)

@@ -1,7 +1,7 @@
-"""What becomes of the points when these goods come back? Asked before the money is paid out.
+"""Decides a return before the refund is paid out, and answers its effect on points.
 
-The same judgement as for returns that are facts already, whoever gives the points. Units that were
-decided here are not taken again when the return itself arrives.
+It uses the same code as returns that arrive as events, whoever gives the points. Units decided here
+are not processed again when the return event arrives.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from services.runtime.db import Connection
 
 
 class ReturnsWork:
-    """Decides batches of returns, in the transaction it is given."""
+    """Decides batches of returns, within the caller's transaction."""
 
     def __init__(self, group: str, rules_earn: bool) -> None:
-        """`group`: whose tables it sees; `rules_earn`: whether rules may give points here."""
+        """`group`: whose tables are read; `rules_earn`: whether rules give points in this
+        deployment.
+        """
         self._group, self._rules_earn = group, rules_earn
 
     async def see(self, connection: Connection, commands: Sequence[ReturnRequest]) -> ReturnsState:
-        """Locks buyers and members; their sales, terms and what came back before."""
+        """Locks the buyers' members; reads their sales, rules and earlier returns."""
         asked = [command.body.transaction_id for command in commands]
         members = await members_of(connection, [command.body.profile_id for command in commands])
         sales = await sales_of(
@@ -49,7 +51,7 @@ class ReturnsWork:
     async def decide(
         self, connection: Connection, seen: ReturnsState, commands: Sequence[ReturnRequest]
     ) -> list[Answer]:
-        """Answers; what changed of the sales is stored, with the facts."""
+        """Stores the changed sales and the events; returns the answers."""
         decided = decide(commands, seen)
         await settlement_store.keep(connection, decided.rows.values(), seen.here)
         return ANSWERS.all_of(decided.outcomes, {"position": seen.here.position})

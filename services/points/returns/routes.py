@@ -1,4 +1,4 @@
-"""Which address answers what becomes of points when goods come back?"""
+"""The route that answers the effect of a return on points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETURNS = "/v1/points/returns"
 
 
 def operations(door: Door) -> list[Operation]:
-    """POST, once for each key."""
+    """POST; idempotent by key."""
     return [
         ROUTE.at(
             door, RETURNS, "returnPoints",

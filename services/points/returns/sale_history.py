@@ -1,4 +1,4 @@
-"""What did a purchase earn, and what was it paid with? As the entries tell it."""
+"""What a purchase earned and what it was paid with, from the ledger's entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHOLE = 0  # the line number under which stands what concerns no line alone
 
 
 def earned_by(sale: EarningSale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int, int]]:
-    """Its lots: spot, line (or `WHOLE`), what they gave, and what of it expired."""
+    """Its lots: spot, line (or `WHOLE`), points earned, points of these that expired."""
     earned: Counter[tuple[Spot, int]] = Counter()
     expired: Counter[Spot] = Counter()
     for entry in entries:
@@ -28,7 +28,9 @@ def earned_by(sale: EarningSale, entries: Iterable[Entry]) -> list[tuple[Spot, i
 
 
 def paid_with(sale: EarningSale, entries: Sequence[Entry]) -> tuple[dict[Spot, int], int, int]:
-    """What each lot still misses, what was drawn from none and not given back, what was."""
+    """By lot: points taken and not given back; then points from no known lot; then points given
+    back.
+    """
     own = [entry for entry in entries if entry["transaction_id"] == sale.transaction_id]
     spent: Counter[Spot] = Counter()
     drawn = given = 0
@@ -50,7 +52,7 @@ def paid_with(sale: EarningSale, entries: Sequence[Entry]) -> tuple[dict[Spot, i
 
 
 def _origin(entry: Entry, spent: Iterable[Spot]) -> Spot | None:
-    """Which spent lot an entry gave back to; a lot of grace is known by its name."""
+    """The spent lot to which an entry gave points back; a grace lot is recognised by its id."""
     spot = (entry["profile_id"], entry["lot_id"])
     for one in spent:
         if spot in (one, (one[0], uuid5(entry["event_id"], one[1].hex))):

@@ -1,7 +1,8 @@
-"""What follows for points from a sale and what came back of it? Pure, and the same however often.
+"""The effect of a sale and its returns on points. Pure and idempotent.
 
 What the sale should have given and lost is compared with what was decided before; the difference
-is facts. So a return may come before its sale, rules may come late, and nothing is done twice.
+becomes events. So a return may arrive before its sale, rules may arrive late, and nothing is done
+twice.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SettledLine:
-    """What was decided of one line. `points`: what the rules give; `units`: returned and decided.
+    """What was decided for one line. `points`: by the rules; `units`: returned and settled.
 
-    `lapsed`: points that returned units had earned and that expired before.
+    `lapsed`: points earned by returned units that had expired before.
     """
 
     transaction_id: UUID
@@ -57,7 +58,9 @@ class SettledLine:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The rules in force when the sale was made. `earns`: whether they, and not a till, give."""
+    """The rules in force at the time of sale. `earns`: whether they give points (and not
+    the till).
+    """
 
     rules: EarningRules
     version: str | None = None
@@ -68,9 +71,10 @@ class Terms:
 
 @dataclass(slots=True)
 class MemberPoints:
-    """A member: entries of all its profiles, points held by spot, and held but not yet spent.
+    """A member's state: entries of all profiles, held points by spot, and points held but not
+    spent.
 
-    `forgiven`: what was due, was spent, and found nowhere else.
+    `forgiven`: points that were owed but not available anywhere.
     """
 
     entries: list[Entry]
@@ -79,18 +83,18 @@ class MemberPoints:
     forgiven: int = 0
 
     def account(self, at: int) -> Account:
-        """What is there at `at`, after the facts that were told."""
+        """The account at `at`, including the events added so far."""
         return account(*lots_and_draws(self.entries), at, self.held)
 
     def tell(self, facts: Iterable[Fact]) -> None:
-        """Facts that were just decided."""
+        """Adds events that were just decided."""
         for fact in facts:
             self.entries += entries_of(fact)
 
 
 @dataclass(slots=True)
 class Settlement:
-    """Facts to append, rows to keep, what is forgiven more or less, what became of points."""
+    """The result: events to append, rows to store, change of forgiven points, effect on points."""
 
     facts: list[Fact] = field(default_factory=list)
     decided: dict[int, SettledLine] = field(default_factory=dict)
@@ -100,7 +104,7 @@ class Settlement:
 
 
 class Judgement:
-    """One sale. `before`: what was decided of it, by line."""
+    """Judges one sale. `before`: earlier decisions on it, by line."""
 
     def __init__(
         self,
@@ -118,7 +122,7 @@ class Judgement:
         self._before = before
 
     def earn(self) -> None:
-        """Gives what the rules give, or corrects what was given."""
+        """Gives the points that the rules give, or corrects what was given."""
         if not self.terms.earns:
             return
         new: list[Earning] = []
@@ -141,10 +145,11 @@ class Judgement:
     def give_and_take(
         self, asked: Mapping[int, int] | None = None, policy: ReturnPolicy | None = None
     ) -> None:
-        """Undoes what returned units did: those that facts tell of, or `asked` (by line) more.
+        """Applies returned units: those known from events, or those `asked` for (by line) in
+        addition.
 
-        A policy that keeps money back needs somebody who is asked before it is paid out; for what
-        is a fact already the shortfall is debt.
+        Deducting from the refund is possible only if asked before the refund is paid; for a return
+        that already happened, the shortfall becomes debt.
         """
         policy = policy or self.terms.rules.return_policy
         if asked is None and policy == "withhold_from_refund":
@@ -166,7 +171,7 @@ class Judgement:
                     self._rows[line_no] = replace(self._row(line_no), units=units)
 
     def judged(self) -> Settlement:
-        """What came of it, with the rows that changed."""
+        """The result, with the rows that changed."""
         changed = {no: row for no, row in self._rows.items() if self._before.get(no) != row}
         return replace(self._judged, decided=changed)
 
@@ -209,7 +214,9 @@ class Judgement:
         )
 
     def _correct(self, row: SettledLine, points: int, gone: Fraction) -> None:
-        """The difference, for the units that were not returned; what was spent of it is debt."""
+        """Corrects the points of units that were not returned; what was spent already
+        becomes debt.
+        """
         assert row.lot_id is not None
         more = kept(points, gone) - kept(row.points, gone)
         parts = [(row.lot_id, more)]
@@ -300,7 +307,7 @@ class Judgement:
             self._repay(f"repaid {step}", back)
 
     def _repay(self, name: str, back: PointsGivenBack) -> None:
-        """What was forgiven for want of points that are back now."""
+        """Takes points that were forgiven and are available now."""
         points = sum(one for _, one in back.repaid)
         self._judged.forgiven -= points
         self._fact(

@@ -1,4 +1,4 @@
-"""What was decided of sales, and how is it kept? With its facts, in the deciding transaction."""
+"""Stores the decisions on sales, with their events, in the deciding transaction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ on conflict (transaction_id, line_no) do update
 async def before(
     connection: Connection, transactions: Sequence[UUID]
 ) -> dict[UUID, dict[int, SettledLine]]:
-    """What was decided of these transactions, by line."""
+    """Earlier decisions on these transactions, by line."""
     found: dict[UUID, dict[int, SettledLine]] = defaultdict(dict)
     for row in await rows_of(connection, BEFORE, [list(transactions)]):
         found[row["transaction_id"]][row["line_no"]] = SettledLine(**row)
@@ -39,7 +39,7 @@ async def before(
 async def keep(
     connection: Connection, rows: Iterable[SettledLine], here: EffectiveBalances
 ) -> None:
-    """Rows, and the facts that were told, both or neither."""
+    """Stores rows and the decided events, in the caller's transaction."""
     values = [astuple(row) for row in rows]
     if values:
         await connection.execute(KEEP, [list(column) for column in zip(*values)])

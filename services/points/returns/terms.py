@@ -1,4 +1,4 @@
-"""By which rules is a sale judged? By those in force when it was made, whenever they came."""
+"""By which rules is a sale judged? Those in force when it was made, even if they arrived later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def terms_of(
     standing: EffectiveBalances,
     rules_earn: bool,
 ) -> dict[UUID, Terms]:
-    """Terms by transaction. `rules_earn`: whether in this deployment rules may give points."""
+    """Terms by transaction. `rules_earn`: whether rules give points in this deployment."""
     found = list(sales)
     rows = readable(await versions(connection))
     categories = await categories_of(connection, found)
