@@ -1,1 +1,1 @@
-"""`hitotsu`: one command with verbs, for the people who run the shop's backbone."""
+"""The command line `hitotsu` for operators."""

@@ -1,4 +1,4 @@
-"""Which verbs does `hitotsu` have?
+"""The entry point of `hitotsu`: finds the verbs and runs one.
 
 A module of this package that has verbs declares their names in a tuple `VERBS` and adds them to the
 command line in a function `register`.
@@ -58,7 +58,7 @@ def declared_verbs(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
 
 
 def load(words: Sequence[str]) -> None:
-    """Registers the verb that was asked for; all of them for the list of verbs."""
+    """Registers the requested verb; all of them for the list of verbs."""
     declared = declared_verbs()
     wanted = [module for module, verbs in declared.items() if words and words[0] in verbs]
     for module in wanted or declared:
@@ -66,7 +66,9 @@ def load(words: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Runs a verb; what the user can mend is said in one paragraph, without a traceback."""
+    """Runs a verb; errors that the user can fix are printed as one paragraph, without a
+    traceback.
+    """
     load(sys.argv[1:])
     try:
         app()

@@ -38,7 +38,7 @@ def register(root: typer.Typer) -> None:
 
 
 def _topic(name: str | None) -> str | None:
-    """A topic of ours, or an error that names them: a mistyped one would have no dead letters."""
+    """The topic, or an error that lists all topics: a mistyped one would just seem to be empty."""
     if name is not None and name not in TOPICS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, TOPICS))}")
     return name

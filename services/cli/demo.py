@@ -62,7 +62,7 @@ def demo(
 
 
 def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: bool) -> int:
-    """Up, the demo, and down again whatever happens, if all of it was down before."""
+    """Starts the stack, runs the demo, and stops the stack again if it was down before."""
     ours = not stack.alive()
     _expect_room(stack, scale, ours, check_only)
     try:
@@ -83,14 +83,16 @@ def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: boo
 
 
 def _expect_tokens(absent: list[str]) -> None:
-    """Ends with 2 where the stack's folder knows no token of a caller; `up` makes none again."""
+    """Exits with 2 when a caller's token is missing in the stack's folder; `up` creates
+    none again.
+    """
     if absent:
         told = (f"token {name} was revoked: `hitotsu tokens create {name}`" for name in absent)
         _stop("\n".join(told), 2)
 
 
 def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> None:
-    """Another scale's rows are the demo's own to remove, but not under somebody's feet."""
+    """Removes the rows of another demo scale; refuses when other commands use the stack."""
     held = stack.home.read(MARK).get("scale") if stack.home.path.exists() else None
     if check_only and held != scale:
         _stop(f"{stack.home.path} does not hold the demo at scale {scale:g}: run it first", 2)

@@ -1,9 +1,9 @@
-"""What do files beside the code say of processes? The parts that follow from declarations.
+"""Generates the parts of deployment files that follow from process declarations.
 
     python -m services.cli.deployment [--check]
 
-In docker-compose.yml, infra/prometheus/prometheus.yml and pyproject.toml they stand between
-two comments; in alerts and on the dashboard they are the jobs in a matcher.
+In docker-compose.yml, infra/prometheus/prometheus.yml and pyproject.toml they are between two
+comments; in alerts and on the dashboard they are the jobs in a matcher.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ MATCHING = ("infra/prometheus/alerts.yml", "infra/grafana/dashboards/the-road.js
 
 
 def files(root: Path = ROOT) -> dict[str, str]:
-    """Every file that speaks of processes, by its path, as it should be.
+    """The expected content of every such file, by path.
 
-    Raises ValueError when a file has no place for them.
+    Raises ValueError when a file lacks the place for them.
     """
     declared = processes()
     parts: dict[str, Callable[[Sequence[Process]], str]] = {
@@ -47,12 +47,12 @@ def files(root: Path = ROOT) -> dict[str, str]:
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """Files that say something else than the declarations."""
+    """Files that differ from the declarations."""
     return [path for path, text in files(root).items() if (root / path).read_text("utf-8") != text]
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Brings these files up to date; says which ones changed."""
+    """Updates these files; returns those that changed."""
     changed, wanted = stale(root), files(root)
     for path in changed:
         (root / path).write_text(wanted[path], encoding="utf-8")
@@ -97,7 +97,7 @@ def _jobs(declared: Sequence[Process]) -> str:
 
 
 def _floor(declared: Sequence[Process]) -> str:
-    """The processes with routes: none may import another. A worker has a floor by hand."""
+    """The processes with routes, which may not import each other; workers are listed by hand."""
     web = sorted(process.module.rpartition(".")[2] for process in declared if process.port)
     return f'    "{" | ".join(web)}",\n'
 

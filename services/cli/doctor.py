@@ -1,4 +1,4 @@
-"""What is missing on this machine, and what mends it?"""
+"""Checks what this machine lacks to run the stack, and how to fix it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DISK_BYTES = 3 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, what was there, and the fix when it will not do."""
+    """One check: its subject, its result, and the fix if it failed."""
 
     what: str
     good: bool
@@ -63,7 +63,7 @@ def _packages() -> Finding:
 
 
 def _compiled() -> Finding:
-    """Never wrong: without it the same is done at half the speed."""
+    """Never a failure: without the compiled modules everything works at half the speed."""
     there = [name for name in COMPILED if native(name) is not None]
     if len(there) == len(COMPILED):
         return Finding("compiled", True, f"{len(there)} of {len(COMPILED)} hot loops")
@@ -106,7 +106,9 @@ def _native(home: Home) -> Iterator[Finding]:
 
 
 def _data(home: Home) -> Finding:
-    """Postgres refuses to be root, and another user cannot reach the private folder."""
+    """Whether Postgres can use the folder: it refuses to run as root, and another user cannot enter
+    it.
+    """
     try:
         user = server_user.other_user()
     except backend.ProviderError as error:
@@ -123,7 +125,7 @@ def _part(what: str, find: Callable[[], str]) -> Finding:
 
 
 def _ports(home: Home) -> Iterator[Finding]:
-    """Ports of an earlier run that others took are replaced at the next start: worth knowing."""
+    """Reports recorded ports that another program took; the next start replaces them."""
     known = home.read("ports")
     servers = home.read("state").get("servers", {})
     ours = any((recorded := Recorded.of(entry)) and recorded.alive for entry in servers.values())

@@ -136,7 +136,7 @@ def _person(number: int, text: str) -> UUID:
 
 
 def _ask(persons: Sequence[UUID]) -> None:
-    """Goes on when the id, or the number of persons, is typed; ends with 2 otherwise."""
+    """Asks to type the id, or the number of persons; exits with 2 on a mismatch."""
     if sys.stdin.closed or not sys.stdin.isatty():
         _stop(
             "Nothing was erased: erasing is for ever, so it asks, and nobody can answer here. "
@@ -182,7 +182,7 @@ def _print(lines: Sequence[Erased], dry_run: bool, as_json: bool) -> None:
 
 
 def _block(line: Erased) -> str:
-    """One profile's line of the receipt: ids and places whole, however narrow the terminal is."""
+    """One profile's line of the receipt; ids and offsets are not truncated."""
     where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
     destroyed, finished = (
         f"{at:%F %T}" if at else "" for at in (line.destroyed_at, line.finished_at)

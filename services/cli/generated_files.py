@@ -1,4 +1,4 @@
-"""The command line of what writes files from declarations."""
+"""The command line of generators that write files from declarations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def command_line(
     stale: Callable[[], Sequence[str]],
     write: Callable[[], Sequence[str]],
 ) -> int:
-    """Writes what is stale, or with --check names it; returns the exit status."""
+    """Writes stale files, or lists them with --check; returns the exit code."""
     if list(arguments) not in ([], ["--check"]):
         sys.stderr.write(f"usage: {command} [--check]\n")
         return 2

@@ -1,4 +1,4 @@
-"""What does the stack on this machine consist of? Its services, their environment, its tokens."""
+"""The services of the local stack, their environment, and its tokens."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
 
 
 def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
-    """The `HITOTSU_*` variables every service gets; keys of the environment go before our own."""
+    """The `HITOTSU_*` variables for every service; the caller's environment overrides generated
+    keys.
+    """
     kept = home.secrets()
     keys = {}
     for name in _KEYS:
@@ -69,16 +71,13 @@ def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """What a process started with these variables would read."""
+    """The settings that a process with these variables would have."""
     named = {name.removeprefix("HITOTSU_").lower(): value for name, value in env.items()}
     return Settings.model_validate(named)
 
 
 def services(home: Home, running: Collection[str] = ()) -> list[Service]:
-    """Every service of ours, on the ports they had last time when those are free.
-
-    Those that run keep the ports that they hold.
-    """
+    """All services, on their earlier ports if these are free; running ones keep their ports."""
     return [
         _service(home, process, name, running)
         for process in processes()
@@ -87,10 +86,9 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
 
 
 def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> list[str]:
-    """Tables, topics, schema ids and the local tokens, before any service starts.
+    """Creates tables, topics, schema ids and local tokens before any service starts.
 
-    A token that was replaced or revoked stays so. Returns what is to be said of an older release's
-    tables.
+    A token that was replaced or revoked stays so. Returns notices about an older release's tables.
     """
     from services.runtime.tokens import register_new
 
@@ -103,9 +101,9 @@ def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, s
 
 
 def tokens(home: Home) -> dict[str, str]:
-    """The stack's own tokens by caller, made once and kept in its private folder.
+    """The stack's own tokens by caller, created once and stored in its private folder.
 
-    Empty: it was revoked, or replaced by one with scopes of its own.
+    "": the token was revoked, or replaced by one with other scopes.
     """
     known = home.read("tokens")
     missing = {name: f"hitotsu_{secrets.token_urlsafe(32)}" for name in TOKENS if name not in known}

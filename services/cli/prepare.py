@@ -25,7 +25,7 @@ def prepare() -> None:
 
 
 def settings() -> Settings:
-    """The environment's settings; what is wrong is named by its variable."""
+    """The settings from the environment; errors name the variable."""
     try:
         return Settings()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What do the verbs that fold the log share? Names, a bar for each step, refusals in a line."""
+"""Shared by verbs that fold the log: projection names, progress bars, one-line errors."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ COLUMNS = (
 
 
 def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
-    """Settings, the group's projections, and the names asked for: all when none was named.
+    """Settings, the group's projections, and the requested names (default: all).
 
-    Projections that keep no table are left out: there is nothing of them to rebuild or compare.
+    Projections without tables are left out: they have nothing to rebuild or compare.
     """
     from projections import discover
 
@@ -45,7 +45,7 @@ def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str
 
 @contextmanager
 def steps(*refusals: type[Exception]) -> Iterator[Moved]:
-    """One bar for each step, drawn when it begins; refusals are told in a line."""
+    """A progress bar per step; known errors are printed as one line."""
     console = Console(stderr=True)
     tasks: dict[str, Any] = {}
     try:

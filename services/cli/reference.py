@@ -1,10 +1,10 @@
-"""The pages of docs/reference/, written from what declares their contents.
+"""Generates docs/reference/ from the declarations.
 
     python -m services.cli.reference [--check]
 
-Settings come from `Settings`, verbs from the command line itself, metrics from the process's own
-registry, scopes from `tokens`, events from the contracts, problems from `problem_type`, tables from
-the migrations, processes from their packages.
+Settings come from `Settings`, verbs from the command line, metrics from the registry, scopes from
+`tokens`, events from the contracts, problems from `problem_type`, tables from the migrations,
+processes from their packages.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pages() -> dict[str, str]:
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """Pages that are missing, differ, or belong to nothing any more."""
+    """Pages that are missing, differ, or that nothing generates any more."""
     wanted = pages()
     there = {path.name for path in folder.glob("*.md")}
     differing = [name for name, text in wanted.items() if _text(folder / name) != text]
@@ -60,7 +60,7 @@ def stale(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Brings every page up to date; says which ones changed."""
+    """Updates every page; returns those that changed."""
     changed, wanted = stale(folder), pages()
     folder.mkdir(parents=True, exist_ok=True)
     for name in changed:

@@ -135,7 +135,7 @@ def tail(
 
 
 def _clashes() -> list[str]:
-    """Only these two verbs need the Avro project's own checker: the others go without it."""
+    """Imports the Avro project's checker only here, since just two verbs need it."""
     if find_spec("avro") is None:
         return ["versions cannot be compared without the package avro: pip install avro"]
     return importlib.import_module("schemas.tools.compatibility").check()  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What must exist before the first service starts? Tables, topics, schema ids."""
+"""Creates what must exist before the first service starts: tables, topics, schema ids."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TABLES_THERE = "select to_regclass('hitotsu.checkpoint') is not null"
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Creates what is missing; safe to run again and beside running services.
+    """Creates what is missing; idempotent, and safe while services run.
 
-    Returns what is to be said of an older release's tables: sentences about migrations that were
-    applied to them, and about projections that are built anew. Raises ProviderError when tables are
-    newer than the code or contradict it in a column, and when a migration cannot be applied.
+    Returns notices about an older release's tables: migrations that were applied, projections that
+    are built again. Raises ProviderError when tables are newer than the code or contradict it in a
+    column, and when a migration cannot be applied.
     """
     group = Group(settings.group, [one for one in discover() if one.group == settings.group])
     try:
@@ -42,7 +42,7 @@ def prepare(settings: Settings) -> list[str]:
 
 
 def _migrate(dsn: str) -> list[str]:
-    """Applies migrations; the names of those that were applied to tables that were there."""
+    """Applies migrations; returns those that changed existing tables."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(TABLES_THERE).fetchone()
         applied = migrate(connection)

@@ -115,11 +115,10 @@ def check(
 def bring_up(
     stack: Stack, progress: Progress, *, servers_only: bool = False, wait: float = 60.0
 ) -> list[str]:
-    """What `up` does, for other verbs too: servers, tables and topics, services.
+    """Starts servers, creates tables and topics, starts services; used by `up` and other verbs.
 
-    Returns what is to be said of an older release's tables, and of services that ran before, with
-    older code or other settings.
-    Broken off by Ctrl-C or SIGTERM, it stops what it started.
+    Returns notices about an older release's tables, and about services that still run with older
+    code or other settings. When interrupted by Ctrl-C or SIGTERM, it stops what it started.
     """
     with stack.home.locked():
         before = stack.alive()
@@ -158,7 +157,7 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
 
 @contextmanager
 def alone(stack: Stack, verb: str) -> Iterator[None]:
-    """Holds the stack's lock over a whole command; SIGTERM and SIGHUP break it off like Ctrl-C."""
+    """Holds the stack's lock for a whole command; SIGTERM and SIGHUP interrupt it like Ctrl-C."""
 
     def waiting(holder: str) -> None:
         console.print(f"waiting for {holder}, which works in {stack.home.path}", soft_wrap=True)
@@ -172,7 +171,7 @@ def alone(stack: Stack, verb: str) -> Iterator[None]:
 
 @contextmanager
 def lines() -> Iterator[Progress]:
-    """One line a server: a spinner while it works, then how long it took."""
+    """One line per server: a spinner, then the time it took."""
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.fields[name]:<12}"),
@@ -191,7 +190,7 @@ def lines() -> Iterator[Progress]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """The table of addresses, and where to look next."""
+    """Prints the table of addresses, and where logs and data are."""
     table = Table(box=None, pad_edge=False)
     for title in ("", "address", "pid", "log"):
         table.add_column(title, overflow="fold")
@@ -224,7 +223,7 @@ def _shell_variables(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _places(found: dict[str, Any], home: Path) -> list[str]:
-    """Where logs, data and secrets are; what is not in the home is named apart."""
+    """Where logs, data and secrets are; what lies outside the home is listed separately."""
     data = {name: entry.get("data") for name, entry in found["servers"].items()}
     outside = {name: at for name, at in data.items() if at and not Path(at).is_relative_to(home)}
     apart = f" (but the data of {', '.join(outside)})" if outside else ""
@@ -235,7 +234,7 @@ def _places(found: dict[str, Any], home: Path) -> list[str]:
 
 
 def _process(entry: dict[str, Any]) -> str:
-    """The pid; `frozen` beside it, or the code with which it ended."""
+    """The pid, with `frozen`, or the exit code."""
     if not entry["pid"]:
         code = entry.get("exit")
         return "stopped" if code is None else f"stopped ({code})"
@@ -248,6 +247,6 @@ def _short(log: str, home: Path) -> str:
 
 
 def _without_password(address: str) -> str:
-    """Screens are shared; `status --json` has the whole URL."""
+    """The URL without password, since screens are shared; `status --json` has all of it."""
     scheme, separator, rest = address.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address

@@ -1,7 +1,7 @@
-"""Which services run with older code, or with other settings, than `up` would give them now?
+"""Finds services that run with older code or other settings than `up` would start them with.
 
-`up` leaves alone what runs. Without a word of this a changed setting or a newer checkout would seem
-to be in force.
+`up` does not restart running services; without a notice, a changed setting or newer code would seem
+to be in effect.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def running(stack: Stack) -> Running:
 
 
 def remember(stack: Stack, env: Mapping[str, str]) -> None:
-    """Notes the settings with which the services are started."""
+    """Records a digest of the settings with which services are started."""
     stack.home.write(RECORD, {"digest": digest(env)})
 
 
 def notices(stack: Stack, env: Mapping[str, str], before: Running) -> list[str]:
-    """One sentence for services of `before` with older code, one for those with other settings."""
+    """One sentence for services with older code, one for those with other settings."""
     left = {
         name: process for name, process in running(stack).items() if before.get(name) == process
     }
@@ -56,7 +56,7 @@ def notices(stack: Stack, env: Mapping[str, str], before: Running) -> list[str]:
 
 
 def digest(env: Mapping[str, str]) -> str:
-    """Tells settings apart without keeping them: keys are among them."""
+    """A hash of the settings: they contain keys, which must not be stored."""
     shared = sorted(set(Settings.model_fields) - set(OF_ONE_PROCESS))
     variables = {**os.environ, **env}
     values = [variables.get(f"HITOTSU_{name.upper()}") for name in shared]
@@ -64,6 +64,6 @@ def digest(env: Mapping[str, str]) -> str:
 
 
 def newest_source(root: Path) -> float:
-    """When the youngest module below it was written, in seconds since 1970."""
+    """The latest modification time of the modules below it, in seconds since 1970."""
     files = (file for package in PACKAGES for file in (root / package).rglob("*.py"))
     return max((file.stat().st_mtime for file in files), default=0.0)

@@ -1,4 +1,4 @@
-"""How are a topic's records read and shown to a person?"""
+"""Reads a topic's records and formats them for display."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class CannotRead(Exception):
 
 
 async def follow(servers: str, topic: str, start: str, limit: int | None, show: Shown) -> None:
-    """Hand over the topic's records as they come, in no consumer group; at most `limit`."""
+    """Passes the topic's records to `show` as they arrive, without a consumer group; at most
+    `limit`.
+    """
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=servers,
@@ -50,12 +52,12 @@ async def follow(servers: str, topic: str, start: str, limit: int | None, show: 
 
 
 def as_json(record: ConsumerRecord) -> str:
-    """One record on one line, for programs."""
+    """One record as a line of JSON."""
     return json.dumps(_told(record), ensure_ascii=False)
 
 
 def as_text(record: ConsumerRecord) -> str:
-    """One record, for people."""
+    """One record as text."""
     told = _told(record)
     head = f"{told['appended_at']}  {record.topic}-{record.partition}@{record.offset}"
     if "undecodable" in told:

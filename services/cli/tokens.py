@@ -101,7 +101,7 @@ def _row(one: Listed) -> tuple[str, ...]:
 
 
 def _remember(home: Path | None, name: str, token: str) -> None:
-    """The local stack's own file of tokens; empty: it has none that it knows."""
+    """Records the token in the local stack's own file; "": revoked or unknown."""
     place = Home(home)
     if "HITOTSU_POSTGRES" in os.environ or name not in TOKENS or not place.path.exists():
         return
@@ -110,13 +110,13 @@ def _remember(home: Path | None, name: str, token: str) -> None:
 
 
 def _prepares() -> str:
-    """The verb that makes the tables: `prepare` knows the environment's servers alone."""
+    """The verb that creates the tables: `prepare` for the environment's servers, else `up`."""
     return "`hitotsu prepare`" if "HITOTSU_POSTGRES" in os.environ else "`hitotsu up`"
 
 
 @contextmanager
 def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
-    """The environment's Postgres where one is named, else that of the local stack."""
+    """The environment's Postgres if it is named, else the local stack's."""
     dsn = os.environ.get("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:

@@ -93,7 +93,7 @@ def _show_one(console: Console, one: Difference) -> None:
 
 
 def _cells(expected: Any, found: Any) -> list[tuple[str, str, str]]:
-    """Column by column where both are rows, and only what differs."""
+    """The differing columns if both rows exist."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return [
             (name, str(expected.get(name)), str(found.get(name)))

@@ -1,1 +1,1 @@
-"""The demo: one retailer's store and web sales go in, and every answer is checked."""
+"""The demo: sends one retailer's store and web sales, and checks every answer."""

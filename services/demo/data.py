@@ -1,6 +1,5 @@
-"""Where do the demo's rows come from?
-
-TPC-DS, generated offline and deterministically by DuckDB's own extension, and kept as one file.
+"""The demo's rows: TPC-DS, generated offline and deterministically by DuckDB, stored as one
+file.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ SCALES = (0.01, 1.0)  # TPC-DS rows grow with it; 0.1 is 360,000 sale lines
 
 
 class DataUnavailable(Exception):
-    """The demo's rows cannot be made on this machine; says what to do."""
+    """The rows cannot be generated on this machine; the text says what to do."""
 
 
 def check_scale(scale: float) -> None:
-    """Raises DataUnavailable when no rows are made at that scale."""
+    """Raises DataUnavailable when the scale is out of range."""
     smallest, largest = SCALES
     if not smallest <= scale <= largest:
         raise DataUnavailable(f"scale: must be from {smallest} to {largest}, not {scale:g}")
 
 
 def tpcds(scale: float, folder: Path) -> Path:
-    """The file with the generated tables; made on the first call."""
+    """The file with the generated tables, generated on the first call."""
     check_scale(scale)
     path = folder / f"tpcds-{scale:g}.duckdb"
     if not path.exists():

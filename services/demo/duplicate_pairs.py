@@ -1,7 +1,7 @@
-"""Do two profiles without a common identifier find each other, and only those of one person?
+"""Checks record linkage: are profiles without a shared identifier linked, and only if one person?
 
-The rules are learned from the log that was just sent, as `hitotsu identity estimate` does, and
-switched to, as `hitotsu identity replay --switch` does. Who is who is told to neither.
+Match rules are estimated from the log that was just sent (as `hitotsu identity estimate` does) and
+activated (as `hitotsu identity replay --switch` does). Neither is told the true pairs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Moved = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Of `wanted` customers with no common identifier, `found` are one member; `wrong` pairs are of
-    two customers; `cases` wait for staff, `waiting` of them those of a customer that was not found.
+    """Of `wanted` customers without a shared identifier, `found` are one member; `wrong` pairs join
+    two customers; `cases` wait for staff, `waiting` of them concern customers that were not found.
     """
 
     wanted: int
@@ -49,7 +49,7 @@ class Met:
 
 
 async def introduce(settings: Settings, moved: Moved) -> bool:
-    """Learns rules and puts them in force; does nothing where some are."""
+    """Estimates and activates match rules; does nothing when some are active."""
     where = conninfo(settings.postgres, group=settings.group, name="demo")
     async with await AsyncConnection.connect(where, autocommit=True) as connection:
         if await newest(connection) is not None:
@@ -62,7 +62,7 @@ async def introduce(settings: Settings, moved: Moved) -> bool:
 async def met(
     settings: Settings, answers: Answers, customers: Iterable[int], row: ReportRow
 ) -> Met:
-    """Who is one member now; what is wrong goes into the report's row."""
+    """The present result; wrong links are added to the report's row."""
     wanted = {one for one in customers if not names.shares_a_phone(one)}
     together: set[int] = set()
     wrong = 0

@@ -1,4 +1,4 @@
-"""What did the demo find? The table that people read and the file that programs read."""
+"""The demo's report: a table for people and a file for programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The outcome of one run."""
+    """The result of one run."""
 
     scale: float
     events: int
@@ -48,7 +48,7 @@ class DemoReport:
         return self.events / self.seconds if self.seconds else 0.0
 
     def write(self, path: Path) -> None:
-        """The file programs read; replaced whole, never half written."""
+        """Writes the JSON file, by rename."""
         content = {
             "rows": [
                 {
@@ -83,7 +83,7 @@ class DemoReport:
 
 
 def show(report: DemoReport, console: Console) -> None:
-    """The table people want to look at, then each difference by its key."""
+    """Prints the table, then each difference by key."""
     table = Table(title="Hitotsu: 一つの答え", title_justify="left", header_style="bold")
     table.add_column("row")
     table.add_column("question")
@@ -121,7 +121,7 @@ def show(report: DemoReport, console: Console) -> None:
 
 
 def show_where_to_look(places: Mapping[str, str], console: Console) -> None:
-    """URLs of what runs."""
+    """Prints the URLs of the running services."""
     grid = Table.grid(padding=(0, 2))
     for name, url in places.items():
         grid.add_row(f"  {name}", f"[cyan]{url}[/]")

@@ -1,4 +1,4 @@
-"""The whole demo against a stack that runs: rows, sending, catching up, comparing, report."""
+"""Runs the demo against a running stack: generate, send, wait, compare, report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ QUESTIONS: dict[str, Question] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the stack is."""
+    """The addresses of the stack."""
 
     settings: Settings
     gateway: str
@@ -66,7 +66,9 @@ class Demo:
     console: Console
 
     async def run(self, *, send: bool = True) -> DemoReport:
-        """Sends unless told not to, waits until it is visible, compares everything."""
+        """Sends (unless `send` is False), waits until everything is visible, compares
+        everything.
+        """
         oracle = Oracle(self.tables)
         customers = oracle.customers()
         try:
@@ -109,7 +111,7 @@ class Demo:
     async def _meet(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
     ) -> tuple[ReportRow, Met]:
-        """Rules of identity, learned and switched to; then everything that they linked is seen."""
+        """Estimates and activates match rules, and waits until their links are visible."""
         row, settings = ReportRow("identity"), self.place.settings
         lane = Lane(progress, "rules of identity", 1, unit="profiles")
         if await introduce(settings, lambda *_: None):
@@ -121,7 +123,7 @@ class Demo:
         return row, found
 
     async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> ReportRow:
-        """Before the comparing: what is put back must not be missed."""
+        """Plays the scene before the comparison, which then also checks that it left no trace."""
         row, place = ReportRow("scene"), self.place
         scene = Scene(answers, row, place.gateway, place.commands, place.tokens)
         await scene.play(customers, oracle.items())

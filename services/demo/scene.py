@@ -1,8 +1,8 @@
-"""One afternoon in the shop: a point of EC spent at the till, the last unit promised once.
+"""A scene in the shop: EC points spent at the till, and the last unit sold only once.
 
-Played with a customer and an item of the generated tables, before everything is compared: what the
-return puts back must leave every answer as the oracle has it. Played once on a stack; what it asks
-and answers is compared on the way.
+It uses a customer and an item of the generated tables, before the comparison: after the return at
+its end all answers must be as the oracle has them. It is played once per stack, and compares its
+own answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HOLDS, RESERVATIONS = "/v1/points/holds", "/v1/stock/reservations"
 
 @dataclass
 class Scene:
-    """The people and things of it, and where they are asked."""
+    """The scene's customer and item, and its clients."""
 
     answers: Answers
     row: ReportRow
@@ -38,7 +38,7 @@ class Scene:
     tokens: Mapping[str, str]
 
     async def play(self, customers: list[int], items: list[int]) -> None:
-        """The whole scene; does nothing where it was played before."""
+        """Plays the whole scene; does nothing if it was played before."""
         async with httpx.AsyncClient(
             base_url=self.commands, timeout=30.0, trust_env=False
         ) as self._http:
@@ -54,7 +54,7 @@ class Scene:
             self.row.value("after the return: points, units", (points, store, warehouse), after)
 
     async def _customer(self, customers: list[int]) -> int | None:
-        """Whose points of EC alone would pay at the till; none once the scene was played."""
+        """A customer whose EC points can pay at the till; None if the scene was played."""
         for customer in customers:
             purchases = await self.answers.of_member(customer, "purchases", durable=True)
             if any(one["transaction_id"] == SALE for one in purchases):
@@ -70,7 +70,7 @@ class Scene:
         return {"profile_id": card, "channel": "STORE", "points": SPENT, **more}
 
     async def _state(self) -> tuple[int, Json, Json]:
-        """The balance; the item at the store and at the warehouse."""
+        """The point balance; the item at the store and at the warehouse."""
         points = await self.answers.of_member(self._who, "points", durable=True)
         stock = await self.answers.get(f"/v1/stock/{self._sku}", durable=True)
         places = {cell["location_id"]: cell for cell in stock["locations"]}
@@ -81,7 +81,9 @@ class Scene:
         )
 
     async def _spend_at_the_till(self, points: int) -> None:
-        """Held while the customer stands there; EC cannot spend the same points meanwhile."""
+        """Holds points at the till, checks that EC cannot spend them meanwhile, and
+        captures them.
+        """
         status, held = await self._command("till", HOLDS, self._hold(self._who))
         self.row.value("the till holds points of EC", (201, SPENT), (status, held.get("points")))
         account = names.profile(names.EC, self._who)
@@ -99,7 +101,7 @@ class Scene:
         self.row.value("one balance in both channels", points - SPENT, seen)
 
     async def _last_unit(self, warehouse: Json) -> None:
-        """EC buys the last unit that nobody holds, while the till asks for it."""
+        """EC and the till ask for the last available unit; only one gets it."""
         where = warehouse["location_id"]
         many = warehouse["available"] - 1
         status, rest = await self._reserve("ec", where, many)
@@ -117,7 +119,7 @@ class Scene:
         await self._command("ec", f"{RESERVATIONS}/{rest['reservation_id']}/release", {})
 
     async def _bring_back(self) -> None:
-        """Both come back: the points to the lots that they were taken from, the units to stock."""
+        """Returns both: points go back to their lots, units to stock."""
         await self._send("till", self._returned(names.POS, SALE, STORE, SPENT))
         back = {"transaction_id": SALE, "lines": [{"line_no": 1, "quantity": 1}]}
         who = {"profile_id": names.profile(names.POS, self._who)}
@@ -142,7 +144,7 @@ class Scene:
         return answer.status_code, said
 
     async def _send(self, who: str, event: Json) -> None:
-        """Through the gateway, and until the answers hold it."""
+        """Sends an event through the gateway, and waits until answers include it."""
         async with AsyncClient(self.gateway, self.tokens[who]) as client:
             results = await client.send([event])
         refused = results.of("rejected")
@@ -151,7 +153,7 @@ class Scene:
         await self._once_applied(event["meta"]["event_id"])
 
     async def _once_applied(self, event_id: str) -> int:
-        """The customer's balance, as soon as it holds the event."""
+        """The customer's balance, once it includes the event."""
         path = f"/v1/members/{names.profile(names.EC, self._who)}/points"
         points = await self.answers.get(path, min_position=f"event:{event_id}")
         balance: int = points["balance"]

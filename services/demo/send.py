@@ -1,4 +1,4 @@
-"""How does the shop's day reach the product? Tills and web shop by HTTP, master data in bulk."""
+"""Sends the demo's events: tills and web shop over HTTP, master data by the bulk loader."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BATCH = 500
 
 
 class NotAccepted(Exception):
-    """The product did not take an event of the demo; says which field and why."""
+    """The product refused an event of the demo; the text names field and reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Everything it takes to send the shop's events."""
+    """Sends the demo's events."""
 
     rows: Rows
     settings: Settings
@@ -34,7 +34,7 @@ class Sender:
     progress: Progress
 
     async def everything(self) -> int:
-        """Sends all of it; returns how many events were accepted."""
+        """Sends all; returns how many events were accepted."""
         sent = 0
         for stream in bulk(self.rows):
             async with BulkProducer(self.settings, role=stream.role) as producer:
@@ -66,7 +66,7 @@ class Sender:
         return sum(task.result() for task in sending)
 
     async def _producer(self, stream: Stream, token: str, lane: Lane) -> int:
-        """One till, or the web shop: its own client, its events in order."""
+        """Sends one stream (a till or the web shop) in order, with its own client."""
         sent = 0
         async with AsyncClient(self.gateway, token) as client:
             for moments, events in _batches(stream):
@@ -82,7 +82,7 @@ class Sender:
 
 
 def _batches(stream: Stream) -> Iterator[tuple[int, list[Json]]]:
-    """A moment is never split: a receipt's events travel together."""
+    """Batches of a stream; events of one moment (a receipt) stay in one batch."""
     moments = 0
     batch: list[Json] = []
     for moment in stream.moments:

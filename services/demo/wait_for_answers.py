@@ -1,4 +1,4 @@
-"""Is everything that was sent visible in the answers?"""
+"""Waits until everything that was sent is visible in the answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StandsStill(Exception):
 
 
 async def log_ends(kafka: str) -> dict[str, int]:
-    """Where every partition of the log ends now; those that hold nothing are left out."""
+    """The end offset of every partition that has records."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
     await consumer.start()
     try:
@@ -39,7 +39,7 @@ async def log_ends(kafka: str) -> dict[str, int]:
 
 
 def routes(customer: int, item: int) -> list[str]:
-    """Between them they read every projection, from lists and from the views that apps read."""
+    """Routes that together read every projection, from lists and from Redis views."""
     member = f"/v1/members/{names.profile(names.EC, customer)}"
     return [
         "/v1/members",
@@ -56,7 +56,7 @@ def routes(customer: int, item: int) -> list[str]:
 async def caught_up(
     answers: Answers, routes: Iterable[str], ends: dict[str, int], lane: Lane
 ) -> None:
-    """Returns when every route answers with all of it."""
+    """Returns when every route's position has reached `ends`."""
     for route in routes:
         await _shows(answers, route, ends)
         lane.moved(1)

@@ -1,1 +1,1 @@
-"""Applied facts read on with a cursor; which of several processes does a task (leader election)."""
+"""Background tasks: leader election, and following applied events with a cursor."""

@@ -1,8 +1,8 @@
-"""Which events did the group apply since a position? Read from the log, up to its checkpoints.
+"""Reads the events that a group applied since a position, from the log, up to its checkpoints.
 
-What the group put aside (resends, conflicts, dead letters) is left out: its ledger says at which
-place of the log each event was applied. A dead letter that is mended is sent again and comes at its
-new place.
+Records that the group did not apply (resends, conflicts, dead letters) are left out: the event
+ledger says at which offset each event was applied. A dead letter that is sent again comes at its
+new offset.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""How does a background task go on, round after round, whatever becomes of Postgres and Kafka?
+"""Runs a background task in rounds, with retries when Postgres or Kafka are away.
 
-Every background task of the services is one of these. A task that only one process may do at a
-time is elected leader by an advisory lock in Postgres, which ends with its connection: the other
-processes wait for the lock and take over.
+A task that only one process may run at a time elects a leader by an advisory lock in Postgres. The
+lock ends with its connection; the other processes wait for it and take over.
 """
 
 from __future__ import annotations

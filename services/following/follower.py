@@ -1,8 +1,8 @@
-"""How does a background task take in what was applied, each event once and none left out?
+"""Follows applied events with a cursor, at least once and in order.
 
-A follower reads the applied log from its cursor. What it makes of a batch and the cursor's new
-position are committed in one transaction. After an unclear end the same batch may come again: what
-is made of it must be idempotent.
+A follower reads the applied log from its cursor. What it stores for a batch and the cursor's new
+position are committed in one transaction. After a crash the same batch may come again, so handling
+it must be idempotent.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What every HTTP process shares: bearer tokens, limits, health, problem details, the server."""
+"""Shared by all HTTP processes: bearer tokens, limits, health, problem details, the server."""

@@ -1,4 +1,4 @@
-"""Whose token came with this request, and does it have the scope?"""
+"""Authenticates a request by its bearer token and checks the scope."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OLDER = ("UndefinedColumn", "UndefinedTable", "InvalidSchemaName")
 
 
 def tokens_needed(tokens: Tokens) -> Dependency:
-    """Readiness of whoever checks tokens: without them every caller is refused with 503."""
+    """Readiness of the token cache: without it every caller gets 503."""
 
     async def readable() -> None:
         try:

@@ -1,4 +1,4 @@
-"""How is a request's body read? Bounded in bytes and in time, however it is chunked."""
+"""Reads a request's body, limited in bytes and time, however it is chunked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_SECONDS = 30.0
 
 
 def size_of(request: Request, most: int = MAX_BYTES) -> int:
-    """How many bytes the body may take, if it does not say that it is too large."""
+    """The maximum body size; refuses (413) when Content-Length exceeds it."""
     declared = request.headers.get("content-length", "")
     if not declared.isdecimal():
         return most
@@ -26,9 +26,9 @@ def size_of(request: Request, most: int = MAX_BYTES) -> int:
 async def read_body(
     request: Request, most: int = MAX_BYTES, arrived: Callable[[int], None] = lambda _: None
 ) -> bytes:
-    """The whole body, if it is small enough and comes in time.
+    """The whole body; refuses when it is too large or too slow.
 
-    `arrived` hears of each part's bytes before the next part is read, and may refuse them.
+    `arrived` is called with the size of each part before the next is read, and may refuse.
     """
     chunks: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""How is a request refused that depends on a projection which is being built?"""
+"""The refusal of a request that depends on a projection which is being built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RETRY_SECONDS = 2
 
 
 def refusal(build: Build) -> Refuse:
-    """503 with how far the build has come; `read` and `total` are null before the first records."""
+    """503 with the progress of the build; `read` and `total` are null before the first records."""
     far = "" if build.read is None else f": {build.read} of {build.total} records are folded"
     detail = f"The projection {build.projection} is being built from the log{far}."
     more = {"projection": build.projection, "read": build.read, "total": build.total}

@@ -1,4 +1,4 @@
-"""Who asks, may they, and for which purpose?"""
+"""The caller of a request: token, scope, and purpose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PURPOSE = Header(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The token's name and scopes; `purpose` is None when the caller named none."""
+    """The token's name and scopes; `purpose` is None when no header names one."""
 
     name: str
     scopes: frozenset[str]

@@ -1,4 +1,4 @@
-"""Where does the next page start? An opaque text that only the same route takes back."""
+"""Cursors of paged answers: opaque, and valid only for the route that issued them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MARK_BYTES = 8
 
 
 class Malformed(ValueError):
-    """Not a cursor that this route has given."""
+    """The text is no cursor that this route issued."""
 
 
 class Cursors:
-    """Writes and reads cursors; the mark keeps from queries what they did not write."""
+    """Encodes and decodes cursors; a MAC protects queries from cursors that they did not issue."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hmac.digest(key, b"hitotsu cursors", "sha256")

@@ -1,4 +1,4 @@
-"""What does a person read at `/docs`? One page without script, font or anything from elsewhere."""
+"""The page at `/docs`: static HTML without scripts, fonts or external resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a value of a schema look like? The smallest plausible one, the same at every call."""
+"""Generates a small, plausible, deterministic value for a JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEXTS = {
 
 
 def example_of(schema: Any, shared: Mapping[str, Any]) -> Any:
-    """A value that the schema accepts; `shared`: the schemas that references lead to."""
+    """A value that the schema accepts; `shared`: the schemas that references resolve to."""
     return _value(schema, shared, count(1), ())
 
 
@@ -69,7 +69,7 @@ def _array(
 
 
 def _nested(schema: Any, within: tuple[str, ...]) -> bool:
-    """Whether it holds what it stands in: then there would be no end."""
+    """Whether the schema contains itself, so that an example would be infinite."""
     return isinstance(schema, dict) and schema.get("$ref", "").rpartition("/")[2] in within
 
 

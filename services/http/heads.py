@@ -1,7 +1,7 @@
-"""How long may the head of a request be, and how long may it take? 64 KB and 10 seconds.
+"""Limits a request's head to 64 KB and 10 seconds.
 
-The parser sets no limit: whoever sends a head without an end would be given memory without end,
-before it is known who asks.
+The HTTP parser has no limit: a client could send a head without end and use up memory before it is
+authenticated.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _REFUSED = {
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """uvicorn's protocol, which is given a head's bytes up to the limit and no more.
+    """uvicorn's protocol, which passes on a head's bytes only up to the limit.
 
-    What follows a body (trailers, and how chunks are cut) is bounded as well. Ends of lines before
-    a request are ignored (RFC 9112, section 2.2): they begin no head.
+    Trailers and chunk headers are limited too. Empty lines before a request are ignored (RFC 9112,
+    section 2.2); they do not start a head.
     """
 
     _in_body = False
@@ -123,7 +123,7 @@ class BoundedHeads(HttpToolsProtocol):
             self.transport.close()  # a connection on which nothing was ever asked
 
     def _refuse(self, status: int) -> None:
-        """Answers, unless an answer is on its way, and ends the connection."""
+        """Answers, unless an answer is being sent, and closes the connection."""
         self._stop_timer()
         if self.cycle is None or self.cycle.response_complete:
             title, detail = _REFUSED[status]

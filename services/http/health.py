@@ -1,4 +1,4 @@
-"""Is this process alive, is it ready, and what are its numbers? The same routes everywhere."""
+"""Liveness, readiness and metrics: the same routes in every process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.runtime.readiness import NotReady
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Something a process leans on; `probe` raises when it is away, and may say more."""
+    """A server that the process needs; `probe` raises when it is away, and may return details."""
 
     name: str
     probe: Callable[[], Awaitable[dict[str, Any] | None]]
@@ -33,7 +33,7 @@ class Dependency:
 
 
 def answering(postgres: Pool, statement: str = "select 1") -> Callable[[], Awaitable[None]]:
-    """A probe of Postgres: a statement that needs what the process needs there."""
+    """A probe of Postgres: runs a statement that needs the tables that the process needs."""
 
     async def probe() -> None:
         async with postgres.connection(timeout=1.5) as connection:
@@ -68,7 +68,7 @@ class Alive(AnswerModel):
 
 
 class DependencyState(BaseModel):
-    """Whether a dependency answers; what else it says stands beside it."""
+    """Whether a dependency answers; details are further members."""
 
     model_config = ConfigDict(extra="allow")
     ready: bool
@@ -85,7 +85,9 @@ class Readiness(AnswerModel):
 
 
 def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Operation]:
-    """`/livez`, `/readyz` (one entry a dependency; 503 when a required one is away), `/metrics`."""
+    """`/livez`, `/readyz` (one entry per dependency; 503 when a required one is away),
+    `/metrics`.
+    """
 
     async def livez(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -122,7 +124,7 @@ def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) 
 
 
 class Measured:
-    """Counts and times the answers of a service by route; wraps the whole ASGI app."""
+    """ASGI middleware that counts and times answers by route."""
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self.app = app
@@ -131,7 +133,7 @@ class Measured:
         self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
 
     def _from_start(self, routes: Sequence[BaseRoute]) -> None:
-        """Answers of each route are counted from 0 on, so that the first error is an increase."""
+        """Creates each route's counters at 0, so that `increase` sees the first error."""
         for path in sorted({getattr(route, "path", "other") for route in routes} | {"other"}):
             for status in ("200", "202", "500", "503"):
                 self._answers(path, status)

@@ -1,4 +1,4 @@
-"""What does a process's HTTP contract look like to a tool? An OpenAPI 3.1 document."""
+"""Generates a process's OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[str, str, str]
 
 
 def problem_model(problem: ProblemType) -> type[BaseModel]:
-    """The body of such a problem."""
+    """The body model of such a problem."""
     name = "".join(word.capitalize() for word in problem.slug.split("-")) + "Problem"
     fields: dict[str, Any] = {
         "type": (Literal[problem.uri], ...),
@@ -38,7 +38,7 @@ def problem_model(problem: ProblemType) -> type[BaseModel]:
 
 
 def document(title: str, description: str, operations: Iterable[Operation]) -> dict[str, Any]:
-    """The whole document, made from the declarations that route and check what comes in."""
+    """The document, from the declarations that also route and validate requests."""
     listed = list(operations)
     schemas, shared = _schemas(listed)
     paths: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def _schemas(operations: list[Operation]) -> tuple[dict[Any, Any], dict[str, Any
 
 
 def _drop_absent(schema: Any) -> None:
-    """Removes `default: null` where null is no value: such a member is absent instead."""
+    """Removes `default: null` from members that are absent instead of null."""
     if isinstance(schema, dict):
         kinds = (schema.get("type"), *(one.get("type") for one in schema.get("anyOf", ())))
         if "default" in schema and schema["default"] is None and "null" not in kinds:
@@ -194,7 +194,7 @@ def _parameters(each: Operation) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query string cannot say null: what may be null may be left out."""
+    """Removes null from a query parameter's schema: a query string cannot express null."""
     kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     if len(kinds) == 1:
         rest = {name: value for name, value in schema.items() if name != "anyOf"}

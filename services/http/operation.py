@@ -1,7 +1,7 @@
-"""What is a route? One declaration: how it is asked, what it answers, and who answers it.
+"""The declaration of a route: its request, its answers, and its handler.
 
-Routing, checks of parameters, the OpenAPI document and the page at `/docs` are made from it, in
-every process alike.
+Routing, parameter validation, the OpenAPI document and the page at `/docs` are derived from it, in
+every process.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class AnswerModel(BaseModel):
-    """The body of an answer, or a part of one; it has no members but those declared."""
+    """Base of answer bodies; they have only the declared members."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header that a request may carry, or an answer does; `schema` is JSON Schema."""
+    """A request or response header; `schema` is JSON Schema."""
 
     name: str
     description: str
@@ -51,9 +51,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The body of an answer that is no problem: a type that pydantic can describe, None: empty.
+    """The body of a successful answer: a type that pydantic can describe; None: empty.
 
-    `links`: operations that go on from here, each with the member that is its `id`.
+    `links`: operations to continue with, each with the member that is its `id`.
     """
 
     model: Any
@@ -65,7 +65,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's body: a type that pydantic can describe for each media type."""
+    """A request body: one type per media type."""
 
     models: Mapping[str, Any]
     examples: tuple[Any, ...] = ()
@@ -76,7 +76,7 @@ class Operation:
     """One route of a process.
 
     `name` is the operationId; `scope` None: no token is needed. `parameters`: fields of the path
-    and the query. `idempotency`: the header that names the command, if it is one.
+    and query. `idempotency`: the header with the idempotency key, if there is one.
     """
 
     method: str
@@ -102,11 +102,11 @@ class Operation:
             )
 
     def route(self) -> Route:
-        """The route as the framework wants it."""
+        """The Starlette route."""
         return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
 
     def every_problem(self) -> list[ProblemType]:
-        """Its own problems, and those that follow from how it is asked."""
+        """Its own problems, and those that follow from scope, body and parameters."""
         implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
         if self.scope is not None:
             implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE]

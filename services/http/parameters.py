@@ -1,4 +1,4 @@
-"""Which parameters did a request carry? Those that its operation declares, or a refusal."""
+"""Validates a request's path and query parameters against the operation's declaration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.http.problem_type import FieldError
 
 
 def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
-    """Ends the request with every field that is wrong, and why."""
+    """Refuses with 422, naming every wrong field and the reason."""
     first = errors[0]
     detail = f"{first['pointer'].rpartition('/')[2]}: {first['reason']}"
     raise Refuse(422, "Unprocessable Entity", detail, errors=list(errors))
@@ -33,9 +33,9 @@ def parameters_of(
     lists: Iterable[str] = (),
     apart: str = "",
 ) -> dict[str, Any]:
-    """Path and query as the model declares them.
+    """Path and query parameters, validated against the model.
 
-    `lists`: names that may be sent more than once; `apart`: a name that somebody else reads.
+    `lists`: names that may be repeated; `apart`: a name that is handled elsewhere.
     """
     raw: dict[str, Any] = {}
     for name, value in sent:
@@ -61,7 +61,7 @@ def parameters_of(
 
 
 def field_error(error: Any, path: Iterable[str] | None = None) -> FieldError:
-    """What pydantic says, without the value that it was said of."""
+    """A pydantic error without the value."""
     parts = [step(str(part)) for part in error["loc"]]
     where = "body" if path is None else "path" if parts and parts[0] in path else "query"
     unknown = error["type"] == "extra_forbidden"
@@ -70,6 +70,6 @@ def field_error(error: Any, path: Iterable[str] | None = None) -> FieldError:
 
 
 def storable(where: str, value: Any) -> None:
-    """Refuses what Postgres cannot hold, wherever it stands."""
+    """Refuses values that Postgres cannot store, at any depth."""
     for error in unstorable(f"/{where}", value):
         unprocessable([error])

@@ -1,4 +1,4 @@
-"""What of a request can Postgres not hold? Said by field, before it is asked."""
+"""Finds values of a request that Postgres cannot store, by field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST = 1 << 63
 
 
 def unstorable(pointer: str, value: Any) -> Iterator[FieldError]:
-    """Texts with U+0000 and numbers beyond 64 bits, wherever they stand below `pointer`."""
+    """Errors for texts with U+0000 and integers beyond 64 bits, at any depth below `pointer`."""
     if isinstance(value, str):
         if "\0" in value:
             yield {"pointer": pointer, "reason": "must not hold U+0000"}
@@ -27,17 +27,17 @@ def unstorable(pointer: str, value: Any) -> Iterator[FieldError]:
 
 
 def step(name: str) -> str:
-    """A name as a step of a JSON pointer; long ones are cut."""
+    """A name as a segment of a JSON pointer; truncated when long."""
     return name[:64].replace("~", "~0").replace("/", "~1")
 
 
 def _texts(values: Sequence[Any]) -> bool:
-    """Whether these are texts alone and all can be stored: lists of ids may be long."""
+    """Whether all values are storable texts: a fast path for long lists of ids."""
     return all(type(one) is str for one in values) and "\0" not in "".join(values)
 
 
 def printable(value: str) -> str:
-    """The value, if it holds printable characters only; raises `ValueError`."""
+    """The value if it has only printable characters; otherwise raises `ValueError`."""
     if not value.isprintable():
         raise ValueError("must hold printable characters only")
     return value

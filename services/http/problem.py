@@ -1,6 +1,6 @@
-"""How does every HTTP service say that something went wrong? As RFC 9457 problem details.
+"""Errors of every HTTP service as RFC 9457 problem details.
 
-`type` points at `/problems/<slug>` of the same service, a page of one sentence.
+`type` is `/problems/<slug>` of the same service, a page that explains it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from services.runtime.logging import log
 
 
 class Named(BaseModel):
-    """Which problem."""
+    """The slug of a problem."""
 
     slug: str = Field(description="The last segment of a problem's `type`.")
 
 
 class Refuse(Exception):
-    """Ends a request with a problem, from however deep inside it."""
+    """Aborts a request with a problem, from any depth of the call stack."""
 
     def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
         super().__init__(title)
@@ -47,7 +47,7 @@ class Refuse(Exception):
 
     @classmethod
     def of(cls, problem: ProblemType, detail: str, **more: Any) -> Refuse:
-        """A refusal of a declared type."""
+        """A refusal with a declared problem type."""
         return cls(problem.status, problem.title, detail, type=problem.uri, **more)
 
 
@@ -61,7 +61,7 @@ def problem(
     retry_after: float | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The answer to a request that failed; `members`: what its type says beside the usual."""
+    """The response for a failed request; `members`: the additional members of its type."""
     body: dict[str, Any] = {
         "type": type or BY_STATUS.get(status, BAD_REQUEST).uri,
         "title": title,
@@ -91,12 +91,12 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def problem_handlers() -> dict[Any, Callable[[Request, Exception], Response]]:
-    """Exception handlers that make every expected failure a problem; `Guarded` does the rest."""
+    """Exception handlers that turn expected errors into problems; `Guarded` handles the rest."""
     return {Refuse: _refused, HTTPException: _http}
 
 
 class Guarded:
-    """The last net: what nobody expected becomes a problem and a log line, never a traceback."""
+    """ASGI middleware that turns unexpected exceptions into a problem and a log line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -124,7 +124,7 @@ class Guarded:
 
 
 def problem_operations() -> list[Operation]:
-    """The pages that the `type` of a problem points at: one for each that was declared."""
+    """The pages to which problem types point, one per declared type."""
 
     async def page(request: Request) -> Response:
         slug = request.path_params["slug"]

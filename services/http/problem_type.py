@@ -1,7 +1,7 @@
-"""Which problems can a process answer with? Each is declared once, beside the code that meets it.
+"""Problem types: each is declared once, beside the code that raises it.
 
-A declaration is a `type` of RFC 9457: a page at `/problems/<slug>`, a status, and the members that
-such a problem has beside `detail`. OpenAPI schemas and pages are made from the declarations.
+A declaration is a `type` of RFC 9457: a page at `/problems/<slug>`, a status, and the members
+beside `detail`. OpenAPI schemas and pages are generated from the declarations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DECLARED: dict[str, ProblemType] = {}
 class ProblemType:
     """One kind of problem.
 
-    `members`: what stands beside `detail`, types by name; a type and a default: may be absent.
+    `members`: name to type of the members beside `detail`; a (type, default) may be absent.
     """
 
     slug: str
@@ -38,13 +38,13 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The `type` of the problem: the path of its page."""
+        """The problem's `type`: the path of its page."""
         return f"/problems/{self.slug}"
 
 
 @with_config(ConfigDict(extra="forbid"))
 class FieldError(TypedDict):
-    """One thing wrong with one place of the request."""
+    """One error at one place in the request."""
 
     pointer: Annotated[
         str, Field(description="A JSON pointer; `/query`, `/path`, `/header` as its root.")
@@ -53,7 +53,7 @@ class FieldError(TypedDict):
 
 
 def may_be_absent(kind: Any) -> tuple[Any, None]:
-    """A member that some problems of a type have and others lack; it is never null."""
+    """A member that only some problems of a type have; never null."""
     nothing: Any = Annotated[None, SkipJsonSchema()]  # type: ignore[type-arg]
     return kind | nothing, None
 

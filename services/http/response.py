@@ -1,4 +1,4 @@
-"""How does an answer leave? Head and body in one write: each write wakes whoever waits for it."""
+"""Sends a response's head and body in one write, since each write wakes the client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEAD = b"HTTP/1.1 "
 
 
 class OneWrite:
-    """A transport that keeps a head for the body that follows it in the same turn of the loop."""
+    """A transport that holds a head back for the body that follows in the same loop iteration."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -42,7 +42,7 @@ class OneWrite:
 
 
 class Answered(BoundedHeads):
-    """The protocol of every service; uvicorn writes head and body one after the other."""
+    """The protocol class of every service; uvicorn alone writes head and body separately."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, OneWrite(transport)))

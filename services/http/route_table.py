@@ -1,7 +1,8 @@
-"""Which route answers a path, without trying every route before it?
+"""Finds a path's route by a dictionary lookup instead of trying every pattern.
 
-Trying forty patterns one after the other costs more than reading a row. Under `/v1/` the second
-segment is always literal, and no parameter holds a slash: the two tell the few routes to try.
+Matching forty patterns costs more than reading a row. Under `/v1/` the second segment is always
+literal, and no parameter contains a slash, so that segment and the number of segments select the
+few candidates.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ Shape = tuple[str, int]
 
 
 def _shape(path: str) -> Shape:
-    """The second segment, and how many there are."""
+    """The second segment, and the number of segments."""
     return path.split("/", 3)[2], path.count("/")
 
 
 class Addresses(Router):
-    """A router that looks a path up before it tries patterns; the answers are the same."""
+    """A router that looks up candidates before matching; same results as the framework's."""
 
     def __init__(self, routes: Sequence[BaseRoute], **more: Any) -> None:
         super().__init__(routes, **more)

@@ -1,4 +1,4 @@
-"""How does an HTTP service of ours run? The same server, limits and endings everywhere."""
+"""Runs an HTTP service: the same server, limits and shutdown everywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.runtime.logging import configure
 
 
 def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is in flight and leaves."""
+    """Serves until SIGTERM or SIGINT, then finishes requests in flight and ends."""
     settings = exit_codes.settings()
     configure(name, settings.log_level)
     # uvicorn drains on SIGTERM and then raises it again; a drained stop is a clean exit.

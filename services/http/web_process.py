@@ -1,4 +1,4 @@
-"""What does every HTTP process answer beside its own routes, and how is it put together?"""
+"""Assembles an HTTP process: its own routes and those that every process has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OpenapiDocument(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a process says of itself: its name in metrics, and words for its documentation.
+    """A process's name in metrics, and texts for its documentation.
 
     `example`: a first request to try.
     """
@@ -48,7 +48,7 @@ class About:
 
 
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Literal segments before parameters, or `/inquiries/counts` would be an inquiry's id."""
+    """Routes with literal segments first: `/inquiries/counts` must not match an inquiry's id."""
     return sorted(
         operations, key=lambda each: [(part.startswith("{"), part) for part in each.path.split("/")]
     )
@@ -108,7 +108,9 @@ def web_process(
     dependencies: Sequence[Dependency],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
 ) -> Starlette:
-    """The ASGI application: routes, documents, health, metrics, problems, all from declarations."""
+    """The ASGI application: routes, documents, health, metrics and problems, from the
+    declarations.
+    """
     app = Starlette(
         exception_handlers=problem_handlers(),
         middleware=[Middleware(Measured, service=about.service), Middleware(Guarded)],

@@ -1,1 +1,1 @@
-"""The oracle: what the answers must be, by SQL over the generated tables and nothing else."""
+"""The oracle: the expected answers, computed by SQL over the generated tables only."""

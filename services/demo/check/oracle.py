@@ -1,4 +1,4 @@
-"""What must the answers be? SQL over the generated tables; knows nothing of events."""
+"""Computes the expected answers by SQL over the generated tables; it does not use events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 
 class Oracle:
-    """The generated tables and the rules of the page over them."""
+    """The generated tables and the rules of the demo page as SQL."""
 
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect()
@@ -24,7 +24,7 @@ class Oracle:
         self._connection.execute(_sql("given"))
 
     def expected(self, row: str) -> Iterator[Row]:
-        """The rows of one of the .sql files beside this, in its order."""
+        """The rows of one of the .sql files beside this module, in its order."""
         cursor = self._connection.cursor()
         try:
             cursor.execute("SET search_path = 'memory,rows'")
@@ -35,7 +35,7 @@ class Oracle:
             cursor.close()
 
     def figures(self) -> dict[str, int]:
-        """What the page says was seen."""
+        """The totals that the demo page names."""
         cursor = self._connection.execute(_sql("figures"))
         names = [column[0] for column in cursor.description or ()]
         return dict(zip(names, map(int, cursor.fetchall()[0]), strict=True))
@@ -44,12 +44,12 @@ class Oracle:
         return self._numbers("SELECT c_customer_sk FROM customer ORDER BY 1")
 
     def mailboxes(self) -> dict[int, str]:
-        """The e-mail addresses of the customers who have one."""
+        """The e-mail addresses of customers who have one, by customer."""
         query = "SELECT c_customer_sk, c_email_address FROM customer WHERE c_email_address <> ''"
         return dict(self._connection.execute(query).fetchall())
 
     def lines(self) -> int:
-        """How many lines were sold in both channels."""
+        """Number of lines sold in both channels."""
         return self._numbers("SELECT count(*) FROM line")[0]
 
     def items(self) -> list[int]:

@@ -1,1 +1,1 @@
-"""What the demo's questions and its runner share: HTTP answers, progress bars, comparisons."""
+"""Shared by the demo's questions and runner: HTTP answers, progress bars, comparison."""

@@ -1,7 +1,7 @@
-"""What does the product answer? Its public HTTP interface, in the words of the oracle.
+"""Queries the product's public HTTP API, and converts answers to the oracle's terms.
 
-Every answer is asked for twice where two stores could give it: from Redis, as apps get it, and from
-Postgres (`Cache-Control: no-cache`).
+Where Redis and Postgres can both answer, each question is asked twice: normally, and with
+`Cache-Control: no-cache` (Postgres).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Data = Any
 
 
 class Unanswered(Exception):
-    """The API gave no answer that can be compared."""
+    """The API's answer cannot be compared."""
 
 
 class Answers:
-    """One caller of the read API."""
+    """A client of the read API."""
 
     def __init__(self, url: str, token: str, customers: Collection[int]) -> None:
         self._http = httpx.AsyncClient(
@@ -49,7 +49,7 @@ class Answers:
         await self._http.aclose()
 
     async def resolved(self, identifiers: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
-        """Kind of identifier -> the profiles of the member it leads to."""
+        """For each kind of identifier, the profiles of the member it resolves to."""
         kinds = list(identifiers)
         body = {"identifiers": [{"kind": kind, "value": identifiers[kind]} for kind in kinds]}
         found: dict[str, list[tuple[str, int]]] = {}
@@ -59,23 +59,23 @@ class Answers:
         return {kind: sorted(profiles) for kind, profiles in found.items()}
 
     def profiles(self, ids: Iterable[str]) -> list[tuple[str, int]]:
-        """(card or account, customer) of profile ids; customer 0 is nobody of the demo."""
+        """(card or account, customer) of profile ids; customer 0 is unknown to the demo."""
         return sorted(self._whose.get(profile, ("unknown", 0)) for profile in ids)
 
     def customer(self, profile: str | None) -> int | None:
         return None if profile is None else self._whose.get(profile, ("unknown", 0))[1]
 
     def whole(self, customer: int) -> list[str]:
-        """One profile for each member that the customer is: most are one."""
+        """One profile per member of the customer; most customers are one member."""
         systems = (names.EC, names.POS) if customer in self.apart else (names.EC,)
         return [names.profile(system, customer) for system in systems]
 
     async def of_member(self, customer: int, what: str, *, durable: bool = False) -> Data:
-        """A part of the member that the customer's EC account belongs to."""
+        """A part of the page of the member that has the customer's EC account."""
         return await self.get(f"/v1/members/{self.whole(customer)[0]}/{what}", durable=durable)
 
     async def of_customer(self, customer: int, what: str, *, durable: bool = False) -> list[Data]:
-        """That part of each member that the customer is."""
+        """That part for each of the customer's members."""
         asked = [f"/v1/members/{one}/{what}" for one in self.whole(customer)]
         return [await self.get(path, durable=durable) for path in asked]
 
@@ -110,7 +110,7 @@ class Answers:
     async def raw(
         self, method: str, path: str, *, durable: bool = False, **request: Any
     ) -> httpx.Response:
-        """The response itself, whatever its status."""
+        """The response, whatever its status."""
         headers = {"Cache-Control": "no-cache"} if durable else {}
         return await self._http.request(method, path, headers=headers, **request)
 
@@ -123,7 +123,7 @@ class Answers:
 
 
 async def in_parallel(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """A few at a time; the next item is taken when a worker is free."""
+    """Runs `work` for the items, a few at a time; the next is taken when a worker is free."""
     waiting = iter(items)
 
     async def worker() -> None:

@@ -1,4 +1,4 @@
-"""How far is it, and how fast? Bars with events per second."""
+"""Progress bars with events per second."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bars(console: Console) -> Progress:
 
 
 class Lane:
-    """One bar: what moves along it, and what is counted per second beside it."""
+    """One bar: its progress, and a count per second."""
 
     def __init__(self, progress: Progress, name: str, size: int, unit: str = "events") -> None:
         self._progress = progress
@@ -30,7 +30,7 @@ class Lane:
         self._task = progress.add_task(name, total=size, rate="")
 
     def moved(self, steps: int, counted: int = 0) -> None:
-        """`steps` along the bar; `counted` of the unit."""
+        """Advances the bar by `steps`, and the count by `counted`."""
         self._counted += counted
         self._progress.update(self._task, advance=steps, rate=self._rate())
 

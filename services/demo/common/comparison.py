@@ -1,4 +1,4 @@
-"""How many values were compared, how many differ, and which?"""
+"""Counts compared and differing values, and lists the differences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXAMPLES = 10
 
 @dataclass(frozen=True, slots=True)
 class AnswerDifference:
-    """One value that is not what the oracle says."""
+    """A value that differs from the oracle's."""
 
     key: str
     expected: Any
@@ -31,7 +31,7 @@ class ReportRow:
     examples: list[AnswerDifference] = field(default_factory=list)
 
     def value(self, key: str, expected: object, answered: object) -> None:
-        """One value."""
+        """Compares one value."""
         self.compared += 1
         if expected != answered:
             self._differs(key, expected, answered)
@@ -39,7 +39,9 @@ class ReportRow:
     def mapping(
         self, key: str, expected: Mapping[Any, Any], answered: Mapping[Any, Any], *, of: int = 0
     ) -> None:
-        """Values by key; `of` says how many there are when absence on both sides is a value too."""
+        """Compares values by key; `of`: how many there are if absence on both sides counts as
+        equal.
+        """
         keys = expected.keys() | answered.keys()
         self.compared += max(of, len(keys))
         if expected == answered:

@@ -1,1 +1,1 @@
-"""What is asked, and compared with the oracle: one module a row of the report, all there is."""
+"""The demo's questions: one module per row of the report."""

@@ -1,4 +1,4 @@
-"""Is there one balance, whatever the channel?"""
+"""Compares point balances over all channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asked about what: every customer's list, and how often each topic, item and store?"""
+"""Compares every customer's inquiries, and the counts by topic, item and store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def ask(asking: PendingQuestion) -> None:
 
 
 async def _all(asking: PendingQuestion, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
-    """The list of all holds each once: those of customers nobody knows, too."""
+    """Checks that the list of all inquiries has each exactly once, anonymous ones included."""
     listed: dict[int | None, Counter[Inquiry]] = {}
     async for inquiry in asking.answers.pages("/v1/inquiries"):
         asking.tally["inquiries"] += 1

@@ -1,6 +1,6 @@
-"""Does every identifier of a customer lead to one member, and does nobody else belong to it?
+"""Checks that every identifier resolves to the right member, with no foreign profile in it.
 
-A customer whose two profiles did not find each other is two members, each with its identifiers.
+A customer whose two profiles were not linked is two members, each with its own identifiers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def ask(asking: PendingQuestion) -> None:
 
 
 async def _nobody_else(asking: PendingQuestion) -> None:
-    """The list of all members holds each customer's group once, and no other group."""
+    """Checks that the list of all members has each customer's group once, and no other."""
     groups: dict[tuple[tuple[str, int], ...], int] = {}
     for number, profiles in asking.by_customer("members"):
         group = tuple((profile, number) for (profile,) in profiles)
@@ -49,7 +49,7 @@ async def _nobody_else(asking: PendingQuestion) -> None:
 
 
 def _identifiers(customer: int, mailbox: str | None) -> dict[str, str]:
-    """As people write them; the index of what they mean must be the same."""
+    """Identifiers in other spellings than stored; they must have the same blind index."""
     shown = {
         "card": names.customer_id(names.POS, customer),
         "account": names.customer_id(names.EC, customer),

@@ -1,4 +1,4 @@
-"""What does a question need to ask, to compare, and to show how far it is?"""
+"""What every question uses: the client, the report row, and progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.demo.common.comparison import ReportRow
 
 @dataclass(frozen=True, slots=True)
 class PendingQuestion:
-    """One question on its way."""
+    """One question while it is being asked."""
 
     oracle: Oracle
     answers: Answers
@@ -28,7 +28,7 @@ class PendingQuestion:
     tally: Counter[str]  # what the answers add up to, for the last question
 
     def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-        """Every customer with what the oracle expects of him; most often streamed, in order."""
+        """Every customer with the oracle's rows about it, streamed in order."""
         expected = groupby(self.oracle.expected(name), key=itemgetter(0))
         pending = next(expected, None)
         for customer in self.customers:

@@ -1,4 +1,4 @@
-"""Is the stock of every item at every location, and for EC, what the movements say?"""
+"""Compares the stock of every item at every location, and what EC can sell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _by_item(asking: PendingQuestion) -> Iterator[tuple[int, dict[str, int]]]:
 
 
 async def _nothing_else(asking: PendingQuestion) -> None:
-    """The list of all cells holds each of them, and no other."""
+    """Checks that the list of all cells has each of them, and no other."""
     expected = {
         f"{place} item {item}": units
         for place, item, units in asking.oracle.expected("stock")

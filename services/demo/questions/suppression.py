@@ -1,4 +1,4 @@
-"""Is what was bought, in either channel, not recommended again, and everything else kept?"""
+"""Checks that purchases of either channel are suppressed, and everything else is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are exactly the held-back receipts seen to be missing?"""
+"""Checks that exactly the receipts that the demo did not send are reported as missing."""
 
 from __future__ import annotations
 

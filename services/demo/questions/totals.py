@@ -1,4 +1,4 @@
-"""What do all answers add up to? Nothing is lost between them, and nothing is there twice."""
+"""Compares the totals of all answers: nothing lost, nothing twice."""
 
 from __future__ import annotations
 

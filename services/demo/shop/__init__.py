@@ -1,4 +1,4 @@
-"""How the generated rows become the events of one shop: one module per topic group."""
+"""Converts the generated rows to the events of one shop: one module per topic group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the shop sell, where, and which need does buying it answer?"""
+"""The demo shop's locations, items and need policies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEEDS: dict[str, Json] = {
 
 
 def catalog(rows: Rows) -> Iterator[Json]:
-    """Locations, needs and items, in force before the first sale."""
+    """Events of locations, needs and items, valid before the first sale."""
     yield from _locations()
     yield from _needs()
     yield from _items(rows)

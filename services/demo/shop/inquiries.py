@@ -1,4 +1,4 @@
-"""What did the customer say when goods came back, and under which topic was it put?"""
+"""The inquiry that belongs to a return, with its topic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def topic(reason: str | None, category: str | None) -> str:
 
 
 def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
-    """Opened at the counter or on the web, put under its topic, and closed a day later."""
+    """Opened at the counter or on the web, classified, and closed a day later."""
     inquiry_id = names.demo_id("inquiry", back.system, back.number, back.line_no)
     who: Json = {"inquiry_id": inquiry_id}
     if back.returner is not None:
@@ -53,7 +53,7 @@ def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
 
 
 def _text(back: DemoReturn) -> str:
-    """Free text holds what people put in it: here their phone number."""
+    """Free text with personal data in it, as happens: here the phone number."""
     words = f"商品{back.item}を{back.quantity}点返品したい。理由: {back.reason or '特になし'}。"
     if back.returner is None:
         return words

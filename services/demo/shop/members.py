@@ -1,7 +1,7 @@
-"""Who are the customers? Each has a store card and an EC account.
+"""The demo's customers: each has a store card and an EC account.
 
-Four in five gave both the same phone number. The fifth's two profiles share no identifier at all,
-only what makes a person one: a name, a birth date, an address, each not always, nor written alike.
+Four in five customers gave the same phone number to both. The fifth's two profiles share no
+identifier, only name, birth date or address, not always complete and spelled differently.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Customer(NamedTuple):
 
 
 def profiles(rows: Rows) -> Iterator[Json]:
-    """Both profiles of every customer; the card came first."""
+    """The events of both profiles of every customer; the card comes first."""
     for row in rows.stream(_CUSTOMERS):
         who = _Customer(*row)
         enrolled = datetime.combine(who.first_sale or _ENROLLED, time(10), names.JST)
@@ -77,7 +77,7 @@ def profiles(rows: Rows) -> Iterator[Json]:
 
 
 def _as_the_web_knows(who: _Customer) -> dict[str, str | None]:
-    """What stands in the EC account beside identifiers."""
+    """The personal fields of the EC account."""
     if names.shares_a_phone(who.number):
         return {"name": who.name}
     short = who.address(_SHORT.get(who.street_type or "", who.street_type))
@@ -100,7 +100,7 @@ def _day(born: date | None) -> str | None:
 
 
 def _proven(kind: str, value: str) -> Json:
-    """An identifier that the customer has shown to be their own."""
+    """A verified identifier."""
     return {"kind": kind, "value": value, "verified": True}
 
 

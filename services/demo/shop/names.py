@@ -1,6 +1,6 @@
-"""What are things called in the demo's shop?
+"""Ids and names in the demo's shop.
 
-Every id follows from the rows alone, so a second run sends nothing but resends.
+Every id is a function of the rows, so that a second run sends only resends.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Json = dict[str, Any]
 
 
 def demo_id(*parts: object) -> str:
-    """A UUIDv5 made of names."""
+    """A UUIDv5 of the names."""
     return str(uuid5(_DEMO, "/".join(map(str, parts))))
 
 
 def profile(system: str, customer: int) -> str:
-    """The profile under which a system knows a customer."""
+    """The profile id of a system's customer."""
     return profile_id(system, customer_id(system, customer))
 
 
 def customer_id(system: str, customer: int) -> str:
-    """The card number, or the EC account: that system's own id of a customer."""
+    """The system's own id of a customer: card number or EC account."""
     return f"{'9' if system == POS else 'ec-'}{customer:09d}"
 
 
@@ -58,7 +58,7 @@ def transaction(system: str, number: int) -> str:
 
 
 def location(store: int | None) -> str:
-    """The store, or the warehouse that EC ships from."""
+    """The store, or the warehouse from which EC ships."""
     return "warehouse-1" if store is None else f"store-{store}"
 
 
@@ -85,7 +85,7 @@ def meta(
     correlation: str | None = None,
     causation: str | None = None,
 ) -> Json:
-    """The envelope; what is absent is left out."""
+    """The event's `meta`; None values are omitted."""
     producer: Json = {"system": system, "channel": CHANNELS[system]}
     if store is not None:
         producer["store_id"] = location(store)

@@ -1,6 +1,6 @@
-"""Which points does each order earn and redeem, and what does a return take back?
+"""Points that each order earns and redeems, and that a return takes back.
 
-The till and the web shop decide (accrual by `producer`): a lot for each line that earns.
+The till and the web shop decide them (accrual `producer`): one lot per line that earns.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def earned(net_paid: int) -> int:
 
 
 def redemptions(rows: Rows) -> dict[tuple[str, int], int]:
-    """(channel, number) -> points: half of what the customer's previous order earned."""
+    """(channel, number) to points: half of what the customer's previous order earned."""
     previous: dict[int, int] = {}
     redeemed: dict[tuple[str, int], int] = {}
     for channel, number, customer, _, _, points in rows.stream(_EARNED, CENTS_A_POINT):

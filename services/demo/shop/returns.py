@@ -1,4 +1,4 @@
-"""How does a returned line become a return, points taken back and an inquiry?"""
+"""Converts a returned line to a return, points taken back, and an inquiry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ORDER BY day, second, number, line_no
 
 @dataclass(frozen=True, slots=True)
 class DemoReturn:
-    """One line that came back."""
+    """One returned line."""
 
     system: str
     number: int
@@ -61,7 +61,7 @@ class DemoReturn:
     at: datetime
 
     def meta(self, kind: str, causation: str | None = None, after: timedelta | None = None) -> Json:
-        """A return is made at the service counter: it has no receipt number of its own."""
+        """The `meta` of a return, made at the service counter without a receipt number."""
         event_id = names.demo_id(kind, self.system, self.number, self.line_no)
         at = self.at + after if after else self.at
         return names.meta(
@@ -79,18 +79,18 @@ class DemoReturn:
 
     @property
     def points(self) -> int:
-        """What the line had earned, in proportion to what came back."""
+        """What the line had earned, in proportion to the returned units."""
         return earned(self.net_paid) * self.quantity // self.sold
 
 
 def returns_of_till(rows: Rows, store: int, terminal: int) -> Iterator[tuple[datetime, list[Json]]]:
-    """What came back of a till's receipts, in the order of time."""
+    """Returns of a till's receipts, by time."""
     for row in rows.stream(_OF_TILL, store, terminal):
         yield _happened(_read(names.POS, row))
 
 
 def returns_of_ec(rows: Rows) -> Iterator[tuple[datetime, list[Json]]]:
-    """What came back of the web shop's orders, in the order of time."""
+    """Returns of the web shop's orders, by time."""
     for row in rows.stream(_OF_EC):
         yield _happened(_read(names.EC, row))
 

@@ -1,6 +1,6 @@
-"""Which rows does the shop read, and in which order?
+"""The generated rows that the shop reads, as ordered views.
 
-Views over the generated tables, with the header rules applied; rows are streamed, never held.
+The views apply the rules for ticket headers. Rows are streamed, never held in memory.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ FROM shop.web_returns;
 
 
 class Rows:
-    """The generated tables, read-only, with the shop's views beside them."""
+    """The generated tables, read-only, with the shop's views."""
 
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect()
@@ -82,7 +82,7 @@ class Rows:
         self._connection.execute(_VIEWS)
 
     def stream(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, a few thousand at a time."""
+        """The rows of a query, fetched a few thousand at a time."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(query, list(parameters))
@@ -92,7 +92,7 @@ class Rows:
             cursor.close()
 
     def number(self, query: str, *parameters: object) -> int:
-        """The one number that a query answers."""
+        """The single number that a query returns."""
         return int(next(self.stream(query, *parameters))[0])
 
     def close(self) -> None:

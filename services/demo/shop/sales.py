@@ -1,4 +1,4 @@
-"""How does a ticket or an order become a purchase with the points it earned and redeemed?"""
+"""Converts tickets and orders to purchases with earned and redeemed points."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Redemptions = dict[tuple[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class DemoSale:
-    """One receipt or order, as its system knows it."""
+    """One receipt or order."""
 
     system: str
     number: int
@@ -47,7 +47,7 @@ class DemoSale:
     sequence: int | None
 
     def meta(self, kind: str, causation: str | None = None) -> Json:
-        """Events of one receipt share its number; each has its own id."""
+        """The `meta`: events of one receipt share its number; each has its own id."""
         return names.meta(
             self.system,
             self.event_id(kind),
@@ -81,12 +81,12 @@ def moment(day: Any, second: int) -> datetime:
 def receipts(
     rows: Rows, redeemed: Redemptions, store: int, terminal: int
 ) -> Iterator[tuple[datetime, list[Json]]]:
-    """A till's receipts in the order of their numbers; those held back are missing."""
+    """A till's receipts by number, without those that the demo leaves out."""
     return _sales(rows.stream(_RECEIPTS, store, terminal), names.POS, redeemed)
 
 
 def orders(rows: Rows, redeemed: Redemptions) -> Iterator[tuple[datetime, list[Json]]]:
-    """The web shop's orders in the order of their time."""
+    """The web shop's orders by time."""
     return _sales(rows.stream(_ORDERS), names.EC, redeemed)
 
 

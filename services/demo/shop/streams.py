@@ -1,7 +1,7 @@
-"""Which events leave which system, in which order?
+"""The event streams of the demo's systems, in order.
 
-A moment is what happens at one time and travels together: a receipt with its points, a return with
-its inquiry, a count.
+A moment is a list of events that happen at one time and are sent together: a receipt with its
+points, a return with its inquiry, a count.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from services.demo.shop.stock import counts, openings
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What one system has to tell; `size` is its number of moments, `role` who may tell it."""
+    """The events of one system; `size`: number of moments; `role`: the token's role."""
 
     name: str
     size: int
@@ -38,7 +38,7 @@ class Stream:
 
 
 def bulk(rows: Rows) -> list[Stream]:
-    """What head office and warehouse know: master data, customers, openings, counts."""
+    """Streams of head office and warehouse: master data, customers, openings, counts."""
     items = rows.number("SELECT count(*) FROM shop.item")
     needs = len(NEEDS) + 1
     places = names.STORES + 1
@@ -57,7 +57,7 @@ def bulk(rows: Rows) -> list[Stream]:
 
 
 def tills(rows: Rows) -> list[Stream]:
-    """One stream a till: its receipts, and what came back of them, in the order of time."""
+    """One stream per till: its receipts and their returns, by time."""
     redeemed = redemptions(rows)
 
     def till(store: int, terminal: int) -> Stream:
@@ -87,7 +87,7 @@ def tills(rows: Rows) -> list[Stream]:
 
 
 def web_shop(rows: Rows) -> Stream:
-    """The web shop's orders, and what came back of them, in the order of time."""
+    """The web shop's orders and their returns, by time."""
     redeemed = redemptions(rows)
     sold = rows.number("SELECT count(*) FROM web_order")
     back = rows.number(
