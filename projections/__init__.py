@@ -1,4 +1,4 @@
-"""What we know: every folder here but core is one projection, found by its folder alone."""
+"""The projections: every folder here except core is one, and is found by its folder alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from projections.core import Projection
 
 
 def discover() -> list[Projection]:
-    """Every projection, by name. A folder is a projection when it has a `projection`."""
+    """Every projection, by name. A folder is a projection if its package has a `projection`."""
     found = []
     for module in pkgutil.iter_modules(__path__):
         if module.ispkg and module.name != "core":

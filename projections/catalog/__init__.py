@@ -1,6 +1,6 @@
-"""Which items and locations are there, and which needs does an item meet?
+"""Items and locations, and which need each item meets.
 
-Facts of general use: other projections may read these tables.
+Data of general use: other projections may read these tables.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _millionths(degrees: float | None) -> int | None:
 
 
 def scope_of(sku: str | None, category: str | None) -> str:
-    """What a policy is for: one item, else a category, else everything."""
+    """The key of a need policy: one item, else a category, else everything."""
     if sku is not None:
         return f"sku:{sku}"
     return "default" if category is None else f"category:{category}"

@@ -1,1 +1,1 @@
-"""Catalog has no route of its own: the projections that read it answer."""
+"""The catalog has no routes of its own; other projections' queries read it."""

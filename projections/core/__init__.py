@@ -1,4 +1,4 @@
-"""The declaration language: a projection is a table that merges."""
+"""The declaration language of projections: tables whose rows merge, handlers and queries."""
 
 from projections.core.columns import (
     Change,

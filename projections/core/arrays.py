@@ -1,7 +1,8 @@
-"""How does one column of many rows travel? As Postgres' own array in binary, one parameter.
+"""Encodes one column of many rows as a Postgres array in binary form: one statement parameter.
 
-Each element type has a class of bytes, by which the driver knows what it is handed. Arrays cannot
-hold arrays of different lengths: columns of such types go as text, one literal an element.
+Each element type has its own subclass of bytes, by which the driver chooses the array type.
+Postgres arrays must be rectangular, so a column of lists of different lengths is sent as text
+literals.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _UUID_SIZE = b"\0\0\0\x10"
 
 
 class Array(bytes):
-    """Values of one column, as Postgres receives an array of them."""
+    """Values of one column, encoded as a binary Postgres array."""
 
     oid: ClassVar[int]
     of: ClassVar[int]
@@ -74,7 +75,7 @@ ARRAYS: dict[str, type[Array]] = {
 
 
 def plain_array(type: str, values: Iterable[Any]) -> bytes:
-    """What `_row_copy.array` gives, in Python."""
+    """The Python version of `_row_copy.array`."""
     held = values if isinstance(values, list | tuple) else list(values)
     if not held:
         return _EMPTY(0, 0, ARRAYS[type].of)
@@ -94,7 +95,7 @@ _packed: Callable[[str, Iterable[Any]], bytes] = _row_copy.array if _row_copy el
 
 
 def array(type: str, values: Iterable[Any]) -> Array:
-    """Values of one column of this type as a parameter of a statement."""
+    """Encodes values of a column of this type as a statement parameter."""
     if type in ARRAYS:
         return ARRAYS[type](_packed(type, values))
     say = _LITERALS[type]

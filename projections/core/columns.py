@@ -1,9 +1,9 @@
-"""How do two values of a column become one?
+"""The kinds of columns, and how two values of a column merge.
 
-Each kind is an associative merge with an identity, said twice: as Python for the fold of a batch,
-and as SQL for the merge with what is stored. All kinds commute: facts arrive late, so the order of
-arrival decides nothing, not even within one topic key. (`plain` merges nothing: a ledger's row is
-written once, and an evolution's state is its function's.)
+Each kind is an associative merge with an identity, written twice: in Python to fold a batch, and in
+SQL to merge with stored rows. All kinds are commutative, because events arrive late, so that the
+order of arrival has no effect, not even within one record key. (`plain` does not merge: a ledger's
+row is written once, and an evolution's state is computed by its function.)
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TYPES = frozenset(
 
 
 class Change(NamedTuple):
-    """A level moved by `delta` at `at` (microseconds since the epoch)."""
+    """A level changed by `delta` at `at` (microseconds since the epoch)."""
 
     delta: int
     at: int
 
 
 class LevelReading(NamedTuple):
-    """A level was read: it stood at `value` at `at`; what moved at or after `at` counts on top."""
+    """A count: the level was `value` at `at`; changes at or after `at` are added to it."""
 
     value: int
     at: int
@@ -47,7 +47,7 @@ class LevelReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One physical column: its name, type and how an upsert changes it."""
+    """A physical column: name, type, and its expression in an upsert."""
 
     name: str
     type: str
@@ -58,7 +58,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A declared column. `fold` is a Python statement over `o` (old) and `v` (new) slots."""
+    """A declared column. `fold`: a Python statement over `o` (old) and `v` (new) values."""
 
     kind: str
     type: str
@@ -76,22 +76,22 @@ class Column:
 
 
 def key(type: str) -> Column:
-    """Part of what tells one row from another."""
+    """A column of the primary key."""
     return Column("key", type)
 
 
 def plain(type: str) -> Column:
-    """A value of a ledger's row or of an evolution's state."""
+    """A column of a ledger or an evolution, which does not merge."""
     return Column("plain", type, fold="{o} = {v}", update="excluded.{c}")
 
 
 def total(type: str = "bigint") -> Column:
-    """The sum; identity 0; commutes."""
+    """Sum; identity 0; commutative."""
     return Column("total", type, "0", "{o} += {v}", "t.{c} + excluded.{c}")
 
 
 def maximum(type: str = "bigint") -> Column:
-    """The greatest so far; commutes."""
+    """Greatest value so far; commutative."""
     return Column(
         "maximum",
         type,
@@ -101,7 +101,7 @@ def maximum(type: str = "bigint") -> Column:
 
 
 def earliest(type: str = "bigint") -> Column:
-    """The smallest so far; commutes."""
+    """Smallest value so far; commutative."""
     return Column(
         "earliest",
         type,
@@ -111,7 +111,7 @@ def earliest(type: str = "bigint") -> Column:
 
 
 def latest_by(type: str, at: str) -> Column:
-    """The value of the row with the greatest `at` column, then the greatest value; commutes."""
+    """The value of the row with the greatest `at` column, then the greatest value; commutative."""
     newer = (
         "excluded.{at} is not null and (t.{at} is null or excluded.{at} > t.{at} "
         "or (excluded.{at} = t.{at} and (t.{c} is null or excluded.{c} > t.{c})))"
@@ -126,10 +126,10 @@ def latest_by(type: str, at: str) -> Column:
 
 
 def first_by(type: str, at: str, by: str) -> Column:
-    """The value of the row with the smallest (`at`, `by`) columns; commutes.
+    """The value of the row with the smallest (`at`, `by`) columns; commutative.
 
-    All columns with the same `at` and `by` come from one row. `by` may be the column itself; a row
-    without either of the two counts for nothing.
+    All columns with the same `at` and `by` come from one row. `by` may be the column itself; rows
+    that lack either are ignored.
     """
     older = (
         "excluded.{at} is not null and excluded.{by} is not null and (t.{at} is null"
@@ -146,21 +146,21 @@ def first_by(type: str, at: str, by: str) -> Column:
 
 
 def older(at: Any, by: Any, old_at: Any, old_by: Any) -> bool:
-    """Whether (at, by) comes before (old_at, old_by); what lacks one of the two never does."""
+    """Whether (at, by) is before (old_at, old_by); False when one of the first two is missing."""
     if at is None or by is None:
         return False
     return old_at is None or old_by is None or bool((at, by) < (old_at, old_by))
 
 
 def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
-    """Whether (at, value) comes after (old_at, old), where None comes first."""
+    """Whether (at, value) is after (old_at, old); None is lowest."""
     if old_at is None or at != old_at:
         return old_at is None or bool(at > old_at)
     return old is None or (value is not None and bool(value > old))
 
 
 def spans() -> Column:
-    """The whole numbers seen so far, as ranges; adding one twice changes nothing; commutes."""
+    """A set of integers, stored as ranges (int8multirange); commutative and idempotent."""
     return Column(
         "spans",
         "int8multirange",
@@ -171,16 +171,17 @@ def spans() -> Column:
 
 
 def level() -> Column:
-    """A quantity that is sometimes read and otherwise moved: `Reading`s and `Change`s; commutes.
+    """A quantity that is counted at times and changed in between: readings and changes;
+    commutative.
 
-    Value = the reading with the greatest time + every change at or after it (all changes when it
-    was never read). Every change is kept, so that a reading may arrive late.
+    Value = the latest reading + all changes at or after its time (all changes without a reading).
+    Every change is stored, so that a reading may arrive late.
     """
     return Column("level", "bigint", fold="{o} = joined({o}, {v})", wrap="opened({v})")
 
 
 def unmoved(column: Column, values: Sequence[Any]) -> bool:
-    """Whether merging these values changes nothing, so that they need not be sent at all."""
+    """Whether merging these values changes nothing, so that they need not be sent."""
     if column.kind == "total":
         return not any(values)
     if column.kind in ("maximum", "earliest"):
@@ -204,7 +205,7 @@ def opened(value: Change | LevelReading | None) -> LevelPart:
 
 
 def joined(old: LevelPart, new: LevelPart) -> LevelPart:
-    """Two parts as one; associative and commutative."""
+    """Merges two parts; associative and commutative."""
     starts = [part[1] for part in (old, new) if part[1] is not None]
     reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
     at, reading = max(reads, key=lambda read: (read[0], read[1])) if reads else (None, None)
@@ -212,7 +213,7 @@ def joined(old: LevelPart, new: LevelPart) -> LevelPart:
 
 
 def later_reading(old: LevelPart, new: LevelPart) -> LevelPart:
-    """Of two readings the later one, then the greater; for stores that keep changes apart."""
+    """Of two readings the later, then the greater; for code that stores changes separately."""
     _, _, reading, at = joined(old, new)
     return (0, None, reading, at)
 
@@ -220,9 +221,9 @@ def later_reading(old: LevelPart, new: LevelPart) -> LevelPart:
 def level_value(
     reading: int | None, read_at: int | None, changes: Iterable[tuple[int, int]]
 ) -> int:
-    """A level: its newest reading and every change (at, delta) not before it.
+    """A level: its newest reading plus every change (at, delta) at or after it.
 
-    Without a reading, all changes.
+    Without a reading: all changes.
     """
     return (reading or 0) + sum(d for at, d in changes if read_at is None or at >= read_at)
 
@@ -254,7 +255,7 @@ def stored(name: str, column: Column) -> list[Stored]:
 
 
 def span_text(numbers: list[int]) -> str:
-    """Whole numbers as a Postgres multirange literal, e.g. {[1,4),[7,8)}."""
+    """Integers as a Postgres multirange literal, e.g. {[1,4),[7,8)}."""
     ranges: list[list[int]] = []
     for number in sorted(set(numbers)):
         if ranges and ranges[-1][1] == number:

@@ -1,6 +1,6 @@
-"""What does a batch of events change? Handlers' rows, folded to one row a key.
+"""Folds a batch of events to changed rows: one row per key, by the projections' handlers.
 
-Pure: no clock, no I/O. The engine below stores what comes out in one transaction.
+Pure: no clock, no I/O. The projector stores the result in one transaction.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Handler = Callable[[Any], Iterable[Row]]
 
 
 class HandlerFailed(Exception):
-    """An event that a projection could not take; it is applied in none of the group."""
+    """A projection refused an event, so that no projection of the group applies it."""
 
     def __init__(self, projection: str, event: Any, cause: Exception) -> None:
         super().__init__(f"{projection} could not take {event.NAME}: {type(cause).__name__}")
@@ -40,7 +40,7 @@ class HandlerFailed(Exception):
 
 @dataclass(slots=True)
 class Folded:
-    """What a batch changes, by table."""
+    """The changes of a batch, by table."""
 
     rows: dict[Table, dict[RowKey, list[Any]]] = field(default_factory=dict)
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Folded:
 
 
 class Group:
-    """Projections that share a ledger, checkpoints and transactions."""
+    """Projections that share an event ledger, checkpoints and transactions."""
 
     def __init__(self, name: str, projections: Iterable[Projection]) -> None:
         self.name = name
@@ -93,7 +93,7 @@ class Group:
 
     @property
     def tables(self) -> list[StoredTable]:
-        """In the order in which they are stored: what partitions share comes last."""
+        """The tables in storing order: those contended between partitions come last."""
         own = [table for projection in self.projections for table in projection.tables]
         return sorted(
             [*own, *self.changes.values()], key=lambda table: (table.contended, table.name)
@@ -105,7 +105,7 @@ class Group:
         return set[str]().union(*(one.topics_to_read for one in self.projections))
 
     def take(self, event: Any, event_id: bytes, source: int, into: Folded) -> None:
-        """Folds one event, or raises `HandlerFailed` and leaves `into` as it was."""
+        """Folds one event; raises `HandlerFailed` and then leaves `into` unchanged."""
         kind = type(event)
         plan = self._plans.get(kind) or self._plan(kind)
         rows: list[Row] = []
@@ -129,7 +129,7 @@ class Group:
                 into.ended.setdefault(held, []).append((*ending, event_id, source))
 
     def without(self, names: Collection[str]) -> Group:
-        """The same tables, filled by the other projections: these take no event."""
+        """A group with the same tables in which these projections handle no events."""
         other = copy(self)
         other.handlers = defaultdict(list)
         for kind, handlers in self.handlers.items():
@@ -141,7 +141,7 @@ class Group:
         return other
 
     def _plan(self, kind: type) -> _Plan:
-        """Looked up once a kind of event, not once an event."""
+        """The plan of an event type, cached."""
         plan = self._plans[kind] = _Plan(
             tuple(self.handlers.get(kind, ())),
             tuple((table.projection, table, key) for table, key, _ in self.evolvers.get(kind, ())),
@@ -151,7 +151,9 @@ class Group:
         return plan
 
     def _add_erasures(self, projection: Projection) -> None:
-        """Refuses tables whose rows nothing would end, and an event that names two subjects."""
+        """Refuses tables with a subject that no event erases, and an event that names two
+        subjects.
+        """
         subjects = [table.name for table in projection.tables if table.subject]
         if subjects and not projection.erasures:
             raise TypeError(f"{projection.name}: no event erases the subjects of {subjects}")
@@ -162,7 +164,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to do with events of one kind."""
+    """What to do with events of one type."""
 
     handlers: tuple[tuple[str, Handler], ...]
     evolvers: tuple[tuple[str, Evolution, Callable[[Any], RowKey]], ...]
@@ -171,7 +173,7 @@ class _Plan:
 
 
 def _fields(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function that gives these fields of an event, as a tuple also where it is one field."""
+    """A function that returns these fields of an event, always as a tuple."""
     first, *rest = names
     if rest:
         return attrgetter(first, *rest)
@@ -182,7 +184,7 @@ Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]
 
 
 def _stowing(table: Table | Ledger, changes: Ledger | None) -> Stow:
-    """How a row of this table gets into a batch; what the table is, is asked once."""
+    """A function that adds a row of this table to a batch; the table's kind is checked once."""
     if isinstance(table, Ledger):
         return _appending(table)
     fold, by_partition = table.fold, table.by_partition
@@ -217,7 +219,9 @@ def _stowing(table: Table | Ledger, changes: Ledger | None) -> Stow:
 
 
 def _appending(table: Ledger) -> Stow:
-    """An event's rows follow each other, so the last row tells the number of the next."""
+    """As `_stowing`, for a ledger: rows of one event are adjacent, so the last row gives the next
+    number.
+    """
 
     def stow(key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded) -> None:
         rows = into.appended.get(table)

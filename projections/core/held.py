@@ -1,7 +1,7 @@
-"""Which amounts are set aside beside a table's rows, until the rows include the facts of them?
+"""Amounts under decided holds, to subtract from a table's rows until these include the event.
 
-A decision is stored at once, its fact reaches the tables later. In between, an answer that is made
-from the rows alone would give the amount away a second time.
+A decision is stored at once; its event reaches the tables later. In between, an answer made from
+the rows alone would offer the amount a second time.
 """
 
 from __future__ import annotations

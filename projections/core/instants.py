@@ -1,7 +1,7 @@
-"""How are instants written? Microseconds since the epoch inside, RFC 3339 for readers.
+"""Instants: microseconds since the epoch internally, RFC 3339 for readers.
 
-A reader's instant lies in the years 1 to 9999 in UTC: that is what can be written. What is reckoned
-to lie later never comes, and is said to be for ever.
+An instant that a reader sees is in the years 1 to 9999 in UTC, the range of RFC 3339. A computed
+instant beyond that is treated as never.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ def micros(at: datetime) -> int:
 
 
 FIRST, LAST = (micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
-"""The first and the last instant that can be written, in microseconds."""
+"""The first and the last instant of RFC 3339, in microseconds."""
 
 
 def instant(at: int) -> datetime:
-    """The instant of so many microseconds since the epoch, in UTC.
+    """The instant with so many microseconds since the epoch, in UTC.
 
-    For what was stored, which lies in the years 1900 to 2199. What is reckoned from it goes through
-    `bounded`; outside of `FIRST` to `LAST` there is `OverflowError`.
+    For stored instants (years 1900 to 2199). Computed ones go through `bounded` first; outside
+    `FIRST` to `LAST` it raises `OverflowError`.
     """
     return _EPOCH + timedelta(microseconds=at)
 
 
 def bounded(at: int) -> int | None:
-    """A reckoned end; None, for ever, when it is later than anything that can be written."""
+    """A computed end; None (never) when it is later than the year 9999."""
     return at if at <= LAST else None
 
 
 def written(at: datetime) -> str:
-    """RFC 3339 in UTC with a Z, the way every answer has it."""
+    """RFC 3339 in UTC with a Z, as in every answer."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -76,4 +76,4 @@ def _asked(value: Any) -> datetime:
 Moment = Annotated[
     datetime, BeforeValidator(_asked), Field(description="RFC 3339, with its offset.")
 ]
-"""An instant in a question: a query parameter, or a field of a body."""
+"""An instant in a request: a query parameter, or a field of a body."""

@@ -1,7 +1,7 @@
-"""What would the tables hold if every event were taken one at a time, in memory?
+"""A reference implementation: folds events one at a time, in memory.
 
-The same declarations, folded without batches, SQL or closures, as plainly as can be said. Tests
-hold the engine to it: any split into batches and any interleaving of partitions gives these rows.
+It uses the same declarations without batches, SQL or generated code. Tests compare the engine with
+it: any batching and any interleaving of partitions must give these rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MERGES: dict[str, Merge] = {
 
 
 class Memory:
-    """One group's tables: name -> {key: {column: value}}. A resend changes nothing."""
+    """A group's tables: name -> {key: {column: value}}. A resend changes nothing."""
 
     def __init__(self, group: Group) -> None:
         self.group = group
@@ -37,7 +37,7 @@ class Memory:
         self._erased: set[bytes] = set()
 
     def take(self, event: Any, source: int) -> None:
-        """Applies one event that came from the partition numbered `source`."""
+        """Applies one event from the partition with number `source`."""
         event_id = event.meta.event_id
         if event_id in self._seen:
             return
@@ -66,7 +66,7 @@ class Memory:
         self._forget()
 
     def table(self, table: StoredTable) -> Rows:
-        """The rows as readers would see them."""
+        """The rows as readers see them."""
         if isinstance(table, Derivation):
             return self._derived(table)
         rows = self.rows[table.name]
@@ -86,7 +86,7 @@ class Memory:
         event_id: bytes,
         numbers: dict[StoredTable, int],
     ) -> None:
-        """Keeps a change of a level by its event, as the change ledger does."""
+        """Stores a level's change by event, like the change ledger."""
         changes = self.group.changes.get(table) if isinstance(table, Table) else None
         if changes is None or not isinstance(table, Table) or table.level is None:
             return
@@ -109,7 +109,7 @@ class Memory:
         return shown
 
     def _level(self, table: Any, key: RowKey, name: str, part: Any) -> State:
-        """The newest reading and every change not before it; all changes when never read."""
+        """The newest reading and all later changes; all changes when there is no reading."""
         kept = self.rows[self.group.changes[table].name].values()
         mine = [one for one in kept if tuple(one[part] for part in table.keys) == key]
         _, _, reading, at = part
@@ -128,7 +128,7 @@ class Memory:
                     rows[key].update(dict.fromkeys(table.personal))
 
     def _derived(self, table: Derivation) -> Rows:
-        """Decided over everything there is."""
+        """The derived rows, computed over all inputs."""
         found = table.decided(lambda part: self.rows[part.name].values())
         names = (*table.keys, *table.values)
         return {key: dict(zip(names, (*key, *row), strict=True)) for key, row in found.items()}
@@ -162,5 +162,5 @@ def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
 
 
 def _order(at: Any, value: Any) -> tuple[Any, ...]:
-    """By time, then by value; absent values come before all others."""
+    """Sort key: by time, then by value; None first."""
     return (at, value is not None, *([] if value is None else [value]))

@@ -1,4 +1,4 @@
-"""A projection: the tables that answer one question, the events that move them, the queries."""
+"""A projection: the tables that answer one question, the handlers that fill them, the queries."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ H = TypeVar("H", bound=Callable[..., Any])
 class Projection:
     """Tables, handlers and queries. Raise `version` when the meaning of a table changes.
 
-    `formerly`: the projections that its tables were moved from, names and contents unchanged. A
-    stack that has those needs no rebuild, and the tables are not new to it.
+    `formerly`: projections from which its tables were moved, names and contents unchanged. A stack
+    that has those needs no rebuild.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class Projection:
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Table:
-        """A table whose rows merge. `contended`: many partitions move its rows; stored last.
+        """Declares a table whose rows merge. `contended`: many partitions change its rows; stored
+        last.
 
-        `versioned`: its rows are read with their `row_version`.
+        `versioned`: queries get its rows' `row_version`.
         """
         table = Table(
             name,
@@ -97,7 +98,7 @@ class Projection:
         sparse: tuple[str, ...] = (),
         **columns: Column,
     ) -> Ledger:
-        """Append-only rows."""
+        """Declares a table of append-only rows."""
         ledger = Ledger(name, columns, view, subject, personal, False, indexes, sparse=sparse)
         self._keep(ledger)
         return ledger
@@ -113,7 +114,7 @@ class Projection:
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Evolution:
-        """One state a key."""
+        """Declares a table with one state per key, computed by a function."""
         evolution = Evolution(name, columns, view, subject, personal, False, indexes)
         self._keep(evolution)
         return evolution
@@ -130,7 +131,7 @@ class Projection:
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Derivation:
-        """Rows that follow from the inputs' rows, all together; stored last."""
+        """Declares rows that follow from the rows of all inputs; they are stored last."""
         derivation = Derivation(
             name,
             columns,
@@ -157,7 +158,7 @@ class Projection:
 
     @property
     def topics_to_read(self) -> frozenset[str]:
-        """`topics`, and those of the events that erase a subject of its tables."""
+        """`topics`, and those of events that erase a subject of its tables."""
         return self.topics | {kind.TOPIC for kind in self.erasures}  # type: ignore[attr-defined]
 
     def on(self, *events: type) -> Callable[[H], H]:
@@ -173,7 +174,7 @@ class Projection:
     def evolves(
         self, evolution: Evolution, *events: type, key: Callable[[Any], RowKey]
     ) -> Callable[[H], H]:
-        """Decorates `evolve(state | None, event) -> state` of one evolution."""
+        """Decorates a state function `evolve(state | None, event) -> state` of one evolution."""
 
         def add(function: H) -> H:
             for event in events:
@@ -185,9 +186,10 @@ class Projection:
         return add
 
     def erases(self, event: type, *, subject: str) -> None:
-        """Ends the rows of every table that has a subject: those of whom the event's field names.
+        """Declares that this event erases the subject that the event's field names, in every table
+        with one.
 
-        Rows that come for an erased subject afterwards end as well.
+        Rows that arrive later about an erased subject are erased too.
         """
         self.erasures[event] = subject
 
@@ -216,7 +218,7 @@ class Projection:
     def query(
         self, path: str, *, scope: str, method: str = "GET", part: str | None = None
     ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-        """Decorates a typed read; its signature without `read` is the HTTP interface."""
+        """Decorates a query; its signature without `read` is the HTTP interface."""
 
         def add(function: Callable[..., Awaitable[Any]]) -> Any:
             self.queries.append(Query(method, path, scope, function, self, part))

@@ -1,9 +1,9 @@
-"""What does a query read with, and how is it found by the API?
+"""What a query reads with, and how the API finds it.
 
-A query is `async def stock_at(read: Read, sku: str) -> Stock`. Its parameters are taken from the
-path and the query string by name and annotation; a parameter `body` is the request's body; a
-parameter `member: Member` is resolved from the path's `{member_id}` before the call. A parameter
-`page: Page` makes it a query that answers in pages: `limit`, `cursor` and `next_cursor` follow.
+A query is `async def stock_at(read: Read, sku: str) -> Stock`. Its parameters are taken from path
+and query string by name and annotation. A parameter `body` is the request's body; `member: Member`
+is resolved from the path's `{member_id}`; `page: Page` makes the answer paged with `limit`,
+`cursor` and `next_cursor`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class NotFound(Exception):
-    """There is no such thing; says what."""
+    """The requested thing does not exist; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A group of profiles. `redirected_from` is the id that was asked for, when it is another."""
+    """A group of profiles. `redirected_from`: the requested id, if it is another one."""
 
     member_id: UUID
     profile_ids: tuple[UUID, ...]
@@ -43,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API; with `part`, also that field of a member's answer."""
+    """One route of the read API; with `part`, also that field of the member page."""
 
     method: str
     path: str
@@ -54,19 +54,19 @@ class Query:
 
 
 class Read(Protocol):
-    """Reads for one request. What it used is reported as the answer's position."""
+    """Reads for one request. The sources that it uses determine the answer's position."""
 
     async def rows(self, table: StoredTable, **keys: object) -> list[dict[str, Any]]:
         """Rows whose columns equal the given values (a list means any of them), in key order.
 
-        Comes from Redis when the columns are exactly a view's, else from Postgres: the same rows.
-        Ids come as `UUID`, instants as microseconds since the epoch.
+        Read from Redis if the columns are exactly those of a view, else from Postgres, with the
+        same result. Ids are `UUID`, instants microseconds since the epoch.
         """
 
     async def together(
         self, *asked: tuple[StoredTable, Mapping[str, object]]
     ) -> list[list[dict[str, Any]]]:
-        """`rows` of several tables of one projection, all at once: one round trip, one position."""
+        """`rows` of several tables of one projection in one round trip, at one position."""
 
     async def select(
         self, uses: Sequence[StoredTable], statement: str, **values: object
@@ -86,16 +86,17 @@ class Read(Protocol):
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:
-        """A personal value in clear, or None when absent, erased, or the caller may not see it.
+        """A personal value in clear; None when it is absent or erased, or the caller may not see
+        it.
 
-        `event_id` and `field` say which event sealed it, and where in that event it stood.
+        `event_id` and `field`: the event that sealed it, and the field of that event.
         """
 
     async def member(self, profile_id: UUID) -> Member:
-        """The member that a profile, or a past member id, now belongs to."""
+        """The member to which a profile, or a former member id, belongs now."""
 
     async def index(self, kind: str, clear: str) -> UUID:
-        """The blind index of an identifier's value; `ValueError` says what is wrong with it."""
+        """The blind index of an identifier; `ValueError` when it is invalid."""
 
     def more(self, last: Sequence[object]) -> None:
-        """There are more rows after this key."""
+        """Declares that there are more rows after this key, so that the answer gets a cursor."""

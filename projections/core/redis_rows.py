@@ -1,8 +1,8 @@
-"""What does Redis hold of a row? The text that Postgres' JSON would make of it.
+"""The form of rows in Redis: the JSON text that Postgres would produce.
 
-Rows go to a script as texts packed end to end (MessagePack, which Redis reads by itself): three a
-row, the hash, the field, and the row's version, a bar and its JSON. Those of a ledger are made
-where they were folded, for nothing will change them.
+Rows are passed to a Lua script as packed texts (MessagePack, which Redis can decode): three per
+row, namely hash key, field, and row version with `|` and JSON. Ledger rows are encoded where they
+are folded, because they never change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Chunks = list[tuple[int, bytes]]  # so many rows, and their texts
 
 
 class First(NamedTuple):
-    """Rows of a ledger, of which nothing older can be held; `keys` is a JSON array."""
+    """Ledger rows, of which no older version can exist; `keys` is a JSON array."""
 
     chunks: Chunks
     keys: bytes
@@ -36,13 +36,13 @@ def hash_key(table: StoredTable, version: int, by: str) -> str:
 
 
 def uuid_text(value: bytes) -> str:
-    """An id as Postgres writes it."""
+    """An id as Postgres formats it."""
     digits = value.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def shown(type: str, value: Any) -> Any:
-    """A value as Postgres' JSON shows it."""
+    """A value as Postgres' JSON formats it."""
     if value is None:
         return None
     if type == "uuid":
@@ -65,7 +65,7 @@ _WRITTEN = {
 
 
 def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """A function from a ledger's rows to those of its view, written for the columns' types."""
+    """A function that converts ledger rows to view rows, generated for the columns' types."""
     assert table.view is not None
     if _redis_rows is None:
         return plain_writer(table, prefix)
@@ -75,7 +75,7 @@ def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...
 
 
 def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """Rows as Postgres told of them: those that are the first of theirs, and newer ones."""
+    """Splits rows returned by Postgres into first versions and later versions."""
     made: tuple[Chunks, Chunks] = (plain_told if _redis_rows is None else _redis_rows.told)(
         prefix, rows
     )
@@ -83,7 +83,7 @@ def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
 
 
 def plain_told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """What `_redis_rows.told` gives, in Python."""
+    """The Python version of `_redis_rows.told`."""
     first: list[bytes] = []
     newer: list[bytes] = []
     for by, field, version, payload in rows:
@@ -103,7 +103,7 @@ def _chunks(rows: list[bytes]) -> Chunks:
 
 
 def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """What `_redis_rows.viewer` gives, in Python."""
+    """The Python version of `_redis_rows.viewer`."""
     rows_of = _rows_writer(table)
 
     def write(rows: Iterable[tuple[Any, ...]]) -> First:

@@ -1,7 +1,7 @@
-"""How do rows become the body of a COPY? By a function written for the columns' types.
+"""Encodes rows for COPY in binary format, by a function generated for the columns' types.
 
-Most columns have a fixed width and hold a value, so runs of them, each with its length before it,
-are one `struct`. A batch with a null in it goes the longer way, value by value.
+Most columns have a fixed width, so runs of them, with their length prefixes, are one `struct`. A
+batch that contains a null is encoded value by value.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Rows = Iterable[tuple[Any, ...]]
 
 
 def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """A function from rows to the whole body of a COPY ... (FORMAT BINARY)."""
+    """A function from rows to the body of a COPY ... (FORMAT BINARY)."""
     if _row_copy is None:
         return plain_encoder(types)
     built: Callable[[Rows], bytes] = _row_copy.copier(types)
@@ -43,7 +43,7 @@ def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
 
 
 def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """What `_row_copy.copier` gives, in Python."""
+    """The Python version of `_row_copy.copier`."""
     quick, encoders = _written(types), [encoder(type) for type in types]
     count = struct.pack(">h", len(types))
 
@@ -108,7 +108,7 @@ def _written(types: list[str]) -> Callable[[list[tuple[Any, ...]]], list[bytes]]
 
 
 def encoder(type: str) -> Callable[[Any], bytes]:
-    """A function from a value that is there to its length and bytes."""
+    """A function from a value (not None) to its length prefix and bytes."""
     if type in _FIXED:
         size, code = _FIXED[type]
         pack = struct.Struct(f">i{code}").pack

@@ -1,4 +1,4 @@
-"""What does a stored row say? One reading of a row's payload, from Postgres and Redis alike."""
+"""Decodes a row's payload, the same from Postgres and Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from projections.core.tables import StoredTable
 
 
 def state_of(table: StoredTable, payload: str) -> dict[str, Any]:
-    """A row as events speak: ids as 16 bytes."""
+    """A row in the types that events use: ids as 16 bytes."""
     return {
         part.name: _bytes(part.type, value)
         for part, value in zip(visible(table), json.loads(payload), strict=True)

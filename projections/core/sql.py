@@ -1,4 +1,4 @@
-"""Which SQL follows from a declaration? DDL, merges, loads and the rows of views. Text alone."""
+"""Generates SQL from a declaration: DDL, merges, loads, and the rows of views."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ create table if not exists erased_subject (subject uuid primary key);
 
 
 def quoted(name: str) -> str:
-    """A name, safe whatever the word."""
+    """An SQL identifier, quoted."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -31,12 +31,12 @@ def _type(part: Stored) -> str:
 
 
 def column_ddl(part: Stored) -> str:
-    """A column as `create table` and `add column` say it: name, type, default."""
+    """A column's definition for `create table` and `add column`: name, type, default."""
     return f"{quoted(part.name)} {_type(part)}{_default(part)}"
 
 
 def ddl(table: StoredTable) -> str:
-    """Creates the table and its indexes where they are missing."""
+    """Creates the table and its indexes if they are missing."""
     lines = [column_ddl(part) for part in table.stored]
     if not isinstance(table, Ledger):
         # a ledger needs no key of its own: what is applied is judged once, by the events' ledger
@@ -62,22 +62,24 @@ def ddl(table: StoredTable) -> str:
 
 
 def _begins_another(columns: tuple[str, ...], wanted: set[tuple[str, ...]]) -> bool:
-    """Whether a longer index finds the same rows: each index costs as much as the row itself."""
+    """Whether a longer index has this prefix and finds the same rows: each index costs as much as
+    the row.
+    """
     return any(other != columns and other[: len(columns)] == columns for other in wanted)
 
 
 def _default(part: Stored) -> str:
-    """What a column holds that nothing has moved yet: merges leave out what no row moves."""
+    """The default of a column: merges omit columns that no row changes."""
     return f" default {part.default}" if part.default else ""
 
 
 def _prefix(table: StoredTable) -> bool:
-    """Whether reading a view by its columns needs an index beyond the primary key."""
+    """Whether reading a view by its columns needs an index besides the primary key."""
     return table.view is not None and table.keys[: len(table.view.by)] != table.view.by
 
 
 def wire_type(part: Stored) -> str:
-    """The type in which a column's values are sent; arrays of arrays go as text."""
+    """The type in which a column is sent; arrays of arrays as text."""
     return "text" if part.type in _ARRAYS else part.type
 
 
@@ -90,7 +92,7 @@ def _source(parts: list[Stored]) -> tuple[str, str]:
 def merge(table: Table | Evolution | Derivation, names: tuple[str, ...], shown: bool = True) -> str:
     """Merges folded rows, sent as one array for each of these columns, into what is stored.
 
-    Gives back the rows of the table's view, unless nobody is `shown` them.
+    Returns the rows of the table's view, unless nobody is `shown` them.
     """
     parts = [part for part in table.stored if part.name in names]
     source, listed = _source(parts)
@@ -119,7 +121,7 @@ def merge(table: Table | Evolution | Derivation, names: tuple[str, ...], shown: 
 
 
 def view_key(table: StoredTable) -> str:
-    """Where Redis holds a row: hash key and field."""
+    """The row's place in Redis: hash key and field."""
     assert table.view is not None
     (by,) = table.view.by
     rest = [name for name in table.keys if name != by]
@@ -128,14 +130,15 @@ def view_key(table: StoredTable) -> str:
 
 
 def view_columns(table: StoredTable) -> str:
-    """What Redis holds of a row: hash key, field, row version, payload (a JSON array)."""
+    """A row's content in Redis: hash key, field, row version, payload (a JSON array)."""
     version = "1" if isinstance(table, Ledger) else "t.row_version"
     return f"{view_key(table)}, {version}, {payload(table)}"
 
 
 def payload(table: StoredTable) -> str:
-    """A row's columns as JSON text, in the order of `visible`; put together from texts: each row
-    of every batch is asked for it, and building JSON costs as much as the merge itself."""
+    """A row's columns as JSON text, in the order of `visible`. It concatenates texts, because every
+    row of every batch is returned, and `json_build_array` costs as much as the merge itself.
+    """
     return "'[' || " + " || ', ' || ".join(_json(part) for part in visible(table)) + " || ']'"
 
 
@@ -156,13 +159,15 @@ def visible(table: StoredTable) -> list[Stored]:
 
 
 def due(table: Table) -> str:
-    """Whether a row's level must be counted anew: a reading came, or a change from before it."""
+    """Whether a row's level has to be recomputed: a reading arrived, or a change older than the
+    reading.
+    """
     name = table.values[table.level or 0]
     return f"coalesce(t.{name}_from < t.{name}_read_at, false)"
 
 
 def recount(table: Table, changes: Ledger) -> str:
-    """Levels from their reading and every later change; rows are held by the merge before it."""
+    """Recomputes levels from reading and later changes; the merge before it holds the row locks."""
     name = table.values[table.level or 0]
     parts = [part for part in table.stored if part.name in table.keys]
     source, _ = _source(parts)
@@ -177,7 +182,7 @@ def recount(table: Table, changes: Ledger) -> str:
 
 
 def load(table: StoredTable) -> str:
-    """The stored states of given keys."""
+    """Reads the stored states of given keys."""
     parts = [part for part in table.stored if part.name in table.keys]
     source, _ = _source(parts)
     same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
@@ -185,7 +190,7 @@ def load(table: StoredTable) -> str:
 
 
 def view_rows(table: StoredTable, some: bool = True) -> str:
-    """View rows: of the hash keys in one array parameter, or of the whole table."""
+    """The view's rows: of the hash keys in one array parameter, or of the whole table."""
     assert table.view is not None
     (by,) = table.view.by
     statement = f"select {view_columns(table)} from {quoted(table.name)} t"
@@ -197,7 +202,7 @@ def view_rows(table: StoredTable, some: bool = True) -> str:
 
 
 def forgotten(table: StoredTable) -> str:
-    """Takes erased subjects out of a table: rows go, or their personal columns become null."""
+    """Erases persons in a table: deletes rows, or sets their personal columns to null."""
     subject = f"t.{quoted(table.subject or '')}"
     where = f"{subject} = any(%s::uuid[]) and {subject} in (select subject from erased_subject)"
     if table.forget:

@@ -1,4 +1,4 @@
-"""What shapes can the answer to a question be kept in?
+"""The kinds of tables that a projection can declare.
 
 `Table`      rows that merge, column by column.
 `Ledger`     append-only rows; several an event are told apart by a number.
@@ -20,14 +20,14 @@ Row = tuple["StoredTable", RowKey, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Rows of a table in Redis: one hash for each value of the columns `by`."""
+    """A table's rows in Redis: one hash for each value of the columns `by`."""
 
     by: tuple[str, ...]
 
 
 @dataclass(eq=False)
 class StoredTable:
-    """What every shape has: a name, columns, perhaps a view, perhaps personal columns.
+    """What every kind has: a name, columns, and optionally a view and personal columns.
 
     `subject` names the column that holds whose data a row is. When that subject is erased
     the `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one
@@ -76,9 +76,9 @@ class StoredTable:
 
 @dataclass(eq=False)
 class Table(StoredTable):
-    """Rows that merge. Call it with column values to say how one event changes one row.
+    """Rows that merge. Call it with column values to describe how one event changes one row.
 
-    `by_partition` keeps a row for each source partition (queries add them up), so that owners of
+    `by_partition`: one row per source partition (queries add them up), so that the owners of
     different partitions never wait for each other's row locks.
     """
 
@@ -97,7 +97,7 @@ class Table(StoredTable):
 
     @property
     def level(self) -> int | None:
-        """The index, among the values, of the column that is a level, if there is one."""
+        """The index, among the values, of the column of kind `level`; None without one."""
         kinds = [self.columns[name].kind for name in self.values]
         return kinds.index("level") if "level" in kinds else None
 
@@ -125,7 +125,7 @@ class Ledger(StoredTable):
 
 @dataclass(eq=False)
 class Evolution(StoredTable):
-    """One state a key; states are dicts by column. A state is never deleted, only replaced."""
+    """One state per key, a dict by column. A state is never deleted, only replaced."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,7 +134,7 @@ class Evolution(StoredTable):
 
 
 def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None]:
-    """One function for the hot loop: merges a row's values into the batch's for its key."""
+    """A generated function that merges a row's values into the batch's values of its key."""
     position = {name: index for index, name in enumerate(table.values)}
     # columns that look at another one go first, while that one is still the old one
     order = sorted(table.values, key=lambda name: _looks_at(name, table.columns[name]))
@@ -158,14 +158,16 @@ def _compiled_fold(table: Table) -> Callable[[dict[RowKey, list[Any]], RowKey, l
 
 
 def _looks_at(name: str, column: Column) -> tuple[bool, bool]:
-    """Sorts a column before those that it looks at."""
+    """Sort key: a column is folded before the columns that it reads, while these have old
+    values.
+    """
     return column.at is None, column.by in (None, name)
 
 
 def _answer_to_calls(table: StoredTable, wanted: Iterable[str]) -> None:
-    """Makes `table(sku=..., quantity=...)` one function call with checked names.
+    """Generates `__call__`, so that `table(sku=..., quantity=...)` is one call with checked names.
 
-    Python looks for `__call__` in the class, so the table gets a class of its own.
+    Python looks `__call__` up in the class, so each table gets a class of its own.
     """
     arguments = sorted(wanted, key=lambda name: table.columns[name].kind != "key")
     said = [_argument(table, name) for name in arguments]
@@ -181,14 +183,14 @@ def _answer_to_calls(table: StoredTable, wanted: Iterable[str]) -> None:
 
 
 def _argument(table: StoredTable, name: str) -> str:
-    """What merges may be left out: it is its column's identity then."""
+    """A parameter with its default: omitted merge columns are the column's identity."""
     column = table.columns[name]
     must = column.kind == "key" or isinstance(table, Ledger)
     return name if must else f"{name}={column.default}"
 
 
 def change_ledger(table: Table) -> Ledger:
-    """The companion of a table with a level: every change, so that a reading may be late."""
+    """The ledger of all changes of a table with a level, so that a reading may arrive late."""
     keys = {name: plain(table.columns[name].type) for name in table.keys}
     ledger = Ledger(
         f"{table.name}_change",

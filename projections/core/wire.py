@@ -1,7 +1,6 @@
-"""How do folded rows travel to Postgres? One binary array a column, for the statements that merge.
+"""Sends folded rows to Postgres: one binary array per column.
 
-That is several times cheaper than handing lists to the driver, which is where a batch's client
-time would go.
+That is several times cheaper than adapting lists in the driver, which would dominate a batch's CPU.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from projections.core.tables import StoredTable, Table
 def columns(
     table: StoredTable, rows: dict[tuple[Any, ...], list[Any]]
 ) -> tuple[tuple[str, ...], list[Array]]:
-    """Folded rows as an array a column, sorted by key: writers lock in one order.
+    """Folded rows as one array per column, sorted by key, so that all writers lock in one order.
 
-    Gives the columns' names and their arrays; columns that no row moves are left out.
+    Returns the columns' names and arrays; columns that no row changes are omitted.
     """
     ordered = sorted(rows)
     names = list(table.keys)
@@ -41,7 +40,9 @@ def columns(
 
 
 def _level(name: str, own: Sequence[Any]) -> list[tuple[str, Array]]:
-    """A reading's row starts as its changes alone; the recount that follows puts it right."""
+    """The columns of a level; a row with a reading starts with its changes, and the recount
+    corrects it.
+    """
     changes, since, readings, read_at = zip(*own, strict=True)
     parts = [(name, changes), (f"{name}_from", since)]
     if any(at is not None for at in read_at):
@@ -50,7 +51,7 @@ def _level(name: str, own: Sequence[Any]) -> list[tuple[str, Array]]:
 
 
 def key_columns(table: StoredTable, keys: Iterable[tuple[Any, ...]]) -> list[Array]:
-    """Keys as one array a key column."""
+    """Keys as one array per key column."""
     listed = list(keys)
     return [
         array(table.columns[name].type, [key[i] for key in listed])

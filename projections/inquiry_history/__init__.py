@@ -1,4 +1,4 @@
-"""What did customers ask, about what, and what became of it? Over all channels."""
+"""Customers' inquiries over all channels: topic, messages, outcome."""
 
 from __future__ import annotations
 

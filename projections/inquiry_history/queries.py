@@ -1,4 +1,4 @@
-"""Reads of inquiries."""
+"""Queries about inquiries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Inquiry(BaseModel):
 
 
 class Message(BaseModel):
-    """What was said. `text` is absent for callers without the right, and for erased persons."""
+    """A message. `text` is absent for callers without the right, and for erased persons."""
 
     occurred_at: datetime
     author: str
@@ -50,14 +50,14 @@ class Message(BaseModel):
 
 
 class Conversation(BaseModel):
-    """One inquiry with what was said."""
+    """One inquiry with its messages."""
 
     inquiry: Inquiry
     conversation: list[Message]
 
 
 class Count(BaseModel):
-    """How many inquiries share a value."""
+    """Number of inquiries with a value."""
 
     value: str
     inquiries: int
@@ -105,7 +105,7 @@ async def counts(read: Read, page: Page, by: Literal["topic", "sku", "store_id"]
 
 @projection.query("/v1/inquiries/{inquiry_id}", scope="inquiries:read")
 async def conversation(read: Read, inquiry_id: UUID) -> Conversation:
-    """One inquiry with what was said."""
+    """One inquiry with its messages."""
     rows = await read.rows(inquiry, inquiry_id=inquiry_id)
     if not rows:
         raise NotFound("no such inquiry")

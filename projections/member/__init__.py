@@ -1,6 +1,7 @@
-"""Who is one person? Profiles are facts; which of them are one member is decided late.
+"""Members: groups of profiles that are one person. Profiles come from events; the grouping is
+computed.
 
-A link or an unlink changes the grouping and copies nothing.
+A link or unlink changes the grouping and copies no data.
 """
 
 from __future__ import annotations
@@ -141,10 +142,10 @@ group = projection.derivation(
 def evolve(
     state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdated | SubjectErased
 ) -> dict[str, Any]:
-    """Of each field the newest fact counts, whenever it arrives.
+    """For each field the latest event by event time counts, whenever it arrives.
 
-    Of facts of one moment the one with the greater event id counts; a value counts before a
-    clearing. A postcode's index is part of the postcode.
+    At the same time the greater event id wins, and a value wins over a deletion. A postcode's index
+    is stored with the postcode.
     """
     now = dict.fromkeys(profile.values) if state is None else dict(state)
     at = event.meta.occurred_at
@@ -178,7 +179,7 @@ def evolve(
 
 
 def _registers(now: dict[str, Any], event: ProfileRegistered) -> bool:
-    """Whether no newer fact said where the profile comes from."""
+    """Whether this event is the latest that says where the profile comes from."""
     held = now["registration_at"]
     mine = (event.meta.occurred_at, event.meta.event_id)
     return held is None or mine > (held, now["registration_id"])

@@ -1,4 +1,4 @@
-"""What do answers about members look like?"""
+"""The response models of queries about members."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class SoughtIdentifier(BaseModel):
 
 
 class Sought(BaseModel):
-    """Identifiers of one customer; each is looked up on its own."""
+    """Identifiers of one customer; each is looked up separately."""
 
     model_config = ConfigDict(extra="forbid")
     identifiers: list[SoughtIdentifier] = Field(min_length=1, max_length=20)
 
 
 class MemberFound(BaseModel):
-    """A member, and which of the identifiers sent (by number) led to it.
+    """A member, and the indexes of the sent identifiers that led to it.
 
-    `redirected_from`: profiles that hold one of them and go by this member's id now.
+    `redirected_from`: former member ids that hold one of them and now resolve to this member.
     """
 
     member_id: UUID

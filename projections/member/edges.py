@@ -1,7 +1,7 @@
-"""What speaks for two profiles being one person, and what speaks against it? Edges, from rows.
+"""The edges between profiles, for and against being one person, from stored rows.
 
-A person's links are certain; then come unique identifiers, strong ones, and links that rules found.
-An identifier of too many profiles, or a blocked one, makes no edge: it is in quarantine.
+Staff links are certain; then come unique identifiers, strong ones, and links by rule. An identifier
+on too many profiles, or a blocked one, makes no edge: it is in quarantine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def _lists() -> dict[bytes, list[Value]]:
 
 @dataclass(slots=True)
 class Edges:
-    """Pairs of profiles by what joins them; whom a person keeps apart; who owns which unique id."""
+    """Pairs of profiles by what joins them; pairs that staff separated; owners of unique
+    identifiers.
+    """
 
     person: list[Edge] = field(default_factory=list)
     unique: list[Edge] = field(default_factory=list)
@@ -43,7 +45,7 @@ class Edges:
     owned: dict[bytes, list[Value]] = field(default_factory=_lists)
 
     def are_apart(self, one: bytes, other: bytes) -> bool:
-        """Whether a person said that these two are not one."""
+        """Whether staff separated these two."""
         return other in self.apart.get(one, ())
 
 
@@ -56,7 +58,7 @@ def edges_of(
 ) -> Edges:
     """All edges among the profiles of these rows.
 
-    `crowded` are values on so many profiles that not all of their rows are here.
+    `crowded`: values on so many profiles that not all of their rows were read.
     """
     edges = Edges()
     for one, other, verdict in links:
@@ -89,10 +91,9 @@ def edges_of(
 def quarantined(
     rule: Connecting, value: bytes, first_seen: Sequence[int], crowded: bool = False
 ) -> Quarantine | None:
-    """Why a value belongs to nobody in particular; everybody counts who ever had it.
+    """Why a value is in quarantine; None when it is not. Every profile that ever had it counts.
 
-    Of the times at which its profiles were first seen with it, no more than the limit may lie in
-    one window, wherever that begins.
+    At most `limit` of the profiles may have been first seen with it within any one window.
     """
     if value in rule.blocked:
         return "blocked"
@@ -117,7 +118,7 @@ def _by_value(
 
 
 def _joining(profiles: list[bytes], edges: Edges) -> Iterable[Edge]:
-    """Every pair is joined but those that a person keeps apart, with no more edges than needed."""
+    """The fewest edges that join all these profiles except pairs that staff separated."""
     together = set(profiles)
     if edges.apart.keys().isdisjoint(together):
         return pairwise(profiles)

@@ -1,7 +1,7 @@
-"""Which profile's value does a member show? Field by field, by the rules' order; and why that one.
+"""The golden record: which profile's value does a member show, field by field, and why?
 
-A name's reading is taken with the name, and a postcode with the address, where that profile has
-them: halves of two would be nobody's.
+A name's reading is taken from the same profile as the name, and the postcode from the same as the
+address, so that the parts fit together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ Because = Literal["only", "verified", "source", "newest", "senior", "with_name",
 
 
 class SourcedValue(NamedTuple):
-    """A value of one field: who has it, where it came from, when (microseconds), how sure."""
+    """A field's value with its profile, source system, time (microseconds) and whether it is
+    verified.
+    """
 
     field: str
     profile_id: UUID
@@ -29,14 +31,14 @@ class SourcedValue(NamedTuple):
 
 
 class ChosenValue(NamedTuple):
-    """The value that a member shows, and what decided it."""
+    """The chosen value, and the criterion that decided."""
 
     given: SourcedValue
     because: Because
 
 
 def golden(rules: Survivorship, given: Sequence[SourcedValue]) -> dict[str, ChosenValue]:
-    """For each field that anybody has: the value that survives; `given` is in seniority."""
+    """The chosen value of each field that any profile has; `given` is sorted by seniority."""
     fields: dict[str, list[SourcedValue]] = {}
     for one in given:
         fields.setdefault(one.field, []).append(one)

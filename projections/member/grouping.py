@@ -1,10 +1,10 @@
-"""Which profiles are one member? A pure function of what was observed and decided.
+"""Which profiles are one member? A pure function of identifiers and decisions.
 
-A component over a person's links, unique and strong identifiers is one member, unless it would
-hold two unique ids of one kind that nobody said are one person's, or two profiles that a person
-set apart. Then it keeps to its unique ids, or if these tear it too, to a person's links; the rest
-waits for a person (an open case). Links that rules found join what stands by then, and never
-across such a tear: a guess takes nothing away that an identifier shows.
+Profiles connected by staff links, unique or strong identifiers form a component. A component is one
+member unless it contains two unique identifiers of one kind (and no staff link says that they are
+one person's), or two profiles that staff separated. Such a component is split: its profiles are
+joined by unique identifiers only, or if that still conflicts, by staff links only; the rest is an
+open case. Links by rule join what exists by then, but never the parts of a split component.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Part = set[bytes]
 
 
 class GroupMembership(NamedTuple):
-    """A profile's member, all of the member's profiles in order, and whether a case is open."""
+    """A profile's member, all the member's profiles in order, and whether there is an open case."""
 
     member_id: bytes
     profiles: list[bytes] | None
@@ -37,7 +37,7 @@ def members_of(
     rules: Iterable[tuple[int, str, str]],
     crowded: Collection[Value] = (),
 ) -> dict[bytes, GroupMembership]:
-    """The membership of every profile in these rows, by the greatest of the rules' versions."""
+    """The membership of every profile in these rows, under the greatest version of the rules."""
     registered, rows = dict(nodes), list(identifiers)
     everyone = set(registered)
     everyone.update(row[0] for row in rows)
@@ -57,30 +57,32 @@ def members_of(
 
 
 class Groups:
-    """The parts into which edges join profiles; those that no edge touches are in none."""
+    """The parts into which edges join profiles; profiles without edges are in none."""
 
     def __init__(self, edges: Edges) -> None:
         self.edges = edges
         self._person, self._unique = _adjacent(edges.person), _adjacent(edges.unique)
 
     def parts(self) -> list[tuple[Part, bool]]:
-        """Each part, and whether something waits for a person there."""
+        """Each part, and whether it has an open case."""
         settled, cases = self._identified()
         return self._with_found(settled, cases)
 
     def conflict(self, part: Part) -> bool:
-        """Whether two unique ids of one kind meet in it, or two who were set apart."""
+        """Whether it contains two unique identifiers of one kind, or two profiles that staff
+        separated.
+        """
         return self.torn(part) or len(self.rivals(part)) > 0
 
     def torn(self, part: Part) -> bool:
-        """Whether a person set two of them apart."""
+        """Whether staff separated two of its profiles."""
         apart = self.edges.apart
         return any(not apart[one].isdisjoint(part) for one in part if one in apart)
 
     def rivals(self, part: Part) -> list[set[Value]]:
-        """Unique ids of one kind that cannot be one person's, set against set.
+        """Conflicting unique identifiers of one kind, as sets.
 
-        What one profile holds, or a person's links join, is one person's.
+        Identifiers on one profile, or on profiles with a staff link, do not conflict.
         """
         owned = self.edges.owned
         values = {value for profile in part for value in owned.get(profile, ())}
@@ -97,7 +99,9 @@ class Groups:
         return [ids for sets in by_kind.values() if len(sets) > 1 for ids in sets]
 
     def _identified(self) -> tuple[list[Part], dict[bytes, int]]:
-        """Parts by a person and by identifiers; for profiles whose component was split, which."""
+        """Parts by staff links and identifiers; and per profile of a split component, which
+        component.
+        """
         edges = self.edges
         joined = [*edges.person, *edges.unique, *edges.strong]
         settled, cases = list[Part](), dict[bytes, int]()
@@ -112,7 +116,9 @@ class Groups:
         return settled, cases
 
     def _with_found(self, settled: list[Part], cases: dict[bytes, int]) -> list[tuple[Part, bool]]:
-        """What rules found joins parts that could be one and are not one case already."""
+        """Joins parts by links by rule, where this gives no conflict and no open case joins them
+        already.
+        """
         where = {profile: number for number, part in enumerate(settled) for profile in part}
         for profile in {profile for edge in self.edges.found for profile in edge} - where.keys():
             where[profile] = len(settled)
@@ -145,9 +151,9 @@ class Groups:
 
 
 class _Clashes:
-    """Which two settled parts cannot be one? Asked of many pairs, so a part is looked at once.
+    """Which two parts conflict? Precomputed per part, because many pairs are asked.
 
-    No link of a person joins two of them, and the ids of one kind in one of them are one person's.
+    No staff link joins two of the parts, and unique identifiers within a part do not conflict.
     """
 
     def __init__(self, groups: Groups, settled: list[Part]) -> None:
@@ -155,7 +161,9 @@ class _Clashes:
         self._looked_at: dict[int, tuple[bool, dict[str, set[Value]]]] = {}
 
     def between(self, one: int, other: int) -> bool:
-        """Whether the union would hold two who were set apart, or two people's unique ids."""
+        """Whether the union would contain two separated profiles, or conflicting unique
+        identifiers.
+        """
         (torn, ids), (also_torn, other_ids) = self._part(one), self._part(other)
         if torn or also_torn or self._apart(one, other):
             return True
@@ -182,7 +190,7 @@ class _Clashes:
 
 
 def components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[set[Node]]:
-    """The sets into which the edges join these nodes; edges to other nodes count for nothing."""
+    """The connected components; edges to other nodes are ignored."""
     parent = {node: node for node in nodes}
     for one, other in edges:
         if one in parent and other in parent:
@@ -208,7 +216,9 @@ def _adjacent(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
 
 
 def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) -> GroupMembership:
-    """The earliest registered profile comes first, then the smallest id; unregistered ones last."""
+    """Sorted by registration, then id; unregistered profiles last. The first gives the
+    member id.
+    """
 
     def seniority(profile: bytes) -> tuple[bool, int, bytes]:
         at = registered.get(profile)

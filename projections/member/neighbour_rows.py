@@ -1,4 +1,6 @@
-"""What connects two profiles with whom? Read in rounds, until nobody new is found."""
+"""Reads everything that connects two profiles with others, in rounds, until no new profile is
+found.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ where own.profile_id = any(%(profiles)s)
 
 
 class NeighbourRows:
-    """Rows around some profiles: identifiers by profile and value, decisions by pair and rules."""
+    """Rows around some profiles: identifiers by profile and by value, decisions by pair, rules."""
 
     def __init__(self, rules_in_force: ActiveRules) -> None:
         self.rules = rules_in_force
@@ -49,7 +51,7 @@ class NeighbourRows:
         self._crowded: set[tuple[str, bytes]] = set()
 
     async def read(self, read: Read, profiles: Iterable[UUID]) -> Around:
-        """Everybody whom anything connects with these profiles."""
+        """All profiles that are connected with these, with the rows that connect them."""
         rows = await read.select([group], _MEMBERS, profiles=list(profiles))
         self.members = {row["profile_id"]: row for row in rows}
         known = set[UUID]()
@@ -82,7 +84,7 @@ class NeighbourRows:
         return found
 
     async def _holding(self, read: Read, values: set[tuple[str, UUID]]) -> set[UUID]:
-        """Whoever holds one of these values, but for those that too many hold."""
+        """The profiles with one of these values, except values on too many profiles."""
         limits, blocked = self.rules.limits, set(self.rules.blocked)
         asked = [
             (kind, value, limits[kind])
@@ -107,7 +109,7 @@ class NeighbourRows:
 
 
 async def in_force(read: Read) -> tuple[ActiveRules, Survivorship]:
-    """What of the rules in force readers need."""
+    """The part of the rules in force that queries need."""
     versions = await read.rows(rules, rule_set=RULE_SET)
     newest = max(versions, key=lambda row: (row["valid_from"], row["version"]), default=None)
     said = [(row["valid_from"], row["version"], row["identifiers"]) for row in versions]

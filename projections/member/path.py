@@ -1,7 +1,7 @@
-"""Why are two profiles one person, or why not? The shortest way between them, and what is against.
+"""Why are two profiles one person, or not? The shortest path between them, and what contradicts it.
 
-Ways are looked for by what is most certain first: a person's links alone, then unique identifiers
-too, then strong ones, then links of rules. So a way within a member is one that holds it together.
+Paths are searched by certainty: staff links alone, then also unique identifiers, then strong ones,
+then links by rule. So within a member, the path consists of what holds it together.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Reason = Literal[
 
 
 class Linked(NamedTuple):
-    """A decision on a pair as it is stored; `rule_version` is None where a person decided."""
+    """A stored decision on a pair; `rule_version` is None for a staff decision."""
 
     profile: bytes
     other: bytes
@@ -40,7 +40,7 @@ class Linked(NamedTuple):
 
 
 class PathStep(NamedTuple):
-    """One step of a way: what joins these two, by an identifier or by a decision."""
+    """One step: the identifier or decision that joins two profiles."""
 
     profile: bytes
     other: bytes
@@ -50,7 +50,7 @@ class PathStep(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """Something that keeps two apart, or does not count though it looks as if."""
+    """What keeps two profiles apart, or an apparent link that does not count."""
 
     reason: Reason
     profiles: tuple[bytes, ...]
@@ -61,7 +61,7 @@ class Objection(NamedTuple):
 
 @dataclass
 class Around:
-    """Everything known of the profiles that anything connects with two of them."""
+    """All rows about the profiles connected with two given ones."""
 
     rules: ActiveRules
     identifiers: list[Identified]
@@ -91,11 +91,13 @@ class Around:
 
     @property
     def of_persons(self) -> list[Linked]:
-        """What persons decided."""
+        """The staff decisions."""
         return [one for one in self.decisions if one.rule_version is None]
 
     def way(self, one: bytes, other: bytes, within: Part | None = None) -> list[PathStep]:
-        """The shortest way by the most certain layers, through these profiles; [] without one."""
+        """The shortest path through these profiles, by the most certain edges; [] when there is
+        none.
+        """
         for layers in range(1, len(LAYERS) + 1):
             found = self._shortest(one, other, LAYERS[:layers], within)
             if found:
@@ -103,7 +105,7 @@ class Around:
         return []
 
     def against(self, mine: Part, others: Part) -> Iterator[Objection]:
-        """What speaks against two members being one, or cannot speak for it."""
+        """What contradicts that two members are one, or does not count as evidence for it."""
         whole = self._component(mine, others)
         for decision in self.of_persons:
             pair = {decision.profile, decision.other}
@@ -124,7 +126,7 @@ class Around:
                 yield Objection("other_rules", tuple(sorted(ends)), decision=decision)
 
     def quarantine(self, value: Value) -> Quarantine | None:
-        """Why a value connects nobody, if its kind would."""
+        """Why a value connects nobody, although its kind would."""
         rule = self.rules.kinds.get(value[0])
         if rule is None:
             return None
@@ -132,7 +134,7 @@ class Around:
         return quarantined(rule, value[1], times, value in self.crowded)
 
     def _no_evidence(self, mine: Part, others: Part) -> Iterator[Objection]:
-        """Values that both have and that join nobody."""
+        """Values that both have and that do not connect profiles."""
         for value, rows in sorted(self.holders.items()):
             whose = [row for row in rows if row[0] in mine or row[0] in others]
             holding = {row[0] for row in whose}
@@ -148,7 +150,9 @@ class Around:
                 yield Objection("unverified", unsure, value)
 
     def _component(self, mine: Part, others: Part) -> Part:
-        """Everybody whom something joins with both, or would; empty where nothing does."""
+        """All profiles that are, or would be, connected with both; empty if nothing
+        connects these.
+        """
         edges = self.edges
         joined = [*edges.person, *edges.unique, *edges.strong, *edges.found]
         everybody = {*mine, *others, *(profile for edge in joined for profile in edge)}

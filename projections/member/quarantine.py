@@ -1,4 +1,4 @@
-"""Which identifiers belong to nobody in particular, and whom did they connect? For review."""
+"""Lists identifiers in quarantine, and the profiles that they would connect, for review."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Value = tuple[str, UUID]
 
 
 async def listed(read: Read, page: Page) -> list[InQuarantine]:
-    """A page of them, by kind and index."""
+    """A page, by kind and index."""
     limit, after = page.limit, page.after
     rules, _ = await in_force(read)
     kind, value = after or (None, None)

@@ -1,4 +1,4 @@
-"""Reads of members: who they are, what is known of them, and why they are one."""
+"""Queries about members: lookup by identifier, data, and why profiles are one member."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
 
 
 def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[SourcedValue]:
-    """Every value that a profile has for a field of the record."""
+    """Every value that a profile has for the fields of the record."""
     subject, source = row["profile_id"], row["source_system"]
     sure = any(one["verified"] for one in known)
     given = [

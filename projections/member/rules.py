@@ -1,4 +1,4 @@
-"""What makes two profiles one person? The JSON of `MatchRulesActivated`, read strictly."""
+"""Parses match rules: the JSON of `MatchRulesActivated`, strictly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class UnreadableMatchRules(ValueError):
-    """Rules that are none; `field` (identifiers.phone.limit) and `reason` say what is wrong."""
+    """Invalid rules; `field` (identifiers.phone.limit) and `reason` say what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -34,12 +34,12 @@ class _StrictRules(BaseModel):
 
 
 class IdentifierRule(_StrictRules):
-    """How far one kind of identifier is believed.
+    """How a kind of identifier connects profiles.
 
-    `unique`: one person has one, and nobody else has it. `strong`: whoever has it verified is one
-    person, unless something speaks against it. `weak`: connects nobody. A value first seen on more
-    than `limit` profiles within `window_days` (null: ever) belongs to nobody in particular, and
-    neither do `blocked` ones, named by their blind index in hexadecimal.
+    `unique`: one per person and shared by nobody. `strong`: profiles with the same verified value
+    are one person unless something contradicts. `weak`: does not connect. A value first seen on
+    more than `limit` profiles within `window_days` (null: ever) does not connect; neither do
+    `blocked` values, given as blind indexes in hexadecimal.
     """
 
     class_: Annotated[Literal["unique", "strong", "weak"], Field(alias="class")]
@@ -49,22 +49,22 @@ class IdentifierRule(_StrictRules):
 
 
 class Order(_StrictRules):
-    """What counts first where profiles differ; what decides nothing is passed over."""
+    """The order of criteria by which differing values are chosen."""
 
     order: tuple[Criterion, ...] = Field(("verified", "source", "newest"), strict=False)
     sources: tuple[System, ...] = Field(default=(), strict=False)
 
 
 class Survivorship(Order):
-    """Which profile's value a member shows: in general, and for fields by themselves.
+    """How a member's values are chosen: in general, and for single fields.
 
-    `sources` names source systems, the most trusted first; those not named come after them all.
+    `sources`: source systems, most trusted first; all others come after them.
     """
 
     fields: dict[GoldenField, Order] = Field(default_factory=dict)
 
     def of(self, field: str) -> Order:
-        """What holds for one field."""
+        """The criteria for a field."""
         return self.fields.get(field, self)  # type: ignore[call-overload, no-any-return]
 
 
@@ -72,7 +72,7 @@ Identifiers = dict[Kind, IdentifierRule]
 
 
 class MatchRules(_StrictRules):
-    """One version of the identity rules; `matching` is for whoever compares names."""
+    """One version of the match rules; `matching` is the model of record linkage."""
 
     version: str
     identifiers: Identifiers
@@ -96,17 +96,17 @@ DEFAULT = MatchRules(
 
 
 def read_rules(version: str, text: str) -> MatchRules:
-    """The rules in this JSON, or `UnreadableRules`."""
+    """The rules in this JSON; raises `UnreadableMatchRules`."""
     found = _loaded(text)
     if not isinstance(found, dict):
         raise UnreadableMatchRules("rules", "not a JSON object")
     if "version" in found:
-        raise UnreadableMatchRules("version", "stands in the event, not in the rules")
+        raise UnreadableMatchRules("version", "belongs in the event, not in the rules")
     return _valid(TypeAdapter(MatchRules), json.dumps({**found, "version": version}), "rules")
 
 
 def part(text: str, name: str) -> str | None:
-    """One part of rules that can be read, as canonical JSON; None where they have none."""
+    """One member of readable rules, as canonical JSON; None when it is absent."""
     found = _loaded(text).get(name)
     if found is None:
         return None
@@ -114,7 +114,7 @@ def part(text: str, name: str) -> str | None:
 
 
 class Connecting(NamedTuple):
-    """How a kind of identifier connects, as grouping needs it; times in microseconds."""
+    """How a kind of identifier connects, in the form that grouping needs; times in microseconds."""
 
     unique: bool
     limit: int
@@ -123,29 +123,31 @@ class Connecting(NamedTuple):
 
     @property
     def most(self) -> int:
-        """More profiles than this need not be looked at: the value connects nobody."""
+        """The number of profiles above which the value connects nobody in any case."""
         return self.limit if self.window is None else self.limit * WINDOWS
 
 
 class ActiveRules(NamedTuple):
-    """What of the active rules decides groups: connecting kinds, and whose links count."""
+    """The part of the active rules that determines groups: connecting kinds, and whose
+    links count.
+    """
 
     version: str
     kinds: dict[str, Connecting]
 
     @property
     def limits(self) -> dict[str, int]:
-        """On how many profiles a value of each kind may be, however it got there."""
+        """By kind: the number of profiles above which a value connects nobody in any case."""
         return {kind: rule.most for kind, rule in self.kinds.items()}
 
     @property
     def blocked(self) -> list[tuple[str, bytes]]:
-        """Values that connect nobody."""
+        """Values that do not connect."""
         return [(kind, value) for kind, rule in self.kinds.items() for value in rule.blocked]
 
 
 def active(versions: Iterable[tuple[int, str, str]]) -> ActiveRules:
-    """Of (valid from, version, identifiers' JSON) the greatest: no clock has a say in it."""
+    """The greatest of (valid from, version, identifiers' JSON); no clock is involved."""
     rows = [(valid_from, version, text) for valid_from, version, text in versions]
     if not rows:
         return _connecting(DEFAULT.version, None)
@@ -173,7 +175,7 @@ def _connecting(version: str, text: str | None) -> ActiveRules:
 
 @lru_cache(maxsize=8)
 def survivorship(text: str | None) -> Survivorship:
-    """The survivorship in this JSON; None: that of the default rules."""
+    """The survivorship in this JSON; for None that of the default rules."""
     if text is None:
         return DEFAULT.survivorship
     return _valid(TypeAdapter(Survivorship), text, "survivorship")
@@ -189,7 +191,7 @@ def _valid(shape: TypeAdapter[T], text: str, whole: str) -> T:
 
 
 def _loaded(text: str) -> Any:
-    """JSON that cannot be read in two ways."""
+    """Strictly parsed JSON: no duplicate keys, no NaN."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)

@@ -1,7 +1,7 @@
-"""How many points does a customer hold? Earned anywhere, spent anywhere.
+"""Point balances over all channels, from entries by lot.
 
-A balance is lots, and lots are what happened to them: one entry for each movement of each lot. No
-number is kept that depends on a clock, or on the order in which partitions were read.
+A balance is computed from lots, and a lot from its entries: one row per movement. No stored number
+depends on a clock or on the order in which partitions are read.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def rules_set(event: ProgramRulesSet) -> Iterator[Row]:
 
 
 def _taken(event: Allocated, kind: str) -> Iterator[Row]:
-    """From the lots that are named, and from the event's profile what no lot is named for."""
+    """Takes from the named lots; the rest, without a lot, from the event's profile."""
     at, sale = event.meta.occurred_at, getattr(event, "transaction_id", None)
     rest = event.points
     for one in event.allocations:
@@ -196,7 +196,7 @@ def _taken(event: Allocated, kind: str) -> Iterator[Row]:
 
 
 def _across(event: PointsRedeemed | PointsReinstated, kind: str, sign: int) -> Iterator[Row]:
-    """Where the lots are another profile's."""
+    """Entries for lots that belong to another profile."""
     for one in event.allocations:
         if one.profile_id != event.profile_id:
             yield across(

@@ -1,16 +1,16 @@
-"""How many points may be spent, by whom, until when? The arithmetic of lots, pure.
+"""The arithmetic of lots: how many points can be spent, until when? Pure.
 
-A lot is points earned together, with one expiry; an entry that names a lot moves that lot. Entries
-that name none were decided by nobody: a till that was offline. They are drawn here, each from its
-own profile's lots, as if in the order of time:
+A lot is points earned together, with one expiry; an entry that names a lot changes that lot.
+Entries without a lot come from a till that was offline. They are assigned here, from the profile's
+own lots, as if in time order:
 
-- a redemption takes lots that were active then, the soonest to expire first; what it does not find
-  is debt, and lots that become active later repay debt before anything else;
-- points taken back after a return come from the lots of that purchase first, pending or not;
-- points given back undo what the same purchase drew; what is left of them is a lot.
+- a redemption takes lots active at that time, soonest expiry first; what is missing becomes debt,
+which lots that become active later repay first;
+- points taken back after a return come from that purchase's lots first, pending or not;
+- points given back first cancel what the same purchase took; the rest becomes a lot.
 
-What deciders took from a lot stays taken. So the answer depends on the set of entries alone, never
-on the order in which they were read, and it is each profile's own: a member adds profiles up.
+What entries took from a named lot stays taken. So the result depends on the set of entries alone,
+never on their order, and is computed per profile; a member's points are the sum over its profiles.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FOR_EVER = 1 << 62
 
 @dataclass(slots=True)
 class Lot:
-    """Points with one expiry. `left`: what nobody has taken. Times in microseconds.
+    """Points with one expiry. `left`: what is not taken. Times in microseconds.
 
-    A row without `earned_at` is a movement whose earning has not been seen yet.
+    Without `earned_at` the entry that earned it has not arrived yet.
     """
 
     profile_id: Id
@@ -43,7 +43,7 @@ class Lot:
 
     @property
     def active_at(self) -> int:
-        """From when it may be spent."""
+        """The time from which it can be spent."""
         if self.earned_at is None:
             return FOR_EVER
         return max(self.earned_at, self.active_from or self.earned_at)
@@ -54,17 +54,17 @@ class Lot:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Lots are spent in this order."""
+        """Sort key: the order in which lots are spent."""
         return (self.until, self.earned_at or 0, self.lot_id)
 
     def spendable(self, at: int) -> bool:
-        """Whether it is active and not over then."""
+        """Whether it is active and not expired at that time."""
         return self.active_at <= at < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Points taken (or, when negative, given back) that name no lot."""
+    """Points taken without naming a lot; negative: given back."""
 
     profile_id: Id
     event_id: Id
@@ -77,11 +77,10 @@ class Draw:
 
 @dataclass(slots=True)
 class Account:
-    """What some profiles hold together at one moment. Lots stand in the order of spending.
+    """The points of some profiles at one time. Lots are in spending order.
 
-    active    = what is in lots that are active, held or not
-    balance   = active - debt
-    available = what may be promised now: balance without what is held, never below 0
+    active    = points in active lots, held or not balance   = active - debt available = balance
+    without held points, never below 0
     """
 
     lots: list[Lot] = field(default_factory=list)
@@ -97,7 +96,7 @@ class Account:
 
     @property
     def debt(self) -> int:
-        """What was taken and never found, over all profiles."""
+        """What was taken without being available, over all profiles."""
         return sum(self.debts.values())
 
     @property
@@ -110,7 +109,7 @@ class Account:
 
 
 def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], list[Draw]]:
-    """Rows of `point_entry`, lot by lot; what names no lot is a draw."""
+    """Groups `point_entry` rows by lot; entries without a lot are draws."""
     lots: dict[tuple[Id, Id], Lot] = {}
     draws = []
     for row in entries:
@@ -133,7 +132,7 @@ def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], lis
 
 
 def _open(lot: Lot, row: Mapping[str, Any]) -> None:
-    """What an entry that gives says of its lot: the first of them tells when it began."""
+    """Takes over a lot's times from an entry that gives points; the earliest such entry counts."""
     kind, at = row["kind"], row["at"]
     if kind == "reinstated" and row["expires_at"] is None:
         return  # back into a lot that was there
@@ -149,7 +148,7 @@ def _open(lot: Lot, row: Mapping[str, Any]) -> None:
 
 
 def named(lots: list[Lot]) -> list[Lot]:
-    """A lot that was transferred keeps the times that it had with its first owner."""
+    """Gives transferred lots the times that they had with their first owner."""
     times = {lot.lot_id: lot for lot in lots if lot.expires_at is not None}
     for lot in lots:
         first = times.get(lot.lot_id)
@@ -164,9 +163,9 @@ def account(
     at: int,
     held: Mapping[tuple[Id, Id], int] | None = None,
 ) -> Account:
-    """What is left in each lot after every hold and draw, and what that makes at `at`.
+    """Assigns holds and draws to lots, and sums up at `at`.
 
-    `held`: points under holds that count, by profile and lot: taken, as long as they are held.
+    `held`: points under open holds, by profile and lot; they count as taken.
     """
     found, held = Account(), held or {}
     by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
@@ -192,14 +191,15 @@ def account(
 
 
 def _without(lot: Lot, held: Mapping[tuple[Id, Id], int]) -> Lot:
-    """What is not held of it. A reader may see a hold and, already, what became of it: that makes
-    no lot negative."""
+    """The lot without its held points, never below 0: a reader may see both a hold and its
+    capture.
+    """
     points = held.get((lot.profile_id, lot.lot_id), 0)
     return replace(lot, left=lot.left - min(points, max(0, lot.left)))
 
 
 def _undone(draws: list[Draw]) -> list[Lot]:
-    """Takes what was given back off what the same purchase drew; the rest becomes lots."""
+    """Cancels draws by what the same purchase gave back; the rest becomes lots."""
     left = []
     for back in sorted((one for one in draws if one.points < 0), key=_when):
         points = -back.points
@@ -221,7 +221,7 @@ def _undone(draws: list[Draw]) -> list[Lot]:
 
 
 def _draw(lots: list[Lot], draws: list[Draw], at: int) -> int:
-    """Takes every draw from the lots, in the order of time; gives what is owed at the end."""
+    """Takes every draw from the lots, in time order; returns the remaining debt."""
     lots.sort(key=lambda lot: lot.order)
     # a till's clock may be ahead of ours: what it took is taken now
     steps: list[tuple[int, int, Any, Lot | Draw]] = [
@@ -258,9 +258,9 @@ def _when(draw: Draw) -> tuple[int, Any]:
 
 
 def allocated(found: Account, points: int, at: int) -> list[Lot]:
-    """Which lots give so many points, soonest expiry first: copies, `left` being what each gives.
+    """Which lots give so many points, soonest expiry first: copies whose `left` is what each gives.
 
-    Fewer when there are fewer; the caller asks `available` first.
+    Less if there are fewer; the caller checks `available` first.
     """
     given = []
     for lot in found.lots:

@@ -1,7 +1,7 @@
-"""Who owes whom points? What one profile spent of another's, as long as they are not one member.
+"""Debts between profiles: what one spent of another's points, while they are no longer one member.
 
-While two profiles are one member their points are one, and nobody owes anything. After an unlink
-the spender's profile owes the owner's what it took, until it is given back (a return, a transfer).
+Within one member points are shared and nothing is owed. After an unlink the spender's profile owes
+the owner's what it took, until it is given back (by a return or a transfer).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Pair = tuple[Any, Any]  # the profile that spent, and the one whose lots they we
 
 
 def owed(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, int]:
-    """Points still owed by pair, from rows of `points_across`, whatever their order.
+    """Points owed, by (spender, owner), from rows of `points_across` in any order.
 
-    A transfer repays what is owed at its time; what it gives beyond that is a gift.
+    A transfer repays what is owed at its time; anything beyond that is a gift.
     """
     found: dict[Pair, int] = {}
     for row in sorted(rows, key=lambda row: (row["at"], row["event_id"], row["number"])):

@@ -1,4 +1,4 @@
-"""Reads of points."""
+"""Queries about points."""
 
 from __future__ import annotations
 

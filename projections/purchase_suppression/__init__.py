@@ -1,6 +1,6 @@
-"""What should not be recommended to somebody, because of what was bought?
+"""What should not be recommended to a customer, given what was bought?
 
-It keeps no table: it reads `projections.purchases` and `projections.catalog`.
+It has no tables: it reads `projections.purchases` and `projections.catalog`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Which candidates answer a need that a purchase has already met? Pure.
+"""Which candidates meet a need that a purchase has already met? Pure.
 
-one_off        suppressed for ever once bought
-durable        the same, for as long as the thing lasts (`interval_days`, else for ever)
-replenishable  suppressed until bought + 0.8 x the usual interval; then a reminder is allowed
-none           never suppressed
-A return lifts it; a line bought as a gift says nothing. Times in microseconds. An end after the
-year 9999 is none: for ever.
+one_off        suppressed for ever once bought durable        suppressed while the thing lasts
+(`interval_days`, else for ever) replenishable  suppressed until bought + 0.8 x the usual interval;
+then a reminder is allowed none           never suppressed A return lifts the suppression; a line
+bought as a gift has no effect. Times in microseconds. An end after the year 9999 counts as for
+ever.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A line of which something was kept."""
+    """A line of which at least one unit was not returned."""
 
     sku: str
     at: int
@@ -36,7 +35,7 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a need is met."""
+    """How long a purchase meets a need."""
 
     kind: str
     reach: str
@@ -58,7 +57,7 @@ NO_POLICY = Policy("NONE", "SKU", None)
 
 
 def kept(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
-    """Lines bought not after `at` of which more was bought than given back, whenever that was."""
+    """Lines bought at or before `at` that were not completely returned (at any time)."""
     back: dict[tuple[object, int], int] = defaultdict(int)
     for row in returns:
         for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
@@ -92,11 +91,11 @@ class Catalogue:
         }
 
     def category(self, sku: str) -> str | None:
-        """The item's category, when it was ever described."""
+        """The item's category; None if it is unknown."""
         return self._categories.get(sku)
 
     def policy(self, sku: str) -> Policy:
-        """The item's own policy, else its category's, else the default one, else none."""
+        """The item's own policy, else its category's, else the default, else None."""
         own = self._policies.get(scope_of(sku, None))
         if own is not None:
             return own
@@ -116,7 +115,7 @@ def _newest(rows: Iterable[Row], name: str, at: int) -> Iterator[tuple[str, Row]
 def suppressions(
     candidates: Iterable[str], lines: list[Bought], catalogue: Catalogue, at: int
 ) -> dict[str, Suppression]:
-    """For each candidate that should not be shown at `at`: why."""
+    """For each candidate that should not be shown at `at`: the reason."""
     by_sku: dict[str, list[Bought]] = defaultdict(list)
     by_category: dict[str, list[Bought]] = defaultdict(list)
     for line in lines:
@@ -161,6 +160,6 @@ def _until(policy: Policy, times: list[int]) -> int | None:
 
 
 def _own_interval(times: list[int]) -> int:
-    """The median gap between this customer's purchases; 0 when too few to tell."""
+    """The median interval between this customer's purchases; 0 when there are too few."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return int(median(gaps)) if len(gaps) >= GAPS_NEEDED else 0

@@ -1,4 +1,4 @@
-"""Reads of purchases and of what they make unwelcome."""
+"""Queries about purchases, and about what they suppress."""
 
 from __future__ import annotations
 

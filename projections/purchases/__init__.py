@@ -1,6 +1,6 @@
-"""What was bought, in whichever channel, what came back, and whose is it?
+"""Purchases and returns of all channels, and who owns them.
 
-Facts of general use: other projections may read these tables.
+Data of general use: other projections may read these tables.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Purchases has no route of its own: the projections that read it answer."""
+"""Purchases have no routes of their own; other projections' queries read them."""

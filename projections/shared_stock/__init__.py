@@ -1,4 +1,4 @@
-"""How many units are where, and how many may EC sell? One stock, whatever the channel."""
+"""Stock over all channels: units per location, and how many EC can sell."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def _moved(
     sku: str, location_id: str, at: int, on_hand: Change | None = None, *,
     committed: int = 0, unavailable: int = 0, incoming: int = 0,
 ) -> Iterator[Row]:  # fmt: skip
-    """What is not on hand moves now and in the past alike."""
+    """Changes other than on hand, both in the present row and in the history."""
     yield cell(
         sku=sku, location_id=location_id, on_hand=on_hand, committed=committed,
         unavailable=unavailable, incoming=incoming,

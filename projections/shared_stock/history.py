@@ -1,9 +1,9 @@
-"""How did the stock stand at an event time, and which movements made it? SQL, as text.
+"""Stock as of an event time, and the movements behind it: SQL as text.
 
 on_hand at T = the reading with the greatest counted_at <= T (of several then: the greatest one)
              + every change with counted_at <= at <= T  (all changes up to T when never read).
-The others are sums of their changes up to T. Late facts count at their own time, so the same
-question may be answered otherwise once more has arrived. Times in microseconds since the epoch.
+The other quantities are sums of their changes up to T. Late events count at their own time, so the
+same query may give another answer once more have arrived. Times in microseconds since the epoch.
 """
 
 from __future__ import annotations

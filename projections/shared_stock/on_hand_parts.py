@@ -1,4 +1,4 @@
-"""Why is on hand 47? A reading, what moved on top of it, and each movement's own part; pure."""
+"""Explains an on-hand figure: the last count, the movements since, and the effect of each. Pure."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""How many units may be sold? The arithmetic of availability, pure.
+"""How many units can be sold? The arithmetic of availability, pure.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable
-online_atp = sum over locations of (available - store_share), never below 0 at any of them,
+available  = on_hand - committed - reserved - safety_stock - unavailable online_atp = sum over
+locations of (available - store_share), never below 0 at any of them,
              - company threshold - units held for orders without a location yet
 store_atp  = available, never below 0, and over all locations no more than the sum of it less the
              units held for orders without a location yet
 short      = committed + reserved - (on_hand - unavailable), never below 0 on either side; over all
-             also units held without a location that no location has free
+             locations plus units held without a location for which no location has free units
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Stock(BaseModel):
 
 
 def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
-    """The version with the greatest `valid_from` not after `at` (microseconds)."""
+    """The version with the greatest `valid_from` at or before `at` (microseconds)."""
     past = [version for version in versions if version["valid_from"] <= at]
     return max(past, key=lambda version: version["valid_from"]) if past else None
 
@@ -69,14 +69,14 @@ def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any
 def policy_for(
     policies: Iterable[Mapping[str, Any]], location_id: str, sku: str, at: int
 ) -> Mapping[str, Any]:
-    """The item's own policy at the location, else the location's for all items, else none."""
+    """The item's own policy at the location, else the location's general one, else none."""
     return policy_of(
         (policy for policy in policies if policy["location_id"] == location_id), sku, at
     )
 
 
 def policy_of(here: Iterable[Mapping[str, Any]], sku: str, at: int) -> Mapping[str, Any]:
-    """The policy in force among those of one location: the item's own, else that of all items."""
+    """The policy in force among those of one location: the item's own, else the general one."""
     own, general = None, None
     for policy in here:
         if policy["valid_from"] > at:
@@ -98,7 +98,7 @@ def stock(
     at: int,
     unplaced: int = 0,
 ) -> Stock:
-    """Availability of an item from its cells and the policies in force at `at`."""
+    """An item's availability, from its cells and the policies in force at `at`."""
     locations, online, threshold, whole, free, short = list[Cell](), 0, 0, 0, 0, 0
     by_location: dict[str, list[Mapping[str, Any]]] = {}
     for policy in policies:

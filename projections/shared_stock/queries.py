@@ -1,4 +1,4 @@
-"""Reads of stock."""
+"""Queries about stock."""
 
 from __future__ import annotations
 

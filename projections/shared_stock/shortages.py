@@ -1,4 +1,4 @@
-"""Which promises cannot be kept, and which movements took their units?"""
+"""Promises that cannot be kept, and the movements that took their units."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ order by short.sku, short.location_id limit %(limit)s
 
 
 def shortage(row: Mapping[str, Any]) -> Shortage:
-    """From a row of `SHORTAGES`."""
+    """Converts a row of `SHORTAGES`."""
     told = row["at_location"] or {}
     named = ("sku", "location_id", "on_hand", "committed", "unavailable", "reserved", "short")
     causes = _causes(row["taken"] or [], row["short"], told)
@@ -97,7 +97,7 @@ def shortage(row: Mapping[str, Any]) -> Shortage:
 
 
 def _causes(taken: Iterable[list[Any]], short: int, told: Mapping[str, int]) -> list[Cause]:
-    """The latest movements that took as many; what locations are short of is `told` with them."""
+    """The latest movements that together took the missing units; `told`: causes at locations."""
     causes, told = list[Cause](), defaultdict[str, int](int, told)
     for event_id, at, units, location_id in taken:
         if short <= 0:

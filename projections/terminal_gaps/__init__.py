@@ -1,4 +1,4 @@
-"""Which receipts never arrived? A till numbers its receipts without gaps, so a gap is a loss."""
+"""Missing receipts. A till numbers its receipts consecutively, so a gap is a lost event."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ receipts = projection.table(
     DeadLettered,
 )
 def receipt_seen(event: PurchaseCompleted) -> Iterator[Row]:
-    """One number a receipt, shared by its events; a receipt among the dead letters has arrived."""
+    """The receipt number of an event; a dead letter's receipt counts as arrived."""
     producer = event.meta.producer
     if producer.terminal_sequence is not None and producer.terminal_id is not None:
         yield receipts(

@@ -1,4 +1,4 @@
-"""Reads of missing receipt numbers."""
+"""Queries about missing receipt numbers."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from terminal, unnest(int8multirange(range_merge(seen)) - seen) as gap
 
 
 class Gap(BaseModel):
-    """Missing receipt numbers, both ends included."""
+    """A range of missing receipt numbers, both ends included."""
 
     first: int
     last: int
 
 
 class TerminalGaps(BaseModel):
-    """One till's receipts: between which numbers, and which are missing."""
+    """One till's first and last receipt number, and the missing ones between."""
 
     system: str
     store_id: str
