@@ -1,8 +1,8 @@
-"""Which rows follow from rows of other tables, all of them together?
+"""A derivation: a table whose rows are computed from the rows of other tables, together.
 
-A derivation keeps one row a node. What its function decides depends on rows of other tables, its
-inputs, and on nothing else, so any order of events gives the same rows. A change of one row may
-change the rows of nodes far away; which ones, the derivation's `scope` says.
+It has one row per node. The rows are a pure function of the rows of its inputs, so any order of
+events gives the same result. A changed input row may change the rows of distant nodes; the
+derivation's `scope` finds them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Shared = Mapping[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Rows that are decided from. `columns`: what is handed on of each row, its node first.
+    """An input table. `columns`: those passed to the function, the node first.
 
-    `nodes`: that many of the table's key columns, from the first on, name nodes. With 0 its rows
+    `nodes`: how many of the table's key columns, from the first, are node ids. With 0, its rows
     concern every node.
     """
 
@@ -35,14 +35,14 @@ class Input:
 
 
 class Reach(NamedTuple):
-    """The nodes that a change can reach, and what else the deciding function is told."""
+    """The nodes that a change can reach, and further arguments of the function."""
 
     nodes: set[bytes]
     more: Mapping[str, object]
 
 
 class Scope(Protocol):
-    """What has to be decided anew after a change. It reads by `Ask` alone."""
+    """Finds what has to be computed again after a change. It reads through `Ask` only."""
 
     def shared(self, ask: Ask) -> Shared:
         """The rows in force of the inputs without nodes."""
@@ -51,17 +51,17 @@ class Scope(Protocol):
         """Whether a change of these keys, of inputs without nodes, concerns every node."""
 
     def before_erasure(self, ask: Ask, shared: Shared, erased: Collection[bytes]) -> set[bytes]:
-        """The nodes whose rows may change when these lose their own; asked while they are there."""
+        """The nodes whose rows may change when these are erased; called before the erasure."""
 
     def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> Reach:
-        """All nodes whose rows follow from those touched: a closed set."""
+        """All nodes whose rows depend on the touched ones: a closed set."""
 
 
 @dataclass(eq=False)
 class Derivation(StoredTable):
-    """One row a node, decided from the rows of other tables.
+    """One row per node, computed from the rows of other tables.
 
-    `decide` gets the inputs' rows of a closed set of nodes, or of all, by the inputs' names.
+    `decide` gets the inputs' rows of a closed set of nodes, or of all nodes, by input name.
     """
 
     inputs: Mapping[str, Input] = field(kw_only=True)
@@ -81,7 +81,7 @@ class Derivation(StoredTable):
     def decided(
         self, rows: Callable[[StoredTable], Iterable[Mapping[str, Any]]]
     ) -> dict[RowKey, list[Any]]:
-        """Every node's row, where `rows` gives all there is of each table."""
+        """Every node's row, if `rows` has the complete content of each input."""
         known = {
             name: [tuple(row[column] for column in one.columns) for row in rows(one.table)]
             for name, one in self.inputs.items()

@@ -14,13 +14,13 @@ from projections.core.tables import Ledger, Table
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldAmounts:
-    """Amounts that decisions set aside beside the rows of one table.
+    """Amounts that decisions hold, to subtract from the rows of one table.
 
-    A decision is a row of `decisions`, a table of the schema `hitotsu` that the log cannot give
-    back. Its state is `awaiting` while its fact is on the way. The transaction that stores the fact
-    makes it `applied` and notes how far a reader must have read to see the fact: in
-    `applied_partition` and `applied_offset`, and in the column `mark` the version of the row
-    beside it, or the fact's event id where `beside` is a ledger.
+    A decision is a row of `decisions`, a durable table of the schema `hitotsu`. Its state is
+    `awaiting` until its event is applied. The transaction that stores the event sets it to
+    `applied` and records from which position a reader sees the event: in `applied_partition` and
+    `applied_offset`, and in the column `mark` the version of the changed row (or the event id if
+    `beside` is a ledger).
     """
 
     decisions: str
@@ -58,7 +58,7 @@ class HeldAmounts:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types of the event's fields that find the decision: an id, then columns' own."""
+        """The types of the event fields that identify the decision: an id, then the columns'."""
         columns = {field: self.beside.columns[name].type for name, field in self.fields.items()}
         _, *rest = self.named.values()
         return ("uuid", *(columns[field] for field in rest))

@@ -128,7 +128,7 @@ class Memory:
                     rows[key].update(dict.fromkeys(table.personal))
 
     def _derived(self, table: Derivation) -> Rows:
-        """The derived rows, computed over all inputs."""
+        """The rows of a derivation, computed over all input rows."""
         found = table.decided(lambda part: self.rows[part.name].values())
         names = (*table.keys, *table.values)
         return {key: dict(zip(names, (*key, *row), strict=True)) for key, row in found.items()}

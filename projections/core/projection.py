@@ -131,7 +131,7 @@ class Projection:
         indexes: tuple[tuple[str, ...], ...] = (),
         **columns: Column,
     ) -> Derivation:
-        """Declares rows that follow from the rows of all inputs; they are stored last."""
+        """Declares a table whose rows are computed from the inputs' rows; stored last."""
         derivation = Derivation(
             name,
             columns,

@@ -90,7 +90,7 @@ def _source(parts: list[Stored]) -> tuple[str, str]:
 
 
 def merge(table: Table | Evolution | Derivation, names: tuple[str, ...], shown: bool = True) -> str:
-    """Merges folded rows, sent as one array for each of these columns, into what is stored.
+    """Upserts folded rows, sent as one array per column.
 
     Returns the rows of the table's view, unless nobody is `shown` them.
     """
@@ -202,7 +202,7 @@ def view_rows(table: StoredTable, some: bool = True) -> str:
 
 
 def forgotten(table: StoredTable) -> str:
-    """Erases persons in a table: deletes rows, or sets their personal columns to null."""
+    """Erases subjects in a table: deletes rows, or sets their personal columns to null."""
     subject = f"t.{quoted(table.subject or '')}"
     where = f"{subject} = any(%s::uuid[]) and {subject} in (select subject from erased_subject)"
     if table.forget:

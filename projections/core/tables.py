@@ -1,9 +1,9 @@
 """The kinds of tables that a projection can declare.
 
 `Table`      rows that merge, column by column.
-`Ledger`     append-only rows; several an event are told apart by a number.
-`Evolution`  one state a key, for what a merge cannot say: `evolve(state | None, event) -> state`.
-`Derivation` rows that follow from rows of other tables, all together (`derivation.py`).
+`Ledger`     append-only rows; rows of one event are numbered.
+`Evolution`  one state per key, where merging is not enough: `evolve(state | None, event) -> state`.
+`Derivation` rows computed from the rows of other tables (`derivation.py`).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class View:
 class StoredTable:
     """What every kind has: a name, columns, and optionally a view and personal columns.
 
-    `subject` names the column that holds whose data a row is. When that subject is erased
-    the `personal` columns become null; with `forget` the whole row goes. `moved_by` names the one
-    topic that moves the table, where it is a quiet one: readers may keep such rows until it moves.
-    `sparse` names columns by which rows are found, indexed only where they are present.
-    `versioned`: rows are read with their `row_version`, which each change of a row raises.
+    `subject`: the column that says whose data a row is. When that subject is erased, the `personal`
+    columns become null, or with `forget` the row is deleted. `moved_by`: the only topic that
+    changes the table, if it is rarely written; readers may cache such rows until it changes.
+    `sparse`: columns by which rows are found, indexed only where not null. `versioned`: queries get
+    the `row_version`, which each change of a row raises.
     """
 
     name: str

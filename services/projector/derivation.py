@@ -1,8 +1,8 @@
-"""Which rows of a derivation are others after a change? Its scope says whom, its function what.
+"""Computes which rows of a derivation change: its scope finds the nodes, its function their rows.
 
-Two transactions that reach the same nodes must see each other, so deriving takes its turn by a lock
-that is held to the commit; a change that concerns every node and what comes in meanwhile see each
-other by it too. It is the last thing but shared rows in a transaction.
+Two transactions that reach the same nodes must see each other's rows, so this step takes an
+advisory lock that is held to the commit. A change that concerns every node takes the same lock. To
+keep it short, this is the last step of a transaction except for rows that partitions share.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PATIENT = (
 
 
 def before_erasure(connection: Connection, table: Derivation, erased: list[bytes]) -> set[bytes]:
-    """The nodes whose rows may change when these lose their own."""
+    """The nodes whose rows may change when these are erased."""
     if not erased:
         return set()
     ask = _asking(connection)
@@ -48,12 +48,12 @@ def derive(
     changed: Collection[RowKey] = (),
     busy: Event | None = None,
 ) -> Generator[Rows]:
-    """Rows that are others after a change of the nodes `touched`, or of inputs without nodes.
+    """Rows that change because of the nodes `touched`, or because of inputs without nodes.
 
-    `changed`: the keys of those inputs' rows. In one part, but in many where every node is decided
-    on: each part is to be stored before the next is taken. `busy` is set while others decide on
-    every node, and left set where that is done here, or where so many nodes are decided on that it
-    may take long.
+    `changed`: the keys of those inputs' rows. One part, or many when every node is computed: each
+    has to be stored before the next is taken. `busy` is set while another transaction computes
+    every node, and stays set when this one does, or when so many nodes are computed that it may
+    take long.
     """
     if not (touched or changed):
         return
@@ -106,7 +106,7 @@ def _known(connection: Connection, table: Derivation, nodes: Array) -> dict[str,
 def _changed(
     connection: Connection, table: Derivation, known: Mapping[str, object], nodes: Array
 ) -> Rows:
-    """What is decided of these nodes, but for rows that hold it already."""
+    """The computed rows of these nodes, without those that are stored already."""
     decided = table.decide(**known)
     columns = (*table.keys, *table.values)
     held = {row[0]: row[1:] for row in _selected(connection, table.name, columns, nodes)}
@@ -116,14 +116,14 @@ def _changed(
 def _selected(
     connection: Connection, name: str, columns: Iterable[str], nodes: Array
 ) -> Iterator[TupleRow]:
-    """Rows of some nodes, which the first of the columns names."""
+    """The rows of some nodes, by the first of the columns."""
     node, *_ = listed = [quoted(column) for column in columns]
     statement = f"select {', '.join(listed)} from {quoted(name)} where {node} = any(%s::uuid[])"
     yield from _bytes(connection).execute(statement.encode(), [nodes])
 
 
 def _bytes(connection: Connection) -> psycopg.Cursor[TupleRow]:
-    """A cursor that gives ids as their 16 bytes."""
+    """A cursor that returns ids as 16 bytes."""
     cursor = connection.cursor(binary=True)
     cursor.adapters.register_loader("uuid", _UuidBytes)
     return cursor

@@ -1,4 +1,4 @@
-"""Decides on every node of a derivation in a separate process, whose memory is freed at its end.
+"""Computes every node of a derivation in a separate process, whose memory is freed at its end.
 
 `python -m services.projector.derivation_process` is started by `decided_on_all`. It reads all input
 rows by COPY within the caller's transaction, computes the rows, and returns those that change. The
@@ -94,7 +94,7 @@ def _hand_over(
 
 
 def main() -> None:
-    """Reads the known rows, computes the groups, and writes the changes to stdout."""
+    """Reads the input rows, computes the nodes' rows, and writes the changes to stdout."""
     gc.disable()  # there is no end to it before the process ends
     given, said = sys.stdin.buffer, sys.stdout.buffer
     decide: Decide

@@ -175,10 +175,10 @@ class Rounds:
 
 
 class HeldAmountsReader:
-    """Amounts that count beside what was read; None while nobody can say."""
+    """Reads held amounts, to subtract from rows that were read; None while they are unknown."""
 
     def __init__(self, pool: Pool, group: str = "main") -> None:
-        """`group`: whose checkpoints say which facts are applied."""
+        """`group`: whose checkpoints say which events are applied."""
         self._pool, self._group = pool, group
         self._rounds: dict[HeldAmounts, Rounds] = {}
 
@@ -189,7 +189,9 @@ class HeldAmountsReader:
         rows: Iterable[Mapping[str, Any]],
         position: Position,
     ) -> dict[tuple[Any, ...], int] | None:
-        """By the values of the columns `amounts.by`; `rows` reach to `position`."""
+        """Held amounts by the values of the columns `amounts.by`; `rows` were read at
+        `position`.
+        """
         rounds = self._rounds.get(amounts)
         if rounds is None:
             topic = amounts.ended_by.TOPIC  # type: ignore[attr-defined]
@@ -211,7 +213,7 @@ class HeldAmountsReader:
         return held
 
     async def close(self) -> None:
-        """Gives every connection back."""
+        """Returns every connection to the pool."""
         for rounds in self._rounds.values():
             await rounds.close()
 
@@ -220,7 +222,9 @@ _Included = Callable[[tuple[Any, ...], Any], bool]
 
 
 def statement(amounts: HeldAmounts) -> str:
-    """Amounts now, and of decisions applied beyond a position, each with the mark of its fact."""
+    """Selects present amounts, and those of decisions applied beyond a position, with their
+    mark.
+    """
     sums, total = amounts.sums
     first = next(iter(amounts.by))
     return _STATEMENT.format(
@@ -236,7 +240,7 @@ def statement(amounts: HeldAmounts) -> str:
 
 
 def _included(amounts: HeldAmounts, rows: Iterable[Mapping[str, Any]]) -> _Included:
-    """Whether the rows that were read include the fact of an applied decision, by its mark."""
+    """Whether the rows that were read include an applied decision's event, by its mark."""
     if isinstance(amounts.beside, Table):
         versions = {tuple(row[name] for name in amounts.by): row["row_version"] for row in rows}
         return lambda named, version: version <= versions.get(named, 0)

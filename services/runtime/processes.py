@@ -1,7 +1,7 @@
-"""Which processes are there? Each is declared once, in the `__init__` of its package.
+"""The processes of the project, each declared once in the `__init__` of its package.
 
-`hitotsu up`, docker-compose.yml, Prometheus' jobs and alerts, the floors of the import linter and
-docs/reference/processes.md follow from the declarations (`python -m services.cli.deployment`).
+`hitotsu up`, docker-compose.yml, Prometheus' jobs and alerts, the import linter's layers and
+docs/reference/processes.md are generated from them (`python -m services.cli.deployment`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ WEB_VARIABLES = ("HITOTSU_PORT", *WORKER_VARIABLES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that runs until it is told to end; `python -m MODULE` starts it.
+    """A long-running process, started by `python -m MODULE`.
 
-    `name` is what `hitotsu status`, logs and Prometheus' jobs call it. `port`: where
-    docker-compose.yml publishes its routes on loopback; None: a worker without routes. `local` and
-    `compose`: how many of them `hitotsu up` and docker-compose.yml start.
+    `name`: in `hitotsu status`, logs and Prometheus' jobs. `port`: where docker-compose.yml
+    publishes its routes on loopback; None: a worker without routes. `local` and `compose`: how many
+    instances `hitotsu up` and docker-compose.yml start.
     """
 
     name: str

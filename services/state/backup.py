@@ -1,7 +1,7 @@
-"""Which tables does a backup have to hold? Those that the log cannot give back.
+"""Which tables does a backup have to include? Those that cannot be rebuilt from the log.
 
 Each `create table` of a migration has a line `-- backup: yes; reason` or `-- backup: no; reason`
-right above it.
+directly above it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RECORD = ("migration", True, "which migrations the tables above have had")
 
 @dataclass(frozen=True, slots=True)
 class DurableTable:
-    """A table of the schema `hitotsu`, whether a backup must hold it, and what is in it."""
+    """A table of the schema `hitotsu`, whether a backup must include it, and why."""
 
     name: str
     in_backup: bool

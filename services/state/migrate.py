@@ -1,8 +1,8 @@
 """Applies the numbered SQL files of `services/state/migrations`, forward only.
 
-They make every table of the schema `hitotsu`. `hitotsu.migration` records what was applied, with
-the file's checksum. Each file is applied in a transaction of its own: one that fails leaves
-nothing behind, and the next run goes on there.
+They create every table of the schema `hitotsu`. `hitotsu.migration` records which were applied,
+with checksums. Each file runs in its own transaction: a failed one is rolled back, and the next run
+continues there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOCK_TIMEOUT = "set local lock_timeout = '20s'"
 
 
 class MigrationError(Exception):
-    """The files and the database do not fit each other, or a file cannot be applied."""
+    """Files and database do not match, or a file cannot be applied."""
 
 
 @dataclass(frozen=True, slots=True)
