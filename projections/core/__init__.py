@@ -14,7 +14,7 @@ from projections.core.columns import (
     total,
 )
 from projections.core.derivation import Derivation, Input
-from projections.core.held import HeldAmounts
+from projections.core.held_amounts import HeldAmounts
 from projections.core.projection import Projection
 from projections.core.query import Member, NotFound, Page, Query, Read
 from projections.core.tables import Evolution, Ledger, Row, Table, View

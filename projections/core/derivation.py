@@ -34,7 +34,7 @@ class Input:
     nodes: int = 1
 
 
-class Reach(NamedTuple):
+class ReachableNodes(NamedTuple):
     """The nodes that a change can reach, and further arguments of the function."""
 
     nodes: set[bytes]
@@ -53,7 +53,7 @@ class Scope(Protocol):
     def before_erasure(self, ask: Ask, shared: Shared, erased: Collection[bytes]) -> set[bytes]:
         """The nodes whose rows may change when these are erased; called before the erasure."""
 
-    def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> Reach:
+    def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> ReachableNodes:
         """All nodes whose rows depend on the touched ones: a closed set."""
 
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
-from projections.core.held import HeldAmounts
+from projections.core.held_amounts import HeldAmounts
 from projections.core.tables import (
     Evolution,
     Ledger,

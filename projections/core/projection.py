@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from projections.core.columns import Column
 from projections.core.derivation import Decide, Derivation, Input, Scope
-from projections.core.held import HeldAmounts
+from projections.core.held_amounts import HeldAmounts
 from projections.core.query import Query
 from projections.core.tables import (
     Evolution,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from projections.core.held import HeldAmounts
+from projections.core.held_amounts import HeldAmounts
 from projections.core.tables import StoredTable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from projections.core.arrays import array
-from projections.core.derivation import Ask, Reach, Shared
+from projections.core.derivation import Ask, ReachableNodes, Shared
 from projections.core.tables import RowKey
 from projections.member.rules import ActiveRules, active
 
@@ -95,11 +95,13 @@ class MemberScope:
         values = _values(active(shared["rules"]), erased)
         return {row[0] for row in ask(_SHARING, values)}
 
-    def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> Reach:
+    def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> ReachableNodes:
         """Those whom these connect with, and the values that too many have to be looked at."""
         found = ask(_REACH, _values(active(shared["rules"]), touched))
         crowded = {(kind, value) for value, kind in found if kind}
-        return Reach({profile for profile, kind in found if not kind}, {"crowded": crowded})
+        return ReachableNodes(
+            {profile for profile, kind in found if not kind}, {"crowded": crowded}
+        )
 
 
 def _values(rules: ActiveRules, nodes: Iterable[bytes]) -> dict[str, object]:

@@ -116,7 +116,7 @@ class _Form:
     head: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Answers:
+class OutcomeAnswers:
     """What HTTP makes of the outcomes of one domain; only here does a denial become a problem."""
 
     def __init__(
@@ -162,7 +162,7 @@ def _members(
     return tuple((one.name, optional[one.name]) for one in fields(kind) if one.name in optional)
 
 
-OTHER_BODY = Answers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
+OTHER_BODY = OutcomeAnswers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
 
 
 async def asked_before(

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import EXPIRED, POSITION, RESOLVED, Answers, Position, Yes
+from services.deciding.answers import EXPIRED, POSITION, RESOLVED, OutcomeAnswers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
 from services.stock.outcomes import (
@@ -143,7 +143,7 @@ UNPLACED = ProblemType(
     "unplaced", 409, "No location",
     "The hold has lines without a location; say which serves them.", POSITION,
 )  # fmt: skip
-ANSWERS = Answers(
+ANSWERS = OutcomeAnswers(
     accepted={
         UnitsReserved: Yes(Reserved, 201),
         ReservationExtended: Yes(Extended),

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import Answers, Position, Yes
+from services.deciding.answers import OutcomeAnswers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
 from services.identity.review.outcomes import (
@@ -197,7 +197,7 @@ NOT_LINKED = ProblemType(
 ONLY_PROFILE = ProblemType(
     "only-profile", 409, "Alone", "The profile is the only one of its member."
 )
-ANSWERS = Answers(
+ANSWERS = OutcomeAnswers(
     accepted={VerdictGiven: Yes(VerdictAnswer)},
     denied={
         CaseUnknown: NO_SUCH_CASE,

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from services.deciding.answers import EXPIRED, POSITION, RESOLVED, Answers, Position, Yes
+from services.deciding.answers import EXPIRED, POSITION, RESOLVED, OutcomeAnswers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
 from services.points.holds.commands import Channel
@@ -137,7 +137,7 @@ INSUFFICIENT_POINTS = ProblemType(
     "The member, or the hold, has fewer points to spend; see `available`.",
     {"available": int, "version": may_be_absent(int), **POSITION},
 )  # fmt: skip
-ANSWERS = Answers(
+ANSWERS = OutcomeAnswers(
     accepted={
         PointsHeld: Yes(HeldPoints, 201),
         PointsSpent: Yes(RedeemedPoints),

@@ -19,10 +19,10 @@ from services.points.holds.outcomes import (
     HoldResolved,
     HoldTooSmall,
     HoldUnknown,
-    LotPoints,
     PointsHeld,
     PointsSpent,
     ProfileUnknown,
+    TakenLot,
     TooFewPoints,
 )
 from services.points.holds.purse import Purse, Spot
@@ -234,9 +234,9 @@ def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
     )
 
 
-def _lots(lines: Sequence[HeldLot]) -> list[LotPoints]:
+def _lots(lines: Sequence[HeldLot]) -> list[TakenLot]:
     return [
-        LotPoints(profile_id=line.profile_id, lot_id=line.lot_id, points=line.points)
+        TakenLot(profile_id=line.profile_id, lot_id=line.lot_id, points=line.points)
         for line in lines
         if line.points
     ]

@@ -12,7 +12,7 @@ from projections.core.instants import written
 from services.deciding.outcomes import AcceptedCommand, DeniedCommand
 
 
-class LotPoints(TypedDict):
+class TakenLot(TypedDict):
     """Points of one lot of one profile."""
 
     profile_id: UUID
@@ -32,7 +32,7 @@ class PointsHeld(AcceptedCommand):
     state: Literal["open"] = "open"
     expires_at: datetime
     points: int
-    allocations: Sequence[LotPoints]
+    allocations: Sequence[TakenLot]
     available: int
     dry_run: bool
     version: int
@@ -46,7 +46,7 @@ class PointsSpent(AcceptedCommand):
     state: Literal["captured"] = "captured"
     points: int
     event_id: UUID
-    allocations: Sequence[LotPoints]
+    allocations: Sequence[TakenLot]
     available: int
     dry_run: bool
     version: int
@@ -60,7 +60,7 @@ class HoldCaptured(AcceptedCommand):
     state: Literal["captured"] = "captured"
     points: int
     event_id: UUID
-    allocations: Sequence[LotPoints]
+    allocations: Sequence[TakenLot]
     freed: int
     available: int
     dry_run: bool

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.deciding.answers import POSITION, Answers, Position, Yes
+from services.deciding.answers import POSITION, OutcomeAnswers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import UNKNOWN_PROFILE, Allocation
@@ -88,7 +88,7 @@ MORE_THAN_SOLD = ProblemType(
     {"line_no": int, "returnable": int, **POSITION},
 )  # fmt: skip
 PROBLEMS = (NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, MORE_THAN_SOLD)
-ANSWERS = Answers(
+ANSWERS = OutcomeAnswers(
     accepted={ReturnSettled: Yes(ReturnedPoints)},
     denied={
         ProfileUnknown: UNKNOWN_PROFILE,

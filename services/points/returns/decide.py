@@ -9,7 +9,7 @@ from uuid import UUID
 
 from projections.core.instants import instant
 from services.deciding.outcomes import CommandOutcome, DeniedCommand
-from services.points.holds.outcomes import LotPoints, ProfileUnknown
+from services.points.holds.outcomes import ProfileUnknown, TakenLot
 from services.points.program.earnings import EarningSale
 from services.points.returns.commands import ReturnBody, ReturnRequest
 from services.points.returns.effective_balances import EffectiveBalances
@@ -139,11 +139,11 @@ def _given(given: PointsGivenBack) -> GivenBackAmounts:
     )  # fmt: skip
 
 
-def _lots(lots: Iterable[tuple[Spot, int]]) -> list[LotPoints]:
+def _lots(lots: Iterable[tuple[Spot, int]]) -> list[TakenLot]:
     merged: Counter[Spot] = Counter()
     for spot, points in lots:
         merged[spot] += points
     return [
-        LotPoints(profile_id=profile_id, lot_id=lot_id, points=points)
+        TakenLot(profile_id=profile_id, lot_id=lot_id, points=points)
         for (profile_id, lot_id), points in merged.items()
     ]

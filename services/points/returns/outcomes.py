@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from services.deciding.outcomes import AcceptedCommand, DeniedCommand
-from services.points.holds.outcomes import LotPoints
+from services.points.holds.outcomes import TakenLot
 from services.points.program.rules import ReturnPolicy
 
 
@@ -26,7 +26,7 @@ class TakenBackAmounts(TypedDict):
     debt: int
     forgiven: int
     points: int
-    allocations: Sequence[LotPoints]
+    allocations: Sequence[TakenLot]
 
 
 class RefundWithheld(TypedDict):
@@ -40,8 +40,8 @@ class GivenBackAmounts(TypedDict):
     """Points paid with; `graced`: given back in new lots that expire at `graced_until`."""
 
     points: int
-    allocations: Sequence[LotPoints]
-    graced: Sequence[LotPoints]
+    allocations: Sequence[TakenLot]
+    graced: Sequence[TakenLot]
     graced_until: datetime | None
     unnamed: int
 

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 
 from infra.backend import Endpoints
-from services.deciding.answers import Answer, Answers
+from services.deciding.answers import Answer, OutcomeAnswers
 from services.deciding.outcomes import AcceptedCommand, DeniedCommand
 from services.identity.review.answers import ANSWERS as REVIEW
 from services.identity.review.work import IdentityWork
@@ -110,7 +110,7 @@ def _name(kind: type) -> tuple[str, str]:
     return kind.__module__, kind.__name__
 
 
-def _declared(answers: Answers) -> set[tuple[str, str]]:
+def _declared(answers: OutcomeAnswers) -> set[tuple[str, str]]:
     """Every outcome of the module that the domain's accepted ones are declared in."""
     own = {kind.__module__ for kind in answers.accepted}
     kinds = {*AcceptedCommand.__subclasses__(), *DeniedCommand.__subclasses__()}
