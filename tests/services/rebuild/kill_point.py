@@ -44,7 +44,8 @@ def main(point: str) -> None:
     # many transactions, of which each can be the last
     refold.BATCH_EVENTS_MAX = refold.READ_EVENTS_MAX = 60
     # where all is folded nothing is stored: to be killed there it begins anew
-    Rejudge(Settings(), discover()).run(name == "store", False, lambda step, done, whole: None)
+    declared = [one for one in discover() if one.tables]
+    Rejudge(Settings(), declared).run(name == "store", False, lambda step, done, whole: None)
 
 
 if __name__ == "__main__":
