@@ -17,3 +17,8 @@ def discover() -> list[Projection]:
             importlib.import_module(f"{package.__name__}.queries")
             found.append(package.projection)
     return sorted(found, key=lambda projection: projection.name)
+
+
+def of_group(name: str, live: str) -> list[Projection]:
+    """The projections of a group, by name; those that declare none are in the group `live`."""
+    return [one for one in discover() if (one.group or live) == name]

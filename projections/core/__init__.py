@@ -16,7 +16,7 @@ from projections.core.columns import (
 from projections.core.derivation import Derivation, Input
 from projections.core.held_amounts import HeldAmounts
 from projections.core.projection import Projection
-from projections.core.query import Member, NotFound, Page, Query, Read
+from projections.core.query import NotFound, Page, Query, Read, Subject
 from projections.core.tables import Evolution, Ledger, Row, Table, View
 
 __all__ = [
@@ -27,13 +27,13 @@ __all__ = [
     "Input",
     "Ledger",
     "LevelReading",
-    "Member",
     "NotFound",
     "Page",
     "Projection",
     "Query",
     "Read",
     "Row",
+    "Subject",
     "Table",
     "View",
     "earliest",

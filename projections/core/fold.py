@@ -57,12 +57,16 @@ class Folded:
 
 
 class Group:
-    """Projections that share an event ledger, checkpoints and transactions."""
+    """Projections that share an event ledger, checkpoints and transactions.
+
+    `live`: the group of projections that name none, whose ledger keeps every event.
+    """
 
     def __init__(self, name: str, projections: Iterable[Projection]) -> None:
         self.name = name
         self.projections = sorted(projections, key=lambda one: one.name)
         self.versions = {one.name: one.version for one in self.projections}
+        self.live = any(one.group is None for one in self.projections)
         self.handlers: dict[type, list[tuple[str, Any]]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Any, Any]]] = defaultdict(list)
         self.changes: dict[Table, Ledger] = {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 from projections.core.columns import Column
 from projections.core.derivation import Decide, Derivation, Input, Scope
 from projections.core.held_amounts import HeldAmounts
-from projections.core.query import Query
+from projections.core.query import Query, Read, Resolver, Subject
 from projections.core.tables import (
     Evolution,
     Ledger,
@@ -29,12 +30,19 @@ H = TypeVar("H", bound=Callable[..., Any])
 class Projection:
     """Tables, handlers and queries. Raise `version` when the meaning of a table changes.
 
+    `group`: projections of one group share a ledger, checkpoints and transactions. Those that name
+    none are in the live group, which also keeps in its ledger the events that none of them takes.
     `formerly`: projections from which its tables were moved, names and contents unchanged. A stack
     that has those needs no rebuild.
     """
 
     def __init__(
-        self, name: str, *, version: int = 1, group: str = "main", formerly: tuple[str, ...] = ()
+        self,
+        name: str,
+        *,
+        version: int = 1,
+        group: str | None = None,
+        formerly: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.version = version
@@ -48,6 +56,7 @@ class Projection:
         self.queries: list[Query] = []
         self.erasures: dict[type, str] = {}
         self.held_amounts: list[HeldAmounts] = []
+        self.resolvers: list[Resolver] = []
 
     def table(
         self,
@@ -216,12 +225,25 @@ class Projection:
         return held
 
     def query(
-        self, path: str, *, scope: str, method: str = "GET", part: str | None = None
+        self,
+        path: str,
+        *,
+        scope: str,
+        method: str = "GET",
+        part: str | None = None,
+        parts: bool = False,
     ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
         """Decorates a query; its signature without `read` is the HTTP interface."""
 
         def add(function: Callable[..., Awaitable[Any]]) -> Any:
-            self.queries.append(Query(method, path, scope, function, self, part))
+            self.queries.append(Query(method, path, scope, function, self, part, parts))
             return function
 
         return add
+
+    def resolver(
+        self, function: Callable[[Read, UUID], Awaitable[Subject | None]]
+    ) -> Callable[[Read, UUID], Awaitable[Subject | None]]:
+        """Decorates what finds a query's subject; its docstring describes the id it takes."""
+        self.resolvers.append(Resolver(function.__name__, self, function))
+        return function

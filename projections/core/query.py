@@ -1,9 +1,10 @@
 """What a query reads with, and how the API finds it.
 
-A query is `async def stock_at(read: Read, sku: str) -> Stock`. Its parameters are taken from path
-and query string by name and annotation. A parameter `body` is the request's body; `member: Member`
-is resolved from the path's `{member_id}`; `page: Page` makes the answer paged with `limit`,
-`cursor` and `next_cursor`.
+A query is `async def answer_to(read: Read, question: str) -> Answer`. Its parameters are taken
+from the path and the query string by name and annotation; a parameter `body` is the request's body.
+A parameter `whose: Subject` is resolved from `whose_id` in the path or the body before the call, by
+the resolver named `whose`. A parameter `page: Page` makes it a query that answers in pages:
+`limit`, `cursor` and `next_cursor` follow.
 """
 
 from __future__ import annotations
@@ -25,12 +26,32 @@ class NotFound(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A group of profiles. `redirected_from`: the requested id, if it is another one."""
+class Subject:
+    """What a query is about: an id, and all ids that it stands for.
 
-    member_id: UUID
-    profile_ids: tuple[UUID, ...]
+    `redirected_from`: the requested id, if it is another one.
+    """
+
+    id: UUID
+    ids: tuple[UUID, ...]
     redirected_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Finds a subject by an id of now or the past; None where nothing is known of the id.
+
+    Parameters of type `Subject` and its name are resolved by it.
+    """
+
+    name: str
+    projection: Projection
+    function: Callable[[Read, UUID], Awaitable[Subject | None]]
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of path or body that says the id."""
+        return f"{self.name}_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +64,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API; with `part`, also that field of the member page."""
+    """One route of the read API.
+
+    `part`: the answer is also that field of the subject's page. `parts`: the answer is the head of
+    the page of its subject.
+    """
 
     method: str
     path: str
@@ -51,6 +76,7 @@ class Query:
     function: Callable[..., Awaitable[Any]]
     projection: Projection
     part: str | None = None
+    parts: bool = False
 
 
 class Read(Protocol):
@@ -92,11 +118,8 @@ class Read(Protocol):
         `event_id` and `field`: the event that sealed it, and the field of that event.
         """
 
-    async def member(self, profile_id: UUID) -> Member:
-        """The member to which a profile, or a former member id, belongs now."""
-
     async def index(self, kind: str, clear: str) -> UUID:
-        """The blind index of an identifier; `ValueError` when it is invalid."""
+        """The blind index of an identifying value; `ValueError` says what is wrong with it."""
 
     def more(self, last: Sequence[object]) -> None:
         """Declares that there are more rows after this key, so that the answer gets a cursor."""

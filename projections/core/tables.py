@@ -165,7 +165,7 @@ def _looks_at(name: str, column: Column) -> tuple[bool, bool]:
 
 
 def _answer_to_calls(table: StoredTable, wanted: Iterable[str]) -> None:
-    """Generates `__call__`, so that `table(sku=..., quantity=...)` is one call with checked names.
+    """Makes `table(name=..., quantity=...)` one function call with checked names.
 
     Python looks `__call__` up in the class, so each table gets a class of its own.
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from projections.core import Member, NotFound, Page, Read
+from projections.core import NotFound, Page, Read, Subject
 from projections.core.instants import instant
 from projections.inquiry_history import inquiry, message, projection
 
@@ -121,13 +121,13 @@ async def conversation(read: Read, inquiry_id: UUID) -> Conversation:
 
 
 @projection.query("/v1/members/{member_id}/inquiries", scope="inquiries:read", part="inquiries")
-async def inquiries_of(read: Read, member: Member) -> list[Inquiry]:
+async def inquiries_of(read: Read, member: Subject) -> list[Inquiry]:
     """Everything the member asked, in whichever channel, oldest first."""
     rows = await read.select(
         [inquiry],
         f"select {_COLUMNS} from inquiry where profile_id = any(%(profiles)s)"
         " order by opened_at, inquiry_id",
-        profiles=list(member.profile_ids),
+        profiles=list(member.ids),
     )
     return [_inquiry(row) for row in rows]
 

@@ -125,6 +125,12 @@ class Against(BaseModel):
     evidence: list[str] = []
 
 
+class MemberHead(BaseModel):
+    member_id: UUID
+    profile_ids: list[UUID]
+    redirected_from: UUID | None = Field(description="The id asked for, when it is another.")
+
+
 class Why(BaseModel):
     """Whether two profiles are one member. If so, `path` holds them together; if not, it is what
     would, were it not for `against`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from projections.core import Member, NotFound, Page, Read
+from projections.core import NotFound, Page, Read, Subject
 from projections.core.instants import instant
 from projections.member import PERSONAL, group, identifier, profile, projection, quarantine
 from projections.member.answers import (
@@ -14,6 +14,7 @@ from projections.member.answers import (
     InQuarantine,
     KnownIdentifier,
     MemberFound,
+    MemberHead,
     MemberIds,
     Profile,
     Sought,
@@ -25,6 +26,34 @@ from projections.member.neighbour_rows import NeighbourRows, in_force
 from projections.member.path import Linked
 from projections.member.path import Objection as Counted
 from projections.member.path import PathStep as Gone
+
+_WHOLE = """
+select own.member_id, head.profiles from member_group own
+join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
+"""
+
+
+@projection.resolver
+async def member(read: Read, profile_id: UUID) -> Subject | None:
+    """A profile id, or a member id of now or the past."""
+    rows = await read.rows(group, profile_id=profile_id)
+    if not rows:
+        return None
+    member_id, profiles = rows[0]["member_id"], rows[0]["profiles"]
+    if profiles is None:  # so many that only the member's own row names them
+        (whole,) = await read.select([group], _WHOLE, profile_id=profile_id)
+        member_id, profiles = whole["member_id"], whole["profiles"]
+    return Subject(member_id, tuple(profiles), profile_id if profile_id != member_id else None)
+
+
+@projection.query("/v1/members/{member_id}", scope="members:read", parts=True)
+async def member_of(read: Read, member: Subject) -> MemberHead:
+    """A member with everything the token may see; a part that it may not see is absent."""
+    return MemberHead(
+        member_id=member.id,
+        profile_ids=list(member.ids),
+        redirected_from=member.redirected_from,
+    )
 
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
@@ -77,9 +106,9 @@ async def members(read: Read, page: Page) -> list[MemberIds]:
 
 
 @projection.query("/v1/members/{member_id}/profiles", scope="members:read", part="profiles")
-async def profiles_of(read: Read, member: Member) -> list[Profile]:
+async def profiles_of(read: Read, member: Subject) -> list[Profile]:
     """The source systems' records that are this member."""
-    ids = list(member.profile_ids)
+    ids = list(member.ids)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
     known = await read.rows(identifier, profile_id=ids)
     return [
@@ -90,9 +119,9 @@ async def profiles_of(read: Read, member: Member) -> list[Profile]:
 
 
 @projection.query("/v1/members/{member_id}/record", scope="members:read", part="record")
-async def record_of(read: Read, member: Member) -> list[GoldenField]:
+async def record_of(read: Read, member: Subject) -> list[GoldenField]:
     """What a member shows where profiles differ: each field from one of them, and why from that."""
-    ids = list(member.profile_ids)
+    ids = list(member.ids)
     _, rules = await in_force(read)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
     known = await read.rows(identifier, profile_id=ids)
@@ -114,9 +143,9 @@ async def record_of(read: Read, member: Member) -> list[GoldenField]:
 
 
 @projection.query("/v1/members/{member_id}/why", scope="members:read")
-async def why(read: Read, member: Member, other: UUID) -> Why:
+async def why(read: Read, member: Subject, other: UUID) -> Why:
     """Why is a profile one with this one, or why not? Each step with what it rests on."""
-    one = member.redirected_from or member.member_id
+    one = member.redirected_from or member.id
     near = NeighbourRows((await in_force(read))[0])
     around = await near.read(read, [one, other])
     for profile_id in (one, other):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from projections.core import Member, Page, Read
+from projections.core import Page, Read, Subject
 from projections.core.instants import Moment, instant, micros
 from projections.point_balance import HELD, across, entry, projection
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
@@ -65,12 +65,12 @@ class Points(BaseModel):
 
 
 @projection.query("/v1/members/{member_id}/points", scope="points:read", part="balance")
-async def points_of(read: Read, member: Member, as_of: Moment | None = None) -> Points:
+async def points_of(read: Read, member: Subject, as_of: Moment | None = None) -> Points:
     """One balance: points earned online are spent in the store.
 
     With `as_of` the balance of that moment, by the times at which things happened.
     """
-    profile_ids = list(member.profile_ids)
+    profile_ids = list(member.ids)
     at = micros(as_of or datetime.now(UTC))
     rows = await read.rows(entry, profile_id=profile_ids)
     held = None
@@ -161,12 +161,12 @@ order by at desc, event_id desc, number desc limit %(limit)s
 
 
 @projection.query("/v1/members/{member_id}/points/entries", scope="points:read")
-async def entries_of(read: Read, page: Page, member: Member) -> list[PointEntry]:
+async def entries_of(read: Read, page: Page, member: Subject) -> list[PointEntry]:
     """Every movement that made the balance, the newest first, with the rules that decided it."""
     limit, after = page.limit, page.after
     at, event_id, number = after or (None, None, None)
     rows = await read.select(
-        [entry], ENTRIES, profile_ids=list(member.profile_ids), at=at, event_id=event_id,
+        [entry], ENTRIES, profile_ids=list(member.ids), at=at, event_id=event_id,
         number=number, limit=limit + 1,
     )  # fmt: skip
     if len(rows) > limit:
@@ -205,9 +205,9 @@ where owner_id = any(%(profile_ids)s)
 
 
 @projection.query("/v1/members/{member_id}/points/owed", scope="points:read")
-async def owed_of(read: Read, member: Member) -> OwedPoints:
+async def owed_of(read: Read, member: Subject) -> OwedPoints:
     """Spent across two profiles that are two members now: a debt between them, until repaid."""
-    ids = set(member.profile_ids)
+    ids = set(member.ids)
     found = owed(await read.select([across], ACROSS, profile_ids=list(ids)))
     between = [
         Owed(profile_id=profile_id, owner_id=owner_id, points=points)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from projections.catalog import item, need_policy, scope_of
-from projections.core import Member, Read
+from projections.core import Read, Subject
 from projections.core.instants import Moment, instant, micros
 from projections.purchase_suppression import projection
 from projections.purchase_suppression.needs import Catalogue, Suppression, kept, suppressions
@@ -66,7 +66,7 @@ class Purchase(BaseModel):
 
 
 @projection.query("/v1/recommendations/filter", scope="recommendations:read", method="POST")
-async def filter_candidates(read: Read, member: Member, body: Candidates) -> Filtered:
+async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Filtered:
     """One call for a candidate list: what stays, what goes, and why."""
     at = micros(body.at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
@@ -82,7 +82,7 @@ async def filter_candidates(read: Read, member: Member, body: Candidates) -> Fil
 @projection.query(
     "/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions"
 )
-async def suppressions_of(read: Read, member: Member, at: Moment | None = None) -> list[Dropped]:
+async def suppressions_of(read: Read, member: Subject, at: Moment | None = None) -> list[Dropped]:
     """Every item the member bought that should not be recommended now."""
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
@@ -93,7 +93,7 @@ async def suppressions_of(read: Read, member: Member, at: Moment | None = None) 
 
 
 @projection.query("/v1/members/{member_id}/purchases", scope="members:read", part="purchases")
-async def purchases_of(read: Read, member: Member) -> list[Purchase]:
+async def purchases_of(read: Read, member: Subject) -> list[Purchase]:
     """The newest purchases over all channels, newest first."""
     purchases, returns = await _history(read, member)
     back: dict[tuple[Any, int], int] = {}
@@ -108,8 +108,10 @@ async def purchases_of(read: Read, member: Member) -> list[Purchase]:
     return [_purchase(row, back) for row in newest]
 
 
-async def _history(read: Read, member: Member) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    profiles = list(member.profile_ids)
+async def _history(
+    read: Read, member: Subject
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    profiles = list(member.ids)
     claims, purchases, returns = await read.together(
         (claim, {"profile_id": profiles}),
         (purchase, {"owner_id": profiles}),

@@ -21,13 +21,13 @@ from services.reading.database import ask
 from services.reading.end_offsets import Ends
 from services.reading.event_lookup import event_operation
 from services.reading.held_amounts import HeldAmountsReader
-from services.reading.member_page import member_operation, parts_of
 from services.reading.missing_receipts import MissingReceipts
 from services.reading.operations import ReadOperation, of_query
 from services.reading.reach import Reach
 from services.reading.read_your_writes import WAIT_SECONDS, Waiting
 from services.reading.redis_views import ViewReader
 from services.reading.refresh import ReadRefresh
+from services.reading.subject_page import parts_of, subject_operation
 from services.runtime.build_state import Builds
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
@@ -97,8 +97,9 @@ def create(
 def operations_of(catalog: Catalog) -> list[ReadOperation]:
     """All read operations."""
     queries = [query for projection in catalog.projections for query in projection.queries]
-    own = [member_operation(queries, catalog), event_operation(catalog)]
-    return [*(of_query(query, catalog) for query in queries), *own]
+    pages = [subject_operation(query, queries, catalog) for query in queries if query.parts]
+    plain = [of_query(query, catalog) for query in queries if not query.parts]
+    return [*plain, *pages, event_operation(catalog)]
 
 
 def _dependencies(postgres: Pool, views: ViewReader, ends: Ends) -> list[Dependency]:

@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.backend import ProviderError
-from projections import discover
+from projections import of_group
 from projections.core.fold import Group
 from schemas.topics import TOPICS
 from services.cli.endpoints import settings
 from services.projector import dead_letters
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
+from services.runtime.groups import LIVE
 from services.runtime.producer import KafkaAway, Producer
 
 VERBS = ("dead-letters",)
@@ -93,7 +94,7 @@ def retry(
     ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False
 ) -> None:
     """Send records again, as they were, with their own event ids."""
-    group = Group("main", [one for one in discover() if one.group == "main"])
+    group = Group(LIVE, of_group(LIVE, LIVE))
 
     async def again(connection: dead_letters.Connection, config: Settings) -> list[tuple[int, str]]:
         producer = Producer(config.kafka, "hitotsu-dead-letters", timeout=10.0)

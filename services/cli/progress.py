@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.backend import ProviderError
 from services.cli.endpoints import settings
+from services.runtime.groups import LIVE
 
 if TYPE_CHECKING:
     from projections.core import Projection
@@ -32,10 +33,10 @@ def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str
 
     Projections without tables are left out: they have nothing to rebuild or compare.
     """
-    from projections import discover
+    from projections import of_group
 
     config = settings()
-    declared = [one for one in discover() if one.group == config.group and one.tables]
+    declared = [one for one in of_group(config.group, LIVE) if one.tables]
     known = [one.name for one in declared]
     for name in names or ():
         if name not in known:

@@ -6,11 +6,12 @@ import psycopg
 
 from infra import topics
 from infra.backend import ProviderError
-from projections import discover
+from projections import of_group
 from projections.core.fold import Group
 from schemas.tools import registry
 from services.projector import database
 from services.runtime.config import Settings
+from services.runtime.groups import LIVE
 from services.state.migrate import MigrationError, migrate
 
 TABLES_THERE = "select to_regclass('hitotsu.checkpoint') is not null"
@@ -23,7 +24,7 @@ def prepare(settings: Settings) -> list[str]:
     are built again. Raises ProviderError when tables are newer than the code or contradict it in a
     column, and when a migration cannot be applied.
     """
-    group = Group(settings.group, [one for one in discover() if one.group == settings.group])
+    group = Group(settings.group, of_group(settings.group, LIVE))
     try:
         applied = _migrate(settings.postgres)
         building = database.prepare(settings.postgres, group)

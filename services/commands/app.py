@@ -8,7 +8,7 @@ from typing import Protocol
 
 from starlette.applications import Starlette
 
-from projections import discover
+from projections import of_group
 from services.commands import PROCESS
 from services.deciding.catalogue import deciders
 from services.deciding.decider import Decider
@@ -28,7 +28,6 @@ from services.runtime.db import Pool, pool
 from services.runtime.producer import Producer
 from services.runtime.tokens import Tokens
 
-LIVE = "main"  # the group of the live tables, whatever a test calls it
 ABOUT = About(
     PROCESS.name,
     "Hitotsu commands",
@@ -52,7 +51,7 @@ def create(settings: Settings) -> Starlette:
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = OutboxRelay(settings.postgres, producer)
     tokens, group = Tokens(postgres), settings.group
-    declared = [one for one in discover() if one.group in (group, LIVE)]
+    declared = of_group(group, live=group)
     builds = Builds({one.name: one.version for one in declared})
     everything = frozenset(one.name for one in declared)
     # nobody waits for these

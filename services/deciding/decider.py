@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from services.deciding.answers import Answer, Keyed, asked_before, keep, said_before, taken
 from services.runtime.db import RETRYABLE, Connection, conninfo
+from services.runtime.groups import LIVE
 from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 
@@ -58,7 +59,7 @@ class Decider:
     """Collects waiting commands, decides them as a batch, stores and returns the answers."""
 
     def __init__(
-        self, dsn: str, name: str, work: DecisionWork, done: Callable[[], None], group: str = "main"
+        self, dsn: str, name: str, work: DecisionWork, done: Callable[[], None], group: str = LIVE
     ) -> None:
         """`work` decides within the transaction it is given; `done` is called after each commit.
 

@@ -16,6 +16,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 
 from services.runtime.db import RETRYABLE, TRY_LOCK, Connection
+from services.runtime.groups import LIVE
 from services.runtime.logging import log
 from services.runtime.producer import KafkaAway
 from services.runtime.worker import Worker
@@ -36,7 +37,7 @@ class BackgroundTask(Worker):
         dsn: str,
         name: str,
         pause_seconds: float,
-        group: str = "main",
+        group: str = LIVE,
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """`name`: of the lock, in logs and in Postgres' `application_name`.

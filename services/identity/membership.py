@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
 from services.identity.shards import SHARES, TOPIC
+from services.runtime.groups import LIVE
 from services.runtime.logging import log
 
 GROUP = "hitotsu-identity"
@@ -23,9 +24,9 @@ AGAIN_SECONDS = 1.0
 class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
     """A member of the consumer group; `shares` are the shards that the process holds now."""
 
-    def __init__(self, kafka: str, group: str = "main", client_id: str = "identity") -> None:
+    def __init__(self, kafka: str, group: str = LIVE, client_id: str = "identity") -> None:
         self._kafka, self._client_id = kafka, client_id
-        self._name = GROUP if group == "main" else f"{GROUP}-{group}"
+        self._name = GROUP if group == LIVE else f"{GROUP}-{group}"
         self.shares: frozenset[int] = frozenset()
         self._task: asyncio.Task[None] | None = None
 

@@ -170,9 +170,5 @@ def build(
 
 
 def topics_to_apply(group: Group) -> list[str]:
-    """Every topic, because the event ledger records all events."""
-    return (
-        [name for name in TOPICS if TOPICS[name].events]
-        if group.name == "main"
-        else sorted(group.topics)
-    )
+    """Every topic for the live group, because its event ledger records all events."""
+    return [name for name in TOPICS if TOPICS[name].events] if group.live else sorted(group.topics)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import uvicorn
 from starlette.applications import Starlette
 
-from projections import discover
+from projections import of_group
 from projections.core.fold import Group
 from schemas.topics import TOPICS
 from services.http.health import Dependency, health_operations
@@ -30,6 +30,7 @@ from services.projector.write_behind import Job
 from services.projector.writer import CAUSES, Writer
 from services.runtime import metrics
 from services.runtime.config import Settings
+from services.runtime.groups import LIVE
 from services.runtime.readiness import NotReady
 from services.runtime.record_at import Placed
 
@@ -47,7 +48,7 @@ class Projector:
     """
 
     def __init__(self, settings: Settings) -> None:
-        declared = Group(settings.group, [p for p in discover() if p.group == settings.group])
+        declared = Group(settings.group, of_group(settings.group, LIVE))
         building = prepare(settings.postgres, declared)
         # what is being built is folded by the build, up to the swap that ends this process
         self.group = Group(

@@ -4,7 +4,7 @@ position.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,8 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.core import Member, NotFound
+from projections.core import NotFound, Subject
+from projections.core.query import Resolver
 from services.http import building_problem
 from services.http.caller import Caller, caller_of
 from services.http.cursors import Cursors
@@ -25,7 +26,7 @@ from services.http.problem import Refuse
 from services.reading.catalog import Catalog
 from services.reading.database import Away, ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
-from services.reading.operations import ReadOperation
+from services.reading.operations import Parts, ReadOperation
 from services.reading.parameters import MIN_POSITION, ParsedRequest, asked_of
 from services.reading.personal import Clear
 from services.reading.position import Position
@@ -41,7 +42,7 @@ from services.runtime.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What all endpoints share. `parts`: the queries that make up the member page."""
+    """What all endpoints share. `parts`: by subject, the queries that make up its page."""
 
     catalog: Catalog
     pool: Pool
@@ -54,7 +55,7 @@ class Answering:
     cursors: Cursors
     waiting: Waiting
     builds: Builds
-    parts: tuple[Callable[..., Awaitable[Any]], ...]
+    parts: Parts
 
     def endpoint(self, operation: ReadOperation) -> Endpoint:
         """The HTTP endpoint of an operation."""
@@ -98,12 +99,13 @@ class Answering:
         if operation.page is not None:
             given[operation.page] = asked.page
         try:
-            if not operation.member:
+            resolver = operation.subject
+            if resolver is None:
                 return await operation.function(reading, **given)
-            whose = asked.values.get("member_id") or asked.body.member_id
-            member = given["member"] = await reading.member(whose)
+            whose = asked.values.get(resolver.parameter) or getattr(asked.body, resolver.parameter)
+            subject = given[resolver.name] = await reading.subject(resolver, whose)
             data = await operation.function(reading, **given)
-            if not reading.found_member and not await self._known(member, reading):
+            if not reading.found_subject and not await self._known(resolver, subject, reading):
                 raise NotFound(f"nothing is known of {whose}")
             return data
         except NotFound as error:
@@ -115,9 +117,8 @@ class Answering:
             reason = "holds a value that cannot be compared with what is stored"
             unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
 
-    async def _known(self, member: Member, asked: RequestReads) -> bool:
-        """Whether any event about this member was applied, though none that this answer is made
-        from.
+    async def _known(self, resolver: Resolver, subject: Subject, asked: RequestReads) -> bool:
+        """Whether any event about this subject was applied, though none that this answer uses.
 
         This read adds nothing to the answer or to its position. It uses Postgres, because "nothing
         known" must not be answered only because Redis lags.
@@ -125,14 +126,14 @@ class Answering:
         caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
         reading = self._reading(caller, asked.wanted, durable=True)
         try:
-            await reading.member(member.member_id)
-            for function in self.parts:
-                if reading.found_member:
+            await reading.subject(resolver, subject.id)
+            for function in self.parts.get(resolver.name, ()):
+                if reading.found_subject:
                     break
-                await function(reading, member=member)
+                await function(reading, **{resolver.name: subject})
         finally:
             reading.close("")
-        return reading.found_member
+        return reading.found_subject
 
     def _reading(self, caller: Caller, wanted: Position, durable: bool) -> RequestReads:
         return RequestReads(

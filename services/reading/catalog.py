@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core import Projection, View
+from projections.core.query import Resolver
 from projections.core.redis_rows import hash_key
 from projections.core.tables import StoredTable
-
-LIVE = "main"
+from services.runtime.groups import LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,15 @@ class Catalog:
         self._origins: dict[StoredTable, Origin] = {}
         self.topics: dict[str, frozenset[str]] = {}
         for projection in self.projections:
-            group = live if projection.group == LIVE else projection.group
+            group = projection.group or live
             self.topics[group] = self.topics.get(group, frozenset()) | projection.topics
             for table in projection.tables:
                 self._origins[table] = Origin(group, projection.version, projection.topics)
+
+    @property
+    def resolvers(self) -> dict[str, Resolver]:
+        """What finds the subjects of queries, by name."""
+        return {one.name: one for projection in self.projections for one in projection.resolvers}
 
     @property
     def versions(self) -> dict[str, int]:
@@ -49,7 +54,7 @@ class Catalog:
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
         """The groups of these projections, including projections without tables."""
-        return frozenset(self._live if one.group == LIVE else one.group for one in projections)
+        return frozenset(one.group or self._live for one in projections)
 
     def hash_key(self, table: StoredTable, view: View, values: Mapping[str, object]) -> str:
         """The Redis hash key of the view's rows with these values."""

@@ -27,6 +27,7 @@ from services.reading.database import CONNECT_SECONDS, DOWN, Away, away
 from services.reading.position import Position, topic_of
 from services.runtime.arrays import Array, array
 from services.runtime.db import Pool
+from services.runtime.groups import LIVE
 from services.runtime.logging import log
 
 ANSWER_SECONDS = 2.0
@@ -62,7 +63,7 @@ class Question:
 class Rounds:
     """Coalesces questions of one kind. `topic`: of the events that end such holds, in `group`."""
 
-    def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = "main") -> None:
+    def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = LIVE) -> None:
         self._pool, self._statement = pool, statement.encode()
         self._topic, self._group = topic, group
         self._waiting: list[Question] = []
@@ -177,7 +178,7 @@ class Rounds:
 class HeldAmountsReader:
     """Reads held amounts, to subtract from rows that were read; None while they are unknown."""
 
-    def __init__(self, pool: Pool, group: str = "main") -> None:
+    def __init__(self, pool: Pool, group: str = LIVE) -> None:
         """`group`: whose checkpoints say which events are applied."""
         self._pool, self._group = pool, group
         self._rounds: dict[HeldAmounts, Rounds] = {}

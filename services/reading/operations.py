@@ -7,22 +7,25 @@ type `Page` makes the answer paged.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from projections.core import Member, Page, Query
+from projections.core import Page, Query, Subject
+from projections.core.query import Resolver
 from services.http.caller import PURPOSE
 from services.http.operation import AnswerModel, Body, Endpoint, Header, Operation, Reply
 from services.http.problem_type import BUILDING, GATEWAY_TIMEOUT, NOT_FOUND, UNPROCESSABLE
 from services.reading.catalog import Catalog
 
 DEFAULT_LIMIT, MOST = 100, 500
+Parts = Mapping[str, tuple[Callable[..., Awaitable[Any]], ...]]
 _MIN_POSITION = (
     "Wait until this is applied: a map like an answer's `position`, or `event:<uuid>`."
     " The header Min-Position means the same."
@@ -44,8 +47,10 @@ class Lag(AnswerModel):
 
 @dataclass(frozen=True, slots=True)
 class ReadOperation:
-    """A read operation: its HTTP interface and its query. `page`: the name of the `Page`
-    parameter.
+    """A read operation: its HTTP interface and its query.
+
+    `subject`: the resolver of the `Subject` parameter, which has its name. `page`: the name of the
+    `Page` parameter.
     """
 
     method: str
@@ -57,7 +62,7 @@ class ReadOperation:
     parameters: type[BaseModel]
     own: tuple[str, ...]
     body: TypeAdapter[Any] | None
-    member: bool
+    subject: Resolver | None
     page: str | None
     result: TypeAdapter[Any]
     answer: Any
@@ -102,22 +107,24 @@ class ReadOperation:
 def of_query(query: Query, catalog: Catalog) -> ReadOperation:
     groups = catalog.groups_of([query.projection])
     return operation(
-        query.method, query.path, query.scope, query.function, groups, query.projection.name
-    )
+        query.method, query.path, query.scope, query.function, groups, query.projection.name,
+        resolvers=catalog.resolvers,
+    )  # fmt: skip
 
 
 def operation(
     method: str, path: str, scope: str, function: Callable[..., Awaitable[Any]],
     groups: Iterable[str], tag: str, result: Any = None,
+    resolvers: Mapping[str, Resolver] = MappingProxyType({}),
 ) -> ReadOperation:  # fmt: skip
-    """Derives the operation from the function's signature."""
+    """Derives the operation from the function's signature; TypeError without a resolver."""
     hints = get_type_hints(function, include_extras=True)
     _, *signature = inspect.signature(function).parameters.values()
     page = next((one.name for one in signature if hints[one.name] is Page), None)
     own = tuple(
         one.name
         for one in signature
-        if one.name != "body" and hints[one.name] not in (Member, Page)
+        if one.name != "body" and hints[one.name] not in (Subject, Page)
     )
     fields: dict[str, Any] = {
         one.name: (hints[one.name], ... if one.default is inspect.Parameter.empty else one.default)
@@ -127,10 +134,10 @@ def operation(
     for name in own:
         if hints[name] in (datetime, datetime | None):
             raise TypeError(f"{path}: {name} is an instant in a request: declare it as `Moment`")
-    wants_member = any(hints[one.name] is Member for one in signature)
-    if wants_member and "{member_id}" in path:
-        described = "A profile id, or a member id of now or the past."
-        fields["member_id"] = (UUID, Field(description=described))
+    subject = subject_of(function, resolvers)
+    if subject is not None and f"{{{subject.parameter}}}" in path:
+        described = inspect.getdoc(subject.function)
+        fields[subject.parameter] = (UUID, Field(description=described))
     if page:
         fields["limit"] = (int, Field(DEFAULT_LIMIT, ge=1, le=MOST, description="Entries a page."))
         fields["cursor"] = (
@@ -143,5 +150,18 @@ def operation(
         method, path, scope, function, frozenset(groups), tag,
         parameters=create_model(name, __config__=ConfigDict(extra="forbid"), **fields),
         own=own, body=TypeAdapter(hints["body"]) if "body" in hints else None,
-        member=wants_member, page=page, result=TypeAdapter(answer), answer=answer,
+        subject=subject, page=page, result=TypeAdapter(answer), answer=answer,
     )  # fmt: skip
+
+
+def subject_of(
+    function: Callable[..., Awaitable[Any]], resolvers: Mapping[str, Resolver]
+) -> Resolver | None:
+    """What resolves a query's subject; None where it has none, TypeError where nothing does."""
+    hints = get_type_hints(function)
+    names = [name for name, kind in hints.items() if name != "return" and kind is Subject]
+    if not names:
+        return None
+    if len(names) > 1 or names[0] not in resolvers:
+        raise TypeError(f"{function.__name__}: no resolver of {', '.join(names)}")
+    return resolvers[names[0]]

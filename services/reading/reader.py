@@ -10,9 +10,9 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from projections.core import HeldAmounts, Member
+from projections.core import HeldAmounts, Subject
+from projections.core.query import Resolver
 from projections.core.tables import StoredTable
-from projections.member import group as member_group
 from schemas.personal import blind_index, normalise
 from services.http.caller import Caller
 from services.reading.catalog import Catalog, Origin
@@ -28,10 +28,6 @@ from services.runtime.metrics import READS
 SOURCES = ("shelf", "redis", "postgres")
 Rows = list[dict[str, Any]]
 Ask = tuple[StoredTable, Mapping[str, list[Any]]]
-WHOLE = """
-select own.member_id, head.profiles from member_group own
-join member_group head on head.profile_id = own.member_id where own.profile_id = %(profile_id)s
-"""
 
 
 class BadIdentifier(ValueError):
@@ -59,7 +55,7 @@ class RequestReads:
         self._about: frozenset[UUID] = frozenset()
         # how far a table's rows reached, read first
         self._read_at: dict[StoredTable, Position] = {}
-        self.found_member = False
+        self.found_subject = False
 
     async def rows(self, table: StoredTable, **keys: object) -> Rows:
         values = {name: _listed(value) for name, value in keys.items()}
@@ -111,22 +107,13 @@ class RequestReads:
     ) -> str | None:
         return await self._clear.text(subject, event_id, field, sealed)
 
-    async def member(self, profile_id: UUID) -> Member:
-        rows = await self.rows(member_group, profile_id=profile_id)
-        self.found_member = bool(rows)
-        if not rows:
-            member = Member(profile_id, (profile_id,))
-        else:
-            member_id = rows[0]["member_id"]
-            asked = profile_id if profile_id != member_id else None
-            profiles = rows[0]["profiles"]
-            if profiles is None:  # so many that only the member's own row names them
-                (whole,) = await self.select([member_group], WHOLE, profile_id=profile_id)
-                member_id, profiles = whole["member_id"], whole["profiles"]
-                asked = profile_id if profile_id != member_id else None
-            member = Member(member_id, tuple(profiles), asked)
-        self._about = frozenset(member.profile_ids)
-        return member
+    async def subject(self, resolver: Resolver, asked: UUID) -> Subject:
+        """Whom the id stands for; itself alone where nothing is known of it yet."""
+        found = await resolver.function(self, asked)
+        self.found_subject = found is not None
+        subject = found or Subject(asked, (asked,))
+        self._about = frozenset(subject.ids)
+        return subject
 
     async def index(self, kind: str, clear: str) -> UUID:
         try:
@@ -222,12 +209,10 @@ class RequestReads:
         _counted(table.name, "postgres").inc()
 
     def _note(self, rows: Sequence[object], values: Mapping[str, object]) -> None:
-        """Notes whether rows looked up by the requested member exist, so that anything is known of
-        it.
-        """
-        if rows and not self.found_member:
+        """Notes whether rows looked up by the subject's ids exist, so that it is known."""
+        if rows and not self.found_subject:
             asked = (one for value in values.values() for one in _listed(value))
-            self.found_member = any(isinstance(one, UUID) and one in self._about for one in asked)
+            self.found_subject = any(isinstance(one, UUID) and one in self._about for one in asked)
 
 
 def _by_view(table: StoredTable, values: Mapping[str, object]) -> bool:

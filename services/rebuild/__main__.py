@@ -12,12 +12,13 @@ import threading
 
 import psycopg
 
-from projections import discover
+from projections import of_group
 from services.rebuild.build import build
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import UnderWay
 from services.runtime import exit_codes
 from services.runtime.exit_codes import Exit
+from services.runtime.groups import LIVE
 from services.runtime.logging import configure, log
 from services.verify.log import LogUnreadable
 
@@ -32,7 +33,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICE)
     try:
-        while build(settings, [one for one in discover() if one.group == settings.group]):
+        while build(settings, of_group(settings.group, LIVE)):
             pass
     except (UnderWay, LogUnreadable, CannotRebuild, psycopg.OperationalError) as error:
         log.warning("build_interrupted", error=type(error).__name__, reason=str(error))

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.groups import LIVE
+
 
 def _key(value: object) -> object:
     if not isinstance(value, str):
@@ -44,7 +46,7 @@ class Settings(BaseSettings):
     port: int = Field(0, ge=0, le=65535, description="Port of HTTP; 0: any free port")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics; 0: any free port")
     group: str = Field(
-        "main", pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Consumer group and schema of tables"
+        LIVE, pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Consumer group and schema of tables"
     )
     instance: str = Field("", description="Name of this process in logs and checkpoints")
     accrual: Literal["producer", "rules"] = Field(

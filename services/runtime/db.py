@@ -12,6 +12,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from services.runtime.groups import LIVE
+
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 # a deadlock, the same rows decided elsewhere, a timeout, a rebuild that swaps the tables: the same
@@ -29,14 +31,14 @@ TRY_LOCK = "select pg_try_advisory_lock(hashtext(%s))"
 _INDEX = re.compile(r"create index if not exists (\S+)\s+on ((?:(\w+)\.)?[^;]+)(?:;|$)")
 
 
-def conninfo(dsn: str, *, group: str = "main", name: str = "hitotsu", **options: Any) -> str:
+def conninfo(dsn: str, *, group: str = LIVE, name: str = "hitotsu", **options: Any) -> str:
     """A connection string whose search_path is the group's schema, then the engine's schema."""
     settings = f"-c search_path={group},hitotsu -c timezone=UTC"
     return make_conninfo(dsn, application_name=name, options=settings, connect_timeout=5, **options)
 
 
 def pool(
-    dsn: str, *, group: str = "main", name: str = "hitotsu", size: int = 8, timeout: float = 3.0
+    dsn: str, *, group: str = LIVE, name: str = "hitotsu", size: int = 8, timeout: float = 3.0
 ) -> Pool:
     """A pool that checks connections before handing them out; open it with `await pool.open()`."""
 

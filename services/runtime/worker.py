@@ -10,13 +10,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from services.runtime.db import conninfo
+from services.runtime.groups import LIVE
 from services.runtime.logging import log
 
 
 class Worker(ABC):
     """Connects and calls `turn`; when that returns or Postgres goes away, repeats after a pause."""
 
-    def __init__(self, dsn: str, name: str, again_seconds: float, group: str = "main") -> None:
+    def __init__(self, dsn: str, name: str, again_seconds: float, group: str = LIVE) -> None:
         """`name`: in logs and as application_name; `group`: whose schema is on the search_path."""
         self.name = name
         self._conninfo = conninfo(dsn, group=group, name=name)

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from projections import discover
-from projections.core import Member
+from projections.core import Subject
 from projections.point_balance.queries import points_of
 from projections.purchase_suppression.queries import suppressions_of
 from services.http.caller import Caller
@@ -80,7 +80,7 @@ class SnapshotAnswers:
         unwelcome: dict[bytes, frozenset[str]] = {}
         for part in members:
             profile_ids = ids(part)
-            member = Member(profile_ids[0], tuple(profile_ids))
+            member = Subject(profile_ids[0], tuple(profile_ids))
             points[profile_ids[0]] = (await points_of(self._read, member, self._at)).balance
             dropped = await suppressions_of(self._read, member, self._at)
             items = frozenset(one.sku for one in dropped)

@@ -17,10 +17,10 @@ from infra.backend import Endpoints
 from projections.member import profile
 from projections.shared_stock import cell
 from services.http.route_table import Addresses
-from services.reading.member_page import Once
 from services.reading.position import Used
 from services.reading.reach import Reach
 from services.reading.redis_views import ViewReader
+from services.reading.subject_page import Once
 
 POINTS = frozenset({"commerce.points"})
 GROUP = "once"

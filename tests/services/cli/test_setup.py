@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from infra.backend import Endpoints, ProviderError
-from projections import discover
+from projections import discover, of_group
 from projections.core.fold import Group
 from services.cli import setup
 from services.projector import database
@@ -24,7 +24,7 @@ def test_tables_of_a_newer_version_are_named_with_what_to_run(servers: Endpoints
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute("create database of_another_version")
     dsn = make_conninfo(servers.postgres, dbname="of_another_version")
-    database.prepare(dsn, Group("main", [one for one in discover() if one.group == "main"]))
+    database.prepare(dsn, Group("main", of_group("main", "main")))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "update hitotsu.projection_version set version = 9 where projection = 'terminal_gaps'"
@@ -56,7 +56,7 @@ def test_tables_that_moved_to_another_projection_hold_what_it_had_read(servers: 
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute("create database of_moved_tables")
     dsn = make_conninfo(servers.postgres, dbname="of_moved_tables")
-    group = Group("main", [one for one in discover() if one.group == "main"])
+    group = Group("main", of_group("main", "main"))
     database.prepare(dsn, group)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(BEFORE_THE_MOVE)
@@ -97,7 +97,7 @@ def test_a_rebuild_that_is_asked_for_has_the_columns_that_it_writes(
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
     dsn = make_conninfo(servers.postgres, dbname=name)
-    projections = [one for one in discover() if one.group == "main"]
+    projections = of_group("main", "main")
     group = Group("main", projections)
     database.prepare(dsn, group)
     with psycopg.connect(dsn, autocommit=True) as connection:

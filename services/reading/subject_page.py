@@ -1,10 +1,9 @@
-"""The member page: everything known of one member, one part per projection."""
+"""The page of a subject: everything known of it, one part per projection."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import (
-    Awaitable,
     Callable,
     Collection,
     Coroutine,
@@ -13,20 +12,16 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from functools import wraps
 from typing import Any, TypeGuard, get_type_hints
-from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 
-from projections.core import Member, NotFound, Query
+from projections.core import NotFound, Query, Subject
 from projections.core.tables import StoredTable
-from projections.member import projection as member_projection
 from services.reading.catalog import Catalog
-from services.reading.operations import ReadOperation, operation
+from services.reading.operations import Parts, ReadOperation, operation, subject_of
 from services.reading.reader import RequestReads
-
-PATH = "/v1/members/{member_id}"
-
 
 Rows = list[dict[str, Any]]
 
@@ -78,52 +73,62 @@ def _several(value: object) -> TypeGuard[Collection[Hashable]]:
     return isinstance(value, list | tuple | set | frozenset)
 
 
-def member_operation(queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
-    """The route that combines every query that has a `part`."""
-    parts = _parts(queries)
-    answer = _answer(parts)
+def subject_operation(whole: Query, queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
+    """The route that adds the answers of all queries with a `part` to the answer of `whole`."""
+    resolver = subject_of(whole.function, catalog.resolvers)
+    if resolver is None:
+        raise TypeError(f"{whole.path}: has parts and no subject")
+    parts = _parts(queries, resolver.name, catalog)
+    answer = _answer(whole, parts)
 
-    async def member_of(read: RequestReads, member: Member) -> Any:
-        """A member with everything the token may see; a part that it may not see is absent."""
+    @wraps(whole.function)
+    async def page(read: RequestReads, **subjects: Subject) -> Any:
+        (subject,) = subjects.values()
         mine = [part for part in parts if read.caller.may(part.scope)]
         once = Once(read)
-        asked = (part.function(once, member=member) for part in mine)
+        asked = (part.function(once, **subjects) for part in mine)
         found = await asyncio.gather(*asked, return_exceptions=True)
         for one in found:
             if isinstance(one, BaseException):
                 raise one
-        if not read.found_member:
-            raise NotFound(f"nothing is known of {member.redirected_from or member.member_id}")
+        if not read.found_subject:
+            raise NotFound(f"nothing is known of {subject.redirected_from or subject.id}")
+        head = await whole.function(once, **subjects)
         values = {str(part.part): one for part, one in zip(mine, found, strict=True)}
-        return answer(
-            member_id=member.member_id, profile_ids=member.profile_ids,
-            redirected_from=member.redirected_from, **values,
-        )  # fmt: skip
+        return answer(**dict(head), **values)
 
-    groups = catalog.groups_of([member_projection, *(part.projection for part in parts)])
-    return operation("GET", PATH, "members:read", member_of, groups, "api", result=answer)
-
-
-def parts_of(catalog: Catalog) -> tuple[Callable[..., Awaitable[Any]], ...]:
-    """The queries to try, one after another, to learn whether anything is known of a member."""
-    queries = (query for projection in catalog.projections for query in projection.queries)
-    return tuple(part.function for part in _parts(queries))
+    groups = catalog.groups_of([whole.projection, *(part.projection for part in parts)])
+    return operation(
+        whole.method, whole.path, whole.scope, page, groups, "api",
+        result=answer, resolvers=catalog.resolvers,
+    )  # fmt: skip
 
 
-def _parts(queries: Iterable[Query]) -> list[Query]:
-    return sorted((query for query in queries if query.part), key=lambda query: str(query.part))
-
-
-def _answer(parts: Iterable[Query]) -> type[BaseModel]:
-    fields: dict[str, Any] = {
-        "member_id": (UUID, ...),
-        "profile_ids": (list[UUID], ...),
-        "redirected_from": (
-            UUID | None,
-            Field(description="The id asked for, when it is another."),
-        ),
+def parts_of(catalog: Catalog) -> Parts:
+    """By subject, the queries to try, one after another, to learn whether it is known."""
+    queries = [query for projection in catalog.projections for query in projection.queries]
+    return {
+        name: tuple(part.function for part in _parts(queries, name, catalog))
+        for name in catalog.resolvers
     }
+
+
+def _parts(queries: Iterable[Query], subject: str, catalog: Catalog) -> list[Query]:
+    found = []
+    for query in queries:
+        if query.part is not None:
+            resolver = subject_of(query.function, catalog.resolvers)
+            if resolver is None:
+                raise TypeError(f"{query.path}: is a part of no subject's page")
+            if resolver.name == subject:
+                found.append(query)
+    return sorted(found, key=lambda query: str(query.part))
+
+
+def _answer(whole: Query, parts: Iterable[Query]) -> type[BaseModel]:
+    head = get_type_hints(whole.function)["return"]
+    fields: dict[str, Any] = {}
     for part in parts:
         kind = get_type_hints(part.function)["return"]
         fields[str(part.part)] = (kind, Field(default=None, description=f"Needs {part.scope}."))
-    return create_model("MemberAnswer", **fields)
+    return create_model(head.__name__.replace("Head", "Answer"), __base__=head, **fields)
