@@ -13,6 +13,10 @@ BIN := $(VENV)/bin
 COMPILED := infra/c_extensions.py $(wildcard */_*.c */*/_*.[ch])
 UNIT := not servers and not faults and not long
 REDIS_TESTS := tests/services/api tests/services/projector
+# of pytest, beside which the pure tests on other Pythons and those of Redis run
+WORKERS ?= 4
+BESIDE := var/ci/3.12.log var/ci/3.13.log var/ci/redis.log
+LOGS := $(BESIDE) var/ci/servers.log var/ci/servers.code
 REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)
 
 # Downloaded jars are shared by every stack of this checkout, those of the tests included.
@@ -38,7 +42,8 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/ssl/cert.pem /etc/pki/
 export UV_SYSTEM_CERTS ?= true
 endif
 
-.PHONY: help install demo class-archive test test-unit test-redis lint format bench faults up down requirements clean
+.PHONY: help install demo class-archive test test-servers test-unit test-3.12 test-3.13 test-redis \
+	lint lint-types lint-rest format bench faults up down requirements clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -58,39 +63,51 @@ down: $(VENV)/demo.stamp ## Stops them; the data stays
 class-archive: $(VENV)/dev.stamp
 	@$(BIN)/python -m infra.native.make_class_archive >/dev/null || echo "── going on without it"
 
+# Tests wait for servers more than they compute, so there are more workers than cores.
 test: $(VENV)/dev.stamp class-archive ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
-	@$(MAKE) -j2 --output-sync=target test-unit test-redis
-	@echo "── real servers, on $$($(BIN)/python -V)"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
+	@mkdir -p var/ci; rm -f $(LOGS); \
+	$(MAKE) -j4 QUIET=1 test-3.12 test-3.13 test-redis test-servers; code=$$?; \
+	cat $(BESIDE); tail -n 1 var/ci/servers.log; exit $$code
 
-test-unit: $(VENV)/dev.stamp
-	@mkdir -p var/ci; \
-	.ci/unit 3.12 "$(UNIT)" >var/ci/3.12.log 2>&1 & one=$$!; \
-	.ci/unit 3.13 "$(UNIT)" >var/ci/3.13.log 2>&1 & other=$$!; \
-	wait $$one; first=$$?; wait $$other; second=$$?; \
-	cat var/ci/3.12.log var/ci/3.13.log; exit $$((first + second))
+test-servers: $(VENV)/dev.stamp class-archive
+	@mkdir -p var/ci; { \
+	echo "── real servers, on $$($(BIN)/python -V)"; \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"; \
+	echo $$? >var/ci/servers.code; \
+	} 2>&1 | tee -i var/ci/servers.log; exit $$(cat var/ci/servers.code)
+
+# What runs beside the servers' tests prints into a file, which `test` shows at its end.
+SHOW = code=$$?; $(if $(QUIET),,cat $(1);) exit $$code
+
+test-unit: test-3.12 test-3.13 ## The tests that need no server, on the other Pythons of this machine
+
+test-3.12 test-3.13: test-%: $(VENV)/dev.stamp
+	@mkdir -p var/ci; .ci/unit $* "$(UNIT)" >var/ci/$*.log 2>&1; $(call SHOW,var/ci/$*.log)
 
 test-redis: $(VENV)/dev.stamp ## What concerns Redis, against the redis-server 7 on PATH, where there is one
-	@if [ -n "$(REDIS_SERVER)" ]; then \
+	@mkdir -p var/ci; { if [ -n "$(REDIS_SERVER)" ]; then \
 	    echo "── Redis: $$($(REDIS_SERVER) --version)"; \
 	    HITOTSU_REDIS_SERVER="$(REDIS_SERVER)" $(BIN)/python -m pytest -q -m "servers and not faults and not long" $(REDIS_TESTS); \
 	else \
 	    echo "── Redis: no redis-server on PATH, so Redis is tested as Valkey only"; \
-	fi
+	fi; } >var/ci/redis.log 2>&1; $(call SHOW,var/ci/redis.log)
 
 faults: $(VENV)/dev.stamp ## Kills, freezes, planted bugs at full size; a table of verdicts (SEED=7)
 	@$(BIN)/python -m pytest -q -m "long and not faults"; long=$$?; \
 	$(BIN)/python -m tests.faults --seed $(SEED); exit $$(($$? + long))
 
-lint: $(VENV)/dev.stamp ## Style, types, layers, generated files, schemas, house rules
+lint: lint-rest lint-types ## Style, types, layers, generated files, schemas, house rules
+
+lint-types: $(VENV)/dev.stamp
+	@$(BIN)/mypy --strict schemas projections services infra
+
+lint-rest: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy --strict schemas projections services infra
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m schemas.tools.generate --check
 	@$(BIN)/hitotsu schema check
 	@$(BIN)/python -m services.cli.reference --check
-	@$(BIN)/python -m services.cli.deployment --check
 	@$(BIN)/python -m pytest -q tests/test_house.py
 
 format: $(VENV)/dev.stamp ## Applies the style

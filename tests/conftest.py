@@ -13,6 +13,17 @@ import pytest
 from infra.backend import Endpoints
 from infra.home import CACHE_VARIABLE, Home
 from infra.stack import Stack
+from tests.module_times import (
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_runtest_logreport",
+    "pytest_terminal_summary",
+]
 
 # every stack of the tests has a home of its own; what was downloaded once is shared
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))

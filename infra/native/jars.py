@@ -6,13 +6,15 @@ folder; a start that finds them there does not use the network.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +28,7 @@ MIRROR_VARIABLE = "HITOTSU_MAVEN"
 FETCH_THREADS = 12
 FETCH_ATTEMPTS = 3
 
-_unpacking = threading.Lock()
+_in_this_process = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def classpath(cache: Path, say: Callable[[str], None]) -> list[str]:
 def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
     """The unpacked registry: a folder with `quarkus-run.jar`."""
     home = cache / f"registry-{REGISTRY_VERSION}"
-    with _unpacking:
+    with _one_at_a_time(cache):
         if not (home / "quarkus-run.jar").exists():
             (archive,) = _bundle("registry", cache, say)
             say("unpacking")
@@ -71,19 +73,39 @@ def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
     return home
 
 
+@contextmanager
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    """Processes that share a cache fetch and unpack in turns; the later ones see it done."""
+    with _in_this_process, (cache / "fetching.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _bundle(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
     artifacts = locked(name)
-    known = hashlib.sha256(repr(artifacts).encode()).hexdigest()
+    if kept := _verified(name, artifacts, cache):
+        return kept
+    with _one_at_a_time(cache):
+        if kept := _verified(name, artifacts, cache):
+            return kept
+        fetched = _fetch_all(artifacts, cache, say)
+        lines = [_known(artifacts), *(str(path.relative_to(cache)) for path in fetched)]
+        _stamp(name, cache).write_text("\n".join(lines), "utf-8")
+        return fetched
+
+
+def _verified(name: str, artifacts: list[Artifact], cache: Path) -> list[Path]:
+    """The bundle's files when all were fetched and verified before, else nothing."""
     stamp = _stamp(name, cache)
-    if stamp.exists():
-        lines = stamp.read_text("utf-8").splitlines()
-        found = [cache / path for path in lines[1:]]
-        if lines[:1] == [known] and all(path.exists() for path in found):
-            return found
-    paths_fetched = _fetch_all(artifacts, cache, say)
-    lines = [known, *(str(path.relative_to(cache)) for path in paths_fetched)]
-    stamp.write_text("\n".join(lines), "utf-8")
-    return paths_fetched
+    if not stamp.exists():
+        return []
+    known, *names = stamp.read_text("utf-8").splitlines() or [""]
+    kept = [cache / name for name in names]
+    return kept if known == _known(artifacts) and all(path.exists() for path in kept) else []
+
+
+def _known(artifacts: list[Artifact]) -> str:
+    return hashlib.sha256(repr(artifacts).encode()).hexdigest()
 
 
 def _stamp(name: str, cache: Path) -> Path:

@@ -16,12 +16,13 @@ from projections.member import group, identifier, link, profile, proposal, rules
 from projections.member.grouping import components
 from projections.member.rules import DEFAULT
 from schemas.generated.events import Event
+from tests.drawn import examples
 from tests.faults.expected import members as oracle
 from tests.projections.worlds import worlds
 
 GROUP = Group("main", [one for one in discover() if one.name == "member"])
 Rows = dict[tuple[Any, ...], dict[str, Any]]
-drawn = settings(max_examples=400, deadline=None)
+drawn = settings(max_examples=examples(400), deadline=None)
 
 
 def remembered(events: list[Event]) -> Memory:

@@ -16,6 +16,7 @@ from schemas.wire.bounds import BODY_MAX
 from schemas.wire.codec import HEADER, Codec, Undecodable
 from schemas.wire.compiled_codec import native
 from schemas.wire.readers import Read, reader, written
+from tests.drawn import examples
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 
@@ -44,7 +45,7 @@ def _said(decoder: Codec, value: bytes) -> object:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", EVENTS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_event_is_read_without_the_library(
     name: str, kind: Callable[..., Read], data: st.DataObject
@@ -55,7 +56,7 @@ def test_every_event_is_read_without_the_library(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", EVENTS)
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_a_changed_value_is_read_alike_or_refused_alike(
     name: str, kind: Callable[..., Read], data: st.DataObject, seed: int

@@ -11,12 +11,13 @@ from schemas.generated.inputs import INPUTS, example, parse, subject_of, to_even
 from schemas.generated.records import FROM_RECORD, TO_RECORD
 from schemas.wire import codec
 from schemas.wire.display import readable
+from tests.drawn import examples
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 
 
 @pytest.mark.parametrize("name", EVENTS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_event_says_the_same_after_the_wire(name: str, data: st.DataObject) -> None:
     event = data.draw(events(name))

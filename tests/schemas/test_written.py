@@ -15,6 +15,7 @@ from schemas.generated.inputs import example, parse, to_event
 from schemas.history.releases import releases
 from schemas.wire.codec import Codec
 from schemas.wire.writers import Write, _long
+from tests.drawn import examples
 from tests.schemas.drawing import events
 from tests.schemas.sealers import OpenSealer
 
@@ -35,14 +36,14 @@ def said(write: Write, event: Event) -> bytes | None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_event_is_written_as_the_library_writes_it(name: str, data: st.DataObject) -> None:
     event, codec = data.draw(events(name)), Codec(KNOWN)
     assert made(codec, event)(event) == codec._encode(event)
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=examples(2_000))
 @given(number=st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(2**48, 2**57)))
 def test_every_number_is_written_in_its_shortest_form(number: int) -> None:
     word, written = 0, _long(number)

@@ -29,6 +29,7 @@ from services.points.holds.commands import (
 )
 from services.points.holds.decide import HeldLot, PointsState, decide
 from services.points.holds.purse import Purse
+from tests.drawn import examples
 from tests.services.points.model import Model, Point
 
 T0, SECOND, NEVER = 1_775_000_000_000_000, 1_000_000, 10**6
@@ -263,6 +264,6 @@ class Spending(RuleBasedStateMachine):
 
 TestSpending = Spending.TestCase
 TestSpending.settings = settings(
-    max_examples=2_000, stateful_step_count=20, deadline=None,
+    max_examples=examples(2_000), stateful_step_count=20, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip

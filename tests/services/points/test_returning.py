@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.points.program.rules import EarningRules, ReturnPolicy
+from tests.drawn import examples
 from tests.services.points.member import DAY, Member
 
 POLICIES: list[ReturnPolicy] = [
@@ -195,7 +196,7 @@ acts = st.lists(
 
 
 @settings(
-    max_examples=300, deadline=None,
+    max_examples=examples(300), deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 @given(

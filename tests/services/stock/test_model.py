@@ -24,6 +24,7 @@ from services.stock.commands import (
     ReserveBody,
 )
 from services.stock.decide import COMMITTED, ReservedUnits, StockState, decide
+from tests.drawn import examples
 from tests.services.stock.model import Model, Promise
 
 BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
@@ -195,6 +196,6 @@ class Deciding(RuleBasedStateMachine):
 
 TestDeciding = Deciding.TestCase
 TestDeciding.settings = settings(
-    max_examples=2_000, stateful_step_count=20, deadline=None,
+    max_examples=examples(2_000), stateful_step_count=20, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip

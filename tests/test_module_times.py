@@ -1,0 +1,53 @@
+"""Do workers get the longest modules first, and does a run say which were slow?"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from tests import module_times
+
+
+def _items(*nodeids: str) -> list[Any]:
+    """Tests whose name begins with `s` need servers."""
+    return [
+        SimpleNamespace(
+            nodeid=nodeid,
+            get_closest_marker=lambda name, servers="::s" in nodeid: servers or None,
+        )
+        for nodeid in nodeids
+    ]
+
+
+def test_the_longest_module_comes_first_and_keeps_its_order() -> None:
+    items = _items("a.py::1", "b.py::2", "b.py::1", "c.py::1", "a.py::2")
+    ordered = module_times.longest_first(items, {"a.py": 3.0, "b.py": 70.0})
+    assert [item.nodeid for item in ordered] == [
+        "b.py::2", "b.py::1", "a.py::1", "a.py::2", "c.py::1",
+    ]  # fmt: skip
+
+
+def test_an_unknown_module_with_servers_comes_before_one_without() -> None:
+    items = _items(*(f"pure.py::{number}" for number in range(9)), "new.py::s1")
+    assert module_times.longest_first(items, {})[0].nodeid == "new.py::s1"
+
+
+def test_a_module_over_its_budget_is_named_however_many_are_slow() -> None:
+    taken = {f"slow_{number}.py": 61.0 + number for number in range(12)} | {"fast.py": 59.0}
+    lines = module_times.summary(taken)
+    assert len(lines) == 12
+    assert lines[0] == "    72.0 s  slow_11.py  (over the 60 s that a module should take)"
+    assert not any("fast.py" in line for line in lines)
+    assert module_times.summary({"fast.py": 59.0}) == ["    59.0 s  fast.py"]
+
+
+def test_every_module_that_has_a_time_is_there() -> None:
+    known = json.loads(module_times.SECONDS.read_text("utf-8"))
+    assert [name for name in known if not (module_times.ROOT / name).is_file()] == []
+    assert list(known.values()) == sorted(known.values(), reverse=True)
+
+
+def test_times_are_written_as_they_are_read() -> None:
+    taken = {"b.py": 1.2, "a.py": 70.4, "short.py": 0.2}
+    assert json.loads(module_times.written(taken)) == {"a.py": 70, "b.py": 1}
