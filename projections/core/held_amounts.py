@@ -6,8 +6,10 @@ the rows alone would offer the amount a second time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from projections.core.tables import Ledger, Table
 
@@ -21,6 +23,10 @@ class HeldAmounts:
     `applied` and records from which position a reader sees the event: in `applied_partition` and
     `applied_offset`, and in the column `mark` the version of the changed row (or the event id if
     `beside` is a ledger).
+
+    States: `open` counts until `expires_at`; `released` and `expired` count no more; `awaiting`
+    counts until it is `applied`. From the declaration follow the statements that expire, apply and
+    delete decisions, what readers subtract, and the invariant that a decision ends once.
     """
 
     decisions: str
@@ -39,8 +45,12 @@ class HeldAmounts:
     is the decision's id: an event without it ends nothing."""
     awaiting: str
     mark: str
+    fact_id: Callable[[Mapping[str, Any]], UUID]
+    """The event id of a decision's fact, from the decision's row."""
     but: str = ""
     """A condition on decisions `h` that readers never count once they are applied."""
+    keep_days: int = 30
+    """How long a decision is kept after its end."""
 
     def __post_init__(self) -> None:
         if missing := set(self.by) - set(self.beside.columns):

@@ -215,11 +215,24 @@ class Projection:
         named: Mapping[str, str],
         awaiting: str,
         mark: str,
+        fact_id: Callable[[Mapping[str, Any]], UUID],
         but: str = "",
+        keep_days: int = 30,
     ) -> HeldAmounts:
         """Amounts that decisions set aside beside a table, for `Read.held` to take off its rows."""
         held = HeldAmounts(
-            decisions, beside, by, amount, sums, ended_by, named, awaiting, mark, but
+            decisions,
+            beside,
+            by,
+            amount,
+            sums,
+            ended_by,
+            named,
+            awaiting,
+            mark,
+            fact_id,
+            but,
+            keep_days,
         )
         self.held_amounts.append(held)
         return held

@@ -52,6 +52,7 @@ HELD = projection.held(
     named={"id": "hold_id"},
     awaiting="captured",
     mark="applied_event",
+    fact_id=lambda hold: captured_id(hold["id"]),
     but="h.client = 'hitotsu-points'",
 )
 # what one profile spent of another's lots, while they were one member, and what was given back
@@ -168,6 +169,11 @@ def transferred(event: PointsTransferred) -> Iterator[Row]:
         profile_id=event.profile_id, owner_id=event.to_profile_id, kind="transferred",
         points=-event.points, at=event.meta.occurred_at, transaction_id=None,
     )  # fmt: skip
+
+
+def captured_id(hold_id: UUID) -> UUID:
+    """The event id of a captured hold's fact: a hold is captured once, so there is one."""
+    return uuid5(hold_id, "captured")
 
 
 @projection.on(ProgramRulesSet)

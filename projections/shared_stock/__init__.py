@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID, uuid5
 
 from projections.core import (
     Change,
@@ -60,6 +61,7 @@ RESERVED = projection.held(
     named={"id": "reservation_id", "sku": "sku", "served_by": "location_id"},
     awaiting="committed",
     mark="applied_version",
+    fact_id=lambda hold: promise_id(hold["id"], hold["sku"], hold["location_id"]),
 )
 # the past of what `stock_cell` only sums up: every reading, and each move of what is not on hand;
 # moves of on hand are in `stock_cell_change`, so a sale or a receipt writes nothing here
@@ -209,3 +211,11 @@ def policy_set(event: StockPolicySet) -> Iterator[Row]:
         store_share=event.store_share,
         company_threshold=event.company_threshold,
     )
+
+
+def promise_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
+    """The event id of the promise of a reservation's line: a second one would be a resend.
+
+    `location_id`: as it was asked for, "" for any.
+    """
+    return uuid5(reservation_id, f"{sku}|{location_id}")

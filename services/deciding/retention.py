@@ -1,9 +1,12 @@
 """Deletes old rows of the decision tables, in small batches.
 
-answer  30 days; a key that is sent again after that is decided again hold    30 days after it
-ended: released, expired, or its event applied; never an open one expired lot  30 days after the day
-on which it was recorded outbox  1 day after it was sent; unsent events stay Several processes may
-trim at once: rows locked by another one are skipped.
+- answers: 30 days; a key that is sent again after that is decided again
+- decisions that hold something: `keep_days` of their declaration after their end (released,
+  expired, or their event applied); never one that still holds anything
+- expired lots: 30 days after the day on which they were recorded
+- outbox rows: 1 day after they were sent; unsent events stay
+
+Several processes may trim at once: rows locked by another one are skipped.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from services.deciding.hold_statements import ENDED, declared
 from services.runtime.db import Connection
 from services.runtime.metrics import TRIMMED
 from services.runtime.worker import Worker
@@ -42,15 +46,8 @@ class Trim:
 
 
 PAST = "clock_timestamp() - %(keep)s::interval"
-# whatever is held: the states that still promise something are `open`, in time, and the decided one
-ENDED = (
-    f"t.created_at < {PAST} and (t.state in ('released', 'expired', 'applied')"
-    f" and greatest(t.resolved_at, t.created_at) < {PAST}"
-    f" or t.state = 'open' and t.expires_at < {PAST})"
-)
 TRIMS: tuple[Trim, ...] = (
-    Trim("hitotsu.stock_hold", "30 days", ENDED),
-    Trim("hitotsu.points_hold", "30 days", ENDED),
+    *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
     # by then its facts are applied: a lot that still holds something is looked at again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),

@@ -1,7 +1,8 @@
 """All invariants, and the named sets of invariants and projections for `hitotsu verify NAME`.
 
 A domain declares its invariants in a module `invariants`, as a tuple `INVARIANTS`; named sets are
-declared there in a dictionary `SETS`: name to projections.
+declared there in a dictionary `SETS`: name to projections. Everything that can be held has an
+invariant by its declaration, in the set with its projection.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import pkgutil
 from types import ModuleType
 
 import services
+from projections.core import HeldAmounts
+from services.deciding.hold_statements import declared
 from services.invariants.invariant import Invariant
+from services.invariants.single_end import ends_once
 
 
 def _modules() -> list[ModuleType]:
@@ -24,10 +28,21 @@ def _modules() -> list[ModuleType]:
 
 
 _DECLARED = _modules()
-INVARIANTS: tuple[Invariant, ...] = tuple(
-    invariant for module in _DECLARED for invariant in module.INVARIANTS
-)
 # what `hitotsu verify NAME` looks at: these projections, and every invariant that is `about` it
 SETS: dict[str, tuple[str, ...]] = {
     name: names for module in _DECLARED for name, names in module.SETS.items()
 }
+
+
+def _set_of(held: HeldAmounts) -> str:
+    """The set with the projection of the table; one of its own where no domain names one."""
+    projection = held.beside.projection
+    named = (name for name, projections in SETS.items() if projection in projections)
+    return next(named, projection)
+
+
+SETS |= {_set_of(held): SETS.get(_set_of(held), (held.beside.projection,)) for held in declared()}
+INVARIANTS: tuple[Invariant, ...] = (
+    *(invariant for module in _DECLARED for invariant in module.INVARIANTS),
+    *(ends_once(held, _set_of(held)) for held in declared()),
+)

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.instants import micros
+from projections.point_balance import captured_id
 from projections.point_balance.account import account, lots_and_draws
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
-from services.points.holds.decide import captured_id
 from services.runtime.rows import rows_of
 
 PROFILE, HOLD = {"profile_id": "uuid"}, {"id": "uuid"}
@@ -85,30 +85,6 @@ async def _spent(
     return found
 
 
-async def _ended_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """All lines of a hold end alike, and an event exists exactly if the hold says that it was
-    applied.
-    """
-    lines = await _lines(connection, keys)
-    spent = await _spent(connection, lines)
-    found: dict[Key, Violation] = {}
-    for hold_id, rows in lines.items():
-        # lines that ended by time may not all have been marked yet
-        states = {"expired" if row["state"] == "open" else row["state"] for row in rows}
-        applied = captured_id(hold_id) in spent
-        if len(states) > 1 or applied != (states == {"applied"}):
-            said = f"{sorted(states)}, {'a fact' if applied else 'no fact'}"
-            found[hold_id,] = Violation("one end, and its fact if it was captured", said)
-    return found
-
-
-POINTS_HOLD_RESOLVED_TWICE = Invariant(
-    "points_hold_resolved_twice",
-    "A hold of points ends once: captured, released or over.",
-    about="points", table="hitotsu.points_hold", key=HOLD, broken=_ended_twice,
-)  # fmt: skip
-
-
 async def _not_as_captured(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
     lines = await _lines(connection, keys)
     spent = await _spent(connection, lines)
@@ -132,7 +108,5 @@ CAPTURED_AS_ALLOCATED = Invariant(
     "What a captured hold took from each lot is what its fact took.",
     about="points", table="hitotsu.points_hold", key=HOLD, broken=_not_as_captured,
 )  # fmt: skip
-INVARIANTS = (
-    POINTS_ADD_UP, LOT_BELOW_ZERO, POINTS_HOLD_RESOLVED_TWICE, CAPTURED_AS_ALLOCATED,
-)  # fmt: skip
+INVARIANTS = (POINTS_ADD_UP, LOT_BELOW_ZERO, CAPTURED_AS_ALLOCATED)
 SETS = {"points": ("point_balance",)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from projections.core.instants import micros
+from projections.shared_stock import promise_id
 from schemas.generated.events import ReservationCommitted
 from schemas.generated.events.parts import Meta, Producer
 from services.deciding.outcomes import CommandOutcome, DeniedCommand
@@ -211,17 +212,10 @@ class _StockBatch:
         )
 
 
-def fact_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:
-    """The event id of a line's promise, derived from reservation and line: a repeat is a
-    duplicate.
-    """
-    return uuid5(reservation_id, f"{sku}|{location_id}")
-
-
 def _fact(
     order_id: UUID, hold: ReservedUnits, location_id: str, now: datetime
 ) -> ReservationCommitted:
-    event_id = fact_id(hold.reservation_id, hold.sku, hold.location_id).bytes
+    event_id = promise_id(hold.reservation_id, hold.sku, hold.location_id).bytes
     meta = Meta(
         event_id=event_id,
         occurred_at=micros(now),

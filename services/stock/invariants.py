@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-from uuid import UUID
+from collections.abc import Sequence
 
 from projections.shared_stock.history import COUNTED_AND_MOVED, FOREVER
 from projections.shared_stock.shortages import SHORT
@@ -12,7 +10,6 @@ from schemas.generated.events import ReservationCommitted
 from schemas.history.releases import releases
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
 from services.runtime.rows import rows_of
-from services.stock.decide import COMMITTED, fact_id
 
 CELL = {"sku": "text", "location_id": "text"}
 RECOMPUTED = f"""
@@ -42,62 +39,20 @@ STOCK_RECOMPUTED = Invariant(
     about="stock", table="stock_cell", key=CELL, broken=by_sql(CELL, RECOMPUTED),
 )  # fmt: skip
 
-LINES = """
-select id, sku, location_id, state, order_id, served_by from hitotsu.stock_hold
-where id = any(%s::uuid[])
+ORDERED = """
+select id, jsonb_build_object('ordered', promised), jsonb_build_object('ordered', not promised)
+from (
+    select h.id, bool_or(h.state in ('committed', 'applied')) as promised,
+        bool_and((h.state in ('committed', 'applied'))
+            = (h.order_id is not null or h.served_by is not null)) as right_
+    from k join hitotsu.stock_hold h using (id) group by h.id
+) x where not right_
 """
-APPLIED = "select event_id from ledger where event_id = any(%s::uuid[])"
-
-
-async def _ended_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """Each line ends once: its event was applied exactly if the line says so, and all lines
-    agree.
-    """
-    lines = await rows_of(connection, LINES, [[key[0] for key in keys]])
-    facts = {_fact(line): line for line in lines}
-    applied = {row["event_id"] for row in await rows_of(connection, APPLIED, [list(facts)])}
-    found: dict[Key, Violation] = {}
-    for fact, line in facts.items():
-        wrong = _wrong(line, fact in applied)
-        if wrong is not None:
-            found[line["id"],] = wrong
-    for reservation_id, kinds in _kinds(lines).items():
-        if len(kinds) > 1:
-            found[reservation_id,] = Violation("all lines promised, or none", sorted(kinds))
-    return found
-
-
-def _fact(line: dict[str, Any]) -> UUID:
-    return fact_id(line["id"], line["sku"], line["location_id"])
-
-
-def _wrong(line: dict[str, Any], applied: bool) -> Violation | None:
-    state, ordered = line["state"], line["order_id"] is not None or line["served_by"] is not None
-    promised = state in (COMMITTED, "applied")
-    if promised != ordered:
-        return Violation("an order exactly if it was committed", f"{state}, order: {ordered}")
-    if applied and state != "applied":
-        return Violation("applied: its promise was", state)
-    if state == "applied" and not applied:
-        return Violation("a promise in the ledger", "none")
-    return None
-
-
-def _kinds(lines: Iterable[dict[str, Any]]) -> dict[UUID, set[str]]:
-    """How each hold's lines ended; expired lines may be unmarked, and events are applied one by
-    one.
-    """
-    same = {COMMITTED: "promised", "applied": "promised", "open": "expired"}
-    kinds: dict[UUID, set[str]] = {}
-    for line in lines:
-        kinds.setdefault(line["id"], set()).add(same.get(line["state"], line["state"]))
-    return kinds
-
-
-HOLD_RESOLVED_TWICE = Invariant(
-    "hold_resolved_twice",
-    "A reservation ends once: released, expired, or committed with one promise in the log a line.",
-    about="stock", table="stock_hold", key={"id": "uuid"}, broken=_ended_twice,
+COMMITTED_TO_AN_ORDER = Invariant(
+    "committed_to_an_order",
+    "A reservation names an order exactly if it was committed.",
+    about="stock", table="hitotsu.stock_hold", key={"id": "uuid"},
+    broken=by_sql({"id": "uuid"}, ORDERED),
 )  # fmt: skip
 
 # at a location: the newest line held or served there; over all ("") the newest of the item. Facts
@@ -151,5 +106,5 @@ PROMISED_TWICE = Invariant(
     "No grant left more promised than there was, at its location or over all locations.",
     about="stock", table="stock_cell", key={"sku": "text"}, broken=_promised_twice,
 )  # fmt: skip
-INVARIANTS = (STOCK_RECOMPUTED, HOLD_RESOLVED_TWICE, PROMISED_TWICE)
+INVARIANTS = (STOCK_RECOMPUTED, COMMITTED_TO_AN_ORDER, PROMISED_TWICE)
 SETS = {"stock": ("shared_stock",)}

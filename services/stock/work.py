@@ -17,8 +17,10 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.instants import micros
+from projections.shared_stock import RESERVED
 from services.deciding import outbox
 from services.deciding.answers import Answer
+from services.deciding.hold_statements import expire
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 from services.runtime.rows import begun, rows_of
@@ -36,10 +38,7 @@ select sku, location_id, on_hand, committed, unavailable from stock_cell
 where sku = any(%s) order by sku, location_id
 """
 # what is over becomes history here, under the locks, so that the index holds what counts
-EXPIRED = """
-update hitotsu.stock_hold set state = 'expired', resolved_at = expires_at
-where sku = any(%s) and state = 'open' and expires_at <= %s
-"""
+EXPIRED = expire(RESERVED).encode()
 # the clock is read once, under the locks: a hold is not over for one question and not for another
 SHELF = """
 with moment as materialized (select clock_timestamp() as now),

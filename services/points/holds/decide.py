@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from projections.core.instants import micros
+from projections.point_balance import captured_id
 from schemas.generated.events import PointsRedeemed
 from schemas.generated.events.parts import LotAllocation, Meta, Producer
 from services.deciding.outcomes import CommandOutcome
@@ -196,13 +197,6 @@ class _PointsBatch:
             purse.take(line.spot, line.points)
         self.decided.made += lines
         self._holds[lines[0].hold_id] = lines
-
-
-def captured_id(hold_id: UUID) -> UUID:
-    """The event id of a hold's capture: a function of the hold id, since a hold is captured
-    once.
-    """
-    return uuid5(hold_id, "captured")
 
 
 def _with(line: HeldLot, points: int, transaction_id: UUID | None) -> HeldLot:

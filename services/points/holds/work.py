@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from projections.point_balance import HELD
 from services.deciding import outbox
 from services.deciding.answers import Answer
+from services.deciding.hold_statements import expire
 from services.deciding.profiles import unseen
 from services.points.holds.answers import ANSWERS
 from services.points.holds.balances import LockedPurses, under_locks
@@ -19,10 +21,7 @@ from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 
 # what is over becomes history here, under the locks, so that the index holds what counts
-EXPIRED = """
-update hitotsu.points_hold set state = 'expired', resolved_at = expires_at
-where profile_id = any(%s) and state = 'open' and expires_at <= %s
-"""
+EXPIRED = expire(HELD).encode()
 MAKE = """
 insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
     state, expires_at, transaction_id, resolved_at)

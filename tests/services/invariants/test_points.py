@@ -10,17 +10,19 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infra.backend import Endpoints
+from projections.point_balance import HELD, captured_id
 from schemas.generated.events import PointsEarned, PointsRedeemed, PointsReversed
 from schemas.generated.events.parts import EarnedLot, LotAllocation, Meta
 from services.invariants import full_check
+from services.invariants.single_end import ends_once
 from services.points import invariants
-from services.points.holds.decide import captured_id
 from services.points.invariants import INVARIANTS
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import T0, meta, named
 
 pytestmark = pytest.mark.servers
 Connection = AsyncConnection[TupleRow]
+ALL = (*INVARIANTS, ends_once(HELD, "points"))
 WHO, LOT, HOLD = named("hanako"), named("lot"), UUID(int=77)
 KEEP = """
 insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
@@ -69,7 +71,7 @@ def ids(*values: bytes) -> list[UUID]:
 
 async def broken(engine: Engine) -> dict[str, int]:
     found: dict[str, int] = {}
-    async for one, many, wrong in full_check.tested(engine.dsn, "main", INVARIANTS):
+    async for one, many, wrong in full_check.tested(engine.dsn, "main", ALL):
         assert many, f"{one.name} was tested on nothing"
         if wrong:
             found[one.name] = len(wrong)

@@ -51,7 +51,7 @@ def test_a_violation_planted_by_hand_is_scraped_until_it_is_repaired(open_shop: 
         return metric(open_shop, "hitotsu_invariant_violations")["stock_recomputed"]
 
     open_shop.until(lambda: wrong() == 1, 60)
-    assert metric(open_shop, "hitotsu_invariant_violations")["hold_resolved_twice"] == 0
+    assert metric(open_shop, "hitotsu_invariant_violations")["stock_hold_resolved_twice"] == 0
     open_shop.road.sql(raised, -1, sku)
     open_shop.until(lambda: wrong() == 0, 60)
     assert open_shop.reserve(sku, 3).status_code == 201, "decisions go on"

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infra.backend import Endpoints
+from projections.shared_stock import RESERVED, promise_id
 from schemas.generated.events import (
     ReservationCommitted,
     StockCounted,
@@ -19,16 +20,17 @@ from schemas.generated.events import (
 )
 from services.invariants.catalogue import INVARIANTS, SETS
 from services.invariants.invariant import Invariant, Key, by_sql
+from services.invariants.single_end import ends_once
 from services.invariants.watch import InvariantRound
 from services.runtime.db import conninfo
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
-from services.stock.decide import fact_id
-from services.stock.invariants import HOLD_RESOLVED_TWICE, PROMISED_TWICE, STOCK_RECOMPUTED
+from services.stock.invariants import COMMITTED_TO_AN_ORDER, PROMISED_TWICE, STOCK_RECOMPUTED
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import T0, brought_back, meta, named, sold
 
 pytestmark = pytest.mark.servers
 Connection = AsyncConnection[TupleRow]
+ENDS_ONCE = (ends_once(RESERVED, "stock"), COMMITTED_TO_AN_ORDER)
 SKUS = [f"item-{number:02}" for number in range(9)]
 
 
@@ -171,7 +173,7 @@ def hold(engine: Engine, state: str, sku: str = "item-00", name: UUID | None = N
 
 def committed(name: UUID, sku: str = "item-00") -> ReservationCommitted:
     told = meta("EC")
-    told.event_id = fact_id(name, sku, "ginza").bytes
+    told.event_id = promise_id(name, sku, "ginza").bytes
     return ReservationCommitted(
         meta=told,
         sku=sku,
@@ -196,11 +198,12 @@ async def test_holds_that_ended_once_are_all_right(filled: Filled, connection: C
             "select state from stock_hold where id = %s", [applied]
         )
     } == {"applied"}
-    one = InvariantRound(HOLD_RESOLVED_TWICE)
-    one.size = 2
-    await whole(one, connection)
-    assert one.known == {}
-    assert gauge(HOLD_RESOLVED_TWICE) == 0
+    for invariant in ENDS_ONCE:
+        one = InvariantRound(invariant)
+        one.size = 2
+        await whole(one, connection)
+        assert one.known == {}
+        assert gauge(invariant) == 0
 
 
 TWICE: dict[str, tuple[str, bool, str | None]] = {
@@ -231,15 +234,17 @@ async def test_a_hold_with_two_ends_is_found(
         filled.told(committed(name))
     if by_hand:
         filled.connection.execute(f"{by_hand} where id = %s".encode(), [name])
-    one = InvariantRound(HOLD_RESOLVED_TWICE)
+    rounds = [InvariantRound(invariant) for invariant in ENDS_ONCE]
     try:
-        await whole(one, connection)
-        assert list(one.known) == [(name,)]
-        assert gauge(HOLD_RESOLVED_TWICE) == 1
+        for one in rounds:
+            await whole(one, connection)
+        assert {key for one in rounds for key in one.known} == {(name,)}
+        assert max(map(gauge, ENDS_ONCE)) == 1
     finally:
         filled.connection.execute("delete from stock_hold where id = %s", [name])
-    await one.step(connection)
-    assert gauge(HOLD_RESOLVED_TWICE) == 0
+    for one in rounds:
+        await one.step(connection)
+    assert max(map(gauge, ENDS_ONCE)) == 0
 
 
 def granted(engine: Engine, sku: str, units: int, place: str = "", since: str = "{}") -> None:
