@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
+SERVERS_VARIABLE = "HITOTSU_TEST_SERVERS"
+"""Endpoints as JSON: servers that are up, for tests of a checkout's copy."""
+
 # every stack of the tests has a home of its own; what was downloaded once is shared
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
@@ -32,6 +36,9 @@ os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     """Kafka, Postgres, Valkey and the registry, empty, without any service."""
+    if SERVERS_VARIABLE in os.environ:
+        yield Endpoints(**json.loads(os.environ[SERVERS_VARIABLE]))
+        return
     stack = Stack(tmp_path_factory.mktemp("servers"), provider="auto", registry=True)
     yield stack.start_servers()
     stack.stop(purge=True)
