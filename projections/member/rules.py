@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 RULE_SET = "identity"
 DAY = 86_400_000_000
 WINDOWS = 20  # a value of more than so many limits belongs to nobody, however slowly it got there
-GOLDEN = ("name", "name_kana", "postcode", "address", "birth_date", "email", "phone")
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Index = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 System = Annotated[str, StringConstraints(min_length=1, max_length=64)]

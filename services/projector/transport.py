@@ -8,7 +8,7 @@ checkpoints (a seek in the assignment signal would be undone by Faust).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 from aiokafka.consumer import fetcher
@@ -19,7 +19,6 @@ from faust.types import TP, ConsumerMessage, Message
 FETCH_BYTES_MIN = 64 * 1024
 FETCH_WAIT_MS_MAX = 80  # an event waits half of it; each fetch makes a transaction
 FULL_WAIT_SECONDS = 0.01
-Claim = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 Fetched = list[tuple[TP, list[Any]]]
 
 

@@ -48,7 +48,6 @@ where c.grp = %(group)s and c.topic = '{topic}' and c.next_offset > coalesce(see
     and {key} = any(%(keys)s::{key_type}[]){but}
 """
 Keys = Collection[Hashable]
-Offsets = dict[int, int]
 
 
 @dataclass(slots=True)
