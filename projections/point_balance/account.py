@@ -5,7 +5,7 @@ Entries without a lot come from a till that was offline. They are assigned here,
 own lots, as if in time order:
 
 - a redemption takes lots active at that time, soonest expiry first; what is missing becomes debt,
-which lots that become active later repay first;
+  which lots that become active later repay first;
 - points taken back after a return come from that purchase's lots first, pending or not;
 - points given back first cancel what the same purchase took; the rest becomes a lot.
 
@@ -79,8 +79,9 @@ class Draw:
 class Account:
     """The points of some profiles at one time. Lots are in spending order.
 
-    active    = points in active lots, held or not balance   = active - debt available = balance
-    without held points, never below 0
+    active    = points in active lots, held or not
+    balance   = active - debt
+    available = balance without held points, never below 0
     """
 
     lots: list[Lot] = field(default_factory=list)

@@ -1,10 +1,12 @@
 """Which candidates meet a need that a purchase has already met? Pure.
 
-one_off        suppressed for ever once bought durable        suppressed while the thing lasts
-(`interval_days`, else for ever) replenishable  suppressed until bought + 0.8 x the usual interval;
-then a reminder is allowed none           never suppressed A return lifts the suppression; a line
-bought as a gift has no effect. Times in microseconds. An end after the year 9999 counts as for
-ever.
+one_off        suppressed for ever once bought
+durable        suppressed while the thing lasts (`interval_days`, else for ever)
+replenishable  suppressed until bought + 0.8 x the usual interval; then a reminder is allowed
+none           never suppressed
+
+A return lifts the suppression; a line bought as a gift has no effect. Times in microseconds. An end
+after the year 9999 counts as for ever.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 on_hand at T = the reading with the greatest counted_at <= T (of several then: the greatest one)
              + every change with counted_at <= at <= T  (all changes up to T when never read).
+
 The other quantities are sums of their changes up to T. Late events count at their own time, so the
 same query may give another answer once more have arrived. Times in microseconds since the epoch.
 """

@@ -1,7 +1,7 @@
 """How many units can be sold? The arithmetic of availability, pure.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable online_atp = sum over
-locations of (available - store_share), never below 0 at any of them,
+available  = on_hand - committed - reserved - safety_stock - unavailable
+online_atp = sum over locations of (available - store_share), never below 0 at any of them,
              - company threshold - units held for orders without a location yet
 store_atp  = available, never below 0, and over all locations no more than the sum of it less the
              units held for orders without a location yet

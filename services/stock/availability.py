@@ -1,15 +1,15 @@
 """How many units can still be promised? Computed from cells, policies and holds of some items.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location) online
- = available - store_share, never below 0                        (at a location) online_atp = sum of
-online - company threshold - units held without a location yet
+available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
+online     = available - store_share, never below 0                        (at a location)
+online_atp = sum of online - company threshold - units held without a location yet
 
 Limits, so that the sum of all promises never exceeds the stock:
 
 - at a location, at most `available` for the store and `online` for every other channel;
 - over all locations, at most `online_atp` for every other channel, with or without a location;
-for the store at most the sum of `available` (never below 0 at any) less what is held without a
-location, because those units are in that sum.
+  for the store at most the sum of `available` (never below 0 at any) less what is held without
+  a location, because those units are in that sum.
 
 Store share and company threshold limit online promises, not the stores. An order without a location
 is held at the location "" and later placed where `online` has room. A promise has priority over

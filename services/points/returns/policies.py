@@ -3,8 +3,8 @@
 What the goods had earned is taken from their own lots, pending or active. For points that were
 already spent, the program's policy decides:
 
-pending_only          only pending points are taken, the rest is forgiven; within_balance
-other lots give it, soonest expiry first; what they lack is forgiven until
+pending_only          only pending points are taken, the rest is forgiven;
+within_balance        other lots give it, soonest expiry first; what they lack is forgiven until
                       points that other returned goods were paid with come back;
 go_negative           other lots give it; the rest becomes debt, which later earnings repay;
 withhold_from_refund  other lots are not touched; the shortfall is deducted from the refund.
