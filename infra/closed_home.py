@@ -57,8 +57,8 @@ class Outside:
             return known
         if known is not None and self.home.read(RECORD).get(MADE):
             raise ProviderError(
-                f"the data recorded in {known} is not there: bring it back, or "
-                f"`hitotsu down --purge --home {self.home.path}` to begin anew without it"
+                f"the data recorded in {known} is missing: restore it, or "
+                f"`hitotsu down --purge --home {self.home.path}` to start again without it"
             )
         while True:
             folder = _parent(user) / f"{self.home.path.name}-{secrets.token_hex(6)}"

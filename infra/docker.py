@@ -73,7 +73,9 @@ class DockerBackend:
     def restart(self, server: str) -> None:
         container = self._find(server)
         if container is None:
-            raise ProviderError(f"no container for {server!r}; there are {', '.join(self._names)}")
+            raise ProviderError(
+                f"no container for {server!r}; known servers: {', '.join(self._names)}"
+            )
         container.restart(timeout=20)
         reason = probe.wait(server, self._url(server), READY_SECONDS)
         if reason is not None:

@@ -220,7 +220,7 @@ class Stack:
         entry = servers.get(name) or services.get(name)
         if entry is None:
             known = ", ".join((*servers, *services)) or "nothing"
-            raise ProviderError(f"no process {name!r} here; there is {known}")
+            raise ProviderError(f"unknown process {name!r}; known: {known}")
         recorded = Recorded.of(entry)
         if recorded is None or not recorded.send(number):
             raise ProviderError(f"{name} does not run")

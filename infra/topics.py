@@ -38,7 +38,7 @@ async def create_all(kafka: str) -> list[str]:
     try:
         await admin.start()
     except KafkaError as error:
-        raise StartError(f"kafka: nothing answers at {kafka} ({error})") from None
+        raise StartError(f"kafka: no broker answers at {kafka} ({error})") from None
     try:
         there = set(await admin.list_topics())
         missing = [topic for topic in TOPICS.values() if topic.name not in there]

@@ -92,7 +92,9 @@ def sources(home: Path = HOME) -> dict[str, dict[str, Any]]:
     for path in sorted([*home.glob("contracts/*/*.avsc"), *home.glob("types/*.avsc")]):
         schema = json.loads(path.read_text(encoding="utf-8"))
         if path.stem != snake(schema["name"]):
-            raise BadSchema(f"{path.name}: the file of {schema['name']} has another name")
+            raise BadSchema(
+                f"{path.name}: must be named after its record {schema['name']} in snake_case"
+            )
         found[NAMESPACE + schema["name"]] = schema
     return found
 
@@ -133,7 +135,7 @@ def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]])
     of = item = None
     if isinstance(kind, dict):
         if kind.get("type") != "array":
-            raise BadSchema(f"{where}: only arrays are written in place")
+            raise BadSchema(f"{where}: only an array type may be declared inline")
         shape, of = "array", _short(kind["items"])
         item = _shape(where, kind["items"], schemas)
     else:

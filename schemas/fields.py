@@ -143,7 +143,7 @@ def _json(format_: str) -> WithJsonSchema:
 def _no_repeats(key: str) -> AfterValidator:
     def check(items: list[Any]) -> list[Any]:
         if len({getattr(item, key) for item in items}) != len(items):
-            raise _wrong(f"two of them have the same {key}")
+            raise _wrong(f"two elements have the same {key}")
         return items
 
     return AfterValidator(check)

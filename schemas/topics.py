@@ -50,7 +50,7 @@ def topics_in(home: Path) -> Iterator[Topic]:
     for path in sorted(home.glob("*/topic.json")):
         said = read_json(path)
         if missing := {"name", "partitions"} - set(said):
-            raise ValueError(f"{path}: does not say {', '.join(sorted(missing))}")
+            raise ValueError(f"{path}: lacks {', '.join(sorted(missing))}")
         keys = {
             schema["name"]: tuple(schema.get("key", said.get("key", ())))
             for schema in schemas_in(path.parent)

@@ -91,7 +91,9 @@ class NativeBackend:
 
     def restart(self, server: str) -> None:
         if server not in self._servers:
-            raise ProviderError(f"no server {server!r} here; there are {', '.join(self._servers)}")
+            raise ProviderError(
+                f"unknown server {server!r}; known servers: {', '.join(self._servers)}"
+            )
         self._servers[server].stop()
         self._servers[server].start(lambda _doing: None)
 
@@ -113,7 +115,7 @@ class NativeBackend:
 
         def say(doing: str) -> None:
             if self._broken_off.is_set():
-                raise StartError(f"{name}: the start was broken off")
+                raise StartError(f"{name}: the start was interrupted")
             progress(name, doing, False)
 
         already = ServerRecord(self.home, name).process is not None
@@ -124,7 +126,7 @@ class NativeBackend:
                 server.prepare(say)
                 say("waiting for postgres")
                 if not postgres_ready.wait(120.0):
-                    raise StartError("registry: postgres did not come up")
+                    raise StartError("registry: postgres did not start")
             url = server.start(say)
         finally:
             if name == "postgres":

@@ -159,8 +159,8 @@ class Postgres:
         """
         if self.home.read(CLUSTER).get("created"):
             raise ProviderError(
-                f"the cluster of {self.home.path} is not in {self.data}: bring it back, or "
-                f"`hitotsu down --purge --home {self.home.path}` to begin anew without it"
+                f"the cluster of {self.home.path} is not in {self.data}: restore it, or "
+                f"`hitotsu down --purge --home {self.home.path}` to start again without it"
             )
 
     def _create(self) -> None:

@@ -43,7 +43,9 @@ def other_user() -> User:
         except KeyError:
             continue
         return User(name, entry.pw_uid, entry.pw_gid)
-    raise ProviderError("Postgres refuses to run as root, and no user `nobody` is here: be another")
+    raise ProviderError(
+        "Postgres refuses to run as root, and there is no user `nobody`: run as another"
+    )
 
 
 def owner_of(path: Path) -> User | None:

@@ -72,7 +72,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.type not in TYPES:
-            raise TypeError(f"{self.type!r} is no column type; one of {sorted(TYPES)}")
+            raise TypeError(f"unknown column type {self.type!r}; known: {sorted(TYPES)}")
 
 
 def key(type: str) -> Column:

@@ -163,7 +163,9 @@ class Group:
             raise TypeError(f"{projection.name}: no event erases the subjects of {subjects}")
         for event, subject in projection.erasures.items():
             if self.erasures.setdefault(event, subject) != subject:
-                raise TypeError(f"{projection.name}: {event.__name__} names another subject")
+                raise TypeError(
+                    f"{projection.name}: {event.__name__} is declared with two subject fields"
+                )
 
 
 @dataclass(frozen=True, slots=True)

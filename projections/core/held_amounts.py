@@ -59,7 +59,9 @@ class HeldAmounts:
             if not self.beside.versioned:
                 raise TypeError(f"{self.decisions}: {self.beside.name} must be versioned")
             if unnamed := set(self.beside.keys) - set(self.fields):
-                raise TypeError(f"{self.decisions}: nothing names {sorted(unnamed)} of the row")
+                raise TypeError(
+                    f"{self.decisions}: no event field is declared for {sorted(unnamed)}"
+                )
 
     @property
     def fields(self) -> dict[str, str]:

@@ -188,7 +188,9 @@ class Projection:
         def add(function: H) -> H:
             for event in events:
                 if any(other is evolution for other, _, _ in self.evolvers[event]):
-                    raise TypeError(f"{evolution.name}: two functions for {event.__name__}")
+                    raise TypeError(
+                        f"{evolution.name}: two functions are declared for {event.__name__}"
+                    )
                 self.evolvers[event].append((evolution, key, function))
             return function
 

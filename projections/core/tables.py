@@ -61,10 +61,10 @@ class StoredTable:
                 if other is not None and other not in self.columns:
                     raise TypeError(f"{self.name}.{name}: there is no column {other!r}")
         if self.view and (len(self.view.by) != 1 or self.view.by[0] not in self.keys):
-            raise TypeError(f"{self.name}: a view is by one key column, not {self.view.by}")
+            raise TypeError(f"{self.name}: a view needs exactly one key column, not {self.view.by}")
 
     def __call__(self, **values: Any) -> Row:
-        raise TypeError(f"{self.name}: this shape is not said row by row")
+        raise TypeError(f"{self.name}: rows of this kind are not declared by calling the table")
 
     @property
     def stored(self) -> list[Stored]:
@@ -118,7 +118,7 @@ class Ledger(StoredTable):
         view, self.view = self.view, None
         super().__post_init__()
         if view and (len(view.by) != 1 or view.by[0] not in names):
-            raise TypeError(f"{self.name}: a view is by one column, not {view.by}")
+            raise TypeError(f"{self.name}: a view needs exactly one column, not {view.by}")
         self.view = view
         _answer_to_calls(self, self.values)
 

@@ -59,7 +59,9 @@ class NeighbourRows:
         while fresh := found - known:
             known |= fresh
             if len(known) > MOST:
-                raise NotFound(f"more than {MOST} profiles hang together here: no answer")
+                raise NotFound(
+                    f"more than {MOST} profiles are connected here, too many for an answer"
+                )
             found |= await self._round(read, fresh)
         seen = [
             (*key, bool(row["verified"]), row["first_seen"])

@@ -29,7 +29,7 @@ def mailbox(text: str) -> str:
     """
     local, at, domain = composed(composed(text).casefold()).rpartition("@")
     if not (at and local and domain):
-        raise ValueError(f"{_WRONG}: it needs something before and after one @")
+        raise ValueError(f"{_WRONG}: needs exactly one @ with text before and after it")
     provider = PROVIDERS.get(domain, EVERYBODY_ELSE)
     ascii_domain = _checked(local, domain, provider)
     return f"{_local(local, provider)}@{provider.domain or ascii_domain}"
@@ -57,7 +57,7 @@ def _library(local: str, domain: str) -> str:
         found = validate_email(f"{local}@{domain}", check_deliverability=False)
     except EmailNotValidError:
         # The library's message quotes the address.
-        raise ValueError(f"{_WRONG}: its form is not allowed") from None
+        raise ValueError(f"{_WRONG}: its syntax is invalid") from None
     return str(found.ascii_domain)
 
 

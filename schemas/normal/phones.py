@@ -40,7 +40,7 @@ def line(text: str, region: str = REGION) -> str:
     extension = found[1] if found else ""
     trunk = HYPHENS.sub("-", written[: found.start()] if found else written).strip()
     if not _ALLOWED.fullmatch(trunk):
-        raise ValueError(f"{_WRONG}: it has other characters than digits, +, hyphens and brackets")
+        raise ValueError(f"{_WRONG}: may contain only digits, +, hyphens and brackets")
     number = _parsed(_with_country(trunk), region)
     form = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     return f"{form};ext={extension}" if extension else str(form)
@@ -61,5 +61,5 @@ def _parsed(text: str, region: str) -> PhoneNumber:
     if not phonenumbers.is_possible_number(number):
         raise ValueError(f"{_WRONG}: too short or too long for its country")
     if number.country_code == _JAPAN and not _JAPANESE.fullmatch(str(number.national_number)):
-        raise ValueError(f"{_WRONG}: too short or too long for a Japanese one")
+        raise ValueError(f"{_WRONG}: too short or too long for a Japanese number")
     return number

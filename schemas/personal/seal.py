@@ -42,7 +42,7 @@ def unseal_with(
     if len(sealed) < len(_VERSION) + _TAG_BYTES:
         raise Unsealable("too short to be sealed")
     if sealed[:1] != _VERSION:
-        raise Unsealable("sealed in a form this version does not know")
+        raise Unsealable("sealed in a format that this version does not support")
     try:
         clear = cipher.decrypt(_nonce(event_id, field), sealed[1:], _bound_to(subject, field))
     except InvalidTag:

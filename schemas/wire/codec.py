@@ -203,7 +203,7 @@ def key_of(event: Event) -> bytes:
         value = getattr(event, field, None)
         if value is not None:
             return value if isinstance(value, bytes) else str(value).encode()
-    raise ValueError(f"{event.NAME} has nothing to be keyed by")
+    raise ValueError(f"{event.NAME} has no value in any of its key fields")
 
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:

@@ -35,7 +35,7 @@ def _value(kind: Any, meaning: str | None, named: dict[str, Any]) -> Plan:
         kind = named[kind]
     if isinstance(kind, list):
         if len(kind) != 2 or kind[0] != "null":
-            raise TypeError("a union is of null and one other type")
+            raise TypeError("a union must be null and one other type")
         return ("optional", (_value(kind[1], meaning, named),))
     if isinstance(kind, str):
         return _simple(kind, meaning)
@@ -51,7 +51,7 @@ def _value(kind: Any, meaning: str | None, named: dict[str, Any]) -> Plan:
         case "enum":
             return ("enum", tuple(kind["symbols"]))
         case other:
-            raise TypeError(f"no event has a {other}")
+            raise TypeError(f"unsupported Avro type {other}")
 
 
 def _simple(kind: str, meaning: str | None) -> Plan:
@@ -67,4 +67,4 @@ def _simple(kind: str, meaning: str | None) -> Plan:
         case (("bytes" | "string" | "double" | "boolean"), _):
             return (kind,)
         case _:
-            raise TypeError(f"no event has a {kind}")
+            raise TypeError(f"unsupported Avro type {kind}")

@@ -123,7 +123,7 @@ class _Writing:
     def _union(self, branches: list[Any], meaning: str | None, indent: str) -> str:
         name = self._name()
         if len(branches) != 2 or branches[0] != "null":
-            raise TypeError("a union is of null and one other type")
+            raise TypeError("a union must be null and one other type")
         self._say(indent, "n = b[i]", "i += 1", f"{name} = None", "if n == 2:")
         value = self._value(branches[1], meaning, indent + "    ")
         self._say(indent, f"    {name} = {value}", "elif n:", "    raise Unusual")

@@ -50,7 +50,7 @@ def _of(plan: Plan) -> Callable[[Any], bytes]:
         case (kind,):
             return _SIMPLE[kind]
         case _:
-            raise TypeError(f"nothing writes {plan}")
+            raise TypeError(f"no writer for {plan}")
 
 
 def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], bytes]:

@@ -40,7 +40,7 @@ def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str
     known = [one.name for one in declared]
     for name in names or ():
         if name not in known:
-            raise ProviderError(f"there is no projection {name!r}; there are {', '.join(known)}")
+            raise ProviderError(f"unknown projection {name!r}; known: {', '.join(known)}")
     return config, declared, sorted(set(names)) if names else known
 
 

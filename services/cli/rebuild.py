@@ -47,8 +47,8 @@ def rebuild(
 
     if rejudge and names:
         raise ProviderError(
-            "--rejudge folds all projections of the group, for they share their verdicts: give no"
-            f" name ({', '.join(names)})"
+            "--rejudge folds all projections of the group, which share their verdicts: omit the"
+            f" names ({', '.join(names)})"
         )
     work = Rejudge(*asked(None)[:2]) if rejudge else Rebuild(*asked(names))
     with steps(CannotRebuild, UnderWay, LogUnreadable) as moved:

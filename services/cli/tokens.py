@@ -53,7 +53,9 @@ def make(
     """Make a token for a caller and print it, once; an earlier one of that name ends."""
     wanted = tuple(scopes or TOKENS.get(name, ()))
     if not wanted:
-        raise ProviderError(f"token {name}: say its scopes, or use one of {', '.join(TOKENS)}")
+        raise ProviderError(
+            f"token {name}: give its scopes, or use one of the names {', '.join(TOKENS)}"
+        )
     ready = TOKEN_ROLES.get(name) if not scopes else role_for(wanted)
     try:
         with _postgres(home) as connection:

@@ -101,7 +101,7 @@ class Decider:
         try:
             self._waiting.put_nowait((keyed, future))
         except asyncio.QueueFull:
-            raise NotDecided("too many commands wait") from None
+            raise NotDecided("too many commands are waiting") from None
         if 1 + self._waiting.qsize() >= self._expected:
             self._enough.set()
         if name is not None:

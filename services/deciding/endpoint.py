@@ -155,7 +155,9 @@ def within_channel(token: Token, channel: str) -> None:
     """Refuses a channel that the token's scopes do not include."""
     if not token.within("channel", channel):
         errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
-        raise Refuse(403, "Forbidden", "The channel lies outside the token's.", errors=errors)
+        raise Refuse(
+            403, "Forbidden", "The token's scopes do not include this channel.", errors=errors
+        )
 
 
 def path_id(request: Request) -> UUID:
@@ -182,11 +184,11 @@ async def read_as(request: Request, kind: type[Body]) -> Body:
             {"pointer": "/" + "/".join(map(str, one["loc"])), "reason": one["msg"]}
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        detail = "The body is not such a command; see `errors`."
+        detail = "The body is not valid for this command; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=errors) from None
     # a text holds U+0000 only as its escape
     if b"\\u0000" in text and (refused := [*unstorable("", body.model_dump())]):
-        detail = "The body holds what cannot be stored; see `errors`."
+        detail = "The body has values that cannot be stored; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=refused)
     return body
 

@@ -38,7 +38,7 @@ def within_scopes(token: Token, events: Iterable[tuple[int, EventInput]]) -> Non
             pointer = f"/{index}/meta/producer/{field}"
             errors.append({"pointer": pointer, "reason": f"outside the token's {kind} scopes"})
     if errors:
-        detail = "Events lie outside the token's scopes; nothing of the request was appended."
+        detail = "Events are outside the token's scopes; nothing of this request was appended."
         raise Refuse(403, "Forbidden", detail, errors=errors)
 
 

@@ -82,7 +82,10 @@ class Ingest:
             return await self.intake.read_all(raw, token)
         except KeysUnavailable:
             log.warning("refused_temporarily", away="postgres", events=len(raw))
-            detail = "Who gives points cannot be known while Postgres is away. " + _AGAIN
+            detail = (
+                "Whether producers may give points cannot be checked while Postgres is away. "
+                + _AGAIN
+            )
             raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
 
     async def _encode(

@@ -168,7 +168,7 @@ class Applier:
             offset, epoch = now.get(place, (None, None))
             if offset != first or epoch != self.epochs.get(place):
                 raise Fenced(
-                    f"{place[0]}-{place[1]}: the checkpoint stands at {offset} (epoch {epoch}),"
+                    f"{place[0]}-{place[1]}: the checkpoint is at {offset} (epoch {epoch}),"
                     f" the batch begins at {first} (epoch {self.epochs.get(place)})"
                 )
 
@@ -210,9 +210,7 @@ class Applier:
         ]
         moved = connection.execute(ADVANCE, [*columns(_ADVANCED, rows), self.group.name])
         if moved.rowcount != len(edges):
-            raise Fenced(
-                f"a checkpoint moved under its lock: {moved.rowcount} of {len(edges)} stood"
-            )
+            raise Fenced(f"locked checkpoints moved: {moved.rowcount} of {len(edges)} were updated")
 
     def _note(
         self,

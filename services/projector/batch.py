@@ -160,7 +160,7 @@ def _decoded(record: ConsumerRecord, topic: str) -> Entry:
         entry.failure = Failure("decode", "WrongTopic", f"{event.NAME} belongs to {event.TOPIC}")
     elif key_of(event) != record.key:
         entry.failure = Failure(
-            "decode", "WrongKey", "the record's key is not the one its event has"
+            "decode", "WrongKey", "the record's key differs from the event's key"
         )
     return entry
 

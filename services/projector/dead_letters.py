@@ -75,22 +75,22 @@ def dry_run(letter: Letter, group: Group) -> None:
     of_projections = [name.partition("/")[2] for name in letter.grps if "/" in name]
     if len(of_projections) == len(letter.grps):
         raise CannotRetry(
-            f"the group applied it, only {', '.join(of_projections)} leaves it out: mend the"
-            " projection's handler and raise its version, and it is built anew"
+            f"the group applied it, only {', '.join(of_projections)} skips it: fix the"
+            " projection's handler and raise its version to rebuild it"
         )
     if letter.stage == "conflict":
         raise CannotRetry(
-            "an event with this id and another body was applied: the source has to send a"
-            " correction with an id of its own"
+            "another event was applied under this id: the source has to send a"
+            " correction with a new id"
         )
     try:
         event: Any = decode(letter.record_value)
     except Undecodable as error:
-        raise CannotRetry(f"it still cannot be read: {error.reason}") from None
+        raise CannotRetry(f"it still cannot be decoded: {error.reason}") from None
     if letter.topic != event.TOPIC:
         raise CannotRetry(f"{event.NAME} belongs to {event.TOPIC}")
     if key_of(event) != letter.record_key:
-        raise CannotRetry("the record's key is not the one its event has")
+        raise CannotRetry("the record's key differs from the event's key")
     try:
         group.take(event, event.meta.event_id, 0, Folded())
     except HandlerFailed as error:

@@ -167,7 +167,7 @@ class Writer:
         entry = work.slices[0].entries[0]
         if entry.verdict is not Verdict.APPLIED:
             raise Fenced(
-                f"a record that changes nothing was refused: {type(error).__name__}"
+                f"Postgres refused a record that changes no row: {type(error).__name__}"
             ) from error
         entry.failure = Failure(
             "store", type(error).__name__, "Postgres cannot hold a value of this event"

@@ -105,7 +105,7 @@ class Ends:
     def check(self) -> None:
         """Readiness check: Kafka answered recently, and every topic exists."""
         if time.monotonic() - self._at > FRESH_SECONDS:
-            raise NotReady("no end offsets from Kafka lately")
+            raise NotReady("Kafka returned no end offsets recently")
         if self._missing:
             raise NotReady(f"topics missing: {', '.join(sorted(self._missing))}")
 

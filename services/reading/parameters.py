@@ -93,7 +93,7 @@ async def _body(request: Request, operation: ReadOperation) -> Any:
     except ValidationError as error:
         errors = error.errors()
         if errors[0]["type"] == "json_invalid":
-            raise Refuse(400, "Bad Request", "The body is no JSON.") from None
+            raise Refuse(400, "Bad Request", "The body is not JSON.") from None
         unprocessable([field_error(one) for one in errors])
     storable("body", body.model_dump() if isinstance(body, BaseModel) else body)
     return body

@@ -54,7 +54,7 @@ def wanted_from(text: str) -> WantedPosition:
         try:
             return WantedPosition(event_id=UUID(text.removeprefix(_EVENT)))
         except ValueError:
-            raise ValueError("after `event:` a UUID is expected") from None
+            raise ValueError("`event:` must be followed by a UUID") from None
     try:
         position = json.loads(text)
     except (ValueError, RecursionError):
@@ -63,9 +63,9 @@ def wanted_from(text: str) -> WantedPosition:
         raise ValueError(f"must be a map of at most {_MOST_ENTRIES} entries")
     for name, offset in position.items():
         if topic_of(name) not in TOPICS or not _PARTITION.fullmatch(name.rpartition("-")[2]):
-            raise ValueError("its keys are `<topic>-<partition>` of known topics")
+            raise ValueError("its keys must be `<topic>-<partition>` of known topics")
         if type(offset) is not int or not 0 <= offset < 1 << 63:
-            raise ValueError("its values are offsets, whole numbers from 0")
+            raise ValueError("its values must be offsets (integers from 0)")
     return WantedPosition(position=position)
 
 

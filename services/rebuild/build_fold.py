@@ -100,8 +100,8 @@ class BuildShadow(Shadow):
                 one.refused[name] = Failure("store", type(cause).__name__, UNSTORABLE_REASON)
                 return
         raise CannotRebuild(
-            f"Postgres refuses {one.place[0]}-{one.place[1]}@{one.record.offset}, and no"
-            f" projection's rows alone: {type(error).__name__}"
+            f"Postgres refuses {one.place[0]}-{one.place[1]}@{one.record.offset}, although"
+            f" each projection's rows alone can be stored: {type(error).__name__}"
         ) from error
 
     def _wanted(self) -> dict[str, tuple[int, str]]:

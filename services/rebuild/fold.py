@@ -138,7 +138,7 @@ class Folding:
                 raise refused(error) from error
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 raise CannotRebuild(
-                    f"Postgres refuses what the declaration folds: {type(error).__name__}"
+                    f"Postgres refuses rows of the projection: {type(error).__name__}"
                 ) from error
         self.events += batch.events
         return batch.events

@@ -109,7 +109,7 @@ class GroupShadow(Shadow):
                     self._store.ledger(connection, batch.ledger)
                 except psycopg.errors.UniqueViolation as error:
                     raise CannotRebuild(
-                        "the tables folded anew hold an event of this batch already: begin again"
+                        "the new tables contain an event of this batch already: start again"
                         " with `hitotsu rebuild --rejudge --fresh`"
                     ) from error
             self._store.write(connection, batch.folded)
@@ -146,7 +146,9 @@ class GroupShadow(Shadow):
         ids = [row[0] for row in connection.execute(void).fetchall()]
         if ids:
             connection.execute(IGNORE, [ids])
-            raise ChoiceVoid(f"{len(ids)} ids cannot be applied where the live ledger says")
+            raise ChoiceVoid(
+                f"{len(ids)} ids cannot be applied at the records that the live ledger names"
+            )
 
     def begin_anew(self) -> None:
         """Empties everything except the list of ignored entries of the live ledger."""

@@ -95,7 +95,7 @@ class Refolding:
             if end and place not in self._log.positions:
                 raise CannotRebuild(
                     f"{place[0]}-{place[1]} is a new partition: run `hitotsu rebuild --rejudge`"
-                    " again, it goes on where it stood"
+                    " again, it continues where it stopped"
                 )
 
     def _read(self, ends: Mapping[Place, int]) -> tuple[Batch, bool]:

@@ -123,6 +123,6 @@ class Rejudge(Rebuild):
         held = sum(1 for end in swap.ends().values() if end)
         if counted.rowcount < held:
             raise CannotRebuild(
-                f"{held - counted.rowcount} partitions were not folded up to where the group"
-                f" {self._live} stands: run `hitotsu rebuild --rejudge` again"
+                f"{held - counted.rowcount} partitions are behind the group"
+                f" {self._live}: run `hitotsu rebuild --rejudge` again"
             )

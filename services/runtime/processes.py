@@ -56,7 +56,7 @@ def processes() -> list[Process]:
         values = [value for process in declared if (value := getattr(process, what)) is not None]
         twice = {value for value in values if values.count(value) > 1}
         if twice:
-            raise TypeError(f"two processes have the {what} {twice.pop()}")
+            raise TypeError(f"two processes are declared with the {what} {twice.pop()}")
     return declared
 
 

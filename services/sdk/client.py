@@ -24,7 +24,7 @@ def _options(base_url: str, token: str) -> dict[str, Any]:
     """
     url = httpx.URL(base_url)
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("base_url: has to begin with http:// or https:// and name a host")
+        raise ValueError("base_url: must begin with http:// or https:// and have a host")
     headers = {"Authorization": f"Bearer {_checked(token)}", "User-Agent": "hitotsu-sdk"}
     # trust_env off: a till's line to its own gateway goes through no proxy of the environment.
     return {"base_url": base_url, "headers": headers, "timeout": _TIMEOUT, "trust_env": False}
@@ -36,7 +36,7 @@ def _checked(token: str) -> str:
     if not bare:
         raise ValueError("token: is empty")
     if not all("!" <= letter <= "~" for letter in bare):
-        raise ValueError("token: may hold visible ASCII characters only, and no spaces")
+        raise ValueError("token: must contain only visible ASCII characters and no spaces")
     return bare
 
 

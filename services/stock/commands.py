@@ -36,7 +36,7 @@ class OrderLine(BaseModel):
 def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
     places = [(line.sku, line.location_id) for line in lines]
     if len(set(places)) != len(places):
-        raise ValueError("an item at a location stands in one line only")
+        raise ValueError("an item at a location may occur in one line only")
     return lines
 
 

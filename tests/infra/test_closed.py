@@ -172,7 +172,7 @@ def test_a_cluster_that_is_gone_is_named_and_never_replaced_by_an_empty_one(
     elsewhere = server.home.path / "taken-away"
     shutil.move(data, elsewhere)
     try:
-        with pytest.raises(ProviderError, match="bring it back"):
+        with pytest.raises(ProviderError, match="restore it"):
             server.start(silent)
         assert not data.exists()
     finally:

@@ -34,7 +34,7 @@ def test_a_folder_that_is_gone_is_named_and_never_replaced(home: Home, place: Pa
     recorded = home.read("outside")
     elsewhere = place / "taken-away"
     folder.rename(elsewhere)
-    with pytest.raises(ProviderError, match=f"{folder} is not there: bring it back"):
+    with pytest.raises(ProviderError, match=f"{folder} is missing: restore it"):
         Outside(home).make(server_user.other_user())
     assert home.read("outside") == recorded
     elsewhere.rename(folder)

@@ -234,5 +234,5 @@ def test_secrets_reach_services_by_their_environment_and_never_the_command_line(
 
 
 def test_asking_to_kill_what_is_not_there_says_what_is(stack: Stack) -> None:
-    with pytest.raises(ProviderError, match="no process 'kafka' here; there is nothing"):
+    with pytest.raises(ProviderError, match="unknown process 'kafka'; known: nothing"):
         stack.kill("kafka")

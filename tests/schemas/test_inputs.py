@@ -62,7 +62,7 @@ REFUSED = [
     (SALE, "receipt_number", "x" * 201, "receipt_number", "at most 200 characters"),
     (SALE, "lines", [], "lines", "at least 1 item"),
     (SALE, "lines", [LINE] * 501, "lines", "at most 500 items"),
-    (SALE, "lines", [LINE, LINE], "lines", "two of them have the same line_no"),
+    (SALE, "lines", [LINE, LINE], "lines", "two elements have the same line_no"),
     (SALE, "lines.0.quantity", -1, "lines.0.quantity", "greater than or equal to 0"),
     (SALE, "lines.0.quantity", 2**31, "lines.0.quantity", "less than or equal to 2147483647"),
     (SALE, "lines.0.is_gift", "no", "lines.0.is_gift", "must be true or false"),

@@ -37,7 +37,7 @@ def estimate(people: Iterable[Features], salt: int = SALT) -> MatchModel:
     """
     chosen = sample(people, salt, MOST)
     if len(chosen.people) < 2:
-        raise ValueError("people: an estimate needs two profiles at least")
+        raise ValueError("people: an estimate needs at least two profiles")
     kinds = tuple(sorted({kind for one in chosen.people for kind, _ in one.identifiers}))
     index, common = crowded(chosen, salt, blocking_keys.NAMES, CROWD)
     seen = pairs(chosen, index, common, salt, blocking_keys.NAMES, kinds, PROBES, AT_RANDOM)

@@ -104,7 +104,7 @@ class MatchModel(_StrictModel):
                 raise ValueError(f"comparisons of {one.field} must have the levels {wanted}")
         strange = [field for field in self.personal if field not in fields]
         if strange:
-            raise ValueError(f"personal names no comparison: {strange[0][:50]}")
+            raise ValueError(f"personal: unknown comparison: {strange[0][:50]}")
         unknown = [key for key in self.blocking.keys if key not in blocking_keys.NAMES]
         if unknown:
             raise ValueError(f"blocking.keys must be among {', '.join(blocking_keys.NAMES)}")

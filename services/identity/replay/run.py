@@ -147,7 +147,7 @@ async def _applied(settings: Settings, connection: Connection, events: list[UUID
                 if time.monotonic() > deadline:
                     raise CannotReplay(
                         "the links are in the outbox, but no projector applies them;"
-                        " run it again: what was appended is not appended twice"
+                        " run the replay again later (nothing is appended twice)"
                     )
                 await asyncio.sleep(0.2)
     finally:

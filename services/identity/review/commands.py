@@ -34,7 +34,7 @@ class PairBody(PersonDecides):
     @model_validator(mode="after")
     def _two(self) -> PairBody:
         if self.profile_id == self.other_profile_id:
-            raise ValueError("other_profile_id is the same profile")
+            raise ValueError("other_profile_id must be another profile than profile_id")
         return self
 
 

@@ -88,7 +88,7 @@ class Desk:
         """The index, or a refusal (503)."""
         found = self.everybody()
         if found is None:
-            detail = "Nobody can be compared now: there are no rules in force, or they are loading."
+            detail = "Profiles cannot be compared: no rules are in force, or the index is loading."
             raise Refuse(503, "Service Unavailable", detail, retry_after=5)
         return found
 

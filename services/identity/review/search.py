@@ -54,7 +54,7 @@ def person_of(body: SearchBody, blind_key: bytes) -> Person:
             except ValueError as error:
                 errors.append({"pointer": f"/{kind}", "reason": str(error)})
     if errors:
-        detail = "What was typed is no such identifier; see `errors`."
+        detail = "An identifier is invalid for its kind; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=errors)
     return Person(
         body.name, body.name_kana, body.postcode, body.address, body.birth_date, tuple(identifiers)

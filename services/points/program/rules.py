@@ -157,7 +157,9 @@ class EarningRules(_Strict):
         for number, earn in enumerate(self.earn):
             for name in earn.ranks or ():
                 if name not in known:
-                    raise ValueError(f"earn.{number}.ranks names {name!r}, which is no rank")
+                    raise ValueError(
+                        f"earn.{number}.ranks has {name!r}, which is not a declared rank"
+                    )
         return self
 
     @property

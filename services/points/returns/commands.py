@@ -37,7 +37,7 @@ class ReturnBody(BaseModel):
     def _once_each(self) -> Self:
         numbers = [line.line_no for line in self.lines]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("lines: a line is named twice")
+            raise ValueError("lines: a line occurs twice")
         return self
 
 

@@ -302,7 +302,7 @@ def test_a_name_that_is_none_is_refused(settled: Road) -> None:
     process = settled.begin("rebuild", "point_balanec")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert b"there is no projection 'point_balanec'" in errors
+    assert b"unknown projection 'point_balanec'" in errors
 
 
 def test_a_raised_version_is_rebuilt_and_older_projectors_are_sent_away(
