@@ -1,1 +1,1 @@
-"""Who runs it: the processes of Hitotsu."""
+"""The services: every process of Hitotsu, and what they share."""

@@ -27,9 +27,9 @@ def path(cache: Path, executable: str, classpath: Sequence[str]) -> Path:
 
 
 def options(archive: Path) -> tuple[str, ...]:
-    """What tells Java to use the archive; nothing when there is none.
+    """The Java options that use the archive; empty when there is none.
 
-    Its time of change is set to now: that is how an archive that nobody uses is recognised.
+    Its modification time is set to now, by which unused archives are recognised.
     """
     if not archive.exists():
         return ()

@@ -1,7 +1,7 @@
-"""Makes the archive of Kafka's classes: `python -m infra.native.make_class_archive`.
+"""Creates the class data archive of Kafka: `python -m infra.native.make_class_archive`.
 
-It starts a broker in a folder of its own and lets Java write down what it loaded. That takes about
-ten seconds of CPU time once; every later start of a broker saves one and a half.
+It starts a broker in a separate folder and lets Java record the classes that it loaded. That takes
+about ten seconds of CPU once; every later start of a broker saves one and a half.
 """
 
 from __future__ import annotations

@@ -102,11 +102,11 @@ class Read(Protocol):
     async def held(
         self, amounts: HeldAmounts, keys: Sequence[object], rows: Sequence[Mapping[str, Any]]
     ) -> dict[tuple[Any, ...], int] | None:
-        """What is set aside beside these rows, by the values of the columns `amounts.by`.
+        """The amounts held beside these rows, by the values of the columns `amounts.by`.
 
-        `keys`: values of the first of them. `rows`: the rows with these keys as this request read
-        them; an amount counts until its fact is in them, so they are read first. None while nobody
-        can say.
+        `keys`: values of the first of those columns. `rows`: the rows with these keys, as read
+        before by this request; an amount counts until its event is included in them. None while the
+        amounts are unknown.
         """
 
     async def reveal(

@@ -93,7 +93,7 @@ async def inquiries(
 
 @projection.query("/v1/inquiries/counts", scope="inquiries:read")
 async def counts(read: Read, page: Page, by: Literal["topic", "sku", "store_id"]) -> list[Count]:
-    """How often each topic, item or store is asked about."""
+    """Number of inquiries per topic, item or store."""
     limit, after = page.limit, page.after
     rows = await read.select(
         [inquiry], _COUNTS[by], after=after[0] if after else "", limit=limit + 1
@@ -122,7 +122,7 @@ async def conversation(read: Read, inquiry_id: UUID) -> Conversation:
 
 @projection.query("/v1/members/{member_id}/inquiries", scope="inquiries:read", part="inquiries")
 async def inquiries_of(read: Read, member: Subject) -> list[Inquiry]:
-    """Everything the member asked, in whichever channel, oldest first."""
+    """All inquiries of the member over all channels, oldest first."""
     rows = await read.select(
         [inquiry],
         f"select {_COLUMNS} from inquiry where profile_id = any(%(profiles)s)"

@@ -89,7 +89,7 @@ class GoldenField(BaseModel):
 class Step(BaseModel):
     """One step: by a `person`, a `unique` or `strong` identifier of both, or a link of a `rule`.
 
-    `value` only for callers who may see it. First seen: on this profile, and on the other.
+    `value` is set only for callers who may see it. `first_seen`: on this profile, and on the other.
     """
 
     profile_id: UUID
@@ -156,9 +156,9 @@ class Holder(BaseModel):
 
 
 class InQuarantine(BaseModel):
-    """An identifier that connects nobody, and whom it was seen on: its first 100 profiles.
+    """An identifier that connects no profiles, and the profiles that have it (the first 100).
 
-    It is `blocked`, on more profiles than the `limit`, or on too many within one `window`.
+    It is `blocked`, on more profiles than `limit`, or on too many within one `window`.
     """
 
     kind: str

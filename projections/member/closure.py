@@ -1,8 +1,9 @@
-"""Whose membership can follow from a change? All whom anything connects with the profiles changed.
+"""Which memberships can a change affect? Those of all profiles connected with the changed ones.
 
-A value is reached like a profile, so that one on many profiles is looked up once. Whoever is
-touched is in reach already: left out, the limit cannot hide those who are not. A value that too
-many others have connected nobody before either: it is reported, and leads no further.
+The search treats identifier values like nodes, so that a value on many profiles is read once.
+Touched profiles are excluded from the read, since they are in the result anyway and must not use up
+the limit. A value on too many other profiles connected nobody before the change either: it is
+reported as crowded and not followed.
 """
 
 from __future__ import annotations
@@ -86,17 +87,17 @@ class MemberScope:
         return {"rules": ask(_NEWEST, {})}
 
     def everything(self, shared: Shared, changed: Collection[RowKey]) -> bool:
-        """Everybody is decided on anew when the rules in force are among those that came."""
+        """Every profile is grouped again when the rules in force are among the changed rows."""
         newest = shared["rules"]
         return bool(newest) and newest[0][:2] in {key[-2:] for key in changed}
 
     def before_erasure(self, ask: Ask, shared: Shared, erased: Collection[bytes]) -> set[bytes]:
-        """Who shares a value with profiles that lose theirs: it may connect from now on."""
+        """Profiles that share a value with erased ones: the value may connect them afterwards."""
         values = _values(active(shared["rules"]), erased)
         return {row[0] for row in ask(_SHARING, values)}
 
     def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> ReachableNodes:
-        """Those whom these connect with, and the values that too many have to be looked at."""
+        """All connected profiles, and the values on too many profiles to be read."""
         found = ask(_REACH, _values(active(shared["rules"]), touched))
         crowded = {(kind, value) for value, kind in found if kind}
         return ReachableNodes(

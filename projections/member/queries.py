@@ -58,7 +58,9 @@ async def member_of(read: Read, member: Subject) -> MemberHead:
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
 async def resolve(read: Read, body: Sought) -> list[MemberFound]:
-    """Who has this card, this phone, this e-mail? In the body, never in a URL."""
+    """Which member has this card, phone number or e-mail? POST, because personal data must not be
+    in URLs.
+    """
     found: dict[UUID, MemberFound] = {}
     for number, sought in enumerate(body.identifiers):
         index = await read.index(sought.kind, sought.value)
@@ -144,7 +146,7 @@ async def record_of(read: Read, member: Subject) -> list[GoldenField]:
 
 @projection.query("/v1/members/{member_id}/why", scope="members:read")
 async def why(read: Read, member: Subject, other: UUID) -> Why:
-    """Why is a profile one with this one, or why not? Each step with what it rests on."""
+    """Why are two profiles one member, or not? Each step with its evidence."""
     one = member.redirected_from or member.id
     near = NeighbourRows((await in_force(read))[0])
     around = await near.read(read, [one, other])
@@ -169,7 +171,7 @@ async def why(read: Read, member: Subject, other: UUID) -> Why:
 
 @projection.query("/v1/identity/quarantined", scope="members:read")
 async def quarantined(read: Read, page: Page) -> list[InQuarantine]:
-    """Identifiers that belong to nobody in particular, with whom they were seen on, for review."""
+    """Identifiers in quarantine, with the profiles that have them, for review."""
     return await quarantine.listed(read, page)
 
 

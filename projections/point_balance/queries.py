@@ -28,7 +28,7 @@ class ProfilePoints(BaseModel):
 
 
 class LotPoints(BaseModel):
-    """Points with one expiry. `points`: what is left; spent in the order in which lots stand."""
+    """Points with one expiry. `points`: what is left; lots are listed in spending order."""
 
     lot_id: UUID
     profile_id: UUID
@@ -42,10 +42,11 @@ class LotPoints(BaseModel):
 
 
 class Points(BaseModel):
-    """What the member holds over all profiles, whatever the channel.
+    """The member's points over all profiles and channels.
 
-    balance = active - debt; available = balance without what is held, never below 0.
-    Without `held_known` nobody could say what is held, and the figures are without holds.
+    balance = active - debt; available = balance without held points, never below 0.
+
+    If `held_known` is false, holds could not be read, and the figures do not include them.
     """
 
     balance: int
@@ -106,9 +107,10 @@ def _points(found: Account, rows: list[dict[str, Any]], at: int, held_known: boo
 
 
 def _shown(lot: Lot, at: int) -> bool:
-    """Lots that hold something; below 0 only once they could be spent, which is a fault to see.
+    """Lots that have points; negative ones only if they could be spent already, which is an error
+    to show.
 
-    Below 0 before that, points were taken from a lot whose earning was not seen yet.
+    Negative before that means that points were taken before the lot's earning arrived.
     """
     return at < lot.until and (lot.left > 0 or (lot.left < 0 and lot.active_at <= at))
 
@@ -127,9 +129,10 @@ def _when(at: int | None) -> datetime | None:
 
 
 class PointEntry(BaseModel):
-    """One movement. `lot_id` is absent where nobody decided which lot: see the balance's lots.
+    """One movement. `lot_id` is absent if no decision named a lot; the balance assigns those to
+    lots.
 
-    `balance`: the sum of all movements up to and with this one.
+    `balance`: the sum of all movements up to and including this one.
     """
 
     event_id: UUID
@@ -206,7 +209,7 @@ where owner_id = any(%(profile_ids)s)
 
 @projection.query("/v1/members/{member_id}/points/owed", scope="points:read")
 async def owed_of(read: Read, member: Subject) -> OwedPoints:
-    """Spent across two profiles that are two members now: a debt between them, until repaid."""
+    """Debts from points spent between profiles that are two members now, until repaid."""
     ids = set(member.ids)
     found = owed(await read.select([across], ACROSS, profile_ids=list(ids)))
     between = [
@@ -221,7 +224,7 @@ async def owed_of(read: Read, member: Subject) -> OwedPoints:
 
 
 class Liability(BaseModel):
-    """Points that may still be spent, by the month in which they end; none: they never do."""
+    """Points that can still be spent, by month of expiry; null: they never expire."""
 
     month: str | None
     points: int
@@ -250,7 +253,7 @@ ZONE = "Asia/Tokyo"
 
 @projection.query("/v1/points-liability", scope="points:read")
 async def liability(read: Read, as_of: Moment | None = None) -> list[Liability]:
-    """What the program owes its members, pending points included, by month of expiry."""
+    """The program's liability, pending points included, by month of expiry."""
     at = micros(as_of or datetime.now(UTC))
     points: Counter[str | None] = Counter()
     lots: Counter[str | None] = Counter()

@@ -20,7 +20,7 @@ RECENT = 20
 
 
 class Candidates(BaseModel):
-    """What somebody would like to recommend, to whom, and when."""
+    """Candidate items for a recommendation, and the time at which they would be shown."""
 
     model_config = ConfigDict(extra="forbid")
     member_id: UUID
@@ -67,7 +67,7 @@ class Purchase(BaseModel):
 
 @projection.query("/v1/recommendations/filter", scope="recommendations:read", method="POST")
 async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Filtered:
-    """One call for a candidate list: what stays, what goes, and why."""
+    """Splits a candidate list: items to show, items to drop, and why."""
     at = micros(body.at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = kept(purchases, returns, at)
@@ -83,7 +83,7 @@ async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Fi
     "/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions"
 )
 async def suppressions_of(read: Read, member: Subject, at: Moment | None = None) -> list[Dropped]:
-    """Every item the member bought that should not be recommended now."""
+    """Every item that should not be recommended to the member now."""
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = kept(purchases, returns, when)

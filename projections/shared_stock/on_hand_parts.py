@@ -14,7 +14,7 @@ from schemas.history.releases import releases
 
 
 class Base(BaseModel):
-    """The count that on hand is reckoned from."""
+    """The count from which on hand is computed."""
 
     event_id: UUID
     counted: int
@@ -22,10 +22,10 @@ class Base(BaseModel):
 
 
 class Movement(BaseModel):
-    """What one event did to a cell.
+    """The effect of one event on a cell.
 
-    `place`: where it is in the log, topic-partition@offset. `on_top`: whether it counts on top of
-    the base. `on_hand_delta` of a count: what it found more or less than was reckoned.
+    `place`: its record, topic-partition@offset. `on_top`: whether it counts on top of the base.
+    `on_hand_delta` of a count: the counted minus the expected quantity.
     """
 
     event_id: UUID
@@ -42,7 +42,7 @@ class Movement(BaseModel):
 
 
 class Explained(BaseModel):
-    """Why a cell stands as it does: on_hand = base.counted + moved_since_base."""
+    """An explanation of on hand: base.counted + moved_since_base, with the movements."""
 
     sku: str
     location_id: str
@@ -58,7 +58,9 @@ class Explained(BaseModel):
 def explained(
     sku: str, row: Mapping[str, Any], newest_first: list[dict[str, Any]], before: int
 ) -> Explained:
-    """From a cell's standing and a page of its movements; `before`: on hand before the oldest."""
+    """Explains a cell from its row and a page of its movements; `before`: on hand before the
+    oldest.
+    """
     base = None
     if row["counted_at"] is not None:
         base = Base(
@@ -79,9 +81,9 @@ def explained(
 def running(
     newest_first: Iterable[Mapping[str, Any]], before: int
 ) -> list[tuple[Mapping[str, Any], int, int]]:
-    """Each movement, newest first, with what it changed on hand and what was there after it.
+    """Each movement, newest first, with its change of on hand and the quantity after it.
 
-    `before`: on hand before the oldest. A count changes by what it found more or less.
+    `before`: on hand before the oldest. A count changes by the counted minus the expected quantity.
     """
     told, on_hand = [], before
     for row in reversed(list(newest_first)):

@@ -23,8 +23,8 @@ NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_th
 class Cell(BaseModel):
     """One item at one location. `store_atp`: what the store itself may promise.
 
-    `short`: units promised here that are not here. `receiving_gap`: units that left though nothing
-    was on hand.
+    `short`: units promised here that are not available here. `receiving_gap`: units that left
+    although on hand was 0, so a receipt is missing.
     """
 
     location_id: str
@@ -44,11 +44,9 @@ class Cell(BaseModel):
 class Stock(BaseModel):
     """One item over all locations. `online_atp`: what EC may promise.
 
-    `unplaced`: held for orders that have no location yet. `short`: promised and not there, at a
-    location or over all.
-
-    Without `reserved_known` nobody could say what is held, and all figures are without holds.
-    `as_of`: the event time that was asked for; none: now.
+    `unplaced`: held for orders without a location yet. `short`: promised but not available, at a
+    location or over all. If `reserved_known` is false, holds could not be read, and no figure
+    includes them. `as_of`: the requested event time; null: now.
     """
 
     sku: str

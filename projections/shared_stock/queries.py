@@ -33,10 +33,10 @@ class CellOnHand(BaseModel):
 async def stock_of(
     read: Read, sku: str, at: Moment | None = None, as_of: Moment | None = None
 ) -> Stock:
-    """Every location of an item, and what EC may sell under the policies in force.
+    """An item at every location, and what EC may sell under the policies in force.
 
-    `at`: when policies are judged; now, or `as_of`. With `as_of` the stock as it stood then, by
-    the times at which things happened; what was held is not kept, so `reserved_known` is false.
+    `at`: the time at which policies are evaluated; default now, or `as_of`. `as_of`: the stock as
+    of that event time; past holds are not stored, so `reserved_known` is false then.
     """
     policies_at = micros(at or as_of or datetime.now(UTC))
     if as_of is not None:
@@ -87,9 +87,9 @@ async def cells_page(read: Read, page: Page) -> list[CellOnHand]:
 async def movements_of(
     read: Read, page: Page, sku: str, location_id: str, as_of: Moment | None = None
 ) -> Explained:
-    """Every movement that made an item's figures at a location, the newest first, by event time.
+    """Every movement of an item at a location, newest event time first.
 
-    With `as_of` what had happened by then.
+    `as_of`: only what had happened by then.
     """
     limit, after = page.limit, page.after
     until = FOREVER if as_of is None else micros(as_of)
@@ -117,10 +117,10 @@ def _named(row: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
 
 @projection.query("/v1/stock-shortages", scope="stock:read")
 async def shortages(read: Read, page: Page) -> list[Shortage]:
-    """What was promised and is no longer there, and which movements took it.
+    """Promises that are no longer covered, and the movements that took their units.
 
-    Promises to orders without a location are short when no location has units free for them. A
-    count that lowered the stock has no movement to name: its units stay without a cause.
+    Promises to orders without a location are short when no location has free units for them. A
+    count that lowered the stock is no movement, so its units have no cause.
     """
     limit, after = page.limit, page.after
     rows = await read.select(

@@ -22,7 +22,7 @@ class Cause(BaseModel):
 
 
 class Shortage(BaseModel):
-    """Promised, and not there. `causes`: the latest movements that took as many."""
+    """Promised units that are missing. `causes`: the latest movements that took as many."""
 
     sku: str
     location_id: str = Field(

@@ -58,7 +58,7 @@ class TerminalGaps(BaseModel):
 async def missing_receipts(
     read: Read, page: Page, store_id: str | None = None
 ) -> list[TerminalGaps]:
-    """Every till with its missing receipt numbers."""
+    """Every till, with its missing receipt numbers."""
     limit, after = page.limit, page.after
     system, after_store, terminal_id, epoch = after or ["", "", "", -1]
     rows = await read.select(

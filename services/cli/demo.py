@@ -1,4 +1,4 @@
-"""`hitotsu demo`: sales of store and web go in, and every answer is compared with an oracle."""
+"""`hitotsu demo`: sends store and web sales, and compares every answer with an oracle."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def demo(
     home: HomeOption = None,
     provider: ProviderOption = "auto",
 ) -> None:
-    """Send a retailer's sales through the whole road and compare every answer with SQL."""
+    """Send a retailer's sales through the whole system and compare every answer with SQL."""
     try:
         from services.demo.data import DataUnavailable, check_scale, tpcds
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`hitotsu erase`: forgets persons, and prints a receipt of what was done, where and when."""
+"""`hitotsu erase`: erases persons, and prints a receipt of what was done."""
 
 from __future__ import annotations
 

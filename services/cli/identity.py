@@ -1,4 +1,6 @@
-"""`hitotsu identity estimate | replay | cases`: who may be one person, and by which rules."""
+"""`hitotsu identity estimate | replay | cases`: match rules, their replay, and open review
+cases.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def estimate(
     out: Annotated[Path, typer.Option(help="Where the rules are written.")] = Path("rules.json"),
     version: Annotated[str | None, typer.Option(help="Name of the version; else the time.")] = None,
 ) -> None:
-    """Learn from the log what an agreement is worth, and write rules that say it."""
+    """Estimate a match model from the known profiles, and write rules that contain it."""
     from services.identity.replay.estimation import estimated
     from services.identity.replay.run import CannotReplay
 
@@ -55,7 +57,9 @@ def replay(
     switch: Annotated[bool, typer.Option("--switch", help="Then put them in force.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fold everybody under other rules, and say who would split, who would join, what it moves."""
+    """Group all profiles under other rules in memory, and list the members that would split or
+    join.
+    """
     from services.identity.replay import report
     from services.identity.replay.run import CannotReplay
     from services.identity.replay.run import replay as run
@@ -80,7 +84,7 @@ def cases(
     closed: Annotated[bool, typer.Option("--closed", help="What was decided instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what staff has to decide, the surest first."""
+    """List open review cases, highest weight first."""
     from services.identity.review.queue import listed
 
     found = asyncio.run(listed(settings(), "closed" if closed else "open", limit))

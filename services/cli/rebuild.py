@@ -1,4 +1,4 @@
-"""`hitotsu rebuild`: folds projections anew from the log, compares, and swaps."""
+"""`hitotsu rebuild`: folds projections from the log again, compares, and swaps."""
 
 from __future__ import annotations
 

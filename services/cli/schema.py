@@ -1,4 +1,6 @@
-"""`hitotsu schema check | apply | diff | release`, `tail`, `example`: the contracts at hand."""
+"""`hitotsu schema check | apply | diff | release`, `tail`, `example`: work with the event
+schemas.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ def release() -> None:
 
 @schema.command()
 def diff(url: RegistryOption = None, home: HomeOption = None) -> None:
-    """What the registry lacks or holds otherwise; exit 1 when there is anything."""
+    """List what the registry lacks or has otherwise; exit code 1 when there is anything."""
     try:
         found = registry.diff(_registry(url, home))
     except registry.RegistryError as error:
@@ -88,7 +90,7 @@ def diff(url: RegistryOption = None, home: HomeOption = None) -> None:
 
 @schema.command()
 def apply(url: RegistryOption = None, home: HomeOption = None) -> None:
-    """Give the registry every released schema it lacks, under our ids."""
+    """Import into the registry every released schema that it lacks, under our ids."""
     try:
         made = registry.apply(_registry(url, home))
     except registry.RegistryError as error:

@@ -47,10 +47,10 @@ def up(
     servers_only: Annotated[bool, typer.Option("--servers-only", help="No services.")] = False,
     wait: Annotated[float, typer.Option("--wait", help="Seconds for services to be ready.")] = 60.0,
 ) -> None:
-    """Start of Kafka, Postgres, Valkey, the registry and the services what does not run yet.
+    """Start Kafka, Postgres, Valkey, the registry and the services, as far as they do not run yet.
 
-    What runs is left alone, and what is frozen goes on. When something does not come up, it says
-    which and ends with 1.
+    Running processes are left alone, frozen ones are resumed. When one does not start, it is named
+    and the exit code is 1.
     """
     stack = Stack(home, provider, registry=not no_registry)
     with alone(stack, "up"), lines() as progress:
@@ -98,7 +98,7 @@ def check(
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say what this machine has, what is missing, and how to mend it."""
+    """Check what this machine has, what is missing, and how to fix it."""
     findings = doctor.examine(provider, Home(home))
     if as_json:
         typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))

@@ -1,4 +1,4 @@
-"""`hitotsu tokens create | list | revoke`: who may call, and in which role?"""
+"""`hitotsu tokens create | list | revoke`: manages callers' bearer tokens."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
 def make(
     name: Name, scopes: Scopes = None, role: RoleOption = None, home: HomeOption = None
 ) -> None:
-    """Make a token for a caller and print it, once; an earlier one of that name ends."""
+    """Create a token for a caller and print it, once; an earlier one of that name is revoked."""
     wanted = tuple(scopes or TOKENS.get(name, ()))
     if not wanted:
         raise ProviderError(
@@ -69,7 +69,7 @@ def make(
 
 @tokens.command("list")
 def show(home: HomeOption = None, as_json: AsJson = False) -> None:
-    """Every token there is or was: name, role, scopes and times, never the token itself."""
+    """List every token, valid or revoked: name, role, scopes and times, never the token itself."""
     with _postgres(home) as connection:
         found = listed(connection)
     if as_json:
@@ -86,7 +86,7 @@ def end(
     names: Annotated[list[str], typer.Argument(help="Callers whose tokens end.")],
     home: HomeOption = None,
 ) -> None:
-    """End tokens: they are refused within seconds, and `up` does not bring them back."""
+    """Revoke tokens: they are refused within seconds, and `up` does not create them again."""
     with _postgres(home) as connection:
         ended = {name: revoke(connection, name) for name in names}
     for name, known in ended.items():

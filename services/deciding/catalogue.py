@@ -1,7 +1,7 @@
-"""Which deciders are there? Each is declared once, in its domain.
+"""All deciders; each is declared once, in its domain.
 
 A module of a domain whose name ends in `_decider` declares one as `DECIDER`. The process `commands`
-finds it, decides with it and serves its routes.
+finds it, runs it and serves its routes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from services.runtime.db import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeciderDeclaration:
-    """A decider: what it decides from, how, and at which routes.
+    """A decider: its dependencies, its work, and its routes.
 
-    `needs`: names of projections; while one of them is being built, its routes answer 503.
-    `work` makes what decides a batch under locks; `operations` makes the routes, given the way to
-    the decider, a pool of connections, and the group whose tables are read.
+    `needs`: names of projections; while one of them is being built, the routes answer 503. `work`
+    creates the object that decides a batch under locks. `operations` creates the routes from the
+    decider's `Door`, a connection pool, and the group whose tables are read.
     """
 
     name: str
@@ -37,7 +37,7 @@ class DeciderDeclaration:
 def deciders() -> list[DeciderDeclaration]:
     """Every declared decider, by name.
 
-    Raises TypeError where two have one name, or a module declares none.
+    Raises TypeError when two have the same name, or a module declares none.
     """
     declared = sorted(
         (_declared_in(folder, path) for folder in services.__path__ for path in _modules(folder)),

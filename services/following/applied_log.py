@@ -73,16 +73,16 @@ def of_topic(offsets: Mapping[Place, int], topic: str) -> dict[int, int]:
 
 
 class AppliedLog:
-    """Reads topics in no consumer group, from wherever it is asked to.
+    """Reads topics without a consumer group, from any position.
 
-    Which partitions there are the group's checkpoints say, so that a new one is read from its
-    beginning as soon as the group has taken it.
+    The partitions are those of the group's checkpoints, so that a new partition is read from its
+    beginning as soon as the group has read it.
     """
 
     def __init__(
         self, kafka: str, group: str, topics: Sequence[str], max_records: int = 250
     ) -> None:
-        """`group`: whose ledger says what was applied; `max_records`: of one batch."""
+        """`group`: whose event ledger says what was applied; `max_records`: maximum batch size."""
         self._kafka, self._group, self.topics = kafka, group, tuple(topics)
         self._max_records = max_records
         self._consumer: Any = None

@@ -27,7 +27,7 @@ DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
 class BackgroundTask(Worker):
-    """Calls `round` again and again, at once while it returns that there is more to do."""
+    """Calls `round` repeatedly: at once while it returns True, else after a pause."""
 
     leader_only: ClassVar[bool] = True
     """Whether one process does it for all; else every process does."""
@@ -42,8 +42,8 @@ class BackgroundTask(Worker):
     ) -> None:
         """`name`: of the lock, in logs and in Postgres' `application_name`.
 
-        `pause_seconds`: before the next round when there is nothing to do. `group`: whose tables it
-        sees. `ready`: whether it may work now; asked before every round.
+        `pause_seconds`: before the next round when there is nothing to do. `group`: whose schema is
+        on the search_path. `ready`: whether it may run now; called before every round.
         """
         super().__init__(dsn, name, ELECTION_SECONDS, group)
         self._pause_seconds, self._ready = pause_seconds, ready
@@ -57,7 +57,7 @@ class BackgroundTask(Worker):
         """
 
     def reset(self) -> None:
-        """Forgets what was read before; called with a new connection and after a failed round."""
+        """Drops cached state; called after connecting and after a failed round."""
 
     async def pause(self) -> None:
         """Waits for work."""

@@ -19,9 +19,9 @@ Take = Callable[[Connection, Sequence[AppliedEvent]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CursorTable:
-    """A table with the next offset of each partition that its follower reads.
+    """A table with the next offset of each partition that a follower reads.
 
-    Columns: topic, partition, next_offset; the table of a follower of one topic, `only_topic`, has
+    Columns: topic, partition, next_offset. The table of a follower of one topic (`only_topic`) has
     no column topic.
     """
 
@@ -29,7 +29,7 @@ class CursorTable:
     only_topic: str | None = None
 
     async def read(self, connection: Connection) -> dict[Place, int]:
-        """The next offset of each partition that was read at all."""
+        """The next offset of each partition that was read before."""
         topic = "topic" if self.only_topic is None else "%s as topic"
         values = [] if self.only_topic is None else [self.only_topic]
         rows = await rows_of(
@@ -57,7 +57,7 @@ class CursorTable:
 
 
 class Follower:
-    """Hands applied events over, batch by batch."""
+    """Passes applied events to `take`, batch by batch."""
 
     def __init__(self, log: AppliedLog, cursor: CursorTable, take: Take) -> None:
         """`take`: called in the transaction that moves the cursor."""
@@ -73,7 +73,7 @@ class Follower:
         self._at = None
 
     async def follow(self, connection: Connection) -> bool:
-        """Takes a batch; returns whether there was any. Raises `KafkaError`."""
+        """Processes one batch; returns whether there was one. Raises `KafkaError`."""
         if self._at is None:
             self._at = await self._cursor.read(connection)
         batch = await self._log.read(connection, self._at, await self._log.ends(connection))

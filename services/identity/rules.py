@@ -1,4 +1,4 @@
-"""Follows the catalog topic for match rules; the version in force decides.
+"""Follows the catalog topic for match rules, and provides the version in force.
 
 The version with the greatest (valid_from, version) is in force, as in the grouping; no clock is
 involved. With rules that have no matching part, or an invalid one, no profiles are compared.
@@ -55,7 +55,7 @@ class MatchRulesFeed:
         self._catalog.reset()
 
     async def in_force(self, connection: Connection) -> InForce | None:
-        """The version that counts, or None while nobody is compared. Raises `KafkaError`."""
+        """The version in force; None when profiles are not to be compared. Raises `KafkaError`."""
         while await self._catalog.follow(connection):
             pass
         now = await newest(connection)

@@ -142,7 +142,7 @@ class Applier:
         """The result of a batch that was committed although the reply to COMMIT was lost; None if
         it was not.
 
-        A checkpoint of another owner says nothing about this batch.
+        A checkpoint with another owner's epoch tells nothing about this batch.
         """
         edges = _edges(work.slices)
         with connection.transaction():

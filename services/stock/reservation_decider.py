@@ -1,4 +1,4 @@
-"""The decider of reservations: which commands about stock it takes, and from what it decides."""
+"""The decider of stock reservations: its commands, and the projections on which it depends."""
 
 from __future__ import annotations
 

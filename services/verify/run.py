@@ -100,7 +100,7 @@ class Verification:
         take: Callable[..., None],
         progress: Progress,
     ) -> None:
-        """The log, erasures first: whoever is erased is known before other topics are read."""
+        """Reads the log, erasures first, so that erased subjects are known before other topics."""
         topics = {kind.TOPIC for one in self.projections for kind in one.erasures}  # type: ignore[attr-defined]
         erasures = {p: end for p, end in limits.items() if p[0] in topics}
         others = {p: end for p, end in limits.items() if p not in erasures}

@@ -1,5 +1,6 @@
-"""May staff decide so about profiles, and which facts say it? Pure: a command and what is known of
-its profiles go in, the outcome and the facts come out."""
+"""Decides staff commands on pairs of profiles. Pure: a command and the stored state go in, the
+outcome and the events come out.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ PairView = tuple[str | None, Found | None]
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """A case as it is stored; `outcome`, `actor`, `reason` are of a case that is closed."""
+    """A stored case; `outcome`, `actor` and `reason` belong to a closed case."""
 
     pair: Pair
     view: PairView
@@ -39,12 +40,12 @@ class CaseState:
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """What one decision is made from, read under the lock; `now` in microseconds.
+    """The input of one decision, read under the lock; `now` in microseconds.
 
-    `case`: of a verdict on one. `known`: those of a pair that are registered and not erased.
-    `together`: the pair is one member, or a person said so. `others`: the rest of the member that a
-    profile is split from, None: the profile has no member. `views`: how the rules see pairs now.
-    `decided_at`: when a person last decided about a pair.
+    `case`: the case of a verdict on one. `known`: the profiles of a pair that are registered and
+    not erased. `together`: the pair is one member, or staff linked it. `others`: the rest of the
+    member that the profile is split from; None: the profile has no member. `views`: how the rules
+    compare the pairs now. `decided_at`: when staff last decided on a pair.
     """
 
     now: int
@@ -58,7 +59,7 @@ class ReviewState:
 
 @dataclass(slots=True)
 class DecidedReview:
-    """The outcome, and of each pair the fact and the decision that the matcher keeps."""
+    """The outcome, with the event and the decision of each pair."""
 
     outcome: CommandOutcome
     facts: list[Fact] = field(default_factory=list)
@@ -66,7 +67,7 @@ class DecidedReview:
 
 
 def decide(command: Command, state: ReviewState, new_id: Callable[[], UUID]) -> DecidedReview:
-    """`new_id` makes the ids of the facts."""
+    """Decides one command; `new_id` generates the event ids."""
     if isinstance(command, OfCase):
         return _case(command, state, new_id)
     if isinstance(command, OfPair):
@@ -118,7 +119,7 @@ def _facts(
     state: ReviewState,
     new_id: Callable[[], UUID],
 ) -> tuple[list[Fact], list[StaffDecision]]:
-    """One fact of each pair, later than any before it."""
+    """One event per pair, with a later time than earlier decisions on it."""
     body = command.body
     facts, decisions = list[Fact](), list[StaffDecision]()
     for pair, (version, found) in views.items():

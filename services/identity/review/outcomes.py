@@ -1,4 +1,4 @@
-"""What can a decision of staff end in? Pure; `answers` says it in HTTP's terms."""
+"""The outcomes of staff commands. Pure; `answers` maps them to HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ VerdictOutcome = Literal["linked", "declined", "unlinked"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictGiven(AcceptedCommand):
-    """Pairs were decided; one event for each. `profile_ids`: from whom a profile was split."""
+    """Pairs were decided; one event per pair. `profile_ids`: the profiles from which one
+    was split.
+    """
 
     outcome: VerdictOutcome
     case_id: UUID | None = None
@@ -57,7 +59,7 @@ class ProfilesUnknown(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileToSplitUnknown(DeniedCommand):
-    """The profile that is to be split from its member belongs to none."""
+    """The profile to split from its member has no member."""
 
     profile_ids: Sequence[UUID]
 
@@ -68,7 +70,7 @@ class ProfileToSplitUnknown(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesNotLinked(DeniedCommand):
-    """Two profiles that are to be unlinked are not one member."""
+    """The two profiles to unlink are not one member."""
 
     @property
     def detail(self) -> str:
@@ -77,7 +79,7 @@ class ProfilesNotLinked(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlyProfileOfMember(DeniedCommand):
-    """The profile that is to be split has nobody to be split from."""
+    """The profile to split is the only one of its member."""
 
     @property
     def detail(self) -> str:

@@ -1,4 +1,4 @@
-"""The decider of holds: which commands about points it takes, and from what it decides."""
+"""The decider of point holds: its commands, and the projections on which it depends."""
 
 from __future__ import annotations
 

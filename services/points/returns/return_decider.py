@@ -1,4 +1,4 @@
-"""The decider of returns: what becomes of points when goods come back, and from what it is told."""
+"""The decider of returns: its command, and the projections on which it depends."""
 
 from __future__ import annotations
 
