@@ -11,7 +11,7 @@ from uuid import UUID
 from projections.core import NotFound, Read
 from projections.member import group, identifier, link, proposal, rules
 from projections.member.edges import LINKED
-from projections.member.path import Around, Linked
+from projections.member.path import Linked, Neighbourhood
 from projections.member.rules import RULE_SET, ActiveRules, Survivorship, active, survivorship
 
 MOST = 2_000
@@ -50,7 +50,7 @@ class NeighbourRows:
         self.decisions: dict[Linked, dict[str, Any]] = {}
         self._crowded: set[tuple[str, bytes]] = set()
 
-    async def read(self, read: Read, profiles: Iterable[UUID]) -> Around:
+    async def read(self, read: Read, profiles: Iterable[UUID]) -> Neighbourhood:
         """All profiles that are connected with these, with the rows that connect them."""
         rows = await read.select([group], _MEMBERS, profiles=list(profiles))
         self.members = {row["profile_id"]: row for row in rows}
@@ -67,7 +67,7 @@ class NeighbourRows:
             (*key, bool(row["verified"]), row["first_seen"])
             for key, row in self.identifiers.items()
         ]
-        return Around(self.rules, seen, list(self.decisions), self._crowded)
+        return Neighbourhood(self.rules, seen, list(self.decisions), self._crowded)
 
     async def _round(self, read: Read, fresh: set[UUID]) -> set[UUID]:
         asked = list(fresh)

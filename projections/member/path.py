@@ -60,7 +60,7 @@ class Objection(NamedTuple):
 
 
 @dataclass
-class Around:
+class Neighbourhood:
     """All rows about the profiles connected with two given ones."""
 
     rules: ActiveRules

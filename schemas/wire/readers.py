@@ -28,7 +28,7 @@ _GO_ON, _EIGHT_LONG = 0x8080808080808080, 0x0080808080808080
 _reading = native("schemas.wire._reading")
 
 
-class Unusual(ValueError):
+class NonCanonical(ValueError):
     """The encoding is not canonical, so the Avro library has to decode it."""
 
 
@@ -69,7 +69,7 @@ def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
         number |= (byte & 127) << shift
         if byte < 128:
             if not byte or number >> 64:
-                raise Unusual
+                raise NonCanonical
             return (number >> 1) ^ -(number & 1), i
         shift += 7
 
@@ -80,7 +80,7 @@ class _Writing:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.scope: dict[str, Any] = {
-            "Unusual": Unusual,
+            "NonCanonical": NonCanonical,
             "longer": _longer,
             "double": Struct("<d").unpack_from,
             "truth": {0: False, 1: True},

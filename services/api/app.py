@@ -24,7 +24,7 @@ from services.reading.held_amounts import HeldAmountsReader
 from services.reading.missing_receipts import MissingReceipts
 from services.reading.operations import ReadOperation, of_query
 from services.reading.reach import Reach
-from services.reading.read_your_writes import WAIT_SECONDS, Waiting
+from services.reading.read_your_writes import WAIT_SECONDS, PositionWaiter
 from services.reading.redis_views import ViewReader
 from services.reading.refresh import ReadRefresh
 from services.reading.subject_page import parts_of, subject_operation
@@ -66,8 +66,8 @@ def create(
         # no memory of keys: once a person is erased, the next answer must not show them
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
-        waiting=Waiting(postgres, views, catalog, ends, wait_seconds), parts=parts_of(catalog),
-        builds=builds,
+        waiting=PositionWaiter(postgres, views, catalog, ends, wait_seconds),
+        parts=parts_of(catalog), builds=builds,
     )  # fmt: skip
     operations = operations_of(catalog)
     receipts = MissingReceipts(postgres, builds)

@@ -19,7 +19,7 @@ from rich.console import Console
 from services.cli.endpoints import settings
 from services.runtime import db
 from services.runtime.config import Settings
-from services.runtime.erasure import Erased, Erasure, IdTaken, NobodyKnown, NotAppliedYet
+from services.runtime.erasure import ErasedProfile, Erasure, IdTaken, NobodyKnown, NotAppliedYet
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import configure, redact
 from services.runtime.producer import KafkaAway, Producer
@@ -94,7 +94,7 @@ async def _erase(
     actor: str,
     wait: float,
     dry_run: bool,
-) -> list[Erased]:
+) -> list[ErasedProfile]:
     producer = Producer(where.kafka, "hitotsu-erase", timeout=10.0)
     async with db.pool(where.postgres, group=where.group, name="hitotsu-erase", size=2) as pool:
         erasure = Erasure(pool, SubjectKeys(pool, where.key_encryption_key), producer)
@@ -171,7 +171,7 @@ def _stop(message: str, code: int) -> None:
     raise typer.Exit(code)
 
 
-def _print(lines: Sequence[Erased], dry_run: bool, as_json: bool) -> None:
+def _print(lines: Sequence[ErasedProfile], dry_run: bool, as_json: bool) -> None:
     if as_json:
         receipt = [asdict(line) for line in lines]
         print(json.dumps({"dry_run": dry_run, "erased": receipt, "remains": REMAINS}, default=str))
@@ -181,7 +181,7 @@ def _print(lines: Sequence[Erased], dry_run: bool, as_json: bool) -> None:
     print("Nothing was erased: a dry run." if dry_run else REMAINS)
 
 
-def _block(line: Erased) -> str:
+def _block(line: ErasedProfile) -> str:
     """One profile's line of the receipt; ids and offsets are not truncated."""
     where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
     destroyed, finished = (

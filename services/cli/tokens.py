@@ -20,7 +20,7 @@ from infra.home import Home
 from infra.stack import Stack
 from schemas.rights import ROLES, Role
 from services.cli.local_services import TOKEN_ROLES, TOKENS
-from services.runtime.tokens import Listed, create, listed, revoke, role_for
+from services.runtime.tokens import TokenListing, create, listed, revoke, role_for
 
 VERBS = ("tokens", "token")
 Name = Annotated[
@@ -97,7 +97,7 @@ def end(
         raise typer.Exit(1)
 
 
-def _row(one: Listed) -> tuple[str, ...]:
+def _row(one: TokenListing) -> tuple[str, ...]:
     times = (f"{at:%F %T}" if at else "" for at in (one.created_at, one.revoked_at))
     return (one.name, one.role or "", " ".join(one.scopes), *times)
 

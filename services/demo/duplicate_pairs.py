@@ -26,7 +26,7 @@ Moved = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class LinkageResult:
     """Of `wanted` customers without a shared identifier, `found` are one member; `wrong` pairs join
     two customers; `cases` wait for staff, `waiting` of them concern customers that were not found.
     """
@@ -61,7 +61,7 @@ async def introduce(settings: Settings, moved: Moved) -> bool:
 
 async def met(
     settings: Settings, answers: Answers, customers: Iterable[int], row: ReportRow
-) -> Met:
+) -> LinkageResult:
     """The present result; wrong links are added to the report's row."""
     wanted = {one for one in customers if not names.shares_a_phone(one)}
     together: set[int] = set()
@@ -82,4 +82,6 @@ async def met(
     found = await listed(settings, "open", CASES_MAX)
     held = [answers.profiles(map(str, case["profile_ids"])) for case in found]
     waiting = {pair[0][1] for pair in held if len({customer for _, customer in pair}) == 1}
-    return Met(len(wanted), len(wanted & together), wrong, len(found), len(waiting & apart), apart)
+    return LinkageResult(
+        len(wanted), len(wanted & together), wrong, len(found), len(waiting & apart), apart
+    )

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.demo.common.comparison import ReportRow
-from services.demo.duplicate_pairs import Met
+from services.demo.duplicate_pairs import LinkageResult
 
 QUESTIONS = {
     "members": "一人のお客様は一人の会員か",
@@ -37,7 +37,7 @@ class DemoReport:
     sales_lines: int
     checking_seconds: float
     rows: list[ReportRow]
-    met: Met
+    met: LinkageResult
 
     @property
     def differences(self) -> int:

@@ -15,7 +15,7 @@ from services.demo.check.oracle import Oracle
 from services.demo.common.answers import Answers
 from services.demo.common.bars import Lane, bars
 from services.demo.common.comparison import ReportRow
-from services.demo.duplicate_pairs import Met, introduce, met
+from services.demo.duplicate_pairs import LinkageResult, introduce, met
 from services.demo.questions import (
     balances,
     inquiries,
@@ -110,7 +110,7 @@ class Demo:
 
     async def _meet(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
-    ) -> tuple[ReportRow, Met]:
+    ) -> tuple[ReportRow, LinkageResult]:
         """Estimates and activates match rules, and waits until their links are visible."""
         row, settings = ReportRow("identity"), self.place.settings
         lane = Lane(progress, "rules of identity", 1, unit="profiles")

@@ -41,7 +41,7 @@ class OneWrite:
             self._transport.write(head)
 
 
-class Answered(BoundedHeads):
+class OneWriteProtocol(BoundedHeads):
     """The protocol class of every service; uvicorn alone writes head and body separately."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

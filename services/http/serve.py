@@ -10,7 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 from services.runtime import exit_codes
 from services.runtime.config import Settings
 from services.runtime.exit_codes import Exit
@@ -33,7 +33,7 @@ def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=Answered,
+            http=OneWriteProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

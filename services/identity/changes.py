@@ -23,7 +23,7 @@ ABOUT_TWO = ProfilesLinked | LinkDeclined | ProfilesUnlinked
 
 
 @dataclass(slots=True)
-class Touched:
+class ChangedProfile:
     """A changed profile: the (partition, offset) of its events, and the latest of their times."""
 
     places: list[tuple[int, int]] = field(default_factory=list)
@@ -31,25 +31,25 @@ class Touched:
 
 
 @dataclass(slots=True)
-class Stirred:
+class LogChanges:
     """The changed profiles and the staff decisions, in log order."""
 
-    profiles: dict[bytes, Touched] = field(default_factory=dict)
+    profiles: dict[bytes, ChangedProfile] = field(default_factory=dict)
     decisions: list[StaffDecision] = field(default_factory=list)
 
 
-def touched(events: Iterable[AppliedEvent]) -> Stirred:
+def touched(events: Iterable[AppliedEvent]) -> LogChanges:
     """Links by rule are our own output and are ignored; a staff decision touches its pair."""
-    found = Stirred()
+    found = LogChanges()
     for one in events:
         event = one.event
         if isinstance(event, ABOUT_ONE):
-            each = found.profiles.setdefault(event.profile_id, Touched())
+            each = found.profiles.setdefault(event.profile_id, ChangedProfile())
             each.at = max(each.at, event.meta.occurred_at)
         elif isinstance(event, ABOUT_TWO) and event.decided_by == PERSON:
             decision = _decision(event)
             found.decisions.append(decision)
-            each = found.profiles.setdefault(decision.pair[0], Touched())
+            each = found.profiles.setdefault(decision.pair[0], ChangedProfile())
         else:
             continue
         each.places.append((one.partition, one.offset))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.following.applied_log import checkpoints
-from services.identity.changes import Touched
-from services.identity.index import Everybody
+from services.identity.changes import ChangedProfile
+from services.identity.index import ProfileIndex
 from services.identity.shards import TOPIC, offset_in
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
@@ -56,7 +56,7 @@ async def comparable(connection: Connection, group: str, known: Sequence[int]) -
         return int((await rows_of(connection, HOW_MANY, []))[0]["many"])
 
 
-async def difference(connection: Connection, everybody: Everybody) -> CoverageGap:
+async def difference(connection: Connection, everybody: ProfileIndex) -> CoverageGap:
     """Which profiles memory lacks, and which it has without reason."""
     cursor = await connection.execute(WHO)
     expected = {row[0].bytes for row in await cursor.fetchall()}
@@ -64,7 +64,9 @@ async def difference(connection: Connection, everybody: Everybody) -> CoverageGa
     return CoverageGap(missing, sorted(one for one in everybody if one not in expected))
 
 
-async def as_touched(connection: Connection, profiles: Sequence[bytes]) -> dict[bytes, Touched]:
+async def as_touched(
+    connection: Connection, profiles: Sequence[bytes]
+) -> dict[bytes, ChangedProfile]:
     """These profiles as if the log had just changed them, at the time of their state."""
     rows = await rows_of(connection, TIMES, [[UUID(bytes=one) for one in profiles]])
-    return {row["profile_id"].bytes: Touched(at=row["at"]) for row in rows}
+    return {row["profile_id"].bytes: ChangedProfile(at=row["at"]) for row in rows}

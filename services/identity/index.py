@@ -16,7 +16,7 @@ from schemas.personal.seal import seal, unseal
 from services.identity.matching.candidates import Candidate, CandidateIndex
 from services.identity.matching.features import Features, Person, features
 from services.identity.matching.model import MatchModel
-from services.identity.pairs import Found, Pair
+from services.identity.pairs import Pair, PairEvidence
 from services.identity.people import SLICE
 from services.identity.store import FORM, StoredFeatures
 from services.runtime.db import Connection
@@ -31,7 +31,7 @@ where form = %s and profile_id > %s order by profile_id limit %s
 AT_ONCE = 2_000
 
 
-class Everybody:
+class ProfileIndex:
     """All profiles by id: their features, and the time of the state these were made from."""
 
     def __init__(self, version: str, model: MatchModel) -> None:
@@ -63,7 +63,7 @@ class Everybody:
         else:
             self.known.learn(profile_id, known)
 
-    def like(self, profile_id: bytes) -> dict[bytes, Found]:
+    def like(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
         """All candidates for the same person, with the weight and the agreeing levels."""
         mine = self.known.features(profile_id)
         if mine is None:
@@ -71,7 +71,7 @@ class Everybody:
         found = self.known.candidates(mine, exclude=(profile_id,), of=profile_id)
         return {one.profile_id: self.found(one) for one in found}
 
-    def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
+    def smaller(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
         """The candidates with a smaller id whose weight reaches the link threshold."""
         like, upper = self.like(profile_id), self.model.upper
         return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
@@ -83,19 +83,21 @@ class Everybody:
             return False
         return self.known.weight(one, other) >= self.model.upper
 
-    def found(self, candidate: Candidate) -> Found:
+    def found(self, candidate: Candidate) -> PairEvidence:
         """A candidate's weight, with its levels by name."""
         said = zip(self._levels, candidate.levels, strict=True)
-        return Found(candidate.weight, tuple(names[level] for names, level in said if level >= 0))
+        return PairEvidence(
+            candidate.weight, tuple(names[level] for names, level in said if level >= 0)
+        )
 
-    def pair(self, pair: Pair) -> Found | None:
+    def pair(self, pair: Pair) -> PairEvidence | None:
         """The comparison of two profiles, whatever its weight; None when one is unknown."""
         one, other = map(self.known.features, pair)
         if one is None or other is None:
             return None
         told = self.known.explain(one, other)
         levels = tuple(f"{each.field}:{each.level}" for each in told if each.level)
-        return Found(self.known.weight(one, other), levels)
+        return PairEvidence(self.known.weight(one, other), levels)
 
     def explained(self, mine: Features, other: bytes) -> list[dict[str, Any]]:
         """The weight of each field in bits; they add up to the pair's weight."""

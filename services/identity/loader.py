@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from services.identity.changes import Touched
-from services.identity.index import Everybody, features_of, sealed
+from services.identity.changes import ChangedProfile
+from services.identity.index import ProfileIndex, features_of, sealed
 from services.identity.people import SLICE, People
 from services.identity.store import StoredFeatures
 from services.runtime.db import Connection
@@ -22,8 +22,8 @@ class Learning:
     async def learn(
         self,
         connection: Connection,
-        everybody: Everybody,
-        fresh: Mapping[bytes, Touched],
+        everybody: ProfileIndex,
+        fresh: Mapping[bytes, ChangedProfile],
         records: int,
     ) -> list[StoredFeatures]:
         """The rows to store for these profiles; `records`: how much of the log they include."""

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from services.following.applied_log import AppliedBatch, AppliedLog
 from services.following.background_task import BackgroundTask
 from services.identity import cases, coverage, store
-from services.identity.changes import Touched, touched
-from services.identity.index import Everybody, features_of
+from services.identity.changes import ChangedProfile, touched
+from services.identity.index import ProfileIndex, features_of
 from services.identity.loader import Learning
 from services.identity.matching.features import Person
 from services.identity.membership import ConsumerMembership
-from services.identity.pairs import Found, Pair, PairVerdict
+from services.identity.pairs import Pair, PairEvidence, PairVerdict
 from services.identity.people import SLICE
 from services.identity.rules import MatchRulesFeed
 from services.identity.shards import (
@@ -75,14 +75,14 @@ class Matcher(BackgroundTask):
         for outcome in OUTCOMES:
             MATCH_LINKS.labels(outcome)
         self.idle = False
-        self.everybody: Everybody | None = None
+        self.everybody: ProfileIndex | None = None
         self._late: list[bytes] = []
         self._late_shares: set[int] = set()
         self.profiles: int | None = None
         """How many profiles the projection held when they were counted last."""
 
     @property
-    def ready(self) -> Everybody | None:
+    def ready(self) -> ProfileIndex | None:
         """The index, once it holds all profiles that the projection holds.
 
         None before that, and when no match rules are in force.
@@ -136,7 +136,7 @@ class Matcher(BackgroundTask):
             self._measured = now
             await cases.measure(connection, version)
 
-    async def _count(self, connection: Connection, everybody: Everybody) -> None:
+    async def _count(self, connection: Connection, everybody: ProfileIndex) -> None:
         """Ready when the index has as many profiles as the projection; otherwise loads the missing
         ones.
         """
@@ -158,7 +158,7 @@ class Matcher(BackgroundTask):
         else:
             await self._complete(connection, everybody)
 
-    async def _complete(self, connection: Connection, everybody: Everybody) -> None:
+    async def _complete(self, connection: Connection, everybody: ProfileIndex) -> None:
         """Loads missing profiles, which are compared as well: the stored progress wrongly included
         them.
         """
@@ -174,7 +174,7 @@ class Matcher(BackgroundTask):
             await self._learn(connection, everybody, part)
         self._late, self._late_shares = [*self._late, *found.missing], set()
 
-    async def _compare_late(self, connection: Connection, everybody: Everybody) -> None:
+    async def _compare_late(self, connection: Connection, everybody: ProfileIndex) -> None:
         """Compares profiles that were missing, for each shard of this process, and stores their
         features.
 
@@ -196,13 +196,13 @@ class Matcher(BackgroundTask):
         self._late_shares |= fresh.keys()
 
     async def _learn(
-        self, connection: Connection, everybody: Everybody, profiles: Sequence[bytes]
+        self, connection: Connection, everybody: ProfileIndex, profiles: Sequence[bytes]
     ) -> list[StoredFeatures]:
         touched = await coverage.as_touched(connection, profiles)
         records = sum(self._shares.known)
         return await self._learning.learn(connection, everybody, touched, records)
 
-    async def _everybody(self, connection: Connection) -> Everybody | None:
+    async def _everybody(self, connection: Connection) -> ProfileIndex | None:
         """The index under the active match rules; loaded again when the rules changed."""
         active = await self._rules.in_force(connection)
         now = self.everybody
@@ -215,7 +215,7 @@ class Matcher(BackgroundTask):
         MATCH_PROFILES.set(math.nan)
         if active is None:
             return None
-        everybody = Everybody(active.version, active.model)
+        everybody = ProfileIndex(active.version, active.model)
         # the gazetteer takes seconds to read, and nobody who searches should wait for it
         await asyncio.to_thread(features_of, Person(address="東京都", postcode="1000001"))
         async with connection.transaction():
@@ -242,7 +242,9 @@ class Matcher(BackgroundTask):
                 kept |= await store.progress(connection, store.FEATURES, new)
             self._shares.take(compared, kept)
 
-    async def _take(self, connection: Connection, everybody: Everybody, read: AppliedBatch) -> None:
+    async def _take(
+        self, connection: Connection, everybody: ProfileIndex, read: AppliedBatch
+    ) -> None:
         seen, ends = touched(read.events), read.ends_of(TOPIC)
         fresh = {
             one: each
@@ -285,7 +287,7 @@ class Matcher(BackgroundTask):
         if any(one.fact is not None for one in judged):
             self._kick()
 
-    def _news(self, each: Touched) -> bool:
+    def _news(self, each: ChangedProfile) -> bool:
         known = self._shares.known
         return any(offset_in(known, number) <= offset for number, offset in each.places)
 
@@ -295,15 +297,15 @@ def _parts(profiles: list[bytes]) -> list[list[bytes]]:
 
 
 async def _compared(
-    everybody: Everybody, triggered: dict[bytes, frozenset[int]]
-) -> tuple[dict[bytes, set[int]], dict[Pair, Found]]:
+    everybody: ProfileIndex, triggered: dict[bytes, frozenset[int]]
+) -> tuple[dict[bytes, set[int]], dict[Pair, PairEvidence]]:
     """The profiles of greater id that choose their links again, and pairs of the triggered
     profiles.
 
     Each for the shards that have not processed the profile.
     """
     greater: dict[bytes, set[int]] = {}
-    found: dict[Pair, Found] = {}
+    found: dict[Pair, PairEvidence] = {}
     for number, (one, shares) in enumerate(triggered.items()):
         for other, what in everybody.like(one).items():
             pair = pair_of(one, other)

@@ -25,7 +25,7 @@ Pair = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PairEvidence:
     """The weight of a pair (log2 odds) and the evidence (agreeing levels) behind it."""
 
     weight: float
@@ -68,7 +68,7 @@ class Case:
 
     case_id: bytes
     pair: Pair
-    found: Found
+    found: PairEvidence
     opened_at: int
 
 
@@ -111,7 +111,7 @@ def judge(
     pair: Pair,
     version: str,
     upper: float,
-    found: Found | None,
+    found: PairEvidence | None,
     at: int,
     standing: RuleDecision | None,
     decision: StaffDecision | None,
@@ -140,7 +140,7 @@ def _apart(decision: StaffDecision | None) -> bool:
     return decision is not None and not decision.together
 
 
-def _settled(pair: Pair, found: Found | None, decision: StaffDecision | None) -> bool:
+def _settled(pair: Pair, found: PairEvidence | None, decision: StaffDecision | None) -> bool:
     """Whether staff decided on this very evidence, or decided that the two are one person."""
     if decision is None or found is None:
         return False
@@ -149,7 +149,9 @@ def _settled(pair: Pair, found: Found | None, decision: StaffDecision | None) ->
     return decision.link_id == link_id_of(pair, found.evidence)
 
 
-def _link(found: Found | None, at: int, standing: RuleDecision | None) -> RuleDecision | None:
+def _link(
+    found: PairEvidence | None, at: int, standing: RuleDecision | None
+) -> RuleDecision | None:
     """The new decision by rule; None when it does not change."""
     if found is None:
         if standing is None or not standing.linked:

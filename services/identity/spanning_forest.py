@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
-from services.identity.pairs import WEIGHT_DIGITS, Found, Pair
+from services.identity.pairs import WEIGHT_DIGITS, Pair, PairEvidence
 from services.identity.shards import pair_of
 
 MOST = 3
@@ -30,7 +30,11 @@ class SpanningLinks:
     spared: set[Pair] = field(default_factory=set)
 
     def add(
-        self, profile_id: bytes, smaller: Mapping[bytes, Found], alike: Alike, apart: Set[Pair]
+        self,
+        profile_id: bytes,
+        smaller: Mapping[bytes, PairEvidence],
+        alike: Alike,
+        apart: Set[Pair],
     ) -> None:
         """Chooses one profile's links among those of smaller id above the threshold.
 

@@ -16,7 +16,14 @@ from schemas.personal import NORMALISER_VERSION
 from services.deciding import outbox
 from services.identity import cases
 from services.identity.matching.features import FORMAT
-from services.identity.pairs import Found, Pair, PairVerdict, RuleDecision, StaffDecision, judge
+from services.identity.pairs import (
+    Pair,
+    PairEvidence,
+    PairVerdict,
+    RuleDecision,
+    StaffDecision,
+    judge,
+)
 from services.identity.shards import BEGINNING, SHARES, Positions, same, share_of
 from services.identity.spanning_forest import SpanningLinks
 from services.runtime.db import Connection
@@ -112,7 +119,7 @@ class ComparedBatch:
     kept: Mapping[int, Positions]
     triggered: Mapping[bytes, Collection[int]]
     greater: Mapping[bytes, Collection[int]] = field(default_factory=dict)
-    found: dict[Pair, Found] = field(default_factory=dict)
+    found: dict[Pair, PairEvidence] = field(default_factory=dict)
     features: list[StoredFeatures] = field(default_factory=list)
     decisions: list[StaffDecision] = field(default_factory=list)
 
@@ -127,13 +134,13 @@ async def progress(
     return {row["share"]: tuple(row["positions"]) for row in rows}
 
 
-class Everyone(Protocol):
+class ProfileLookup(Protocol):
     """What the in-memory index answers while a batch is judged."""
 
     def time_of(self, profile_id: bytes) -> int:
         """The time of a profile's state."""
 
-    def smaller(self, profile_id: bytes) -> dict[bytes, Found]:
+    def smaller(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
         """The candidates of smaller id above the link threshold."""
 
     def alike(self, pair: Pair) -> bool:
@@ -141,7 +148,7 @@ class Everyone(Protocol):
 
 
 async def store(
-    connection: Connection, batch: ComparedBatch, everybody: Everyone
+    connection: Connection, batch: ComparedBatch, everybody: ProfileLookup
 ) -> list[PairVerdict]:
     """Stores a batch and the resulting links, cases and events.
 
@@ -175,7 +182,7 @@ async def fence(connection: Connection, version: str, before: Mapping[int, Posit
 
 
 async def _judged(
-    connection: Connection, batch: ComparedBatch, everybody: Everyone
+    connection: Connection, batch: ComparedBatch, everybody: ProfileLookup
 ) -> dict[Pair, PairVerdict]:
     who = [UUID(bytes=one) for one in sorted(batch.triggered)]
     if not who:

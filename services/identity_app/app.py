@@ -18,7 +18,7 @@ from services.http.health import Dependency, answering
 from services.http.web_process import About, web_process
 from services.identity.matcher import Matcher
 from services.identity.membership import ConsumerMembership
-from services.identity.pairs import Found, Pair
+from services.identity.pairs import Pair, PairEvidence
 from services.identity.review.routes import Desk, operations
 from services.identity.review.work import IdentityWork
 from services.identity_app import PROCESS
@@ -51,7 +51,7 @@ def create(settings: Settings) -> Starlette:
     matcher = Matcher(settings, keys, membership, relay.kick, lambda: builds.ready(needs))
     watch = BuildWatch(settings.postgres, settings.group, builds)
 
-    def seen(pair: Pair) -> tuple[str | None, Found | None]:
+    def seen(pair: Pair) -> tuple[str | None, PairEvidence | None]:
         everybody = matcher.ready
         if everybody is None:
             return None, None

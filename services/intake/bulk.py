@@ -21,7 +21,7 @@ from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.logging import log
-from services.runtime.producer import Handed, KafkaAway, KafkaRecord, Producer
+from services.runtime.producer import KafkaAway, KafkaRecord, Producer, QueuedRecords
 from services.runtime.tokens import Token
 
 # JSON as a dict, a checked input, or the refusal of what could not even be read.
@@ -53,7 +53,7 @@ class _Chunk:
     size: int
     records: list[KafkaRecord]
     names: Counter[str]
-    handed: Handed | None = None
+    handed: QueuedRecords | None = None
 
 
 class BulkProducer:

@@ -12,7 +12,7 @@ from uuid import UUID
 from schemas.wire import sameness
 from services.projector.batch import APPLIED, BatchWork, Verdict
 from services.projector.store import Connection
-from services.runtime.record_at import Placed
+from services.runtime.record_at import RecordReader
 
 PLACE = 'select topic, partition, "offset" from ledger where event_id = %s'
 
@@ -21,7 +21,7 @@ def compare(
     work: BatchWork,
     connection: Connection,
     topics: dict[str, int],
-    placed: Placed,
+    placed: RecordReader,
     wanted: Callable[[BatchWork], bool],
 ) -> bool:
     """Changes conflicts of the batch to duplicates if they equal the first record of their id.
@@ -62,7 +62,7 @@ def _applied(work: BatchWork) -> dict[bytes, bytes]:
 
 
 def _in_log(
-    connection: Connection, event_id: bytes, names: dict[int, str], placed: Placed
+    connection: Connection, event_id: bytes, names: dict[int, str], placed: RecordReader
 ) -> bytes | None:
     with connection.transaction():
         row = connection.execute(PLACE, [UUID(bytes=event_id)]).fetchone()

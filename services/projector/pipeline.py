@@ -28,7 +28,7 @@ Fetched = Sequence[tuple[Place, list[ConsumerRecord]]]
 
 
 @dataclass(slots=True)
-class Arrived:
+class FetchedSlice:
     """Consecutive records of one partition, from one fetch."""
 
     place: Place
@@ -51,7 +51,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
-        self._arrived: deque[Arrived] = deque()
+        self._arrived: deque[FetchedSlice] = deque()
         self._waiting = 0
         self._refused = False
         self._ready: BatchWork | None = None
@@ -83,7 +83,9 @@ class Pipeline:
                     self._refused = True
                     return fetched[taken:]
                 for start in range(0, len(records), SLICE_EVENTS_MAX):
-                    self._arrived.append(Arrived(place, records[start : start + SLICE_EVENTS_MAX]))
+                    self._arrived.append(
+                        FetchedSlice(place, records[start : start + SLICE_EVENTS_MAX])
+                    )
                 self._waiting += len(records)
             return []
 
@@ -185,7 +187,7 @@ class Pipeline:
             self._changed.wait(0.5)
         return False
 
-    def _fold(self, work: BatchWork, arrived: Arrived) -> None:
+    def _fold(self, work: BatchWork, arrived: FetchedSlice) -> None:
         topic, partition = arrived.place
         with self.guard:
             expected = self.expected.get(arrived.place)

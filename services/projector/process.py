@@ -15,7 +15,7 @@ from projections import of_group
 from projections.core.fold import Group
 from schemas.topics import TOPICS
 from services.http.health import Dependency, health_operations
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 from services.projector.app import ProjectorApp, build, leave, topics_to_apply
 from services.projector.apply import failure_of
 from services.projector.batch import APPLIED, STAGES, BatchWork, Recent, Verdict
@@ -32,7 +32,7 @@ from services.runtime import metrics
 from services.runtime.config import Settings
 from services.runtime.groups import LIVE
 from services.runtime.readiness import NotReady
-from services.runtime.record_at import Placed
+from services.runtime.record_at import RecordReader
 
 COUNTERS = {
     Verdict.APPLIED: metrics.APPLIED,
@@ -59,7 +59,7 @@ class Projector:
         self.app: ProjectorApp = build(settings, self.group, topics, building)
         self.app.owner = owner
         guard = threading.RLock()
-        self._placed = Placed(settings.kafka)
+        self._placed = RecordReader(settings.kafka)
         writer = Writer(
             settings.postgres,
             self.group,
@@ -173,7 +173,7 @@ def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
         application,
         host=settings.host,
         port=settings.metrics_port,
-        http=Answered,
+        http=OneWriteProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

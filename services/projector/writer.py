@@ -20,7 +20,7 @@ from services.projector.store import Connection
 from services.runtime.db import conninfo
 from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
-from services.runtime.record_at import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, RecordReader
 
 CAUSES = ("seen", "handler", "unstorable")  # why a batch takes the careful path
 UNSTORABLE = (
@@ -51,7 +51,7 @@ class Writer:
     recent: Recent
     guard: threading.RLock
     wanted: Callable[[BatchWork], bool]
-    placed: Placed | None = None  # without it a conflict by its hash is one
+    placed: RecordReader | None = None  # without it a conflict by its hash is one
     connection: Connection | None = None
     applier: Applier = field(init=False)
     careful_until: float = 0.0

@@ -24,14 +24,14 @@ from services.http.operation import Endpoint
 from services.http.parameters import unprocessable
 from services.http.problem import Refuse
 from services.reading.catalog import Catalog
-from services.reading.database import Away, ReadSnapshot
+from services.reading.database import PostgresAway, ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
 from services.reading.operations import Parts, ReadOperation
 from services.reading.parameters import MIN_POSITION, ParsedRequest, asked_of
-from services.reading.personal import Clear
+from services.reading.personal import PersonalValues
 from services.reading.position import Position
 from services.reading.reach import Reach
-from services.reading.read_your_writes import Waiting
+from services.reading.read_your_writes import PositionWaiter
 from services.reading.reader import BadIdentifier, RequestReads
 from services.reading.redis_views import ViewReader
 from services.runtime.build_state import BeingBuilt, Builds
@@ -53,7 +53,7 @@ class Answering:
     keys: SubjectKeys
     blind_key: bytes
     cursors: Cursors
-    waiting: Waiting
+    waiting: PositionWaiter
     builds: Builds
     parts: Parts
 
@@ -67,7 +67,7 @@ class Answering:
                 return await self._answer(operation, caller, asked)
             except BeingBuilt as error:
                 raise building_problem.refusal(error.build) from None
-            except Away as error:
+            except PostgresAway as error:
                 detail = f"Postgres cannot be read now: {error}."
                 raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
 
@@ -139,7 +139,7 @@ class Answering:
         return RequestReads(
             catalog=self.catalog, views=None if durable else self.views,
             snapshot=ReadSnapshot(self.pool, self.catalog.groups), held_amounts=self.held_amounts,
-            clear=Clear(self.keys, caller), blind_key=self.blind_key, caller=caller,
+            clear=PersonalValues(self.keys, caller), blind_key=self.blind_key, caller=caller,
             wanted=wanted, builds=self.builds,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ _BEGIN = sql.SQL(
 _detached: set[asyncio.Future[Any]] = set()
 
 
-class Away(Exception):
+class PostgresAway(Exception):
     """Postgres did not answer, or not in time; the text says which."""
 
 
@@ -53,14 +53,16 @@ def _ended(task: asyncio.Future[Any]) -> None:
 
 
 async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
-    """The result, or `Away` when time is over. The late task is not cancelled: a cancelled psycopg
-    call may block while its server is frozen, and the server's statement timeout ends it otherwise.
+    """The result, or `PostgresAway` when time is over.
+
+    The late task is not cancelled: a cancelled psycopg call may block while its server is frozen,
+    and the server's statement timeout ends it otherwise.
     """
     task = asyncio.ensure_future(work)
     keep(task)
     done, _ = await asyncio.wait({task}, timeout=seconds)
     if not done:
-        raise Away("no answer in time")
+        raise PostgresAway("no answer in time")
     try:
         return task.result()
     except Exception as error:
@@ -69,11 +71,11 @@ async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
         raise
 
 
-def away(error: Exception) -> Away | None:
-    """The error as `Away`; None when the error does not mean that Postgres is away."""
+def away(error: Exception) -> PostgresAway | None:
+    """The error as `PostgresAway`; None when the error does not mean that Postgres is away."""
     if isinstance(error, _UNPREPARED):
-        return Away("the tables are not prepared yet")
-    return Away(type(error).__name__) if isinstance(error, DOWN) else None
+        return PostgresAway("the tables are not prepared yet")
+    return PostgresAway(type(error).__name__) if isinstance(error, DOWN) else None
 
 
 async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleRow]:

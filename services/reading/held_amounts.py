@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow
 from projections.core import HeldAmounts
 from projections.core.sql import quoted
 from projections.core.tables import Table
-from services.reading.database import CONNECT_SECONDS, DOWN, Away, away
+from services.reading.database import CONNECT_SECONDS, DOWN, PostgresAway, away
 from services.reading.position import Position, topic_of
 from services.runtime.arrays import Array, array
 from services.runtime.db import Pool
@@ -59,7 +59,7 @@ class Question:
     answer: asyncio.Future[list[TupleRow]]
 
 
-class Rounds:
+class QueryCoalescer:
     """Coalesces questions of one kind. `topic`: of the events that end such holds, in `group`."""
 
     def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = LIVE) -> None:
@@ -72,7 +72,7 @@ class Rounds:
         self._last: tuple[Position, dict[str, Array]] | None = None
 
     async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
-        """Current rows; `Away` when Postgres does not answer in time.
+        """Current rows; `PostgresAway` when Postgres does not answer in time.
 
         `position`: that of the rows which the caller has read; it must not be modified.
         """
@@ -84,7 +84,7 @@ class Rounds:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
         except TimeoutError:
-            raise Away("no answer in time") from None
+            raise PostgresAway("no answer in time") from None
 
     async def close(self) -> None:
         """Returns the connection, after a query that is still running."""
@@ -180,7 +180,7 @@ class HeldAmountsReader:
     def __init__(self, pool: Pool, group: str = LIVE) -> None:
         """`group`: whose checkpoints say which events are applied."""
         self._pool, self._group = pool, group
-        self._rounds: dict[HeldAmounts, Rounds] = {}
+        self._rounds: dict[HeldAmounts, QueryCoalescer] = {}
 
     async def beside(
         self,
@@ -195,11 +195,11 @@ class HeldAmountsReader:
         rounds = self._rounds.get(amounts)
         if rounds is None:
             topic = amounts.ended_by.TOPIC  # type: ignore[attr-defined]
-            rounds = Rounds(self._pool, statement(amounts), topic, self._group)
+            rounds = QueryCoalescer(self._pool, statement(amounts), topic, self._group)
             self._rounds[amounts] = rounds
         try:
             found = await rounds.rows(keys, position)
-        except Away:
+        except PostgresAway:
             return None
         included: _Included | None = None
         held: dict[tuple[Any, ...], int] = defaultdict(int)

@@ -13,7 +13,7 @@ import time
 
 from projections.terminal_gaps import projection
 from projections.terminal_gaps.queries import MISSING_IN_ALL
-from services.reading.database import Away, ask
+from services.reading.database import PostgresAway, ask
 from services.runtime.build_state import Builds
 from services.runtime.db import Pool
 from services.runtime.logging import log
@@ -53,7 +53,7 @@ class MissingReceipts:
             return math.nan
         try:
             return float((await ask(self._pool, MISSING_IN_ALL, {}))[0][0])
-        except Away:
+        except PostgresAway:
             return math.nan
         except Exception as error:  # a number for people: nothing else depends on it
             log.error("missing_receipts_not_counted", error=type(error).__name__)

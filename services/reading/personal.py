@@ -9,14 +9,14 @@ from uuid import UUID
 
 from schemas.personal import Unsealable, unseal
 from services.http.caller import Caller
-from services.reading.database import Away, bounded
+from services.reading.database import PostgresAway, bounded
 from services.runtime.keys import SubjectKeys, WrongKeyEncryptionKey
 from services.runtime.logging import log
 
 SCOPE = "members:personal"
 
 
-class Clear:
+class PersonalValues:
     """Unseals values for one request."""
 
     def __init__(self, keys: SubjectKeys, caller: Caller) -> None:
@@ -53,6 +53,6 @@ class Clear:
             try:
                 found = await bounded(self._keys.existing([subject]))
             except WrongKeyEncryptionKey as error:
-                raise Away("subject keys cannot be unwrapped") from error
+                raise PostgresAway("subject keys cannot be unwrapped") from error
             self._known[subject] = found.get(subject)
         return self._known[subject]

@@ -38,7 +38,7 @@ def behind(
     return sorted(late)
 
 
-class Used:
+class AnswerSources:
     """The sources that one answer was read from."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from services.reading.end_offsets import Ends
-from services.reading.position import Used
+from services.reading.position import AnswerSources
 
 _KEPT = 64
 
@@ -23,7 +23,7 @@ class Reach:
         # what it was made from is kept with it, so that an id stands for one object
         self._told: dict[Any, tuple[bytes, Any]] = {}
 
-    def of(self, used: Used) -> bytes:
+    def of(self, used: AnswerSources) -> bytes:
         """The members for one answer."""
         if used.postgres:  # a snapshot of its own
             return self._made(used)
@@ -37,7 +37,7 @@ class Reach:
             told = self._told[key] = self._made(used), (ends, used.sources)
         return told[0]
 
-    def _made(self, used: Used) -> bytes:
+    def _made(self, used: AnswerSources) -> bytes:
         position = used.position()
         events, reason = self._ends.lag(position, used.topics)
         lag = {"events": events} if reason is None else {"events": None, "reason": reason}

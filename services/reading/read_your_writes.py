@@ -69,7 +69,7 @@ def wanted_from(text: str) -> WantedPosition:
     return WantedPosition(position=position)
 
 
-class Waiting:
+class PositionWaiter:
     """Waits for positions, for any number of requests with one poll."""
 
     def __init__(

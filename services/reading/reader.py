@@ -18,8 +18,8 @@ from services.http.caller import Caller
 from services.reading.catalog import Catalog, Origin
 from services.reading.database import ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
-from services.reading.personal import Clear
-from services.reading.position import Position, Used, covers
+from services.reading.personal import PersonalValues
+from services.reading.position import AnswerSources, Position, covers
 from services.reading.redis_views import ViewReader
 from services.reading.rows import from_view, parsed, plain, selection, shape
 from services.runtime.build_state import Builds
@@ -43,14 +43,14 @@ class RequestReads:
 
     def __init__(
         self, *, catalog: Catalog, views: ViewReader | None, snapshot: ReadSnapshot,
-        held_amounts: HeldAmountsReader, clear: Clear, blind_key: bytes, caller: Caller,
+        held_amounts: HeldAmountsReader, clear: PersonalValues, blind_key: bytes, caller: Caller,
         wanted: Position, builds: Builds,
     ) -> None:  # fmt: skip
         self._catalog, self._views, self._snapshot = catalog, views, snapshot
         self._held_amounts, self._clear, self._blind_key = held_amounts, clear, blind_key
         self._builds = builds
         self.caller, self.wanted = caller, wanted
-        self.used = Used()
+        self.used = AnswerSources()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
         # how far a table's rows reached, read first

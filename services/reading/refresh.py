@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from services.reading.age import EVERY_SECONDS, Checkpoints
 from services.reading.catalog import Catalog
-from services.reading.database import Away, ask
+from services.reading.database import PostgresAway, ask
 from services.reading.end_offsets import FRESH_SECONDS, Ends
 from services.reading.position import Position
 from services.reading.reader import counted_from_start
@@ -119,7 +119,7 @@ class ReadRefresh:
             checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
             if self._looks % ERASED_EVERY == 0:
                 ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])
-        except Away:
+        except PostgresAway:
             return  # what was known goes on to be believed: Redis alone can answer then
         except Exception as error:
             log.error("checkpoints_unreadable", error=type(error).__name__)

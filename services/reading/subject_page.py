@@ -26,7 +26,7 @@ from services.reading.reader import RequestReads
 Rows = list[dict[str, Any]]
 
 
-class Once:
+class CachingRead:
     """A `Read` shared by several parts of an answer: equal reads are fetched once."""
 
     def __init__(self, read: RequestReads) -> None:
@@ -85,7 +85,7 @@ def subject_operation(whole: Query, queries: Iterable[Query], catalog: Catalog) 
     async def page(read: RequestReads, **subjects: Subject) -> Any:
         (subject,) = subjects.values()
         mine = [part for part in parts if read.caller.may(part.scope)]
-        once = Once(read)
+        once = CachingRead(read)
         asked = (part.function(once, **subjects) for part in mine)
         found = await asyncio.gather(*asked, return_exceptions=True)
         for one in found:

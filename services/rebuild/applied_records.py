@@ -39,7 +39,7 @@ ROWS = 20_000
 Connection = psycopg.Connection[TupleRow]
 
 
-class Gaps:
+class UnappliedRanges:
     """Offset ranges of one partition that were not applied, up to an offset."""
 
     __slots__ = ("_begins", "_ends", "_next", "known_to")
@@ -76,15 +76,15 @@ class AppliedPlaces:
         self._connection = connection
         ledger = f"{quoted(live)}.ledger"
         self._statement = NOT_APPLIED.format(ledger=ledger).encode()
-        self._gaps: dict[Place, Gaps] = {}
-        numbers: dict[tuple[int, int], Gaps] = {}
+        self._gaps: dict[Place, UnappliedRanges] = {}
+        numbers: dict[tuple[int, int], UnappliedRanges] = {}
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read")
             connection.execute("set local work_mem = '128MB'")
             for topic, number, partition, end in connection.execute(ENDS, [live]).fetchall():
                 start = starts.get((topic, partition))
                 if start is not None:
-                    gaps = Gaps(start, max(start, end))
+                    gaps = UnappliedRanges(start, max(start, end))
                     self._gaps[topic, partition] = numbers[number, partition] = gaps
             topics = sorted({topic for topic, _ in numbers})
             with connection.cursor("islands") as cursor:

@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class ChangedAfter:
     """Only rows of either table that changed after this are compared again."""
 
     live: str
@@ -64,7 +64,7 @@ class Pair:
             f" from {self.shadow} s limit 0".encode()
         )
 
-    def compare(self, connection: Connection, since: Since | None) -> None:
+    def compare(self, connection: Connection, since: ChangedAfter | None) -> None:
         """Records every row that differs; with `since`, only among rows that changed after it."""
         if not self.comparable:
             return
@@ -93,7 +93,7 @@ class Pair:
             f" or {self._differ}{where}".encode()
         )
 
-    def adopt(self, connection: Connection, since: Since | None) -> None:
+    def adopt(self, connection: Connection, since: ChangedAfter | None) -> None:
         """Takes over the live rows' versions, plus one where the row differs."""
         if not (self.comparable and self.versioned and self.table.view):
             return
@@ -159,13 +159,13 @@ class Pair:
         return bool(row and row[0])
 
 
-def marks(connection: Connection) -> Since:
+def marks(connection: Connection) -> ChangedAfter:
     """The snapshot boundary of this transaction: later changes are compared again."""
     row = connection.execute(
         "select pg_snapshot_xmin(pg_current_snapshot())::xid::text, pg_current_xact_id()::xid::text"
     ).fetchone()
     assert row is not None
-    return Since(*row)
+    return ChangedAfter(*row)
 
 
 def _of(side: str, names: Iterable[str]) -> str:

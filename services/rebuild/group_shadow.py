@@ -20,7 +20,7 @@ from services.rebuild import hold_endings
 from services.rebuild.fold import CannotRebuild
 from services.rebuild.shadow import Shadow, digest
 from services.runtime.arrays import columns
-from services.runtime.record_at import Placed, same_as_first
+from services.runtime.record_at import RecordReader, same_as_first
 from services.verify.log import Place
 
 KIND = "(group)"  # stands among the names of projections, and is no name of one
@@ -123,7 +123,7 @@ class GroupShadow(Shadow):
             ]
             connection.execute(ADVANCE, columns(_ADVANCED, rows))
 
-    def resolve_deferred(self, placed: Placed) -> None:
+    def resolve_deferred(self, placed: RecordReader) -> None:
         """Judges records that depend on another partition, if that is folded by now.
 
         Raises `ChoiceVoid` when an id cannot be applied at the record that the live ledger names.

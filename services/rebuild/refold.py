@@ -17,7 +17,7 @@ from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import GroupShadow
 from services.rebuild.verdicts import VerdictJudge, refusal
 from services.runtime.config import Settings
-from services.runtime.record_at import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, RecordReader
 from services.verify.log import Log, LogUnreadable, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000
@@ -32,7 +32,7 @@ class Refolding:
         self, settings: Settings, shadow: GroupShadow, log: Log, topics: Mapping[str, int]
     ) -> None:
         self._shadow, self._log = shadow, log
-        self._placed = Placed(settings.kafka)
+        self._placed = RecordReader(settings.kafka)
         self._judge = VerdictJudge(
             settings.postgres, shadow.live, shadow.group, topics, self._placed
         )

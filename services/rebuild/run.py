@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from projections.core.fold import Group
 from projections.core.projection import Projection
 from services.projector.database import prepare_shared
-from services.rebuild.compare import Pair, Since, marks
+from services.rebuild.compare import ChangedAfter, Pair, marks
 from services.rebuild.fold import CannotRebuild, Folding
 from services.rebuild.shadow import Shadow
 from services.rebuild.swap import Swap
@@ -141,7 +141,7 @@ class Rebuild:
         self.report.events_per_second = round(folding.events / max(seconds, 0.001))
         tables = self._group.tables
         pairs = [Pair(i, t, self._live, shadow.name) for i, t in enumerate(tables)]
-        since: list[Since] = []
+        since: list[ChangedAfter] = []
 
         def waiting(what: str) -> None:
             progress(f"waiting: {what}", 0, 1)
@@ -180,7 +180,7 @@ class Rebuild:
             if small:
                 return
 
-    def _level(self, shadow: Shadow, swap: Swap, folding: Folds) -> Since:
+    def _level(self, shadow: Shadow, swap: Swap, folding: Folds) -> ChangedAfter:
         """Brings both sides to one position, in a snapshot that lasts while the live group
         continues.
         """
@@ -198,7 +198,7 @@ class Rebuild:
         shadow.connection.execute("commit")
 
     def _swap(
-        self, shadow: Shadow, swap: Swap, folding: Folds, pairs: list[Pair], since: Since
+        self, shadow: Shadow, swap: Swap, folding: Folds, pairs: list[Pair], since: ChangedAfter
     ) -> None:
         """Compares again what changed since the comparison, then swaps the tables."""
         connection = shadow.connection

@@ -36,7 +36,7 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 """
 
 
-class Busy(Exception):
+class SwapBlocked(Exception):
     """Another session holds a needed lock for too long; the step is tried again."""
 
 
@@ -77,7 +77,7 @@ class Swap:
                 "select pg_try_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{self._live}"]
             ).fetchone()
             if row is None or not row[0]:
-                raise Busy("Redis is being filled from the live tables")
+                raise SwapBlocked("Redis is being filled from the live tables")
             rows = self.connection.execute(
                 f"{LIVE} order by topic, partition for update".encode(), [self._live]
             ).fetchall()
@@ -91,7 +91,7 @@ class Swap:
         deadline = time.monotonic() + OLD_SNAPSHOT_SECONDS
         while before & self._reading():
             if time.monotonic() > deadline:
-                raise Busy("a reader's snapshot is older than the rows to be swapped in")
+                raise SwapBlocked("a reader's snapshot is older than the rows to be swapped in")
             time.sleep(0.002)
 
     def _reading(self) -> set[tuple[int, datetime]]:
@@ -176,7 +176,7 @@ class Swap:
             try:
                 work()
                 return
-            except Busy as error:
+            except SwapBlocked as error:
                 waiting(str(error))
                 time.sleep(AGAIN_SECONDS)
 
@@ -189,4 +189,6 @@ class Swap:
         try:
             yield
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-            raise Busy("another session holds a lock on the live tables or checkpoints") from error
+            raise SwapBlocked(
+                "another session holds a lock on the live tables or checkpoints"
+            ) from error

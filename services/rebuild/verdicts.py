@@ -22,7 +22,7 @@ from services.projector.batch import PARTITIONS_MAX, Entry, Failure, Seen, Slice
 from services.rebuild.group_shadow import JudgedBatch
 from services.runtime.arrays import columns
 from services.runtime.db import conninfo
-from services.runtime.record_at import Placed, same_as_first
+from services.runtime.record_at import RecordReader, same_as_first
 
 # no row for an event that the live group applied at this place and the shadow has not applied yet
 KNOWN = """
@@ -65,7 +65,7 @@ class VerdictJudge:
     """Judges batches by what the shadow has stored so far; stores nothing."""
 
     def __init__(
-        self, dsn: str, live: str, group: Group, topics: Mapping[str, int], placed: Placed
+        self, dsn: str, live: str, group: Group, topics: Mapping[str, int], placed: RecordReader
     ) -> None:
         info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
         self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
@@ -116,7 +116,9 @@ class VerdictJudge:
 class _Batch:
     """A batch while it is judged, with the ids that it applied so far."""
 
-    def __init__(self, group: Group, live: str, topics: Mapping[str, int], placed: Placed) -> None:
+    def __init__(
+        self, group: Group, live: str, topics: Mapping[str, int], placed: RecordReader
+    ) -> None:
         self._group, self._live, self._topics, self._placed = group, live, topics, placed
         self._applied: dict[bytes, Seen] = {}
         self._values: dict[bytes, bytes | None] = {}

@@ -20,7 +20,7 @@ _PAUSE = 2  # refresh intervals without a reading, after which whoever asks wait
 _HUNG = 2  # times the patience, after which a reading is given up
 
 
-class Remembered(Generic[T]):
+class CachedValue(Generic[T]):
     """A value read from Postgres and cached. All times are in seconds."""
 
     def __init__(

@@ -105,7 +105,7 @@ class IdTaken(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasedProfile:
     """The receipt's line about one profile."""
 
     profile_id: UUID
@@ -139,7 +139,7 @@ class Erasure:
 
     async def erase(
         self, ids: Sequence[UUID], reason: str | None, actor: str, wait_seconds: float
-    ) -> list[Erased]:
+    ) -> list[ErasedProfile]:
         """Performs the steps that are not done yet; the receipt says what was done and when.
 
         Raises NobodyKnown, NotAppliedYet, or IdTaken; it may be called again after each of them.
@@ -156,27 +156,29 @@ class Erasure:
                 await connection.execute(_DEAD_LETTERS, [line.profile_id.bytes, line.profile_id])
         return await self.receipt(list(profiles))
 
-    async def would_be(self, ids: Sequence[UUID]) -> list[Erased]:
+    async def would_be(self, ids: Sequence[UUID]) -> list[ErasedProfile]:
         """Whom `erase` would erase (a dry run); writes nothing."""
         profiles = await self.profiles(ids)
         done = {line.profile_id: line for line in await self.receipt(list(profiles))}
         return [done.get(one, _not_begun(one, member)) for one, member in profiles.items()]
 
-    async def receipt(self, profiles: Sequence[UUID]) -> list[Erased]:
+    async def receipt(self, profiles: Sequence[UUID]) -> list[ErasedProfile]:
         async with self._rows() as connection:
             rows = await (await connection.execute(_PLANNED, [list(profiles)])).fetchall()
-        return [Erased(**{name: row[name] for name in Erased.__slots__}) for row in rows]
+        return [
+            ErasedProfile(**{name: row[name] for name in ErasedProfile.__slots__}) for row in rows
+        ]
 
     async def _plan(
         self, profiles: dict[UUID, UUID], reason: str | None, actor: str
-    ) -> list[Erased]:
+    ) -> list[ErasedProfile]:
         events = [uuid4() for _ in profiles]  # nobody can guess it and use it before us
         values = [reason, actor, list(profiles), list(profiles.values()), events]
         async with self._rows() as connection:
             await connection.execute(_PLAN, values)
         return await self.receipt(list(profiles))
 
-    async def _append(self, lines: Sequence[Erased]) -> None:
+    async def _append(self, lines: Sequence[ErasedProfile]) -> None:
         facts = [record_of(_fact(line)) for line in lines]
         appended = await self._producer.append(facts) if facts else []
         async with self._rows() as connection:
@@ -189,7 +191,7 @@ class Erasure:
         async with self._rows() as connection:
             await connection.execute(_DESTROYED, [profile])
 
-    async def _applied(self, lines: Sequence[Erased], wait_seconds: float) -> None:
+    async def _applied(self, lines: Sequence[ErasedProfile], wait_seconds: float) -> None:
         missing = {line.event_id: line for line in lines}
         until, others = asyncio.get_running_loop().time() + wait_seconds, list[str]()
         async with self._rows() as connection:
@@ -216,11 +218,11 @@ class Erasure:
                 connection.row_factory = before
 
 
-def _not_begun(profile: UUID, member: UUID) -> Erased:
-    return Erased(profile, member, None, datetime.now(UTC), None, None)
+def _not_begun(profile: UUID, member: UUID) -> ErasedProfile:
+    return ErasedProfile(profile, member, None, datetime.now(UTC), None, None)
 
 
-def _is_fact_of(line: Erased, applied: dict[str, Any]) -> bool:
+def _is_fact_of(line: ErasedProfile, applied: dict[str, Any]) -> bool:
     """Whether the applied record is this line's own event.
 
     A run that died before it stored the record's offset may have appended the event a second time.
@@ -233,7 +235,7 @@ def _is_fact_of(line: Erased, applied: dict[str, Any]) -> bool:
     return own and applied["offset"] <= (line.offset or 0)
 
 
-def _fact(line: Erased) -> SubjectErased:
+def _fact(line: ErasedProfile) -> SubjectErased:
     """The event, built from the stored plan alone, so that its bytes are always the same."""
     assert line.event_id is not None
     when = int(line.asked_at.timestamp()) * 1_000_000 + line.asked_at.microsecond

@@ -47,7 +47,7 @@ class Appended:
 
 
 @dataclass(slots=True)
-class Handed:
+class QueuedRecords:
     """Records queued in one producer, which keeps their order; not acknowledged yet."""
 
     producer: Any
@@ -111,11 +111,11 @@ class Producer:
         """Appends all records, in order within a key, and waits until all are acknowledged."""
         return await self.acknowledged(await self.hand_over(records))
 
-    async def hand_over(self, records: Sequence[KafkaRecord]) -> Handed:
+    async def hand_over(self, records: Sequence[KafkaRecord]) -> QueuedRecords:
         """Queues records after earlier ones; waits while the producer's buffer is full."""
         if self._live is None:
             raise KafkaAway
-        handed = Handed(self._live, asyncio.get_running_loop().time() + self._timeout)
+        handed = QueuedRecords(self._live, asyncio.get_running_loop().time() + self._timeout)
         try:
             async with asyncio.timeout_at(handed.deadline):
                 for record in records:
@@ -127,7 +127,7 @@ class Producer:
             raise self._lost(handed, error) from error
         return handed
 
-    async def acknowledged(self, handed: Handed) -> list[Appended]:
+    async def acknowledged(self, handed: QueuedRecords) -> list[Appended]:
         """Waits for the acknowledgements; returns the records' offsets."""
         if not handed.futures:
             return []
@@ -139,17 +139,17 @@ class Producer:
         except (KafkaError, TimeoutError, OSError, asyncio.InvalidStateError) as error:
             raise self._lost(handed, error) from error
 
-    def holds(self, handed: Handed) -> bool:
+    def holds(self, handed: QueuedRecords) -> bool:
         """Whether the next records will use the same producer, and so follow these in order."""
         return self._live is handed.producer
 
     @staticmethod
-    def forget(handed: Handed) -> None:
+    def forget(handed: QueuedRecords) -> None:
         """Drops these futures; their late results and errors are ignored."""
         for future in handed.futures:
             future.add_done_callback(lambda late: late.cancelled() or late.exception())
 
-    def _lost(self, handed: Handed, error: BaseException) -> KafkaAway:
+    def _lost(self, handed: QueuedRecords, error: BaseException) -> KafkaAway:
         self.forget(handed)
         self._abandon(handed.producer, error)
         return KafkaAway(type(error).__name__)

@@ -23,7 +23,7 @@ class KafkaSilent(Exception):
     """Kafka did not return the record in time."""
 
 
-def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> bool:
+def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int]) -> bool:
     """Whether a record equals the first record of its id, apart from what the gateway fills in.
 
     `first`: that record's topic, partition and offset. It is read only when the gateway fills in
@@ -35,7 +35,7 @@ def same_as_first(later: bytes, placed: Placed, first: tuple[str, int, int]) -> 
     return value is not None and sameness.same_as_produced(value, later)
 
 
-class Placed:
+class RecordReader:
     """Reads single records; connects on first use. Not thread-safe."""
 
     def __init__(self, kafka: str, patience: float = 5.0) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime
 import psycopg
 
 from schemas.rights import ROLES, Role
-from services.runtime.cached_table import Remembered
+from services.runtime.cached_table import CachedValue
 from services.runtime.db import Pool
 
 # every scope that a token can have, with what it allows
@@ -74,7 +74,7 @@ def _hash(token: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class TokenListing:
     """A token's data for display: everything but the secret."""
 
     name: str
@@ -167,11 +167,11 @@ def revoke(conn: psycopg.Connection, name: str) -> bool:
     return conn.execute(query, (name,)).rowcount == 1
 
 
-def listed(conn: psycopg.Connection) -> list[Listed]:
+def listed(conn: psycopg.Connection) -> list[TokenListing]:
     """All tokens, valid and revoked, by name."""
     query = "SELECT name, role, scopes, created_at, revoked_at FROM hitotsu.api_token ORDER BY name"
     rows = conn.execute(query).fetchall()
-    return [Listed(name, role, tuple(scopes), *times) for name, role, scopes, *times in rows]
+    return [TokenListing(name, role, tuple(scopes), *times) for name, role, scopes, *times in rows]
 
 
 class Tokens:
@@ -186,7 +186,7 @@ class Tokens:
     ) -> None:
         """Times in seconds; `oldest`: how long cached tokens count while Postgres is away."""
         self._pool = pool
-        self._known = Remembered(self._read, "tokens", refresh, patience, oldest)
+        self._known = CachedValue(self._read, "tokens", refresh, patience, oldest)
 
     async def of(self, bearer: str) -> Token | None:
         """The caller with this bearer token; None when the token is unknown."""

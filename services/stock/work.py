@@ -91,7 +91,7 @@ class StockWork:
         """`group`: whose checkpoints give the position of the stock shown."""
         self._group = group
 
-    async def see(self, connection: Connection, commands: Sequence[Command]) -> _Found:
+    async def see(self, connection: Connection, commands: Sequence[Command]) -> _LockedStock:
         """Locks the cells; returns the stock, and the lines of the named holds."""
         named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
         wanted = {
@@ -105,7 +105,7 @@ class StockWork:
         return await _shelf(connection, skus, cells, self._group, named)
 
     async def decide(
-        self, connection: Connection, seen: _Found, commands: Sequence[Command]
+        self, connection: Connection, seen: _LockedStock, commands: Sequence[Command]
     ) -> list[Answer]:
         """Stores expired, changed and new holds with the events; returns the answers."""
         decided = decide(commands, StockState(seen.shelf, _by_id(seen.holds), seen.now))
@@ -126,7 +126,7 @@ async def seen(
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _LockedStock:
     """Stock as of `now`; the items of expired open holds; the lines of named holds."""
 
     shelf: AvailableUnits
@@ -142,7 +142,7 @@ async def _shelf(
     cells: list[dict[str, Any]],
     group: str,
     named: list[UUID],
-) -> _Found:
+) -> _LockedStock:
     """Reads everything that is needed under the locks in one round trip."""
     asked = await begun(connection, SHELF, {"skus": array("text", skus), "group": group})
     holds = await rows_of(connection, NAMED, [named]) if named else []
@@ -151,7 +151,7 @@ async def _shelf(
     units: dict[Spot, int] = {(one["sku"], one["location_id"]): one["held"] for one in row["held"]}
     over = sorted({one["sku"] for one in row["held"] if one["over"]})
     shelf = AvailableUnits(cells, row["policies"], units, micros(now))
-    return _Found(shelf, now, row["position"], over, holds)
+    return _LockedStock(shelf, now, row["position"], over, holds)
 
 
 async def _changes(

@@ -13,7 +13,7 @@ from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import HandlerRefused, TableModel, level_changes
 from services.verify.record import opened
-from services.verify.report import Behind, Difference, VerifyReport
+from services.verify.report import CausingEvent, Difference, VerifyReport
 from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
 EVENTS_MAX = 10
@@ -31,7 +31,7 @@ class Search:
         report: VerifyReport,
     ) -> None:
         self._snapshot, self._model, self._missing, self._report = snapshot, model, missing, report
-        self._found: dict[Wanted, deque[Behind]] = {}
+        self._found: dict[Wanted, deque[CausingEvent]] = {}
         self._fields: set[str] = set()
         self._made: dict[StoredTable, set[tuple[Any, ...]]] = {}
         self._applied: set[bytes] | None = None
@@ -67,7 +67,7 @@ class Search:
                 continue
             if self._applied is not None:
                 self._applied.add(one.event_id)
-            behind = Behind(
+            behind = CausingEvent(
                 shown("uuid", one.event_id),
                 one.event.NAME,
                 f"{place[0]}-{place[1]}@{one.record.offset}",
@@ -106,7 +106,7 @@ class Search:
             # the same event may have moved a row more than once
             one.events = list(dict.fromkeys(events))
 
-    def _note(self, where: str, table: str, key: tuple[str, ...], behind: Behind) -> None:
+    def _note(self, where: str, table: str, key: tuple[str, ...], behind: CausingEvent) -> None:
         found = self._found.get((f"{where} {table}", key))
         if found is not None:
             found.append(behind)

@@ -14,11 +14,11 @@ from typing import Any
 from projections.core.redis_rows import shown
 from projections.core.tables import Ledger, StoredTable
 from schemas.wire import codec
-from services.runtime.record_at import Placed, same_as_first
+from services.runtime.record_at import RecordReader, same_as_first
 from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import Appended, HandlerRefused, TableModel
-from services.verify.record import Opened, opened
+from services.verify.record import DecodedRecord, opened
 from services.verify.report import Difference, VerifyReport
 from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
@@ -37,7 +37,7 @@ class LogJudge:
         snapshot: VerifySnapshot,
         model: TableModel,
         report: VerifyReport,
-        placed: Placed | None = None,
+        placed: RecordReader | None = None,
     ) -> None:
         """`placed` reads the first record of an id again when only its bytes can identify a
         conflict.
@@ -52,7 +52,7 @@ class LogJudge:
         self.seen: Counter[StoredTable] = Counter()
         self.absent: Counter[StoredTable] = Counter()
         self.shapes = {t: ColumnOrder(t) for t in model.tables}
-        self._elsewhere: list[tuple[Opened, AppliedRecord]] = []
+        self._elsewhere: list[tuple[DecodedRecord, AppliedRecord]] = []
         self._appended: list[Appended] = []
         self._doubtful: list[tuple[StoredTable, tuple[Any, ...], list[Any], Any]] = []
 
@@ -83,14 +83,16 @@ class LogJudge:
                 for row in self.snapshot.unforgotten(shape, self.model.erased):
                     self._differs(table, row[: shape.keys], None, row)
 
-    def _note(self, one: Opened, verdict: str) -> None:
+    def _note(self, one: DecodedRecord, verdict: str) -> None:
         self.counts.setdefault(one.place, Counter())[verdict] += 1
         if verdict in ("conflict", "dead_letter"):
             stage = "conflict" if verdict == "conflict" else self._stage(one)
             record = one.record
             self.letters[one.place, record.offset] = (stage, record.key, record.value)
 
-    def _verdict(self, one: Opened, ledger: dict[bytes, AppliedRecord], source: int) -> str | None:
+    def _verdict(
+        self, one: DecodedRecord, ledger: dict[bytes, AppliedRecord], source: int
+    ) -> str | None:
         """The verdict; None when it depends on another partition that is not read yet."""
         if one.event is None or one.event_id is None:
             return "dead_letter"
@@ -129,7 +131,7 @@ class LogJudge:
             self._wrong(one, "applied", self._said_of(one))
         return "applied"
 
-    def _again(self, one: Opened, held: AppliedRecord, live: AppliedRecord | None) -> str:
+    def _again(self, one: DecodedRecord, held: AppliedRecord, live: AppliedRecord | None) -> str:
         """The verdict of a record that follows the applied record of its id."""
         verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
@@ -146,35 +148,35 @@ class LogJudge:
             self._note(one, self._again(one, held, live))
         self._elsewhere = []
 
-    def _said_of(self, one: Opened) -> str:
+    def _said_of(self, one: DecodedRecord) -> str:
         """The live group's verdict on a record that it did not apply."""
         letter = self._letter(one)
         if letter is None:
             return "duplicate"
         return "conflict" if letter[0] == "conflict" else "dead_letter"
 
-    def _wrong(self, one: Opened, expected: str, found: str) -> None:
+    def _wrong(self, one: DecodedRecord, expected: str, found: str) -> None:
         key = (f"{one.place[0]}-{one.place[1]}@{one.record.offset}", shown("uuid", one.event_id))
         self.report.add(Difference(ENGINE, VERDICT, key, expected, found))
 
-    def _letter(self, one: Opened) -> Letter | None:
+    def _letter(self, one: DecodedRecord) -> Letter | None:
         return self.snapshot.letters.get((one.place, one.record.offset))
 
-    def _buried(self, one: Opened) -> bool:
+    def _buried(self, one: DecodedRecord) -> bool:
         letter = self._letter(one)
         if letter is None or letter[0] != "decode":
             return letter is not None and letter[0] in BURIED
         # what could not be read then and can be now: somebody sent it again, or dropped it
         return (one.place, one.record.offset) in self.snapshot.resolved
 
-    def _stage(self, one: Opened) -> str:
+    def _stage(self, one: DecodedRecord) -> str:
         letter = self._letter(one)
         if one.event is None:
             return "decode"
         return letter[0] if letter is not None and self._buried(one) else "apply"
 
     def _ledger(
-        self, one: Opened, expected: AppliedRecord | None, found: AppliedRecord | None
+        self, one: DecodedRecord, expected: AppliedRecord | None, found: AppliedRecord | None
     ) -> None:
         assert one.event_id is not None
         key = (shown("uuid", one.event_id),)
@@ -215,7 +217,7 @@ class LogJudge:
         self.report.add(self.shapes[table].difference(key, expected, found))
 
 
-def _resent(one: Opened, held: AppliedRecord, placed: Placed | None) -> str:
+def _resent(one: DecodedRecord, held: AppliedRecord, placed: RecordReader | None) -> str:
     if (one.hash, one.schema_id) == (held.hash, held.schema_id):
         return "duplicate"
     value = one.record.value

@@ -10,7 +10,7 @@ from services.verify.log import LogRecord, Place
 
 
 @dataclass(slots=True)
-class Opened:
+class DecodedRecord:
     """A decoded record: its event and identity, or the reason why it cannot be decoded."""
 
     place: Place
@@ -21,9 +21,9 @@ class Opened:
     schema_id: int = 0
 
 
-def opened(place: Place, record: LogRecord) -> Opened:
+def opened(place: Place, record: LogRecord) -> DecodedRecord:
     """The record's event, or the way in which the record breaks its topic's contract."""
-    found = Opened(place, record)
+    found = DecodedRecord(place, record)
     value = record.value
     try:
         event: Any = codec.decode(value)

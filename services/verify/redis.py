@@ -31,7 +31,7 @@ Fields = dict[str, tuple[int, Any]]
 Connection = psycopg.Connection[TupleRow]
 
 
-class Shown:
+class RedisComparison:
     """The views of one group, in Redis and in Postgres."""
 
     def __init__(

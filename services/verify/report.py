@@ -11,7 +11,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class CausingEvent:
     """An event that contributed to a row, with its offset."""
 
     event_id: str
@@ -29,7 +29,7 @@ class Difference:
     expected: Any
     found: Any
     in_redis: tuple[str, str] | None = None  # where Redis holds the row
-    events: list[Behind] = field(default_factory=list)
+    events: list[CausingEvent] = field(default_factory=list)
 
 
 @dataclass(slots=True)

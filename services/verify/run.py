@@ -12,7 +12,7 @@ from projections.core.tables import Ledger, StoredTable
 from services.invariants.full_check import tested
 from services.invariants.invariant import Invariant
 from services.runtime.config import Settings
-from services.runtime.record_at import KafkaSilent, Placed
+from services.runtime.record_at import KafkaSilent, RecordReader
 from services.verify import redis, sums, tables
 from services.verify.causes import Search
 from services.verify.judge import LogJudge
@@ -43,7 +43,7 @@ class Verification:
         report = VerifyReport(self.chosen)
         model = TableModel(self.projections, self.chosen)
         snapshot = VerifySnapshot(self.settings.postgres, self.settings.group, model.tables)
-        placed = Placed(self.settings.kafka)
+        placed = RecordReader(self.settings.kafka)
         try:
             self._check_versions(snapshot)
             self._compare(snapshot, LogJudge(snapshot, model, report, placed), report, progress)
@@ -141,7 +141,9 @@ class Verification:
     def _redis(self, kept: Iterable[StoredTable], report: VerifyReport) -> None:
         versions = {one.name: one.version for one in self.projections}
         settings = self.settings
-        shown = redis.Shown(settings.postgres, settings.redis, settings.group, versions, report)
+        shown = redis.RedisComparison(
+            settings.postgres, settings.redis, settings.group, versions, report
+        )
         try:
             shown.compare(kept)
         finally:

@@ -20,7 +20,7 @@ from services.identity.replay.moment import ids
 from services.reading.catalog import Catalog
 from services.reading.database import ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
-from services.reading.personal import Clear
+from services.reading.personal import PersonalValues
 from services.reading.reader import RequestReads
 from services.runtime.build_state import Builds
 from services.runtime.config import Settings
@@ -29,7 +29,7 @@ from services.runtime.keys import SubjectKeys
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class CustomerEffects:
     """Members that change together: points by member, and items that change for one of them."""
 
     profiles: Part
@@ -57,7 +57,7 @@ class SnapshotAnswers:
         self._at = at
         self._read = RequestReads(
             catalog=self._catalog, views=None, snapshot=self._snapshot,
-            held_amounts=HeldAmountsReader(pool), clear=Clear(keys, caller), caller=caller,
+            held_amounts=HeldAmountsReader(pool), clear=PersonalValues(keys, caller), caller=caller,
             blind_key=settings.blind_index_key, wanted={}, builds=Builds({}),
         )  # fmt: skip
 
@@ -67,10 +67,10 @@ class SnapshotAnswers:
 
     async def moves(
         self, profiles: Part, before: Collection[Part], after: Collection[Part]
-    ) -> Moves:
+    ) -> CustomerEffects:
         """The effect on profiles that are in these members now and would be in those."""
         old, new = await self._held(before), await self._held(after)
-        return Moves(
+        return CustomerEffects(
             profiles, old.points, new.points,
             _gained(profiles, old, new), _gained(profiles, new, old),
         )  # fmt: skip

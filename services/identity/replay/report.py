@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.identity.pairs import Pair, RuleDecision
 from services.identity.replay.difference import Part
-from services.identity.replay.effects import Moves
+from services.identity.replay.effects import CustomerEffects
 from services.identity.replay.run import Replayed
 
 SHOWN_MAX = 100
@@ -65,7 +65,7 @@ def lines(found: Replayed) -> Iterator[str]:
     yield f"{what}; --json prints all of it"
 
 
-def _moved(move: Moves) -> Iterator[str]:
+def _moved(move: CustomerEffects) -> Iterator[str]:
     before = ", ".join(f"{points:,}" for points in move.points_before.values())
     after = ", ".join(f"{points:,}" for points in move.points_after.values())
     if any(move.points_before.values()) or any(move.points_after.values()):
@@ -75,7 +75,7 @@ def _moved(move: Moves) -> Iterator[str]:
             yield f"{word:<7} {item} to {profile_id}"
 
 
-def _moves(move: Moves) -> dict[str, Any]:
+def _moves(move: CustomerEffects) -> dict[str, Any]:
     return {
         "profile_ids": _ids(move.profiles),
         "points_before": {str(one): points for one, points in move.points_before.items()},

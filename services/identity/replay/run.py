@@ -25,7 +25,7 @@ from services.deciding.outbox import OutboxRelay
 from services.identity import store
 from services.identity.pairs import SYSTEM
 from services.identity.replay.difference import GroupingDifference, difference
-from services.identity.replay.effects import Moves, SnapshotAnswers
+from services.identity.replay.effects import CustomerEffects, SnapshotAnswers
 from services.identity.replay.moment import Moment, Moved, grouped, moment
 from services.identity.replay.shadow import ReplayShadow, shadow_of
 from services.runtime.config import Settings
@@ -53,7 +53,7 @@ class Replayed:
     links: int
     cases: int
     difference: GroupingDifference
-    moves: tuple[Moves, ...]
+    moves: tuple[CustomerEffects, ...]
     switched: bool
 
 

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 
 from projections.member.grouping import members_of
 from projections.member.rules import MatchRules, part
-from services.identity.index import Everybody
+from services.identity.index import ProfileIndex
 from services.identity.matching.model import MatchModel
-from services.identity.pairs import Found, Pair, PairVerdict, RuleDecision, StaffDecision, judge
+from services.identity.pairs import (
+    Pair,
+    PairEvidence,
+    PairVerdict,
+    RuleDecision,
+    StaffDecision,
+    judge,
+)
 from services.identity.replay.moment import Moment, Moved
 from services.identity.shards import pair_of
 from services.identity.spanning_forest import SpanningLinks
@@ -42,9 +49,9 @@ def shadow_of(
 
     ValueError names the field when the rules' model is invalid.
     """
-    found, seen = ReplayShadow(rules.version), dict[Pair, Found]()
+    found, seen = ReplayShadow(rules.version), dict[Pair, PairEvidence]()
     if rules.matching is not None:
-        everybody = Everybody(rules.version, MatchModel.of(rules.matching))
+        everybody = ProfileIndex(rules.version, MatchModel.of(rules.matching))
         for profile, features in now.features.items():
             everybody.learn(profile, features, now.times.get(profile, 0))
         for number, one in enumerate(sorted(now.features)):
@@ -77,10 +84,12 @@ def shadow_of(
 
 
 def _chosen(
-    everybody: Everybody, seen: Mapping[Pair, Found], decisions: Mapping[Pair, StaffDecision]
+    everybody: ProfileIndex,
+    seen: Mapping[Pair, PairEvidence],
+    decisions: Mapping[Pair, StaffDecision],
 ) -> SpanningLinks:
     """The links chosen among all pairs at or above the link threshold."""
-    choice, smaller = SpanningLinks(), defaultdict[bytes, dict[bytes, Found]](dict)
+    choice, smaller = SpanningLinks(), defaultdict[bytes, dict[bytes, PairEvidence]](dict)
     for pair, what in seen.items():
         if what.weight >= everybody.model.upper:
             smaller[pair[1]][pair[0]] = what

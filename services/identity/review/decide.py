@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.deciding.outcomes import CommandOutcome
-from services.identity.pairs import Found, Pair, StaffDecision
+from services.identity.pairs import Pair, PairEvidence, StaffDecision
 from services.identity.review.commands import Command, OfCase, OfPair, SplitMember, Verdict
 from services.identity.review.facts import OUTCOMES, Fact, decision_of, fact_of
 from services.identity.review.outcomes import (
@@ -22,7 +22,7 @@ from services.identity.review.outcomes import (
     VerdictGiven,
 )
 
-PairView = tuple[str | None, Found | None]
+PairView = tuple[str | None, PairEvidence | None]
 """How rules see a pair: the version of the rules, and what they find, if anything."""
 
 

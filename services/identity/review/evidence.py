@@ -11,10 +11,10 @@ from uuid import UUID
 
 from projections.core.instants import instant
 from projections.member import PERSONAL
-from services.identity.index import Everybody
+from services.identity.index import ProfileIndex
 from services.identity.review.queue import conflict_entry, pair_entry
 from services.reading.database import ReadSnapshot
-from services.reading.personal import Clear
+from services.reading.personal import PersonalValues
 
 CASE = """
 select c.*, a.member_id as member_id, b.member_id as other_member_id
@@ -41,7 +41,7 @@ where own.profile_id = any(%(ids)s::uuid[]) and other.profile_id <> all(%(ids)s:
 
 
 async def case_of(
-    snapshot: ReadSnapshot, clear: Clear, everybody: Everybody | None, case_id: UUID
+    snapshot: ReadSnapshot, clear: PersonalValues, everybody: ProfileIndex | None, case_id: UUID
 ) -> dict[str, Any] | None:
     """A case with the evidence for and against; None when there is no such case."""
     rows = await snapshot.rows(CASE, {"id": case_id})
@@ -62,7 +62,7 @@ async def case_of(
     return entry
 
 
-def weighed(everybody: Everybody | None, one: UUID, other: UUID) -> list[dict[str, Any]]:
+def weighed(everybody: ProfileIndex | None, one: UUID, other: UUID) -> list[dict[str, Any]]:
     """Each field's level and weight for the present profiles; [] while the index is not ready."""
     if everybody is None:
         return []
@@ -70,7 +70,9 @@ def weighed(everybody: Everybody | None, one: UUID, other: UUID) -> list[dict[st
     return [] if features is None else everybody.explained(features, other.bytes)
 
 
-async def profiles(snapshot: ReadSnapshot, clear: Clear, ids: list[UUID]) -> list[dict[str, Any]]:
+async def profiles(
+    snapshot: ReadSnapshot, clear: PersonalValues, ids: list[UUID]
+) -> list[dict[str, Any]]:
     """The profiles, in the order of the ids."""
     rows = {row["profile_id"]: row for row in await snapshot.rows(PROFILES, {"ids": ids})}
     known = await snapshot.rows(IDENTIFIERS, {"ids": ids})
@@ -81,7 +83,7 @@ async def profiles(snapshot: ReadSnapshot, clear: Clear, ids: list[UUID]) -> lis
 
 
 async def _profile(
-    clear: Clear, subject: UUID, row: dict[str, Any] | None, known: list[dict[str, Any]]
+    clear: PersonalValues, subject: UUID, row: dict[str, Any] | None, known: list[dict[str, Any]]
 ) -> dict[str, Any]:
     held = {name: row[name] if row else None for name in PERSONAL}
     registered = row["registered_at"] if row else None
@@ -102,7 +104,9 @@ async def _profile(
     }
 
 
-async def _text(clear: Clear, subject: UUID, field: str, stored: bytes | None) -> str | None:
+async def _text(
+    clear: PersonalValues, subject: UUID, field: str, stored: bytes | None
+) -> str | None:
     if stored is None:
         return None
     return await clear.text(subject, UUID(bytes=stored[:16]), field, stored[16:])

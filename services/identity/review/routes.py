@@ -21,7 +21,7 @@ from services.http.operation import Operation, Reply, json_body
 from services.http.parameters import parameters_of, sent_in_query, unprocessable
 from services.http.problem import Refuse
 from services.http.problem_type import BUILDING, NOT_FOUND, UNPROCESSABLE
-from services.identity.index import Everybody
+from services.identity.index import ProfileIndex
 from services.identity.review import evidence, queue
 from services.identity.review.answers import (
     CASE_CLOSED,
@@ -45,8 +45,8 @@ from services.identity.review.commands import (
     Verdict,
 )
 from services.identity.review.search import SearchBody, person_of, twins
-from services.reading.database import Away, ReadSnapshot
-from services.reading.personal import Clear
+from services.reading.database import PostgresAway, ReadSnapshot
+from services.reading.personal import PersonalValues
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
 
@@ -82,9 +82,9 @@ class Desk:
     keys: SubjectKeys
     blind_key: bytes
     cursors: Cursors
-    everybody: Callable[[], Everybody | None]
+    everybody: Callable[[], ProfileIndex | None]
 
-    def known(self) -> Everybody:
+    def known(self) -> ProfileIndex:
         """The index, or a refusal (503)."""
         found = self.everybody()
         if found is None:
@@ -118,7 +118,7 @@ def operations(desk: Desk) -> list[Operation]:
         caller = await caller_of(request, desk.door.tokens, REVIEW)
         desk.door.check_built()
         case_id = path_id(request)
-        clear = Clear(desk.keys, caller)
+        clear = PersonalValues(desk.keys, caller)
         answer = await _reading(
             desk, lambda snapshot: evidence.case_of(snapshot, clear, desk.everybody(), case_id)
         )
@@ -176,7 +176,7 @@ def _of_case(verdict: Verdict) -> Callable[[CaseBody, Sent], OfCase]:
 
 
 async def _twins(
-    snapshot: ReadSnapshot, everybody: Everybody, person: Any, body: SearchBody
+    snapshot: ReadSnapshot, everybody: ProfileIndex, person: Any, body: SearchBody
 ) -> dict[str, Any]:
     found = twins(everybody, person, body.limit)
     ids = [UUID(bytes=one["profile_id"]) for one in found]
@@ -201,7 +201,7 @@ async def _reading(desk: Desk, work: Callable[[ReadSnapshot], Any]) -> Response:
     snapshot = desk.snapshot()
     try:
         said = await work(snapshot)
-    except Away as error:
+    except PostgresAway as error:
         detail = f"Postgres cannot be read now: {error}."
         raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
     finally:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from schemas.personal import SubjectSealer
 from services.http.problem import Refuse
-from services.identity.index import Everybody
+from services.identity.index import ProfileIndex
 from services.identity.matching.features import Person, features
 from services.identity.pairs import WEIGHT_DIGITS
 
@@ -61,7 +61,7 @@ def person_of(body: SearchBody, blind_key: bytes) -> Person:
     )
 
 
-def twins(everybody: Everybody, person: Person, limit: int) -> list[dict[str, Any]]:
+def twins(everybody: ProfileIndex, person: Person, limit: int) -> list[dict[str, Any]]:
     """Candidates, likeliest first: weight, the model's probability, evidence for and against."""
     typed = features(person)
     found = everybody.known.candidates(typed)

@@ -17,7 +17,7 @@ from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.deciding.outcomes import CommandOutcome
 from services.identity import store
-from services.identity.pairs import Found, Pair
+from services.identity.pairs import Pair, PairEvidence
 from services.identity.review.answers import ANSWERS
 from services.identity.review.commands import Command, OfCase, OfPair, SplitMember
 from services.identity.review.decide import (
@@ -124,7 +124,7 @@ async def _state_of_case(connection: Connection, command: OfCase) -> ReviewState
     pair = (row["profile_id"].bytes, row["other_profile_id"].bytes)
     case = CaseState(
         pair=pair,
-        view=(row["rule_version"], Found(row["weight"], tuple(row["evidence"]))),
+        view=(row["rule_version"], PairEvidence(row["weight"], tuple(row["evidence"]))),
         closed=row["closed_at"] is not None,
         outcome=row["outcome"],
         actor=row["actor"],

@@ -17,7 +17,7 @@ from schemas.generated.inputs import EventInput, Rejected
 from schemas.generated.inputs.catalog import MatchRulesActivatedInput, ProgramRulesSetInput
 from services.points.program.rules import UnreadableProgramRules, read_rules, readable, version_at
 from services.points.program.sales import versions
-from services.runtime.cached_table import Remembered
+from services.runtime.cached_table import CachedValue
 from services.runtime.db import Pool
 
 Accrual = Literal["producer", "rules"]
@@ -38,7 +38,7 @@ class ProgramVersions:
     def __init__(self, pool: Pool, accrual: Accrual) -> None:
         """`accrual`: who gives points at times when no rule version is in force."""
         self._pool, self._accrual = pool, accrual
-        self._versions: Remembered[list[dict[str, Any]]] = Remembered(
+        self._versions: CachedValue[list[dict[str, Any]]] = CachedValue(
             self._read, "program rules", oldest=float("inf")
         )
 

@@ -17,10 +17,10 @@ from infra.backend import Endpoints
 from projections.member import profile
 from projections.shared_stock import cell
 from services.http.route_table import Addresses
-from services.reading.position import Used
+from services.reading.position import AnswerSources
 from services.reading.reach import Reach
 from services.reading.redis_views import ViewReader
-from services.reading.subject_page import Once
+from services.reading.subject_page import CachingRead
 
 POINTS = frozenset({"commerce.points"})
 GROUP = "once"
@@ -46,7 +46,7 @@ class Read:
 
 async def test_parts_of_an_answer_share_rows_and_may_change_their_own() -> None:
     read = Read()
-    once, mine = Once(cast(Any, read)), [UUID(int=1)]
+    once, mine = CachingRead(cast(Any, read)), [UUID(int=1)]
     first, second, other, together = await asyncio.gather(
         once.rows(profile, profile_id=mine), once.rows(profile, profile_id=mine),
         once.rows(cell, sku="tea"), once.together((profile, {"profile_id": mine}), (cell, {})),
@@ -66,7 +66,7 @@ async def test_an_error_is_told_to_every_part() -> None:
         async def rows(self, table: Any, **keys: Any) -> list[dict[str, Any]]:
             raise LookupError(table.name)
 
-    once = Once(cast(Any, Failing()))
+    once = CachingRead(cast(Any, Failing()))
     asked = (once.rows(cell, sku="tea") for _ in range(3))
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told] == [LookupError] * 3
@@ -84,7 +84,7 @@ def test_the_reach_of_an_answer_follows_its_sources_and_the_ends() -> None:
     reach = Reach(cast(Any, ends))
 
     def told(position: dict[str, int], postgres: bool = False) -> bytes:
-        used = Used()
+        used = AnswerSources()
         used.add(POINTS, position, postgres=postgres)
         return reach.of(used)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from services.http.cursors import Cursors, Malformed
-from services.reading.position import Used, covers
+from services.reading.position import AnswerSources, covers
 
 POINTS, MEMBERS = frozenset({"commerce.points"}), frozenset({"commerce.members"})
 
 
 def test_an_answer_is_only_as_new_as_its_oldest_source() -> None:
-    used = Used()
+    used = AnswerSources()
     used.add(POINTS, {"commerce.points-0": 9, "commerce.members-0": 50}, postgres=False)
     used.add(POINTS, {"commerce.points-0": 7}, postgres=True)
     used.add(MEMBERS, {"commerce.members-0": 4}, postgres=True)
@@ -20,7 +20,7 @@ def test_an_answer_is_only_as_new_as_its_oldest_source() -> None:
 
 
 def test_a_partition_that_one_source_never_saw_stands_at_its_start() -> None:
-    used = Used()
+    used = AnswerSources()
     used.add(POINTS, {"commerce.points-0": 9, "commerce.points-1": 3}, postgres=False)
     used.add(POINTS, {"commerce.points-0": 9}, postgres=False)
     assert used.position() == {"commerce.points-0": 9, "commerce.points-1": 0}

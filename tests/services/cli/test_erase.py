@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.cli import erase
-from services.runtime.erasure import Erased
+from services.runtime.erasure import ErasedProfile
 
 NOW = datetime(2026, 11, 30, 3, 4, 5, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ def test_ids_and_places_are_whole(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     lines = [
-        Erased(
+        ErasedProfile(
             uuid4(), uuid4(), uuid4(), NOW, None, None, "commerce.members", 11, 12_345_678_901,
             NOW, 3, NOW,
         )

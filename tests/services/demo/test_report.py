@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from services.demo.common.comparison import EXAMPLES, ReportRow
-from services.demo.duplicate_pairs import Met
+from services.demo.duplicate_pairs import LinkageResult
 from services.demo.report import DemoReport, show
 
 
 def report(*rows: ReportRow) -> DemoReport:
-    met = Met(200, 190, 1, 14, 8, frozenset(range(10)))
+    met = LinkageResult(200, 190, 1, 14, 8, frozenset(range(10)))
     return DemoReport(0.01, 35_293, 20.0, 36_003, 3.0, list(rows), met)
 
 

@@ -11,7 +11,7 @@ import psycopg
 
 from projections.core.fold import Group
 from projections.member import projection
-from services.identity.pairs import Found, Pair
+from services.identity.pairs import Pair, PairEvidence
 from services.identity.review.commands import (
     CaseBody,
     OfCase,
@@ -63,11 +63,11 @@ def connection_of(dsn: str) -> str:
     return conninfo(dsn, group="main", name="test")
 
 
-def seen(pair: Pair) -> tuple[str | None, Found | None]:
+def seen(pair: Pair) -> tuple[str | None, PairEvidence | None]:
     """How the rules see a pair: some of them not at all."""
     if pair[0][-1] % 2:
         return "v1", None
-    return "v1", Found(3.5, ("given:equal", "family:equal"))
+    return "v1", PairEvidence(3.5, ("given:equal", "family:equal"))
 
 
 def ids(seed: int = 4) -> Callable[[], UUID]:

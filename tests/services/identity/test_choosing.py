@@ -12,7 +12,7 @@ from projections.member.grouping import components
 from services.identity.matching import candidates as matching
 from services.identity.matching.candidates import CandidateIndex
 from services.identity.matching.features import Person, features
-from services.identity.pairs import Found
+from services.identity.pairs import PairEvidence
 from services.identity.spanning_forest import MOST, SpanningLinks
 from tests.services.identity.weighing import model
 
@@ -20,9 +20,9 @@ Pairs = dict[tuple[bytes, bytes], float]
 
 
 def chosen(pairs: Pairs, apart: frozenset[tuple[bytes, bytes]] = frozenset()) -> SpanningLinks:
-    smaller: dict[bytes, dict[bytes, Found]] = {}
+    smaller: dict[bytes, dict[bytes, PairEvidence]] = {}
     for (one, other), weight in pairs.items():
-        smaller.setdefault(other, {})[one] = Found(weight, ())
+        smaller.setdefault(other, {})[one] = PairEvidence(weight, ())
     choice = SpanningLinks()
     for profile, others in smaller.items():
         choice.add(profile, others, pairs.__contains__, apart)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.generated.events import ProfilesLinked, ProfilesUnlinked
 from services.identity.pairs import (
-    Found,
+    PairEvidence,
     PairVerdict,
     RuleDecision,
     StaffDecision,
@@ -19,19 +19,19 @@ from services.identity.pairs import (
 
 ONE, OTHER = bytes(15) + b"\1", bytes(15) + b"\2"
 PAIR = (ONE, OTHER)
-STRONG = Found(12.0, ("family:equal", "given:equal", "birth_date:equal"))
-MIDDLE = Found(4.0, ("family:equal", "given:equal"))
+STRONG = PairEvidence(12.0, ("family:equal", "given:equal", "birth_date:equal"))
+MIDDLE = PairEvidence(4.0, ("family:equal", "given:equal"))
 
 
 def after(
-    found: Found | None, standing: RuleDecision | None = None,
+    found: PairEvidence | None, standing: RuleDecision | None = None,
     decision: StaffDecision | None = None,
     at: int = 1_000,
 ) -> PairVerdict:  # fmt: skip
     return judge(PAIR, "v1", 9.0, found, at, standing, decision)
 
 
-def said(together: bool, about: Found | None) -> StaffDecision:
+def said(together: bool, about: PairEvidence | None) -> StaffDecision:
     link_id = link_id_of(PAIR, about.evidence) if about else None
     return StaffDecision(PAIR, 500, together, bytes(16), link_id, "somebody", "because")
 
@@ -69,7 +69,7 @@ def test_a_no_is_stronger_than_the_rules_for_its_evidence() -> None:
         kept = after(found, decision=said(False, found))
         assert kept.fact is None and kept.case is None and kept.closed == "declined"
         assert kept.decision is not None and kept.decision.actor == "somebody"
-        other = after(found, decision=said(False, Found(1.0, ("family:near",))))
+        other = after(found, decision=said(False, PairEvidence(1.0, ("family:near",))))
         assert other.fact is None and other.case is not None
         assert after(found, decision=said(False, None)).case is None
 
@@ -91,12 +91,14 @@ def test_facts_have_one_list_for_evidence_and_reason() -> None:
 
 
 WEIGHTS = st.floats(-20, 30, allow_nan=False)
-FOUND = st.one_of(st.none(), st.builds(Found, WEIGHTS.filter(lambda w: w >= 0), st.just(("a",))))
+FOUND = st.one_of(
+    st.none(), st.builds(PairEvidence, WEIGHTS.filter(lambda w: w >= 0), st.just(("a",)))
+)
 
 
 @given(st.lists(st.tuples(FOUND, st.integers(0, 10_000)), min_size=1, max_size=8))
 def test_what_stands_in_the_end_follows_from_the_last_state_alone(
-    states: list[tuple[Found | None, int]],
+    states: list[tuple[PairEvidence | None, int]],
 ) -> None:
     standing: RuleDecision | None = None
     told: list[ProfilesLinked | ProfilesUnlinked] = []

@@ -12,7 +12,7 @@ import pytest
 
 from infra.home import free_port
 from schemas.generated.inputs import example
-from services.runtime.record_at import Placed
+from services.runtime.record_at import RecordReader
 from services.sdk import Buffer, Client, uuid7
 from tests.services.gateway.running import until
 from tests.services.rebuild.road import Road, road
@@ -122,7 +122,7 @@ def test_hundreds_of_resends_are_compared_before_the_watchdog_ends_the_process(
 
 
 def test_a_place_where_nothing_lies_is_answered_at_once(shop: Shop) -> None:
-    placed = Placed(shop.place.endpoints.kafka)
+    placed = RecordReader(shop.place.endpoints.kafka)
     try:
         topic = "commerce.terminals"
         began = time.monotonic()

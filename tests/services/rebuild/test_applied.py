@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rebuild.applied_records import Gaps
+from services.rebuild.applied_records import UnappliedRanges
 
 OFFSETS = st.sets(st.integers(0, 60))
 
@@ -16,7 +16,7 @@ def test_what_lies_between_the_islands_was_not_applied(
 ) -> None:
     known_to = max(start, known_to)
     told = {offset for offset in applied if offset < known_to}
-    gaps = Gaps(start, known_to)
+    gaps = UnappliedRanges(start, known_to)
     for island_first, island_end in islands(told):
         gaps.applied(island_first, island_end)
     gaps.close()

@@ -16,7 +16,7 @@ import pytest
 from projections import discover
 from projections.point_balance import projection as point_balance
 from services.rebuild.run import Rebuild
-from services.rebuild.swap import Busy, Swap
+from services.rebuild.swap import Swap, SwapBlocked
 from tests.services.rebuild.road import Road, road
 from tests.services.rebuild.trade import WATCHED, Trade
 from tests.services.rebuild.watching import Watching
@@ -175,7 +175,7 @@ def held(swap: Swap) -> Iterator[None]:
     with ExitStack() as stack:
 
         def is_free() -> bool:
-            with suppress(Busy):
+            with suppress(SwapBlocked):
                 stack.enter_context(swap.held())
                 return True
             return False

@@ -21,7 +21,7 @@ from services.rebuild.fold import CannotRebuild
 from services.rebuild.group_shadow import ChoiceVoid, GroupShadow
 from services.rebuild.refold import Refolding
 from services.rebuild.verdicts import VerdictJudge
-from services.runtime.record_at import Placed
+from services.runtime.record_at import RecordReader
 from tests.projections.driving import Engine, Record
 from tests.services.projector.facts import T0, meta, received
 
@@ -38,7 +38,7 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
     own.close()
 
 
-class RecordsAt(Placed):
+class RecordsAt(RecordReader):
     """Without Kafka: values by topic, partition and offset."""
 
     def __init__(self, values: dict[tuple[str, int, int], bytes]) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from infra.home import free_port
-from services.http.response import Answered, OneWrite
+from services.http.response import OneWrite, OneWriteProtocol
 
 TOLD = "one balance"
 
@@ -73,7 +73,7 @@ async def port() -> AsyncIterator[int]:
 
     app = Starlette(routes=[Route("/whole", whole), Route("/slowly", slowly)])
     port = free_port()
-    config = uvicorn.Config(app, port=port, http=Answered, log_config=None, lifespan="off")
+    config = uvicorn.Config(app, port=port, http=OneWriteProtocol, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server._serve())
     while not server.started:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from infra.home import free_port
 from services.http import heads
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 
 SMALL = b"X-Small: " + b"x" * 50 + b"\r\n"
 ENDLESS = {
@@ -58,7 +58,7 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
         ]
     )
     port = free_port()
-    config = uvicorn.Config(app, port=port, http=Answered, log_config=None, lifespan="off")
+    config = uvicorn.Config(app, port=port, http=OneWriteProtocol, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server._serve())
     while not server.started:
