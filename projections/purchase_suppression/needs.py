@@ -58,7 +58,7 @@ class Suppression:
 NO_POLICY = Policy("NONE", "SKU", None)
 
 
-def kept(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
+def unreturned_lines(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
     """Lines bought at or before `at` that were not completely returned (at any time)."""
     back: dict[tuple[object, int], int] = defaultdict(int)
     for row in returns:

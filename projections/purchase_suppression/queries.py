@@ -13,7 +13,12 @@ from projections.catalog import item, need_policy, scope_of
 from projections.core import Read, Subject
 from projections.core.instants import Moment, instant, micros
 from projections.purchase_suppression import projection
-from projections.purchase_suppression.needs import Catalogue, Suppression, kept, suppressions
+from projections.purchase_suppression.needs import (
+    Catalogue,
+    Suppression,
+    suppressions,
+    unreturned_lines,
+)
 from projections.purchases import claim, giving_back, purchase
 
 RECENT = 20
@@ -70,7 +75,7 @@ async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Fi
     """Splits a candidate list: items to show, items to drop, and why."""
     at = micros(body.at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
-    lines = kept(purchases, returns, at)
+    lines = unreturned_lines(purchases, returns, at)
     catalogue = await _catalogue(read, set(body.candidates), {line.sku for line in lines}, at)
     found = suppressions(body.candidates, lines, catalogue, at)
     return Filtered(
@@ -86,7 +91,7 @@ async def suppressions_of(read: Read, member: Subject, at: Moment | None = None)
     """Every item that should not be recommended to the member now."""
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
-    lines = kept(purchases, returns, when)
+    lines = unreturned_lines(purchases, returns, when)
     skus = {line.sku for line in lines}
     found = suppressions(skus, lines, await _catalogue(read, skus, skus, when), when)
     return [_dropped(found[sku]) for sku in sorted(found)]

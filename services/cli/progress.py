@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def asked(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
+def requested_projections(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
     """Settings, the group's projections, and the requested names (default: all).
 
     Projections without tables are left out: they have nothing to rebuild or compare.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.backend import ProviderError
-from services.cli.progress import asked, steps
+from services.cli.progress import requested_projections, steps
 
 if TYPE_CHECKING:
     from services.rebuild.run import RebuildReport, VerdictChanges
@@ -50,7 +50,11 @@ def rebuild(
             "--rejudge folds all projections of the group, which share their verdicts: omit the"
             f" names ({', '.join(names)})"
         )
-    work = Rejudge(*asked(None)[:2]) if rejudge else Rebuild(*asked(names))
+    work = (
+        Rejudge(*requested_projections(None)[:2])
+        if rejudge
+        else Rebuild(*requested_projections(names))
+    )
     with steps(CannotRebuild, UnderWay, LogUnreadable) as moved:
         report = work.run(fresh, check, moved)
     if as_json:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.progress import asked, steps
+from services.cli.progress import requested_projections, steps
 
 if TYPE_CHECKING:
     from services.verify.report import Difference, VerifyReport
@@ -41,7 +41,7 @@ def verify(
     named = [each for name in names or () for each in SETS.get(name, (name,))]
     about = {name for name in names or () if name in SETS}
     invariants = tuple(one for one in INVARIANTS if one.about in about)
-    work = Verification(*asked(named), invariants)
+    work = Verification(*requested_projections(named), invariants)
     with steps(CannotVerify, LogUnreadable) as moved:
         report = work.run(moved)
     if as_json:

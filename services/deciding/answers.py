@@ -165,7 +165,7 @@ def _members(
 OTHER_BODY = OutcomeAnswers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
 
 
-async def asked_before(
+async def query_stored_answers(
     connection: Connection, batch: Sequence[Keyed]
 ) -> AsyncCursor[TupleRow] | None:
     """Sends the query for stored answers without waiting; None when no command has a key."""
@@ -176,7 +176,7 @@ async def asked_before(
     return await connection.execute(SAID, asked, prepare=False)
 
 
-async def said_before(
+async def stored_answers(
     asked: AsyncCursor[TupleRow] | None, batch: Sequence[Keyed]
 ) -> dict[int, Answer]:
     """The stored answers of known keys, by index in the batch."""
@@ -191,11 +191,11 @@ async def said_before(
     return found
 
 
-async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
+async def store_answers(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
     """Stores answers under their keys, without waiting for the result.
 
     If another process decided one of the keys meanwhile, the transaction fails with a unique
-    violation (see `taken`): the other answer stands, and nothing of this batch is stored.
+    violation (see `is_key_taken`): the other answer stands, and nothing of this batch is stored.
     """
     kept = [(each, answer) for each, answer in said if each.key is not None]
     if not kept:
@@ -204,6 +204,6 @@ async def keep(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> 
     await connection.execute(KEEP, columns(_KEPT, rows))
 
 
-def taken(error: Exception) -> bool:
+def is_key_taken(error: Exception) -> bool:
     """Whether the error means that another process decided one of the keys meanwhile."""
     return isinstance(error, UniqueViolation) and error.diag.table_name == "answer"

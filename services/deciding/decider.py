@@ -16,7 +16,14 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
-from services.deciding.answers import Answer, Keyed, asked_before, keep, said_before, taken
+from services.deciding.answers import (
+    Answer,
+    Keyed,
+    is_key_taken,
+    query_stored_answers,
+    store_answers,
+    stored_answers,
+)
 from services.runtime.db import RETRYABLE, Connection, conninfo
 from services.runtime.groups import LIVE
 from services.runtime.logging import log
@@ -165,7 +172,7 @@ class Decider:
                 self._done()
                 return answers
             except (*RETRYABLE, psycopg.errors.UniqueViolation) as error:
-                if not isinstance(error, RETRYABLE) and not taken(error):
+                if not isinstance(error, RETRYABLE) and not is_key_taken(error):
                     raise
                 log.warning("decision_retried", error=type(error).__name__, attempt=attempt)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
@@ -188,13 +195,13 @@ class Decider:
                 await connection.rollback()
 
     async def _transaction(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
-        asked = await asked_before(connection, batch)
+        asked = await query_stored_answers(connection, batch)
         seen = await self._work.see(connection, [each.command for each in batch])
-        said = await said_before(asked, batch)
+        said = await stored_answers(asked, batch)
         fresh = [each for place, each in enumerate(batch) if place not in said]
         commands = [each.command for each in fresh]
         decided = await self._work.decide(connection, seen, commands) if fresh else []
-        await keep(connection, list(zip(fresh, decided, strict=True)))
+        await store_answers(connection, list(zip(fresh, decided, strict=True)))
         rest = iter(decided)
         return [said[place] if place in said else next(rest) for place in range(len(batch))]
 

@@ -48,7 +48,7 @@ class LinkageResult:
         return self.found / self.wanted if self.wanted else 1.0
 
 
-async def introduce(settings: Settings, moved: Moved) -> bool:
+async def activate_estimated_rules(settings: Settings, moved: Moved) -> bool:
     """Estimates and activates match rules; does nothing when some are active."""
     where = conninfo(settings.postgres, group=settings.group, name="demo")
     async with await AsyncConnection.connect(where, autocommit=True) as connection:
@@ -59,7 +59,7 @@ async def introduce(settings: Settings, moved: Moved) -> bool:
     return True
 
 
-async def met(
+async def linkage_result(
     settings: Settings, answers: Answers, customers: Iterable[int], row: ReportRow
 ) -> LinkageResult:
     """The present result; wrong links are added to the report's row."""

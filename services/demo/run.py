@@ -15,7 +15,7 @@ from services.demo.check.oracle import Oracle
 from services.demo.common.answers import Answers
 from services.demo.common.bars import Lane, bars
 from services.demo.common.comparison import ReportRow
-from services.demo.duplicate_pairs import LinkageResult, introduce, met
+from services.demo.duplicate_pairs import LinkageResult, activate_estimated_rules, linkage_result
 from services.demo.questions import (
     balances,
     inquiries,
@@ -114,11 +114,11 @@ class Demo:
         """Estimates and activates match rules, and waits until their links are visible."""
         row, settings = ReportRow("identity"), self.place.settings
         lane = Lane(progress, "rules of identity", 1, unit="profiles")
-        if await introduce(settings, lambda *_: None):
+        if await activate_estimated_rules(settings, lambda *_: None):
             lane.moved(1, 2 * len(customers))
             await self._wait(oracle, answers, progress)
         lane.done()
-        found = await met(settings, answers, customers, row)
+        found = await linkage_result(settings, answers, customers, row)
         answers.apart = found.apart
         return row, found
 

@@ -45,7 +45,9 @@ async def open_of(connection: Connection, version: str, who: Sequence[UUID]) -> 
     return {(row["profile_id"].bytes, row["other_profile_id"].bytes) for row in rows}
 
 
-async def keep(connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]) -> None:
+async def store_cases(
+    connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]
+) -> None:
     """Opens the cases that these verdicts ask for and closes all other cases of their pairs."""
     if not judged:
         return

@@ -38,7 +38,7 @@ class LogChanges:
     decisions: list[StaffDecision] = field(default_factory=list)
 
 
-def touched(events: Iterable[AppliedEvent]) -> LogChanges:
+def changes_in(events: Iterable[AppliedEvent]) -> LogChanges:
     """Links by rule are our own output and are ignored; a staff decision touches its pair."""
     found = LogChanges()
     for one in events:

@@ -64,7 +64,7 @@ async def difference(connection: Connection, everybody: ProfileIndex) -> Coverag
     return CoverageGap(missing, sorted(one for one in everybody if one not in expected))
 
 
-async def as_touched(
+async def as_changed(
     connection: Connection, profiles: Sequence[bytes]
 ) -> dict[bytes, ChangedProfile]:
     """These profiles as if the log had just changed them, at the time of their state."""

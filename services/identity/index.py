@@ -63,7 +63,7 @@ class ProfileIndex:
         else:
             self.known.learn(profile_id, known)
 
-    def like(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
+    def candidates_of(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
         """All candidates for the same person, with the weight and the agreeing levels."""
         mine = self.known.features(profile_id)
         if mine is None:
@@ -73,7 +73,7 @@ class ProfileIndex:
 
     def smaller(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
         """The candidates with a smaller id whose weight reaches the link threshold."""
-        like, upper = self.like(profile_id), self.model.upper
+        like, upper = self.candidates_of(profile_id), self.model.upper
         return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
 
     def alike(self, pair: Pair) -> bool:

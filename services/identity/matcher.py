@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from services.following.applied_log import AppliedBatch, AppliedLog
 from services.following.background_task import BackgroundTask
 from services.identity import cases, coverage, store
-from services.identity.changes import ChangedProfile, touched
+from services.identity.changes import ChangedProfile, changes_in
 from services.identity.index import ProfileIndex, features_of
 from services.identity.loader import Learning
 from services.identity.matching.features import Person
@@ -198,7 +198,7 @@ class Matcher(BackgroundTask):
     async def _learn(
         self, connection: Connection, everybody: ProfileIndex, profiles: Sequence[bytes]
     ) -> list[StoredFeatures]:
-        touched = await coverage.as_touched(connection, profiles)
+        touched = await coverage.as_changed(connection, profiles)
         records = sum(self._shares.known)
         return await self._learning.learn(connection, everybody, touched, records)
 
@@ -245,7 +245,7 @@ class Matcher(BackgroundTask):
     async def _take(
         self, connection: Connection, everybody: ProfileIndex, read: AppliedBatch
     ) -> None:
-        seen, ends = touched(read.events), read.ends_of(TOPIC)
+        seen, ends = changes_in(read.events), read.ends_of(TOPIC)
         fresh = {
             one: each
             for one, each in seen.profiles.items()
@@ -307,7 +307,7 @@ async def _compared(
     greater: dict[bytes, set[int]] = {}
     found: dict[Pair, PairEvidence] = {}
     for number, (one, shares) in enumerate(triggered.items()):
-        for other, what in everybody.like(one).items():
+        for other, what in everybody.candidates_of(one).items():
             pair = pair_of(one, other)
             if share_of(pair[0]) in shares:
                 found[pair] = what

@@ -57,11 +57,11 @@ class People:
             row = rows.get(one, {})
             # a key that was destroyed says that the fact of it is on its way
             if one in keys and row.get("erased_at") is None:
-                found[one] = opened(unsealer, one, row, shown.get(one, ()))
+                found[one] = unsealed_person(unsealer, one, row, shown.get(one, ()))
         return found
 
 
-def opened(
+def unsealed_person(
     unsealer: Unsealer,
     subject: bytes,
     row: dict[str, Any],

@@ -159,7 +159,7 @@ async def store(
         await _decisions(connection, batch.decisions)
         judged = await _judged(connection, batch, everybody)
         await _links(connection, batch.version, judged)
-        await cases.keep(connection, batch.version, judged)
+        await cases.store_cases(connection, batch.version, judged)
         facts: list[Event] = [one.fact for one in judged.values() if one.fact is not None]
         await outbox.add(connection, facts)
         await _features(connection, batch.features)
@@ -265,7 +265,7 @@ async def adopt(
     async with connection.transaction():
         await _decisions(connection, decisions)
         await _links(connection, version, judged)
-        await cases.keep(connection, version, judged)
+        await cases.store_cases(connection, version, judged)
         await outbox.add(connection, [one.fact for one in judged.values() if one.fact])
         await progress(connection, version, range(SHARES))
         for share in range(SHARES):

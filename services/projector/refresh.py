@@ -184,7 +184,7 @@ class Refresher:
             self._owed.set()
             return
         try:
-            self.views.write(gathered.told, gathered.generation or "none", gathered.first)
+            self.views.write(gathered.rows_to_write, gathered.generation or "none", gathered.first)
             self._show_noted(gathered.noted)
             self.views.advance(gathered.positions, gathered.firsts)
         except (RedisError, GenerationLost, RowsMissing, OSError, psycopg.Error) as error:

@@ -58,7 +58,7 @@ class Gathered:
             self.size += len(held) - before
 
     @property
-    def told(self) -> dict[StoredTable, Collection[ViewRow]]:
+    def rows_to_write(self) -> dict[StoredTable, Collection[ViewRow]]:
         """The rows to write, except ledger rows."""
         return {table: rows.values() for table, rows in self._told.items()}
 

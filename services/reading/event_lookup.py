@@ -53,8 +53,8 @@ def event_operation(catalog: Catalog) -> ReadOperation:
     async def event(read: RequestReads, event_id: UUID) -> WhatBecame:
         """Where an event is in the log, and what became of it."""
         values: dict[str, Any] = {"event_id": event_id}
-        found = await read.asked(applied, values, [group])
-        aside = [PutAside(**row) for row in await read.asked(_PUT_ASIDE, values, [group])]
+        found = await read.engine_rows(applied, values, [group])
+        aside = [PutAside(**row) for row in await read.engine_rows(_PUT_ASIDE, values, [group])]
         if found:
             return WhatBecame(
                 event_id=event_id, status="applied", reason=None, dead_letters=aside, **found[0]

@@ -88,7 +88,9 @@ class RequestReads:
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
-    async def asked(self, statement: str, values: dict[str, Any], groups: Iterable[str]) -> Rows:
+    async def engine_rows(
+        self, statement: str, values: dict[str, Any], groups: Iterable[str]
+    ) -> Rows:
         """Rows of the engine's own tables, which events of every topic of the groups change."""
         rows = await self._snapshot.rows(statement, values)
         for group in groups:

@@ -15,10 +15,10 @@ async def rows_of(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """All rows, as dicts by column name."""
-    return await (await begun(connection, statement, values)).fetchall()
+    return await (await send_query(connection, statement, values)).fetchall()
 
 
-async def begun(
+async def send_query(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> AsyncCursor[dict[str, Any]]:
     """Sends a query; in pipeline mode it returns before the answer has arrived."""

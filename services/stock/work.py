@@ -23,7 +23,7 @@ from services.deciding.answers import Answer
 from services.deciding.hold_statements import expire
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
-from services.runtime.rows import begun, rows_of
+from services.runtime.rows import rows_of, send_query
 from services.stock.answers import ANSWERS
 from services.stock.availability import AvailableUnits, Spot
 from services.stock.commands import Command, Reserve
@@ -144,7 +144,7 @@ async def _shelf(
     named: list[UUID],
 ) -> _LockedStock:
     """Reads everything that is needed under the locks in one round trip."""
-    asked = await begun(connection, SHELF, {"skus": array("text", skus), "group": group})
+    asked = await send_query(connection, SHELF, {"skus": array("text", skus), "group": group})
     holds = await rows_of(connection, NAMED, [named]) if named else []
     (row,) = await asked.fetchall()
     now: datetime = row["now"]

@@ -12,7 +12,7 @@ from projections.core.tables import Ledger, StoredTable, Table
 from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import HandlerRefused, TableModel, level_changes
-from services.verify.record import opened
+from services.verify.record import decode
 from services.verify.report import CausingEvent, Difference, VerifyReport
 from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
@@ -58,7 +58,7 @@ class Search:
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
         """Takes consecutive records of one partition."""
-        read = [opened(place, record) for record in records]
+        read = [decode(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = {**self._snapshot.ledger(ids), **self._missing}
         source = self._snapshot.topics[place[0]] * 10_000 + place[1]
@@ -116,7 +116,7 @@ class Search:
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
         """The rows that an event contributes to."""
         try:
-            rows = self._model.said(event, without)
+            rows = self._model.handler_rows(event, without)
         except HandlerRefused:
             return
         numbers: dict[StoredTable, int] = defaultdict(int)

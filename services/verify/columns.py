@@ -49,7 +49,7 @@ class ColumnOrder:
         """A key as text."""
         return tuple(map(str, map(shown, self.types, key)))
 
-    def said(self, row: Sequence[Any] | None) -> dict[str, Any] | None:
+    def as_dict(self, row: Sequence[Any] | None) -> dict[str, Any] | None:
         """A whole row for display and for JSON."""
         if row is None:
             return None
@@ -60,7 +60,7 @@ class ColumnOrder:
 
     def difference(self, key: Sequence[Any], expected: Any, found: Any) -> Difference:
         """A difference in a row of this table."""
-        one, other = self.said(expected), self.said(found)
+        one, other = self.as_dict(expected), self.as_dict(found)
         field = None
         if self.table.view is not None:
             row = one or other or {}

@@ -18,7 +18,7 @@ from services.runtime.record_at import RecordReader, same_as_first
 from services.verify.columns import ColumnOrder
 from services.verify.log import LogRecord, Place
 from services.verify.model import Appended, HandlerRefused, TableModel
-from services.verify.record import DecodedRecord, opened
+from services.verify.record import DecodedRecord, decode
 from services.verify.report import Difference, VerifyReport
 from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
@@ -58,7 +58,7 @@ class LogJudge:
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
         """Takes consecutive records of one partition."""
-        read = [opened(place, record) for record in records]
+        read = [decode(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = self.snapshot.ledger(ids)
         source = self.snapshot.topics[place[0]] * 10_000 + place[1]
@@ -115,7 +115,7 @@ class LogJudge:
         try:
             listed = self.snapshot.left_out.get((one.place, one.record.offset))
             without = self.model.refusing(one.event, listed) if listed else ()
-            rows = self.model.said(one.event, without)
+            rows = self.model.handler_rows(one.event, without)
             self._appended += self.model.take(one.event, source, rows, without)
         except HandlerRefused:
             if is_here:

@@ -61,7 +61,7 @@ class TableModel:
         self._handlers: dict[type, list[tuple[str, Any]]] = {}
         self._evolvers: dict[type, list[Any]] = {}
 
-    def said(
+    def handler_rows(
         self, event: Any, without: Collection[str] = ()
     ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
         """The rows that all handlers return for an event; raises `HandlerRefused`.
@@ -95,7 +95,7 @@ class TableModel:
         for name in listed.keys() - refusing:
             others = {one.name for one in self._projections} - {name}
             try:
-                self.said(event, others)
+                self.handler_rows(event, others)
                 self._evolved(event, others)
             except HandlerRefused:
                 refusing.add(name)

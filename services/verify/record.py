@@ -21,7 +21,7 @@ class DecodedRecord:
     schema_id: int = 0
 
 
-def opened(place: Place, record: LogRecord) -> DecodedRecord:
+def decode(place: Place, record: LogRecord) -> DecodedRecord:
     """The record's event, or the way in which the record breaks its topic's contract."""
     found = DecodedRecord(place, record)
     value = record.value

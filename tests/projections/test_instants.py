@@ -18,7 +18,7 @@ from projections.core.instants import (
     micros,
     written,
 )
-from projections.purchase_suppression.needs import Catalogue, kept, suppressions
+from projections.purchase_suppression.needs import Catalogue, suppressions, unreturned_lines
 from tests.services.extremes.values import INSTANTS, NOT_INSTANTS
 
 MOMENT = TypeAdapter(Moment)
@@ -68,5 +68,5 @@ def test_a_need_met_for_longer_than_can_be_written_is_met_for_ever(
         "occurred_at": 0, "line_nos": [1], "skus": ["a"], "quantities": [1], "gifts": [],
         "transaction_id": "t",
     }  # fmt: skip
-    found = suppressions(["a"], kept([bought], [], at), Catalogue([], [policy], at), at)
+    found = suppressions(["a"], unreturned_lines([bought], [], at), Catalogue([], [policy], at), at)
     assert found["a"].until is None

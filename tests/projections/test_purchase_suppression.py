@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from projections.catalog import item, need_policy
 from projections.core.memory import Memory
-from projections.purchase_suppression.needs import Catalogue, kept, suppressions
+from projections.purchase_suppression.needs import Catalogue, suppressions, unreturned_lines
 from projections.purchases import claim, giving_back, purchase
 from schemas.generated.events import ItemDescribed, NeedPolicySet, PurchaseAttributed
 from tests.projections.saying import MINUTE, T0, brought_back, meta, named, sold, tell
@@ -29,7 +29,9 @@ def policy(kind: str, sku: str | None = None, days: int | None = None) -> NeedPo
 def dropped(memory: Memory, *candidates: str, at: int = T0 + DAY) -> set[str]:
     """What is not shown to the customer."""
     catalogue = Catalogue(memory.table(item).values(), memory.table(need_policy).values(), at)
-    lines = kept(memory.table(purchase).values(), memory.table(giving_back).values(), at)
+    lines = unreturned_lines(
+        memory.table(purchase).values(), memory.table(giving_back).values(), at
+    )
     return set(suppressions(candidates, lines, catalogue, at))
 
 

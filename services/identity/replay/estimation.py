@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from projections.member.rules import DEFAULT, MatchRules, read_rules
 from services.identity.matching.estimate import estimate
 from services.identity.replay.moment import Moved, moment
-from services.identity.replay.run import CannotReplay, fits
+from services.identity.replay.run import CannotReplay, check_size
 from services.identity.rules import newest
 from services.runtime.config import Settings
 from services.runtime.db import conninfo, pool
@@ -39,5 +39,5 @@ async def estimated(settings: Settings, version: str, moved: Moved) -> MatchRule
     before = DEFAULT if text is None else read_rules(*text)
     matching = json.loads(model.to_json())
     rules = before.model_copy(update={"version": version, "matching": matching})
-    fits(rules)
+    check_size(rules)
     return rules

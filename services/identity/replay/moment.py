@@ -19,7 +19,7 @@ from services.identity import store
 from services.identity.index import features_of
 from services.identity.matching.features import Features
 from services.identity.pairs import Pair, StaffDecision
-from services.identity.people import opened
+from services.identity.people import unsealed_person
 from services.identity.shards import TOPIC, Positions
 from services.runtime.db import Connection
 from services.runtime.keys import SubjectKeys
@@ -117,7 +117,7 @@ async def _opened(
         for profile in part:
             row = held.get(profile, {})
             if profile in known and row.get("erased_at") is None:
-                person = opened(unsealer, profile, row, sorted(shown.get(profile, ())))
+                person = unsealed_person(unsealer, profile, row, sorted(shown.get(profile, ())))
                 features = features_of(person)
                 if features is not None:
                     found.features[profile] = features

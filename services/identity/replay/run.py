@@ -59,7 +59,7 @@ class Replayed:
 
 async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Moved) -> Replayed:
     """Runs it. Raises `CannotReplay`, or the clients' errors when servers are away."""
-    fits(rules)
+    check_size(rules)
     postgres = pool(settings.postgres, group=settings.group, name="replay", timeout=5.0)
     await postgres.open(wait=True)
     try:
@@ -97,7 +97,7 @@ async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Mov
     )  # fmt: skip
 
 
-def fits(rules: MatchRules) -> None:
+def check_size(rules: MatchRules) -> None:
     """Raises `CannotReplay` when the rules are too large for an event."""
     size = len(rules.text().encode())
     if size > BODY_MAX - ROOM:

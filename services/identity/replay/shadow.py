@@ -55,7 +55,7 @@ def shadow_of(
         for profile, features in now.features.items():
             everybody.learn(profile, features, now.times.get(profile, 0))
         for number, one in enumerate(sorted(now.features)):
-            for other, what in everybody.like(one).items():
+            for other, what in everybody.candidates_of(one).items():
                 pair = pair_of(one, other)
                 if pair[0] == one:
                     seen[pair] = what

@@ -15,7 +15,7 @@ from services.following.background_task import BackgroundTask
 from services.points.background.sales_feed import sales_feed
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
-from services.points.returns.effective_balances import arrived, standing
+from services.points.returns.effective_balances import delete_applied_entries, lock_balances
 from services.points.returns.settlement import Judgement, SettledLine
 from services.points.returns.terms import terms_of
 from services.runtime.db import RETRYABLE, Connection
@@ -67,7 +67,7 @@ class Accrual(BackgroundTask):
         rows = await rows_of(connection, DUE, [AT_ONCE])
         due = {row["transaction_id"]: row["owner_id"] for row in rows}
         await self._judge(connection, due)
-        await arrived(connection)
+        await delete_applied_entries(connection)
         if due:
             self._kick()
         return followed or len(due) == AT_ONCE
@@ -106,8 +106,12 @@ async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> No
 async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
     known = await sales_of(connection, due, due.values())
     sales = [one for one in known.values() if one.profile_id]
-    here = await standing(connection, [one.profile_id for one in sales if one.profile_id], group)
-    before = await settlement_store.before(connection, [one.transaction_id for one in sales])
+    here = await lock_balances(
+        connection, [one.profile_id for one in sales if one.profile_id], group
+    )
+    before = await settlement_store.earlier_decisions(
+        connection, [one.transaction_id for one in sales]
+    )
     terms = await terms_of(connection, sales, before, here, rules_earn=True)
     rows: list[SettledLine] = []
     for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
@@ -124,5 +128,5 @@ async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> 
         rows += found.decided.values()
         here.tell(found.facts)
         here.forgive(sale.profile_id, found.forgiven)
-    await settlement_store.keep(connection, rows, here)
+    await settlement_store.store_settlements(connection, rows, here)
     POINTS_JUDGED.inc(len(sales))

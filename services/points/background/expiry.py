@@ -21,8 +21,12 @@ from services.points.program.calendar import lapses_at, local_date, midnight
 from services.points.program.entries import meta_of
 from services.points.program.rules import EarningRules, Inactivity, readable, version_at
 from services.points.program.sales import versions
-from services.points.returns.effective_balances import EffectiveBalances, arrived, standing
-from services.points.returns.settlement_store import keep
+from services.points.returns.effective_balances import (
+    EffectiveBalances,
+    delete_applied_entries,
+    lock_balances,
+)
+from services.points.returns.settlement_store import store_settlements
 from services.runtime.db import Connection
 from services.runtime.metrics import POINTS_EXPIRED
 from services.runtime.rows import rows_of
@@ -89,7 +93,7 @@ class Expiry(BackgroundTask):
         """Processes some members in one transaction; returns whether there may be more today."""
         async with connection.transaction():
             more = await sweep(connection, self._group, self._clock())
-        await arrived(connection)
+        await delete_applied_entries(connection)
         if more:
             self._kick()
         return more
@@ -113,7 +117,7 @@ async def sweep(connection: Connection, group: str, now: int) -> bool:
     profiles = [row["profile_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])]
     if not profiles:
         return False
-    here = await standing(connection, profiles, group)
+    here = await lock_balances(connection, profiles, group)
     over = [
         lot
         for profile_id in profiles
@@ -171,7 +175,7 @@ async def _expire(
     new = {(row["profile_id"], row["lot_id"]) for row in await rows_of(connection, ONCE, columns)}
     facts = [_fact(lot, day, at) for lot in over if (lot.profile_id, lot.lot_id) in new]
     here.tell(facts)
-    await keep(connection, [], here)
+    await store_settlements(connection, [], here)
     POINTS_EXPIRED.inc(len(facts))
 
 

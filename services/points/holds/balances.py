@@ -20,7 +20,7 @@ from services.points.holds.purse import Purse, Spot
 from services.points.program.entries import SYSTEM
 from services.runtime.arrays import Array, array
 from services.runtime.db import Connection
-from services.runtime.rows import begun, rows_of
+from services.runtime.rows import rows_of, send_query
 
 # who is asked about and whose points the named holds are, in one question: nobody waits for the
 # answer to another one first. One by one, however few there were when it was planned: a plan that
@@ -115,7 +115,7 @@ async def under_locks(
     wanted = _ids(profiles)
     await connection.execute(LOCKS, [wanted])
     values = {"profiles": wanted, "group": group, "system": SYSTEM}
-    seen = await begun(connection, SEEN, values)
+    seen = await send_query(connection, SEEN, values)
     # under the locks only: what was resolved by another while they were waited for is seen as it is
     holds = await rows_of(connection, NAMED, [_ids(named)]) if named else []
     rows = await seen.fetchall()

@@ -24,21 +24,21 @@ def shares(whole: int, weights: Sequence[int]) -> list[int]:
     return parts
 
 
-def kept(points: int, gone: Fraction) -> int:
+def points_left(points: int, gone: Fraction) -> int:
     """What remains of `points` when this fraction of the goods is returned, rounded down.
 
     Partial returns take the differences between such values. They sum to the whole whatever the
     steps, and in between nobody keeps more points than the remaining goods earned.
     """
-    return points - taken(points, gone)
+    return points - points_earned_by(points, gone)
 
 
-def taken(points: int, gone: Fraction) -> int:
+def points_earned_by(points: int, gone: Fraction) -> int:
     """What this fraction of the goods had earned, rounded up."""
     return -(-points * gone.numerator // gone.denominator)
 
 
-def given_back(points: int, gone: Fraction) -> int:
+def points_paid_for(points: int, gone: Fraction) -> int:
     """What this fraction of the goods was paid with in points, rounded down; for all goods:
     everything.
     """

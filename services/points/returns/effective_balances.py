@@ -132,7 +132,9 @@ class EffectiveBalances:
                 points -= part
 
 
-async def standing(connection: Connection, asked: Iterable[UUID], group: str) -> EffectiveBalances:
+async def lock_balances(
+    connection: Connection, asked: Iterable[UUID], group: str
+) -> EffectiveBalances:
     """Locks the members of these profiles, in the order that all deciders use, and reads them."""
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
@@ -208,6 +210,6 @@ async def forgive(connection: Connection, here: EffectiveBalances) -> None:
         await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
 
 
-async def arrived(connection: Connection) -> None:
+async def delete_applied_entries(connection: Connection) -> None:
     """Deletes awaited entries that are applied by now."""
     await connection.execute(ARRIVED, [SYSTEM])

@@ -16,7 +16,7 @@ from services.points.returns import settlement_store
 from services.points.returns.answers import ANSWERS
 from services.points.returns.commands import ReturnRequest
 from services.points.returns.decide import ReturnsState, decide
-from services.points.returns.effective_balances import standing
+from services.points.returns.effective_balances import lock_balances
 from services.points.returns.terms import terms_of
 from services.runtime.db import Connection
 
@@ -39,8 +39,8 @@ class ReturnsWork:
         )
         buyers = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
         profiles = buyers | {command.body.profile_id for command in commands}
-        here = await standing(connection, profiles, self._group)
-        before = await settlement_store.before(connection, asked)
+        here = await lock_balances(connection, profiles, self._group)
+        before = await settlement_store.earlier_decisions(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
         terms = await terms_of(connection, owned, before, here, self._rules_earn)
         # of whoever holds something, something is known
@@ -53,5 +53,5 @@ class ReturnsWork:
     ) -> list[Answer]:
         """Stores the changed sales and the events; returns the answers."""
         decided = decide(commands, seen)
-        await settlement_store.keep(connection, decided.rows.values(), seen.here)
+        await settlement_store.store_settlements(connection, decided.rows.values(), seen.here)
         return ANSWERS.all_of(decided.outcomes, {"position": seen.here.position})

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from projections.point_balance.account import Account, account, lots_and_draws
 from schemas.generated.events import PointsAdjusted, PointsEarned, PointsReinstated, PointsReversed
 from schemas.generated.events.parts import EarnedLot, LotAllocation
-from services.points.program.apportionment import given_back, kept, taken
+from services.points.program.apportionment import points_earned_by, points_left, points_paid_for
 from services.points.program.calendar import days_later
 from services.points.program.earnings import Earning, EarningSale, earnings, line_gone
 from services.points.program.entries import Fact, entries_of, meta_of
@@ -218,7 +218,7 @@ class Judgement:
         becomes debt.
         """
         assert row.lot_id is not None
-        more = kept(points, gone) - kept(row.points, gone)
+        more = points_left(points, gone) - points_left(row.points, gone)
         parts = [(row.lot_id, more)]
         if more < 0:
             lots = self.holder.account(self.at).lots
@@ -256,7 +256,7 @@ class Judgement:
                 gone = [line_gone(lines[line_no], units[line_no]) for units in (before, after)]
             else:
                 line_no, gone = WHOLE, [self.sale.gone(before), self.sale.gone(after)]
-            due = taken(points, gone[1]) - taken(points, gone[0])
+            due = points_earned_by(points, gone[1]) - points_earned_by(points, gone[0])
             places[spot] = line_no
             dues.append(DuePoints(spot, due, max(0, expired - self._row(line_no).lapsed)))
         found = self.holder.account(self.at)
@@ -288,7 +288,7 @@ class Judgement:
     def _give(self, after: Mapping[int, int]) -> None:
         spent, drawn, given = paid_with(self.sale, self.holder.entries)
         paid = sum(spent.values()) + drawn + given
-        points = given_back(paid, self.sale.gone(after)) - given
+        points = points_paid_for(paid, self.sale.gone(after)) - given
         if points <= 0:
             return
         days = self.terms.rules.grace.min_days_after_refund

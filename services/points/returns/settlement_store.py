@@ -26,7 +26,7 @@ on conflict (transaction_id, line_no) do update
 """
 
 
-async def before(
+async def earlier_decisions(
     connection: Connection, transactions: Sequence[UUID]
 ) -> dict[UUID, dict[int, SettledLine]]:
     """Earlier decisions on these transactions, by line."""
@@ -36,7 +36,7 @@ async def before(
     return found
 
 
-async def keep(
+async def store_settlements(
     connection: Connection, rows: Iterable[SettledLine], here: EffectiveBalances
 ) -> None:
     """Stores rows and the decided events, in the caller's transaction."""

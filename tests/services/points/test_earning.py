@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.points.program.apportionment import given_back, kept, shares, taken
+from services.points.program.apportionment import points_earned_by, points_left, points_paid_for, shares
+    points_earned_by,
+    points_left,
+    shares,
+)
 from services.points.program.earnings import EarningSale, SoldLine, earnings, lot_of, rounded
 from services.points.program.rules import EarningRules
 
@@ -103,12 +107,12 @@ def test_partial_returns_sum_to_the_whole_however_they_are_cut(
 ) -> None:
     cuts = data.draw(st.lists(st.integers(0, quantity), max_size=6))
     steps = [0, *sorted(cuts), quantity]
-    for share in (taken, given_back):
+    for share in (points_earned_by, points_paid_for):
         gone = [share(points, Fraction(step, quantity)) for step in steps]
         assert gone[0] == 0
         assert gone[-1] == points
         assert gone == sorted(gone)
     for step in steps:
-        stays = kept(points, Fraction(step, quantity))
-        assert stays + taken(points, Fraction(step, quantity)) == points
+        stays = points_left(points, Fraction(step, quantity))
+        assert stays + points_earned_by(points, Fraction(step, quantity)) == points
         assert stays * quantity <= points * (quantity - step), "kept more than was earned"

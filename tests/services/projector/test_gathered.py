@@ -26,7 +26,7 @@ def job(*rows: ViewRow, end: int, behind: bool = True) -> Job:
 def test_the_newest_of_each_row_is_written_once() -> None:
     waiting = Gathered(job(("aki", "", 1, "[10]"), ("ken", "", 4, "[3]"), end=2))
     waiting.add(job(("aki", "", 2, "[25]"), end=3))
-    assert sorted(waiting.told[points]) == [("aki", "", 2, "[25]"), ("ken", "", 4, "[3]")]
+    assert sorted(waiting.rows_to_write[points]) == [("aki", "", 2, "[25]"), ("ken", "", 4, "[3]")]
     assert waiting.positions == {("commerce.points", 0): 3}
     assert waiting.size == 2
 
