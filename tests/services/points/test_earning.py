@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.points.program.apportionment import points_earned_by, points_left, points_paid_for, shares
+from services.points.program.apportionment import (
     points_earned_by,
     points_left,
+    points_paid_for,
     shares,
 )
 from services.points.program.earnings import EarningSale, SoldLine, earnings, lot_of, rounded
