@@ -37,6 +37,7 @@ class Field:
     at_least: int = 0
     unique: str | None = None
     unless_said: Any = None  # what the edge fills in where that is not the default
+    moved_to: str | None = None  # the sealed field to which the edge moves what arrives in this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class RecordType:
     name: str
     doc: str
     fields: tuple[Field, ...]
+    sealed_under: tuple[str, ...] = ()  # whose key seals: fields, in order; else the topic's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def describe(home: Path = HOME) -> Description:
             schema["name"],
             schema["doc"],
             tuple(_field(schema["name"], field, schemas) for field in schema["fields"]),
+            tuple(schema.get("sealed_under", ())),
         )
         for schema in schemas.values()
         if schema["type"] == "record"
@@ -156,6 +159,7 @@ def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]])
         at_least=raw.get("at_least", 0),
         unique=raw.get("unique"),
         unless_said=raw.get("unless_said"),
+        moved_to=raw.get("moved_to"),
     )
 
 

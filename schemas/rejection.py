@@ -8,6 +8,7 @@ from pydantic import ValidationError
 _SUBJECT = re.compile(r"^(Input|String|List|Value|Number) should ")
 _CONTROL = "must not hold control characters"
 CURRENCY = r"^[A-Z]{3}$"
+ERASED = "the person was erased"
 
 
 class Rejected(Exception):
@@ -67,6 +68,23 @@ def sealed_or_none(
 ) -> bytes | None:
     """As `sealed`; None stays None."""
     return None if clear is None else sealed(sealer, event_id, subject, field, kind, clear)
+
+
+def sealed_note(
+    sealer: Sealer, event_id: bytes, subject: bytes, field: str, moved: str | None, note: str | None
+) -> bytes | None:
+    """What was typed, sealed: the text that arrived in a field of before, then the note.
+
+    Of somebody who was erased it is left out: what happened is a fact, the words are about a
+    person.
+    """
+    text = note if not moved or moved == note else f"{moved}\n{note}" if note else moved
+    try:
+        return sealed_or_none(sealer, event_id, subject, field, "free_text", text)
+    except Rejected as rejected:
+        if rejected.reason == ERASED:
+            return None
+        raise
 
 
 def indexed_or_none(sealer: Sealer, field: str, kind: str, clear: str | None) -> bytes | None:

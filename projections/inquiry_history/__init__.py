@@ -15,6 +15,8 @@ from schemas.generated.events import (
 )
 
 projection = Projection("inquiry_history")
+
+CLOSING = "CLOSING"  # the author of the note with which an inquiry was closed
 projection.erases(SubjectErased, subject="profile_id")
 
 # every column commutes: an inquiry that starts anonymous is keyed anew once it is known whose
@@ -65,13 +67,13 @@ def opened(event: InquiryOpened) -> Iterator[Row]:
         line_no=event.line_no,
         messages=1,
     )
-    yield _said(event, "CUSTOMER")
+    yield _said(event, "CUSTOMER", event.text)
 
 
 @projection.on(InquiryMessageAdded)
 def added(event: InquiryMessageAdded) -> Iterator[Row]:
     yield inquiry(inquiry_id=event.inquiry_id, profile_id=event.profile_id, messages=1)
-    yield _said(event, event.author)
+    yield _said(event, event.author, event.text)
 
 
 @projection.on(InquiryClassified)
@@ -91,7 +93,7 @@ def answered(event: InquiryAnswered) -> Iterator[Row]:
     yield inquiry(
         inquiry_id=event.inquiry_id, profile_id=event.profile_id, answered_at=at, messages=1
     )
-    yield _said(event, "STAFF")
+    yield _said(event, "STAFF", event.text)
 
 
 @projection.on(InquiryClosed)
@@ -100,16 +102,23 @@ def closed(event: InquiryClosed) -> Iterator[Row]:
         inquiry_id=event.inquiry_id,
         profile_id=event.profile_id,
         closed_at=event.meta.occurred_at,
-        resolution=event.resolution,
+        # a text is in records of before only; the gateway moves it to the note
+        resolution=event.resolution or event.reason_code,
         messages=0,
     )
+    if event.note is not None:
+        yield _said(event, CLOSING, event.note)
 
 
-def _said(event: InquiryOpened | InquiryMessageAdded | InquiryAnswered, author: str) -> Row:
+def _said(
+    event: InquiryOpened | InquiryMessageAdded | InquiryAnswered | InquiryClosed,
+    author: str,
+    text: bytes | None,
+) -> Row:
     return message(
         inquiry_id=event.inquiry_id,
         subject_id=event.profile_id or event.inquiry_id,
         occurred_at=event.meta.occurred_at,
         author=author,
-        text=event.text,
+        text=text,
     )

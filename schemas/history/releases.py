@@ -12,9 +12,11 @@ from schemas.declarations import HOME, NAMESPACE, sources
 from schemas.topics import TOPIC_OF
 
 FIRST_ID = 1001
-# What the edge asks of a producer or fills in for it, how a record is keyed and who may append it
-# say nothing about bytes.
-_EDGE_ONLY = ("at_least", "unique", "unless_said", "key", "may_append")
+# What the edge asks of a producer, fills in for it or moves, whose key seals, how a record is keyed
+# and who may append it say nothing about bytes.
+_EDGE_ONLY = (
+    "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "may_append",
+)  # fmt: skip
 _UNSAID = ("doc", "namespace")  # every name is in our one namespace: the lint sees to it
 
 

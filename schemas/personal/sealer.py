@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from schemas.personal.identifier_index import blind_index
 from schemas.personal.normalise import normalise
 from schemas.personal.seal import seal_with, unseal_with
-
-ERASED = "the person was erased"
+from schemas.rejection import ERASED as ERASED
 
 
 class SubjectSealer:

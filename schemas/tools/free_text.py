@@ -67,6 +67,20 @@ OLD = frozenset(
         "SubjectErased.reason",
     }
 )
+# Of these, what people type: the gateway moves what still arrives in them to the note beside.
+TYPED = frozenset(
+    {
+        "AllocationReleased.reason",
+        "ConsentWithdrawn.reason",
+        "InquiryClosed.resolution",
+        "PointsAdjusted.reason",
+        "PointsTransferred.reason",
+        "PurchaseReturned.reason",
+        "PurchaseVoided.reason",
+        "StockAdjusted.reason",
+        "StockStateChanged.reason",
+    }
+)
 _CLOSED = ("code", "currency")
 
 
@@ -76,6 +90,8 @@ def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
     for name, schema in schemas.items():
         for field in schema.get("fields", []):
             where = f"{name.removeprefix(NAMESPACE)}.{field['name']}"
+            if where in TYPED or "moved_to" in field:
+                yield from _moved(where, field, schema)
             if _has_text(field["type"]) and field.get("is") not in _CLOSED:
                 there.add(where)
                 if where not in OLD:
@@ -85,6 +101,18 @@ def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
                     )
     for where in sorted(OLD - there):
         yield f"{where}: is no unsealed text any more; take it off the list of old ones"
+
+
+def _moved(where: str, field: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with how a text of before is moved to a sealed note."""
+    if where not in TYPED:
+        yield f"{where}: has moved_to, which only listed fields that people type in have"
+        return
+    beside = {other["name"]: other for other in schema["fields"]}
+    if beside.get(field.get("moved_to", ""), {}).get("pii") != "free_text":
+        yield f"{where}: people type in it; moved_to must name a sealed note (pii free_text)"
+    if beside.get("reason_code", {}).get("is") != "code":
+        yield f"{where}: people type in it; a reason_code must stand beside its note"
 
 
 def _has_text(kind: Any) -> bool:

@@ -64,6 +64,9 @@ def _record(short: str, schema: Json) -> Iterator[str]:
     event = "may_append" in schema
     if event and (not fields or (names[0], fields[0]["type"]) != ("meta", f"{NAMESPACE}Meta")):
         yield f"{short}: the first field of an event is meta, of type {NAMESPACE}Meta"
+    for name in schema.get("sealed_under", ()):
+        if name not in names:
+            yield f"{short}: sealed_under names {name}, which is no field of it"
     for field in fields:
         yield from _field(f"{short}.{field['name']}", field, {f["name"]: f for f in fields})
 

@@ -1,8 +1,9 @@
 """Do two records of one event id agree in everything that the producer sent?
 
 The gateway fills in fields that a producer left out (`unless_said` in the schema) and computes
-blind indexes (`blind`). If such a default changes, a resend has other bytes although the producer
-sent the same. So both records are compared field by field, without those fields.
+blind indexes (`blind`), and moves what arrives in a field of before to a sealed note (`moved_to`).
+If a default changes, or a record is from before the move, a resend has other bytes although the
+producer sent the same. So both records are compared field by field, without those fields.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from schemas.wire import codec
 from schemas.wire.codec import Undecodable
 
 _FILLED = ("blind", "unless_said")
-# Field name to None when the gateway fills it in, or to the shape of the nested record.
+# Field name to None when the gateway fills it in or moves it, or to the shape of the nested record.
 Shape = dict[str, Any]
 
 
 def may_be_filled(name: str) -> bool:
-    """Whether the gateway fills in any field of this event type."""
+    """Whether the gateway fills in or moves any field of this event type."""
     return bool(_shape_of(name))
 
 
@@ -34,14 +35,38 @@ def same_as_produced(first: bytes, later: bytes) -> bool:
         one, other = codec.decode(first), codec.decode(later)
     except Undecodable:
         return False
-    return one.NAME == other.NAME and produced_fields(one) == produced_fields(other)
+    return (
+        one.NAME == other.NAME
+        and produced_fields(one) == produced_fields(other)
+        and all(_same_text(one, other, *names) for names in _moved(one.NAME))
+    )
 
 
 def produced_fields(event: Event) -> Any:
     """The fields that the producer sent: the event as a dict, without those the gateway
-    fills in.
+    fills in or moves.
     """
     return _without(TO_RECORD[event.NAME](event), _shape_of(event.NAME))
+
+
+def _same_text(one: Event, other: Event, old: str, note: str) -> bool:
+    """Whether what was typed is the same, where it can be compared: clear with clear, sealed with
+    sealed.
+
+    A clear text of before, the sealed note it is now, and one that was left out (its subject was
+    erased) are not told apart without keys, and do not count.
+    """
+    return all(
+        not mine or not theirs or mine == theirs
+        for mine, theirs in ((getattr(one, name), getattr(other, name)) for name in (old, note))
+    )
+
+
+@cache
+def _moved(name: str) -> tuple[tuple[str, str], ...]:
+    """Fields of before, each with the field that the gateway moves what arrives in it to."""
+    fields = sources()[NAMESPACE + name]["fields"]
+    return tuple((field["name"], field["moved_to"]) for field in fields if "moved_to" in field)
 
 
 def _without(value: Any, shape: Shape) -> Any:
@@ -68,6 +93,9 @@ def _shape_of(name: str) -> Shape:
     for field in schemas[NAMESPACE + name]["fields"]:
         if any(filled in field for filled in _FILLED):
             shape[field["name"]] = None
+            continue
+        if "moved_to" in field:
+            shape[field["name"]] = shape[field["moved_to"]] = None
             continue
         for kind in _named(field["type"]):
             known = schemas.get(kind, {})

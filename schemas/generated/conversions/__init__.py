@@ -67,9 +67,18 @@ TO_EVENT: dict[str, Callable[[Any, Sealer], Event]] = {
 SUBJECT_OF: dict[str, Callable[[Any], bytes | None]] = {
     "ContactMade": contacts.contact_made_subject,
     "InquiryAnswered": inquiries.inquiry_answered_subject,
+    "InquiryClosed": inquiries.inquiry_closed_subject,
     "InquiryMessageAdded": inquiries.inquiry_message_added_subject,
     "InquiryOpened": inquiries.inquiry_opened_subject,
+    "AllocationReleased": inventory.allocation_released_subject,
+    "StockAdjusted": inventory.stock_adjusted_subject,
+    "StockStateChanged": inventory.stock_state_changed_subject,
+    "ConsentWithdrawn": members.consent_withdrawn_subject,
     "IdentifierObserved": members.identifier_observed_subject,
     "ProfileRegistered": members.profile_registered_subject,
     "ProfileUpdated": members.profile_updated_subject,
+    "PointsAdjusted": points.points_adjusted_subject,
+    "PointsTransferred": points.points_transferred_subject,
+    "PurchaseReturned": purchases.purchase_returned_subject,
+    "PurchaseVoided": purchases.purchase_voided_subject,
 }

@@ -18,7 +18,7 @@ from schemas.generated.inputs.inquiries import (
     InquiryMessageAddedInput,
     InquiryOpenedInput,
 )
-from schemas.rejection import Sealer, sealed_or_none
+from schemas.rejection import Sealer, sealed_note, sealed_or_none
 from schemas.wire.event_builders import by_name
 
 _InquiryAnswered = by_name(InquiryAnswered)
@@ -56,12 +56,21 @@ def inquiry_classified(model: InquiryClassifiedInput, seal: Sealer) -> InquiryCl
 
 
 def inquiry_closed(model: InquiryClosedInput, seal: Sealer) -> InquiryClosed:
+    event_id = model.meta.event_id
+    subject = model.profile_id or model.inquiry_id
     return _InquiryClosed(
         meta=meta_of(model.meta),
         inquiry_id=model.inquiry_id,
         profile_id=model.profile_id,
-        resolution=model.resolution,
+        resolution="",
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.resolution, model.note),
     )
+
+
+def inquiry_closed_subject(model: InquiryClosedInput) -> bytes | None:
+    held = (model.resolution, model.note)
+    return (model.profile_id or model.inquiry_id) if any(held) else None
 
 
 def inquiry_message_added(model: InquiryMessageAddedInput, seal: Sealer) -> InquiryMessageAdded:

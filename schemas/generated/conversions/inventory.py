@@ -28,7 +28,8 @@ from schemas.generated.inputs.inventory import (
     TransferReceivedInput,
     TransferShippedInput,
 )
-from schemas.rejection import Sealer
+from schemas.locations import location_subject
+from schemas.rejection import Sealer, sealed_note
 from schemas.wire.event_builders import by_name
 
 _AllocationReleased = by_name(AllocationReleased)
@@ -44,6 +45,8 @@ _TransferShipped = by_name(TransferShipped)
 
 
 def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> AllocationReleased:
+    event_id = model.meta.event_id
+    subject = location_subject(model.location_id)
     return _AllocationReleased(
         meta=meta_of(model.meta),
         sku=model.sku,
@@ -51,8 +54,15 @@ def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> Allocat
         order_id=model.order_id,
         line_no=model.line_no,
         quantity=model.quantity,
-        reason=model.reason,
+        reason=None,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def allocation_released_subject(model: AllocationReleasedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return location_subject(model.location_id) if any(held) else None
 
 
 def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> ReservationCommitted:
@@ -67,14 +77,23 @@ def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> Res
 
 
 def stock_adjusted(model: StockAdjustedInput, seal: Sealer) -> StockAdjusted:
+    event_id = model.meta.event_id
+    subject = location_subject(model.location_id)
     return _StockAdjusted(
         meta=meta_of(model.meta),
         sku=model.sku,
         location_id=model.location_id,
         quantity=model.quantity,
-        reason=model.reason,
+        reason="",
         actor=model.actor,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def stock_adjusted_subject(model: StockAdjustedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return location_subject(model.location_id) if any(held) else None
 
 
 def stock_allocated(model: StockAllocatedInput, seal: Sealer) -> StockAllocated:
@@ -121,6 +140,8 @@ def stock_shipped(model: StockShippedInput, seal: Sealer) -> StockShipped:
 
 
 def stock_state_changed(model: StockStateChangedInput, seal: Sealer) -> StockStateChanged:
+    event_id = model.meta.event_id
+    subject = location_subject(model.location_id)
     return _StockStateChanged(
         meta=meta_of(model.meta),
         sku=model.sku,
@@ -128,8 +149,15 @@ def stock_state_changed(model: StockStateChangedInput, seal: Sealer) -> StockSta
         quantity=model.quantity,
         from_state=model.from_state,
         to_state=model.to_state,
-        reason=model.reason,
+        reason=None,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def stock_state_changed_subject(model: StockStateChangedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return location_subject(model.location_id) if any(held) else None
 
 
 def transfer_received(model: TransferReceivedInput, seal: Sealer) -> TransferReceived:

@@ -27,7 +27,7 @@ from schemas.generated.inputs.members import (
     ProfileUpdatedInput,
     SubjectErasedInput,
 )
-from schemas.rejection import Sealer, indexed, indexed_or_none, sealed, sealed_or_none
+from schemas.rejection import Sealer, indexed, indexed_or_none, sealed, sealed_note, sealed_or_none
 from schemas.wire.event_builders import by_name
 
 _ConsentGiven = by_name(ConsentGiven)
@@ -54,13 +54,22 @@ def consent_given(model: ConsentGivenInput, seal: Sealer) -> ConsentGiven:
 
 
 def consent_withdrawn(model: ConsentWithdrawnInput, seal: Sealer) -> ConsentWithdrawn:
+    event_id = model.meta.event_id
+    subject = model.profile_id
     return _ConsentWithdrawn(
         meta=meta_of(model.meta),
         profile_id=model.profile_id,
         purpose=model.purpose,
         contact_channel=model.contact_channel,
-        reason=model.reason,
+        reason=None,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def consent_withdrawn_subject(model: ConsentWithdrawnInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return model.profile_id if any(held) else None
 
 
 def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> IdentifierObserved:

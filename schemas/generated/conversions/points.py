@@ -23,7 +23,7 @@ from schemas.generated.inputs.points import (
     PointsReversedInput,
     PointsTransferredInput,
 )
-from schemas.rejection import Sealer
+from schemas.rejection import Sealer, sealed_note
 from schemas.wire.event_builders import by_name
 
 _EarnedLot = by_name(EarnedLot)
@@ -38,15 +38,24 @@ _PointsTransferred = by_name(PointsTransferred)
 
 
 def points_adjusted(model: PointsAdjustedInput, seal: Sealer) -> PointsAdjusted:
+    event_id = model.meta.event_id
+    subject = model.profile_id
     return _PointsAdjusted(
         meta=meta_of(model.meta),
         profile_id=model.profile_id,
         points=model.points,
         lot_id=model.lot_id,
-        reason=model.reason,
+        reason="",
         actor=model.actor,
         expires_at=model.expires_at,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def points_adjusted_subject(model: PointsAdjustedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return model.profile_id if any(held) else None
 
 
 def points_earned(model: PointsEarnedInput, seal: Sealer) -> PointsEarned:
@@ -122,6 +131,8 @@ def points_reversed(model: PointsReversedInput, seal: Sealer) -> PointsReversed:
 
 
 def points_transferred(model: PointsTransferredInput, seal: Sealer) -> PointsTransferred:
+    event_id = model.meta.event_id
+    subject = model.profile_id
     return _PointsTransferred(
         meta=meta_of(model.meta),
         profile_id=model.profile_id,
@@ -131,5 +142,12 @@ def points_transferred(model: PointsTransferredInput, seal: Sealer) -> PointsTra
             _LotAllocation(profile_id=item.profile_id, lot_id=item.lot_id, points=item.points)
             for item in model.allocations
         ],
-        reason=model.reason,
+        reason="",
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def points_transferred_subject(model: PointsTransferredInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return model.profile_id if any(held) else None

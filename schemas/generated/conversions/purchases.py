@@ -17,7 +17,8 @@ from schemas.generated.inputs.purchases import (
     PurchaseReturnedInput,
     PurchaseVoidedInput,
 )
-from schemas.rejection import Sealer
+from schemas.locations import location_subject
+from schemas.rejection import Sealer, sealed_note
 from schemas.wire.event_builders import by_name
 
 _PurchaseAttributed = by_name(PurchaseAttributed)
@@ -68,6 +69,8 @@ def purchase_completed(model: PurchaseCompletedInput, seal: Sealer) -> PurchaseC
 
 
 def purchase_returned(model: PurchaseReturnedInput, seal: Sealer) -> PurchaseReturned:
+    event_id = model.meta.event_id
+    subject = model.profile_id or location_subject(model.location_id)
     return _PurchaseReturned(
         meta=meta_of(model.meta),
         transaction_id=model.transaction_id,
@@ -86,11 +89,20 @@ def purchase_returned(model: PurchaseReturnedInput, seal: Sealer) -> PurchaseRet
             )
             for item in model.lines
         ],
-        reason=model.reason,
+        reason=None,
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
 
 
+def purchase_returned_subject(model: PurchaseReturnedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+
+
 def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
+    event_id = model.meta.event_id
+    subject = model.profile_id or location_subject(model.location_id)
     return _PurchaseVoided(
         meta=meta_of(model.meta),
         transaction_id=model.transaction_id,
@@ -111,5 +123,12 @@ def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
             )
             for item in model.lines
         ],
-        reason=model.reason,
+        reason="",
+        reason_code=model.reason_code,
+        note=sealed_note(seal, event_id, subject, "note", model.reason, model.note),
     )
+
+
+def purchase_voided_subject(model: PurchaseVoidedInput) -> bytes | None:
+    held = (model.reason, model.note)
+    return (model.profile_id or location_subject(model.location_id)) if any(held) else None

@@ -45,6 +45,8 @@ class InquiryClosed:
     inquiry_id: bytes
     profile_id: bytes | None = None
     resolution: str
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)

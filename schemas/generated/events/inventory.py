@@ -22,6 +22,8 @@ class AllocationReleased:
     line_no: int
     quantity: int
     reason: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class StockAdjusted:
     quantity: int
     reason: str
     actor: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +124,8 @@ class StockStateChanged:
     from_state: str
     to_state: str
     reason: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,6 +34,8 @@ class ConsentWithdrawn:
     purpose: str
     contact_channel: str | None = None
     reason: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)

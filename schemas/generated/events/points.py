@@ -22,6 +22,8 @@ class PointsAdjusted:
     reason: str
     actor: str | None = None
     expires_at: int | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,3 +107,5 @@ class PointsTransferred:
     points: int
     allocations: list[LotAllocation] = field(default_factory=list)
     reason: str
+    reason_code: str | None = None
+    note: bytes | None = None

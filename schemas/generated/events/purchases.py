@@ -56,6 +56,8 @@ class PurchaseReturned:
     total: int
     lines: list[ReturnedLine]
     reason: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,3 +74,5 @@ class PurchaseVoided:
     total: int
     lines: list[PurchaseLine]
     reason: str
+    reason_code: str | None = None
+    note: bytes | None = None

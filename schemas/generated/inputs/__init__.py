@@ -175,13 +175,22 @@ INPUTS: dict[str, type[EventInput]] = {
 
 NAMES_WITH_PERSONAL = frozenset(
     {
+        "AllocationReleased",
+        "ConsentWithdrawn",
         "ContactMade",
         "IdentifierObserved",
         "InquiryAnswered",
+        "InquiryClosed",
         "InquiryMessageAdded",
         "InquiryOpened",
+        "PointsAdjusted",
+        "PointsTransferred",
         "ProfileRegistered",
         "ProfileUpdated",
+        "PurchaseReturned",
+        "PurchaseVoided",
+        "StockAdjusted",
+        "StockStateChanged",
     },
 )
 

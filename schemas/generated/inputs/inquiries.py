@@ -41,7 +41,9 @@ class InquiryClosedInput(Edge):
     meta: MetaInput
     inquiry_id: Id
     profile_id: Id | None = None
-    resolution: Short
+    resolution: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class InquiryMessageAddedInput(Edge):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.fields import Code, DateText, Edge, Id, Instant, Short
+from schemas.fields import Code, DateText, Edge, Id, Instant, Long, Short
 from schemas.generated.inputs.parts import IdentifierInput, MetaInput
 from schemas.generated.inputs.vocabulary import DecidedBy
 
@@ -32,7 +32,9 @@ class ConsentWithdrawnInput(Edge):
     profile_id: Id
     purpose: Short
     contact_channel: Short | None = None
-    reason: Short | None = None
+    reason: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class IdentifierObservedInput(Edge):

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import BigChange, BigCount, BigQuantity, ByLotId, Date, Edge, Id, Instant, Short
+from schemas.fields import (
+    BigChange,
+    BigCount,
+    BigQuantity,
+    ByLotId,
+    Code,
+    Date,
+    Edge,
+    Id,
+    Instant,
+    Long,
+    Short,
+)
 from schemas.generated.inputs.parts import EarnedLotInput, LotAllocationInput, MetaInput
 
 
@@ -19,9 +31,11 @@ class PointsAdjustedInput(Edge):
     profile_id: Id
     points: BigChange
     lot_id: Id | None = None
-    reason: Short
+    reason: Short | None = Field(default=None, repr=False)
     actor: Short | None = None
     expires_at: Instant | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class PointsEarnedInput(Edge):
@@ -92,4 +106,6 @@ class PointsTransferredInput(Edge):
     to_profile_id: Id
     points: BigQuantity
     allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
-    reason: Short
+    reason: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)

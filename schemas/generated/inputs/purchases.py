@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import ByLineNo, Code, Currency, Date, Edge, Id, Money, Short
+from schemas.fields import ByLineNo, Code, Currency, Date, Edge, Id, Long, Money, Short
 from schemas.generated.inputs.parts import (
     MetaInput,
     PurchaseLineInput,
@@ -57,7 +57,9 @@ class PurchaseReturnedInput(Edge):
     currency: Currency
     total: Money
     lines: Annotated[list[ReturnedLineInput], ByLineNo] = Field(min_length=1, max_length=500)
-    reason: Short | None = None
+    reason: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class PurchaseVoidedInput(Edge):
@@ -71,4 +73,6 @@ class PurchaseVoidedInput(Edge):
     currency: Currency
     total: Money
     lines: Annotated[list[PurchaseLineInput], ByLineNo] = Field(min_length=1, max_length=500)
-    reason: Short
+    reason: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)

@@ -69,6 +69,8 @@ def inquiry_closed_from(record: dict[str, Any]) -> InquiryClosed:
         inquiry_id=record["inquiry_id"],
         profile_id=record["profile_id"],
         resolution=record["resolution"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -78,6 +80,8 @@ def inquiry_closed_record(event: InquiryClosed) -> dict[str, Any]:
         "inquiry_id": event.inquiry_id,
         "profile_id": event.profile_id,
         "resolution": event.resolution,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 

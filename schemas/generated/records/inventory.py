@@ -42,6 +42,8 @@ def allocation_released_from(record: dict[str, Any]) -> AllocationReleased:
         line_no=small(record["line_no"]),
         quantity=small(record["quantity"]),
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -54,6 +56,8 @@ def allocation_released_record(event: AllocationReleased) -> dict[str, Any]:
         "line_no": event.line_no,
         "quantity": event.quantity,
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 
@@ -87,6 +91,8 @@ def stock_adjusted_from(record: dict[str, Any]) -> StockAdjusted:
         quantity=small(record["quantity"]),
         reason=record["reason"],
         actor=record["actor"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -98,6 +104,8 @@ def stock_adjusted_record(event: StockAdjusted) -> dict[str, Any]:
         "quantity": event.quantity,
         "reason": event.reason,
         "actor": event.actor,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 
@@ -196,6 +204,8 @@ def stock_state_changed_from(record: dict[str, Any]) -> StockStateChanged:
         from_state=record["from_state"],
         to_state=record["to_state"],
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -208,6 +218,8 @@ def stock_state_changed_record(event: StockStateChanged) -> dict[str, Any]:
         "from_state": event.from_state,
         "to_state": event.to_state,
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 

@@ -62,6 +62,8 @@ def consent_withdrawn_from(record: dict[str, Any]) -> ConsentWithdrawn:
         purpose=record["purpose"],
         contact_channel=record["contact_channel"],
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -72,6 +74,8 @@ def consent_withdrawn_record(event: ConsentWithdrawn) -> dict[str, Any]:
         "purpose": event.purpose,
         "contact_channel": event.contact_channel,
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 

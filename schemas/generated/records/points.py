@@ -39,6 +39,8 @@ def points_adjusted_from(record: dict[str, Any]) -> PointsAdjusted:
         reason=record["reason"],
         actor=record["actor"],
         expires_at=record["expires_at"] and instant(record["expires_at"]),
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -51,6 +53,8 @@ def points_adjusted_record(event: PointsAdjusted) -> dict[str, Any]:
         "reason": event.reason,
         "actor": event.actor,
         "expires_at": event.expires_at,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 
@@ -217,6 +221,8 @@ def points_transferred_from(record: dict[str, Any]) -> PointsTransferred:
             for item in record["allocations"]
         ],
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -231,4 +237,6 @@ def points_transferred_record(event: PointsTransferred) -> dict[str, Any]:
             for item in event.allocations
         ],
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }

@@ -121,6 +121,8 @@ def purchase_returned_from(record: dict[str, Any]) -> PurchaseReturned:
             for item in record["lines"]
         ],
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -144,6 +146,8 @@ def purchase_returned_record(event: PurchaseReturned) -> dict[str, Any]:
             for item in event.lines
         ],
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }
 
 
@@ -169,6 +173,8 @@ def purchase_voided_from(record: dict[str, Any]) -> PurchaseVoided:
             for item in record["lines"]
         ],
         reason=record["reason"],
+        reason_code=record["reason_code"],
+        note=record["note"],
     )
 
 
@@ -194,4 +200,6 @@ def purchase_voided_record(event: PurchaseVoided) -> dict[str, Any]:
             for item in event.lines
         ],
         "reason": event.reason,
+        "reason_code": event.reason_code,
+        "note": event.note,
     }

@@ -52,8 +52,15 @@ class _Building:
         value = f"{source}.{field.name}"
         if field.of == SHARED:
             return f"meta_of({value})"
+        if field.moved_to:
+            return "None" if field.nullable else '""'
         if field.pii:
             where = _quoted(path + field.name)
+            moved = next((old for old in record.fields if old.moved_to == field.name), None)
+            if moved is not None:
+                self.helpers.add("sealed_note")
+                old = f"{source}.{moved.name}"
+                return call("sealed_note", "seal", "event_id", "subject", where, old, value)
             kind = _kind(field, source)
             helper = self._helper("sealed", field)
             return call(helper, "seal", "event_id", "subject", where, kind, value)
@@ -107,16 +114,21 @@ def _convert(description: Description, building: _Building, record: RecordType) 
 
 
 def _subject(record: RecordType) -> str:
-    present = {field.name for field in record.fields}
-    return " or ".join(f"model.{name}" for name in key_fields(record.name) if name in present)
+    """The id whose key seals the event's personal fields: a field's, else the location's."""
+    shapes = {field.name: field.shape for field in record.fields}
+    return " or ".join(
+        f"model.{name}" if shapes[name] == "id" else f"location_subject(model.{name})"
+        for name in (record.sealed_under or key_fields(record.name))
+        if name in shapes
+    )
 
 
 def _subject_function(description: Description, record: RecordType) -> list[str]:
     held = [
         f"model.{field.name}"
         for field in record.fields
-        if field.pii or (field.of in description.parts and field.of != SHARED)
-        if field.pii or description.personal(description.parts[str(field.of)])
+        if field.pii or field.moved_to or (field.of in description.parts and field.of != SHARED)
+        if field.pii or field.moved_to or description.personal(description.parts[str(field.of)])
     ]
     return [
         f"def {snake(record.name)}_subject(model: {record.name}Input) -> bytes | None:",
@@ -151,11 +163,14 @@ def _topic(description: Description, topic: Topic) -> str:
         if description.personal(record):
             blocks.append(_subject_function(description, record))
     parts = (building.classes & set(description.parts)) - {SHARED}
+    text = "\n".join(row for block in blocks for row in block)
+    located = ["location_subject"] if "location_subject(" in text else []
     imports = imports_from(
         ("schemas.generated.conversions.meta", ["meta_of"]),
         (f"schemas.generated.events.{module_of(topic)}", topic.events),
         ("schemas.generated.events.parts", sorted(parts)),
         (f"schemas.generated.inputs.{module_of(topic)}", [f"{name}Input" for name in topic.events]),
+        ("schemas.locations", located),
         ("schemas.rejection", ["Sealer", *sorted(building.helpers)]),
         ("schemas.wire.event_builders", ["by_name"]),
     )

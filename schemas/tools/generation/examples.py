@@ -32,6 +32,7 @@ _WORDS = {
     "brand": "青葉陶器",
     "topic": "return/damaged",
     "reason": "お客様都合",
+    "reason_code": "customer_request",
     "proof": "receipt",
     "actor": "鈴木 (本部)",
     "answered_by": "佐藤 (お客様相談室)",
@@ -54,6 +55,7 @@ _WORDS = {
     "rules": '{"earn": [{"points": 1, "per": 100}]}',
 }
 _WORDS_OF = {
+    ("InquiryClosed", "reason_code"): "exchanged",
     ("MatchRulesActivated", "rules"): '{"identifiers": {"card": {"class": "unique"},'
     ' "phone": {"class": "strong", "limit": 10, "window_days": 365}}}',
 }
@@ -137,11 +139,13 @@ class _Shop:
         }
 
     def _left_out(self, field: Field) -> bool:
-        """Whether an optional field is omitted: references to causes and holds would confuse a
-        first reader.
+        """Whether a field is omitted: references to causes and holds would confuse a first reader,
+        and what is moved elsewhere is not for new producers.
         """
-        return field.name in ("causation_id", "hold_id", "triggered_by", "returned_by") or (
-            self.event == "NeedPolicySet" and field.name == "sku"
+        return (
+            field.name in ("causation_id", "hold_id", "triggered_by", "returned_by")
+            or (self.event == "NeedPolicySet" and field.name == "sku")
+            or field.moved_to is not None
         )
 
     def _value(self, field: Field) -> Any:

@@ -64,9 +64,10 @@ class _Models:
         return rows
 
     def _row(self, field: Field) -> list[str]:
-        kind = f"{self._type(field)} | None" if field.nullable else self._type(field)
+        optional = field.nullable or field.moved_to
+        kind = f"{self._type(field)} | None" if optional else self._type(field)
         default = self._default(field)
-        if field.pii or field.shape == "array":
+        if field.pii or field.moved_to or field.shape == "array":
             return self._field_row(field, kind, default)
         return [f"    {field.name}: {kind}" + (f" = {default}" if default else "")]
 
@@ -78,7 +79,7 @@ class _Models:
         if field.shape == "array":
             arguments += [f"min_length={field.at_least}"] if field.at_least else []
             arguments.append("max_length=500")
-        if field.pii:
+        if field.pii or field.moved_to:
             arguments.append("repr=False")
         if field.unique:
             self.fields.add(_UNIQUE[field.unique])
@@ -88,6 +89,8 @@ class _Models:
     def _default(self, field: Field) -> str | None:
         if field.unless_said is not None:
             return str(field.unless_said)
+        if field.moved_to:
+            return "None"
         if not field.has_default:
             return None
         if isinstance(field.default, str):

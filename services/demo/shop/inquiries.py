@@ -17,7 +17,9 @@ _CLASSIFIED, _CLOSED = timedelta(minutes=5), timedelta(days=1)
 
 def topic(reason: str | None, category: str | None) -> str:
     """A leaf of the topic tree: return / reason / category."""
-    return "/".join(("return", _slug(reason or "no reason"), _slug(names.category(category))))
+    return "/".join(
+        ("return", names.slug(reason or "no reason"), names.slug(names.category(category)))
+    )
 
 
 def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
@@ -48,7 +50,7 @@ def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
         "type": "InquiryClosed",
         "meta": back.meta("InquiryClosed", cause, _CLOSED),
         **who,
-        "resolution": "refunded",
+        "reason_code": "refunded",
     }
 
 
@@ -58,7 +60,3 @@ def _text(back: DemoReturn) -> str:
     if back.returner is None:
         return words
     return f"{words}連絡先は{names.phone(back.returner)}です。"
-
-
-def _slug(words: str) -> str:
-    return "-".join(words.lower().split())

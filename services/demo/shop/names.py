@@ -70,6 +70,11 @@ def category(name: str | None) -> str:
     return name or "Unsorted"
 
 
+def slug(words: str) -> str:
+    """A code made of words, as topics and reasons have it."""
+    return "-".join(words.lower().split())
+
+
 def instant(at: datetime) -> str:
     return at.isoformat()
 

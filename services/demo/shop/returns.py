@@ -133,7 +133,7 @@ def _returned(back: DemoReturn) -> Json:
     if back.returner is not None:
         event["returned_by"] = names.profile(back.system, back.returner)
     if back.reason:
-        event["reason"] = back.reason
+        event["reason_code"] = names.slug(back.reason)[:64]
     return event
 
 

@@ -40,7 +40,9 @@ REGISTERED, SALE, INQUIRY, ASKED = (
     named("inquiry"),
     named("asked"),
 )
+CLOSED = named("closed")
 CLEAR_NAME, CLEAR_EMAIL, CLEAR_TEXT = "一 ひとつ", "hitotsu@example.jp", "届きません"
+CLEAR_NOTE = "再送しました"
 
 
 @dataclass
@@ -260,6 +262,7 @@ class Shop:
             topic_at=AT,
             sku="tv",
             messages=1,
+            closed_at=AT + 1,
             row_version=1,
         )
         put(
@@ -272,6 +275,18 @@ class Shop:
             occurred_at=AT,
             author="CUSTOMER",
             text=text,
+        )
+        note = seal(self.keys[ACCOUNT.bytes], CLOSED.bytes, "note", ACCOUNT.bytes, CLEAR_NOTE)
+        put(
+            connection,
+            "inquiry_message",
+            event_id=CLOSED,
+            number=0,
+            inquiry_id=INQUIRY,
+            subject_id=ACCOUNT,
+            occurred_at=AT + 1,
+            author="CLOSING",
+            text=note,
         )
 
     def _engine(self, connection: psycopg.Connection[Any]) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.services.api.conftest import Running
-from tests.services.api.shop import CARD, CLEAR_EMAIL, CLEAR_NAME, CLEAR_TEXT, INQUIRY
+from tests.services.api.shop import CARD, CLEAR_EMAIL, CLEAR_NAME, CLEAR_NOTE, CLEAR_TEXT, INQUIRY
 
 pytestmark = pytest.mark.servers
 SUPPORT = {"Purpose": "support"}
@@ -34,6 +34,20 @@ def test_what_a_customer_wrote_is_shown_to_staff_with_a_purpose(api: Running) ->
     path = f"/v1/inquiries/{INQUIRY}"
     assert api.answer(path, headers=SUPPORT)["data"]["conversation"][0]["text"] == CLEAR_TEXT
     assert api.answer(path)["data"]["conversation"][0]["text"] is None
+
+
+def test_the_note_of_a_closing_stands_where_its_words_stood(api: Running) -> None:
+    """In the list, in the member's part and beside the conversation, for who may see it."""
+    for headers, note in ((SUPPORT, CLEAR_NOTE), ({}, None)):
+        told = api.answer(f"/v1/inquiries/{INQUIRY}", headers=headers)["data"]
+        assert [said["author"] for said in told["conversation"]] == ["CUSTOMER"]
+        shown = [
+            told["inquiry"],
+            *api.answer("/v1/inquiries?topic=delivery", headers=headers)["data"],
+            *api.answer(f"/v1/members/{CARD}/inquiries", headers=headers)["data"],
+        ]
+        assert [one["note"] for one in shown] == [note] * 3
+        assert [one["resolution"] for one in shown] == [note] * 3
 
 
 def test_that_somebody_looked_is_logged_without_what_they_saw(api: Running) -> None:

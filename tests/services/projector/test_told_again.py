@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from infra.home import free_port
 from schemas.generated.inputs import example
+from schemas.topics import TOPIC_OF
+from schemas.wire import codec
 from services.runtime.record_at import RecordReader
 from services.sdk import Buffer, Client, uuid7
+from tests.schemas.test_moved_notes import before as as_released_first
+from tests.schemas.test_moved_notes import typed
 from tests.services.gateway.running import until
 from tests.services.rebuild.road import Road, road
 
@@ -150,6 +155,26 @@ def test_what_the_producer_says_otherwise_is_a_conflict_all_the_same(shop: Shop)
         assert client.send([as_before(one), *others]).accepted == 3
     after = shop.verdicts(sum(before) + 3)
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 0, 2, 0]
+
+
+def test_a_resend_of_words_that_lie_in_clear_in_the_log_is_one_too(shop: Shop) -> None:
+    """Sent before notes were sealed, and again afterwards, in the field of before both times."""
+    kinds = {"InquiryClosed": "resolution", "PurchaseReturned": "reason", "StockAdjusted": "reason"}
+    day = [{**typed(name, old), "meta": told(name)["meta"]} for name, old in kinds.items()]
+    olds = list(kinds.values())
+    kafka = Producer({"bootstrap.servers": shop.place.endpoints.kafka})
+    before = shop.verdicts(0)
+    for event, old in zip(day, olds, strict=True):
+        value = as_released_first(event, old)
+        key = codec.key_of(codec.decode(value))
+        kafka.produce(TOPIC_OF[event["type"]].name, value, key)
+    assert kafka.flush(20) == 0
+    shop.verdicts(sum(before) + 3)
+    other = {**day[2], "quantity": 7}
+    with shop.client() as client:
+        assert client.send([*day, other]).accepted == 4
+    after = shop.verdicts(sum(before) + 7)
+    assert [b - a for a, b in zip(before, after, strict=True)] == [3, 3, 1, 0]
 
 
 def test_verify_and_a_group_judged_anew_say_the_same(shop: Shop) -> None:
