@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("schemas", "projections", "services", "infra")
 ONE_WAY = "One direction: services -> projections -> schemas"
+ENGINE = "The engine finds projections by what they declare"
 FLOORS = "The floors of services: a room knows only the rooms below its own"
 INFRA = "Only the command line uses infra"
 PURE = "The pure core does no I/O"
@@ -34,6 +35,8 @@ PLANTED = [
     ("services/points/program/rules.py", "from services.points.holds import purse", POINTS),
     ("services/identity/matching/features.py", "from services.identity import pairs", IDENTITY),
     ("schemas/topics.py", "from services.runtime import db", ONE_WAY),
+    ("services/projector/store.py", "from projections import member", ENGINE),
+    ("services/reading/reader.py", "from projections import shared_stock", ENGINE),
     ("services/stock/outcomes.py", "from services.http import problem_type", NO_HTTP),
     ("services/points/returns/decide.py", "from services.points.returns import answers", NO_HTTP),
     ("services/identity/review/decide.py", "from services.deciding import answers", NO_HTTP),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -25,6 +26,15 @@ Handler = Callable[[Any], Iterable[Row]]
 State = dict[str, Any]
 Evolve = Callable[[State | None, Any], State]
 H = TypeVar("H", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that a SELECT gives, in one row of one column, kept as a metric."""
+
+    metric: str
+    statement: str
+    projection: str
 
 
 class Projection:
@@ -57,6 +67,7 @@ class Projection:
         self.erasures: dict[type, str] = {}
         self.held_amounts: list[HeldAmounts] = []
         self.resolvers: list[Resolver] = []
+        self.measures: list[Measure] = []
 
     def table(
         self,
@@ -238,6 +249,10 @@ class Projection:
         )
         self.held_amounts.append(held)
         return held
+
+    def measure(self, metric: str, statement: str) -> None:
+        """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number."""
+        self.measures.append(Measure(metric, statement, self.name))
 
     def query(
         self,

@@ -32,6 +32,7 @@ with terminal as (
 select coalesce(sum(upper(gap) - lower(gap)), 0)::bigint
 from terminal, unnest(int8multirange(range_merge(seen)) - seen) as gap
 """
+projection.measure("hitotsu_missing_receipt_numbers", MISSING_IN_ALL)
 
 
 class Gap(BaseModel):

@@ -21,7 +21,7 @@ from services.reading.database import ask
 from services.reading.end_offsets import Ends
 from services.reading.event_lookup import event_operation
 from services.reading.held_amounts import HeldAmountsReader
-from services.reading.missing_receipts import MissingReceipts
+from services.reading.measures import ProjectionMeasures
 from services.reading.operations import ReadOperation, of_query
 from services.reading.reach import Reach
 from services.reading.read_your_writes import WAIT_SECONDS, PositionWaiter
@@ -70,17 +70,17 @@ def create(
         parts=parts_of(catalog), builds=builds,
     )  # fmt: skip
     operations = operations_of(catalog)
-    receipts = MissingReceipts(postgres, builds)
+    measures = ProjectionMeasures(postgres, catalog, builds)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await postgres.open(wait=False)
         await watch.start()
-        await receipts.start()
+        await measures.start()
         try:
             yield
         finally:
-            await receipts.stop()
+            await measures.stop()
             await watch.stop()
             await views.close()
             await held_amounts.close()

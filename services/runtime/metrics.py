@@ -23,9 +23,12 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1, 3, 10)
 _SIZES = (1, 5, 20, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
 
 
+MEASURED: dict[str, Gauge] = {}
+"""Gauges that are NaN until this process sets them, by name; a projection may declare how."""
+
+
 def _measured(name: str, documentation: str) -> Gauge:
-    """A gauge that is NaN until this process sets it."""
-    gauge = Gauge(name, documentation)
+    gauge = MEASURED[name] = Gauge(name, documentation)
     gauge.set(math.nan)
     return gauge
 

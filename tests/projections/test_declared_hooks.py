@@ -11,12 +11,26 @@ from uuid import UUID
 import pytest
 
 from infra.backend import Endpoints
-from projections.core import HeldAmounts, Projection, Row, View, key, plain, total
+from projections.core import (
+    HeldAmounts,
+    Projection,
+    Read,
+    Row,
+    Subject,
+    View,
+    key,
+    plain,
+    total,
+)  # fmt: skip
 from projections.core.fold import Folded, Group
 from projections.core.memory import Memory
 from projections.core.tables import Table
 from schemas.generated.events import ConsentGiven, ConsentWithdrawn, CouponUsed
+from services.reading.catalog import Catalog
 from services.reading.held_amounts import HeldAmountsReader
+from services.reading.measures import ProjectionMeasures
+from services.reading.operations import of_query
+from services.runtime.build_state import Builds
 from services.runtime.db import pool
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import meta, named
@@ -174,3 +188,22 @@ def test_amounts_beside_rows_without_a_version_are_refused() -> None:
             sums=("held", "coupons"), ended_by=CouponUsed, named={"id": "coupon_id"},
             awaiting="decided", mark="applied_version",
         )  # fmt: skip
+
+
+def test_a_measure_of_a_metric_that_does_not_exist_is_refused() -> None:
+    projection = Projection("measured")
+    projection.measure("hitotsu_no_such_metric", "select 1")
+    catalog = Catalog([projection])
+    with pytest.raises(TypeError, match="no measured gauge"):
+        ProjectionMeasures(pool("host=127.0.0.1"), catalog, Builds(catalog.versions))
+
+
+def test_a_query_whose_subject_nothing_resolves_is_refused() -> None:
+    projection = Projection("unresolved")
+
+    @projection.query("/v1/anybody/{anybody_id}", scope="members:read")
+    async def of(read: Read, anybody: Subject) -> str:
+        return str(anybody.id)
+
+    with pytest.raises(TypeError, match="of: no resolver of anybody"):
+        of_query(projection.queries[0], Catalog([projection]))
