@@ -77,9 +77,6 @@ METHOD_NOT_ALLOWED = ProblemType(
 REQUEST_TIMEOUT = ProblemType(
     "request-timeout", 408, "Request Timeout", "The head or the body did not arrive in time."
 )
-CONFLICT = ProblemType(
-    "conflict", 409, "Conflict", "What is asked for contradicts what is there."
-)  # fmt: skip
 CONTENT_TOO_LARGE = ProblemType(
     "request-entity-too-large", 413, "Content Too Large",
     "The body holds more than one request may.",

@@ -6,12 +6,14 @@ import importlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from services.http.docs import page
 from services.http.openapi import document
@@ -25,6 +27,9 @@ PROCESSES = {
     for process in processes()
     if process.port is not None
 }
+REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "problems.md"
+# of requests that no operation takes, or that its code does not foresee
+ANSWERED_BY_THE_FRAMEWORK = {"method-not-allowed", "internal-server-error"}
 KEY = b64encode(bytes(range(32))).decode()
 AWAY = {
     "key_encryption_key": KEY, "blind_index_key": KEY, "gateway_private_key": KEY,
@@ -132,10 +137,37 @@ def test_the_page_names_every_operation_and_loads_nothing_from_elsewhere(
     assert not re.search(r"<script|@import|url\(|src=", text)
 
 
-def test_every_type_of_problem_in_a_document_has_a_page(
+def problem_types(described: dict[str, Any]) -> dict[str, list[str]]:
+    """The `type` of every problem, by the schema's name; a problem has exactly one."""
+    found = {}
+    for name, schema in described["components"]["schemas"].items():
+        if name.endswith("Problem"):
+            kind = schema["properties"]["type"]
+            found[name] = kind.get("enum", [kind.get("const")])
+    return found
+
+
+def test_every_problem_has_a_type_of_its_own_that_resolves(
     process: tuple[Starlette, dict[str, Any]],
 ) -> None:
-    _, described = process
-    kinds = set(re.findall(r"/problems/([a-z-]+)", str(described)))
-    assert kinds
-    assert kinds <= set(DECLARED)
+    app, described = process
+    types = problem_types(described)
+    assert all(len(kinds) == 1 for kinds in types.values())
+    uris = [kinds[0] for kinds in types.values()]
+    assert uris and len(set(uris)) == len(uris)
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", REFERENCE.read_text("utf-8"), re.M))
+    client = TestClient(app)
+    for uri in uris:
+        slug = uri.removeprefix("/problems/")
+        assert slug in listed
+        page = client.get(uri)
+        assert page.status_code == 200 and DECLARED[slug].meaning in page.text
+
+
+def test_every_problem_that_is_declared_is_answered_by_some_process() -> None:
+    answered = set()
+    for module in PROCESSES.values():
+        app = module.create(Settings.model_validate(AWAY))
+        for operation in app.state.operations:
+            answered |= {problem.slug for problem in operation.every_problem()}
+    assert set(DECLARED) - answered == ANSWERED_BY_THE_FRAMEWORK
