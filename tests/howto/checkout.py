@@ -74,9 +74,13 @@ class Checkout:
         change = self._changes.get(page.stem)
         return change.written if isinstance(change, Change) else []
 
+    def generate(self) -> None:
+        """Writes what follows from all changes, as every page that makes some says."""
+        self._bash(START.splitlines()[0])
+
     def start(self) -> None:
         """Starts the stack anew, as every page that changes the checkout says."""
-        _run(self.folder, ("bash", "-euc", START), self.environment)
+        self._bash(START)
 
     def types(self, modules: list[str]) -> None:
         """Checks the types of these modules, with what was checked of the checkout already."""
@@ -101,6 +105,9 @@ class Checkout:
         change = Change(reader.written, self.differing())
         self.commit(page.stem)
         return change
+
+    def _bash(self, script: str) -> None:
+        _run(self.folder, ("bash", "-euc", script), self.environment)
 
     def _git(self, *argv: str) -> str:
         who = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
