@@ -181,7 +181,7 @@ def test_every_block_can_be_followed(page: Path) -> None:
     assert fences == 2 * len(found), f"{page.name}: a block is not closed or not indented evenly"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != INDEX], ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", ON_THE_STACK, ids=lambda page: page.stem)
 def test_the_page_says_what_is_printed(page: Path) -> None:
     """Commands alone show that nothing failed, and not that anything came of it."""
     assert any(block.kind == "output" for block in blocks(page)), f"{page.name} expects nothing"
