@@ -4,6 +4,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -33,6 +34,7 @@ def digits(town: str) -> str:
     return re.sub("[一二三四五六七八九](?=条|番町|丁目)", lambda found: str(number(found[0])), town)
 
 
+@cache
 def towns() -> list[Town]:
     """Every town, but for the floors of tall buildings that have postcodes of their own."""
     found = {
