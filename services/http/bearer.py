@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from services.http.headers import header
 from services.http.health import Dependency
 from services.http.problem import Refuse
 from services.runtime.readiness import NotReady
@@ -33,7 +34,7 @@ def tokens_needed(tokens: Tokens) -> Dependency:
 
 async def token_of(request: Request, tokens: Tokens, scope: str) -> Token:
     """The token, or a refusal with 401, 403 or 503."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    scheme, _, bearer = (header(request, b"authorization") or "").partition(" ")
     bearer = bearer.strip()
     if scheme.lower() != "bearer" or not 0 < len(bearer) <= LONGEST:
         detail = "Send the header `Authorization: Bearer <token>`."

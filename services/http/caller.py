@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from services.http.bearer import token_of
+from services.http.headers import header
 from services.http.operation import Header
 from services.http.problem import Refuse
 from services.runtime.tokens import Tokens
@@ -38,7 +39,7 @@ async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
 
 
 def _purpose(request: Request) -> str | None:
-    purpose = request.headers.get("purpose", "").strip()
+    purpose = (header(request, b"purpose") or "").strip()
     if not purpose:
         return None
     if purpose not in PURPOSES:

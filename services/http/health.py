@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import Any, Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,11 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.http.operation import AnswerModel, Operation, Reply
-from services.runtime import metrics
 from services.runtime.db import Pool
 from services.runtime.readiness import NotReady
 
@@ -121,43 +117,3 @@ def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) 
             replies={200: Reply(str, "Its numbers.", media="text/plain")},
         ),
     ]  # fmt: skip
-
-
-class Measured:
-    """ASGI middleware that counts and times answers by route."""
-
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        self.app = app
-        # looked up once: finding a series by its labels costs more than counting
-        self._answers = cache(partial(metrics.RESPONSES.labels, service))
-        self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
-
-    def _from_start(self, routes: Sequence[BaseRoute]) -> None:
-        """Creates each route's counters at 0, so that `increase` sees the first error."""
-        for path in sorted({getattr(route, "path", "other") for route in routes} | {"other"}):
-            for status in ("200", "202", "500", "503"):
-                self._answers(path, status)
-        self._seconds("other")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                self._from_start(scope["app"].routes)
-            await self.app(scope, receive, send)
-            return
-        status = 500
-        started = time.perf_counter()
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        finally:
-            # Only declared routes become labels, or strangers could make series without end.
-            route = getattr(scope.get("route"), "path", "other")
-            self._answers(route, str(status)).inc()
-            self._seconds(route).observe(time.perf_counter() - started)

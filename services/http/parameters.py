@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from services.http.postgres_limits import step, unstorable
 from services.http.problem import Refuse
 from services.http.problem_type import FieldError
+
+_STORABLE = frozenset({type(None), bool, UUID, datetime})
 
 
 def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
@@ -38,25 +42,26 @@ def parameters_of(
     `lists`: names that may be repeated; `apart`: a name that is handled elsewhere.
     """
     raw: dict[str, Any] = {}
+    path: dict[str, Any] = request.scope.get("path_params", raw)
     for name, value in sent:
-        if name in lists and name not in request.path_params:
+        if name in lists and name not in path:
             raw.setdefault(name, []).append(value)
             continue
-        if name in raw or name in request.path_params:
+        if name in raw or name in path:
             unprocessable(
                 [{"pointer": f"/query/{step(name)}", "reason": "is given more than once"}]
             )
         raw[name] = value
     raw.pop(apart, None)
-    raw.update(request.path_params)
+    raw.update(path)
     try:
         checked = model.model_validate(raw)
     except ValidationError as error:
-        unprocessable([field_error(one, request.path_params) for one in error.errors()])
-    values = dict(checked)
+        unprocessable([field_error(one, path) for one in error.errors()])
+    values = dict(checked.__dict__)  # the models of parameters know their fields and no others
     for name, value in values.items():
-        if value is not None and (type(value) is not str or "\0" in value):
-            storable(f"{'path' if name in request.path_params else 'query'}/{name}", value)
+        if type(value) not in _STORABLE and (type(value) is not str or "\0" in value):
+            storable(f"{'path' if name in path else 'query'}/{name}", value)
     return values
 
 

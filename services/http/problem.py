@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.http.operation import Operation, Reply
 from services.http.problem_type import (
@@ -78,49 +77,25 @@ def problem(
     return Response(json.dumps(body), status, sent, PROBLEM_JSON)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refuse)
-    return problem(error.status, error.title, error.detail, **error.more)
+def problem_of(error: Exception, method: str) -> Response | None:
+    """The answer to a request that ended with an expected failure; None for any other."""
+    if isinstance(error, Refuse):
+        return problem(error.status, error.title, error.detail, **error.more)
+    if isinstance(error, HTTPException):
+        title = HTTPStatus(error.status_code).phrase
+        detail = f"{method} is not allowed here." if error.status_code == 405 else title + "."
+        return problem(error.status_code, title, detail, headers=error.headers)
+    return None
 
 
-def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    title = HTTPStatus(error.status_code).phrase
-    detail = f"{request.method} is not allowed here." if error.status_code == 405 else title + "."
-    return problem(error.status_code, title, detail, headers=error.headers)
+def unexpected(error: Exception) -> Response:
+    """The answer to a request that nobody expected to fail so; the log gets kind and place.
 
-
-def problem_handlers() -> dict[Any, Callable[[Request, Exception], Response]]:
-    """Exception handlers that turn expected errors into problems; `Guarded` handles the rest."""
-    return {Refuse: _refused, HTTPException: _http}
-
-
-class Guarded:
-    """ASGI middleware that turns unexpected exceptions into a problem and a log line."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception as error:
-            if scope["type"] != "http":
-                raise
-            # The exception's text may quote the body, so only its kind and place are logged.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{place.name}:{place.lineno}"
-            log.error("request_failed", error=type(error).__name__, where=where)
-            if not started:
-                answer = problem(500, "Internal Server Error", INTERNAL_SERVER_ERROR.meaning)
-                await answer(scope, receive, send)
+    Neither gets the exception's text: it may quote the body.
+    """
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("request_failed", error=type(error).__name__, where=f"{place.name}:{place.lineno}")
+    return problem(500, "Internal Server Error", INTERNAL_SERVER_ERROR.meaning)
 
 
 def problem_operations() -> list[Operation]:

@@ -1,8 +1,8 @@
 """Finds a path's route by a dictionary lookup instead of trying every pattern.
 
-Matching forty patterns costs more than reading a row. Under `/v1/` the second segment is always
-literal, and no parameter contains a slash, so that segment and the number of segments select the
-few candidates.
+Matching forty patterns costs more than reading a row. A path without parameters is a dictionary
+key. Under `/v1/` the second segment is always literal, and no parameter contains a slash, so that
+segment and the number of segments select the few candidates.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -28,23 +29,59 @@ class Addresses(Router):
     def __init__(self, routes: Sequence[BaseRoute], **more: Any) -> None:
         super().__init__(routes, **more)
         self._by_shape: dict[Shape, list[Route]] = {}
+        self._literal: dict[str, list[Route]] = {}
         for route in routes:
-            if isinstance(route, Route) and route.path.startswith(_PREFIX):
+            if not isinstance(route, Route):
+                continue
+            if route.path.startswith(_PREFIX):
                 shape = _shape(route.path)
                 if "{" in shape[0] or ":" in route.path:
                     raise TypeError(f"{route.path}: its second segment must be literal")
                 self._by_shape.setdefault(shape, []).append(route)
+            elif "{" not in route.path:
+                self._literal.setdefault(route.path, []).append(route)
+
+    def find(self, scope: Scope) -> Route:
+        """The route of a request, whose path parameters are put into the scope.
+
+        Raises HTTPException: 404 for an unknown path, 405 for a method that the path does not have.
+        """
+        path: str = scope["path"]
+        if not scope.get("root_path"):
+            if path.startswith(_PREFIX):
+                likely = self._by_shape.get(_shape(path), ())
+            else:
+                likely = self._literal.get(path, ())
+            for route in likely:
+                match, matched = route.matches(scope)
+                if match is Match.FULL:
+                    return self._chosen(scope, route, matched)
+        other: tuple[Route, Any] | None = None
+        for each in self.routes:
+            assert isinstance(each, Route)
+            match, matched = each.matches(scope)
+            if match is Match.FULL:
+                return self._chosen(scope, each, matched)
+            if match is Match.PARTIAL and other is None:
+                other = each, matched
+        if other is None:
+            raise HTTPException(404)
+        methods = self._chosen(scope, *other).methods
+        raise HTTPException(405, headers={"Allow": ", ".join(methods or ())})
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope.get("root_path"):
-            path: str = scope["path"]
-            if path.startswith(_PREFIX):
-                for route in self._by_shape.get(_shape(path), ()):
-                    match, found = route.matches(scope)
-                    if match is Match.FULL:
-                        scope["router"], scope["route"] = self, route
-                        scope.update(found)
-                        await route.handle(scope, receive, send)
-                        return
-        # another method, no such address, or none of the API's own: as ever
+        if scope["type"] == "http":
+            try:
+                route = self.find(scope)
+            except HTTPException:
+                pass  # no such address, or another method: as ever
+            else:
+                await route.handle(scope, receive, send)
+                return
         await super().app(scope, receive, send)
+
+    def _chosen(self, scope: Scope, route: Route, matched: Scope) -> Route:
+        """The route, after the scope was told of it and of the path's parameters."""
+        scope["router"], scope["route"] = self, route
+        scope.update(matched)
+        return route

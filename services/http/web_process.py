@@ -10,16 +10,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from services.http.application import Application
 from services.http.docs import page
-from services.http.health import Dependency, Measured, health_operations
+from services.http.health import Dependency, health_operations
 from services.http.openapi import document
 from services.http.operation import Operation, Reply
-from services.http.problem import Guarded, problem_handlers, problem_operations
-from services.http.route_table import Addresses
+from services.http.problem import problem_operations
 
 POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
@@ -108,15 +107,5 @@ def web_process(
     dependencies: Sequence[Dependency],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
 ) -> Starlette:
-    """The ASGI application: routes, documents, health, metrics and problems, from the
-    declarations.
-    """
-    app = Starlette(
-        exception_handlers=problem_handlers(),
-        middleware=[Middleware(Measured, service=about.service), Middleware(Guarded)],
-    )
-    listed = every_operation(about, operations, dependencies)
-    routes = [each.route() for each in listed]
-    app.router = Addresses(routes, redirect_slashes=False, lifespan=lifespan)
-    app.state.operations = listed
-    return app
+    """The ASGI application: routes, documents, health, metrics, problems, all from declarations."""
+    return Application(about.service, every_operation(about, operations, dependencies), lifespan)

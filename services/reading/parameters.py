@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from projections.core import Page
 from services.http.cursors import Cursors, Malformed
+from services.http.headers import header
+from services.http.operation import JSON
 from services.http.parameters import (
     field_error,
     parameters_of,
@@ -48,23 +50,15 @@ async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors)
     if operation.page is not None:
         page = Page(values["limit"], _after(operation, values["cursor"], cursors))
     body = None if operation.body is None else await _body(request, operation)
-    durable = "no-cache" in header(request, b"cache-control").lower()
+    durable = "no-cache" in (header(request, b"cache-control") or "").lower()
     return ParsedRequest(values, body, wanted, page, durable, given)
 
 
-def header(request: Request, name: bytes) -> str:
-    """A header's value, "" when absent; Starlette's own lookup costs more."""
-    for key, value in request.scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return ""
-
-
 def _wanted(request: Request, given: Sequence[tuple[str, str]]) -> WantedPosition | None:
-    text, where = dict(given).get(MIN_POSITION), "/query/min_position"
+    text = dict(given).get(MIN_POSITION) if given else None
+    where = "/query/min_position"
     if text is None:
-        sent = any(key == b"min-position" for key, _ in request.scope["headers"])
-        text, where = header(request, b"min-position") if sent else None, "/header/Min-Position"
+        text, where = header(request, b"min-position"), "/header/Min-Position"
     if text is None:
         return None
     try:
@@ -84,8 +78,9 @@ def _after(operation: ReadOperation, cursor: str | None, cursors: Cursors) -> li
 
 async def _body(request: Request, operation: ReadOperation) -> Any:
     assert operation.body is not None
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    kind = header(request, b"content-type")
+    kind = JSON if kind is None else kind.partition(";")[0].strip().lower()
+    if kind != JSON:
         raise Refuse(415, "Unsupported Media Type", "Send application/json.")
     raw = await _bytes(request)
     try:
