@@ -12,6 +12,7 @@ short      = committed + reserved - (on_hand - unavailable), never below 0 on ei
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,8 @@ from pydantic import BaseModel
 NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
 
 
-class Cell(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class Cell:
     """One item at one location. `store_atp`: what the store itself may promise.
 
     `short`: units promised here that are not available here. `receiving_gap`: units that left
@@ -95,43 +97,51 @@ def stock(
     policies: list[Mapping[str, Any]],
     at: int,
     unplaced: int = 0,
+    held: Mapping[str, int] | None = None,
 ) -> Stock:
-    """An item's availability, from its cells and the policies in force at `at`."""
+    """An item's availability, from its cells and the policies in force at `at`.
+
+    `held`: units reserved, by location; without it each cell holds its own `reserved`.
+    """
     locations, online, threshold, whole, free, short = list[Cell](), 0, 0, 0, 0, 0
     by_location: dict[str, list[Mapping[str, Any]]] = {}
     for policy in policies:
         by_location.setdefault(policy["location_id"], []).append(policy)
     for row in cells:
-        here = by_location.get(row["location_id"], [])
+        location_id = row["location_id"]
+        here = by_location.get(location_id)
         policy = policy_of(here, sku, at) if here else NO_POLICY
-        reserved = row.get("reserved", 0)
-        there = row["on_hand"] - row["unavailable"]
-        left = there - row["committed"] - reserved
+        reserved = row.get("reserved", 0) if held is None else held.get(location_id, 0)
+        on_hand, committed, unavailable = row["on_hand"], row["committed"], row["unavailable"]
+        left = on_hand - unavailable - committed - reserved
         available = left - policy["safety_stock"]
-        online += max(0, available - policy["store_share"])
-        threshold = max(threshold, policy["company_threshold"])
+        shared = available - policy["store_share"]
+        if shared > 0:
+            online += shared
+        if policy["company_threshold"] > threshold:
+            threshold = policy["company_threshold"]
         sellable = available if available > 0 else 0
         whole += sellable
         missing = 0
         if left > 0:
             free += left
         else:
-            missing = max(0, min(-left, row["committed"] + reserved))
+            missing = max(0, min(-left, committed + reserved))
             short += missing
         locations.append(
             Cell(
-                location_id=row["location_id"],
-                on_hand=row["on_hand"],
-                committed=row["committed"],
+                location_id=location_id,
+                on_hand=on_hand,
+                committed=committed,
                 reserved=reserved,
-                unavailable=row["unavailable"],
+                unavailable=unavailable,
                 incoming=row["incoming"],
                 available=available,
                 store_atp=sellable,
                 short=missing,
                 safety_stock=policy["safety_stock"],
                 store_share=policy["store_share"],
-                receiving_gap=max(0, -row["on_hand"]),
+                receiving_gap=-on_hand if on_hand < 0 else 0,
             )
         )
     if unplaced:

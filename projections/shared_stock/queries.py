@@ -53,10 +53,8 @@ async def stock_of(
         raise NotFound(f"no stock of {sku} was ever seen")
     policies = await _policies(read, cells)
     reserved = await read.held(RESERVED, [sku], cells)
-    units = reserved or {}
-    unplaced = units.get((sku, ""), 0)
-    known = [{**row, "reserved": units.get((sku, row["location_id"]), 0)} for row in cells]
-    found = stock(sku, known, policies, policies_at, unplaced)
+    held = {location_id: units for (_, location_id), units in (reserved or {}).items()}
+    found = stock(sku, cells, policies, policies_at, held.get("", 0), held)
     found.reserved_known = reserved is not None
     return found
 

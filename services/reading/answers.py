@@ -23,6 +23,7 @@ from services.http.cursors import Cursors
 from services.http.operation import Endpoint
 from services.http.parameters import unprocessable
 from services.http.problem import Refuse
+from services.http.response import JsonText
 from services.reading.catalog import Catalog
 from services.reading.database import PostgresAway, ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
@@ -38,6 +39,8 @@ from services.runtime.build_state import BeingBuilt, Builds
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import Tokens
+
+_HEADERS: tuple[tuple[bytes, bytes], ...] = ((b"cache-control", b"private, no-store"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +149,19 @@ class Answering:
     def _envelope(
         self, operation: ReadOperation, reading: RequestReads, asked: ParsedRequest, data: Any
     ) -> Response:
-        headers, paged = {"Cache-Control": "private, no-store"}, b""
+        headers, paged = _HEADERS, b""
         if operation.page is not None:
             cursor = None
             if reading.next is not None:
                 cursor = self.cursors.write(operation.path, reading.next)
-                headers["Link"] = f'<{_next(operation, asked, cursor)}>; rel="next"'
+                link = f'<{_next(operation, asked, cursor)}>; rel="next"'
+                headers = (*headers, (b"link", link.encode("latin-1")))
             paged = b',"next_cursor":' + to_json(cursor)
         absent = _unset(data) if operation.tag == "api" else None
-        data_json = operation.result.dump_json(data, exclude=absent)
+        data_json = operation.result.serializer.to_json(data, exclude=absent)
         reach = self.reach.of(reading.used)
         body = b'{"data":' + data_json + b"," + reach + paged + b"}"
-        return Response(body, 200, headers, "application/json")
+        return JsonText(body, headers)
 
 
 def _next(operation: ReadOperation, asked: ParsedRequest, cursor: str) -> str:

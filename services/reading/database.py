@@ -93,11 +93,10 @@ class ReadSnapshot:
 
     def __init__(self, pool: Pool, groups: Iterable[str]) -> None:
         self._pool = pool
-        self._groups = list(groups)
-        self._lock = asyncio.Lock()
+        self._groups = groups
+        self._lock: asyncio.Lock | None = None
         self._connection: AsyncConnection[TupleRow] | None = None
         self._positions: dict[str, Position] = {}
-        self._begun = False
 
     async def rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         return await bounded(self._rows(statement, values))
@@ -110,11 +109,12 @@ class ReadSnapshot:
         """Returns the connection to the pool in the background, after running statements have
         ended.
         """
-        if self._begun:
-            keep(asyncio.ensure_future(self._release()))
+        if self._lock is not None:
+            keep(asyncio.ensure_future(self._release(self._lock)))
 
     async def _rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        self._begun = True
+        if self._lock is None:  # most answers need no Postgres
+            self._lock = asyncio.Lock()
         async with self._lock:
             connection = self._connection or await self._begin()
             async with connection.cursor(row_factory=dict_row) as cursor:
@@ -123,14 +123,14 @@ class ReadSnapshot:
 
     async def _begin(self) -> AsyncConnection[TupleRow]:
         connection = self._connection = await self._pool.getconn(timeout=CONNECT_SECONDS)
-        cursor = await connection.execute(_BEGIN.format(sql.Literal(self._groups)))
+        cursor = await connection.execute(_BEGIN.format(sql.Literal(list(self._groups))))
         cursor.nextset()
         for group, topic, partition, next_offset in await cursor.fetchall():
             self._positions.setdefault(group, {})[f"{topic}-{partition}"] = next_offset
         return connection
 
-    async def _release(self) -> None:
-        async with self._lock:
+    async def _release(self, lock: asyncio.Lock) -> None:
+        async with lock:
             connection, self._connection = self._connection, None
             if connection is None:
                 return

@@ -12,7 +12,7 @@ that was read has their version, or the entries that were read include their eve
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,8 @@ class QueryCoalescer:
         self._connection: AsyncConnection[TupleRow] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._closed = False
+        self._due: deque[tuple[float, asyncio.Future[list[TupleRow]]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._last: tuple[Position, dict[str, Array]] | None = None
 
     async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
@@ -76,15 +78,17 @@ class QueryCoalescer:
 
         `position`: that of the rows which the caller has read; it must not be modified.
         """
-        answer: asyncio.Future[list[TupleRow]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[TupleRow]] = loop.create_future()
         self._waiting.append(Question(keys, position or {}, answer))
+        while self._due and self._due[0][1].done():
+            self._due.popleft()
+        self._due.append((loop.time() + ANSWER_SECONDS, answer))
+        if self._timer is None:
+            self._timer = loop.call_later(ANSWER_SECONDS, self._end_late)
         if self._asking is None:
             self._asking = asyncio.ensure_future(self._rounds())
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
-        except TimeoutError:
-            raise PostgresAway("no answer in time") from None
+        return await answer
 
     async def close(self) -> None:
         """Returns the connection, after a query that is still running."""
@@ -110,6 +114,16 @@ class QueryCoalescer:
         self._asking = None
         if self._closed:
             await self._let_go()
+
+    def _end_late(self) -> None:
+        """Ends questions without an answer in time; one timer serves all, set for the oldest."""
+        self._timer, now = None, asyncio.get_running_loop().time()
+        while self._due and (self._due[0][1].done() or self._due[0][0] <= now):
+            _, answer = self._due.popleft()
+            if not answer.done():
+                answer.set_exception(PostgresAway("no answer in time"))
+        if self._due:
+            self._timer = asyncio.get_running_loop().call_at(self._due[0][0], self._end_late)
 
     def _values(self, asked: Sequence[Question]) -> dict[str, Any]:
         """All keys, and the lowest of the positions; each reader picks what concerns it."""

@@ -29,7 +29,7 @@ class Reach:
             return self._made(used)
         # the ends as they were learnt last; None once that was too long ago
         ends = self._ends.known
-        key = (id(ends), *((topics, id(position)) for topics, position in used.sources))
+        key = (id(ends), *[(topics, id(position)) for topics, position in used.sources])
         told = self._told.get(key)
         if told is None:
             if len(self._told) >= _KEPT:

@@ -59,7 +59,7 @@ class RequestReads:
 
     async def rows(self, table: StoredTable, **keys: object) -> Rows:
         values = {name: _listed(value) for name, value in keys.items()}
-        self._builds.check([table.projection])
+        self._builds.check((table.projection,))
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
@@ -134,19 +134,24 @@ class RequestReads:
         self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
     ) -> Rows | None:
         """Rows of slowly changing tables, from the row cache, fetched when missing there."""
-        if self._views is None or table.view is None or tuple(values) != table.view.by:
+        if table.moved_by is None or self._views is None or table.view is None:
+            return None
+        if tuple(values) != table.view.by:
             return None
         shelf, group = self._views.shelf, origin.group
-        (wanted,) = (list(dict.fromkeys(listed)) for listed in values.values())
+        (listed,) = values.values()
+        wanted = list(dict.fromkeys(listed))
         held = shelf.held(table, group)
         standing = shelf.standing(table, group)
-        if held is None or standing is None or table.moved_by is None:
+        if held is None or standing is None:
             return None
-        topic = frozenset({table.moved_by})
+        topic = _alone(table.moved_by)
         if not covers(standing, self.wanted, topic):
             return None
         found = list(map(held.get, wanted))  # hundreds at a time
-        missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
+        missing: list[Any] = []
+        if None in found:
+            missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
         if len(missing) < len(wanted):
             self.used.add(topic, standing, postgres=False)
             _counted(table.name, "shelf").inc()
@@ -156,7 +161,8 @@ class RequestReads:
             ((fetched, read),) = await self._fetched(origin, [ask])
             shelf.put(table, group, missing, fetched, read)
             rows += fetched
-        return sorted(rows, key=shape(table).order)
+        rows.sort(key=shape(table).order)
+        return rows
 
     async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
         """The rows of each request, with their source's position."""
@@ -192,6 +198,11 @@ class RequestReads:
     def _hash_keys(self, table: StoredTable, values: Mapping[str, list[Any]]) -> list[str]:
         view = table.view
         assert view is not None
+        if len(view.by) == 1:
+            ((name, listed),) = values.items()
+            return [
+                self._catalog.hash_key(table, view, {name: one}) for one in dict.fromkeys(listed)
+            ]
         combined = product(*(dict.fromkeys(values[name]) for name in view.by))
         return [
             self._catalog.hash_key(table, view, dict(zip(view.by, each, strict=True)))
@@ -231,6 +242,12 @@ def counted_from_start(tables: Iterable[StoredTable]) -> None:
 
 def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+@cache
+def _alone(topic: str) -> frozenset[str]:
+    """The topic as a set: the same object each time, so that answers are known to be alike."""
+    return frozenset({topic})
 
 
 @cache
