@@ -10,7 +10,7 @@ only.
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.topics import HOME, schemas_in
+from schemas.topics import EVENT_SCHEMAS
 
 Role = Literal["till", "ec", "warehouse", "catalogue", "operations"]
 
@@ -39,11 +39,10 @@ class Right:
 
 def _declared() -> dict[str, Right]:
     rights = {}
-    for topic in sorted(HOME.glob("*/topic.json")):
-        for schema in schemas_in(topic.parent):
-            said = schema.get("may_append", {"roles": []})  # the lint refuses one without
-            own, by_producers = tuple(said.get("own", ())), said.get("by_producers", False)
-            rights[schema["name"]] = Right(tuple(said["roles"]), own, by_producers)
+    for event, schema in EVENT_SCHEMAS.items():
+        said = schema.get("may_append", {"roles": []})  # the lint refuses one without
+        own, by_producers = tuple(said.get("own", ())), said.get("by_producers", False)
+        rights[event] = Right(tuple(said["roles"]), own, by_producers)
     return rights
 
 

@@ -43,22 +43,34 @@ def schemas_in(folder: Path) -> Iterator[dict[str, Any]]:
     return (read_json(path) for path in sorted(folder.glob("*.avsc")))
 
 
-def topics_in(home: Path) -> Iterator[Topic]:
-    """The topics of a folder of contracts; folders without `topic.json` are skipped (the lint finds
-    them).
+def _events_in(home: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each `topic.json` of a folder of contracts, with the schemas of its events; folders without
+    one are skipped (the lint finds them).
     """
     for path in sorted(home.glob("*/topic.json")):
         said = read_json(path)
         if missing := {"name", "partitions"} - set(said):
             raise ValueError(f"{path}: lacks {', '.join(sorted(missing))}")
-        keys = {
-            schema["name"]: tuple(schema.get("key", said.get("key", ())))
-            for schema in schemas_in(path.parent)
-        }
-        yield Topic(said["name"], tuple(keys), keys, said["partitions"])
+        yield said, list(schemas_in(path.parent))
 
 
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in topics_in(HOME)}
+def topics_in(home: Path) -> Iterator[Topic]:
+    """The topics of a folder of contracts."""
+    return map(_topic, _events_in(home))
+
+
+def _topic(told: tuple[dict[str, Any], list[dict[str, Any]]]) -> Topic:
+    said, schemas = told
+    keys = {schema["name"]: tuple(schema.get("key", said.get("key", ()))) for schema in schemas}
+    return Topic(said["name"], tuple(keys), keys, said["partitions"])
+
+
+_READ = list(_events_in(HOME))  # once for all that is declared in the files
+# what the .avsc file of each event says
+EVENT_SCHEMAS: dict[str, dict[str, Any]] = {
+    schema["name"]: schema for _, schemas in _READ for schema in schemas
+}
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in map(_topic, _READ)}
 TOPIC_OF: dict[str, Topic] = {event: topic for topic in TOPICS.values() for event in topic.events}
 _KEYS: dict[str, tuple[str, ...]] = {event: topic.keys[event] for event, topic in TOPIC_OF.items()}
 

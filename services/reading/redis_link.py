@@ -12,7 +12,8 @@ from collections import deque
 from typing import Any, cast
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, parse_url
+
+from services.reading.redis_url import address_of
 
 CLIENT_NAME = "hitotsu-api"
 
@@ -118,7 +119,7 @@ class Link:
     """The connection to one server, opened on demand."""
 
     def __init__(self, url: str, connect_seconds: float, patience: float) -> None:
-        self._place: dict[str, Any] = dict(parse_url(url))
+        self._place = address_of(url)
         self._connect_seconds, self._patience = connect_seconds, patience
         self._channel: Channel | None = None
         self._opening: asyncio.Task[Channel] | None = None
@@ -168,20 +169,17 @@ class Link:
         def made() -> Channel:
             return Channel(self._patience)
 
-        if "path" in place:
-            return await loop.create_unix_connection(made, place["path"])
-        secure = place.get("connection_class") is SSLConnection
-        return await loop.create_connection(
-            made, place.get("host", "localhost"), place.get("port", 6379),
-            ssl=ssl.create_default_context() if secure else None,
-        )  # fmt: skip
+        if place.path is not None:
+            return await loop.create_unix_connection(made, place.path)
+        secure = ssl.create_default_context() if place.secure else None
+        return await loop.create_connection(made, place.host, place.port, ssl=secure)
 
     def _greetings(self) -> list[bytes]:
         place = self._place
         said = []
-        if "password" in place:
-            who = [place["username"]] if "username" in place else []
-            said.append(command("AUTH", *who, place["password"]))
-        if place.get("db"):
-            said.append(command("SELECT", str(place["db"])))
+        if place.password is not None:
+            who = [] if place.username is None else [place.username]
+            said.append(command("AUTH", *who, place.password))
+        if place.db:
+            said.append(command("SELECT", str(place.db)))
         return [*said, command("CLIENT", "SETNAME", CLIENT_NAME)]
