@@ -68,6 +68,7 @@ def coupons() -> tuple[Projection, Table, HeldAmounts]:
         named={"id": "coupon_id", "profile_id": "profile_id"},
         awaiting="decided",
         mark="applied_version",
+        fact_id=lambda hold: hold["id"],
     )
 
     @projection.on(CouponUsed)
@@ -156,7 +157,7 @@ def test_a_fact_without_the_decision_s_id_ends_nothing() -> None:
     projection.held(
         "sale_hold", beside=ledger, by={"profile_id": "profile_id"}, amount="units",
         sums=("sale_held", "units"), ended_by=CouponUsed, named={"id": "transaction_id"},
-        awaiting="decided", mark="applied_event",
+        awaiting="decided", mark="applied_event", fact_id=lambda hold: hold["id"],
     )  # fmt: skip
     group, folded = Group("main", [projection]), Folded()
     event = use()
@@ -175,7 +176,9 @@ def test_one_event_cannot_erase_two_subjects() -> None:
     first, second = Projection("first"), Projection("second")
     first.erases(ConsentWithdrawn, subject="profile_id")
     second.erases(ConsentWithdrawn, subject="purpose")
-    with pytest.raises(TypeError, match="second: ConsentWithdrawn names another subject"):
+    with pytest.raises(
+        TypeError, match="second: ConsentWithdrawn is declared with two subject fields"
+    ):
         Group("main", [first, second])
 
 
@@ -186,7 +189,7 @@ def test_amounts_beside_rows_without_a_version_are_refused() -> None:
         projection.held(
             "hold", beside=table, by={"profile_id": "profile_id"}, amount="coupons",
             sums=("held", "coupons"), ended_by=CouponUsed, named={"id": "coupon_id"},
-            awaiting="decided", mark="applied_version",
+            awaiting="decided", mark="applied_version", fact_id=lambda hold: hold["id"],
         )  # fmt: skip
 
 
