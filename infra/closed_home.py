@@ -108,7 +108,7 @@ class Outside:
         self._note(folder)
 
     def _other_home(self, folder: Path) -> Path | None:
-        """Another home that still uses the folder."""
+        """Another home that still uses the folder; None when there is none."""
         try:
             noted = Path(json.loads(_note_of(folder).read_text("utf-8"))["home"])
         except (OSError, ValueError, KeyError, TypeError):

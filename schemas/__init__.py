@@ -1,1 +1,1 @@
-"""What can happen: events, their topics, and how they are written on the wire."""
+"""The event contracts: events, their topics, and their wire format."""

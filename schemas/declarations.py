@@ -61,7 +61,7 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Everything the .avsc files say."""
+    """The parsed content of all .avsc files."""
 
     events: dict[str, RecordType]
     parts: dict[str, RecordType]

@@ -194,7 +194,7 @@ ALWAYS = -(1 << 62)
 
 
 def opened(value: Change | LevelReading | None) -> LevelPart:
-    """A change or reading as (delta, changed from, reading, read at)."""
+    """Converts a change or reading to (delta, changed from, reading, read at)."""
     if value is None:
         return (0, None, None, None)
     if type(value) is Change:

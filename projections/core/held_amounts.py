@@ -54,7 +54,9 @@ class HeldAmounts:
 
     def __post_init__(self) -> None:
         if missing := set(self.by) - set(self.beside.columns):
-            raise TypeError(f"{self.decisions}: {self.beside.name} has no {sorted(missing)}")
+            raise TypeError(
+                f"{self.decisions}: {self.beside.name} has no columns {sorted(missing)}"
+            )
         if isinstance(self.beside, Table):
             if not self.beside.versioned:
                 raise TypeError(f"{self.decisions}: {self.beside.name} must be versioned")

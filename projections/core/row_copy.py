@@ -63,7 +63,7 @@ def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
 
 
 def _written(types: list[str]) -> Callable[[list[tuple[Any, ...]]], list[bytes]]:
-    """`rows -> pieces`, for rows without nulls."""
+    """A generated function `rows -> pieces` for rows without nulls."""
     names = [f"v{at}" for at in range(len(types))]
     layout, given = "h", [str(len(types))]
     before: list[str] = []
@@ -135,7 +135,7 @@ def _array(type: str) -> Callable[[tuple[Any, ...]], bytes]:
 
     @lru_cache(4096)
     def array(values: tuple[Any, ...]) -> bytes:
-        """The same few numbers come again and again: line 1, line 2, one piece each."""
+        """Encodes an array; cached, because the same few values recur (line numbers 1, 2, …)."""
         pack = _numbers(len(values), code)
         items = [part for value in values for part in (size, value)]
         return pack(20 + (4 + size) * len(values), 1, 0, oid, len(values), 1, *items)

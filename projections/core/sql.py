@@ -154,7 +154,7 @@ def _json(part: Stored) -> str:
 
 
 def visible(table: StoredTable) -> list[Stored]:
-    """The columns that readers see."""
+    """The columns that queries see."""
     return [part for part in table.stored if not part.hidden]
 
 

@@ -16,7 +16,7 @@ Index = Annotated[str, Field(description="The value's blind index, in hexadecima
 
 
 class SoughtIdentifier(BaseModel):
-    """Something a customer shows: a card, an e-mail address, a phone number."""
+    """An identifier to look up: a card, an e-mail address, a phone number."""
 
     model_config = ConfigDict(extra="forbid")
     kind: Annotated[str, Field(min_length=1, max_length=32)]
@@ -74,9 +74,10 @@ class Profile(BaseModel):
 
 
 class GoldenField(BaseModel):
-    """The value that a member shows, whose it is, and what decided it: `only` that profile has
-    one, it was `verified`, its `source` is trusted more, it is the `newest`, its profile is the
-    `senior` one of equals, or it came with the name or the address."""
+    """A field's chosen value, its profile, and the criterion: `only` (no other profile has one),
+    `verified`, `source` (more trusted), `newest`, `senior` (the first of equals), or taken with the
+    name or address.
+    """
 
     field: str
     value: str | None
@@ -108,9 +109,10 @@ class Step(BaseModel):
 
 
 class Against(BaseModel):
-    """What keeps two apart, or does not count: a `person` said so; unique ids of one kind that are
-    not one person's; an identifier in quarantine, unverified or weak; a link of other rules, or
-    one that was retracted."""
+    """What keeps two profiles apart, or does not count as a link: a decision by staff (`person`);
+    different unique identifiers of one kind; an identifier in quarantine, unverified or weak; a
+    link of other rules, or a retracted one.
+    """
 
     reason: Reason
     profile_ids: list[UUID]
@@ -132,8 +134,9 @@ class MemberHead(BaseModel):
 
 
 class Why(BaseModel):
-    """Whether two profiles are one member. If so, `path` holds them together; if not, it is what
-    would, were it not for `against`."""
+    """Whether two profiles are one member. If they are, `path` is what joins them; if not, `path`
+    is what would join them without `against`.
+    """
 
     profile_id: UUID
     other_profile_id: UUID
@@ -145,7 +148,9 @@ class Why(BaseModel):
 
 
 class Holder(BaseModel):
-    """A profile with a value in quarantine; `still_together`: with another of them, otherwise."""
+    """A profile that has a value in quarantine; `still_together`: it is joined with another of them
+    otherwise.
+    """
 
     profile_id: UUID
     member_id: UUID

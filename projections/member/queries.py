@@ -109,7 +109,7 @@ async def members(read: Read, page: Page) -> list[MemberIds]:
 
 @projection.query("/v1/members/{member_id}/profiles", scope="members:read", part="profiles")
 async def profiles_of(read: Read, member: Subject) -> list[Profile]:
-    """The source systems' records that are this member."""
+    """The source systems' profiles that belong to this member."""
     ids = list(member.ids)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
     known = await read.rows(identifier, profile_id=ids)
@@ -122,7 +122,7 @@ async def profiles_of(read: Read, member: Subject) -> list[Profile]:
 
 @projection.query("/v1/members/{member_id}/record", scope="members:read", part="record")
 async def record_of(read: Read, member: Subject) -> list[GoldenField]:
-    """What a member shows where profiles differ: each field from one of them, and why from that."""
+    """The golden record: each field's value from one profile, and why it was chosen."""
     ids = list(member.ids)
     _, rules = await in_force(read)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}

@@ -146,7 +146,9 @@ class ActiveRules(NamedTuple):
 
 
 def active(versions: Iterable[tuple[int, str, str]]) -> ActiveRules:
-    """The greatest of (valid from, version, identifiers' JSON); no clock is involved."""
+    """The active rules: the greatest of (valid from, version, identifiers' JSON). No clock is
+    involved.
+    """
     rows = [(valid_from, version, text) for valid_from, version, text in versions]
     if not rows:
         return _connecting(DEFAULT.version, None)

@@ -21,7 +21,7 @@ LotState = Literal["pending", "active"]
 
 
 class ProfilePoints(BaseModel):
-    """What one of the member's profiles holds: its active lots, less what it owes."""
+    """One profile's share of the member's points: its active lots less its debt."""
 
     profile_id: UUID
     balance: int
@@ -67,9 +67,9 @@ class Points(BaseModel):
 
 @projection.query("/v1/members/{member_id}/points", scope="points:read", part="balance")
 async def points_of(read: Read, member: Subject, as_of: Moment | None = None) -> Points:
-    """One balance: points earned online are spent in the store.
+    """The member's point balance over all channels.
 
-    With `as_of` the balance of that moment, by the times at which things happened.
+    `as_of`: the balance at that time, by event time.
     """
     profile_ids = list(member.ids)
     at = micros(as_of or datetime.now(UTC))
@@ -165,7 +165,7 @@ order by at desc, event_id desc, number desc limit %(limit)s
 
 @projection.query("/v1/members/{member_id}/points/entries", scope="points:read")
 async def entries_of(read: Read, page: Page, member: Subject) -> list[PointEntry]:
-    """Every movement that made the balance, the newest first, with the rules that decided it."""
+    """Every movement behind the balance, newest first, with the rules version that decided it."""
     limit, after = page.limit, page.after
     at, event_id, number = after or (None, None, None)
     rows = await read.select(

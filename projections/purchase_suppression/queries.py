@@ -44,7 +44,7 @@ class Dropped(BaseModel):
 
 
 class Filtered(BaseModel):
-    """What stays and what goes."""
+    """The candidates to show, and those dropped."""
 
     kept: list[str]
     dropped: list[Dropped]
@@ -130,7 +130,7 @@ async def _history(
 
 
 async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int) -> Catalogue:
-    """Items, and the policies of those candidates that something bought may speak against."""
+    """The items, and the policies of candidates that a purchase may suppress."""
     items = await read.rows(item, sku=candidates | bought)
     categories: dict[str, set[str]] = defaultdict(set)
     for row in items:

@@ -14,7 +14,7 @@ from projections.core.instants import instant
 
 
 class Cause(BaseModel):
-    """A movement that took units which were promised. `units`: how many of them."""
+    """A movement that took promised units. `units`: how many of them."""
 
     event_id: UUID
     at: datetime

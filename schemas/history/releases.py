@@ -69,7 +69,7 @@ def releases() -> Releases:
 
 
 def self_contained(name: str, schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """An event's schema with every named type written in place where it is first used."""
+    """An event's schema with every named type inlined where it is first used."""
     seen: set[str] = set()
 
     def resolve(node: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Answers questions over HTTP: reads only, from Redis or Postgres, saying how far it has read."""
+"""The read API: answers queries over HTTP from Redis or Postgres, with the answer's position."""
 
 from services.runtime.processes import Process
 

@@ -1,4 +1,4 @@
-"""`hitotsu dead-letters list | show | retry | drop`: records that could not be applied."""
+"""`hitotsu dead-letters list | show | retry | drop`: inspects and resolves dead letters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def show_one(
     letter_id: Annotated[int, typer.Argument(help="As `list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one whole: where it was, why, its key, headers and bytes."""
+    """Show one dead letter completely: its offset, reason, key, headers and bytes."""
     letter = _run(lambda connection, _: dead_letters.one(connection, letter_id))
     if letter is None:
         raise ProviderError(f"there is no dead letter {letter_id}")
@@ -93,7 +93,7 @@ def show_one(
 def retry(
     ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False
 ) -> None:
-    """Send records again, as they were, with their own event ids."""
+    """Send records again, unchanged and with their own event ids."""
     group = Group(LIVE, of_group(LIVE, LIVE))
 
     async def again(connection: dead_letters.Connection, config: Settings) -> list[tuple[int, str]]:
@@ -135,7 +135,7 @@ async def _again(
 def drop(
     ids: Ids, reason: Annotated[str, typer.Option(help="Why; kept beside the record.")]
 ) -> None:
-    """Decide that records need no application. They stay where they are, with the reason."""
+    """Mark dead letters as dropped, with a reason: they are not applied, and stay stored."""
 
     async def dropped(connection: dead_letters.Connection, _: Settings) -> list[bool]:
         return [await dead_letters.resolve(connection, i, "dropped", reason) for i in ids]

@@ -58,9 +58,9 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Destroys persons' keys and their rows, for ever. Running it again is safe.
+    """Destroy persons' keys and erase their rows, irreversibly. Running it again is safe.
 
-    It asks before: type the id again, or for several persons how many they are.
+    It asks for confirmation: type the id, or the number of persons when there are several.
     """
     configure("erase", "warning")
     persons = _persons(ids or [], file)

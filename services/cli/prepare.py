@@ -1,4 +1,4 @@
-"""`hitotsu prepare`: what servers that run elsewhere (compose, a cluster) need once."""
+"""`hitotsu prepare`: prepares servers that run elsewhere (compose, a cluster), once."""
 
 from __future__ import annotations
 

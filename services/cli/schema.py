@@ -59,7 +59,7 @@ def check() -> None:
 
 @schema.command()
 def release() -> None:
-    """Give every changed schema a version and an id; nothing released is ever touched."""
+    """Give every changed schema a new version and id; released versions are never changed."""
     clashes = [*lint.check(), *_clashes()]
     if clashes:
         _fail("\n".join(clashes))

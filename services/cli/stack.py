@@ -81,7 +81,7 @@ def status(
         bool, typer.Option("--shell", help="Addresses and tokens as variables, for `eval`.")
     ] = False,
 ) -> None:
-    """Every URL, pid, log and token of the stack in this folder."""
+    """Show every URL, pid, log and token of the stack in this folder."""
     found = Stack(home).status()
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

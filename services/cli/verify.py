@@ -1,4 +1,4 @@
-"""`hitotsu verify`: is what Postgres and Redis hold what the log says?"""
+"""`hitotsu verify`: compares Postgres and Redis with a recomputation from the log."""
 
 from __future__ import annotations
 

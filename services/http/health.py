@@ -74,7 +74,7 @@ class DependencyState(BaseModel):
 
 
 class Readiness(AnswerModel):
-    """Whether the process can answer; not ready while a required dependency is away."""
+    """Whether the process can answer; it cannot while a required dependency is away."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyState]

@@ -47,7 +47,7 @@ AT_ONCE = 250  # profiles that were missing, learned and compared in one transac
 
 
 class Matcher(BackgroundTask):
-    """Compares the profiles of the shares that `membership` gives this process."""
+    """Compares the profiles of the shards that `membership` assigns to this process."""
 
     leader_only = False
 

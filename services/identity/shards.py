@@ -28,7 +28,7 @@ BEGINNING: Positions = (0,) * SHARES
 
 
 def offset_in(positions: Sequence[int], partition: int) -> int:
-    """The next offset of a partition; 0 of one that was added after the positions were noted."""
+    """The next offset of a partition; 0 if it was added after the position was recorded."""
     return positions[partition] if partition < len(positions) else 0
 
 
@@ -100,7 +100,9 @@ class Shares:
         self.known = moved(self.known, ends)
 
     def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
-        """The working shards' progress once everything up to these offsets is compared."""
+        """The progress that the working shards will have once everything up to these offsets is
+        compared.
+        """
         return {share: moved(at, ends) for share, at in self.working.items()}
 
     def keeping(self, ends: Mapping[int, int]) -> dict[int, Positions]:

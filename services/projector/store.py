@@ -222,7 +222,7 @@ class Store:
 def _due_keys(
     table: Table, rows: dict[tuple[Any, ...], list[Any]], due: set[tuple[str, str]]
 ) -> list[tuple[Any, ...]]:
-    """The folded keys whose (hash key, field) the database returned."""
+    """Converts (hash key, field) texts that the database returned back to the rows' keys."""
     assert table.view is not None
     by = [table.keys.index(name) for name in table.view.by]
     rest = [index for index in range(len(table.keys)) if index not in by]

@@ -147,7 +147,7 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """aiokafka with `BatchConsumer`."""
+    """Faust's aiokafka transport, with `BatchConsumer`."""
 
     Consumer = BatchConsumer
 

@@ -51,7 +51,7 @@ def event_operation(catalog: Catalog) -> ReadOperation:
     applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
 
     async def event(read: RequestReads, event_id: UUID) -> WhatBecame:
-        """Where an event is in the log, and what became of it."""
+        """Where an event is in the log, and whether it was applied."""
         values: dict[str, Any] = {"event_id": event_id}
         found = await read.engine_rows(applied, values, [group])
         aside = [PutAside(**row) for row in await read.engine_rows(_PUT_ASIDE, values, [group])]

@@ -30,7 +30,7 @@ _LIBRARIES = frozenset({"aiokafka", "faust", "mode", "psycopg", "psycopg_pool"})
 
 
 class Exit(IntEnum):
-    """Why a process ended."""
+    """The reason why a process ended."""
 
     ASKED = 0
     """SIGTERM or SIGINT; work that was accepted is stored."""

@@ -28,7 +28,7 @@ class Results(list[Result]):
     """The results of a send, in the order of its events."""
 
     def of(self, status: Status) -> list[Result]:
-        """Those with this status."""
+        """The results with this status."""
         return [result for result in self if result.status == status]
 
     @property
@@ -93,7 +93,7 @@ class Problem(Exception):
         return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
 
     def indexes(self) -> dict[int, tuple[str, str]]:
-        """The events that `errors` names: position in the request to field and reason."""
+        """The events that `errors` names: index in the request to (field, reason)."""
         found: dict[int, tuple[str, str]] = {}
         for error in self.errors:
             first, _, rest = str(error.get("pointer", "")).lstrip("/").partition("/")

@@ -46,7 +46,7 @@ class ColumnOrder:
         return tuple(values)
 
     def key(self, key: Sequence[Any]) -> tuple[str, ...]:
-        """A key as text."""
+        """A row's key as text."""
         return tuple(map(str, map(shown, self.types, key)))
 
     def as_dict(self, row: Sequence[Any] | None) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ Connection = psycopg.Connection[TupleRow]
 
 
 class RedisComparison:
-    """The views of one group, in Redis and in Postgres."""
+    """Compares the views of one group in Redis with Postgres."""
 
     def __init__(
         self, dsn: str, url: str, group: str, versions: Mapping[str, int], report: VerifyReport

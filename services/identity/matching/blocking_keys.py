@@ -17,7 +17,7 @@ Maker = Callable[[Features], Iterator[str]]
 
 
 def identifiers(one: Features) -> Iterator[str]:
-    """Any identifier."""
+    """Each identifier (phone number, mail address, device …)."""
     for kind, value in one.identifiers:
         yield f"{kind}\x1f{value.hex()}"
 

@@ -69,9 +69,9 @@ class Features(NamedTuple):
         try:
             parts = packed.decode().split(_BETWEEN)
         except UnicodeDecodeError:
-            raise ValueError("features: are not text") from None
+            raise ValueError("features: the packed bytes are not UTF-8") from None
         if parts[0] != FORMAT:
-            raise ValueError(f"features: are of format {parts[0][:10]!r}, not {FORMAT}")
+            raise ValueError(f"features: packed in format {parts[0][:10]!r}, not {FORMAT}")
         if len(parts) < _TEXTS + 1:
             raise ValueError(f"features: have {len(parts) - 1} fields, fewer than {_TEXTS}")
         # Names, places and days are shared by many: a million people then need half the memory.

@@ -53,7 +53,9 @@ def difference(
     links: Mapping[Pair, RuleDecision],
     identifiers: Iterable[Identified],
 ) -> GroupingDifference:
-    """`before` and `after`: for each profile, all profiles of its member."""
+    """Compares two groupings. `before` and `after`: for each profile, all profiles of its
+    member.
+    """
     splits = [
         MemberSplit(member, _parts(member, after))
         for member in _distinct(before)

@@ -72,7 +72,7 @@ class IdentityWork:
     async def decide(
         self, connection: Connection, seen: None, commands: Sequence[Command]
     ) -> list[Answer]:
-        """One after the other: each sees what the one before it did."""
+        """Decides one command after another; each sees the effects of those before it."""
         return ANSWERS.all_of([await self._outcome(connection, command) for command in commands])
 
     async def _outcome(self, connection: Connection, command: Command) -> CommandOutcome:

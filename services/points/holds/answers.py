@@ -30,7 +30,7 @@ PERHAPS_POSITION = {"position": may_be_absent(Position)}
 
 
 class Allocation(AnswerModel):
-    """Points of one lot."""
+    """Points taken from one lot."""
 
     profile_id: UUID
     lot_id: UUID

@@ -46,7 +46,7 @@ class AtTerminal(BaseModel):
 
 
 class Nothing(BaseModel):
-    """No parameters."""
+    """Parameters of a route that has none."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,9 +1,8 @@
-"""When are points active, and when are they over? At midnight, in the program's time zone.
+"""When do points become active, and when do they expire? At midnight in the program's time zone.
 
-A day belongs to the lot to its end: points that end "after 12 months" can be spent for the whole
-of the day with the same number, and are over when the next one begins. Where a month has no such
-day its last one takes its place: earned on 31 January, a month is over at the end of 28 February
-(29 in a leap year); earned on 29 February, a year is over at the end of 28 February.
+Points that expire "after 12 months" can be spent for the whole of the day with the same number, and
+expire when the next day begins. If the month has no such day, its last day counts: points earned on
+31 January that last a month expire at the end of 28 February (29 in a leap year).
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ def local_date(at: int, zone: ZoneInfo) -> date:
 def midnight(day: date, zone: ZoneInfo) -> int:
     """The first instant of a day, in microseconds.
 
-    Where clocks are put forward at midnight the day begins at one; where they are put back and a
-    midnight comes twice, with the first.
+    If clocks go forward at midnight, the day begins at one o'clock; if they go back and midnight
+    occurs twice, the first one counts.
     """
     return micros(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC))
 
 
 def plus_months(day: date, months: int) -> date:
-    """The day with the same number, or the month's last one."""
+    """The same day number so many months later, or that month's last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def expires_at(expiry: Expiry, earned_at: int, zone: ZoneInfo) -> int | None:
-    """From when points earned at `earned_at` are over; none: never, or by inactivity alone."""
+    """When points earned at `earned_at` expire; None: never, or only by inactivity."""
     day = local_date(earned_at, zone)
     if isinstance(expiry, AfterMonths):
         return midnight(plus_months(day, expiry.months) + timedelta(days=1), zone)
@@ -49,7 +48,7 @@ def expires_at(expiry: Expiry, earned_at: int, zone: ZoneInfo) -> int | None:
 
 
 def lapses_at(expiry: Expiry, last_activity: int, zone: ZoneInfo) -> int | None:
-    """From when a member's points are over for want of activity; none: they are not."""
+    """When a member's points expire by inactivity; None: the rules have no such expiry."""
     if not isinstance(expiry, Inactivity):
         return None
     day = plus_months(local_date(last_activity, zone), expiry.months)
@@ -57,16 +56,16 @@ def lapses_at(expiry: Expiry, last_activity: int, zone: ZoneInfo) -> int | None:
 
 
 def active_from(pending_days: int, earned_at: int, zone: ZoneInfo) -> int | None:
-    """From when points may be spent; none: at once."""
+    """When points become spendable; None: immediately."""
     return days_later(earned_at, pending_days, zone) if pending_days else None
 
 
 def days_later(at: int, days: int, zone: ZoneInfo) -> int:
-    """The midnight with which the day so many days later begins."""
+    """The midnight at which the day so many days later begins."""
     return midnight(local_date(at, zone) + timedelta(days=days), zone)
 
 
 def months_before(at: int, months: int, zone: ZoneInfo) -> tuple[int, int]:
-    """So many whole calendar months before the month of `at`: from, and up to without."""
+    """The range of so many whole calendar months before the month of `at`: [from, to)."""
     first = local_date(at, zone).replace(day=1)
     return midnight(plus_months(first, -months), zone), midnight(first, zone)

@@ -45,7 +45,7 @@ class Withheld(AnswerModel):
 
 
 class GivenBack(AnswerModel):
-    """Points that the purchase was paid with."""
+    """Points with which the purchase was paid, by how they are given back."""
 
     points: int
     allocations: list[Allocation]

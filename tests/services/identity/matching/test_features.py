@@ -51,8 +51,8 @@ def test_an_identifier_named_twice_counts_once_and_order_does_not_matter() -> No
 @pytest.mark.parametrize(
     ("packed", "reason"),
     [
-        (b"\xff", "features: are not text"),
-        (b"1\x1fa", "features: are of format '1'"),
+        (b"\xff", "features: the packed bytes are not UTF-8"),
+        (b"1\x1fa", "features: packed in format '1'"),
         (b"2\x1fa", "features: have 1 fields, fewer than 13"),
         (Features().packed() + b"\x1fphone\x1ezz", "features.identifiers: hold a value"),
     ],
