@@ -117,7 +117,9 @@ class _Form:
 
 
 class OutcomeAnswers:
-    """What HTTP makes of the outcomes of one domain; only here does a denial become a problem."""
+    """Maps one domain's outcomes to HTTP answers; denials become problem documents here and nowhere
+    else.
+    """
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Deletes old rows of the decision tables, in small batches.
 
 - answers: 30 days; a key that is sent again after that is decided again
-- decisions that hold something: `keep_days` of their declaration after their end (released,
-  expired, or their event applied); never one that still holds anything
+- decisions with held amounts: `keep_days` of their declaration after they ended (released, expired,
+  or their event applied); never one that still holds anything
 - expired lots: 30 days after the day on which they were recorded
 - outbox rows: 1 day after they were sent; unsent events stay
 

@@ -34,7 +34,9 @@ OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
 @dataclass(slots=True)
 class ReservedUnits:
-    """One line of a reservation. `expires_at` counts only while it is open."""
+    """One line of a reservation: units of one item at one location. `expires_at` counts while it is
+    open.
+    """
 
     reservation_id: UUID
     sku: str

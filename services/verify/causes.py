@@ -48,8 +48,8 @@ class Search:
         self._shapes = {table: ColumnOrder(table) for table in model.tables}
 
     def surplus_in(self, table: StoredTable | None) -> None:
-        """Also searches for rows of this ledger (None: of the event ledger) that no record
-        produced.
+        """Also searches for rows of this ledger (None: of the event ledger) that no record of the
+        log produced.
         """
         if table is None:
             self._applied = set()

@@ -139,7 +139,9 @@ async def _now(connection: Connection) -> int:
 
 
 async def _decided_at(connection: Connection, pairs: Sequence[Pair]) -> Mapping[Pair, int]:
-    """When a person last decided about each; a statement for all, a member may have hundreds."""
+    """The time of the latest staff decision on each pair; one query for all, since there may be
+    hundreds.
+    """
     sides: list[list[Any]] = [[UUID(bytes=pair[side]) for pair in pairs] for side in (0, 1)]
     rows = await rows_of(connection, BEFORE, sides)
     return {(row["profile_id"].bytes, row["other_profile_id"].bytes): row["at"] for row in rows}

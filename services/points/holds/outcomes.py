@@ -13,7 +13,7 @@ from services.deciding.outcomes import AcceptedCommand, DeniedCommand
 
 
 class TakenLot(TypedDict):
-    """Points of one lot of one profile."""
+    """Points taken from one lot of one profile."""
 
     profile_id: UUID
     lot_id: UUID
