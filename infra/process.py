@@ -123,7 +123,7 @@ class Recorded:
     def stop(self, first: int = signal.SIGTERM, bound_seconds: float = 15.0) -> None:
         """Sends the first signal, waits at most that long, then sends SIGKILL."""
         sent = self.send(first)
-        self.resume()  # a frozen one hears nothing before
+        self.resume()  # a frozen process receives no signal until it is resumed
         if sent and not self.wait(bound_seconds):
             self.send(signal.SIGKILL)
             self.wait(5.0)

@@ -146,7 +146,7 @@ class Supervisor:
                     env={**os.environ, **service.env},
                     start_new_session=True,
                 )
-        except OSError as error:  # a full disk takes no log either
+        except OSError as error:  # logging fails too when the disk is full
             _say(f"{service.name} cannot be started: {error}")
             return CANNOT_START
         return await self._watched(service, process, process.pid, _start_time(process.pid))

@@ -21,7 +21,7 @@ from infra.native.valkey import Valkey
 from infra.process import Recorded, StartError
 
 HUNG_SECONDS = 20.0
-REFUSED = "FATAL"  # how Postgres begins to say no
+REFUSED = "FATAL"  # how Postgres' refusals begin
 STOP_ORDER = ("registry", "redis", "kafka", "postgres")
 
 

@@ -39,7 +39,7 @@ def ddl(table: StoredTable) -> str:
     """Creates the table and its indexes if they are missing."""
     lines = [column_ddl(part) for part in table.stored]
     if not isinstance(table, Ledger):
-        # a ledger needs no key of its own: what is applied is judged once, by the events' ledger
+        # a ledger has no primary key: the event ledger's key prevents duplicates
         keys = ", ".join(quoted(name) for name in table.keys)
         lines += ["row_version bigint not null", f"primary key ({keys})"]
     statements = [

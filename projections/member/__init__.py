@@ -150,7 +150,7 @@ def evolve(
     now = dict.fromkeys(profile.values) if state is None else dict(state)
     at = event.meta.occurred_at
     if isinstance(event, SubjectErased):
-        before = now["erased_at"]  # the epoch, 0, is a time like any other
+        before = now["erased_at"]  # 0 (the epoch) is a valid time, not a missing one
         return {
             **now,
             **dict.fromkeys((*PERSONAL, "postcode_index", "given_at")),

@@ -101,7 +101,7 @@ policy = projection.table(
 def sold(event: PurchaseCompleted) -> Iterator[Row]:
     at, store = event.meta.occurred_at, event.meta.producer.channel == "STORE"
     for line in event.lines:
-        # what will be shipped leaves when it is shipped; what crosses the counter has left
+        # units to ship leave on hand when shipped; units sold over the counter leave at once
         if store or line.fulfilment == "IMMEDIATE":
             where = line.location_id or event.location_id
             yield cell(sku=line.sku, location_id=where, on_hand=Change(-line.quantity, at))

@@ -45,7 +45,7 @@ def folded(text: str) -> str:
     if _USUAL.fullmatch(text):
         return _once(text)
     once = _once(text.translate(_VOICING))
-    # The small form of a rare letter may compose anew; a few turns settle every one.
+    # Lower-casing a rare letter may need NFKC again; a few rounds reach a fixed point.
     for _ in range(4):
         again = _once(once)
         if again == once:

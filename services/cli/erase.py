@@ -130,7 +130,7 @@ def _person(number: int, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        # Not repeated: whoever typed a name or a number here should not find it in a log.
+        # Not quoted: a name or number typed by mistake must not end up in a log.
         message = f"number {number} is not a member or profile id (a UUID)"
         raise typer.BadParameter(message, param_hint="IDS") from None
 

@@ -24,13 +24,13 @@ from services.http.problem_type import ProblemType
 from services.runtime.arrays import columns
 from services.runtime.db import Connection
 
-# key by key, however few answers there were when it was planned: a plan that reads them all is kept
+# a lateral join by key: a plan cached while the table was small would stay a sequential scan
 SAID = """
 select a.* from unnest(%s::text[], %s::text[]) as x(client, key), lateral (
     select client, key, body_hash, status, body from hitotsu.answer
     where client = x.client and key = x.key limit 1) a
 """
-# in order of key: two processes that are sent the same keys wait for each other, never crosswise
+# sorted by key, so that two processes with the same keys wait but never deadlock
 KEEP = """
 insert into hitotsu.answer (client, key, body_hash, status, body)
 select * from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::text[])

@@ -113,7 +113,7 @@ class Decider:
             self._enough.set()
         if name is not None:
             self._flying.add(name)
-        # who asked may leave or lose patience; the key stays taken until it is decided
+        # the caller may disconnect; the key stays in flight until it is decided
         late = loop.call_later(PATIENCE_SECONDS, _fail, future, NotDecided("no decision in time"))
         try:
             return await future
@@ -184,7 +184,7 @@ class Decider:
     async def _committed(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
         """Pipelined: a round trip is waited for only when the next step needs its result."""
         try:
-            # the driver's own transaction would wait once more to begin, and once before the commit
+            # psycopg's `transaction()` costs a round trip to begin and one before the commit
             async with connection.pipeline():
                 await connection.execute("begin")
                 answers = await self._transaction(connection, batch)

@@ -130,7 +130,7 @@ class Door:
         in_path = parameters_of(request, parameters, ()) if parameters else {}
         body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
-        # not made from the key: when its answer is forgotten it may name something else
+        # not derived from the key, which may be reused once its answer is deleted
         sent = Sent(token, uuid4(), in_path)
         said = f"{request.scope['path']}\0{body.model_dump_json()}".encode()
         keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
@@ -174,7 +174,7 @@ async def read_as(request: Request, kind: type[Body]) -> Body:
     size_of(request, BODY_MAX)
     text = await read_body(request, BODY_MAX) or b"{}"
     try:
-        loads(text)  # refuses what two readers could read in two ways
+        loads(text)  # strict JSON: no duplicate keys
     except Unreadable as error:
         raise Refuse(400, "Bad Request", f"The body cannot be read: {error}.") from None
     try:

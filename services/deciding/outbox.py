@@ -24,7 +24,7 @@ from services.runtime.producer import KafkaRecord, Producer
 AT_ONCE = 500
 LOOK_SECONDS = 0.05
 MEASURED_EVERY = 200  # rounds
-GATHER_SECONDS = 0.1  # after some were sent: each sending costs as much as a hundred facts
+GATHER_SECONDS = 0.1  # pause after a batch: each send costs as much as a hundred events
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value)
 select topic, record_key, record_value
@@ -68,7 +68,7 @@ class OutboxRelay(BackgroundTask):
     async def turn(self, connection: Connection) -> None:
         try:
             await super().turn(connection)
-        finally:  # another process measures from here on, or nobody can
+        finally:  # another process measures from here on, or none can: the metric is unknown here
             OUTBOX_ROWS.set(math.nan)
             OUTBOX_AGE.set(math.nan)
 

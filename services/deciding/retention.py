@@ -48,10 +48,10 @@ class Trim:
 PAST = "clock_timestamp() - %(keep)s::interval"
 TRIMS: tuple[Trim, ...] = (
     *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
-    # by then its facts are applied: a lot that still holds something is looked at again
+    # its events are applied by then; a lot with points left is examined again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
-    # the lowest ids were sent first: only they are looked at
+    # the lowest ids were sent first, so only these are examined
     Trim(
         "hitotsu.outbox",
         "1 day",

@@ -108,7 +108,7 @@ SERVICE_UNAVAILABLE = ProblemType(
 GATEWAY_TIMEOUT = ProblemType(
     "gateway-timeout", 504, "Gateway Timeout", "The answer was not ready within the time allowed."
 )
-# what a refusal that names only a status is
+# the problem type of a refusal that gives only a status
 BY_STATUS = {each.status: each for each in DECLARED.values()}
 
 # after the table: 503 alone is `service-unavailable`

@@ -124,7 +124,7 @@ class Swap:
         names = [pair.live for pair in listed if self._exists(pair.live)]
         names += [f"{quoted(self._live)}.{name}" for name in own]
         if names:
-            # all at once: a reader of two of them waits before the first or not at all
+            # one LOCK for all tables, so that a reader of two waits before the first or not at all
             execute(f"lock table {', '.join(names)} in access exclusive mode".encode())
         for pair in listed:
             execute(f"drop table if exists {pair.live}".encode())
@@ -151,7 +151,7 @@ class Swap:
             )
             changed = changed or built.rowcount > 0
         if own or changed or not all(pair.comparable for pair in listed):
-            # whoever folds by what was before must not go on with these tables
+            # a projector with the old state cached must not write to these tables
             execute(
                 "update hitotsu.checkpoint set epoch = epoch + 1, owner = null where grp = %s",
                 [self._live],

@@ -69,7 +69,7 @@ class VerdictJudge:
     ) -> None:
         info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
         self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
-        # a few ids in ledgers of millions: looked up by key, whatever the planner thinks
+        # a few ids in ledgers of millions: force index lookups instead of a hash join
         self._connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
         self._live, self._group, self._topics, self._placed = live, group, topics, placed
         self._known = KNOWN.format(live=quoted(live)).encode()

@@ -16,8 +16,8 @@ import psycopg
 from services.runtime.logging import log
 
 T = TypeVar("T")
-_PAUSE = 2  # refresh intervals without a reading, after which whoever asks waits for one
-_HUNG = 2  # times the patience, after which a reading is given up
+_PAUSE = 2  # after so many refresh intervals without a read, callers wait for one
+_HUNG = 2  # a read is abandoned after so many times the patience
 
 
 class CachedValue(Generic[T]):

@@ -80,7 +80,7 @@ class TopicEnds:
             for task in late:
                 task.cancel()
             for task in done:
-                task.exception()  # a client of a broker that is away may fail to say goodbye
+                task.exception()  # closing a client fails when its broker is away
 
     async def _asked(self, wanted: Collection[Place]) -> EndOffsets:
         await self._connected()

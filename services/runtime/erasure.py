@@ -61,7 +61,7 @@ _APPLIED = """
 SELECT l.event_id, t.name AS topic, l.partition, l."offset", l.hash, l.schema_id
 FROM ledger l JOIN hitotsu.topic t ON t.no = l.topic WHERE l.event_id = ANY(%s)
 """
-# the next run appends the fact under an id that nobody else has
+# the next run appends the event under a new id
 _ANOTHER_ID = """
 UPDATE hitotsu.erasure SET event_id = %s, topic = NULL, partition = NULL, "offset" = NULL,
     finished_at = NULL WHERE profile_id = %s
@@ -172,7 +172,7 @@ class Erasure:
     async def _plan(
         self, profiles: dict[UUID, UUID], reason: str | None, actor: str
     ) -> list[ErasedProfile]:
-        events = [uuid4() for _ in profiles]  # nobody can guess it and use it before us
+        events = [uuid4() for _ in profiles]  # random, so that no producer can use the id first
         values = [reason, actor, list(profiles), list(profiles.values()), events]
         async with self._rows() as connection:
             await connection.execute(_PLAN, values)

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.wire import codec, sameness
 from services.runtime.logging import log
 
-# nothing lies there: beyond the end or before the beginning, or there is no such partition
+# no record at this offset, or no such partition
 _GONE = (
     KafkaError.OFFSET_OUT_OF_RANGE,
     KafkaError._AUTO_OFFSET_RESET,

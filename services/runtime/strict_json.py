@@ -13,7 +13,7 @@ class Unreadable(Exception):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        # Two readers could take a different one of them for the truth.
+        # Parsers differ in which duplicate key they keep.
         raise Unreadable("an object has the same key twice")
     return made
 

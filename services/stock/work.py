@@ -37,9 +37,9 @@ CELLS = """
 select sku, location_id, on_hand, committed, unavailable from stock_cell
 where sku = any(%s) order by sku, location_id
 """
-# what is over becomes history here, under the locks, so that the index holds what counts
+# expired holds are closed here, under the locks, so that the partial index has only open ones
 EXPIRED = expire(RESERVED).encode()
-# the clock is read once, under the locks: a hold is not over for one question and not for another
+# the clock is read once, under the locks, so that a hold is expired for all queries or for none
 SHELF = """
 with moment as materialized (select clock_timestamp() as now),
 held as (
@@ -101,7 +101,7 @@ class StockWork:
             wanted |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
         skus = sorted(wanted)
         cells = await rows_of(connection, f"{CELLS} for update", [array("text", skus)])
-        # the holds again: what was seen before the locks may have been resolved by another
+        # read holds again: another process may have resolved them before the locks were taken
         return await _shelf(connection, skus, cells, self._group, named)
 
     async def decide(

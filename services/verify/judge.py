@@ -24,7 +24,7 @@ from services.verify.snapshot import AppliedRecord, VerifySnapshot
 
 ENGINE, VERDICT = "engine", "verdict"
 BURIED = ("apply", "store")
-# a ledger has no index by event: each question reads all of it
+# ledgers have no index by event id: each query is a sequential scan
 COMPARED_AT_ONCE = 50_000
 Letter = tuple[str, bytes | None, bytes | None]
 

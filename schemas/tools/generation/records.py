@@ -16,7 +16,7 @@ from schemas.tools.generation.layout import (
 from schemas.topics import TOPICS, Topic
 
 Expression = str | Bracket
-SHARED = "Meta"  # in every event: a function of its own, written in place nowhere
+SHARED = "Meta"  # part of every event: converted by its own function, never inlined
 
 
 def files(description: Description) -> dict[str, str]:
