@@ -37,7 +37,7 @@ CELLS = """
 select sku, location_id, on_hand, committed, unavailable from stock_cell
 where sku = any(%s) order by sku, location_id
 """
-# expired holds are closed here, under the locks, so that the partial index has only those that count
+# expired holds are closed here, under locks, so that the partial index has only those that count
 EXPIRED = expire(RESERVED).encode()
 # the clock is read once, under the locks, so that a hold is expired for all queries or for none
 SHELF = """
