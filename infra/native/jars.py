@@ -28,7 +28,7 @@ MIRROR_VARIABLE = "HITOTSU_MAVEN"
 FETCH_THREADS = 12
 FETCH_ATTEMPTS = 3
 
-_in_this_process = threading.RLock()
+_in_this_process = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,11 @@ def classpath(cache: Path, say: Callable[[str], None]) -> list[str]:
 def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
     """The unpacked registry: a folder with `quarkus-run.jar`."""
     home = cache / f"registry-{REGISTRY_VERSION}"
+    if (home / "quarkus-run.jar").exists():
+        return home
     with _one_at_a_time(cache):
         if not (home / "quarkus-run.jar").exists():
-            (archive,) = _bundle("registry", cache, say)
+            (archive,) = _fetched("registry", cache, say)
             say("unpacking")
             beside = home.with_name(f"{home.name}.{os.getpid()}")
             with tarfile.open(archive) as tar:
@@ -75,23 +77,31 @@ def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
 
 @contextmanager
 def _one_at_a_time(cache: Path) -> Iterator[None]:
-    """Processes that share a cache fetch and unpack in turns; the later ones see it done."""
+    """Processes that share a cache fetch and unpack in turns; the later ones see it done.
+
+    Not to be taken twice: the second lock of the same file waits for the first, in one thread too.
+    """
     with _in_this_process, (cache / "fetching.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _bundle(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
+    if kept := _verified(name, locked(name), cache):
+        return kept
+    with _one_at_a_time(cache):
+        return _fetched(name, cache, say)
+
+
+def _fetched(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
+    """The bundle's files, fetched when they are missing; the caller has the cache's lock."""
     artifacts = locked(name)
     if kept := _verified(name, artifacts, cache):
         return kept
-    with _one_at_a_time(cache):
-        if kept := _verified(name, artifacts, cache):
-            return kept
-        fetched = _fetch_all(artifacts, cache, say)
-        lines = [_known(artifacts), *(str(path.relative_to(cache)) for path in fetched)]
-        _stamp(name, cache).write_text("\n".join(lines), "utf-8")
-        return fetched
+    fetched = _fetch_all(artifacts, cache, say)
+    lines = [_known(artifacts), *(str(path.relative_to(cache)) for path in fetched)]
+    _stamp(name, cache).write_text("\n".join(lines), "utf-8")
+    return fetched
 
 
 def _verified(name: str, artifacts: list[Artifact], cache: Path) -> list[Path]:
