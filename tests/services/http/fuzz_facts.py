@@ -19,7 +19,7 @@ PROFILE, SKU, LOCATION, TRANSACTION = (
     "4ec187d8-4749-548c-ab7e-3763a01d111c",
 )  # fmt: skip
 NAMESAKES = [str(uuid5(NAMESPACE_URL, f"namesake {number}")) for number in range(12)]
-MANY = 1_000_000
+MANY = 1_000_000_000
 
 
 def facts() -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def send(road: Road) -> list[str]:
 
 def dictionaries(event_ids: list[str]) -> str:
     """The part of schemathesis' configuration that tells it of these ids."""
-    profiles = [PROFILE, *NAMESAKES]
+    profiles = [PROFILE, PROFILE, PROFILE, *NAMESAKES[:2]]
     inquiry = example("InquiryOpened")["inquiry_id"]
     known = {
         "profile": (profiles, ("path.member_id", "body.profile_id", "body.member_id",
