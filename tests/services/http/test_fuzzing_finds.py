@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from infra.home import free_port
 from services.http.operation import AnswerModel, Operation, Reply
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 from services.http.web_process import About, web_process
 from tests.services.http.fuzzing import begin
 
@@ -65,7 +65,9 @@ def url() -> Iterator[str]:
         for name, endpoint in {"right": right, **PLANTED}.items()
     ]  # fmt: skip
     app = web_process(About("planted", "Planted", "Faults."), operations, (), nothing_to_open)
-    config = uvicorn.Config(app, port=free_port(), http=Answered, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        app, port=free_port(), http=OneWriteProtocol, log_config=None, lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
