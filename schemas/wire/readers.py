@@ -45,7 +45,7 @@ def written(schema: dict[str, Any], start: int) -> Read:
     writing = _Writing()
     result = writing.record(schema, getattr(events, schema["name"]))
     body = "\n    ".join(
-        [f"i = {start}", *writing.lines, "if i != len(b):", "    raise Unusual", f"return {result}"]
+        [f"i = {start}", *writing.lines, "if i != len(b):", "    raise NonCanonical", f"return {result}"]
     )
     exec(f"def read(b):\n    {body}\n", writing.scope)  # noqa: S102 - made of schemas alone
     made: Read = writing.scope["read"]
@@ -126,7 +126,7 @@ class _Writing:
             raise TypeError("a union must be null and one other type")
         self._say(indent, "n = b[i]", "i += 1", f"{name} = None", "if n == 2:")
         value = self._value(branches[1], meaning, indent + "    ")
-        self._say(indent, f"    {name} = {value}", "elif n:", "    raise Unusual")
+        self._say(indent, f"    {name} = {value}", "elif n:", "    raise NonCanonical")
         return name
 
     def _record(self, schema: dict[str, Any], indent: str) -> str:
@@ -150,7 +150,7 @@ class _Writing:
         self._say(indent, f"while {count}:", f"    for _ in range({count}):")
         item = self._value(schema["items"], None, inner)
         self._say(inner, f"{name}.append({item})")
-        self._say(indent, f"    if {count} < 0:", "        raise Unusual")
+        self._say(indent, f"    if {count} < 0:", "        raise NonCanonical")
         self._int(count, None, indent + "    ")
         return name
 
@@ -175,12 +175,12 @@ class _Writing:
             f"    {name} = ({name} >> 1) ^ -({name} & 1)",
             "else:",
             f"    {name}, i = longer(b, {name}, i)",
-            *([f"    {check}", "        raise Unusual"] if check else []),
+            *([f"    {check}", "        raise NonCanonical"] if check else []),
         )
 
     def _bytes(self, name: str, _: str | None, indent: str) -> None:
         self._int("n", None, indent)
-        self._say(indent, "if n < 0:", "    raise Unusual")
+        self._say(indent, "if n < 0:", "    raise NonCanonical")
         self._say(indent, f"{name} = b[i : i + n]", "i += n")
 
     def _string(self, name: str, meaning: str | None, indent: str) -> None:

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.http.application import Application
 from services.http.operation import Operation, Reply
 from services.http.problem import Refuse
-from services.http.response import WRITE, Answered, JsonText
+from services.http.response import WRITE, OneWriteProtocol, JsonText
 
 PATIENCE = 5.0
 DATE = re.compile(rb"date: [^\r]+\r\n")
@@ -107,7 +107,7 @@ def serving(app: Any, protocol: Any) -> Iterator[tuple[str, int]]:
 def both() -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
     """Ours, and the same application behind the server's own protocol."""
     with (
-        serving(application("ours"), Answered) as ours,
+        serving(application("ours"), OneWriteProtocol) as ours,
         serving(by_messages(application("plain")), HttpToolsProtocol) as plain,
     ):
         yield ours, plain
