@@ -45,7 +45,13 @@ def written(schema: dict[str, Any], start: int) -> Read:
     writing = _Writing()
     result = writing.record(schema, getattr(events, schema["name"]))
     body = "\n    ".join(
-        [f"i = {start}", *writing.lines, "if i != len(b):", "    raise NonCanonical", f"return {result}"]
+        [
+            f"i = {start}",
+            *writing.lines,
+            "if i != len(b):",
+            "    raise NonCanonical",
+            f"return {result}",
+        ]
     )
     exec(f"def read(b):\n    {body}\n", writing.scope)  # noqa: S102 - made of schemas alone
     made: Read = writing.scope["read"]

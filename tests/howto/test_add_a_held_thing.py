@@ -15,8 +15,7 @@ import pytest
 
 from infra.backend import Endpoints
 from tests.conftest import SERVERS_VARIABLE
-from tests.howto.pages import Block, blocks
-from tests.howto.test_add_a_projection import ROOT
+from tests.howto.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "howto" / "add-a-held-thing.md"
 FILES_AT_MOST = 4

@@ -53,7 +53,7 @@ def test_a_folder_recorded_before_it_was_noted_as_whole_is_kept(home: Home) -> N
     home.write("outside", {"folder": str(folder)})
     assert Outside(home).make(server_user.other_user()) == folder
     folder.rmdir()
-    with pytest.raises(ProviderError, match="not there"):
+    with pytest.raises(ProviderError, match="is missing"):
         Outside(home).make(server_user.other_user())
 
 

@@ -92,7 +92,7 @@ def test_a_released_file_that_was_edited_is_noticed(home: Path) -> None:
     [
         ({"name": "x", "type": "hitotsu.Nothing", "doc": "x"}, "unknown type hitotsu.Nothing"),
         ({"name": "x", "type": ["int", "string"], "doc": "x"}, "a union must be null and one type"),
-        ({"name": "x", "type": {"type": "map", "values": "int"}, "doc": "x"}, "only arrays"),
+        ({"name": "x", "type": {"type": "map", "values": "int"}, "doc": "x"}, "only an array type"),
     ],
 )
 def test_what_cannot_be_generated_is_said(

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.http.application import Application
 from services.http.operation import Operation, Reply
 from services.http.problem import Refuse
-from services.http.response import WRITE, OneWriteProtocol, JsonText
+from services.http.response import WRITE, JsonText, OneWriteProtocol
 
 PATIENCE = 5.0
 DATE = re.compile(rb"date: [^\r]+\r\n")

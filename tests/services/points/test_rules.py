@@ -84,7 +84,9 @@ def test_what_is_wrong_is_named(change: dict[str, Any], field: str) -> None:
 
 
 def test_a_rate_for_a_rank_that_there_is_not_is_refused() -> None:
-    with pytest.raises(UnreadableProgramRules, match=r"earn\.1\.ranks names 'gold'"):
+    with pytest.raises(
+        UnreadableProgramRules, match=r"earn\.1\.ranks has 'gold', which is not a declared rank"
+    ):
         read_rules(json.dumps({**FULL, "ranks": None}))
 
 

@@ -96,7 +96,7 @@ def test_a_household_is_seen_in_the_data(model: MatchModel) -> None:
 
 
 def test_an_estimate_of_nobody_is_refused() -> None:
-    with pytest.raises(ValueError, match="people: an estimate needs two profiles"):
+    with pytest.raises(ValueError, match="people: an estimate needs at least two profiles"):
         estimate([])
 
 
