@@ -69,8 +69,8 @@ class Groups:
         return self._with_found(settled, cases)
 
     def conflict(self, part: Part) -> bool:
-        """Whether it contains two unique identifiers of one kind, or two profiles that staff
-        separated.
+        """Whether it contains profiles that staff separated, or unique identifiers of one kind
+        that neither one profile nor a staff link joins.
         """
         return self.torn(part) or len(self.rivals(part)) > 0
 

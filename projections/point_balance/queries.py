@@ -184,7 +184,9 @@ def _entry(row: dict[str, Any]) -> PointEntry:
 
 
 class Owed(BaseModel):
-    """Points that `profile_id` spent of `owner_id`'s lots when both were one member."""
+    """Points that `profile_id` still owes `owner_id`: spent of its lots when both were one member,
+    less what was transferred back.
+    """
 
     profile_id: UUID
     owner_id: UUID

@@ -1,8 +1,8 @@
 """Normal forms: two spellings of one name, address or number become the same text.
 
 Pure functions of text: `text`, `kanji`, `names`, `readings`, `phones`, `emails`, `postcodes`,
-`dates` and `addresses`. They return None when no usable character is left, and never raise on
-malformed text.
+`dates` and `addresses`. `text` and `kanji` always return a text, the others None when
+no usable character is left. None of them raises on malformed text.
 """
 
 from schemas.normal.addresses import Address, address

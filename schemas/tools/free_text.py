@@ -104,7 +104,7 @@ def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def _moved(where: str, field: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with how a text of before is moved to a sealed note."""
+    """What is wrong with a field's `moved_to`: the sealed note for what people typed there."""
     if where not in TYPED:
         yield f"{where}: has moved_to, which only listed fields that people type in have"
         return

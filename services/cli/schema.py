@@ -148,7 +148,10 @@ def _registry(url: str | None, home: Path | None) -> str:
 
 
 def _server(name: str, otherwise: str, home: Path | None) -> str:
-    """The address of a server of the running stack."""
+    """The address of a server of the running stack.
+
+    Without one it exits with 1; the message names `otherwise`, the option that gives an address.
+    """
     found = Stack(home).status()["servers"].get(name, {}).get("url")
     if not found:
         _fail(f"no {name} is known: start one with `hitotsu up`, or give {otherwise}")

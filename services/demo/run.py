@@ -66,8 +66,8 @@ class Demo:
     console: Console
 
     async def run(self, *, send: bool = True) -> DemoReport:
-        """Sends (unless `send` is False), waits until everything is visible, compares
-        everything.
+        """Sends (unless `send` is False), activates estimated match rules, plays a scene of
+        commands, and compares every answer with the oracle.
         """
         oracle = Oracle(self.tables)
         customers = oracle.customers()

@@ -106,7 +106,7 @@ class Operation:
         return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
 
     def every_problem(self) -> list[ProblemType]:
-        """Its own problems, and those that follow from scope, body and parameters."""
+        """Its own problems, and those that every route, a scope or a body implies."""
         implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
         if self.scope is not None:
             implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE]

@@ -36,8 +36,9 @@ class SpanningLinks:
         alike: Alike,
         apart: Set[Pair],
     ) -> None:
-        """Chooses one profile's links among those of smaller id above the threshold.
+        """Links a profile with at most three of `smaller`: smaller ids above the threshold.
 
+        First those that are not alike, by weight, then the others; what remains is spared.
         `alike`: whether two of them are above the threshold; `apart`: pairs that staff separated.
         """
         heaviest = sorted(

@@ -34,6 +34,7 @@ class InvariantRound:
         self.after: Key | None = None
         self.size = SIZE_FIRST
         self.known: dict[Key, Violation] = {}
+        self.timed_out = False
         self._gauge = INVARIANT_VIOLATIONS.labels(invariant.name)
         self._checked = INVARIANT_CHECKED.labels(invariant.name)
         self._rounds = INVARIANT_ROUNDS.labels(invariant.name)
@@ -41,17 +42,20 @@ class InvariantRound:
 
     async def step(self, connection: Connection) -> None:
         """Tests the next slice, and the oldest known violations again."""
-        began, keys = time.perf_counter(), list[Key]()
+        began, keys, tested = time.perf_counter(), list[Key](), list[Key]()
         try:
             async with connection.transaction():
                 await connection.execute(SNAPSHOT)
                 keys = await self.invariant.keys(connection, self.after, self.size)
-                again = [key for key in self.known if key not in set(keys)][:AGAIN_MAX]
-                tested = [*keys, *again]
+                tested = list(keys)
+                if not self.timed_out:  # else the slice alone, to learn whether it is the cause
+                    tested += [key for key in self.known if key not in set(keys)][:AGAIN_MAX]
                 broken = await self.invariant.broken(connection, tested) if tested else {}
         except psycopg.errors.QueryCanceled:
-            self._too_much(keys)
+            self.timed_out = True
+            self._shrink(keys, tested)
             return
+        self.timed_out = False
         self._note(tested, broken)
         self._go_on(keys, time.perf_counter() - began)
 
@@ -81,14 +85,16 @@ class InvariantRound:
         elif seconds < SHORT_SECONDS and whole:
             self.size = min(SIZE_MAX, self.size * 2)
 
-    def _too_much(self, keys: list[Key]) -> None:
+    def _shrink(self, keys: list[Key], tested: list[Key]) -> None:
+        """Tests fewer keys next time; passes over a key whose test alone takes too long."""
+        name = self.invariant.name
+        if not keys:
+            log.warning("invariant_keys_timed_out", invariant=name, size=self.size)
         if self.size > 1:
             self.size = max(1, self.size // 4)
-        elif keys:
-            # one key alone is too much: the rest must not wait behind it for ever
-            self.after = keys[-1]
-            name = self.invariant.name
-            log.warning("invariant_not_tested", invariant=name, key=list(map(str, keys[-1])))
+        elif len(tested) == 1:
+            self.after = tested[0]  # the others must not wait behind it for ever
+            log.warning("invariant_test_timed_out", invariant=name, key=list(map(str, tested[0])))
 
 
 class InvariantWatch(Worker):

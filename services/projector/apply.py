@@ -129,11 +129,10 @@ class Applier:
 
     @staticmethod
     def _unknown(connection: Connection, refused: list[Entry]) -> None:
-        """Changes dead letters to conflicts where the ledger has their id: another event was
-        applied.
+        """Raises AlreadySeen if the ledger has the id of a record that a handler refused.
 
-        Refused records take no ledger row, so no unique violation reports them; the ledger is
-        queried.
+        Judged again, such a record is a duplicate or a conflict. Refused records take no ledger
+        row, so no unique violation reports them; the ledger is queried.
         """
         if refused and _known(connection, refused):
             raise AlreadySeen

@@ -69,8 +69,9 @@ class Refresher:
         strike: Callable[[int], None],
         building: frozenset[str] = frozenset(),
     ) -> None:
-        """`building`: projections that were being built at the start; their rows are not
-        written.
+        """`building`: projections that were being built at the start, which the group lacks.
+
+        Once one of them is built, Redis is not filled here: its rows would be missing.
         """
         self.views = views
         self._building = building

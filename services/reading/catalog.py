@@ -14,7 +14,9 @@ from services.runtime.groups import LIVE
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A table's group (its schema and Redis generation), and the topics that change it."""
+    """A table's group (its schema and Redis generation), the version of its projection (part of
+    its Redis keys), and the topics that change it.
+    """
 
     group: str
     version: int

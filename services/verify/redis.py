@@ -165,7 +165,7 @@ class RedisComparison:
     def _named(
         self, table: StoredTable, key: tuple[str, str], found: tuple[int, Any] | None
     ) -> bool:
-        """Whether Redis is right and Postgres is wrong, which was reported already."""
+        """Whether Redis is right: Postgres' row is wrong, and that was reported already."""
         right = self._report.right
         at = (table.name, key)
         return at in right and right[at] == (None if found is None else found[1])

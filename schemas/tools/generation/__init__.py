@@ -1,1 +1,3 @@
-"""Generates the typed classes, edge models and documents from the .avsc files."""
+"""Generates event classes, the gateway's input models, conversions and documents from .avsc
+files.
+"""

@@ -82,7 +82,7 @@ class QueueQuery:
 async def page(
     snapshot: ReadSnapshot, version: str, asked: QueueQuery
 ) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The entries, and the key after which to continue; [] when there are no more."""
+    """The entries, and the key after which to continue ([] when there are no more entries)."""
     rules = await _rules(snapshot)
     sections = ["closed"] if asked.state == "closed" else [k for k in KINDS if k in asked.kinds]
     section, *key = asked.after or [sections[0], None, None]

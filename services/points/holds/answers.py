@@ -96,7 +96,9 @@ class PointsHold(AnswerModel):
 
 
 class OfflineLimit(AnswerModel):
-    """What a terminal may redeem at once while offline, and the rules version that says so."""
+    """What a terminal may redeem in one redemption while offline, and the rules version that
+    says so.
+    """
 
     store_id: str
     terminal_id: str
@@ -120,7 +122,7 @@ class UnauthorisedRedemption(AnswerModel):
 
 
 class UnauthorisedRedemptions(AnswerModel):
-    """Newest first; `more`: there are others that are not listed."""
+    """Offline redemptions above the limit, newest first; `more`: there are others not listed."""
 
     redemptions: list[UnauthorisedRedemption]
     more: bool

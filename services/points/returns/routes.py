@@ -1,4 +1,7 @@
-"""The route that answers the effect of a return on points."""
+"""POST /v1/points/returns: decides which points a return takes back and gives back.
+
+The decision is stored and its events are sent; with `dry_run` nothing is stored.
+"""
 
 from __future__ import annotations
 

@@ -98,5 +98,5 @@ def test_what_cannot_be_a_token_is_said(stack: Stack) -> None:
     assert "needs a role" in verb(stack, *wide, code=1)
     assert "unknown role" in verb(stack, *wide, "--role", "boss", code=1)
     assert "unknown scope" in verb(stack, "tokens", "create", "x", "events:erase", code=1)
-    assert "say its scopes" in verb(stack, "tokens", "create", "nobody", code=1)
+    assert "give its scopes" in verb(stack, "tokens", "create", "nobody", code=1)
     assert verb(stack, *wide, "--role", "operations").startswith("hitotsu_")

@@ -317,6 +317,29 @@ async def test_a_key_that_takes_too_long_does_not_keep_the_others_waiting(
     assert list(one.known) == [(7,)]
 
 
+async def test_a_violation_that_is_slow_to_test_again_does_not_hide_other_keys(
+    filled: Filled, connection: Connection
+) -> None:
+    filled.connection.execute("create table counted as select n from generate_series(1, 9) n")
+    key = {"n": "int"}
+    found = "select n, '0'::json, '1'::json from k where n = 9"
+    slow = "select n, '0'::json, '1'::json from k where n = 9 and pg_sleep(30) is not null"
+    await connection.execute("set statement_timeout = '150ms'")
+    one = InvariantRound(Invariant("of_a_test", "", "test", "counted", key, by_sql(key, found)))
+    await whole(one, connection)
+    assert list(one.known) == [(9,)]
+    late, tested = by_sql(key, slow), set[Key]()
+
+    async def noted(own: Connection, keys: Any) -> Any:
+        broken = await late(own, keys)
+        tested.update(keys)
+        return broken
+
+    one.invariant = Invariant("of_a_test", "", "test", "counted", key, noted)
+    await whole(one, connection)
+    assert {number for (number,) in tested} == set(range(1, 9)), "all but the slow one"
+
+
 def test_each_invariant_has_a_name_a_sentence_and_a_set() -> None:
     names = [one.name for one in INVARIANTS]
     assert len(set(names)) == len(names)

@@ -46,7 +46,7 @@ def test_a_zombie_that_wakes_after_its_successor_has_written_changes_nothing(
     late = engine.work(batch, zombie)
     # not even with the right epoch: the offsets alone must stop it
     list(successor.apply(engine.work(batch, successor)))
-    with pytest.raises(Fenced, match="stands at 1"):
+    with pytest.raises(Fenced, match="checkpoint is at 1"):
         list(zombie.apply(late))
     assert held(engine) == 10
     assert engine.counts()["applied"] == 1
@@ -72,7 +72,7 @@ def test_records_that_are_missing_from_the_log_stop_the_batch(engine: Engine) ->
         log.append(earned(number))
     batch = log.batch()
     ((place, records),) = batch.items()
-    with pytest.raises(Fenced, match="stands at 0"):
+    with pytest.raises(Fenced, match="checkpoint is at 0"):
         engine.apply({place: records[2:]})
     first, last = engine.work({place: records[:2]}), engine.work({place: records[3:]})
     first.slices += last.slices
