@@ -82,5 +82,5 @@ def test_a_topic_with_another_number_of_partitions_is_refused_because_keys_would
 
 
 def test_a_broker_that_is_not_there_is_named(own_stack: Stack) -> None:
-    with pytest.raises(StartError, match=r"nothing answers at 127\.0\.0\.1:1"):
+    with pytest.raises(StartError, match=r"no broker answers at 127\.0\.0\.1:1"):
         create("127.0.0.1:1")

@@ -30,13 +30,13 @@ insert into hitotsu.outbox (topic, record_key, record_value) values (%s, %s, %s)
 """
 RELAY = """
 import asyncio, sys
-from services.deciding.outbox import Relay
+from services.deciding.outbox import OutboxRelay
 from services.runtime.producer import Producer
 
 async def main():
     producer = Producer(sys.argv[2], client_id="relay-of-a-test")
     await producer.start()
-    await Relay(sys.argv[1], producer).start()
+    await OutboxRelay(sys.argv[1], producer).start()
     await asyncio.sleep(600)
 
 asyncio.run(main())
