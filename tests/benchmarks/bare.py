@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 
 TAKE = """
 update peers.stock set reserved = reserved + 1 where sku = %s and on_hand - reserved >= 1
@@ -56,5 +56,5 @@ if __name__ == "__main__":
     _dsn, _port, _many = sys.argv[1:]
     uvicorn.run(
         create(_dsn, int(_many)), host="127.0.0.1", port=int(_port), loop="uvloop",
-        http=Answered, log_config=None, access_log=False, server_header=False,
+        http=OneWriteProtocol, log_config=None, access_log=False, server_header=False,
     )  # fmt: skip

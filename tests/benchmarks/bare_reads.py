@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.http.response import Answered
+from services.http.response import OneWriteProtocol
 
 KEY = "bare:"
 
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     uvicorn.run(
-        application, host="127.0.0.1", port=int(_port), loop="uvloop", http=Answered,
+        application, host="127.0.0.1", port=int(_port), loop="uvloop", http=OneWriteProtocol,
         log_config=None, access_log=False, server_header=False,
     )  # fmt: skip
