@@ -94,7 +94,7 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
             connection.execute(RECORD_BUILDING, [group.name, name, version, reason])
             building[name] = version
             log.info("projection_building", projection=name, version=version, reason=reason)
-    return frozenset(building) & frozenset(names)
+    return frozenset(building)
 
 
 def _by_name(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[str, int]:

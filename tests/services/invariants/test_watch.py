@@ -19,7 +19,7 @@ from schemas.generated.events import (
     TransferShipped,
 )
 from services.invariants.catalogue import INVARIANTS, SETS
-from services.invariants.invariant import Invariant, Key, by_sql
+from services.invariants.invariant import Check, Invariant, Key, by_sql
 from services.invariants.single_end import ends_once
 from services.invariants.watch import InvariantRound
 from services.runtime.db import conninfo
@@ -76,6 +76,17 @@ async def connection(filled: Filled) -> AsyncIterator[Connection]:
 
 def gauge(one: Invariant) -> float:
     return INVARIANT_VIOLATIONS.labels(one.name)._value.get()
+
+
+def noting(broken: Check, tested: set[Key]) -> Check:
+    """The same test of keys; those whose test came to an end are added to `tested`."""
+
+    async def noted(connection: Connection, keys: Any) -> Any:
+        found = await broken(connection, keys)
+        tested.update(keys)
+        return found
+
+    return noted
 
 
 async def whole(one: InvariantRound, connection: Connection) -> None:
@@ -304,13 +315,7 @@ async def test_a_key_that_takes_too_long_does_not_keep_the_others_waiting(
     await connection.execute("set statement_timeout = '150ms'")
     one = InvariantRound(invariant)
     tested: set[Key] = set()
-    asked = invariant.broken
-
-    async def noted(own: Connection, keys: Any) -> Any:
-        found = await asked(own, keys)
-        tested.update(keys)
-        return found
-
+    noted = noting(invariant.broken, tested)
     one.invariant = Invariant("of_a_test", "", "test", "numbered", key, noted)
     await whole(one, connection)
     assert {number for (number,) in tested} == {1, 2, 4, 5, 6, 7, 8, 9}
@@ -329,13 +334,8 @@ async def test_a_violation_that_is_slow_to_test_again_does_not_hide_other_keys(
     one = InvariantRound(Invariant("of_a_test", "", "test", "counted", key, by_sql(key, found)))
     await whole(one, connection)
     assert list(one.known) == [(9,)]
-    late, tested = by_sql(key, slow), set[Key]()
-
-    async def noted(own: Connection, keys: Any) -> Any:
-        broken = await late(own, keys)
-        tested.update(keys)
-        return broken
-
+    tested: set[Key] = set()
+    noted = noting(by_sql(key, slow), tested)
     one.invariant = Invariant("of_a_test", "", "test", "counted", key, noted)
     await whole(one, connection)
     assert {number for (number,) in tested} == set(range(1, 9)), "all but the slow one"
