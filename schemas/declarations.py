@@ -34,8 +34,8 @@ class Field:
     meaning: str | None = None
     pii: str | None = None
     blind: str | None = None
-    at_least: int = 0
-    unique: str | None = None
+    at_least: int | None = None  # of an array: elements; of an ordinal: its smallest value
+    unique: tuple[str, ...] = ()  # fields by which no two elements may be the same
     unless_said: Any = None  # what the edge fills in where that is not the default
     moved_to: str | None = None  # the sealed field to which the edge moves what arrives in this one
 
@@ -156,8 +156,8 @@ def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]])
         meaning=raw.get("is"),
         pii=raw.get("pii"),
         blind=raw.get("blind"),
-        at_least=raw.get("at_least", 0),
-        unique=raw.get("unique"),
+        at_least=raw.get("at_least"),
+        unique=_names(raw.get("unique", [])),
         unless_said=raw.get("unless_said"),
         moved_to=raw.get("moved_to"),
     )
@@ -169,6 +169,10 @@ def _shape(where: str, kind: str, schemas: dict[str, dict[str, Any]]) -> str:
     if kind not in schemas:
         raise BadSchema(f"{where}: unknown type {kind}")
     return "id" if schemas[kind]["type"] == "fixed" else str(schemas[kind]["type"])
+
+
+def _names(said: str | list[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
 
 
 def _short(kind: str) -> str:

@@ -140,10 +140,13 @@ def _json(format_: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "format": format_})
 
 
-def _no_repeats(key: str) -> AfterValidator:
+def _no_repeats(*keys: str) -> AfterValidator:
+    """Checks that no two elements of an array agree in all fields that `keys` names."""
+    told = f"two elements have the same {' and '.join(keys)}"
+
     def check(items: list[Any]) -> list[Any]:
-        if len({getattr(item, key) for item in items}) != len(items):
-            raise _wrong(f"two elements have the same {key}")
+        if len({tuple(getattr(item, key) for key in keys) for item in items}) != len(items):
+            raise _wrong(told)
         return items
 
     return AfterValidator(check)
@@ -180,5 +183,12 @@ BigCount = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 BigChange = Annotated[int, _BIG, AfterValidator(_not_zero)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
+# decimal places of a quantity
+Scale = Annotated[int, Field(ge=0, le=3)]
+# hundredths of a percent, up to 1,000 %
+BasisPoints = Annotated[int, Field(ge=0, le=100_000)]
 ByLineNo = _no_repeats("line_no")
+ByLineNoAndSku = _no_repeats("line_no", "sku")
 ByLotId = _no_repeats("lot_id")
+ByRate = _no_repeats("rate_basis_points")
+BySkuAndLocation = _no_repeats("sku", "location_id")

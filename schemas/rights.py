@@ -7,6 +7,7 @@ role `operations` may append everything except events that Hitotsu alone appends
 only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,15 +53,23 @@ RIGHTS: dict[str, Right] = _declared()
 INTERNAL = frozenset(name for name, right in RIGHTS.items() if not right.roles)
 
 
-def own_places(name: str, event: object) -> list[tuple[str, str]]:
+def own_places(name: str, event: object) -> list[tuple[str, str | None]]:
     """The locations in the event that must be the sender's own stores, as (dotted path, value)."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, str | None]] = []
     for path in RIGHTS[name].own:
-        head, _, rest = path.partition(".")
-        value = getattr(event, head)
-        if not rest:
-            found.append((path, value))
-            continue
-        parts = ((f"{head}.{i}.{rest}", getattr(part, rest)) for i, part in enumerate(value))
-        found += [(where, place) for where, place in parts if place is not None]
+        found += _places(event, path, "")
     return found
+
+
+def _places(part: object, path: str, before: str) -> Iterator[tuple[str, str | None]]:
+    """The values at a dotted path below an event or a nested record; nulls in arrays are left out.
+
+    `before`: the dotted path that led to `part`, with its closing dot.
+    """
+    head, _, rest = path.partition(".")
+    value = getattr(part, head)
+    if rest:
+        for at, item in enumerate(value):
+            yield from _places(item, rest, f"{before}{head}.{at}.")
+    elif value is not None or not before:
+        yield before + head, value

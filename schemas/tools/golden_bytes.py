@@ -107,15 +107,19 @@ class _Values:
 
     def _item(self, field: Field) -> Any:
         part = self.description.parts.get(str(field.of))
-        return self.record(part) if part else _TEXT[self.size]
+        if part:
+            return self.record(part)
+        return self._bytes(16) if field.item == "id" else _TEXT[self.size]
 
     def _plain(self, field: Field) -> Any:
         if field.meaning in ("instant", "date"):
             return (_TIME if field.meaning == "instant" else _DAY)[self.size]
         if field.shape in ("id", "bytes"):
-            filled = {"least": 0x00, "usual": 0x5A, "most": 0xFF}[self.size]
-            return bytes([filled]) * (16 if field.shape == "id" else 28)
+            return self._bytes(16 if field.shape == "id" else 28)
         if field.shape == "boolean":
             return self.size != "least"
         tables = {"string": _TEXT, "int": _INT, "long": _LONG, "double": _DOUBLE}
         return tables[field.shape][self.size]  # type: ignore[index]
+
+    def _bytes(self, length: int) -> bytes:
+        return bytes([{"least": 0x00, "usual": 0x5A, "most": 0xFF}[self.size]]) * length

@@ -21,6 +21,8 @@ _MEANINGS = {
     "count": ("int", "long"),
     "change": ("int", "long"),
     "ordinal": ("int",),
+    "scale": ("int",),
+    "basis_points": ("int",),
     "code": ("string",),
     "text": ("string",),
     "currency": ("string",),

@@ -48,6 +48,8 @@ def _value(description: Description, field: Field, value: Any) -> Any:
         if field.shape == "array":
             return [_record(description, part, item) for item in value]
         return _record(description, part, value)
+    if field.item == "id":
+        return [str(UUID(bytes=item)) for item in value]
     if field.pii:
         return SEALED
     if field.meaning == "instant":

@@ -40,7 +40,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
 def _some(field: Field) -> st.SearchStrategy[Any]:
     part = DESCRIPTION.parts.get(str(field.of))
     if field.shape == "array":
-        return st.lists(records(part) if part else _TEXT, max_size=3)
+        return st.lists(records(part) if part else _BY_SHAPE[str(field.item)], max_size=3)
     if part:
         return records(part)
     if field.shape == "enum":

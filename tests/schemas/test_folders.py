@@ -30,6 +30,7 @@ OWN_KEYS = {
     "NeedPolicySet": ("policy_id", "sku"),
     "ProgramRulesSet": ("program_id",),
     "MatchRulesActivated": ("rule_set",),
+    "DiscrepancySettled": ("discrepancy_id",),
 }
 EVENT = "contacts/coupon_used.avsc"
 

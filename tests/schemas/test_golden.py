@@ -24,11 +24,20 @@ def test_every_release_has_golden_values() -> None:
     assert {item.release.id for item in CORPUS} == set(releases().by_id)
 
 
+def _keeps(now: Any, said: Any) -> bool:
+    """Whether a decoded value holds all that was said; fields that came later may stand beside."""
+    if isinstance(said, dict):
+        return all(name in now and _keeps(now[name], value) for name, value in said.items())
+    if isinstance(said, list):
+        return len(now) == len(said) and all(map(_keeps, now, said))
+    return bool(now == said)
+
+
 @pytest.mark.parametrize("item", CORPUS, ids=_name)
 def test_our_reader_understands_it(item: Golden) -> None:
     event = codec.decode(item.value)
     assert item.release.record == event.NAME
-    assert item.says.items() <= golden_bytes.plain(TO_RECORD[event.NAME](event)).items()
+    assert _keeps(golden_bytes.plain(TO_RECORD[event.NAME](event)), item.says)
 
 
 @pytest.mark.parametrize("item", CORPUS, ids=_name)

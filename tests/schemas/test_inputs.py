@@ -33,7 +33,11 @@ def _sent(name: str, path: str, value: Any) -> dict[str, Any]:
 
 
 SALE, STOCK, PERSON = "PurchaseCompleted", "StockReceived", "ProfileRegistered"
-LINE = example(SALE)["lines"][0]
+RETURN, CANCEL = "PurchaseReturned", "OrderLineCancelled"
+LINE, BACK = example(SALE)["lines"][0], example(RETURN)["lines"][0]
+PIECE, RATE = {"sku": "A", "quantity": 2}, example(SALE)["tax_by_rate"][0]
+TWO_OF_A_SKU = "two elements have the same sku and location_id"
+TWO_OF_A_LINE = "two elements have the same line_no and sku"
 REFUSED = [
     (SALE, "type", "Purchase", "type", "is not an event that is taken"),
     (SALE, "type", None, "type", "is required"),
@@ -66,6 +70,33 @@ REFUSED = [
     (SALE, "lines.0.quantity", -1, "lines.0.quantity", "greater than or equal to 0"),
     (SALE, "lines.0.quantity", 2**31, "lines.0.quantity", "less than or equal to 2147483647"),
     (SALE, "lines.0.is_gift", "no", "lines.0.is_gift", "must be true or false"),
+    (SALE, "lines.0.line_no", 0, "lines.0.line_no", "greater than or equal to 1"),
+    (SALE, "lines.0.kind", "PRESENT", "lines.0.kind", "must be 'GOODS', 'DISCOUNT'"),
+    (SALE, "lines.0.scale", 4, "lines.0.scale", "less than or equal to 3"),
+    (SALE, "lines.0.scale", -1, "lines.0.scale", "greater than or equal to 0"),
+    (SALE, "lines.0.tax_rate", -1, "lines.0.tax_rate", "greater than or equal to 0"),
+    (SALE, "lines.0.tax_rate", 100_001, "lines.0.tax_rate", "less than or equal to 100000"),
+    (SALE, "lines.0.components", [PIECE, PIECE], "lines.0.components", TWO_OF_A_SKU),
+    (SALE, "lines.0.components", [PIECE | {"quantity": 0}], "lines.0.components.0.quantity", "1"),
+    (SALE, "lines.0.expected_at", "soon", "lines.0.expected_at", "with an offset"),
+    (SALE, "tax_by_rate", [RATE, RATE], "tax_by_rate", "the same rate_basis_points"),
+    (SALE, "order_id", "A-17", "order_id", "must be a UUID"),
+    (RETURN, "lines", [BACK, BACK], "lines", TWO_OF_A_LINE),
+    (RETURN, "lines", [BACK | {"line_no": 0}] * 2, "lines", TWO_OF_A_LINE),
+    (RETURN, "lines.0.line_no", -1, "lines.0.line_no", "greater than or equal to 0"),
+    (RETURN, "lines.0.quantity", 0, "lines.0.quantity", "greater than or equal to 1"),
+    (RETURN, "lines.0.disposition", "LOST", "lines.0.disposition", "'NOT_RETURNED'"),
+    (RETURN, "document_id", "", "document_id", "at least 1 character"),
+    (CANCEL, "quantity", 0, "quantity", "greater than or equal to 1"),
+    (CANCEL, "line_no", 0, "line_no", "greater than or equal to 1"),
+    ("OrderLineHandedOver", "quantity", 0, "quantity", "greater than or equal to 1"),
+    ("PurchaseAmended", "lines", [], "lines", "at least 1 item"),
+    ("PurchaseAmended", "lines", [LINE, LINE], "lines", "two elements have the same line_no"),
+    ("InboundExpected", "quantity", -1, "quantity", "greater than or equal to 0"),
+    ("InquiryWaiting", "waiting_for", "GODOT", "waiting_for", "must be 'CUSTOMER'"),
+    ("DiscrepancySettled", "refers", ["x"], "refers.0", "must be a UUID"),
+    (STOCK, "document_line", 0, "document_line", "greater than or equal to 1"),
+    ("StockCounted", "scale", 4, "scale", "less than or equal to 3"),
     (STOCK, "quantity", 0, "quantity", "greater than or equal to 1"),
     ("StockAdjusted", "quantity", 0, "quantity", "must not be 0"),
     ("StockCounted", "quantity", -1, "quantity", "greater than or equal to 0"),
@@ -106,6 +137,13 @@ def test_what_is_no_event_at_all_is_refused(body: object) -> None:
         (SALE, "lines.0.sku", "x" * 64),
         ("StockAdjusted", "quantity", -3),
         ("StockCounted", "quantity", 0),
+        ("StockCounted", "zone", "SHELF"),
+        ("InboundExpected", "quantity", 0),
+        (SALE, "lines.0.components", [PIECE, PIECE | {"location_id": "W01"}]),
+        (SALE, "lines.0.scale", 3),
+        (RETURN, "lines", [BACK | {"line_no": 0}]),
+        (RETURN, "lines", [BACK | {"line_no": 0, "sku": sku} for sku in ("A", "B")]),
+        (RETURN, "lines.0.disposition", "NOT_RETURNED"),
         ("InquiryOpened", "text", "行1\n行2\t" + "字" * 19_990),
     ],
 )

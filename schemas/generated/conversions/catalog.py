@@ -54,6 +54,7 @@ def location_described(model: LocationDescribedInput, seal: Sealer) -> LocationD
         latitude=model.latitude,
         longitude=model.longitude,
         valid_from=model.valid_from,
+        selling_zone=model.selling_zone,
     )
 
 

@@ -15,13 +15,20 @@ from schemas.generated.events.contacts import ContactMade, CouponIssued, CouponU
 from schemas.generated.events.dead_letters import DeadLettered
 from schemas.generated.events.inquiries import (
     InquiryAnswered,
+    InquiryAssigned,
+    InquiryAttributed,
     InquiryClassified,
     InquiryClosed,
+    InquiryMerged,
     InquiryMessageAdded,
     InquiryOpened,
+    InquiryReopened,
+    InquiryWaiting,
 )
 from schemas.generated.events.inventory import (
     AllocationReleased,
+    InboundExpected,
+    OrderLineHandedOver,
     ReservationCommitted,
     StockAdjusted,
     StockAllocated,
@@ -46,11 +53,13 @@ from schemas.generated.events.members import (
 from schemas.generated.events.parts import (
     EarnedLot,
     Identifier,
+    LineComponent,
     LotAllocation,
     Meta,
     Producer,
     PurchaseLine,
     ReturnedLine,
+    TaxByRate,
     Tender,
 )
 from schemas.generated.events.points import (
@@ -63,11 +72,15 @@ from schemas.generated.events.points import (
     PointsTransferred,
 )
 from schemas.generated.events.purchases import (
+    OrderLineCancelled,
+    PriceAdjusted,
+    PurchaseAmended,
     PurchaseAttributed,
     PurchaseCompleted,
     PurchaseReturned,
     PurchaseVoided,
 )
+from schemas.generated.events.settings import DiscrepancySettled
 
 Event = (
     AllocationReleased
@@ -77,17 +90,26 @@ Event = (
     | CouponIssued
     | CouponUsed
     | DeadLettered
+    | DiscrepancySettled
     | IdentifierObserved
+    | InboundExpected
     | InquiryAnswered
+    | InquiryAssigned
+    | InquiryAttributed
     | InquiryClassified
     | InquiryClosed
+    | InquiryMerged
     | InquiryMessageAdded
     | InquiryOpened
+    | InquiryReopened
+    | InquiryWaiting
     | ItemDescribed
     | LinkDeclined
     | LocationDescribed
     | MatchRulesActivated
     | NeedPolicySet
+    | OrderLineCancelled
+    | OrderLineHandedOver
     | PointsAdjusted
     | PointsEarned
     | PointsExpired
@@ -95,11 +117,13 @@ Event = (
     | PointsReinstated
     | PointsReversed
     | PointsTransferred
+    | PriceAdjusted
     | ProfileRegistered
     | ProfileUpdated
     | ProfilesLinked
     | ProfilesUnlinked
     | ProgramRulesSet
+    | PurchaseAmended
     | PurchaseAttributed
     | PurchaseCompleted
     | PurchaseReturned
@@ -125,17 +149,26 @@ EVENTS: dict[str, type[Event]] = {
     "CouponIssued": CouponIssued,
     "CouponUsed": CouponUsed,
     "DeadLettered": DeadLettered,
+    "DiscrepancySettled": DiscrepancySettled,
     "IdentifierObserved": IdentifierObserved,
+    "InboundExpected": InboundExpected,
     "InquiryAnswered": InquiryAnswered,
+    "InquiryAssigned": InquiryAssigned,
+    "InquiryAttributed": InquiryAttributed,
     "InquiryClassified": InquiryClassified,
     "InquiryClosed": InquiryClosed,
+    "InquiryMerged": InquiryMerged,
     "InquiryMessageAdded": InquiryMessageAdded,
     "InquiryOpened": InquiryOpened,
+    "InquiryReopened": InquiryReopened,
+    "InquiryWaiting": InquiryWaiting,
     "ItemDescribed": ItemDescribed,
     "LinkDeclined": LinkDeclined,
     "LocationDescribed": LocationDescribed,
     "MatchRulesActivated": MatchRulesActivated,
     "NeedPolicySet": NeedPolicySet,
+    "OrderLineCancelled": OrderLineCancelled,
+    "OrderLineHandedOver": OrderLineHandedOver,
     "PointsAdjusted": PointsAdjusted,
     "PointsEarned": PointsEarned,
     "PointsExpired": PointsExpired,
@@ -143,11 +176,13 @@ EVENTS: dict[str, type[Event]] = {
     "PointsReinstated": PointsReinstated,
     "PointsReversed": PointsReversed,
     "PointsTransferred": PointsTransferred,
+    "PriceAdjusted": PriceAdjusted,
     "ProfileRegistered": ProfileRegistered,
     "ProfileUpdated": ProfileUpdated,
     "ProfilesLinked": ProfilesLinked,
     "ProfilesUnlinked": ProfilesUnlinked,
     "ProgramRulesSet": ProgramRulesSet,
+    "PurchaseAmended": PurchaseAmended,
     "PurchaseAttributed": PurchaseAttributed,
     "PurchaseCompleted": PurchaseCompleted,
     "PurchaseReturned": PurchaseReturned,
@@ -174,22 +209,32 @@ __all__ = [
     "CouponIssued",
     "CouponUsed",
     "DeadLettered",
+    "DiscrepancySettled",
     "EarnedLot",
     "Event",
     "Identifier",
     "IdentifierObserved",
+    "InboundExpected",
     "InquiryAnswered",
+    "InquiryAssigned",
+    "InquiryAttributed",
     "InquiryClassified",
     "InquiryClosed",
+    "InquiryMerged",
     "InquiryMessageAdded",
     "InquiryOpened",
+    "InquiryReopened",
+    "InquiryWaiting",
     "ItemDescribed",
+    "LineComponent",
     "LinkDeclined",
     "LocationDescribed",
     "LotAllocation",
     "MatchRulesActivated",
     "Meta",
     "NeedPolicySet",
+    "OrderLineCancelled",
+    "OrderLineHandedOver",
     "PointsAdjusted",
     "PointsEarned",
     "PointsExpired",
@@ -197,12 +242,14 @@ __all__ = [
     "PointsReinstated",
     "PointsReversed",
     "PointsTransferred",
+    "PriceAdjusted",
     "Producer",
     "ProfileRegistered",
     "ProfileUpdated",
     "ProfilesLinked",
     "ProfilesUnlinked",
     "ProgramRulesSet",
+    "PurchaseAmended",
     "PurchaseAttributed",
     "PurchaseCompleted",
     "PurchaseLine",
@@ -218,6 +265,7 @@ __all__ = [
     "StockShipped",
     "StockStateChanged",
     "SubjectErased",
+    "TaxByRate",
     "Tender",
     "TransferReceived",
     "TransferShipped",

@@ -39,6 +39,7 @@ class LocationDescribed:
     latitude: float | None = None
     longitude: float | None = None
     valid_from: int
+    selling_zone: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,6 +23,36 @@ class InquiryAnswered:
 
 
 @dataclass(slots=True, kw_only=True)
+class InquiryAssigned:
+    """An inquiry was given to somebody to answer."""
+
+    NAME: ClassVar[str] = "InquiryAssigned"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    profile_id: bytes | None = None
+    assigned_to: str
+    assigned_by: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryAttributed:
+    """An inquiry belongs to another customer than was thought."""
+
+    NAME: ClassVar[str] = "InquiryAttributed"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    from_profile_id: bytes | None = None
+    profile_id: bytes
+    attributed_by: str | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class InquiryClassified:
     """An inquiry was put under a topic."""
 
@@ -45,6 +75,21 @@ class InquiryClosed:
     inquiry_id: bytes
     profile_id: bytes | None = None
     resolution: str
+    reason_code: str | None = None
+    note: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryMerged:
+    """Two inquiries are about the same; they are one conversation from now on."""
+
+    NAME: ClassVar[str] = "InquiryMerged"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    into_inquiry_id: bytes
+    profile_id: bytes | None = None
+    merged_by: str | None = None
     reason_code: str | None = None
     note: bytes | None = None
 
@@ -77,3 +122,31 @@ class InquiryOpened:
     store_id: str | None = None
     transaction_id: bytes | None = None
     line_no: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryReopened:
+    """A closed inquiry was taken up again."""
+
+    NAME: ClassVar[str] = "InquiryReopened"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    profile_id: bytes | None = None
+    reason_code: str | None = None
+    note: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InquiryWaiting:
+    """An inquiry waits; nothing is to be done until somebody else acts."""
+
+    NAME: ClassVar[str] = "InquiryWaiting"
+    TOPIC: ClassVar[str] = "commerce.inquiries"
+    meta: Meta
+    inquiry_id: bytes
+    profile_id: bytes | None = None
+    waiting_for: str
+    until: int | None = None
+    reason_code: str | None = None
+    note: bytes | None = None

@@ -24,6 +24,46 @@ class AllocationReleased:
     reason: str | None = None
     reason_code: str | None = None
     note: bytes | None = None
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class InboundExpected:
+    """Units are on their way in; the newest for a document, line and item holds."""
+
+    NAME: ClassVar[str] = "InboundExpected"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    quantity: int
+    expected_at: int
+    document_id: str
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderLineHandedOver:
+    """An order's units were handed over to the customer at the counter."""
+
+    NAME: ClassVar[str] = "OrderLineHandedOver"
+    TOPIC: ClassVar[str] = "commerce.inventory"
+    meta: Meta
+    sku: str
+    location_id: str
+    order_id: bytes
+    line_no: int
+    quantity: int
+    document_id: str | None = None
+    document_line: int | None = None
+    lot: str | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +94,10 @@ class StockAdjusted:
     actor: str | None = None
     reason_code: str | None = None
     note: bytes | None = None
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +112,10 @@ class StockAllocated:
     order_id: bytes
     line_no: int
     quantity: int
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +130,9 @@ class StockCounted:
     quantity: int
     counted_at: int
     actor: str | None = None
+    zone: str | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +146,11 @@ class StockReceived:
     location_id: str
     quantity: int
     reference: str | None = None
+    document_id: str | None = None
+    document_line: int | None = None
+    lot: str | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +165,11 @@ class StockShipped:
     order_id: bytes
     line_no: int
     quantity: int
+    document_id: str | None = None
+    document_line: int | None = None
+    lot: str | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +187,10 @@ class StockStateChanged:
     reason: str | None = None
     reason_code: str | None = None
     note: bytes | None = None
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,6 +206,10 @@ class TransferReceived:
     to_location_id: str
     quantity: int
     discrepancy: int = 0
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,3 +224,7 @@ class TransferShipped:
     from_location_id: str
     to_location_id: str
     quantity: int
+    document_id: str | None = None
+    document_line: int | None = None
+    unit: str | None = None
+    scale: int = 0

@@ -24,13 +24,20 @@ from schemas.generated.inputs.catalog import (
 from schemas.generated.inputs.contacts import ContactMadeInput, CouponIssuedInput, CouponUsedInput
 from schemas.generated.inputs.inquiries import (
     InquiryAnsweredInput,
+    InquiryAssignedInput,
+    InquiryAttributedInput,
     InquiryClassifiedInput,
     InquiryClosedInput,
+    InquiryMergedInput,
     InquiryMessageAddedInput,
     InquiryOpenedInput,
+    InquiryReopenedInput,
+    InquiryWaitingInput,
 )
 from schemas.generated.inputs.inventory import (
     AllocationReleasedInput,
+    InboundExpectedInput,
+    OrderLineHandedOverInput,
     ReservationCommittedInput,
     StockAdjustedInput,
     StockAllocatedInput,
@@ -55,11 +62,13 @@ from schemas.generated.inputs.members import (
 from schemas.generated.inputs.parts import (
     EarnedLotInput,
     IdentifierInput,
+    LineComponentInput,
     LotAllocationInput,
     MetaInput,
     ProducerInput,
     PurchaseLineInput,
     ReturnedLineInput,
+    TaxByRateInput,
     TenderInput,
 )
 from schemas.generated.inputs.points import (
@@ -72,11 +81,15 @@ from schemas.generated.inputs.points import (
     PointsTransferredInput,
 )
 from schemas.generated.inputs.purchases import (
+    OrderLineCancelledInput,
+    PriceAdjustedInput,
+    PurchaseAmendedInput,
     PurchaseAttributedInput,
     PurchaseCompletedInput,
     PurchaseReturnedInput,
     PurchaseVoidedInput,
 )
+from schemas.generated.inputs.settings import DiscrepancySettledInput
 from schemas.rejection import Rejected, Sealer, rejection
 
 EventInput = (
@@ -86,17 +99,26 @@ EventInput = (
     | ContactMadeInput
     | CouponIssuedInput
     | CouponUsedInput
+    | DiscrepancySettledInput
     | IdentifierObservedInput
+    | InboundExpectedInput
     | InquiryAnsweredInput
+    | InquiryAssignedInput
+    | InquiryAttributedInput
     | InquiryClassifiedInput
     | InquiryClosedInput
+    | InquiryMergedInput
     | InquiryMessageAddedInput
     | InquiryOpenedInput
+    | InquiryReopenedInput
+    | InquiryWaitingInput
     | ItemDescribedInput
     | LinkDeclinedInput
     | LocationDescribedInput
     | MatchRulesActivatedInput
     | NeedPolicySetInput
+    | OrderLineCancelledInput
+    | OrderLineHandedOverInput
     | PointsAdjustedInput
     | PointsEarnedInput
     | PointsExpiredInput
@@ -104,11 +126,13 @@ EventInput = (
     | PointsReinstatedInput
     | PointsReversedInput
     | PointsTransferredInput
+    | PriceAdjustedInput
     | ProfileRegisteredInput
     | ProfileUpdatedInput
     | ProfilesLinkedInput
     | ProfilesUnlinkedInput
     | ProgramRulesSetInput
+    | PurchaseAmendedInput
     | PurchaseAttributedInput
     | PurchaseCompletedInput
     | PurchaseReturnedInput
@@ -133,17 +157,26 @@ INPUTS: dict[str, type[EventInput]] = {
     "ContactMade": ContactMadeInput,
     "CouponIssued": CouponIssuedInput,
     "CouponUsed": CouponUsedInput,
+    "DiscrepancySettled": DiscrepancySettledInput,
     "IdentifierObserved": IdentifierObservedInput,
+    "InboundExpected": InboundExpectedInput,
     "InquiryAnswered": InquiryAnsweredInput,
+    "InquiryAssigned": InquiryAssignedInput,
+    "InquiryAttributed": InquiryAttributedInput,
     "InquiryClassified": InquiryClassifiedInput,
     "InquiryClosed": InquiryClosedInput,
+    "InquiryMerged": InquiryMergedInput,
     "InquiryMessageAdded": InquiryMessageAddedInput,
     "InquiryOpened": InquiryOpenedInput,
+    "InquiryReopened": InquiryReopenedInput,
+    "InquiryWaiting": InquiryWaitingInput,
     "ItemDescribed": ItemDescribedInput,
     "LinkDeclined": LinkDeclinedInput,
     "LocationDescribed": LocationDescribedInput,
     "MatchRulesActivated": MatchRulesActivatedInput,
     "NeedPolicySet": NeedPolicySetInput,
+    "OrderLineCancelled": OrderLineCancelledInput,
+    "OrderLineHandedOver": OrderLineHandedOverInput,
     "PointsAdjusted": PointsAdjustedInput,
     "PointsEarned": PointsEarnedInput,
     "PointsExpired": PointsExpiredInput,
@@ -151,11 +184,13 @@ INPUTS: dict[str, type[EventInput]] = {
     "PointsReinstated": PointsReinstatedInput,
     "PointsReversed": PointsReversedInput,
     "PointsTransferred": PointsTransferredInput,
+    "PriceAdjusted": PriceAdjustedInput,
     "ProfileRegistered": ProfileRegisteredInput,
     "ProfileUpdated": ProfileUpdatedInput,
     "ProfilesLinked": ProfilesLinkedInput,
     "ProfilesUnlinked": ProfilesUnlinkedInput,
     "ProgramRulesSet": ProgramRulesSetInput,
+    "PurchaseAmended": PurchaseAmendedInput,
     "PurchaseAttributed": PurchaseAttributedInput,
     "PurchaseCompleted": PurchaseCompletedInput,
     "PurchaseReturned": PurchaseReturnedInput,
@@ -178,15 +213,24 @@ NAMES_WITH_PERSONAL = frozenset(
         "AllocationReleased",
         "ConsentWithdrawn",
         "ContactMade",
+        "DiscrepancySettled",
         "IdentifierObserved",
         "InquiryAnswered",
+        "InquiryAssigned",
+        "InquiryAttributed",
         "InquiryClosed",
+        "InquiryMerged",
         "InquiryMessageAdded",
         "InquiryOpened",
+        "InquiryReopened",
+        "InquiryWaiting",
+        "OrderLineCancelled",
         "PointsAdjusted",
         "PointsTransferred",
+        "PriceAdjusted",
         "ProfileRegistered",
         "ProfileUpdated",
+        "PurchaseAmended",
         "PurchaseReturned",
         "PurchaseVoided",
         "StockAdjusted",
@@ -203,22 +247,32 @@ __all__ = [
     "ContactMadeInput",
     "CouponIssuedInput",
     "CouponUsedInput",
+    "DiscrepancySettledInput",
     "EarnedLotInput",
     "EventInput",
     "IdentifierInput",
     "IdentifierObservedInput",
+    "InboundExpectedInput",
     "InquiryAnsweredInput",
+    "InquiryAssignedInput",
+    "InquiryAttributedInput",
     "InquiryClassifiedInput",
     "InquiryClosedInput",
+    "InquiryMergedInput",
     "InquiryMessageAddedInput",
     "InquiryOpenedInput",
+    "InquiryReopenedInput",
+    "InquiryWaitingInput",
     "ItemDescribedInput",
+    "LineComponentInput",
     "LinkDeclinedInput",
     "LocationDescribedInput",
     "LotAllocationInput",
     "MatchRulesActivatedInput",
     "MetaInput",
     "NeedPolicySetInput",
+    "OrderLineCancelledInput",
+    "OrderLineHandedOverInput",
     "PointsAdjustedInput",
     "PointsEarnedInput",
     "PointsExpiredInput",
@@ -226,12 +280,14 @@ __all__ = [
     "PointsReinstatedInput",
     "PointsReversedInput",
     "PointsTransferredInput",
+    "PriceAdjustedInput",
     "ProducerInput",
     "ProfileRegisteredInput",
     "ProfileUpdatedInput",
     "ProfilesLinkedInput",
     "ProfilesUnlinkedInput",
     "ProgramRulesSetInput",
+    "PurchaseAmendedInput",
     "PurchaseAttributedInput",
     "PurchaseCompletedInput",
     "PurchaseLineInput",
@@ -249,6 +305,7 @@ __all__ = [
     "StockShippedInput",
     "StockStateChangedInput",
     "SubjectErasedInput",
+    "TaxByRateInput",
     "TenderInput",
     "TransferReceivedInput",
     "TransferShippedInput",

@@ -48,6 +48,7 @@ class LocationDescribedInput(Edge):
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     valid_from: Instant
+    selling_zone: Code | None = None
 
 
 class MatchRulesActivatedInput(Edge):

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.fields import Code, Edge, Id, IntOrdinal, Long, Short
+from schemas.fields import Code, Edge, Id, Instant, IntOrdinal, Long, Short
 from schemas.generated.inputs.parts import MetaInput
-from schemas.generated.inputs.vocabulary import MessageAuthor
+from schemas.generated.inputs.vocabulary import MessageAuthor, WaitingFor
 
 
 class InquiryAnsweredInput(Edge):
@@ -21,6 +21,32 @@ class InquiryAnsweredInput(Edge):
     profile_id: Id | None = None
     text: Long | None = Field(default=None, repr=False)
     answered_by: Short | None = None
+
+
+class InquiryAssignedInput(Edge):
+    """An inquiry was given to somebody to answer."""
+
+    type: Literal["InquiryAssigned"]
+    meta: MetaInput
+    inquiry_id: Id
+    profile_id: Id | None = None
+    assigned_to: Code
+    assigned_by: Code | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
+
+
+class InquiryAttributedInput(Edge):
+    """An inquiry belongs to another customer than was thought."""
+
+    type: Literal["InquiryAttributed"]
+    meta: MetaInput
+    inquiry_id: Id
+    from_profile_id: Id | None = None
+    profile_id: Id
+    attributed_by: Code | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class InquiryClassifiedInput(Edge):
@@ -42,6 +68,19 @@ class InquiryClosedInput(Edge):
     inquiry_id: Id
     profile_id: Id | None = None
     resolution: Short | None = Field(default=None, repr=False)
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
+
+
+class InquiryMergedInput(Edge):
+    """Two inquiries are about the same; they are one conversation from now on."""
+
+    type: Literal["InquiryMerged"]
+    meta: MetaInput
+    inquiry_id: Id
+    into_inquiry_id: Id
+    profile_id: Id | None = None
+    merged_by: Code | None = None
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
 
@@ -70,3 +109,27 @@ class InquiryOpenedInput(Edge):
     store_id: Code | None = None
     transaction_id: Id | None = None
     line_no: IntOrdinal | None = None
+
+
+class InquiryReopenedInput(Edge):
+    """A closed inquiry was taken up again."""
+
+    type: Literal["InquiryReopened"]
+    meta: MetaInput
+    inquiry_id: Id
+    profile_id: Id | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
+
+
+class InquiryWaitingInput(Edge):
+    """An inquiry waits; nothing is to be done until somebody else acts."""
+
+    type: Literal["InquiryWaiting"]
+    meta: MetaInput
+    inquiry_id: Id
+    profile_id: Id | None = None
+    waiting_for: WaitingFor
+    until: Instant | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)

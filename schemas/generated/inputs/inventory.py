@@ -17,6 +17,7 @@ from schemas.fields import (
     IntOrdinal,
     IntQuantity,
     Long,
+    Scale,
     Short,
 )
 from schemas.generated.inputs.parts import MetaInput
@@ -36,6 +37,42 @@ class AllocationReleasedInput(Edge):
     reason: Short | None = Field(default=None, repr=False)
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
+
+
+class InboundExpectedInput(Edge):
+    """Units are on their way in; the newest for a document, line and item holds."""
+
+    type: Literal["InboundExpected"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    quantity: IntCount
+    expected_at: Instant
+    document_id: Code
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
+
+
+class OrderLineHandedOverInput(Edge):
+    """An order's units were handed over to the customer at the counter."""
+
+    type: Literal["OrderLineHandedOver"]
+    meta: MetaInput
+    sku: Code
+    location_id: Code
+    order_id: Id
+    line_no: IntOrdinal
+    quantity: IntQuantity
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    lot: Code | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class ReservationCommittedInput(Edge):
@@ -62,6 +99,10 @@ class StockAdjustedInput(Edge):
     actor: Short | None = None
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockAllocatedInput(Edge):
@@ -74,6 +115,10 @@ class StockAllocatedInput(Edge):
     order_id: Id
     line_no: IntOrdinal
     quantity: IntQuantity
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockCountedInput(Edge):
@@ -86,6 +131,9 @@ class StockCountedInput(Edge):
     quantity: IntCount
     counted_at: Instant
     actor: Short | None = None
+    zone: Code | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockReceivedInput(Edge):
@@ -97,6 +145,11 @@ class StockReceivedInput(Edge):
     location_id: Code
     quantity: IntQuantity
     reference: Short | None = None
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    lot: Code | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockShippedInput(Edge):
@@ -109,6 +162,11 @@ class StockShippedInput(Edge):
     order_id: Id
     line_no: IntOrdinal
     quantity: IntQuantity
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    lot: Code | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockStateChangedInput(Edge):
@@ -124,6 +182,10 @@ class StockStateChangedInput(Edge):
     reason: Short | None = Field(default=None, repr=False)
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class TransferReceivedInput(Edge):
@@ -137,6 +199,10 @@ class TransferReceivedInput(Edge):
     to_location_id: Code
     quantity: IntCount
     discrepancy: IntCount = 0
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class TransferShippedInput(Edge):
@@ -149,3 +215,7 @@ class TransferShippedInput(Edge):
     from_location_id: Code
     to_location_id: Code
     quantity: IntQuantity
+    document_id: Code | None = None
+    document_line: IntOrdinal | None = None
+    unit: Code | None = None
+    scale: Scale = 0

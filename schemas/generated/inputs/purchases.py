@@ -7,14 +7,83 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import ByLineNo, Code, Currency, Date, Edge, Id, Long, Money, Short
+from schemas.fields import (
+    ByLineNo,
+    ByLineNoAndSku,
+    ByRate,
+    Code,
+    Currency,
+    Date,
+    Edge,
+    Id,
+    IntOrdinal,
+    IntQuantity,
+    Long,
+    Money,
+    Scale,
+    Short,
+)
 from schemas.generated.inputs.parts import (
     MetaInput,
     PurchaseLineInput,
     ReturnedLineInput,
+    TaxByRateInput,
     TenderInput,
 )
 from schemas.generated.inputs.vocabulary import PointsTreatment
+
+
+class OrderLineCancelledInput(Edge):
+    """Units of an order's line were cancelled before they were shipped or handed over."""
+
+    type: Literal["OrderLineCancelled"]
+    meta: MetaInput
+    transaction_id: Id
+    profile_id: Id | None = None
+    order_id: Id
+    line_no: IntOrdinal
+    sku: Code | None = None
+    quantity: IntQuantity
+    unit: Code | None = None
+    scale: Scale = 0
+    refund: Money = 0
+    currency: Currency
+    location_id: Code
+    document_id: Code | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
+
+
+class PriceAdjustedInput(Edge):
+    """Money of a line was given back; no units came back."""
+
+    type: Literal["PriceAdjusted"]
+    meta: MetaInput
+    transaction_id: Id
+    profile_id: Id | None = None
+    location_id: Code
+    currency: Currency
+    line_no: IntOrdinal
+    amount: Money
+    document_id: Code | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
+
+
+class PurchaseAmendedInput(Edge):
+    """A purchase was edited; it holds the lines as they are now."""
+
+    type: Literal["PurchaseAmended"]
+    meta: MetaInput
+    transaction_id: Id
+    profile_id: Id | None = None
+    location_id: Code
+    currency: Currency
+    total: Money
+    lines: Annotated[list[PurchaseLineInput], ByLineNo] = Field(min_length=1, max_length=500)
+    document_id: Code | None = None
+    reason_code: Code | None = None
+    note: Long | None = Field(default=None, repr=False)
 
 
 class PurchaseAttributedInput(Edge):
@@ -43,6 +112,12 @@ class PurchaseCompletedInput(Edge):
     receipt_number: Short | None = None
     lines: Annotated[list[PurchaseLineInput], ByLineNo] = Field(min_length=1, max_length=500)
     tenders: list[TenderInput] = Field(default_factory=list, max_length=500)
+    order_id: Id | None = None
+    staff_code: Code | None = None
+    register_code: Code | None = None
+    tax_by_rate: Annotated[list[TaxByRateInput], ByRate] = Field(
+        default_factory=list, max_length=500
+    )
 
 
 class PurchaseReturnedInput(Edge):
@@ -56,10 +131,12 @@ class PurchaseReturnedInput(Edge):
     location_id: Code
     currency: Currency
     total: Money
-    lines: Annotated[list[ReturnedLineInput], ByLineNo] = Field(min_length=1, max_length=500)
+    lines: Annotated[list[ReturnedLineInput], ByLineNoAndSku] = Field(min_length=1, max_length=500)
     reason: Short | None = Field(default=None, repr=False)
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    document_id: Code | None = None
+    order_id: Id | None = None
 
 
 class PurchaseVoidedInput(Edge):

@@ -10,8 +10,9 @@ Channel = Literal["OTHER", "STORE", "EC", "CALL_CENTRE", "HEAD_OFFICE"]
 ContactDirection = Literal["INBOUND", "OUTBOUND"]
 ContactKind = Literal["OTHER", "MAIL", "CALL", "VISIT", "WEB", "SNS", "DM"]
 DecidedBy = Literal["RULE", "PERSON"]
-Disposition = Literal["BACK_IN_STOCK", "QUALITY_CONTROL", "UNUSABLE"]
+Disposition = Literal["BACK_IN_STOCK", "QUALITY_CONTROL", "UNUSABLE", "NOT_RETURNED"]
 Fulfilment = Literal["IMMEDIATE", "SHIP", "PICKUP"]
+LineKind = Literal["GOODS", "DISCOUNT", "SHIPPING", "SERVICE", "GIFT_CARD", "DEPOSIT", "OTHER"]
 LocationKind = Literal["STORE", "WAREHOUSE", "OTHER"]
 MessageAuthor = Literal["CUSTOMER", "STAFF", "SYSTEM"]
 NeedKind = Literal["NONE", "ONE_OFF", "DURABLE", "REPLENISHABLE"]
@@ -29,3 +30,4 @@ TenderKind = Literal[
     "BANK_TRANSFER",
     "CASH_ON_DELIVERY",
 ]
+WaitingFor = Literal["CUSTOMER", "STORE", "SUPPLIER", "OTHER"]

@@ -12,6 +12,7 @@ from schemas.tools.generation.layout import (
     constructors,
     import_from,
     imports_from,
+    item_name,
     keyword,
     lines,
     module,
@@ -76,11 +77,11 @@ class _Building:
         return value
 
     def _items(self, field: Field, value: str, path: str) -> Expression:
-        part = self._part(field)
+        part, name = self._part(field), item_name(value)
         if not self.description.personal(part):
-            return comprehension(self.build(part, "item"), f"for item in {value}")
-        item = self.build(part, "item", f"{path}{field.name}[{{at}}].")
-        return comprehension(item, f"for at, item in enumerate({value})")
+            return comprehension(self.build(part, name), f"for {name} in {value}")
+        item = self.build(part, name, f"{path}{field.name}[{{at}}].")
+        return comprehension(item, f"for at, {name} in enumerate({value})")
 
     def _part(self, field: Field) -> RecordType:
         return self.description.parts[str(field.of)]

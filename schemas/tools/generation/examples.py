@@ -39,6 +39,14 @@ _WORDS = {
     "classified_by": "rule:damaged",
     "resolution": "exchanged",
     "reference": "納品書 20260401-17",
+    "document_id": "D-20260401-17",
+    "staff_code": "E0042",
+    "register_code": "R1",
+    "assigned_to": "E0042",
+    "assigned_by": "E0007",
+    "merged_by": "E0042",
+    "attributed_by": "E0042",
+    "kind": "over_return",
     "purpose": "email_marketing",
     "contact_channel": "email",
     "text_version": "2026-04",
@@ -56,6 +64,8 @@ _WORDS = {
 }
 _WORDS_OF = {
     ("InquiryClosed", "reason_code"): "exchanged",
+    ("DiscrepancySettled", "resolution"): "units_are_here",
+    ("DiscrepancySettled", "actor"): "E0007",
     ("MatchRulesActivated", "rules"): '{"identifiers": {"card": {"class": "unique"},'
     ' "phone": {"class": "strong", "limit": 10, "window_days": 365}}}',
 }
@@ -73,6 +83,9 @@ _NUMBERS = {
     "points": 16,
     "line_no": 1,
     "withheld": 0,
+    "discount": 0,
+    "rate_basis_points": 1000,
+    "net": 1500,
     "discrepancy": 0,
     "safety_stock": 2,
     "store_share": 1,
@@ -101,6 +114,14 @@ _INSTANTS = {
     "active_from": "2026-04-08T00:00:00+09:00",
     "expires_at": "2027-03-31T23:59:59+09:00",
 }
+# what an ordinary producer does not send
+_LEFT_OUT = frozenset(
+    {
+        "causation_id", "hold_id", "triggered_by", "returned_by", "from_profile_id",
+        "components", "lot", "serial", "unit", "scale", "zone", "selling_zone", "document_line",
+        "tax_rate",
+    }
+)  # fmt: skip
 _LISTS = {"evidence": ["同じ電話番号"], "cleared": ["address"]}
 _IDENTIFIERS = [
     {"kind": "card", "value": "2900 1234 5678", "verified": True},
@@ -140,10 +161,12 @@ class _Shop:
 
     def _left_out(self, field: Field) -> bool:
         """Whether a field is omitted: references to causes and holds would confuse a first reader,
-        and what is moved elsewhere is not for new producers.
+        few sales need what ordinary goods do not have, and what is moved elsewhere is not for new
+        producers.
         """
         return (
-            field.name in ("causation_id", "hold_id", "triggered_by", "returned_by")
+            field.name in _LEFT_OUT
+            or (field.nullable and field.name in ("document_id", "order_id", "expected_at"))
             or (self.event == "NeedPolicySet" and field.name == "sku")
             or field.moved_to is not None
         )

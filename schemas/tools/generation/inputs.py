@@ -23,9 +23,17 @@ _MEANING = {
     "currency": "Currency",
     "latitude": "Latitude",
     "longitude": "Longitude",
+    "scale": "Scale",
+    "basis_points": "BasisPoints",
 }
 _PERSONAL = {"free_text": "Long", "birth_date": "DateText"}
-_UNIQUE = {"line_no": "ByLineNo", "lot_id": "ByLotId"}
+_UNIQUE = {
+    ("line_no",): "ByLineNo",
+    ("line_no", "sku"): "ByLineNoAndSku",
+    ("lot_id",): "ByLotId",
+    ("rate_basis_points",): "ByRate",
+    ("sku", "location_id"): "BySkuAndLocation",
+}
 _BUILT_IN = ("bool", "float")
 
 
@@ -120,6 +128,8 @@ class _Models:
 def _plain(field: Field) -> str:
     if field.meaning in _MEANING:
         return _MEANING[str(field.meaning)]
+    if field.meaning == "ordinal" and field.at_least == 0:
+        return "IntCount"
     if field.shape in _NUMBER:
         kind = (field.meaning or "").capitalize()
         return _NUMBER[field.shape] + kind

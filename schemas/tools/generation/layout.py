@@ -47,6 +47,11 @@ def comprehension(*parts: "str | Bracket") -> Bracket:
     return Bracket("[", parts, "]", comma=False)
 
 
+def item_name(value: str) -> str:
+    """The variable of a comprehension over `value`; an array in an array's item has another one."""
+    return "inner" if value.startswith("item") else "item"
+
+
 def lines(prefix: str, expression: "str | Bracket", suffix: str = "", indent: int = 0) -> list[str]:
     """The expression with prefix (such as `return `) and suffix, in lines of at most WIDTH
     columns.

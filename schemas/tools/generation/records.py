@@ -9,6 +9,7 @@ from schemas.tools.generation.layout import (
     constructors,
     import_from,
     imports_from,
+    item_name,
     keyword,
     lines,
     module,
@@ -23,7 +24,9 @@ def files(description: Description) -> dict[str, str]:
     """Generated files by path below schemas/."""
     made = {"records/meta.py": _meta(description), "records/__init__.py": _package()}
     for topic in TOPICS.values():
-        made[f"records/{module_of(topic)}.py"] = _topic(description, topic)
+        name = module_of(topic)
+        made[f"records/{name}_from_record.py"] = _from_record(description, topic)
+        made[f"records/{name}_to_record.py"] = _to_record(description, topic)
     return made
 
 
@@ -46,8 +49,9 @@ class _Reading:
         if field.shape == "record":
             return self.build(self.parts[str(field.of)], field.name)
         if field.item == "record":
-            item = self.build(self.parts[str(field.of)], "item")
-            return comprehension(item, f"for item in {value}")
+            name = item_name(value)
+            item = self.build(self.parts[str(field.of)], name)
+            return comprehension(item, f"for {name} in {value}")
         check = self._check(field)
         if not check:
             return value
@@ -70,8 +74,10 @@ def _write(description: Description, record: RecordType, source: str) -> Bracket
         elif field.shape == "record":
             value = _write(description, description.parts[str(field.of)], field.name)
         elif field.item == "record":
-            item = _write(description, description.parts[str(field.of)], "item")
-            value = comprehension(item, f"for item in {value}")
+            items = f"{source}.{field.name}"
+            name = item_name(items)
+            item = _write(description, description.parts[str(field.of)], name)
+            value = comprehension(item, f"for {name} in {items}")
         pairs.append(_pair(field.name, value))
     return Bracket("{", pairs, "}")
 
@@ -91,29 +97,29 @@ def _nested(record: RecordType, source: str, subscript: bool) -> list[str]:
     ]
 
 
-def _functions(
-    description: Description, reading: _Reading, record: RecordType, name: str, plain: str
-) -> list[list[str]]:
-    into = f"def {name}(record: dict[str, Any]) -> {record.name}:"
-    out = f"def {plain}(event: {record.name}) -> dict[str, Any]:"
+def _from_function(reading: _Reading, record: RecordType, name: str) -> list[str]:
     return [
-        [
-            into,
-            *_nested(record, "record", True),
-            *lines("return ", reading.build(record, "record"), indent=4),
-        ],
-        [
-            out,
-            *_nested(record, "event", False),
-            *lines("return ", _write(description, record, "event"), indent=4),
-        ],
+        f"def {name}(record: dict[str, Any]) -> {record.name}:",
+        *_nested(record, "record", True),
+        *lines("return ", reading.build(record, "record"), indent=4),
+    ]
+
+
+def _to_function(description: Description, record: RecordType, name: str) -> list[str]:
+    return [
+        f"def {name}(event: {record.name}) -> dict[str, Any]:",
+        *_nested(record, "event", False),
+        *lines("return ", _write(description, record, "event"), indent=4),
     ]
 
 
 def _meta(description: Description) -> str:
     reading = _Reading(description)
     record = description.parts[SHARED]
-    blocks = _functions(description, reading, record, "meta_from", "meta_record")
+    blocks = [
+        _from_function(reading, record, "meta_from"),
+        _to_function(description, record, "meta_record"),
+    ]
     used = [SHARED, *(str(f.of) for f in record.fields if f.shape == "record")]
     imports = ["from typing import Any", ""]
     imports += import_from("schemas.generated.events.parts", used)
@@ -123,13 +129,10 @@ def _meta(description: Description) -> str:
     return module("The envelope, to and from a plain record.", imports, blocks)
 
 
-def _topic(description: Description, topic: Topic) -> str:
+def _from_record(description: Description, topic: Topic) -> str:
     reading = _Reading(description)
     records = description.events_of(topic)
-    blocks: list[list[str]] = []
-    for record in records:
-        name = snake(record.name)
-        blocks += _functions(description, reading, record, f"{name}_from", f"{name}_record")
+    blocks = [_from_function(reading, record, f"{snake(record.name)}_from") for record in records]
     imports = ["from typing import Any", ""]
     imports += imports_from(
         ("schemas.wire.bounds", sorted(reading.checks)),
@@ -138,11 +141,24 @@ def _topic(description: Description, topic: Topic) -> str:
             "schemas.generated.events.parts",
             sorted(_all_parts(description, parts_used(description, topic)) - {SHARED, "Producer"}),
         ),
-        ("schemas.generated.records.meta", ["meta_from", "meta_record"]),
+        ("schemas.generated.records.meta", ["meta_from"]),
         ("schemas.wire.event_builders", ["by_name"]),
     )
     imports += ["", *constructors(reading.classes)]
-    return module(f"The events of {topic.name}, to and from plain records.", imports, blocks)
+    return module(f"The events of {topic.name}, from plain records.", imports, blocks)
+
+
+def _to_record(description: Description, topic: Topic) -> str:
+    records = description.events_of(topic)
+    blocks = [
+        _to_function(description, record, f"{snake(record.name)}_record") for record in records
+    ]
+    imports = ["from typing import Any", ""]
+    imports += imports_from(
+        (f"schemas.generated.events.{module_of(topic)}", topic.events),
+        ("schemas.generated.records.meta", ["meta_record"]),
+    )
+    return module(f"The events of {topic.name}, to plain records.", imports, blocks)
 
 
 def _all_parts(description: Description, names: set[str]) -> set[str]:
@@ -156,14 +172,15 @@ def _all_parts(description: Description, names: set[str]) -> set[str]:
 
 
 def _package() -> str:
-    modules = sorted(module_of(topic) for topic in TOPICS.values())
+    topics = sorted(module_of(topic) for topic in TOPICS.values())
+    modules = [f"{topic}_{way}_record" for topic in topics for way in ("from", "to")]
     imports = ["from collections.abc import Callable", "from typing import Any", ""]
     imports += import_from("schemas.generated.events", ["Event"])
     imports += import_from("schemas.generated.records", modules)
     body = ["FROM_RECORD: dict[str, Callable[[dict[str, Any]], Event]] = {"]
-    records = [(e, f"{module_of(t)}.{snake(e)}") for t in TOPICS.values() for e in t.events]
-    body += [f'    "{event}": {name}_from,' for event, name in records]
+    records = [(e, module_of(t), snake(e)) for t in TOPICS.values() for e in t.events]
+    body += [f'    "{event}": {topic}_from_record.{name}_from,' for event, topic, name in records]
     body += ["}", "TO_RECORD: dict[str, Callable[[Any], dict[str, Any]]] = {"]
-    body += [f'    "{event}": {name}_record,' for event, name in records]
+    body += [f'    "{event}": {topic}_to_record.{name}_record,' for event, topic, name in records]
     text = module("Events to and from the plain records that the Avro library knows.", imports, [])
     return text + "\n" + "\n".join([*body, "}"]) + "\n"

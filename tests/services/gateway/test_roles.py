@@ -26,14 +26,17 @@ TILL = {
     "StockReceived", "StockCounted", "StockAdjusted",
     "ProfileRegistered", "ProfileUpdated", "IdentifierObserved",
     "InquiryOpened", "InquiryMessageAdded", "InquiryClassified", "InquiryAnswered",
-    "InquiryClosed", "ContactMade",
+    "InquiryClosed", "InquiryAssigned", "InquiryWaiting", "InquiryReopened", "InquiryMerged",
+    "InquiryAttributed", "ContactMade",
+    "OrderLineCancelled", "PurchaseAmended", "PriceAdjusted", "OrderLineHandedOver",
 }  # fmt: skip
 EC = TILL | {
     "StockAllocated", "AllocationReleased", "StockShipped", "ConsentGiven", "ConsentWithdrawn",
-    "CouponIssued", "CouponUsed",
+    "CouponIssued", "CouponUsed", "InboundExpected",
 }  # fmt: skip
 WAREHOUSE = {
     "StockReceived", "StockShipped", "TransferShipped", "TransferReceived", "StockCounted",
+    "InboundExpected",
 }  # fmt: skip
 CATALOGUE = {"ItemDescribed", "LocationDescribed", "StockPolicySet", "NeedPolicySet"}
 MAY: dict[Role, set[str]] = {
@@ -78,7 +81,7 @@ def test_every_location_of_a_contract_is_checked() -> None:
     for name, model in INPUTS.items():
         fields = set(model.model_fields)
         if "lines" in fields and "returned" not in name.lower():
-            fields.add("lines.location_id")
+            fields |= {"lines.location_id", "lines.components.location_id"}
         places = {field for field in fields if "location_id" in field}
         missing = {f"{name}.{place}" for place in places - set(RIGHTS[name].own)}
         assert missing <= other_end or name in INTERNAL, missing
@@ -88,7 +91,7 @@ def test_every_location_of_a_contract_is_checked() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_append_its_list_and_nothing_else(shop: Gateway, role: Role) -> None:
     names = sorted(INPUTS)
-    assert len(names) == 44
+    assert len(names) == 55
     answer = shop.post([event(name) for name in names], token=f"as-{role}")
     results = dict(zip(names, answer.json()["results"], strict=True))
     accepted = {name for name, result in results.items() if result["status"] == "accepted"}
@@ -112,6 +115,12 @@ FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("PurchaseCompleted", {"location_id": "S002"}, "location_id"),
     ("PurchaseVoided", {"location_id": "S002"}, "location_id"),
     ("PurchaseReturned", {"location_id": "S002"}, "location_id"),
+    ("OrderLineCancelled", {"location_id": "S002"}, "location_id"),
+    ("OrderLineHandedOver", {"location_id": "S002"}, "location_id"),
+    ("PurchaseAmended", {"location_id": "S002"}, "location_id"),
+    ("PriceAdjusted", {"location_id": "S002"}, "location_id"),
+    ("InboundExpected", {}, "type"),
+    ("DiscrepancySettled", {}, "type"),
     ("StockPolicySet", {}, "type"),
     ("NeedPolicySet", {}, "type"),
     ("ItemDescribed", {}, "type"),
@@ -148,6 +157,25 @@ def test_units_of_a_line_leave_one_s_own_store_too(shop: Gateway) -> None:
     sale["lines"][-1]["location_id"] = "S002"
     (result,) = shop.post(sale, token="till-s001").json()["results"]
     assert result["field"] == f"lines.{len(sale['lines']) - 1}.location_id"
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("name", ["PurchaseCompleted", "PurchaseVoided", "PurchaseAmended"])
+def test_the_items_of_a_set_leave_one_s_own_store_too(shop: Gateway, name: str) -> None:
+    sale = told(name, location_id="S001")
+    near, far = ({"sku": "A", "quantity": 1, "location_id": place} for place in ("S001", "S002"))
+    sale["lines"][0]["components"] = [near, far]
+    (result,) = shop.post(sale, token="till-s001").json()["results"]
+    assert (result["status"], result["field"]) == ("rejected", "lines.0.components.1.location_id")
+
+
+@pytest.mark.servers
+def test_who_is_limited_to_stores_settles_what_concerns_them(shop: Gateway) -> None:
+    places = ("S001", "S002", None)
+    settled = [told("DiscrepancySettled", location_id=place) for place in places]
+    results = shop.post(settled, token="operations-s001").json()["results"]
+    assert [r["status"] for r in results] == ["accepted", "rejected", "rejected"]
+    assert {r["field"] for r in results[1:]} == {"location_id"}
 
 
 @pytest.mark.servers

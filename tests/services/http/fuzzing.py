@@ -26,7 +26,7 @@ hooks = "tests.services.http.fuzz_hooks"
 expected-statuses = ["2xx", "3xx", "4xx", "503", "504"]
 {more}
 """
-# one array of 44 kinds of events has 18,000 combinations: minutes, so only where there is time
+# one array of all kinds of events has 20,000 combinations: minutes, so only where there is time
 NO_COVERAGE_OF_EVENTS = """
 [[operations]]
 include-operation-id = "appendEvents"
