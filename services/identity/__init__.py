@@ -1,3 +1,1 @@
-"""Record linkage: which profiles are one person? Links by rule, cases for review, staff
-decisions.
-"""
+"""Record linkage: decides which profiles are one person, by match rules and staff decisions."""

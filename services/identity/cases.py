@@ -1,4 +1,4 @@
-"""Stores review cases: opened and closed by the matcher, pair by pair."""
+"""Review cases in the table `identity_case`: the matcher opens and closes them per pair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ select case_id, profile_id, other_profile_id from hitotsu.identity_case
 where rule_version = %(version)s and closed_at is null
     and (profile_id = any(%(who)s::uuid[]) or other_profile_id = any(%(who)s::uuid[]))
 """
-# a case that ended and is there again is open again
+# a closed case whose pair has the same evidence again is opened again
 KEEP = """
 insert into hitotsu.identity_case (case_id, rule_version, profile_id, other_profile_id, weight,
     evidence, opened_at)
@@ -40,7 +40,7 @@ where rule_version = %s and profile_id = %s and other_profile_id = %s and closed
 
 
 async def open_of(connection: Connection, version: str, who: Sequence[UUID]) -> set[Pair]:
-    """The pairs among these profiles that have an open case."""
+    """The pairs that have an open case and contain at least one of the profiles in `who`."""
     rows = await rows_of(connection, OPEN, {"version": version, "who": list(who)})
     return {(row["profile_id"].bytes, row["other_profile_id"].bytes) for row in rows}
 
@@ -48,7 +48,7 @@ async def open_of(connection: Connection, version: str, who: Sequence[UUID]) -> 
 async def store_cases(
     connection: Connection, version: str, judged: Mapping[Pair, PairVerdict]
 ) -> None:
-    """Opens the cases that these verdicts ask for and closes all other cases of their pairs."""
+    """Opens the case of every verdict that has one; closes all other open cases of these pairs."""
     if not judged:
         return
     async with connection.cursor() as cursor:
@@ -61,7 +61,7 @@ async def store_cases(
 
 
 async def measure(connection: Connection, version: str) -> None:
-    """Sets the metrics: number of open cases, and the age of the oldest."""
+    """Sets two metrics: the number of open cases, and the age of the oldest in seconds."""
     row = await (await connection.execute(WAITING, [version])).fetchone()
     if row is not None:
         CASES_OPEN.set(row[0])

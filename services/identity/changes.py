@@ -1,4 +1,4 @@
-"""Extracts from applied events which profiles changed, and what staff decided."""
+"""Finds in applied events which profiles changed and what staff decided about pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ ABOUT_TWO = ProfilesLinked | LinkDeclined | ProfilesUnlinked
 
 @dataclass(slots=True)
 class ChangedProfile:
-    """A changed profile: the (partition, offset) of its events, and the latest of their times."""
+    """A changed profile. `places`: (partition, offset) of the events that changed it.
+
+    `at`: their latest `occurred_at` in microseconds; staff decisions do not count (0 if none else).
+    """
 
     places: list[tuple[int, int]] = field(default_factory=list)
     at: int = 0
@@ -32,14 +35,18 @@ class ChangedProfile:
 
 @dataclass(slots=True)
 class LogChanges:
-    """The changed profiles and the staff decisions, in log order."""
+    """Result of `changes_in`: changed profiles by id, and staff decisions in log order."""
 
     profiles: dict[bytes, ChangedProfile] = field(default_factory=dict)
     decisions: list[StaffDecision] = field(default_factory=list)
 
 
 def changes_in(events: Iterable[AppliedEvent]) -> LogChanges:
-    """Links by rule are our own output and are ignored; a staff decision touches its pair."""
+    """The changed profiles and the staff decisions in these events.
+
+    A staff decision counts as a change of the pair's smaller profile id. Links by rule are skipped,
+    because the matcher itself wrote them.
+    """
     found = LogChanges()
     for one in events:
         event = one.event

@@ -1,7 +1,7 @@
-"""Does memory hold every profile that the member projection holds? If not, which are missing?
+"""Compares the profiles in memory with those of the member projection; finds missing ones.
 
-A profile can be compared if it is not erased and its key exists. A profile that was only observed
-by an identifier counts too. The query runs in one snapshot, with the log position of that snapshot.
+Memory should hold every profile that is not erased and has a subject key, also a profile of which
+only an identifier was observed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ join hitotsu.subject_key k on k.subject = uuid_send(who.profile_id) and k.wrappe
 """
 HOW_MANY = f"select count(*) as many {COMPARABLE}"
 WHO = f"select who.profile_id {COMPARABLE}"
-# when the state of a profile came about, as the log's records about it would say
+# the time of each profile's state: the latest time of the events that it was made from
 TIMES = """
 select x.id as profile_id, greatest(p.registration_at, (select max(at) from unnest(p.given_at) at),
     (select max(seen_at) from identifier i where i.profile_id = x.id), 0) as at
@@ -38,15 +38,17 @@ from unnest(%s::uuid[]) as x(id) left join profile p on p.profile_id = x.id
 
 @dataclass(frozen=True, slots=True)
 class CoverageGap:
-    """Profile ids missing from memory, and ids in memory that should not be there."""
+    """Profile ids that memory lacks, and ids that it holds but should not (erased profiles)."""
 
     missing: list[bytes]
     surplus: list[bytes]
 
 
 async def comparable(connection: Connection, group: str, known: Sequence[int]) -> int | None:
-    """Number of profiles that can be compared; None when the projection is at another position than
-    memory.
+    """The number of profiles that memory should hold, counted in one snapshot.
+
+    None when the projection has applied more or less of the log than memory (`known`: the next
+    offset of each partition), so that the numbers cannot be compared.
     """
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
@@ -57,7 +59,7 @@ async def comparable(connection: Connection, group: str, known: Sequence[int]) -
 
 
 async def difference(connection: Connection, everybody: ProfileIndex) -> CoverageGap:
-    """Which profiles memory lacks, and which it has without reason."""
+    """The profiles that memory lacks, and those that it holds but should not."""
     cursor = await connection.execute(WHO)
     expected = {row[0].bytes for row in await cursor.fetchall()}
     missing = sorted(one for one in expected if one not in everybody)
@@ -67,6 +69,6 @@ async def difference(connection: Connection, everybody: ProfileIndex) -> Coverag
 async def as_changed(
     connection: Connection, profiles: Sequence[bytes]
 ) -> dict[bytes, ChangedProfile]:
-    """These profiles as if the log had just changed them, at the time of their state."""
+    """Describes these profiles as changed, without log positions, at the time of their state."""
     rows = await rows_of(connection, TIMES, [[UUID(bytes=one) for one in profiles]])
     return {row["profile_id"].bytes: ChangedProfile(at=row["at"]) for row in rows}

@@ -1,7 +1,8 @@
 """The in-memory index of all profiles, and the search for those similar to a given profile.
 
-It holds comparable features under one version of the match rules; nothing in clear. Features are
-also stored in Postgres (sealed), so that a restart does not have to unseal and normalise again.
+It holds the features of profiles (normal forms of their data) and compares them under one version
+of the match rules. Postgres also stores the features, sealed, so that a restart does not have to
+normalise all profiles again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ AT_ONCE = 2_000
 
 
 class ProfileIndex:
-    """All profiles by id: their features, and the time of the state these were made from."""
+    """All profiles by id: their features, and the time of the state that they were made from."""
 
     def __init__(self, version: str, model: MatchModel) -> None:
         self.version, self.model = version, model
@@ -52,11 +53,14 @@ class ProfileIndex:
         return iter(self.known)
 
     def time_of(self, profile_id: bytes) -> int:
-        """The time of the profile's state in microseconds; 0 when unknown."""
+        """The time of the profile's state in microseconds; 0 when the profile is unknown."""
         return self._at.get(profile_id, 0)
 
     def learn(self, profile_id: bytes, known: Features | None, at: int) -> None:
-        """Replaces a profile's features; None for an erased or unknown profile."""
+        """Replaces a profile's features; `known` None removes the profile (erased or unknown).
+
+        `at`: time of the profile's state in microseconds; an earlier time is ignored.
+        """
         self._at[profile_id] = max(at, self._at.get(profile_id, 0))
         if known is None:
             self.known.forget(profile_id)
@@ -64,7 +68,7 @@ class ProfileIndex:
             self.known.learn(profile_id, known)
 
     def candidates_of(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
-        """All candidates for the same person, with the weight and the agreeing levels."""
+        """The profiles that may be the same person, by id; {} when this profile is unknown."""
         mine = self.known.features(profile_id)
         if mine is None:
             return {}
@@ -72,26 +76,26 @@ class ProfileIndex:
         return {one.profile_id: self.found(one) for one in found}
 
     def smaller(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
-        """The candidates with a smaller id whose weight reaches the link threshold."""
+        """The candidates with a smaller id than this profile, at or above the link threshold."""
         like, upper = self.candidates_of(profile_id), self.model.upper
         return {one: f for one, f in like.items() if one < profile_id and f.weight >= upper}
 
     def alike(self, pair: Pair) -> bool:
-        """Whether the weight of these two profiles reaches the link threshold."""
+        """Whether the pair reaches the link threshold; False when either profile is unknown."""
         one, other = map(self.known.features, pair)
         if one is None or other is None:
             return False
         return self.known.weight(one, other) >= self.model.upper
 
     def found(self, candidate: Candidate) -> PairEvidence:
-        """A candidate's weight, with its levels by name."""
+        """The weight, and the levels as `field:level`, without fields that a profile lacks."""
         said = zip(self._levels, candidate.levels, strict=True)
         return PairEvidence(
             candidate.weight, tuple(names[level] for names, level in said if level >= 0)
         )
 
     def pair(self, pair: Pair) -> PairEvidence | None:
-        """The comparison of two profiles, whatever its weight; None when one is unknown."""
+        """The comparison of two profiles, whatever its weight; None when either is unknown."""
         one, other = map(self.known.features, pair)
         if one is None or other is None:
             return None
@@ -100,7 +104,11 @@ class ProfileIndex:
         return PairEvidence(self.known.weight(one, other), levels)
 
     def explained(self, mine: Features, other: bytes) -> list[dict[str, Any]]:
-        """The weight of each field in bits; they add up to the pair's weight."""
+        """The weight of each field in bits, rounded; [] when the profile `other` is unknown.
+
+        Unrounded they add up to the pair's weight. The entries `prior` and `household` are terms of
+        the model instead of fields; their level is None.
+        """
         theirs = self.known.features(other)
         if theirs is None:
             return []
@@ -111,7 +119,7 @@ class ProfileIndex:
         ]
 
     async def load(self, connection: Connection, keys: SubjectKeys) -> None:
-        """Loads stored features; profiles whose key was destroyed are skipped."""
+        """Loads all stored features of the present format; skips profiles without a subject key."""
         after = bytes(16)
         while True:
             cursor = await connection.execute(STORED, [FORM, UUID(bytes=after), AT_ONCE])
@@ -130,14 +138,14 @@ class ProfileIndex:
 
 
 def features_of(person: Person | None) -> Features | None:
-    """The person's comparable features; None for None."""
+    """The features of a profile's data; None when `person` is None."""
     return None if person is None else features(person)
 
 
 def sealed(
     profile_id: bytes, records: int, at: int, known: Features | None, key: bytes | None
 ) -> StoredFeatures:
-    """A row of stored features; empty for an erased profile."""
+    """Seals features for storage; the row holds None when the features or the key are missing."""
     hidden = None
     if known is not None and key is not None:
         hidden = seal(key, _nonce(records), FIELD, profile_id, known.packed().decode())
@@ -145,7 +153,7 @@ def sealed(
 
 
 def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:
-    """The features in a stored row; None when the key was destroyed."""
+    """The features in a stored row; None when the key is missing or does not fit (logged)."""
     if key is None:
         return None
     try:
@@ -157,5 +165,5 @@ def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) 
 
 
 def _nonce(records: int) -> bytes:
-    """The nonce, derived from how much of the log was known: another state gets another nonce."""
+    """The nonce: the number of log records read; it grows when the profile changes."""
     return records.to_bytes(16, "big")

@@ -1,4 +1,4 @@
-"""Loads profiles into the index: reads, unseals, normalises, and returns sealed rows to store."""
+"""Loads changed profiles into the index, and seals their features for storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class Learning:
         fresh: Mapping[bytes, ChangedProfile],
         records: int,
     ) -> list[StoredFeatures]:
-        """The rows to store for these profiles; `records`: how much of the log they include."""
+        """Reads these profiles into the index; returns their sealed features, to be stored.
+
+        `records`: number of log records that the rows include, summed over the partitions.
+        """
         kept: list[StoredFeatures] = []
         if not fresh:
             return kept

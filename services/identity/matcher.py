@@ -1,8 +1,8 @@
-"""Compares profiles as they arrive: read the log, update the index, compare, store; repeated.
+"""Compares profiles as they change: reads the log, updates the index, compares, stores; repeated.
 
-A stretch of the log first updates the index. Then every touched profile is compared, for the shards
-that have not processed it. Then the results are stored together with the shards' progress. After a
-crash in between, progress is unchanged, and the same stretch is read and compared again.
+A batch of the log first updates the index. Then every changed profile is compared, for those shards
+that have not processed its events. Then the results are stored together with the shards' progress,
+in one transaction. After a crash before that, the same batch is read and compared again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Matcher(BackgroundTask):
     ) -> None:
         """`kick` is called when the outbox has events to send.
 
-        `ready`: whether the profile tables are complete (not being built).
+        `ready` returns False while the profile tables are being built.
         """
         super().__init__(settings.postgres, "identity-matcher", LOOK_SECONDS, settings.group, ready)
         self._group = settings.group
@@ -98,12 +98,19 @@ class Matcher(BackgroundTask):
         await self._rules.close()
 
     def reset(self) -> None:
-        """Shares' progress is read again: another process may have moved it meanwhile."""
+        """Drops the held shards and the rules' cursor, so that Postgres is asked for them again.
+
+        Another process may have advanced them.
+        """
         self._shares.take({})
         self._rules.reset()
 
     async def round(self, connection: Connection) -> bool:
-        """Takes a stretch of the log; returns whether there may be more."""
+        """Processes one batch of the log; returns whether there may be more to read.
+
+        When another process has advanced a held shard, nothing is stored, and the next round reads
+        the stored progress again.
+        """
         try:
             return await self._round(connection)
         except ShardFenced:
@@ -112,7 +119,7 @@ class Matcher(BackgroundTask):
             return True
 
     async def _round(self, connection: Connection) -> bool:
-        """Processes one stretch of the log; returns whether there may be more."""
+        """Like `round`, but raises `ShardFenced` when another process has advanced a held shard."""
         everybody = await self._everybody(connection)
         if everybody is None:
             return False
@@ -130,15 +137,18 @@ class Matcher(BackgroundTask):
         return True
 
     async def _measure(self, connection: Connection, version: str) -> None:
-        """Updates the metrics, from time to time, while idle."""
+        """Updates the metrics of open cases every ten seconds, while there is no new record."""
         now = time.monotonic()
         if now >= self._measured + MEASURE_SECONDS:
             self._measured = now
             await cases.measure(connection, version)
 
     async def _count(self, connection: Connection, everybody: ProfileIndex) -> None:
-        """Ready when the index has as many profiles as the projection; otherwise loads the missing
-        ones.
+        """Counts the profiles of the projection, at most once a second, while there is no new
+        record.
+
+        If the index has the same number, `ready` returns it from now on; otherwise the missing
+        profiles are loaded.
         """
         await self._compare_late(connection, everybody)
         now = time.monotonic()
@@ -149,7 +159,7 @@ class Matcher(BackgroundTask):
             return
         profiles = await coverage.comparable(connection, self._group, self._shares.known)
         if profiles is None:
-            return  # the projection went on meanwhile
+            return  # the projection has applied more records meanwhile: count again later
         self._counted, self.profiles = now, profiles
         MATCH_PROFILES.set(profiles)
         MATCH_KNOWN.set(len(everybody))
@@ -159,15 +169,17 @@ class Matcher(BackgroundTask):
             await self._complete(connection, everybody)
 
     async def _complete(self, connection: Connection, everybody: ProfileIndex) -> None:
-        """Loads missing profiles, which are compared as well: the stored progress wrongly included
-        them.
+        """Loads the profiles that memory lacks, and removes those that it should not hold.
+
+        The loaded ones are compared later (`_compare_late`), although the stored progress says that
+        they have been.
         """
         found = await coverage.difference(connection, everybody)
         log.warning(
             "profiles_not_known", missing=len(found.missing), surplus=len(found.surplus),
             known=len(everybody), profiles=self.profiles,
         )  # fmt: skip
-        for one in found.surplus:  # erased; the fact of it is on its way
+        for one in found.surplus:  # erased; the event of it has not been read yet
             everybody.learn(one, None, 0)
         self._caught_up = not found.missing
         for part in _parts(found.missing):
@@ -175,10 +187,10 @@ class Matcher(BackgroundTask):
         self._late, self._late_shares = [*self._late, *found.missing], set()
 
     async def _compare_late(self, connection: Connection, everybody: ProfileIndex) -> None:
-        """Compares profiles that were missing, for each shard of this process, and stores their
-        features.
+        """Compares the profiles that were missing, and stores the results and their features.
 
-        Other shards are left out: the process that holds them detects the missing profiles itself.
+        Each shard of this process does so once. Other shards are left out: the process that holds
+        them finds the missing profiles itself.
         """
         working = self._shares.working
         fresh = {share: at for share, at in working.items() if share not in self._late_shares}
@@ -203,7 +215,7 @@ class Matcher(BackgroundTask):
         return await self._learning.learn(connection, everybody, touched, records)
 
     async def _everybody(self, connection: Connection) -> ProfileIndex | None:
-        """The index under the active match rules; loaded again when the rules changed."""
+        """The index under the match rules in force, loaded again when they change; else None."""
         active = await self._rules.in_force(connection)
         now = self.everybody
         self.idle = active is None
@@ -211,12 +223,12 @@ class Matcher(BackgroundTask):
             return now
         self._caught_up, self.everybody, self.profiles = False, None, None
         self._late = []
-        self._counted = -math.inf  # of a clock that may have begun a moment ago
+        self._counted = -math.inf  # count now: the monotonic clock may have started a moment ago
         MATCH_PROFILES.set(math.nan)
         if active is None:
             return None
         everybody = ProfileIndex(active.version, active.model)
-        # the gazetteer takes seconds to read, and nobody who searches should wait for it
+        # reading the gazetteer takes seconds: do it in a thread, before the first search needs it
         await asyncio.to_thread(features_of, Person(address="東京都", postcode="1000001"))
         async with connection.transaction():
             await connection.execute("set transaction isolation level repeatable read")
@@ -229,7 +241,7 @@ class Matcher(BackgroundTask):
         return everybody
 
     async def _hold(self, connection: Connection, version: str) -> None:
-        """Takes over the assigned shards at their stored progress."""
+        """Holds the shards that are assigned now; new ones begin at their stored progress."""
         given = self._membership.shares
         if given != self._shares.held.keys():
             new = given - self._shares.held.keys()
@@ -258,7 +270,7 @@ class Matcher(BackgroundTask):
             for one, each in seen.profiles.items()
             if (shares := self._shares.triggered(each.places))
         }
-        # before more is known: a share that can work from now on begins with the next stretch
+        # before memory moves on: a shard that memory reaches now begins with the next batch
         before, after = self._shares.working, self._shares.after(ends)
         kept = self._shares.keeping(ends)
         records = sum(moved(self._shares.known, ends))
@@ -299,10 +311,10 @@ def _parts(profiles: list[bytes]) -> list[list[bytes]]:
 async def _compared(
     everybody: ProfileIndex, triggered: dict[bytes, frozenset[int]]
 ) -> tuple[dict[bytes, set[int]], dict[Pair, PairEvidence]]:
-    """The profiles of greater id that choose their links again, and pairs of the triggered
-    profiles.
+    """Compares the profiles in `triggered` (with the shards that have not processed them yet).
 
-    Each for the shards that have not processed the profile.
+    Returns the similar profiles of greater id, which choose their links again, with those shards;
+    and the evidence of all pairs that belong to those shards.
     """
     greater: dict[bytes, set[int]] = {}
     found: dict[Pair, PairEvidence] = {}

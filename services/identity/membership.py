@@ -1,4 +1,4 @@
-"""Shard ownership: which shards does this process hold? Assigned through a Kafka consumer group.
+"""Shard ownership: a Kafka consumer group assigns the shards to processes.
 
 The group only distributes partition numbers; no records are consumed through it. For a moment two
 processes may both believe that they own a shard; the shard's progress row in Postgres lets only one
@@ -31,7 +31,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts joining the group; Kafka may still be unreachable."""
+        """Joins the group in a background task, which retries while Kafka is unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -47,9 +47,9 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.shares = frozenset()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        # partitions may have been added; a share is a profile's, and their number stays
+        # the topic may have more partitions than shards: the number of shards is fixed
         self.shares = frozenset(p.partition for p in assigned if p.partition < SHARES)
-        log.info("shards_taken", shares=sorted(self.shares))
+        log.info("shards_assigned", shards=sorted(self.shares))
 
     async def _run(self) -> None:
         while True:
@@ -62,7 +62,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]
                 await consumer.start()
                 consumer.subscribe([TOPIC], listener=self)
                 while True:
-                    # nothing is fetched; asking keeps the group from believing us dead
+                    # polling keeps the membership alive; paused partitions return no records
                     consumer.pause(*consumer.assignment())
                     await consumer.getmany(timeout_ms=500)
             except (KafkaError, OSError, TimeoutError) as error:

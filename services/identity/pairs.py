@@ -26,7 +26,7 @@ Pair = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class PairEvidence:
-    """The weight of a pair (log2 odds) and the evidence (agreeing levels) behind it."""
+    """A pair's weight (log2 odds), and its levels as `field:level`, also those that disagree."""
 
     weight: float
     evidence: tuple[str, ...]
@@ -44,7 +44,11 @@ class RuleDecision:
 
 @dataclass(frozen=True, slots=True)
 class StaffDecision:
-    """The latest staff decision on a pair; `link_id` None: it holds for any evidence."""
+    """The latest staff decision on a pair.
+
+    `together`: whether staff says that the two are one person. `link_id` names the evidence that
+    the decision is about; None: it holds for any evidence. `decided_at` in microseconds.
+    """
 
     pair: Pair
     decided_at: int
@@ -64,7 +68,7 @@ class StaffDecision:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A pair that waits for a staff decision."""
+    """A pair that waits for a staff decision; `opened_at` in microseconds."""
 
     case_id: bytes
     pair: Pair
@@ -74,8 +78,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """`link` replaces the rule decision and `fact` is its event; `case` is open, all others are
-    closed.
+    """What becomes of a pair.
+
+    `link`: the new decision by rule, with its event `fact`; None when it does not change. `case`:
+    the case that stays open; None when there is none. All other cases of the pair are closed with
+    the outcome `closed`, by the staff decision `decision`, or at the time `at` if that is None.
     """
 
     link: RuleDecision | None
@@ -92,7 +99,7 @@ def link_id_of(pair: Pair, evidence: tuple[str, ...]) -> bytes:
 
 
 def evidence_of(told: Iterable[str]) -> tuple[tuple[str, ...], str | None]:
-    """Splits an event's evidence list into evidence and reason, which share that list."""
+    """Splits an event's evidence list into the evidence and the reason, None if it has none."""
     evidence, reason = [], None
     for one in told:
         if one.startswith(REASON):
@@ -118,11 +125,12 @@ def judge(
     chosen: bool = True,
     spared: bool = False,
 ) -> PairVerdict:
-    """The verdict on a pair.
+    """Decides what becomes of a pair.
 
-    `found`: None below the lower threshold; `at`: the later time of the two states; `standing`: the
-    current decision by rule. Pairs at or above `upper` are linked if `chosen`; `spared` pairs are
-    already connected through other links.
+    `found`: the evidence; None when the weight is below the lower threshold. `at`: the later time
+    of the two profiles' states, in microseconds. `standing`: the present decision by rule. A pair
+    at or above `upper` is linked if `chosen`; if `spared`, other links connect it already, so that
+    it gets neither a link nor a case.
     """
     linked = found is not None and found.weight >= upper and chosen and not _apart(decision)
     link = _link(found if linked else None, at, standing)
@@ -141,7 +149,7 @@ def _apart(decision: StaffDecision | None) -> bool:
 
 
 def _settled(pair: Pair, found: PairEvidence | None, decision: StaffDecision | None) -> bool:
-    """Whether staff decided on this very evidence, or decided that the two are one person."""
+    """Whether staff decided on the same evidence, or decided that the two are one person."""
     if decision is None or found is None:
         return False
     if decision.together or decision.link_id is None:
@@ -152,7 +160,7 @@ def _settled(pair: Pair, found: PairEvidence | None, decision: StaffDecision | N
 def _link(
     found: PairEvidence | None, at: int, standing: RuleDecision | None
 ) -> RuleDecision | None:
-    """The new decision by rule; None when it does not change."""
+    """The new decision by rule (`found` None: no link); None when the decision does not change."""
     if found is None:
         if standing is None or not standing.linked:
             return None
@@ -163,7 +171,7 @@ def _link(
         return RuleDecision(True, at, weight, found.evidence)
     if standing.linked and (standing.weight, standing.evidence) == (weight, found.evidence):
         return None
-    # whoever reads the facts goes by their times: a later one must say so
+    # readers of the events take the one with the latest time: it must be later than the last one
     return RuleDecision(True, max(at, standing.decided_at + 1), weight, found.evidence)
 
 
@@ -176,7 +184,7 @@ def _outcome(linked: bool, decision: StaffDecision | None, settled: bool) -> Out
 
 
 def _fact(pair: Pair, version: str, link: RuleDecision) -> ProfilesLinked | ProfilesUnlinked:
-    """The event; equal states under equal rules give identical bytes, in whichever process."""
+    """The event of a decision; any process makes the same bytes of the same states and rules."""
     link_id = link_id_of(pair, link.evidence)
     what = "linked" if link.linked else "unlinked"
     event_id = uuid5(UUID(bytes=link_id), f"{what} {version} {link.weight!r} {link.decided_at}")

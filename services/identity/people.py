@@ -1,7 +1,6 @@
-"""Reads profiles in clear, for the duration of one comparison.
+"""Reads the personal data of profiles from the member projection, and unseals it.
 
-They come sealed from the member projection; subject keys are cached for a minute. Erased profiles
-and profiles without a key give None.
+Subject keys are cached for a minute; clear data is not kept.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ IDENTIFIERS = """
 select profile_id, kind, value_index from identifier where profile_id = any(%s::uuid[])
 order by profile_id, kind, value_index
 """
-SLICE = 16  # others have their turn after so many: who searches does not wait for a batch
+SLICE = 16  # profiles between two yields to the event loop: searches need not wait for a batch
 
 
 class People:
@@ -39,7 +38,7 @@ class People:
     async def of(
         self, connection: Connection, profiles: Collection[bytes]
     ) -> dict[bytes, Person | None]:
-        """Each profile's current data; None when it is unknown or erased."""
+        """Each profile's current data; None when it is unknown or erased, or has no subject key."""
         asked = [UUID(bytes=one) for one in sorted(profiles)]
         found: dict[bytes, Person | None] = dict.fromkeys(profiles)
         rows = {
@@ -55,7 +54,7 @@ class People:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             row = rows.get(one, {})
-            # a key that was destroyed says that the fact of it is on its way
+            # without a key the profile is being erased: its event has not been applied yet
             if one in keys and row.get("erased_at") is None:
                 found[one] = unsealed_person(unsealer, one, row, shown.get(one, ()))
         return found
@@ -73,7 +72,7 @@ def unsealed_person(
 
 
 def _text(unsealer: Unsealer, subject: bytes, field: str, stored: bytes | None) -> str | None:
-    """Unseals a stored value, which is prefixed by the id of the event that sealed it."""
+    """Unseals a stored value: event id, then sealed text. None if absent or unsealable (logged)."""
     if stored is None:
         return None
     try:

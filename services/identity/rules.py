@@ -1,7 +1,7 @@
-"""Follows the catalog topic for match rules, and provides the version in force.
+"""Reads match rules from the catalog topic, and provides the version in force.
 
 The version with the greatest (valid_from, version) is in force, as in the grouping; no clock is
-involved. With rules that have no matching part, or an invalid one, no profiles are compared.
+involved. If these rules have no part `matching`, or an invalid one, no profiles are compared.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ where (excluded.set_at, excluded.rules) > (r.set_at, r.rules)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A version of the rules by name, with its model."""
+    """The version of the match rules in force, and its model."""
 
     version: str
     model: MatchModel
 
 
 class MatchRulesFeed:
-    """Reads the catalog topic; every process does, with the same result."""
+    """Follows the catalog topic; every process does, and stores the same rows."""
 
     def __init__(self, kafka: str, group: str) -> None:
         self._catalog = Follower(AppliedLog(kafka, group, [TOPIC]), CURSOR, keep)
@@ -51,11 +51,15 @@ class MatchRulesFeed:
         await self._catalog.close()
 
     def reset(self) -> None:
-        """Reads the stored cursor again: another process may have moved it."""
+        """Reads the stored cursor again on the next call; another process may have moved it."""
         self._catalog.reset()
 
     async def in_force(self, connection: Connection) -> InForce | None:
-        """The version in force; None when profiles are not to be compared. Raises `KafkaError`."""
+        """The version in force, after reading the topic to its end.
+
+        None when there are no rules, or none by which profiles can be compared. Raises `KafkaError`
+        when Kafka is unreachable.
+        """
         while await self._catalog.follow(connection):
             pass
         now = await newest(connection)
@@ -66,7 +70,7 @@ class MatchRulesFeed:
 
 
 async def keep(connection: Connection, events: Sequence[AppliedEvent]) -> None:
-    """Stores the versions of the match rules that these events set."""
+    """Stores the versions of the match rules that these events activate."""
     for event in (read.event for read in events):
         if isinstance(event, MatchRulesActivated) and event.rule_set == RULE_SET:
             said = [event.version, event.valid_from, event.meta.occurred_at, event.rules]
@@ -74,13 +78,13 @@ async def keep(connection: Connection, events: Sequence[AppliedEvent]) -> None:
 
 
 async def newest(connection: Connection) -> tuple[str, str] | None:
-    """The version in force and its text, as far as the catalog was read."""
+    """Version and JSON of the stored rules in force; None when no rules are stored."""
     row = await (await connection.execute(NEWEST)).fetchone()
     return None if row is None else (str(row[0]), str(row[1]))
 
 
 def in_force(version: str, text: str) -> InForce | None:
-    """The rules in this JSON; None, with a log line, when they have no usable model."""
+    """The rules in this JSON; None without a part `matching`, or (logged) with an invalid model."""
     try:
         matching = read_rules(version, text).matching
         return None if matching is None else InForce(version, MatchModel.of(matching))

@@ -43,18 +43,18 @@ def pair_of(one: bytes, other: bytes) -> tuple[bytes, bytes]:
 
 
 def reaches(one: Positions, other: Positions) -> bool:
-    """Whether one position has read at least what the other has."""
+    """Whether `one` is at or beyond `other` in every partition."""
     return all(a >= b for a, b in zip_longest(one, other, fillvalue=0))
 
 
 def same(one: Positions, other: Positions) -> bool:
-    """Whether both positions are equal, even if one lists fewer partitions."""
+    """Whether both positions are equal; a partition that one does not list has offset 0."""
     return reaches(one, other) and reaches(other, one)
 
 
 @dataclass(slots=True)
 class Shares:
-    """What one process has read into memory, and the shards that it holds."""
+    """How far one process has read the log (`known`), and the shards that it holds."""
 
     known: Positions
     held: dict[int, Positions] = field(default_factory=dict)
@@ -65,24 +65,22 @@ class Shares:
     def take(
         self, positions: Mapping[int, Positions], kept: Mapping[int, Positions] | None = None
     ) -> None:
-        """Replaces the held shards, at their stored progress."""
+        """Replaces the held shards; `positions` and `kept`: their stored progress."""
         self.held = dict(positions)
         self.kept = dict(kept or {})
 
     @property
     def working(self) -> dict[int, Positions]:
-        """The held shards whose stored progress this process's memory has reached."""
+        """The held shards whose stored progress memory has reached; only these compare profiles."""
         return {share: at for share, at in self.held.items() if reaches(self.known, at)}
 
     @property
     def reading(self) -> Positions:
-        """The offset of each partition to read next."""
+        """The offset of each partition to read next: the lowest of memory and held shards."""
         return lowest([self.known, *self.working.values(), *self.kept.values()])
 
     def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:
-        """Shards whose profiles were not yet compared with the records at these (partition,
-        offset).
-        """
+        """The working shards that have not processed all records at these (partition, offset)."""
         seen = list(places)
         return frozenset(
             share
@@ -91,12 +89,12 @@ class Shares:
         )
 
     def unkept(self, profile_id: bytes, places: Iterable[tuple[int, int]]) -> bool:
-        """Whether these records change features that this process has to store."""
+        """Whether this process has to store the profile's features after these records."""
         at = self.kept.get(share_of(profile_id))
         return at is not None and any(offset_in(at, number) <= offset for number, offset in places)
 
     def read(self, ends: Mapping[int, int]) -> None:
-        """Records that memory holds each partition up to these offsets."""
+        """Sets that memory includes each partition up to these offsets."""
         self.known = moved(self.known, ends)
 
     def after(self, ends: Mapping[int, int]) -> dict[int, Positions]:
@@ -111,11 +109,11 @@ class Shares:
 
 
 def lowest(positions: Sequence[Positions]) -> Positions:
-    """The offsets that all positions have reached; empty for no positions."""
+    """The lowest offset of each partition; 0 everywhere when there are no positions."""
     return tuple(map(min, zip_longest(*positions, fillvalue=0))) if positions else BEGINNING
 
 
 def moved(at: Positions, ends: Mapping[int, int]) -> Positions:
-    """The position, advanced to these offsets."""
+    """The position `at`, advanced to these offsets where they are greater."""
     many = max(len(at), max(ends, default=-1) + 1)
     return tuple(max(offset_in(at, number), ends.get(number, 0)) for number in range(many))

@@ -1,9 +1,8 @@
-"""Which of the pairs above the link threshold become links? Enough to keep similar profiles
-connected.
+"""Chooses which pairs at or above the link threshold become links: enough to connect the profiles.
 
 In a large group of similar profiles, linking every pair would be quadratic. So each profile is
 linked with at most three of smaller id: first with profiles that are not similar to each other, so
-that nothing is cut off, then by descending weight. Pairs that other links connect are left out. A
+that no part is cut off, then by descending weight. Pairs that other links connect are left out. A
 pair that is left out although nothing else connects it becomes a case. The result depends only on
 the set of profiles and the staff decisions.
 """
@@ -22,9 +21,7 @@ Alike = Callable[[Pair], bool]
 
 @dataclass(slots=True)
 class SpanningLinks:
-    """Pairs at or above the link threshold: `linked`, and `spared` (connected through other
-    links).
-    """
+    """Chosen pairs: `linked`; and `spared`, not linked because other links connect them."""
 
     linked: set[Pair] = field(default_factory=set)
     spared: set[Pair] = field(default_factory=set)
@@ -36,10 +33,11 @@ class SpanningLinks:
         alike: Alike,
         apart: Set[Pair],
     ) -> None:
-        """Links a profile with at most three of `smaller`: smaller ids above the threshold.
+        """Links a profile with at most three of `smaller`: candidates of smaller id.
 
-        First those that are not alike, by weight, then the others; what remains is spared.
-        `alike`: whether two of them are above the threshold; `apart`: pairs that staff separated.
+        First come candidates that are not similar to a heavier one, then the others, by weight. Of
+        those not linked, the others are spared; the former become cases. `alike`: whether a pair
+        reaches the link threshold; `apart`: pairs that staff separated.
         """
         heaviest = sorted(
             smaller, key=lambda one: (-round(smaller[one].weight, WEIGHT_DIGITS), one)

@@ -30,7 +30,7 @@ from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
 FORM = f"{FORMAT}.{NORMALISER_VERSION}"
-FEATURES = ""  # the version under which it is noted how far features are stored
+FEATURES = ""  # in place of a rules version: the rows that say how far features are stored
 BEGIN = """
 insert into hitotsu.match_progress (rule_version, form, share, positions)
 select %s, %s, share, %s::bigint[] from unnest(%s::int[]) share on conflict do nothing
@@ -92,10 +92,10 @@ class ShardFenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredFeatures:
-    """A profile's stored features: sealed, or None when it is erased.
+    """A profile's features to store; `sealed` None deletes them (erased profile).
 
-    `records`: how much of the log they include. The last write wins, since it was read from the
-    projection last.
+    `records`: number of log records that they include. `at`: time of the profile's state in
+    microseconds. The last write wins, since it was read from the projection last.
     """
 
     profile_id: bytes
@@ -106,10 +106,11 @@ class StoredFeatures:
 
 @dataclass(slots=True)
 class ComparedBatch:
-    """A batch: the comparisons of the profiles in `triggered`, for the pairs of their shards.
+    """One batch of the matcher, to be stored.
 
-    `before` and `after`: the comparison progress by shard; `kept`: the feature progress. `greater`:
-    profiles of greater id whose choice of links may change.
+    `triggered`: the compared profiles, each with the shards that compared it. `before`, `after`:
+    progress of the comparison by shard. `kept`: progress of the stored features by shard.
+    `greater`: similar profiles of greater id, which choose their links again, with shards.
     """
 
     version: str
@@ -127,7 +128,7 @@ class ComparedBatch:
 async def progress(
     connection: Connection, version: str, shares: Collection[int]
 ) -> dict[int, Positions]:
-    """The comparison progress of these shards under a version of the rules."""
+    """The stored progress of these shards under a version of the rules; missing rows start at 0."""
     asked = sorted(shares)
     await connection.execute(BEGIN, [version, FORM, list(BEGINNING), asked])
     rows = await rows_of(connection, WHERE, [version, FORM, asked])
@@ -138,21 +139,21 @@ class ProfileLookup(Protocol):
     """What the in-memory index answers while a batch is judged."""
 
     def time_of(self, profile_id: bytes) -> int:
-        """The time of a profile's state."""
+        """The time of a profile's state in microseconds; 0 when the profile is unknown."""
 
     def smaller(self, profile_id: bytes) -> dict[bytes, PairEvidence]:
-        """The candidates of smaller id above the link threshold."""
+        """The candidates of smaller id at or above the link threshold."""
 
     def alike(self, pair: Pair) -> bool:
-        """Whether the two are above the link threshold."""
+        """Whether the pair is at or above the link threshold."""
 
 
 async def store(
     connection: Connection, batch: ComparedBatch, everybody: ProfileLookup
 ) -> list[PairVerdict]:
-    """Stores a batch and the resulting links, cases and events.
+    """Judges the batch's pairs and stores the verdicts: links, cases, events, and progress.
 
-    Raises `ShardFenced`; then nothing was stored.
+    Raises `ShardFenced` when another process has advanced a shard; then nothing is stored.
     """
     async with connection.transaction():
         await fence(connection, batch.version, batch.before)
@@ -205,7 +206,7 @@ async def _judged(
         pair
         for pair in (*found, *standing, *opened)
         if any(share_of(pair[0]) in batch.triggered.get(one, ()) for one in pair)
-        # of those who choose anew, heavy pairs and links alone: of others nothing was compared
+        # a profile that only chooses its links again was compared only at or above the threshold
         or (share_of(pair[0]) in choosing.get(pair[1], ()) and (pair in found or pair in linked))
     }
     return {
@@ -218,8 +219,10 @@ async def _judged(
 
 
 def _choosing(batch: ComparedBatch, standing: Mapping[Pair, RuleDecision]) -> dict[bytes, set[int]]:
-    """Profiles whose links are chosen again, with their shards: a link ends when its
-    evidence does.
+    """The profiles that choose their links again, with their shards.
+
+    They are the compared profiles, similar ones of greater id, and those that are linked with a
+    compared profile: such a link ends when its evidence does.
     """
     found = {one: set(shares) for one, shares in batch.triggered.items()}
     for one, shares in batch.greater.items():
@@ -240,7 +243,7 @@ async def _standing_of(
 async def _decisions_on(
     connection: Connection, triggered: Collection[bytes], smaller: Mapping[bytes, Collection[bytes]]
 ) -> dict[Pair, StaffDecision]:
-    """The staff decisions on these profiles and on those among which links are chosen."""
+    """The staff decisions that concern a compared profile or a candidate for a link."""
     profiles = {*triggered, *smaller, *(one for others in smaller.values() for one in others)}
     asked = {"who": [UUID(bytes=one) for one in sorted(profiles)]}
     return {_pair(row): decision_of_row(row) for row in await rows_of(connection, DECIDED, asked)}
@@ -259,8 +262,9 @@ async def adopt(
     decisions: Sequence[StaffDecision],
     positions: Positions,
 ) -> None:
-    """Stores a replay's result as if it had been compared up to that position, in one
-    transaction.
+    """Stores a replay's verdicts in one transaction, as if the matcher had made them.
+
+    `positions`: the log position of the replay, which becomes the progress of every shard.
     """
     async with connection.transaction():
         await _decisions(connection, decisions)
@@ -292,7 +296,7 @@ async def _decisions(connection: Connection, decisions: Sequence[StaffDecision])
 
 
 async def decide(connection: Connection, decisions: Sequence[StaffDecision]) -> None:
-    """Stores staff decisions in the caller's transaction; the log will contain the same."""
+    """Stores staff decisions in the caller's transaction, before the log contains their events."""
     await _decisions(connection, decisions)
 
 
@@ -325,7 +329,7 @@ def _standing(row: Mapping[str, Any]) -> RuleDecision:
 
 
 def decision_of_row(row: Mapping[str, Any]) -> StaffDecision:
-    """A row of `hitotsu.match_decision` as a decision."""
+    """Converts a row of `hitotsu.match_decision` to a decision."""
     link_id = row["link_id"]
     return StaffDecision(
         _pair(row), row["decided_at"], row["together"], row["event_id"].bytes,

@@ -17,20 +17,20 @@ Maker = Callable[[Features], Iterator[str]]
 
 
 def identifiers(one: Features) -> Iterator[str]:
-    """Each identifier (phone number, mail address, device …)."""
+    """The identifiers (phone number, mail address, device …)."""
     for kind, value in one.identifiers:
         yield f"{kind}\x1f{value.hex()}"
 
 
 def birth_and_name(one: Features) -> Iterator[str]:
-    """The date of birth, with the first letter of family or given name."""
+    """The date of birth with an initial of the family or given name."""
     if one.birth_date:
         for first in _initials(one):
             yield f"{one.birth_date}\x1f{first}"
 
 
 def whole_name(one: Features) -> Iterator[str]:
-    """All letters of the name, sorted, so that swapped names match."""
+    """All letters of the name, sorted, so that swapped family and given names match."""
     if one.family or one.whole:
         yield "".join(sorted(one.whole or one.family + one.given))
     if one.family_reading or one.whole_reading:
@@ -38,26 +38,26 @@ def whole_name(one: Features) -> Iterator[str]:
 
 
 def place(one: Features) -> Iterator[str]:
-    """The block number, within the postcode."""
+    """The postcode with the block number of the address."""
     if one.postcode and one.block:
         yield f"{one.postcode}\x1f{one.block}"
 
 
 def street(one: Features) -> Iterator[str]:
-    """The block number, within the town."""
+    """The town with the block number of the address."""
     if one.town and one.block:
         yield f"{one.town}\x1f{one.block}"
 
 
 def postcode_and_name(one: Features) -> Iterator[str]:
-    """Family or given name, within the postcode."""
+    """The postcode with the family or given name."""
     if one.postcode:
         for name in {*one[:6]} - {""}:
             yield f"{one.postcode}\x1f{name}"
 
 
 def birth_and_postcode(one: Features) -> Iterator[str]:
-    """The date of birth, within the postcode."""
+    """The postcode with the date of birth."""
     if one.birth_date and one.postcode:
         yield f"{one.birth_date}\x1f{one.postcode}"
 
@@ -75,7 +75,7 @@ NAMES = tuple(_MAKERS)
 
 
 def keys_of(salt: int, names: Sequence[str]) -> Callable[[Features], set[int]]:
-    """A function that computes the keyed hashes of a profile's blocking keys of these names."""
+    """Returns a function: features to the 64-bit keyed hashes of their blocking keys in `names`."""
     makers = [(f"{NAMES.index(name)}\x1f", _MAKERS[name]) for name in names]
     digest = xxhash.xxh3_64_intdigest
 

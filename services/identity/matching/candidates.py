@@ -17,12 +17,12 @@ from services.identity.matching.model import MatchModel
 from services.identity.matching.weights import FieldEvidence, Weights
 
 CROWD = 150
-"""A key that more profiles share is common: more than at the estimation, for logs grow."""
+"""A key that more profiles share is common. The estimation uses a lower limit: logs grow later."""
 FIRST = 3
 
 
 class Candidate(NamedTuple):
-    """A profile that may be the same person; one level per comparison of the model."""
+    """A profile that may be the same person; `levels`: one per comparison, -1 where unknown."""
 
     profile_id: bytes
     weight: float
@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
 
 
 class CandidateIndex:
-    """All profiles, indexed by their blocking keys."""
+    """All profiles in memory, indexed by their blocking keys."""
 
     def __init__(self, model: MatchModel) -> None:
         self.model = model
@@ -43,9 +43,9 @@ class CandidateIndex:
         self._places: dict[bytes, int] = {}
         self._free: list[int] = []
         self._sharing: dict[int, int | list[int]] = {}
-        """A key's one person, or all of them: most keys belong to one."""
+        """The profile that has a key, or the list of them; most keys belong to one profile."""
         self._first: dict[int, tuple[int, ...]] = {}
-        """Of keys that many share: the few of smallest id, with whom all others are compared."""
+        """Of common keys: the few profiles of smallest id, with which all others are compared."""
         self._last: tuple[Features | None, set[int]] = (None, set())
 
     def __len__(self) -> int:
@@ -110,10 +110,10 @@ class CandidateIndex:
     ) -> list[Candidate]:
         """All candidates at or above the model's lower threshold, by descending weight, then by id.
 
-        `of`: the profile that has these features. When more than `CROWD` profiles share a key, a
-        profile is compared only with the few of smallest id among them, and those with all. So the
-        number of pairs grows linearly, even for keys that became common after the model was
-        estimated.
+        `of`: the id of the known profile that has these features; None for a search, which compares
+        with all profiles that share a key. With `of`, if more than `CROWD` profiles share a key,
+        only pairs with the few smallest ids among them are compared. So the number of pairs grows
+        linearly, even for keys that became common after the model was estimated.
         """
         found = []
         lower = self.model.lower
@@ -131,7 +131,7 @@ class CandidateIndex:
         return sorted(found, key=lambda one: (-one.weight, one.profile_id))
 
     def weight(self, one: Features, other: Features) -> float:
-        """The weight of two profiles, bit for bit the one that `candidates` gives.
+        """The weight of two profiles, exactly the float that `candidates` gives.
 
         The sum of `explain` may differ by rounding, which is enough to cross a threshold.
         """
@@ -142,8 +142,9 @@ class CandidateIndex:
         return self._weights.evidence(compare(one, other, self._kinds))
 
     def _keys_of(self, features: Features) -> set[int]:
-        """The blocking keys in use; cached, because a profile that is searched is usually inserted
-        next.
+        """The blocking keys without those that are too common in the model.
+
+        The last result is cached, because a profile that is searched is usually inserted next.
         """
         if features is not self._last[0]:
             self._last = features, self._keys(features) - self._crowded
@@ -160,7 +161,7 @@ class CandidateIndex:
         return found
 
     def _first_of(self, key: int) -> tuple[int, ...] | None:
-        """The few smallest ids of a common key, and the next one; None when the key is not
+        """Places of the `FIRST` smallest ids of a common key and the next; None if it is not
         common.
         """
         there = self._sharing.get(key)

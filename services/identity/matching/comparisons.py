@@ -9,7 +9,7 @@ from services.identity.matching import dates, names, places
 from services.identity.matching.features import Features
 
 PERSONAL = ("family", "given", "birth_date", "address")
-"""Every further comparison is that of a kind of identifier."""
+"""The first comparisons; every further one compares a kind of identifier."""
 
 MISSING = -1
 SHARED, OTHER = range(2)
@@ -17,10 +17,10 @@ IDENTIFIER_LEVELS = ("equal", "different")
 
 
 class ComparedPair(NamedTuple):
-    """One level per comparison (MISSING: no evidence), and the term that both share.
+    """Per comparison, the level (MISSING: a profile lacks the field) and the term that is equal.
 
-    A term is what frequencies are counted of: a name, a date, a place, a phone number's blind
-    index. It is "" when the level is not an equality.
+    A term is a name, a date, a place or a phone number's blind index; the model holds frequencies
+    of terms. It is "" when no term is equal.
     """
 
     levels: tuple[int, ...]
@@ -41,7 +41,7 @@ _LEVELS = {
 
 
 def compare(one: Features, other: Features, kinds: Sequence[str]) -> ComparedPair:
-    """The comparison of two profiles; symmetric."""
+    """Compares two profiles field by field; their order does not matter."""
     family, given, family_term, given_term = names.compare(one, other)
     born = dates.compare(one.birth_date, other.birth_date)
     place, place_term = places.compare(one, other)
@@ -58,7 +58,10 @@ def compare(one: Features, other: Features, kinds: Sequence[str]) -> ComparedPai
 def _identifier(
     kind: str, mine: Sequence[tuple[str, bytes]], theirs: Sequence[tuple[str, bytes]]
 ) -> tuple[int, str]:
-    """EQUAL when one value is in both lists: people have several numbers."""
+    """SHARED, with the value, when both lists have an equal one of this kind; else OTHER.
+
+    MISSING when a list has none of this kind.
+    """
     known = False
     for named, value in mine:
         if named == kind:

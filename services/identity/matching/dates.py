@@ -10,7 +10,7 @@ LEVELS = ("equal", "one slip", "two of year, month and day", "year", "different"
 
 
 def compare(one: str, other: str) -> int:
-    """The level of two ISO dates; MISSING when either is empty."""
+    """The level at which two ISO dates agree; MISSING when either is empty."""
     if not one or not other:
         return MISSING
     return EQUAL if one == other else _unequal(*sorted((one, other)))

@@ -19,7 +19,7 @@ Rates = list[list[float]]
 
 
 class Classes(NamedTuple):
-    """The estimated parameters."""
+    """The estimated parameters: shares of the classes among all pairs, and the rates of levels."""
 
     match: float
     household: float
@@ -40,7 +40,7 @@ class Beliefs(NamedTuple):
     fixed: frozenset[int]
     """Fields whose household rates are taken from the prior, not estimated."""
     unique: frozenset[int]
-    """Fields that are blocking keys: every pair that agrees in them is among the given pairs."""
+    """Fields that are blocking keys: every pair that agrees in them is in `Pairs.blocked`."""
 
 
 M_PSEUDO, H_PSEUDO, U_PSEUDO = 1.0, 50.0, 0.5
@@ -123,8 +123,9 @@ def _round(pairs: Pairs, classes: Classes, beliefs: Beliefs) -> Classes:
 
 
 def _strangers(pairs: Pairs, classes: Classes, beliefs: Beliefs, first: bool = False) -> Rates:
-    """Rates of strangers: from random pairs; where these are too few, from pairs that share
-    a key.
+    """Rates of strangers: per level the higher one of random pairs and of pairs that share a key.
+
+    A unique field takes the latter only. `first`: no classes yet, so only random pairs count.
     """
     of = _Posterior(classes) if not first else None
     drawn, shared = _zeros(beliefs.m), _zeros(beliefs.m)

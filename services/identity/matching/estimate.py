@@ -21,7 +21,7 @@ from services.identity.matching.sample import Sample, crowded, pairs, sample
 from services.identity.matching.weights import Weights
 
 MOST = 200_000
-"""Maximum sample of profiles; of more, a sample is chosen by hash."""
+"""Maximum number of profiles to estimate from; of more, a sample is chosen by hash."""
 PROBES, AT_RANDOM = 20_000, 1_000_000
 """Number of profiles whose pairs are compared, and number of random pairs."""
 CROWD = 60
@@ -30,7 +30,7 @@ SALT = 0x9E3779B97F4A7C15
 
 
 def estimate(people: Iterable[Features], salt: int = SALT) -> MatchModel:
-    """The model of these profiles; independent of their order.
+    """Estimates the model of these profiles; their order does not matter.
 
     Its thresholds follow from its own probabilities (`thresholds`), not from labelled pairs.
     ValueError when there are fewer than two profiles.

@@ -24,7 +24,7 @@ _VALUE_BYTES = 8
 
 
 class Person(NamedTuple):
-    """A profile in clear; identifiers are (kind, blind index of the value)."""
+    """A profile's data in clear, except identifiers: (kind, blind index of the value)."""
 
     name: str | None = None
     name_kana: str | None = None
@@ -35,7 +35,8 @@ class Person(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Normal forms; unknown ones are empty. A name that cannot be split is in `whole`.
+    """Normal forms of a profile's data; unknown ones are "". A name that cannot be split is
+    `whole`.
 
     The reading comes from the kana, or from a name written in kana or Latin letters; it is in Latin
     letters without length marks (`schemas.normal.readings`).
@@ -65,7 +66,7 @@ class Features(NamedTuple):
 
     @staticmethod
     def unpacked(packed: bytes) -> Features:
-        """The features; ValueError when the bytes are invalid or of another format."""
+        """Restores features; ValueError when the bytes are invalid or of another format."""
         try:
             parts = packed.decode().split(_BETWEEN)
         except UnicodeDecodeError:
@@ -74,7 +75,7 @@ class Features(NamedTuple):
             raise ValueError(f"features: packed in format {parts[0][:10]!r}, not {FORMAT}")
         if len(parts) < _TEXTS + 1:
             raise ValueError(f"features: have {len(parts) - 1} fields, fewer than {_TEXTS}")
-        # Names, places and days are shared by many: a million people then need half the memory.
+        # Many profiles share names, places and dates: interning them halves the memory.
         texts = map(intern, parts[1 : _TEXTS + 1])
         return Features._make((*texts, tuple(map(_identifier, parts[_TEXTS + 1 :]))))
 
@@ -83,7 +84,7 @@ _TEXTS = len(Features._fields) - 1
 
 
 def features(person: Person) -> Features:
-    """The normal forms of a person's data. Never raises; what has no normal form is omitted."""
+    """The normal forms of a profile's data. Never raises; a text without normal form gives ""."""
     name = normal.name(person.name) if person.name else None
     kana = normal.kana(person.name_kana) if person.name_kana else None
     if name and not kana and _KANA.fullmatch(name.whole):

@@ -1,7 +1,8 @@
 """How common are names, places and other terms? Frequencies, so that rare agreements weigh more.
 
-Agreeing in 佐藤 is weaker evidence than agreeing in 勅使河原, and a whole office's phone number is
-none. Terms of fewer than ten profiles are not listed, because they could identify persons.
+Agreeing in 佐藤 is weaker evidence than agreeing in 勅使河原, and sharing the phone
+number of a whole office is none. Terms of fewer than ten profiles are not listed, because they
+could identify persons.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _OTHERS = frozenset(("family", "given"))
 def frequencies(
     people: Sequence[Features], salt: int, kinds: Sequence[str], matches: Mapping[str, float]
 ) -> dict[str, Frequencies]:
-    """Frequencies by field. `matches`: share of pairs that agree because they are one person."""
+    """Term frequencies by field.
+
+    `matches`: for each field, the share of all pairs that agree in it because they are one person.
+    """
     found = {}
     for field in (*PERSONAL, *kinds):
         counts: Counter[str] = Counter()
@@ -54,7 +58,7 @@ def _hash(salt: int, field: str, term: str) -> str:
 
 
 def _share(counts: Sequence[int], known: int, matches: float) -> float | None:
-    """The probability that a stranger has the same rare term, corrected for pairs of one person."""
+    """The probability that two strangers agree in an unlisted term; None if all are listed."""
     whole = sum(counts)
     if not whole:
         return None

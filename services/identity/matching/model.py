@@ -28,7 +28,7 @@ class _StrictModel(BaseModel):
 
 
 class Level(_StrictModel):
-    """The level's probability in pairs of the same person (m), strangers (u), a household (h)."""
+    """A level's probability in pairs of one person (m), of strangers (u), of a household (h)."""
 
     name: str
     m: Probability
@@ -49,11 +49,11 @@ class Frequencies(_StrictModel):
     terms: dict[Hash, Probability]
     """Share of each common term, by its keyed hash."""
     others: Probability | None = None
-    """Share of any other term; None: use the level's u."""
+    """Share of any term that is not listed; None: the level's u is used."""
 
 
 class Prior(_StrictModel):
-    """The share of same-person pairs, and of household pairs, among all pairs."""
+    """The shares of pairs of one person, and of pairs of a household, among all pairs."""
 
     match: Probability
     household: Probability
@@ -104,7 +104,7 @@ class MatchModel(_StrictModel):
                 raise ValueError(f"comparisons of {one.field} must have the levels {wanted}")
         strange = [field for field in self.personal if field not in fields]
         if strange:
-            raise ValueError(f"personal: unknown comparison: {strange[0][:50]}")
+            raise ValueError(f"personal: {strange[0][:50]} is not a field of comparisons")
         unknown = [key for key in self.blocking.keys if key not in blocking_keys.NAMES]
         if unknown:
             raise ValueError(f"blocking.keys must be among {', '.join(blocking_keys.NAMES)}")
@@ -129,7 +129,9 @@ class MatchModel(_StrictModel):
 
     @classmethod
     def of(cls, rules: Any) -> MatchModel:
-        """The model in `matching` of parsed rules; ValueError names field and reason."""
+        """The model in the part `matching` of match rules, as parsed JSON; ValueError names field
+        and reason.
+        """
         try:
             return cls.model_validate(rules)
         except ValidationError as error:
@@ -137,12 +139,12 @@ class MatchModel(_StrictModel):
 
 
 def hashed(salt: int, text: str) -> int:
-    """A keyed hash of 64 bits by which a term or blocking key is stored."""
+    """The keyed 64-bit hash under which the model stores a term or blocking key."""
     return int(xxhash.xxh3_64_intdigest(text.encode(), salt))
 
 
 def term_of(field: str, term: str) -> str:
-    """The text of a field's term that is hashed."""
+    """The text that is hashed for a term of a field."""
     return f"{field}\x1f{term}"
 
 

@@ -14,9 +14,10 @@ MISSING = -1
 LEVELS = (
     "equal", "equal in reading", "equal in one form", "near", "similar", "swapped", "different",
 )  # fmt: skip
-"""Read alike where no writing is known to both; in one form, where writing and reading differ."""
+""""equal in reading": only readings are known to both. "equal in one form": either the writing or
+the reading is equal, and the other one is not."""
 UNDIVIDED = "\x1d"
-"""Begins the term of an undivided name that holds both parts."""
+"""Prefix of the term of an undivided name that consists of family and given name."""
 
 _OF_LIKENESS = (EQUAL, NEAR, SIMILAR, DIFFERENT)
 _FULL_LENGTH = 3
@@ -27,7 +28,7 @@ Compared = tuple[int, int, str, str]
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """Both levels; an undivided name is divided as the other one is."""
+    """The levels of family and given name; an undivided name is split as the other one is."""
     if one.whole or other.whole or one.whole_reading or other.whole_reading:
         return _undivided(one, other)
     if one.given != other.given or one.family != other.family or not one.family:
@@ -40,7 +41,7 @@ def compare(one: Features, other: Features) -> Compared:
 
 
 def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[int, str]:
-    """The level of one part, and the term in which both are equal."""
+    """The level of one part (family or given name), and the equal term ("" if none)."""
     written = _level(one, other)
     if written == EQUAL and (one_reading == other_reading or not one_reading or not other_reading):
         return EQUAL, one
@@ -56,8 +57,10 @@ def _level(one: str, other: str) -> int:
 
 
 def _both(written: int, heard: int) -> int:
-    """EQUAL when one form is equal and the other does not contradict; otherwise the closer
-    level.
+    """Combines the levels of writing and reading into one.
+
+    READ: only readings are known, and equal. ONE_FORM: one is equal, the other known and not equal.
+    Otherwise the closer level; MISSING when neither is known.
     """
     if written == MISSING:
         return READ if heard == EQUAL else heard
@@ -69,7 +72,7 @@ def _both(written: int, heard: int) -> int:
 
 
 def _swapped(one: Features, other: Features) -> Compared | None:
-    """The comparison with family and given name of one profile swapped; None if that does not fit.
+    """Compares with one profile's family and given name swapped; None if they then do not agree.
 
     Readings are used only where the written forms are not both known, since readings within one
     household are often similar.
@@ -113,7 +116,7 @@ def _is_divided(compared: Compared) -> bool:
 def _divided(
     whole: str, family: str, given: str, other_whole: str, other_family: str, other_given: str
 ) -> Compared:
-    """Compares by parts where both are divided; where neither is, compares the whole texts."""
+    """Compares by parts if both names are split, as whole texts if neither is, else `_against`."""
     if not (whole or family) or not (other_whole or other_family):
         return MISSING, MISSING, "", ""
     if not whole and not other_whole:
@@ -131,7 +134,7 @@ def _divided(
 
 
 def _against(whole: str, family: str, given: str) -> Compared:
-    """Compares an undivided text with family and given name, joined or either alone."""
+    """Compares an undivided text with a family and a given name, joined or either alone."""
     if whole in (family + given, given + family):
         return EQUAL, EQUAL, family, given
     if whole == family:

@@ -23,14 +23,14 @@ Compared = tuple[int, str]
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """The closest level that the known parts allow; MISSING when no part is known in both."""
+    """The closest level at which the known parts agree; MISSING when both know no part."""
     code = _agrees(one.postcode, other.postcode)
     city = _similar(one.city, other.city)
     town = _similar(one.town, other.town)
     block = _agrees(one.block, other.block)
     building = _similar(one.building, other.building)
     if town is False and building is False:
-        # street and building stand in each other's field, as forms with two lines invite
+        # street and building may stand in each other's field, as in forms with two address lines
         town = building = bool(
             _similar(one.town, other.building) and _similar(one.building, other.town)
         )

@@ -1,7 +1,7 @@
 """Prior probabilities of the estimation: starting values, and defaults where data is missing.
 
-They are orders of magnitude. A few thousand pairs outweigh them, except for household rates, whose
-prior weighs as much as fifty pairs.
+They are orders of magnitude, which a few thousand pairs outweigh. The prior of household rates
+counts as much as fifty pairs, other priors as one pair or less.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from one place, so their other fields are not independent."""
 
 
 class Rarities:
-    """The term frequencies in bits, to be added to log2(m/u) of the level."""
+    """A model's term frequencies, as bits to add to log2(m/u) of a level."""
 
     def __init__(self, model: MatchModel) -> None:
         self._salt = model.salt
@@ -32,8 +32,10 @@ class Rarities:
         self._known: list[dict[str, float | None]] = [{} for _ in self._fields]
 
     def of(self, at: int, level: int, term: str) -> float:
-        """Bits to add for the comparison with index `at`; positive if the term is rarer than the
-        level's u.
+        """Bits to add to the weight of the comparison with index `at`.
+
+        Positive (at most `MOST_BITS`) if the term is rarer than the level's u, negative if it is
+        more common, 0 if its frequency is unknown.
         """
         known = self._known[at]
         try:
@@ -50,7 +52,7 @@ class Rarities:
         return self._terms[at].get(hash, self._others[at])
 
     def _undivided(self, at: int, term: str) -> float | None:
-        """The bits of a part, if the undivided name is split in the most common way."""
+        """log2 of the frequency of part `at` of a name, split in the most common way; or None."""
         whole = term.removeprefix(UNDIVIDED)
         best, found = -inf, None
         for cut in range(1, len(whole)):

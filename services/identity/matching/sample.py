@@ -21,7 +21,7 @@ Patterns = Counter[tuple[int, ...]]
 
 
 class Sample(NamedTuple):
-    """Some of the profiles, in hash order."""
+    """The chosen profiles, in hash order."""
 
     people: list[Features]
     known: int
@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Ordered pairs: each of some profiles with every other."""
+    """Ordered pairs of the sample: its first profiles, each with every other profile."""
 
     blocked: Patterns
     """Pairs that share a blocking key."""
@@ -46,14 +46,14 @@ class Pairs(NamedTuple):
 
 
 def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
-    """At most `most` profiles; at least half of that when there are more."""
+    """Chooses at most `most` profiles; about half of that or more when there are more profiles."""
     kept: list[tuple[int, Features]] = []
     seen: Counter[int] = Counter()
     bound, known = SALT, 0
     for one in people:
         known += 1
         plain = hashed(salt, one.packed().decode())
-        # Equal features are told apart by their number: else twins would be chosen together.
+        # Profiles with equal features get different hashes: else they would be chosen together.
         seen[plain] += 1
         mark = hashed(salt, f"{plain}\x1f{seen[plain]}")
         if mark <= bound:
@@ -66,7 +66,10 @@ def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
 
 
 def crowded(chosen: Sample, salt: int, names: Iterable[str], limit: int) -> tuple[Index, set[int]]:
-    """The sample by blocking key, and keys that more than `limit` of all profiles would share."""
+    """The sample by blocking key, and the keys that are too common.
+
+    A key is too common if, by the sample, more than `limit` of all profiles share it.
+    """
     index: Index = defaultdict(list)
     keys_of = blocking_keys.keys_of(salt, tuple(names))
     for place, one in enumerate(chosen.people):
@@ -83,7 +86,10 @@ def pairs(
     chosen: Sample, index: Index, common: set[int], salt: int, names: Iterable[str],
     kinds: tuple[str, ...], probes: int, at_random: int,
 ) -> Pairs:  # fmt: skip
-    """Levels of the pairs of the first `probes` profiles, and of random pairs."""
+    """Compares the first `probes` profiles with those that share a key, and `at_random` pairs.
+
+    `common`: keys that are not used.
+    """
     people = chosen.people
     keys_of = blocking_keys.keys_of(salt, tuple(names))
     blocked: list[ComparedPair] = []

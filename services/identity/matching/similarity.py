@@ -31,5 +31,5 @@ def alike(one: str, other: str) -> int:
 
 
 def slip(one: str, other: str) -> bool:
-    """Whether the texts differ by one omitted, added, changed or transposed letter at most."""
+    """Whether the texts are equal or differ by one omitted, added, changed or transposed letter."""
     return bool(OSA.distance(one, other, score_cutoff=1) <= 1)

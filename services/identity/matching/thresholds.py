@@ -23,7 +23,7 @@ pair to derive a threshold from, CASE for a review case."""
 
 
 def bits(probability: float) -> float:
-    """log2 of the probability's odds."""
+    """The log2 odds of a probability."""
     return log2(probability / (1 - probability))
 
 
@@ -31,7 +31,7 @@ LOWER, LEAST_UPPER = bits(CASE), bits(LINKED)
 
 
 def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
-    """The lowest link threshold at which the expected shares of wrong links stay below the limits.
+    """The lowest link threshold at which the expected shares of wrong links stay within the limits.
 
     `pairs`: for each pair that shares a key, its weight, the probability that it is not one person,
     and the probability that it is a household.
@@ -40,7 +40,7 @@ def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
     count = 0
     wrong = households = 0.0
     ordered = sorted(pairs, reverse=True)
-    for weight, alike in groupby(ordered, key=itemgetter(0)):  # the equal are linked together
+    for weight, alike in groupby(ordered, key=itemgetter(0)):  # equal weights: linked together
         for _, strange, related in alike:
             count += 1
             wrong += strange

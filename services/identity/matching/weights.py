@@ -36,7 +36,7 @@ PRIOR = "prior"
 
 
 class FieldEvidence(NamedTuple):
-    """One field's weight in bits; `prior` and `household` are the model's own terms."""
+    """One field's level and weight in bits; `prior` and `household` are terms of the model."""
 
     field: str
     level: str
@@ -44,7 +44,7 @@ class FieldEvidence(NamedTuple):
 
 
 class Weights:
-    """The model, precomputed for fast sums. Pure; it only caches."""
+    """Computes the weights of pairs under a model; its only state is caches."""
 
     def __init__(self, model: MatchModel) -> None:
         prior = model.prior
@@ -72,15 +72,13 @@ class Weights:
         self._drawn_alone = [field == GIVEN for field in self._fields]
 
     def weight(self, compared: ComparedPair) -> float:
-        """Bits in favour of one person; negative bits against."""
+        """The pair's weight in bits: positive for one person, negative against."""
         sums = self._sums(compared)
         weight = _either(sums[0], sums[1])
         return weight if sums[2] else min(weight, self._below_upper)
 
     def at_least(self, compared: ComparedPair, lower: float) -> float | None:
-        """The weight, or None when it is below `lower`; most pairs are rejected without looking at
-        terms.
-        """
+        """The weight; None when it is below `lower`, which the levels alone show for most pairs."""
         levels, terms = compared
         plain = self._of_levels(levels)
         most = MOST_BITS * (len(terms) - terms.count(""))
@@ -90,13 +88,13 @@ class Weights:
         return weight if weight >= lower else None
 
     def wrong(self, compared: ComparedPair) -> tuple[float, float, float]:
-        """The weight, the probability of not being one person, and that of being a household."""
+        """The weight, and the probabilities that the pair is not one person, and is a household."""
         strangers, household = (min(bits, _MOST) for bits in self._sums(compared)[:2])
         whole = 1 + exp2(-strangers) + exp2(-household)
         return self.weight(compared), 1 - 1 / whole, exp2(-household) / whole
 
     def _sums(self, compared: ComparedPair) -> _Sums:
-        """The sums including the term frequencies."""
+        """Both sums, and whether a personal field agrees; with the rarity of equal terms."""
         strangers, household, personal = self._of_levels(compared.levels)
         for at, term in enumerate(compared.terms):
             if term:
@@ -107,7 +105,7 @@ class Weights:
         return strangers, household, personal
 
     def _of_levels(self, levels: tuple[int, ...]) -> _Sums:
-        """The sums without terms; cached, since the same few thousand level tuples recur."""
+        """Like `_sums`, without terms; cached, since the same few thousand level tuples recur."""
         found = self._known.get(levels)
         if found is None:
             strangers, household = self._prior
@@ -126,7 +124,7 @@ class Weights:
         return found
 
     def _sure(self, levels: tuple[int, ...]) -> bool:
-        """Whether a field agrees that identifies one person within a household."""
+        """Whether a field agrees that distinguishes the members of a household."""
         if any(levels[at] == SHARED for at in self._own):
             return True
         given = MISSING if self._given is None else levels[self._given]
@@ -136,7 +134,9 @@ class Weights:
         return born == dates.EQUAL and MISSING < given < names.DIFFERENT
 
     def evidence(self, compared: ComparedPair) -> tuple[FieldEvidence, ...]:
-        """Every field known in both; the weights add up to the pair's weight."""
+        """The weight of every field known in both profiles; with `prior` and `household` they sum
+        up to the pair's weight.
+        """
         found = [FieldEvidence(PRIOR, "", self._prior[0])]
         for at, level in enumerate(compared.levels):
             if level < 0:

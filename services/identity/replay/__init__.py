@@ -1,1 +1,1 @@
-"""Replays all profiles under other match rules in memory, compares the grouping, and may switch."""
+"""Tries other match rules in memory: compares the groupings, and switches if requested."""

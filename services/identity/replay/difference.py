@@ -14,7 +14,7 @@ Part = frozenset[bytes]
 
 @dataclass(frozen=True, slots=True)
 class MemberSplit:
-    """A member that would become several."""
+    """A present member whose profiles would become several members."""
 
     member: Part
     into: tuple[Part, ...]
@@ -22,8 +22,9 @@ class MemberSplit:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Parts of present members that would become one, with the links and kinds of identifier behind
-    it.
+    """Parts of present members that would become one member.
+
+    `links`: links between the parts. `shared`: kinds of identifiers that the parts share.
     """
 
     member: Part
@@ -34,15 +35,16 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class GroupingDifference:
-    """All splits and joins, ordered by smallest id."""
+    """All splits and joins, ordered by their profile ids."""
 
     splits: tuple[MemberSplit, ...]
     joins: tuple[Join, ...]
 
     @property
     def touched(self) -> tuple[Part, ...]:
-        """Profiles whose member changes, with every profile they share a member with before or
-        after.
+        """Groups of profiles whose members change.
+
+        Profiles that share a member before or after the change are in the same group.
         """
         return _united([*(one.member for one in self.splits), *(one.member for one in self.joins)])
 
@@ -92,7 +94,7 @@ def _join(
 
 
 def _parts(member: Part, groups: Mapping[bytes, Part]) -> tuple[Part, ...]:
-    """The subsets of these profiles that are together in another grouping."""
+    """The profiles of a member, divided by their members in the other grouping."""
     pieces = {groups.get(profile, frozenset({profile})) & member for profile in member}
     return tuple(sorted(pieces, key=sorted))
 
@@ -102,7 +104,7 @@ def _distinct(groups: Mapping[bytes, Part]) -> list[Part]:
 
 
 def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Merges parts that share a profile."""
+    """Merges parts that have a profile in common."""
     found: list[set[bytes]] = []
     for part in parts:
         near = [one for one in found if not one.isdisjoint(part)]

@@ -30,7 +30,7 @@ from services.runtime.keys import SubjectKeys
 
 @dataclass(frozen=True, slots=True)
 class CustomerEffects:
-    """Members that change together: points by member, and items that change for one of them."""
+    """The effect on a group of profiles: point balances by member id, and suppressed items."""
 
     profiles: Part
     points_before: dict[UUID, int]
@@ -48,7 +48,7 @@ class _Holding:
 
 
 class SnapshotAnswers:
-    """Runs queries as the API does, in one snapshot and without Redis."""
+    """Runs the read API's queries in one Postgres snapshot, without Redis."""
 
     def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
         self._catalog = Catalog(discover(), live=settings.group)
@@ -68,7 +68,7 @@ class SnapshotAnswers:
     async def moves(
         self, profiles: Part, before: Collection[Part], after: Collection[Part]
     ) -> CustomerEffects:
-        """The effect on profiles that are in these members now and would be in those."""
+        """The effect on `profiles`, whose members are `before` now and would be `after`."""
         old, new = await self._held(before), await self._held(after)
         return CustomerEffects(
             profiles, old.points, new.points,

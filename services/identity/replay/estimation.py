@@ -18,7 +18,7 @@ from services.runtime.keys import SubjectKeys
 
 
 async def estimated(settings: Settings, version: str, moved: Moved) -> MatchRules:
-    """The rules in force (or the defaults) with a model estimated from the present profiles.
+    """The rules in force (or the defaults) as `version`, with a model of the present profiles.
 
     Raises `CannotReplay` when there are too few profiles, or the model is too large for an event.
     """

@@ -1,7 +1,4 @@
-"""All profiles at one moment: read in one snapshot, with its log position.
-
-The member projection holds the state at a position of the log, so a reader can continue from there.
-"""
+"""Reads all profiles in one Postgres snapshot, with the log position that the snapshot includes."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ Moved = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Moment:
-    """All profiles' features, identifiers, staff decisions and present groups."""
+    """The state of all profiles at the log position `positions` (next offset per partition)."""
 
     positions: Positions
     registered: dict[bytes, int | None] = field(default_factory=dict)
@@ -60,7 +57,10 @@ class Moment:
 
 
 async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: Moved) -> Moment:
-    """The present state. Raises `psycopg.Error` when Postgres is away."""
+    """Reads the present state; `moved` is told the progress as (what, done, total).
+
+    Raises `psycopg.Error` when Postgres is unreachable.
+    """
     async with connection.transaction():
         await connection.execute("set transaction isolation level repeatable read, read only")
         ends = of_topic(await checkpoints(connection, group, [TOPIC]), TOPIC)
@@ -77,7 +77,7 @@ async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: M
             pair = (row["profile_id"].bytes, row["other_profile_id"].bytes)
             found.verdicts.append((*pair, row["verdict"]))
             together = row["verdict"] == LINKED
-            # of what it was said about nothing is known here
+            # the projection does not keep which evidence a decision is about
             found.decisions[pair] = StaffDecision(
                 pair, row["decided_at"], together, bytes(16), None, row["actor"]
             )
@@ -106,7 +106,10 @@ async def _opened(
     keys: SubjectKeys,
     moved: Moved,
 ) -> None:
-    """Profiles that were never registered have only identifiers."""
+    """Sets `registered`, and `features` from the unsealed personal data and the identifiers.
+
+    A profile that was never registered has only identifiers; an erased one gets no features.
+    """
     held = {row["profile_id"].bytes: row for row in rows}
     found.registered = {profile: row["registered_at"] for profile, row in held.items()}
     everyone = sorted(held.keys() | shown.keys())
@@ -125,7 +128,7 @@ async def _opened(
 
 
 def grouped(groups: dict[bytes, bytes]) -> dict[bytes, frozenset[bytes]]:
-    """Converts profile to member id into profile to all profiles of its member."""
+    """Converts {profile: member id} to {profile: all profiles of its member}."""
     parts: dict[bytes, set[bytes]] = {}
     for profile, member in groups.items():
         parts.setdefault(member, set()).add(profile)

@@ -41,7 +41,7 @@ def plain(found: Replayed) -> dict[str, Any]:
 
 
 def lines(found: Replayed) -> Iterator[str]:
-    """Text lines, at most a screenful of each kind."""
+    """The lines of the text report; at most 100 splits, joins and effects each."""
     difference = found.difference
     for split in difference.splits[:SHOWN_MAX]:
         yield f"splits  {_text(split.member)}"

@@ -45,7 +45,7 @@ class CannotReplay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result; `switched` when the rules were activated."""
+    """The result of a replay; `switched`: whether the rules were activated."""
 
     version: str
     positions: tuple[int, ...]
@@ -58,7 +58,10 @@ class Replayed:
 
 
 async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Moved) -> Replayed:
-    """Runs it. Raises `CannotReplay`, or the clients' errors when servers are away."""
+    """Replays all profiles under `rules`, and activates them if `switch`.
+
+    Raises `CannotReplay`, or the error of the Postgres or Kafka client when a server is away.
+    """
     check_size(rules)
     postgres = pool(settings.postgres, group=settings.group, name="replay", timeout=5.0)
     await postgres.open(wait=True)
@@ -101,7 +104,7 @@ def check_size(rules: MatchRules) -> None:
     """Raises `CannotReplay` when the rules are too large for an event."""
     size = len(rules.text().encode())
     if size > BODY_MAX - ROOM:
-        raise CannotReplay(f"rules: {size} bytes are more than an event may have")
+        raise CannotReplay(f"rules: {size} bytes are more than the {BODY_MAX - ROOM} of an event")
 
 
 async def _switch(
@@ -131,7 +134,10 @@ async def _switch(
 
 
 async def _applied(settings: Settings, connection: Connection, events: list[UUID]) -> None:
-    """Sends the events through the outbox and waits until the projector has applied all."""
+    """Sends the events in the outbox and waits until the projector has applied these.
+
+    Raises `CannotReplay` after 120 seconds.
+    """
     producer = KafkaProducer(settings.kafka, client_id="replay")
     relay = OutboxRelay(settings.postgres, producer)
     await producer.start()
@@ -146,8 +152,8 @@ async def _applied(settings: Settings, connection: Connection, events: list[UUID
                     break
                 if time.monotonic() > deadline:
                     raise CannotReplay(
-                        "the links are in the outbox, but no projector applies them;"
-                        " run the replay again later (nothing is appended twice)"
+                        "the events are in the outbox, but no projector has applied them;"
+                        " start it, then run the replay again (links are not stored twice)"
                     )
                 await asyncio.sleep(0.2)
     finally:

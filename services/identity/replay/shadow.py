@@ -25,17 +25,17 @@ from services.identity.replay.moment import Moment, Moved
 from services.identity.shards import pair_of
 from services.identity.spanning_forest import SpanningLinks
 
-LAST = 2**62  # later than any version of the rules begins: the shadow's is the one in force
+LAST = 2**62  # valid from later than any stored version, so that the replayed rules are in force
 
 
 @dataclass(slots=True)
 class ReplayShadow:
-    """The result: judged pairs, and each profile's member id."""
+    """The result: verdicts on pairs, and each profile's member id (`groups`)."""
 
     version: str
     judged: dict[Pair, PairVerdict] = field(default_factory=dict)
     links: dict[Pair, RuleDecision] = field(default_factory=dict)
-    """Number of pairs that the rules would link."""
+    """The pairs that the rules would link."""
     groups: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -45,7 +45,7 @@ def shadow_of(
     standing: Mapping[Pair, RuleDecision],
     moved: Moved,
 ) -> ReplayShadow:
-    """Everything under these rules; `standing`: earlier decisions under this same version.
+    """Links and members under these rules; `standing`: decisions of an earlier run of the version.
 
     ValueError names the field when the rules' model is invalid.
     """

@@ -25,7 +25,7 @@ from services.identity.review.outcomes import (
 
 
 class FieldWeight(AnswerModel):
-    """One field's evidence, in bits in favour of one person."""
+    """One field's evidence; `weight` in bits, positive if it speaks for one person."""
 
     field: str
     level: str | None
@@ -81,7 +81,7 @@ class ConflictEntry(AnswerModel):
 
 
 class QuarantineEntry(AnswerModel):
-    """An identifier that no longer links profiles, because too many have it."""
+    """An identifier that does not link profiles: too many have it, or the rules block it."""
 
     kind: Literal["quarantine"]
     case_id: UUID
@@ -104,7 +104,7 @@ class Cases(AnswerModel):
 
 
 class SharedValue(AnswerModel):
-    """Another profile that has the same identifier."""
+    """A profile outside the member that has an identifier of the same value, of this kind."""
 
     kind: str
     profile_id: UUID
@@ -136,7 +136,7 @@ class CaseProfile(AnswerModel):
 
 
 class PairDecision(AnswerModel):
-    """A decision by staff or by rule on two of the profiles."""
+    """A staff decision on two of the profiles; `together`: they are one person."""
 
     profile_ids: list[UUID]
     together: bool
@@ -147,7 +147,7 @@ class PairDecision(AnswerModel):
 
 
 class PairCase(PairEntry):
-    """A case of two profiles with the evidence for and against."""
+    """A case of two profiles, with the evidence for and against one person."""
 
     fields: list[FieldWeight]
     profiles: list[CaseProfile]
@@ -173,7 +173,7 @@ class VerdictAnswer(AnswerModel):
     outcome: VerdictOutcome
     case_id: UUID | SkipJsonSchema[None] = None
     profile_ids: list[UUID] | SkipJsonSchema[None] = Field(
-        None, description="From whom a profile was taken apart."
+        None, description="The profiles from which the profile was split."
     )
     event_ids: list[UUID]
 
@@ -185,7 +185,7 @@ NO_SUCH_PROFILE = ProblemType(
     {"profile_ids": list[UUID]},
 )  # fmt: skip
 NOTHING_KNOWN = ProblemType(
-    "nothing-known-of-profile", 404, "Not Found", "Nothing is known of the profile asked for."
+    "nothing-known-of-profile", 404, "Not Found", "The profile in the request is unknown."
 )
 CASE_CLOSED = ProblemType(
     "case-closed", 409, "Decided before", "The case is closed; see `outcome`.",

@@ -14,7 +14,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class PersonDecides(BaseModel):
-    """Who decided, and why."""
+    """The fields of every decision: who decided, and why."""
 
     model_config = ConfigDict(extra="forbid")
     actor: Text = Field(description="Who decides: a person of the staff.")
@@ -22,11 +22,11 @@ class PersonDecides(BaseModel):
 
 
 class CaseBody(PersonDecides):
-    """A decision on the case named in the path."""
+    """Body of a decision on the case in the path."""
 
 
 class PairBody(PersonDecides):
-    """A decision on two profiles, with or without a case."""
+    """Body of a decision on any two profiles; there need not be a case."""
 
     profile_id: GivenId
     other_profile_id: GivenId
@@ -34,12 +34,12 @@ class PairBody(PersonDecides):
     @model_validator(mode="after")
     def _two(self) -> PairBody:
         if self.profile_id == self.other_profile_id:
-            raise ValueError("other_profile_id must be another profile than profile_id")
+            raise ValueError("other_profile_id must differ from profile_id")
         return self
 
 
 class SplitBody(PersonDecides):
-    """Separates one profile from the rest of its member."""
+    """Body of the command that separates one profile from the rest of its member."""
 
     profile_id: GivenId
 
@@ -66,7 +66,7 @@ class OfPair:
 
 @dataclass(frozen=True, slots=True)
 class SplitMember:
-    """Separates one profile from the others."""
+    """Separates one profile from the rest of its member."""
 
     body: SplitBody
 

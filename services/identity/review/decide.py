@@ -23,7 +23,7 @@ from services.identity.review.outcomes import (
 )
 
 PairView = tuple[str | None, PairEvidence | None]
-"""How rules see a pair: the version of the rules, and what they find, if anything."""
+"""Version of the rules (None: none in force), and the pair's evidence (None: profile unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class CaseState:
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """The input of one decision, read under the lock; `now` in microseconds.
+    """The input of one decision, read under the lock. Times are in microseconds.
 
-    `case`: the case of a verdict on one. `known`: the profiles of a pair that are registered and
-    not erased. `together`: the pair is one member, or staff linked it. `others`: the rest of the
-    member that the profile is split from; None: the profile has no member. `views`: how the rules
-    compare the pairs now. `decided_at`: when staff last decided on a pair.
+    `case`: the case that the command names; None if there is none. `known`: the profiles of the
+    pair that are registered and not erased. `together`: the pair is one member, or staff linked it.
+    `others`: the other profiles of the member that is split; None if the profile has no member.
+    `views`: how the rules compare the pairs now. `decided_at`: time of the last staff decision.
     """
 
     now: int
@@ -119,7 +119,7 @@ def _facts(
     state: ReviewState,
     new_id: Callable[[], UUID],
 ) -> tuple[list[Fact], list[StaffDecision]]:
-    """One event per pair, with a later time than earlier decisions on it."""
+    """One event and decision per pair, later than the last decision on that pair."""
     body = command.body
     facts, decisions = list[Fact](), list[StaffDecision]()
     for pair, (version, found) in views.items():

@@ -1,7 +1,7 @@
 """What staff see of a case: both profiles field by field, and each field's weight.
 
-Callers with the scope and a stated purpose see the values; other reviewers see field names, levels
-and weights.
+Callers with the scope `members:personal` and a stated purpose see the values; others see field
+names, levels and weights.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def case_of(
 
 
 def weighed(everybody: ProfileIndex | None, one: UUID, other: UUID) -> list[dict[str, Any]]:
-    """Each field's level and weight for the present profiles; [] while the index is not ready."""
+    """Level and weight of each field now; [] if the index is not ready or a profile is unknown."""
     if everybody is None:
         return []
     features = everybody.known.features(one.bytes)

@@ -26,14 +26,14 @@ def fact_of(
     reason: str,
     event_id: UUID,
 ) -> Fact:
-    """`evidence`: what the rules find in the pair now, () for nothing; `at` in microseconds."""
+    """The event of a decision; `evidence`: the pair's present levels; `at` in microseconds."""
     meta = Meta(
         event_id=event_id.bytes,
         occurred_at=at,
         producer=Producer(system=SYSTEM, channel="CALL_CENTRE"),
     )
     link_id = link_id_of(pair, evidence)
-    # neither fact has a field of its own for the reason
+    # the events of linking and declining have no field for the reason
     told = [*evidence, REASON + reason]
     if verdict == "link":
         return ProfilesLinked(
@@ -71,14 +71,14 @@ def fact_of(
 
 
 def verdict_of(fact: Fact) -> VerdictOutcome:
-    """What a fact of `fact_of` says."""
+    """The outcome that an event of `fact_of` states."""
     if isinstance(fact, ProfilesLinked):
         return "linked"
     return "declined" if isinstance(fact, LinkDeclined) else "unlinked"
 
 
 def decision_of(fact: Fact, pair: Pair, evidence: tuple[str, ...], reason: str) -> StaffDecision:
-    """The decision as the matcher will read it from the log."""
+    """The decision of this event, equal to the one that the matcher will read from the log."""
     link_id = link_id_of(pair, evidence) if evidence else None
     return StaffDecision(
         pair, fact.meta.occurred_at, isinstance(fact, ProfilesLinked), fact.meta.event_id,

@@ -14,9 +14,7 @@ VerdictOutcome = Literal["linked", "declined", "unlinked"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictGiven(AcceptedCommand):
-    """Pairs were decided; one event per pair. `profile_ids`: the profiles from which one
-    was split.
-    """
+    """Pairs were decided, with one event each; `profile_ids`: from which a profile was split."""
 
     outcome: VerdictOutcome
     case_id: UUID | None = None
@@ -26,7 +24,7 @@ class VerdictGiven(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseUnknown(DeniedCommand):
-    """There is no case of that id."""
+    """There is no case with the id in the command."""
 
     @property
     def detail(self) -> str:

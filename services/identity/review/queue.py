@@ -24,7 +24,7 @@ Kind = Literal["pair", "conflict", "quarantine"]
 State = Literal["open", "closed"]
 KINDS: tuple[Kind, ...] = ("pair", "conflict", "quarantine")
 
-# `shown`: members that are one in the eyes of the grouping are nobody's question
+# pairs that the grouping has already made one member need no decision
 PAIRS = """
 select c.*, a.member_id as member_id, b.member_id as other_member_id
 from hitotsu.identity_case c

@@ -65,16 +65,16 @@ class CasesQuery(BaseModel):
     """Query parameters of the queue."""
 
     model_config = ConfigDict(extra="forbid")
-    state: queue.State = Field("open", description="What is to be decided, or what was.")
-    kind: list[queue.Kind] = Field([], description="Kinds of entries; all where none is named.")
-    profile_id: UUID | None = Field(None, description="Only what concerns this profile.")
-    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Entries a page.")
-    cursor: str | None = Field(None, description="`next` of the page before.")
+    state: queue.State = Field("open", description="`open` or `closed` (decided) cases.")
+    kind: list[queue.Kind] = Field([], description="Kinds of entries; all kinds if absent.")
+    profile_id: UUID | None = Field(None, description="Only entries that concern this profile.")
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Entries per page, at most.")
+    cursor: str | None = Field(None, description="`next` of the previous page.")
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the routes share; `everybody` returns None until the index is complete."""
+    """What the routes share; `everybody` returns the index, None until it is complete."""
 
     door: Door
     pool: Pool
@@ -85,7 +85,7 @@ class Desk:
     everybody: Callable[[], ProfileIndex | None]
 
     def known(self) -> ProfileIndex:
-        """The index, or a refusal (503)."""
+        """The index; raises a refusal (503) until it is complete."""
         found = self.everybody()
         if found is None:
             detail = "Profiles cannot be compared: no rules are in force, or the index is loading."
@@ -97,7 +97,7 @@ class Desk:
 
 
 def operations(desk: Desk) -> list[Operation]:
-    """The operations: search, queue, one case, and POST for decisions."""
+    """The operations: duplicate search, queue, one case, and the POST routes for decisions."""
 
     async def search(request: Request) -> Response:
         await token_of(request, desk.door.tokens, SEARCH)
@@ -128,20 +128,20 @@ def operations(desk: Desk) -> list[Operation]:
     return [
         Operation(
             method="POST", path=BASE + "/search", name="searchTwins", tag="identity",
-            summary="Who is like the customer that is being typed in? Nothing is kept",
+            summary="Finds profiles like a new customer; stores nothing",
             scope=SEARCH, endpoint=search,
             body=json_body(SearchBody, {"name_kana": "ヤマダ ハナコ"}),
-            replies={200: Reply(Twins, "Likely twins, the likeliest first.")}, problems=(BUILDING,),
+            replies={200: Reply(Twins, "Likely profiles, likeliest first.")}, problems=(BUILDING,),
         ),
         Operation(
-            method="GET", path=CASES, name="listCases", summary="What there is to decide",
+            method="GET", path=CASES, name="listCases", summary="Lists the cases to review",
             tag="identity", scope=REVIEW, endpoint=cases, parameters=CasesQuery,
             replies={200: Reply(Cases, "A page of the queue.", links=NEXT)},
             problems=(BUILDING, NOTHING_KNOWN, UNPROCESSABLE),
         ),
         Operation(
             method="GET", path=CASES + "/{id}", name="getCase", tag="identity", scope=REVIEW,
-            summary="A case: both profiles, field by field", endpoint=case,
+            summary="One case: its profiles, field by field", endpoint=case,
             parameters=NamedById, headers=(PURPOSE,), replies={200: Reply(Case, "The case.")},
             problems=(BUILDING, NO_SUCH_CASE, NOT_FOUND, UNPROCESSABLE),
         ),
@@ -151,22 +151,25 @@ def operations(desk: Desk) -> list[Operation]:
 
 def _decisions(door: Door) -> list[Operation]:
     case, pair = (NO_SUCH_CASE, NOT_FOUND, CASE_CLOSED), (NO_SUCH_PROFILE,)
-    decided = Reply(VerdictAnswer, "Decided; the facts follow.")
+    decided = Reply(VerdictAnswer, "The decision is stored; its events are in the outbox.")
     return [
-        ROUTE.at(door, CASES + "/{id}/link", "linkCase", "The two of a case are one person",
+        ROUTE.at(door, CASES + "/{id}/link", "linkCase",
+                 "Decides that the two profiles of a case are one person",
                  CaseBody, _of_case("link"), decided, *case),
-        ROUTE.at(door, CASES + "/{id}/decline", "declineCase", "They are not, on this evidence",
+        ROUTE.at(door, CASES + "/{id}/decline", "declineCase",
+                 "Decides that they are not, on this evidence",
                  CaseBody, _of_case("decline"), decided, *case),
-        ROUTE.at(door, BASE + "/links", "linkProfiles", "Any two profiles are one person",
+        ROUTE.at(door, BASE + "/links", "linkProfiles",
+                 "Decides that any two profiles are one person",
                  PairBody, lambda body, _: OfPair("link", body), decided, *pair),
         ROUTE.at(door, BASE + "/declines", "declineProfiles",
-                 "Any two profiles are not one person",
+                 "Decides that any two profiles are not one person",
                  PairBody, lambda body, _: OfPair("decline", body), decided, *pair),
         ROUTE.at(door, BASE + "/unlinks", "unlinkProfiles",
-                 "Two of one member are not one person",
+                 "Decides that two profiles of one member are not one person",
                  PairBody, lambda body, _: OfPair("unlink", body), decided, *pair, NOT_LINKED),
         ROUTE.at(door, BASE + "/splits", "splitMember",
-                 "One profile apart from the rest of its member",
+                 "Splits one profile from the rest of its member",
                  SplitBody, lambda body, _: SplitMember(body), decided, *pair, ONLY_PROFILE),
     ]  # fmt: skip
 

@@ -21,7 +21,7 @@ Typed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class SearchBody(BaseModel):
-    """What is known of the customer, as entered."""
+    """What is known about the customer, as entered."""
 
     model_config = ConfigDict(extra="forbid")
     name: Typed | None = None
@@ -38,7 +38,7 @@ class SearchBody(BaseModel):
     @model_validator(mode="after")
     def _something(self) -> SearchBody:
         if not self.model_fields_set - {"limit"}:
-            raise ValueError("at least one field about the customer is required")
+            raise ValueError("at least one field besides limit is required")
         return self
 
 
@@ -62,7 +62,7 @@ def person_of(body: SearchBody, blind_key: bytes) -> Person:
 
 
 def twins(everybody: ProfileIndex, person: Person, limit: int) -> list[dict[str, Any]]:
-    """Candidates, likeliest first: weight, the model's probability, evidence for and against."""
+    """Profiles that may be the customer, likeliest first, with the evidence for and against."""
     typed = features(person)
     found = everybody.known.candidates(typed)
     return [

@@ -59,14 +59,14 @@ Seen = Callable[[Pair], PairView]
 
 
 class IdentityWork:
-    """Decides within the given transaction; `seen` returns how the rules compare a pair now."""
+    """Decides commands in the caller's transaction; `seen` returns how the rules compare a pair."""
 
     def __init__(self, seen: Seen, new_id: Callable[[], UUID] = uuid4) -> None:
         """`new_id` makes the ids of events."""
         self._seen, self._new_id = seen, new_id
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> None:
-        """Takes one advisory lock for all batches of all processes: staff decide rarely."""
+        """Takes the one advisory lock of all processes (staff decide rarely); reads nothing."""
         await connection.execute(LOCK)
 
     async def decide(
@@ -134,7 +134,7 @@ async def _state_of_case(connection: Connection, command: OfCase) -> ReviewState
 
 
 async def _now(connection: Connection) -> int:
-    """Microseconds, read under the lock."""
+    """The time in microseconds, read from Postgres under the lock."""
     return micros((await rows_of(connection, NOW, []))[0]["now"])
 
 
@@ -148,7 +148,7 @@ async def _decided_at(connection: Connection, pairs: Sequence[Pair]) -> Mapping[
 
 
 async def _keep(connection: Connection, command: Command, decided: DecidedReview) -> None:
-    """Stores the last word about each pair, ends its case and hands the facts to the outbox."""
+    """Stores the decision on each pair, closes its cases, and adds the events to the outbox."""
     body = command.body
     closed = [
         [fact.meta.occurred_at, verdict_of(fact), UUID(bytes=fact.meta.event_id), body.actor,
@@ -162,7 +162,7 @@ async def _keep(connection: Connection, command: Command, decided: DecidedReview
 
 
 async def _together(connection: Connection, one: UUID, other: UUID) -> bool:
-    """Whether they are one member, or a staff decision to link them is on its way."""
+    """Whether both are one member, or the last staff decision links them."""
     rows = await rows_of(connection, GROUP, [one])
     if rows and other in rows[0]["profiles"]:
         return True

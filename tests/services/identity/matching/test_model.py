@@ -44,7 +44,10 @@ def _fields(model: dict[str, Any]) -> None:
         (lambda m: m["comparisons"][1]["levels"][0].update(m=float("nan")), r"levels.0.m: "),
         (lambda m: m["blocking"]["keys"].append("moon"), "matching: blocking.keys must be among"),
         (lambda m: m["blocking"]["crowded"].append("xyz"), r"matching.blocking.crowded.\d+: "),
-        (lambda m: m["personal"].append("moon"), "matching: personal: unknown comparison: moon"),
+        (
+            lambda m: m["personal"].append("moon"),
+            "matching: personal: moon is not a field of comparisons",
+        ),
         (_levels, "matching: comparisons of family must have the levels"),
         (_fields, "matching: comparisons must begin with family"),
     ],
