@@ -1,6 +1,4 @@
-"""The demo's rows: TPC-DS, generated offline and deterministically by DuckDB, stored as one
-file.
-"""
+"""Generates the demo's tables: TPC-DS, offline and deterministically, as one DuckDB file."""
 
 from __future__ import annotations
 
@@ -14,18 +12,18 @@ SCALES = (0.01, 1.0)  # TPC-DS rows grow with it; 0.1 is 360,000 sale lines
 
 
 class DataUnavailable(Exception):
-    """The rows cannot be generated on this machine; the text says what to do."""
+    """The tables cannot be generated; the text says why and what to do."""
 
 
 def check_scale(scale: float) -> None:
-    """Raises DataUnavailable when the scale is out of range."""
+    """Raises DataUnavailable when the TPC-DS scale factor is not within 0.01 and 1."""
     smallest, largest = SCALES
     if not smallest <= scale <= largest:
         raise DataUnavailable(f"scale: must be from {smallest} to {largest}, not {scale:g}")
 
 
 def tpcds(scale: float, folder: Path) -> Path:
-    """The file with the generated tables, generated on the first call."""
+    """The path of the file with the generated tables; generates it if it does not exist."""
     check_scale(scale)
     path = folder / f"tpcds-{scale:g}.duckdb"
     if not path.exists():

@@ -1,7 +1,7 @@
-"""Checks record linkage: are profiles without a shared identifier linked, and only if one person?
+"""Checks record linkage of customers whose two profiles share no identifier.
 
 Match rules are estimated from the log that was just sent (as `hitotsu identity estimate` does) and
-activated (as `hitotsu identity replay --switch` does). Neither is told the true pairs.
+activated (as `hitotsu identity replay --switch` does). Neither step knows the true pairs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ Moved = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class LinkageResult:
-    """Of `wanted` customers without a shared identifier, `found` are one member; `wrong` pairs join
-    two customers; `cases` wait for staff, `waiting` of them concern customers that were not found.
+    """How many customers were linked.
+
+    `wanted`: customers whose profiles share no identifier; `found`: those of them that are one
+    member; `apart`: the others. `wrong`: pairs of profiles of two customers in one member. `cases`:
+    open cases; `waiting`: customers in `apart` of whom a case is open.
     """
 
     wanted: int
@@ -49,7 +52,7 @@ class LinkageResult:
 
 
 async def activate_estimated_rules(settings: Settings, moved: Moved) -> bool:
-    """Estimates and activates match rules; does nothing when some are active."""
+    """Estimates and activates match rules; does nothing and returns False if rules are active."""
     where = conninfo(settings.postgres, group=settings.group, name="demo")
     async with await AsyncConnection.connect(where, autocommit=True) as connection:
         if await newest(connection) is not None:
@@ -62,7 +65,7 @@ async def activate_estimated_rules(settings: Settings, moved: Moved) -> bool:
 async def linkage_result(
     settings: Settings, answers: Answers, customers: Iterable[int], row: ReportRow
 ) -> LinkageResult:
-    """The present result; wrong links are added to the report's row."""
+    """Reads the present result; counts right and wrong members in the report's row `row`."""
     wanted = {one for one in customers if not names.shares_a_phone(one)}
     together: set[int] = set()
     wrong = 0

@@ -1,4 +1,4 @@
-"""The demo's report: a table for people and a file for programs."""
+"""The demo's report: a table on the console, and a JSON file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The result of one run."""
+    """The result of one run; `seconds`: from the first event sent until all are visible."""
 
     scale: float
     events: int
@@ -48,7 +48,7 @@ class DemoReport:
         return self.events / self.seconds if self.seconds else 0.0
 
     def write(self, path: Path) -> None:
-        """Writes the JSON file, by rename."""
+        """Writes the JSON file, atomically by rename."""
         content = {
             "rows": [
                 {
@@ -83,7 +83,7 @@ class DemoReport:
 
 
 def show(report: DemoReport, console: Console) -> None:
-    """Prints the table, then each difference by key."""
+    """Prints the table, then the first differences of every row."""
     table = Table(title="Hitotsu: 一つの答え", title_justify="left", header_style="bold")
     table.add_column("row")
     table.add_column("question")

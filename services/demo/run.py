@@ -47,7 +47,7 @@ QUESTIONS: dict[str, Question] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The addresses of the stack."""
+    """URLs and tokens of the running stack."""
 
     settings: Settings
     gateway: str
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run over one file of generated tables."""
+    """One run of the demo over one file of generated tables."""
 
     scale: float
     tables: Path
@@ -66,8 +66,11 @@ class Demo:
     console: Console
 
     async def run(self, *, send: bool = True) -> DemoReport:
-        """Sends (unless `send` is False), activates estimated match rules, plays a scene of
-        commands, and compares every answer with the oracle.
+        """Runs the demo: sends the events (unless `send` is False) and waits until they are
+        visible.
+
+        Then it activates estimated match rules, plays the scene, and compares every answer with the
+        oracle.
         """
         oracle = Oracle(self.tables)
         customers = oracle.customers()
@@ -111,7 +114,7 @@ class Demo:
     async def _meet(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
     ) -> tuple[ReportRow, LinkageResult]:
-        """Estimates and activates match rules, and waits until their links are visible."""
+        """Activates estimated match rules if none are active; returns the linkage result."""
         row, settings = ReportRow("identity"), self.place.settings
         lane = Lane(progress, "rules of identity", 1, unit="profiles")
         if await activate_estimated_rules(settings, lambda *_: None):
@@ -123,7 +126,7 @@ class Demo:
         return row, found
 
     async def _play(self, oracle: Oracle, customers: list[int], answers: Answers) -> ReportRow:
-        """Plays the scene before the comparison, which then also checks that it left no trace."""
+        """Plays the scene; the comparison after it also checks that the scene left no effect."""
         row, place = ReportRow("scene"), self.place
         scene = Scene(answers, row, place.gateway, place.commands, place.tokens)
         await scene.play(customers, oracle.items())

@@ -1,4 +1,4 @@
-"""A scene in the shop: EC points spent at the till, and the last unit sold only once.
+"""The scene: a customer spends EC points at the till, and the last unit is sold only once.
 
 It uses a customer and an item of the generated tables, before the comparison: after the return at
 its end all answers must be as the oracle has them. It is played once per stack, and compares its
@@ -21,7 +21,7 @@ from services.demo.shop import names
 from services.demo.shop.names import Json
 from services.sdk import AsyncClient
 
-AT = datetime(2003, 1, 3, 15, tzinfo=names.JST)  # after everything that was generated
+AT = datetime(2003, 1, 3, 15, tzinfo=names.JST)  # later than all generated sales
 STORE, SPENT = 1, 10
 SALE, ORDER = names.SCENE
 HOLDS, RESERVATIONS = "/v1/points/holds", "/v1/stock/reservations"
@@ -38,7 +38,7 @@ class Scene:
     tokens: Mapping[str, str]
 
     async def play(self, customers: list[int], items: list[int]) -> None:
-        """Plays the whole scene; does nothing if it was played before."""
+        """Plays the whole scene; does nothing if the stack has its purchases already."""
         async with httpx.AsyncClient(
             base_url=self.commands, timeout=30.0, trust_env=False
         ) as self._http:
@@ -54,7 +54,10 @@ class Scene:
             self.row.value("after the return: points, units", (points, store, warehouse), after)
 
     async def _customer(self, customers: list[int]) -> int | None:
-        """A customer whose EC points can pay at the till; None if the scene was played."""
+        """A customer who has enough EC points to spend at the till; None if the scene was played.
+
+        Raises `NotAccepted` when no customer has.
+        """
         for customer in customers:
             purchases = await self.answers.of_member(customer, "purchases", durable=True)
             if any(one["transaction_id"] == SALE for one in purchases):
@@ -63,14 +66,14 @@ class Scene:
             ec = names.profile(names.EC, customer)
             if status == 200 and {one["profile_id"] for one in said["allocations"]} == {ec}:
                 return customer
-        raise NotAccepted("scene: no customer has points of EC to spend in the store")
+        raise NotAccepted(f"scene: no customer has {SPENT} EC points to spend in the store")
 
     def _hold(self, customer: int, **more: Any) -> Json:
         card = names.profile(names.POS, customer)
         return {"profile_id": card, "channel": "STORE", "points": SPENT, **more}
 
     async def _state(self) -> tuple[int, Json, Json]:
-        """The point balance; the item at the store and at the warehouse."""
+        """The point balance, and the item's stock at the store and at the warehouse."""
         points = await self.answers.of_member(self._who, "points", durable=True)
         stock = await self.answers.get(f"/v1/stock/{self._sku}", durable=True)
         places = {cell["location_id"]: cell for cell in stock["locations"]}
@@ -81,9 +84,7 @@ class Scene:
         )
 
     async def _spend_at_the_till(self, points: int) -> None:
-        """Holds points at the till, checks that EC cannot spend them meanwhile, and
-        captures them.
-        """
+        """Holds points at the till, checks that EC cannot hold them too, and captures them."""
         status, held = await self._command("till", HOLDS, self._hold(self._who))
         self.row.value("the till holds points of EC", (201, SPENT), (status, held.get("points")))
         account = names.profile(names.EC, self._who)
@@ -101,7 +102,7 @@ class Scene:
         self.row.value("one balance in both channels", points - SPENT, seen)
 
     async def _last_unit(self, warehouse: Json) -> None:
-        """EC and the till ask for the last available unit; only one gets it."""
+        """EC and the till both reserve the last available unit; only EC gets it."""
         where = warehouse["location_id"]
         many = warehouse["available"] - 1
         status, rest = await self._reserve("ec", where, many)
@@ -119,7 +120,7 @@ class Scene:
         await self._command("ec", f"{RESERVATIONS}/{rest['reservation_id']}/release", {})
 
     async def _bring_back(self) -> None:
-        """Returns both: points go back to their lots, units to stock."""
+        """Returns both purchases: points go back to their lots, units go back to stock."""
         await self._send("till", self._returned(names.POS, SALE, STORE, SPENT))
         back = {"transaction_id": SALE, "lines": [{"line_no": 1, "quantity": 1}]}
         who = {"profile_id": names.profile(names.POS, self._who)}
@@ -144,7 +145,7 @@ class Scene:
         return answer.status_code, said
 
     async def _send(self, who: str, event: Json) -> None:
-        """Sends an event through the gateway, and waits until answers include it."""
+        """Sends an event through the gateway, and waits until the point balance includes it."""
         async with AsyncClient(self.gateway, self.tokens[who]) as client:
             results = await client.send([event])
         refused = results.of("rejected")
@@ -153,7 +154,7 @@ class Scene:
         await self._once_applied(event["meta"]["event_id"])
 
     async def _once_applied(self, event_id: str) -> int:
-        """The customer's balance, once it includes the event."""
+        """Waits until the customer's point balance includes the event; returns the balance."""
         path = f"/v1/members/{names.profile(names.EC, self._who)}/points"
         points = await self.answers.get(path, min_position=f"event:{event_id}")
         balance: int = points["balance"]

@@ -1,4 +1,4 @@
-"""Sends the demo's events: tills and web shop over HTTP, master data by the bulk loader."""
+"""Sends the demo's events: of tills and web shop over HTTP, all others by the bulk loader."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sender:
     progress: Progress
 
     async def everything(self) -> int:
-        """Sends all; returns how many events were accepted."""
+        """Sends all events; returns how many were accepted. Raises `NotAccepted`."""
         sent = 0
         for stream in bulk(self.rows):
             async with BulkProducer(self.settings, role=stream.role) as producer:
@@ -66,7 +66,7 @@ class Sender:
         return sum(task.result() for task in sending)
 
     async def _producer(self, stream: Stream, token: str, lane: Lane) -> int:
-        """Sends one stream (a till or the web shop) in order, with its own client."""
+        """Sends one stream (a till or the web shop) in order; returns how many were accepted."""
         sent = 0
         async with AsyncClient(self.gateway, token) as client:
             for moments, events in _batches(stream):
@@ -82,7 +82,7 @@ class Sender:
 
 
 def _batches(stream: Stream) -> Iterator[tuple[int, list[Json]]]:
-    """Batches of a stream; events of one moment (a receipt) stay in one batch."""
+    """Batches of a stream, with their number of moments; a moment is never divided."""
     moments = 0
     batch: list[Json] = []
     for moment in stream.moments:

@@ -1,4 +1,4 @@
-"""Waits until everything that was sent is visible in the answers."""
+"""Waits until the read API's answers include all events that were sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STANDSTILL_SECONDS = 90.0
 
 
 class StandsStill(Exception):
-    """The projections make no progress."""
+    """A projection's lag has not changed for 90 seconds."""
 
 
 async def log_ends(kafka: str) -> dict[str, int]:
@@ -39,7 +39,7 @@ async def log_ends(kafka: str) -> dict[str, int]:
 
 
 def routes(customer: int, item: int) -> list[str]:
-    """Routes that together read every projection, from lists and from Redis views."""
+    """Routes that together read all projections that the demo asks, in Postgres and in Redis."""
     member = f"/v1/members/{names.profile(names.EC, customer)}"
     return [
         "/v1/members",
@@ -56,7 +56,10 @@ def routes(customer: int, item: int) -> list[str]:
 async def caught_up(
     answers: Answers, routes: Iterable[str], ends: dict[str, int], lane: Lane
 ) -> None:
-    """Returns when every route's position has reached `ends`."""
+    """Returns when all routes answer with a position at or beyond `ends` and no lag.
+
+    Raises `StandsStill` when a route makes no progress.
+    """
     for route in routes:
         await _shows(answers, route, ends)
         lane.moved(1)

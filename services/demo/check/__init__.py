@@ -1,1 +1,1 @@
-"""The oracle: the expected answers, computed by SQL over the generated tables only."""
+"""Computes the expected answers by SQL over the generated tables, without the product's code."""

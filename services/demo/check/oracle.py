@@ -1,4 +1,4 @@
-"""Computes the expected answers by SQL over the generated tables; it does not use events."""
+"""The oracle: computes the expected answers by SQL over the generated tables, without events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 
 class Oracle:
-    """The generated tables and the rules of the demo page as SQL."""
+    """The generated tables, opened read-only, and the expected answers as SQL queries over them."""
 
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect()
@@ -24,7 +24,7 @@ class Oracle:
         self._connection.execute(_sql("given"))
 
     def expected(self, row: str) -> Iterator[Row]:
-        """The rows of one of the .sql files beside this module, in its order."""
+        """The result of the query in `<row>.sql` beside this module, in the order of the query."""
         cursor = self._connection.cursor()
         try:
             cursor.execute("SET search_path = 'memory,rows'")
@@ -35,7 +35,7 @@ class Oracle:
             cursor.close()
 
     def figures(self) -> dict[str, int]:
-        """The totals that the demo page names."""
+        """Totals of all rows, before receipts are held back; a test knows what they must be."""
         cursor = self._connection.execute(_sql("figures"))
         names = [column[0] for column in cursor.description or ()]
         return dict(zip(names, map(int, cursor.fetchall()[0]), strict=True))

@@ -1,1 +1,1 @@
-"""Shared by the demo's questions and runner: HTTP answers, progress bars, comparison."""
+"""Used by the demo's questions and runner: a client of the read API, progress bars, comparison."""

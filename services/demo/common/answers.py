@@ -1,7 +1,6 @@
 """Queries the product's public HTTP API, and converts answers to the oracle's terms.
 
-Where Redis and Postgres can both answer, each question is asked twice: normally, and with
-`Cache-Control: no-cache` (Postgres).
+Requests with `durable` send `Cache-Control: no-cache`, so that Postgres answers instead of Redis.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ Data = Any
 
 
 class Unanswered(Exception):
-    """The API's answer cannot be compared."""
+    """The API answered with another status than 200; the text has request, status and body."""
 
 
 class Answers:
-    """A client of the read API."""
+    """A client of the read API; raises `Unanswered` when an answer is not 200."""
 
     def __init__(self, url: str, token: str, customers: Collection[int]) -> None:
         self._http = httpx.AsyncClient(
@@ -49,7 +48,7 @@ class Answers:
         await self._http.aclose()
 
     async def resolved(self, identifiers: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
-        """For each kind of identifier, the profiles of the member it resolves to."""
+        """For each kind of identifier that resolves to a member, the profiles of that member."""
         kinds = list(identifiers)
         body = {"identifiers": [{"kind": kind, "value": identifiers[kind]} for kind in kinds]}
         found: dict[str, list[tuple[str, int]]] = {}
@@ -59,23 +58,23 @@ class Answers:
         return {kind: sorted(profiles) for kind, profiles in found.items()}
 
     def profiles(self, ids: Iterable[str]) -> list[tuple[str, int]]:
-        """(card or account, customer) of profile ids; customer 0 is unknown to the demo."""
+        """("card" or "account", customer) of profile ids, sorted; ("unknown", 0) of other ids."""
         return sorted(self._whose.get(profile, ("unknown", 0)) for profile in ids)
 
     def customer(self, profile: str | None) -> int | None:
         return None if profile is None else self._whose.get(profile, ("unknown", 0))[1]
 
     def whole(self, customer: int) -> list[str]:
-        """One profile per member of the customer; most customers are one member."""
+        """A profile id per member of the customer: two for a customer in `apart`, else one."""
         systems = (names.EC, names.POS) if customer in self.apart else (names.EC,)
         return [names.profile(system, customer) for system in systems]
 
     async def of_member(self, customer: int, what: str, *, durable: bool = False) -> Data:
-        """A part of the page of the member that has the customer's EC account."""
+        """The answer of `/v1/members/<profile of the EC account>/<what>`."""
         return await self.get(f"/v1/members/{self.whole(customer)[0]}/{what}", durable=durable)
 
     async def of_customer(self, customer: int, what: str, *, durable: bool = False) -> list[Data]:
-        """That part for each of the customer's members."""
+        """The answers of `/v1/members/<profile>/<what>`, for every member of the customer."""
         asked = [f"/v1/members/{one}/{what}" for one in self.whole(customer)]
         return [await self.get(path, durable=durable) for path in asked]
 
@@ -86,7 +85,7 @@ class Answers:
         return (await self.envelope("POST", path, durable=durable, json=body))["data"]
 
     async def pages(self, path: str, **parameters: str | int) -> AsyncIterator[Data]:
-        """Every entry of a list, page by page."""
+        """All entries of a list, read page by page."""
         cursor: dict[str, str] = {}
         while True:
             asked = {**parameters, "limit": PAGE, **cursor}
@@ -100,7 +99,7 @@ class Answers:
     async def envelope(
         self, method: str, path: str, *, durable: bool = False, **request: Any
     ) -> dict[str, Any]:
-        """An answer with its position and lag."""
+        """A whole answer: `data`, position and lag."""
         answer = await self.raw(method, path, durable=durable, **request)
         if answer.status_code != httpx.codes.OK:
             raise self.unanswered(answer)
@@ -123,7 +122,7 @@ class Answers:
 
 
 async def in_parallel(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Runs `work` for the items, a few at a time; the next is taken when a worker is free."""
+    """Runs `work` for all items, eight at a time."""
     waiting = iter(items)
 
     async def worker() -> None:

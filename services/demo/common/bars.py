@@ -20,7 +20,7 @@ def bars(console: Console) -> Progress:
 
 
 class Lane:
-    """One bar: its progress, and a count per second."""
+    """One progress bar; its label shows counted events (or another unit) per second."""
 
     def __init__(self, progress: Progress, name: str, size: int, unit: str = "events") -> None:
         self._progress = progress

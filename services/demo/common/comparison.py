@@ -1,4 +1,4 @@
-"""Counts compared and differing values, and lists the differences."""
+"""Counts compared and differing values, and keeps the first ten differences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXAMPLES = 10
 
 @dataclass(frozen=True, slots=True)
 class AnswerDifference:
-    """A value that differs from the oracle's."""
+    """An answered value that differs from the expected one."""
 
     key: str
     expected: Any
@@ -23,7 +23,7 @@ class AnswerDifference:
 
 @dataclass(slots=True)
 class ReportRow:
-    """One row of the report."""
+    """The result of one question: numbers of compared and differing values, and examples."""
 
     name: str
     compared: int = 0
@@ -31,7 +31,7 @@ class ReportRow:
     examples: list[AnswerDifference] = field(default_factory=list)
 
     def value(self, key: str, expected: object, answered: object) -> None:
-        """Compares one value."""
+        """Compares one answered value with the expected one; `key` names it in the report."""
         self.compared += 1
         if expected != answered:
             self._differs(key, expected, answered)
@@ -39,8 +39,9 @@ class ReportRow:
     def mapping(
         self, key: str, expected: Mapping[Any, Any], answered: Mapping[Any, Any], *, of: int = 0
     ) -> None:
-        """Compares values by key; `of`: how many there are if absence on both sides counts as
-        equal.
+        """Compares the values of two mappings by key; a missing key differs from any value.
+
+        `of`: the least number of values to count as compared, also if both mappings are empty.
         """
         keys = expected.keys() | answered.keys()
         self.compared += max(of, len(keys))

@@ -32,7 +32,7 @@ async def ask(asking: PendingQuestion) -> None:
 
 
 async def _all(asking: PendingQuestion, expected: Mapping[int | None, Counter[Inquiry]]) -> None:
-    """Checks that the list of all inquiries has each exactly once, anonymous ones included."""
+    """Checks that the list of all inquiries has every one exactly once, also anonymous ones."""
     listed: dict[int | None, Counter[Inquiry]] = {}
     async for inquiry in asking.answers.pages("/v1/inquiries"):
         asking.tally["inquiries"] += 1

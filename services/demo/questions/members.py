@@ -1,4 +1,4 @@
-"""Checks that every identifier resolves to the right member, with no foreign profile in it.
+"""Checks that every identifier resolves to its customer's member, without other profiles.
 
 A customer whose two profiles were not linked is two members, each with its own identifiers.
 """
@@ -34,7 +34,7 @@ async def ask(asking: PendingQuestion) -> None:
 
 
 async def _nobody_else(asking: PendingQuestion) -> None:
-    """Checks that the list of all members has each customer's group once, and no other."""
+    """Checks that the list of all members has every expected member once, and no other."""
     groups: dict[tuple[tuple[str, int], ...], int] = {}
     for number, profiles in asking.by_customer("members"):
         group = tuple((profile, number) for (profile,) in profiles)
@@ -49,7 +49,7 @@ async def _nobody_else(asking: PendingQuestion) -> None:
 
 
 def _identifiers(customer: int, mailbox: str | None) -> dict[str, str]:
-    """Identifiers in other spellings than stored; they must have the same blind index."""
+    """A customer's identifiers by kind, some spelled otherwise than in the events."""
     shown = {
         "card": names.customer_id(names.POS, customer),
         "account": names.customer_id(names.EC, customer),

@@ -1,4 +1,4 @@
-"""What every question uses: the client, the report row, and progress."""
+"""What every question uses: oracle, client, report row and progress bar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.demo.common.comparison import ReportRow
 
 @dataclass(frozen=True, slots=True)
 class PendingQuestion:
-    """One question while it is being asked."""
+    """The state of one question while it is asked."""
 
     oracle: Oracle
     answers: Answers
@@ -25,10 +25,10 @@ class PendingQuestion:
     lane: Lane
     customers: list[int]
     items: list[int]
-    tally: Counter[str]  # what the answers add up to, for the last question
+    tally: Counter[str]  # totals over the answers, which the last question compares
 
     def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-        """Every customer with the oracle's rows about it, streamed in order."""
+        """(customer, the oracle's rows about it) for every customer, in order; [] without rows."""
         expected = groupby(self.oracle.expected(name), key=itemgetter(0))
         pending = next(expected, None)
         for customer in self.customers:

@@ -37,7 +37,7 @@ def _by_item(asking: PendingQuestion) -> Iterator[tuple[int, dict[str, int]]]:
 
 
 async def _nothing_else(asking: PendingQuestion) -> None:
-    """Checks that the list of all cells has each of them, and no other."""
+    """Checks that the list of all stock has every item at every location, and nothing else."""
     expected = {
         f"{place} item {item}": units
         for place, item, units in asking.oracle.expected("stock")

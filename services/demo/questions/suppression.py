@@ -1,4 +1,4 @@
-"""Checks that purchases of either channel are suppressed, and everything else is kept."""
+"""Checks that recommendations drop what a customer bought in either channel, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def ask(asking: PendingQuestion) -> None:
         dropped: dict[int, str] = dict(rows)
         for turn, candidates in enumerate(_chunks(asking.items)):
             wanted = {item: dropped.get(item, KEPT) for item in candidates}
-            # In turn, so that what each store knows of the customer is asked for, at half the time.
+            # Alternates between Redis and Postgres: both are checked in half the time.
             durable = turn % 2 == 1
             found = await _filtered(asking, number, candidates, durable)
             store = "Postgres" if durable else "Redis"

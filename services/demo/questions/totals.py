@@ -1,4 +1,4 @@
-"""Compares the totals of all answers: nothing lost, nothing twice."""
+"""Compares the totals over all answers, which would show lost or doubled events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def ask(asking: PendingQuestion) -> None:
     async def customer(number: int) -> None:
         parts = await asking.answers.of_customer(number, "purchases", durable=True)
         for purchase in chain.from_iterable(parts):
-            if purchase["transaction_id"] in names.SCENE:  # the tables know nothing of the scene
+            if purchase["transaction_id"] in names.SCENE:  # not in the generated tables
                 continue
             found["purchases"] += 1
             found["sales"] += purchase["total"]

@@ -1,4 +1,4 @@
-"""Converts the generated rows to the events of one shop: one module per topic group."""
+"""Converts the generated rows to the events of one retailer: customers, sales, stock …"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ NEEDS: dict[str, Json] = {
 
 
 def catalog(rows: Rows) -> Iterator[Json]:
-    """Events of locations, needs and items, valid before the first sale."""
+    """The events that describe locations, need policies and items, valid from before all sales."""
     yield from _locations()
     yield from _needs()
     yield from _items(rows)

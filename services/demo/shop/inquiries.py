@@ -1,4 +1,4 @@
-"""The inquiry that belongs to a return, with its topic."""
+"""Makes the inquiry that accompanies a return."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CLASSIFIED, _CLOSED = timedelta(minutes=5), timedelta(days=1)
 
 
 def topic(reason: str | None, category: str | None) -> str:
-    """A leaf of the topic tree: return / reason / category."""
+    """The inquiry's topic: `return/<reason>/<category>`."""
     return "/".join(
         ("return", names.slug(reason or "no reason"), names.slug(names.category(category)))
     )
 
 
 def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
-    """Opened at the counter or on the web, classified, and closed a day later."""
+    """Its events: opened with the return `cause`, classified, and closed a day later."""
     inquiry_id = names.demo_id("inquiry", back.system, back.number, back.line_no)
     who: Json = {"inquiry_id": inquiry_id}
     if back.returner is not None:
@@ -55,7 +55,7 @@ def inquiry(back: DemoReturn, cause: str) -> Iterator[Json]:
 
 
 def _text(back: DemoReturn) -> str:
-    """Free text with personal data in it, as happens: here the phone number."""
+    """The inquiry's free text; it contains personal data (a phone number), as real texts do."""
     words = f"商品{back.item}を{back.quantity}点返品したい。理由: {back.reason or '特になし'}。"
     if back.returner is None:
         return words

@@ -1,7 +1,7 @@
 """The demo's customers: each has a store card and an EC account.
 
-Four in five customers gave the same phone number to both. The fifth's two profiles share no
-identifier, only name, birth date or address, not always complete and spelled differently.
+Four in five customers gave the same phone number to both. The two profiles of every fifth customer
+share no identifier; name, birth date and address may be missing or spelled differently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEFT JOIN shop.customer_address ON ca_address_sk = c_current_addr_sk
 LEFT JOIN shop.date_dim ON d_date_sk = c_first_sales_date_sk
 ORDER BY c_customer_sk
 """
-_ENROLLED = date(1997, 12, 1)  # of those whose first sale has no date
+_ENROLLED = date(1997, 12, 1)  # for customers whose first sale has no date
 _SHORT = {"Street": "St", "Avenue": "Ave", "Road": "Rd", "Boulevard": "Blvd", "Drive": "Dr",
     "Court": "Ct", "Circle": "Cir", "Parkway": "Pkwy", "Lane": "Ln"}  # fmt: skip
 
@@ -68,7 +68,7 @@ def profiles(rows: Rows) -> Iterator[Json]:
         )  # fmt: skip
         account = [_proven("account", names.customer_id(names.EC, who.number))]
         if names.shares_a_phone(who.number):
-            # The web shop writes the number another way: meeting again is the members' work.
+            # The web shop writes the number differently: the normal form must be equal.
             account.append(_proven("phone", f"+81 {number[1:3]} {number[3:7]} {number[7:]}"))
         if who.email:
             account.append(_proven("email", who.email))
@@ -77,7 +77,7 @@ def profiles(rows: Rows) -> Iterator[Json]:
 
 
 def _as_the_web_knows(who: _Customer) -> dict[str, str | None]:
-    """The personal fields of the EC account."""
+    """The personal fields of the EC account, as the customer entered them there."""
     if names.shares_a_phone(who.number):
         return {"name": who.name}
     short = who.address(_SHORT.get(who.street_type or "", who.street_type))
@@ -86,9 +86,9 @@ def _as_the_web_knows(who: _Customer) -> dict[str, str | None]:
         "birth_date": _day(who.born),
     }  # fmt: skip
     habit = who.number // names.ONE_IN % 4
-    if habit == 1:  # has moved since
+    if habit == 1:  # has not given an address
         return {**written, "postcode": None, "address": None}
-    if habit == 2:  # does not tell when born
+    if habit == 2:  # has not given the birth date
         return {**written, "birth_date": None}
     if habit == 3 and who.first and who.last:
         return {**written, "name": f"{who.last.upper()}, {who.first}"}
@@ -100,7 +100,7 @@ def _day(born: date | None) -> str | None:
 
 
 def _proven(kind: str, value: str) -> Json:
-    """A verified identifier."""
+    """A verified identifier, as in an event."""
     return {"kind": kind, "value": value, "verified": True}
 
 

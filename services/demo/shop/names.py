@@ -1,6 +1,6 @@
 """Ids and names in the demo's shop.
 
-Every id is a function of the rows, so that a second run sends only resends.
+Every id is a function of the rows, so that a second run sends the same events again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ JST = timezone(timedelta(hours=9), "JST")
 POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
 CHANNELS = {POS: "STORE", EC: "EC", WAREHOUSE: "HEAD_OFFICE", HEAD_OFFICE: "HEAD_OFFICE"}
 STORES, TERMINALS = 5, 3
-ONE_IN = 5  # customers whose EC account knows no phone number
+ONE_IN = 5  # the EC account of every fifth customer has no phone number
 CURRENCY = "JPY"  # a cent of the generated prices is a yen here
 OPENING = datetime(1998, 1, 1, tzinfo=JST)
 
@@ -25,17 +25,17 @@ Json = dict[str, Any]
 
 
 def demo_id(*parts: object) -> str:
-    """A UUIDv5 of the names."""
+    """A UUIDv5 of these parts: the same parts give the same id."""
     return str(uuid5(_DEMO, "/".join(map(str, parts))))
 
 
 def profile(system: str, customer: int) -> str:
-    """The profile id of a system's customer."""
+    """The id of the customer's profile in a system."""
     return profile_id(system, customer_id(system, customer))
 
 
 def customer_id(system: str, customer: int) -> str:
-    """The system's own id of a customer: card number or EC account."""
+    """The system's own id of a customer: the card number or the EC account."""
     return f"{'9' if system == POS else 'ec-'}{customer:09d}"
 
 
@@ -58,7 +58,7 @@ def transaction(system: str, number: int) -> str:
 
 
 def location(store: int | None) -> str:
-    """The store, or the warehouse from which EC ships."""
+    """The id of a store; None: of the warehouse from which EC ships."""
     return "warehouse-1" if store is None else f"store-{store}"
 
 
@@ -71,7 +71,7 @@ def category(name: str | None) -> str:
 
 
 def slug(words: str) -> str:
-    """A code made of words, as topics and reasons have it."""
+    """Lower-case words joined by hyphens, for topics and reason codes."""
     return "-".join(words.lower().split())
 
 
@@ -90,7 +90,7 @@ def meta(
     correlation: str | None = None,
     causation: str | None = None,
 ) -> Json:
-    """The event's `meta`; None values are omitted."""
+    """The `meta` of an event; None values are omitted."""
     producer: Json = {"system": system, "channel": CHANNELS[system]}
     if store is not None:
         producer["store_id"] = location(store)
@@ -105,4 +105,4 @@ def meta(
 
 
 SCENE = (transaction("scene", 1), transaction("scene", 2))
-"""The sale and the order of the scene at the end of the demo: no generated table holds them."""
+"""Transaction ids of the scene's sale and order, which are not in the generated tables."""

@@ -1,6 +1,6 @@
-"""Points that each order earns and redeems, and that a return takes back.
+"""Points that a sale earns and redeems, and that a return takes back.
 
-The till and the web shop decide them (accrual `producer`): one lot per line that earns.
+The till and the web shop decide them (accrual `producer`); every line that earns makes a lot.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def earned(net_paid: int) -> int:
 
 
 def redemptions(rows: Rows) -> dict[tuple[str, int], int]:
-    """(channel, number) to points: half of what the customer's previous order earned."""
+    """Redeemed points by (channel, sale number): half of what the previous sale earned."""
     previous: dict[int, int] = {}
     redeemed: dict[tuple[str, int], int] = {}
     for channel, number, customer, _, _, points in rows.stream(_EARNED, CENTS_A_POINT):

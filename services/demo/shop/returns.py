@@ -1,4 +1,4 @@
-"""Converts a returned line to a return, points taken back, and an inquiry."""
+"""Converts a returned line to events: the return, points taken back, and an inquiry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.demo.shop.points import earned, lot_id
 from services.demo.shop.rows import Rows
 from services.demo.shop.sales import moment
 
-# Returned without a date: the day after its sale. Without a time: at the time of its sale.
+# A return without a date: the day after the sale. Without a time: at the time of the sale.
 _COLUMNS = """
 SELECT number, line_no, customer, store, item, sold.quantity, net_paid,
        back.quantity, refund, returner, r_reason_desc, i_category,
@@ -61,7 +61,7 @@ class DemoReturn:
     at: datetime
 
     def meta(self, kind: str, causation: str | None = None, after: timedelta | None = None) -> Json:
-        """The `meta` of a return, made at the service counter without a receipt number."""
+        """The `meta` of an event of the return, without terminal; `after` is added to its time."""
         event_id = names.demo_id(kind, self.system, self.number, self.line_no)
         at = self.at + after if after else self.at
         return names.meta(
@@ -79,18 +79,18 @@ class DemoReturn:
 
     @property
     def points(self) -> int:
-        """What the line had earned, in proportion to the returned units."""
+        """The points that the returned units had earned, rounded down."""
         return earned(self.net_paid) * self.quantity // self.sold
 
 
 def returns_of_till(rows: Rows, store: int, terminal: int) -> Iterator[tuple[datetime, list[Json]]]:
-    """Returns of a till's receipts, by time."""
+    """The returns of a till's receipts by time, each with its events."""
     for row in rows.stream(_OF_TILL, store, terminal):
         yield _happened(_read(names.POS, row))
 
 
 def returns_of_ec(rows: Rows) -> Iterator[tuple[datetime, list[Json]]]:
-    """Returns of the web shop's orders, by time."""
+    """The returns of the web shop's orders by time, each with its events."""
     for row in rows.stream(_OF_EC):
         yield _happened(_read(names.EC, row))
 

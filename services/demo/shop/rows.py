@@ -1,6 +1,6 @@
-"""The generated rows that the shop reads, as ordered views.
+"""Reads the generated tables through views that make receipts, orders, lines and returns of them.
 
-The views apply the rules for ticket headers. Rows are streamed, never held in memory.
+Query results are streamed, never held in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import duckdb
 
 FETCH = 2_000
 
-# Header columns are null on some lines, each on its own; a ticket has one value of each, or none.
+# A ticket's lines repeat its header columns, some of them null: `max` finds the one value, if any.
 _VIEWS = """
 CREATE TABLE receipt AS
 WITH header AS (
@@ -82,7 +82,7 @@ class Rows:
         self._connection.execute(_VIEWS)
 
     def stream(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, fetched a few thousand at a time."""
+        """The rows of a query, fetched two thousand at a time."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(query, list(parameters))

@@ -1,4 +1,4 @@
-"""Converts tickets and orders to purchases with earned and redeemed points."""
+"""Converts receipts and orders to events: the purchase, points earned, points redeemed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FROM web_order JOIN web_line USING (number) JOIN shop.date_dim ON d_date_sk = da
 ORDER BY d_date, second, number, line_no
 """
 HEADER_COLUMNS = 7
-EPOCH = 0  # no till of the demo starts its numbering anew
+EPOCH = 0  # no till of the demo restarts its receipt numbers
 
 Redemptions = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSale:
-    """One receipt or order."""
+    """The header of a receipt or an order; till columns are None for an order."""
 
     system: str
     number: int
@@ -47,7 +47,7 @@ class DemoSale:
     sequence: int | None
 
     def meta(self, kind: str, causation: str | None = None) -> Json:
-        """The `meta`: events of one receipt share its number; each has its own id."""
+        """The `meta` of an event of this sale; all events of a receipt have its number."""
         return names.meta(
             self.system,
             self.event_id(kind),
@@ -81,12 +81,12 @@ def moment(day: Any, second: int) -> datetime:
 def receipts(
     rows: Rows, redeemed: Redemptions, store: int, terminal: int
 ) -> Iterator[tuple[datetime, list[Json]]]:
-    """A till's receipts by number, without those that the demo leaves out."""
+    """A till's receipts by number, without those that are held back, each with its events."""
     return _sales(rows.stream(_RECEIPTS, store, terminal), names.POS, redeemed)
 
 
 def orders(rows: Rows, redeemed: Redemptions) -> Iterator[tuple[datetime, list[Json]]]:
-    """The web shop's orders by time."""
+    """The web shop's orders by time, each with its events."""
     return _sales(rows.stream(_ORDERS), names.EC, redeemed)
 
 

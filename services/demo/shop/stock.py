@@ -1,4 +1,4 @@
-"""Opening stock and later counts."""
+"""Events of the opening stock and of later counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDER BY inv_item_sk, inv_date_sk
 
 
 def openings(rows: Rows) -> Iterator[Json]:
-    """Opening counts: every cell has the same quantity."""
+    """Opening stock as `StockReceived`: the same quantity of every item at every location."""
     for (item,) in rows.stream("SELECT i_item_sk FROM shop.item ORDER BY i_item_sk"):
         for store in (*range(1, names.STORES + 1), None):
             location = names.location(store)
@@ -36,7 +36,7 @@ def openings(rows: Rows) -> Iterator[Json]:
 
 
 def counts(rows: Rows) -> Iterator[Json]:
-    """The warehouse's weekly counts of items with even numbers, at midnight."""
+    """The warehouse's counts of items with even numbers, at midnight."""
     location = names.location(None)
     for item, day, quantity in rows.stream(_COUNTS):
         at = datetime.combine(day, time(), names.JST)

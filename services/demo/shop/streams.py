@@ -1,4 +1,4 @@
-"""The event streams of the demo's systems, in order.
+"""The streams of events that the demo's systems send, in order.
 
 A moment is a list of events that happen at one time and are sent together: a receipt with its
 points, a return with its inquiry, a count.
@@ -25,7 +25,7 @@ from services.demo.shop.stock import counts, openings
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The events of one system; `size`: number of moments; `role`: the token's role."""
+    """The events of one system; `size`: number of moments; `role`: role of its token."""
 
     name: str
     size: int
@@ -38,7 +38,7 @@ class Stream:
 
 
 def bulk(rows: Rows) -> list[Stream]:
-    """Streams of head office and warehouse: master data, customers, openings, counts."""
+    """The streams for the bulk loader: catalogue, customers, opening stock, counts."""
     items = rows.number("SELECT count(*) FROM shop.item")
     needs = len(NEEDS) + 1
     places = names.STORES + 1
@@ -57,7 +57,7 @@ def bulk(rows: Rows) -> list[Stream]:
 
 
 def tills(rows: Rows) -> list[Stream]:
-    """One stream per till: its receipts and their returns, by time."""
+    """One stream per till: its receipts and the returns of them, by time."""
     redeemed = redemptions(rows)
 
     def till(store: int, terminal: int) -> Stream:
