@@ -6,8 +6,8 @@ PROCESS = Process(
     name="identity",
     module=__name__,
     does="Finds and decides which profiles are one person.",
-    scaling="Two, so that one may die; each knows everybody (some 2 GiB for a million). "
-    "Kafka's group shares out pairs.",
+    scaling="Two, so that one can fail; each holds all profiles (about 2 GiB per million). "
+    "A Kafka consumer group divides the pairs.",
     port=8084,
     compose=2,
 )

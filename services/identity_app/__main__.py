@@ -8,7 +8,7 @@ from services.identity_app.app import create
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves HTTP until SIGTERM or SIGINT."""
     serve(PROCESS.name, create)
 
 

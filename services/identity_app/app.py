@@ -33,13 +33,13 @@ from services.runtime.tokens import Tokens
 ABOUT = About(
     PROCESS.name,
     "Hitotsu identity",
-    "Who may be one person, and what staff decides about it.",
+    "Finds profiles that may be one person, and takes staff decisions about them.",
     'curl -sS "$IDENTITY/v1/identity/cases" -H "Authorization: Bearer $TOKEN"',
 )
 
 
 def create(settings: Settings) -> Starlette:
-    """The ASGI application; it starts even if the servers are away."""
+    """Builds the ASGI application; it starts even if Kafka or Postgres is unreachable."""
     name = settings.instance or "identity"
     postgres = pool(settings.postgres, group=settings.group, name="identity", timeout=2.0)
     producer = Producer(settings.kafka, client_id=name)
@@ -105,7 +105,7 @@ def _dependencies(postgres: Pool, producer: Producer, matcher: Matcher) -> list[
 
 
 def _unknown(matcher: Matcher) -> str:
-    """Why the matcher is not ready."""
+    """The reason why the matcher is not ready, as text."""
     if matcher.everybody is None or matcher.profiles is None:
-        return "profiles are being loaded"
-    return f"{len(matcher.everybody)} of {matcher.profiles} profiles are known"
+        return "profiles are being loaded into memory"
+    return f"{len(matcher.everybody)} of {matcher.profiles} profiles are in memory"
