@@ -1,4 +1,4 @@
-"""The entry point of `hitotsu`: finds the verbs and runs one.
+"""The entry point of the command `hitotsu`: finds the verb in the arguments and runs it.
 
 A module of this package that has verbs declares their names in a tuple `VERBS` and adds them to the
 command line in a function `register`.
@@ -23,10 +23,10 @@ from infra.home import HomeBusy, HomeUnusable, reason_of
 from infra.process import StartError
 
 FOLDER = Path(__file__).parent
-# one line, as the formatter writes a short tuple: it is read without an import
+# the declaration must be on one line, since it is read without importing the module
 _DECLARATION = re.compile(r"^VERBS = (\(.*\))$", re.M)
 
-# what the system says of a folder that is closed, full, or no folder
+# errors of a file or folder that cannot be used: no permission, disk full, not a folder …
 UNUSABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR,
     errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP,
@@ -42,7 +42,7 @@ app = typer.Typer(
 
 @app.callback()
 def root() -> None:
-    """One member, one balance, one stock, whatever the channel."""
+    """Operates Hitotsu: servers, services, schemas, projections, tokens."""
 
 
 def declared_verbs(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
@@ -58,7 +58,7 @@ def declared_verbs(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
 
 
 def load(words: Sequence[str]) -> None:
-    """Registers the requested verb; all of them for the list of verbs."""
+    """Registers the module of the verb `words[0]`; all modules if there is no such verb."""
     declared = declared_verbs()
     wanted = [module for module, verbs in declared.items() if words and words[0] in verbs]
     for module in wanted or declared:
@@ -66,16 +66,14 @@ def load(words: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Runs a verb; errors that the user can fix are printed as one paragraph, without a
-    traceback.
-    """
+    """Runs the verb; prints an error that the user can fix without traceback, and exits with 1."""
     load(sys.argv[1:])
     try:
         app()
     except (ProviderError, StartError, HomeBusy, HomeUnusable) as error:
         _stop(str(error))
     except OSError as error:
-        # a file or a folder, not a server: those have errors of their own above
+        # only errors of files and folders; server errors are caught above
         if error.errno not in UNUSABLE:
             raise
         _stop(reason_of(error))

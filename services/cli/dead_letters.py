@@ -26,7 +26,7 @@ from services.runtime.producer import KafkaAway, Producer
 
 VERBS = ("dead-letters",)
 T = TypeVar("T")
-Ids = Annotated[list[int], typer.Argument(help="Ids, as `list` shows them.", min=1)]
+Ids = Annotated[list[int], typer.Argument(help="Ids, as shown by `list`.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Status = Literal["open", "retried", "dropped", "all"]
 Stage = Literal["decode", "conflict", "apply", "store"]
@@ -34,12 +34,12 @@ app = typer.Typer(help="Records that could not be applied: whole, with the reaso
 
 
 def register(root: typer.Typer) -> None:
-    """Adds the verbs."""
+    """Adds the verbs to the command line."""
     root.add_typer(app, name="dead-letters")
 
 
 def _topic(name: str | None) -> str | None:
-    """The topic, or an error that lists all topics: a mistyped one would just seem to be empty."""
+    """Checks the topic's name: a mistyped topic would seem to have no dead letters."""
     if name is not None and name not in TOPICS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, TOPICS))}")
     return name
@@ -47,12 +47,12 @@ def _topic(name: str | None) -> str | None:
 
 @app.command("list")
 def show_all(
-    status: Annotated[Status, typer.Option(help="What was decided of them.")] = "open",
-    stage: Annotated[Stage | None, typer.Option(help="Where they could not go on.")] = None,
+    status: Annotated[Status, typer.Option(help="Which state they are in.")] = "open",
+    stage: Annotated[Stage | None, typer.Option(help="The step that failed.")] = None,
     topic: Annotated[
         str | None, typer.Option(help="Such as commerce.purchases.", callback=_topic)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first."""
@@ -72,7 +72,7 @@ def show_all(
 
 @app.command("show")
 def show_one(
-    letter_id: Annotated[int, typer.Argument(help="As `list` shows it.")],
+    letter_id: Annotated[int, typer.Argument(help="Id, as shown by `list`.")],
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter completely: its offset, reason, key, headers and bytes."""
@@ -91,9 +91,9 @@ def show_one(
 
 @app.command("retry")
 def retry(
-    ids: Ids, force: Annotated[bool, typer.Option(help="Even if it fails again.")] = False
+    ids: Ids, force: Annotated[bool, typer.Option(help="Send even if a dry run fails.")] = False
 ) -> None:
-    """Send records again, unchanged and with their own event ids."""
+    """Send the records to their topics again, unchanged, so with the same event ids."""
     group = Group(LIVE, of_group(LIVE, LIVE))
 
     async def again(connection: dead_letters.Connection, config: Settings) -> list[tuple[int, str]]:
@@ -120,9 +120,9 @@ async def _again(
 ) -> str:
     letter = await dead_letters.one(connection, letter_id)
     if letter is None:
-        return "not sent: there is no such dead letter"
+        return "not sent: there is no dead letter with this id"
     if letter.status != "open":
-        return f"not sent: it was {letter.status} already"
+        return f"not sent: it is already {letter.status}"
     try:
         dead_letters.dry_run(letter, group)
     except dead_letters.CannotRetry as error:
@@ -133,7 +133,7 @@ async def _again(
 
 @app.command("drop")
 def drop(
-    ids: Ids, reason: Annotated[str, typer.Option(help="Why; kept beside the record.")]
+    ids: Ids, reason: Annotated[str, typer.Option(help="Why; stored with the dead letter.")]
 ) -> None:
     """Mark dead letters as dropped, with a reason: they are not applied, and stay stored."""
 
@@ -142,7 +142,9 @@ def drop(
 
     outcomes = _run(dropped)
     for letter_id, done in zip(ids, outcomes, strict=True):
-        typer.echo(f"{letter_id}: {'dropped' if done else 'not open, or not there'}")
+        typer.echo(
+            f"{letter_id}: {'dropped' if done else 'there is no open dead letter with this id'}"
+        )
     if not all(outcomes):
         raise typer.Exit(1)
 

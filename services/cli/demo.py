@@ -16,9 +16,9 @@ from services.cli import local_services
 from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, lines
 
 VERBS = ("demo",)
-MARK = "demo"  # says which scale's rows a stack holds: two in one would be neither's answer
+MARK = "demo"  # the file that records the scale of the stack's rows; two scales must not be mixed
 FOLDER = Path("var/demo")
-CALLERS = ("till", "ec", "staff")  # whose tokens it sends and asks with
+CALLERS = ("till", "ec", "staff")  # the tokens with which the demo sends and queries
 
 console = Console()
 
@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     scale: Annotated[
-        float, typer.Option("--scale", envvar="SCALE", help="0.1: 360,000 sale lines.")
+        float,
+        typer.Option(
+            "--scale", envvar="SCALE", help="TPC-DS scale factor; 0.1 makes 360,000 sale lines."
+        ),
     ] = 0.01,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False,
     check_only: Annotated[
@@ -38,7 +41,7 @@ def demo(
     home: HomeOption = None,
     provider: ProviderOption = "auto",
 ) -> None:
-    """Send a retailer's sales through the whole system and compare every answer with SQL."""
+    """Send a retailer's sales through the whole system; compare every answer with plain SQL."""
     try:
         from services.demo.data import DataUnavailable, check_scale, tpcds
     except ModuleNotFoundError as error:
@@ -62,7 +65,10 @@ def demo(
 
 
 def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: bool) -> int:
-    """Starts the stack, runs the demo, and stops the stack again if it was down before."""
+    """Runs the demo; starts the stack first and stops it again if it was down before.
+
+    Returns the number of differences.
+    """
     ours = not stack.alive()
     _expect_room(stack, scale, ours, check_only)
     try:
@@ -83,16 +89,18 @@ def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: boo
 
 
 def _expect_tokens(absent: list[str]) -> None:
-    """Exits with 2 when a caller's token is missing in the stack's folder; `up` creates
-    none again.
-    """
+    """Exits with 2 when a token that the demo needs was revoked: `up` does not create it again."""
     if absent:
         told = (f"token {name} was revoked: `hitotsu tokens create {name}`" for name in absent)
         _stop("\n".join(told), 2)
 
 
 def _expect_room(stack: Stack, scale: float, ours: bool, check_only: bool) -> None:
-    """Removes the rows of another demo scale; refuses when other commands use the stack."""
+    """Makes sure that the stack has no rows of a demo at another scale.
+
+    A stopped stack with such rows is purged; exits with 2 when the stack runs (not `ours`), and
+    when `check_only` finds no rows of this scale.
+    """
     held = stack.home.read(MARK).get("scale") if stack.home.path.exists() else None
     if check_only and held != scale:
         _stop(f"{stack.home.path} does not hold the demo at scale {scale:g}: run it first", 2)
@@ -127,7 +135,7 @@ def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
     try:
         report = asyncio.run(Demo(scale, tables, place, console).run(send=not check_only))
     except (*expected, ExceptionGroup) as error:
-        # Several tills may fail at once, and say the same.
+        # Several tills may fail at once, with the same error: show the first.
         first = _first(error)
         if not isinstance(first, expected):
             raise

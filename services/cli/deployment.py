@@ -2,8 +2,9 @@
 
     python -m services.cli.deployment [--check]
 
-In docker-compose.yml, infra/prometheus/prometheus.yml and pyproject.toml they are between two
-comments; in alerts and on the dashboard they are the jobs in a matcher.
+In docker-compose.yml, infra/prometheus/prometheus.yml and pyproject.toml it is the text between the
+comments `begin: processes` and `end: processes`; in the alerts and the dashboard it is the list of
+jobs in `job=~"…"`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _PART = re.compile(
     r"(?P<begin>^ *# begin: processes[^\n]*\n).*?(?P<end>^ *# end: processes$)", re.M | re.S
 )
 _JOBS = re.compile(r'job=~(?P<quote>\\?")[a-z|]*(?P=quote)')
-# where each matcher of jobs means all of our processes
+# files in which every `job=~"…"` must list all processes
 MATCHING = ("infra/prometheus/alerts.yml", "infra/grafana/dashboards/the-road.json")
 
 
 def files(root: Path = ROOT) -> dict[str, str]:
-    """The expected content of every such file, by path.
+    """The expected content of every file with a generated part, by path.
 
-    Raises ValueError when a file lacks the place for them.
+    Raises ValueError when a file has no place for the generated part.
     """
     declared = processes()
     parts: dict[str, Callable[[Sequence[Process]], str]] = {
@@ -47,12 +48,12 @@ def files(root: Path = ROOT) -> dict[str, str]:
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """Files that differ from the declarations."""
+    """The paths of files that differ from their expected content."""
     return [path for path, text in files(root).items() if (root / path).read_text("utf-8") != text]
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Updates these files; returns those that changed."""
+    """Updates the files that differ; returns their paths."""
     changed, wanted = stale(root), files(root)
     for path in changed:
         (root / path).write_text(wanted[path], encoding="utf-8")
@@ -97,7 +98,7 @@ def _jobs(declared: Sequence[Process]) -> str:
 
 
 def _floor(declared: Sequence[Process]) -> str:
-    """The processes with routes, which may not import each other; workers are listed by hand."""
+    """The import-linter layer of processes with routes, which may not import each other."""
     web = sorted(process.module.rpartition(".")[2] for process in declared if process.port)
     return f'    "{" | ".join(web)}",\n'
 

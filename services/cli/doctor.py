@@ -1,4 +1,4 @@
-"""Checks what this machine lacks to run the stack, and how to fix it."""
+"""Checks whether this machine can run the stack; says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DISK_BYTES = 3 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: its subject, its result, and the fix if it failed."""
+    """The result of one check; `fix` says what to do if it failed."""
 
     what: str
     good: bool
@@ -63,12 +63,12 @@ def _packages() -> Finding:
 
 
 def _compiled() -> Finding:
-    """Never a failure: without the compiled modules everything works at half the speed."""
+    """Never fails: without the compiled modules everything works, at half the speed."""
     there = [name for name in COMPILED if native(name) is not None]
     if len(there) == len(COMPILED):
         return Finding("compiled", True, f"{len(there)} of {len(COMPILED)} hot loops")
     found = f"{len(there)} of {len(COMPILED)} hot loops; Python does the rest, more slowly"
-    return Finding("compiled", True, f"{found} (a C compiler and Python's headers mend it)")
+    return Finding("compiled", True, f"{found} (install a C compiler and Python's headers)")
 
 
 def _disk(home: Path) -> Finding:
@@ -106,13 +106,14 @@ def _native(home: Home) -> Iterator[Finding]:
 
 
 def _data(home: Home) -> Finding:
-    """Whether Postgres can use the folder: it refuses to run as root, and another user cannot enter
-    it.
+    """For root: as which user Postgres runs, and where its data is.
+
+    Postgres refuses to run as root, and another user cannot enter the stack's private folder.
     """
     try:
         user = server_user.other_user()
     except backend.ProviderError as error:
-        return Finding("data", False, "nobody to run Postgres", str(error))
+        return Finding("data", False, "no user to run Postgres", str(error))
     where = Outside(home).path or "a folder outside, made at the first start"
     return Finding("data", True, f"Postgres' in {where}, as user {user.name}")
 
@@ -125,7 +126,7 @@ def _part(what: str, find: Callable[[], str]) -> Finding:
 
 
 def _ports(home: Home) -> Iterator[Finding]:
-    """Reports recorded ports that another program took; the next start replaces them."""
+    """Reports recorded ports that another program uses; the next start replaces them."""
     known = home.read("ports")
     servers = home.read("state").get("servers", {})
     ours = any((recorded := Recorded.of(entry)) and recorded.alive for entry in servers.values())

@@ -1,4 +1,4 @@
-"""The servers that a verb uses: the environment's, else those of the local stack."""
+"""The servers that a verb uses: those in the environment, else those of the local stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.runtime.config import Settings
 
 
 def settings(home: Path | None = None) -> Settings:
-    """Settings from `HITOTSU_*` where set, else of the stack in `home`."""
+    """Settings from `HITOTSU_*` if HITOTSU_POSTGRES is set, else those of the stack in `home`."""
     if "HITOTSU_POSTGRES" in os.environ:
         return prepare.settings()
     stack = Stack(home)

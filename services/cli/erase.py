@@ -1,4 +1,4 @@
-"""`hitotsu erase`: erases persons, and prints a receipt of what was done."""
+"""`hitotsu erase`: erases persons and prints a receipt."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from services.runtime.producer import KafkaAway, Producer
 
 VERBS = ("erase",)
 REMAINS = (
-    "What stays: counts and totals, which name nobody; sealed bytes in Kafka, which nobody opens; "
-    "and the wrapped keys in backups and in Postgres' write-ahead log, until those are recycled "
-    "or the key-encryption key is replaced."
+    "What stays: counts and totals, which name nobody; sealed bytes in Kafka, which nobody can "
+    "open; and the wrapped keys in backups and in Postgres' write-ahead log, until those are "
+    "recycled or the key-encryption key is replaced."
 )
 _LONGEST_REASON = 200
 
@@ -36,11 +36,13 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Member or profile ids (UU
 File = Annotated[
     Path | None, typer.Option(help="A file of ids, one a line; - reads standard input.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which profiles it would be.")]
-Reason = Annotated[str | None, typer.Option(help="Why. Kept for ever: no personal data.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only list the profiles that would be erased.")
+]
+Reason = Annotated[str | None, typer.Option(help="Why; kept for ever, so no personal data.")]
 Actor = Annotated[str, typer.Option(help="Who decided, as a role or a ticket.")]
-Wait = Annotated[float, typer.Option(help="Seconds to wait until the projections have forgotten.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: it was decided elsewhere.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait until the projections have applied it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")]
 
 
@@ -139,8 +141,8 @@ def _ask(persons: Sequence[UUID]) -> None:
     """Asks to type the id, or the number of persons; exits with 2 on a mismatch."""
     if sys.stdin.closed or not sys.stdin.isatty():
         _stop(
-            "Nothing was erased: erasing is for ever, so it asks, and nobody can answer here. "
-            "Look with --dry-run, then add --yes.",
+            "Nothing was erased: erasing is irreversible and must be confirmed, but there is no "
+            "terminal. Check with --dry-run, then add --yes.",
             2,
         )
     many = len(persons)
@@ -152,7 +154,7 @@ def _ask(persons: Sequence[UUID]) -> None:
         default="", show_default=False, err=True,
     )  # fmt: skip
     if typed.strip().lower() != wanted:
-        _stop("Nothing was erased: that is something else.", 2)
+        _stop(f"Nothing was erased: the typed text is not {wanted}.", 2)
 
 
 def _expect_impersonal(option: str, text: str | None) -> None:
@@ -162,7 +164,7 @@ def _expect_impersonal(option: str, text: str | None) -> None:
         raise typer.BadParameter(f"is longer than {_LONGEST_REASON} characters", param_hint=option)
     if redact(None, "", {"text": text})["text"] != text:
         raise typer.BadParameter(
-            "has an e-mail address or a telephone number in it", param_hint=option
+            "contains an e-mail address or a telephone number", param_hint=option
         )
 
 
@@ -178,11 +180,11 @@ def _print(lines: Sequence[ErasedProfile], dry_run: bool, as_json: bool) -> None
         return
     for line in lines:
         print(_block(line))
-    print("Nothing was erased: a dry run." if dry_run else REMAINS)
+    print("Nothing was erased: this was a dry run." if dry_run else REMAINS)
 
 
 def _block(line: ErasedProfile) -> str:
-    """One profile's line of the receipt; ids and offsets are not truncated."""
+    """The lines of the receipt about one profile; ids and offsets are not truncated."""
     where = "" if line.offset is None else f"{line.topic}-{line.partition} @ {line.offset}"
     destroyed, finished = (
         f"{at:%F %T}" if at else "" for at in (line.destroyed_at, line.finished_at)

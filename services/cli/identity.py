@@ -26,20 +26,22 @@ if TYPE_CHECKING:
 
 VERBS = ("identity",)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-app = typer.Typer(help="Who may be one person: rules, their replay, and what staff has to decide.")
+app = typer.Typer(help="Record linkage: estimates rules, replays them, lists review cases.")
 
 
 def register(root: typer.Typer) -> None:
-    """Adds the verbs."""
+    """Adds the verbs to the command line."""
     root.add_typer(app, name="identity")
 
 
 @app.command()
 def estimate(
-    out: Annotated[Path, typer.Option(help="Where the rules are written.")] = Path("rules.json"),
-    version: Annotated[str | None, typer.Option(help="Name of the version; else the time.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("rules.json"),
+    version: Annotated[
+        str | None, typer.Option(help="Name of the version. [default: the time]")
+    ] = None,
 ) -> None:
-    """Estimate a match model from the known profiles, and write rules that contain it."""
+    """Estimate a match model from all profiles, and write match rules that contain it."""
     from services.identity.replay.estimation import estimated
     from services.identity.replay.run import CannotReplay
 
@@ -53,8 +55,8 @@ def estimate(
 
 @app.command()
 def replay(
-    rules: Annotated[Path, typer.Option(help="A file of `estimate`, changed or not.")],
-    switch: Annotated[bool, typer.Option("--switch", help="Then put them in force.")] = False,
+    rules: Annotated[Path, typer.Option(help="A file that `estimate` wrote.")],
+    switch: Annotated[bool, typer.Option("--switch", help="Then put the rules in force.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Group all profiles under other rules in memory, and list the members that would split or
@@ -80,11 +82,11 @@ def replay(
 
 @app.command()
 def cases(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
-    closed: Annotated[bool, typer.Option("--closed", help="What was decided instead.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number to list.")] = 50,
+    closed: Annotated[bool, typer.Option("--closed", help="List decided cases instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List open review cases, highest weight first."""
+    """List open review cases: pairs by descending weight, then conflicts and quarantines."""
     from services.identity.review.queue import listed
 
     found = asyncio.run(listed(settings(), "closed" if closed else "open", limit))
@@ -110,7 +112,7 @@ def _read(path: Path) -> MatchRules:
         raise ProviderError(f"{path}: {error}") from None
     version = found.pop("version", None) if isinstance(found, dict) else None
     if not isinstance(version, str) or not version:
-        raise ProviderError(f"{path}: version: must be a name, and is missing")
+        raise ProviderError(f"{path}: version: must be a text that is not empty")
     try:
         return read_rules(version, json.dumps(found))
     except UnreadableMatchRules as error:

@@ -46,7 +46,7 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         *IDENTITY,
     ),
 }
-# which events they may append; those that are not here append none
+# the role says which events a token may append; without role none
 TOKEN_ROLES: Mapping[str, Role] = {
     "till": "till",
     "ec": "ec",
@@ -59,8 +59,9 @@ _KEYS = ("key_encryption_key", "blind_index_key", "gateway_private_key")
 
 
 def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
-    """The `HITOTSU_*` variables for every service; the caller's environment overrides generated
-    keys.
+    """The `HITOTSU_*` variables for every service.
+
+    Keys are those in the stack's folder, unless this process has the variable.
     """
     kept = home.secrets()
     keys = {}
@@ -71,13 +72,16 @@ def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """The settings that a process with these variables would have."""
+    """The settings of a process that has these variables."""
     named = {name.removeprefix("HITOTSU_").lower(): value for name, value in env.items()}
     return Settings.model_validate(named)
 
 
 def services(home: Home, running: Collection[str] = ()) -> list[Service]:
-    """All services, on their earlier ports if these are free; running ones keep their ports."""
+    """All services, with the ports that they had before; a taken port is replaced.
+
+    `running`: names of services that run now; they keep their ports.
+    """
     return [
         _service(home, process, name, running)
         for process in processes()
@@ -88,7 +92,7 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
 def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> list[str]:
     """Creates tables, topics, schema ids and local tokens before any service starts.
 
-    A token that was replaced or revoked stays so. Returns notices about an older release's tables.
+    Tokens that exist or were revoked are not changed. Returns notices about migrations and builds.
     """
     from services.runtime.tokens import register_new
 
@@ -101,9 +105,9 @@ def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, s
 
 
 def tokens(home: Home) -> dict[str, str]:
-    """The stack's own tokens by caller, created once and stored in its private folder.
+    """The stack's own tokens by caller, created on the first call and stored in its private folder.
 
-    "": the token was revoked, or replaced by one with other scopes.
+    "" stands for a token that was revoked, or replaced by one with other scopes.
     """
     known = home.read("tokens")
     missing = {name: f"hitotsu_{secrets.token_urlsafe(32)}" for name in TOKENS if name not in known}

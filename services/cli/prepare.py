@@ -1,4 +1,4 @@
-"""`hitotsu prepare`: prepares servers that run elsewhere (compose, a cluster), once."""
+"""`hitotsu prepare`: prepares servers that `hitotsu` did not start (compose, a cluster)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def register(app: typer.Typer) -> None:
 
 
 def prepare() -> None:
-    """Create tables and topics and apply the schemas, on the servers of HITOTSU_*."""
+    """Create tables and topics and import the schemas, on the servers named by HITOTSU_*."""
     for notice in importlib.import_module("services.cli.setup").prepare(settings()):
         typer.echo(notice)
-    typer.echo("tables, topics and schemas are there")
+    typer.echo("tables, topics and schemas are ready")
 
 
 def settings() -> Settings:
-    """The settings from the environment; errors name the variable."""
+    """The settings from the environment; ProviderError names every invalid variable."""
     try:
         return Settings()
     except ValidationError as error:

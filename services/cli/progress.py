@@ -29,9 +29,9 @@ COLUMNS = (
 
 
 def requested_projections(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
-    """Settings, the group's projections, and the requested names (default: all).
+    """The settings, all projections of the group that have tables, and the names to work on.
 
-    Projections without tables are left out: they have nothing to rebuild or compare.
+    `names` None or [] means all. ProviderError for an unknown name.
     """
     from projections import of_group
 
@@ -46,7 +46,10 @@ def requested_projections(names: list[str] | None) -> tuple[Settings, list[Proje
 
 @contextmanager
 def steps(*refusals: type[Exception]) -> Iterator[Moved]:
-    """A progress bar per step; known errors are printed as one line."""
+    """Shows a progress bar per step; yields the function `(step, done, whole)` that moves it.
+
+    Turns `refusals` and a lost Postgres connection into a ProviderError, which prints as one line.
+    """
     console = Console(stderr=True)
     tasks: dict[str, Any] = {}
     try:

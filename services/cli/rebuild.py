@@ -20,21 +20,21 @@ SHOWN_MAX = 50
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the verb."""
+    """Adds the verb to the command line."""
     app.command()(rebuild)
 
 
 def rebuild(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections; all of them.")
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections. [default: all]")
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew, whatever an ended rebuild left.")
+        bool, typer.Option("--fresh", help="Do not resume an interrupted rebuild.")
     ] = False,
-    check: Annotated[bool, typer.Option("--check", help="Compare, and swap nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare only; swap nothing.")] = False,
     rejudge: Annotated[
         bool,
-        typer.Option("--rejudge", help="Judge every record anew too; the whole group, no NAME."),
+        typer.Option("--rejudge", help="Also recompute every record's verdict; without NAME."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -81,7 +81,7 @@ def _show(report: RebuildReport) -> None:
     console.print(table)
     if report.verdicts is not None:
         _show_verdicts(console, report.verdicts)
-    how = "went on with an ended rebuild, " if report.resumed else ""
+    how = "resumed an interrupted rebuild, " if report.resumed else ""
     what = f"the new tables are live; the projectors waited {report.held_seconds:.2f} s"
     console.print(
         f"{how}{report.events:,} records folded in {report.seconds:.1f} s"
@@ -91,8 +91,10 @@ def _show(report: RebuildReport) -> None:
 
 def _show_verdicts(console: Console, changes: VerdictChanges) -> None:
     for moved in changes.moved[:SHOWN_MAX]:
-        now, was = moved["applied"] or "not at all", moved["was"] or "not at all"
-        console.print(f"{moved['event_id']}: applied {now}, was {was}", soft_wrap=True)
+        now, was = (
+            f"applied at {at}" if at else "not applied" for at in (moved["applied"], moved["was"])
+        )
+        console.print(f"{moved['event_id']}: now {now}, before {was}", soft_wrap=True)
     if changes.ids > SHOWN_MAX:
         console.print(f"… and {changes.ids - SHOWN_MAX} more")
     console.print(

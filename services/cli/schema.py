@@ -1,6 +1,4 @@
-"""`hitotsu schema check | apply | diff | release`, `tail`, `example`: work with the event
-schemas.
-"""
+"""`hitotsu schema check | apply | diff | release`, `tail`, `example`: tools for event schemas."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 @schema.command()
 def check() -> None:
-    """Lint, compatibility of every version with every other, generated files, golden values."""
+    """Check style, compatibility of all versions, generated files and golden values."""
     try:
         found = [*generate.problems(), *_clashes()]
         found += [
@@ -76,7 +74,7 @@ def release() -> None:
 
 @schema.command()
 def diff(url: RegistryOption = None, home: HomeOption = None) -> None:
-    """List what the registry lacks or has otherwise; exit code 1 when there is anything."""
+    """List released schemas that the registry lacks or has differently; if any, exit with 1."""
     try:
         found = registry.diff(_registry(url, home))
     except registry.RegistryError as error:
@@ -90,7 +88,7 @@ def diff(url: RegistryOption = None, home: HomeOption = None) -> None:
 
 @schema.command()
 def apply(url: RegistryOption = None, home: HomeOption = None) -> None:
-    """Import into the registry every released schema that it lacks, under our ids."""
+    """Import the released schemas that the registry lacks, under their released ids."""
     try:
         made = registry.apply(_registry(url, home))
     except registry.RegistryError as error:
@@ -101,7 +99,7 @@ def apply(url: RegistryOption = None, home: HomeOption = None) -> None:
 
 
 def example(event: Annotated[str, typer.Argument(help="Such as PurchaseCompleted.")]) -> None:
-    """Print JSON that `POST /v1/events` takes."""
+    """Print an example of an event, as `POST /v1/events` takes it."""
     try:
         typer.echo(json.dumps(example_of(event), ensure_ascii=False, indent=2))
     except Rejected:
@@ -111,17 +109,19 @@ def example(event: Annotated[str, typer.Argument(help="Such as PurchaseCompleted
 def tail(
     topic: Annotated[str, typer.Argument(help="Such as commerce.purchases.")],
     start: Annotated[
-        Literal["beginning", "end"], typer.Option("--from", help="Where to begin.")
+        Literal["beginning", "end"], typer.Option("--from", help="Where to start reading.")
     ] = "end",
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
     kafka: Annotated[
         str | None,
         typer.Option("--kafka", envvar="HITOTSU_KAFKA", help="[default: the running stack's]"),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Print decoded events as they come; personal fields stay sealed."""
+    """Print decoded events as they arrive; personal fields stay sealed."""
     if topic not in TOPICS:
         _fail(f"{topic} is not a topic of ours; these are:\n" + "\n".join(TOPICS))
     servers = kafka or _server("kafka", "--kafka or HITOTSU_KAFKA", home)
@@ -137,7 +137,7 @@ def tail(
 
 
 def _clashes() -> list[str]:
-    """Imports the Avro project's checker only here, since just two verbs need it."""
+    """Pairs of schema versions that are not compatible, as texts; needs the package avro."""
     if find_spec("avro") is None:
         return ["versions cannot be compared without the package avro: pip install avro"]
     return importlib.import_module("schemas.tools.compatibility").check()  # type: ignore[no-any-return]
@@ -150,7 +150,7 @@ def _registry(url: str | None, home: Path | None) -> str:
 def _server(name: str, otherwise: str, home: Path | None) -> str:
     """The address of a server of the running stack.
 
-    Without one it exits with 1; the message names `otherwise`, the option that gives an address.
+    Exits with 1 if there is none; the message names `otherwise`, the option for an address.
     """
     found = Stack(home).status()["servers"].get(name, {}).get("url")
     if not found:

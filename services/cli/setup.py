@@ -1,4 +1,4 @@
-"""Creates what must exist before the first service starts: tables, topics, schema ids."""
+"""Prepares Postgres, Kafka and the registry for the services: tables, topics, schemas."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TABLES_THERE = "select to_regclass('hitotsu.checkpoint') is not null"
 def prepare(settings: Settings) -> list[str]:
     """Creates what is missing; idempotent, and safe while services run.
 
-    Returns notices about an older release's tables: migrations that were applied, projections that
-    are built again. Raises ProviderError when tables are newer than the code or contradict it in a
-    column, and when a migration cannot be applied.
+    Returns notices: migrations that changed existing tables, and projections that are being built.
+    Raises ProviderError when tables are newer than the code or have other columns, and when a
+    migration cannot be applied.
     """
     group = Group(settings.group, of_group(settings.group, LIVE))
     try:
@@ -43,7 +43,7 @@ def prepare(settings: Settings) -> list[str]:
 
 
 def _migrate(dsn: str) -> list[str]:
-    """Applies migrations; returns those that changed existing tables."""
+    """Applies missing migrations; returns their names, [] if there were no tables before."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(TABLES_THERE).fetchone()
         applied = migrate(connection)

@@ -28,7 +28,7 @@ HomeOption = Annotated[
     typer.Option("--home", envvar="HITOTSU_HOME", help="Private folder. [default: var/stack]"),
 ]
 Provider = Literal["auto", "external", "docker", "native"]
-ProviderOption = Annotated[Provider, typer.Option("--provider", help="Whose servers.")]
+ProviderOption = Annotated[Provider, typer.Option("--provider", help="Who runs the servers.")]
 
 console = Console()
 
@@ -43,14 +43,19 @@ def register(app: typer.Typer) -> None:
 def up(
     provider: ProviderOption = "auto",
     home: HomeOption = None,
-    no_registry: Annotated[bool, typer.Option("--no-registry", help="Leave it out.")] = False,
-    servers_only: Annotated[bool, typer.Option("--servers-only", help="No services.")] = False,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds for services to be ready.")] = 60.0,
+    no_registry: Annotated[
+        bool, typer.Option("--no-registry", help="Start no schema registry.")
+    ] = False,
+    servers_only: Annotated[
+        bool, typer.Option("--servers-only", help="Start servers, but no services.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait until services are ready.")
+    ] = 60.0,
 ) -> None:
-    """Start Kafka, Postgres, Valkey, the registry and the services, as far as they do not run yet.
+    """Start Kafka, Postgres, Valkey, the registry and the services, unless they run already.
 
-    Running processes are left alone, frozen ones are resumed. When one does not start, it is named
-    and the exit code is 1.
+    Frozen processes are resumed. If a process does not start, the error names it; exit code 1.
     """
     stack = Stack(home, provider, registry=not no_registry)
     with alone(stack, "up"), lines() as progress:
@@ -62,7 +67,9 @@ def up(
 
 def down(
     home: HomeOption = None,
-    purge: Annotated[bool, typer.Option("--purge", help="Remove data, keys and logs.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Also remove data, keys and logs.")
+    ] = False,
 ) -> None:
     """Stop services, then servers. Data stays unless `--purge`."""
     stack = Stack(home)
@@ -78,10 +85,10 @@ def status(
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     as_shell: Annotated[
-        bool, typer.Option("--shell", help="Addresses and tokens as variables, for `eval`.")
+        bool, typer.Option("--shell", help="Print shell variables with addresses and tokens.")
     ] = False,
 ) -> None:
-    """Show every URL, pid, log and token of the stack in this folder."""
+    """Show addresses, pids and logs of the stack in this folder; tokens with --json or --shell."""
     found = Stack(home).status()
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -98,7 +105,7 @@ def check(
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Check what this machine has, what is missing, and how to fix it."""
+    """Check whether this machine can run the stack, and how to fix what is missing."""
     findings = doctor.examine(provider, Home(home))
     if as_json:
         typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
@@ -115,10 +122,10 @@ def check(
 def bring_up(
     stack: Stack, progress: Progress, *, servers_only: bool = False, wait: float = 60.0
 ) -> list[str]:
-    """Starts servers, creates tables and topics, starts services; used by `up` and other verbs.
+    """Starts servers, creates tables and topics, starts services.
 
-    Returns notices about an older release's tables, and about services that still run with older
-    code or other settings. When interrupted by Ctrl-C or SIGTERM, it stops what it started.
+    Returns notices about migrations, builds, and services that still run with older code or other
+    settings. When interrupted by Ctrl-C or SIGTERM, it stops the processes that it started.
     """
     with stack.home.locked():
         before = stack.alive()
@@ -137,8 +144,8 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     services = local_services.services(stack.home, stack.alive())
     names = {service.name for service in services}
     running = stack.alive() & names
-    # Tables always: a service that starts again, by itself or here, runs the code of now. Tokens
-    # only before all others: what became of one beside running services is not touched.
+    # Tables always: a service that is started again runs the present code. Tokens only while no
+    # service runs: a token that was changed since is left alone.
     progress("tables", "creating tables, topics and tokens", False)
     said = local_services.prepare(
         endpoints, env, {} if running else local_services.tokens(stack.home)
@@ -157,13 +164,13 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
 
 @contextmanager
 def alone(stack: Stack, verb: str) -> Iterator[None]:
-    """Holds the stack's lock for a whole command; SIGTERM and SIGHUP interrupt it like Ctrl-C."""
+    """Holds the stack's lock for a whole command; SIGTERM and SIGHUP raise SystemExit in it."""
 
     def waiting(holder: str) -> None:
         console.print(f"waiting for {holder}, which works in {stack.home.path}", soft_wrap=True)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, lambda came, _frame: sys.exit(128 + came))
     with stack.home.locked(LOCK_WAIT_SECONDS, f"hitotsu {verb}", waiting):
         yield
@@ -171,7 +178,7 @@ def alone(stack: Stack, verb: str) -> Iterator[None]:
 
 @contextmanager
 def lines() -> Iterator[Progress]:
-    """One line per server: a spinner, then the time it took."""
+    """Shows a line per server: a spinner until it is ready, and the time it took."""
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.fields[name]:<12}"),
@@ -190,7 +197,7 @@ def lines() -> Iterator[Progress]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Prints the table of addresses, and where logs and data are."""
+    """Prints what `status` shows: addresses, pids, logs, and where the data is."""
     table = Table(box=None, pad_edge=False)
     for title in ("", "address", "pid", "log"):
         table.add_column(title, overflow="fold")
@@ -213,7 +220,7 @@ def show(found: dict[str, Any]) -> None:
 
 
 def _shell_variables(found: dict[str, Any]) -> Iterator[str]:
-    """`export` lines: `$GATEWAY` is the gateway's URL, `$TILL` the till's token."""
+    """`export` lines for every address and token, such as GATEWAY (URL) and TILL (token)."""
     entries = {**found["servers"], **found["services"]}
     addresses = {name: entry["url"] for name, entry in entries.items() if entry["url"]}
     variables = {**addresses, **found["tokens"]}
@@ -223,7 +230,7 @@ def _shell_variables(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _places(found: dict[str, Any], home: Path) -> list[str]:
-    """Where logs, data and secrets are; what lies outside the home is listed separately."""
+    """Lines that say where logs, data and secrets are; data outside `home` has its own lines."""
     data = {name: entry.get("data") for name, entry in found["servers"].items()}
     outside = {name: at for name, at in data.items() if at and not Path(at).is_relative_to(home)}
     apart = f" (but the data of {', '.join(outside)})" if outside else ""
@@ -234,7 +241,7 @@ def _places(found: dict[str, Any], home: Path) -> list[str]:
 
 
 def _process(entry: dict[str, Any]) -> str:
-    """The pid, with `frozen`, or the exit code."""
+    """The pid (with `frozen` if so), or `stopped` with the exit code if known."""
     if not entry["pid"]:
         code = entry.get("exit")
         return "stopped" if code is None else f"stopped ({code})"
@@ -247,6 +254,6 @@ def _short(log: str, home: Path) -> str:
 
 
 def _without_password(address: str) -> str:
-    """The URL without password, since screens are shared; `status --json` has all of it."""
+    """The URL without user and password, which others may see on the screen."""
     scheme, separator, rest = address.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address

@@ -1,4 +1,4 @@
-"""Finds services that run with older code or other settings than `up` would start them with.
+"""Finds running services that have older code or other settings than `up` would start them with.
 
 `up` does not restart running services; without a notice, a changed setting or newer code would seem
 to be in effect.
@@ -24,19 +24,22 @@ Running = Mapping[str, Recorded]
 
 
 def running(stack: Stack) -> Running:
-    """The services that run now."""
+    """The services that run now, by name."""
     entries = stack.home.read("services").get("services", {})
     recorded = {name: Recorded.of(entry) for name, entry in entries.items()}
     return {name: process for name, process in recorded.items() if process and process.alive}
 
 
 def remember(stack: Stack, env: Mapping[str, str]) -> None:
-    """Records a digest of the settings with which services are started."""
+    """Records a digest of the settings with which the services are started."""
     stack.home.write(RECORD, {"digest": digest(env)})
 
 
 def notices(stack: Stack, env: Mapping[str, str], before: Running) -> list[str]:
-    """One sentence for services with older code, one for those with other settings."""
+    """Sentences about services with older code and with other settings; [] if there are none.
+
+    `before`: the services that ran before this `up`.
+    """
     left = {
         name: process for name, process in running(stack).items() if before.get(name) == process
     }
@@ -56,7 +59,7 @@ def notices(stack: Stack, env: Mapping[str, str], before: Running) -> list[str]:
 
 
 def digest(env: Mapping[str, str]) -> str:
-    """A hash of the settings: they contain keys, which must not be stored."""
+    """A hash of the settings, to be stored instead of them, since they contain keys."""
     shared = sorted(set(Settings.model_fields) - set(OF_ONE_PROCESS))
     variables = {**os.environ, **env}
     values = [variables.get(f"HITOTSU_{name.upper()}") for name in shared]
@@ -64,6 +67,6 @@ def digest(env: Mapping[str, str]) -> str:
 
 
 def newest_source(root: Path) -> float:
-    """The latest modification time of the modules below it, in seconds since 1970."""
+    """The latest modification time of our Python files below `root`, in seconds since 1970."""
     files = (file for package in PACKAGES for file in (root / package).rglob("*.py"))
     return max((file.stat().st_mtime for file in files), default=0.0)

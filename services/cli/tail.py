@@ -21,8 +21,9 @@ class CannotRead(Exception):
 
 
 async def follow(servers: str, topic: str, start: str, limit: int | None, show: Shown) -> None:
-    """Passes the topic's records to `show` as they arrive, without a consumer group; at most
-    `limit`.
+    """Passes the topic's records to `show` as they arrive, without a consumer group.
+
+    `start`: "beginning" or "end". Stops after `limit` records; None: never. Raises `CannotRead`.
     """
     consumer = AIOKafkaConsumer(
         topic,
@@ -32,7 +33,7 @@ async def follow(servers: str, topic: str, start: str, limit: int | None, show: 
         auto_offset_reset="earliest" if start == "beginning" else "latest",
         request_timeout_ms=10_000,
     )
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, here
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors: only as CannotRead
     try:
         await consumer.start()
         left = limit
@@ -57,7 +58,7 @@ def as_json(record: ConsumerRecord) -> str:
 
 
 def as_text(record: ConsumerRecord) -> str:
-    """One record as text."""
+    """One record as two lines of text; one line if it cannot be decoded."""
     told = _told(record)
     head = f"{told['appended_at']}  {record.topic}-{record.partition}@{record.offset}"
     if "undecodable" in told:

@@ -24,9 +24,9 @@ from services.runtime.tokens import TokenListing, create, listed, revoke, role_f
 
 VERBS = ("tokens", "token")
 Name = Annotated[
-    str, typer.Argument(help=f"Caller; {', '.join(TOKENS)} have scopes and role ready.")
+    str, typer.Argument(help=f"Caller. Default scopes and roles exist for {', '.join(TOKENS)}.")
 ]
-Scopes = Annotated[list[str] | None, typer.Argument(help="Scopes, else the ready ones.")]
+Scopes = Annotated[list[str] | None, typer.Argument(help="Scopes. [default: those of NAME]")]
 RoleOption = Annotated[
     str | None,
     typer.Option("--role", help=f"Which events it may append: {', '.join(ROLES)}."),
@@ -37,11 +37,11 @@ HomeOption = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-tokens = typer.Typer(no_args_is_help=True, help="Make, list and end callers' tokens.")
+tokens = typer.Typer(no_args_is_help=True, help="Create, list and revoke callers' tokens.")
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the verbs, and `token` as another word for `tokens create`."""
+    """Adds the verbs, and `token` as a short form of `tokens create`."""
     app.add_typer(tokens, name="tokens")
     app.command("token")(make)
 
@@ -50,11 +50,11 @@ def register(app: typer.Typer) -> None:
 def make(
     name: Name, scopes: Scopes = None, role: RoleOption = None, home: HomeOption = None
 ) -> None:
-    """Create a token for a caller and print it, once; an earlier one of that name is revoked."""
+    """Create a token for a caller and print it once; revokes the caller's earlier token."""
     wanted = tuple(scopes or TOKENS.get(name, ()))
     if not wanted:
         raise ProviderError(
-            f"token {name}: give its scopes, or use one of the names {', '.join(TOKENS)}"
+            f"token {name}: give its scopes, or choose a name of {', '.join(TOKENS)}"
         )
     ready = TOKEN_ROLES.get(name) if not scopes else role_for(wanted)
     try:
@@ -62,14 +62,14 @@ def make(
             made = create(connection, name, wanted, cast("Role | None", role) or ready)
     except ValueError as error:
         raise ProviderError(f"token {name}: {error}") from None
-    # only what the stack itself would have made is shown by `status` and used by the demo
+    # `status` shows, and the demo uses, only a token as `up` would create it
     _remember(home, name, made if not scopes and role in (None, ready) else "")
     typer.echo(made)
 
 
 @tokens.command("list")
 def show(home: HomeOption = None, as_json: AsJson = False) -> None:
-    """List every token, valid or revoked: name, role, scopes and times, never the token itself."""
+    """List all tokens, also revoked ones: name, role, scopes, times; never the token itself."""
     with _postgres(home) as connection:
         found = listed(connection)
     if as_json:
@@ -83,10 +83,10 @@ def show(home: HomeOption = None, as_json: AsJson = False) -> None:
 
 @tokens.command("revoke")
 def end(
-    names: Annotated[list[str], typer.Argument(help="Callers whose tokens end.")],
+    names: Annotated[list[str], typer.Argument(help="Callers to revoke the tokens of.")],
     home: HomeOption = None,
 ) -> None:
-    """Revoke tokens: they are refused within seconds, and `up` does not create them again."""
+    """Revoke callers' tokens: refused within seconds; `up` does not create them again."""
     with _postgres(home) as connection:
         ended = {name: revoke(connection, name) for name in names}
     for name, known in ended.items():
@@ -103,7 +103,7 @@ def _row(one: TokenListing) -> tuple[str, ...]:
 
 
 def _remember(home: Path | None, name: str, token: str) -> None:
-    """Records the token in the local stack's own file; "": revoked or unknown."""
+    """Records the token in the local stack's token file; "": revoked, or of other scopes."""
     place = Home(home)
     if "HITOTSU_POSTGRES" in os.environ or name not in TOKENS or not place.path.exists():
         return
@@ -112,13 +112,13 @@ def _remember(home: Path | None, name: str, token: str) -> None:
 
 
 def _prepares() -> str:
-    """The verb that creates the tables: `prepare` for the environment's servers, else `up`."""
+    """The verb that creates the tables: `prepare` if HITOTSU_POSTGRES is set, else `up`."""
     return "`hitotsu prepare`" if "HITOTSU_POSTGRES" in os.environ else "`hitotsu up`"
 
 
 @contextmanager
 def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
-    """The environment's Postgres if it is named, else the local stack's."""
+    """Connects to HITOTSU_POSTGRES, or to the local stack's Postgres; errors as ProviderError."""
     dsn = os.environ.get("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:

@@ -19,7 +19,7 @@ SHOWN_MAX = 100
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the verb."""
+    """Adds the verb to the command line."""
     app.command()(verify)
 
 
@@ -28,7 +28,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Projections; all of them. `stock`, `points`: theirs, and all invariants.",
+            help="Projections, or a set (`stock`, `points`), which adds its invariants.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -61,7 +61,7 @@ def _show(report: VerifyReport) -> None:
     rows, fields = sum(report.rows.values()), sum(report.fields.values())
     for name, many in report.tested.items():
         broken = report.counted[f"invariant {name}"]
-        console.print(f"{name}: {many:,} keys tested, {broken:,} for which it does not hold")
+        console.print(f"{name}: {many:,} keys tested, {broken:,} violate it")
     console.print(
         f"{report.events:,} records folded, {rows:,} rows of {len(report.rows)} tables and"
         f" {fields:,} fields of Redis compared in {report.seconds:.1f} s:"
@@ -93,7 +93,7 @@ def _show_one(console: Console, one: Difference) -> None:
 
 
 def _cells(expected: Any, found: Any) -> list[tuple[str, str, str]]:
-    """The differing columns if both rows exist."""
+    """(column, expected, found) of the differing columns; one line if a row does not exist."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return [
             (name, str(expected.get(name)), str(found.get(name)))

@@ -41,6 +41,6 @@ def test_a_rejudging_says_what_it_judged_otherwise(capsys: pytest.CaptureFixture
     changes = VerdictChanges(1, moved, letters_withdrawn=2, letters_added=3, holds_ended=4)
     show_rebuild(Rebuilt(["point_balance"], swapped=True, verdicts=changes))
     out = " ".join(capsys.readouterr().out.split())
-    assert f"{EVENT}: applied {PLACE}, was not at all" in out
+    assert f"{EVENT}: now applied at {PLACE}, before not applied" in out
     assert "1 ids judged otherwise, 2 false dead letters withdrawn, 3 missing ones added" in out
     assert "4 holds ended" in out
