@@ -1,1 +1,1 @@
-"""Tests invariants of the stored data continuously, a few keys at a time."""
+"""Tests invariants of the stored data, continuously and by `hitotsu verify`."""

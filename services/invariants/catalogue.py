@@ -1,8 +1,8 @@
 """All invariants, and the named sets of invariants and projections for `hitotsu verify NAME`.
 
 A domain declares its invariants in a module `invariants`, as a tuple `INVARIANTS`; named sets are
-declared there in a dictionary `SETS`: name to projections. Everything that can be held has an
-invariant by its declaration, in the set with its projection.
+declared there in a dictionary `SETS`: name to projections. Each declared `HeldAmounts` also gets
+the invariant that its decisions end once, in the set that has the projection of its table.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _modules() -> list[ModuleType]:
 
 
 _DECLARED = _modules()
-# what `hitotsu verify NAME` looks at: these projections, and every invariant that is `about` it
+# for `hitotsu verify NAME`: the projections; it also tests the invariants whose `about` is NAME
 SETS: dict[str, tuple[str, ...]] = {
     name: names for module in _DECLARED for name, names in module.SETS.items()
 }
 
 
 def _set_of(held: HeldAmounts) -> str:
-    """The set with the projection of the table; one of its own where no domain names one."""
+    """The set that has the projection of the table; without any, a set named like it."""
     projection = held.beside.projection
     named = (name for name, projections in SETS.items() if projection in projections)
     return next(named, projection)

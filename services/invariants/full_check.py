@@ -1,4 +1,4 @@
-"""Tests invariants once for every key, as part of a verification."""
+"""Tests invariants once for every key, as part of `hitotsu verify`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Found = tuple[Invariant, int, dict[Key, Violation]]
 
 
 async def tested(dsn: str, group: str, invariants: Iterable[Invariant]) -> AsyncIterator[Found]:
-    """Yields, slice by slice, how many keys were tested and which violate the invariant."""
+    """Yields, per slice of keys: the invariant, the number of keys tested, and the violations."""
     info = conninfo(dsn, group=group, name="hitotsu-verify")
     async with await AsyncConnection.connect(info, autocommit=True) as connection:
         for invariant in invariants:

@@ -1,4 +1,4 @@
-"""An invariant: a statement about the keys of a table, and how it is tested."""
+"""An invariant: a statement that must be true for every key of a table, and its test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Expected and actual value, without personal data."""
+    """Expected and found value of a key that violates an invariant, without personal data."""
 
     expected: Any
     found: Any
@@ -26,11 +26,11 @@ Check = Callable[[Connection, Sequence[Key]], Awaitable[dict[Key, Violation]]]
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """`says`: the statement, as a sentence, about keys of `table` (columns and types in index
-    order).
+    """A statement (`says`, a sentence) about every key of `table`.
 
-    `about` names the set in which `hitotsu verify` tests all keys. `broken` returns those of the
-    keys that violate it; a key that no longer exists does not.
+    `key`: columns to types, in the order of an index. `about`: the set NAME for which
+    `hitotsu verify NAME` tests it. `broken` returns the violations among some keys; a key that no
+    longer exists is no violation.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Invariant:
     broken: Check
 
     async def keys(self, connection: Connection, after: Key | None, limit: int) -> list[Key]:
-        """The next `limit` keys in order (a keyset page)."""
+        """The next `limit` keys in order (a keyset page); None for `after`: from the first key."""
         columns = ", ".join(self.key)
         given = ", ".join(f"%s::{type}" for type in self.key.values())
         later = f"where ({columns}) > ({given})" if after is not None else ""
@@ -53,7 +53,10 @@ class Invariant:
 
 
 def by_sql(key: Mapping[str, str], statement: str) -> Check:
-    """A check by one SELECT over `k`, the keys: returns key, expected and found (JSON)."""
+    """Makes a check of one SELECT, which reads the keys to test from the table expression `k`.
+
+    It selects, for violations only, the key columns, the expected and the found value (JSON).
+    """
     columns = ", ".join(key)
     arrays = ", ".join(f"%s::{type}[]" for type in key.values())
     whole = f"with k({columns}) as (select * from unnest({arrays})) {statement}".encode()

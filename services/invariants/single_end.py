@@ -1,4 +1,4 @@
-"""The invariant that a decision which holds something ends once, made from its declaration."""
+"""The invariant that a decision that holds an amount ends once, made from its declaration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ APPLIED = "select event_id from ledger where event_id = any(%s::uuid[])"
 
 
 def ends_once(held: HeldAmounts, about: str) -> Invariant:
-    """A decision is applied exactly if its event is in the ledger, and all its rows end alike."""
+    """Makes the invariant: all rows of a decision end in the same way.
+
+    They are in the state `applied` if and only if the decision's event is in the ledger.
+    """
     lines = f"select * from hitotsu.{quoted(held.decisions)} where id = any(%s::uuid[])"
 
     async def broken(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
@@ -46,9 +49,9 @@ def ends_once(held: HeldAmounts, about: str) -> Invariant:
 
 
 def _end(held: HeldAmounts, state: Any) -> str:
-    """How a row ended or will end.
+    """The state in which a row ended, or will end if it changes no more.
 
-    Rows past their time may not all be marked yet, and the events of one decision may be applied
-    one by one.
+    An open row will expire; a row that awaits its event will be applied. So rows of one decision
+    agree although they change one after another.
     """
     return {"open": "expired", held.awaiting: "applied"}.get(str(state), str(state))

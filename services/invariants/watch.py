@@ -27,7 +27,7 @@ SNAPSHOT = "set transaction isolation level repeatable read read only"
 
 
 class InvariantRound:
-    """The position of one invariant's scan, and its known violations."""
+    """The scan of one invariant: its position, the size of a slice, and the known violations."""
 
     def __init__(self, invariant: Invariant) -> None:
         self.invariant = invariant
@@ -41,14 +41,14 @@ class InvariantRound:
         self._gauge.set(0)
 
     async def step(self, connection: Connection) -> None:
-        """Tests the next slice, and the oldest known violations again."""
+        """Tests the next slice of keys, and some of the known violations again, oldest first."""
         began, keys, tested = time.perf_counter(), list[Key](), list[Key]()
         try:
             async with connection.transaction():
                 await connection.execute(SNAPSHOT)
                 keys = await self.invariant.keys(connection, self.after, self.size)
                 tested = list(keys)
-                if not self.timed_out:  # else the slice alone, to learn whether it is the cause
+                if not self.timed_out:  # after a timeout, only the slice
                     tested += [key for key in self.known if key not in set(keys)][:AGAIN_MAX]
                 broken = await self.invariant.broken(connection, tested) if tested else {}
         except psycopg.errors.QueryCanceled:
@@ -70,7 +70,7 @@ class InvariantRound:
         for key in tested:
             many += 1
             self.known.pop(key, None)
-        # behind those that were not looked at just now
+        # moves tested violations to the end, so that the others are tested next
         self.known.update(broken)
         self._checked.inc(many)
         self._gauge.set(len(self.known))
@@ -86,19 +86,19 @@ class InvariantRound:
             self.size = min(SIZE_MAX, self.size * 2)
 
     def _shrink(self, keys: list[Key], tested: list[Key]) -> None:
-        """Tests fewer keys next time; passes over a key whose test alone takes too long."""
+        """After a timeout: tests fewer keys next time, or skips a key that takes too long."""
         name = self.invariant.name
         if not keys:
             log.warning("invariant_keys_timed_out", invariant=name, size=self.size)
         if self.size > 1:
             self.size = max(1, self.size // 4)
         elif len(tested) == 1:
-            self.after = tested[0]  # the others must not wait behind it for ever
+            self.after = tested[0]  # skip it, or no other key would be tested
             log.warning("invariant_test_timed_out", invariant=name, key=list(map(str, tested[0])))
 
 
 class InvariantWatch(Worker):
-    """Tests every invariant in turn, on its own connection."""
+    """Tests the invariants one after another, all on one Postgres connection of the watch."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class InvariantWatch(Worker):
     ) -> None:
         """`group`: whose tables are tested; `pause`: seconds between two slices.
 
-        `ready`: whether the tables are complete (not being built); called before every slice.
+        `ready` returns False while tables are being built; then the slice is skipped.
         """
         super().__init__(dsn, "invariants", max(pause, AWAY_SECONDS), group)
         self.rounds = [InvariantRound(invariant) for invariant in invariants]

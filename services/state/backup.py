@@ -1,4 +1,4 @@
-"""Which tables does a backup have to include? Those that cannot be rebuilt from the log.
+"""Lists the tables that a backup must include: those that cannot be rebuilt from the log.
 
 Each `create table` of a migration has a line `-- backup: yes; reason` or `-- backup: no; reason`
 directly above it.
@@ -18,7 +18,7 @@ STATEMENT = re.compile(
     r"|^\s*drop table (?:if exists )?hitotsu\.(?P<dropped>\w+);",
     re.MULTILINE,
 )
-RECORD = ("migration", True, "which migrations the tables above have had")
+RECORD = ("migration", True, "the migrations that were applied to the tables above")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import psycopg
 Connection = psycopg.Connection[tuple[Any, ...]]
 FOLDER = Path(__file__).parent / "migrations"
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-# of the session and counted: whoever holds it may take it again
+# a session-level advisory lock: the session that holds it may lock it again
 LOCK = "select pg_advisory_lock(hashtext('hitotsu.prepare'))"
 UNLOCK = "select pg_advisory_unlock(hashtext('hitotsu.prepare'))"
 RECORDED = "select number, name, checksum, applied_at from hitotsu.migration order by number"
@@ -33,7 +33,7 @@ create table if not exists hitotsu.migration (
     applied_at timestamptz not null default clock_timestamp()
 );
 """
-# services may run beside a migration: it gives up rather than let everybody queue behind it
+# services may be running: a migration gives up before statements queue behind it for long
 LOCK_TIMEOUT = "set local lock_timeout = '20s'"
 
 
@@ -51,13 +51,13 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the text, whatever the line ends of the checkout."""
+        """SHA-256 of the text with line ends as \\n, so that it does not depend on the checkout."""
         return sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedMigration:
-    """A row of `hitotsu.migration`."""
+    """A row of `hitotsu.migration`: a migration that was applied to the database."""
 
     number: int
     name: str
@@ -84,11 +84,11 @@ def migrations(folder: Path = FOLDER) -> list[Migration]:
 
 
 def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """Applies what was not applied yet and returns the names; the connection is in autocommit mode.
+    """Applies missing migrations and returns their names. `connection` must be in autocommit mode.
 
     Several processes may run it at once: they wait for each other. Raises MigrationError when an
     applied file has changed since, when the database is newer than the files, and when a statement
-    fails; what was applied before that file stays.
+    fails; migrations before the failed one stay applied.
     """
     files = migrations(folder)
     connection.execute(LOCK)
@@ -104,7 +104,7 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
 
 
 def applied(connection: Connection) -> list[AppliedMigration]:
-    """What the database records, in order."""
+    """The migrations that were applied to the database, in order of their numbers."""
     return [AppliedMigration(*row) for row in connection.execute(RECORDED).fetchall()]
 
 
@@ -141,7 +141,7 @@ def _apply(connection: Connection, file: Migration) -> None:
             " run it again"
         ) from None
     except psycopg.OperationalError:
-        raise  # the server went away, which is no fault of the file
+        raise  # the connection was lost: no fault of the file
     except psycopg.Error as error:
         raise MigrationError(
             f"{file.name} was not applied ({error.sqlstate}): {str(error).splitlines()[0]}"
