@@ -26,14 +26,14 @@ Sendable = Mapping[str, Any] | BaseModel
 JSON, SEALED = "application/json", "application/vnd.hitotsu.sealed+json"
 MOST_EVENTS = 500
 MOST_BYTES = 900_000
-# Base64 and the ids make a sealed event larger on the line than in the file.
+# Base64 and the ids make a sealed event larger in the request than in the file.
 MOST_SEALED_BYTES = 600_000
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Asks to post this to `/v1/events`; the reply is sent back, or None when there was none."""
+    """Request to post to `/v1/events`; the generator is sent the reply, None without an answer."""
 
     content: bytes
     content_type: str
@@ -41,14 +41,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Asks to wait; None is sent back."""
+    """Request to wait; the generator is sent None afterwards."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayReply:
-    """What the gateway answered."""
+    """An HTTP answer of the gateway; `retry_after`: that header, None if absent."""
 
     status: int
     body: bytes
@@ -60,7 +60,10 @@ Talk = Generator[Post | Pause, GatewayReply | None, Any]
 
 @dataclass(slots=True)
 class GatewayLine:
-    """The state of sending to one gateway."""
+    """Sends events to one gateway, directly or through a buffer.
+
+    `validate`: check events before sending. `patience`: seconds until `Unreachable` is raised.
+    """
 
     buffer: Buffer | None = None
     validate: bool = True
@@ -110,8 +113,8 @@ class GatewayLine:
         return results
 
     def _by_buffer(self, ready: Sequence[tuple[int, str, bytes]]) -> Talk:
-        # Every event goes to disk first, also when the line is up: a kill while it is on its way
-        # then loses nothing, and it can never overtake one that waits.
+        # Every event goes to disk first, also while the gateway answers: a kill during the request
+        # then loses nothing, and no event overtakes one that waits.
         assert self.buffer is not None
         positions = self.buffer.add([(event_id, body) for _, event_id, body in ready])
         wanted = dict.fromkeys(positions)
@@ -120,7 +123,7 @@ class GatewayLine:
             try:
                 yield from self.drain(0.0, wanted, seen)
             except Unreachable:
-                # Not an error: the events are safe, and the next send or flush takes them along.
+                # Not an error: the events are on disk, and the next send or flush sends them.
                 seen = dict(seen)
         return [
             replace(seen.get(position) or Result(0, event_id, "buffered"), index=index)
@@ -128,7 +131,11 @@ class GatewayLine:
         ]
 
     def drain(self, patience: float, wanted: Mapping[int, None], seen: dict[int, Result]) -> Talk:
-        """Sends buffered events in order; `seen` collects the results of those in `wanted`."""
+        """Sends all buffered events in order.
+
+        Puts the results of the positions in `wanted` into `seen`. Raises `Unreachable` when the
+        gateway gives no final answer within `patience` seconds.
+        """
         assert self.buffer is not None
         most = MOST_EVENTS
         while held := self.buffer.oldest(most, MOST_SEALED_BYTES):
@@ -154,7 +161,11 @@ class GatewayLine:
                     seen[each.position] = result
 
     def _deliver(self, post: Post, patience: float) -> Talk:
-        """Posts the same bytes until the gateway gives a final answer (not a retryable one)."""
+        """Posts the same bytes until the gateway answers finally (not 408, 429, 500, 502, 503,
+        504).
+
+        Raises `Unreachable` after `patience` seconds.
+        """
         until = self.clock() + patience
         while True:
             reply = yield post
@@ -166,8 +177,8 @@ class GatewayLine:
             self._failures += 1
             self._down_until = self.clock() + pause
             if self._down_until > until:
-                what = "no answer" if reply is None else f"answered {reply.status}"
-                raise Unreachable(f"the gateway gave {what}; the events may be sent again")
+                what = "gave no answer" if reply is None else f"answered {reply.status}"
+                raise Unreachable(f"the gateway {what}; it is safe to send the events again")
             yield Pause(pause)
 
     def _pause(self, reply: GatewayReply | None) -> float:
@@ -224,7 +235,11 @@ def _is(result: Result | None, status: str) -> bool:
 
 
 def _settled(reply: GatewayReply, held: Sequence[BufferedEvent]) -> list[Result | None] | None:
-    """One result per event, None for those to be sent again; None overall: send a smaller batch."""
+    """One result per event, None for an event that has to be sent again.
+
+    Returns None if the batch has to be sent again in smaller batches. Raises `Problem` if the
+    gateway refused the request for another reason than one of these events.
+    """
     if reply.status in (202, 422):
         return list(_answers(reply))
     problem = Problem.read(reply.status, reply.body)
@@ -235,7 +250,7 @@ def _settled(reply: GatewayReply, held: Sequence[BufferedEvent]) -> list[Result 
         blamed = {0: ("", problem.detail)}
     if not any(index < len(held) for index in blamed):
         raise problem
-    # One event that the token may not send must not hold up all that come after it.
+    # An event that the token may not send must not stop the events after it.
     return [
         _refused(i, each.event_id, *blamed[i]) if i in blamed else None
         for i, each in enumerate(held)

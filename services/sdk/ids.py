@@ -1,4 +1,4 @@
-"""Deterministic ids, computed offline, so that a resend carries the same id."""
+"""Ids that a producer computes offline: deterministic ones, and UUIDv7 for other events."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ _EVENTS = uuid5(NAMESPACE_URL, "urn:hitotsu:event")
 
 
 def _name(*parts: object) -> str:
-    # Lengths in front, so that no two lists of parts make the same name.
+    # Each part is preceded by its length, so that different parts give different names.
     return "".join(f"{len(text)}:{text}" for text in map(str, parts))
 
 
 def profile_id(system: str, customer_id: object) -> str:
-    """The profile id of a source system's customer: a function of both, the same everywhere."""
+    """The profile id of a source system's customer; equal arguments always give the same id."""
     return str(uuid5(_PROFILES, _name(system, customer_id)))
 
 
 def event_id_for(
     system: str, store: str, terminal: str, epoch: int, sequence: int, kind: str
 ) -> str:
-    """The event id for a receipt; `kind` distinguishes the events of one receipt."""
+    """The id of an event of a receipt; equal arguments always give the same id.
+
+    `kind` distinguishes the events of one receipt.
+    """
     return str(uuid5(_EVENTS, _name(system, store, terminal, epoch, sequence, kind)))
 
 

@@ -1,4 +1,4 @@
-"""How many points may a till redeem while it is offline? The limit it was last given online."""
+"""Stores how many points a till may redeem while it is offline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FloorLimit:
         self._path = Path(path)
 
     def refresh(self, commands: str, token: str, store_id: str, terminal_id: str) -> int:
-        """Fetches and stores the current limit; raises `httpx.HTTPError` without an answer."""
+        """Fetches and stores the current limit; raises `httpx.HTTPError` if that fails."""
         answer = httpx.get(
             f"{commands}/v1/points/offline-limit",
             params={"store_id": store_id, "terminal_id": terminal_id},
@@ -41,5 +41,5 @@ class FloorLimit:
             return 0
 
     def allows(self, points: int) -> bool:
-        """Whether so many points may be redeemed offline."""
+        """Whether this number of points may be redeemed offline at once."""
         return 0 < points <= self.points

@@ -1,4 +1,4 @@
-"""The results of a send, per event, and the errors of a whole send."""
+"""The results of a send, one per event, and the errors of a whole send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ Status = Literal["accepted", "rejected", "buffered"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one event: its offset, or why it was refused; `buffered`: it waits on disk."""
+    """The result of one event.
+
+    `accepted`: it has topic, partition and offset. `rejected`: it has field and reason. `buffered`:
+    it waits on disk. `index`: its place in the send.
+    """
 
     index: int
     event_id: str | None
@@ -33,12 +37,12 @@ class Results(list[Result]):
 
     @property
     def accepted(self) -> int:
-        """Number of events in the log."""
+        """Number of events that were accepted into the log."""
         return len(self.of("accepted"))
 
     @property
     def rejected(self) -> int:
-        """Number of events refused for good; sending them again does not help."""
+        """Number of events that were rejected; the same events would be rejected again."""
         return len(self.of("rejected"))
 
     @property
@@ -47,7 +51,7 @@ class Results(list[Result]):
         return len(self.of("buffered"))
 
     def raise_for_refused(self) -> Results:
-        """Raises `Refused` when any event was rejected."""
+        """Raises `Refused` when any event was rejected; else returns these results."""
         refused = self.of("rejected")
         if refused:
             raise Refused(refused)
@@ -55,7 +59,7 @@ class Results(list[Result]):
 
 
 class Refused(Exception):
-    """Some events were rejected; `results` has them, each with field and reason."""
+    """Some events were rejected; `results` has their results, with field and reason."""
 
     def __init__(self, results: Sequence[Result]) -> None:
         first = results[0]
@@ -82,7 +86,7 @@ class Problem(Exception):
 
     @classmethod
     def read(cls, status: int, body: bytes) -> Problem:
-        """Builds it from an answer, also when the body is not a complete problem document."""
+        """Reads an HTTP answer, also if its body is no problem document or an incomplete one."""
         try:
             told = json.loads(body)
         except ValueError:
@@ -93,7 +97,7 @@ class Problem(Exception):
         return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
 
     def indexes(self) -> dict[int, tuple[str, str]]:
-        """The events that `errors` names: index in the request to (field, reason)."""
+        """The events that `errors` names: their index in the request, to (field, reason)."""
         found: dict[int, tuple[str, str]] = {}
         for error in self.errors:
             first, _, rest = str(error.get("pointer", "")).lstrip("/").partition("/")
