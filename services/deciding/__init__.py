@@ -1,1 +1,1 @@
-"""Command handling: decides before an event exists, once per idempotency key, durably."""
+"""Command handling: decides commands in Postgres, once per idempotency key, and makes events."""

@@ -1,4 +1,4 @@
-"""Idempotency: one key, one decision, one stored answer; a denial is stored too."""
+"""Answers of commands, stored under their idempotency keys, so that a key is decided once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _KEPT = ("text", "text", "bytea", "smallint", "text")
 
 
 def _plain(value: Any) -> str:
-    """Instants in RFC 3339 as in the read API; ids as text."""
+    """Writes times in RFC 3339, as the read API does, and all other values by `str`."""
     return written(value) if isinstance(value, datetime) else str(value)
 
 
@@ -50,27 +50,25 @@ _encoded = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and a body."""
+    """An HTTP status and a JSON body."""
 
     status: int
     body: str
 
     @classmethod
     def of(cls, status: int, said: Mapping[str, Any], rest: str = "") -> Answer:
-        """`said` as JSON, followed by `rest`, members that several answers share (see
-        `rest_of`).
-        """
+        """Makes the body of `said` and `rest` (serialised members, see `rest_of`)."""
         return cls(status, f"{_encoded(said)[:-1]}{rest}}}")
 
 
 def rest_of(said: Mapping[str, Any]) -> str:
-    """JSON members that are shared by a whole batch, serialised once."""
+    """Serialises members that all answers of a batch share, to be appended to their bodies."""
     return f", {_encoded(said)[1:-1]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A command with its idempotency key; without a key (a dry run) no answer is stored."""
+    """A command with its caller and idempotency key; `key` None (dry run): nothing is stored."""
 
     client: str
     key: str | None
@@ -80,14 +78,14 @@ class Keyed:
 
 Position = Annotated[
     dict[str, Annotated[int, Field(ge=0)]],
-    Field(description="Topic-partition -> next offset of what the decision was made from."),
+    Field(description="The log position that the decision knew: topic-partition to next offset."),
 ]
 POSITION = {"position": Position}
 EXPIRED = ProblemType(
-    "expired", 409, "Conflict", "The hold's time was over before it was resolved.", POSITION
+    "expired", 409, "Conflict", "The hold expired before it was resolved.", POSITION
 )
 RESOLVED = ProblemType(
-    "resolved", 409, "Conflict", "The hold was resolved or ended before; each is resolved once.",
+    "resolved", 409, "Conflict", "The hold was already resolved, or has ended.",
     POSITION,
 )  # fmt: skip
 KEY_REUSED = ProblemType(
@@ -98,7 +96,7 @@ KEY_REUSED = ProblemType(
 
 @dataclass(frozen=True, slots=True)
 class Yes:
-    """How an accepted command is answered: the body's model and the status; for a dry run 200."""
+    """The answer to an accepted command: model of the body, and status (200 for a dry run)."""
 
     model: type[BaseModel]
     status: int = 200
@@ -106,9 +104,9 @@ class Yes:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A class of outcomes in HTTP's terms.
+    """The HTTP answer to a class of outcomes: status, first members, and the outcome's fields.
 
-    `members`: names of fields that the answer has, and whether a null is left out of it.
+    `members`: (field name, whether the member is omitted when it is null).
     """
 
     status: int
@@ -117,16 +115,14 @@ class _Form:
 
 
 class OutcomeAnswers:
-    """Maps one domain's outcomes to HTTP answers; denials become problem documents here and nowhere
-    else.
-    """
+    """Maps one domain's outcomes to HTTP answers; denials become problem documents (RFC 9457)."""
 
     def __init__(
         self,
         accepted: Mapping[type[AcceptedCommand], Yes],
         denied: Mapping[type[DeniedCommand], ProblemType],
     ) -> None:
-        """A field of a denial that is no member of its problem type serves its `detail` alone."""
+        """Fields of a denial that its problem type does not declare are not part of the answer."""
         self.accepted, self.denied = accepted, denied
         self._forms = dict[type[CommandOutcome], _Form]()
         for kind, yes in accepted.items():
@@ -138,7 +134,7 @@ class OutcomeAnswers:
             self._forms[no] = _Form(problem.status, _members(no, optional), head)
 
     def of(self, outcome: CommandOutcome, rest: str = "") -> Answer:
-        """`rest`: what several answers share, see `rest_of`."""
+        """The answer to one outcome; `rest`: serialised members to append (see `rest_of`)."""
         form = self._forms[type(outcome)]
         said = dict(form.head)
         if isinstance(outcome, DeniedCommand):
@@ -160,7 +156,7 @@ class OutcomeAnswers:
 def _members(
     kind: type[CommandOutcome], optional: Mapping[str, bool]
 ) -> tuple[tuple[str, bool], ...]:
-    """Fields that the answer has as well, in the order in which the class declares them."""
+    """The fields of the outcome that the answer also has, in the order of the outcome's class."""
     return tuple((one.name, optional[one.name]) for one in fields(kind) if one.name in optional)
 
 
@@ -181,7 +177,10 @@ async def query_stored_answers(
 async def stored_answers(
     asked: AsyncCursor[TupleRow] | None, batch: Sequence[Keyed]
 ) -> dict[int, Answer]:
-    """The stored answers of known keys, by index in the batch."""
+    """The stored answers, by the command's index in the batch; commands without one are missing.
+
+    A key that was stored with another body gets the answer `key-reused`.
+    """
     rows = await asked.fetchall() if asked is not None else []
     said = {(row[0], row[1]): row for row in rows}
     found = {}
@@ -194,7 +193,7 @@ async def stored_answers(
 
 
 async def store_answers(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
-    """Stores answers under their keys, without waiting for the result.
+    """Stores answers under their keys; in a pipeline it does not wait for the result.
 
     If another process decided one of the keys meanwhile, the transaction fails with a unique
     violation (see `is_key_taken`): the other answer stands, and nothing of this batch is stored.

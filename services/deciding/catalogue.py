@@ -1,7 +1,7 @@
-"""All deciders; each is declared once, in its domain.
+"""Finds the deciders of all domains.
 
-A module of a domain whose name ends in `_decider` declares one as `DECIDER`. The process `commands`
-finds it, runs it and serves its routes.
+A domain's module with a name that ends in `_decider` declares a decider as `DECIDER`. The process
+`commands` runs it and serves its routes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class DeciderDeclaration:
 
 
 def deciders() -> list[DeciderDeclaration]:
-    """Every declared decider, by name.
+    """All declared deciders, sorted by name.
 
-    Raises TypeError when two have the same name, or a module declares none.
+    Raises TypeError when two have the same name, or a module `*_decider` declares none.
     """
     declared = sorted(
         (_declared_in(folder, path) for folder in services.__path__ for path in _modules(folder)),

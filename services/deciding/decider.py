@@ -1,8 +1,8 @@
-"""Decides many commands at once: everything that waits is one batch, in one transaction.
+"""Decides commands in batches: all commands that wait are decided in one transaction.
 
-One transaction runs at a time, so a hot row is locked once for all commands that need it. After a
-crash the idempotency keys decide: an interrupted batch is decided again, or its stored answers are
-returned.
+A decider runs one transaction at a time, so a hot row is locked once for all commands that need it.
+After a crash, callers send their commands again: their stored answers are returned if the batch was
+committed, else they are decided.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from services.runtime.logging import log
 from services.runtime.metrics import DECIDED_AT_ONCE, DECISIONS
 
 AT_ONCE = 256
-GATHER_SECONDS = 0.002  # that a batch may wait for who was answered just before and asks again
+GATHER_SECONDS = 0.002  # how long a batch waits for the callers of the last batch to send again
 ATTEMPTS = 20
 IDLE = TransactionStatus.IDLE
 PATIENCE_SECONDS = 5.0
@@ -41,22 +41,23 @@ class DecisionWork(Protocol):
     """A domain's decisions in two steps: `see` locks and reads, `decide` decides and stores."""
 
     async def see(self, connection: Connection, commands: Sequence[Any]) -> Any:
-        """Takes the locks and reads the state; some of the commands may have stored answers
-        already.
-        """
+        """Takes the locks and reads the state, also for commands that have a stored answer."""
 
     async def decide(
         self, connection: Connection, seen: Any, commands: Sequence[Any]
     ) -> list[Answer]:
-        """Decides the commands without a stored answer, in order, and stores the results."""
+        """Decides these commands in order and stores the results; `seen` is what `see` returned.
+
+        Commands with a stored answer are not among them.
+        """
 
 
 class InFlight(Exception):
-    """A command with this key is being decided right now."""
+    """A command with this key is being decided by this process."""
 
 
 class NotDecided(Exception):
-    """Whether the command was decided is unknown; sending it again with the same key is safe."""
+    """It is unknown whether the command was decided; it is safe to send it again with its key."""
 
 
 COUNTED_FROM_START = ("200", "201", "409")  # the statuses that commands usually end in
@@ -68,10 +69,7 @@ class Decider:
     def __init__(
         self, dsn: str, name: str, work: DecisionWork, done: Callable[[], None], group: str = LIVE
     ) -> None:
-        """`work` decides within the transaction it is given; `done` is called after each commit.
-
-        `group`: whose schema is on the search_path.
-        """
+        """`done` is called after each commit; the schema of `group` is on the search_path."""
         self._conninfo = conninfo(dsn, group=group, name=name)
         self._name, self._work, self._done = name, work, done
         self._waiting: asyncio.Queue[tuple[Keyed, asyncio.Future[Answer]]] = asyncio.Queue(10_000)
@@ -85,11 +83,11 @@ class Decider:
             DECISIONS.labels(name, status)
 
     async def start(self) -> None:
-        """Starts the task; Postgres may still be unreachable."""
+        """Starts the background task; Postgres may still be unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stops the task; waiting callers get NotDecided."""
+        """Stops the background task; waiting callers get NotDecided."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -99,7 +97,10 @@ class Decider:
         await self._disconnect()
 
     async def ask(self, keyed: Keyed) -> Answer:
-        """The answer, new or stored; raises `InFlight` or `NotDecided`."""
+        """Decides the command, or returns the stored answer of its key.
+
+        Raises `InFlight`, and `NotDecided` after 5 seconds or when too many commands wait.
+        """
         name = _name(keyed)
         if name in self._flying:
             raise InFlight
@@ -113,7 +114,7 @@ class Decider:
             self._enough.set()
         if name is not None:
             self._flying.add(name)
-        # the caller may disconnect; the key stays in flight until it is decided
+        # if the caller disconnects, the key stays in flight until the command is decided
         late = loop.call_later(PATIENCE_SECONDS, _fail, future, NotDecided("no decision in time"))
         try:
             return await future
@@ -147,8 +148,8 @@ class Decider:
     async def _gathered(self) -> list[tuple[Keyed, asyncio.Future[Answer]]]:
         """The waiting commands; waits briefly until there are as many as in the last batch.
 
-        Otherwise clients that send one command after another would split into two halves, each
-        decided while the other waits, at twice the cost. A single client does not wait.
+        Without this wait, clients that send one command after another would form two batches that
+        alternate, at twice the cost. A single client does not wait.
         """
         batch = [await self._waiting.get()]
         if 1 + self._waiting.qsize() < self._expected:
@@ -179,10 +180,12 @@ class Decider:
                 log.warning("postgres_away", error=type(error).__name__)
                 await self._disconnect()
             await asyncio.sleep(PAUSE_SECONDS * min(attempt, 5))
-        raise NotDecided("Postgres is away")
+        raise NotDecided("Postgres is unreachable, or the transaction had to be retried too often")
 
     async def _committed(self, connection: Connection, batch: Sequence[Keyed]) -> list[Answer]:
-        """Pipelined: a round trip is waited for only when the next step needs its result."""
+        """Runs the transaction in a pipeline, which waits only for results that the next step
+        needs.
+        """
         try:
             # psycopg's `transaction()` costs a round trip to begin and one before the commit
             async with connection.pipeline():
@@ -219,7 +222,7 @@ class Decider:
 
 
 def _name(keyed: Keyed) -> tuple[str, str] | None:
-    """The identity of a command by caller and key; None for a dry run."""
+    """(caller, key), which identifies a command; None for a dry run."""
     return (keyed.client, keyed.key) if keyed.key is not None else None
 
 

@@ -1,8 +1,7 @@
-"""The HTTP side of a command: token, scope, idempotency key, body; then one decision and its
-answer.
+"""The HTTP side of commands: checks token, scope, idempotency key and body, and has it decided.
 
 The same `Idempotency-Key` gets the same answer, denials included, as long as answers are stored.
-With another body it is refused; while it is being decided, the answer says so.
+The same key with another body is refused (422); while the first is being decided: 409.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ KEY_MAX, BODY_MAX = 255, 65_536
 
 IN_FLIGHT = ProblemType(
     "in-flight", 409, "In flight",
-    "The same command is being decided; send it again after `Retry-After` seconds.",
+    "A command with this key is being decided; send it again after `Retry-After` seconds.",
 )  # fmt: skip
 Body = TypeVar("Body", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What belongs to a command beside its body: the token, and the id of what it would create.
+    """What a command has beside its body: token, path parameters, and an id.
 
-    `parameters`: the validated path parameters of its operation.
+    `made_id`: a new id, for the thing that the command creates.
     """
 
     token: Token
@@ -62,7 +61,7 @@ class Sent:
 
 KEY = Header(
     HEADER,
-    "Names the command: the same key gets the same answer. Needed unless it is a dry run.",
+    "Identifies the command: the same key gets the same answer. Required except for a dry run.",
     schema={"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[ -~]+$"},
 )
 
@@ -75,7 +74,7 @@ class NamedById(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CommandRoute:
-    """What all routes of one kind of command share."""
+    """Makes the POST operations of commands; `scope` and `tag` are the same for all of them."""
 
     scope: str
     tag: str
@@ -85,7 +84,10 @@ class CommandRoute:
         command: Callable[[Body, Sent], Any], reply: Reply, *problems: ProblemType,
         status: int = 200,
     ) -> Operation:  # fmt: skip
-        """A POST that decides one command. `status`: when accepted; for a dry run 200."""
+        """A POST operation that decides one command.
+
+        `status`: the HTTP status if it is accepted; a dry run gets 200.
+        """
 
         parameters = NamedById if "{id}" in path else None
 
@@ -106,7 +108,7 @@ class CommandRoute:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Access to one decider; `needs`: the projections on which its decisions depend."""
+    """What the routes of a decider use; `needs`: projections that its decisions read."""
 
     tokens: Tokens
     decider: Decider
@@ -114,7 +116,7 @@ class Door:
     needs: frozenset[str]
 
     def check_built(self) -> None:
-        """Refuses (503) while one of these projections is being built."""
+        """Raises a refusal (503) while a projection in `needs` is being built."""
         try:
             self.builds.check(self.needs)
         except BeingBuilt as error:
@@ -124,35 +126,38 @@ class Door:
         self, request: Request, scope: str, kind: type[Body],
         command: Callable[[Body, Sent], Any], parameters: type[BaseModel] | None = None,
     ) -> Response:  # fmt: skip
-        """Validates the request, has it decided, and answers. `parameters`: path parameters."""
+        """Validates the request, has the command decided, and returns the answer.
+
+        `parameters`: the model of the path parameters; None if there are none.
+        """
         token = await token_of(request, self.tokens, scope)
         self.check_built()
         in_path = parameters_of(request, parameters, ()) if parameters else {}
         body = await read_as(request, kind)
         key = None if getattr(body, "dry_run", False) else _key(request)
-        # not derived from the key, which may be reused once its answer is deleted
+        # the id is random: a key may be used again after its answer was deleted
         sent = Sent(token, uuid4(), in_path)
         said = f"{request.scope['path']}\0{body.model_dump_json()}".encode()
         keyed = Keyed(token.name, key, blake2b(said, digest_size=16).digest(), command(body, sent))
         try:
             answer = await self.decider.ask(keyed)
         except InFlight:
-            detail = "A command with this Idempotency-Key is being decided; ask again."
+            detail = "A command with this Idempotency-Key is being decided; send it again."
             raise Refuse.of(IN_FLIGHT, detail, retry_after=1) from None
         except NotDecided as error:
-            detail = f"Not decided: {error}. Send the same with the same Idempotency-Key again."
+            detail = f"Not decided: {error}. Send it again with the same Idempotency-Key."
             raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
         return respond(answer)
 
 
 def respond(answer: Answer) -> Response:
-    """The HTTP response; problems get the media type application/problem+json."""
+    """The HTTP response; from status 400 its media type is application/problem+json."""
     media = PROBLEM_JSON if answer.status >= 400 else "application/json"
     return Response(answer.body, answer.status, media_type=media)
 
 
 def within_channel(token: Token, channel: str) -> None:
-    """Refuses a channel that the token's scopes do not include."""
+    """Raises a refusal (403) if the token's scopes do not include the channel."""
     if not token.within("channel", channel):
         errors = [{"pointer": "/channel", "reason": "outside the token's channel scopes"}]
         raise Refuse(
@@ -161,13 +166,13 @@ def within_channel(token: Token, channel: str) -> None:
 
 
 def path_id(request: Request) -> UUID:
-    """The `id` in the address; 422 naming the field when it is not a UUID."""
+    """The `id` in the path; raises a refusal (422) if it is not a UUID."""
     found: UUID = parameters_of(request, NamedById, ())["id"]
     return found
 
 
 async def read_as(request: Request, kind: type[Body]) -> Body:
-    """The body, validated against the model, or a refusal that names each wrong field."""
+    """The body, validated by its model; raises a refusal that names every invalid field."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Refuse(415, "Unsupported Media Type", "Content-Type must be application/json.")
@@ -186,7 +191,7 @@ async def read_as(request: Request, kind: type[Body]) -> Body:
         ]
         detail = "The body is not valid for this command; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=errors) from None
-    # a text holds U+0000 only as its escape
+    # only a body with this escape can contain U+0000, which Postgres cannot store
     if b"\\u0000" in text and (refused := [*unstorable("", body.model_dump())]):
         detail = "The body has values that cannot be stored; see `errors`."
         raise Refuse(422, "Unprocessable Entity", detail, errors=refused)

@@ -1,7 +1,4 @@
-"""SQL for tables of decisions that hold something, made from `HeldAmounts` declarations.
-
-A projection declares what can be held. No statement here is written for a single table.
-"""
+"""SQL for tables of decisions that hold amounts, made from `HeldAmounts` declarations."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from projections import discover
 from projections.core import HeldAmounts
 from projections.core.sql import quoted
 
-# decisions that ended longer ago than they are kept; those that still hold something stay
+# decisions that ended longer ago than %(keep)s; none of them holds an amount
 _PAST = "clock_timestamp() - %(keep)s::interval"
 ENDED = (
     f"t.created_at < {_PAST} and (t.state in ('released', 'expired', 'applied')"
@@ -22,15 +19,15 @@ ENDED = (
 
 @cache
 def declared() -> tuple[HeldAmounts, ...]:
-    """All declarations, in the order of the projections' names."""
+    """All declared `HeldAmounts`, in the order of the projections' names."""
     return tuple(held for projection in discover() for held in projection.held_amounts)
 
 
 def expire(held: HeldAmounts) -> str:
-    """Sets open decisions past their time to `expired`.
+    """The SQL that sets open decisions past their time to `expired`.
 
-    Parameters: an array of the keys that readers ask by, and the time. Run it under the locks of
-    these keys, so that no event follows from a decision that was seen as expired.
+    Its parameters: an array of keys (first column of `held.by`), and the time. Run it under the
+    locks of these keys, so that no other transaction resolves an expired decision.
     """
     key = held.by[next(iter(held.by))]
     return (

@@ -1,9 +1,8 @@
-"""The transactional outbox: events are stored by the deciding transaction and sent to Kafka
-afterwards.
+"""The transactional outbox: events are stored in a decision's transaction, then sent to Kafka.
 
-At least once, and in id order within a key, because ids are assigned under the decision's locks.
-There is no cursor: a row that commits late with a lower id is found at the next poll. A record that
-was sent twice is applied once, by its event id.
+They are sent at least once, within a key in the order of their ids, because ids are assigned under
+the decision's locks. There is no cursor: a row that commits late with a lower id is found at the
+next poll. A record that was sent twice is applied once, because its event id is the same.
 """
 
 from __future__ import annotations
@@ -51,9 +50,7 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
 
 
 class OutboxRelay(BackgroundTask):
-    """Sends the outbox's rows to Kafka; one process at a time (leader election), to keep their
-    order.
-    """
+    """Sends the outbox's rows to Kafka, in one process at a time (leader election): in order."""
 
     def __init__(self, dsn: str, producer: Producer) -> None:
         super().__init__(dsn, "outbox", LOOK_SECONDS)
@@ -62,13 +59,13 @@ class OutboxRelay(BackgroundTask):
         self._rounds = 0
 
     def kick(self) -> None:
-        """Signals that there may be rows to send."""
+        """Wakes the relay: there may be rows to send."""
         self._wanted.set()
 
     async def turn(self, connection: Connection) -> None:
         try:
             await super().turn(connection)
-        finally:  # another process measures from here on, or none can: the metric is unknown here
+        finally:  # not the leader any more: this process does not know the metrics
             OUTBOX_ROWS.set(math.nan)
             OUTBOX_AGE.set(math.nan)
 
@@ -91,7 +88,7 @@ class OutboxRelay(BackgroundTask):
         self._rounds = 0
 
     async def pause(self) -> None:
-        """Waits for `kick`, or for a moment."""
+        """Waits for `kick`, 50 ms at most."""
         self._wanted.clear()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -108,8 +105,6 @@ class OutboxRelay(BackgroundTask):
 
 
 def _record(row: Sequence[Any]) -> KafkaRecord:
-    """The Kafka record; its headers are computed from the event, so the outbox does not
-    store them.
-    """
+    """The Kafka record of a row; its headers are computed from the event, not stored."""
     _, topic, key, value = row
     return KafkaRecord(topic, key, value, codec.headers_of(codec.decode(value)))

@@ -1,7 +1,7 @@
-"""What does a decision end in? A typed outcome: accepted with what follows, or denied with why.
+"""The outcomes of commands, as types: accepted or denied, with the details as fields.
 
-Pure. A domain declares its outcomes as dataclasses and says in one table what HTTP makes of them
-(`services.deciding.answers.Answers`); nothing here knows a status or a problem type.
+A domain declares its outcomes as dataclasses, and maps them to HTTP answers in one table
+(`services.deciding.answers.OutcomeAnswers`); outcomes know no HTTP status or problem type.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedCommand:
-    """A command that was accepted; the fields are what the caller is told."""
+    """A command that was accepted; the fields become members of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeniedCommand(ABC):
-    """A command that was denied; the fields explain why."""
+    """A command that was denied; the fields say why."""
 
     @property
     @abstractmethod
     def detail(self) -> str:
-        """A sentence about this case."""
+        """A sentence for the caller that explains this denial."""
 
 
 CommandOutcome = AcceptedCommand | DeniedCommand

@@ -1,4 +1,4 @@
-"""Which profiles are unknown, i.e. no event about them was applied?"""
+"""Finds profiles that are unknown: no projection has a row about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from services.runtime.arrays import array
 from services.runtime.db import Connection
 
-# everything that the read API makes a member's page of, by its profile
+# all tables from which the read API makes a member's page
 UNSEEN = """
 select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
     exists (select from member_group where profile_id = id)
@@ -24,7 +24,7 @@ select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
 
 
 async def unseen(connection: Connection, profile_ids: Collection[UUID]) -> set[UUID]:
-    """The profiles of which nothing is known."""
+    """Those of the profiles about which no projection has a row."""
     if not profile_ids:
         return set()
     ids = array("uuid", [one.bytes for one in profile_ids])

@@ -1,9 +1,9 @@
 """Deletes old rows of the decision tables, in small batches.
 
-- answers: 30 days; a key that is sent again after that is decided again
+- answers: after 30 days; a command that is sent again after that is decided again
 - decisions with held amounts: `keep_days` of their declaration after they ended (released, expired,
   or their event applied); never one that still holds anything
-- expired lots: 30 days after the day on which they were recorded
+- expired lots: 30 days after the day on which their expiry was recorded
 - outbox rows: 1 day after they were sent; unsent events stay
 
 Several processes may trim at once: rows locked by another one are skipped.
@@ -26,7 +26,7 @@ TIMEOUT = "set statement_timeout = '5s'"
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """Which rows of `table` are `old`: SQL about alias `t`, with the age as %(keep)s."""
+    """The rows of `table` to delete. `old`: an SQL condition on alias `t`; %(keep)s: `keep`."""
 
     table: str
     keep: str
@@ -34,7 +34,7 @@ class Trim:
 
     @property
     def name(self) -> str:
-        """The table, as in metric labels."""
+        """The name of the table in metric labels."""
         return self.table.removeprefix("hitotsu.")
 
     def statement(self) -> bytes:
@@ -48,7 +48,7 @@ class Trim:
 PAST = "clock_timestamp() - %(keep)s::interval"
 TRIMS: tuple[Trim, ...] = (
     *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
-    # its events are applied by then; a lot with points left is examined again
+    # their events are applied by then; a lot that has points again is examined again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
     # the lowest ids were sent first, so only these are examined
@@ -74,7 +74,7 @@ async def trim(connection: Connection, one: Trim) -> int:
 
 
 class Trimming(Worker):
-    """The background task, with its own connection."""
+    """The background task that deletes old rows every minute, on its own connection."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, "trimming", PAUSE_SECONDS)
