@@ -1,1 +1,1 @@
-"""Shared by all processes: settings, clients, metrics, logging."""
+"""What all processes use: settings, Postgres and Kafka clients, tokens, metrics, logging."""

@@ -1,7 +1,6 @@
-"""How does the driver send whole columns? As arrays whose values the core already has in Postgres'
-form.
+"""Sends whole columns to Postgres as binary arrays, which `projections.core` encodes.
 
-Statements import `array` from here, which registers its adapter with the driver.
+Importing this module registers the arrays' adapters with psycopg, so import `array` from here.
 """
 
 from __future__ import annotations
@@ -33,9 +32,10 @@ for _one in ARRAYS.values():
 
 
 def columns(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Array]:
-    """One array per column of these rows: adapting Python lists costs more than the statement.
+    """One array per column of these rows; much faster than psycopg's adaption of Python lists.
 
-    Ids may be UUIDs. Values of type "timestamptz" are sent as text and cast in the statement.
+    `types`: the Postgres type of each column. A column of "timestamptz" becomes an array of text,
+    which the statement has to cast.
     """
     held = zip(*rows)
     return [array(_SENT.get(type, type), map(_plain, each)) for type, each in zip(types, held)]

@@ -1,4 +1,4 @@
-"""Which projections are being built, and how far has each build come?
+"""Tells which projections are being built, and how far each build is.
 
 A projection is being built while the projector has recorded a build in Postgres, and also while the
 version recorded in Postgres differs from the declared one (the projector of this release has not
@@ -25,7 +25,7 @@ full join hitotsu.projection_building b using (grp, projection) where grp = any(
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Progress of a build: records folded and total; None until the first records are folded."""
+    """Progress of a build: records folded (`read`) and to fold (`total`); None: not known yet."""
 
     projection: str
     read: int | None
@@ -50,7 +50,7 @@ class Builds:
         self._seen = False
 
     def see(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Takes the rows that `STATE` returned."""
+        """Updates the state from the result of the query `STATE`."""
         known = {row[0]: row[1:] for row in rows}
         builds = {}
         for name, version in self._declared.items():
@@ -60,11 +60,13 @@ class Builds:
         self._builds, self._seen = builds, True
 
     def ready(self, projections: Collection[str]) -> bool:
-        """Whether all of these are known to be built; background tasks wait for this."""
+        """Whether none of these is being built; False before the first poll."""
         return self._seen and self._builds.keys().isdisjoint(projections)
 
     def check(self, projections: Iterable[str]) -> None:
-        """Raises `BeingBuilt` for the first of these projections that is being built."""
+        """Raises `BeingBuilt` for the first of these that is being built; never before the first
+        poll.
+        """
         if self._builds:
             for name in projections:
                 if name in self._builds:
@@ -72,14 +74,14 @@ class Builds:
 
 
 class BuildWatch(Worker):
-    """Keeps `builds` up to date in a process that does not poll Postgres otherwise."""
+    """A background task that polls Postgres to keep `builds` up to date."""
 
     def __init__(self, dsn: str, group: str, builds: Builds) -> None:
         super().__init__(dsn, "building", LOOK_SECONDS, group)
         self._group, self._builds = group, builds
 
     async def turn(self, connection: Connection) -> None:
-        """Polls once."""
+        """Polls until the connection is lost."""
         while True:
             rows = await connection.execute(STATE.encode(), {"groups": [self._group]})
             self._builds.see(await rows.fetchall())

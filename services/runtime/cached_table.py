@@ -1,7 +1,7 @@
-"""Keeps a small table of Postgres in memory, refreshed, and usable while Postgres is away.
+"""Caches a small table of Postgres in memory, so that it can be used while Postgres is unreachable.
 
-It is read again in the background while it is being used. After a pause in use, the first caller
-waits for a fresh read, so that entries that expired meanwhile are not taken for valid.
+While it is used, it is read again in the background. After a pause in use, the first caller waits
+for a new read, so that entries that ended meanwhile are not taken for valid.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import psycopg
 from services.runtime.logging import log
 
 T = TypeVar("T")
-_PAUSE = 2  # after so many refresh intervals without a read, callers wait for one
-_HUNG = 2  # a read is abandoned after so many times the patience
+_PAUSE = 2  # after this many refresh intervals without a read, callers wait for a new one
+_HUNG = 2  # a read is abandoned after this many times the patience
 
 
 class CachedValue(Generic[T]):
-    """A value read from Postgres and cached. All times are in seconds."""
+    """A cached value. `refresh`, `patience` and `oldest` are in seconds."""
 
     def __init__(
         self,
@@ -31,7 +31,11 @@ class CachedValue(Generic[T]):
         patience: float = 2.0,
         oldest: float = 3_600.0,
     ) -> None:
-        """`oldest`: maximum age while Postgres is away; `what`: the value's name in the log."""
+        """`read` reads the value from Postgres; `what` is its name in the log.
+
+        `refresh`: age at which it is read again. `patience`: how long callers wait for a read.
+        `oldest`: the greatest age at which it is used while Postgres is unreachable.
+        """
         self._read, self._what = read, what
         self._refresh, self._patience, self._oldest = refresh, patience, oldest
         self._value: T | None = None
@@ -39,10 +43,10 @@ class CachedValue(Generic[T]):
         self._begun_at = -float("inf")
         self._awaited = False
         self._reading: asyncio.Task[None] | None = None
-        self.failure: str | None = None  # the kind of error that the last reading ended with
+        self.failure: str | None = None  # name of the last read's error
 
     async def get(self) -> T | None:
-        """The value; None when it was never read, or is older than `oldest`."""
+        """The value; waits for a read if it is old. None if never read, or older than `oldest`."""
         age = time.monotonic() - self._begun_at
         if self._value is None or age > _PAUSE * self._refresh:
             await self._wait(self._patience, awaited=True)
@@ -53,14 +57,14 @@ class CachedValue(Generic[T]):
         return self.known
 
     async def again(self) -> T | None:
-        """The value, read again unless it was read within the last half second."""
+        """The value, read again if the last read is older than 0.5 s; None as in `get`."""
         if time.monotonic() - self._begun_at > 0.5 or self._runs:
             await self._wait(self._patience, awaited=False)
         return self.known
 
     @property
     def known(self) -> T | None:
-        """The value of the last read, without reading; None when it is older than `oldest`."""
+        """The value of the last read, without a new one; None as in `get`."""
         return self._value if time.monotonic() - self._read_at <= self._oldest else None
 
     @property
@@ -87,5 +91,5 @@ class CachedValue(Generic[T]):
             log.warning("cached_table_unreadable", table=self._what, error=self.failure)
             return
         self.failure = None
-        if begun_at > self._read_at:  # one that was given up may come late
+        if begun_at > self._read_at:  # an abandoned read may end after a later one
             self._value, self._read_at = value, begun_at

@@ -31,7 +31,7 @@ Key = Annotated[bytes, BeforeValidator(_key)]
 
 
 class Settings(BaseSettings):
-    """All settings of a process."""
+    """All settings of a process; the variable of a field is HITOTSU_ and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="HITOTSU_", frozen=True, extra="ignore")
 
@@ -39,10 +39,10 @@ class Settings(BaseSettings):
     postgres: str = Field("postgresql://postgres@127.0.0.1:5432/postgres", description="DSN")
     redis: str = Field("redis://127.0.0.1:6379/0", description="URL of Redis or Valkey")
     registry: str | None = Field(None, description="Base URL of the Confluent-compatible registry")
-    key_encryption_key: Key = Field(repr=False, description="Wraps every subject's key")
-    blind_index_key: Key = Field(repr=False, description="Keys the blind indexes")
-    gateway_private_key: Key = Field(repr=False, description="X25519; opens offline buffers")
-    host: str = Field("127.0.0.1", description="Address that HTTP is served on")
+    key_encryption_key: Key = Field(repr=False, description="Key that encrypts the subject keys")
+    blind_index_key: Key = Field(repr=False, description="Key of the hashes in blind indexes")
+    gateway_private_key: Key = Field(repr=False, description="X25519; opens the buffers of tills")
+    host: str = Field("127.0.0.1", description="Address to serve HTTP on")
     port: int = Field(0, ge=0, le=65535, description="Port of HTTP; 0: any free port")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics; 0: any free port")
     group: str = Field(
@@ -53,5 +53,5 @@ class Settings(BaseSettings):
         "producer", description="Who gives points: `producer` or the program's own `rules`"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged"
+        "info", description="Lowest level to log"
     )

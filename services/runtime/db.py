@@ -16,8 +16,8 @@ from services.runtime.groups import LIVE
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
-# a deadlock, the same rows decided elsewhere, a timeout, a rebuild that swaps the tables: the same
-# transaction may succeed a moment later
+# deadlock, conflict with another transaction, timeout, tables being swapped by a rebuild: the same
+# transaction may succeed if it is tried again
 RETRYABLE = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
@@ -26,7 +26,7 @@ RETRYABLE = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InternalError_,
 )
-# of the session: it ends with the connection
+# a session-level lock: it is released when the connection ends
 TRY_LOCK = "select pg_try_advisory_lock(hashtext(%s))"
 _INDEX = re.compile(r"create index if not exists (\S+)\s+on ((?:(\w+)\.)?[^;]+)(?:;|$)")
 
@@ -40,7 +40,10 @@ def conninfo(dsn: str, *, group: str = LIVE, name: str = "hitotsu", **options: A
 def pool(
     dsn: str, *, group: str = LIVE, name: str = "hitotsu", size: int = 8, timeout: float = 3.0
 ) -> Pool:
-    """A pool that checks connections before handing them out; open it with `await pool.open()`."""
+    """A pool that hands out only live connections; not open yet: `await pool.open()`.
+
+    `size`: maximum number of connections; `timeout`: seconds to wait for a free one.
+    """
 
     async def bound(connection: AsyncConnection[TupleRow]) -> None:
         await connection.set_autocommit(True)
@@ -52,7 +55,7 @@ def pool(
         max_size=size,
         open=False,
         timeout=timeout,
-        # the pool's own pauses grow for five minutes; servers come back sooner
+        # by default the pauses between attempts grow for five minutes, which is too long
         reconnect_timeout=2.0,
         check=_still_there,
         configure=bound,
@@ -61,11 +64,10 @@ def pool(
 
 
 async def _still_there(connection: AsyncConnection[TupleRow]) -> None:
-    """Raises when the server closed this connection. Costs a round trip only when bytes are
-    waiting.
+    """Raises when the server has closed this connection.
 
-    A server sends nothing on an idle connection, except its end or a notice. So waiting bytes are
-    the sign to test the connection; testing always would cost every reader a round trip.
+    On an idle connection a server sends only its end or a notice. So the connection is tested, by a
+    round trip, only when bytes are waiting to be read.
     """
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)

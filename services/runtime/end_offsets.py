@@ -1,8 +1,8 @@
-"""The end offsets of topics, asked of Kafka.
+"""Reads the end offsets of topics from Kafka.
 
 The list of partitions comes from the cluster's metadata, because a client without a subscription
-refreshes its own list only every few minutes. A partition that does not answer is left out; its end
-is unknown, never 0.
+refreshes its own list only every few minutes. A partition without a leader is left out: its end is
+unknown, never 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 Place = tuple[str, int]
-PARTITIONS_SECONDS = 10.0  # a topic or a partition that is new or gone is seen within
+PARTITIONS_SECONDS = 10.0  # new and removed partitions are noticed within this time
 CLOSE_SECONDS = 2.0
 
 
@@ -25,7 +25,8 @@ CLOSE_SECONDS = 2.0
 class EndOffsets:
     """End offsets by topic and partition; `missing`: topics that Kafka does not have.
 
-    A partition without a leader has no entry, and its topic is in `incomplete`.
+    A partition without a leader has no entry. `incomplete`: topics with such a partition, or for
+    which Kafka reports an error.
     """
 
     ends: Mapping[Place, int]
@@ -34,10 +35,7 @@ class EndOffsets:
 
 
 class TopicEnds:
-    """Asks Kafka for end offsets, with its own clients, which it replaces after a failure.
-
-    Raises whatever the client library raises, and `TimeoutError`.
-    """
+    """Asks Kafka for end offsets; keeps its clients, and makes new ones after a failure."""
 
     def __init__(
         self, kafka: str, topics: Iterable[str], client_id: str, timeout: float = 5.0
@@ -52,11 +50,12 @@ class TopicEnds:
         self._described_at = 0.0
 
     async def ask(self, wanted: Collection[Place] = ()) -> EndOffsets:
-        """The current end offsets of every partition of the topics.
+        """The current end offsets of all partitions of the topics.
 
-        Metadata is read again when a partition in `wanted` is not known.
+        Reads metadata again when a partition in `wanted` is unknown. Raises `TimeoutError`, and any
+        error of the Kafka client.
         """
-        # `wait`, not `wait_for`: a client that ignores its cancellation must not hold anybody up
+        # `wait`, not `wait_for`, which would wait for a client that ignores its cancellation
         task = asyncio.ensure_future(self._asked(wanted))
         done, _ = await asyncio.wait({task}, timeout=self._timeout)
         if not done:
@@ -68,7 +67,7 @@ class TopicEnds:
         raise error
 
     async def close(self) -> None:
-        """Closes both clients, in bounded time."""
+        """Closes both clients, within two seconds."""
         consumer, self._consumer = self._consumer, None
         admin, self._admin = self._admin, None
         self._described_at = 0.0
@@ -80,7 +79,7 @@ class TopicEnds:
             for task in late:
                 task.cancel()
             for task in done:
-                task.exception()  # closing a client fails when its broker is away
+                task.exception()  # ignored: closing fails while the broker is unreachable
 
     async def _asked(self, wanted: Collection[Place]) -> EndOffsets:
         await self._connected()

@@ -1,10 +1,10 @@
-"""Erases persons: which profiles, in what order, and when is an erasure complete?
+"""Erases persons: plans the profiles, appends events, destroys keys, and waits for the projector.
 
 The plan (profiles and event ids) is stored first, so that a run after a crash erases the same
 profiles and appends identical events, which count as duplicates. The `SubjectErased` event makes
 every projection forget the subject, also in a rebuild; destroying the subject key makes the log's
-sealed fields unreadable. The erasure is complete when the projector applied this very record; the
-event id alone is not enough, because another event could carry it.
+sealed fields unreadable. The erasure is complete when the projector has applied this record; an
+applied event id is not enough, because another event could have it.
 """
 
 from __future__ import annotations
@@ -81,32 +81,33 @@ WHERE profile_id = %s
 
 
 class NobodyKnown(LookupError):
-    """No member, profile or key has one of these ids."""
+    """Some of the ids are unknown: no member, profile or subject key has them."""
 
     def __init__(self, ids: Sequence[UUID]) -> None:
-        super().__init__(f"nobody is known by {', '.join(map(str, ids))}")
+        super().__init__(f"no member or profile has the id {', '.join(map(str, ids))}")
         self.ids = list(ids)
 
 
 class NotAppliedYet(TimeoutError):
-    """The events are in Kafka and the keys are destroyed, but the projector has not applied them
-    yet.
-    """
+    """The events are in Kafka and the keys are destroyed, but not all events are applied yet."""
 
 
 class IdTaken(RuntimeError):
-    """Another event was applied under an erasure's event id, so the projections forgot nobody."""
+    """Another event with an erasure's event id was applied, so the rows were not erased.
+
+    A new event id is stored, so that the erasure can be run again.
+    """
 
     def __init__(self, places: Sequence[str]) -> None:
         super().__init__(
-            f"{len(places)} erasures are not done: another fact has their event id, "
+            f"{len(places)} erasures are not done: another event has their event id, "
             f"at {', '.join(places)}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedProfile:
-    """The receipt's line about one profile."""
+    """What was done about one profile; a time or offset is None until its step is done."""
 
     profile_id: UUID
     member_id: UUID
@@ -123,13 +124,13 @@ class ErasedProfile:
 
 
 class Erasure:
-    """Erases members, named by any profile id or by any current or former member id."""
+    """Erases members, named by a profile id or by a present or former member id."""
 
     def __init__(self, pool: Pool, keys: SubjectKeys, producer: KafkaProducer) -> None:
         self._pool, self._keys, self._producer = pool, keys, producer
 
     async def profiles(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
-        """Every profile of these members, with its member; NobodyKnown if an id is unknown."""
+        """Member id by profile id, for all profiles of these members. Raises NobodyKnown."""
         async with self._rows() as connection:
             found = await (await connection.execute(_WHO, {"ids": list(ids)})).fetchall()
         unknown = set(ids) - {row["asked"] for row in found}
@@ -140,9 +141,10 @@ class Erasure:
     async def erase(
         self, ids: Sequence[UUID], reason: str | None, actor: str, wait_seconds: float
     ) -> list[ErasedProfile]:
-        """Performs the steps that are not done yet; the receipt says what was done and when.
+        """Performs the steps that are not done yet; returns what was done per profile.
 
-        Raises NobodyKnown, NotAppliedYet, or IdTaken; it may be called again after each of them.
+        `wait_seconds`: how long to wait until the events are applied. Raises NobodyKnown,
+        NotAppliedYet or IdTaken; after the last two it may be called again.
         """
         profiles = await self.profiles(ids)
         planned = await self._plan(profiles, reason, actor)
@@ -157,7 +159,7 @@ class Erasure:
         return await self.receipt(list(profiles))
 
     async def would_be(self, ids: Sequence[UUID]) -> list[ErasedProfile]:
-        """Whom `erase` would erase (a dry run); writes nothing."""
+        """The profiles that `erase` would erase, without writing anything (a dry run)."""
         profiles = await self.profiles(ids)
         done = {line.profile_id: line for line in await self.receipt(list(profiles))}
         return [done.get(one, _not_begun(one, member)) for one, member in profiles.items()]
@@ -223,10 +225,10 @@ def _not_begun(profile: UUID, member: UUID) -> ErasedProfile:
 
 
 def _is_fact_of(line: ErasedProfile, applied: dict[str, Any]) -> bool:
-    """Whether the applied record is this line's own event.
+    """Whether the applied record is the event of this erasure.
 
-    A run that died before it stored the record's offset may have appended the event a second time.
-    So a record at another offset of the same partition with identical bytes counts as well.
+    A run that ended before it stored the offset may have appended the same event before. So an
+    equal event at a lower offset of the same partition counts as well.
     """
     place = (applied["topic"], applied["partition"])
     if place != (line.topic, line.partition):

@@ -1,7 +1,7 @@
-"""The exit codes of our processes (from <sysexits.h>), and what they tell the supervisor.
+"""The exit codes of our processes (from <sysexits.h>).
 
-All but 0 are unrequested exits after which the supervisor restarts the process. A process killed by
-a signal has no code of these.
+0 means that the process was asked to stop; after any other code the supervisor restarts it. A
+process that a signal kills has none of these codes.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _AWAY = (
     ConnectionError,
     TimeoutError,
 )
-# packages that wrap what a connection raised, in errors of their own
+# packages that raise their own errors from errors of a connection
 _LIBRARIES = frozenset({"aiokafka", "faust", "mode", "psycopg", "psycopg_pool"})
 
 
 class Exit(IntEnum):
-    """The reason why a process ended."""
+    """The reasons why a process ended."""
 
     ASKED = 0
-    """SIGTERM or SIGINT; work that was accepted is stored."""
+    """It was stopped by SIGTERM or SIGINT; accepted work is stored."""
     AWAY = 69
     """Kafka or Postgres did not answer while it started."""
     FAILED = 70
@@ -50,7 +50,7 @@ def code_of(error: BaseException | None) -> Exit:
 
 
 def _judged(error: BaseException | None) -> tuple[Exit, bool]:
-    """The exit code, and whether to omit the traceback: only when a server is away.
+    """The exit code, and whether to omit the traceback, as for an unreachable server.
 
     An explicit cause (`raise from`) is followed. An implicit context is followed only when a
     library raised the error; in our own code it would be a bug that happened during an outage.
@@ -63,7 +63,7 @@ def _judged(error: BaseException | None) -> tuple[Exit, bool]:
         looked_at.add(id(error))
         library = type(error).__module__.partition(".")[0] in _LIBRARIES
         plain = plain and library
-        # Faust's worker raises what ended it `from` itself, which hides nothing
+        # Faust's worker raises an error from itself: then the context is followed
         again = error.__cause__ is error
         if error.__cause__ is not None and not again:
             error = error.__cause__
@@ -77,7 +77,7 @@ def _judged(error: BaseException | None) -> tuple[Exit, bool]:
 def say(error: BaseException | None) -> Exit:
     """Logs why the process ends and returns the exit code."""
     code, plain = _judged(error)
-    reason = "it ended by itself" if error is None else f"{type(error).__name__}: {error}"
+    reason = "it ended without an error" if error is None else f"{type(error).__name__}: {error}"
     if error is not None and not plain:
         traceback.print_exception(error, file=sys.stderr)
     log.error("process_exiting", code=int(code), why=code.name.lower(), reason=reason[:500])
@@ -85,9 +85,7 @@ def say(error: BaseException | None) -> Exit:
 
 
 def settings() -> Settings:
-    """The settings from the environment; errors are printed by variable, and the process exits with
-    78.
-    """
+    """The settings from the environment; prints invalid variables and exits with 78 if any."""
     try:
         return Settings()
     except ValidationError as error:

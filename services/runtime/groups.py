@@ -1,4 +1,4 @@
-"""Which group of projections is the live one?"""
+"""The name of the live group of projections."""
 
 LIVE = "main"
-"""The group of projections that name none: its tables answer, and its ledger has every event."""
+"""The default group: the read API reads its tables, and its ledger has every applied event."""

@@ -43,11 +43,11 @@ _KEY_BYTES, _NONCE_BYTES = 32, 12
 
 
 class WrongKeyEncryptionKey(Exception):
-    """A subject key is wrapped by a key-encryption key that this process does not have."""
+    """A subject key cannot be unwrapped: another key-encryption key, or changed bytes."""
 
 
 class KeyEncryption:
-    """Wraps with the current key-encryption key; unwraps with it and with its predecessors."""
+    """Wraps with the current key-encryption key; unwraps with it and with replaced ones."""
 
     def __init__(self, current: bytes, *replaced: bytes) -> None:
         self.kek_id = kek_id(current)
@@ -60,11 +60,15 @@ class KeyEncryption:
     def unwrap(self, subject: bytes, wrapped: bytes, by: str) -> bytes:
         cipher = self._ciphers.get(by)
         if cipher is None:
-            raise WrongKeyEncryptionKey(f"keys were wrapped by {by}, which is not configured")
+            raise WrongKeyEncryptionKey(
+                f"keys were wrapped by key-encryption key {by}, which is not configured"
+            )
         try:
             return cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], subject)
         except InvalidTag:
-            raise WrongKeyEncryptionKey(f"a key wrapped by {by} was changed in Postgres") from None
+            raise WrongKeyEncryptionKey(
+                f"a subject key wrapped by {by} was changed in Postgres"
+            ) from None
 
 
 def kek_id(kek: bytes) -> str:
@@ -72,7 +76,7 @@ def kek_id(kek: bytes) -> str:
 
 
 class SubjectKeys:
-    """Subject keys, cached for a minute."""
+    """Reads, creates and destroys subject keys; caches them for a minute."""
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class SubjectKeys:
         self._known: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
 
     async def of(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """A key per subject, created when missing; erased subjects are absent."""
+        """A key per subject, created if it has none; erased subjects are not in the result."""
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -101,7 +105,7 @@ class SubjectKeys:
         return keys
 
     async def existing(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """The existing keys; none is created."""
+        """The existing keys by subject; subjects without key are not in the result."""
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -111,8 +115,9 @@ class SubjectKeys:
         return keys
 
     async def destroy(self, subject: bytes) -> None:
-        """Destroys the key for ever, also one that was never created. Other caches drop it within a
-        minute.
+        """Destroys the subject's key for ever; if there was none, it can never be created.
+
+        Other processes may have the key in their caches for one more minute.
         """
         async with self._pool.connection() as connection:
             await connection.execute(_DESTROY, [subject])
@@ -125,8 +130,9 @@ class SubjectKeys:
         return int(rows[0][0])
 
     async def rewrap(self, batch: int = 1_000) -> int:
-        """Wraps up to `batch` keys again that use a replaced key-encryption key; returns
-        how many.
+        """Wraps all keys anew that a replaced key-encryption key wraps; returns their number.
+
+        `batch`: keys per transaction.
         """
         done = 0
         while True:

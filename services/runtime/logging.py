@@ -19,7 +19,7 @@ _LOOKS_PERSONAL = re.compile(
 
 
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Removes e-mail addresses and phone numbers from an event, in case a caller logged one."""
+    """Replaces e-mail addresses and phone numbers in the texts of a log event by `<personal>`."""
     for name, value in event.items():
         if isinstance(value, str) and name != "timestamp":
             event[name] = _LOOKS_PERSONAL.sub("<personal>", value)
@@ -27,7 +27,10 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def configure(process: str, level: str = "info") -> None:
-    """Sends structlog and the standard library's logging to stderr as JSON lines."""
+    """Writes the logs of structlog and of `logging` to stderr as JSON lines.
+
+    `process`: its name in every line. `level`: the lowest level that is written.
+    """
 
     def named(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
         # not a context variable: threads start with an empty context

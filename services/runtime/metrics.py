@@ -1,4 +1,4 @@
-"""Every Prometheus metric of every process, with its description.
+"""All Prometheus metrics of all processes, with their descriptions.
 
 Alerts and dashboards may use these names only (a test checks them). Base units, few labels; no
 label has personal data or unbounded values.
@@ -24,7 +24,7 @@ _SIZES = (1, 5, 20, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
 
 
 MEASURED: dict[str, Gauge] = {}
-"""Gauges that are NaN until this process sets them, by name; a projection may declare how."""
+"""Gauges that are NaN until this process sets them, by name; a projection may declare a query."""
 
 
 def _measured(name: str, documentation: str) -> Gauge:
@@ -46,7 +46,7 @@ REQUEST_SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("hitotsu_gateway_in_flight_events", "Events waiting for Kafka's acknowledgement.")
 PRODUCER_RESTARTS = Counter(
-    "hitotsu_gateway_producer_restarts", "Times the Kafka producer was made anew after errors."
+    "hitotsu_gateway_producer_restarts", "Times the Kafka producer was replaced after errors."
 )
 
 # projector
@@ -55,27 +55,27 @@ APPLIED = Counter(
 )
 DUPLICATE = Counter(
     "hitotsu_projector_duplicate_events",
-    "Resends recognised and counted.",
+    "Resends of applied events, which are not applied again.",
     ["group", "topic", "partition"],
 )
 CONFLICT = Counter(
     "hitotsu_projector_conflict_events",
-    "Same id, other body: quarantined.",
+    "Events with the id of another event: dead letters of stage `conflict`.",
     ["group", "topic", "partition"],
 )
 DEAD_LETTER = Counter(
     "hitotsu_projector_dead_letter_events",
-    "Records put aside, by stage of failure.",
+    "Records stored as dead letters, by stage of failure.",
     ["group", "topic", "partition", "stage"],
 )
 NEXT_OFFSET = Gauge(
     "hitotsu_projector_next_offset",
-    "Checkpoint in Postgres, by partition held.",
+    "Checkpoint in Postgres, for partitions that this process holds.",
     ["group", "topic", "partition"],
 )
 LAG = Gauge(
     "hitotsu_projector_lag_events",
-    "Records between the checkpoint and the end, by partition held.",
+    "Records between checkpoint and log end, for partitions that this process holds.",
     ["group", "topic", "partition"],
 )
 HELD = Gauge(
@@ -117,12 +117,12 @@ LAST_PROGRESS = Gauge(
 )
 REDIS_BACKLOG = Gauge(
     "hitotsu_redis_repair_backlog",
-    "Batches whose Redis rows wait in the repair table; NaN: nobody knows.",
+    "Batches whose Redis rows wait in the repair table; NaN: unknown.",
     ["group"],
 )
 REDIS_WRITES = Counter(
     "hitotsu_redis_written_rows",
-    "Rows for Redis: written, stale (newer ones were there), failed (not taken).",
+    "Rows for Redis: written, stale (Redis has newer ones), failed (Redis did not take them).",
     ["group", "outcome"],
 )
 REDIS_REFILLS = Counter(
@@ -135,7 +135,7 @@ MISSING_RECEIPTS = _measured(
 
 HEAP_BLOCKS = Gauge(
     "hitotsu_heap_blocks",
-    "Blocks of memory that Python's objects hold now; the resident size remembers the most.",
+    "Memory blocks that Python objects occupy now; unlike the resident size it can shrink.",
 )
 HEAP_BLOCKS.set_function(sys.getallocatedblocks)
 
@@ -148,9 +148,9 @@ DECISIONS = Counter(
 DECIDED_AT_ONCE = Histogram(
     "hitotsu_commands_at_once", "Commands decided in one transaction.", ["kind"], buckets=_SIZES
 )
-OUTBOX_ROWS = _measured("hitotsu_outbox_rows", "Decided facts that are not in Kafka yet.")
-OUTBOX_AGE = _measured("hitotsu_outbox_age_seconds", "Age of the oldest fact that is not in Kafka.")
-OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Decided facts appended to Kafka.")
+OUTBOX_ROWS = _measured("hitotsu_outbox_rows", "Events in the outbox that are not in Kafka yet.")
+OUTBOX_AGE = _measured("hitotsu_outbox_age_seconds", "Age of the oldest event not in Kafka yet.")
+OUTBOX_SENT = Counter("hitotsu_outbox_sent_facts", "Events of the outbox appended to Kafka.")
 POINTS_JUDGED = Counter("hitotsu_points_judged_sales", "Sales judged by the program's rules.")
 POINTS_ASIDE = Counter(
     "hitotsu_points_set_aside_sales", "Sales that could not be judged and were put aside."
@@ -159,28 +159,28 @@ POINTS_UNREADABLE = _measured(
     "hitotsu_points_unreadable_rules",
     "Versions of the program's rules that cannot be read and do not count.",
 )
-POINTS_EXPIRED = Counter("hitotsu_points_expired_lots", "Lots of which the rest was expired.")
+POINTS_EXPIRED = Counter("hitotsu_points_expired_lots", "Lots whose remaining points were expired.")
 INVARIANT_VIOLATIONS = Gauge(
     "hitotsu_invariant_violations",
-    "Keys found for which an invariant does not hold; must be 0.",
+    "Known keys that violate an invariant; must be 0.",
     ["invariant"],
 )
 INVARIANT_CHECKED = Counter(
     "hitotsu_invariant_checked_keys", "Keys for which an invariant was tested.", ["invariant"]
 )
 INVARIANT_ROUNDS = Counter(
-    "hitotsu_invariant_rounds", "Times all keys of an invariant were gone through.", ["invariant"]
+    "hitotsu_invariant_rounds", "Times that all keys of an invariant were tested.", ["invariant"]
 )
 TRIMMED = Counter(
-    "hitotsu_trimmed_rows", "Rows past their keep that were deleted, by table.", ["table"]
+    "hitotsu_trimmed_rows", "Rows that were deleted because they are old, by table.", ["table"]
 )
 
 # identity
-MATCHED = Counter("hitotsu_identity_compared_profiles", "Profiles compared with everybody.")
-MATCH_KNOWN = _measured("hitotsu_identity_known_profiles", "Profiles that this process knows.")
+MATCHED = Counter("hitotsu_identity_compared_profiles", "Profiles compared with all others.")
+MATCH_KNOWN = _measured("hitotsu_identity_known_profiles", "Profiles that are in memory.")
 MATCH_PROFILES = _measured(
     "hitotsu_identity_profiles",
-    "Profiles that could be compared when they were counted last; NaN before. All are to be known.",
+    "Profiles that it should hold in memory, at the last count; NaN before.",
 )
 MATCH_LAG = _measured(
     "hitotsu_identity_lag_events", "Records about members that are applied and not compared yet."
@@ -189,9 +189,7 @@ MATCH_LINKS = Counter(
     "hitotsu_identity_rule_links", "Pairs linked or unlinked by rule, by outcome.", ["outcome"]
 )
 CASES_OPEN = _measured("hitotsu_identity_open_cases", "Pairs that wait for a person to decide.")
-CASES_OLDEST = _measured(
-    "hitotsu_identity_oldest_case_seconds", "How long the oldest of them has been open."
-)
+CASES_OLDEST = _measured("hitotsu_identity_oldest_case_seconds", "Age of the oldest open case.")
 
 # api
 READS = Counter(
@@ -221,14 +219,14 @@ BUILDING_TOTAL = Gauge(
 )
 API_LAG = Gauge(
     "hitotsu_api_lag_events",
-    "Records that are missing from what is served; NaN: unknown.",
+    "Records in the log that answers do not include yet; NaN: unknown.",
     ["topic"],
 )
 ERASED = _measured("hitotsu_erased_subjects", "Subjects whose key was destroyed.")
 
 
 def projector_from_start(group: str, steps: Iterable[str], causes: Iterable[str]) -> None:
-    """Sets a projector group's counters to 0 and its backlog to NaN."""
+    """Creates a projector group's counters, with the value 0, and its backlog, with NaN."""
     for step in steps:
         BATCH_SECONDS.labels(group, step)
     for cause in causes:
@@ -241,7 +239,7 @@ def projector_from_start(group: str, steps: Iterable[str], causes: Iterable[str]
 
 
 def partition_from_start(group: str, topic: str, partition: int, stages: Iterable[str]) -> None:
-    """Sets a partition's counters to 0."""
+    """Creates a partition's counters, with the value 0."""
     place = (group, topic, str(partition))
     for each in (APPLIED, DUPLICATE, CONFLICT):
         each.labels(*place)

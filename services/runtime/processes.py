@@ -1,4 +1,4 @@
-"""The processes of the project, each declared once in the `__init__` of its package.
+"""Finds the processes, each declared as `PROCESS` in the `__init__` of its package.
 
 `hitotsu up`, docker-compose.yml, Prometheus' jobs and alerts, the import linter's layers and
 docs/reference/processes.md are generated from them (`python -m services.cli.deployment`).
@@ -21,9 +21,10 @@ WEB_VARIABLES = ("HITOTSU_PORT", *WORKER_VARIABLES)
 class Process:
     """A long-running process, started by `python -m MODULE`.
 
-    `name`: in `hitotsu status`, logs and Prometheus' jobs. `port`: where docker-compose.yml
-    publishes its routes on loopback; None: a worker without routes. `local` and `compose`: how many
-    instances `hitotsu up` and docker-compose.yml start.
+    `name`: in `hitotsu status`, logs and Prometheus' jobs. `does`, `scaling`: what it does and how
+    many instances to run, for the documentation. `port`: where docker-compose.yml publishes its
+    routes on loopback; None: a worker without routes. `local` and `compose`: how many instances
+    `hitotsu up` and docker-compose.yml start.
     """
 
     name: str
@@ -36,20 +37,20 @@ class Process:
 
     @property
     def port_variables(self) -> tuple[str, ...]:
-        """The environment variables that say where it listens."""
+        """The environment variables that set its ports."""
         return WORKER_VARIABLES if self.port is None else WEB_VARIABLES
 
     def instances(self, count: int) -> list[str]:
-        """Names of so many of them: its own, or numbered ones."""
+        """The names of `count` instances: the process name, or numbered names if several."""
         if count == 1:
             return [self.name]
         return [f"{self.name}-{number}" for number in range(1, count + 1)]
 
 
 def processes() -> list[Process]:
-    """Every declared process, by name.
+    """All declared processes, sorted by name.
 
-    Raises TypeError where two have one name or one port.
+    Raises TypeError when two have the same name or the same port.
     """
     declared = sorted(_declared(), key=lambda process: process.name)
     for what in ("name", "port"):
@@ -61,7 +62,7 @@ def processes() -> list[Process]:
 
 
 def _declared() -> Iterator[Process]:
-    # only what can be started: the `__init__` of other packages may import a lot
+    # only packages with a `__main__`: importing others may take long
     started = {
         path.parent.name
         for folder in services.__path__

@@ -24,7 +24,10 @@ from services.runtime.readiness import NotReady
 
 
 class KafkaAway(Exception):
-    """Whether the records were appended is unknown; they may be sent again."""
+    """Kafka did not acknowledge: it is unknown whether the records were appended.
+
+    It is safe to append them again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Appended:
 
 @dataclass(slots=True)
 class QueuedRecords:
-    """Records queued in one producer, which keeps their order; not acknowledged yet."""
+    """Records that were queued in one aiokafka producer, in order; not acknowledged yet."""
 
     producer: Any
     deadline: float
@@ -56,7 +59,7 @@ class QueuedRecords:
 
 
 def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> KafkaRecord:
-    """Encodes an event; `headers` are added to the standard ones."""
+    """Encodes an event; `headers` are added to its standard headers."""
     value = codec.encode(event)
     return KafkaRecord(
         event.TOPIC, codec.key_of(event), value, [*codec.headers_of(event), *headers]
@@ -64,7 +67,7 @@ def record_of(event: Event, headers: Sequence[tuple[str, bytes]] = ()) -> KafkaR
 
 
 class Producer:
-    """Appends records; keeps one live aiokafka producer whenever Kafka is reachable."""
+    """Appends records; replaces its aiokafka producer after a failure, in the background."""
 
     def __init__(
         self, bootstrap: str, client_id: str, timeout: float = 5.0, linger_ms: int = 5
@@ -81,7 +84,7 @@ class Producer:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts connecting; returns once connected, or after the timeout regardless."""
+        """Starts connecting; returns when connected, or after the timeout, and goes on trying."""
         self._wanted.set()
         self._keeper = asyncio.create_task(self._keep())
         await asyncio.wait({asyncio.ensure_future(self._arrived.wait())}, timeout=self._timeout)
@@ -98,7 +101,10 @@ class Producer:
             await asyncio.wait(self._ending, timeout=self._timeout)
 
     async def check(self) -> dict[str, Any]:
-        """Readiness check: the broker answers, and every topic exists."""
+        """Readiness check: returns the number of brokers.
+
+        Raises NotReady without a connection, and when a topic does not exist.
+        """
         if self._live is None:
             raise NotReady("no connection to Kafka")
         cluster = await asyncio.wait_for(self._live.client.fetch_all_metadata(), self._timeout)
@@ -108,11 +114,14 @@ class Producer:
         return {"brokers": len(cluster.brokers())}
 
     async def append(self, records: Sequence[KafkaRecord]) -> list[Appended]:
-        """Appends all records, in order within a key, and waits until all are acknowledged."""
+        """Appends all records, in order within a key, and waits until all are acknowledged.
+
+        Raises KafkaAway.
+        """
         return await self.acknowledged(await self.hand_over(records))
 
     async def hand_over(self, records: Sequence[KafkaRecord]) -> QueuedRecords:
-        """Queues records after earlier ones; waits while the producer's buffer is full."""
+        """Queues records after earlier ones; waits while the buffer is full. Raises KafkaAway."""
         if self._live is None:
             raise KafkaAway
         handed = QueuedRecords(self._live, asyncio.get_running_loop().time() + self._timeout)
@@ -128,11 +137,11 @@ class Producer:
         return handed
 
     async def acknowledged(self, handed: QueuedRecords) -> list[Appended]:
-        """Waits for the acknowledgements; returns the records' offsets."""
+        """Waits for the acknowledgements; returns the records' offsets. Raises KafkaAway."""
         if not handed.futures:
             return []
         left = max(0.0, handed.deadline - asyncio.get_running_loop().time())
-        # `wait` leaves the futures alone when the time is over: others share the batches.
+        # `wait` does not cancel the futures after the timeout: other records share their batches.
         await asyncio.wait(handed.futures, timeout=left)
         try:
             return [self._appended(future) for future in handed.futures]
@@ -140,12 +149,12 @@ class Producer:
             raise self._lost(handed, error) from error
 
     def holds(self, handed: QueuedRecords) -> bool:
-        """Whether the next records will use the same producer, and so follow these in order."""
+        """Whether the next records go to the same aiokafka producer, so that they follow these."""
         return self._live is handed.producer
 
     @staticmethod
     def forget(handed: QueuedRecords) -> None:
-        """Drops these futures; their late results and errors are ignored."""
+        """Ignores the later results and errors of these records."""
         for future in handed.futures:
             future.add_done_callback(lambda late: late.cancelled() or late.exception())
 
@@ -160,8 +169,8 @@ class Producer:
         return Appended(metadata.topic, metadata.partition, metadata.offset)
 
     def _abandon(self, producer: Any, error: BaseException) -> None:
-        # One failure is enough: the idempotent producer retries for itself until our time is over,
-        # so what gets here is an outage or a producer state that only a new producer leaves.
+        # One failure is enough: the idempotent producer itself retries until our timeout, so it is
+        # an outage, or a state that only a new producer gets out of.
         if self._live is not producer:
             return
         log.warning("kafka_producer_abandoned", error=type(error).__name__)
@@ -226,14 +235,14 @@ class Producer:
             log.warning("kafka_producer_close_failed", error=type(error).__name__)
             _fail_pending(producer)
             await asyncio.wait({asyncio.ensure_future(producer.client.close())}, timeout=1)
-            # A connection that was being made meanwhile arrives after the close.
+            # A connection that was being opened meanwhile is added after the close.
             await asyncio.sleep(self._timeout)
             for connection in list(producer.client._conns.values()):
                 connection.close()
 
 
 def _fail_pending(producer: Any) -> None:
-    """Fails the producer's pending batches and silences the errors of its internal futures."""
+    """Fails the pending batches of an aiokafka producer, without warnings about their futures."""
     accumulator = producer._message_accumulator
     batches = [batch for queue in accumulator._batches.values() for batch in queue]
     batches += accumulator._pending_batches

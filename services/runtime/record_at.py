@@ -20,14 +20,15 @@ POLL_SECONDS = 0.5
 
 
 class KafkaSilent(Exception):
-    """Kafka did not return the record in time."""
+    """Kafka did not return the record in time, or is unreachable."""
 
 
 def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int]) -> bool:
-    """Whether a record equals the first record of its id, apart from what the gateway fills in.
+    """Whether a record equals the first record with its event id, but for fields of the gateway.
 
-    `first`: that record's topic, partition and offset. It is read only when the gateway fills in
-    fields of this event type. Raises KafkaSilent when it cannot be read.
+    `later`: the record's value; `first`: topic, partition and offset of the first record. False
+    without reading it if the gateway fills in no field of this event type. Raises KafkaSilent when
+    it cannot be read.
     """
     if not sameness.may_be_filled(codec.decode(later).NAME):
         return False
@@ -44,9 +45,7 @@ class RecordReader:
         self._consumer: Consumer | None = None
 
     def value(self, topic: str, partition: int, offset: int) -> bytes | None:
-        """The record's value; None when there is no record at this offset. KafkaSilent when Kafka
-        is away.
-        """
+        """The record's value; None when there is no record at this offset. Raises KafkaSilent."""
         until, place = time.monotonic() + self._patience, TopicPartition(topic, partition, offset)
         try:
             consumer = self._connected()
@@ -86,10 +85,10 @@ class RecordReader:
                     "group.id": "hitotsu-placed",
                     "enable.auto.commit": False,
                     "auto.offset.reset": "error",
-                    # a fetch that waits for more would hold the next question up: the client has
-                    # sent it already when the record is handed over
+                    # short: the client sends another fetch before it returns the record, and
+                    # the next record would have to wait for the end of that fetch
                     "fetch.wait.max.ms": 10,
-                    # one record is wanted, not what lies behind it
+                    # only one record is needed, not those after it
                     "fetch.message.max.bytes": 300_000,
                     "queued.max.messages.kbytes": 512,
                     "log_level": 2,

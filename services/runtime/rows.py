@@ -1,4 +1,4 @@
-"""Helpers for reading rows inside a command's transaction."""
+"""Runs queries with psycopg and returns rows as dicts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from services.runtime.db import Connection
 async def rows_of(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """All rows, as dicts by column name."""
+    """Runs the statement; returns all rows as dicts by column name."""
     return await (await send_query(connection, statement, values)).fetchall()
 
 
 async def send_query(
     connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> AsyncCursor[dict[str, Any]]:
-    """Sends a query; in pipeline mode it returns before the answer has arrived."""
+    """Runs the statement; in pipeline mode returns before the result has arrived."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(statement.encode(), values)
     return cursor

@@ -1,4 +1,4 @@
-"""Parses JSON strictly: no duplicate keys, no NaN, bounded nesting."""
+"""Parses JSON strictly: no duplicate keys, no NaN or Infinity, bounded nesting."""
 
 from __future__ import annotations
 

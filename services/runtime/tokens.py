@@ -1,4 +1,4 @@
-"""Bearer tokens: who calls, and what may the caller do? Stored as hashes in Postgres.
+"""Bearer tokens: they identify callers and say what these may do. Postgres stores their hashes.
 
 Scopes say which routes a caller may use, and for which channels, systems and stores it may send.
 Its role says which events it may append (`schemas/rights.py`).
@@ -23,17 +23,17 @@ from services.runtime.db import Pool
 # every scope that a token can have, with what it allows
 SCOPES: dict[str, str] = {
     "events:write": "Append events, as far as the token's role and limits allow.",
-    "events:read": "Ask where an event is and what became of it.",
+    "events:read": "Ask where an event is, and whether it was applied.",
     "identity:decide": "Link, unlink and decline; close cases.",
     "identity:review": "Read the queue of cases and their evidence.",
-    "identity:search": "Search for likely twins before a profile is created.",
+    "identity:search": "Search for profiles of a customer before a new one is created.",
     "inquiries:read": "Read inquiries.",
     "members:read": "Read members, without personal values.",
     "members:personal": "Read personal values in clear, with a purpose.",
-    "operations": "Read what operations need: gaps, quarantine, shortages.",
+    "operations": "Read receipt gaps, quarantined identifiers, shortages.",
     "points:read": "Read balances and entries.",
     "points:redeem": "Hold, capture, release and redeem points; quote returns.",
-    "recommendations:read": "Ask which candidates not to recommend.",
+    "recommendations:read": "Filter candidates for recommendations.",
     "stock:read": "Read stock.",
     "stock:reserve": "Reserve units, commit and release reservations.",
 }
@@ -59,14 +59,17 @@ class Token:
         return "store:*" in self.scopes
 
     def within(self, kind: str, value: str | None) -> bool:
-        """Whether the token's limit on `channel`, `system` or `store` allows this value."""
+        """Whether the token may send for this `channel`, `system` or `store` (`kind`).
+
+        `value` None: whether it may send for all of them.
+        """
         return f"{kind}:*" in self.scopes or (
             value is not None and f"{kind}:{value}" in self.scopes
         )
 
 
 class TokensUnavailable(Exception):
-    """Postgres is away, and the cached tokens are too old to tell whether a caller is valid."""
+    """Callers cannot be checked: no tokens are cached, or too old ones, and Postgres is away."""
 
 
 def _hash(token: str) -> bytes:
@@ -75,7 +78,7 @@ def _hash(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class TokenListing:
-    """A token's data for display: everything but the secret."""
+    """A token's row for display, without the hash; `revoked_at` None: it is valid."""
 
     name: str
     role: str | None
@@ -91,7 +94,7 @@ def register(
     token: str,
     role: Role | None = None,
 ) -> None:
-    """Stores a token under a name; the name's earlier token becomes invalid.
+    """Stores a token for the caller `name`, whose earlier token becomes invalid.
 
     Raises ValueError for an unknown scope or role, and for `events:write` without a role.
     """
@@ -111,9 +114,9 @@ def register_new(
     token: str,
     role: Role | None = None,
 ) -> None:
-    """As `register`, but leaves a name alone that has, or had, another token.
+    """Like `register`, but changes nothing if the caller has or had another token.
 
-    If the name has this very token and it is still valid, scopes and role are updated.
+    If the caller has the same token and it is valid, scopes and role are updated.
     """
     values = (_hash(token), name, checked(scopes, role), role)
     conn.execute(
@@ -125,8 +128,9 @@ def register_new(
 
 
 def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
-    """The scopes, sorted; ValueError when a scope or the role is unknown or a needed role is
-    missing.
+    """The scopes, sorted and without duplicates.
+
+    Raises ValueError for an unknown scope or role, and for `events:write` without a role.
     """
     wanted = sorted(set(scopes))
     for scope in wanted:
@@ -141,7 +145,7 @@ def checked(scopes: Iterable[str], role: Role | None) -> list[str]:
 
 
 def role_for(scopes: Iterable[str]) -> Role | None:
-    """The default role for the scopes' channel: till for STORE, web shop for EC."""
+    """The default role of the scopes' only channel: `till` for STORE, `ec` for EC; else None."""
     channels = {scope for scope in scopes if scope.startswith("channel:")}
     by_channel: dict[str, Role] = {"channel:STORE": "till", "channel:EC": "ec"}
     return by_channel.get(channels.pop()) if len(channels) == 1 else None
@@ -150,7 +154,7 @@ def role_for(scopes: Iterable[str]) -> Role | None:
 def create(
     conn: psycopg.Connection, name: str, scopes: Iterable[str], role: Role | None = None
 ) -> str:
-    """Creates a token for a name; the name's earlier token becomes invalid."""
+    """Creates and returns a token for the caller `name`, whose earlier token becomes invalid."""
     token = new_token()
     register(conn, name, scopes, token, role)
     return token
@@ -162,13 +166,13 @@ def new_token() -> str:
 
 
 def revoke(conn: psycopg.Connection, name: str) -> bool:
-    """Revokes a name's token; False when there was none."""
+    """Revokes a name's token; False when the name has no valid token."""
     query = "UPDATE hitotsu.api_token SET revoked_at = now() WHERE name = %s AND revoked_at IS NULL"
     return conn.execute(query, (name,)).rowcount == 1
 
 
 def listed(conn: psycopg.Connection) -> list[TokenListing]:
-    """All tokens, valid and revoked, by name."""
+    """All tokens, also revoked ones, sorted by name."""
     query = "SELECT name, role, scopes, created_at, revoked_at FROM hitotsu.api_token ORDER BY name"
     rows = conn.execute(query).fetchall()
     return [TokenListing(name, role, tuple(scopes), *times) for name, role, scopes, *times in rows]
@@ -177,23 +181,26 @@ def listed(conn: psycopg.Connection) -> list[TokenListing]:
 class Tokens:
     """All valid tokens, cached in memory and refreshed in the background.
 
-    A revoked token is refused two refresh intervals later at the latest. While Postgres is away,
-    cached tokens stay valid for an hour.
+    A revoked token is refused after two refresh intervals at the latest. While Postgres is
+    unreachable, cached tokens stay valid for an hour.
     """
 
     def __init__(
         self, pool: Pool, refresh: float = 5.0, patience: float = 2.0, oldest: float = 3_600.0
     ) -> None:
-        """Times in seconds; `oldest`: how long cached tokens count while Postgres is away."""
+        """Times in seconds, as in `CachedValue`."""
         self._pool = pool
         self._known = CachedValue(self._read, "tokens", refresh, patience, oldest)
 
     async def of(self, bearer: str) -> Token | None:
-        """The caller with this bearer token; None when the token is unknown."""
+        """The caller with this bearer token; None when the token is unknown or revoked.
+
+        Raises TokensUnavailable.
+        """
         digest = _hash(bearer)
         known = await self._known.get()
         token = known.get(digest) if known is not None else None
-        if token is None:  # it may have been made a moment ago
+        if token is None:  # it may have been created a moment ago
             known = await self._known.again()
             token = known.get(digest) if known is not None else None
         if known is None:
@@ -201,7 +208,7 @@ class Tokens:
         return token
 
     async def check(self) -> None:
-        """Raises TokensUnavailable, with the kind of error, when no caller can be checked."""
+        """Readiness check: raises TokensUnavailable, with the kind of error, without tokens."""
         if self._known.known is None and await self._known.get() is None:
             raise TokensUnavailable(self._known.failure or "no answer")
 

@@ -15,10 +15,13 @@ from services.runtime.logging import log
 
 
 class Worker(ABC):
-    """Connects and calls `turn`; when that returns or Postgres goes away, repeats after a pause."""
+    """Connects and calls `turn`; repeats both after a pause when `turn` returns or fails."""
 
     def __init__(self, dsn: str, name: str, again_seconds: float, group: str = LIVE) -> None:
-        """`name`: in logs and as application_name; `group`: whose schema is on the search_path."""
+        """`name`: in logs, and the application_name; `again_seconds`: the pause.
+
+        The schema of `group` is on the search_path.
+        """
         self.name = name
         self._conninfo = conninfo(dsn, group=group, name=name)
         self._again_seconds = again_seconds
@@ -26,14 +29,14 @@ class Worker(ABC):
 
     @abstractmethod
     async def turn(self, connection: AsyncConnection[TupleRow]) -> None:
-        """The work done per connection; may run for ever."""
+        """The work, done on a new connection; may run for ever."""
 
     async def start(self) -> None:
-        """Starts the task; Postgres may still be unreachable."""
+        """Starts the background task; Postgres may still be unreachable."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stops the task; unfinished work is done by the next process."""
+        """Cancels the background task and waits for its end; open transactions are rolled back."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -46,8 +49,8 @@ class Worker(ABC):
                 ) as connection:
                     await self.turn(connection)
             except (psycopg.Error, OSError) as error:
-                # away, or tables that are not made yet, or are being swapped
+                # Postgres is unreachable, or tables do not exist yet or are being swapped
                 log.warning("postgres_away", task=self.name, error=type(error).__name__)
-            except Exception as error:  # unforeseen; the next turn may succeed all the same
+            except Exception as error:  # an unexpected error; the next turn may succeed
                 log.error("turn_failed", task=self.name, error=type(error).__name__)
             await asyncio.sleep(self._again_seconds)
