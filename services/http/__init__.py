@@ -1,1 +1,1 @@
-"""Shared by all HTTP processes: bearer tokens, limits, health, problem details, the server."""
+"""What all HTTP processes use: bearer tokens, limits, health, problem details, the server."""

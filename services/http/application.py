@@ -1,7 +1,6 @@
-"""How is a request answered? In one pass: route, endpoint, problem, counting, for every route.
+"""The ASGI application: finds the route, calls its endpoint, converts errors, counts, in one pass.
 
-The framework's middleware does the same in seven layers; each wraps what is sent, and together they
-cost as much as reading a row.
+Starlette's middleware would do the same in seven layers, which cost as much as reading a row.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from services.http.response import send_response
 from services.http.route_table import Addresses
 from services.runtime import metrics
 
-_OTHER = "other"  # the route in metrics of a path that no route has
+_OTHER = "other"  # the label `route` in metrics for paths without a route
 
 
 class Application(Starlette):
-    """The ASGI application of a process, from the declarations of its routes.
+    """The ASGI application of a process, made from the declarations of its routes.
 
-    Every failure becomes a problem: what an endpoint raises to refuse, what it raises unexpectedly
-    (with a log line), an unknown path. Answers are counted and timed by route.
+    Every failure is answered with problem details: a refusal (`Refuse`), an unexpected error (which
+    is logged), an unknown path. Metrics count and time the answers by route.
     """
 
     def __init__(
@@ -38,18 +37,18 @@ class Application(Starlette):
         operations: Sequence[Operation],
         lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
     ) -> None:
-        """`service`: its name in metrics."""
+        """`service`: the name of the process in metrics."""
         super().__init__()
         routes = [each.route() for each in operations]
         self._addresses = Addresses(routes, redirect_slashes=False, lifespan=lifespan)
         self.router = self._addresses
         self.state.operations = operations
-        # looked up once: finding a series by its labels costs more than counting
+        # cached: finding a series by its labels costs more than counting
         self._answers = cache(partial(metrics.RESPONSES.labels, service))
         self._seconds = cache(partial(metrics.REQUEST_SECONDS.labels, service))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the process; other protocols are the framework's."""
+        """Answers one HTTP request; leaves the lifespan and other protocols to Starlette."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 self._count_from_start()
@@ -62,17 +61,17 @@ class Application(Starlette):
             status = response.status_code
             try:
                 await send_response(response, scope, receive, send)
-            except Exception as error:  # it may have left in part: there is no other answer
+            except Exception as error:  # part of it may be sent, so no other answer is possible
                 unexpected(error)
         finally:
-            # Only declared routes become labels, or strangers could make series without end.
+            # Only declared routes become labels, or clients could create any number of series.
             route = scope.get("route")
             path = _OTHER if route is None else route.path
             self._answers(path, status).inc()
             self._seconds(path).observe(time.perf_counter() - started)
 
     async def _response(self, request: Request, scope: Scope) -> Response:
-        """What the route's endpoint answers, or the problem that it ended with."""
+        """The answer of the route's endpoint; if it raises an error, the problem details of it."""
         try:
             response: Response = await self._addresses.find(scope).endpoint(request)
             return response
@@ -80,7 +79,7 @@ class Application(Starlette):
             return problem_of(error, scope["method"]) or unexpected(error)
 
     def _count_from_start(self) -> None:
-        """Answers of each route are counted from 0 on, so that the first error is an increase."""
+        """Creates every route's counters with value 0, so that the first error is an increase."""
         for path in sorted({each.path for each in self.state.operations} | {_OTHER}):
             for status in (200, 202, 500, 503):
                 self._answers(path, status)

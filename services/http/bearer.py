@@ -19,21 +19,21 @@ _OLDER = ("UndefinedColumn", "UndefinedTable", "InvalidSchemaName")
 
 
 def tokens_needed(tokens: Tokens) -> Dependency:
-    """Readiness of the token cache: without it every caller gets 503."""
+    """The readiness check of the token cache, without which every caller gets 503."""
 
     async def readable() -> None:
         try:
             await tokens.check()
         except TokensUnavailable as error:
             older = str(error) in _OLDER
-            hint = "; `hitotsu prepare` makes what is missing" if older else ""
+            hint = "; run `hitotsu prepare`, which creates what is missing" if older else ""
             raise NotReady(f"tokens cannot be read: {error}{hint}") from None
 
     return Dependency("tokens", readable)
 
 
 async def token_of(request: Request, tokens: Tokens, scope: str) -> Token:
-    """The token, or a refusal with 401, 403 or 503."""
+    """The token of the request; raises a refusal: 401 (no valid token), 403 (scope), 503."""
     scheme, _, bearer = (header(request, b"authorization") or "").partition(" ")
     bearer = bearer.strip()
     if scheme.lower() != "bearer" or not 0 < len(bearer) <= LONGEST:
@@ -45,7 +45,7 @@ async def token_of(request: Request, tokens: Tokens, scope: str) -> Token:
         detail = "Tokens cannot be checked at the moment."
         raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
     if token is None:
-        raise Refuse(401, "Unauthorized", "The token is not known.", headers=_INVALID)
+        raise Refuse(401, "Unauthorized", "The token is unknown or revoked.", headers=_INVALID)
     if not token.may(scope):
         raise Refuse(403, "Forbidden", f"The token lacks the scope `{scope}`.")
     return token

@@ -1,4 +1,4 @@
-"""Reads a request's body, limited in bytes and time, however it is chunked."""
+"""Reads a request's body, limited in bytes and in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_SECONDS = 30.0
 
 
 def size_of(request: Request, most: int = MAX_BYTES) -> int:
-    """The maximum body size; refuses (413) when Content-Length exceeds it."""
+    """The Content-Length, or `most` without one; refuses (413) when it is greater than `most`."""
     declared = request.headers.get("content-length", "")
     if not declared.isdecimal():
         return most
@@ -26,9 +26,9 @@ def size_of(request: Request, most: int = MAX_BYTES) -> int:
 async def read_body(
     request: Request, most: int = MAX_BYTES, arrived: Callable[[int], None] = lambda _: None
 ) -> bytes:
-    """The whole body; refuses when it is too large or too slow.
+    """The whole body; raises a refusal: 413 (too large), 408 (too slow), 400 (connection lost).
 
-    `arrived` is called with the size of each part before the next is read, and may refuse.
+    `arrived` is called with the size of every part, in bytes, and may raise a refusal.
     """
     chunks: list[bytes] = []
     size = 0

@@ -10,7 +10,7 @@ RETRY_SECONDS = 2
 
 
 def refusal(build: Build) -> Refuse:
-    """503 with the progress of the build; `read` and `total` are null before the first records."""
+    """503 with the progress of the build; members `read` and `total` are null while unknown."""
     far = "" if build.read is None else f": {build.read} of {build.total} records are folded"
     detail = f"The projection {build.projection} is being built from the log{far}."
     more = {"projection": build.projection, "read": build.read, "total": build.total}

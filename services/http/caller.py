@@ -1,4 +1,4 @@
-"""The caller of a request: token, scope, and purpose."""
+"""Who calls, and for what purpose: from the bearer token and the header Purpose."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from services.runtime.tokens import Tokens
 PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
 PURPOSE = Header(
     "Purpose",
-    "What personal values are for; without it, or members:personal, they are null.",
+    "What personal values are used for. Without it, or without members:personal, they are null.",
     schema={"type": "string", "enum": list(PURPOSES)},
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The token's name and scopes; `purpose` is None when no header names one."""
+    """Name and scopes of the token; `purpose`: the header Purpose, None if absent."""
 
     name: str
     scopes: frozenset[str]
@@ -33,7 +33,7 @@ class Caller:
 
 
 async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:
-    """The caller, or a refusal with 401, 403, 422 or 503."""
+    """The caller; raises a refusal as `token_of`, and 422 for an unknown purpose."""
     token = await token_of(request, tokens, scope)
     return Caller(token.name, token.scopes, _purpose(request))
 

@@ -13,11 +13,11 @@ _MARK_BYTES = 8
 
 
 class Malformed(ValueError):
-    """The text is no cursor that this route issued."""
+    """The text is not a cursor that this route has issued."""
 
 
 class Cursors:
-    """Encodes and decodes cursors; a MAC protects queries from cursors that they did not issue."""
+    """Encodes and decodes cursors; their MAC binds them to the route and to `key`."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hmac.digest(key, b"hitotsu cursors", "sha256")

@@ -20,7 +20,7 @@ Schemas = Mapping[str, Any]
 
 
 def page(document: dict[str, Any], example: str = "") -> str:
-    """The documentation page, from the OpenAPI document; `example`: a first request to try."""
+    """The HTML of the page; `document`: OpenAPI; `example`: a first request to try."""
     by_tag: dict[str, list[str]] = {}
     schemas = document["components"]["schemas"]
     for path, methods in document["paths"].items():
@@ -36,8 +36,8 @@ def page(document: dict[str, Any], example: str = "") -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style><h1>{title}</h1>"
         f"<p>{escape(document['info']['description'])}"
-        ' For tools: <a href="/openapi.json">/openapi.json</a>. What can be left out carries a'
-        " question mark.</p>" + (f"<pre>{escape(example)}</pre>" if example else "") + sections
+        ' For tools: <a href="/openapi.json">/openapi.json</a>. Optional members have a question'
+        " mark.</p>" + (f"<pre>{escape(example)}</pre>" if example else "") + sections
     )
 
 
@@ -69,7 +69,7 @@ def _operation(method: str, path: str, described: dict[str, Any], schemas: Schem
 
 
 def _body(media: str, content: Mapping[str, Any], schemas: Schemas) -> str:
-    # a body of one event or several: the kinds stand in the first of the alternatives
+    # a body may be one event or a list: the first alternative lists the event types
     alternatives = [content["schema"], *content["schema"].get("anyOf", ())]
     variants = [
         reference

@@ -15,7 +15,7 @@ _TEXTS = {
 
 
 def example_of(schema: Any, shared: Mapping[str, Any]) -> Any:
-    """A value that the schema accepts; `shared`: the schemas that references resolve to."""
+    """A value that the schema accepts; `shared`: the schemas that `$ref` refers to, by name."""
     return _value(schema, shared, count(1), ())
 
 
@@ -69,7 +69,7 @@ def _array(
 
 
 def _nested(schema: Any, within: tuple[str, ...]) -> bool:
-    """Whether the schema contains itself, so that an example would be infinite."""
+    """Whether the schema refers to one in `within`, so that its example would be infinite."""
     return isinstance(schema, dict) and schema.get("$ref", "").rpartition("/")[2] in within
 
 

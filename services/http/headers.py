@@ -1,4 +1,4 @@
-"""What does a header of a request say? The framework's own search decodes every header first."""
+"""Reads one header of a request; Starlette would first decode all of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from starlette.requests import Request
 
 
 def header(request: Request, name: bytes) -> str | None:
-    """The header's value, the first where it is sent twice; None: it is not sent.
-
-    `name` is in lower case.
-    """
+    """The header's value (the first, if sent twice); None if absent. `name`: in lower case."""
     for key, value in request.scope["headers"]:
         if key == name:
             return str(value, "latin-1")

@@ -1,7 +1,6 @@
-"""Limits a request's head to 64 KB and 10 seconds.
+"""Limits a request's head (request line and headers) to 64 KB and 10 seconds.
 
-The HTTP parser has no limit: a client could send a head without end and use up memory before it is
-authenticated.
+The HTTP parser has no limit: a client could send an endless head and use up memory without a token.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from services.http.problem_type import BY_STATUS, PROBLEM_JSON
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 10.0
-# How long a body may still go on once its request is answered. Not ended at once: a close while
-# bytes arrive may reset the connection, and the answer would be lost with it.
+# How long a body may go on after its request was answered. The connection is not closed at once: a
+# close while bytes arrive may reset it, and the client would not get the answer.
 UNREAD_SECONDS = 10.0
 _REFUSED = {
     408: ("Request Timeout", f"The head did not arrive within {HEAD_SECONDS:g} seconds."),
@@ -25,16 +24,16 @@ _REFUSED = {
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """uvicorn's protocol, which passes on a head's bytes only up to the limit.
+    """uvicorn's HTTP protocol, with limits for heads.
 
     Trailers and chunk headers are limited too. Empty lines before a request are ignored (RFC 9112,
     section 2.2); they do not start a head.
     """
 
     _in_body = False
-    _head_bytes = 0  # of the head that is arriving
-    _framing_bytes = 0  # since the head was complete, beside the body
-    _blank_bytes = 0  # before the head, since the last request
+    _head_bytes = 0  # bytes of the head that is arriving
+    _framing_bytes = 0  # bytes since the end of the head that are not body
+    _blank_bytes = 0  # bytes of empty lines since the last request
     _head_timer: asyncio.TimerHandle | None = None
     _unread_timer: asyncio.TimerHandle | None = None
 
@@ -57,7 +56,7 @@ class BoundedHeads(HttpToolsProtocol):
                     self._refuse(431)
             elif not self._head_bytes and data[0] in b"\r\n":
                 part = data[: len(data) - len(data.lstrip(b"\r\n"))]
-                # not handed on: the time of an idle connection goes on
+                # not parsed, so that the connection still counts as idle
                 self._blank_bytes += len(part)
                 if self._blank_bytes > HEAD_BYTES:
                     self._refuse(431)
@@ -72,7 +71,7 @@ class BoundedHeads(HttpToolsProtocol):
             data = data[len(part) :]
 
     def on_message_begin(self) -> None:
-        self._head_bytes = max(1, self._head_bytes)  # it may begin behind another's end
+        self._head_bytes = max(1, self._head_bytes)  # begins in the last one's bytes
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -82,7 +81,7 @@ class BoundedHeads(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        # a chunk of one byte comes with its length and two ends of line
+        # a chunk of one byte is sent with its length and two line ends
         self._framing_bytes = max(0, self._framing_bytes - 16 * len(body))
         super().on_body(body)
 
@@ -93,7 +92,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        # a queued request's body may be arriving while the one before it is answered
+        # with pipelining, the body that arrives may belong to the next request
         if self._in_body and self.cycle is not None and self.cycle.response_complete:
             self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._end_unread)
 
@@ -120,10 +119,10 @@ class BoundedHeads(HttpToolsProtocol):
         elif self._head_bytes:
             self._refuse(408)
         else:
-            self.transport.close()  # a connection on which nothing was ever asked
+            self.transport.close()  # no request was ever sent on this connection
 
     def _refuse(self, status: int) -> None:
-        """Answers, unless an answer is being sent, and closes the connection."""
+        """Sends the error, unless an answer is being sent, and closes the connection."""
         self._stop_timer()
         if self.cycle is None or self.cycle.response_complete:
             title, detail = _REFUSED[status]

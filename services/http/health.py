@@ -21,7 +21,11 @@ from services.runtime.readiness import NotReady
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A server that the process needs; `probe` raises when it is away, and may return details."""
+    """Something that the process needs, such as a server.
+
+    `probe` raises if it cannot be used, and may return details. `required`: whether the process is
+    not ready without it.
+    """
 
     name: str
     probe: Callable[[], Awaitable[dict[str, Any] | None]]
@@ -29,7 +33,7 @@ class Dependency:
 
 
 def answering(postgres: Pool, statement: str = "select 1") -> Callable[[], Awaitable[None]]:
-    """A probe of Postgres: runs a statement that needs the tables that the process needs."""
+    """A probe of Postgres; `statement` should read a table, to test that it exists."""
 
     async def probe() -> None:
         async with postgres.connection(timeout=1.5) as connection:
@@ -41,7 +45,7 @@ def answering(postgres: Pool, statement: str = "select 1") -> Callable[[], Await
 async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
     started = time.perf_counter()
     task = asyncio.ensure_future(dependency.probe())
-    # `wait`, not `wait_for`: a client that ignores its cancellation must not hold up the answer.
+    # `wait`, not `wait_for`, which would wait for a client that ignores its cancellation.
     done, _ = await asyncio.wait({task}, timeout=timeout)
     state: dict[str, Any] = {"ready": False, "required": dependency.required}
     if not done:
@@ -58,13 +62,13 @@ async def _state(dependency: Dependency, timeout: float) -> dict[str, Any]:
 
 
 class Alive(AnswerModel):
-    """The process runs."""
+    """The process is running."""
 
     status: Literal["alive"]
 
 
 class DependencyState(BaseModel):
-    """Whether a dependency answers; details are further members."""
+    """Whether a dependency can be used; details are further members."""
 
     model_config = ConfigDict(extra="allow")
     ready: bool
@@ -74,15 +78,16 @@ class DependencyState(BaseModel):
 
 
 class Readiness(AnswerModel):
-    """Whether the process can answer; it cannot while a required dependency is away."""
+    """Whether the process can answer requests: all required dependencies are ready."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyState]
 
 
 def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) -> list[Operation]:
-    """`/livez`, `/readyz` (one entry per dependency; 503 when a required one is away),
-    `/metrics`.
+    """The routes `/livez`, `/readyz` (503 if a required dependency is not ready) and `/metrics`.
+
+    `timeout`: seconds for every probe.
     """
 
     async def livez(_request: Request) -> Response:
@@ -100,20 +105,20 @@ def health_operations(dependencies: Sequence[Dependency], timeout: float = 2.0) 
 
     return [
         Operation(
-            method="GET", path="/livez", name="alive", summary="Does the process run?",
-            tag="process", endpoint=livez, replies={200: Reply(Alive, "It does.")},
+            method="GET", path="/livez", name="alive", summary="Is the process running?",
+            tag="process", endpoint=livez, replies={200: Reply(Alive, "It is.")},
         ),
         Operation(
-            method="GET", path="/readyz", name="readiness", summary="Can it answer?",
+            method="GET", path="/readyz", name="readiness", summary="Can the process answer?",
             tag="process", endpoint=readyz,
             replies={
                 200: Reply(Readiness, "It can."),
-                503: Reply(Readiness, "It cannot: a required dependency is away."),
+                503: Reply(Readiness, "It cannot: a required dependency is not ready."),
             },
         ),
         Operation(
             method="GET", path="/metrics", name="metrics", summary="Metrics for Prometheus",
             tag="process", endpoint=numbers,
-            replies={200: Reply(str, "Its numbers.", media="text/plain")},
+            replies={200: Reply(str, "The metrics.", media="text/plain")},
         ),
     ]  # fmt: skip

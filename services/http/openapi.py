@@ -19,7 +19,7 @@ Key = tuple[str, str, str]
 
 
 def problem_model(problem: ProblemType) -> type[BaseModel]:
-    """The body model of such a problem."""
+    """The pydantic model of the body of such a problem."""
     name = "".join(word.capitalize() for word in problem.slug.split("-")) + "Problem"
     fields: dict[str, Any] = {
         "type": (Literal[problem.uri], ...),
@@ -38,7 +38,7 @@ def problem_model(problem: ProblemType) -> type[BaseModel]:
 
 
 def document(title: str, description: str, operations: Iterable[Operation]) -> dict[str, Any]:
-    """The document, from the declarations that also route and validate requests."""
+    """The OpenAPI document of these operations."""
     listed = list(operations)
     schemas, shared = _schemas(listed)
     paths: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def _schemas(operations: list[Operation]) -> tuple[dict[Any, Any], dict[str, Any
 
 
 def _drop_absent(schema: Any) -> None:
-    """Removes `default: null` from members that are absent instead of null."""
+    """Removes `default: null` from the schemas of members that can be absent but not null."""
     if isinstance(schema, dict):
         kinds = (schema.get("type"), *(one.get("type") for one in schema.get("anyOf", ())))
         if "default" in schema and schema["default"] is None and "null" not in kinds:
@@ -194,7 +194,7 @@ def _parameters(each: Operation) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Removes null from a query parameter's schema: a query string cannot express null."""
+    """A query parameter's schema without null, which a query string cannot express."""
     kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     if len(kinds) == 1:
         rest = {name: value for name, value in schema.items() if name != "anyOf"}

@@ -1,7 +1,6 @@
-"""The declaration of a route: its request, its answers, and its handler.
+"""The declaration of a route: its request, its answers, and its endpoint.
 
-Routing, parameter validation, the OpenAPI document and the page at `/docs` are derived from it, in
-every process.
+Routing, validation of parameters, the OpenAPI document and the page at `/docs` use it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class AnswerModel(BaseModel):
-    """Base of answer bodies; they have only the declared members."""
+    """Base class of answer bodies, which have only the declared members."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,9 +50,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The body of a successful answer: a type that pydantic can describe; None: empty.
+    """A successful answer; `model`: type of the body, None if it is empty.
 
-    `links`: operations to continue with, each with the member that is its `id`.
+    `links`: names of operations to continue with, to the member of the body that is their `id`.
     """
 
     model: Any
@@ -65,7 +64,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request body: one type per media type."""
+    """A request body; `models`: media type to type of the body."""
 
     models: Mapping[str, Any]
     examples: tuple[Any, ...] = ()
@@ -75,8 +74,8 @@ class Body:
 class Operation:
     """One route of a process.
 
-    `name` is the operationId; `scope` None: no token is needed. `parameters`: fields of the path
-    and query. `idempotency`: the header with the idempotency key, if there is one.
+    `name` is the operationId; `scope` None: no token is needed. `parameters`: a model whose fields
+    are path and query parameters. `idempotency`: the header of the idempotency key, if it has one.
     """
 
     method: str
@@ -97,16 +96,16 @@ class Operation:
     def __post_init__(self) -> None:
         if self.scope is not None and self.scope not in SCOPES:
             raise ValueError(
-                f"{self.name} asks for the scope {self.scope}, which is not in"
+                f"{self.name} needs the scope {self.scope}, which is not in"
                 " services.runtime.tokens.SCOPES"
             )
 
     def route(self) -> Route:
-        """The Starlette route."""
+        """The Starlette route of this operation."""
         return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
 
     def every_problem(self) -> list[ProblemType]:
-        """Its own problems, and those that every route, a scope or a body implies."""
+        """All problems it may answer with: its own, and those of every route, scope or body."""
         implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
         if self.scope is not None:
             implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE]
@@ -117,5 +116,5 @@ class Operation:
 
 
 def json_body(model: type[BaseModel], *examples: Any) -> Body:
-    """A body of one media type, JSON."""
+    """A request body that must be JSON."""
     return Body({JSON: model}, examples)

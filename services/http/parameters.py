@@ -18,14 +18,14 @@ _STORABLE = frozenset({type(None), bool, UUID, datetime})
 
 
 def unprocessable(errors: Sequence[FieldError]) -> NoReturn:
-    """Refuses with 422, naming every wrong field and the reason."""
+    """Raises a refusal (422) that names every invalid field and the reason."""
     first = errors[0]
     detail = f"{first['pointer'].rpartition('/')[2]}: {first['reason']}"
     raise Refuse(422, "Unprocessable Entity", detail, errors=list(errors))
 
 
 def sent_in_query(request: Request) -> list[tuple[str, str]]:
-    """Name and value of each query parameter, in the order sent."""
+    """(name, value) of the query parameters, in the order in which they were sent."""
     return request.query_params.multi_items() if request.scope["query_string"] else []
 
 
@@ -39,7 +39,8 @@ def parameters_of(
 ) -> dict[str, Any]:
     """Path and query parameters, validated against the model.
 
-    `lists`: names that may be repeated; `apart`: a name that is handled elsewhere.
+    `sent`: the query parameters. `lists`: names that may be repeated. `apart`: the name of a query
+    parameter to ignore. Raises a refusal (422).
     """
     raw: dict[str, Any] = {}
     path: dict[str, Any] = request.scope.get("path_params", raw)
@@ -58,7 +59,7 @@ def parameters_of(
         checked = model.model_validate(raw)
     except ValidationError as error:
         unprocessable([field_error(one, path) for one in error.errors()])
-    values = dict(checked.__dict__)  # the models of parameters know their fields and no others
+    values = dict(checked.__dict__)  # models of parameters have no other fields
     for name, value in values.items():
         if type(value) not in _STORABLE and (type(value) is not str or "\0" in value):
             storable(f"{'path' if name in path else 'query'}/{name}", value)
@@ -66,7 +67,7 @@ def parameters_of(
 
 
 def field_error(error: Any, path: Iterable[str] | None = None) -> FieldError:
-    """A pydantic error without the value."""
+    """Converts an error of pydantic, without the invalid value."""
     parts = [step(str(part)) for part in error["loc"]]
     where = "body" if path is None else "path" if parts and parts[0] in path else "query"
     unknown = error["type"] == "extra_forbidden"
@@ -75,6 +76,6 @@ def field_error(error: Any, path: Iterable[str] | None = None) -> FieldError:
 
 
 def storable(where: str, value: Any) -> None:
-    """Refuses values that Postgres cannot store, at any depth."""
+    """Raises a refusal (422) if Postgres cannot store the value or a part of it."""
     for error in unstorable(f"/{where}", value):
         unprocessable([error])

@@ -11,7 +11,10 @@ _LONGEST = 1 << 63
 
 
 def unstorable(pointer: str, value: Any) -> Iterator[FieldError]:
-    """Errors for texts with U+0000 and integers beyond 64 bits, at any depth below `pointer`."""
+    """Yields errors for texts with U+0000 and integers beyond 64 bits, at any depth of `value`.
+
+    `pointer`: the JSON pointer of `value`.
+    """
     if isinstance(value, str):
         if "\0" in value:
             yield {"pointer": pointer, "reason": "must not hold U+0000"}
@@ -27,17 +30,17 @@ def unstorable(pointer: str, value: Any) -> Iterator[FieldError]:
 
 
 def step(name: str) -> str:
-    """A name as a segment of a JSON pointer; truncated when long."""
+    """A name as a segment of a JSON pointer, at most 64 characters of it."""
     return name[:64].replace("~", "~0").replace("/", "~1")
 
 
 def _texts(values: Sequence[Any]) -> bool:
-    """Whether all values are storable texts: a fast path for long lists of ids."""
+    """Whether all values are texts that can be stored: a fast path for long lists of ids."""
     return all(type(one) is str for one in values) and "\0" not in "".join(values)
 
 
 def printable(value: str) -> str:
-    """The value if it has only printable characters; otherwise raises `ValueError`."""
+    """Returns the value; raises `ValueError` if it has characters that are not printable."""
     if not value.isprintable():
-        raise ValueError("must hold printable characters only")
+        raise ValueError("must have printable characters only")
     return value

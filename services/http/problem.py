@@ -1,6 +1,6 @@
-"""Errors of every HTTP service as RFC 9457 problem details.
+"""Makes error responses of all HTTP processes: problem details (RFC 9457).
 
-`type` is `/problems/<slug>` of the same service, a page that explains it.
+Their `type` is `/problems/<slug>`, the path of a page of the same process that explains it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from services.runtime.logging import log
 
 
 class Named(BaseModel):
-    """The slug of a problem."""
+    """The path parameter of a problem page."""
 
     slug: str = Field(description="The last segment of a problem's `type`.")
 
 
 class Refuse(Exception):
-    """Aborts a request with a problem, from any depth of the call stack."""
+    """Ends the request with this problem as its answer; can be raised anywhere in an endpoint."""
 
     def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
         super().__init__(title)
@@ -60,7 +60,7 @@ def problem(
     retry_after: float | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The response for a failed request; `members`: the additional members of its type."""
+    """The error response; `type` None: the type of the status; `members`: members of the type."""
     body: dict[str, Any] = {
         "type": type or BY_STATUS.get(status, BAD_REQUEST).uri,
         "title": title,
@@ -73,12 +73,12 @@ def problem(
     sent = dict(headers or {})
     if retry_after is not None:
         sent["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    # ASCII only: a lone surrogate echoed from a body must not break the answer about it.
+    # ASCII only: a lone surrogate quoted from a body cannot be encoded in UTF-8.
     return Response(json.dumps(body), status, sent, PROBLEM_JSON)
 
 
 def problem_of(error: Exception, method: str) -> Response | None:
-    """The answer to a request that ended with an expected failure; None for any other."""
+    """The response for a refusal or an HTTPException; None for any other error."""
     if isinstance(error, Refuse):
         return problem(error.status, error.title, error.detail, **error.more)
     if isinstance(error, HTTPException):
@@ -89,9 +89,9 @@ def problem_of(error: Exception, method: str) -> Response | None:
 
 
 def unexpected(error: Exception) -> Response:
-    """The answer to a request that nobody expected to fail so; the log gets kind and place.
+    """The 500 response for an unexpected error; logs the error's class and place.
 
-    Neither gets the exception's text: it may quote the body.
+    Neither has the error's text, which may quote the body.
     """
     place = traceback.extract_tb(error.__traceback__)[-1]
     log.error("request_failed", error=type(error).__name__, where=f"{place.name}:{place.lineno}")
@@ -99,7 +99,7 @@ def unexpected(error: Exception) -> Response:
 
 
 def problem_operations() -> list[Operation]:
-    """The pages to which problem types point, one per declared type."""
+    """The route of the pages to which problem types point."""
 
     async def page(request: Request) -> Response:
         slug = request.path_params["slug"]
@@ -110,7 +110,7 @@ def problem_operations() -> list[Operation]:
     return [
         Operation(
             method="GET", path="/problems/{slug}", name="problem", tag="process", endpoint=page,
-            summary="What a type of problem means", parameters=Named,
+            summary="Explains a type of problem", parameters=Named,
             replies={200: Reply(str, "Its meaning.", media="text/plain")}, problems=(NOT_FOUND,),
         )
     ]  # fmt: skip

@@ -1,7 +1,6 @@
-"""Problem types: each is declared once, beside the code that raises it.
+"""Problem types (`type` of RFC 9457): each is declared once, beside the code that raises it.
 
-A declaration is a `type` of RFC 9457: a page at `/problems/<slug>`, a status, and the members
-beside `detail`. OpenAPI schemas and pages are generated from the declarations.
+OpenAPI schemas and the pages at `/problems/<slug>` are generated from the declarations.
 """
 
 from __future__ import annotations
@@ -20,9 +19,10 @@ DECLARED: dict[str, ProblemType] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of problem.
+    """One type of problem.
 
-    `members`: name to type of the members beside `detail`; a (type, default) may be absent.
+    `meaning`: what its page says. `members`: additional members, name to type; those given as
+    (type, default) can be absent.
     """
 
     slug: str
@@ -38,22 +38,22 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The problem's `type`: the path of its page."""
+        """The value of the member `type`: the path of the page."""
         return f"/problems/{self.slug}"
 
 
 @with_config(ConfigDict(extra="forbid"))
 class FieldError(TypedDict):
-    """One error at one place in the request."""
+    """An error in one field of the request."""
 
     pointer: Annotated[
-        str, Field(description="A JSON pointer; `/query`, `/path`, `/header` as its root.")
+        str, Field(description="A JSON pointer; `/query`, `/path` or `/header` is its root.")
     ]
     reason: str
 
 
 def may_be_absent(kind: Any) -> tuple[Any, None]:
-    """A member that only some problems of a type have; never null."""
+    """The declaration of a member that can be absent, but is never null."""
     nothing: Any = Annotated[None, SkipJsonSchema()]  # type: ignore[type-arg]
     return kind | nothing, None
 
@@ -64,34 +64,34 @@ BAD_REQUEST = ProblemType(
 )  # fmt: skip
 UNAUTHORIZED = ProblemType(
     "unauthorized", 401, "Unauthorized",
-    "The request needs `Authorization: Bearer <token>` with a known token.",
+    "The request needs the header `Authorization: Bearer <token>` with a valid token.",
 )  # fmt: skip
 FORBIDDEN = ProblemType(
-    "forbidden", 403, "Forbidden", "The token is known, but its scopes do not allow this."
+    "forbidden", 403, "Forbidden", "The token is valid, but its scopes do not allow this."
 )
 NOT_FOUND = ProblemType("not-found", 404, "Not Found", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed", 405, "Method Not Allowed",
-    "The address is right, the method is not; see the `Allow` header.",
+    "This address does not have this method; see the header `Allow`.",
 )  # fmt: skip
 REQUEST_TIMEOUT = ProblemType(
     "request-timeout", 408, "Request Timeout", "The head or the body did not arrive in time."
 )
 CONTENT_TOO_LARGE = ProblemType(
     "request-entity-too-large", 413, "Content Too Large",
-    "The body holds more than one request may.",
+    "The body is larger than allowed.",
 )  # fmt: skip
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type", 415, "Unsupported Media Type",
-    "The body's content type is not one this address reads.",
+    "The body's content type is not supported at this address.",
 )  # fmt: skip
 UNPROCESSABLE = ProblemType(
     "unprocessable-entity", 422, "Unprocessable Entity",
-    "The request was read, but nothing in it can be used; see `errors`.",
+    "The request was read, but has invalid values; see `errors`.",
 )  # fmt: skip
 TOO_MANY_REQUESTS = ProblemType(
     "too-many-requests", 429, "Too Many Requests",
-    "More than may be sent now. Send it again after `Retry-After` seconds.",
+    "A limit is reached. Send the request again after `Retry-After` seconds.",
 )  # fmt: skip
 HEAD_TOO_LARGE = ProblemType(
     "request-head-too-large", 431, "Request Header Fields Too Large",
@@ -99,11 +99,11 @@ HEAD_TOO_LARGE = ProblemType(
 )  # fmt: skip
 INTERNAL_SERVER_ERROR = ProblemType(
     "internal-server-error", 500, "Internal Server Error",
-    "The fault is on our side and has been logged.",
+    "The process failed unexpectedly; its log has the error.",
 )  # fmt: skip
 SERVICE_UNAVAILABLE = ProblemType(
     "service-unavailable", 503, "Service Unavailable",
-    "A server behind it is away. Send again after `Retry-After` seconds.",
+    "A server that is needed is unreachable. Send again after `Retry-After` seconds.",
 )  # fmt: skip
 GATEWAY_TIMEOUT = ProblemType(
     "gateway-timeout", 504, "Gateway Timeout", "The answer was not ready within the time allowed."
@@ -111,9 +111,9 @@ GATEWAY_TIMEOUT = ProblemType(
 # the problem type of a refusal that gives only a status
 BY_STATUS = {each.status: each for each in DECLARED.values()}
 
-# after the table: 503 alone is `service-unavailable`
+# after BY_STATUS, so that a refusal of 503 without type is `service-unavailable`
 BUILDING = ProblemType(
     "building", 503, "Building",
-    "A projection that it needs is folded from the log; see `read` and `total`.",
+    "A projection that is needed is being built from the log; see `read` and `total`.",
     {"projection": str, "read": int | None, "total": int | None},
 )  # fmt: skip

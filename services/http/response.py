@@ -1,7 +1,7 @@
-"""Sends a response's head and body in one write, since each write wakes the client.
+"""Sends a response's head and body in one write, since every write wakes the client.
 
-A response whose body is known goes straight to the connection (`send_response`). Any other one
-takes the two messages of ASGI, and what the server does for each.
+A response with a complete body is written directly to the connection (`send_response`). Any other
+is sent by the two messages of ASGI.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from uvicorn.protocols.http.httptools_impl import (
 from services.http.heads import BoundedHeads
 
 _HEAD = b"HTTP/1.1 "
-# in the scope's `extensions`: writes a response at once, or says that it cannot
+# the key in the scope's `extensions` of the function that writes a response at once
 WRITE = "hitotsu.write"
-# with a body of their own rules, or none
+# statuses whose responses have a body; 204 and 304 have none
 _PLAIN = frozenset(range(200, 600)) - {204, 304}
 _CONNECTION = frozenset({b"connection", b"transfer-encoding"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_names: set[bytes] = set()  # of headers that were looked at before
+_names: set[bytes] = set()  # header names that can be written unchanged
 _MOST_NAMES = 100
 
 
 async def send_response(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends a response in one write where server and response allow it, else as ASGI wants it."""
+    """Sends a response in one write if server and response allow it, else by ASGI messages."""
     write = scope.get("extensions", {}).get(WRITE)
     if write is None or type(response).__call__ is not Response.__call__ or not write(response):
         await response(scope, receive, send)
@@ -43,10 +43,10 @@ async def send_response(response: Response, scope: Scope, receive: Receive, send
 
 
 def write_response(cycle: RequestResponseCycle, response: Response) -> bool:
-    """Writes head and body, and ends the request; False, and nothing written, where it must not.
+    """Writes head and body and ends the request; or writes nothing and returns False.
 
-    That is: HEAD, a status without body, a peer that reads slowly, headers that cannot be sent or
-    say something of the connection.
+    It returns False for HEAD, a status without body, a client that reads slowly, invalid headers,
+    and headers about the connection.
     """
     if (
         cycle.flow.write_paused
@@ -70,7 +70,7 @@ def write_response(cycle: RequestResponseCycle, response: Response) -> bool:
     lines.append(b"\r\n")
     head = b"".join(lines)
     ends = len(lines) // 4 + 2 + (not cycle.keep_alive)
-    # a value with an end of line in it would be a header of its own
+    # a value that contains a line end would inject a header
     if head.count(b"\n") != ends or head.count(b"\r") != ends or _CONTROL.search(head):
         return False
     cycle.response_started = cycle.response_complete = True
@@ -86,7 +86,7 @@ def write_response(cycle: RequestResponseCycle, response: Response) -> bool:
 
 
 def _known(name: bytes) -> bool:
-    """Whether a header can be written as it is; the answer is remembered, names are few."""
+    """Whether a header of this name can be written unchanged; remembers up to a hundred names."""
     if name in _CONNECTION or name != name.lower() or HEADER_RE.search(name):
         return False
     if len(_names) < _MOST_NAMES:
@@ -95,7 +95,7 @@ def _known(name: bytes) -> bool:
 
 
 class JsonText(Response):
-    """JSON that is ready to be sent; `headers`: names in lower case, and values."""
+    """A response of serialised JSON; `headers`: (name in lower case, value)."""
 
     def __init__(self, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.status_code, self.background, self.body = 200, None, body
@@ -104,7 +104,7 @@ class JsonText(Response):
 
 
 class OneWrite:
-    """A transport that holds a head back for the body that follows in the same loop iteration."""
+    """A transport that delays a head, to write it with the body of the same loop iteration."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -120,13 +120,13 @@ class OneWrite:
             self._transport.write(head + data)
         elif data.startswith(_HEAD):
             self._head = data
-            self._loop.call_soon(self._flush)  # there may be no body, or a late one
+            self._loop.call_soon(self._flush)  # the body may come later, or never
         else:
             self._transport.write(data)
 
     def write_whole(self, data: bytes) -> None:
-        """Writes a response of which no more follows."""
-        head, self._head = self._head, b""  # it may be that of `100 Continue`
+        """Writes a complete response."""
+        head, self._head = self._head, b""  # may be the head of `100 Continue`
         self._transport.write(head + data if head else data)
 
     def close(self) -> None:
@@ -140,12 +140,12 @@ class OneWrite:
 
 
 class OneWriteProtocol(BoundedHeads):
-    """The protocol class of every service; it hands `write_response` to the application."""
+    """The protocol class of every process; passes `write_response` to the application."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, OneWrite(transport)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        # the server's own place for it is the scope, which it makes without extensions
+        # uvicorn creates the scope without extensions
         cast(Scope, cycle.scope)["extensions"] = {WRITE: partial(write_response, cycle)}
         super()._start_asgi_task(cycle, app)

@@ -1,8 +1,8 @@
 """Finds a path's route by a dictionary lookup instead of trying every pattern.
 
-Matching forty patterns costs more than reading a row. A path without parameters is a dictionary
-key. Under `/v1/` the second segment is always literal, and no parameter contains a slash, so that
-segment and the number of segments select the few candidates.
+Trying forty patterns costs more than reading a row. Under `/v1/` the second segment of a pattern is
+always literal and no parameter contains a slash, so this segment and the number of segments select
+a few candidates. Elsewhere a path without parameters is the key.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Shape = tuple[str, int]
 
 
 def _shape(path: str) -> Shape:
-    """The second segment, and the number of segments."""
+    """The second segment of a path, and the number of segments."""
     return path.split("/", 3)[2], path.count("/")
 
 
 class Addresses(Router):
-    """A router that looks up candidates before matching; same results as the framework's."""
+    """A router with the same results as Starlette's, which looks up candidates before matching."""
 
     def __init__(self, routes: Sequence[BaseRoute], **more: Any) -> None:
         super().__init__(routes, **more)
@@ -42,7 +42,7 @@ class Addresses(Router):
                 self._literal.setdefault(route.path, []).append(route)
 
     def find(self, scope: Scope) -> Route:
-        """The route of a request, whose path parameters are put into the scope.
+        """The route of a request; puts route and path parameters into the scope.
 
         Raises HTTPException: 404 for an unknown path, 405 for a method that the path does not have.
         """
@@ -74,14 +74,14 @@ class Addresses(Router):
             try:
                 route = self.find(scope)
             except HTTPException:
-                pass  # no such address, or another method: as ever
+                pass  # unknown path or method: answered by Starlette
             else:
                 await route.handle(scope, receive, send)
                 return
         await super().app(scope, receive, send)
 
     def _chosen(self, scope: Scope, route: Route, matched: Scope) -> Route:
-        """The route, after the scope was told of it and of the path's parameters."""
+        """Puts the route and the path parameters into the scope; returns the route."""
         scope["router"], scope["route"] = self, route
         scope.update(matched)
         return route

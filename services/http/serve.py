@@ -1,4 +1,4 @@
-"""Runs an HTTP service: the same server, limits and shutdown everywhere."""
+"""Runs an HTTP process, with the same server, limits and shutdown for all."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from services.runtime.logging import configure
 
 
 def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes requests in flight and ends."""
+    """Serves until SIGTERM or SIGINT, then finishes requests in flight and exits.
+
+    `name`: the process in logs; `create` makes the application.
+    """
     settings = exit_codes.settings()
     configure(name, settings.log_level)
-    # uvicorn drains on SIGTERM and then raises it again; a drained stop is a clean exit.
+    # uvicorn finishes requests on SIGTERM and then raises the signal again: exit with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.ASKED))
     app = create(settings)
-    # Requests make many short-lived objects; looking for cycles among all of them costs a third.
+    # Requests make many short-lived objects; frequent garbage collection costs a third.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     try:
@@ -43,5 +46,5 @@ def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
             timeout_graceful_shutdown=10,
         )
     except SystemExit as ended:
-        # its own codes say that it did not start, and the log why
+        # a code other than 0 means that uvicorn did not start; the log says why
         sys.exit(Exit.FAILED if ended.code else Exit.ASKED)

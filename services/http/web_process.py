@@ -1,4 +1,4 @@
-"""Assembles an HTTP process: its own routes and those that every process has."""
+"""Assembles the application of an HTTP process: its own routes, and those of every process."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class OpenapiDocument(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A process's name in metrics, and texts for its documentation.
+    """A process's name in metrics, and the texts of its documentation.
 
-    `example`: a first request to try.
+    `example`: a first request to try. `notes` returns additions to schemas, by their names.
     """
 
     service: str
     title: str
     description: str
     example: str = ""
-    notes: Callable[[], Mapping[str, Mapping[str, Any]]] = dict  # more of schemas, by name
+    notes: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
 
 
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Routes with literal segments first: `/inquiries/counts` must not match an inquiry's id."""
+    """Sorts routes, literal segments first, so that `counts` is not taken for an inquiry's id."""
     return sorted(
         operations, key=lambda each: [(part.startswith("{"), part) for part in each.path.split("/")]
     )
@@ -56,7 +56,7 @@ def in_order(operations: Iterable[Operation]) -> list[Operation]:
 def every_operation(
     about: About, operations: Iterable[Operation], dependencies: Sequence[Dependency] = ()
 ) -> list[Operation]:
-    """A process's own operations, and those that every process has."""
+    """A process's own operations, and those that every process has: health, docs, problems."""
     listed = [*in_order(operations), *health_operations(dependencies), *problem_operations()]
     made: dict[str, bytes] = {}
 
@@ -96,8 +96,8 @@ def every_operation(
     public("/openapi.json", "openapi", "This document", openapi, 200,
            Reply(OpenapiDocument, "OpenAPI 3.1."))  # fmt: skip
     public("/docs", "docs", "This document as a page", docs, 200,
-           Reply(str, "HTML without script.", media="text/html"))  # fmt: skip
-    public("/", "home", "Leads to /docs", home, 307, Reply(None, "To /docs."))
+           Reply(str, "An HTML page.", media="text/html"))  # fmt: skip
+    public("/", "home", "Redirects to /docs", home, 307, Reply(None, "To /docs."))
     return listed
 
 
@@ -107,5 +107,5 @@ def web_process(
     dependencies: Sequence[Dependency],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
 ) -> Starlette:
-    """The ASGI application: routes, documents, health, metrics, problems, all from declarations."""
+    """The ASGI application of a process, with its own routes and those of every process."""
     return Application(about.service, every_operation(about, operations, dependencies), lifespan)

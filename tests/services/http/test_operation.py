@@ -21,7 +21,7 @@ def _operation(scope: str | None) -> Operation:
 
 
 def test_a_scope_that_no_token_can_have_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"shelf asks for the scope stock:raed, which is not in"):
+    with pytest.raises(ValueError, match=r"shelf needs the scope stock:raed, which is not in"):
         _operation("stock:raed")
 
 
