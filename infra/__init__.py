@@ -1,1 +1,1 @@
-"""Runs the stack: servers, supervisor, topics job, container images, compose files."""
+"""Runs the stack: starts and stops servers and services, creates topics, builds images."""

@@ -1,7 +1,7 @@
-"""Selects who provides Kafka, Postgres, Redis and the registry for this stack.
+"""Selects the provider of Kafka, Postgres, Redis and the registry for a stack.
 
-`external` (your servers, by URL), `docker` (containers, when an engine answers) or `native`
-(processes from Python packages that carry the servers). All three return the same `Endpoints`.
+`external`: servers that run already, by URL. `docker`: containers. `native`: processes of programs
+that Python packages contain.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Protocol
 from infra.home import Home
 
 Progress = Callable[[str, str, bool], None]
-"""Called with (server, what it is doing, whether it is ready)."""
+"""A callback for (server, what is being done with it, whether it is ready)."""
 
 PROVIDERS = ("external", "docker", "native")
 PROVIDER_VARIABLE = "HITOTSU_PROVIDER"
 
 
 class ProviderError(RuntimeError):
-    """A provider cannot be used; the text says what to set or install."""
+    """Something that a command needs is missing or wrong; the text says what to do."""
 
 
 def silent(_server: str, _doing: str, _ready: bool) -> None:
@@ -31,7 +31,7 @@ def silent(_server: str, _doing: str, _ready: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The addresses of the four servers."""
+    """The URLs of the four servers (Kafka: host:port); `registry` None: there is none."""
 
     kafka: str
     postgres: str
@@ -39,19 +39,19 @@ class Endpoints:
     registry: str | None = None
 
     def environment(self) -> dict[str, str]:
-        """The addresses as `HITOTSU_*` variables, for the services."""
+        """The addresses as environment variables `HITOTSU_*`, for the services."""
         return {f"HITOTSU_{name.upper()}": url for name, url in asdict(self).items() if url}
 
 
 class Backend(Protocol):
-    """A way to provide the servers. `start` is idempotent; `stop` keeps all data."""
+    """A provider of the servers. `start` does nothing for running servers; `stop` keeps data."""
 
     name: str
 
     def start(self, progress: Progress) -> Endpoints: ...
 
     def stop(self, names: Collection[str] | None = None) -> None:
-        """Stops these servers, or all."""
+        """Stops the servers `names`; None: all of them."""
 
     def purge(self) -> None:
         """Removes the data that lies outside the home folder."""
@@ -59,20 +59,21 @@ class Backend(Protocol):
     def restart(self, server: str) -> None: ...
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """What `status` shows of each server: url, pid, log, version."""
+        """For every server, what `hitotsu status` shows: url, pid, log, version."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """A provider and the reason for it, as `hitotsu doctor` shows it."""
+    """The chosen provider, and the reason for the choice, which `hitotsu doctor` shows."""
 
     name: str
     why: str
 
 
 def decide(name: str = "auto") -> ProviderChoice:
-    """The provider that a stack would use, and why; ProviderError when the named one cannot be
-    used.
+    """The provider that a new stack would use, and why.
+
+    Raises ProviderError when the named provider, or for `auto` none, can be used.
     """
     wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):
@@ -98,12 +99,12 @@ def decide(name: str = "auto") -> ProviderChoice:
 
 
 def choose(name: str = "auto", home: Home | None = None, *, registry: bool = True) -> Backend:
-    """The backend of that name, ready to start; checks that it can be used."""
+    """The backend of that provider, for a new stack; raises ProviderError as `decide`."""
     return reopen(decide(name).name, home or Home(), registry=registry)
 
 
 def reopen(name: str, home: Home, *, registry: bool = True) -> Backend:
-    """The backend that a home was started with, without checks: enough to inspect or stop it."""
+    """The backend of a home that was started with this provider; does not check it."""
     backend: Backend = importlib.import_module(_module_of(name)).backend(home, registry=registry)
     return backend
 

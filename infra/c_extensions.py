@@ -1,7 +1,8 @@
-"""Compiles the C extensions at installation; Python replaces those that cannot be compiled.
+"""Compiles the C extensions at installation; without them, Python code does the same work.
 
 Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout for an editable install,
-otherwise in the wheel. A failed compilation is reported and skipped; only speed depends on it.
+otherwise in the wheel. If one cannot be compiled, this is reported and none is used; it costs only
+speed.
 
     python -m infra.c_extensions       compiles in this checkout
 """
@@ -42,16 +43,14 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's ow
 
 
 def compile_all(root: Path) -> list[Path]:
-    """Compiles every extension; returns the modules. All or none, and none from an outdated
-    source.
-    """
+    """Compiles all extensions; returns their paths. If one fails, removes all and returns []."""
     compiler, headers = _compiler(), Path(sysconfig.get_path("include"))
     suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
     sources = sorted(one for name in PACKAGES for one in (root / name).rglob("_*.c"))
     targets = [source.with_suffix(suffix) for source in sources]
     if compiler is None or not (headers / "Python.h").is_file():
         lacking = "no C compiler" if compiler is None else "no Python.h"
-        _say(f"{lacking}: Python does what compiled code would do, at half the speed")
+        _say(f"{lacking}: Python code replaces the C extensions, at half the speed")
     elif all(_compiled(compiler, headers, *pair) for pair in zip(sources, targets, strict=True)):
         return targets
     for target in targets:
@@ -60,7 +59,7 @@ def compile_all(root: Path) -> list[Path]:
 
 
 def _compiled(compiler: list[str], headers: Path, source: Path, target: Path) -> bool:
-    # a process that runs from the checkout keeps the file it has: the new one takes its name
+    # replaced by rename, so that running processes keep the old file
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     command = [*compiler, *FLAGS, f"-I{headers}", str(source), "-o", str(fresh)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -68,7 +67,7 @@ def _compiled(compiler: list[str], headers: Path, source: Path, target: Path) ->
         fresh.replace(target)
         return True
     fresh.unlink(missing_ok=True)
-    _say(f"{source.name} could not be compiled: Python does its work\n{done.stderr[-2000:]}")
+    _say(f"{source.name} could not be compiled: Python replaces it\n{done.stderr[-2000:]}")
     return False
 
 

@@ -1,9 +1,9 @@
-"""A data folder outside the home, for a server user that cannot enter the home.
+"""A data folder outside the home folder, for a server that runs as a user who cannot enter it.
 
 When root starts Postgres, Postgres runs as another user. If that user cannot reach the home, its
 data goes into a private folder below /var/lib (or `HITOTSU_OUTSIDE`). The home records that folder,
-and a note beside the folder names the home: a moved home keeps its folder, a copied home does not
-get the folder of the original.
+and a file beside the folder names the home. So a moved home keeps its folder, and a copied home
+does not use the folder of the original.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MADE = "made"
 
 
 class Outside:
-    """The outside folder of one home; it does not exist until `make`."""
+    """The data folder of one home outside that home; `make` creates it."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
 
     @property
     def path(self) -> Path | None:
-        """The folder that this home recorded; None when there is none."""
+        """The outside folder that the home has recorded; None when it has none."""
         recorded = self.home.read(RECORD).get("folder")
         return Path(recorded) if isinstance(recorded, str) else None
 
@@ -51,7 +51,7 @@ class Outside:
         known = self.path
         if known is not None and known.is_dir():
             self._claim(known)
-            if known.stat().st_uid == 0:  # killed before the folder was given away
+            if known.stat().st_uid == 0:  # killed before the folder got its owner
                 os.chown(known, user.uid, user.gid)
             self._record(known, made=True)
             return known
@@ -67,13 +67,13 @@ class Outside:
                 self._note(folder)
                 folder.mkdir(mode=0o700)
             except FileNotFoundError:
-                continue  # another stack was the last one there, and is just being purged
+                continue  # the parent was removed just now by the purge of another stack
             os.chown(folder, user.uid, user.gid)
             self._record(folder, made=True)
             return folder
 
     def beside(self, name: str) -> Path:
-        """A path beside the folder, for content that is renamed into it once complete."""
+        """A path beside the folder: content is built there, and renamed into the folder."""
         folder = self.path
         assert folder is not None, "the folder is made first"
         return folder.with_name(f".{folder.name}.{name}")
@@ -88,11 +88,11 @@ class Outside:
                 shutil.rmtree(path)
         _note_of(folder).unlink(missing_ok=True)
         with suppress(OSError):
-            folder.parent.rmdir()  # the last one; others' stay
+            folder.parent.rmdir()  # removes the parent if no other stack uses it
         self.home.forget(RECORD)
 
     def _record(self, folder: Path, *, made: bool) -> None:
-        """Records the folder; `made` says that it was complete once and handed to its user."""
+        """Records the folder; `made`: whether it is complete and belongs to its user."""
         content = {"folder": str(folder), MADE: made}
         if self.home.read(RECORD) != content:
             self.home.write(RECORD, content)
@@ -103,12 +103,12 @@ class Outside:
             raise ProviderError(
                 f"the data in {folder} belongs to the stack in {other}, of which "
                 f"{self.home.path} is a copy: `hitotsu down --purge --home {self.home.path}` "
-                "begins anew here and leaves that one alone"
+                "removes this copy only, so that it can start without data"
             )
         self._note(folder)
 
     def _other_home(self, folder: Path) -> Path | None:
-        """Another home that still uses the folder; None when there is none."""
+        """The path of another home that uses the folder; None when there is none."""
         try:
             noted = Path(json.loads(_note_of(folder).read_text("utf-8"))["home"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -126,7 +126,10 @@ def _note_of(folder: Path) -> Path:
 
 
 def _parent(user: User) -> Path:
-    """A folder owned by root that the user can traverse and whose content survives a reboot."""
+    """A folder of root that the user can traverse, on a disk that survives a reboot.
+
+    Raises ProviderError when none can be made.
+    """
     chosen = os.environ.get(PLACE_VARIABLE)
     places = (chosen,) if chosen else PLACES
     for folder in map(Path, places):
@@ -140,5 +143,5 @@ def _parent(user: User) -> Path:
                 return parent
     raise ProviderError(
         f"Postgres runs as `{user.name}` when root starts it, and no folder that this user can "
-        f"reach could be made in {', '.join(places)}: set {PLACE_VARIABLE} to one that is open"
+        f"reach could be made in {', '.join(places)}: set {PLACE_VARIABLE} to one that it can reach"
     )

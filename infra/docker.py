@@ -1,7 +1,7 @@
 """Runs the servers as containers on loopback ports.
 
-testcontainers creates them; they outlive the command. `down` stops them and keeps their data, `down
---purge` removes them. Their names contain a hash of the home folder, so that homes do not collide.
+testcontainers creates them; they go on after the command. `down` stops them and keeps their data,
+`down --purge` removes them. Their names contain a hash of the home folder's path.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ class DockerBackend:
     def _create(self, server: str) -> None:
         from testcontainers.core.config import testcontainers_config
 
-        testcontainers_config.ryuk_disabled = True  # the reaper would end them with this command
+        testcontainers_config.ryuk_disabled = True  # it would remove them when we end
         container: Any = _MAKERS[server](self.home.secrets())
-        # Only this machine may connect: the plain form of a port would publish it everywhere.
+        # On loopback only: a port without address would be published on all interfaces.
         port = self.home.port(f"docker-{server}")
         container.ports = {f"{PORTS[server]}/tcp": ("127.0.0.1", port)}
         container.with_kwargs(name=self._container_name(server)).start()
@@ -164,7 +164,7 @@ def _redis(secrets: dict[str, str]) -> Any:
 
 
 def _registry(_secrets: dict[str, str]) -> Any:
-    """Runs in memory: the ids are in the repository, and every `up` imports them again."""
+    """A registry that stores nothing: every `up` imports the schemas with their ids again."""
     from testcontainers.core.container import DockerContainer
 
     return DockerContainer(IMAGES["registry"])
@@ -193,8 +193,9 @@ def _engine() -> Any:
 
 
 def _listening() -> bool:
-    """Whether the engine's socket accepts connections; checked first because its client leaks a
-    socket.
+    """Whether the engine's Unix socket accepts connections; True for other addresses.
+
+    Checked first because docker's client leaks a socket when it fails.
     """
     host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not host.startswith("unix://"):

@@ -1,4 +1,4 @@
-"""Uses servers that already run elsewhere: they are named by URL and only checked."""
+"""Uses servers that already run elsewhere: checks that they answer, and never stops them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REGISTRY = "HITOTSU_REGISTRY"
 
 
 def given() -> bool:
-    """Whether any of the variables is set: a partial environment is then an error, not ignored."""
+    """Whether any of the variables is set; if only some are, `check` raises ProviderError."""
     return any(os.environ.get(name) for name in REQUIRED)
 
 
@@ -31,7 +31,7 @@ def check() -> None:
 
 
 class ExternalBackend:
-    """Servers that this machine neither starts nor stops."""
+    """Servers that are neither started nor stopped by a stack."""
 
     name = "external"
 
@@ -66,7 +66,7 @@ class ExternalBackend:
 
 
 def backend(home: Home, *, registry: bool) -> ExternalBackend:
-    """Servers named in the environment, else those that this home was started with."""
+    """The servers in the environment; without any, those that the home was started with."""
     known = home.read("state").get("endpoints")
     if known and not given():
         return ExternalBackend(Endpoints(**known))

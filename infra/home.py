@@ -1,6 +1,6 @@
-"""The private folder (0700) of a stack: data, logs, ports, secrets, recorded pids.
+"""The home: the private folder (mode 0700) of a stack, with data, logs, ports, secrets, pids.
 
-Its files are replaced by rename, so that a reader never sees a partial file.
+Its JSON files are replaced by rename, so that a reader never sees a partial file.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _PASSWORDS = ("postgres_password", "redis_password")
 
 
 class HomeBusy(RuntimeError):
-    """Another command holds the folder's lock; the text names it."""
+    """Another command has held the folder's lock for too long; the text names the command."""
 
 
 class HomeUnusable(RuntimeError):
-    """The folder cannot be created, entered or written; the text says why and what to choose."""
+    """The folder cannot be created, entered or written; the text says why and what to do."""
 
 
 def _nobody_told(_holder: str) -> None:
@@ -60,7 +60,7 @@ class Home:
         self._locked_by: int | None = None
 
     def open(self) -> Home:
-        """Creates the folder; removes access that others had to it."""
+        """Creates the folder with mode 0700 and its subfolders; returns this home."""
         with self._usable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
@@ -70,7 +70,7 @@ class Home:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Turns an OSError of the folder into HomeUnusable with one sentence."""
+        """Converts an OSError to HomeUnusable."""
         try:
             yield
         except OSError as error:
@@ -89,11 +89,10 @@ class Home:
         command: str = "",
         waiting_for: Callable[[str], None] = _nobody_told,
     ) -> Iterator[None]:
-        """Holds the home's lock: one command at a time. The kernel releases it when the process
-        dies.
+        """Holds the home's lock, so that one command works at a time; reentrant within a thread.
 
-        It is reentrant within a thread, so that a command of several steps is atomic. When another
-        command holds it, `waiting_for` is called once with that command's name.
+        While another command holds it, `waiting_for` is called once with that command's name; after
+        `wait_seconds` HomeBusy is raised. The kernel releases the lock of a dead process.
         """
         if self._locked_by == threading.get_ident():
             yield
@@ -133,7 +132,7 @@ class Home:
 
     @staticmethod
     def _say_who(file: TextIO, text: str) -> None:
-        """Writes the holder's name for those who wait; skipped when the disk is full."""
+        """Writes the name of the command that holds the lock into its file; ignores a full disk."""
         with suppress(OSError):
             file.seek(0)
             file.truncate()
@@ -141,7 +140,7 @@ class Home:
             file.flush()
 
     def read(self, name: str) -> dict[str, Any]:
-        """The JSON object stored under that name; empty when there is none."""
+        """The JSON object in `<name>.json`; {} if there is none."""
         try:
             with self._usable():
                 try:
@@ -153,7 +152,7 @@ class Home:
         return found if isinstance(found, dict) else {}
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """Stores the object under that name."""
+        """Stores the object in `<name>.json`."""
         with self._usable():
             replace(self.path / f"{name}.json", content)
 
@@ -161,9 +160,9 @@ class Home:
         (self.path / f"{name}.json").unlink(missing_ok=True)
 
     def port(self, name: str, *, in_use: bool = False) -> int:
-        """The port that this name had last time if it is still free, else a new one.
+        """The port that this name had last time, if it is still free; else a new one.
 
-        `in_use` says that our own process holds the port, so that it is not checked.
+        `in_use`: the named process runs and uses its port, so it is not checked.
         """
         with self._guard:
             ports = self.read("ports")
@@ -175,7 +174,7 @@ class Home:
             return int(ports[name])
 
     def secrets(self) -> dict[str, str]:
-        """Keys and passwords of the local stack, created on first use and stored with mode 0600."""
+        """Keys and passwords of the local stack, created on the first call; file mode 0600."""
         with self._guard:
             known = self.read("secrets")
             missing = [name for name in (*_KEYS, *_PASSWORDS) if name not in known]
@@ -187,10 +186,10 @@ class Home:
             return {name: str(value) for name, value in known.items()}
 
     def purge(self) -> None:
-        """Removes data, secrets and logs; downloads stay.
+        """Removes everything in the folder but downloads and the lock.
 
-        A symbolic link is removed, its target stays. Folders come last, so that secrets are gone
-        even when a folder cannot be removed.
+        A symbolic link is removed, its target stays. Folders are removed last, so that secrets are
+        removed even if a folder cannot be.
         """
         children = self.path.iterdir() if self.path.exists() else ()
         ours = [child for child in children if child.name not in ("cache", "lock")]
@@ -203,15 +202,13 @@ class Home:
 
 
 def reason_of(error: OSError) -> str:
-    """The system's error text without errno; with the path when it is known."""
+    """The text of the error without its number, and the path if the error has one."""
     text = (error.strerror or str(error)).lower()
     return f"{text} ({error.filename})" if error.filename else text
 
 
 def replace(path: Path, content: dict[str, Any]) -> None:
-    """Writes a temporary file and renames it: readers see the old or the new content, never a
-    mixture.
-    """
+    """Replaces a JSON file atomically: readers see the old or the new content."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -226,7 +223,7 @@ def replace(path: Path, content: dict[str, Any]) -> None:
 
 
 def free_port(taken: Collection[int] = ()) -> int:
-    """A free port below the ephemeral range, so that no client connection takes it by chance."""
+    """A free port below the ephemeral ports, which outgoing connections use."""
     candidates = random.SystemRandom().sample(PORTS, 200)
     return next(port for port in candidates if port not in taken and is_free(port))
 
@@ -242,7 +239,7 @@ def is_free(port: int) -> bool:
 
 
 def _comes_free(port: int) -> bool:
-    """Waits briefly for a port that a server just released, because clients know that port."""
+    """Whether the port is free, or becomes free within two seconds after a server's end."""
     deadline = time.monotonic() + PORT_PATIENCE_SECONDS
     while not is_free(port):
         if time.monotonic() > deadline:

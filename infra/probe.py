@@ -1,4 +1,4 @@
-"""Checks that a server answers in its own protocol at an address."""
+"""Checks that a server answers in its protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"kafka": 9092, "postgres": 5432, "redis": 6379, "registry": 808
 
 
 def obstacle(server: str, url: str) -> str | None:
-    """None when it answers; otherwise the reason, without the URL's password."""
+    """None if the server answers; otherwise the reason, without the URL's password."""
     ask = {"kafka": _kafka, "postgres": _postgres, "redis": _redis, "registry": _registry}
     try:
         ask[server](url)
@@ -26,7 +26,7 @@ def obstacle(server: str, url: str) -> str | None:
 
 
 def wait(server: str, url: str, seconds: float) -> str | None:
-    """Retries until the server answers (None) or time is over (the last reason)."""
+    """Retries for up to `seconds`; returns None once the server answers, else the last reason."""
     deadline = time.monotonic() + seconds
     while (reason := obstacle(server, url)) is not None and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -34,7 +34,7 @@ def wait(server: str, url: str, seconds: float) -> str | None:
 
 
 def address(server: str, url: str) -> str:
-    """host:port of a server's URL; the first one of Kafka's list."""
+    """host:port of a server's URL; of Kafka's list the first one."""
     parts = urlsplit(f"kafka://{url.split(',')[0]}" if server == "kafka" else url)
     return f"{parts.hostname or '127.0.0.1'}:{parts.port or DEFAULT_PORTS[server]}"
 

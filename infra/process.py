@@ -1,7 +1,7 @@
-"""Starts, recognises and ends processes by pid and start time.
+"""Starts, recognises and ends processes, by pid and start time.
 
-After a reboot or some days a pid alone may belong to another program. So it is recorded with the
-start time, and only a process that matches both is signalled.
+A pid may later belong to another process. So it is recorded with the start time, and a signal is
+sent only to a process that matches both.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import psutil
 START_TIME_TOLERANCE_SECONDS = 2.0
 LOG_TAIL_LINES = 15
 
-# Popen objects of children that outlive the call: dropping one warns, keeping it lets us reap it.
+# Popen objects of running children: without them Popen warns, and ended children stay zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @atexit.register
 def _let_go() -> None:
-    """Marks children that still run as finished for Popen, which would warn about each at exit."""
+    """Marks running children as finished, so that Popen does not warn about them at exit."""
     for child in _children.values():
         if child.poll() is None:
             child.returncode = 0
@@ -41,7 +41,7 @@ class StartError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A process as recorded in a state file: pid and start time."""
+    """A process as recorded in a state file: pid, and start time in seconds since 1970."""
 
     pid: int
     started: float
@@ -53,7 +53,7 @@ class Recorded:
         return cls(int(record["pid"]), float(record.get("started", 0.0)))
 
     def process(self) -> psutil.Process | None:
-        """The live process; None when it ended or the pid belongs to another program."""
+        """The live process; None if it has ended, or its pid belongs to another process."""
         child = _children.get(self.pid)
         if child is not None and child.poll() is not None:
             del _children[self.pid]
@@ -71,7 +71,7 @@ class Recorded:
 
     @property
     def frozen(self) -> bool:
-        """Whether it is alive and stopped by SIGSTOP (or Ctrl-Z)."""
+        """Whether the process is stopped by SIGSTOP (or Ctrl-Z)."""
         process = self.process()
         try:
             return process is not None and process.status() == psutil.STATUS_STOPPED
@@ -86,7 +86,10 @@ class Recorded:
         return "frozen" if self.frozen else "running"
 
     def resume(self, *, family: bool = True) -> bool:
-        """Sends SIGCONT if it (or a child) is frozen; returns whether it was."""
+        """Sends SIGCONT to the process, and its descendants if `family`, if they are frozen.
+
+        Returns whether any was.
+        """
         process = self.process()
         if process is None:
             return False
@@ -101,7 +104,7 @@ class Recorded:
         return frozen
 
     def send(self, number: int) -> bool:
-        """Sends a signal if this is still our process; returns whether it was sent."""
+        """Sends a signal if the process is alive; returns whether it was sent."""
         process = self.process()
         if process is None:
             return False
@@ -112,7 +115,7 @@ class Recorded:
         return True
 
     def wait(self, seconds: float) -> bool:
-        """Waits for its end; True when it ended within that time."""
+        """Waits for the process to end; True if it ended within that time."""
         deadline = time.monotonic() + seconds
         while self.alive:
             if time.monotonic() > deadline:
@@ -121,7 +124,7 @@ class Recorded:
         return True
 
     def stop(self, first: int = signal.SIGTERM, bound_seconds: float = 15.0) -> None:
-        """Sends the first signal, waits at most that long, then sends SIGKILL."""
+        """Sends the signal `first`, waits up to `bound_seconds`, then sends SIGKILL."""
         sent = self.send(first)
         self.resume()  # a frozen process receives no signal until it is resumed
         if sent and not self.wait(bound_seconds):
@@ -147,7 +150,8 @@ def spawn(
 ) -> Recorded:
     """Starts a process in its own session, so that Ctrl-C in the terminal does not reach it.
 
-    `rights`: run as another user (`user`, `group`, `extra_groups` of `subprocess`).
+    `log`: the file for its output. `stdin`: bytes to send to it. `rights`: arguments of
+    `subprocess` for another user. Raises StartError if it ends at once.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -173,7 +177,7 @@ def spawn(
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Delays Ctrl-C and SIGTERM until the block ends, so that a started process is always recorded.
+    """Delays SIGINT and SIGTERM until the block ends, so that a started process is recorded.
 
     Only the main thread receives signals; in other threads the block changes nothing.
     """
@@ -197,7 +201,7 @@ def uninterrupted() -> Iterator[None]:
 def wait_until(
     ready: Callable[[], bool], process: Recorded, name: str, log: Path, bound_seconds: float = 60.0
 ) -> None:
-    """Waits for a check to succeed; StartError when the process ends or time is over."""
+    """Calls `ready` until it is True; StartError if the process ends or time is over."""
     deadline = time.monotonic() + bound_seconds
     while not ready():
         if not process.alive:
@@ -208,7 +212,7 @@ def wait_until(
 
 
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
-    """The last lines of a log file, read from its end."""
+    """The last lines of a log file, indented; `(no log)` if it does not exist."""
     if not log.exists():
         return "(no log)"
     with log.open("rb") as file:

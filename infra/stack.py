@@ -1,4 +1,4 @@
-"""One stack in one home folder: its servers, its services, and the content of `status`."""
+"""A stack: the servers and services of one home folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HUNG_BOUND_SECONDS = 5.0
 
 
 class Stack:
-    """Starts, watches and stops everything below one home folder."""
+    """Starts, inspects and stops the servers and services of one home folder."""
 
     def __init__(
         self, home: Path | str | None = None, provider: str = "auto", registry: bool = True
@@ -37,35 +37,36 @@ class Stack:
         self._registry = registry
 
     def start_servers(self, progress: Progress = silent) -> Endpoints:
-        """Starts the servers that do not run yet; concurrent callers are serialised by the home's
-        lock.
+        """Starts the servers that do not run yet, and resumes frozen processes.
+
+        Raises ProviderError or StartError.
         """
         with self.home.locked():
             for name in self.resume():
-                progress(name, "was frozen: goes on", False)
+                progress(name, "was frozen: resumed", False)
             backend = self._backend()
-            # Written first: whatever ends this call, `down` knows whose processes are recorded.
+            # Written first, so that `down` knows the provider if this call is interrupted.
             before = self.home.read("state").get("provider")
             self._note(provider=backend.name)
             try:
                 endpoints = backend.start(progress)
             except (ProviderError, StartError):
-                self._note(provider=before)  # another one may be tried
+                self._note(provider=before)  # so that another provider can be tried
                 raise
             self._note(endpoints=asdict(endpoints))
         return endpoints
 
     def start_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
-        """Starts a supervisor for the services; stops earlier services first."""
+        """Stops the services that run, then starts a supervisor, which starts these services."""
         with self.home.locked():
             self._stop_services()
             self._supervise(services, env, running={})
 
     def complete_services(self, services: Sequence[Service], env: Mapping[str, str]) -> None:
-        """Starts the services that do not run and leaves the others alone.
+        """Starts the services that do not run; restarts all if addresses or services changed.
 
-        A running supervisor does that by itself. All services are restarted when the servers'
-        addresses or the list of services changed.
+        A running supervisor starts them by itself; if none runs, a new one adopts the services that
+        run.
         """
         with self.home.locked():
             state = self.home.read("state")
@@ -99,7 +100,7 @@ class Stack:
             )
 
     def resume(self) -> list[str]:
-        """Resumes every frozen process of the stack; returns their names."""
+        """Resumes all frozen processes of the stack; returns their names."""
         state = self.home.read("state")
         entries = {
             **state.get("servers", {}),
@@ -110,13 +111,14 @@ class Stack:
         return [
             name
             for name, process in recorded.items()
-            if process and process.resume(family=name != SUPERVISOR)  # services have own names
+            if process and process.resume(family=name != SUPERVISOR)  # services are in the list
         ]
 
     def restart_hung(self, progress: Progress = silent) -> list[str]:
-        """Ends services that accept a connection but never answer; the supervisor restarts them.
+        """Stops services that accept connections but do not answer; returns their names.
 
-        A service that refuses connections is still starting or absent, so it is only waited for.
+        The supervisor restarts them. A service that refuses connections may be starting, so it is
+        left alone.
         """
         hung = []
         for name, entry in self.home.read("services").get("services", {}).items():
@@ -128,7 +130,7 @@ class Stack:
         return hung
 
     def alive(self) -> set[str]:
-        """Names of the servers and services that run now, frozen ones included."""
+        """The names of the servers and services that run now, also frozen ones."""
         state = self.home.read("state")
         entries = {
             **state.get("servers", {}),
@@ -137,11 +139,11 @@ class Stack:
         recorded = {name: Recorded.of(entry) for name, entry in entries.items()}
         names = {name for name, process in recorded.items() if process and process.alive}
         if state.get("provider") == "docker" and state.get("endpoints"):
-            names |= set(SERVERS)  # an engine keeps them running, pids or not
+            names |= set(SERVERS)  # containers have no recorded pids
         return names
 
     def stop_new(self, before: Collection[str]) -> None:
-        """After an interrupted start: stops what was started since `alive` returned `before`."""
+        """Stops what was started since `alive` returned `before`, after an interrupted start."""
         with self.home.locked():
             if not before:
                 self.stop()
@@ -153,7 +155,7 @@ class Stack:
                 self._backend().stop(started)
 
     def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
-        """Waits until every service that has an address answers 200 on `/readyz`."""
+        """Waits until every service answers 200 on `/readyz`; StartError after `seconds`."""
         deadline = time.monotonic() + seconds
         waiting = list(self.home.read("state").get("services", ()))
         while waiting:
@@ -184,7 +186,7 @@ class Stack:
         }
 
     def endpoints(self) -> Endpoints:
-        """The servers' addresses at the last start."""
+        """The servers' addresses of the last start; ProviderError if there was none."""
         known = self.home.read("state").get("endpoints")
         if not known:
             raise ProviderError(f"no stack in {self.home.path}: start one with `hitotsu up`")
@@ -195,7 +197,7 @@ class Stack:
         if not self.home.path.exists():
             return
         with self.home.locked():
-            self.resume()  # a frozen process hears no signal
+            self.resume()  # a frozen process handles no signal
             self._stop_services()
             if self.home.read("state").get("provider"):
                 backend = self._backend()
@@ -209,12 +211,15 @@ class Stack:
                 self.home.purge()
 
     def restart_server(self, name: str) -> None:
-        """Restarts one server at the same address."""
+        """Stops and starts one server; its address stays."""
         with self.home.locked():
             self._backend().restart(name)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Signals one server or service by its recorded pid; returns that pid."""
+        """Sends a signal to one server or service; returns its pid.
+
+        Raises ProviderError if the name is unknown or the process does not run.
+        """
         servers = self.home.read("state").get("servers", {})
         services = self.home.read("services").get("services", {})
         entry = servers.get(name) or services.get(name)
@@ -229,7 +234,10 @@ class Stack:
         return recorded.pid
 
     def _backend(self) -> Backend:
-        """The provider that this home was started with, whatever the environment says now."""
+        """The backend that the home was started with; for a new home, a chosen one.
+
+        Raises ProviderError if another provider was requested.
+        """
         state = self.home.read("state")
         started_with = state.get("provider")
         if started_with and self._provider not in ("auto", started_with):
@@ -251,7 +259,7 @@ class Stack:
         entries = self.home.read("services").get("services", {})
         if supervisor is not None:
             supervisor.stop(bound_seconds=(STOP_BOUND_SECONDS + 1.0) * (len(entries) + 1))
-        # A killed supervisor leaves its children behind.
+        # If the supervisor was killed, its services still run.
         for entry in reversed(self.home.read("services").get("services", {}).values()):
             left = Recorded.of(entry)
             if left is not None:
@@ -299,7 +307,7 @@ def _address(entry: Mapping[str, Any]) -> str:
 
 
 def _import_path() -> dict[str, str]:
-    """PYTHONPATH that lets services import the checkout's packages from any working directory."""
+    """A PYTHONPATH with the checkout, so that services can be started in any folder."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths)}
 

@@ -1,8 +1,8 @@
-"""A small process that keeps the services running and records their pids.
+"""The supervisor: a small process that keeps the services running and records their pids.
 
-It reads the services from stdin, starts them, restarts any that ends (after 0.5 s, then up to 5 s),
-writes pids to the status file and, on SIGTERM, stops all in reverse order. Services that an earlier
-supervisor started and that still run are adopted.
+It reads the services from stdin, starts them, restarts a service that ends (after 0.5 s, later up
+to 5 s), writes the pids to the status file and, on SIGTERM, stops all in reverse order. Services of
+an earlier supervisor that still run are adopted.
 
     python -m infra.supervisor STATUS_FILE < services.json
 """
@@ -35,8 +35,9 @@ STOP_BOUND_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What to run: name, command, environment (added to ours) and the address where it will
-    answer.
+    """A service to run: command, log file, and environment (added to the supervisor's).
+
+    `url`, `metrics`: the addresses at which it will answer.
     """
 
     name: str
@@ -48,10 +49,10 @@ class Service:
 
 
 class Child(Protocol):
-    """A service that this supervisor started."""
+    """The process of a service: a child of this supervisor, or `Inherited`."""
 
     async def wait(self) -> int | None:
-        """Its exit code once it has ended; None when the code cannot be known."""
+        """Waits for its end; returns the exit code, None if it is unknown."""
 
     def terminate(self) -> None: ...
 
@@ -59,13 +60,13 @@ class Child(Protocol):
 
 
 class Inherited:
-    """A service of an earlier supervisor: not our child process, so it is polled."""
+    """A process that an earlier supervisor started: not a child of this one, so it is polled."""
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
 
     async def wait(self) -> int | None:
-        """Waits for its end; always None, because only its parent gets the exit code."""
+        """Waits for its end; returns None, because only its parent gets the exit code."""
         while self._recorded.alive:
             await asyncio.sleep(LOOK_SECONDS)
         return None
@@ -152,8 +153,8 @@ class Supervisor:
         return await self._watched(service, process, process.pid, _start_time(process.pid))
 
     async def _go_on(self, service: Service, recorded: Recorded) -> int | None:
-        """Watches an adopted service until it ends."""
-        _say(f"{service.name} runs as process {recorded.pid}: left as it is")
+        """Watches an adopted service until it ends; returns None, as its exit code is unknown."""
+        _say(f"{service.name} already runs as process {recorded.pid}: adopted")
         child = Inherited(recorded)
         return await self._watched(service, child, recorded.pid, recorded.started)
 
@@ -162,7 +163,7 @@ class Supervisor:
     ) -> int | None:
         self._running[service.name] = child
         self._note(service.name, pid=pid, started=started, exit=None)
-        if self._stopping.is_set():  # told to stop while it was being started
+        if self._stopping.is_set():  # SIGTERM came while it was being started
             child.terminate()
         code = await child.wait()
         del self._running[service.name]
@@ -186,7 +187,7 @@ class Supervisor:
         self._entries[name].update(changes)
         try:
             replace(self._status_file, {"services": self._entries})
-        except OSError as error:  # it is written with the next change; services go on meanwhile
+        except OSError as error:  # the next change writes it; the services go on
             _say(f"{self._status_file} cannot be written: {error}")
 
 
@@ -199,7 +200,7 @@ def _start_time(pid: int) -> float:
 
 def _in_words(code: int | None) -> str:
     if code is None:
-        return "a code that only its first supervisor was told"
+        return "an unknown exit code"
     return f"{code}, unasked" if code == 0 else str(code)
 
 
@@ -208,9 +209,9 @@ def _say(text: str) -> None:
 
 
 def dump(services: list[Service], running: Mapping[str, Any]) -> bytes:
-    """The JSON that `main` reads from stdin; stdin keeps secrets off the disk and out of `ps`.
+    """The JSON that `main` reads from stdin, so that secrets are neither on disk nor in `ps`.
 
-    `running`: entries of an earlier supervisor's status file; those still alive are adopted.
+    `running`: the entries of an earlier supervisor's status file; those that run are adopted.
     """
     described = [asdict(service) for service in services]
     return json.dumps({"services": described, "running": dict(running)}).encode()

@@ -1,4 +1,4 @@
-"""Creates all topics and sets their configuration. Idempotent.
+"""Creates the topics that do not exist, and corrects the settings of the others.
 
 python -m infra.topics 127.0.0.1:9092
 """
@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, for_code
 from infra.process import StartError
 from schemas.topics import TOPICS, Topic
 
-# Facts are kept for ever and never compacted; Kafka's timestamp is when the broker took them.
+# Records are kept for ever and never compacted; their timestamp is the time of the append.
 SETTINGS = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
@@ -28,12 +28,15 @@ ATTEMPTS = 100
 
 
 def create(kafka: str) -> list[str]:
-    """Creates missing topics and corrects settings; returns the names of the created topics."""
+    """Creates missing topics and corrects settings; returns the names of the created topics.
+
+    Raises StartError when Kafka does not answer, or a topic has another number of partitions.
+    """
     return asyncio.run(create_all(kafka))
 
 
 async def create_all(kafka: str) -> list[str]:
-    """As `create`, inside a running event loop."""
+    """Like `create`, for callers in an event loop."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=20_000)
     try:
         await admin.start()
@@ -61,24 +64,25 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
     answer = await admin.create_topics(wanted)
     for name, code, *_ in answer.topic_errors:
         if code not in (0, TOPIC_EXISTS):
-            raise StartError(f"kafka: topic {name} was refused: {for_code(code).__name__}")
+            raise StartError(f"kafka: topic {name} could not be created: {for_code(code).__name__}")
 
 
 async def _compare_partitions(admin: AIOKafkaAdminClient) -> None:
-    """Checks partition counts: another count would send a key to another partition and break its
-    order.
+    """Raises StartError if a topic does not have the declared number of partitions.
+
+    Another number would send a key's records to another partition, out of order.
     """
     for _ in range(ATTEMPTS):
         described = await admin.describe_topics(list(TOPICS))
         if all(entry["error_code"] == 0 for entry in described):
             break
-        await asyncio.sleep(0.1)  # a topic just created is not known everywhere yet
+        await asyncio.sleep(0.1)  # a new topic is not known to every broker at once
     for entry in described:
         wanted, found = TOPICS[entry["topic"]].partitions, len(entry["partitions"])
         if wanted != found:
             raise StartError(
                 f"kafka: topic {entry['topic']} has {found} partitions, {wanted} are declared in "
-                "its topic.json; changing the number moves keys, so that is a new topic"
+                "its topic.json; another number would move keys: declare a new topic instead"
             )
 
 
@@ -90,7 +94,7 @@ async def _set_differing(admin: AIOKafkaAdminClient) -> None:
     for _ in range(ATTEMPTS):
         if not await _differing(admin):
             return
-        await asyncio.sleep(0.1)  # the controller has it; a broker hears of it a moment later
+        await asyncio.sleep(0.1)  # the broker gets the controller's change a moment later
     raise StartError(
         "kafka: topic settings were changed, but the broker still reports the old values"
     )
@@ -104,7 +108,7 @@ async def _differing(admin: AIOKafkaAdminClient) -> list[ConfigResource]:
         for _code, _message, _kind, name, entries in answer.resources:
             found = {entry[0]: entry[1] for entry in entries}
             if any(found.get(setting) != value for setting, value in SETTINGS.items()):
-                # Kafka replaces the whole set: keep the one that depends on the brokers.
+                # Kafka replaces all settings: keep the one that depends on the number of brokers.
                 kept = {"min.insync.replicas": found["min.insync.replicas"]}
                 differing.append(
                     ConfigResource(ConfigResourceType.TOPIC, name, configs={**kept, **SETTINGS})
@@ -114,4 +118,4 @@ async def _differing(admin: AIOKafkaAdminClient) -> list[ConfigResource]:
 
 if __name__ == "__main__":
     created = create(sys.argv[1])
-    sys.stdout.write(f"{len(created)} created, {len(TOPICS) - len(created)} were there\n")
+    sys.stdout.write(f"{len(created)} created, {len(TOPICS) - len(created)} existed\n")

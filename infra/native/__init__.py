@@ -1,1 +1,1 @@
-"""The servers as plain processes: no container engine, no root, no system Java."""
+"""Runs the servers as plain processes, without container engine, root or an installed Java."""

@@ -1,9 +1,8 @@
-"""Where the classes that Kafka loads are kept, parsed and linked, for later starts to map.
+"""Finds the archive of loaded and linked classes that makes the start of a Kafka broker faster.
 
-The packaged Java has no archive of its own classes, so a broker reads and verifies some nine
-thousand of them at each start: half of the CPU time of a start. `make_class_archive` makes an
-archive (JEP 483) in the cache folder, and a broker that sees it there uses it. Java itself checks
-that an archive belongs to this Java and these jars, and starts without it when it does not.
+Without it a broker reads and verifies about nine thousand classes at every start, half of the CPU
+time of a start. `make_class_archive` creates the archive (JEP 483) in the cache folder; a broker
+uses it if it exists. Java checks that it belongs to this Java and these jars, else ignores it.
 """
 
 from __future__ import annotations
@@ -15,31 +14,31 @@ from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "kafka-classes-"
-# Java 25 also keeps the adapters between compiled and interpreted code, finds some by a hash that
-# two of them share, and warns; making them anew costs nothing that can be measured.
+# Java 25 would also archive adapters between compiled and interpreted code, and warn of a hash
+# collision among them; creating them at each start costs nothing that can be measured.
 CLASSES_ALONE = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
 
 
 def path(cache: Path, executable: str, classpath: Sequence[str]) -> Path:
-    """The archive's file for this Java and these jars, whether it was made or not."""
+    """The path of the archive for this Java and these jars; it need not exist."""
     identity = repr(list(_versions(executable, classpath)))
     return cache / f"{PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:16]}.aot"
 
 
 def options(archive: Path) -> tuple[str, ...]:
-    """The Java options that use the archive; empty when there is none.
+    """The Java options to use the archive; () if it does not exist.
 
-    Its modification time is set to now, by which unused archives are recognised.
+    Sets its modification time to now, so that archives in use are not removed.
     """
     if not archive.exists():
         return ()
-    with suppress(OSError):  # a cache that is read-only, or another user's
+    with suppress(OSError):  # the cache may be read-only, or belong to another user
         os.utime(archive)
     return (f"-XX:AOTCache={archive}", *CLASSES_ALONE)
 
 
 def _versions(executable: str, classpath: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Java compares sizes and times of change of the same files."""
+    """Name, size and modification time of the files that Java compares with the archive."""
     home = Path(executable).resolve().parent.parent
     image = home / "lib" / "modules"
     for file in (image if image.exists() else Path(executable), *map(Path, classpath)):

@@ -45,18 +45,21 @@ class Artifact:
 
 
 def locked(bundle: str) -> list[Artifact]:
-    """The files of a bundle (`kafka` or `registry`), as `jars.lock` names them."""
+    """The files of a bundle (`kafka` or `registry`) that `jars.lock` lists."""
     rows = [line.split() for line in LOCK.read_text("utf-8").splitlines() if line.strip()]
     return [Artifact(row[1], row[2]) for row in rows if row[0] == bundle]
 
 
 def classpath(cache: Path, say: Callable[[str], None]) -> list[str]:
-    """Paths of Kafka's jars, downloaded when missing."""
+    """The paths of Kafka's jars, which are downloaded if missing.
+
+    Raises ProviderError when a jar cannot be downloaded.
+    """
     return sorted(str(path) for path in _bundle("kafka", cache, say))
 
 
 def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
-    """The unpacked registry: a folder with `quarkus-run.jar`."""
+    """The folder of the registry, with `quarkus-run.jar`; downloads and unpacks it if missing."""
     home = cache / f"registry-{REGISTRY_VERSION}"
     if (home / "quarkus-run.jar").exists():
         return home
@@ -66,7 +69,7 @@ def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
             say("unpacking")
             beside = home.with_name(f"{home.name}.{os.getpid()}")
             with tarfile.open(archive) as tar:
-                # Python 3.11.4 brought filters; before it, the digest alone has to be trusted
+                # filters exist since Python 3.11.4; before, only the digest protects
                 tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
                 tar.extractall(beside)
             beside.rename(home)
@@ -77,9 +80,9 @@ def registry_home(cache: Path, say: Callable[[str], None]) -> Path:
 
 @contextmanager
 def _one_at_a_time(cache: Path) -> Iterator[None]:
-    """Processes that share a cache fetch and unpack in turns; the later ones see it done.
+    """Holds the cache's lock, so that processes that share a cache download one after another.
 
-    Not to be taken twice: the second lock of the same file waits for the first, in one thread too.
+    Not reentrant: a thread that takes it twice waits for ever.
     """
     with _in_this_process, (cache / "fetching.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -94,7 +97,7 @@ def _bundle(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
 
 
 def _fetched(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
-    """The bundle's files, fetched when they are missing; the caller has the cache's lock."""
+    """The bundle's files, downloaded if missing; the caller holds the cache's lock."""
     artifacts = locked(name)
     if kept := _verified(name, artifacts, cache):
         return kept
@@ -105,7 +108,7 @@ def _fetched(name: str, cache: Path, say: Callable[[str], None]) -> list[Path]:
 
 
 def _verified(name: str, artifacts: list[Artifact], cache: Path) -> list[Path]:
-    """The bundle's files when all were fetched and verified before, else nothing."""
+    """The bundle's files if all were downloaded and verified before; else []."""
     stamp = _stamp(name, cache)
     if not stamp.exists():
         return []
@@ -138,7 +141,9 @@ def _fetch_all(artifacts: list[Artifact], cache: Path, say: Callable[[str], None
 
 def _fetch(artifact: Artifact, cache: Path) -> Path:
     if find_spec("jgo") is None:
-        raise ProviderError("the jars are not here and `jgo` is missing: pip install '.[native]'")
+        raise ProviderError(
+            "jars must be downloaded, but `jgo` is missing: pip install '.[native]'"
+        )
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
@@ -151,16 +156,16 @@ def _fetch(artifact: Artifact, cache: Path) -> Path:
     for _ in range(FETCH_ATTEMPTS):
         try:
             path = Path(wanted.resolve())
-        except Exception as error:  # jgo lets any of requests' errors through
+        except Exception as error:  # jgo raises any error of requests
             reason = f"{type(error).__name__}: {error}"
         else:
             if _sha256(path) == artifact.sha256:
                 return path
-        # A download that was cut leaves half a file where the whole one is looked for.
+        # An interrupted download leaves a partial file at the path of the complete one.
         if wanted.cached_path is not None:
             wanted.cached_path.unlink(missing_ok=True)
     raise ProviderError(
-        f"could not fetch {artifact.coordinates} ({reason}); "
+        f"could not download {artifact.coordinates} ({reason}); "
         f"check the network, or set {MIRROR_VARIABLE} to a Maven mirror"
     )
 

@@ -15,8 +15,9 @@ OLDEST = 21
 
 
 def executable() -> str:
-    """HITOTSU_JAVA, else the packaged JRE, else `java` on PATH; ProviderError when there is
-    none.
+    """The path of Java: HITOTSU_JAVA, else the packaged JRE, else `java` on PATH.
+
+    Raises ProviderError when there is none, or it is older than Java 21.
     """
     forced = os.environ.get(JAVA_VARIABLE)
     if forced:
@@ -31,8 +32,9 @@ def executable() -> str:
 
 
 def temporary(folder: Path) -> str:
-    """Where the JVM unpacks native libraries: in the home, because a killed JVM leaves them
-    behind.
+    """The option that sets the JVM's temporary folder to an empty one below `folder`.
+
+    The JVM unpacks native libraries there, and a killed JVM leaves them.
     """
     scratch = folder / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,7 @@ def temporary(folder: Path) -> str:
 
 
 def major(java: str) -> int:
-    """The major version, 25 for Java 25; ProviderError when the program is no Java."""
+    """The major version, such as 25; ProviderError when the program prints no Java version."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
         return int(said.split('"')[1].split(".")[0])

@@ -15,8 +15,8 @@ from infra.process import Recorded, StartError, spawn, wait_until
 
 CLUSTER_ID = "hitotsu-local-cluster0"
 STARTED = b"Kafka Server started"
-# One broker: no second one to wait for. Retention and timestamps are the design's; topics are
-# created by the topics job alone. A killed broker may register again only when its session is over.
+# For a single broker. Records are kept for ever, with the time of their append; only the topics job
+# creates topics. A killed broker can register again only after its session, which is short.
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -51,7 +51,7 @@ QUIET = (
 
 
 class Kafka:
-    """The broker's folder, process and address; `java_options` are for the broker alone."""
+    """The Kafka broker of a home; `java_options` are not used for formatting the storage."""
 
     name: ClassVar[str] = "kafka"
 

@@ -1,4 +1,4 @@
-"""Starts and stops the native servers: all in parallel, but the registry after Postgres."""
+"""Starts and stops the native servers; all in parallel, only the registry after Postgres."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from infra.native.valkey import Valkey
 from infra.process import Recorded, StartError
 
 HUNG_SECONDS = 20.0
-REFUSED = "FATAL"  # how Postgres' refusals begin
+REFUSED = "FATAL"  # is in the error when Postgres refuses a connection
 STOP_ORDER = ("registry", "redis", "kafka", "postgres")
 
 
 def check() -> None:
-    """Raises ProviderError with everything that the native servers lack on this machine."""
+    """Raises ProviderError, naming everything that this machine lacks for native servers."""
     obstacles = []
     for part in (java.executable, postgres.binaries, valkey.executable):
         try:
@@ -54,7 +54,7 @@ class NativeBackend:
         self._broken_off = threading.Event()
 
     def start(self, progress: Progress) -> Endpoints:
-        """Starts what does not run. On failure or interruption, stops what this call started."""
+        """Starts the servers that do not run; on failure or Ctrl-C, stops those again."""
         new = {name for name in self._servers if ServerRecord(self.home, name).process is None}
         postgres_ready = threading.Event()
         self._broken_off.clear()
@@ -66,11 +66,11 @@ class NativeBackend:
                 }
                 wait(started.values())
             except BaseException:
-                # Ctrl-C: no thread starts another one, and those that wait see theirs end
+                # Ctrl-C: threads start no more servers, and waiting ones see their process end
                 self._broken_off.set()
                 self.stop(new)
                 pool.shutdown(wait=True, cancel_futures=True)
-                self.stop(new)  # what was just being started
+                self.stop(new)  # those that were being started meanwhile
                 raise
         failed = [f"{error}" for future in started.values() if (error := future.exception())]
         if failed:
@@ -80,14 +80,14 @@ class NativeBackend:
         return _endpoints(started)
 
     def stop(self, names: Collection[str] | None = None) -> None:
-        """Stops clients before the servers they use, by the recorded pids."""
+        """Stops servers by their recorded pids, Postgres last; `names` None: all."""
         for name in STOP_ORDER:
             if names is None or name in names:
                 server = self._servers.get(name) or Registry(self.home)
                 server.stop()
 
     def purge(self) -> None:
-        """Removes the outside data folder that the home records; the rest is in the home folder."""
+        """Does nothing: `Stack.stop` removes the home folder and the outside data folder."""
 
     def restart(self, server: str) -> None:
         if server not in self._servers:
@@ -137,10 +137,10 @@ class NativeBackend:
         return url
 
     def _answers(self, name: str, say: Say) -> bool:
-        """Whether a running server answers; one that does not answer in time is stopped.
+        """Whether the running server answers within 20 seconds; else it is stopped.
 
-        A refusal (too many connections, say) is an answer: the server is kept and StartError is
-        raised.
+        If it refuses the connection (too many connections, for example) it goes on, and StartError
+        is raised.
         """
         url = str(ServerRecord(self.home, name).entry["url"])
         reason = probe.obstacle(name, url)
@@ -151,7 +151,7 @@ class NativeBackend:
         if reason is None:
             return True
         if REFUSED in reason:
-            raise StartError(f"{name}: it runs, but refuses the connection: {reason}")
+            raise StartError(f"{name} runs, but refuses the connection: {reason}")
         say("does not answer: started again")
         self._servers[name].stop()
         return False

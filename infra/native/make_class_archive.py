@@ -1,7 +1,7 @@
-"""Creates the class data archive of Kafka: `python -m infra.native.make_class_archive`.
+"""Creates the archive of Kafka's classes: `python -m infra.native.make_class_archive`.
 
-It starts a broker in a separate folder and lets Java record the classes that it loaded. That takes
-about ten seconds of CPU once; every later start of a broker saves one and a half.
+It starts a broker in a temporary folder and lets Java record the loaded classes. That takes about
+ten seconds of CPU time once, and saves one and a half at every later start of a broker.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ UNUSED_SECONDS = 14 * 86_400.0
 
 
 def make(cache: Path, say: Callable[[str], None]) -> Path | None:
-    """The archive in this cache folder, made when it is not there.
+    """The path of the archive in this cache folder; creates it if it does not exist.
 
-    None where Java is too old for it. Raises `StartError` when the broker does not come up, or
-    Java wrote nothing.
+    None if Java is too old for it. Raises `StartError` when the broker does not start, or Java
+    writes no archive.
     """
     executable = java.executable()
     archive = class_archive.path(cache, executable, jars.classpath(cache, say))
@@ -55,7 +55,7 @@ def _record(home: Home, cache: Path, archive: Path, say: Callable[[str], None]) 
         process = kafka.record.process
         assert process is not None, "it has just answered"
         say("writing the archive")
-        # Java writes it while it ends, which takes longer than a stop may
+        # Java writes the archive while it exits, which takes longer than `stop` would wait
         process.send(signal.SIGTERM)
         if not process.wait(WRITTEN_BOUND_SECONDS) or not archive.exists():
             shown = home.log(kafka.name).read_text("utf-8", "replace")[-800:]
@@ -65,7 +65,7 @@ def _record(home: Home, cache: Path, archive: Path, say: Callable[[str], None]) 
 
 
 def _remove_unused(cache: Path) -> None:
-    """Archives of a Java or of jars that are gone; each is as large as the jars together."""
+    """Removes archives that no broker has used for 14 days; they are large."""
     until = time.time() - UNUSED_SECONDS
     for archive in cache.glob(f"{class_archive.PREFIX}*.aot"):
         if archive.stat().st_mtime < until:
@@ -73,14 +73,14 @@ def _remove_unused(cache: Path) -> None:
 
 
 def main() -> int:
-    """0 when the archive is there or this Java makes none, 1 with a sentence otherwise."""
+    """Creates the archive; returns 0 also if Java is too old for it, and 1 after an error."""
     cache = Home().open().cache
     try:
         archive = make(cache, lambda doing: _tell(sys.stderr, f"── kafka: {doing}"))
     except (ProviderError, StartError, OSError) as error:
         _tell(sys.stderr, f"no archive of Kafka's classes: {error}")
         return 1
-    without = f"Java is older than {OLDEST_JAVA}: brokers start without an archive"
+    without = f"Java is older than {OLDEST_JAVA}: brokers start without archive"
     _tell(sys.stdout, str(archive or without))
     return 0
 

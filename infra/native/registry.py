@@ -1,7 +1,7 @@
 """Runs a Confluent-compatible schema registry (Apicurio) beside the other servers.
 
-It stores its rows in its own database of the same Postgres. No service waits for it: producers and
-consumers take schema ids from the repository.
+It uses its own database in the same Postgres. No service waits for it: producers and consumers take
+schema ids from the repository.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEMORY = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Registry:
-    """The registry's process and address; it starts when Postgres answers."""
+    """The registry of a home; Postgres must run before `start`."""
 
     name: ClassVar[str] = "registry"
 
@@ -34,7 +34,7 @@ class Registry:
         self.record = ServerRecord(home, self.name)
 
     def prepare(self, say: Say) -> Path:
-        """Downloads and unpacks it; this can run while Postgres starts."""
+        """Downloads and unpacks the registry if needed; returns its folder. Needs no Postgres."""
         return jars.registry_home(self.home.cache, say)
 
     def start(self, say: Say) -> str:
@@ -75,7 +75,7 @@ class Registry:
 
 
 def require_compatibility(url: str) -> None:
-    """Sets the global compatibility rule, which is NONE on a new registry, and verifies it."""
+    """Sets the global compatibility rule to FULL_TRANSITIVE; StartError if that fails."""
     body = json.dumps({"compatibility": COMPATIBILITY}).encode()
     request = urllib.request.Request(
         f"{url}/config", body, {"content-type": "application/json"}, method="PUT"

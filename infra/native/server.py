@@ -1,4 +1,4 @@
-"""Base of the native servers: check, record, start, stop, report progress."""
+"""What the native servers share: the interface, and the record of a running process."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _recording = threading.Lock()
 
 
 class Server(Protocol):
-    """One of kafka, postgres, redis, registry."""
+    """A native server: Kafka, Postgres, Valkey or the registry."""
 
     name: ClassVar[str]
 
     def start(self, say: Say) -> str:
-        """Starts it unless it runs; returns its URL."""
+        """Starts the server unless it runs; returns its URL. `say` is told the progress."""
 
     def stop(self) -> None: ...
 
 
 class ServerRecord:
-    """A server's entry in the state file, written as soon as the process exists."""
+    """A server's entry in the home's state file, written as soon as its process exists."""
 
     def __init__(self, home: Home, name: str) -> None:
         self.home = home
@@ -41,12 +41,12 @@ class ServerRecord:
 
     @property
     def process(self) -> Recorded | None:
-        """The recorded process if it is alive and ours, else None."""
+        """The recorded process; None if it has ended, or its pid belongs to another process."""
         recorded = Recorded.of(self.entry)
         return recorded if recorded is not None and recorded.alive else None
 
     def keep(self, process: Recorded, url: str, version: str, **more: str) -> None:
-        """Records the process; the values in `more` are shown in `status` too."""
+        """Records the process; `hitotsu status` also shows the values in `more`."""
         entry = {
             "url": url,
             "pid": process.pid,

@@ -1,7 +1,7 @@
-"""Which user runs a server that refuses to run as root, and what can that user reach?
+"""Chooses the user who runs a server that refuses to run as root, and tests that user's access.
 
-The child drops its rights between fork and exec, so that user only needs access to the server's own
-program. No group and no capability of root's is kept.
+The child process changes its user between fork and exec, and keeps no group or capability of root.
+So that user only needs access to the server's program and data.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class User:
 
     @property
     def rights(self) -> dict[str, Any]:
-        """The arguments of `subprocess` that start a child as this user."""
+        """Arguments for `subprocess` that start a child as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def other_user() -> User:
-    """The user who runs servers for root: `postgres` if it exists, else `nobody`."""
+    """The user who runs servers for root: `postgres` if it exists, else `nobody`.
+
+    Raises ProviderError when neither exists.
+    """
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
@@ -44,12 +47,13 @@ def other_user() -> User:
             continue
         return User(name, entry.pw_uid, entry.pw_gid)
     raise ProviderError(
-        "Postgres refuses to run as root, and there is no user `nobody`: run as another"
+        "Postgres refuses to run as root, and neither user `postgres` nor `nobody` exists:"
+        " run this as another user"
     )
 
 
 def owner_of(path: Path) -> User | None:
-    """The user who owns a file; None for root or an unknown uid."""
+    """The owner of a file or folder; None for root or an unknown uid."""
     uid = path.stat().st_uid
     try:
         entry = pwd.getpwuid(uid)
@@ -59,10 +63,9 @@ def owner_of(path: Path) -> User | None:
 
 
 def reaches(user: User, *paths: Path) -> bool:
-    """Whether that user can read every file and enter every folder; tested in a process of that
-    user.
+    """Whether that user can read every file and enter every folder.
 
-    Root's own `access` would answer for root, and mode bits do not show ACLs.
+    Tested in a process of that user: `os.access` would answer for root, and modes do not show ACLs.
     """
     test = 'for f; do test -r "$f" || { test -d "$f" && test -x "$f"; } || exit 1; done'
     done = subprocess.run(
@@ -79,10 +82,10 @@ def reaches(user: User, *paths: Path) -> bool:
 
 
 def write(user: User, path: Path, text: str) -> None:
-    """Appends text to a file as that user (mode 0600 when new).
+    """Appends text to a file as that user; a new file gets the mode 0600.
 
-    Root does not write below another user's folder itself, because a planted link could redirect
-    it. Raises StartError when that user cannot write there.
+    Root itself does not write in another user's folder, because a link there could redirect the
+    write. Raises StartError when that user cannot write the file.
     """
     done = subprocess.run(
         [SHELL, "-c", 'umask 077; cat >>"$1"', SHELL, str(path)],
@@ -100,5 +103,5 @@ def write(user: User, path: Path, text: str) -> None:
 
 
 def is_root() -> bool:
-    """Whether this process is root; Postgres refuses to run as root."""
+    """Whether this process runs as root, as which Postgres refuses to run."""
     return os.geteuid() == 0

@@ -1,7 +1,7 @@
 """Runs Valkey or Redis as a plain process.
 
-It persists nothing. Its content is derived from Postgres, and a snapshot older than the rows would
-serve stale answers unnoticed. After a restart it is empty, and the projector fills it again.
+It stores nothing on disk: its rows are copies of rows in Postgres, and an old snapshot would serve
+stale rows. After a restart it is empty, and the projector fills it again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ tcp-backlog 128
 
 
 def executable() -> str:
-    """The binary that the variable names, else the packaged Valkey, else one on PATH."""
+    """The program: HITOTSU_REDIS_SERVER, else the packaged Valkey, else one on PATH.
+
+    Raises ProviderError when there is none.
+    """
     forced = os.environ.get(BINARY_VARIABLE)
     if forced:
         found = shutil.which(forced)
@@ -59,7 +62,7 @@ def executable() -> str:
 
 
 class Valkey:
-    """The server's folder, process and address."""
+    """The Valkey or Redis server of a home."""
 
     name: ClassVar[str] = "redis"
 
