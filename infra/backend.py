@@ -54,7 +54,7 @@ class Backend(Protocol):
         """Stops the servers `names`; None: all of them."""
 
     def purge(self) -> None:
-        """Removes the data that lies outside the home folder."""
+        """Removes what the provider keeps outside the home folder, such as containers."""
 
     def restart(self, server: str) -> None: ...
 
@@ -73,7 +73,7 @@ class ProviderChoice:
 def decide(name: str = "auto") -> ProviderChoice:
     """The provider that a new stack would use, and why.
 
-    Raises ProviderError when the named provider, or for `auto` none, can be used.
+    Raises ProviderError when the named provider cannot be used; for `auto`, when none can.
     """
     wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):

@@ -139,8 +139,8 @@ class NativeBackend:
     def _answers(self, name: str, say: Say) -> bool:
         """Whether the running server answers within 20 seconds; else it is stopped.
 
-        If it refuses the connection (too many connections, for example) it goes on, and StartError
-        is raised.
+        If it refuses the connection (too many connections, for example), it is left running and
+        StartError is raised.
         """
         url = str(ServerRecord(self.home, name).entry["url"])
         reason = probe.obstacle(name, url)

@@ -68,7 +68,7 @@ def rest_of(said: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A command with its caller and idempotency key; `key` None (dry run): nothing is stored."""
+    """A command with caller and idempotency key; `key` None (dry run): its answer is not stored."""
 
     client: str
     key: str | None

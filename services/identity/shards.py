@@ -1,10 +1,11 @@
-"""Shard ownership: which process compares which pair, and how far has each shard read the log?
+"""The shards of the comparison: which process compares which pair, and how far it has read the log.
 
 Each profile belongs to a shard ("share") by its id, each pair to the shard of its smaller id, and
 each shard to one process at a time. Every process holds all profiles in memory. So that no pair is
 missed between two processes, a shard's progress records, for *every* partition, the offset up to
-which its profiles were compared. A process that takes a shard over first reads the log up to that
-progress; what was read in between is compared again.
+which its profiles were compared. A process that takes a shard over first reads the log into
+memory up to that progress. Records after it are compared, and for that read again if memory already
+includes them.
 
 The owner of a shard also stores the features of its profiles. That progress is recorded separately,
 because it may be behind or ahead of the comparison.

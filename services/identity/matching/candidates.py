@@ -161,8 +161,9 @@ class CandidateIndex:
         return found
 
     def _first_of(self, key: int) -> tuple[int, ...] | None:
-        """Places of the `FIRST` smallest ids of a common key and the next; None if it is not
-        common.
+        """Places in `_ids` of a common key's `FIRST` smallest ids, and of the next one.
+
+        None when the key is not common.
         """
         there = self._sharing.get(key)
         if not isinstance(there, list) or len(there) <= CROWD:

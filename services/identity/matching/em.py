@@ -3,7 +3,8 @@
 Expectation-maximisation over the levels of pairs that share a blocking key (Fellegi and Sunter
 1969, Winkler 1988), with three classes. Pairs that share no key count as strangers. A pair's class
 depends on its levels alone, so selecting pairs by shared keys does not bias it. The rates of
-strangers are counted in random pairs, minus those that are the same person.
+strangers are those of random pairs, or of pairs that share a key where these are higher; a pair
+counts by its probability of being strangers.
 """
 
 from __future__ import annotations

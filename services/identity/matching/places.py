@@ -23,7 +23,7 @@ Compared = tuple[int, str]
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """The closest level at which the known parts agree; MISSING when both know no part."""
+    """The closest level at which the known parts agree; MISSING when none is known in both."""
     code = _agrees(one.postcode, other.postcode)
     city = _similar(one.city, other.city)
     town = _similar(one.town, other.town)

@@ -1,1 +1,1 @@
-"""Tries other match rules in memory: compares the groupings, and switches if requested."""
+"""Tries other match rules on all profiles in memory; can switch to them."""

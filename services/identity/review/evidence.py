@@ -43,7 +43,10 @@ where own.profile_id = any(%(ids)s::uuid[]) and other.profile_id <> all(%(ids)s:
 async def case_of(
     snapshot: ReadSnapshot, clear: PersonalValues, everybody: ProfileIndex | None, case_id: UUID
 ) -> dict[str, Any] | None:
-    """A case with the evidence for and against; None when there is no such case."""
+    """A case with the evidence for and against; None when there is none with this id.
+
+    `case_id`: the id of a pair's case, or the id of a member that could not be joined.
+    """
     rows = await snapshot.rows(CASE, {"id": case_id})
     if rows:
         entry = pair_entry(rows[0])

@@ -1,9 +1,8 @@
-"""The review queue: pairs between the thresholds, members that could not be joined, shared
-identifiers.
+"""The review queue: pairs to decide, members that could not be joined, quarantined identifiers.
 
 Pairs come by descending weight; pairs that are one member already are left out. Then members that
 the grouping could not join, then identifiers on too many profiles. Decided cases are listed on
-request. Pages are keyset pages: each continues after the last key of the one before.
+request. Pages are keyset pages: a page continues after the last key of the previous one.
 """
 
 from __future__ import annotations
@@ -156,7 +155,7 @@ def conflict_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> di
 
 
 def quarantine_entry(row: dict[str, Any], rules: ActiveRules) -> dict[str, Any] | None:
-    """An identifier that no longer links profiles; None when it does link under these rules."""
+    """An identifier that does not link profiles; None when it does under these rules."""
     rule = rules.kinds[row["kind"]]
     why = quarantined(rule, row["value_index"].bytes, row["times"])
     if why is None:

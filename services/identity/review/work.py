@@ -1,9 +1,9 @@
 """Decides a batch of staff commands and stores the decisions in one transaction.
 
-One advisory lock lets one batch of all processes run at a time. A case is decided once; a second
-decision is answered with the first. The decision's event goes through the outbox. The case is
-closed in the same transaction, and the pair's decision is stored too, so that the matcher does not
-open a new case while the event is on its way.
+One advisory lock lets one batch of all processes run at a time. A case is decided once; a later
+decision on it is denied with the outcome of the first. The decision's event goes through the
+outbox. The case is closed in the same transaction, and the pair's decision is stored too, so that
+the matcher does not open a new case while the event is on its way.
 """
 
 from __future__ import annotations
