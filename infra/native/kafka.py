@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +19,7 @@ from infra.process import Recorded, StartError, spawn, wait_until
 
 CLUSTER_ID = "hitotsu-local-cluster0"
 STARTED = b"Kafka Server started"
+META = "meta.properties"  # in every formatted log folder
 # For a single broker. Records are kept for ever, with the time of their append; only the topics job
 # creates topics. A killed broker can register again only after its session, which is short.
 SETTINGS = """\
@@ -67,9 +72,8 @@ class Kafka:
         command = self._command(say)
         port = self.home.port("kafka")
         properties = self._properties(port)
-        if not (self.folder / "data" / "meta.properties").exists():
-            say("formatting")
-            self._format(command, properties)
+        if not (self.folder / "data" / META).exists():
+            self._format(command, say)
         say("starting")
         log = self.home.log(self.name)
         before = log.stat().st_size if log.exists() else 0
@@ -116,13 +120,45 @@ class Kafka:
         path.write_text(text, "utf-8")
         return path
 
-    def _format(self, command: list[str], properties: Path) -> None:
+    def _format(self, command: list[str], say: Say) -> None:
+        """Puts a formatted log folder in place: a copy of the one in the cache."""
+        formatted = _formatted_in(self.home.cache)
+        if not (formatted / META).exists():
+            say("formatting")
+            _make_formatted(formatted, command)
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        # the file that makes it a formatted folder comes last: an interrupted copy begins again
+        for path in sorted(formatted.rglob("*"), key=lambda path: (path.name == META, path)):
+            target = data / path.relative_to(formatted)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            elif not target.exists():
+                beside = target.with_name(f"{target.name}.new")
+                shutil.copyfile(path, beside)
+                beside.rename(target)
+
+
+def _formatted_in(cache: Path) -> Path:
+    """The cache's formatted log folder for this release and these settings.
+
+    Formatting starts a JVM and writes the cluster's id and the release's metadata version: the same
+    for every local broker, each of which is a cluster of its own.
+    """
+    identity = f"{jars.KAFKA_VERSION} {CLUSTER_ID} {SETTINGS}"
+    return cache / f"kafka-formatted-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+
+
+def _make_formatted(formatted: Path, command: list[str]) -> None:
+    """Formats a folder beside it and renames it: whoever comes second uses the first one's."""
+    with tempfile.TemporaryDirectory(prefix=".kafka-formatting-", dir=formatted.parent) as folder:
+        data, properties = Path(folder) / "data", Path(folder) / "server.properties"
+        properties.write_text(SETTINGS.format(port=1, controller=2, data=data), "utf-8")
         done = subprocess.run(
             [
                 *command,
                 "kafka.tools.StorageTool",
                 "format",
-                "--ignore-formatted",
                 f"--cluster-id={CLUSTER_ID}",
                 "-c",
                 str(properties),
@@ -133,4 +169,6 @@ class Kafka:
         )
         if done.returncode:
             said = done.stderr.strip()[-800:]
-            raise StartError(f"kafka: formatting {self.folder} failed: {said}")
+            raise StartError(f"kafka: formatting {data} failed: {said}")
+        with suppress(OSError):  # another start was faster
+            data.rename(formatted)
