@@ -35,13 +35,31 @@ os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    """Kafka, Postgres, Valkey and the registry, empty, without any service."""
+    """Kafka, Postgres and Valkey, empty, without any service; see `registry` for the registry."""
     if SERVERS_VARIABLE in os.environ:
         yield Endpoints(**json.loads(os.environ[SERVERS_VARIABLE]))
         return
-    stack = Stack(tmp_path_factory.mktemp("servers"), provider="auto", registry=True)
+    stack = Stack(_home(tmp_path_factory), provider="auto", registry=False)
     yield stack.start_servers()
     stack.stop(purge=True)
+
+
+@pytest.fixture(scope="session")
+def registry(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a schema registry beside `servers`, for the few tests that ask it.
+
+    It starts with the first of them: its JVM takes five seconds of CPU, too much for each worker.
+    """
+    if servers.registry:
+        return servers.registry
+    endpoints = Stack(_home(tmp_path_factory), provider="auto", registry=True).start_servers()
+    assert endpoints.registry, "this stack runs without a registry"
+    return endpoints.registry
+
+
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stack of `servers`."""
+    return tmp_path_factory.getbasetemp() / "servers"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from infra.backend import Endpoints
 from schemas.generated.events import Event
 from schemas.generated.inputs import INPUTS, example, parse, to_event
-from schemas.tools import registry
+from schemas.tools import registry as schema_registry
 from schemas.wire import codec
 from tests.schemas.sealers import OpenSealer
 
@@ -27,13 +27,12 @@ class Written:
 
 
 @pytest.fixture(scope="session")
-def written(servers: Endpoints) -> Written:
-    assert servers.registry, "this stack runs without a registry"
-    registry.apply(servers.registry)
+def written(servers: Endpoints, registry: str) -> Written:
+    schema_registry.apply(registry)
     events = [to_event(parse(example(name)), OpenSealer()) for name in INPUTS]
     topic = f"contracts.{uuid4().hex[:8]}"
     asyncio.run(_write(servers.kafka, topic, events))
-    return Written(servers.kafka, servers.registry, topic, events)
+    return Written(servers.kafka, registry, topic, events)
 
 
 async def _write(kafka: str, topic: str, events: list[Event]) -> None:
