@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, cast
+from weakref import ref
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -42,14 +43,16 @@ async def send_response(response: Response, scope: Scope, receive: Receive, send
         await response.background()
 
 
-def write_response(cycle: RequestResponseCycle, response: Response) -> bool:
+def write_response(request: ref[RequestResponseCycle], response: Response) -> bool:
     """Writes head and body and ends the request; or writes nothing and returns False.
 
     It returns False for HEAD, a status without body, a client that reads slowly, invalid headers,
-    and headers about the connection.
+    headers about the connection, and a request that has ended already.
     """
+    cycle = request()
     if (
-        cycle.flow.write_paused
+        cycle is None
+        or cycle.flow.write_paused
         or cycle.response_started
         or response.status_code not in _PLAIN
         or cycle.scope["method"] == "HEAD"
@@ -146,6 +149,8 @@ class OneWriteProtocol(BoundedHeads):
         super().connection_made(cast(asyncio.Transport, OneWrite(transport)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        # uvicorn creates the scope without extensions
-        cast(Scope, cycle.scope)["extensions"] = {WRITE: partial(write_response, cycle)}
+        # uvicorn creates the scope without extensions. The reference is weak: with a reference cycle
+        # through the scope, ended requests would wait for the garbage collector, and its pause for
+        # some thousands of them is longer than any read.
+        cast(Scope, cycle.scope)["extensions"] = {WRITE: partial(write_response, ref(cycle))}
         super()._start_asgi_task(cycle, app)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from threading import Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import uvicorn
@@ -179,6 +180,37 @@ def test_what_comes_after_an_answer_is_done(both: Any) -> None:
         while not behind and time.monotonic() < ended:
             time.sleep(0.01)
         assert behind == ["later"]
+
+
+@pytest.mark.parametrize("kind", ["json", "refused", "broken", "empty", "then"])
+def test_an_answer_leaves_no_reference_cycle(kind: str) -> None:
+    """Cycles wait for the garbage collector, which then stops everybody's answers for long."""
+    many, sent = 50, asked(f"/v1/as/{kind}", last=False)
+    with (
+        serving(application("cycles"), OneWriteProtocol) as address,
+        socket.create_connection(address, PATIENCE) as connection,
+        connection.makefile("rb") as told,
+    ):
+        _ask_in_turn(connection, told, sent, 2)  # what is made once
+        gc.collect()
+        gc.disable()
+        try:
+            _ask_in_turn(connection, told, sent, many)
+            assert gc.collect() < many
+        finally:
+            gc.enable()
+
+
+def _ask_in_turn(connection: socket.socket, told: BinaryIO, sent: bytes, times: int) -> None:
+    """Asks over one connection, each time after the answer is there whole."""
+    for _ in range(times):
+        connection.sendall(sent)
+        head = b"".join(iter(told.readline, b"\r\n")).lower()
+        if length := re.search(rb"content-length: (\d+)", head):
+            told.read(int(length[1]))
+        elif b"chunked" in head:
+            b"".join(iter(told.readline, b"0\r\n"))
+            told.readline()
 
 
 def test_every_answer_is_counted_by_its_route_and_status() -> None:
