@@ -2,7 +2,8 @@
 
 The product and the bare server in turn (ours, bare, bare, ours), the same requests over as many
 connections: answers a second, and CPU seconds of the server's own process for a thousand answers,
-which another load on the machine moves less. Then reads at a steady rate beside events.
+which another load on the machine moves less. Then reads at a steady rate beside events, in the same
+turns.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.benchmarks.bare_reads import KEY
 from tests.benchmarks.commanding import _wait_for as wait_for
 from tests.benchmarks.freshness import figures, shop
 from tests.benchmarks.freshness.http import request
-from tests.benchmarks.freshness.measuring import PATIENCE_SECONDS, _fill, asked, started
+from tests.benchmarks.freshness.measuring import PATIENCE_SECONDS, _fill, asked, begin, started
 from tests.benchmarks.servers import ROOT, Servers
 
 HEAD = ("", "ours/s", "bare/s", "of bare", "ours ms CPU", "bare ms CPU", "of bare", "wanted")
@@ -33,6 +34,7 @@ NAMES = {
     "stock": "stock of an item", "balance": "balance of a member", "page": "page of a member",
 }  # fmt: skip
 PATHS, EVENTS, READS = 400, 1_000, 500
+TURNS = ("ours", "bare", "bare", "ours")
 Figures = dict[str, float]
 
 
@@ -56,9 +58,7 @@ def main(arguments: list[str]) -> None:
                 rounds.say(f"{NAMES[kind]}: {options.seconds} s each")
                 found[kind] = _in_turn(servers, entrants, paths[kind], options)
             rounds.say(f"{READS} reads/s beside {EVENTS:,} events/s")
-            found["beside"] = {
-                name: _beside(servers, url, paths, options) for name, (url, _) in entrants.items()
-            }
+            found["beside"] = _beside_in_turn(servers, entrants, paths, options)
     rounds.say("\n" + report.as_markdown(HEAD, rows(found)))
     rounds.say("\n" + report.as_markdown(("beside events", "p50 ms", "p99 ms"), beside(found)))
     kept = report.keep(found, "reads" if options.seconds >= 10 else "reads-quick")
@@ -131,7 +131,7 @@ def _in_turn(
     options: argparse.Namespace,
 ) -> dict[str, Figures]:  # fmt: skip
     runs: dict[str, list[tuple[int, float, float]]] = {name: [] for name in entrants}
-    for name in ("ours", "bare", "bare", "ours"):
+    for name in TURNS:
         url, pid = entrants[name]
         before = usage.cpu_seconds([pid])
         found = asked(servers, _plan(servers, url, {"read": paths}, options))
@@ -160,20 +160,34 @@ def _plan(
     }  # fmt: skip
 
 
+def _beside_in_turn(
+    servers: Servers, entrants: dict[str, tuple[str, int]], paths: dict[str, list[str]],
+    options: argparse.Namespace,
+) -> dict[str, Figures]:  # fmt: skip
+    waits: dict[str, list[float]] = {name: [] for name in entrants}
+    for name in TURNS:
+        waits[name] += _beside(servers, entrants[name][0], paths, options)
+    return {name: figures.waits(of) for name, of in waits.items()}
+
+
 def _beside(
     servers: Servers, url: str, paths: dict[str, list[str]], options: argparse.Namespace
-) -> dict[str, float]:
-    """Stock and balances at a steady rate while events arrive."""
+) -> list[float]:
+    """Milliseconds of reads of stock and balances at a steady rate while events arrive."""
     placed, seconds = str(servers.folder / "placed"), options.seconds + 3
     wanted = {kind: paths[kind] for kind in ("stock", "balance")}
-    events = started(servers, "sending", servers.endpoints.kafka, str(EVENTS), str(seconds), placed)
+    events = started(
+        servers, "sending", servers.endpoints.kafka, str(EVENTS), str(seconds), placed,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
     try:
+        begin(events)
         found = asked(servers, _plan(servers, url, wanted, options, READS))
         events.wait(PATIENCE_SECONDS)
     finally:
         events.kill()
         events.wait()
-    return figures.waits([wait for waits in found["waits"].values() for wait in waits])
+    return [wait for waits in found["waits"].values() for wait in waits]
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

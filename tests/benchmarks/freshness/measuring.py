@@ -83,7 +83,7 @@ def _steady(servers: Servers, options: argparse.Namespace, sold: shop.Sold) -> d
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         try:
-            _begin(sender)
+            begin(sender)
             before, began = _cpu(servers), time.monotonic()
             reads = asked(servers, plan)
             took, after = time.monotonic() - began, _cpu(servers)
@@ -103,8 +103,8 @@ def _steady(servers: Servers, options: argparse.Namespace, sold: shop.Sold) -> d
     return found
 
 
-def _begin(sender: subprocess.Popen[bytes]) -> None:
-    """Making the events takes a core: nobody is measured meanwhile."""
+def begin(sender: subprocess.Popen[bytes]) -> None:
+    """Lets a sender begin once its events are made: that takes a core, and is not measured."""
     assert sender.stdin is not None
     assert sender.stdout is not None
     while (line := sender.stdout.readline().decode().strip()) != READY:
