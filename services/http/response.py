@@ -149,8 +149,8 @@ class OneWriteProtocol(BoundedHeads):
         super().connection_made(cast(asyncio.Transport, OneWrite(transport)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        # uvicorn creates the scope without extensions. The reference is weak: with a reference cycle
-        # through the scope, ended requests would wait for the garbage collector, and its pause for
-        # some thousands of them is longer than any read.
+        # uvicorn creates the scope without extensions. The reference is weak: with a cycle through
+        # the scope, ended requests would wait for the garbage collector, and its pause for some
+        # thousands of them is longer than any read.
         cast(Scope, cycle.scope)["extensions"] = {WRITE: partial(write_response, ref(cycle))}
         super()._start_asgi_task(cycle, app)
