@@ -1,4 +1,4 @@
-"""The invariants of points, tested from stored rows alone."""
+"""Invariants of points: conditions on stored rows that a background check tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = "select clock_timestamp() as now"
 
 
 async def _do_not_add_up(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """Drawing moves points between lots and debt; the sum must not change."""
+    """Profiles of which the points left in lots, less debt, are not the sum of all entries."""
     (moment,) = await rows_of(connection, NOW, [])
     rows: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in await rows_of(connection, ENTRIES, [[key[0] for key in keys]]):
@@ -36,11 +36,11 @@ async def _do_not_add_up(connection: Connection, keys: Sequence[Key]) -> dict[Ke
 
 POINTS_ADD_UP = Invariant(
     "points_add_up",
-    "The sum of a profile's entries is the sum of what its lots hold, less what it owes.",
+    "The sum of a profile's entries equals the points left in its lots, less its debt.",
     about="points", table="point_entry", key=PROFILE, broken=_do_not_add_up,
 )  # fmt: skip
 
-# a lot that others took from before its earning was seen is not below 0 yet
+# only lots whose earning is applied: before that, a lot from which points were taken is below 0
 BELOW = """
 select k.profile_id, to_json(0), to_json(l.left_over) from k cross join lateral (
     select min(points) as left_over from (
@@ -52,7 +52,7 @@ select k.profile_id, to_json(0), to_json(l.left_over) from k cross join lateral 
 """
 LOT_BELOW_ZERO = Invariant(
     "lot_below_zero",
-    "No lot gives more than it holds.",
+    "No more points are taken from a lot than it earned.",
     about="points", table="point_entry", key=PROFILE, broken=by_sql(PROFILE, BELOW),
 )  # fmt: skip
 
@@ -75,7 +75,7 @@ async def _lines(connection: Connection, keys: Sequence[Key]) -> dict[UUID, list
 async def _spent(
     connection: Connection, lines: dict[UUID, list[dict[str, Any]]]
 ) -> dict[UUID, Counter[tuple[UUID, UUID]]]:
-    """What the events of these holds took, by event and lot."""
+    """Points that the applied redemptions of these holds took: by event id, then by lot."""
     profiles = sorted({row["profile_id"] for rows in lines.values() for row in rows})
     facts = {captured_id(hold_id) for hold_id in lines}
     found: dict[UUID, Counter[tuple[UUID, UUID]]] = defaultdict(Counter)
@@ -105,7 +105,7 @@ def _said(lots: dict[tuple[UUID, UUID], int]) -> dict[str, int]:
 
 CAPTURED_AS_ALLOCATED = Invariant(
     "captured_as_allocated",
-    "What a captured hold took from each lot is what its fact took.",
+    "A captured hold and its redemption event take the same points from the same lots.",
     about="points", table="hitotsu.points_hold", key=HOLD, broken=_not_as_captured,
 )  # fmt: skip
 INVARIANTS = (POINTS_ADD_UP, LOT_BELOW_ZERO, CAPTURED_AS_ALLOCATED)

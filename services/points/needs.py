@@ -1,4 +1,4 @@
-"""The projections on which decisions about points depend."""
+"""The projections that decisions about points read; commands wait while these are being built."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reservations of stock: held for a while, then committed or released."""
+"""Reservations of stock: units are held for a while, then committed to an order or released."""

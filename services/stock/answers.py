@@ -30,18 +30,23 @@ Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
 
 class ReservedLine(AnswerModel):
-    """An item at a location, with the number of units held."""
+    """A line of a reservation: units asked for (`quantity`) and units held (`granted`)."""
 
     sku: str
     location_id: str
     quantity: int
     granted: int
-    available: int = Field(description="What this channel could have had there.")
-    reason: str | SkipJsonSchema[None] = Field(None, description="Why it is not granted whole.")
+    available: int = Field(description="Units that this channel could have reserved there.")
+    reason: str | SkipJsonSchema[None] = Field(
+        None, description="Code of the limit, if `granted` is less than `quantity`."
+    )
 
 
 class ShortLine(AnswerModel):
-    """A line that cannot be granted; `quantity` and `granted` for a reservation."""
+    """A line without enough units.
+
+    `quantity`, `granted` and `reason` are in answers to a reservation, but not to a commit.
+    """
 
     sku: str
     location_id: str
@@ -52,13 +57,13 @@ class ShortLine(AnswerModel):
 
 
 class Reserved(AnswerModel):
-    """A reservation that was created; in a dry run without its id."""
+    """A reservation that was created; a dry run creates none, so `reservation_id` is absent."""
 
     reservation_id: UUID | SkipJsonSchema[None] = None
     state: Literal["open"]
     expires_at: datetime
     lines: list[ReservedLine]
-    complete: bool = Field(description="Every line is granted whole.")
+    complete: bool = Field(description="Whether every line got all units that it asked for.")
     dry_run: bool
     position: Position
 
@@ -74,7 +79,7 @@ class Extended(AnswerModel):
 
 
 class Committed(AnswerModel):
-    """The reservation became an order's promise; one event per line."""
+    """The reservation is committed to an order; `event_ids`: one event for each line."""
 
     reservation_id: UUID
     state: Literal["committed"]
@@ -85,7 +90,7 @@ class Committed(AnswerModel):
 
 
 class ReleasedUnits(AnswerModel):
-    """The units are available again."""
+    """A reservation that was released: its units are available again."""
 
     reservation_id: UUID
     state: Literal["released"]
@@ -94,7 +99,7 @@ class ReleasedUnits(AnswerModel):
 
 
 class ReservationLine(AnswerModel):
-    """Units of one item at one location."""
+    """Units of one item at one location; `location_id` "": held without a location."""
 
     sku: str
     location_id: str
@@ -113,35 +118,36 @@ class Reservation(AnswerModel):
 
 
 class PickedLocation(AnswerModel):
-    """A location that has every line."""
+    """A location that has enough units for every line."""
 
     location_id: str
     name: str | None
     kind: str | None
-    available: dict[str, int] = Field(description="By item.")
+    available: dict[str, int] = Field(description="Units that the channel may reserve, by sku.")
     kilometres: float | None
-    spare: int = Field(description="Of the scarcest line, beyond what is wanted.")
+    spare: int = Field(description="Units beyond the wanted quantity, of the line with the fewest.")
 
 
 class PickedLocations(AnswerModel):
-    """Best location first."""
+    """Locations that have enough units for every line, best first."""
 
     locations: list[PickedLocation]
     position: Position
 
 
 NO_SUCH_RESERVATION = ProblemType(
-    "reservation-not-found", 404, "Not Found", "There is no such reservation.",
+    "reservation-not-found", 404, "Not Found", "There is no reservation with this id.",
     {"position": may_be_absent(Position)},
 )  # fmt: skip
 OUT_OF_STOCK = ProblemType(
     "out-of-stock", 409, "Out of stock",
-    "Fewer units than asked for may be promised; see `lines`.",
+    "Fewer units can be promised than the command asks for; see `lines`.",
     {"lines": list[ShortLine], **POSITION},
 )  # fmt: skip
 UNPLACED = ProblemType(
     "unplaced", 409, "No location",
-    "The hold has lines without a location; say which serves them.", POSITION,
+    "The reservation has lines without a location; send the `location_id` that serves them.",
+    POSITION,
 )  # fmt: skip
 ANSWERS = OutcomeAnswers(
     accepted={

@@ -1,4 +1,4 @@
-"""How many units can still be promised? Computed from cells, policies and holds of some items.
+"""Computes how many units can still be promised, from stock cells, policies and holds.
 
 available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
 online     = available - store_share, never below 0                        (at a location)
@@ -32,7 +32,7 @@ STORE = "STORE"
 
 @dataclass(slots=True)
 class PromisableCell:
-    """One item at one location, with what determines how much can be promised."""
+    """One item at one location. `available`: after open holds; may be negative."""
 
     available: int
     store_share: int
@@ -40,13 +40,17 @@ class PromisableCell:
 
     @property
     def online(self) -> int:
-        """What channels other than the store may promise here."""
+        """Units that channels other than the store may promise at this location."""
         return max(0, self.available - self.store_share)
 
 
 @dataclass(slots=True)
 class Item:
-    """One item over all locations: sums of its cells, and units held without a location."""
+    """One item over all locations.
+
+    `available`, `online`: sums over its cells. `threshold`: the company threshold. `unplaced`:
+    units held without a location.
+    """
 
     available: int = 0
     online: int = 0
@@ -55,17 +59,17 @@ class Item:
 
     @property
     def online_atp(self) -> int:
-        """What channels other than the store may still promise, over all locations."""
+        """Units that channels other than the store may still promise, over all locations."""
         return max(0, self.online - self.threshold - self.unplaced)
 
     def add(self, cell: PromisableCell) -> None:
-        """Adds a cell to the sums."""
+        """Adds a cell of this item to the sums."""
         self.available += max(0, cell.available)
         self.online += cell.online
 
 
 class AvailableUnits:
-    """Remaining units, while a batch of commands takes from them."""
+    """The units of some items in memory, while a batch of commands takes from them."""
 
     def __init__(
         self,
@@ -74,7 +78,10 @@ class AvailableUnits:
         held: Mapping[Spot, int],
         at: int,
     ) -> None:
-        """`held`: units under open holds, by item and location; `at` in microseconds."""
+        """`cells`: rows of `stock_cell`. `policies`: of `stock_policy`. `at`: microseconds.
+
+        `held`: units in holds, by item and location.
+        """
         self._cells: dict[Spot, PromisableCell] = {}
         self._items: dict[str, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
@@ -95,7 +102,7 @@ class AvailableUnits:
             item.threshold = max(item.threshold, policy["company_threshold"])
 
     def room(self, spot: Spot, channel: str) -> int:
-        """Units that this channel may promise there now, never below 0: the lowest of `_limits`."""
+        """Units that `channel` may promise at `spot` now: the lowest of `_limits`, at least 0."""
         sku, location = spot
         item = self._items.get(sku)
         if item is None:
@@ -110,15 +117,12 @@ class AvailableUnits:
         return min(cell.online, item.online_atp)
 
     def reason(self, spot: Spot, channel: str) -> str:
-        """The limit that is exhausted: a code of `REASONS`."""
+        """The code (a key of `REASONS`) of the lowest limit for `channel` at `spot`."""
         limits = self._limits(spot, channel)
         return min(limits, key=lambda code: limits[code])
 
     def placeable(self, spot: Spot) -> int:
-        """Units of an order without a location that may be placed there, never below 0.
-
-        The order's own units count among those held without a location.
-        """
+        """Units held without a location that `spot` may serve at a commit; at least 0."""
         cell = self._cells.get(spot)
         if cell is None:
             return 0
@@ -129,7 +133,7 @@ class AvailableUnits:
         return max(0, cell.available + kept_back)
 
     def take(self, spot: Spot, quantity: int) -> None:
-        """Holds units; a negative number releases them."""
+        """Takes units from the remaining ones; a negative number puts them back."""
         sku, location = spot
         cell = self._cells.get(spot)
         if cell is not None:
@@ -141,7 +145,7 @@ class AvailableUnits:
             self._items[sku].unplaced += quantity
 
     def _limits(self, spot: Spot, channel: str) -> dict[str, int]:
-        """Units left by each limit, never below 0; the first of the lowest is the reason."""
+        """Units that each limit leaves, by code, at least 0; of equal limits the first decides."""
         sku, location = spot
         item = self._items.get(sku)
         if item is None:
@@ -158,15 +162,15 @@ class AvailableUnits:
 
 
 REASONS: Mapping[str, str] = {
-    "not-stocked": "The location has never had this item.",
-    "not-available": "The location has no more, less its safety stock.",
-    "store-share": "What the location has left is its store's share.",
-    "promised-online": "What is left is promised to orders that have no location yet.",
-    "company-threshold": "What is left over all locations is the company threshold.",
-    "not-available-online": "All locations together have no more for online.",
-    "no-location": "A store promises what is at a location: name one.",
+    "not-stocked": "The item has no stock record at the requested location.",
+    "not-available": "The location has no more units available beyond its safety stock.",
+    "store-share": "The remaining units of the location are the share of its store.",
+    "promised-online": "The remaining units are held for orders that have no location yet.",
+    "company-threshold": "The remaining units of all locations are the company threshold.",
+    "not-available-online": "All locations together have no more units for online channels.",
+    "no-location": "A store reserves units at a location: send `location_id`.",
 }
-"""Why a line cannot be granted completely: code in the answer to sentence."""
+"""Why a line gets fewer units than it asks for: a sentence by the code in the answer."""
 
 
 def _online(item: Item) -> dict[str, int]:

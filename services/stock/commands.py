@@ -1,4 +1,4 @@
-"""The request bodies of stock commands; durations in seconds, quantities in units."""
+"""The commands on reservations and their request bodies; durations in seconds."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Ttl = Annotated[int, Field(ge=1, le=TTL_MAX)]
 
 class _StockBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+    dry_run: bool = Field(False, description="Decides and answers, but stores nothing.")
 
 
 class OrderLine(BaseModel):
-    """Units of one item at one location; "" when the order has no location yet."""
+    """Units of one item at one location; `location_id` "": the order has no location yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sku: Code
@@ -41,8 +41,9 @@ def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
 
 
 class ReserveBody(_StockBody):
-    """Holds units for `ttl_seconds`: all lines or none, or with `best_effort` as much as
-    there is.
+    """Holds units for `ttl_seconds`.
+
+    With `all_or_nothing` it is denied if a line lacks units; `best_effort` then holds the others.
     """
 
     channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
@@ -54,15 +55,15 @@ class ReserveBody(_StockBody):
 
 
 class ExtendBody(_StockBody):
-    """Extends the hold to so many seconds from now; never shortens it."""
+    """Extends the reservation to `ttl_seconds` from now; never shortens it."""
 
     ttl_seconds: Ttl = TTL_DEFAULT
 
 
 class CommitBody(_StockBody):
-    """The reservation becomes an order's promise and no longer expires.
+    """Commits the reservation to an order, so that it no longer expires.
 
-    `location_id`: the location that serves the lines without one.
+    `location_id`: the location that serves the lines that were reserved without a location.
     """
 
     order_id: GivenId
@@ -70,12 +71,14 @@ class CommitBody(_StockBody):
 
 
 class ReleaseBody(_StockBody):
-    """Releases the units."""
+    """Ends the reservation; its units are available again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """A reserve command: the body, its sender, and the id of the reservation to create."""
+    """A command to reserve units. `reservation_id`: of the reservation to create; `client`: the
+    token's name.
+    """
 
     reservation_id: UUID
     client: str
@@ -84,18 +87,24 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
+    """A command to hold a reservation longer."""
+
     reservation_id: UUID
     body: ExtendBody
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
+    """A command to commit a reservation to an order."""
+
     reservation_id: UUID
     body: CommitBody
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseReservation:
+    """A command to end a reservation."""
+
     reservation_id: UUID
     body: ReleaseBody
 

@@ -1,4 +1,4 @@
-"""Decides commands on stock. Pure: takes stock and commands, returns outcomes."""
+"""Decides commands on reservations: outcomes, rows to store and events, without any I/O."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 
 @dataclass(slots=True)
 class ReservedUnits:
-    """One line of a reservation: units of one item at one location. `expires_at` counts while it is
-    open.
+    """A row of `hitotsu.stock_hold`: a reservation's units of one item at one location.
+
+    `expires_at`: ignored unless `state` is "open". `served_by`: the location that serves them once
+    they are committed.
     """
 
     reservation_id: UUID
@@ -54,15 +56,16 @@ class ReservedUnits:
         return self.sku, self.location_id
 
     def counts(self, now: datetime) -> bool:
-        """Whether it holds units: not after its time, even if it is not marked as expired yet."""
+        """Whether it holds units at `now`: committed, or open and not expired."""
         return self.state == COMMITTED or (self.state == OPEN and self.expires_at > now)
 
 
 @dataclass(slots=True)
 class StockState:
-    """The input of a batch; deciding modifies it as the commands do.
+    """The state from which a batch of commands is decided; `decide` changes it command by command.
 
-    `holds`: all lines of each named reservation; `now`: read under the locks.
+    `shelf`: the units of the items. `holds`: all rows of the reservations that the commands name,
+    by reservation id. `now`: the time, read under the locks.
     """
 
     shelf: AvailableUnits
@@ -72,7 +75,9 @@ class StockState:
 
 @dataclass(slots=True)
 class DecidedStock:
-    """Outcomes in the order of the commands; created or changed holds; events to append."""
+    """The result: outcomes in the order of the commands, rows of new holds, changed rows by
+    reservation id, and events for the outbox.
+    """
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[ReservedUnits] = field(default_factory=list)
@@ -81,7 +86,7 @@ class DecidedStock:
 
 
 def decide(commands: Iterable[Command], state: StockState) -> DecidedStock:
-    """Decides in order: each command sees what those before it took."""
+    """Decides the commands in order: a command sees what the commands before it took."""
     batch = _StockBatch(state)
     for command in commands:
         batch.decided.outcomes.append(batch.outcome(command))
@@ -100,7 +105,10 @@ class _StockBatch:
         return self._reserve(command) if isinstance(command, Reserve) else self._resolve(command)
 
     def _reserve(self, command: Reserve) -> CommandOutcome:
-        """Holds the units, if enough can be promised."""
+        """Holds the units that can be promised; nothing in a dry run.
+
+        Denied if no unit can be promised, or too few in the mode `all_or_nothing`.
+        """
         body = command.body
         lines = self._taken(command)
         short = any(line["granted"] < line["quantity"] for line in lines)
@@ -139,9 +147,7 @@ class _StockBatch:
         return self._release(command, holds)
 
     def _taken(self, command: Reserve) -> list[LineGrant]:
-        """Grants line by line; each line sees what those before it took, because lines of one item
-        share stock.
-        """
+        """Takes units for the lines in order: a line sees what the lines before it took."""
         lines, channel = list[LineGrant](), command.body.channel
         for line in command.body.lines:
             spot = (line.sku, line.location_id)
@@ -188,7 +194,7 @@ class _StockBatch:
         )  # fmt: skip
 
     def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> DeniedCommand | None:
-        """Why lines without a location cannot be served by the named one; None when they can."""
+        """The denial if the command's location cannot serve the lines that have none; else None."""
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
         if not unplaced:

@@ -1,4 +1,4 @@
-"""The invariants of stock, tested from stored rows alone."""
+"""Invariants of stock: conditions on stored rows that a background check tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ where made is distinct from kept
 """
 STOCK_RECOMPUTED = Invariant(
     "stock_recomputed",
-    "A cell is its last count and what moved since, and the sums of what was promised.",
+    "A cell's values equal its last count plus the movements since, and the sums of its promises.",
     about="stock", table="stock_cell", key=CELL, broken=by_sql(CELL, RECOMPUTED),
 )  # fmt: skip
 
@@ -50,13 +50,14 @@ from (
 """
 COMMITTED_TO_AN_ORDER = Invariant(
     "committed_to_an_order",
-    "A reservation names an order exactly if it was committed.",
+    "A reservation names an order if and only if it was committed.",
     about="stock", table="hitotsu.stock_hold", key={"id": "uuid"},
     broken=by_sql({"id": "uuid"}, ORDERED),
 )  # fmt: skip
 
-# at a location: the newest line held or served there; over all ("") the newest of the item. Facts
-# that took units since then may have undercut promises: that is a shortage, and no wrong grant
+# The newest hold at the location, or of the item for "" (all locations), has the position that its
+# decision saw. Events applied since then may have taken units: then the shortage is their doing and
+# no wrong grant.
 UNDERCUT = f"""
 with {SHORT.format(of="sku = any(%(skus)s)")}
 select short.sku, short.location_id, short.short, taken.units
@@ -87,7 +88,7 @@ where taken.counted is not true and short.short > taken.units
 
 
 async def _promised_twice(connection: Connection, keys: Sequence[Key]) -> dict[Key, Violation]:
-    """A shortage after a grant must be explained by events that arrived after it."""
+    """Items with a larger shortage than the events explain that arrived after the last grant."""
     skus = [key[0] for key in keys]
     promises = [one.id for one in releases().by_id.values() if one.record == PROMISE]
     rows = await rows_of(connection, UNDERCUT, {"skus": skus, "promises": promises})
@@ -103,7 +104,7 @@ async def _promised_twice(connection: Connection, keys: Sequence[Key]) -> dict[K
 PROMISE = ReservationCommitted.__name__
 PROMISED_TWICE = Invariant(
     "promised_twice",
-    "No grant left more promised than there was, at its location or over all locations.",
+    "No grant promises more units than there were, at its location or over all locations.",
     about="stock", table="stock_cell", key={"sku": "text"}, broken=_promised_twice,
 )  # fmt: skip
 INVARIANTS = (STOCK_RECOMPUTED, COMMITTED_TO_AN_ORDER, PROMISED_TWICE)

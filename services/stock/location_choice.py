@@ -1,4 +1,4 @@
-"""Chooses the locations that can serve an order: those with every line, nearest or best stocked
+"""Lists the locations that have enough units for every line of an order, nearest or best stocked
 first.
 """
 
@@ -26,7 +26,7 @@ class WantedUnits(BaseModel):
 
 
 class GeoPoint(BaseModel):
-    """A place on the earth, in degrees."""
+    """A point on the earth, in degrees."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     latitude: float = Field(ge=-90, le=90)
@@ -40,10 +40,11 @@ def _once(lines: list[WantedUnits]) -> list[WantedUnits]:
 
 
 class PickBody(BaseModel):
-    """The order lines; `near` and `rule` define the order of the locations.
+    """The order's lines, and how to sort and filter the locations.
 
-    `distance` needs `near` and puts locations without coordinates last; `most_stock` prefers
-    locations where the scarcest line has the most units left.
+    `rule` "distance": nearest to `near` first, locations without coordinates last; without `near`
+    by id. "most_stock": most `spare` units first. `kinds`: only locations of these kinds; empty:
+    all.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,7 +59,7 @@ class PickBody(BaseModel):
 
 
 def kilometres(one: GeoPoint, other: GeoPoint) -> float:
-    """The great-circle distance, by the haversine formula (Sinnott 1984)."""
+    """The great-circle distance in kilometres, by the haversine formula (Sinnott 1984)."""
     a, b = math.radians(one.latitude), math.radians(other.latitude)
     along = math.radians(other.longitude - one.longitude)
     half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(along / 2) ** 2
@@ -68,7 +69,10 @@ def kilometres(one: GeoPoint, other: GeoPoint) -> float:
 def picked(
     body: PickBody, shelf: AvailableUnits, locations: Iterable[Mapping[str, Any]], at: int
 ) -> list[dict[str, Any]]:
-    """Locations that have every line now, in the requested order; ties by id."""
+    """The first `body.limit` locations with enough units for every line, sorted by `body.rule`.
+
+    `locations`: rows of all versions. `at`: microseconds.
+    """
     versions: dict[str, list[Mapping[str, Any]]] = {}
     for row in locations:
         versions.setdefault(row["location_id"], []).append(row)

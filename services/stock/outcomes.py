@@ -1,4 +1,4 @@
-"""The outcomes of stock commands. Pure; `services.stock.answers` maps them to HTTP."""
+"""The possible outcomes of commands on reservations; `answers` maps them to HTTP answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from services.stock.availability import REASONS
 
 
 class LineGrant(TypedDict):
-    """What a line asked for and got; `reason`: a code, when it got less."""
+    """A line's units asked for (`quantity`), held (`granted`), and available before that.
+
+    `reason`: a key of `REASONS`, if fewer are granted than asked for.
+    """
 
     sku: str
     location_id: str
@@ -25,7 +28,7 @@ class LineGrant(TypedDict):
 
 
 class LineShortage(TypedDict):
-    """A line that the named location cannot serve."""
+    """A line that the location of a commit cannot serve; `available`: units it could serve."""
 
     sku: str
     location_id: str
@@ -34,7 +37,10 @@ class LineShortage(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsReserved(AcceptedCommand):
-    """Units are held until `expires_at`; in a dry run the id is null."""
+    """Units are held until `expires_at`; a dry run holds none, so `reservation_id` is None.
+
+    `complete`: every line got all units that it asked for.
+    """
 
     reservation_id: UUID | None
     state: Literal["open"] = "open"
@@ -46,7 +52,7 @@ class UnitsReserved(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationExtended(AcceptedCommand):
-    """Units are held until `expires_at`."""
+    """The units are held longer, until `expires_at`."""
 
     reservation_id: UUID
     state: Literal["open"] = "open"
@@ -56,7 +62,7 @@ class ReservationExtended(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsPromised(AcceptedCommand):
-    """Units are promised to an order; one event per line."""
+    """The units are committed to an order; one event for each line."""
 
     reservation_id: UUID
     state: Literal["committed"] = "committed"
@@ -67,7 +73,7 @@ class UnitsPromised(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsReleased(AcceptedCommand):
-    """Units are available again."""
+    """The units are available again."""
 
     reservation_id: UUID
     state: Literal["released"] = "released"
@@ -76,25 +82,25 @@ class UnitsReleased(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooFewUnits(DeniedCommand):
-    """Fewer units than asked for may be promised; nothing is granted."""
+    """Fewer units can be promised than asked for; the command holds nothing."""
 
     lines: Sequence[LineGrant]
 
     @property
     def detail(self) -> str:
         first = next(REASONS[line["reason"]] for line in self.lines if "reason" in line)
-        return f"Not so many units may be promised. {first}"
+        return f"Fewer units can be promised than asked for. {first}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooFewUnitsThere(DeniedCommand):
-    """The named location has fewer units than the reservation holds without a location."""
+    """The commit's location cannot serve the lines that were reserved without a location."""
 
     lines: Sequence[LineShortage]
 
     @property
     def detail(self) -> str:
-        return "That location does not have them."
+        return "The location does not have enough units for the lines without a location."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,27 +109,27 @@ class LocationMissing(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return "Lines have no location yet: send `location_id`."
+        return "The reservation has lines without a location: send `location_id`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationUnknown(DeniedCommand):
-    """There is no reservation of that id."""
+    """No reservation has the id of the command."""
 
     @property
     def detail(self) -> str:
-        return "There is no such reservation."
+        return "There is no reservation with this id."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationResolved(DeniedCommand):
-    """The reservation was committed or released before."""
+    """The reservation is not open: it was committed or released before, or marked as expired."""
 
     state: str
 
     @property
     def detail(self) -> str:
-        return f"The reservation is {self.state}."
+        return f"The reservation is not open any more: it is {self.state}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,4 +140,4 @@ class ReservationExpired(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return f"The reservation ended at {written(self.expires_at)}."
+        return f"The reservation expired at {written(self.expires_at)}."

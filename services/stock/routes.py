@@ -1,4 +1,6 @@
-"""The routes of stock commands."""
+"""The routes that reserve, extend, commit and release stock, show a reservation, and list
+locations.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ select location_id, valid_from, kind, name, latitude_e6, longitude_e6 from locat
 
 
 def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
-    """POST to reserve, extend, commit, release; GET a reservation's state."""
+    """POST to reserve, extend, commit, release; GET a reservation's state; POST to list locations
+    that have an order's lines.
+    """
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
@@ -82,15 +86,15 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
         *_commands(door),
         Operation(
             method="GET", path=BASE + "/{id}", name="reservation", tag="stock", scope=READ,
-            summary="What became of a reservation", endpoint=state, parameters=NamedById,
-            replies={200: Reply(Reservation, "Its state and lines.")},
+            summary="The state of a reservation", endpoint=state, parameters=NamedById,
+            replies={200: Reply(Reservation, "State and lines of the reservation.")},
             problems=(NO_SUCH_RESERVATION, NOT_FOUND, UNPROCESSABLE),
         ),
         Operation(
             method="POST", path="/v1/stock/pick", name="pickLocation", tag="stock", scope=READ,
-            summary="Which location serves an order? Advisory: nothing is held", endpoint=pick,
+            summary="Locations that can serve an order; holds nothing", endpoint=pick,
             body=json_body(PickBody),
-            replies={200: Reply(PickedLocations, "Locations that have every line.")},
+            replies={200: Reply(PickedLocations, "Locations with enough units, best first.")},
             problems=(BUILDING,),
         ),
     ]  # fmt: skip
@@ -101,22 +105,24 @@ def _commands(door: Door) -> list[Operation]:
     return [
         ROUTE.at(
             door, BASE, "reserveStock", "Hold units for a while", ReserveBody, _reserve,
-            Reply(Reserved, "Held.", links=dict.fromkeys(NEXT, "reservation_id")),
+            Reply(Reserved, "The units are held.", links=dict.fromkeys(NEXT, "reservation_id")),
             OUT_OF_STOCK, status=201,
         ),
         ROUTE.at(
-            door, BASE + "/{id}/extend", "extendStock", "Hold them longer", ExtendBody,
-            lambda body, sent: Extend(sent.id, body), Reply(Extended, "Longer."), *ended,
+            door, BASE + "/{id}/extend", "extendStock", "Hold a reservation longer", ExtendBody,
+            lambda body, sent: Extend(sent.id, body),
+            Reply(Extended, "The reservation holds until `expires_at`."), *ended,
         ),
         ROUTE.at(
-            door, BASE + "/{id}/commit", "commitStock", "Promise them to an order", CommitBody,
-            lambda body, sent: Commit(sent.id, body), Reply(Committed, "Promised."),
+            door, BASE + "/{id}/commit", "commitStock", "Commit a reservation to an order",
+            CommitBody, lambda body, sent: Commit(sent.id, body),
+            Reply(Committed, "The units are committed to the order."),
             *ended, UNPLACED, OUT_OF_STOCK,
         ),
         ROUTE.at(
-            door, BASE + "/{id}/release", "releaseStock", "Let them go", ReleaseBody,
+            door, BASE + "/{id}/release", "releaseStock", "End a reservation", ReleaseBody,
             lambda body, sent: ReleaseReservation(sent.id, body),
-            Reply(ReleasedUnits, "Free."), *ended,
+            Reply(ReleasedUnits, "The units are available again."), *ended,
         ),
     ]  # fmt: skip
 
@@ -127,7 +133,7 @@ def _reserve(body: ReserveBody, sent: Sent) -> Reserve:
 
 
 async def _picked(postgres: Pool, body: PickBody, group: str) -> Answer:
-    """Advisory: takes no lock, so only a reservation makes sure."""
+    """Locations that have every line, best first. Takes no lock: only a reservation holds units."""
     async with (
         postgres.connection() as connection, connection.pipeline(), connection.transaction()
     ):  # fmt: skip
@@ -142,11 +148,11 @@ async def _state(postgres: Pool, reservation_id: UUID) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [reservation_id])
     if not rows:
-        raise Refuse.of(NO_SUCH_RESERVATION, "There is no such reservation.")
+        raise Refuse.of(NO_SUCH_RESERVATION, "There is no reservation with this id.")
     states = {row["state"] for row in rows}
     common = {name: rows[0][name] for name in ("channel", "order_id", "expires_at")}
     lines = [{name: row[name] for name in ("sku", "location_id", "quantity")} for row in rows]
-    # facts of several lines are applied one by one; until the last is, it is a committed one
+    # the events of several lines are applied separately: until the last one, it counts as committed
     state = states.pop() if len(states) == 1 else "committed"
     return respond(
         Answer.of(200, {"reservation_id": reservation_id, "state": state, **common, "lines": lines})

@@ -1,9 +1,8 @@
-"""Decides a batch of stock commands: locks cells in order, counts holds, stores all in one
-transaction.
+"""Runs a batch of commands on reservations: locks stock cells, decides, and stores the result.
 
-Reserving, extending and committing lock the rows of all cells of an item, whatever the location,
-since limits apply over all locations. So no two decisions see the same units, and a hold that was
-seen as expired is never committed later. The projector raises `committed` and ends the hold in one
+It locks the rows of `stock_cell` of all locations of an item, since limits apply over all
+locations. So two decisions never promise the same units, and a hold that was seen as expired is
+never committed later. The projector adds the units to `committed` and ends the hold in one
 transaction, so units are never counted twice or missed.
 """
 
@@ -88,11 +87,11 @@ class StockWork:
     """Decides batches of stock commands, within the caller's transaction."""
 
     def __init__(self, group: str) -> None:
-        """`group`: whose checkpoints give the position of the stock shown."""
+        """`group`: the projection group whose checkpoints are the position in the answers."""
         self._group = group
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> _LockedStock:
-        """Locks the cells; returns the stock, and the lines of the named holds."""
+        """Locks the cells of the commands' items; returns them, and the rows of named holds."""
         named = [c.reservation_id for c in commands if not isinstance(c, Reserve)]
         wanted = {
             line.sku for c in commands if isinstance(c, Reserve) for line in c.body.lines
@@ -107,7 +106,10 @@ class StockWork:
     async def decide(
         self, connection: Connection, seen: _LockedStock, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Stores expired, changed and new holds with the events; returns the answers."""
+        """Decides; stores expired, changed and new holds, and the events in the outbox.
+
+        Returns the answers in the order of the commands.
+        """
         decided = decide(commands, StockState(seen.shelf, _by_id(seen.holds), seen.now))
         if seen.over:
             await connection.execute(EXPIRED, [array("text", seen.over), seen.now])
@@ -119,7 +121,7 @@ class StockWork:
 async def seen(
     connection: Connection, skus: list[str], group: str
 ) -> tuple[AvailableUnits, datetime, dict[str, int]]:
-    """The present stock, read without a lock: it may change a moment later."""
+    """Units of these items, the time and the position, read without a lock."""
     cells = await rows_of(connection, CELLS, [array("text", skus)])
     found = await _shelf(connection, skus, cells, group, [])
     return found.shelf, found.now, found.position
@@ -127,7 +129,10 @@ async def seen(
 
 @dataclass(frozen=True, slots=True)
 class _LockedStock:
-    """Stock as of `now`; the items of expired open holds; the lines of named holds."""
+    """Units of some items at `now`. `position`: next offset to apply by "topic-partition".
+
+    `over`: items with open holds that have expired. `holds`: the rows of the named holds.
+    """
 
     shelf: AvailableUnits
     now: datetime
@@ -143,7 +148,10 @@ async def _shelf(
     group: str,
     named: list[UUID],
 ) -> _LockedStock:
-    """Reads everything that is needed under the locks in one round trip."""
+    """Reads time, holds, policies and position; the rows of the `named` holds in the same pipeline.
+
+    `cells`: rows of `stock_cell`, locked by the caller if it decides.
+    """
     asked = await send_query(connection, SHELF, {"skus": array("text", skus), "group": group})
     holds = await rows_of(connection, NAMED, [named]) if named else []
     (row,) = await asked.fetchall()
@@ -157,7 +165,7 @@ async def _shelf(
 async def _changes(
     connection: Connection, decided: DecidedStock, position: Mapping[str, int]
 ) -> None:
-    # what was let go first, so that the times of the rows tell the order too
+    # changed holds are stored before new ones, so that the rows' times tell the order too
     if decided.changed:
         rows_changed = [
             (h.reservation_id, h.sku, h.location_id, h.state, h.expires_at, h.order_id, h.served_by)
@@ -166,7 +174,7 @@ async def _changes(
         ]
         await connection.execute(CHANGE, columns(_CHANGED, rows_changed))
     if decided.made:
-        # all lines of a batch saw the same stock: the position is kept once for each spot
+        # all lines of a batch saw the same position: it is stored in one row for each spot
         first = {hold.spot: hold for hold in reversed(decided.made)}
         stood = json.dumps(position)
         rows = [

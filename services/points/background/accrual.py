@@ -1,7 +1,8 @@
-"""Gives points for sales by the program's rules: due sales are judged in one transaction.
+"""Gives points for sales by the program's rules.
 
-Earlier decisions, the new result and its events are read and stored in that transaction, under the
-members' advisory locks. So a sale is judged once, and judging it again changes nothing.
+A batch of sales from `hitotsu.points_due` is judged in one transaction under the members' advisory
+locks: it reads the earlier decisions on these sales, and stores the new decisions and their events.
+Judging a sale again appends only the difference from its earlier decision.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
 class Accrual(BackgroundTask):
-    """Follows the log and judges due sales; one process at a time (leader election)."""
+    """Follows the log and judges due sales, in the one process that is elected leader."""
 
     def __init__(
         self,
@@ -45,16 +46,16 @@ class Accrual(BackgroundTask):
         kick: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are read; `kick` is called when the outbox has events to send.
+        """`group`: the projection group whose tables are read. `kick`: triggers the outbox.
 
-        `ready`: whether these tables are complete (not being built).
+        `ready`: returns whether these tables are complete, that is, not being built.
         """
         super().__init__(dsn, "points-accrual", LOOK_SECONDS, group, ready)
         self._group, self._kick = group, kick
         self._sales = sales_feed(kafka, group)
 
     async def stop(self) -> None:
-        """Stops between two transactions."""
+        """Waits for the current transaction, then stops."""
         await super().stop()
         await self._sales.close()
 
@@ -62,7 +63,10 @@ class Accrual(BackgroundTask):
         self._sales.reset()
 
     async def round(self, connection: Connection) -> bool:
-        """Reads the log once and judges one batch of sales; returns whether there may be more."""
+        """Reads the log once and judges at most `AT_ONCE` sales.
+
+        Returns whether there may be more to do, so that the next round comes without a pause.
+        """
         followed = await self._sales.follow(connection)
         rows = await rows_of(connection, DUE, [AT_ONCE])
         due = {row["transaction_id"]: row["owner_id"] for row in rows}
@@ -73,14 +77,15 @@ class Accrual(BackgroundTask):
         return followed or len(due) == AT_ONCE
 
     async def _judge(self, connection: Connection, due: dict[UUID, UUID]) -> None:
-        """Judges all in one transaction; if that fails, one by one, so that one sale cannot block
-        others.
+        """Judges all sales in one transaction; if that fails, each sale in its own transaction.
+
+        A sale that fails alone is marked as failed in `points_due` and no longer blocks the others.
         """
         try:
             await judge(connection, self._group, due)
             return
         except AWAY:
-            raise  # it passes, and all of it is judged again
+            raise  # Postgres is away for a while: the whole batch is judged again later
         except Exception as error:
             log.error("sales_judged_one_by_one", error=type(error).__name__)
         for transaction_id, owner_id in due.items():
@@ -96,7 +101,7 @@ class Accrual(BackgroundTask):
 
 
 async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
-    """Judges these sales, looked up by their owners, in one transaction."""
+    """Judges sales in one transaction. `due`: owner id by transaction id."""
     if due:
         async with connection.transaction():
             await connection.execute(DONE, [list(due)])
@@ -117,7 +122,7 @@ async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> 
     for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
         assert sale.profile_id is not None
         if not terms[sale.transaction_id].earns:
-            continue  # who gave its points takes them back as well
+            continue  # the producer gave this sale's points, and takes them back on a return
         judgement = Judgement(
             sale, terms[sale.transaction_id], before.get(sale.transaction_id, {}),
             here.holder(sale.profile_id), here.at,

@@ -1,8 +1,8 @@
-"""Appends expiry events for expired points, once a day of the program's time zone, lot by lot.
+"""Appends an event for each lot with expired points, once a day in the program's time zone.
 
-Balances do not need them: a query compares a lot's expiry with the time. The events are for the
-ledger, and for expiry by inactivity, which cannot be told from a single lot. Each lot is examined
-once a day; points that are held then, or arrive late, are left for the next day.
+A lot with an expiry time needs no event to expire: queries compare that time with the clock. The
+events record it in the ledger. Expiry by inactivity takes effect by these events alone. Points that
+are held or arrive late are examined again on the next day.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BEGIN = """
 insert into hitotsu.points_sweep (day) values (%s)
 on conflict (single) do update set day = excluded.day
 """
-# one look over all entries a day; what is over by its lots' times, then who was quiet for too long
+# Scans all entries once a day for candidates: profiles with expired lots, and inactive profiles.
 OVER = """
 insert into hitotsu.points_over (profile_id)
 select distinct profile_id from (
@@ -72,7 +72,7 @@ def clock() -> int:
 
 
 class Expiry(BackgroundTask):
-    """Expires lots, once a day of the program."""
+    """Background task that expires lots once a day, in the one process that is elected leader."""
 
     def __init__(
         self,
@@ -82,15 +82,16 @@ class Expiry(BackgroundTask):
         clock: Callable[[], int] = clock,
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`group`: whose tables are read; `kick` is called when the outbox has events to send.
+        """`group`: the projection group whose tables are read. `kick`: triggers the outbox.
 
-        `ready`: whether these tables are complete (not being built).
+        `clock`: microseconds since the epoch. `ready`: returns whether these tables are complete,
+        that is, not being built.
         """
         super().__init__(dsn, "points-expiry", LOOK_SECONDS, group, ready)
         self._group, self._kick, self._clock = group, kick, clock
 
     async def round(self, connection: Connection) -> bool:
-        """Processes some members in one transaction; returns whether there may be more today."""
+        """Calls `sweep` in one transaction; returns whether there may be more to do today."""
         async with connection.transaction():
             more = await sweep(connection, self._group, self._clock())
         await delete_applied_entries(connection)
@@ -100,8 +101,11 @@ class Expiry(BackgroundTask):
 
 
 async def sweep(connection: Connection, group: str, now: int) -> bool:
-    """Expires some lots that ended before today in the program's zone; returns whether there are
-    more.
+    """Expires points that ended before today, for a batch of profiles.
+
+    The first call of a day only stores which profiles to examine; each later call takes at most
+    `AT_ONCE` of them. Returns False when no profile is left, or no rules are in force. `now`:
+    microseconds.
     """
     rules = await _rules(connection, now)
     if rules is None:
@@ -130,14 +134,15 @@ async def sweep(connection: Connection, group: str, now: int) -> bool:
 
 
 async def _rules(connection: Connection, now: int) -> EarningRules | None:
-    """The rules in force now; None when there are none, and so no time zone."""
+    """The rules in force at `now`; None when no rules are in force, so the time zone is unknown."""
     row = version_at(readable(await versions(connection)), now)
     return row["read"] if row is not None else None
 
 
 def _quiet(rules: EarningRules, at: int) -> int | None:
-    """Members without activity since this instant may have lapsed; never later than the
-    exact date.
+    """Profiles whose last activity is before this instant are candidates for expiry by inactivity.
+
+    It is never before the exact limit, which `_lapsed` applies. None: no such expiry in the rules.
     """
     expiry = rules.expiry
     return at - (expiry.months * 28 - 1) * DAY if isinstance(expiry, Inactivity) else None
@@ -149,13 +154,16 @@ def _lapsed(last_at: int | None, at: int, rules: EarningRules) -> bool:
 
 
 def _last(here: EffectiveBalances, profile_id: UUID) -> int | None:
-    """When the member last earned or spent, over all its profiles."""
+    """When the profile's member last earned or spent; None if it never did."""
     entries = here.holder(profile_id).entries
     return max((one["at"] for one in entries if one["kind"] in ACTIVITY), default=None)
 
 
 def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
-    """The member's lots that have points left which are not held."""
+    """Lots of the profile's member with points left that no hold reserves.
+
+    A lot whose earning is not applied yet is left out.
+    """
     lots = here.holder(profile_id).account(here.at).lots
     return [lot for lot in lots if lot.left > 0 and lot.earned_at is not None]
 
@@ -163,8 +171,8 @@ def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
 async def _expire(
     connection: Connection, here: EffectiveBalances, over: list[Lot], day: date, at: int
 ) -> None:
-    """Adds the expiry events; event ids derive from lot and day, so a repeat is a duplicate."""
-    # by name: two profiles of one member give the same lots
+    """Stores an expiry event per lot, except for lots that were expired on this day before."""
+    # two profiles of one member list the same lots
     over = list({(lot.profile_id, lot.lot_id): lot for lot in over}.values())
     if not over:
         return

@@ -1,6 +1,7 @@
-"""Which sales have to be judged (again)? Taken from applied purchases, items and rules.
+"""Records in `hitotsu.points_due` which sales have to be judged, or judged again.
 
-An event only names sales; the data is read from the projections, which include the event by then.
+It follows events that the projector has applied: purchases, redemptions, items and program rules.
+An event only tells which sales it concerns; their data is read from the projection's tables later.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ on conflict (transaction_id) do update set failed = null,
     owner_id = case when excluded.owner_id = excluded.transaction_id then points_due.owner_id
         else excluded.owner_id end
 """
-# points spent on what came back before they were known to be spent
+# a redemption that arrives after a return of the same purchase was judged: points to give back
 PAID_WITH = """
 insert into hitotsu.points_due (transaction_id, owner_id)
 select distinct on (transaction_id) transaction_id, profile_id from hitotsu.points_decided
@@ -57,19 +58,19 @@ on conflict (transaction_id) do update set failed = null
 
 
 def sales_feed(kafka: str, group: str) -> Follower:
-    """A follower that records in `hitotsu.points_due` which sales have to be judged."""
+    """A follower that calls `note_due` for the events that `group` has applied."""
     return Follower(AppliedLog(kafka, group, TOPICS, AT_ONCE), CURSOR, note_due)
 
 
 async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> None:
-    """Records the sales that these events concern."""
+    """Inserts into `hitotsu.points_due` the sales that these events concern."""
     purchases: dict[UUID, UUID] = {}
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     rules = []
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
-            # a claim is of a guest's purchase, which is found by itself
+            # a claim concerns a guest's purchase, which has its own id as owner
             owner = None if isinstance(event, PurchaseAttributed) else event.profile_id
             sale = UUID(bytes=event.transaction_id)
             purchases[sale] = UUID(bytes=owner) if owner else purchases.get(sale, sale)

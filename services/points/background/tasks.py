@@ -1,4 +1,4 @@
-"""The points program's background tasks."""
+"""Creates the background tasks of the points program."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from services.runtime.config import Settings
 def background(
     settings: Settings, kick: Callable[[], None], ready: Callable[[], bool]
 ) -> list[Accrual | Expiry]:
-    """The tasks, to be started and stopped with the process; `kick` triggers the outbox.
+    """The tasks, not started yet. `kick` triggers the outbox.
 
-    They wait while `ready` says that a projection they read is being built. Accrual runs only if
-    this deployment gives points by rules and not by tills.
+    They pause while `ready` returns False, that is, while a projection they read is being built.
+    Accrual is among them only if the setting `accrual` is "rules" and not "producer".
     """
     tasks: list[Accrual | Expiry] = [Expiry(settings.postgres, settings.group, kick, ready=ready)]
     if settings.accrual == "rules":

@@ -30,7 +30,7 @@ PERHAPS_POSITION = {"position": may_be_absent(Position)}
 
 
 class Allocation(AnswerModel):
-    """Points taken from one lot."""
+    """Points taken from, or given back to, one lot of one profile."""
 
     profile_id: UUID
     lot_id: UUID
@@ -38,14 +38,14 @@ class Allocation(AnswerModel):
 
 
 class _Decided(AnswerModel):
-    available: int = Field(description="What the member can still spend.")
+    available: int = Field(description="Points that the member can still spend.")
     dry_run: bool
-    version: int = Field(description="Entries of the account that the decision was made from.")
+    version: int = Field(description="Number of ledger entries that the decision was made from.")
     position: Position
 
 
 class HeldPoints(_Decided):
-    """A hold that was created; in a dry run without its id."""
+    """A hold that was created; a dry run creates none, so `hold_id` is absent."""
 
     hold_id: UUID | SkipJsonSchema[None] = None
     state: Literal["open"]
@@ -55,7 +55,7 @@ class HeldPoints(_Decided):
 
 
 class RedeemedPoints(_Decided):
-    """Points that were spent; in a dry run without the hold's id."""
+    """Points that were spent at once; in a dry run `hold_id` is absent."""
 
     hold_id: UUID | SkipJsonSchema[None] = None
     state: Literal["captured"]
@@ -65,7 +65,7 @@ class RedeemedPoints(_Decided):
 
 
 class CapturedPoints(_Decided):
-    """Points that were spent; `freed`: the rest of the hold."""
+    """Points of a hold that were spent; `freed`: points of the hold that were released."""
 
     hold_id: UUID
     state: Literal["captured"]
@@ -76,7 +76,7 @@ class CapturedPoints(_Decided):
 
 
 class ReleasedPoints(_Decided):
-    """The hold's points are available again."""
+    """A hold that was released: its points can be spent again."""
 
     hold_id: UUID
     state: Literal["released"]
@@ -96,8 +96,9 @@ class PointsHold(AnswerModel):
 
 
 class OfflineLimit(AnswerModel):
-    """What a terminal may redeem in one redemption while offline, and the rules version that
-    says so.
+    """Points that a terminal may redeem in one redemption while offline.
+
+    `rule_version`: the version of the program's rules in force; null: none, and the limit is 0.
     """
 
     store_id: str
@@ -136,7 +137,7 @@ UNKNOWN_PROFILE = ProblemType(
 )
 INSUFFICIENT_POINTS = ProblemType(
     "insufficient-points", 409, "Not enough points",
-    "The member, or the hold, has fewer points to spend; see `available`.",
+    "The member or the hold has fewer points than the command asks for; see `available`.",
     {"available": int, "version": may_be_absent(int), **POSITION},
 )  # fmt: skip
 ANSWERS = OutcomeAnswers(

@@ -1,8 +1,9 @@
-"""What members hold now: locked in id order, lots and holds read in one statement.
+"""Locks members and reads the points that they can spend, for decisions on holds.
 
-Every decision about a profile's points takes that profile's advisory lock, so no two decisions see
-the same points. The projector takes no such lock: it stores the spending and ends the hold in one
-transaction, and a single statement reads both, so points are never counted twice or missed.
+Every decision about a profile's points takes that profile's advisory lock, in a fixed order. So two
+decisions never spend the same points. The projector takes no such lock: it inserts the entries of a
+redemption and ends its hold in one transaction. One statement here reads entries and holds, so
+points are never counted twice or missed.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from services.runtime.arrays import Array, array
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of, send_query
 
-# who is asked about and whose points the named holds are, in one question: nobody waits for the
-# answer to another one first. One by one, however few there were when it was planned: a plan that
-# reads them all is kept
+# Members of the requested profiles and of the profiles of the named holds, in one round trip.
+# The lateral subquery (offset 0) keeps the planner on index look-ups per id: a plan made for few
+# rows would read the whole table, and prepared statements keep their plan.
 MEMBERS = """
 select asked.profile_id, (
     select head.profiles from member_group own join member_group head
@@ -36,7 +37,7 @@ from (
         select profile_id from hitotsu.points_hold where id = named.id offset 0) held
 ) asked
 """
-# by hash: two that share one wait for each other, which does no harm
+# Locked by hash: two profiles with the same hash wait for each other, which does no harm.
 LOCKS = """
 select pg_advisory_xact_lock(hashtext('hitotsu.points'), hash)
 from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id order by 1) x
@@ -46,8 +47,8 @@ select id, profile_id, lot_id, points, place, whose, channel, client, state, exp
     transaction_id
 from hitotsu.points_hold where id = any(%s) order by id, place
 """
-# the clock is read once, under the locks: a hold is not over for one question and not for another;
-# what our own facts take on their way counts as held until they are applied, and ends with that
+# The clock is read once, under the locks, so that a hold has expired for all parts of the statement
+# or for none. Points that an event of this program takes count as held until the event is applied.
 SEEN = """
 with moment as materialized (select clock_timestamp() as now),
 entry as materialized (select * from point_entry where profile_id = any(%(profiles)s)),
@@ -92,10 +93,11 @@ select 'now', null, null, null, '', 0, 0, null, null, null, null, now from momen
 
 @dataclass(slots=True)
 class LockedPurses:
-    """Purses by profile, as of `now` under the locks; the position that was applied.
+    """The locked profiles at `now`: their purses by profile id, read under the locks.
 
-    `over`: profiles with open holds past their time; `holds`: the lines of the named holds;
-    `unseen`: requested profiles without any event.
+    `position`: next offset to apply by "topic-partition". `over`: profiles with open holds that
+    have expired. `holds`: the rows of the named holds. `unseen`: requested profiles of which no
+    event was applied.
     """
 
     purses: dict[UUID, Purse]
@@ -109,14 +111,14 @@ class LockedPurses:
 async def under_locks(
     connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
 ) -> LockedPurses:
-    """Locks the members of these profiles and of the named holds, and reads what they hold."""
+    """Locks the members of the profiles `asked` and of the holds `named`; reads their points."""
     members = await members_of(connection, asked, named)
     profiles = sorted({one for member in members.values() for one in member})
     wanted = _ids(profiles)
     await connection.execute(LOCKS, [wanted])
     values = {"profiles": wanted, "group": group, "system": SYSTEM}
     seen = await send_query(connection, SEEN, values)
-    # under the locks only: what was resolved by another while they were waited for is seen as it is
+    # only now, under the locks: another process may have resolved the holds while this one waited
     holds = await rows_of(connection, NAMED, [_ids(named)]) if named else []
     rows = await seen.fetchall()
     (now,) = [row["now"] for row in rows if row["what"] == "now"]
@@ -128,9 +130,9 @@ async def under_locks(
 async def members_of(
     connection: Connection, asked: Iterable[UUID], named: Iterable[UUID] = ()
 ) -> dict[UUID, tuple[UUID, ...]]:
-    """Each profile's member, as all its profiles; the profile alone if it has no member.
+    """By profile id: the ids of all profiles of its member; only itself if it has no member.
 
-    For the profiles in `asked`, and those from which the `named` holds take points.
+    Has the profiles `asked`, and the profiles from which the holds `named` take points.
     """
     wanted = {"asked": _ids(set(asked)), "named": _ids(named)}
     rows = await rows_of(connection, MEMBERS, wanted)
@@ -175,7 +177,7 @@ def _purses(
 
 @dataclass(slots=True)
 class _Profile:
-    """The rows about one profile."""
+    """What the rows of `SEEN` say about one profile."""
 
     lots: list[Lot] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)

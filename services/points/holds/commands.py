@@ -1,4 +1,4 @@
-"""The request bodies of commands on points; durations in seconds."""
+"""The commands on point holds and their request bodies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
 
 class _PointsBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+    dry_run: bool = Field(False, description="Decides and answers, but stores nothing.")
 
 
 class HoldBody(_PointsBody):
-    """Holds points of the profile's member for `ttl_seconds`: all, or with `best_effort` what there
-    is.
+    """Holds points of the profile's member for `ttl_seconds`.
+
+    With `all_or_nothing` it is denied if the member has fewer; `best_effort` then holds these.
     """
 
     profile_id: GivenId
@@ -34,18 +35,18 @@ class HoldBody(_PointsBody):
 
 
 class CaptureBody(_PointsBody):
-    """The purchase is paid: spends the held points, all or some; the rest is released."""
+    """Spends `points` of the hold (null: all of them); the rest of the hold is released."""
 
     points: Points | None = None
     transaction_id: GivenId | None = None
 
 
 class ReleaseHoldBody(_PointsBody):
-    """Releases the points."""
+    """Ends the hold without spending its points."""
 
 
 class RedeemBody(_PointsBody):
-    """Holds and captures at once."""
+    """Spends points at once, without an earlier hold."""
 
     profile_id: GivenId
     channel: Channel
@@ -55,7 +56,7 @@ class RedeemBody(_PointsBody):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold command: the body, its sender, and the id of the hold to create."""
+    """A command to hold points. `hold_id`: of the hold to create. `client`: the token's name."""
 
     hold_id: UUID
     client: str
@@ -64,6 +65,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
+    """A command to spend points at once. `hold_id`: of the captured hold to create."""
+
     hold_id: UUID
     client: str
     body: RedeemBody
@@ -71,12 +74,16 @@ class Redeem:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
+    """A command to spend points of a hold."""
+
     hold_id: UUID
     body: CaptureBody
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHold:
+    """A command to end a hold without spending."""
+
     hold_id: UUID
     body: ReleaseHoldBody
 

@@ -1,4 +1,4 @@
-"""Decides commands on points. Pure: takes the members' state and commands, returns outcomes."""
+"""Decides commands on point holds: outcomes, rows to store and events, without any I/O."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ OPEN, CAPTURED, RELEASED = "open", "captured", "released"
 
 @dataclass(slots=True)
 class HeldLot:
-    """What a hold takes from one lot. `expires_at` counts only while the hold is open."""
+    """A row of `hitotsu.points_hold`: the points that one hold takes from one lot.
+
+    `profile_id`: the lot's profile. `whose`: the profile that the command named. `place`: position
+    in the order of spending. `expires_at`: ignored unless `state` is "open".
+    """
 
     hold_id: UUID
     profile_id: UUID
@@ -54,10 +58,11 @@ class HeldLot:
 
 @dataclass(slots=True)
 class PointsState:
-    """The input of a batch; deciding modifies it as the commands do.
+    """The state from which a batch of commands is decided; `decide` changes it command by command.
 
-    `purses`: by profile, shared by all of a member's profiles; `holds`: all lines of each named
-    hold; `unseen`: profiles without any event; `now`: read under the locks.
+    `purses`: by profile id; all profiles of a member share one. `holds`: all rows of the holds that
+    the commands name, by hold id. `unseen`: profiles of which no event was applied. `now`: the
+    time, read under the locks.
     """
 
     purses: Mapping[UUID, Purse]
@@ -68,7 +73,9 @@ class PointsState:
 
 @dataclass(slots=True)
 class DecidedPoints:
-    """Outcomes in the order of the commands; created or changed holds; events to append."""
+    """The result: outcomes in the order of the commands, rows of new holds, rows of changed holds,
+    and events for the outbox.
+    """
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
     made: list[HeldLot] = field(default_factory=list)
@@ -77,7 +84,7 @@ class DecidedPoints:
 
 
 def decide(commands: Iterable[Command], state: PointsState) -> DecidedPoints:
-    """Decides in order: each command sees what those before it took."""
+    """Decides the commands in order: a command sees what the commands before it took."""
     batch = _PointsBatch(state)
     batch.decided.outcomes.extend(batch.outcome(command) for command in commands)
     return batch.decided
@@ -207,7 +214,7 @@ def _with(line: HeldLot, points: int, transaction_id: UUID | None) -> HeldLot:
 
 
 def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
-    """The event for the spent points, lot by lot."""
+    """The redemption event with one allocation for each lot that gives points."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
         event_id=captured_id(first.hold_id).bytes, occurred_at=micros(now),

@@ -1,7 +1,7 @@
-"""How many points may a till redeem while offline, and which redemptions exceeded that limit?
+"""Routes for a terminal's offline limit, and for the offline redemptions that exceeded it.
 
-A till stores its limit for the time when it is offline. A redemption above the limit is still
-applied, because it has happened; it is listed here for review.
+A till asks for its limit while it is online and keeps it for when it is offline. A redemption above
+the limit is applied all the same, because it has happened; it is listed here for review.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ where terminal is not null and lot_id is null and kind = 'redeemed' order by at 
 
 
 class AtTerminal(BaseModel):
-    """The terminal that is asked about."""
+    """Query parameters: the terminal whose limit is requested."""
 
     model_config = ConfigDict(extra="forbid")
     store_id: Code = Field(description="The store, as its tills name it.")
@@ -46,13 +46,13 @@ class AtTerminal(BaseModel):
 
 
 class Nothing(BaseModel):
-    """Parameters of a route that has none."""
+    """Refuses every query parameter, for a route without parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def operations(door: Door, postgres: Pool) -> list[Operation]:
-    """GET a terminal's limit; GET the redemptions above limits, newest first."""
+    """GET a terminal's offline limit; GET the newest `MANY` offline redemptions above the limit."""
 
     async def limit(request: Request) -> Response:
         await token_of(request, door.tokens, "points:redeem")
@@ -77,22 +77,22 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
     return [
         Operation(
             method="GET", path=LIMIT, name="offlineLimit", tag="points", scope="points:redeem",
-            summary="What a terminal may redeem while nobody can be asked", endpoint=limit,
+            summary="Points that a terminal may redeem at once while offline", endpoint=limit,
             parameters=AtTerminal, replies={200: Reply(OfflineLimit, "The limit in force.")},
             problems=(BUILDING, UNPROCESSABLE),
         ),
         Operation(
             method="GET", path=OVER, name="unauthorisedRedemptions", tag="points",
-            summary="What tills redeemed unasked above their limit, the newest first",
+            summary="Offline redemptions above the terminal's limit, newest first",
             scope="points:read", endpoint=over, parameters=Nothing,
-            replies={200: Reply(UnauthorisedRedemptions, "Each with the limit in force.")},
+            replies={200: Reply(UnauthorisedRedemptions, "With the limits then in force.")},
             problems=(BUILDING, UNPROCESSABLE),
         ),
     ]  # fmt: skip
 
 
 async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
-    """Offline redemptions above the limit in force when they happened."""
+    """All offline redemptions above the limit in force when they happened, newest first."""
     rows = await versions(connection)
     return above(await rows_of(connection, OFFLINE, []), rows)
 
@@ -100,7 +100,7 @@ async def unauthorised(connection: Connection) -> list[dict[str, Any]]:
 def above(
     taken: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The redemptions that exceeded their terminal's limit. `rows`: rule versions."""
+    """The redemptions in `taken` above their terminal's limit. `rows`: of `program_rules`."""
     found, read = [], readable(rows)
     for one in taken:
         version, rules = _rules(read, one["at"])
@@ -113,6 +113,8 @@ def above(
 
 
 def _rules(rows: Sequence[Mapping[str, Any]], at: int) -> tuple[str | None, EarningRules]:
-    """The rules at a time; without readable rules the limit is 0."""
+    """Version and rules in force at `at` (microseconds); without any: None, and default rules,
+    under which the offline limit is 0.
+    """
     row = version_at(rows, at)
     return (row["version"], row["read"]) if row is not None else (None, EarningRules())

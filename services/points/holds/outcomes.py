@@ -1,4 +1,4 @@
-"""The outcomes of commands on point holds. Pure; `answers` maps them to HTTP."""
+"""The possible outcomes of commands on point holds; `answers` maps them to HTTP answers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class TakenLot(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsHeld(AcceptedCommand):
-    """Points are held until `expires_at`; a dry run creates no hold, so the id is null.
+    """Points are held until `expires_at`; a dry run creates no hold, so `hold_id` is None.
 
-    `available`: what the member can still spend; `version`: the number of entries it was computed
-    from.
+    `available`: points that the member can still spend; `version`: the number of ledger entries
+    from which that was computed.
     """
 
     hold_id: UUID | None
@@ -40,7 +40,7 @@ class PointsHeld(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsSpent(AcceptedCommand):
-    """Points are spent without an earlier hold; in a dry run the id is null."""
+    """Points are spent without an earlier hold; in a dry run `hold_id` is None."""
 
     hold_id: UUID | None
     state: Literal["captured"] = "captured"
@@ -54,7 +54,7 @@ class PointsSpent(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldCaptured(AcceptedCommand):
-    """A hold's points are spent; `freed`: the rest of the hold."""
+    """Points of a hold are spent; `freed`: points of the hold that are released."""
 
     hold_id: UUID
     state: Literal["captured"] = "captured"
@@ -87,38 +87,38 @@ class TooFewPoints(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return "The member does not have so many points to spend."
+        return f"The member can spend only {self.available} points."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldTooSmall(DeniedCommand):
-    """More is to be captured than the hold has; `available`: what it has."""
+    """The command captures more points than the hold has; `available`: points of the hold."""
 
     available: int
 
     @property
     def detail(self) -> str:
-        return f"The hold is of {self.available} points."
+        return f"The hold has only {self.available} points."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldUnknown(DeniedCommand):
-    """There is no hold of that id."""
+    """No hold has the id of the command."""
 
     @property
     def detail(self) -> str:
-        return "There is no such hold."
+        return "There is no hold with this id."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldResolved(DeniedCommand):
-    """The hold was captured or released before."""
+    """The hold is not open: it was captured or released before, or marked as expired."""
 
     state: str
 
     @property
     def detail(self) -> str:
-        return f"The hold is {self.state}."
+        return f"The hold is not open any more: it is {self.state}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class HoldExpired(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return f"The hold ended at {written(self.expires_at)}."
+        return f"The hold expired at {written(self.expires_at)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,4 +138,4 @@ class ProfileUnknown(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return "Nothing is known of that profile."
+        return "No event about this profile has been applied."

@@ -1,4 +1,4 @@
-"""A member's spendable points, while a batch of commands takes from them."""
+"""A member's spendable points in memory, while a batch of commands takes from them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ Spot = tuple[UUID, UUID]  # a profile and one of its lots
 
 @dataclass(slots=True)
 class Purse:
-    """What one member has at `at` (microseconds). `version`: the number of entries it was made
-    from.
+    """A member's account at `at` (microseconds).
+
+    `version`: the number of ledger entries from which the account was computed.
     """
 
     account: Account
@@ -29,11 +30,16 @@ class Purse:
         return self.account.available
 
     def lots(self, points: int) -> list[Lot]:
-        """The lots that give so many points, and how many each gives."""
+        """Which lots give these `points`, in the order of spending: copies whose `left` is what
+        the lot gives.
+        """
         return allocated(self.account, points, self.at)
 
     def take(self, spot: Spot, points: int) -> None:
-        """Takes points; a negative number returns them, unless their lot has expired."""
+        """Takes points from a lot; a negative number puts them back.
+
+        `available` changes only if the lot can be spent now: not if it is pending or has expired.
+        """
         lot = self._lots.get(spot)
         if lot is not None:
             lot.left -= points

@@ -1,4 +1,4 @@
-"""The routes of commands on points."""
+"""The routes that hold, capture, release and redeem points, and show a hold."""
 
 from __future__ import annotations
 
@@ -67,27 +67,27 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
     return [
         ROUTE.at(
             door, BASE, "holdPoints", "Hold points for a while", HoldBody, _hold,
-            Reply(HeldPoints, "Held.", links=dict.fromkeys(NEXT, "hold_id")),
+            Reply(HeldPoints, "The points are held.", links=dict.fromkeys(NEXT, "hold_id")),
             UNKNOWN_PROFILE, INSUFFICIENT_POINTS, status=201,
         ),
         ROUTE.at(
             door, REDEMPTIONS, "redeemPoints", "Spend points at once", RedeemBody, _redeem,
-            Reply(RedeemedPoints, "Spent."), UNKNOWN_PROFILE, INSUFFICIENT_POINTS,
+            Reply(RedeemedPoints, "The points are spent."), UNKNOWN_PROFILE, INSUFFICIENT_POINTS,
         ),
         ROUTE.at(
-            door, BASE + "/{id}/capture", "capturePoints", "Spend what is held, all or some",
+            door, BASE + "/{id}/capture", "capturePoints", "Spend all or some points of a hold",
             CaptureBody, lambda body, sent: Capture(sent.id, body),
-            Reply(CapturedPoints, "Spent."), *ended, INSUFFICIENT_POINTS,
+            Reply(CapturedPoints, "The points are spent."), *ended, INSUFFICIENT_POINTS,
         ),
         ROUTE.at(
-            door, BASE + "/{id}/release", "releasePoints", "Let them go", ReleaseHoldBody,
+            door, BASE + "/{id}/release", "releasePoints", "End a hold of points", ReleaseHoldBody,
             lambda body, sent: ReleaseHold(sent.id, body),
-            Reply(ReleasedPoints, "Free."), *ended,
+            Reply(ReleasedPoints, "The points can be spent again."), *ended,
         ),
         Operation(
             method="GET", path=BASE + "/{id}", name="pointsHold", tag="points", scope=READ,
-            summary="What became of a hold of points", endpoint=state, parameters=NamedById,
-            replies={200: Reply(PointsHold, "Its state and points.")},
+            summary="The state of a hold of points", endpoint=state, parameters=NamedById,
+            replies={200: Reply(PointsHold, "State, points and lots of the hold.")},
             problems=(NO_SUCH_HOLD, NOT_FOUND, UNPROCESSABLE),
         ),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ async def _state(postgres: Pool, hold_id: UUID) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [hold_id])
     if not rows:
-        raise Refuse.of(NO_SUCH_HOLD, "There is no such hold.")
+        raise Refuse.of(NO_SUCH_HOLD, "There is no hold with this id.")
     names = ("state", "channel", "transaction_id", "expires_at")
     common = {name: rows[0][name] for name in names}
     lots = [{name: row[name] for name in ("profile_id", "lot_id", "points")} for row in rows]

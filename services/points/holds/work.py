@@ -1,6 +1,4 @@
-"""Decides a batch of commands on points under the members' locks, and stores it in one
-transaction.
-"""
+"""Runs a batch of commands on point holds: locks the members, decides, and stores the result."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from services.points.holds.decide import DecidedPoints, HeldLot, PointsState, de
 from services.runtime.arrays import array, columns
 from services.runtime.db import Connection
 
-# what is over becomes history here, under the locks, so that the index holds what counts
+# expired holds are closed here, under the locks, so that the partial index has only open ones
 EXPIRED = expire(HELD).encode()
 MAKE = """
 insert into hitotsu.points_hold (id, profile_id, lot_id, points, place, whose, channel, client,
@@ -51,15 +49,15 @@ class PointsWork:
     """Decides batches of commands on points, within the caller's transaction."""
 
     def __init__(self, group: str) -> None:
-        """`group`: whose checkpoints give the position of the points shown."""
+        """`group`: the projection group whose checkpoints are the position in the answers."""
         self._group = group
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> LockedPurses:
-        """Locks the members; returns what they hold, and the lines of the named holds."""
+        """Locks the commands' members; returns their points, and the rows of the named holds."""
         named = [c.hold_id for c in commands if isinstance(c, Capture | ReleaseHold)]
         asked = [c.body.profile_id for c in commands if isinstance(c, Hold | Redeem)]
         seen = await under_locks(connection, asked, named, self._group)
-        # of whoever holds something, something is known
+        # whoever has ledger entries has events: only the others are looked up
         empty = {one for one in asked if not seen.purses[one].version}
         seen.unseen |= await unseen(connection, empty)
         return seen
@@ -67,7 +65,10 @@ class PointsWork:
     async def decide(
         self, connection: Connection, seen: LockedPurses, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Stores expired, changed and new holds with the events; returns the answers."""
+        """Decides; stores expired, changed and new holds, and the events in the outbox.
+
+        Returns the answers in the order of the commands.
+        """
         state = PointsState(seen.purses, _by_id(seen.holds), seen.now, seen.unseen)
         decided = decide(commands, state)
         if seen.over:

@@ -1,7 +1,6 @@
-"""What event intake needs to know of the points program.
+"""Checks at event intake: who may give points, and whether sent rules can be parsed.
 
-Who gives points at a time, the producers or the program's rules; and whether rules that arrive are
-readable.
+Points are given by producers (tills) or by the program's rules, as the rule version in force says.
 """
 
 from __future__ import annotations
@@ -31,36 +30,38 @@ CLOCK_AHEAD_MAX = _DAY // 24
 
 
 class ProgramVersions:
-    """The program's rule versions, cached and refreshed every few seconds; usable while Postgres is
-    away.
+    """The program's rule versions, cached and refreshed every few seconds.
+
+    While Postgres cannot be read, the last versions read remain in use, without a limit of age.
     """
 
     def __init__(self, pool: Pool, accrual: Accrual) -> None:
-        """`accrual`: who gives points at times when no rule version is in force."""
+        """`accrual`: who gives points when no rule version is in force."""
         self._pool, self._accrual = pool, accrual
         self._versions: CachedValue[list[dict[str, Any]]] = CachedValue(
             self._read, "program rules", oldest=float("inf")
         )
 
     async def fresh(self) -> bool:
-        """Refreshes a stale cache; False when it was never filled."""
+        """Refreshes the cache if it is stale; False if the versions have never been read."""
         return await self._versions.get() is not None
 
     def refused(self, at: int) -> str | None:
-        """Why a producer's earning or reversal at `at` (microseconds) is refused; None when it is
-        not.
+        """Why a producer's earning or reversal is refused; None if it is accepted.
 
-        The version in force at `at` decides. While rules give points, `at` has to be close to now.
+        `at`: `occurred_at` in microseconds. Refused if the version in force then gives points by
+        rules. If rules give points now, or by the setting `accrual`, `at` must not be more than 30
+        days ago or an hour ahead either.
         """
         if self._rules_earn(at):
-            return "the program's rules earn points, not producers"
+            return "the program's rules give points at that time: producers may not"
         now = time.time_ns() // 1_000
         near = now - EARNED_BEFORE_MAX <= at <= now + CLOCK_AHEAD_MAX
         if near or not (self._accrual == "rules" or self._rules_earn(now)):
             return None
         return (
-            "the program's rules earn points now, and producers' earnings of before them are taken"
-            f" for {EARNED_BEFORE_MAX // _DAY} days: occurred_at is not within these"
+            "the program's rules give points now; a producer's earning from before these rules is"
+            f" accepted only if occurred_at is within the last {EARNED_BEFORE_MAX // _DAY} days"
         )
 
     def _rules_earn(self, at: int) -> bool:
@@ -76,7 +77,10 @@ class ProgramVersions:
 
 
 def unreadable(model: EventInput) -> Rejected | None:
-    """What is wrong with the rules in the event; None when they are readable."""
+    """Field and reason if the event's rules cannot be parsed; None if they can.
+
+    Concerns program rules and match rules; None for every other event.
+    """
     try:
         if isinstance(model, ProgramRulesSetInput):
             read_rules(model.rules)

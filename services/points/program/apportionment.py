@@ -7,10 +7,10 @@ from fractions import Fraction
 
 
 def shares(whole: int, weights: Sequence[int]) -> list[int]:
-    """`whole` (not negative) divided by weight into integers that sum to it: the largest remainders
-    get what is left, the first of equal ones (Hare-Niemeyer method).
+    """Divides `whole` (not negative) by weight into integers that sum to `whole`.
 
-    Weights that are all 0 count as equal.
+    Largest remainder method (Hare-Niemeyer); of equal remainders the first gets the unit. Weights
+    that are all 0 count as equal; no weights: an empty list.
     """
     if not weights:
         return []
@@ -25,21 +25,19 @@ def shares(whole: int, weights: Sequence[int]) -> list[int]:
 
 
 def points_left(points: int, gone: Fraction) -> int:
-    """What remains of `points` when this fraction of the goods is returned, rounded down.
+    """The rest of `points` after the fraction `gone` of the goods was returned, rounded down.
 
-    Partial returns take the differences between such values. They sum to the whole whatever the
-    steps, and in between nobody keeps more points than the remaining goods earned.
+    A partial return takes the difference between two such values. So several partial returns take
+    as much as one return of all these goods.
     """
     return points - points_earned_by(points, gone)
 
 
 def points_earned_by(points: int, gone: Fraction) -> int:
-    """What this fraction of the goods had earned, rounded up."""
+    """The part of `points` that the fraction `gone` of the goods had earned, rounded up."""
     return -(-points * gone.numerator // gone.denominator)
 
 
 def points_paid_for(points: int, gone: Fraction) -> int:
-    """What this fraction of the goods was paid with in points, rounded down; for all goods:
-    everything.
-    """
+    """The part of `points` that paid for the fraction `gone` of the goods, rounded down."""
     return points * gone.numerator // gone.denominator

@@ -30,13 +30,13 @@ def midnight(day: date, zone: ZoneInfo) -> int:
 
 
 def plus_months(day: date, months: int) -> date:
-    """The same day number so many months later, or that month's last day."""
+    """The same day of the month, `months` later; that month's last day if it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def expires_at(expiry: Expiry, earned_at: int, zone: ZoneInfo) -> int | None:
-    """When points earned at `earned_at` expire; None: never, or only by inactivity."""
+    """When points earned at `earned_at` expire; None: never, or by inactivity. Microseconds."""
     day = local_date(earned_at, zone)
     if isinstance(expiry, AfterMonths):
         return midnight(plus_months(day, expiry.months) + timedelta(days=1), zone)
@@ -48,7 +48,7 @@ def expires_at(expiry: Expiry, earned_at: int, zone: ZoneInfo) -> int | None:
 
 
 def lapses_at(expiry: Expiry, last_activity: int, zone: ZoneInfo) -> int | None:
-    """When a member's points expire by inactivity; None: the rules have no such expiry."""
+    """When a member's points expire by inactivity, in microseconds; None: not by these rules."""
     if not isinstance(expiry, Inactivity):
         return None
     day = plus_months(local_date(last_activity, zone), expiry.months)
@@ -56,16 +56,16 @@ def lapses_at(expiry: Expiry, last_activity: int, zone: ZoneInfo) -> int | None:
 
 
 def active_from(pending_days: int, earned_at: int, zone: ZoneInfo) -> int | None:
-    """When points become spendable; None: immediately."""
+    """When points become spendable, in microseconds; None: at once."""
     return days_later(earned_at, pending_days, zone) if pending_days else None
 
 
 def days_later(at: int, days: int, zone: ZoneInfo) -> int:
-    """The midnight at which the day so many days later begins."""
+    """The start (in microseconds) of the day that is `days` after the day of `at`."""
     return midnight(local_date(at, zone) + timedelta(days=days), zone)
 
 
 def months_before(at: int, months: int, zone: ZoneInfo) -> tuple[int, int]:
-    """The range of so many whole calendar months before the month of `at`: [from, to)."""
+    """Start and end of the `months` calendar months before the month of `at`: [start, end)."""
     first = local_date(at, zone).replace(day=1)
     return midnight(plus_months(first, -months), zone), midnight(first, zone)

@@ -1,6 +1,6 @@
-"""How many points does a sale earn? One lot per line, by the rules in force at the time of sale.
+"""Computes the points that a sale earns, one lot per line, from the rules it is given.
 
-Input: the sale, each item's category and the buyer's rank. No clock is read.
+The other inputs are the sale, the items' categories and the buyer's rank. No clock is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.points.program.rules import Earn, EarningRules, Rounding
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """A line of a sale. `paid`: for all units, in minor units of the currency."""
+    """A line of a sale. `paid`: the amount for all its units, in minor units of the currency."""
 
     line_no: int
     sku: str
@@ -27,10 +27,10 @@ class SoldLine:
 
 @dataclass(frozen=True, slots=True)
 class EarningSale:
-    """A purchase as far as it matters for points. `points_paid`: the amount paid with points, as
-    money.
+    """The fields of a purchase that matter for points. `profile_id`: None for a guest's purchase.
 
-    `returned`: returned units by line, as known from events.
+    `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
+    from applied events.
     """
 
     transaction_id: UUID
@@ -42,8 +42,9 @@ class EarningSale:
     returned: Mapping[int, int] = field(default_factory=dict)
 
     def gone(self, units: Mapping[int, int]) -> Fraction:
-        """The fraction of the amount paid that these units (by line) make; by units if nothing was
-        paid.
+        """The fraction (0 to 1) of the amount paid that falls on `units`, by line number.
+
+        If nothing was paid, the fraction of the units.
         """
         paid = any(line.paid for line in self.lines)
         whole = sum(line.paid if paid else line.quantity for line in self.lines)
@@ -56,13 +57,16 @@ class EarningSale:
 
 
 def line_gone(line: SoldLine, units: int) -> Fraction:
-    """The fraction of the line that so many units make: 0 to 1."""
+    """The fraction (0 to 1) of the line's quantity that `units` are."""
     return Fraction(max(0, min(units, line.quantity)), max(1, line.quantity))
 
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """What one line earns; 0 points make no lot but are reported."""
+    """The points of one line, and when they become active and expire (microseconds).
+
+    A line that earns 0 points is listed too, but gets no lot.
+    """
 
     line_no: int
     lot_id: UUID
@@ -72,14 +76,14 @@ class Earning:
 
 
 def lot_of(transaction_id: UUID, line_no: int) -> UUID:
-    """The lot id of a line: a function of both, so that deciding again gives the same lot."""
+    """The lot id of a line, derived from its arguments: judging a sale again gives the same id."""
     return uuid5(transaction_id, f"lot of line {line_no}")
 
 
 def earnings(
     sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
 ) -> list[Earning]:
-    """What each line earns. `categories`: by sku."""
+    """The earnings of all lines, in their order. `categories`: by sku. `rank`: the buyer's."""
     zone, at = rules.zone, sale.occurred_at
     times = (active_from(rules.pending_days, at, zone), expires_at(rules.expiry, at, zone))
     paid = [line.paid for line in sale.lines]
@@ -98,7 +102,7 @@ def earnings(
 
 
 def _rate(rules: EarningRules, channel: str, category: str | None, rank: str | None) -> Earn | None:
-    """The first rate that matches."""
+    """The first rate whose conditions match; None if there is none, so nothing is earned."""
     return next((one for one in rules.earn if one.matches(channel, category, rank)), None)
 
 
@@ -109,7 +113,7 @@ def _points(money: int, rate: Earn | None, rules: EarningRules) -> int:
 
 
 def rounded(value: Fraction, rounding: Rounding) -> int:
-    """Rounds to an integer; `half_up` rounds a half up."""
+    """Rounds to an integer: "ceil" up, "half_up" to the nearest (a half up), "floor" down."""
     if rounding == "ceil":
         return -(-value.numerator // value.denominator)
     if rounding == "half_up":

@@ -1,5 +1,6 @@
-"""Which ledger entries will an event about points make? Computed by the projection's own
-handler.
+"""Computes the ledger entries of a points event before it is applied, by the projection's handler.
+
+Also builds the `meta` of the events that this program decides.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ SYSTEM = "hitotsu-points"
 
 
 def meta_of(event_id: UUID, at: int, channel: str = "OTHER") -> Meta:
-    """The `meta` of an event that is decided here; `at` in microseconds."""
+    """The `meta` of an event that the points program decides; `at`: `occurred_at`, microseconds."""
     return Meta(
         event_id=event_id.bytes, occurred_at=at, producer=Producer(system=SYSTEM, channel=channel)
     )
 
 
 def entries_of(fact: Fact) -> list[dict[str, Any]]:
-    """The `point_entry` rows that the event makes once it is applied."""
+    """The rows of `point_entry` that the projector will insert for this event."""
     rows = [
         row for handle in projection.handlers[type(fact)] for row in handle(fact) if row[0] is entry
     ]
@@ -41,7 +42,7 @@ def entries_of(fact: Fact) -> list[dict[str, Any]]:
 
 
 def _named(values: list[Any]) -> dict[str, Any]:
-    """Values by column, ids in text form."""
+    """Values by column name; ids of 16 bytes become UUIDs."""
     return {
         name: UUID(bytes=value) if isinstance(value, bytes) else value
         for name, value in zip(entry.values, values, strict=True)

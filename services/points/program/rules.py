@@ -1,4 +1,7 @@
-"""Parses a program's rules: the JSON of `ProgramRulesSet`, strictly."""
+"""The rules of a points program, and the parser of their JSON (field `rules` of `ProgramRulesSet`).
+
+An unknown field or a value of another type is an error.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class UnreadableProgramRules(ValueError):
-    """Invalid rules; `field` (a path such as earn.0.per) and `reason` say what is wrong."""
+    """The rules are invalid. `field`: a path such as `earn.0.per`, or "rules" for the whole."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -35,9 +38,9 @@ class _Strict(BaseModel):
 
 
 class Earn(_Strict):
-    """A rate and its conditions; a condition that is not given matches everything.
+    """A rate: `points` for every `per` minor units of the currency, pro rata, before rounding.
 
-    `points` for each `per` minor units of the currency, pro rata, before rounding.
+    It applies to lines that match all conditions; a condition that is None matches every line.
     """
 
     channels: Annotated[list[Channel], Field(min_length=1)] | None = None
@@ -47,7 +50,7 @@ class Earn(_Strict):
     per: Annotated[int, Field(ge=1, le=1_000_000_000)]
 
     def matches(self, channel: str, category: str | None, rank: str | None) -> bool:
-        """Whether the rate applies to such a line."""
+        """Whether the rate applies to a line with this channel, category and buyer's rank."""
         return (
             (self.channels is None or channel in self.channels)
             and (self.categories is None or category in self.categories)
@@ -56,32 +59,34 @@ class Earn(_Strict):
 
 
 class Never(_Strict):
+    """Points never expire."""
+
     kind: Literal["never"] = "never"
 
 
 class AfterMonths(_Strict):
-    """Points expire so many months after the day on which they were earned."""
+    """Points expire `months` months after the day on which they were earned."""
 
     kind: Literal["months"]
     months: Months
 
 
 class EndOfMonth(_Strict):
-    """Points expire at the end of the month, so many months later."""
+    """Points expire at the end of the month that is `months` after the month of earning."""
 
     kind: Literal["end_of_month"]
     months: Annotated[int, Field(ge=0, le=600)]
 
 
 class EndOfYear(_Strict):
-    """Points expire at the end of the year, so many years later."""
+    """Points expire at the end of the year that is `years` after the year of earning."""
 
     kind: Literal["end_of_year"]
     years: Annotated[int, Field(ge=0, le=50)]
 
 
 class Inactivity(_Strict):
-    """All of a member's points expire so many months after it last earned or spent."""
+    """All points of a member expire `months` months after it last earned or spent."""
 
     kind: Literal["inactivity"]
     months: Months
@@ -93,42 +98,44 @@ Expiry = Annotated[
 
 
 class Rank(_Strict):
-    """A rank, and the spending it requires, in minor units of the currency."""
+    """A rank. `spent`: the spending that it requires, in minor units of the currency."""
 
     name: Name
     spent: Amount
 
 
 class Ranks(_Strict):
-    """Ranks by spending less returns, over so many whole calendar months before the sale."""
+    """Ranks by spending, less returns, in the `months` whole calendar months before the sale."""
 
     months: Annotated[int, Field(ge=1, le=120)]
     ladder: Annotated[list[Rank], Field(min_length=1)]
 
 
 class Grace(_Strict):
-    """Points given back on a return stay valid at least so many more days; 0: no grace."""
+    """Points given back stay valid for at least `min_days_after_refund` days; 0: no grace."""
 
     min_days_after_refund: Annotated[int, Field(ge=0, le=3_660)] = 0
 
 
 class OfflineFloor(_Strict):
-    """What a till may redeem at once while offline; a terminal's own limit overrides the general
-    one.
+    """Points that a terminal may redeem in one redemption while offline.
 
-    Terminals by `store/terminal`, in points.
+    `per_redemption`: for all terminals. `terminals`: other limits, by "store/terminal".
     """
 
     per_redemption: Amount = 0
     terminals: dict[Name, Amount] = Field(default_factory=dict)
 
     def limit(self, store_id: str, terminal_id: str) -> int:
-        """Points that this till may redeem at once."""
+        """Points that this terminal may redeem in one redemption while offline."""
         return self.terminals.get(f"{store_id}/{terminal_id}", self.per_redemption)
 
 
 class EarningRules(_Strict):
-    """How points are earned and expire, and what happens to them when goods are returned."""
+    """The parsed rules: how points are earned, expire, and are taken back when goods are returned.
+
+    `point_value`: what a point is worth, in minor units of the currency.
+    """
 
     time_zone: Name = "Asia/Tokyo"
     earn: list[Earn] = Field(default_factory=list)
@@ -168,13 +175,13 @@ class EarningRules(_Strict):
         return ZoneInfo(self.time_zone)
 
     def rank(self, spent: int) -> str | None:
-        """The highest rank that this spending reaches; None below all."""
+        """The name of the highest rank that this spending reaches; None if it reaches no rank."""
         reached = [one for one in self.ranks.ladder if one.spent <= spent] if self.ranks else []
         return max(reached, key=lambda one: one.spent).name if reached else None
 
 
 def read_rules(text: str) -> EarningRules:
-    """The rules in this JSON; raises `UnreadableProgramRules`."""
+    """Parses the rules in this JSON text; raises `UnreadableProgramRules` if they are invalid."""
     try:
         found = loads(text.encode())
     except Unreadable as error:
@@ -184,14 +191,15 @@ def read_rules(text: str) -> EarningRules:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         path = [str(part) for part in first["loc"]]
-        if path[:1] == ["expiry"]:  # the second part names the kind, which is no field
+        if path[:1] == ["expiry"]:  # the second part is the kind (a union's tag), not a field
             del path[1:2]
         raise UnreadableProgramRules(".".join(path) or "rules", first["msg"]) from None
 
 
 def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
-    """The row in force at `at` (microseconds): the latest `valid_from`; of equal ones the later
-    set.
+    """The row in force at `at` (microseconds); None if none is.
+
+    That is the row with the latest `valid_from` up to `at`; of equal ones the last set.
     """
     past = [one for one in versions if one["valid_from"] <= at]
     order = ("valid_from", "set_at", "program_id")
@@ -199,10 +207,10 @@ def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, A
 
 
 def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows whose rules are readable, with the parsed rules in `read`.
+    """The rows whose rules can be parsed, with the parsed rules as a further column `read`.
 
-    An unreadable version is skipped, so the last readable one stays in force. It is logged once per
-    process and counted in a metric.
+    Other rows are left out, so the version before them stays in force. They are logged once per
+    process; their number is a metric.
     """
     rows, kept = list(versions), []
     for row in rows:

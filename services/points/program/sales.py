@@ -1,7 +1,8 @@
-"""Reads the sales to judge from the projections; independent of the order of arrival.
+"""Reads sales with their returns, and what their points depend on, from the projections' tables.
 
-If a purchase was sent under two event ids, the earlier counts. A void is a return of everything. A
-guest's purchase belongs to the first profile that claimed it, if such a claim earns.
+The result does not depend on the order in which events arrived: of a purchase sent under two event
+ids the earlier counts; a void is a return of all units; a guest's purchase belongs to the first
+profile with a claim that earns points.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from services.points.program.rules import EarningRules, version_at
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
-# a sale is found by its owner, who is the buyer's profile, or the sale itself for a guest's
+# owner_id is the buyer's profile; for a guest's purchase it is the transaction id
 BASIS = """
 select distinct on (transaction_id) transaction_id, owner_id, occurred_at, channel, line_nos,
     skus, quantities, paid, points_paid
@@ -28,7 +29,7 @@ RETURNS = """
 select transaction_id, line_nos, quantities from purchase_return
 where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
 """
-# whose claim was judged keeps it: another one that turns out to be earlier changes nothing
+# the profile whose claim was judged stays the owner, even if an earlier claim arrives later
 CLAIMS = """
 select distinct on (c.transaction_id) c.transaction_id, c.profile_id from purchase_claim c
 left join hitotsu.points_decided d
@@ -47,7 +48,10 @@ CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 async def sales_of(
     connection: Connection, transactions: Iterable[UUID], owners: Iterable[UUID]
 ) -> dict[UUID, EarningSale]:
-    """The known sales, with their returns. `owners`: the profiles that may own them."""
+    """By transaction id: the applied sales among `transactions`, with their returns.
+
+    `owners`: ids of the profiles that may own them.
+    """
     asked = list(transactions)
     whose = [list({*owners, *asked}), asked]
     rows = await rows_of(connection, BASIS, whose)
@@ -90,14 +94,14 @@ def _sale(
 
 
 async def versions(connection: Connection) -> list[dict[str, Any]]:
-    """Every version of the program's rules."""
+    """All rows of `program_rules`, in no order."""
     return await rows_of(connection, RULES, [])
 
 
 async def categories_of(
     connection: Connection, sales: Iterable[EarningSale]
 ) -> dict[UUID, dict[str, str | None]]:
-    """By sale: each item's category in force at the time of sale."""
+    """By transaction id, then by sku: the item's category at the time of sale; None if unknown."""
     found = list(sales)
     skus = sorted({line.sku for sale in found for line in sale.lines})
     items: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -115,7 +119,10 @@ async def categories_of(
 async def rank_of(
     connection: Connection, sale: EarningSale, profiles: Sequence[UUID], rules: EarningRules
 ) -> str | None:
-    """The member's rank, by its spending in the months before the sale."""
+    """The member's rank by its spending in the months before the sale; None if it has none.
+
+    `profiles`: ids of all profiles of the member.
+    """
     if rules.ranks is None:
         return None
     start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
@@ -125,7 +132,7 @@ async def rank_of(
 
 
 def spent(sale: EarningSale) -> int:
-    """What was paid for goods that were not returned."""
+    """The amount paid for units that were not returned, in minor units, rounded down."""
     parts = [
         line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
     ]

@@ -24,7 +24,11 @@ from services.points.returns.outcomes import (
 
 
 class TakenBack(AnswerModel):
-    """Points that the purchase had earned, by how they were taken back."""
+    """Points that the returned units had earned (`due`), split by how they are taken back.
+
+    `pending`, `active`: from the purchase's own lots. `lapsed`: expired before. `other`: from other
+    lots. `debt`: owed until later earnings. `forgiven`: not taken.
+    """
 
     due: int
     pending: int
@@ -33,23 +37,28 @@ class TakenBack(AnswerModel):
     other: int
     debt: int
     forgiven: int
-    points: int = Field(description="What the account loses.")
+    points: int = Field(description="Points by which the member's balance decreases.")
     allocations: list[Allocation]
 
 
 class Withheld(AnswerModel):
-    """What is deducted from the refund instead, in points and in money."""
+    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead."""
 
     points: int
     value: int
 
 
 class GivenBack(AnswerModel):
-    """Points with which the purchase was paid, by how they are given back."""
+    """Points that had paid for the returned units, split by how they are given back.
+
+    `unnamed`: to the profile, because it is not known from which lot they were taken.
+    """
 
     points: int
     allocations: list[Allocation]
-    graced: list[Allocation] = Field(description="Whose lots were over: they get new ones.")
+    graced: list[Allocation] = Field(
+        description="Given back in new lots until `graced_until`, as their lots end before that."
+    )
     graced_until: datetime | None
     unnamed: int
 
@@ -69,14 +78,16 @@ class ReturnedPoints(AnswerModel):
 
 
 NO_SUCH_PURCHASE = ProblemType(
-    "purchase-not-found", 404, "Not Found", "No such purchase is known, or not yet.", POSITION
-)
+    "purchase-not-found", 404, "Not Found",
+    "No purchase with this id has been applied (yet).", POSITION,
+)  # fmt: skip
 NO_OWNER = ProblemType(
-    "no-owner", 409, "Conflict", "A guest's purchase has no points to take or give back.",
+    "no-owner", 409, "Conflict",
+    "The purchase is a guest's: no profile earned or spent points for it.",
     POSITION,
 )  # fmt: skip
 OTHER_OWNER = ProblemType(
-    "other-owner", 409, "Conflict", "The purchase is another member's.", POSITION
+    "other-owner", 409, "Conflict", "The purchase belongs to another member.", POSITION
 )
 NO_SUCH_LINE = ProblemType(
     "no-such-line", 409, "Conflict", "The purchase has no such line; see `line_no`.",
@@ -84,7 +95,7 @@ NO_SUCH_LINE = ProblemType(
 )  # fmt: skip
 MORE_THAN_SOLD = ProblemType(
     "more-than-sold", 409, "More than was sold",
-    "Fewer units of the line can still come back; see `returnable`.",
+    "More units are returned than the line has left; see `returnable`.",
     {"line_no": int, "returnable": int, **POSITION},
 )  # fmt: skip
 PROBLEMS = (NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, MORE_THAN_SOLD)

@@ -1,4 +1,4 @@
-"""The request body of a return."""
+"""The command that settles a return's points, and its request body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ReturnedUnits(BaseModel):
-    """Returned units of one line."""
+    """Units of one line of the purchase that are returned."""
 
     model_config = ConfigDict(extra="forbid")
     line_no: Annotated[int, Field(ge=1, le=100_000)]
@@ -22,8 +22,9 @@ class ReturnedUnits(BaseModel):
 
 
 class ReturnBody(BaseModel):
-    """Returns goods of a purchase: points earned by them are taken back, points paid for them given
-    back. `policy` overrides the program's policy for points that were already spent.
+    """Returned goods: points that they earned are taken back, points that paid for them given back.
+
+    `policy` replaces the program's policy for earned points that were already spent.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -31,13 +32,13 @@ class ReturnBody(BaseModel):
     profile_id: GivenId
     lines: Annotated[list[ReturnedUnits], Field(min_length=1, max_length=500)]
     policy: ReturnPolicy | None = None
-    dry_run: bool = Field(False, description="Decide, and keep nothing.")
+    dry_run: bool = Field(False, description="Decides and answers, but stores nothing.")
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:
         numbers = [line.line_no for line in self.lines]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("lines: a line occurs twice")
+            raise ValueError("lines: the same line_no occurs twice")
         return self
 
 

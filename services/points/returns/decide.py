@@ -1,4 +1,4 @@
-"""Decides returns. Pure: takes sales and members, returns outcomes."""
+"""Decides the effect of returns on points: outcomes, rows to store and events, without any I/O."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ from services.points.returns.settlement import Judgement, SettledLine, Settlemen
 
 @dataclass(slots=True)
 class ReturnsState:
-    """The input of a batch; deciding modifies it as the commands do.
+    """The state from which a batch of returns is decided; `decide` changes it return by return.
 
-    `before`: earlier decisions on each sale, by line; `unseen`: profiles without any event.
+    `sales`, `terms`: by transaction id. `before`: earlier decisions by transaction id, then by line
+    number. `unseen`: profiles of which no event was applied.
     """
 
     here: EffectiveBalances
@@ -44,9 +45,9 @@ class ReturnsState:
 
 @dataclass(slots=True)
 class DecidedReturns:
-    """Outcomes in the order of the commands; rows to store, by sale and line.
+    """The result: outcomes in the order of the commands; rows to store by sale and line number.
 
-    The events are added to `ReturnsState.here`, so that later commands of the batch see them.
+    The events are in `ReturnsState.here`, where later commands of the batch see them too.
     """
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
@@ -54,7 +55,7 @@ class DecidedReturns:
 
 
 def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedReturns:
-    """Decides in order: each return sees the effects of those before it."""
+    """Decides the returns in order: a return sees the effects of the returns before it."""
     decided = DecidedReturns()
     for command in commands:
         sale = _sale_of(command.body, state)
@@ -66,7 +67,7 @@ def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedRet
 
 
 def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedCommand:
-    """The sale, or why these units cannot be returned."""
+    """The sale of which units are returned, or the denial if they cannot be."""
     if body.profile_id in state.unseen:
         return ProfileUnknown()
     sale = state.sales.get(body.transaction_id)

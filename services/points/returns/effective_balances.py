@@ -1,10 +1,9 @@
-"""Members' balances including decided events that are not applied yet; read under the members'
-locks.
+"""Members' points including decided events that the projector has not applied yet.
 
-Between decision and application, an event's entries are stored as awaited, and recognised as
-applied by the event id. What it takes is also held, so that code that counts only entries and holds
-does not spend it again. Holds and awaited entries are read before entries: what is applied in
-between is then seen twice, and removed once.
+The entries of a decided event are kept in `hitotsu.points_awaited` until the event is applied, and
+the points it takes are a hold, so that code that reads only entries and holds does not spend them
+again. Awaited entries and holds are read before the applied entries: an event that is applied in
+between is read twice, and its second copy is dropped by event id.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ insert into hitotsu.points_forgiven (profile_id, points)
 select * from unnest(%s::uuid[], %s::bigint[])
 on conflict (profile_id) do update set points = excluded.points
 """
-# the two go together: what is applied is neither awaited nor held any more
+# one statement, so that an applied event loses its awaited entries and its holds together
 ARRIVED = """
 with gone as (
     delete from hitotsu.points_awaited a using point_entry e
@@ -84,7 +83,11 @@ IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
 
 @dataclass(slots=True)
 class EffectiveBalances:
-    """Locked members as of `now`, with the position that was applied."""
+    """The points of locked members at `now`; holds, entries and forgiven points by profile id.
+
+    `position`: next offset to apply by "topic-partition". `facts`: events decided since.
+    `changed`: profiles whose `forgiven` differs from the stored value.
+    """
 
     now: datetime
     position: dict[str, int]
@@ -102,7 +105,7 @@ class EffectiveBalances:
         return micros(self.now)
 
     def holder(self, profile_id: UUID) -> MemberPoints:
-        """The profile's member, including all events added so far."""
+        """The points of the profile's member, including all events added so far."""
         profiles = self.members.get(profile_id, (profile_id,))
         held: dict[Spot, int] = {}
         for one in profiles:
@@ -115,14 +118,17 @@ class EffectiveBalances:
         )
 
     def tell(self, facts: Iterable[Fact]) -> None:
-        """Adds decided events; they count for everything read afterwards."""
+        """Adds decided events; `holder` includes them from now on."""
         for fact in facts:
             self.facts.append(fact)
             for row in entries_of(fact):
                 self.entries.setdefault(row["profile_id"], []).append(row)
 
     def forgive(self, profile_id: UUID, points: int) -> None:
-        """Adds to (or subtracts from) the forgiven points of the profile's member."""
+        """Adds `points` to the forgiven points of the profile's member; if negative, subtracts.
+
+        Subtracts from all its profiles in turn, never below 0.
+        """
         profiles = [profile_id, *self.members.get(profile_id, ())]
         for one in profiles:
             part = points if points > 0 else max(points, -self.forgiven[one])
@@ -135,7 +141,10 @@ class EffectiveBalances:
 async def lock_balances(
     connection: Connection, asked: Iterable[UUID], group: str
 ) -> EffectiveBalances:
-    """Locks the members of these profiles, in the order that all deciders use, and reads them."""
+    """Locks the members of the profiles `asked`, in the order of all deciders; reads their points.
+
+    `group`: the projection group whose checkpoints are the position.
+    """
     members = await members_of(connection, asked)
     profiles = sorted({one for member in members.values() for one in member})
     await connection.execute(LOCKS, [profiles])
@@ -150,7 +159,7 @@ async def lock_balances(
 
 
 def _missing(awaited: Iterable[Any], found: Iterable[Any]) -> Iterable[dict[str, Any]]:
-    """Awaited entries that are not applied yet."""
+    """Awaited entries that are not among the applied entries `found`."""
     there = {(row["event_id"], row["number"]) for row in found}
     for row in awaited:
         if (row["event_id"], row["number"]) not in there:
@@ -184,7 +193,7 @@ def _standing(
 
 
 async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
-    """Stores the events' entries as awaited, and holds what they take."""
+    """Stores the events' entries as awaited, and holds the points that they take from lots."""
     rows = [row for fact in facts for row in entries_of(fact)]
     if not rows:
         return
@@ -204,12 +213,12 @@ async def expect(connection: Connection, facts: Sequence[Fact]) -> None:
 
 
 async def forgive(connection: Connection, here: EffectiveBalances) -> None:
-    """Stores the newly forgiven points."""
+    """Stores the forgiven points of the profiles in `here.changed`."""
     changed = sorted(here.changed)
     if changed:
         await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
 
 
 async def delete_applied_entries(connection: Connection) -> None:
-    """Deletes awaited entries that are applied by now."""
+    """Deletes awaited entries whose event is applied by now, and the holds of these events."""
     await connection.execute(ARRIVED, [SYSTEM])

@@ -1,4 +1,4 @@
-"""The outcomes of returns. Pure; `answers` maps them to HTTP."""
+"""The possible outcomes of a return; `answers` maps them to HTTP answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from services.points.program.rules import ReturnPolicy
 
 
 class TakenBackAmounts(TypedDict):
-    """Points earned by the purchase, by how they were taken back; `points`: what the member
-    loses.
+    """Points earned by the returned units, split by how they are taken back.
+
+    `points`: by how much the member's balance decreases.
     """
 
     due: int
@@ -30,14 +31,17 @@ class TakenBackAmounts(TypedDict):
 
 
 class RefundWithheld(TypedDict):
-    """What is deducted from the refund instead: points, and money in minor units."""
+    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead."""
 
     points: int
     value: int
 
 
 class GivenBackAmounts(TypedDict):
-    """Points paid with; `graced`: given back in new lots that expire at `graced_until`."""
+    """Points that had paid for the returned units, split by how they are given back.
+
+    `graced`: in new lots that expire at `graced_until`. `unnamed`: to the profile, without a lot.
+    """
 
     points: int
     allocations: Sequence[TakenLot]
@@ -48,7 +52,7 @@ class GivenBackAmounts(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnSettled(AcceptedCommand):
-    """Points of returned units are taken back, and those paid with are given back."""
+    """Points that returned units earned are taken back; points that paid for them come back."""
 
     transaction_id: UUID
     policy: ReturnPolicy
@@ -62,34 +66,34 @@ class ReturnSettled(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseUnknown(DeniedCommand):
-    """No purchase of that id was applied."""
+    """No purchase with this id has been applied."""
 
     @property
     def detail(self) -> str:
-        return "No such purchase is known, or not yet."
+        return "No purchase with this id has been applied (yet)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOfGuest(DeniedCommand):
-    """The purchase names no profile."""
+    """The purchase names no profile, and no claim of it earns points."""
 
     @property
     def detail(self) -> str:
-        return "A guest's purchase has no points to take or give back."
+        return "The purchase is a guest's: no profile earned or spent points for it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOfOtherMember(DeniedCommand):
-    """The purchase names a profile of another member."""
+    """The purchase belongs to a profile of another member than the command's profile."""
 
     @property
     def detail(self) -> str:
-        return "The purchase is not that member's."
+        return "The purchase belongs to another member."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineUnknown(DeniedCommand):
-    """The purchase has no line of that number."""
+    """The purchase has no line with this number."""
 
     line_no: int
 
@@ -100,11 +104,11 @@ class LineUnknown(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnExceedsSale(DeniedCommand):
-    """More units are returned than the line has left; `returnable`: how many it has."""
+    """More units are returned than the line has left; `returnable`: how many it has left."""
 
     line_no: int
     returnable: int
 
     @property
     def detail(self) -> str:
-        return f"Of line {self.line_no} no more than {self.returnable} can still come back."
+        return f"At most {self.returnable} more units of line {self.line_no} can be returned."

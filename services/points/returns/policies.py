@@ -1,16 +1,16 @@
-"""How points are taken back and given back on a return. Pure.
+"""Computes how points are taken back and given back on a return, without any I/O.
 
-What the goods had earned is taken from their own lots, pending or active. For points that were
-already spent, the program's policy decides:
+Points that the goods had earned are taken from their own lots, pending or active. What these lack,
+because it was already spent, depends on the program's policy:
 
-pending_only          only pending points are taken, the rest is forgiven;
-within_balance        other lots give it, soonest expiry first; what they lack is forgiven until
-                      points that other returned goods were paid with come back;
-go_negative           other lots give it; the rest becomes debt, which later earnings repay;
+pending_only          only pending points are taken, active ones are not; the rest is forgiven;
+within_balance        taken from other lots, soonest expiry first; what they lack is forgiven, and
+                      is taken later from points that the member gets back on a return;
+go_negative           taken from other lots; what they lack becomes debt, repaid by later earnings;
 withhold_from_refund  other lots are not touched; the shortfall is deducted from the refund.
 
-Points that expired unspent are not owed. Points that the goods were paid with go back to their
-lots, with the expiry these had.
+Points that expired unspent are not owed. Points that paid for the goods go back to the lots from
+which they were taken, with the lots' expiry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Spot = tuple[UUID, UUID]  # a profile and one of its lots
 
 @dataclass(frozen=True, slots=True)
 class DuePoints:
-    """What returned units had earned in one lot. `lapsed`: the part that expired unspent."""
+    """Points of one lot that returned units had earned. `lapsed`: the part that expired unspent."""
 
     spot: Spot
     points: int
@@ -36,7 +36,11 @@ class DuePoints:
 
 @dataclass(slots=True)
 class PointsTakenBack:
-    """What was taken back: due = pending + active + lapsed + other + debt + withheld + forgiven."""
+    """How due points are taken back, in points.
+
+    due = pending + active + lapsed + other + debt + withheld + forgiven. `lots`: points taken, by
+    lot. `lapsed_of`: expired points that are not owed, by lot.
+    """
 
     policy: ReturnPolicy
     due: int = 0
@@ -52,7 +56,7 @@ class PointsTakenBack:
 
     @property
     def points(self) -> int:
-        """What the member loses."""
+        """By how much the member's entries decrease."""
         return self.pending + self.active + self.lapsed + self.other + self.debt - self._expired
 
     @property
@@ -60,7 +64,7 @@ class PointsTakenBack:
         return sum(self.lapsed_of.values())
 
     def take(self, spot: Spot, points: int) -> None:
-        """Records what one lot gives."""
+        """Records that `points` are taken from one lot."""
         if points:
             self.lots[spot] = self.lots.get(spot, 0) + points
 
@@ -68,11 +72,11 @@ class PointsTakenBack:
 def take_back(
     dues: Iterable[DuePoints], account: Account, open_holds: int, policy: ReturnPolicy, at: int
 ) -> PointsTakenBack:
-    """Takes what is due; modifies the account's lots.
+    """Takes the due points from the account's lots, which it changes.
 
-    `account`: as of `at` (microseconds). `open_holds`: the member's held, unspent points. They are
-    not taken, but as much of the shortfall becomes debt instead of being forgiven; otherwise
-    releasing a hold after the return would gain points.
+    `account`: as of `at` (microseconds). `open_holds`: the member's points in open holds. They are
+    not taken; with `within_balance` the shortfall up to their number becomes debt and is not
+    forgiven, because a hold released after the return would otherwise gain points.
     """
     taken = PointsTakenBack(policy)
     lots = {(lot.profile_id, lot.lot_id): lot for lot in account.lots}
@@ -92,7 +96,7 @@ def take_back(
 
 
 def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) -> int:
-    """Takes from the lot itself; returns the shortfall."""
+    """Takes due points from the lot in which they were earned; returns how many it lacks."""
     left = due.points
     if lot is not None and lot.left > 0:
         pending, over = at < lot.active_at, at >= lot.until
@@ -115,7 +119,7 @@ def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) 
 
 
 def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int) -> int:
-    """Takes from other lots in spending order, at most `wanted`; returns how many it took."""
+    """Takes at most `wanted` points from all lots in spending order; returns how many it took."""
     free = sum(lot.left for lot in account.lots if lot.left > 0 and lot.spendable(at))
     points = left = min(wanted, max(0, free - account.debt))
     for lot in account.lots:
@@ -130,9 +134,11 @@ def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int)
 
 @dataclass(frozen=True, slots=True)
 class PointsGivenBack:
-    """Points given back: to their lots, to new lots that expire at `graced_until`, or, if no lot is
-    known for them, to the profile. `repaid`: the part of `lots` that is taken at once for forgiven
-    points.
+    """How points are given back, in points by lot.
+
+    `lots`: to the lots from which they were taken. `graced`: to new lots that expire at
+    `graced_until`. `unnamed`: to the profile, as no lot is known. `repaid`: the part of `lots` that
+    is taken again at once, for points forgiven earlier.
     """
 
     lots: tuple[tuple[Spot, int], ...] = ()
@@ -155,10 +161,10 @@ def give_back(
 ) -> PointsGivenBack:
     """Gives spent points back, longest expiry first, since spending took the shortest first.
 
-    `spent`: what the purchase took from each lot and was not given back; lots that expire before
-    `graced_until` get that expiry instead (None: no grace). Points beyond `spent` were taken from
-    no known lot. `forgiven`: points forgiven earlier; as many of those given back are taken at
-    once.
+    `points`: how many. `spent`: by lot, what the purchase took and was not given back yet; `points`
+    beyond these were taken from no known lot. Points of lots that expire before `graced_until` go
+    to new lots until then (None: no grace). `forgiven`: points forgiven earlier; as many of the
+    points given back are taken again at once.
     """
     known = {(lot.profile_id, lot.lot_id): lot for lot in lots}
     order = sorted(spent, key=lambda spot: _last(known.get(spot), spot), reverse=True)

@@ -1,7 +1,7 @@
-"""Decides a return before the refund is paid out, and answers its effect on points.
+"""Runs a batch of return commands: locks the members, decides, and stores the result.
 
-It uses the same code as returns that arrive as events, whoever gives the points. Units decided here
-are not processed again when the return event arrives.
+A till sends the command before it pays the refund. The code that decides is the same as for returns
+that arrive as events. Units settled here are not settled again when the return event arrives.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ class ReturnsWork:
     """Decides batches of returns, within the caller's transaction."""
 
     def __init__(self, group: str, rules_earn: bool) -> None:
-        """`group`: whose tables are read; `rules_earn`: whether rules give points in this
-        deployment.
+        """`group`: the projection group whose tables are read.
+
+        `rules_earn`: whether this deployment gives points by rules (setting `accrual`).
         """
         self._group, self._rules_earn = group, rules_earn
 
     async def see(self, connection: Connection, commands: Sequence[ReturnRequest]) -> ReturnsState:
-        """Locks the buyers' members; reads their sales, rules and earlier returns."""
+        """Locks the members of buyers and of the commands' profiles.
+
+        Returns their points, and the named sales with their rules and earlier decisions.
+        """
         asked = [command.body.transaction_id for command in commands]
         members = await members_of(connection, [command.body.profile_id for command in commands])
         sales = await sales_of(
@@ -43,7 +47,7 @@ class ReturnsWork:
         before = await settlement_store.earlier_decisions(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
         terms = await terms_of(connection, owned, before, here, self._rules_earn)
-        # of whoever holds something, something is known
+        # whoever has ledger entries has events: only the others are looked up
         told = {command.body.profile_id for command in commands}
         nothing = await unseen(connection, {one for one in told if not here.entries.get(one)})
         return ReturnsState(here, sales, terms, before, nothing)
@@ -51,7 +55,7 @@ class ReturnsWork:
     async def decide(
         self, connection: Connection, seen: ReturnsState, commands: Sequence[ReturnRequest]
     ) -> list[Answer]:
-        """Stores the changed sales and the events; returns the answers."""
+        """Decides; stores the decisions and the events; returns the answers in order."""
         decided = decide(commands, seen)
         await settlement_store.store_settlements(connection, decided.rows.values(), seen.here)
         return ANSWERS.all_of(decided.outcomes, {"position": seen.here.position})

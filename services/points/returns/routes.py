@@ -1,7 +1,4 @@
-"""POST /v1/points/returns: decides which points a return takes back and gives back.
-
-The decision is stored and its events are sent; with `dry_run` nothing is stored.
-"""
+"""The route POST /v1/points/returns: decides which points a return takes back and gives back."""
 
 from __future__ import annotations
 
@@ -16,12 +13,13 @@ RETURNS = "/v1/points/returns"
 
 
 def operations(door: Door) -> list[Operation]:
-    """POST; idempotent by key."""
+    """POST a return of goods; a repeat with the same idempotency key gets the same answer."""
     return [
         ROUTE.at(
             door, RETURNS, "returnPoints",
-            "Goods come back: take points back, give points back", ReturnBody, _command,
-            Reply(ReturnedPoints, "What becomes of points."), UNKNOWN_PROFILE, *PROBLEMS,
+            "Take back and give back points for returned goods", ReturnBody, _command,
+            Reply(ReturnedPoints, "The effect of the return on points."), UNKNOWN_PROFILE,
+            *PROBLEMS,
         )
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a purchase earned and what it was paid with, from the ledger's entries."""
+"""Computes from ledger entries what a purchase earned, and with which points it was paid."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from services.points.program.earnings import EarningSale
 from services.points.returns.policies import Spot
 
 Entry = Mapping[str, Any]
-WHOLE = 0  # the line number under which stands what concerns no line alone
+WHOLE = 0  # line number of points that belong to the whole sale and not to a line
 
 
 def earned_by(sale: EarningSale, entries: Iterable[Entry]) -> list[tuple[Spot, int, int, int]]:
-    """Its lots: spot, line (or `WHOLE`), points earned, points of these that expired."""
+    """The sale's lots: spot, line number (or `WHOLE`), points earned, points expired in the lot."""
     earned: Counter[tuple[Spot, int]] = Counter()
     expired: Counter[Spot] = Counter()
     for entry in entries:
@@ -28,8 +28,8 @@ def earned_by(sale: EarningSale, entries: Iterable[Entry]) -> list[tuple[Spot, i
 
 
 def paid_with(sale: EarningSale, entries: Sequence[Entry]) -> tuple[dict[Spot, int], int, int]:
-    """By lot: points taken and not given back; then points from no known lot; then points given
-    back.
+    """Returns (points taken and not given back, by lot; the same from no known lot; points that
+    were given back).
     """
     own = [entry for entry in entries if entry["transaction_id"] == sale.transaction_id]
     spent: Counter[Spot] = Counter()
@@ -52,7 +52,10 @@ def paid_with(sale: EarningSale, entries: Sequence[Entry]) -> tuple[dict[Spot, i
 
 
 def _origin(entry: Entry, spent: Iterable[Spot]) -> Spot | None:
-    """The spent lot to which an entry gave points back; a grace lot is recognised by its id."""
+    """The lot of `spent` to which the entry gave points back; None if it names no such lot.
+
+    The id of a grace lot derives from the lot that it replaces.
+    """
     spot = (entry["profile_id"], entry["lot_id"])
     for one in spent:
         if spot in (one, (one[0], uuid5(entry["event_id"], one[1].hex))):

@@ -1,8 +1,8 @@
-"""The effect of a sale and its returns on points. Pure and idempotent.
+"""Computes the effect of a sale and its returns on points, without any I/O.
 
-What the sale should have given and lost is compared with what was decided before; the difference
-becomes events. So a return may arrive before its sale, rules may arrive late, and nothing is done
-twice.
+It compares what the sale should have earned and lost with the stored decisions on it; the
+difference becomes events. So a return may arrive before its sale, rules may arrive late, and
+judging a sale again without news makes no event.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SettledLine:
-    """What was decided for one line. `points`: by the rules; `units`: returned and settled.
+    """The decision on one line of a sale: a row of `hitotsu.points_decided`.
 
-    `lapsed`: points earned by returned units that had expired before.
+    `points`: what the rules give. `units`: returned units that are settled. `lapsed`: points of
+    returned units that had expired before. `revision`: number of corrections of `points`.
     """
 
     transaction_id: UUID
@@ -58,8 +59,10 @@ class SettledLine:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The rules in force at the time of sale. `earns`: whether they give points (and not
-    the till).
+    """The rules in force at the time of sale, and what they depend on.
+
+    `earns`: whether these rules give the sale's points; False: the producer gives them.
+    `categories`: by sku. `rank`: the buyer's.
     """
 
     rules: EarningRules
@@ -71,9 +74,9 @@ class Terms:
 
 @dataclass(slots=True)
 class MemberPoints:
-    """A member's state: entries of all profiles, held points by spot, and points held but not
-    spent.
+    """A member's state: entries of all profiles, and points held by spot (profile and lot).
 
+    `held` includes captures whose event is not applied yet; `open_holds`: the sum of open holds.
     `forgiven`: points that were owed but not available anywhere.
     """
 
@@ -94,7 +97,11 @@ class MemberPoints:
 
 @dataclass(slots=True)
 class Settlement:
-    """The result: events to append, rows to store, change of forgiven points, effect on points."""
+    """The result of judging a sale.
+
+    `facts`: events to append. `decided`: rows to store, by line number. `forgiven`: change of the
+    member's forgiven points. `taken` (None: no units were returned) and `given`: effect on points.
+    """
 
     facts: list[Fact] = field(default_factory=list)
     decided: dict[int, SettledLine] = field(default_factory=dict)
@@ -104,7 +111,7 @@ class Settlement:
 
 
 class Judgement:
-    """Judges one sale. `before`: earlier decisions on it, by line."""
+    """Judges one sale of one member: call `earn`, `give_and_take`, then `judged`."""
 
     def __init__(
         self,
@@ -114,6 +121,7 @@ class Judgement:
         holder: MemberPoints,
         at: int,
     ) -> None:
+        """`before`: stored decisions on the sale, by line number. `at`: the time, microseconds."""
         assert sale.profile_id is not None
         self.sale, self.terms, self.holder, self.at = sale, terms, holder, at
         self.owner: UUID = sale.profile_id
@@ -122,7 +130,7 @@ class Judgement:
         self._before = before
 
     def earn(self) -> None:
-        """Gives the points that the rules give, or corrects what was given."""
+        """Gives the points of the rules, or corrects earlier ones; nothing if producers give."""
         if not self.terms.earns:
             return
         new: list[Earning] = []
@@ -145,11 +153,12 @@ class Judgement:
     def give_and_take(
         self, asked: Mapping[int, int] | None = None, policy: ReturnPolicy | None = None
     ) -> None:
-        """Applies returned units: those known from events, or those `asked` for (by line) in
-        addition.
+        """Gives back and takes back the points of returned units.
 
-        Deducting from the refund is possible only if asked before the refund is paid; for a return
-        that already happened, the shortfall becomes debt.
+        `asked`: units to return now, by line number, on top of those settled; None: settle the
+        units that return events report. `policy`: None for the program's. The policy
+        `withhold_from_refund` works only before the refund is paid; for return events
+        `go_negative` replaces it.
         """
         policy = policy or self.terms.rules.return_policy
         if asked is None and policy == "withhold_from_refund":
@@ -162,7 +171,7 @@ class Judgement:
             else max(units, told.get(line_no, 0))
             for line_no, units in before.items()
         }
-        # what comes back first: it may be what is to be taken
+        # points are given back first: they may be the points that have to be taken
         self._give(after)
         if after != before:
             self._take(before, after, policy)
@@ -171,7 +180,7 @@ class Judgement:
                     self._rows[line_no] = replace(self._row(line_no), units=units)
 
     def judged(self) -> Settlement:
-        """The result, with the rows that changed."""
+        """The result; `decided` has only rows that differ from the stored decisions."""
         changed = {no: row for no, row in self._rows.items() if self._before.get(no) != row}
         return replace(self._judged, decided=changed)
 
@@ -214,8 +223,10 @@ class Judgement:
         )
 
     def _correct(self, row: SettledLine, points: int, gone: Fraction) -> None:
-        """Corrects the points of units that were not returned; what was spent already
-        becomes debt.
+        """Appends the difference between the new `points` of the line and those given before.
+
+        Counts only units that were not returned (`gone`: the returned fraction). If points are
+        taken that the lot lacks because they were spent, these become debt.
         """
         assert row.lot_id is not None
         more = points_left(points, gone) - points_left(row.points, gone)
@@ -307,7 +318,7 @@ class Judgement:
             self._repay(f"repaid {step}", back)
 
     def _repay(self, name: str, back: PointsGivenBack) -> None:
-        """Takes points that were forgiven and are available now."""
+        """Takes points that were forgiven earlier from the points that are given back now."""
         points = sum(one for _, one in back.repaid)
         self._judged.forgiven -= points
         self._fact(

@@ -1,4 +1,4 @@
-"""Stores the decisions on sales, with their events, in the deciding transaction."""
+"""Reads and stores the decisions on sales (`hitotsu.points_decided`), with their events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ on conflict (transaction_id, line_no) do update
 async def earlier_decisions(
     connection: Connection, transactions: Sequence[UUID]
 ) -> dict[UUID, dict[int, SettledLine]]:
-    """Earlier decisions on these transactions, by line."""
+    """Stored decisions: by transaction id, then by line number."""
     found: dict[UUID, dict[int, SettledLine]] = defaultdict(dict)
     for row in await rows_of(connection, BEFORE, [list(transactions)]):
         found[row["transaction_id"]][row["line_no"]] = SettledLine(**row)
@@ -39,7 +39,10 @@ async def earlier_decisions(
 async def store_settlements(
     connection: Connection, rows: Iterable[SettledLine], here: EffectiveBalances
 ) -> None:
-    """Stores rows and the decided events, in the caller's transaction."""
+    """Stores decisions, forgiven points and events (outbox), in the caller's transaction.
+
+    `here`: has the decided events and the forgiven points.
+    """
     values = [astuple(row) for row in rows]
     if values:
         await connection.execute(KEEP, [list(column) for column in zip(*values)])

@@ -1,4 +1,4 @@
-"""By which rules is a sale judged? Those in force when it was made, even if they arrived later."""
+"""Selects the rules by which a sale is judged: those in force at its time, even if set later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ async def terms_of(
     standing: EffectiveBalances,
     rules_earn: bool,
 ) -> dict[UUID, Terms]:
-    """Terms by transaction. `rules_earn`: whether rules give points in this deployment."""
+    """Terms by transaction id. `rules_earn`: whether this deployment gives points by rules.
+
+    `before`: stored decisions by transaction id, then by line number. `standing`: has the members.
+    """
     found = list(sales)
     rows = readable(await versions(connection))
     categories = await categories_of(connection, found)
@@ -40,7 +43,7 @@ async def terms_of(
             same = [one for one in decided.values() if one.rule_version == row["version"]]
             assert sale.profile_id is not None
             profiles = standing.members.get(sale.profile_id, (sale.profile_id,))
-            # a rank that was found stays: what is returned later does not undo it
+            # a rank of an earlier decision stays: a later return of other goods does not lower it
             rank = same[0].rank if same else await rank_of(connection, sale, profiles, rules)
         terms[sale.transaction_id] = Terms(
             rules, row["version"], earns, categories[sale.transaction_id], rank

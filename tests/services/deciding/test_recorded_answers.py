@@ -1,7 +1,8 @@
 """Is a command answered with the same bytes as before decisions ended in typed outcomes?
 
-An answer is stored under its key and told again for as long as keys are kept, so a release must not
-change one byte of it. `recorded_answers.json` holds what release 0.3 answered to the same commands.
+An answer is stored under its key and told again for as long as keys are kept, so no byte of it may
+change by accident. `recorded_answers.json` has what release 0.3 answered to the same commands; only
+the sentences in `detail` were reworded since, here and in the code.
 """
 
 from __future__ import annotations
