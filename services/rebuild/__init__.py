@@ -1,1 +1,1 @@
-"""Rebuilds projections: folds them from offset 0 beside the live ones, then swaps the tables."""
+"""Rebuilds projections: folds the log from offset 0 into new tables, then swaps these in."""

@@ -1,7 +1,8 @@
-"""Builds the projections that are recorded as being built, then ends: `python -m services.rebuild`.
+"""Builds the projections of `hitotsu.projection_building`, then ends.
 
-The projectors run it (`services.projector.builds`). It ends when its standard input is closed, so
-it never outlives the projector that started it; the next one continues from the stored progress.
+A projector starts it as `python -m services.rebuild` (`services.projector.builds`). It ends when
+its standard input is closed, so it never outlives that projector; the next run continues from the
+stored progress.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from services.runtime.logging import configure, log
 from services.verify.log import LogUnreadable
 
 STDIN = 0
-NICE = 5  # the live projection goes first
+NICE = 5  # lower CPU priority than the live projector
 
 
 def main() -> None:
-    """Ends with 0 when nothing is left to build, with 75 when it has to be run again."""
+    """Exit status 0: nothing is left to build; 75: it was interrupted and has to be run again."""
     settings = exit_codes.settings()
     configure(f"{settings.instance or 'projector'}-build", settings.log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    # not the buffered stream: its lock would be held while the interpreter ends
+    # not sys.stdin: this thread would hold its lock while the interpreter shuts down
     while os.read(STDIN, 1_024):
         pass
     os._exit(Exit.AGAIN)

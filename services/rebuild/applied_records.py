@@ -1,8 +1,8 @@
-"""Which records did the live group apply?
+"""Tells which records the live group applied, from its event ledger.
 
-The live group's event ledger has the offset of each applied event. One ordered pass over it gives
-the offsets that were not applied: resends, conflicts, dead letters. Records after that pass are
-looked up by key.
+The ledger has the offset of every applied event. One ordered pass over it gives the offsets that
+were not applied: resends, conflicts, dead letters. Records appended after that pass are looked up
+in the ledger by event id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENDS = """
 select c.topic, t.no, c.partition, c.next_offset
 from hitotsu.checkpoint c join hitotsu.topic t on t.name = c.topic where c.grp = %s
 """
-# offsets that follow each other without a gap have one difference to their rank: an island
+# consecutive offsets have the same difference to their row number: each such run is an island
 ISLANDS = """
 select topic, partition, min("offset"), max("offset") + 1 from (
     select topic, partition, "offset",
@@ -40,7 +40,7 @@ Connection = psycopg.Connection[TupleRow]
 
 
 class UnappliedRanges:
-    """Offset ranges of one partition that were not applied, up to an offset."""
+    """Offset ranges of one partition that were not applied, between `start` and `known_to`."""
 
     __slots__ = ("_begins", "_ends", "_next", "known_to")
 
@@ -49,18 +49,18 @@ class UnappliedRanges:
         self._begins, self._ends = array("q"), array("q")
 
     def applied(self, first: int, end: int) -> None:
-        """Adds a range, in order: `first` to before `end` was applied."""
+        """Adds an applied range, `first` up to but not including `end`; in ascending order."""
         if first > self._next:
             self._begins.append(self._next)
             self._ends.append(first)
         self._next = max(self._next, end)
 
     def close(self) -> None:
-        """Ends the pass: nothing more was applied up to the known offset."""
+        """Ends the pass: the rest up to `known_to` was not applied."""
         self.applied(self.known_to, self.known_to)
 
     def within(self, first: int, end: int) -> set[int]:
-        """The offsets in this range that were not applied."""
+        """The offsets from `first` up to but not including `end` that were not applied."""
         found: set[int] = set()
         last = bisect_left(self._begins, end)
         for number in range(bisect_right(self._ends, first), last):
@@ -69,10 +69,13 @@ class UnappliedRanges:
 
 
 class AppliedPlaces:
-    """The (partition, offset) of everything that the live group applied."""
+    """Answers which records the live group `live` did not apply."""
 
     def __init__(self, connection: Connection, live: str, starts: Mapping[Place, int]) -> None:
-        """Reads the ledger once, in order, in one snapshot."""
+        """Reads the ledger once, in one snapshot. `starts`: first offset of interest, by partition.
+
+        Changes planner settings of `connection`.
+        """
         self._connection = connection
         ledger = f"{quoted(live)}.ledger"
         self._statement = NOT_APPLIED.format(ledger=ledger).encode()
@@ -95,14 +98,15 @@ class AppliedPlaces:
                         numbers[number, partition].applied(first, end)
         for gaps in self._gaps.values():
             gaps.close()
-        # a few ids in a ledger of millions: each by its key, whatever the planner thinks
+        # a few ids in a ledger of millions of rows: force index look-ups instead of a full scan
         connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
 
     def left_out(
         self, place: Place, topic: int, offsets: Sequence[int], ids: Iterable[bytes]
     ) -> set[int]:
-        """Those of these sorted offsets that the live group did not apply; `ids`: their
-        event ids.
+        """Those of the sorted, non-empty `offsets` that the live group did not apply.
+
+        `ids`: the event ids at these offsets. `topic`: the number of the topic in the ledger.
         """
         gaps = self._gaps.get(place)
         known_to = gaps.known_to if gaps is not None else 0

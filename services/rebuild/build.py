@@ -1,8 +1,8 @@
-"""Builds a projection that holds less than its group has read.
+"""Builds projections that are new, or have a new version, table or column.
 
-It is folded from offset 0 into a shadow schema, up to the group's position, and swapped in. An
-event that the group applied and this projection refuses becomes a dead letter of this projection
-only; it stays applied for all others.
+The log is folded from offset 0 into a shadow schema, up to the group's position; then the tables
+are swapped in. An event that the group applied and such a projection refuses becomes a dead letter
+of that projection only; it stays applied for the others.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ where grp = %s and projection = any(%s)
 
 @dataclass(slots=True)
 class BuildReport(RebuildReport):
-    """`refused`: by projection, how many applied records it refuses."""
+    """Report of a build. `refused`: number of applied events that a projection refuses, by name."""
 
     refused: dict[str, int] = field(default_factory=dict)
 
 
 def build(settings: Settings, projections: list[Projection]) -> BuildReport | None:
-    """Builds what the group has recorded as being built; None when there is nothing.
+    """Builds the projections that the group has recorded as being built; None if there are none.
 
-    `projections`: all of the group. Raises UnderWay while another rebuild of the group runs.
+    `projections`: all projections of the group. Raises UnderWay while another rebuild of the group
+    runs.
     """
     info = conninfo(settings.postgres, group=settings.group, name="hitotsu-rebuild")
     with psycopg.connect(info, autocommit=True) as connection:
@@ -54,7 +55,7 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
 
         def note(step: str, done: int, whole: int) -> None:
             nonlocal noted
-            # a bar for every round of catching up; the answer counts from the beginning of the log
+            # `done` starts at 0 in each run; the stored progress counts from the start of the log
             if step == "folding":
                 read = work.already + done
                 if read != noted:
@@ -77,7 +78,10 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
 
 
 class ProjectionBuild(Rebuild):
-    """Folds projections that are being built; there is nothing live to compare them with."""
+    """A rebuild of projections that are being built; their tables are not compared with live ones.
+
+    `chosen`: the names of these projections; `projections`: all of the group.
+    """
 
     already = 0
     """Number of records that an interrupted build had folded before this one continued."""
@@ -100,7 +104,7 @@ class ProjectionBuild(Rebuild):
         return Log(self._settings.kafka, starts, whole=True)
 
     def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
-        # the live tables hold a part, or another version: no row of theirs tells anything
+        # the live tables are incomplete or of another version, so differences mean nothing
         for pair in pairs:
             pair.begin(shadow.connection)
             pair.comparable = False

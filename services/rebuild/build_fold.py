@@ -1,7 +1,7 @@
-"""Folds the log for projections that are being built; records which events each of them refuses.
+"""Folds the log for projections that are being built; records which of them refuses which event.
 
-A batch that Postgres refuses is halved until the event that cannot be stored is alone; then the
-projection whose rows cannot be stored skips that event.
+If Postgres refuses a batch, the batch is halved until the offending event is alone. The projection
+whose rows of that event cannot be stored then skips it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from services.rebuild.shadow import OWN, Shadow, digest
 from services.runtime.logging import log
 from services.verify.log import LogRecord, Place
 
-KIND = "(build)"  # stands among the names of projections, and is no name of one
+KIND = "(build)"  # row of the table `rebuilt` for the tables below; no projection has this name
 TABLES = f"{OWN}{rejected_events.TABLE}{hold_endings.TABLE}"
 UNSTORABLE_REASON = "Postgres cannot hold a value of this event"
 
 
 @dataclass(slots=True)
 class DecodedEvent:
-    """An event with its record, and the projections that refuse it, with the reason."""
+    """An event with its record. `refused`: the failure of each projection that refuses the event.
+
+    `source`: topic number and partition in one integer.
+    """
 
     place: Place
     source: int
@@ -39,23 +42,21 @@ class DecodedEvent:
 
 @dataclass(slots=True)
 class BuildBatch(Batch):
-    """The content of one transaction, with its events, because parts may have to be folded
-    again.
-    """
+    """The content of one transaction. `taken`: its events, since parts may be folded again."""
 
     taken: list[DecodedEvent] = field(default_factory=list)
 
 
 class BuildShadow(Shadow):
-    """A shadow schema with its own dead letters, and the events that end holds."""
+    """A shadow schema that also has tables for dead letters and for events that end holds."""
 
     own = TABLES
 
     def store_built(self, batch: BuildBatch, whole: Group) -> None:
         """Stores rows, dead letters and positions of a batch in one transaction.
 
-        A refusal by a state machine or by Postgres is recorded at its event; the rest is folded
-        again.
+        If a state machine or Postgres refuses an event, the refusal is recorded and the rest is
+        folded again. `whole`: the group of all projections that are being built.
         """
         connection = self.connection
         with connection.transaction():
@@ -86,7 +87,10 @@ class BuildShadow(Shadow):
             self.advance(batch.positions)
 
     def _refuse_unstorable(self, taken: list[DecodedEvent], whole: Group, error: Exception) -> None:
-        """Records which projections have rows of this event that Postgres cannot store."""
+        """Notes at the single event in `taken` the projection whose rows Postgres cannot store.
+
+        Raises CannotRebuild if no projection's rows alone are the cause.
+        """
         (one,) = taken
         names = {projection.name for projection in whole.projections}
         for name in sorted(names - one.refused.keys()):
@@ -100,8 +104,8 @@ class BuildShadow(Shadow):
                 one.refused[name] = Failure("store", type(cause).__name__, UNSTORABLE_REASON)
                 return
         raise CannotRebuild(
-            f"Postgres refuses {one.place[0]}-{one.place[1]}@{one.record.offset}, although"
-            f" each projection's rows alone can be stored: {type(error).__name__}"
+            f"Postgres refuses the rows of {one.place[0]}-{one.place[1]}@{one.record.offset}, but"
+            f" stores those of every single projection: {type(error).__name__}"
         ) from error
 
     def _wanted(self) -> dict[str, tuple[int, str]]:
@@ -115,7 +119,7 @@ class BuildFolding(Folding):
         return BuildBatch()
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Events with their records, by offset; None for events that no handler takes."""
+        """Pairs of offset and (record, event); of offset and None if no handler takes the event."""
         read = super()._decoded(records)
         return [
             (offset, None if event is None else (record, event))
@@ -148,7 +152,7 @@ class BuildFolding(Folding):
 
 
 def take(group: Group, taken: DecodedEvent, into: Folded) -> None:
-    """Folds one event for every projection of the group that accepts it."""
+    """Folds an event for all projections that accept it; notes the others in `taken.refused`."""
     while True:
         some = group.without(taken.refused) if taken.refused else group
         try:
@@ -166,7 +170,7 @@ def _folded(group: Group, taken: Iterable[DecodedEvent]) -> Folded:
 
 
 def _refuse(taken: Iterable[DecodedEvent], error: HandlerFailed) -> None:
-    """Records that a state machine refuses the event."""
+    """Notes the refusal at its event; raises CannotRebuild if the event is not among `taken`."""
     for one in taken:
         if one.event is error.event:
             _note(one, error)
@@ -185,7 +189,7 @@ def _note(taken: DecodedEvent, error: HandlerFailed) -> None:
 
 
 def _letter(taken: DecodedEvent, projection: str, failure: Failure) -> list[Any]:
-    """A row for `left_out.NOTE`."""
+    """The values for `rejected_events.NOTE`."""
     record = taken.record
     return [
         *taken.place,

@@ -1,7 +1,7 @@
-"""Compares a shadow's tables with the live ones, row by row, in SQL.
+"""Compares the tables of a shadow schema with the live ones, row by row, in SQL.
 
-Equal rows take over the live row's version, so that Redis, which stores rows by version, stays
-correct without a write. A row that differs gets the next version.
+Redis replaces a row only by a row of a higher version. So an equal row gets the version of the live
+row and Redis needs no write; a row that differs gets the next version.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ChangedAfter:
-    """Only rows of either table that changed after this are compared again."""
+    """Transaction ids of an earlier comparison's snapshot: later changes are compared again."""
 
     live: str
     shadow: str
 
 
 class Pair:
-    """A live table and its shadow."""
+    """A live table and the table of the same name in the shadow schema, and how they differ."""
 
     def __init__(self, number: int, table: StoredTable, live: str, shadow: str) -> None:
         self.table, self._shape = table, ColumnOrder(table)
@@ -52,7 +52,7 @@ class Pair:
         self.versioned = not isinstance(table, Ledger)
 
     def begin(self, connection: Connection) -> None:
-        """Prepares the comparison; records if there is no live table, or one of another shape."""
+        """Creates the table of differences; sets `comparable`: the columns of both are the same."""
         held = {row[0] for row in connection.execute(COLUMNS, [self.live])}
         made = {row[0] for row in connection.execute(COLUMNS, [self.shadow])}
         self.comparable = held == made
@@ -65,7 +65,10 @@ class Pair:
         )
 
     def compare(self, connection: Connection, since: ChangedAfter | None) -> None:
-        """Records every row that differs; with `since`, only among rows that changed after it."""
+        """Records every row that differs. `since`: looks only at rows changed after it (None: all).
+
+        Does nothing if the tables are not comparable.
+        """
         if not self.comparable:
             return
         key = ", ".join(f"coalesce(l.{name}, s.{name})" for name in self._keys)
@@ -94,7 +97,10 @@ class Pair:
         )
 
     def adopt(self, connection: Connection, since: ChangedAfter | None) -> None:
-        """Takes over the live rows' versions, plus one where the row differs."""
+        """Sets versions of shadow rows: the live row's version, plus 1 if the row differs.
+
+        `since`: only for rows changed after it (None: all).
+        """
         if not (self.comparable and self.versioned and self.table.view):
             return
         changed = (
@@ -110,8 +116,9 @@ class Pair:
         )
 
     def sizes_differ(self, connection: Connection) -> bool:
-        """Whether rows appeared or disappeared without a change on the other side that
-        explains it.
+        """Whether the recorded differences do not explain the difference in the number of rows.
+
+        Then a deletion was missed, and all rows have to be compared again.
         """
         if not self.comparable:
             return False
@@ -123,7 +130,7 @@ class Pair:
         return row is not None and row[0] != 0
 
     def differences(self, connection: Connection) -> tuple[int, list[dict[str, Any]]]:
-        """Number of differing rows, and some of them."""
+        """The number of differing rows, and at most `LISTED_MAX` of them as JSON values."""
         rows = connection.execute(f"select count(*) from {self._differing}".encode()).fetchone()
         listed = connection.execute(
             f"select {', '.join(f'{name}::text' for name in self._keys)}, expected, found"
@@ -136,21 +143,22 @@ class Pair:
         ]
 
     def due(self, connection: Connection) -> list[str]:
-        """The Redis hash keys whose rows differ."""
+        """Values of the view's key column of which rows differ: the Redis hashes to write."""
         rows = connection.execute(
             f"select distinct shown_by from {self._differing} where shown_by is not null".encode()
         ).fetchall()
         return [row[0] for row in rows]
 
     def refills(self, connection: Connection) -> bool:
-        """Whether Redis needs a refill: it may hold rows that a version cannot overwrite (deleted
-        or restored).
+        """Whether Redis has to be filled anew, because writes of the differing rows do not suffice.
+
+        That is so for rows that exist on one side only, and for all differences of a ledger.
         """
         if self.table.view is None:
             return False
         if not self.comparable:
             return True
-        # a ledger's rows have one version for ever; rows of a quiet topic are kept by readers
+        # rows of a ledger never change version; processes cache tables that have `moved_by`
         any_row = not self.versioned or self.table.moved_by is not None
         where = "" if any_row else " where expected is null or found is null"
         row = connection.execute(
@@ -160,7 +168,7 @@ class Pair:
 
 
 def marks(connection: Connection) -> ChangedAfter:
-    """The snapshot boundary of this transaction: later changes are compared again."""
+    """The snapshot of the current transaction, for a later `compare` of what changed since."""
     row = connection.execute(
         "select pg_snapshot_xmin(pg_current_snapshot())::xid::text, pg_current_xact_id()::xid::text"
     ).fetchone()

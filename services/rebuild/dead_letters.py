@@ -1,7 +1,8 @@
-"""Replaces a group's dead letters by those of its shadow; people's decisions about them are kept.
+"""Replaces a group's dead letters by those of its shadow.
 
-An open letter that is wrong is deleted: its record is applied or a resend. A letter that was
-retried or dropped keeps its decision but no longer counts for the group.
+A dead letter is wrong if the shadow has applied its record or judged it a resend. A wrong letter of
+this group alone is deleted while it is open; every other wrong letter, such as one that somebody
+has retried or dropped, is kept and no longer lists the group.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ RENAME: LiteralString = f"""
 update hitotsu.dead_letter d set stage = l.stage, error_class = l.error_class, reason = l.reason
 from {{shadow}}.letter l where {_SAME} and d.grps = array[%(grp)s] and d.stage <> l.stage
 """
-# Lists the letters `l` for one `owner`. Of an erased person, who is in `e`, nothing is kept here
-# either. Where `l` and `e` come from stands between the two texts.
+# Inserts the letters `l` for one `owner`; the caller adds the `from` clause that defines `l` and
+# `e`. `e` has erased persons: of their letters neither value nor headers are stored.
 INSERT: LiteralString = """
 insert into hitotsu.dead_letter (topic, partition, "offset", stage, error_class, reason, event_id,
     record_key, record_value, headers, appended_at, grps, status, note, resolved_at)
@@ -58,14 +59,15 @@ left join {{shadow}}.erased_subject e on uuid_send(e.subject) = l.record_key
 
 
 def false_and_missing(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
-    """Number of the group's letters that are wrong, and of letters that are missing."""
+    """How many of the group's dead letters are wrong, and how many are missing."""
     row = _run(connection, COUNT, group, shadow).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def correct(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
-    """Makes the group's letters equal to the shadow's; returns how many were withdrawn and
-    added.
+    """Makes the group's dead letters equal to the shadow's.
+
+    Returns how many were deleted or no longer list the group, and how many were added.
     """
     withdrawn = _run(connection, WITHDRAW, group, shadow).rowcount
     withdrawn += _run(connection, NOT_OURS, group, shadow).rowcount

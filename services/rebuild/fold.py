@@ -1,7 +1,7 @@
-"""Folds the log into a shadow's rows; reads, folds and stores in parallel.
+"""Folds the log into the rows of a shadow; reads, folds and stores in parallel.
 
-A record is applied if the live group's ledger has this very record. Resends, conflicts and dead
-letters of the live group are skipped, so the shadow needs no ledger of its own.
+A record is folded if the live group's event ledger has it, by topic, partition and offset. Records
+that were resends, conflicts or dead letters there are skipped. So the shadow needs no ledger.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ Progress = Callable[[str, int, int], None]
 
 
 class CannotRebuild(Exception):
-    """The shadow cannot apply what the live group applied; the text names the event."""
+    """The rebuild cannot go on; the text says why and, if an event is the cause, names it."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """The content of one transaction."""
+    """The content of one transaction. `events`: number of records read, folded or not.
+
+    `positions`: the offset after the last record, by partition.
+    """
 
     folded: Folded = field(default_factory=Folded)
     positions: dict[Place, int] = field(default_factory=dict)
@@ -42,7 +45,11 @@ class Batch:
 
 
 class Folding:
-    """A pipeline of three stages: decode the next batch, fold this one, store the one before."""
+    """A pipeline of three stages: decodes the next batch, folds the present batch, and stores the
+    previous batch, each in a thread of its own.
+
+    `topics`: numbers of topics in ledgers, by name.
+    """
 
     def __init__(self, dsn: str, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> None:
         self._shadow, self._log, self._topics = shadow, log, topics
@@ -57,18 +64,19 @@ class Folding:
         self.events = 0
 
     def close(self) -> None:
-        """Waits for the batch that is being stored."""
+        """Waits for the batch that is being stored, then ends the threads and the connection."""
         self._reader.shutdown(cancel_futures=True)
         self._storer.shutdown()
         self._ledger.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """Number of records still to be folded up to these offsets."""
+        """Number of offsets still to be read before `ends`."""
         return self._log.left(ends)
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Folds everything before these offsets; `moved` is called with the number of records
-        stored.
+        """Folds and stores all records before `ends`.
+
+        `moved` is called after each stored batch, with its number of records.
         """
         storing: Future[int] | None = None
         reading = self._reader.submit(self._read, ends)
@@ -95,7 +103,7 @@ class Folding:
         return found, not self._log.left(ends)
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Events by offset; None for records that no handler takes."""
+        """Pairs of offset and event; None instead of an unreadable event or one without handler."""
         strange = self._strange
         read: list[tuple[int, Any]] = []
         for record in records:
@@ -138,13 +146,13 @@ class Folding:
                 raise refused(error) from error
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 raise CannotRebuild(
-                    f"Postgres refuses rows of the projection: {type(error).__name__}"
+                    f"Postgres refuses to store rows of a projection: {type(error).__name__}"
                 ) from error
         self.events += batch.events
         return batch.events
 
 
 def refused(error: HandlerFailed) -> CannotRebuild:
-    """The error for an event that the declaration refuses although it was applied."""
+    """The error for an event that the live group applied and a projection now refuses."""
     event_id = shown("uuid", error.event.meta.event_id)
-    return CannotRebuild(f"{error}: event {event_id} was applied, and must be taken here too")
+    return CannotRebuild(f"{error}: the live group applied event {event_id}, a rebuild must too")

@@ -1,7 +1,7 @@
-"""The schema in which a whole group is folded again: tables, event ledger, dead letters and counts.
+"""The shadow schema of a whole group: tables, event ledger, dead letters and counts of verdicts.
 
 Verdicts, rows and positions of a batch are stored in one transaction, so an interrupted rebuild
-continues where it was.
+continues after the last stored batch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.runtime.arrays import columns
 from services.runtime.record_at import RecordReader, same_as_first
 from services.verify.log import Place
 
-KIND = "(group)"  # stands among the names of projections, and is no name of one
+KIND = "(group)"  # row of the table `rebuilt` for the tables below; no projection has this name
 _LETTER = """
     topic text not null, partition int not null, "offset" bigint not null, stage text not null,
     error_class text not null, reason text not null, event_id uuid, record_key bytea,
@@ -68,7 +68,7 @@ from deferred where topic = %s and partition = %s and "offset" = %s
 """
 FORGET_DEFERRED = 'delete from deferred where topic = %s and partition = %s and "offset" = %s'
 COUNT = "update progress set {0} = {0} + 1 where topic = %s and partition = %s"
-# the live ledger's place was folded, and the id was not applied up to there
+# ids of deferred records that were not applied at the place which the live ledger names
 VOID = """
 select distinct d.event_id from deferred d left join ledger mine using (event_id)
 left join {live}.ledger l on l.event_id = d.event_id
@@ -80,12 +80,19 @@ IGNORE = "insert into void_choice select unnest(%s::uuid[]) on conflict do nothi
 
 
 class ChoiceVoid(Exception):
-    """The live ledger names records that cannot be applied; the fold restarts without those."""
+    """The live ledger names records at which their event ids cannot be applied.
+
+    The fold has to restart and ignore these entries of the live ledger.
+    """
 
 
 @dataclass(slots=True)
 class JudgedBatch:
-    """Judged records, the content of one transaction."""
+    """Judged records: the content of one transaction.
+
+    `ledger`, `letters`, `deferred`: rows to insert. `counts`: number of records by verdict.
+    `ends`: the offset after the last record, by partition.
+    """
 
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
@@ -96,7 +103,7 @@ class JudgedBatch:
 
 
 class GroupShadow(Shadow):
-    """A shadow of all projections of a group, with its own ledger, dead letters and counts."""
+    """A shadow of all projections of a group, with an event ledger, dead letters and counts."""
 
     own = TABLES
 
@@ -109,8 +116,8 @@ class GroupShadow(Shadow):
                     self._store.ledger(connection, batch.ledger)
                 except psycopg.errors.UniqueViolation as error:
                     raise CannotRebuild(
-                        "the new tables contain an event of this batch already: start again"
-                        " with `hitotsu rebuild --rejudge --fresh`"
+                        "an event occurs in this batch and already in the tables of the rebuild:"
+                        " start again with `hitotsu rebuild --rejudge --fresh`"
                     ) from error
             self._store.write(connection, batch.folded)
             with connection.cursor() as cursor:
@@ -124,9 +131,9 @@ class GroupShadow(Shadow):
             connection.execute(ADVANCE, columns(_ADVANCED, rows))
 
     def resolve_deferred(self, placed: RecordReader) -> None:
-        """Judges records that depend on another partition, if that is folded by now.
+        """Judges deferred records whose event id has been applied in another partition by now.
 
-        Raises `ChoiceVoid` when an id cannot be applied at the record that the live ledger names.
+        Raises `ChoiceVoid` if an id cannot be applied at the record that the live ledger names.
         """
         connection = self.connection
         for row in connection.execute(DEFERRED).fetchall():
@@ -151,7 +158,7 @@ class GroupShadow(Shadow):
             )
 
     def begin_anew(self) -> None:
-        """Empties everything except the list of ignored entries of the live ledger."""
+        """Empties all tables except the list of event ids whose live ledger entry is ignored."""
         rows = self.connection.execute("select event_id from void_choice").fetchall()
         with self.connection.transaction():
             self.open(fresh=True)

@@ -1,6 +1,7 @@
-"""Ends holds whose events are contained in the tables that are swapped in.
+"""Ends holds (rows of decisions) whose event is applied in the tables that are swapped in.
 
-The fold records such events in the shadow. At the swap, those with an open hold are used.
+While the log is folded, such events are recorded in the shadow's table `ended_hold`. At the swap,
+those of them that still have an unended hold end it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from services.projector.batch import PARTITIONS_MAX
 from services.rebuild.swap import Swap
 from services.runtime.arrays import columns
 
-# `named`: the fields behind the id that find the decision, as text
+# `decisions`: the table of the hold; `named`: the other columns of its key, as text
 TABLE = """
 -- facts applied that end a decision
 create table ended_hold (
@@ -39,7 +40,7 @@ Ended = Mapping[HeldAmounts, list[TupleRow]]
 
 
 def noted(folded: Folded) -> Iterable[tuple[Any, ...]]:
-    """Event name, hold id, its line if it has one, event id and record."""
+    """The values for `NOTE`: table of the hold, its key, event id, topic number and partition."""
     for held, ended in folded.ended.items():
         for decision_id, *named, event_id, source in ended:
             place = divmod(source, PARTITIONS_MAX)
@@ -47,7 +48,7 @@ def noted(folded: Folded) -> Iterable[tuple[Any, ...]]:
 
 
 def still_held(swap: Swap, group: Group) -> Ended:
-    """By event name: open holds that events in the shadow end."""
+    """Holds that wait for an event which the shadow has applied, by the declaration of the hold."""
     return {
         held: swap.within(_still_held(held, group.name))
         for endings in group.endings.values()
@@ -56,14 +57,17 @@ def still_held(swap: Swap, group: Group) -> Ended:
 
 
 def end(swap: Swap, ended: Ended) -> None:
-    """Ends these holds; each records the version of the swapped-in row that contains its event."""
+    """Ends these holds, in the transaction of the swap.
+
+    A hold stores the partition and the offset from which on rows contain its event.
+    """
     for held, rows in ended.items():
         if rows:
             swap.within(held_endings.statement(held), *columns(held_endings.types(held), rows))
 
 
 def _still_held(held: HeldAmounts, shadow: str) -> str:
-    """Of many facts only those for which something is still held."""
+    """The query for recorded events of which the hold has not ended yet."""
     own, types = [*held.named][1:], held.types[1:]
     parts = [f"e.named[{number}]::{type}" for number, type in enumerate(types, 1)]
     same = [f"h.{quoted(name)} = {part}" for name, part in zip(own, parts, strict=True)]

@@ -1,7 +1,7 @@
-"""Folds the log into a group's shadow: reads, judges and stores batch by batch.
+"""Folds the log into the shadow of a group: reads, judges and stores batch by batch.
 
-A batch that Postgres refuses is halved until the record that cannot be stored is alone; it becomes
-a dead letter. Each part is judged only after everything before it is stored.
+If Postgres refuses a batch, the batch is halved until the offending record is alone; that becomes a
+dead letter. A part is judged only after all records before it are stored.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from services.runtime.record_at import KafkaSilent, RecordReader
 from services.verify.log import Log, LogUnreadable, Place
 
 BATCH_EVENTS_MAX, READ_EVENTS_MAX = 20_000, 10_000
-SILENT = "Kafka did not return a record that has to be read again"
+SILENT = "Kafka did not return the applied record with which a resend has to be compared"
 Batch = list[Slice]
 
 
 class Refolding:
-    """Reads and decodes the next records while a batch is judged and stored."""
+    """Folds a whole group; reads the next records while the present batch is judged and stored.
+
+    `topics`: numbers of topics in ledgers, by name.
+    """
 
     def __init__(
         self, settings: Settings, shadow: GroupShadow, log: Log, topics: Mapping[str, int]
@@ -46,14 +49,14 @@ class Refolding:
         self._judge.close()
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """Number of records still to be folded up to these offsets."""
+        """Number of offsets still to be read before `ends`."""
         return self._log.left(ends)
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Folds everything before these offsets; `moved` is called with the number of records
-        stored.
+        """Judges and stores all records before `ends`.
 
-        Raises `ChoiceVoid` when the fold has to restart.
+        `moved` is called after each stored batch, with its number of records. Raises `ChoiceVoid`
+        if the fold has to restart.
         """
         self._check_places(ends)
         reading = self._reader.submit(self._read, ends)
@@ -75,7 +78,7 @@ class Refolding:
             raise LogUnreadable(SILENT) from None
 
     def store(self, batch: Batch) -> None:
-        """Judges and stores a batch, in one transaction or in ordered parts."""
+        """Judges and stores a batch: in one transaction, or in ordered parts if that fails."""
         parts = [batch]
         while parts:
             part = parts.pop()
@@ -94,8 +97,8 @@ class Refolding:
         for place, end in ends.items():
             if end and place not in self._log.positions:
                 raise CannotRebuild(
-                    f"{place[0]}-{place[1]} is a new partition: run `hitotsu rebuild --rejudge`"
-                    " again, it continues where it stopped"
+                    f"{place[0]}-{place[1]} became a partition during the rebuild: run"
+                    " `hitotsu rebuild --rejudge` again, it continues where it stopped"
                 )
 
     def _read(self, ends: Mapping[Place, int]) -> tuple[Batch, bool]:
@@ -112,7 +115,7 @@ def _size(batch: Batch) -> int:
 
 
 def _put_aside(batch: Batch, error: HandlerFailed) -> None:
-    """Records that a state machine refuses the event, so that it is judged a dead letter."""
+    """Marks the refused event's entry as failed, so that it is judged a dead letter."""
     for part in batch:
         for entry in part.entries:
             if entry.event_id == error.event.meta.event_id and entry.verdict is Verdict.APPLIED:
@@ -120,13 +123,16 @@ def _put_aside(batch: Batch, error: HandlerFailed) -> None:
 
 
 def _unstorable(batch: Batch, error: Exception) -> list[Batch]:
-    """The single record that Postgres refuses, to be judged a dead letter."""
+    """Marks the batch's only record as failed, so that it is judged a dead letter; the batch.
+
+    Raises CannotRebuild if the record was not applied.
+    """
     (part,) = batch
     (entry,) = part.entries
     if entry.verdict is not Verdict.APPLIED:
         raise CannotRebuild(
-            f"{part.topic}-{part.partition}@{part.first} changes no row, and Postgres refuses it:"
-            f" {type(error).__name__}"
+            f"Postgres refuses {part.topic}-{part.partition}@{part.first}, which is not applied"
+            f" and changes no row: {type(error).__name__}"
         ) from error
     reason = "Postgres cannot hold a value of this event"
     entry.failure = Failure("store", type(error).__name__, reason)
@@ -134,7 +140,7 @@ def _unstorable(batch: Batch, error: Exception) -> list[Batch]:
 
 
 def _halves(batch: Batch) -> list[Batch]:
-    """The second half of the records, then the first: a stack, of which the last is taken next."""
+    """The second half of the records, then the first half: the caller pops from the end."""
     first, second, room = Batch(), Batch(), _size(batch) // 2
     for part in batch:
         cut = min(room, len(part.entries))

@@ -1,7 +1,7 @@
-"""Dead letters of single projections: events that the group applied and one projection refuses.
+"""Dead letters of single projections: events that the group applied and a projection refuses.
 
-They are stored under `group/projection` instead of the group, so that the group's counts, which
-include the event as applied, stay correct. A build replaces those of its projections.
+Their column `grps` lists `group/projection` instead of the group, because the group has counted the
+event as applied. A build of a projection replaces the dead letters of that projection.
 """
 
 from __future__ import annotations
@@ -48,14 +48,17 @@ where l.projection = %(projection)s
 
 
 def owner(group: str, projection: str) -> str:
-    """The owner of these dead letters, as in `dead_letter.grps`."""
+    """The name of these dead letters' owner in `dead_letter.grps`: `group/projection`."""
     return f"{group}/{projection}"
 
 
 def replace(
     connection: Connection, live: str, shadow: str, projections: Iterable[str]
 ) -> dict[str, int]:
-    """Replaces these projections' letters by those of the shadow; returns the number of each."""
+    """Replaces these projections' dead letters by those of the shadow.
+
+    Returns the number of dead letters by projection; without projections that have none.
+    """
     refused: dict[str, int] = {}
     names = {"shadow": sql.Identifier(shadow), "live": sql.Identifier(live)}
     for projection in projections:

@@ -1,7 +1,7 @@
-"""`hitotsu rebuild --rejudge`: folds a whole group again, including verdicts, and swaps it in.
+"""`hitotsu rebuild --rejudge`: gives all records of a group their verdict anew, and folds them.
 
-One transaction replaces tables, event ledger, counts and dead letters, and ends the holds whose
-events are applied now.
+One transaction then replaces tables, event ledger, counts and dead letters, and ends the holds
+whose events have become applied.
 """
 
 from __future__ import annotations
@@ -42,14 +42,17 @@ where c.grp = %s and c.topic = p.topic and c.partition = p.partition
 
 
 class Rejudge(Rebuild):
-    """Folds all projections of a group with newly computed verdicts."""
+    """A rebuild of all projections of a group, in which records are judged anew.
+
+    `verdicts`: what changed compared with the live group.
+    """
 
     def __init__(self, settings: Settings, projections: list[Projection]) -> None:
         super().__init__(settings, projections, [projection.name for projection in projections])
         self.verdicts = VerdictChanges()
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
-        """Folds, compares and swaps like a rebuild; the report lists changed verdicts."""
+        """Folds, compares and swaps like `Rebuild.run`; the report has the changed verdicts."""
         report = super().run(fresh, check, progress)
         report.verdicts = self.verdicts
         return report
@@ -106,16 +109,17 @@ class Rejudge(Rebuild):
         )
         ended = hold_endings.still_held(swap, shadow.group)
         changes.holds_ended = sum(map(len, ended.values()))
-        # Redis' position is beyond these facts already: its rows without them, and no hold any
-        # more, would show the units as free
+        # Redis' position is already past the events of these holds. Without a refill, its rows lack
+        # the events, the holds are gone, and the held units would show as available.
         refill = refill or changes.holds_ended > 0
         swap.replace(self._projections, pairs, shadow.name, refill, ENGINE_TABLES)
         hold_endings.end(swap, ended)
         return refill
 
     def _count(self, swap: Swap, shadow: Shadow) -> None:
-        """Overwrites the counts of every checkpoint; raises `CannotRebuild` if one has another
-        position.
+        """Overwrites the counts of all checkpoints of the live group.
+
+        Raises `CannotRebuild` if a checkpoint has another position than the shadow.
         """
         counted = swap.connection.execute(
             COUNTS.format(shadow=quoted(shadow.name)).encode(), [self._live]
@@ -123,6 +127,6 @@ class Rejudge(Rebuild):
         held = sum(1 for end in swap.ends().values() if end)
         if counted.rowcount < held:
             raise CannotRebuild(
-                f"{held - counted.rowcount} partitions are behind the group"
-                f" {self._live}: run `hitotsu rebuild --rejudge` again"
+                f"{held - counted.rowcount} partitions of the rebuild are not at the position of"
+                f" the group {self._live}: run `hitotsu rebuild --rejudge` again"
             )

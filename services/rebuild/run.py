@@ -1,4 +1,4 @@
-"""The steps of a rebuild: fold, catch up, compare at one position, swap."""
+"""The steps of a rebuild: fold the log, compare with the live tables at one position, swap."""
 
 from __future__ import annotations
 
@@ -27,25 +27,31 @@ Progress = Callable[[str, int, int], None]
 
 
 class Folds(Protocol):
-    """Advances a shadow's tables."""
+    """Folds the log into a shadow's tables. `events`: number of records read so far."""
 
     events: int
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """Number of records still to be folded up to these offsets."""
+        """Number of offsets still to be read before `ends`."""
 
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
-        """Folds everything before these offsets; `moved` is called with the number of records
-        stored.
+        """Folds and stores all records before `ends`.
+
+        `moved` is called after each stored batch, with its number of records.
         """
 
     def close(self) -> None:
-        """Ends its threads and connections."""
+        """Ends the threads and connections."""
 
 
 @dataclass(slots=True)
 class VerdictChanges:
-    """How many ids were judged differently (`moved` lists some), and the consequences."""
+    """How newly computed verdicts differ from the live group's.
+
+    `ids`: number of event ids applied at another record, or only before, or only now; `moved`
+    lists some. `letters_withdrawn`, `letters_added`: dead letters. `holds_ended`: holds that now
+    have their event.
+    """
 
     ids: int = 0
     moved: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +62,12 @@ class VerdictChanges:
 
 @dataclass(slots=True)
 class RebuildReport:
-    """What was folded, and what differed from the live tables."""
+    """The result of a rebuild: what was folded, and what differed from the live tables.
+
+    `resumed`: continued an interrupted rebuild. `swapped`: the tables were replaced.
+    `held_seconds`: how long the live checkpoints were locked for the swap. `rows`: number of
+    differing rows by table; `differences` lists some. `new_tables`: tables that were not compared.
+    """
 
     projections: list[str]
     resumed: bool = False
@@ -68,11 +79,11 @@ class RebuildReport:
     rows: dict[str, int] = field(default_factory=dict)
     new_tables: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
-    verdicts: VerdictChanges | None = None  # only where they were judged anew
+    verdicts: VerdictChanges | None = None  # only of `hitotsu rebuild --rejudge`
 
     @property
     def total(self) -> int:
-        """Number of differing rows."""
+        """Number of differing rows of all tables."""
         return sum(self.rows.values())
 
     def plain(self) -> dict[str, Any]:
@@ -81,7 +92,10 @@ class RebuildReport:
 
 
 class Rebuild:
-    """Folds projections of one group again, and swaps them in unless it only checks."""
+    """Folds the `chosen` projections of a group again and swaps their tables in.
+
+    `projections`: all of the group.
+    """
 
     def __init__(
         self, settings: Settings, projections: list[Projection], chosen: list[str]
@@ -94,8 +108,13 @@ class Rebuild:
         self.report = RebuildReport(sorted(chosen))
 
     def run(self, fresh: bool, check: bool, progress: Progress) -> RebuildReport:
-        """Runs all steps; `progress` is called with a step's name, records done and total."""
-        # an older release's tables lack columns that the last step writes
+        """Runs all steps.
+
+        `fresh`: discards the progress of an interrupted rebuild. `check`: only compares, and drops
+        the shadow. `progress` is called with the name of a step, and its amounts done and total:
+        records while folding, tables while comparing.
+        """
+        # shared tables of an older release lack columns that the last step writes
         prepare_shared(self._settings.postgres)
         shadow = self._shadow()
         swap = Swap(self._settings.postgres, self._live, shadow.connection)
@@ -162,7 +181,7 @@ class Rebuild:
         return {place: end for place, end in ends.items() if place[0] in self._topics}
 
     def _catch_up(self, swap: Swap, folding: Folds, progress: Progress) -> None:
-        """Folds in rounds until the live group is only a little ahead."""
+        """Folds in rounds until at most about `CLOSE` records of the live group are missing."""
         done = 0
         for _ in range(ROUNDS):
             ends = self._mine(swap.ends())
@@ -181,8 +200,9 @@ class Rebuild:
                 return
 
     def _level(self, shadow: Shadow, swap: Swap, folding: Folds) -> ChangedAfter:
-        """Brings both sides to one position, in a snapshot that lasts while the live group
-        continues.
+        """Folds up to the live position while the live checkpoints are locked.
+
+        Opens a snapshot on the shadow's connection in which both sides are at that position.
         """
         with swap.held() as ends:
             folding.fold(self._mine(ends), _unheard)
@@ -200,7 +220,9 @@ class Rebuild:
     def _swap(
         self, shadow: Shadow, swap: Swap, folding: Folds, pairs: list[Pair], since: ChangedAfter
     ) -> None:
-        """Compares again what changed since the comparison, then swaps the tables."""
+        """Folds up to the live position, compares the rows that changed since the comparison, and
+        swaps the tables, all while the live checkpoints are locked.
+        """
         connection = shadow.connection
         with swap.held() as ends:
             began = time.perf_counter()
@@ -221,16 +243,16 @@ class Rebuild:
             self.report.held_seconds = round(time.perf_counter() - began, 3)
 
     def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
-        """The swap itself, in the transaction that locks the live checkpoints.
+        """Replaces the tables, in the transaction that locks the live checkpoints.
 
-        Returns whether Redis has to be refilled; otherwise the changed rows are recorded as
-        pending.
+        Returns whether all of Redis is filled anew; if not, the caller records the differing rows
+        as pending writes to Redis.
         """
         swap.replace(self._projections, pairs, shadow.name, refill)
         return refill
 
     def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
-        """Replaces the report's differences by the present ones."""
+        """Sets the report's differences to those that the comparison recorded."""
         report = self.report
         report.rows, report.differences, report.new_tables = {}, [], []
         for pair in pairs:
@@ -244,8 +266,8 @@ class Rebuild:
 
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """Makes garbage collection rare: rows contain no cycles, and collecting would double
-    the time.
+    """Makes garbage collection rare within the block: rows have no reference cycles, and
+    collecting would double the time.
     """
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTED_AFTER)
@@ -256,4 +278,4 @@ def _seldom_collected() -> Iterator[None]:
 
 
 def _unheard(many: int) -> None:
-    """A progress callback that does nothing, for the last few records."""
+    """A callback `moved` that does nothing, for the last few records."""

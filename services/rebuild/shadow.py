@@ -1,7 +1,7 @@
-"""The shadow schema of a rebuild, with its own positions.
+"""The shadow schema of a rebuild: new tables of some projections, and the positions folded so far.
 
-Rows and positions are stored in one transaction, so an interrupted rebuild continues where it was.
-Another set of projections, a raised version or other columns start from offset 0.
+Rows and positions are stored in one transaction, so an interrupted rebuild continues after the last
+stored batch. If projections, versions or columns differ from its own, it starts from offset 0.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class UnderWay(Exception):
 
 
 class Shadow:
-    """The tables of some projections of one group, while they are folded."""
+    """The shadow schema of `group`, which has some projections of the live group `live`."""
 
     own = OWN
 
@@ -46,7 +46,7 @@ class Shadow:
         self.live, self.group, self.name = live, group, group.name
         info = conninfo(dsn, group=group.name, name="hitotsu-rebuild")
         self.connection: Connection = psycopg.connect(info, autocommit=True)
-        # what a crash of the server takes is folded again: positions go with the rows
+        # rows lost in a crash of the server are folded again: their positions are lost with them
         self.connection.execute("set synchronous_commit = off")
         self._store = Store(group, views=False)
 
@@ -55,10 +55,14 @@ class Shadow:
         self.connection.close()
 
     def open(self, fresh: bool) -> bool:
-        """Creates or reopens the tables; returns whether there was progress to continue from."""
+        """Creates the tables, or reuses those of an interrupted rebuild unless `fresh`.
+
+        Returns whether they are reused. Holds an advisory lock until `close`; raises UnderWay while
+        another rebuild holds it.
+        """
         row = self.connection.execute(TRY_LOCK, [f"hitotsu.rebuild.{self.live}"]).fetchone()
         if row is None or not row[0]:
-            raise UnderWay(f"another rebuild of {self.live} is under way")
+            raise UnderWay(f"another rebuild of the group {self.live} is running")
         if not fresh and self._known() == self._wanted():
             return True
         with self.connection.transaction():
@@ -74,11 +78,11 @@ class Shadow:
         return False
 
     def drop(self) -> None:
-        """Drops the schema."""
+        """Drops the schema with all its tables."""
         self.connection.execute(f"drop schema if exists {quoted(self.name)} cascade".encode())
 
     def progress(self) -> dict[Place, int]:
-        """The offset up to which each partition was folded."""
+        """The next offset to fold, by partition; without partitions not folded yet."""
         rows = self.connection.execute(
             "select topic, partition, next_offset from progress"
         ).fetchall()
@@ -91,7 +95,7 @@ class Shadow:
             self.advance(positions)
 
     def advance(self, positions: Mapping[Place, int]) -> None:
-        """Stores positions, within the transaction that stores their rows."""
+        """Stores positions, in the caller's transaction."""
         self.connection.execute(ADVANCE, _columns(positions))
 
     def _known(self) -> dict[str, tuple[int, str]]:
@@ -115,7 +119,7 @@ def _shape(group: Group, projection: str) -> str:
 
 
 def digest(text: str) -> str:
-    """A short hash that identifies a set of tables."""
+    """A hash of DDL text, to tell whether stored tables have the wanted columns."""
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Replaces live tables by a shadow's, so that no reader sees a gap or a step back.
+"""Replaces live tables by those of a shadow, so that no reader misses rows or sees older ones.
 
-The live checkpoints are locked only briefly: once to bring both sides to one position for the
-comparison, and once for the swap. A reader with a snapshot older than the shadow's last rows would
-not see them, so the swap waits until there is no such snapshot.
+The live checkpoints are locked twice, briefly: to bring both sides to one position for the
+comparison, and for the swap. A transaction with a snapshot older than the shadow's last rows would
+not see these rows in the swapped tables, so the swap waits until there is no such transaction.
 """
 
 from __future__ import annotations
@@ -37,16 +37,22 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 
 
 class SwapBlocked(Exception):
-    """Another session holds a needed lock for too long; the step is tried again."""
+    """Another session is in the way: it holds a lock, fills Redis, or has an old snapshot.
+
+    `Swap.again` retries the step.
+    """
 
 
 class Swap:
-    """The live side of a rebuild; `connection` locks the checkpoints."""
+    """The live side of a rebuild. `connection`: its transaction locks the live checkpoints.
+
+    `ours`: the connection of the shadow.
+    """
 
     def __init__(self, dsn: str, live: str, ours: Connection) -> None:
         info = conninfo(dsn, group=live, name="hitotsu-rebuild")
         self.connection: Connection = psycopg.connect(info, autocommit=True)
-        # frozen while it holds them, this process must not hold the live projector up for ever
+        # if this process freezes while it holds the locks, the live projector must not wait forever
         self.connection.execute("set idle_in_transaction_session_timeout = '10s'")
         self._live, self._ours = live, ours
 
@@ -55,7 +61,7 @@ class Swap:
         self.connection.close()
 
     def ends(self) -> dict[Place, int]:
-        """The live group's positions."""
+        """The live group's positions: next offset to apply, by partition."""
         rows = self.connection.execute(LIVE, [self._live]).fetchall()
         return {(topic, partition): offset for topic, partition, offset in rows}
 
@@ -65,38 +71,46 @@ class Swap:
         return cursor.fetchall() if cursor.description else []
 
     def topics(self) -> dict[str, int]:
-        """The small integers by which ledgers reference topics."""
+        """The numbers of topics in ledgers, by name."""
         return dict(self.connection.execute("select name, no from hitotsu.topic").fetchall())
 
     @contextmanager
     def held(self) -> Iterator[dict[Place, int]]:
-        """Locks the live checkpoints and yields them; they do not move within the block."""
+        """Locks the live checkpoints and yields the positions, which stay the same in the block.
+
+        Raises SwapBlocked if another session holds a lock or fills Redis.
+        """
         with self._busy(), self.connection.transaction():
             self.connection.execute("set local lock_timeout = '2s'")
             row = self.connection.execute(
                 "select pg_try_advisory_xact_lock(hashtext(%s))", [f"hitotsu.refill.{self._live}"]
             ).fetchone()
             if row is None or not row[0]:
-                raise SwapBlocked("Redis is being filled from the live tables")
+                raise SwapBlocked("another process is filling Redis from the live tables")
             rows = self.connection.execute(
                 f"{LIVE} order by topic, partition for update".encode(), [self._live]
             ).fetchall()
             yield {(topic, partition): offset for topic, partition, offset in rows}
 
     def wait_for_old_snapshots(self) -> None:
-        """Waits until no older snapshot is in use; sessions that wait for our locks take a new one
-        anyway.
+        """Waits until no present snapshot of another session is in use.
+
+        Sessions that wait for this rebuild's locks do not count: they take a new snapshot later.
+        Raises SwapBlocked after `OLD_SNAPSHOT_SECONDS`.
         """
         before = self._reading()
         deadline = time.monotonic() + OLD_SNAPSHOT_SECONDS
         while before & self._reading():
             if time.monotonic() > deadline:
-                raise SwapBlocked("a reader's snapshot is older than the rows to be swapped in")
+                raise SwapBlocked("another transaction has a snapshot from before the last rows")
             time.sleep(0.002)
 
     def _reading(self) -> set[tuple[int, datetime]]:
-        """Transactions with a snapshot that do not wait for our locks, directly or indirectly."""
-        # within a transaction Postgres answers from what it saw first, unless told to look again
+        """Other sessions' transactions with a snapshot: process id and start time.
+
+        Without those that wait, directly or indirectly, for locks of this rebuild.
+        """
+        # in a transaction pg_stat_activity repeats its first answer until the snapshot is cleared
         self.connection.execute("select pg_stat_clear_snapshot()")
         ours = {self.connection.info.backend_pid, self._ours.info.backend_pid}
         rows = self.connection.execute(OPEN, [list(ours)]).fetchall()
@@ -113,10 +127,11 @@ class Swap:
         refill: bool,
         books: Iterable[str] = (),
     ) -> None:
-        """Renames the tables, within the transaction that locks the checkpoints.
+        """Replaces the live tables by those of `shadow`, in the transaction that locks checkpoints.
 
-        `books`: the group's own tables that are replaced too. Projectors cache their content, so
-        all of them are made to restart.
+        `books`: tables of the group itself (event ledger …) that are replaced too. Projectors that
+        may have cached the old tables lose their partitions and restart. `refill`: Redis is filled
+        anew.
         """
         execute = self.connection.execute
         execute("set local lock_timeout = '500ms'")
@@ -124,7 +139,7 @@ class Swap:
         names = [pair.live for pair in listed if self._exists(pair.live)]
         names += [f"{quoted(self._live)}.{name}" for name in own]
         if names:
-            # one LOCK for all tables, so that a reader of two waits before the first or not at all
+            # one LOCK for all tables, so that a query of two tables sees both old or both new
             execute(f"lock table {', '.join(names)} in access exclusive mode".encode())
         for pair in listed:
             execute(f"drop table if exists {pair.live}".encode())
@@ -151,7 +166,7 @@ class Swap:
             )
             changed = changed or built.rowcount > 0
         if own or changed or not all(pair.comparable for pair in listed):
-            # a projector with the old state cached must not write to these tables
+            # a projector that has cached old rows must not write to these tables: fence it
             execute(
                 "update hitotsu.checkpoint set epoch = epoch + 1, owner = null where grp = %s",
                 [self._live],
@@ -160,7 +175,7 @@ class Swap:
             execute("delete from hitotsu.cache_generation where grp = %s", [self._live])
 
     def note(self, due: Mapping[str, list[str]]) -> None:
-        """Records Redis rows as pending, for the projectors to repair."""
+        """Records pending writes to Redis, which the projectors then do. `due`: keys by table."""
         for table, keys in due.items():
             for start in range(0, len(keys), NOTE_KEYS):
                 noted = json.dumps({table: keys[start : start + NOTE_KEYS]}).encode()
@@ -171,7 +186,7 @@ class Swap:
                 )
 
     def again(self, work: Callable[[], None], waiting: Callable[[str], None]) -> None:
-        """Retries the work until it succeeds without blocking others for long."""
+        """Calls `work` again while it raises SwapBlocked; calls `waiting` with the reason first."""
         while True:
             try:
                 work()

@@ -1,8 +1,9 @@
-"""Judges records again, in the order of their partition.
+"""Gives records their verdict anew, in the order of their partition.
 
-The first applicable record of an id is applied; later ones are resends or conflicts. Two decisions
-are taken from the live group: which of two partitions applied an id, and which records stay dead
-letters because Postgres could not store them or a person decided so.
+The first record of an event id that can be applied is applied; later ones are resends (duplicates)
+or conflicts. Two things are taken from the live group: in which of several partitions an id was
+applied, and which records stay dead letters because Postgres could not store them or somebody
+retried or dropped them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from services.runtime.arrays import columns
 from services.runtime.db import conninfo
 from services.runtime.record_at import RecordReader, same_as_first
 
-# no row for an event that the live group applied at this place and the shadow has not applied yet
+# No row for an id that the live group applied at this record and the shadow did not apply yet: that
+# is the common case, which needs no further check.
 KNOWN = """
 select x.n, l.topic, l.partition, v.event_id is not null, mine.hash, mine.schema_id,
     mine.topic, mine.partition, mine."offset"
@@ -49,7 +51,10 @@ Address = tuple[str, int, int]
 
 
 class LedgerRow(NamedTuple):
-    """The ledgers' entries of an id: the live group's topic and partition, the shadow's record."""
+    """An event id in both ledgers: topic and partition in the live one, record in the shadow's.
+
+    None: not in that ledger. `choice_is_void`: the live entry is ignored.
+    """
 
     live_topic: int | None
     live_partition: int | None
@@ -62,7 +67,10 @@ class LedgerRow(NamedTuple):
 
 
 class VerdictJudge:
-    """Judges batches by what the shadow has stored so far; stores nothing."""
+    """Judges batches by what the shadow has stored so far; stores nothing itself.
+
+    `placed`: reads single records from Kafka. `topics`: numbers of topics in ledgers, by name.
+    """
 
     def __init__(
         self, dsn: str, live: str, group: Group, topics: Mapping[str, int], placed: RecordReader
@@ -79,7 +87,7 @@ class VerdictJudge:
         self._connection.close()
 
     def judge(self, slices: list[Slice]) -> JudgedBatch:
-        """Judges and folds records that follow what is stored, each partition in order."""
+        """Judges and folds the records that follow the stored ones, in order of their partition."""
         work = _Batch(self._group, self._live, self._topics, self._placed)
         known, kept_aside = self._known_ids(slices), self._kept_aside(slices)
         number = 0
@@ -95,7 +103,7 @@ class VerdictJudge:
         return work.batch
 
     def _known_ids(self, slices: list[Slice]) -> dict[int, LedgerRow]:
-        """Ledger entries, by the record's index among the decodable ones."""
+        """Ledger rows by the record's number (from 1) among the readable records of `slices`."""
         rows = [
             (entry.event_id, self._topics[part.topic], part.partition, entry.record.offset)
             for part in slices
@@ -114,7 +122,7 @@ class VerdictJudge:
 
 
 class _Batch:
-    """A batch while it is judged, with the ids that it applied so far."""
+    """A batch while it is judged, with the ids that were applied in it so far."""
 
     def __init__(
         self, group: Group, live: str, topics: Mapping[str, int], placed: RecordReader
@@ -125,14 +133,17 @@ class _Batch:
         self.batch = JudgedBatch()
 
     def begin(self, part: Slice) -> None:
-        """Records up to which offset a partition is judged."""
+        """Notes the offset up to which the slice's partition is judged after this batch."""
         self.batch.counts.setdefault((part.topic, part.partition), Counter())
         self.batch.ends[part.topic, part.partition] = part.end
 
     def judge(
         self, part: Slice, entry: Entry, known: LedgerRow | None, kept_aside: Failure | None
     ) -> None:
-        """Gives the record its verdict, or defers it until another partition is folded."""
+        """Sets the record's verdict, or defers it until another partition is folded.
+
+        `kept_aside`: the failure if the record is a dead letter that stays one; else None.
+        """
         failure = entry.failure
         if failure is None:
             before = self._before(entry, known)
@@ -151,14 +162,14 @@ class _Batch:
             self._count(part, entry, Verdict.DEAD, failure)
 
     def _before(self, entry: Entry, known: LedgerRow | None) -> Seen | None:
-        """Hash and schema id under which the event id was applied so far; None when it was not."""
+        """Hash and schema id with which the event id was applied; None if it was not applied."""
         assert entry.event_id is not None
         if known is not None and known.hash is not None and known.schema_id is not None:
             return known.hash, known.schema_id
         return self._applied.get(entry.event_id)
 
     def _is_same(self, entry: Entry, before: Seen, known: LedgerRow | None) -> bool:
-        """Whether the record equals the applied record of its id."""
+        """Whether the record has the same content as the applied record of its event id."""
         value, (hash_, schema_id) = entry.record.value, before
         assert value is not None and entry.event_id is not None
         if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
@@ -179,14 +190,14 @@ class _Batch:
         return (known.live_topic, known.live_partition) != here
 
     def _defer(self, part: Slice, entry: Entry) -> None:
-        entry.verdict = Verdict.DUPLICATE  # or a conflict: in no case it is applied here
+        entry.verdict = Verdict.DUPLICATE  # may turn out a conflict; never applied at this record
         failure = failure_of(CONFLICT)
         assert failure is not None
         row = letter_row(part, entry, failure, self._live)[:-1]
         self.batch.deferred.append([*row, entry.hash, entry.schema_id])
 
     def _fold(self, part: Slice, entry: Entry) -> Failure | None:
-        """Folds the event; returns the failure when a projection refuses it."""
+        """Folds the event; returns None, or the failure if a projection refuses it."""
         number, event_id = self._topics[part.topic], entry.event_id
         assert event_id is not None
         source = number * PARTITIONS_MAX + part.partition
@@ -215,5 +226,5 @@ class _Batch:
 
 
 def refusal(error: HandlerFailed) -> Failure:
-    """The failure of an event that a projection refuses."""
+    """The failure to store for an event that a projection refuses."""
     return Failure("apply", type(error.__cause__).__name__, str(error))
