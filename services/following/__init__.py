@@ -1,1 +1,1 @@
-"""Background tasks: leader election, and following applied events with a cursor."""
+"""Base classes of background tasks: leader election, and reading applied events by a cursor."""

@@ -1,8 +1,8 @@
-"""Reads the events that a group applied since a position, from the log, up to its checkpoints.
+"""Reads from Kafka the events that a group has applied, from a position up to its checkpoints.
 
-Records that the group did not apply (resends, conflicts, dead letters) are left out: the event
-ledger says at which offset each event was applied. A dead letter that is sent again comes at its
-new offset.
+Records that the group did not apply (resends, conflicts, dead letters) are left out; the event
+ledger has the offset at which an event was applied. A dead letter that is retried is a new record,
+and is read at its new offset.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class AppliedEvent:
-    """An event, and the place of its record."""
+    """An applied event, and the place of its record in Kafka."""
 
     topic: str
     partition: int
@@ -49,7 +49,10 @@ class AppliedEvent:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBatch:
-    """Applied events in the order of each partition, and the next offsets to be read."""
+    """Applied events, in order within a partition; `ends`: the next offsets to read.
+
+    `ends` has only partitions of which records were read.
+    """
 
     events: list[AppliedEvent]
     ends: dict[Place, int]
@@ -62,7 +65,7 @@ class AppliedBatch:
 async def checkpoints(
     connection: Connection, group: str, topics: Collection[str]
 ) -> dict[Place, int]:
-    """Up to where the group has applied each partition: the next offset."""
+    """The next offset that the group will apply, by partition of these topics."""
     rows = await rows_of(connection, CHECKPOINTS, [group, list(topics)])
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
@@ -73,38 +76,42 @@ def of_topic(offsets: Mapping[Place, int], topic: str) -> dict[int, int]:
 
 
 class AppliedLog:
-    """Reads topics without a consumer group, from any position.
+    """Reads topics from any position, without a Kafka consumer group.
 
-    The partitions are those of the group's checkpoints, so that a new partition is read from its
-    beginning as soon as the group has read it.
+    Its partitions are those of the group's checkpoints. So a new partition is read, from its
+    beginning, as soon as the group has read it.
     """
 
     def __init__(
         self, kafka: str, group: str, topics: Sequence[str], max_records: int = 250
     ) -> None:
-        """`group`: whose event ledger says what was applied; `max_records`: maximum batch size."""
+        """`group`: the projection group whose event ledger tells which records were applied.
+
+        `max_records`: maximum number of records in a batch.
+        """
         self._kafka, self._group, self.topics = kafka, group, tuple(topics)
         self._max_records = max_records
         self._consumer: Any = None
         self._next: dict[Place, int] = {}
 
     async def close(self) -> None:
-        """Closes the consumer; the next `read` makes another."""
+        """Closes the consumer; the next `read` creates another."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await consumer.stop()
 
     async def ends(self, connection: Connection) -> dict[Place, int]:
-        """Up to where the group has applied each partition: the next offset."""
+        """The next offset that the group will apply, by partition."""
         return await checkpoints(connection, self._group, self.topics)
 
     async def read(
         self, connection: Connection, start: Mapping[Place, int], ends: Mapping[Place, int]
     ) -> AppliedBatch:
-        """A batch of what lies between; empty when nothing does, or Kafka had none of it yet.
+        """A batch of applied events from the offsets `start` on, before the offsets `ends`.
 
-        A partition without a `start` is read from its beginning. The connection sees the group's
-        tables. Raises `KafkaError`; the consumer is closed then.
+        Empty if there is nothing to read, or Kafka returned nothing in time. A partition missing in
+        `start` is read from its beginning. `connection`: with the group's schema on the search
+        path. Raises `KafkaError`, and then closes the consumer.
         """
         wanted = {place: start.get(place, 0) for place in ends}
         behind = [place for place, at in wanted.items() if at < ends[place]]
@@ -168,7 +175,7 @@ class AppliedLog:
 
 
 def _decoded(record: Any) -> Iterable[AppliedEvent]:
-    """The event; nothing when it cannot be decoded, for then it is among the dead letters."""
+    """The record's event; empty if it cannot be decoded, because it is a dead letter then."""
     try:
         event = codec.decode(record.value)
     except codec.Undecodable:

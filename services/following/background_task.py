@@ -1,7 +1,7 @@
-"""Runs a background task in rounds, with retries when Postgres or Kafka are away.
+"""Runs a background task in rounds, with retries while Postgres or Kafka is away.
 
 A task that only one process may run at a time elects a leader by an advisory lock in Postgres. The
-lock ends with its connection; the other processes wait for it and take over.
+lock ends with its connection; then one of the waiting processes becomes the leader.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class BackgroundTask(Worker):
     """Calls `round` repeatedly: at once while it returns True, else after a pause."""
 
     leader_only: ClassVar[bool] = True
-    """Whether one process does it for all; else every process does."""
+    """Whether only an elected process runs the task; False: every process runs it."""
 
     def __init__(
         self,
@@ -40,27 +40,28 @@ class BackgroundTask(Worker):
         group: str = LIVE,
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`name`: of the lock, in logs and in Postgres' `application_name`.
+        """`name`: of the advisory lock, in logs and in Postgres' `application_name`.
 
-        `pause_seconds`: before the next round when there is nothing to do. `group`: whose schema is
-        on the search_path. `ready`: whether it may run now; called before every round.
+        `pause_seconds`: before the next round if there is nothing to do. `group`: the projection
+        group whose schema is on the search path. `ready`: called before every round; while it
+        returns False, no round runs.
         """
         super().__init__(dsn, name, ELECTION_SECONDS, group)
         self._pause_seconds, self._ready = pause_seconds, ready
 
     @abstractmethod
     async def round(self, connection: Connection) -> bool:
-        """Does a piece of the work; returns whether there may be more to do at once.
+        """Does a piece of the work; returns whether the next round should follow at once.
 
-        A round that raises is repeated after a pause. It must leave nothing half done: what belongs
-        together is one transaction.
+        If it raises, it is called again after a pause. So changes that belong together have to be
+        in one transaction.
         """
 
     def reset(self) -> None:
-        """Drops cached state; called after connecting and after a failed round."""
+        """Drops state cached between rounds; called after connecting and after a failed round."""
 
     async def pause(self) -> None:
-        """Waits for work."""
+        """Waits before the next round when there is nothing to do."""
         await asyncio.sleep(self._pause_seconds)
 
     async def turn(self, connection: Connection) -> None:
@@ -76,7 +77,7 @@ class BackgroundTask(Worker):
                 await self._failed("kafka_away", error)
             except DISCONNECTED:
                 raise  # connects again, and is elected again
-            except Exception as error:  # unforeseen; later rounds may succeed all the same
+            except Exception as error:  # unexpected; a later round may succeed
                 await self._failed("round_failed", error)
             else:
                 if not more:

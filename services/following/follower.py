@@ -1,8 +1,8 @@
-"""Follows applied events with a cursor, at least once and in order.
+"""Follows applied events by a cursor stored in Postgres, in order within a partition.
 
-A follower reads the applied log from its cursor. What it stores for a batch and the cursor's new
-position are committed in one transaction. After a crash the same batch may come again, so handling
-it must be idempotent.
+The rows that a follower stores for a batch and the new position of its cursor are committed in one
+transaction. Two processes may handle the same batch, for a moment after a change of leader, so the
+handling must be idempotent.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ Take = Callable[[Connection, Sequence[AppliedEvent]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CursorTable:
-    """A table with the next offset of each partition that a follower reads.
+    """A table that stores a follower's cursor: columns topic, partition and next_offset.
 
-    Columns: topic, partition, next_offset. The table of a follower of one topic (`only_topic`) has
-    no column topic.
+    The table of a follower of a single topic (`only_topic`) has no column topic.
     """
 
     name: str
     only_topic: str | None = None
 
     async def read(self, connection: Connection) -> dict[Place, int]:
-        """The next offset of each partition that was read before."""
+        """The next offset by partition; without partitions of which nothing was read yet."""
         topic = "topic" if self.only_topic is None else "%s as topic"
         values = [] if self.only_topic is None else [self.only_topic]
         rows = await rows_of(
@@ -38,7 +37,7 @@ class CursorTable:
         return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
     async def move(self, connection: Connection, ends: dict[Place, int]) -> None:
-        """Stores the next offsets; a cursor never moves back."""
+        """Stores the next offsets; a stored offset that is higher stays."""
         columns: dict[str, tuple[str, list[object]]] = {
             "topic": ("text", [topic for topic, _ in ends]),
             "partition": ("int", [partition for _, partition in ends]),
@@ -57,23 +56,26 @@ class CursorTable:
 
 
 class Follower:
-    """Passes applied events to `take`, batch by batch."""
+    """Reads applied events from a cursor on and passes them to a function, batch by batch."""
 
     def __init__(self, log: AppliedLog, cursor: CursorTable, take: Take) -> None:
-        """`take`: called in the transaction that moves the cursor."""
+        """`take`: called with a batch, in the transaction that moves the cursor."""
         self._log, self._cursor, self._take = log, cursor, take
         self._at: dict[Place, int] | None = None
 
     async def close(self) -> None:
-        """Closes the consumer."""
+        """Closes the Kafka consumer."""
         await self._log.close()
 
     def reset(self) -> None:
-        """Reads the cursor again before the next batch: another process may have moved it."""
+        """Forgets the cached cursor, so that the next batch starts with the stored cursor.
+
+        Another process may have moved it.
+        """
         self._at = None
 
     async def follow(self, connection: Connection) -> bool:
-        """Processes one batch; returns whether there was one. Raises `KafkaError`."""
+        """Handles one batch; returns False if there was nothing to read. Raises `KafkaError`."""
         if self._at is None:
             self._at = await self._cursor.read(connection)
         batch = await self._log.read(connection, self._at, await self._log.ends(connection))

@@ -1,3 +1,1 @@
-"""Verifies the stored data: recomputes it from the log with separate code and compares row
-by row.
-"""
+"""Verifies stored data: recomputes it from the log by code of its own, and compares row by row."""

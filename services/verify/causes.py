@@ -1,4 +1,4 @@
-"""Finds the events behind the rows that differ, by a second read of the log for their keys only."""
+"""Reads the whole log again and keeps the last events of each key whose row differs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ Wanted = tuple[str, tuple[str, ...]]
 
 
 class Search:
-    """Collects the last events of each differing key, and ledger rows that no event produced."""
+    """Collects the last `EVENTS_MAX` events of each key in `report.differences`.
+
+    On request also finds ledger rows that no event of the log produced. `missing`: by event id, the
+    records that should have been applied and were not.
+    """
 
     def __init__(
         self,
@@ -39,7 +43,7 @@ class Search:
             self._found[_wanted(one)] = deque(maxlen=EVENTS_MAX)
             if one.where == "redis":
                 self._fields.add(one.table)
-        # a change of an input without nodes may be the cause of every row: it is named for none
+        # an input without nodes may be a cause of every row, so it is listed for none of them
         self._derived: dict[StoredTable, list[tuple[Derivation, int]]] = defaultdict(list)
         for table in model.tables:
             if isinstance(table, Derivation):
@@ -48,8 +52,9 @@ class Search:
         self._shapes = {table: ColumnOrder(table) for table in model.tables}
 
     def surplus_in(self, table: StoredTable | None) -> None:
-        """Also searches for rows of this ledger (None: of the event ledger) that no record of the
-        log produced.
+        """Requests a search for rows of `table` that no record of the log produced.
+
+        `table`: a ledger of a projection; None: the event ledger.
         """
         if table is None:
             self._applied = set()
@@ -57,7 +62,7 @@ class Search:
             self._made[table] = set()
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
-        """Takes consecutive records of one partition."""
+        """Processes consecutive records of one partition."""
         read = [decode(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = {**self._snapshot.ledger(ids), **self._missing}
@@ -87,7 +92,7 @@ class Search:
                     self._note("redis", table.name, field, behind)
 
     def finish(self) -> None:
-        """Adds the collected events to the report."""
+        """Adds surplus ledger rows to the report, and to each difference its events."""
         for table, made in self._made.items():
             shape = self._shapes[table]
             for row in self._snapshot.rows(shape):
@@ -114,7 +119,7 @@ class Search:
     def _touched(
         self, event: Any, source: int, without: Collection[str]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """The rows that an event contributes to."""
+        """The rows that an event may have changed: table, key, values (empty if not known)."""
         try:
             rows = self._model.handler_rows(event, without)
         except HandlerRefused:
@@ -144,7 +149,7 @@ class Search:
     def _derivations(
         self, table: StoredTable, key: tuple[Any, ...]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """Rows of derivations that may follow from this one."""
+        """Rows of derived tables that may depend on the row with this key."""
         for derivation, nodes in self._derived.get(table, ()):
             for node in key[:nodes]:
                 yield derivation, (node,), ()

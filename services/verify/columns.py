@@ -1,6 +1,7 @@
-"""Makes expected and stored rows comparable, and formats them for display.
+"""Brings expected and stored rows into one comparable form, and formats them for reports.
 
-A row is compared by its declared columns; a level by its value, its last reading and that time.
+Rows are compared by their declared columns. A column of kind `level` counts as three: its value,
+its last reading, and the time of that reading.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class ColumnOrder:
         return ", ".join(map(_selected, self.names, self.types))
 
     def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """A fetched row in comparable form."""
+        """A fetched row in the comparable form: ids as bytes."""
         if not self._uuids:
             return tuple(row)
         values = list(row)
@@ -46,11 +47,11 @@ class ColumnOrder:
         return tuple(values)
 
     def key(self, key: Sequence[Any]) -> tuple[str, ...]:
-        """A row's key as text."""
+        """The values of a row's key as texts."""
         return tuple(map(str, map(shown, self.types, key)))
 
     def as_dict(self, row: Sequence[Any] | None) -> dict[str, Any] | None:
-        """A whole row for display and for JSON."""
+        """A row as JSON values by column name; None if there is no row."""
         if row is None:
             return None
         return {
@@ -59,7 +60,7 @@ class ColumnOrder:
         }
 
     def difference(self, key: Sequence[Any], expected: Any, found: Any) -> Difference:
-        """A difference in a row of this table."""
+        """A `Difference` for a row of this table; `expected` or `found` None: there is no row."""
         one, other = self.as_dict(expected), self.as_dict(found)
         field = None
         if self.table.view is not None:
@@ -69,7 +70,7 @@ class ColumnOrder:
         return Difference("postgres", self.table.name, self.key(key), one, other, field)
 
     def field(self, key: Sequence[Any], values: Sequence[Any]) -> tuple[str, str]:
-        """The Redis hash key and field that hold the row."""
+        """Where Redis has the row: the value of the view's key column, and the hash field."""
         assert self.table.view is not None
         names = (*self.table.keys, *self.table.values)
         by = self.table.view.by[0]

@@ -1,9 +1,9 @@
 """Recomputes each record's verdict (applied, duplicate, conflict, dead letter) and its ledger rows.
 
-Within a partition, the first applicable record of an event id is the applied one; the verdicts of
-the others follow. Two facts are taken from the live group and only checked for plausibility: which
-partition applied an id that occurs in several, and which records Postgres could not store (dead
-letters).
+In a partition the first record of an event id that can be applied is applied; later records of that
+id are duplicates or conflicts. Two things are taken from the live group and only checked for
+plausibility: which of several partitions applied an id, and which records Postgres could not store
+(dead letters).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Letter = tuple[str, bytes | None, bytes | None]
 
 
 class LogJudge:
-    """Folds the log into a model and compares rows that belong to single events on the way."""
+    """Folds the log into a model; compares verdicts and ledger rows while it reads."""
 
     def __init__(
         self,
@@ -39,14 +39,15 @@ class LogJudge:
         report: VerifyReport,
         placed: RecordReader | None = None,
     ) -> None:
-        """`placed` reads the first record of an id again when only its bytes can identify a
-        conflict.
+        """`placed`: reads an applied record from Kafka again, to compare it with a resend whose
+        hash differs; None: such a resend counts as a conflict.
         """
         self.snapshot, self.model, self.report = snapshot, model, report
         self._placed = placed
         self.counts: dict[Place, Counter[str]] = {}
         self.letters: dict[tuple[Place, int], Letter] = {}
-        # where an id was to be applied and was not; `unknown` counts those the ledger does not hold
+        # records that should have been applied and were not; `unknown`: how many of their ids the
+        # event ledger does not have at all
         self.missing: dict[bytes, AppliedRecord] = {}
         self.unknown = 0
         self.seen: Counter[StoredTable] = Counter()
@@ -57,7 +58,7 @@ class LogJudge:
         self._doubtful: list[tuple[StoredTable, tuple[Any, ...], list[Any], Any]] = []
 
     def take(self, place: Place, records: list[LogRecord]) -> None:
-        """Takes consecutive records of one partition."""
+        """Judges consecutive records of one partition."""
         read = [decode(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
         ledger = self.snapshot.ledger(ids)
@@ -70,7 +71,7 @@ class LogJudge:
             self._compare()
 
     def finish(self) -> None:
-        """Compares what could only be known after the whole log was read."""
+        """Judges and compares what depends on the whole log: other partitions, and erasures."""
         self._judge_elsewhere()
         self._compare()
         for table, key, values, found in self._doubtful:
@@ -93,7 +94,10 @@ class LogJudge:
     def _verdict(
         self, one: DecodedRecord, ledger: dict[bytes, AppliedRecord], source: int
     ) -> str | None:
-        """The verdict; None when it depends on another partition that is not read yet."""
+        """The verdict; None if it depends on another partition and is decided in `finish`.
+
+        Adds a difference to the report if the live group judged the record otherwise.
+        """
         if one.event is None or one.event_id is None:
             return "dead_letter"
         here = AppliedRecord(one.hash, one.schema_id, one.place, one.record.offset)
@@ -111,7 +115,7 @@ class LogJudge:
                 return self._again(one, held, live)
         elif held is None and self._buried(one):
             return "dead_letter"
-        # nothing before it in its partition was applied: it is, if it can be
+        # no earlier record of the id was applied: this record is, unless a handler refuses it
         try:
             listed = self.snapshot.left_out.get((one.place, one.record.offset))
             without = self.model.refusing(one.event, listed) if listed else ()
@@ -132,7 +136,7 @@ class LogJudge:
         return "applied"
 
     def _again(self, one: DecodedRecord, held: AppliedRecord, live: AppliedRecord | None) -> str:
-        """The verdict of a record that follows the applied record of its id."""
+        """Duplicate or conflict: the verdict of a record whose id another record has applied."""
         verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
             is_live = (live.place, live.offset) == (one.place, one.record.offset)
@@ -142,14 +146,14 @@ class LogJudge:
         return verdict
 
     def _judge_elsewhere(self) -> None:
-        """Judges resends of ids that another partition applied, once that partition was read."""
+        """Judges records of ids that were applied in another partition; needs the whole log."""
         for one, live in self._elsewhere:
             held = self.missing.get(one.event_id or b"") or live
             self._note(one, self._again(one, held, live))
         self._elsewhere = []
 
     def _said_of(self, one: DecodedRecord) -> str:
-        """The live group's verdict on a record that it did not apply."""
+        """The live group's verdict on a record that it did not apply, from its dead letters."""
         letter = self._letter(one)
         if letter is None:
             return "duplicate"
@@ -166,7 +170,7 @@ class LogJudge:
         letter = self._letter(one)
         if letter is None or letter[0] != "decode":
             return letter is not None and letter[0] in BURIED
-        # what could not be read then and can be now: somebody sent it again, or dropped it
+        # it was undecodable once and is readable now: a dead letter only if retried or dropped
         return (one.place, one.record.offset) in self.snapshot.resolved
 
     def _stage(self, one: DecodedRecord) -> str:

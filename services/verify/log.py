@@ -1,7 +1,7 @@
-"""Reads the log between two positions, with librdkafka and without a consumer group.
+"""Reads topics between two positions, with librdkafka and without a consumer group.
 
-Every partition is read without gaps up to a given offset; records fetched beyond it are kept for
-the next read. It shares no code with the projector's consumer.
+Partitions are read without gaps up to a given offset; records fetched beyond it are kept for the
+next read. It shares no code with the projector's consumer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ _LASTING = frozenset(
 
 
 class LogRecord(NamedTuple):
-    """A record; timestamp (ms since the epoch) and headers are set only if the log is read
-    `whole`.
-    """
+    """A record. `timestamp` (ms since the epoch) and `headers` are set if the log is `whole`."""
 
     offset: int
     key: bytes | None
@@ -39,11 +37,14 @@ class LogRecord(NamedTuple):
 
 
 class LogUnreadable(Exception):
-    """Kafka does not answer, or lacks records that were written; the text says where."""
+    """Kafka does not answer, or lacks records that should be there; the text says which."""
 
 
 class Log:
-    """Reads partitions from their given start; `whole`: with timestamps and headers."""
+    """Reads the partitions in `starts` from these offsets; `whole`: with timestamps and headers.
+
+    `positions`: the next offset to read, by partition.
+    """
 
     def __init__(self, kafka: str, starts: Mapping[Place, int], whole: bool = False) -> None:
         self.positions = dict(starts)
@@ -69,7 +70,7 @@ class Log:
         self._consumer.close()
 
     def check_beginning(self) -> None:
-        """Raises `LogUnreadable` if the first records of a partition were deleted."""
+        """Raises `LogUnreadable` if a partition no longer begins at offset 0."""
         earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(*place): earliest for place in self.positions}
         admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 2})
@@ -85,11 +86,14 @@ class Log:
                 )
 
     def left(self, ends: Mapping[Place, int]) -> int:
-        """Number of records still to be read up to these offsets."""
+        """Number of offsets still to be read before `ends`."""
         return sum(max(0, ends.get(place, 0) - at) for place, at in self.positions.items())
 
     def read(self, ends: Mapping[Place, int], many: int = 10_000) -> dict[Place, list[LogRecord]]:
-        """Up to `many` of the records before these offsets; empty when there are none left."""
+        """The next records before `ends`, about `many` at most; empty if there are none left.
+
+        Raises `LogUnreadable` if records are missing, or Kafka returns none for `PATIENCE` seconds.
+        """
         deadline = time.monotonic() + PATIENCE
         while self.left(ends):
             found = self._kept(ends) or self._fetched(ends, many)
@@ -118,7 +122,7 @@ class Log:
     def _fetched(self, ends: Mapping[Place, int], many: int) -> dict[Place, list[LogRecord]]:
         found: dict[Place, list[LogRecord]] = {}
         beyond: set[Place] = set()
-        # Never more than there is: the client waits out its time for what does not come.
+        # not more than there are: `consume` would wait its whole timeout for the rest
         for message in self._consumer.consume(min(many, self.left(ends)), 0.5):
             error = message.error()
             if error is not None:
@@ -148,7 +152,7 @@ class Log:
 
 
 def _judge(error: Any, message: Any) -> None:
-    """Ignores errors that pass by themselves; raises LogUnreadable for others."""
+    """Raises LogUnreadable for a lasting error; ignores an error after which the client retries."""
     if error.fatal() or error.code() in _LASTING:
         raise LogUnreadable(
             f"{message.topic() or 'Kafka'}-{message.partition()}: {error.str()}"

@@ -1,7 +1,7 @@
-"""Computes what the tables should hold: folds events in memory with the declared handlers.
+"""Computes what the tables should contain: folds events in memory by the declared handlers.
 
-No batches and no SQL: each kind of column is merged by a plain function. Ledger rows belong to one
-event each, so they are returned for immediate comparison and not stored.
+It uses neither batches nor SQL: each kind of column is merged by a plain function. A ledger's row
+belongs to a single event, so ledger rows are returned to be compared at once and are not kept.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ _MERGES: dict[str, Merge] = {
     "total": lambda old, new: old + new,
     "maximum": lambda old, new: new if old is None or (new is not None and new > old) else old,
     "earliest": lambda old, new: new if old is None or (new is not None and new < old) else old,
-    "spans": lambda old, new: old.extend(new) or old,  # ours alone; copying grows with its square
+    "spans": lambda old, new: old.extend(new) or old,  # in place: copies would cost O(n²)
 }
 
 
 class HandlerRefused(Exception):
-    """A handler raised, so the event is applied by no projection of the group."""
+    """A handler raised an exception, so the event cannot be applied; the text is its class."""
 
 
 class TableModel:
-    """The expected content of the chosen tables; all the group's handlers run, since each can
-    refuse.
+    """The expected rows of the `chosen` projections' tables.
+
+    `projections`: all of the group. The handlers of all of them run, since any of them may refuse
+    an event.
     """
 
     def __init__(self, projections: Iterable[Projection], chosen: Iterable[str]) -> None:
@@ -64,9 +66,9 @@ class TableModel:
     def handler_rows(
         self, event: Any, without: Collection[str] = ()
     ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
-        """The rows that all handlers return for an event; raises `HandlerRefused`.
+        """The rows that all handlers return for an event; raises `HandlerRefused` if one refuses.
 
-        `without`: projections that skip this event.
+        `without`: names of projections that skip this event.
         """
         kind = type(event)
         if kind not in self._handlers:
@@ -86,10 +88,10 @@ class TableModel:
         return rows
 
     def refusing(self, event: Any, listed: Mapping[str, str]) -> set[str]:
-        """Which of the projections recorded as skipping the event really refuse it.
+        """Which of the projections that are recorded as skipping the event really refuse it.
 
-        `listed`: projection to the stage that refused it. Refusals at Postgres' storage are taken
-        from the list; all others are recomputed by running the handler.
+        `listed`: the stage of the refusal by projection. A refusal by Postgres (stage "store") is
+        believed; every other one is recomputed by running the handler.
         """
         refusing = {name for name, stage in listed.items() if stage == "store"}
         for name in listed.keys() - refusing:
@@ -108,7 +110,11 @@ class TableModel:
         rows: list[tuple[StoredTable, RowKey, list[Any]]],
         without: Collection[str] = (),
     ) -> list[Appended]:
-        """Folds an event; returns the ledger rows that it produces."""
+        """Folds an event; returns the ledger rows that it produces.
+
+        `source`: topic number and partition in one integer. `rows`: from `handler_rows`. Raises
+        `HandlerRefused`, before any change, if a state machine refuses the event.
+        """
         states = self._evolved(event, without)
         appended: list[Appended] = []
         event_id, numbers = event.meta.event_id, dict[StoredTable, int]()
@@ -147,11 +153,11 @@ class TableModel:
                     self._forget(table, key)
 
     def derived(self, table: Derivation) -> dict[RowKey, list[Any]]:
-        """The rows of a derived table, computed over everything there is."""
+        """The rows of a derived table, computed from all rows of its inputs."""
         return table.decided(self._dicts)
 
     def keys(self, event: Any) -> list[tuple[StoredTable, RowKey]]:
-        """The keys of the state-machine rows (evolutions) that an event changes."""
+        """Table and key of the state-machine rows (evolutions) that an event changes."""
         if type(event) not in self._evolvers:
             self._look_up(type(event))
         evolvers = self._evolvers[type(event)]
@@ -166,7 +172,7 @@ class TableModel:
     def _evolved(
         self, event: Any, without: Collection[str] = ()
     ) -> list[tuple[StoredTable, RowKey, list[Any]]]:
-        """The new states, not stored yet, because the event may still be refused."""
+        """The new states of state machines; not stored here, since the event may be refused."""
         found: list[tuple[StoredTable, RowKey, list[Any]]] = []
         for table, key_of, evolve in self._evolvers[type(event)]:
             rows = self.rows.get(table)
@@ -182,7 +188,7 @@ class TableModel:
         return found
 
     def _changed(self, table: Table, key: RowKey, values: list[Any]) -> list[tuple[int, int]]:
-        """The level changes of a row, kept by time because a reading may arrive later."""
+        """The level changes of a row; also kept by time, because a reading may arrive later."""
         if table not in self.changes:
             return []
         found = level_changes(table, values)
@@ -215,7 +221,7 @@ class TableModel:
 
 
 def level_changes(table: Table, values: list[Any]) -> list[tuple[int, int]]:
-    """By how much a row changes levels, and when; readings are not changes."""
+    """Time and amount of a row's changes of levels; a reading is not a change."""
     parts = [values[table.values.index(name)] for name in _levels(table)]
     return [(at, delta) for delta, at, _, read_at in parts if at is not None and read_at is None]
 
@@ -252,7 +258,7 @@ def _step(table: Table, name: str) -> Merge:
 
 
 def _later(index: int, at: int) -> Merge:
-    """Keeps the later value, then the greater; a value without a time is ignored."""
+    """Keeps the value with the later time, at equal times the greater; ignores one without time."""
 
     def order(row: list[Any]) -> tuple[Any, ...]:
         if row[at] is None:
@@ -264,7 +270,10 @@ def _later(index: int, at: int) -> Merge:
 
 
 def _sooner(index: int, at: int, by: int) -> Merge:
-    """Keeps the earlier value, then by the other column; a row without them is ignored."""
+    """Keeps the value with the earlier time, at equal times with the smaller `by`.
+
+    Ignores a row in which the time or `by` is null.
+    """
 
     def order(row: list[Any]) -> tuple[Any, ...]:
         return (True,) if row[at] is None or row[by] is None else (False, row[at], row[by])

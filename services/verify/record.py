@@ -1,4 +1,4 @@
-"""Decodes one record: its event, or the reason why there is none."""
+"""Decodes one record of the log and checks it against its topic's contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from services.verify.log import LogRecord, Place
 
 @dataclass(slots=True)
 class DecodedRecord:
-    """A decoded record: its event and identity, or the reason why it cannot be decoded."""
+    """A record and its event.
+
+    `event` is None for a dead letter: undecodable (then `event_id` is None too), or with another
+    topic or key than the event requires.
+    """
 
     place: Place
     record: LogRecord
@@ -22,7 +26,7 @@ class DecodedRecord:
 
 
 def decode(place: Place, record: LogRecord) -> DecodedRecord:
-    """The record's event, or the way in which the record breaks its topic's contract."""
+    """Decodes the record; `event` stays None if it breaks its topic's contract."""
     found = DecodedRecord(place, record)
     value = record.value
     try:

@@ -1,7 +1,8 @@
 """Compares Redis with Postgres, field by field in both directions, while events keep arriving.
 
-Redis is written after the commit in Postgres, so a difference is read again from both until it
-disappears or its time is over. A deleted row may leave an empty payload in Redis.
+Redis is written after the commit in Postgres. So a difference is read again from both until it
+disappears, is stable, or `SETTLE_SECONDS` have passed. A field with an empty payload in Redis is a
+deleted row.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ Connection = psycopg.Connection[TupleRow]
 
 
 class RedisComparison:
-    """Compares the views of one group in Redis with Postgres."""
+    """Compares the views of one group in Redis with its tables in Postgres.
+
+    `versions`: of the projections, by name.
+    """
 
     def __init__(
         self, dsn: str, url: str, group: str, versions: Mapping[str, int], report: VerifyReport
@@ -50,7 +54,10 @@ class RedisComparison:
         self._redis.close()
 
     def compare(self, tables: Iterable[StoredTable]) -> None:
-        """Compares the generation, the position, then every view."""
+        """Compares generation, position and every view of `tables`; adds differences to the report.
+
+        If the generation or the position is wrong, no view is compared.
+        """
         try:
             if self._believed() and self._reached():
                 for table in tables:
@@ -63,8 +70,9 @@ class RedisComparison:
         self._report.add(Difference(REDIS, table, key, expected, found))
 
     def _believed(self) -> bool:
-        """Whether Redis has the generation that Postgres names; an emptied Redis is being
-        refilled.
+        """Waits until Redis has the generation that Postgres names; False if it does not in time.
+
+        Without that generation, Redis is being refilled and readers ignore it.
         """
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
@@ -81,7 +89,9 @@ class RedisComparison:
             time.sleep(0.5)
 
     def _reached(self) -> bool:
-        """Whether Redis reaches the position that Postgres had, and is never ahead of Postgres."""
+        """Waits until Redis has the position that Postgres has now; False if it does not in time,
+        or is ahead of Postgres.
+        """
         wanted = self._checkpoints()
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
@@ -123,7 +133,10 @@ class RedisComparison:
         self._settle(table, prefix, due)
 
     def _settle(self, table: StoredTable, prefix: str, due: set[str]) -> None:
-        """Reads differences again until they are stable and no Redis write is pending."""
+        """Reads the hashes `due` again until they are equal, or stable while no write is pending.
+
+        Reports what then still differs.
+        """
         deadline = time.monotonic() + SETTLE_SECONDS
         before: dict[str, tuple[Fields, Fields]] = {}
         still = 0
@@ -145,7 +158,7 @@ class RedisComparison:
     def _wrong(
         self, table: StoredTable, prefix: str, listed: list[str]
     ) -> dict[str, tuple[Fields, Fields]]:
-        """The contents of these hash keys in both, where they differ."""
+        """Those of the `listed` hashes that differ: content in Postgres, content in Redis."""
         wrong: dict[str, tuple[Fields, Fields]] = {}
         for start in range(0, len(listed), CHUNK):
             some = listed[start : start + CHUNK]
@@ -156,7 +169,7 @@ class RedisComparison:
         return wrong
 
     def _owed(self) -> bool:
-        """Whether a projector still has pending writes to Redis."""
+        """Whether writes of a projector to Redis are still pending."""
         row = self._connection.execute(
             "select exists (select from redis_pending where grp = %s)", [self._group]
         ).fetchone()
@@ -165,13 +178,15 @@ class RedisComparison:
     def _named(
         self, table: StoredTable, key: tuple[str, str], found: tuple[int, Any] | None
     ) -> bool:
-        """Whether Redis is right: Postgres' row is wrong, and that was reported already."""
+        """Whether Redis is right: its row is the expected one, and the wrong row of Postgres has
+        been reported already.
+        """
         right = self._report.right
         at = (table.name, key)
         return at in right and right[at] == (None if found is None else found[1])
 
     def _stored(self, table: StoredTable, some: list[str] | None) -> Iterator[tuple[str, Fields]]:
-        """Postgres' rows by hash key; of a few keys, or of the whole table in order."""
+        """Postgres' rows by hash key: of the keys `some`, or of the whole table; in key order."""
         assert table.view is not None
         by = table.view.by[0]
         rest = [f"{quoted(name)}::text" for name in table.keys if name != by]

@@ -1,4 +1,4 @@
-"""The result of a verification: differences by table and key, with the events behind them."""
+"""The result of a verification: differences by table and key, with events that may be the cause."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CausingEvent:
-    """An event that contributed to a row, with its offset."""
+    """An event that contributed to a row. `place`: its record as `topic-partition@offset`."""
 
     event_id: str
     event: str
@@ -21,20 +21,28 @@ class CausingEvent:
 
 @dataclass(slots=True)
 class Difference:
-    """One row, or one engine counter, that disagrees with the log."""
+    """A row, verdict, counter, dead letter or invariant that is not as the log says.
+
+    `expected` or `found` None: there is no row.
+    """
 
     where: str  # postgres, redis, engine or invariant
     table: str
     key: Key
     expected: Any
     found: Any
-    in_redis: tuple[str, str] | None = None  # where Redis holds the row
+    in_redis: tuple[str, str] | None = None  # key and field of the row's Redis hash
     events: list[CausingEvent] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was compared, up to which position, and what differs."""
+    """What was compared, up to which position, and what differs.
+
+    `rows`, `fields`: rows of Postgres and fields of Redis that were compared, by table. `counted`:
+    number of differences by table; `differences` lists at most `LISTED_MAX` of a table. `right`:
+    expected rows, by table and place in Redis.
+    """
 
     projections: list[str]
     position: dict[str, int] = field(default_factory=dict)
@@ -54,12 +62,14 @@ class VerifyReport:
 
     @property
     def mends(self) -> str | None:
-        """The command that repairs verdicts, ledger, letters and counts, if they are wrong."""
+        """The command that repairs verdicts, event ledger, dead letters and counts; None if these
+        are right.
+        """
         wrong = any(name.startswith("engine ") for name in self.counted)
         return "hitotsu rebuild --rejudge" if wrong else None
 
     def add(self, difference: Difference) -> None:
-        """Counts a difference; lists it unless its table has too many already."""
+        """Counts a difference; lists it unless `LISTED_MAX` of its table are listed."""
         name = f"{difference.where} {difference.table}"
         self.counted[name] += 1
         if difference.in_redis is not None:

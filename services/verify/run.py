@@ -1,4 +1,4 @@
-"""Runs a verification: one snapshot, one read of the log, and a second read for what differs."""
+"""Runs a verification: takes a snapshot, reads the log, and reads it again if something differs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ Progress = Callable[[str, int, int], None]
 
 
 class CannotVerify(Exception):
-    """There is nothing to compare; the text says why."""
+    """A chosen projection cannot be compared; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Verifies projections of one group, and tests invariants for every key."""
+    """Verifies the `chosen` projections of a group, and tests `invariants` for every key.
+
+    `projections`: all of the group.
+    """
 
     settings: Settings
     projections: list[Projection]
@@ -38,7 +41,10 @@ class Verification:
     invariants: tuple[Invariant, ...] = ()
 
     def run(self, progress: Progress) -> VerifyReport:
-        """Compares everything; `progress` is called with a step's name, records done and total."""
+        """Compares everything; `progress` is called with a step's name, records done and total.
+
+        Raises CannotVerify, or LogUnreadable if Kafka does not answer.
+        """
         began = time.perf_counter()
         report = VerifyReport(self.chosen)
         model = TableModel(self.projections, self.chosen)
@@ -48,7 +54,9 @@ class Verification:
             self._check_versions(snapshot)
             self._compare(snapshot, LogJudge(snapshot, model, report, placed), report, progress)
         except KafkaSilent:
-            raise LogUnreadable("Kafka did not return a record that has to be read again") from None
+            raise LogUnreadable(
+                "Kafka did not return the applied record with which a resend has to be compared"
+            ) from None
         finally:
             placed.close()
             snapshot.close()
@@ -57,9 +65,7 @@ class Verification:
         return report
 
     async def _hold(self, report: VerifyReport) -> None:
-        """Tests the invariants key by key, against the present data, since they hold at every
-        moment.
-        """
+        """Tests the invariants for every key on the present data, not on the snapshot."""
         settings = self.settings
         async for one, many, broken in tested(settings.postgres, settings.group, self.invariants):
             report.tested[one.name] = report.tested.get(one.name, 0) + many
@@ -100,7 +106,10 @@ class Verification:
         take: Callable[..., None],
         progress: Progress,
     ) -> None:
-        """Reads the log, erasures first, so that erased subjects are known before other topics."""
+        """Passes all records before `limits` to `take`.
+
+        Topics with erasures come first, so that erased subjects are known for the other topics.
+        """
         topics = {kind.TOPIC for one in self.projections for kind in one.erasures}  # type: ignore[attr-defined]
         erasures = {p: end for p, end in limits.items() if p[0] in topics}
         others = {p: end for p, end in limits.items() if p not in erasures}
@@ -117,7 +126,7 @@ class Verification:
                 log.close()
 
     def _limits(self, snapshot: VerifySnapshot, model: TableModel) -> dict[Place, int]:
-        """Up to which offset to read: the checkpoint of each relevant partition."""
+        """The offset before which to read, by partition: the snapshot's checkpoints."""
         limits = ends(snapshot.counts)
         if len(self.chosen) == len(self.projections):
             return limits
@@ -129,13 +138,13 @@ class Verification:
             held = snapshot.versions.get(one.name)
             if one.name in self.chosen and one.name in snapshot.building:
                 raise CannotVerify(
-                    f"{one.name} is being built from the log: verify it when it is built, or name"
-                    " other projections"
+                    f"the projection {one.name} is being built from the log: verify it later, or"
+                    " name other projections"
                 )
             if one.name in self.chosen and held != one.version:
                 raise CannotVerify(
-                    f"{one.name} is declared as version {one.version}, its tables hold {held}:"
-                    f" run `hitotsu rebuild {one.name}`"
+                    f"the projection {one.name} is declared as version {one.version}, but its"
+                    f" tables have version {held}: run `hitotsu rebuild {one.name}`"
                 )
 
     def _redis(self, kept: Iterable[StoredTable], report: VerifyReport) -> None:
@@ -151,7 +160,7 @@ class Verification:
 
 
 def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[str]:
-    """The topics that move the chosen projections, and those of their subjects' erasures."""
+    """The topics that the chosen projections read, including those with erasures."""
     names = set(chosen)
     return set[str]().union(*(one.topics_to_read for one in projections if one.name in names))
 
@@ -159,7 +168,7 @@ def topics_of(projections: Iterable[Projection], chosen: Iterable[str]) -> set[s
 def _surplus(
     snapshot: VerifySnapshot, judge: LogJudge, kept: Iterable[StoredTable], report: VerifyReport
 ) -> list[StoredTable]:
-    """Ledgers with more rows than the log explains."""
+    """Ledgers that have more rows than the log produces. Also counts their rows in the report."""
     found: list[StoredTable] = []
     for table in kept:
         if isinstance(table, Ledger):

@@ -1,6 +1,6 @@
 """Reads checkpoints and tables of Postgres in one repeatable-read snapshot.
 
-Shared table locks prevent the tables from being replaced and nothing else; events keep flowing.
+It holds ACCESS SHARE locks, so that no rebuild replaces the tables meanwhile; writes go on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LETTERS = (
     'select topic, partition, "offset", stage, record_key, record_value, status from dead_letter'
     " where %s = any(grps)"
 )
-# of single projections, under `group/projection`
+# dead letters of single projections, which list `group/projection`
 LEFT_OUT = (
     'select topic, partition, "offset", stage, grp from dead_letter, unnest(grps) grp'
     " where starts_with(grp, %s)"
@@ -41,7 +41,7 @@ LEFT_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class AppliedRecord:
-    """The event ledger's entry of an id: the applied record, and the hash of its body."""
+    """The row of an event id in the event ledger: the applied record, and the hash of its body."""
 
     hash: int
     schema_id: int
@@ -50,7 +50,10 @@ class AppliedRecord:
 
 
 class VerifySnapshot:
-    """A read-only transaction; close it soon, because it keeps vacuum from removing dead rows."""
+    """A read-only transaction on the tables of `group`.
+
+    Close it soon: while it is open, vacuum cannot remove dead rows.
+    """
 
     def __init__(self, dsn: str, group: str, tables: Iterable[StoredTable]) -> None:
         info = conninfo(dsn, group=group, name="hitotsu-verify")
@@ -71,9 +74,9 @@ class VerifySnapshot:
         self.versions: dict[str, int] = dict(versions.fetchall())
         letters = self._connection.execute(LETTERS, [group]).fetchall()
         self.letters = {((row[0], row[1]), row[2]): (row[3], row[4], row[5]) for row in letters}
-        # letters about which somebody decided
+        # dead letters that somebody has retried or dropped
         self.resolved = {((row[0], row[1]), row[2]) for row in letters if row[6] != "open"}
-        # by record: the projections that leave it out, with the stage that refused it
+        # by record: the projections that skip it, with the stage that refused it
         self.left_out: dict[tuple[Place, int], dict[str, str]] = {}
         for row in self._connection.execute(LEFT_OUT, [f"{group}/"]).fetchall():
             listed = self.left_out.setdefault(((row[0], row[1]), row[2]), {})
@@ -89,7 +92,7 @@ class VerifySnapshot:
         self._connection.close()
 
     def ledger(self, ids: Iterable[bytes]) -> dict[bytes, AppliedRecord]:
-        """The event ledger's entries of these ids."""
+        """The event ledger's rows of these event ids, by id; without ids that it does not have."""
         rows = self._asked(LEDGER, ids)
         return {
             row[0]: AppliedRecord(row[1], row[2], (self._names[row[3]], row[4]), row[5])
@@ -97,7 +100,7 @@ class VerifySnapshot:
         }
 
     def ledger_size(self, topics: Iterable[str]) -> dict[Place, int]:
-        """Number of events in the ledger, by partition."""
+        """Number of rows in the event ledger, by partition of these topics."""
         numbers = [self.topics[name] for name in topics]
         rows = self._connection.execute(
             "select topic, partition, count(*) from ledger where topic = any(%s) group by 1, 2",
@@ -106,7 +109,7 @@ class VerifySnapshot:
         return {(self._names[topic], partition): many for topic, partition, many in rows}
 
     def ledger_ids(self, topics: Iterable[str]) -> Iterator[tuple[bytes, Place, int]]:
-        """Every event in the ledger of these topics."""
+        """Event id, partition and offset of every row of the event ledger, of these topics."""
         numbers = [self.topics[name] for name in topics]
         rows = self._streamed(
             'select uuid_send(event_id), topic, partition, "offset" from ledger'
@@ -117,7 +120,7 @@ class VerifySnapshot:
             yield event_id, (self._names[topic], partition), offset
 
     def of_events(self, shape: ColumnOrder, ids: Iterable[bytes]) -> dict[tuple[Any, ...], Any]:
-        """A ledger's rows of these events, by key.
+        """The rows of these events in a projection's ledger, by key.
 
         It uses a join: without an index on the event id, a condition `= any(list)` would compare
         every row with every id of the list.
@@ -130,7 +133,7 @@ class VerifySnapshot:
         return {row[: shape.keys]: row for row in rows}
 
     def count(self, table: StoredTable) -> int:
-        """Number of rows."""
+        """Number of rows of a table."""
         row = self._connection.execute(
             f"select count(*) from {quoted(table.name)}".encode()
         ).fetchone()
@@ -142,7 +145,7 @@ class VerifySnapshot:
         return map(shape.read, self._streamed(statement, []))
 
     def unforgotten(self, shape: ColumnOrder, erased: Iterable[bytes]) -> list[tuple[Any, ...]]:
-        """Rows that still hold personal columns of erased subjects."""
+        """Rows of erased subjects in which a personal column is not null."""
         table = shape.table
         some = " or ".join(f"{quoted(name)} is not null" for name in table.personal)
         statement = (
@@ -165,5 +168,5 @@ class VerifySnapshot:
 
 
 def ends(counts: Mapping[Place, Count]) -> dict[Place, int]:
-    """The offset up to which each partition was applied."""
+    """The next offset to apply, by partition."""
     return {place: count["next_offset"] for place, count in counts.items()}

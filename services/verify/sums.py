@@ -1,4 +1,4 @@
-"""Compares the engine's own tables per partition: counters, event ledger, dead letters."""
+"""Compares checkpoints' counts, sizes of the event ledger, and dead letters, by partition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ VERDICTS = ("applied", "duplicate", "conflict", "dead_letter")
 def compare(
     snapshot: VerifySnapshot, judge: LogJudge, places: Iterable[Place], report: VerifyReport
 ) -> bool:
-    """Compares them; returns whether the ledger may hold events that the log lacks."""
+    """Adds differences in counts, ledger size and dead letters of `places` to the report.
+
+    Returns whether the event ledger may have events that are not in the log.
+    """
     listed = list(places)
     held = snapshot.ledger_size({topic for topic, _ in listed})
     for place in listed:
@@ -46,7 +49,7 @@ def _same(
 def _letters(
     snapshot: VerifySnapshot, judge: LogJudge, places: set[Place], report: VerifyReport
 ) -> None:
-    """Checks that exactly the refused records are dead letters, with their full value."""
+    """Compares the dead letters: the records, the stages, and the records' keys and values."""
     found = {at: letter for at, letter in snapshot.letters.items() if at[0] in places}
     for place, offset in sorted(found.keys() | judge.letters.keys()):
         if offset >= snapshot.counts[place]["next_offset"]:
@@ -54,7 +57,7 @@ def _letters(
         one, other = judge.letters.get((place, offset)), found.get((place, offset))
         key = (f"{place[0]}-{place[1]}@{offset}",)
         if one and other and other[2] is None and one[1] in judge.model.erased:
-            one = (*one[:2], None)  # what an erased person's letter held is emptied
+            one = (*one[:2], None)  # the value of an erased person's dead letter is removed
         _same(report, "dead_letter", key, _said(one), _said(other))
 
 

@@ -1,4 +1,4 @@
-"""Compares Postgres' tables with the model, row by row, streaming."""
+"""Compares the tables of Postgres with the model, row by row, by a streaming query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.verify.snapshot import VerifySnapshot
 
 
 def compare(snapshot: VerifySnapshot, model: TableModel, report: VerifyReport) -> None:
-    """Compares every table whose rows are moved by more than one event."""
+    """Compares every table except ledgers with the model; adds the differences to the report."""
     for table in model.tables:
         if isinstance(table, Ledger):
             continue
@@ -49,7 +49,7 @@ def _compared(
 
 
 def _shown(table: StoredTable, key: RowKey, values: list[Any], model: TableModel) -> Iterable[Any]:
-    """A model row in its stored form."""
+    """The values of a model row as Postgres stores them: a level as three columns."""
     for name, value in zip(table.values, values, strict=True):
         kind = table.columns[name].kind
         if kind == "level" and isinstance(table, Table):
