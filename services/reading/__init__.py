@@ -1,3 +1,1 @@
-"""Serves queries over projections: one snapshot, from Redis or Postgres, with the answer's
-position.
-"""
+"""Answers queries of projections over HTTP, from Redis or Postgres, with the answer's position."""

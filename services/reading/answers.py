@@ -1,5 +1,5 @@
-"""Answers a query over HTTP: checks the caller, waits for the wanted position, runs it, adds its
-position.
+"""Answers a query over HTTP: checks the caller, waits for the wanted position, runs the query, and
+adds position and lag to the answer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ _HEADERS: tuple[tuple[bytes, bytes], ...] = ((b"cache-control", b"private, no-st
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What all endpoints share. `parts`: by subject, the queries that make up its page."""
+    """The objects that all read endpoints share.
+
+    `parts`: by the name of a subject's resolver, the queries that make up the subject's page.
+    """
 
     catalog: Catalog
     pool: Pool
@@ -61,7 +64,7 @@ class Answering:
     parts: Parts
 
     def endpoint(self, operation: ReadOperation) -> Endpoint:
-        """The HTTP endpoint of an operation."""
+        """The function that answers requests of this operation."""
 
         async def endpoint(request: Request) -> Response:
             caller = await caller_of(request, self.tokens, operation.scope)
@@ -71,7 +74,7 @@ class Answering:
             except BeingBuilt as error:
                 raise building_problem.refusal(error.build) from None
             except PostgresAway as error:
-                detail = f"Postgres cannot be read now: {error}."
+                detail = f"Postgres cannot be read at the moment ({error}): send the request again."
                 raise Refuse(503, "Service Unavailable", detail, retry_after=1) from None
 
         return endpoint
@@ -116,17 +119,17 @@ class Answering:
         except BadIdentifier as error:
             unprocessable([{"pointer": _place(asked.body, error.value), "reason": str(error)}])
         except psycopg.DataError as error:
-            # what a query's types let through and Postgres does not; its text may quote the value
-            reason = "holds a value that cannot be compared with what is stored"
+            # the parameters' types accept a value that Postgres refuses; its text may quote it
+            reason = "has a value that cannot be compared with the stored type"
             unprocessable([{"pointer": "/query", "reason": f"{reason} ({type(error).__name__})"}])
 
     async def _known(self, resolver: Resolver, subject: Subject, asked: RequestReads) -> bool:
-        """Whether any event about this subject was applied, though none that this answer uses.
+        """Whether any event about the subject was applied, even if this query uses none of them.
 
-        This read adds nothing to the answer or to its position. It uses Postgres, because "nothing
-        known" must not be answered only because Redis lags.
+        Reads in Postgres, so that a lag of Redis does not make a known subject unknown. Adds
+        nothing to the answer or to its position.
         """
-        caller = replace(asked.caller, purpose=None)  # nothing personal is looked at
+        caller = replace(asked.caller, purpose=None)  # so no personal value is decrypted
         reading = self._reading(caller, asked.wanted, durable=True)
         try:
             await reading.subject(resolver, subject.id)
@@ -174,12 +177,12 @@ def _sentence(text: str) -> str:
 
 
 def _unset(data: BaseModel) -> set[str]:
-    """The parts that the token may not see: absent, not null."""
+    """Names of the parts that were not filled because the token lacks the scope: left out."""
     return set(type(data).model_fields) - data.model_fields_set
 
 
 def _place(body: Any, value: str) -> str:
-    """The JSON pointer of a value in the body; of the body itself when the value is not found."""
+    """The JSON pointer of `value` in the body; "/body" if the body does not contain it."""
     return _search("/body", body.model_dump(), lambda one: bool(one == value)) or "/body"
 
 

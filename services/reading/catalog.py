@@ -1,4 +1,4 @@
-"""All tables, their groups, and the topics that change them."""
+"""Knows for every table of every projection its group, version, and the topics that change it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from services.runtime.groups import LIVE
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A table's group (its schema and Redis generation), the version of its projection (part of
-    its Redis keys), and the topics that change it.
+    """Where the rows of a table are and what changes them.
+
+    `group`: the Postgres schema and Redis generation. `version`: of the projection, a part of Redis
+    keys. `topics`: those whose events change the table.
     """
 
     group: str
@@ -24,7 +26,7 @@ class Origin:
 
 
 class Catalog:
-    """Every table of every projection."""
+    """The tables of all projections. `live`: the group of projections that name no group."""
 
     def __init__(self, projections: Iterable[Projection], live: str = LIVE) -> None:
         self.projections, self._live = list(projections), live
@@ -38,7 +40,7 @@ class Catalog:
 
     @property
     def resolvers(self) -> dict[str, Resolver]:
-        """What finds the subjects of queries, by name."""
+        """The resolvers of subjects, by name."""
         return {one.name: one for projection in self.projections for one in projection.resolvers}
 
     @property
@@ -48,18 +50,19 @@ class Catalog:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Every group, the live one first: the order of the search_path."""
+        """All groups, in the order of their first projection; also the order of the search path."""
         return tuple(self.topics)
 
     def of(self, table: StoredTable) -> Origin:
+        """The table's group, version and topics."""
         return self._origins[table]
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:
-        """The groups of these projections, including projections without tables."""
+        """The groups of these projections."""
         return frozenset(one.group or self._live for one in projections)
 
     def hash_key(self, table: StoredTable, view: View, values: Mapping[str, object]) -> str:
-        """The Redis hash key of the view's rows with these values."""
+        """The Redis key of the hash that has the view's rows with these values of its columns."""
         by = "|".join(_text(values[name]) for name in view.by)
         return hash_key(table, self.of(table).version, by)
 

@@ -1,6 +1,6 @@
-"""Reads Postgres for one answer: one read-only snapshot, with timeouts.
+"""Reads Postgres for one answer: in one read-only snapshot, with timeouts.
 
-The checkpoints are read first in the same snapshot, so that the position matches the rows exactly.
+The snapshot's first statement reads the checkpoints, so the answer's position fits its rows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _detached: set[asyncio.Future[Any]] = set()
 
 
 class PostgresAway(Exception):
-    """Postgres did not answer, or not in time; the text says which."""
+    """Postgres cannot be read: no answer, none in time, or no tables yet; the text says which."""
 
 
 def keep(task: asyncio.Future[Any]) -> None:
@@ -53,10 +53,10 @@ def _ended(task: asyncio.Future[Any]) -> None:
 
 
 async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
-    """The result, or `PostgresAway` when time is over.
+    """The result of `work`; raises `PostgresAway` after `seconds`, or if Postgres is away.
 
-    The late task is not cancelled: a cancelled psycopg call may block while its server is frozen,
-    and the server's statement timeout ends it otherwise.
+    A late `work` is not cancelled: a cancelled psycopg call may block while its server is frozen;
+    otherwise the server's statement timeout ends it.
     """
     task = asyncio.ensure_future(work)
     keep(task)
@@ -72,14 +72,14 @@ async def bounded(work: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
 
 
 def away(error: Exception) -> PostgresAway | None:
-    """The error as `PostgresAway`; None when the error does not mean that Postgres is away."""
+    """The error as `PostgresAway`; None if it does not mean that Postgres is away."""
     if isinstance(error, _UNPREPARED):
         return PostgresAway("the tables are not prepared yet")
     return PostgresAway(type(error).__name__) if isinstance(error, DOWN) else None
 
 
 async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleRow]:
-    """The rows of one statement, outside any snapshot."""
+    """The rows of one statement in a transaction of its own; raises `PostgresAway`."""
 
     async def work() -> list[TupleRow]:
         async with pool.connection(timeout=CONNECT_SECONDS) as connection:
@@ -89,7 +89,7 @@ async def ask(pool: Pool, statement: str, values: dict[str, Any]) -> list[TupleR
 
 
 class ReadSnapshot:
-    """One read-only transaction for a whole answer; the first statement opens it."""
+    """One read-only transaction for a whole answer; the first call of `rows` opens it."""
 
     def __init__(self, pool: Pool, groups: Iterable[str]) -> None:
         self._pool = pool
@@ -99,16 +99,15 @@ class ReadSnapshot:
         self._positions: dict[str, Position] = {}
 
     async def rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a statement in the snapshot; raises `PostgresAway`."""
         return await bounded(self._rows(statement, values))
 
     def position(self, group: str) -> Position:
-        """The snapshot's position; known after the first read."""
+        """The group's position in the snapshot; empty before the first call of `rows`."""
         return self._positions.get(group, {})
 
     def close(self) -> None:
-        """Returns the connection to the pool in the background, after running statements have
-        ended.
-        """
+        """Returns the connection to the pool, in the background, after running statements end."""
         if self._lock is not None:
             keep(asyncio.ensure_future(self._release(self._lock)))
 

@@ -1,4 +1,4 @@
-"""The topics' end offsets, refreshed in the background so that no answer waits for Kafka."""
+"""Caches the end offsets of topics, refreshed in the background: no answer waits for Kafka."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from services.runtime.readiness import NotReady
 PATIENCE_SECONDS = 3.0
 FRESH_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 0.1
-AWAY = "Kafka does not answer, so the ends of its topics are unknown"
-NO_POSITION = "Postgres has not told lately how far it has read"
+AWAY = "Kafka does not answer, so the end offsets of its topics are unknown"
+NO_POSITION = "the position is unknown, because Postgres could not be read recently"
 
 
 class Ends:
-    """The end offset of every partition, and when it was read."""
+    """The end offsets of all partitions of some topics, and the lag of a position behind them."""
 
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
         self._kafka = TopicEnds(bootstrap, topics, "api", PATIENCE_SECONDS)
@@ -32,10 +32,13 @@ class Ends:
         self._away = False
         self._asking = asyncio.Lock()
         self._seeking = asyncio.Lock()
-        self._sought_at = -ASK_AGAIN_SECONDS  # when a partition that nobody knew was asked for
+        self._sought_at = -ASK_AGAIN_SECONDS  # last query of Kafka for an unknown partition
 
     async def refresh(self, wanted: Collection[tuple[str, int]] = ()) -> None:
-        """Asks Kafka once; `wanted`: partitions that may be new since the last refresh."""
+        """Queries Kafka once; an error leaves the offsets as they are, to become too old.
+
+        `wanted`: partitions that may be new since the last refresh.
+        """
         async with self._asking:
             await self._refresh(wanted)
 
@@ -51,7 +54,7 @@ class Ends:
         self._by_topic = {}
         for (topic, partition), end in asked.ends.items():
             self._by_topic.setdefault(topic, []).append((f"{topic}-{partition}", end))
-        for topic in asked.incomplete:  # a part of a sum is not the sum
+        for topic in asked.incomplete:  # without all partitions, the lag would be too low
             self._by_topic.pop(topic, None)
         if asked.missing - self._missing:
             log.error("topics_missing", topics=sorted(asked.missing))
@@ -59,13 +62,19 @@ class Ends:
 
     @property
     def known(self) -> object:
-        """The last result, the same object until it changes; None when it is too old."""
+        """An object that stays the same until the next refresh; None if the offsets are too old.
+
+        For use as a cache key.
+        """
         return self._by_topic if time.monotonic() - self._at <= FRESH_SECONDS else None
 
     def lag(
         self, position: Mapping[str, int] | None, topics: Iterable[str]
     ) -> tuple[int | None, str | None]:
-        """How many records of these topics follow a position; None with the reason when unknown."""
+        """(Number of records of these topics after `position`, None), or (None, why unknown).
+
+        `position`: None if it is not known.
+        """
         if time.monotonic() - self._at > FRESH_SECONDS:
             return None, AWAY
         if position is None:
@@ -73,7 +82,7 @@ class Ends:
         wanted = frozenset(topics)
         unknown = sorted(wanted - self._by_topic.keys())
         if unknown:
-            return None, f"Kafka does not tell where {', '.join(unknown)} ends"
+            return None, f"Kafka returned no end offsets for {', '.join(unknown)}"
         late = 0
         for topic in wanted:
             for name, end in self._by_topic[topic]:
@@ -81,17 +90,17 @@ class Ends:
         return late, None
 
     async def exists(self, name: str) -> bool | None:
-        """Whether the partition `topic-number` exists; None while Kafka does not answer.
+        """Whether the partition `name` (topic-number) exists; None while Kafka does not answer.
 
-        Declared partitions exist. For others Kafka is asked, at most ten times a second, because
-        partitions can be added while this process runs.
+        Declared partitions count as existing. For others Kafka is queried, at most ten times a
+        second, because partitions can be added while this process runs.
         """
         topic, number = topic_of(name), int(name.rpartition("-")[2])
         if number < TOPICS[topic].partitions or self._has(topic, name):
             return True
         began = time.monotonic()
         async with self._seeking:
-            if self._sought_at < began:  # else it was asked for somebody else meanwhile
+            if self._sought_at < began:  # else another caller has queried Kafka meanwhile
                 await asyncio.sleep(max(0.0, self._sought_at + ASK_AGAIN_SECONDS - began))
                 self._sought_at = time.monotonic()
                 await self.refresh({(topic, number)})
@@ -103,7 +112,7 @@ class Ends:
         return any(known == name for known, _ in self._by_topic.get(topic, ()))
 
     def check(self) -> None:
-        """Readiness check: Kafka answered recently, and every topic exists."""
+        """Readiness check: raises NotReady unless Kafka answered recently and all topics exist."""
         if time.monotonic() - self._at > FRESH_SECONDS:
             raise NotReady("Kafka returned no end offsets recently")
         if self._missing:

@@ -1,4 +1,4 @@
-"""Looks up an event by id: its offset, and what became of it."""
+"""The route that looks up an event by id: its record in the log, and whether it was applied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PUT_ASIDE = (
 
 
 class PutAside(BaseModel):
-    """A dead letter: a record with this event's id that was put aside and not applied."""
+    """A dead letter: a record with this event id that was not applied."""
 
     topic: str
     partition: int
@@ -35,7 +35,12 @@ class PutAside(BaseModel):
 
 
 class WhatBecame(BaseModel):
-    """`applied`: every answer includes it. `conflict`: another event was applied under its id."""
+    """The record of an event and its status.
+
+    `applied`: answers whose position covers the record include it. `dead_letter`: not applied.
+    `conflict`: not applied either; its id has another content elsewhere. `reason` is null unless
+    it was not applied.
+    """
 
     event_id: UUID
     status: Literal["applied", "conflict", "dead_letter"]
@@ -47,11 +52,12 @@ class WhatBecame(BaseModel):
 
 
 def event_operation(catalog: Catalog) -> ReadOperation:
+    """The operation GET /v1/events/{event_id}, on the event ledger of the first group."""
     group = catalog.groups[0]
     applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
 
     async def event(read: RequestReads, event_id: UUID) -> WhatBecame:
-        """Where an event is in the log, and whether it was applied."""
+        """The record of an event in the log, and whether it was applied."""
         values: dict[str, Any] = {"event_id": event_id}
         found = await read.engine_rows(applied, values, [group])
         aside = [PutAside(**row) for row in await read.engine_rows(_PUT_ASIDE, values, [group])]
@@ -60,7 +66,7 @@ def event_operation(catalog: Catalog) -> ReadOperation:
                 event_id=event_id, status="applied", reason=None, dead_letters=aside, **found[0]
             )
         if not aside:
-            raise NotFound(f"event {event_id} was not applied yet, or was never accepted")
+            raise NotFound(f"event {event_id} has not been applied yet, or was never accepted")
         last = aside[-1]
         conflict = "conflict" in (last.stage.lower(), last.reason.lower())
         return WhatBecame(

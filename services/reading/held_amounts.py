@@ -1,12 +1,12 @@
-"""Reads holds for many concurrent readers with one query at a time (request coalescing).
+"""Reads held amounts for many concurrent readers with one query at a time (request coalescing).
 
 A question that arrives while a query runs joins the next query. So its answer is never older than
-the question, and the more readers ask, the less each costs. One connection is reserved per kind of
-question, since getting one from the pool costs as much as the query.
+the question. A connection is reserved for each kind of hold, since getting a connection from the
+pool costs as much as the query.
 
-A hold ends in the transaction that applies its event, but a reader may have read the row before
-that. So holds that ended beyond the reader's position are returned too. They count until the row
-that was read has their version, or the entries that were read include their event.
+A hold ends in the transaction that applies its event, but a reader may have read its rows before
+that, for example in Redis. So holds that ended after the reader's position are returned too. They
+count unless the reader's rows include their event: by the row's version, or by the event id.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from services.runtime.groups import LIVE
 from services.runtime.logging import log
 
 ANSWER_SECONDS = 2.0
-# what ended beyond a position is looked for only in partitions whose checkpoint is beyond it
+# ended holds are searched only in partitions whose checkpoint is past the reader's position
 _STATEMENT = """
 select {sums_by}, {sum}, null::{mark_type}
 from hitotsu.{sums} where {sums_key} = any(%(keys)s::{key_type}[])
@@ -52,7 +52,7 @@ Keys = Collection[Hashable]
 
 @dataclass(slots=True)
 class Question:
-    """A query for rows whose first column is one of the keys, as seen from a position."""
+    """A request for rows whose first column is among `keys`; `position`: of the reader's rows."""
 
     keys: Keys
     position: Position
@@ -60,7 +60,10 @@ class Question:
 
 
 class QueryCoalescer:
-    """Coalesces questions of one kind. `topic`: of the events that end such holds, in `group`."""
+    """Coalesces questions that one statement answers.
+
+    `topic`: of the events that end such holds. `group`: the projection group that applies them.
+    """
 
     def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = LIVE) -> None:
         self._pool, self._statement = pool, statement.encode()
@@ -74,9 +77,9 @@ class QueryCoalescer:
         self._last: tuple[Position, dict[str, Array]] | None = None
 
     async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
-        """Current rows; `PostgresAway` when Postgres does not answer in time.
+        """The present rows with these keys; raises `PostgresAway` after `ANSWER_SECONDS`.
 
-        `position`: that of the rows which the caller has read; it must not be modified.
+        `position`: of the rows that the caller has read. The object must not be modified later.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[TupleRow]] = loop.create_future()
@@ -91,7 +94,7 @@ class QueryCoalescer:
         return await answer
 
     async def close(self) -> None:
-        """Returns the connection, after a query that is still running."""
+        """Returns the connection to the pool, after a query that is still running."""
         self._closed = True
         if self._asking is None:
             await self._let_go()
@@ -105,18 +108,18 @@ class QueryCoalescer:
                 for row in found:
                     by_key[row[0]].append(row)
                 for one in asked:
-                    if not one.answer.done():  # whoever has left asked in vain
+                    if not one.answer.done():  # done: the request was cancelled or timed out
                         one.answer.set_result(
                             [row for key in dict.fromkeys(one.keys) for row in by_key.get(key, ())]
                         )
-            except Exception as error:  # everybody of the round is told, and the next is asked
+            except Exception as error:  # fails all questions of this round; the next round goes on
                 self._told(asked, error)
         self._asking = None
         if self._closed:
             await self._let_go()
 
     def _end_late(self) -> None:
-        """Ends questions without an answer in time; one timer serves all, set for the oldest."""
+        """Fails questions that waited too long; a single timer is set for the oldest question."""
         self._timer, now = None, asyncio.get_running_loop().time()
         while self._due and (self._due[0][1].done() or self._due[0][0] <= now):
             _, answer = self._due.popleft()
@@ -126,7 +129,10 @@ class QueryCoalescer:
             self._timer = asyncio.get_running_loop().call_at(self._due[0][0], self._end_late)
 
     def _values(self, asked: Sequence[Question]) -> dict[str, Any]:
-        """All keys, and the lowest of the positions; each reader picks what concerns it."""
+        """The statement's parameters: all keys, and the lowest offsets of all positions.
+
+        So a reader may get ended holds that its rows include already; `beside` drops these.
+        """
         keys = {key for one in asked for key in one.keys}
         positions = list({id(one.position): one.position for one in asked}.values())
         if len(positions) == 1 and self._last is not None and self._last[0] is positions[0]:
@@ -154,7 +160,7 @@ class QueryCoalescer:
         }
 
     async def _found(self, values: dict[str, Any]) -> list[TupleRow]:
-        """Runs the query; if the reserved connection is dead, once more on another."""
+        """Runs the query; if the reserved connection is broken, again on another connection."""
         if self._connection is not None:
             try:
                 return await self._over(self._connection, values)
@@ -189,10 +195,10 @@ class QueryCoalescer:
 
 
 class HeldAmountsReader:
-    """Reads held amounts, to subtract from rows that were read; None while they are unknown."""
+    """Reads the amounts of holds, which a query subtracts from the rows that it has read."""
 
     def __init__(self, pool: Pool, group: str = LIVE) -> None:
-        """`group`: whose checkpoints say which events are applied."""
+        """`group`: the projection group whose checkpoints tell which events are applied."""
         self._pool, self._group = pool, group
         self._rounds: dict[HeldAmounts, QueryCoalescer] = {}
 
@@ -203,8 +209,10 @@ class HeldAmountsReader:
         rows: Iterable[Mapping[str, Any]],
         position: Position,
     ) -> dict[tuple[Any, ...], int] | None:
-        """Held amounts by the values of the columns `amounts.by`; `rows` were read at
-        `position`.
+        """Held amounts by the values of the columns `amounts.by`; None while Postgres is away.
+
+        `keys`: values of the first of these columns. `rows`: the rows of `amounts.beside` that the
+        caller has read, at `position`.
         """
         rounds = self._rounds.get(amounts)
         if rounds is None:
@@ -227,7 +235,7 @@ class HeldAmountsReader:
         return held
 
     async def close(self) -> None:
-        """Returns every connection to the pool."""
+        """Returns all reserved connections to the pool."""
         for rounds in self._rounds.values():
             await rounds.close()
 
@@ -236,8 +244,10 @@ _Included = Callable[[tuple[Any, ...], Any], bool]
 
 
 def statement(amounts: HeldAmounts) -> str:
-    """Selects present amounts, and those of decisions applied beyond a position, with their
-    mark.
+    """The SELECT of present sums, and of holds that ended after a position.
+
+    Columns: those of `amounts.by`, the amount, and the mark (row version or event id) by which rows
+    that include the hold's event are recognised; null for present sums.
     """
     sums, total = amounts.sums
     first = next(iter(amounts.by))
@@ -254,7 +264,7 @@ def statement(amounts: HeldAmounts) -> str:
 
 
 def _included(amounts: HeldAmounts, rows: Iterable[Mapping[str, Any]]) -> _Included:
-    """Whether the rows that were read include an applied decision's event, by its mark."""
+    """A function that tells whether `rows` include the event of an ended hold, by its mark."""
     if isinstance(amounts.beside, Table):
         versions = {tuple(row[name] for name in amounts.by): row["row_version"] for row in rows}
         return lambda named, version: version <= versions.get(named, 0)

@@ -1,8 +1,7 @@
-"""Takes the measures that projections declare, in the background, as metrics.
+"""Runs the measuring queries that projections declare, in the background, and sets their metrics.
 
-A measure may read every row of a projection, so the pause after it is so long that it keeps one
-connection at most a fiftieth busy. A measure that takes too long is cancelled; the metric is then
-NaN.
+A measure may read every row of a projection. So the pause after it is at least 50 times as long as
+the query took. If a query fails or takes too long, the metric is NaN (unknown).
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from services.runtime.logging import log
 from services.runtime.metrics import MEASURED
 
 EVERY_SECONDS, AGAIN_SECONDS = 60.0, 5.0
-SHARE = 50  # a measure may cost one part in so many of a connection's time
+SHARE = 50  # the pause after a measure, as a multiple of its duration
 
 
 class ProjectionMeasures:
-    """The background tasks, one a measure."""
+    """The background tasks: a task for each measure."""
 
     def __init__(self, pool: Pool, catalog: Catalog, builds: Builds) -> None:
-        """Raises TypeError for a measure whose metric does not exist."""
+        """Raises TypeError if a measure names a metric that `services/runtime/metrics.py` lacks."""
         self._pool, self._builds = pool, builds
         self._measures = [one for projection in catalog.projections for one in projection.measures]
         if unknown := {one.metric for one in self._measures} - MEASURED.keys():
-            raise TypeError(f"services/runtime/metrics.py has no measured gauge {sorted(unknown)}")
+            raise TypeError(f"MEASURED in services/runtime/metrics.py lacks {sorted(unknown)}")
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -59,6 +58,6 @@ class ProjectionMeasures:
             return float((await ask(self._pool, measure.statement, {}))[0][0])
         except PostgresAway:
             return math.nan
-        except Exception as error:  # a number for people: nothing else depends on it
+        except Exception as error:  # only a metric: no answer depends on it
             log.error("measure_failed", metric=measure.metric, error=type(error).__name__)
             return math.nan

@@ -1,7 +1,7 @@
-"""The API's operations: every query of every projection, plus event lookup and member page.
+"""Derives the read API's operations from the functions of queries.
 
-A query's signature defines its interface: path parameters, query parameters, body. A parameter of
-type `Page` makes the answer paged.
+A function's signature defines path parameters, query parameters and body. A parameter of type
+`Page` makes the answer paged.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from services.reading.catalog import Catalog
 DEFAULT_LIMIT, MOST = 100, 500
 Parts = Mapping[str, tuple[Callable[..., Awaitable[Any]], ...]]
 _MIN_POSITION = (
-    "Wait until this is applied: a map like an answer's `position`, or `event:<uuid>`."
+    "Answers only when this is applied: a map like an answer's `position`, or `event:<uuid>`."
     " The header Min-Position means the same."
 )
-_CACHE = Header("Cache-Control", "`no-cache` reads Postgres, whatever Redis holds.")
-_LINK = Header("Link", "The next page, rel=next.")
+_CACHE = Header("Cache-Control", "With `no-cache`, Postgres is read and not Redis.")
+_LINK = Header("Link", "The next page, rel=next; absent on the last page.")
 Position = Annotated[
     dict[str, Annotated[int, Field(ge=0)]],
-    Field(description="Topic-partition -> next offset of what the answer was made from."),
+    Field(description="By topic-partition: the offset before which the answer has all records."),
 ]
 
 
 class Lag(AnswerModel):
-    """Number of records that the answer does not include yet; null when unknown."""
+    """`events`: number of records that the answer does not include yet; null: unknown, see
+    `reason`.
+    """
 
     events: Annotated[int, Field(ge=0)] | None
     reason: str | SkipJsonSchema[None] = None
@@ -47,10 +49,11 @@ class Lag(AnswerModel):
 
 @dataclass(frozen=True, slots=True)
 class ReadOperation:
-    """A read operation: its HTTP interface and its query.
+    """A read operation: its HTTP interface and the function of its query.
 
-    `subject`: the resolver of the `Subject` parameter, which has its name. `page`: the name of the
-    `Page` parameter.
+    `own`: names of the path and query parameters that the function takes. `subject`: resolver of
+    the function's `Subject` parameter; None if it has none. `page`: name of its `Page` parameter;
+    None if the answer is not paged.
     """
 
     method: str
@@ -72,7 +75,7 @@ class ReadOperation:
         return self.function.__name__
 
     def declared(self, endpoint: Endpoint) -> Operation:
-        """The operation in the form in which all processes declare their routes."""
+        """The operation as a route declaration with its documentation."""
         hints = get_type_hints(self.function, include_extras=True)
         summary, _, more = (inspect.getdoc(self.function) or self.name).partition("\n")
         personal = self.scope.startswith(("members", "inquiries"))
@@ -86,7 +89,7 @@ class ReadOperation:
             parameters=documented,
             headers=(_CACHE, PURPOSE) if personal else (_CACHE,),
             body=None if self.body is None else Body({"application/json": hints["body"]}),
-            replies={200: Reply(self._envelope(), "The answer, and how far it was read.",
+            replies={200: Reply(self._envelope(), "The answer, with its position and lag.",
                                 headers=(_LINK,) if self.page else ())},
             problems=(BUILDING, NOT_FOUND, UNPROCESSABLE, GATEWAY_TIMEOUT),
         )  # fmt: skip
@@ -105,6 +108,7 @@ class ReadOperation:
 
 
 def of_query(query: Query, catalog: Catalog) -> ReadOperation:
+    """The operation of a query that a projection declares."""
     groups = catalog.groups_of([query.projection])
     return operation(
         query.method, query.path, query.scope, query.function, groups, query.projection.name,
@@ -117,7 +121,11 @@ def operation(
     groups: Iterable[str], tag: str, result: Any = None,
     resolvers: Mapping[str, Resolver] = MappingProxyType({}),
 ) -> ReadOperation:  # fmt: skip
-    """Derives the operation from the function's signature; TypeError without a resolver."""
+    """Derives the operation from the function's signature.
+
+    `groups`: those that the function reads. `result`: the answer's type, if it is not the
+    function's. Raises TypeError for a signature that cannot be served.
+    """
     hints = get_type_hints(function, include_extras=True)
     _, *signature = inspect.signature(function).parameters.values()
     page = next((one.name for one in signature if hints[one.name] is Page), None)
@@ -133,16 +141,18 @@ def operation(
     }
     for name in own:
         if hints[name] in (datetime, datetime | None):
-            raise TypeError(f"{path}: {name} is an instant in a request: declare it as `Moment`")
+            raise TypeError(f"{path}: declare the parameter {name} as `Moment`, not `datetime`")
     subject = subject_of(function, resolvers)
     if subject is not None and f"{{{subject.parameter}}}" in path:
         described = inspect.getdoc(subject.function)
         fields[subject.parameter] = (UUID, Field(description=described))
     if page:
-        fields["limit"] = (int, Field(DEFAULT_LIMIT, ge=1, le=MOST, description="Entries a page."))
+        fields["limit"] = (
+            int, Field(DEFAULT_LIMIT, ge=1, le=MOST, description="Maximum entries of a page."),
+        )  # fmt: skip
         fields["cursor"] = (
             str | None,
-            Field(None, description="`next_cursor` of the page before."),
+            Field(None, description="`next_cursor` of the previous page."),
         )
     name = f"{function.__name__}_parameters"
     answer: Any = result or hints["return"]
@@ -157,11 +167,17 @@ def operation(
 def subject_of(
     function: Callable[..., Awaitable[Any]], resolvers: Mapping[str, Resolver]
 ) -> Resolver | None:
-    """What resolves a query's subject; None where it has none, TypeError where nothing does."""
+    """The resolver of the function's `Subject` parameter; None if it has no such parameter.
+
+    Raises TypeError if no resolver has the parameter's name, or there are several parameters.
+    """
     hints = get_type_hints(function)
     names = [name for name, kind in hints.items() if name != "return" and kind is Subject]
     if not names:
         return None
     if len(names) > 1 or names[0] not in resolvers:
-        raise TypeError(f"{function.__name__}: no resolver of {', '.join(names)}")
+        raise TypeError(
+            f"{function.__name__}: a query has one `Subject` parameter, named like a resolver,"
+            f" not {', '.join(names)}"
+        )
     return resolvers[names[0]]

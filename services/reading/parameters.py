@@ -1,4 +1,4 @@
-"""Parses a request's parameters and body; errors name the wrong field."""
+"""Parses parameters and body of a read request; errors name the wrong field."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ MIN_POSITION = "min_position"
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """One validated request."""
+    """A validated request.
+
+    `values`: path and query parameters. `wanted`: position to wait for, or None. `durable`: read
+    Postgres only. `given`: the query parameters as sent.
+    """
 
     values: Mapping[str, Any]
     body: Any
@@ -43,6 +47,7 @@ class ParsedRequest:
 
 
 async def asked_of(request: Request, operation: ReadOperation, cursors: Cursors) -> ParsedRequest:
+    """Parses the request; refuses it (422, 413, 415, 400, 408) if it is invalid."""
     given = sent_in_query(request)
     values = parameters_of(request, operation.parameters, given, apart=MIN_POSITION)
     wanted = _wanted(request, given)
@@ -73,7 +78,7 @@ def _after(operation: ReadOperation, cursor: str | None, cursors: Cursors) -> li
     try:
         return cursors.read(operation.path, cursor)
     except Malformed:
-        unprocessable([{"pointer": "/query/cursor", "reason": "is no cursor of this route"}])
+        unprocessable([{"pointer": "/query/cursor", "reason": "is not a cursor of this route"}])
 
 
 async def _body(request: Request, operation: ReadOperation) -> Any:
@@ -81,14 +86,14 @@ async def _body(request: Request, operation: ReadOperation) -> Any:
     kind = header(request, b"content-type")
     kind = JSON if kind is None else kind.partition(";")[0].strip().lower()
     if kind != JSON:
-        raise Refuse(415, "Unsupported Media Type", "Send application/json.")
+        raise Refuse(415, "Unsupported Media Type", "The body must be application/json.")
     raw = await _bytes(request)
     try:
         body = operation.body.validate_json(raw)
     except ValidationError as error:
         errors = error.errors()
         if errors[0]["type"] == "json_invalid":
-            raise Refuse(400, "Bad Request", "The body is not JSON.") from None
+            raise Refuse(400, "Bad Request", "The body is not valid JSON.") from None
         unprocessable([field_error(one) for one in errors])
     storable("body", body.model_dump() if isinstance(body, BaseModel) else body)
     return body

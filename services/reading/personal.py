@@ -1,6 +1,6 @@
-"""Decrypts personal values for authorised callers and logs each access with its purpose.
+"""Decrypts personal values for authorised callers, and logs the access with its purpose.
 
-Subject keys are read for each request, so an erased person is gone from the next answer.
+Subject keys are read anew for every request, so the next answer after an erasure lacks the values.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCOPE = "members:personal"
 
 
 class PersonalValues:
-    """Unseals values for one request."""
+    """Decrypts sealed values for one request."""
 
     def __init__(self, keys: SubjectKeys, caller: Caller) -> None:
         self._keys, self._caller = keys, caller
@@ -27,6 +27,9 @@ class PersonalValues:
     async def text(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:
+        """The decrypted value; None if there is no value, the caller may not see it, the subject's
+        key is erased, or the value cannot be decrypted.
+        """
         if sealed is None or self._caller.purpose is None or not self._caller.may(SCOPE):
             return None
         key = await self._key(subject.bytes)
@@ -41,7 +44,7 @@ class PersonalValues:
         return clear
 
     def account(self, route: str) -> None:
-        """Logs the access: who, for which purpose, on which route, how many values."""
+        """Logs token, purpose, route and number of values, if any value was decrypted."""
         if self._opened:
             log.info(
                 "personal_values_shown", token=self._caller.name, purpose=self._caller.purpose,

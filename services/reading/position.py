@@ -1,7 +1,7 @@
-"""The position of an answer: how far the sources that it was read from had read.
+"""Computes the position of an answer from the positions of the sources that were read for it.
 
-A position maps `topic-partition` to the next offset. Each read adds its source's position; where
-two sources differ, the lower offset counts.
+A position maps `topic-partition` to the next offset. If two sources differ, the lower offset
+counts.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def topic_of(name: str) -> str:
 
 
 def covers(position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]) -> bool:
-    """Whether the position includes everything in `wanted` that concerns these topics."""
+    """Whether the position has reached all entries of `wanted` that are of these topics."""
     return not behind(position, wanted, topics)
 
 
 def behind(
     position: Mapping[str, int], wanted: Mapping[str, int], topics: Iterable[str]
 ) -> list[str]:
-    """The entries of `wanted`, of these topics, that the position has not reached."""
+    """The names in `wanted`, of these topics, whose offset the position has not reached."""
     if not wanted:
         return []
     mine = frozenset(topics)
@@ -39,7 +39,7 @@ def behind(
 
 
 class AnswerSources:
-    """The sources that one answer was read from."""
+    """The sources that were read for one answer, with their positions."""
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
@@ -47,6 +47,7 @@ class AnswerSources:
         self.sources: list[tuple[frozenset[str], Position]] = []
 
     def add(self, topics: frozenset[str], position: Position, *, postgres: bool) -> None:
+        """Adds a source, of which only these topics matter; `postgres`: it is not Redis."""
         self.topics |= topics
         self.postgres |= postgres
         if (topics, position) not in self.sources:
@@ -54,10 +55,11 @@ class AnswerSources:
 
     @property
     def served_from(self) -> str:
+        """Either "postgres", if any source was Postgres, or "redis"."""
         return "postgres" if self.postgres else "redis"
 
     def position(self) -> Position:
-        """The lowest offsets over all sources; a partition that a source lacks counts as 0."""
+        """The lowest offsets of all sources; a partition that a source lacks has offset 0."""
         least: Position = {}
         for topics, position in self.sources:
             for name, offset in position.items():

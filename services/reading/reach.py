@@ -1,6 +1,6 @@
-"""`position` and `lag` of answers as JSON, cached for answers from the same sources.
+"""Formats `position`, `lag` and `served_from` of answers as JSON; caches the text.
 
-Between two batches of the projector every answer from Redis has the same position and lag.
+Between two batches of the projector, answers from Redis have the same position and lag.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _KEPT = 64
 
 
 class Reach:
-    """`position`, `lag` and `served_from` of answers, as JSON members."""
+    """Formats the members `position`, `lag` and `served_from` of answers as JSON."""
 
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
-        # what it was made from is kept with it, so that an id stands for one object
+        # the objects are kept beside the text, so that no other object gets an id of the key
         self._told: dict[Any, tuple[bytes, Any]] = {}
 
     def of(self, used: AnswerSources) -> bytes:
-        """The members for one answer."""
-        if used.postgres:  # a snapshot of its own
+        """The JSON members, without braces, of an answer from these sources."""
+        if used.postgres:  # a position of its own, of no use for other answers
             return self._made(used)
-        # the ends as they were learnt last; None once that was too long ago
+        # changes with each refresh of the end offsets; None once they are too old
         ends = self._ends.known
         key = (id(ends), *[(topics, id(position)) for topics, position in used.sources])
         told = self._told.get(key)

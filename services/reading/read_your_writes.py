@@ -1,4 +1,4 @@
-"""Read-your-writes: waits, for a limited time, until the position that the caller wants is
+"""Read-your-writes: waits, for a limited time, until the position or event that a caller names is
 applied.
 """
 
@@ -39,8 +39,9 @@ _PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s li
 
 @dataclass(frozen=True, slots=True)
 class WantedPosition:
-    """A position, or an event at any offset, that the answer must include; and the parameter it
-    came from.
+    """The position, or the event, that an answer must include.
+
+    `pointer`: JSON pointer of the request's parameter or header that names it.
     """
 
     position: Position = field(default_factory=dict)
@@ -49,7 +50,7 @@ class WantedPosition:
 
 
 def wanted_from(text: str) -> WantedPosition:
-    """Parses `event:<uuid>` or a JSON map; ValueError says what is wrong."""
+    """Parses `event:<uuid>` or a JSON map; raises ValueError that says what is wrong."""
     if text.startswith(_EVENT):
         try:
             return WantedPosition(event_id=UUID(text.removeprefix(_EVENT)))
@@ -70,7 +71,7 @@ def wanted_from(text: str) -> WantedPosition:
 
 
 class PositionWaiter:
-    """Waits for positions, for any number of requests with one poll."""
+    """Waits for positions: polls Redis and Postgres for every waiting request."""
 
     def __init__(
         self,
@@ -84,15 +85,17 @@ class PositionWaiter:
         self._ends = ends
 
     async def missing(self, wanted: WantedPosition) -> str | None:
-        """The first partition of a position that does not exist; None also when unknown."""
+        """The first partition in the position that does not exist; None: none, or Kafka is away."""
         for name in wanted.position:
             if await self._ends.exists(name) is False:
                 return name
         return None
 
     async def until(self, wanted: WantedPosition, groups: Iterable[str]) -> Position:
-        """Returns what every source must have read, as soon as Postgres or Redis has; 504 when time
-        is over.
+        """Waits until Postgres or Redis has what is wanted, for all groups.
+
+        Returns the position that sources of the answer must have; of an event, that of its record.
+        Answers 504 after `seconds`.
         """
         started = time.monotonic()
         position = dict(wanted.position)
@@ -114,7 +117,10 @@ class PositionWaiter:
 
     def _late(self, wanted: WantedPosition) -> str:
         what = f"event {wanted.event_id}" if wanted.event_id else "min_position"
-        return f"{what} was not applied within {self._seconds:g} s. Ask again, or without it."
+        return (
+            f"{what} was not applied within {self._seconds:g} s. Send the request again, or"
+            " without min_position."
+        )
 
     async def _applied(self, group: str, wanted: WantedPosition, position: Position) -> bool:
         if wanted.event_id is not None:

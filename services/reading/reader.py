@@ -1,4 +1,4 @@
-"""The `Read` that queries receive: reads for one request, over Redis and Postgres."""
+"""The `Read` object that queries receive: reads rows for one request, in Redis or Postgres."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Ask = tuple[StoredTable, Mapping[str, list[Any]]]
 
 
 class BadIdentifier(ValueError):
-    """An identifier that has no normal form; the message does not quote it."""
+    """An identifier in a request is malformed; the message does not quote it, `value` has it."""
 
     def __init__(self, value: str, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +39,12 @@ class BadIdentifier(ValueError):
 
 
 class RequestReads:
-    """Reads for one request, and records the sources it used."""
+    """Reads rows for one request, and records in `used` which sources it read.
+
+    Implements `Read` of `projections.core`. `views` None: only Postgres is read. `next`: where the
+    next page begins; None on the last page. `found_subject`: a row of the request's subject was
+    read, so the subject is known.
+    """
 
     def __init__(
         self, *, catalog: Catalog, views: ViewReader | None, snapshot: ReadSnapshot,
@@ -53,7 +58,7 @@ class RequestReads:
         self.used = AnswerSources()
         self.next: list[Any] | None = None
         self._about: frozenset[UUID] = frozenset()
-        # how far a table's rows reached, read first
+        # the position of the first read of a table, for `held`
         self._read_at: dict[StoredTable, Position] = {}
         self.found_subject = False
 
@@ -91,7 +96,10 @@ class RequestReads:
     async def engine_rows(
         self, statement: str, values: dict[str, Any], groups: Iterable[str]
     ) -> Rows:
-        """Rows of the engine's own tables, which events of every topic of the groups change."""
+        """Rows of the engine's tables (event ledger, dead letters), read in Postgres.
+
+        The answer's position then has all topics of these groups.
+        """
         rows = await self._snapshot.rows(statement, values)
         for group in groups:
             position = self._snapshot.position(group)
@@ -110,7 +118,7 @@ class RequestReads:
         return await self._clear.text(subject, event_id, field, sealed)
 
     async def subject(self, resolver: Resolver, asked: UUID) -> Subject:
-        """Whom the id stands for; itself alone where nothing is known of it yet."""
+        """The subject that the id belongs to; a subject of this id alone if nothing is known."""
         found = await resolver.function(self, asked)
         self.found_subject = found is not None
         subject = found or Subject(asked, (asked,))
@@ -133,7 +141,10 @@ class RequestReads:
     async def _from_shelf(
         self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
     ) -> Rows | None:
-        """Rows of slowly changing tables, from the row cache, fetched when missing there."""
+        """Rows from the row cache, where missing ones are added; None if it cannot be used.
+
+        The cache is for tables that a single, rarely written topic changes.
+        """
         if table.moved_by is None or self._views is None or table.view is None:
             return None
         if tuple(values) != table.view.by:
@@ -148,7 +159,7 @@ class RequestReads:
         topic = _alone(table.moved_by)
         if not covers(standing, self.wanted, topic):
             return None
-        found = list(map(held.get, wanted))  # hundreds at a time
+        found = list(map(held.get, wanted))  # often hundreds of values: no Python loop
         missing: list[Any] = []
         if None in found:
             missing = [value for value, rows in zip(wanted, found, strict=True) if rows is None]
@@ -165,7 +176,7 @@ class RequestReads:
         return rows
 
     async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
-        """The rows of each request, with their source's position."""
+        """The rows of every request in `asks`, with the position of their source."""
         found = await self._from_redis(origin, asks)
         if found is not None:
             return found
@@ -222,19 +233,19 @@ class RequestReads:
         _counted(table.name, "postgres").inc()
 
     def _note(self, rows: Sequence[object], values: Mapping[str, object]) -> None:
-        """Notes whether rows looked up by the subject's ids exist, so that it is known."""
+        """Sets `found_subject` if rows were found by an id of the subject."""
         if rows and not self.found_subject:
             asked = (one for value in values.values() for one in _listed(value))
             self.found_subject = any(isinstance(one, UUID) and one in self._about for one in asked)
 
 
 def _by_view(table: StoredTable, values: Mapping[str, object]) -> bool:
-    """Whether Redis has a view by exactly these columns."""
+    """Whether the table has a view in Redis whose key is exactly these columns."""
     return table.view is not None and values.keys() == set(table.view.by)
 
 
 def counted_from_start(tables: Iterable[StoredTable]) -> None:
-    """Creates the read counters of each table and source at 0."""
+    """Creates the read counters of all tables and sources, so that they start at 0."""
     for table in tables:
         for source in SOURCES if table.view is not None else ("postgres",):
             _counted(table.name, source)
@@ -246,13 +257,11 @@ def _listed(value: object) -> list[Any]:
 
 @cache
 def _alone(topic: str) -> frozenset[str]:
-    """The topic as a set: the same object each time, so that answers are known to be alike."""
+    """The topic as a set, always the same object: `Reach` recognises equal sources by identity."""
     return frozenset({topic})
 
 
 @cache
 def _counted(table: str, source: str) -> Counter:
-    """The counter of a table and source; cached because looking a label up costs more than
-    counting.
-    """
+    """The read counter of a table and source; cached, since looking up labels is slow."""
     return READS.labels(table, source)

@@ -1,7 +1,7 @@
 """A pipelined Redis client: many requests share one connection.
 
-Replies arrive in the order of the commands. Any error closes the connection and fails everything
-waiting on it; the next request opens another. Nothing is retried.
+Replies arrive in the order of the commands. An error closes the connection and fails all requests
+that wait for it; the next request opens another connection. Nothing is retried.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CLIENT_NAME = "hitotsu-api"
 
 
 class RedisUnreachable(Exception):
-    """Redis is away, late, or refuses; the text says which."""
+    """Redis cannot be reached, is late, or answers an error; the text says which."""
 
 
 def command(*words: str) -> bytes:
-    """One command in the wire protocol (RESP)."""
+    """A command encoded in the Redis protocol (RESP)."""
     parts = [f"*{len(words)}\r\n".encode()]
     for word in words:
         raw = word.encode()
@@ -32,7 +32,10 @@ def command(*words: str) -> bytes:
 
 
 class Channel(asyncio.Protocol):
-    """An open connection: sends commands, returns the last reply of each request."""
+    """An open connection: sends commands, returns the last reply of a request.
+
+    `patience`: seconds after which a request without reply closes the connection.
+    """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -48,7 +51,10 @@ class Channel(asyncio.Protocol):
         return self._transport is not None
 
     def ask(self, commands: bytes, replies: int) -> asyncio.Future[Any]:
-        """Sends commands; the future holds the last of the `replies` replies."""
+        """Sends commands; the future gets the last of their `replies` replies.
+
+        It fails with `RedisUnreachable` if that reply is an error, or the connection ends.
+        """
         assert self._transport is not None
         future: asyncio.Future[Any] = self._loop.create_future()
         now = self._loop.time()
@@ -74,7 +80,7 @@ class Channel(asyncio.Protocol):
         self.end("connection lost")
 
     def end(self, reason: str) -> None:
-        """Closes at once; all waiting requests fail with the reason."""
+        """Closes the connection at once; waiting requests fail with `reason`."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
@@ -95,15 +101,15 @@ class Channel(asyncio.Protocol):
         self._missing.popleft()
         _, future = self._waiting.popleft()
         if future.done():
-            return  # whoever asked has left
+            return  # the request was cancelled
         if isinstance(reply, hiredis.ReplyError):
             future.set_exception(RedisUnreachable(str(reply).partition(" ")[0]))
         else:
             future.set_result(reply)
 
     def _look(self) -> None:
-        """One timer for all requests: checks the oldest, because later ones cannot time out before
-        it.
+        """Ends the connection if the oldest request has waited too long; else sets the timer
+        again. A single timer suffices, since replies come in order.
         """
         self._watch = None
         if not self._waiting:
@@ -116,7 +122,7 @@ class Channel(asyncio.Protocol):
 
 
 class Link:
-    """The connection to one server, opened on demand."""
+    """The connection to a server, opened on demand. `patience`: seconds to wait for a reply."""
 
     def __init__(self, url: str, connect_seconds: float, patience: float) -> None:
         self._place = address_of(url)
@@ -125,7 +131,7 @@ class Link:
         self._opening: asyncio.Task[Channel] | None = None
 
     async def ask(self, commands: bytes, replies: int) -> Any:
-        """The last of the `replies` replies; raises `RedisUnreachable`."""
+        """Sends commands; the last of their `replies` replies. Raises `RedisUnreachable`."""
         channel = self._channel
         if channel is None or not channel.open:
             channel = await self._opened()
@@ -141,10 +147,10 @@ class Link:
             self._channel.end("closed")
 
     async def _opened(self) -> Channel:
-        """The open channel; concurrent callers share one attempt to connect."""
+        """The open connection; concurrent callers share one attempt to connect."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.ensure_future(self._connect())
-            # an attempt that nobody waits for any more must not complain
+            # retrieve the exception, or asyncio logs it if no caller waits any more
             self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._opening)
 

@@ -1,9 +1,9 @@
-"""Reads views from Redis, and decides whether Redis is current enough to use.
+"""Reads views from Redis, and decides whether Redis is current enough to be used.
 
-Rows, position and generation are read in one MULTI transaction and one round trip, for all readers
-that ask within one turn of the event loop. Redis is used when its generation is the one that
-Postgres names (an emptied or foreign server has another) and when it holds all that Postgres had
-applied two seconds ago (`services/reading/age.py`).
+Rows, position and generation are read in one MULTI transaction, in one round trip for all requests
+of one turn of the event loop. Redis is used if its generation is the one that Postgres names (an
+emptied or foreign server has another), and if it has all records that Postgres had applied two
+seconds ago (`services/reading/age.py`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Answer = tuple[list[Texts], Position] | None
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A parsed position from Redis, by topics; None where it is too old."""
+    """Redis' position as received (`told`), and parsed by set of topics; None: too old."""
 
     told: Texts
     positions: dict[Topics, Position | None] = field(default_factory=dict)
 
 
 class RedisRound:
-    """The reads of several readers, sent in one transaction."""
+    """The reads of several requests, sent in one transaction."""
 
     def __init__(self) -> None:
         self.commands: list[bytes] = []
@@ -46,7 +46,10 @@ class RedisRound:
         self._readers: list[tuple[int, int, Topics, asyncio.Future[Answer]]] = []
 
     def join(self, keys: Sequence[str], topics: Topics) -> asyncio.Future[Answer]:
-        """Adds a read of these hashes and of these topics' position; returns its future."""
+        """Adds a read of the hashes `keys` and of the position of `topics` (None: all).
+
+        The future gets hashes and position, or None if Redis cannot be used.
+        """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         start = len(self.commands)
         for raw in map(str.encode, keys):
@@ -56,21 +59,25 @@ class RedisRound:
         return answer
 
     def answer(self, hashes: list[Texts], positions: Mapping[Topics, Position | None]) -> None:
-        """Gives each reader its rows, or None when its position is too old."""
+        """Answers all reads: rows and position, or None if the position is too old."""
         for start, end, topics, answer in self._readers:
-            if not answer.done():  # whoever has left asked in vain
+            if not answer.done():  # done: the request was cancelled
                 position = positions[topics]
                 answer.set_result(None if position is None else (hashes[start:end], position))
 
     def end(self) -> None:
-        """Answers None to all readers."""
+        """Answers None to all reads: Redis cannot be used."""
         for *_, answer in self._readers:
             if not answer.done():
                 answer.set_result(None)
 
 
 class ViewReader:
-    """Reads rows of views by hash key; None when Redis cannot be reached or is not current."""
+    """Reads rows of views by hash key, if Redis can be reached and is current.
+
+    `doubted`: called if Redis has another generation than `generations`, which is by group and set
+    by the background poll.
+    """
 
     def __init__(self, url: str, doubted: Callable[[], None]) -> None:
         self._link = Link(url, CONNECT_SECONDS, READ_SECONDS)
@@ -89,29 +96,30 @@ class ViewReader:
 
     @property
     def due(self) -> Mapping[str, Position]:
-        """By group, the position that Redis must have reached to be used."""
+        """By group, the position that Redis must have to be used."""
         return self._due
 
     @due.setter
     def due(self, due: Mapping[str, Position]) -> None:
         self._due = due
-        # judged anew by the next reader: what is too old is not asked in between
+        # the next read judges Redis anew; until now a Redis found too old was not read at all
         self._told.clear()
         self._old.clear()
 
     async def read(
         self, group: str, keys: Sequence[str], topics: Topics = None
     ) -> tuple[list[Texts], Position] | None:
-        """The contents of these hashes and their position (of these topics; None: all).
+        """The values of these hashes, and Redis' position of `topics` (None: of all topics).
 
-        None also when Redis is too old. Positions are shared objects and must not be modified.
+        Returns None if Redis cannot be reached or is not current. Positions are shared objects and
+        must not be modified.
         """
         if group not in self.generations or (group, topics) in self._old or not self._may_ask():
             return None
         round_ = self._rounds.get(group)
         if round_ is None:
             round_ = self._rounds[group] = RedisRound()
-            # whoever asks before the loop comes round is answered in one go
+            # requests of the same turn of the event loop join this round
             asyncio.get_running_loop().call_soon(self._send, group)
         return await round_.join(keys, topics)
 
@@ -122,7 +130,7 @@ class ViewReader:
 
     async def _ask(self, group: str, round_: RedisRound) -> None:
         try:
-            # MULTI, what is queued, EXEC: the last reply holds all
+            # MULTI, queued commands, EXEC: the last reply has the results of all commands
             commands = b"".join([self._begin(group), *round_.commands, _EXEC])
             found = await self._link.ask(commands, 4 + len(round_.commands))
             generation, told, *hashes = _checked(found)
@@ -132,7 +140,7 @@ class ViewReader:
             self._rest(error)
             round_.end()
             return
-        except BaseException:  # whoever waits is told, whatever it was
+        except BaseException:  # no request may wait forever
             round_.end()
             raise
         self._failed = False
@@ -143,12 +151,12 @@ class ViewReader:
         round_.answer(hashes, positions)
 
     async def position(self, group: str) -> Position | None:
-        """Redis' position; None when Redis is not current."""
+        """Redis' position; None if Redis cannot be reached or is not current."""
         found = await self.read(group, ())
         return None if found is None else found[1]
 
     async def check(self) -> None:
-        """Readiness check: Redis answers."""
+        """Readiness check: raises `RedisUnreachable` or TimeoutError unless Redis answers PING."""
         async with asyncio.timeout(WHOLE_SECONDS):
             await self._link.ask(command("PING"), 1)
 
@@ -165,16 +173,14 @@ class ViewReader:
         return begin
 
     def _parts(self, group: str, told: Texts) -> Parts:
-        """Parses a position, cached, since it is the same in all replies between two projector
-        batches.
-        """
+        """The cached parsed positions; new ones if Redis' position has changed."""
         known = self._told.get(group)
         if known is None or known.told != told:
             known = self._told[group] = Parts(told)
         return known
 
     def _position(self, group: str, parts: Parts, topics: Topics) -> Position | None:
-        """The position; None when it is too old."""
+        """Redis' position of `topics`; None if it is too old."""
         if topics not in parts.positions:
             parts.positions[topics] = self._judged(group, parts.told, topics)
         return parts.positions[topics]
@@ -197,8 +203,10 @@ class ViewReader:
         return None if old else position
 
     def _may_ask(self) -> bool:
-        """After an error Redis is not asked for a second; then one request tries, the others keep
-        waiting.
+        """Whether to send a read to Redis.
+
+        Not for `REST_SECONDS` after an error; then a single request tries, while the others still
+        use Postgres.
         """
         now = time.monotonic()
         if now < self._resting_until:
@@ -215,7 +223,10 @@ class ViewReader:
 
 
 def _checked(found: Any) -> Any:
-    """Generation, position and hashes; raises RedisUnreachable when a key has another type."""
+    """The reply of EXEC: generation, position and hashes.
+
+    Raises RedisUnreachable if a command failed, for example because a key has another type.
+    """
     for reply in found:
         if isinstance(reply, Exception):
             raise RedisUnreachable(str(reply).partition(" ")[0])

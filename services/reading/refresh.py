@@ -1,5 +1,5 @@
-"""Polls in the background what answers depend on: Redis generations, checkpoints, end offsets,
-builds.
+"""Polls, in the background, the state that answers depend on: Redis generations, checkpoints, end
+offsets, and which projections are being built.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
 class ReadRefresh:
-    """The background task."""
+    """The background task that polls Postgres and Kafka and sets the lag metrics."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ReadRefresh:
         catalog: Catalog,
         builds: Builds | None = None,
     ) -> None:
-        """`builds` is kept up to date for readers."""
+        """`views`, `ends` and `builds` are the objects that it keeps up to date."""
         self._pool, self._views, self._ends, self._catalog = pool, views, ends, catalog
         self._builds = builds or Builds({})
         self._positions: dict[str, Position] = {}
@@ -53,12 +53,12 @@ class ReadRefresh:
         self._looks = 0
 
     def doubted(self) -> None:
-        """Redis returned another generation: polls again now."""
+        """Polls again soon, because Redis has another generation than Postgres named."""
         self._doubt.set()
 
     async def start(self) -> None:
-        """Polls once, for a bounded time, and starts the task."""
-        # until Kafka has answered the lag is unknown, and says so instead of being missing
+        """Polls once, for at most two seconds, and starts the tasks."""
+        # until Kafka has answered, the lag metrics are NaN (unknown) and not absent
         self._publish({})
         counted_from_start(
             table for projection in self._catalog.projections for table in projection.tables
@@ -80,27 +80,26 @@ class ReadRefresh:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._doubt.wait(), EVERY_SECONDS)
-                # whoever changes the generation is at work: no faster than ten times a second
+                # while the generation changes, poll at most ten times a second
                 await asyncio.sleep(0.1)
             self._doubt.clear()
             await self._postgres()
-            # also when Postgres did not answer: what was known has become older
+            # also if Postgres did not answer: the checkpoints known so far have become older
             self._views.due = self._checkpoints.due(time.monotonic())
 
     async def _measure(self) -> None:
         while True:
             try:
                 await self._ends.refresh()
-            except Exception as error:  # the watch outlives whatever a client library raises
+            except Exception as error:  # no error of a client library may end the task
                 log.error("end_offsets_failed", error=type(error).__name__)
             self._publish(await self._served())
             await asyncio.sleep(MEASURED_EVERY_SECONDS)
 
     async def _served(self) -> dict[str, Position]:
-        """The position that answers reach: Redis' while it is used, otherwise Postgres'.
+        """By group, the position of answers: Redis' while it is used, otherwise Postgres'.
 
-        Empty when Postgres' positions were not read recently: they would give a lag that is not
-        real.
+        Without groups of which neither is known; old checkpoints would give a wrong lag.
         """
         fresh = time.monotonic() - self._positions_at <= FRESH_SECONDS
         served = dict(self._positions) if fresh else {}
@@ -114,13 +113,13 @@ class ReadRefresh:
         groups = {"groups": list(self._catalog.groups)}
         asked_at = time.monotonic()
         try:
-            # before the generation: what is seen as built is not in a Redis filled before
+            # before the generation: a projection seen as built has a generation filled after that
             self._builds.see(await ask(self._pool, STATE, groups))
             checkpoints = await ask(self._pool, _CHECKPOINTS, groups)
             if self._looks % ERASED_EVERY == 0:
                 ERASED.set((await ask(self._pool, _ERASED, {}))[0][0])
         except PostgresAway:
-            return  # what was known goes on to be believed: Redis alone can answer then
+            return  # keep the last state: answers may come from Redis alone
         except Exception as error:
             log.error("checkpoints_unreadable", error=type(error).__name__)
             return

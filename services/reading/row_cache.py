@@ -1,8 +1,8 @@
-"""Caches rows of tables that a single, rarely written topic changes.
+"""Caches rows of tables that only one, rarely written topic changes.
 
-Items and policies change a few times a day and are read hundreds at a time. A cached row is valid
-while the topic's checkpoints are those at which it was cached, and the answer's position says so. A
-reader that needs a later position is not served from the cache.
+Items and policies change a few times a day and are read hundreds at a time. Cached rows are valid
+while the topic's checkpoints are those at which they were cached; these are their position in the
+answer. A request that needs a later position does not use the cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 class RowCache:
-    """Rows by table and value of the view's column."""
+    """Cached rows by table, then by value of the view's key column."""
 
     def __init__(self) -> None:
         self._positions: Mapping[str, Position] = {}
@@ -29,7 +29,7 @@ class RowCache:
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """The checkpoints by group, as last polled."""
+        """The checkpoints by group, as polled last."""
         return self._positions
 
     @positions.setter
@@ -38,13 +38,16 @@ class RowCache:
         self._now.clear()
 
     def clear(self) -> None:
-        """Drops everything, because the tables may have been replaced."""
+        """Drops all rows; called when tables may have been replaced."""
         self._rows.clear()
         self._standing.clear()
         self._count = 0
 
     def held(self, table: StoredTable, group: str) -> Mapping[object, Rows] | None:
-        """The table's cached rows by value; None when the table is not cached."""
+        """The table's valid cached rows, by value; None if the table cannot be cached now.
+
+        Drops rows that were cached at other checkpoints.
+        """
         now = self.standing(table, group)
         if now is None:
             return None
@@ -57,7 +60,10 @@ class RowCache:
     def put(
         self, table: StoredTable, group: str, values: Iterable[object], rows: Rows, read: Position
     ) -> None:
-        """Caches fetched rows, unless their source was behind the topic's checkpoints."""
+        """Caches `rows`, which are all rows with these `values`; `read`: position of their source.
+
+        Does nothing unless that position equals the topic's checkpoints.
+        """
         now = self.standing(table, group)
         if now is None or self._standing.get(table) != now or table.view is None:
             return
@@ -74,7 +80,9 @@ class RowCache:
         self._count += len(rows)
 
     def standing(self, table: StoredTable, group: str) -> Position | None:
-        """The checkpoints of the only topic that changes the table."""
+        """The checkpoints of the only topic that changes the table; None if there is no such topic
+        or the checkpoints are unknown.
+        """
         position = self._positions.get(group)
         if table.moved_by is None or not position:
             return None

@@ -1,4 +1,4 @@
-"""Decodes stored rows for queries: plain values, the same from Redis and from Postgres."""
+"""Decodes stored rows for queries, into the same Python values from Redis and from Postgres."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """What is the same for all rows of a table. `read` makes rows from their values."""
+    """How to decode and sort the rows of a table.
+
+    `read`: makes dicts from lists of values and row versions. `order`: the sort key of a row.
+    """
 
     read: Callable[[Iterable[Sequence[Any]], Iterable[int]], Rows]
     order: Callable[[dict[str, Any]], Any]
@@ -30,12 +33,15 @@ class RowShape:
 
 @cache
 def shape(table: StoredTable) -> RowShape:
-    """The table's shape, computed once."""
+    """The table's `RowShape`, computed once."""
     return RowShape(_compiled(table), itemgetter(*table.keys))
 
 
 def parsed(table: StoredTable, payloads: Iterable[str], versions: Iterable[int] = ()) -> Rows:
-    """Decodes payloads, in key order; with row versions when these are passed."""
+    """Decodes JSON payloads to rows, sorted by key.
+
+    `versions`: the row versions, for tables whose queries get them.
+    """
     made = shape(table)
     rows = made.read(from_json(f"[{','.join(payloads)}]", cache_strings="none"), versions)
     if len(rows) > 1:
@@ -44,7 +50,7 @@ def parsed(table: StoredTable, payloads: Iterable[str], versions: Iterable[int] 
 
 
 def from_view(table: StoredTable, values: Iterable[str]) -> Rows:
-    """Decodes rows from Redis: version, `|`, payload; an empty payload means a deleted row."""
+    """Decodes hash values of Redis (`version|payload`; an empty payload is a deleted row)."""
     parts = [value.partition("|") for value in values]
     payloads = [payload for _, _, payload in parts if payload]
     if not table.versioned:
@@ -53,7 +59,7 @@ def from_view(table: StoredTable, values: Iterable[str]) -> Rows:
 
 
 def _compiled(table: StoredTable) -> Callable[[Iterable[Sequence[Any]], Iterable[int]], Rows]:
-    """A function for the table's columns: thousands of rows a second are made by it."""
+    """Generates the function `RowShape.read` for the table's columns; a loop would be slower."""
     known: dict[str, Any] = {}
     values, entries = [], []
     for number, part in enumerate(visible(table)):
@@ -73,7 +79,7 @@ def _compiled(table: StoredTable) -> Callable[[Iterable[Sequence[Any]], Iterable
 
 
 def selection(table: StoredTable, names: Iterable[str]) -> str:
-    """A SELECT that returns the payloads that Redis would hold."""
+    """The SELECT of rows by the columns `names`, as the JSON payloads that Redis would have."""
     types = {part.name: part.type for part in table.stored}
     where = " and ".join(f"t.{quoted(name)} = any(%({name})s::{types[name]}[])" for name in names)
     version = ", t.row_version" if table.versioned else ""
@@ -84,7 +90,7 @@ def selection(table: StoredTable, names: Iterable[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value of a SELECT as queries receive it."""
+    """A value from psycopg as queries get it: numbers, bytes and texts."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, memoryview):

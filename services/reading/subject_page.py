@@ -1,4 +1,4 @@
-"""The page of a subject: everything known of it, one part per projection."""
+"""The page of a subject (member): the answers of all queries that are declared as its parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Rows = list[dict[str, Any]]
 
 
 class CachingRead:
-    """A `Read` shared by several parts of an answer: equal reads are fetched once."""
+    """A `Read` shared by the parts of an answer: equal calls of `rows` and `together` run once."""
 
     def __init__(self, read: RequestReads) -> None:
         self._read = read
@@ -65,7 +65,7 @@ class CachingRead:
         found = self._asked.get(named)
         if found is None:
             found = self._asked[named] = asyncio.ensure_future(fetched())
-        # rows of one's own, to do with as one likes
+        # copies, since the parts may modify their rows
         return [list(map(dict, rows)) for rows in await found]
 
 
@@ -74,10 +74,13 @@ def _several(value: object) -> TypeGuard[Collection[Hashable]]:
 
 
 def subject_operation(whole: Query, queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
-    """The route that adds the answers of all queries with a `part` to the answer of `whole`."""
+    """The operation that adds to the answer of `whole` the answers of its subject's parts.
+
+    `queries`: of all projections. Parts for which the token lacks the scope are left out.
+    """
     resolver = subject_of(whole.function, catalog.resolvers)
     if resolver is None:
-        raise TypeError(f"{whole.path}: has parts and no subject")
+        raise TypeError(f"{whole.path}: a query with `parts` needs a `Subject` parameter")
     parts = _parts(queries, resolver.name, catalog)
     answer = _answer(whole, parts)
 
@@ -105,7 +108,7 @@ def subject_operation(whole: Query, queries: Iterable[Query], catalog: Catalog) 
 
 
 def parts_of(catalog: Catalog) -> Parts:
-    """By subject, the queries to try, one after another, to learn whether it is known."""
+    """By name of a subject's resolver: the functions of the queries that are parts of its page."""
     queries = [query for projection in catalog.projections for query in projection.queries]
     return {
         name: tuple(part.function for part in _parts(queries, name, catalog))
@@ -119,7 +122,7 @@ def _parts(queries: Iterable[Query], subject: str, catalog: Catalog) -> list[Que
         if query.part is not None:
             resolver = subject_of(query.function, catalog.resolvers)
             if resolver is None:
-                raise TypeError(f"{query.path}: is a part of no subject's page")
+                raise TypeError(f"{query.path}: a query with `part` needs a `Subject` parameter")
             if resolver.name == subject:
                 found.append(query)
     return sorted(found, key=lambda query: str(query.part))

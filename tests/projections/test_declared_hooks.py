@@ -197,7 +197,7 @@ def test_a_measure_of_a_metric_that_does_not_exist_is_refused() -> None:
     projection = Projection("measured")
     projection.measure("hitotsu_no_such_metric", "select 1")
     catalog = Catalog([projection])
-    with pytest.raises(TypeError, match="no measured gauge"):
+    with pytest.raises(TypeError, match=r"lacks .*hitotsu_no_such_metric"):
         ProjectionMeasures(pool("host=127.0.0.1"), catalog, Builds(catalog.versions))
 
 
@@ -208,5 +208,5 @@ def test_a_query_whose_subject_nothing_resolves_is_refused() -> None:
     async def of(read: Read, anybody: Subject) -> str:
         return str(anybody.id)
 
-    with pytest.raises(TypeError, match="of: no resolver of anybody"):
+    with pytest.raises(TypeError, match=r"of: .* named like a resolver, not anybody"):
         of_query(projection.queries[0], Catalog([projection]))
