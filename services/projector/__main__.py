@@ -21,9 +21,7 @@ M_ARENA_MAX = -8  # glibc's <malloc.h>
 
 
 def _keep_memory_together() -> None:
-    """Limits glibc to two malloc arenas, since threads that pass batches on fragment one arena
-    each.
-    """
+    """Limits glibc to two malloc arenas: batches pass between threads, which fragments arenas."""
     if sys.platform == "linux":
         try:
             ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
@@ -32,7 +30,7 @@ def _keep_memory_together() -> None:
 
 
 class _Worker(Worker):
-    """Faust's worker; `asked` tells an end by signal from an end after a lost broker."""
+    """Faust's worker. `asked`: it ends because of a signal, and not because of an error."""
 
     asked = False
 
@@ -42,9 +40,9 @@ class _Worker(Worker):
 
 
 def main() -> None:
-    """Runs until SIGTERM, then stores accepted batches and ends.
+    """Runs until SIGTERM, then stores the accepted batches and ends.
 
-    After an unrequested end the exit code gives the reason (`services.runtime.exit_codes`).
+    If it ends for another reason, the exit status tells which (`services.runtime.exit_codes`).
     """
     _keep_memory_together()
     settings = exit_codes.settings()
@@ -62,7 +60,7 @@ def main() -> None:
 
 def _run(settings: Settings) -> Exit:
     projector = Projector(settings)
-    # batches hold no cycles: reference counts free them, and the collector only costs time
+    # batches have no reference cycles: reference counts free them, the collector only costs time
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -79,7 +77,7 @@ def _run(settings: Settings) -> Exit:
     try:
         worker.execute_from_commandline()
     except (Exception, SystemExit) as error:
-        # Faust raises SystemExit while it handles what ended it
+        # Faust raises SystemExit while it handles the error that ended it
         ended = error.__context__ if isinstance(error, SystemExit) else error
     finally:
         projector.stop()

@@ -1,4 +1,7 @@
-"""The projector as a Faust app: Faust manages group membership and fetching, the rest is ours."""
+"""The projector as a Faust app: Faust manages the consumer group and fetches records.
+
+Offsets, batches and transactions are handled here and not by Faust.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from services.runtime.logging import log
 from services.runtime.metrics import FENCED, HELD, partition_from_start
 
 QUIET_SECONDS = 8.0
-OFFER_AGAIN_SECONDS = 0.2  # an assignment may have ended meanwhile
+OFFER_AGAIN_SECONDS = 0.2  # to notice that the assignment has ended
 CLAIM = """
 insert into checkpoint (grp, topic, partition, owner, epoch)
 select %(grp)s, topic, partition, %(owner)s, 1
@@ -45,14 +48,22 @@ returning topic, partition, next_offset, epoch
 
 
 def leave(reason: str, group: str) -> None:
-    """Ends the process at once; the supervisor restarts it, and it resumes at its checkpoints."""
+    """Logs the reason and ends the process at once.
+
+    Its supervisor restarts it; it then resumes at the stored checkpoints.
+    """
     FENCED.labels(group).inc()
     log.error("projector_exiting", reason=reason)
     os._exit(Exit.AGAIN)
 
 
 class ProjectorApp(faust.App):
-    """A Faust app whose checkpoints are in Postgres."""
+    """A Faust app that starts reading at the checkpoints in Postgres.
+
+    `held`: the positions of the partitions that this process owns. `followed`: its topics.
+    `building`: projections that are being built and not folded here. `claimed`: whether `held` is
+    known, even if empty.
+    """
 
     group: Group
     dsn: str
@@ -60,18 +71,20 @@ class ProjectorApp(faust.App):
     writer: Writer
     pipeline: Pipeline
     held: dict[tuple[str, int], int]
-    claimed: bool  # since then `held` is what this process holds, be it nothing
+    claimed: bool
     on_claim: Any
-    followed: list[str]  # topics
-    building: frozenset[str]  # projections that this process does not fold
+    followed: list[str]
+    building: frozenset[str]
 
     async def claim(self, assigned: set[TP]) -> Mapping[TP, int]:
-        """Becomes the owner of these partitions; returns their checkpoints, where reading
-        starts.
+        """Becomes the owner of these partitions; returns their checkpoints, the offsets at which
+        reading starts.
+
+        Ends the process if a transaction still runs or Postgres does not answer in time.
         """
         quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
         if not quiet:
-            leave("a transaction did not end in time for a new assignment", self.group.name)
+            leave("a transaction did not end in time for the new assignment", self.group.name)
         topics = self.followed
         mine = sorted((tp.topic, tp.partition) for tp in assigned if tp.topic in topics)
         rows = await asyncio.to_thread(self._claim, mine)
@@ -106,23 +119,23 @@ class ProjectorApp(faust.App):
                             "partitions": [partition for _, partition in mine],
                         },
                     ).fetchall()
-                    # a swap before the claim is seen here; one after it raises the epoch
+                    # a swap of tables before the claim is noticed here; a later one by the epoch
                     if not self.building <= under_way(connection, self.group.name).keys():
-                        leave("a projection was built since the start", self.group.name)
+                        leave("a projection was built since this process started", self.group.name)
                     return rows
             except psycopg.OperationalError as error:
                 log.warning("postgres_away", error=type(error).__name__)
                 if time.monotonic() > deadline:
-                    leave("no checkpoints could be read", self.group.name)
+                    leave("Postgres did not return the checkpoints in time", self.group.name)
                 time.sleep(0.3)
 
 
 def build(
     settings: Settings, group: Group, topics: list[str], building: frozenset[str] = frozenset()
 ) -> ProjectorApp:
-    """The Faust app with all its options.
+    """Creates the Faust app with all its options.
 
-    `building`: projections of the group that are being built, which `group` therefore lacks.
+    `building`: projections of the group that are being built; `group` does not have these.
     """
     app = ProjectorApp(
         f"hitotsu-{group.name}",
@@ -163,12 +176,12 @@ def build(
                     if fetched:
                         with suppress(TimeoutError):
                             await asyncio.wait_for(room.wait(), OFFER_AGAIN_SECONDS)
-            except Exception as error:  # Faust would take a batch whose agent failed for done
+            except Exception as error:  # Faust would count a batch whose agent failed as done
                 leave(f"agent: {type(error).__name__}", group.name)
 
     return app
 
 
 def topics_to_apply(group: Group) -> list[str]:
-    """Every topic for the live group, because its event ledger records all events."""
+    """The topics that the group reads: all for the live group, whose ledger records all events."""
     return [name for name in TOPICS if TOPICS[name].events] if group.live else sorted(group.topics)

@@ -1,8 +1,9 @@
-"""Runs the builds of projections: one separate process at a time, beside the projectors.
+"""Runs builds of projections in a separate process beside the projectors.
 
-Every projector that started while projections were being built watches them. The leader, elected by
-an advisory lock, runs `python -m services.rebuild`, which folds them and swaps their tables in.
-After the swap each of these projectors exits, and restarts with the built projections in its group.
+A projector that starts while projections are being built watches `hitotsu.projection_building`. The
+leader among them, elected by an advisory lock, runs `python -m services.rebuild`, which folds these
+projections and swaps their tables in. After the swap all these projectors exit, and restart with
+the built projections in their group.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class BuildRunner:
-    """A thread; it does nothing if nothing was being built at the start."""
+    """A thread that watches and, as the leader, runs the build. `start` does nothing if no
+    projection is being built.
+    """
 
     def __init__(
         self, dsn: str, group: Group, building: frozenset[str], leave: Callable[[str], None]
     ) -> None:
-        """`group`: with all its projections; `leave` ends this process so that it is restarted."""
+        """`group`: with all its projections. `building`: names of those that are being built.
+
+        `leave`: ends this process with a reason, so that it is restarted.
+        """
         self._dsn, self._group, self._building, self._leave = dsn, group, building, leave
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,7 +49,7 @@ class BuildRunner:
         for projection in group.projections:
             BUILDING.labels(group.name, projection.name).set(projection.name in building)
             for records in (BUILDING_READ, BUILDING_TOTAL):
-                records.labels(group.name, projection.name).set(math.nan)  # not measured yet
+                records.labels(group.name, projection.name).set(math.nan)  # NaN: unknown so far
 
     def start(self) -> None:
         """Starts the thread, if there is a build to watch."""
@@ -51,8 +57,8 @@ class BuildRunner:
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and the build process; another projector's build continues from the
-        stored progress.
+        """Ends the thread and the build process; another projector may then continue the build
+        from its stored progress.
         """
         self._ending.set()
         if self._thread.is_alive():
@@ -87,7 +93,7 @@ class BuildRunner:
                 self._keep_running(building)
 
     def _keep_running(self, building: Mapping[str, int]) -> None:
-        """Starts the build process, and again after it failed."""
+        """Starts the build process; starts it again after it failed."""
         if self._process is not None:
             code = self._process.poll()
             if code is None or code == 0:
@@ -97,7 +103,7 @@ class BuildRunner:
             self._ending.wait(AGAIN_SECONDS)
             return
         log.info("build_starts", projections=sorted(building))
-        # ends when this process does: it reads its standard input up to the end
+        # the build process ends when its standard input is closed, so also with this process
         self._process = subprocess.Popen(
             [sys.executable, "-m", MODULE],
             stdin=subprocess.PIPE,

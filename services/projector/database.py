@@ -1,7 +1,7 @@
-"""Prepares a group's schema: its event ledger and its projections' tables.
+"""Prepares the Postgres schema of a group: its event ledger and the tables of its projections.
 
-What all groups share (checkpoints, dead letters, holds, keys …) is in the schema `hitotsu` and is
-created by the migrations of `services.state`.
+Tables that all groups share (checkpoints, dead letters, holds, keys …) are in the schema `hitotsu`;
+the migrations of `services.state` create them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from services.state.migrate import LOCK, migrate
 
 
 def prepare(dsn: str, group: Group) -> frozenset[str]:
-    """Creates what is missing. Idempotent, and safe to run from several processes at once.
+    """Creates missing schemas and tables; several processes may call it at once.
 
-    Returns the projections that are being built: their tables lag behind the group, and the live
-    projector must not fold them. Raises VersionChanged when a projection's tables are newer than
-    the code, ColumnsDiffer when a table's columns contradict the declaration, MigrationError as
-    `migrate` does. The shared tables are committed by then.
+    Returns the names of projections that are being built: the live projector must not fold them.
+    Raises VersionChanged if a projection's tables are newer than the code, ColumnsDiffer if a
+    column contradicts its declaration, MigrationError as `migrate` does. After the first two, the
+    shared tables stay migrated.
     """
     with _locked(dsn) as connection:
         _prepare_shared(connection)
@@ -40,10 +40,7 @@ def prepare(dsn: str, group: Group) -> frozenset[str]:
 
 
 def prepare_shared(dsn: str) -> None:
-    """Applies the migrations, and assigns numbers to topics.
-
-    Raises MigrationError.
-    """
+    """Applies the migrations of shared tables, and gives topics numbers. Raises MigrationError."""
     with _locked(dsn) as connection:
         _prepare_shared(connection)
 
@@ -51,7 +48,7 @@ def prepare_shared(dsn: str) -> None:
 @contextmanager
 def _locked(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # two processes that start at once would otherwise race for the same catalogue rows
+        # processes that start at once would create the same tables: DDL under an advisory lock
         connection.execute(LOCK)
         yield connection
         connection.execute("select pg_advisory_unlock_all()")
@@ -67,6 +64,6 @@ def _prepare_shared(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 def topic_numbers(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
-    """The small integers by which ledgers reference topics."""
+    """The numbers of topics in ledgers, by name."""
     rows = connection.execute("select name, no from hitotsu.topic").fetchall()
     return {str(name): int(str(no)) for name, no in rows}

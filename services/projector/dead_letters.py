@@ -1,4 +1,4 @@
-"""Lists dead letters, sends one again, or drops one with a reason."""
+"""Lists dead letters, retries one, or marks one as dropped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: the full record, and why it was refused."""
+    """A row of `dead_letter`: the full record, why it was refused, and its status.
+
+    `grps`: owners, that is groups, or `group/projection` if only a projection refused it.
+    """
 
     id: int
     topic: str
@@ -45,13 +48,13 @@ class Letter:
 
 
 class CannotRetry(Exception):
-    """Sending the record again would give a dead letter again; the text says why."""
+    """The record would become a dead letter again; the text says why."""
 
 
 async def listed(
     connection: Connection, status: str | None, stage: str | None, topic: str | None, limit: int
 ) -> list[Letter]:
-    """Dead letters, oldest first."""
+    """At most `limit` dead letters, oldest first; a filter that is None matches all."""
     async with connection.cursor(row_factory=class_row(Letter)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from dead_letter"
@@ -64,19 +67,19 @@ async def listed(
 
 
 async def one(connection: Connection, letter_id: int) -> Letter | None:
-    """The dead letter with this id."""
+    """The dead letter with this id; None if there is none."""
     async with connection.cursor(row_factory=class_row(Letter)) as cursor:
         await cursor.execute(f"select {_COLUMNS} from dead_letter where id = %s", [letter_id])
         return await cursor.fetchone()
 
 
 def dry_run(letter: Letter, group: Group) -> None:
-    """Raises `CannotRetry` if the record would be refused again."""
+    """Raises `CannotRetry` if the record would be refused again; changes nothing."""
     of_projections = [name.partition("/")[2] for name in letter.grps if "/" in name]
     if len(of_projections) == len(letter.grps):
         raise CannotRetry(
-            f"the group applied it, only {', '.join(of_projections)} skips it: fix the"
-            " projection's handler and raise its version to rebuild it"
+            f"the group has applied the record, only {', '.join(of_projections)} skips it: fix the"
+            " handler of that projection and raise its version, so that it is built anew"
         )
     if letter.stage == "conflict":
         raise CannotRetry(
@@ -86,9 +89,9 @@ def dry_run(letter: Letter, group: Group) -> None:
     try:
         event: Any = decode(letter.record_value)
     except Undecodable as error:
-        raise CannotRetry(f"it still cannot be decoded: {error.reason}") from None
+        raise CannotRetry(f"the record still cannot be decoded: {error.reason}") from None
     if letter.topic != event.TOPIC:
-        raise CannotRetry(f"{event.NAME} belongs to {event.TOPIC}")
+        raise CannotRetry(f"{event.NAME} belongs to the topic {event.TOPIC}, not {letter.topic}")
     if key_of(event) != letter.record_key:
         raise CannotRetry("the record's key differs from the event's key")
     try:
@@ -98,8 +101,9 @@ def dry_run(letter: Letter, group: Group) -> None:
 
 
 async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
-    """Appends the unchanged record, with its event id; returns its new topic, partition and
-    offset.
+    """Appends the unchanged record to its topic and marks the dead letter as retried.
+
+    Returns the new topic, partition and offset as text.
     """
     record = KafkaRecord(
         letter.topic,
@@ -114,7 +118,7 @@ async def send_again(connection: Connection, producer: Producer, letter: Letter)
 
 
 async def resolve(connection: Connection, letter_id: int, status: str, note: str) -> bool:
-    """Stores the decision; False if it was decided already."""
+    """Sets the status and a note; returns False if no open dead letter has this id."""
     cursor = await connection.execute(
         "update dead_letter set status = %s, note = %s, resolved_at = now()"
         " where id = %s and status = 'open'",

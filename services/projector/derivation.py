@@ -1,8 +1,8 @@
-"""Computes which rows of a derivation change: its scope finds the nodes, its function their rows.
+"""Computes which rows of a derived table change: its scope finds the nodes, its function the rows.
 
-Two transactions that reach the same nodes must see each other's rows, so this step takes an
-advisory lock that is held to the commit. A change that concerns every node takes the same lock. To
-keep it short, this is the last step of a transaction except for rows that partitions share.
+Two transactions that concern the same nodes must see each other's rows. So this step takes an
+advisory lock that is held until the commit. To keep that short, the step comes last in a
+transaction, except for rows that partitions share.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from services.runtime.arrays import Array, array
 
 Connection = psycopg.Connection[TupleRow]
 Rows = dict[RowKey, list[Any]]
-# to decide on a million nodes takes longer than a transaction may usually pause; so it may on a
-# busy machine for a closed set of some thousands, and a pause that is cut begins all over again
+# Computing more nodes than this may take longer than the usual timeouts of a transaction allow. A
+# transaction that runs into a timeout would be repeated for ever.
 LARGE = 1_000
 PATIENT = (
     "set local statement_timeout = '10min'; set local idle_in_transaction_session_timeout = '10min'"
@@ -34,7 +34,7 @@ PATIENT = (
 
 
 def before_erasure(connection: Connection, table: Derivation, erased: list[bytes]) -> set[bytes]:
-    """The nodes whose rows may change when these are erased."""
+    """The nodes whose rows may change when the nodes `erased` are erased."""
     if not erased:
         return set()
     ask = _asking(connection)
@@ -48,12 +48,11 @@ def derive(
     changed: Collection[RowKey] = (),
     busy: Event | None = None,
 ) -> Generator[Rows]:
-    """Rows that change because of the nodes `touched`, or because of inputs without nodes.
+    """Yields the rows that change because of the nodes `touched`, or of inputs without nodes.
 
-    `changed`: the keys of those inputs' rows. One part, or many when every node is computed: each
-    has to be stored before the next is taken. `busy` is set while another transaction computes
-    every node, and stays set when this one does, or when so many nodes are computed that it may
-    take long.
+    `changed`: the keys of changed rows of such inputs. Yields one part, or many if all nodes are
+    computed; the caller has to store a part before it takes the next. `busy` is set while this
+    waits for the lock, and stays set if so many nodes are computed that it may take long.
     """
     if not (touched or changed):
         return
@@ -80,7 +79,7 @@ def derive(
     nodes = array("uuid", reach.nodes)
     known = {**_known(connection, table, nodes), **shared, **reach.more}
     rows = _changed(connection, table, known, nodes)
-    # an input's row that joins nothing leads to nodes of which not everything is known here
+    # rows may also concern nodes outside the reach, whose inputs were not all read: left out
     yield {key: row for key, row in rows.items() if key[0] in reach.nodes}
 
 
@@ -88,7 +87,7 @@ def _asking(connection: Connection) -> Ask:
     cursor = _bytes(connection)
 
     def ask(statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        # not prepared: only a plan of its own looks nodes up by their hashes
+        # not prepared: a generic plan would not look the nodes up by a hash
         prepare = False if values else None
         return cursor.execute(statement.encode(), values, prepare=prepare).fetchall()
 
@@ -96,7 +95,7 @@ def _asking(connection: Connection) -> Ask:
 
 
 def _known(connection: Connection, table: Derivation, nodes: Array) -> dict[str, list[TupleRow]]:
-    """The rows of these nodes in each input that has nodes."""
+    """By name of an input with nodes: its rows of these nodes."""
     return {
         name: list(_selected(connection, one.table.name, one.columns, nodes))
         for name, one in table.node_inputs.items()
@@ -106,7 +105,7 @@ def _known(connection: Connection, table: Derivation, nodes: Array) -> dict[str,
 def _changed(
     connection: Connection, table: Derivation, known: Mapping[str, object], nodes: Array
 ) -> Rows:
-    """The computed rows of these nodes, without those that are stored already."""
+    """The computed rows of these nodes that differ from the stored ones."""
     decided = table.decide(**known)
     columns = (*table.keys, *table.values)
     held = {row[0]: row[1:] for row in _selected(connection, table.name, columns, nodes)}
@@ -116,7 +115,7 @@ def _changed(
 def _selected(
     connection: Connection, name: str, columns: Iterable[str], nodes: Array
 ) -> Iterator[TupleRow]:
-    """The rows of some nodes, by the first of the columns."""
+    """The rows of these nodes; the first of `columns` has the node."""
     node, *_ = listed = [quoted(column) for column in columns]
     statement = f"select {', '.join(listed)} from {quoted(name)} where {node} = any(%s::uuid[])"
     yield from _bytes(connection).execute(statement.encode(), [nodes])

@@ -1,8 +1,8 @@
-"""Computes every node of a derivation in a separate process, whose memory is freed at its end.
+"""Computes all rows of a derived table in a separate process, whose memory is freed at its end.
 
-`python -m services.projector.derivation_process` is started by `decided_on_all`. It reads all input
-rows by COPY within the caller's transaction, computes the rows, and returns those that change. The
-worker holds only one part at a time.
+`decided_on_all` starts `python -m services.projector.derivation_process`. It copies all input rows
+to that process, from the caller's transaction; the process computes the rows and returns, in parts,
+those that change. The caller has only one part in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from projections.core.derivation import Decide, Derivation, Shared
 from projections.core.sql import quoted
 from projections.core.tables import StoredTable
 
-if TYPE_CHECKING:  # the other process has no use for it, and would begin a tenth of a second later
+if TYPE_CHECKING:  # the child process does not need psycopg; its import takes 0.1 s
     import psycopg
     from psycopg.rows import TupleRow
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:  # the other process has no use for it, and would begin a tent
 
 Row = tuple[Any, ...]
 Read = Callable[[bytes], Any]
-AT_ONCE = 1_000  # rows that are handed back, and stored, together
+AT_ONCE = 1_000  # rows of a part
 _HEADER = 19  # of a binary COPY: the signature, no flags, nothing more
 _count, _length, _array = Struct(">h").unpack, Struct(">i").unpack, Struct(">iiiii").unpack_from
 
 
 class DerivationFailed(Exception):
-    """The process ended before it had returned everything."""
+    """The process ended before it had returned all rows."""
 
 
 def decided_on_all(
     connection: Connection, table: Derivation, shared: Shared
 ) -> Generator[list[tuple[bytes, Row]]]:
-    """The nodes whose row changes, with the new values; in order, in parts.
+    """Yields, in parts and sorted, the nodes whose row changes, with the new values.
 
-    `shared`: the rows of inputs without nodes. Raises `DerivationFailed` when the process fails.
+    `shared`: the rows of inputs without nodes. Raises `DerivationFailed` if the process fails.
     """
     copied: list[tuple[str, StoredTable, tuple[str, ...]]] = [
         (name, one.table, one.columns) for name, one in table.node_inputs.items()
@@ -74,7 +74,7 @@ def decided_on_all(
 def differing(
     decided: Mapping[bytes, Sequence[Any]], held: Mapping[bytes, Row]
 ) -> list[tuple[bytes, Row]]:
-    """The nodes whose stored row differs from the computed one, in lock order."""
+    """Nodes whose stored row (`held`) differs from the computed one, with the latter; sorted."""
     rows = ((node, tuple(decided[node])) for node in sorted(decided))
     return [(node, row) for node, row in rows if held.get(node) != row]
 
@@ -95,7 +95,7 @@ def _hand_over(
 
 def main() -> None:
     """Reads the input rows, computes the nodes' rows, and writes the changes to stdout."""
-    gc.disable()  # there is no end to it before the process ends
+    gc.disable()  # all objects live until the process ends
     given, said = sys.stdin.buffer, sys.stdout.buffer
     decide: Decide
     decide, shared, types = pickle.load(given)
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def _rows(given: IO[bytes], types: list[str]) -> Iterator[Row]:
-    """The rows of one binary COPY, which has its own end marker."""
+    """The rows of one binary COPY, up to its end marker."""
     given.read(_HEADER)
     reads = [READS[type] for type in types]
     while _count(given.read(2))[0] == len(reads):
@@ -127,12 +127,12 @@ def _integer(data: bytes) -> int:
 
 
 def _text(data: bytes) -> str:
-    return sys.intern(data.decode())  # many rows share it: it is held once
+    return sys.intern(data.decode())  # rows repeat texts: keep each text in memory once
 
 
 def _ids(data: bytes) -> list[bytes]:
-    """Decodes a one-dimensional array of ids: a header of five integers, then length and value of
-    each.
+    """Decodes a one-dimensional array of ids: a header of five integers, then the elements, each
+    with its length.
     """
     if not _integer(data[:4]):
         return []

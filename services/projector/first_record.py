@@ -1,7 +1,7 @@
-"""Verifies a conflict: reads the first record of the id again from Kafka and compares.
+"""Verifies conflicts: reads the applied record of the event id again from Kafka and compares.
 
-Hashes also differ when only a field changed that the gateway fills in. That is rare and concerns
-few event types, so the read happens only when everything else indicates a conflict.
+The hashes of a resend also differ if only a field differs that the gateway fills in. That is rare
+and concerns few event types, so Kafka is read only for records whose hashes indicate a conflict.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ def compare(
     placed: RecordReader,
     wanted: Callable[[BatchWork], bool],
 ) -> bool:
-    """Changes conflicts of the batch to duplicates if they equal the first record of their id.
+    """Turns conflicts in `work.doubted` into duplicates if they equal the applied record of their
+    event id.
 
-    Everything before the batch is stored, so the first record is in the batch or in the ledger.
-    After an error, records that were compared are not compared again. False when the batch is no
-    longer wanted.
+    All earlier batches are stored, so the applied record is in this batch or in the event ledger.
+    Called again after an error, it continues with the rest. Returns False if `wanted` says that
+    the batch is not needed any more.
     """
     names = {number: name for name, number in topics.items()}
     applied = _applied(work)
@@ -50,7 +51,7 @@ def compare(
 
 
 def _applied(work: BatchWork) -> dict[bytes, bytes]:
-    """The values of this batch's own applied records whose ids occur in conflicts."""
+    """By event id: values of records that this batch applies and whose ids occur in conflicts."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
     return {
         entry.event_id: entry.record.value

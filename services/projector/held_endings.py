@@ -1,6 +1,7 @@
-"""Which statement ends the decisions whose facts a batch stores?
+"""Builds the statement that ends holds (rows of decisions) whose events a batch applies.
 
-A shadow's tables have no reader, so only the projector and the swap of a rebuild run it.
+The projector runs it with each batch; a rebuild runs it only at the swap, since nobody reads the
+tables of a shadow before that.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ _FACT = ("uuid", "int", "bigint")  # event id, source partition, offset after th
 
 
 def types(held: HeldAmounts) -> tuple[str, ...]:
-    """The types of the columns that `statement` takes: what names the decision, then its fact."""
+    """The types of the arrays that `statement` takes: the hold's key, then its event."""
     return (*held.types, *_FACT)
 
 
 @cache
 def statement(held: HeldAmounts) -> str:
-    """Makes decisions applied, and notes from where on a reader sees their facts."""
+    """The UPDATE that sets holds to `applied` and stores from where on readers see their events.
+
+    That is the partition, the offset after the batch, and the row version or the event id.
+    """
     fields = list(held.named.values())
     sent = ", ".join(f"%s::{type}[]" for type in types(held))
     names = ", ".join(map(quoted, (*fields, "event_id", "partition", "ending")))

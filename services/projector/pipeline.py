@@ -1,7 +1,7 @@
-"""Moves records from Kafka's thread into transactions: one thread folds, another stores.
+"""Turns fetched records into transactions: one thread folds, another thread stores.
 
-While a transaction runs, the next batch is decoded and folded, and grows. So batches are large when
-the projector is behind, and small when it keeps up.
+While a transaction runs, the next batch is decoded and folded, and grows. So batches are large
+while the projector is behind, and small while it keeps up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BATCH_EVENTS_MAX = 8_000
 SLICE_EVENTS_MAX = 2_000
 WAITING_EVENTS_MAX = 12_000
 SMALL_EVENTS = 500
-STEPS = ("fold", "store")  # what the time of a batch is measured by
+STEPS = ("fold", "store")  # values of a label of the metric of batch times
 Place = tuple[str, int]
 Fetched = Sequence[tuple[Place, list[ConsumerRecord]]]
 
@@ -37,17 +37,21 @@ class FetchedSlice:
 
 @dataclass
 class Pipeline:
-    """Takes fetched records of held partitions; passes `apply` one folded batch at a time."""
+    """Takes fetched records of held partitions; calls `apply` with one folded batch at a time.
+
+    `failed`: called when a thread ends by an error. `expected`: the next offset by partition.
+    `run`: number of the present assignment; records and batches of earlier ones are dropped.
+    """
 
     group: Group
     topics: dict[str, int]
     recent: Recent
-    guard: threading.RLock  # over `recent`, which both threads judge by
+    guard: threading.RLock  # protects `recent`, which both threads use
     apply: Callable[[BatchWork], None]
     failed: Callable[[BaseException], None]
     expected: dict[Place, int] = field(default_factory=dict)
     run: int = 0
-    room: Callable[[], object] = lambda: None  # called when what was refused has room
+    room: Callable[[], object] = lambda: None  # called when `offer` can take refused records
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
@@ -70,9 +74,9 @@ class Pipeline:
             thread.start()
 
     def offer(self, fetched: Fetched, run: int) -> Fetched:
-        """Accepts fetched records; returns those that do not fit yet (back-pressure).
+        """Accepts fetched records; returns those for which there is no room yet (back-pressure).
 
-        Records fetched before the present claim are dropped, because the claim moved the positions.
+        Drops records of another `run`: a claim of partitions has moved the positions since.
         """
         with self._changed:
             if run != self.run:
@@ -91,12 +95,13 @@ class Pipeline:
 
     @property
     def behind(self) -> bool:
-        """Whether more than one slice is waiting."""
+        """Whether more than `SLICE_EVENTS_MAX` records wait to be folded."""
         return self._waiting > SLICE_EVENTS_MAX
 
     def drop(self, timeout: float) -> bool:
-        """Drops everything except the batch being stored; waits for that. True when idle in
-        time.
+        """Drops all records except the batch that is being stored, and waits for that batch.
+
+        Returns whether both threads were idle within `timeout` seconds.
         """
         with self._changed:
             self.run += 1
@@ -113,11 +118,11 @@ class Pipeline:
         return quiet
 
     def wanted(self, work: BatchWork) -> bool:
-        """Whether the batch belongs to the present assignment."""
+        """Whether the batch is of the present assignment, and the pipeline is not stopping."""
         return work.run == self.run and not self._abandoned
 
     def drain(self, timeout: float) -> bool:
-        """Waits until everything accepted is stored."""
+        """Waits until all accepted records are stored; False if not within `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: not (self._arrived or self._ready or self._storing or self._folding),
@@ -125,7 +130,7 @@ class Pipeline:
             )
 
     def stop(self) -> bool:
-        """Ends both threads after their current batch; returns whether they ended in time."""
+        """Ends both threads after their current batch; False if one still runs after 10 s."""
         with self._changed:
             self._stopping = self._abandoned = True
             self._changed.notify_all()
@@ -157,7 +162,7 @@ class Pipeline:
                 self._changed.notify_all()
 
     def _gather(self, work: BatchWork) -> None:
-        """Folds arriving records until the store thread is free or the batch is full."""
+        """Folds arriving records into the batch until `_more` says that it is complete."""
         while True:
             with self._changed:
                 if not self._more(work):
@@ -170,13 +175,16 @@ class Pipeline:
             BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
 
     def _make_room(self) -> None:
-        """Called under the lock, so that no caller is refused without being woken later."""
+        """Calls `room` if `offer` has refused records and now has room. Under `_changed`."""
         if self._refused and self._waiting < WAITING_EVENTS_MAX:
             self._refused = False
             self.room()
 
     def _more(self, work: BatchWork) -> bool:
-        """Whether the batch takes more records; waits for them while the store thread is busy."""
+        """Whether to fold more records into the batch; waits for records while a batch is stored.
+
+        False if the batch is full, or the store thread is free and no more should be awaited.
+        """
         while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
             if not self._storing and work.size >= SMALL_EVENTS:
                 return False
@@ -231,9 +239,7 @@ class Pipeline:
                     self._changed.notify_all()
 
     def _begin(self, work: BatchWork) -> None:
-        """Publishes this batch's ids; only then is the next batch folded, which is judged
-        by them.
-        """
+        """Makes the batch's event ids known to `recent`; only then is the next batch folded."""
         with self.guard:
             work.begin(self.group, self.recent, self.topics)
         with self._changed:
@@ -243,4 +249,4 @@ class Pipeline:
 
 
 class GapInLog(Exception):
-    """The fetched offsets do not continue at the checkpoint."""
+    """Fetched records do not continue at the next offset of their partition."""

@@ -1,4 +1,4 @@
-"""Assembles the parts of one projector process, and shuts them down."""
+"""Creates, starts and stops the parts of a projector process."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ COUNTERS = {
     Verdict.DUPLICATE: metrics.DUPLICATE,
     Verdict.CONFLICT: metrics.CONFLICT,
 }
-SAMPLED = 20
+SAMPLED = 20  # events of a batch whose latency is measured
 
 
 class Projector:
-    """One process: Faust app, pipeline, Redis refresher, dead-letter relay, watchdog, health
-    server.
+    """A projector process: Faust app, pipeline, writer, Redis refresher, relay of dead letters,
+    runner of builds, watchdog and health server.
     """
 
     def __init__(self, settings: Settings) -> None:
         declared = Group(settings.group, of_group(settings.group, LIVE))
         building = prepare(settings.postgres, declared)
-        # what is being built is folded by the build, up to the swap that ends this process
+        # projections that are being built are folded by the build; its swap ends this process
         self.group = Group(
             settings.group, [p for p in declared.projections if p.name not in building]
         )
@@ -91,7 +91,7 @@ class Projector:
         self._settings = settings
 
     def start(self) -> None:
-        """Starts all threads except Faust's."""
+        """Starts all threads except those of Faust, and the health server."""
         self.pipeline.start()
         self.refresher.start()
         self.watch.start()
@@ -100,12 +100,12 @@ class Projector:
         _serve(self._settings, [Dependency("assignment", self._ready)])
 
     def stop(self) -> None:
-        """Stores accepted batches within a time limit, and stops."""
+        """Stores the accepted batches and stops the threads, within time limits."""
         self.builds.stop()
         self.pipeline.drain(5)
         stored = self.pipeline.stop()
         self.refresher.stop()
-        if stored:  # else the store thread may be reading with it
+        if stored:  # else the store thread may still use it
             self._placed.close()
 
     async def _ready(self) -> dict[str, object]:
@@ -148,7 +148,7 @@ class Projector:
                             ).inc()
 
     def _freshness(self, work: BatchWork) -> Callable[[], None]:
-        """A callback that records the latency of a sample of the batch once readers can see it."""
+        """A function to call when readers can see the batch: records the latency of some events."""
         entries = [e for one in work.slices for e in one.entries if e.verdict is APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [
@@ -165,8 +165,8 @@ class Projector:
 
 
 def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
-    """Serves health and metrics in a thread with its own event loop, so that they answer when Faust
-    hangs.
+    """Serves health and metrics in a thread with its own event loop, so that they answer even if
+    Faust hangs.
     """
     application = Starlette(routes=[each.route() for each in health_operations(dependencies)])
     config = uvicorn.Config(

@@ -1,8 +1,8 @@
-"""Which projections have read as far as their group, and which are being built?
+"""Decides, at the start of a projector, which projections have to be built, and records them.
 
-Checkpoints belong to the group. A projection that is new while the group has history, or that has a
-new version, table or column, holds less than the checkpoints say. It is recorded in
-`hitotsu.projection_building`. A build folds it from offset 0 and removes the record in the
+Checkpoints belong to the group. A projection that is new in a group with checkpoints, or that has a
+new version, table or column, contains less than the checkpoints say. It gets a row in
+`hitotsu.projection_building`. A build folds it from offset 0, and deletes the row in the
 transaction that swaps its tables in.
 """
 
@@ -35,8 +35,8 @@ on conflict (grp, projection) do update
     set version = excluded.version, reason = excluded.reason, read = null, total = null,
         began_at = now()
 """
-# Tables that were moved here from other projections hold what those had read. While a former one is
-# being built, nothing is inherited: the moved tables are built, too.
+# A projection whose tables were moved from other projections inherits the lowest version of these.
+# While one of these is being built it inherits none, so that its tables are built too.
 INHERIT = """
 insert into hitotsu.projection_version
 select %(group)s, %(projection)s, min(version)
@@ -46,25 +46,26 @@ from hitotsu.projection_version where grp = %(group)s and projection = any(%(for
 having count(*) > 0
 on conflict (grp, projection) do nothing
 """
-# of a projection that is no longer declared nobody folds the events: its tables go stale
+# the tables of a projection that is no longer declared go stale: if declared again, it is built
 FORGET_VERSION = "delete from hitotsu.projection_version where grp = %s and projection <> all(%s)"
-# and what has no tables is not built
+# a projection without tables has nothing to build
 FORGET_BUILDING = "delete from hitotsu.projection_building where grp = %s and projection <> all(%s)"
 
 
 class VersionChanged(Exception):
-    """A projection's tables, or the tables of its build, are newer than the code."""
+    """A projection's tables, or those of its build, have a higher version than the code."""
 
 
 def under_way(connection: Connection, group: str) -> dict[str, int]:
-    """The projections of a group that are being built: name to version."""
+    """The projections of a group that are being built: version by name."""
     return _by_name(connection.execute(UNDER_WAY, [group]))
 
 
 def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
-    """Creates each projection's tables and compares their columns, on the group's search_path.
+    """Creates missing tables of the group's projections, and records which have to be built.
 
-    Returns the names of those that are being built. Raises VersionChanged and ColumnsDiffer.
+    Returns the names of those that are being built. The group's schema has to be on the search
+    path. Raises VersionChanged and ColumnsDiffer.
     """
     for projection in group.projections:
         if projection.formerly:
@@ -104,20 +105,22 @@ def _by_name(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[str, int]:
 def _refuse_older_code(projection: Projection, recorded: int | None, building: int | None) -> None:
     newest = max(recorded or 0, building or 0)
     if newest > projection.version:
-        verb = "hold" if building != newest else "are being built as"
+        verb = "have" if building != newest else "are being built as"
         raise VersionChanged(
-            f"{projection.name} is declared as version {projection.version}, its tables {verb}"
-            f" version {newest}: start the newer code, or run `hitotsu rebuild {projection.name}`"
+            f"the projection {projection.name} is declared as version {projection.version}, but"
+            f" its tables {verb} version {newest}: start the newer code, or run"
+            f" `hitotsu rebuild {projection.name}`"
         )
 
 
 def _outdated(
     connection: Connection, tables: Iterable[StoredTable], recorded: int | None, version: int
 ) -> str | None:
-    """Why the projection has to be built; None when its tables are complete.
+    """Why the projection has to be built: "new", "version", "table" or "columns"; None if its
+    tables are complete.
 
-    Missing tables and columns are created, so that statements which name them are valid until the
-    built tables are swapped in.
+    Creates missing tables and columns, so that statements that name them are valid until the built
+    tables are swapped in.
     """
     reason = None
     if recorded is None:
@@ -141,8 +144,9 @@ def _outdated(
 
 
 def _create(connection: Connection, tables: Iterable[StoredTable], anew: bool) -> None:
-    """Creates the tables of a group without history; empty tables of another shape are
-    recreated.
+    """Creates the tables of a group that has applied nothing yet.
+
+    Drops and creates tables anew that lack a column, or all of them if `anew`.
     """
     for table in tables:
         columns = table_columns.stored_columns(connection, table)

@@ -1,4 +1,4 @@
-"""The rows that Redis must receive after a transaction."""
+"""The rows that have to be written to Redis after a transaction."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from projections.core.tables import StoredTable
 
 @dataclass(slots=True)
 class RedisChanges:
-    """Changed rows as Postgres returned them, and ledger rows, which never change.
+    """Rows to write to Redis.
 
-    `noted`: ids of notes whose rows are too many to hold in memory; they are read back from
-    Postgres.
+    `told`: changed rows, as Postgres returned them. `first`: new rows of ledgers, which never
+    change. `noted`: ids of rows of `redis_pending` that list more keys, whose rows are too many
+    for memory and are read back from Postgres.
     """
 
     told: dict[StoredTable, list[ViewRow]] = field(default_factory=dict)
@@ -22,23 +23,21 @@ class RedisChanges:
     noted: list[int] = field(default_factory=list)
 
     def tell(self, table: StoredTable, rows: list[ViewRow]) -> None:
-        """Adds rows in their present state."""
+        """Adds changed rows of a table."""
         self.told.setdefault(table, []).extend(rows)
 
     @property
     def size(self) -> int:
-        """Number of rows held."""
+        """Number of rows in memory, without `noted`."""
         return sum(map(len, self.told.values())) + sum(rows for rows, _ in self.chunks)
 
     @property
     def chunks(self) -> Chunks:
-        """The ledgers' rows, by table."""
+        """The encoded rows of ledgers, of all tables."""
         return [chunk for one in self.first.values() for chunk in one.chunks]
 
     def keys(self) -> bytes | None:
-        """The keys to note as pending: a JSON object of hash keys by table; None when there are
-        none.
-        """
+        """The keys for a row of `redis_pending`, as JSON: hash keys by table; None if no rows."""
         parts = {table.name: one.keys for table, one in self.first.items() if one.chunks}
         for table, rows in self.told.items():
             if rows:

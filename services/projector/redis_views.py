@@ -1,8 +1,8 @@
-"""Writes rows to Redis so that it stays correct whatever process or server dies.
+"""Writes rows to Redis so that it stays correct even if processes or servers die.
 
-Rows are written after the commit, stamped with their row version; a late writer never overwrites a
-newer version. The commit records the pending rows in `redis_pending`, and they are deleted there
-once written; what remains is repaired from Postgres. Readers use Redis only while it has the
+Rows are written after the commit, with their row version; a newer version in Redis is never
+overwritten. The committed transaction records the pending writes in `redis_pending`, where they are
+deleted after the write; the rest is repaired from Postgres. Readers use Redis only while it has the
 generation that Postgres names.
 """
 
@@ -24,9 +24,9 @@ WRITE = """
 if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local stale, call, texts = 0, redis.call, cmsgpack.unpack(ARGV[2])
 """
-# most rows are the first of theirs, and what a script does for each is most of what Redis does here
+# most rows are new, so a cheaper script writes these: it needs no read and no comparison
 FIRST = f"""{WRITE}
-for i = 1, #texts, 3 do  -- whatever is held is as new
+for i = 1, #texts, 3 do  -- a field that exists is as new or newer
     stale = stale + 1 - call('HSETNX', texts[i], texts[i + 1], texts[i + 2])
 end
 return stale
@@ -43,7 +43,7 @@ for i = 1, #texts, 3 do
 end
 return stale
 """
-# partition, where the batch began, where it ends
+# arguments, repeated: partition, first offset of the batch, offset after the batch
 ADVANCE = """
 local gaps = 0
 for i = 1, #ARGV, 3 do
@@ -59,11 +59,11 @@ return gaps
 
 
 class GenerationLost(Exception):
-    """Redis has another generation than Postgres names: it was emptied or replaced."""
+    """Redis does not have the generation that Postgres names: it was emptied or replaced."""
 
 
 class RowsMissing(Exception):
-    """Redis lacks rows of earlier batches: it lost them, or they were never written."""
+    """The position in Redis is before the batch: rows of earlier batches are missing."""
 
 
 def generation_key(group: str) -> str:
@@ -77,7 +77,7 @@ def position_key(group: str) -> str:
 
 
 class ViewWriter:
-    """Writes the view rows of one group."""
+    """Writes rows of a group's views, and the position, to Redis."""
 
     def __init__(self, redis: Redis, group: Group) -> None:
         self.redis = redis
@@ -92,7 +92,11 @@ class ViewWriter:
         generation: str,
         first: Iterable[tuple[int, bytes]] = (),
     ) -> None:
-        """Writes rows if Redis has this generation; "" writes unconditionally (a refill)."""
+        """Writes rows unless Redis has newer versions of them.
+
+        `told`: rows by table. `first`: encoded new rows. Raises `GenerationLost` if Redis has
+        another generation; `generation` "": it is not checked (refill).
+        """
         some, newer = list(first), []
         for table, rows in told.items():
             prefix = hash_key(table, self.group.versions[table.projection], "")
@@ -105,7 +109,7 @@ class ViewWriter:
     def _write(self, script: Script, chunks: Chunks, generation: str) -> None:
         keys = [generation_key(self.group.name)]
         for rows, texts in _joined(chunks):
-            # MessagePack's array of so many
+            # header of a MessagePack array with 3 * rows elements
             packed = b"\xdd" + (3 * rows).to_bytes(4) + texts
             stale = int(script(keys=keys, args=[generation, packed]))
             if stale < 0:
@@ -114,10 +118,10 @@ class ViewWriter:
             REDIS_WRITES.labels(self.group.name, "written").inc(rows - stale)
 
     def server(self) -> str | None:
-        """Identifies the server process and its data set; None when the server refuses to tell.
+        """An identifier of the server process and its data set; None if the server refuses INFO.
 
-        It changes after a restart, a failover or a copy: the data may then be older, under the same
-        generation.
+        It changes after a restart, a failover or a copy. The data may then be older although the
+        generation is the same.
         """
         try:
             server = self.redis.info("server")
@@ -131,10 +135,10 @@ class ViewWriter:
         positions: Mapping[tuple[str, int], int],
         firsts: Mapping[tuple[str, int], int] | None = None,
     ) -> None:
-        """Raises the position in Redis; never lowers it.
+        """Raises the position in Redis to `positions`; never lowers it.
 
-        `firsts`: offsets that it must have reached already. Raises `RowsMissing` where it has not;
-        nothing is written then.
+        `firsts`: offsets that the position must have reached before. Raises `RowsMissing` if it has
+        not for some partition, which then stays as it is.
         """
         began = firsts or {}
         arguments = [
@@ -147,7 +151,7 @@ class ViewWriter:
 
 
 def _joined(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
-    """Joins small chunks, since a small batch has one per table."""
+    """Joins small chunks (a small batch has one per table), to call the script less often."""
     many, texts = 0, list[bytes]()
     for rows, one in chunks:
         if many and many + rows > redis_rows.ROWS_PER_CHUNK:

@@ -1,8 +1,8 @@
-"""Keeps Redis up to date, in one thread: first repairs what is pending, then writes batch after
-batch.
+"""Keeps Redis up to date, in one thread: repairs pending writes first, then writes the batches.
 
-While something is pending (a failed write, a lost generation, a dead process's rows), batches are
-not written singly: their rows stay in `redis_pending` and are read back from Postgres together.
+While a repair is due (after a failed write, a lost generation, or the death of another process),
+batches are not written one by one: their keys stay in `redis_pending`, and the repair reads the
+rows of many batches from Postgres together.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from services.runtime.metrics import REDIS_BACKLOG, REDIS_REFILLS, REDIS_WRITES
 Connection = psycopg.Connection[TupleRow]
 WAITING_ROWS_MAX = 40_000
 REPAIRED_AT_ONCE, REPAIRED_BYTES, READ_AT_ONCE = 200, 1 << 20, 2_000
-# the oldest notes, as many as may be held at once, and how many there are as far as is looked
+# the oldest rows of redis_pending, up to a number and a size, and how many were looked at
 NOTED = """
 select id, views, known from (
     select id, views, count(*) over () as known,
@@ -59,7 +59,7 @@ ABANDONED = "created_at < now() - interval '10 seconds'"
 
 
 class Refresher:
-    """Keeps Redis equal to Postgres for one group."""
+    """A thread that keeps Redis equal to the tables of one group in Postgres."""
 
     def __init__(
         self,
@@ -69,9 +69,10 @@ class Refresher:
         strike: Callable[[int], None],
         building: frozenset[str] = frozenset(),
     ) -> None:
-        """`building`: projections that were being built at the start, which the group lacks.
+        """`strike`: called with the id of a row of `redis_pending` that can be deleted.
 
-        Once one of them is built, Redis is not filled here: its rows would be missing.
+        `building`: projections that were being built at the start and are not in the group. Once
+        such a projection is built, this process must not fill Redis: its rows would be missing.
         """
         self.views = views
         self._building = building
@@ -87,7 +88,7 @@ class Refresher:
         self._settled = threading.Event()
         self._ending = threading.Event()
         self._generation = ""
-        self._failing = False  # Redis did not take what it was handed last
+        self._failing = False  # the last write to Redis failed
         self._counted_at = -math.inf
         for outcome in ("written", "stale", "failed"):
             REDIS_WRITES.labels(self.group.name, outcome)
@@ -101,10 +102,8 @@ class Refresher:
         self._thread.start()
 
     def take(self, job: Job) -> None:
-        """Hands over a committed batch (write-behind queue); when the queue is full, the repair
-        writes it.
-        """
-        # rows of tables that were replaced since carry stamps of another life
+        """Queues a committed batch for writing; if the queue is full, a repair writes it later."""
+        # the generation changes if tables are replaced: row versions do not compare across that
         job.generation = self._generation
         with self._counting:
             if self._rows_waiting >= WAITING_ROWS_MAX:
@@ -114,19 +113,17 @@ class Refresher:
         self._jobs.put(job)
 
     def owe(self) -> None:
-        """Signals that rows may be pending that nobody handed over, such as another process's."""
+        """Requests a repair: there may be pending writes of another process."""
         self._owed.set()
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is pending or being repaired, so that batches are written as they
-        come.
-        """
+        """Whether no repair is due or running, so that batches are written as they come."""
         # asked in this order: `_settle` unsets `_settled` before it clears `_owed`
         return not self._owed.is_set() and self._settled.is_set() and self._generation != ""
 
     def stop(self) -> None:
-        """Writes what is queued, within a time limit, and ends the thread."""
+        """Writes the queued batches and ends the thread; waits for at most 5 s."""
         self._ending.set()
         self._jobs.put(None)
         self._thread.join(5)
@@ -137,13 +134,13 @@ class Refresher:
             if self._owed.is_set() and not self._ending.is_set():
                 self._settle()
             more = self._turn()
-            # also under load: a partition without new batches waits for nobody else
+            # also under load, when the queue is never empty
             if more and time.monotonic() - swept > SWEPT_EVERY_SECONDS:
                 swept = time.monotonic()
                 self._look_for_owed()
 
     def _turn(self) -> bool:
-        """Writes the queued batches; False after the last."""
+        """Writes queued batches, or waits for one; False when the thread has to end."""
         try:
             job = self._next(0.1 if self._owed.is_set() else 1.0)
         except queue.Empty:
@@ -154,7 +151,10 @@ class Refresher:
         return gathered is not None
 
     def _next(self, patience: float) -> Job | None:
-        """The next batch. Raises `queue.Empty` when none comes within `patience` seconds."""
+        """The next batch; None when the thread has to end.
+
+        Raises `queue.Empty` if there is none within `patience` seconds.
+        """
         job = self._jobs.get(block=patience > 0, timeout=max(patience, 0.001))
         if job is not None:
             with self._counting:
@@ -162,7 +162,9 @@ class Refresher:
         return job
 
     def _gather(self, first: Job) -> Gathered | None:
-        """Merges batches while far behind, so that rows that change again soon are written once."""
+        """Merges batches while the projector is behind, so that rows that change often are written
+        once; None when the thread has to end.
+        """
         gathered = Gathered(first)
         while True:
             try:
@@ -203,7 +205,10 @@ class Refresher:
             job.visible()
 
     def _settle(self) -> None:
-        """Repairs everything pending; retries after a failure."""
+        """Repairs all pending writes; refills Redis if it is not usable.
+
+        After a failure the next turn tries again.
+        """
         try:
             connection = self._connected()
             self._settled.clear()
@@ -228,8 +233,8 @@ class Refresher:
             self._ending.wait(0.5)
 
     def _believable(self, connection: Connection) -> bool:
-        """Whether Redis has the generation that Postgres names, and is the server it was
-        given to.
+        """Whether Redis has the generation that Postgres names, and is the server that was filled
+        with it.
         """
         row = connection.execute(
             "select generation::text, server from cache_generation where grp = %s",
@@ -248,7 +253,7 @@ class Refresher:
         return row[1] is None or server is None or server == row[1]
 
     def _count_waiting(self, connection: Connection) -> None:
-        """Counts the pending notes for the metric, at most once a second."""
+        """Sets the metric of pending writes, at most once a second."""
         if time.monotonic() - self._counted_at < COUNTED_EVERY_SECONDS:
             return
         self._counted_at = time.monotonic()
@@ -259,7 +264,7 @@ class Refresher:
         REDIS_WRITES.labels(self.group.name, "failed").inc(rows)
 
     def _repair(self, connection: Connection) -> None:
-        """Reads pending rows back from Postgres, writes them, and deletes their notes."""
+        """Writes the rows of all pending writes, as Postgres has them now; deletes these."""
         while not self._ending.is_set():
             positions = self._checkpoints(connection)
             rows = connection.execute(
@@ -272,20 +277,20 @@ class Refresher:
                 "delete from redis_pending where id = any(%s)", [[row[0] for row in rows]]
             )
             if len(rows) == known < REPAIRED_AT_ONCE:
-                # every row up to these checkpoints was either written or among the due
+                # all rows up to these checkpoints are written by now
                 self.views.advance(positions)
                 REDIS_BACKLOG.labels(self.group.name).set(0)
                 return
 
     def _show_noted(self, notes: list[int]) -> None:
-        """Writes the rows that a batch did not hold, one note at a time to bound memory."""
+        """Writes the rows of these rows of `redis_pending`, one at a time to bound memory."""
         for note in notes:
             connection = self._connected()
             for row in connection.execute(OF_A_BATCH, [note]).fetchall():
                 self._show_again(connection, list(row))
 
     def _show_again(self, connection: Connection, noted: list[bytes]) -> None:
-        """Writes the present rows of these notes."""
+        """Writes the rows with these keys (JSON of `redis_pending.views`) as Postgres has them."""
         due: dict[StoredTable, set[str]] = {}
         for views in noted:
             for name, keys in json.loads(views).items():
@@ -303,7 +308,10 @@ class Refresher:
                     raise
 
     def _refill(self, connection: Connection) -> None:
-        """Fills an emptied Redis from Postgres; one process at a time."""
+        """Fills Redis from Postgres, in one process at a time.
+
+        Raises GenerationLost if another process fills it, or this process must not.
+        """
         lock = f"hitotsu.refill.{self.group.name}"
         row = connection.execute(TRY_LOCK, [lock]).fetchone()
         if not row or not row[0]:
@@ -312,7 +320,7 @@ class Refresher:
             if self._believable(connection):
                 return
             if not self._building <= under_way(connection, self.group.name).keys():
-                # filled without the rows of what is built, Redis would answer that there are none
+                # a projection was built since the start: without its rows Redis would be wrong
                 raise GenerationLost
             self._fill(connection)
         finally:
@@ -345,7 +353,7 @@ class Refresher:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def _look_for_owed(self) -> None:
-        """Checks for rows that a dead process left pending, and for a Redis that lost its data."""
+        """Requests a repair if a dead process left pending writes, or Redis is not usable."""
         try:
             connection = self._connected()
             row = connection.execute(f"{WAITING} and {ABANDONED}", [self.group.name]).fetchone()
@@ -376,5 +384,5 @@ class Refresher:
 
 
 def redis_client(url: str) -> Redis:
-    """A client with short timeouts, since nothing may wait for Redis."""
+    """A Redis client with short timeouts."""
     return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)

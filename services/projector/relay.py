@@ -1,5 +1,6 @@
-"""Publishes dead letters to their topic: copied from the table, at least once, with derived event
-ids.
+"""Publishes dead letters: copies rows of `dead_letter` to a Kafka topic, at least once.
+
+The event id derives from the record's place, so a second copy is recognised as a resend.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ select id, topic, partition, "offset", stage, error_class, reason, record_key, r
 from dead_letter where not relayed order by id limit %s for update skip locked
 """
 VALUE_MAX, KEY_MAX, TEXT_MAX = 200_000, 1_000, 200
-"""The published copy is truncated to this to fit Kafka's record size; the table has all of it."""
+"""Maximum bytes (texts: characters) in the published copy, so that it fits Kafka's record size; the
+table has the full record.
+"""
 Text = TypeVar("Text", str, str | None)
 
 
 class DeadLetterRelay:
-    """Copies new dead letters once a second."""
+    """A thread that publishes new dead letters once a second."""
 
     def __init__(self, dsn: str, kafka: str) -> None:
         self._dsn = dsn
@@ -64,7 +67,7 @@ class DeadLetterRelay:
                     await asyncio.wait_for(producer.start(), 10)
                 while await self._relay(producer) == AT_ONCE:
                     pass
-            except Exception as error:  # Kafka or Postgres away: the rows wait
+            except Exception as error:  # Kafka or Postgres is away: the rows stay for a later round
                 log.warning("dead_letter_relay_retries", error=type(error).__name__)
                 if producer is not None:
                     await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=2)
@@ -77,7 +80,7 @@ class DeadLetterRelay:
             sends = []
             for row in rows:
                 if row["topic"] == DEAD_LETTERS:
-                    continue  # a letter about a letter may fail like it, and so on for ever
+                    continue  # a dead letter about a dead letter might fail again, without end
                 event = letter(row)
                 sends.append(
                     await producer.send(
@@ -94,7 +97,7 @@ class DeadLetterRelay:
 
 
 def letter(row: dict[str, Any]) -> DeadLettered:
-    """A dead letter as an event with a derived id, so that a second copy counts as a resend."""
+    """The event for a row of `dead_letter`; its id derives from topic, partition and offset."""
     place = f"{row['topic']}-{row['partition']}-{row['offset']}"
     meta = Meta(
         event_id=uuid5(NAMESPACE_URL, f"hitotsu:dead-letter:{place}").bytes,
@@ -116,7 +119,9 @@ def letter(row: dict[str, Any]) -> DeadLettered:
 
 
 def _producer(row: dict[str, Any]) -> Producer:
-    """The record's producer: from the event if it can be decoded, else from its headers."""
+    """The producer of the dead letter's record: from its event, or if that cannot be decoded, from
+    its headers; `unknown` if these have none.
+    """
     try:
         return _short(decode(row["record_value"]).meta.producer)
     except Undecodable:
@@ -142,7 +147,7 @@ def _producer(row: dict[str, Any]) -> Producer:
 
 
 def _number(text: str) -> int | None:
-    """Parses a header as a number; None for anything but a few ASCII digits."""
+    """Parses a header as a number; None unless it is 1 to 18 ASCII digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
@@ -156,5 +161,5 @@ def _short(producer: Producer) -> Producer:
 
 
 def _text(text: Text) -> Text:
-    """Truncates a text and removes NUL, which Postgres cannot store."""
+    """Truncates a text, and replaces NUL, which Postgres cannot store."""
     return text if text is None else text.replace("\0", "\ufffd")[:TEXT_MAX]

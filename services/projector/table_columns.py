@@ -1,7 +1,7 @@
-"""Compares a table's columns in Postgres with its declaration.
+"""Compares the columns of a table in Postgres with its declaration, and adds missing columns.
 
-A missing column is added. A column of another type, or a surplus NOT NULL column, cannot be
-reconciled: the projector's inserts would fail or store something else.
+A column of another type, or an undeclared NOT NULL column, is an error: the projector's inserts
+would fail or store something else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from projections.core.sql import column_ddl, quoted
 from projections.core.tables import Ledger, StoredTable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-# the key column of the engine itself, on every table but ledgers
+# a column that no projection declares; all tables except ledgers have it
 ROW_VERSION = "row_version"
 COLUMNS = """
 select attname::text, format_type(atttypid, atttypmod), attnotnull from pg_attribute
@@ -27,37 +27,37 @@ TYPE = "select format_type(%s::regtype, -1)"
 
 
 class ColumnsDiffer(Exception):
-    """A column in Postgres contradicts the declaration; the text names it."""
+    """A column in Postgres contradicts its declaration; the text names the column."""
 
 
 @dataclass(frozen=True, slots=True)
 class PresentColumn:
-    """A column as Postgres holds it."""
+    """Type and nullability of a column in Postgres."""
 
     type: str
     not_null: bool
 
 
 def stored_columns(connection: Connection, table: StoredTable) -> dict[str, PresentColumn]:
-    """The table's columns on the search_path, by name; empty when there is no such table."""
+    """The columns of the table in Postgres, by name; empty if the table does not exist."""
     rows = connection.execute(COLUMNS, [quoted(table.name)]).fetchall()
     return {str(name): PresentColumn(str(type_), bool(not_null)) for name, type_, not_null in rows}
 
 
 def missing(table: StoredTable, columns: Mapping[str, PresentColumn]) -> list[Stored]:
-    """The declared columns that the table does not have."""
+    """The declared columns that are not among `columns`."""
     return [part for part in table.stored if part.name not in columns]
 
 
 def add(connection: Connection, table: StoredTable, parts: list[Stored]) -> None:
-    """Adds columns, empty or with the default that their declaration gives them."""
+    """Adds columns; existing rows get the declared default, or null."""
     for part in parts:
         statement = f"alter table {quoted(table.name)} add column if not exists {column_ddl(part)}"
         connection.execute(statement.encode())
 
 
 def check(connection: Connection, table: StoredTable, columns: Mapping[str, PresentColumn]) -> None:
-    """Raises ColumnsDiffer for the first column that contradicts the declaration."""
+    """Raises ColumnsDiffer for the first of `columns` that contradicts the declaration."""
     declared = {part.name: part for part in table.stored}
     for name, column in columns.items():
         where = f"column {name} of table {table.name}"
@@ -65,13 +65,13 @@ def check(connection: Connection, table: StoredTable, columns: Mapping[str, Pres
             engine_column = name == ROW_VERSION and not isinstance(table, Ledger)
             if column.not_null and not engine_column:
                 raise ColumnsDiffer(
-                    f"{where} is not null in Postgres, and its projection {table.projection} does"
+                    f"{where} is NOT NULL in Postgres, but the projection {table.projection} does"
                     " not declare it: drop the column, or raise the projection's version"
                 )
             continue
         ((wanted,),) = connection.execute(TYPE, [declared[name].type]).fetchall()
         if column.type != wanted:
             raise ColumnsDiffer(
-                f"{where} has type {column.type} in Postgres, and its projection"
+                f"{where} has type {column.type} in Postgres, but the projection"
                 f" {table.projection} declares {wanted}: raise the projection's version"
             )

@@ -1,8 +1,8 @@
 """Makes Faust deliver whole fetches, and start reading at the checkpoints in Postgres.
 
-Each Faust message is a whole fetch of all partitions, so that Faust's cost is paid per fetch and
-not per event. `seek_to_committed` is the last seek of every assignment, so it seeks to the
-checkpoints (a seek in the assignment signal would be undone by Faust).
+A Faust message is a whole fetch of all partitions, so Faust's overhead is per fetch and not per
+event. Faust calls `seek_to_committed` last in every assignment; that method is replaced and seeks
+to the checkpoints. A seek elsewhere would be undone by it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 FETCH_BYTES_MIN = 64 * 1024
-FETCH_WAIT_MS_MAX = 80  # an event waits half of it; each fetch makes a transaction
+FETCH_WAIT_MS_MAX = 80  # lower: less latency, but more and smaller transactions
 FULL_WAIT_SECONDS = 0.01
 Fetched = list[tuple[TP, list[Any]]]
 
@@ -35,10 +35,10 @@ class AsFetched(Codec):
 register("as_fetched", AsFetched())
 
 
-class AsUnpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # the client says no types
-    """Records as the client's C code unpacks them, without a second object for each.
+class AsUnpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # the client has no types
+    """Delivers records as the client's C code unpacks them, without a second object per record.
 
-    They have offset, timestamp, key, value and headers; topic and partition belong to the fetch.
+    They have offset, timestamp, key, value and headers, but neither topic nor partition.
     """
 
     def __iter__(self) -> Any:
@@ -49,12 +49,12 @@ class AsUnpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # the client 
 
 
 def hand_over_as_unpacked() -> None:
-    """Patches the client's record class for the whole process; the fetcher looks it up by name."""
+    """Makes aiokafka deliver `AsUnpacked` records, in the whole process."""
     fetcher.PartitionRecords = AsUnpacked
 
 
 class PatientThread(driver.AIOKafkaConsumerThread):
-    """Sets the broker's minimum fetch size and wait, for which Faust has no settings."""
+    """A consumer thread with a minimum fetch size and a maximum wait at the broker."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -65,14 +65,14 @@ class PatientThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers the fetched records of all partitions as one message, named after the first
-    partition.
+    """Delivers a fetch of all partitions as one message; its topic and partition are those of the
+    fetch's first partition.
     """
 
     def _new_consumer_thread(self) -> PatientThread:
         return PatientThread(self, loop=self.loop, beacon=self.beacon)
 
-    # where each partition's next fetch begins since the last claim; None while one is under way
+    # first offset to fetch after the last claim, by partition; None while a claim runs
     _awaited: dict[TP, int] | None = None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
@@ -89,7 +89,7 @@ class BatchConsumer(driver.Consumer):
             yield fetched[0][0], _message((run, fetched), self.app.consumer_generation_id)
 
     def ack(self, message: Message) -> bool:
-        """Acknowledges all partitions of the message, not only the one that names it."""
+        """Acknowledges the records of all partitions in the message; False if done before."""
         first = super().ack(message)
         if first:
             _, fetched = cast(tuple[int, Fetched], message.value)
@@ -98,19 +98,20 @@ class BatchConsumer(driver.Consumer):
         return first
 
     async def _patience(self, timeout: float) -> float:
-        """How long to wait for records, in seconds.
+        """How long to wait for records, in seconds; first waits until a partition may be read.
 
-        Faust skips partitions whose queue is full, and while it waits for the others it does not
-        notice that there is room again. So with records at hand the wait is short.
+        Faust skips partitions whose queue is full, and does not notice that there is room again
+        while it waits for other partitions. So the wait is short while a queue is full.
         """
         while self._buffered_partitions and not (self._get_active_partitions() or self.should_stop):
             await asyncio.sleep(FULL_WAIT_SECONDS)
         return FULL_WAIT_SECONDS if self._buffered_partitions else timeout
 
     def _follows(self, tp: TP, fetched: list[Any]) -> bool:
-        """Whether the records were fetched after the last seek; earlier ones are fetched again.
+        """Whether the records were fetched after the last claim's seek.
 
-        Decided by the first offset, because a fetch may overlap the whole claim.
+        Judged by their first offset, because a fetch may begin before the claim and end after it.
+        Other records are dropped; Kafka returns them again.
         """
         if self._awaited is None or self._awaited.get(tp, fetched[0].offset) != fetched[0].offset:
             return False
@@ -118,13 +119,14 @@ class BatchConsumer(driver.Consumer):
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Does nothing: Faust would keep every fetch's offsets in a tree, which took half of a
+        """Does nothing. Faust would keep the offsets of all fetches in a tree, which took half of a
         worker's time.
         """
 
     def _new_offset(self, tp: TP) -> int | None:
-        """The offset committed to Kafka, for monitoring tools only; reading never starts
-        from it.
+        """The offset to commit to Kafka; None if nothing new is acknowledged.
+
+        It is for monitoring tools only: reading never starts from it.
         """
         handled = self._acked[tp]
         if not handled:
@@ -135,6 +137,7 @@ class BatchConsumer(driver.Consumer):
         return newest + 1
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Claims the assigned partitions and seeks to their checkpoints, which it returns."""
         self._awaited = None
         offsets = await self.app.claim(  # type: ignore[attr-defined]  # it is a ProjectorApp
             self.assignment()

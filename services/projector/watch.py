@@ -1,9 +1,9 @@
-"""A watchdog: measures lag by partition, and ends the process when it makes no progress.
+"""A watchdog: measures the lag by partition, and ends the process if it makes no progress.
 
-A worker can stay alive and idle after a broker restart. The watchdog compares the positions of held
-partitions with their end offsets, which it reads with its own clients. With lag and no progress it
-ends the process; a transaction that is known to take long is excepted. What could not be read is
-unknown: the metric is NaN, and it counts neither as lag nor as progress.
+A worker can stay alive but idle after a restart of a broker. The watchdog compares the positions of
+held partitions with their end offsets, which it reads by its own Kafka client. If there is lag and
+no progress for `STUCK_SECONDS`, it ends the process, unless a long transaction is known to run. An
+end offset that cannot be read is unknown: the metric is NaN, neither lag nor progress.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from services.runtime.logging import log
 from services.runtime.metrics import LAG, LAST_PROGRESS, NEXT_OFFSET
 
 STUCK_SECONDS = 30.0
-# until the first claim: the others of the group may take long to give partitions up
+# until the first claim: other members of the consumer group may take long to give up partitions
 JOIN_SECONDS = 120.0
-# some ends stay unknown though Kafka answers: a new process asks for its partitions anew
+# end offsets stay unknown although Kafka answers: a new process may get its partitions anew
 UNKNOWN_SECONDS = 120.0
 ASK_SECONDS = 1.0
 COLLECT_ROUNDS = 60
@@ -32,9 +32,10 @@ COLLECT_ROUNDS = 60
 
 @dataclass(slots=True)
 class ProgressJudge:
-    """Decides between progress and standstill, poll by poll.
+    """Decides at each poll whether the process makes progress.
 
-    `lag` is None while a part of it is unknown; `known` is the part that is known.
+    `lag`: None while the end offset of a held partition is unknown; `known`: the lag of the others.
+    `moved_at`: when there was progress last.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -48,17 +49,18 @@ class ProgressJudge:
         self.moved_at = self.now()
 
     def look(self, held: Mapping[Place, int] | None, asked: EndOffsets | None, busy: bool) -> bool:
-        """One poll: whether it progresses, or has nothing to do.
+        """Judges a poll; returns whether there is progress, nothing to do, or a long transaction.
 
-        `held`: positions by partition, None before the first claim; `asked`: None when Kafka did
-        not answer, which is no reason to end the process.
+        `held`: positions by partition; None before the first claim. `asked`: end offsets; None if
+        Kafka did not answer, which is no reason to end the process. `busy`: a long transaction
+        runs.
         """
         ends = None if asked is None else asked.ends
         self._measure(held, ends)
         if held:
             moved = self._advanced(held) or self.lag == 0
         else:
-            # nothing to do for somebody who holds nothing, as long as nothing arrives either
+            # a process without partitions has nothing to do as long as no records arrive at all
             moved = held is not None and ends is not None and ends == self._ends_before
         self._before, self._ends_before = held, ends
         if moved or busy or asked is None:
@@ -66,18 +68,18 @@ class ProgressJudge:
         return moved or busy
 
     def reason_to_leave(self) -> str | None:
-        """Why a restart may help; None when it need not."""
+        """Why the process should be restarted; None if it should go on."""
         still = self.now() - self.moved_at
         if self._before is None:
             return f"no partitions within {JOIN_SECONDS:.0f} s" if still > JOIN_SECONDS else None
         if still > STUCK_SECONDS and (self.known > 0 or not self._before):
-            return f"no progress for {STUCK_SECONDS:.0f} s with {self.known} events to go"
+            return f"no progress for {STUCK_SECONDS:.0f} s with a lag of {self.known} records"
         if still > UNKNOWN_SECONDS and self.lag is None:
-            return f"no ends of some partitions for {UNKNOWN_SECONDS:.0f} s"
+            return f"end offsets of held partitions unknown for {UNKNOWN_SECONDS:.0f} s"
         return None
 
     def _advanced(self, held: Mapping[Place, int]) -> bool:
-        """Whether a position advanced since the last poll; a changed assignment is no progress."""
+        """Whether a position advanced since the last poll; a new assignment is not progress."""
         before = self._before or {}
         return any(offset > before.get(place, offset) for place, offset in held.items())
 
@@ -90,7 +92,7 @@ class ProgressJudge:
 
 
 class ProgressWatch:
-    """Polls once a second, in its own thread."""
+    """The watchdog's thread, which polls once a second."""
 
     def __init__(
         self,
@@ -101,8 +103,9 @@ class ProgressWatch:
         leave: Callable[[str], None],
         busy: Callable[[], bool],
     ) -> None:
-        """`held` returns the positions of this process's partitions, None before its first
-        claim.
+        """`held`: returns the positions of this process's partitions; None before its first claim.
+
+        `leave`: ends the process with a reason. `busy`: whether a long transaction runs.
         """
         self._kafka = kafka
         self._group = group
@@ -122,7 +125,7 @@ class ProgressWatch:
 
     @property
     def lag(self) -> int | None:
-        """Records between positions and end offsets of held partitions; None when unknown."""
+        """Number of records between positions and end offsets of held partitions; None: unknown."""
         return self._judge.lag
 
     def start(self) -> None:
@@ -146,13 +149,13 @@ class ProgressWatch:
                     gc.collect()
                     _give_back()
                 await self._look(ends)
-        except Exception as error:  # nobody would watch from here on
+        except Exception as error:  # the watchdog ends, so the process has to
             self._leave(f"watch: {type(error).__name__}")
         finally:
             await ends.close()
 
     async def _look(self, ends: TopicEnds) -> None:
-        # positions first: an end that is younger than its position is never below it
+        # positions are read first, so that an end offset is never below its position
         held = None if (now := self._held()) is None else dict(now)
         asked: EndOffsets | None = None
         try:
@@ -174,7 +177,7 @@ class ProgressWatch:
             LAG.labels(self._group, topic, str(partition)).set(shown)
             NEXT_OFFSET.labels(self._group, topic, str(partition)).set(offset)
         for topic, partition in self._shown - held.keys():
-            for gauge in (LAG, NEXT_OFFSET):  # whoever holds it now knows better
+            for gauge in (LAG, NEXT_OFFSET):  # the partition's new owner reports these
                 gauge.remove(self._group, topic, str(partition))
         self._shown, self.holding = set(held), len(held)
         if asked is not None:
@@ -182,13 +185,13 @@ class ProgressWatch:
 
 
 def behind_of(ends: Mapping[Place, int] | None, place: Place, offset: int) -> int | None:
-    """Number of records after a position; None when the end is unknown."""
+    """Number of records from `offset` to the end of a partition; None if its end is unknown."""
     end = None if ends is None else ends.get(place)
     return None if end is None else max(0, end - offset)
 
 
 def _give_back() -> None:
-    """Returns free heap memory to the system after large batches, where libc has malloc_trim."""
+    """Returns free heap memory to the system, if libc has malloc_trim."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,7 +1,7 @@
-"""The write-behind queue: rows of committed batches that Redis does not have yet.
+"""Merges committed batches before their rows are written to Redis (write-behind).
 
-While the projector is far behind, many rows change again within a second, so they wait that long
-and only the newest version of each is written. Otherwise nothing waits.
+While the projector is behind, many rows change again within a second. So batches wait up to that
+long, and only the newest version of a row is written. Otherwise batches are written at once.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from projections.core.tables import StoredTable
 from services.projector.apply import CommittedBatch
 
 ROWS_MAX = 40_000
-SECONDS_MAX = 1.0  # readers leave Redis when it is two seconds old
+SECONDS_MAX = 1.0  # readers stop using Redis when it is two seconds old
 
 
 @dataclass(slots=True)
 class Job:
-    """A committed batch, and a callback for when readers can see it."""
+    """A committed batch to write to Redis.
+
+    `behind`: the projector is behind. `generation`: of Redis when the batch was committed.
+    """
 
     applied: CommittedBatch
-    # not called for what the repair made good: Postgres may have shown it long before
+    # called when readers can see the batch; not after a repair, since Postgres showed it earlier
     visible: Callable[[], None]
     behind: bool = False
     generation: str = ""
 
 
 class Gathered:
-    """Several committed batches merged: of each row only the newest version."""
+    """Several committed batches merged, with only the newest version of a row."""
 
     def __init__(self, first: Job) -> None:
         self.generation = first.generation
@@ -43,7 +46,7 @@ class Gathered:
         self.add(first)
 
     def add(self, job: Job) -> None:
-        """Adds a batch; batches come in commit order."""
+        """Adds a batch; batches have to be added in the order of their commits."""
         self.jobs.append(job)
         if not job.behind:
             self.until = 0.0
@@ -59,17 +62,17 @@ class Gathered:
 
     @property
     def rows_to_write(self) -> dict[StoredTable, Collection[ViewRow]]:
-        """The rows to write, except ledger rows."""
+        """The changed rows to write, by table; the new rows of ledgers are in `first`."""
         return {table: rows.values() for table, rows in self._told.items()}
 
     @property
     def positions(self) -> dict[tuple[str, int], int]:
-        """The offsets that these batches reach."""
+        """The offset after the last of these batches, by partition."""
         return {place: end for job in self.jobs for place, end in job.applied.positions.items()}
 
     @property
     def firsts(self) -> dict[tuple[str, int], int]:
-        """The offsets at which these batches begin."""
+        """The first offset of the first of these batches, by partition."""
         return {
             place: first
             for job in reversed(self.jobs)
@@ -77,5 +80,5 @@ class Gathered:
         }
 
     def patience(self) -> float:
-        """How many more seconds to wait for batches: 0 once readers would notice."""
+        """How many seconds to wait for another batch; 0 or less: write now."""
         return self.until - time.monotonic() if self.size < ROWS_MAX else 0.0

@@ -1,4 +1,4 @@
-"""Handles a transaction's failures: reconnects, judges again, splits off what cannot be stored."""
+"""Applies batches despite failures: connects again, judges again, splits off unstorable records."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from services.runtime.logging import log
 from services.runtime.metrics import BATCH_EVENTS, BATCH_SECONDS, CAREFUL_BATCHES
 from services.runtime.record_at import KafkaSilent, RecordReader
 
-CAUSES = ("seen", "handler", "unstorable")  # why a batch takes the careful path
+CAUSES = ("seen", "handler", "unstorable")  # why a batch has to be judged again or split
 UNSTORABLE = (
     psycopg.DataError,
     psycopg.IntegrityError,
-    psycopg.errors.ProgramLimitExceeded,  # longer than a row of an index may be
+    psycopg.errors.ProgramLimitExceeded,  # a value is too long for an index
     struct.error,
     OverflowError,
     UnicodeError,
     TypeError,
     ValueError,
 )
-DOUBTED_MAX = 200  # records of a transaction that may be read again; some 15 ms each
-PAUSES = 0.05, 2.0  # seconds from one try to the next while Postgres is away: the first, the most
+DOUBTED_MAX = 200  # conflicts of a transaction to verify in Kafka; about 15 ms each
+PAUSES = 0.05, 2.0  # seconds between tries while Postgres is away: first, longest
 LIMITS = (
     "set lock_timeout = '5s'; set statement_timeout = '20s';"
     " set idle_in_transaction_session_timeout = '5s'"
@@ -43,7 +43,11 @@ LIMITS = (
 
 @dataclass
 class Writer:
-    """Applies batches whatever happens to the connection; used by one thread."""
+    """Applies batches and retries while Postgres is away; used by one thread only.
+
+    `wanted`: whether a batch still belongs to the present assignment. `placed`: reads applied
+    records from Kafka to verify conflicts; None: conflicts are decided by hashes.
+    """
 
     dsn: str
     group: Group
@@ -51,7 +55,7 @@ class Writer:
     recent: Recent
     guard: threading.RLock
     wanted: Callable[[BatchWork], bool]
-    placed: RecordReader | None = None  # without it a conflict by its hash is one
+    placed: RecordReader | None = None
     connection: Connection | None = None
     applier: Applier = field(init=False)
     careful_until: float = 0.0
@@ -60,14 +64,17 @@ class Writer:
         self.applier = Applier(self.group, self.owner, topic_numbers(self._connected()))
 
     def apply(self, work: BatchWork) -> Iterator[tuple[BatchWork, CommittedBatch]]:
-        """Applies the batch, in parts if needed; stops early when it is no longer wanted."""
+        """Applies the batch, in parts if needed; yields the parts with their results.
+
+        Ends early if the batch is no longer wanted.
+        """
         parts = [work]
         while parts:
             part = parts.pop(0)
             if part.recent_version != self.recent.version:
                 self._fold(part)
             if self.placed is not None and len(part.doubted) > DOUBTED_MAX and part.size > 1:
-                # each is read again by itself: what takes long is stored in parts
+                # conflicts are verified one by one: store the batch in parts, so that none is long
                 with self.guard:
                     self.recent.withdraw()
                 parts[:0] = part.halves()
@@ -114,7 +121,7 @@ class Writer:
                 self._bury(work, error)
                 continue
             except UNSTORABLE:
-                raise  # one of them counts as an operational error with psycopg
+                raise  # some are subclasses of psycopg.OperationalError, caught below
             except (
                 psycopg.OperationalError,
                 psycopg.InterfaceError,
@@ -131,16 +138,14 @@ class Writer:
         return None
 
     def _judge_again(self, connection: Connection, work: BatchWork) -> None:
-        """Judges the batch again with the ledger, for resends older than the recent ids."""
+        """Judges the batch again with the event ledger: it has resends of ids not in `recent`."""
         known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         with self.guard:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 
     def _bury(self, work: BatchWork, error: HandlerFailed) -> None:
-        """Makes a dead letter of an event that a state machine (evolution) refused, and
-        continues.
-        """
+        """Marks an event as a dead letter that a state machine (evolution) refused; folds again."""
         CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
         for one in work.slices:
             for entry in one.entries:
@@ -155,19 +160,22 @@ class Writer:
             work.fold(self.group, self.recent, self.applier.topics)
 
     def _split(self, work: BatchWork, error: Exception) -> list[BatchWork]:
-        """Halves a batch that Postgres refuses, down to the single event that it cannot store."""
+        """Halves a batch that Postgres refuses; marks a single record as a dead letter.
+
+        Raises Fenced if the single record is not applied, so that the process ends.
+        """
         CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
         if self.connection is not None and self.connection.broken:
             self._disconnect()
         with self.guard:
             self.recent.withdraw()
         if work.size > 1:
-            # each half is folded when its turn comes: what is put aside before it is not applied
+            # a half is folded in its turn, because the half before may lose records to dead letters
             return work.halves()
         entry = work.slices[0].entries[0]
         if entry.verdict is not Verdict.APPLIED:
             raise Fenced(
-                f"Postgres refused a record that changes no row: {type(error).__name__}"
+                f"Postgres refuses a record that is not applied: {type(error).__name__}"
             ) from error
         entry.failure = Failure(
             "store", type(error).__name__, "Postgres cannot hold a value of this event"

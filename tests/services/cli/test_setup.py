@@ -30,7 +30,7 @@ def test_tables_of_a_newer_version_are_named_with_what_to_run(servers: Endpoints
             "update hitotsu.projection_version set version = 9 where projection = 'terminal_gaps'"
         )
     settings = _settings(servers, dsn)
-    wanted = r"terminal_gaps is declared as version \d, its tables hold version 9: start the newer"
+    wanted = r"terminal_gaps is declared as version \d, but its tables have version 9: start the"
     with pytest.raises(ProviderError, match=wanted):
         setup.prepare(settings)
 

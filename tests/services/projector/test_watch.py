@@ -90,7 +90,7 @@ def test_a_position_that_never_moves_is_seen_from_the_first_look_on(
     began = time.time()
     with _Watched(kafka, "stuck", [TOPIC], {PLACE: BEHIND, OTHER: 0}) as watched:
         assert watched.left.wait(8), "the watchdog did not leave"
-        assert watched.reasons[0] == "no progress for 2 s with 1000 events to go"
+        assert watched.reasons[0] == "no progress for 2 s with a lag of 1000 records"
         assert watched.gauge(PLACE) == 1_000
         assert watched.gauge(OTHER) == 0
         assert watched.watch.lag == 1_000
@@ -211,7 +211,7 @@ def test_lag_without_movement_is_a_reason_to_leave_after_half_a_minute(clock: Cl
     assert judge.lag == 4
     assert judge.reason_to_leave() is None
     assert not _looks(judge, clock, 3, {PLACE: 5}, _asked({PLACE: 9}))
-    assert judge.reason_to_leave() == "no progress for 30 s with 4 events to go"
+    assert judge.reason_to_leave() == "no progress for 30 s with a lag of 4 records"
 
 
 def test_whoever_moves_or_has_nothing_to_do_stays(clock: Clock) -> None:
@@ -251,7 +251,7 @@ def test_an_unknown_part_is_no_progress_and_ends_after_a_while(clock: Clock) -> 
     assert judge.lag is None
     assert judge.reason_to_leave() is None
     _looks(judge, clock, 30, {PLACE: 5, OTHER: 5}, _asked({PLACE: 5}))
-    assert judge.reason_to_leave() == "no ends of some partitions for 120 s"
+    assert judge.reason_to_leave() == "end offsets of held partitions unknown for 120 s"
 
 
 def test_whoever_never_claimed_makes_no_progress(clock: Clock) -> None:
@@ -278,4 +278,4 @@ def test_whoever_holds_nothing_has_nothing_to_do_while_nothing_arrives(clock: Cl
     assert _looks(judge, clock, 100, {}, _asked({PLACE: 5}))
     for end in range(6, 60):
         assert not _looks(judge, clock, 1, {}, _asked({PLACE: end}))
-    assert judge.reason_to_leave() == "no progress for 30 s with 0 events to go"
+    assert judge.reason_to_leave() == "no progress for 30 s with a lag of 0 records"
