@@ -1,11 +1,11 @@
-"""The read API: answers queries over HTTP from Redis or Postgres, with the answer's position."""
+"""The read API process: answers queries over HTTP from Redis or Postgres, and writes nothing."""
 
 from services.runtime.processes import Process
 
 PROCESS = Process(
     name="api",
     module=__name__,
-    does="Answers questions over HTTP from Redis and Postgres; reads only.",
+    does="Answers queries over HTTP from Redis or Postgres; reads only.",
     scaling="Any number behind a balancer.",
     port=8081,
 )

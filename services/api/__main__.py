@@ -1,4 +1,4 @@
-"""Runs the read API: `python -m services.api`."""
+"""Runs the read API process: `python -m services.api`."""
 
 from __future__ import annotations
 

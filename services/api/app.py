@@ -1,4 +1,4 @@
-"""The read API as an ASGI application: its routes and clients."""
+"""Creates the ASGI application of the read API: its routes, clients and background tasks."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ from services.runtime.tokens import Tokens
 ABOUT = About(
     PROCESS.name,
     "Hitotsu read API",
-    "One member, one balance, one stock. Every answer is `{data, position, lag, served_from}`;"
-    " pages also carry `next_cursor`. Give `min_position` to read what you just wrote.",
+    "Reads members, point balances and stock. Every answer is `{data, position, lag,"
+    " served_from}`; paged answers also have `next_cursor`. Send `min_position` to read your own"
+    " writes.",
     'curl -sS "$API/v1/stock/$SKU" -H "Authorization: Bearer $TOKEN"',
 )
 
@@ -48,7 +49,10 @@ def create(
     projections: Sequence[Projection] | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> Starlette:
-    """The ASGI application; it starts even without its servers."""
+    """The ASGI application; it starts even while Postgres, Redis or Kafka are away.
+
+    `projections`: None for all declared ones. `wait_seconds`: how long to wait for `min_position`.
+    """
     catalog = Catalog(discover() if projections is None else projections, live=settings.group)
     postgres = pool(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
@@ -63,7 +67,7 @@ def create(
         catalog=catalog, pool=postgres, views=views, held_amounts=held_amounts,
         reach=Reach(ends),
         tokens=tokens,
-        # no memory of keys: once a person is erased, the next answer must not show them
+        # subject keys are not cached: the next answer after an erasure must lack personal values
         keys=SubjectKeys(postgres, settings.key_encryption_key, seconds=0.0),
         blind_key=settings.blind_index_key, cursors=Cursors(settings.blind_index_key),
         waiting=PositionWaiter(postgres, views, catalog, ends, wait_seconds),
@@ -95,7 +99,7 @@ def create(
 
 
 def operations_of(catalog: Catalog) -> list[ReadOperation]:
-    """All read operations."""
+    """All read operations: queries of projections, subject pages, and the look-up of events."""
     queries = [query for projection in catalog.projections for query in projection.queries]
     pages = [subject_operation(query, queries, catalog) for query in queries if query.parts]
     plain = [of_query(query, catalog) for query in queries if not query.parts]
@@ -106,7 +110,7 @@ def _dependencies(postgres: Pool, views: ViewReader, ends: Ends) -> list[Depende
     async def kafka() -> None:
         ends.check()
 
-    # With Redis away Postgres answers everything; with Kafka away only the lag is unknown.
+    # While Redis is away, Postgres is read; while Kafka is away, only the lag is unknown.
     return [
         Dependency("postgres", partial(_answers, postgres)),
         Dependency("redis", views.check, required=False),

@@ -52,18 +52,21 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code: 0 all accepted, 1 some refused, 2 failed."""
+    """Sends the file. Exit status 0: all events accepted; 1: some refused; 2: it failed."""
     parser = argparse.ArgumentParser("python -m services.bulk", exit_on_error=False)
-    parser.add_argument("file", help="events, one a line; - reads standard input")
-    parser.add_argument("--role", choices=list(ROLES), default=OPERATIONS, help="whose events")
+    parser.add_argument("file", help="JSON events, one per line; - reads standard input")
+    parser.add_argument(
+        "--role", choices=list(ROLES), default=OPERATIONS,
+        help="accept only events that this role may append",
+    )  # fmt: skip
     try:
         given = parser.parse_args(arguments)
-    except SystemExit as asked:  # for help, or because of what was given
+    except SystemExit as asked:  # argparse printed the help or an error
         return int(asked.code or 0)
     except argparse.ArgumentError as error:
         _say(f"{parser.format_usage()}{error}")
         return 2
-    # Events are short-lived and hold no cycles; looking for some costs two fifths of the time.
+    # Events are short-lived and have no reference cycles: the collector would only cost time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     try:
@@ -76,14 +79,14 @@ def main(arguments: list[str]) -> int:
                 counts = uvloop.run(_send(settings, file, given.role))
     except ValidationError as error:
         wrong = ", ".join("HITOTSU_" + str(each["loc"][0]).upper() for each in error.errors())
-        _say(f"set in the environment: {wrong}")
+        _say(f"settings that are missing or invalid in the environment: {wrong}")
         return 2
     except OSError as error:
         _say(f"{given.file}: {error.strerror}")
         return 2
     except (KafkaAway, KeysUnavailable) as error:
         away = "Kafka" if isinstance(error, KafkaAway) else "Postgres"
-        _say(f"{away} was away for too long; run it again, a resend is safe")
+        _say(f"{away} was away for too long: run the command again, a resend is safe")
         return 2
     sys.stdout.write(_told(counts) + "\n")
     return 1 if counts.rejected else 0

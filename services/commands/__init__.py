@@ -1,4 +1,4 @@
-"""The commands process: takes commands over HTTP, decides, answers, and sends the resulting
+"""The commands process: decides commands over HTTP, which may be denied, and appends the resulting
 events.
 """
 
@@ -7,7 +7,7 @@ from services.runtime.processes import Process
 PROCESS = Process(
     name="commands",
     module=__name__,
-    does="Decides what may be refused: holds of points and of stock, returns.",
-    scaling="Any number behind a balancer: the locks that deciders need are in Postgres.",
+    does="Decides commands, which may be denied: holds of points, reservations of stock, returns.",
+    scaling="Any number behind a load balancer: deciders lock in Postgres.",
     port=8083,
 )

@@ -1,4 +1,4 @@
-"""The commands process as an ASGI application: its routes, tasks and clients."""
+"""Creates the ASGI application of the commands process: its routes, tasks and clients."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from services.runtime.tokens import Tokens
 ABOUT = About(
     PROCESS.name,
     "Hitotsu commands",
-    "What may be refused is decided here, once for each Idempotency-Key.",
+    "Commands that may be denied. A command is decided once for each Idempotency-Key.",
     """curl -sS "$COMMANDS/v1/points/holds" -H "Authorization: Bearer $TOKEN" \\
   -H "Idempotency-Key: $(uuidgen)" -H 'Content-Type: application/json' -d '{...}'""",
 )
 
 
 class Background(Protocol):
-    """The tasks that run beside the HTTP server."""
+    """A task that runs beside the HTTP server."""
 
     async def start(self) -> None: ...
 
@@ -46,7 +46,7 @@ class Background(Protocol):
 
 
 def create(settings: Settings) -> Starlette:
-    """The ASGI application; it starts even without its servers, and answers 503 then."""
+    """The ASGI application; it starts even while Postgres is away, and then answers 503."""
     postgres = pool(settings.postgres, group=settings.group, name="commands", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "commands")
     relay = OutboxRelay(settings.postgres, producer)
@@ -54,7 +54,7 @@ def create(settings: Settings) -> Starlette:
     declared = of_group(group, live=group)
     builds = Builds({one.name: one.version for one in declared})
     everything = frozenset(one.name for one in declared)
-    # nobody waits for these
+    # no request waits for these
     works_on: list[Background] = [
         BuildWatch(settings.postgres, group, builds),
         *background(settings, relay.kick, lambda: builds.ready(needs.RETURNS)),
@@ -100,7 +100,7 @@ def create(settings: Settings) -> Starlette:
 
 
 def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
-    # decisions go on without Kafka: facts wait in the outbox
+    # commands are decided without Kafka too: their events wait in the outbox
     return [
         Dependency("postgres", answering(postgres, "select 1 from hitotsu.outbox limit 1")),
         Dependency("kafka", producer.check, required=False),

@@ -1,5 +1,6 @@
-"""The gateway, a stateless HTTP service: validates and seals events, appends them with
-`acks=all`.
+"""The gateway process: takes events over HTTP, validates and encrypts them, appends them to Kafka.
+
+It keeps no state. It answers after Kafka has acknowledged the events (`acks=all`).
 """
 
 from services.runtime.processes import Process
@@ -7,7 +8,7 @@ from services.runtime.processes import Process
 PROCESS = Process(
     name="gateway",
     module=__name__,
-    does="Takes facts in over HTTP, seals them and appends them to Kafka.",
-    scaling="Any number behind a balancer; holds no state.",
+    does="Takes events over HTTP, encrypts personal fields and appends the events to Kafka.",
+    scaling="Any number behind a load balancer; keeps no state.",
     port=8080,
 )

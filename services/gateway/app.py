@@ -1,4 +1,4 @@
-"""The gateway's routes, and the clients that it keeps open."""
+"""Creates the ASGI application of the gateway: its routes and clients."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ from services.runtime.tokens import Tokens
 ABOUT = About(
     PROCESS.name,
     "Hitotsu gateway",
-    "Facts go in here, as JSON: one event, an array, or one a line as NDJSON. Each gets its answer,"
-    " in the order sent, after Kafka acknowledged it. Sending it again is safe.",
+    "Takes events as JSON: a single event, an array, or NDJSON with one event per line. The answer"
+    " has a result per event, in the order sent, after Kafka has acknowledged them. Sending an"
+    " event again is safe.",
     """curl -sS "$GATEWAY/v1/events" -H "Authorization: Bearer $TOKEN" \\
   -H 'Content-Type: application/json' -d '[...]'""",
     event_notes,
@@ -46,7 +47,7 @@ ABOUT = About(
 
 
 def create(settings: Settings, rates: Rates | None = None) -> Starlette:
-    """The gateway as an ASGI application; without its servers it starts too, and answers 503."""
+    """The ASGI application; it starts even while its servers are away, and then answers 503."""
     postgres = pool(settings.postgres, group=settings.group, name="gateway", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "gateway")
     tokens = Tokens(postgres)
@@ -82,8 +83,8 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
 
 
 def _dependencies(postgres: Pool, producer: Producer) -> list[Dependency]:
-    # Events without personal fields go in without Postgres once tokens are known, so that it does
-    # not take us out of service.
+    # Once tokens are cached, events without personal fields need no Postgres: so the gateway stays
+    # ready while Postgres is away.
     return [
         Dependency("kafka", producer.check),
         Dependency("postgres", answering(postgres), required=False),
@@ -96,11 +97,11 @@ def _events(ingest: Ingest) -> Operation:
 
     return Operation(
         method="POST", path="/v1/events", name="appendEvents", summary="Append events",
-        description="A resend with the same `event_id` is accepted again and applied once.",
+        description="An event with an `event_id` sent before is accepted again, but applied once.",
         tag="events", scope="events:write", endpoint=events, headers=(TRACEPARENT,),
         body=events_body(),
         replies={
-            202: Reply(EventResults, "At least one event is in the log."),
+            202: Reply(EventResults, "At least one event was accepted and is in the log."),
             422: Reply(EventResults, "No event was accepted."),
         },
         problems=(TOO_MANY_REQUESTS,),
@@ -115,6 +116,6 @@ def _sealing_key(public_key: bytes) -> Operation:
 
     return Operation(
         method="GET", path="/v1/sealing-key", name="sealingKey", tag="events",
-        summary="The public key that a till seals its offline buffer to", endpoint=sealing_key,
-        replies={200: Reply(SealingKey, "The key.")},
+        summary="The public key with which a till encrypts its offline buffer",
+        endpoint=sealing_key, replies={200: Reply(SealingKey, "The gateway's public key.")},
     )  # fmt: skip

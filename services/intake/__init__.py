@@ -1,1 +1,1 @@
-"""Accepts events: rate limits, validation, sealing, and appending to Kafka."""
+"""Intake of events: rate limits, validation, encryption of personal fields, appending to Kafka."""

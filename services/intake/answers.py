@@ -1,6 +1,4 @@
-"""The request and response types of `POST /v1/events`, from which its documentation is
-generated.
-"""
+"""The request and response types of `POST /v1/events`; its documentation is generated from them."""
 
 from __future__ import annotations
 
@@ -15,13 +13,13 @@ from schemas.rights import INTERNAL, RIGHTS
 from services.http.operation import AnswerModel, Body, Header
 from services.intake.body import JSON, MAX_EVENTS, NDJSON, SEALED
 
-TRACEPARENT = Header("traceparent", "W3C trace context; rides along in Kafka's headers.")
+TRACEPARENT = Header("traceparent", "W3C trace context; it is copied to the headers in Kafka.")
 
 
 class AcceptedEvent(AnswerModel):
-    """The event is in the log."""
+    """An event that was appended to the log, at `topic`, `partition` and `offset`."""
 
-    index: int = Field(description="The event's place in the request, from 0.")
+    index: int = Field(description="The event's index in the request, from 0.")
     event_id: str | None
     status: Literal["accepted"]
     topic: str
@@ -30,17 +28,17 @@ class AcceptedEvent(AnswerModel):
 
 
 class RejectedEvent(AnswerModel):
-    """The event was not appended."""
+    """An event that was not appended; `reason`: what is wrong with `field`."""
 
-    index: int = Field(description="The event's place in the request, from 0.")
+    index: int = Field(description="The event's index in the request, from 0.")
     event_id: str | None
     status: Literal["rejected"]
-    field: str = Field(description="Dotted path, e.g. lines.0.quantity")
+    field: str = Field(description="Dotted path, such as lines.0.quantity; empty: the event.")
     reason: str
 
 
 class EventResults(AnswerModel):
-    """One result per event, in the order sent."""
+    """A result for every event, in the order sent; `accepted` and `rejected` are their numbers."""
 
     results: list[Annotated[AcceptedEvent | RejectedEvent, Field(discriminator="status")]]
     accepted: int = Field(ge=0)
@@ -48,7 +46,7 @@ class EventResults(AnswerModel):
 
 
 class SealedEvent(AnswerModel):
-    """An event of an offline till, encrypted to the gateway's public key."""
+    """An event of an offline till, encrypted with the gateway's public key."""
 
     event_id: str
     sealed: str = Field(description="Base64.", json_schema_extra={"contentEncoding": "base64"})
@@ -62,12 +60,12 @@ class SealingKey(AnswerModel):
 
 
 def producer_events() -> list[str]:
-    """Names of the events that producers may send."""
+    """Names of the events that tokens may send, sorted."""
     return sorted(set(INPUTS) - INTERNAL)
 
 
 def event_notes() -> dict[str, dict[str, Any]]:
-    """Per event, the additions to its JSON schema: who may append it, and an example."""
+    """Additions to the events' JSON schemas, by schema name: who may append it, and an example."""
     return {
         INPUTS[name].__name__: {
             "description": f"{INPUTS[name].__doc__ or ''}"
@@ -79,11 +77,13 @@ def event_notes() -> dict[str, dict[str, Any]]:
 
 
 def events_body() -> Body:
-    """The accepted bodies: one event, an array, JSON lines, or an array of sealed events."""
+    """The accepted request bodies: an event, an array of events, JSON lines, or an array of sealed
+    events.
+    """
     union: Any = reduce(or_, (INPUTS[name] for name in producer_events()))
     event: Any = Annotated[union, Field(discriminator="type")]
     many: Any = Annotated[list[event], Field(min_length=1, max_length=MAX_EVENTS)]
-    lines: Any = Annotated[str, Field(description="One event a line.")]
+    lines: Any = Annotated[str, Field(description="One event per line.")]
     sealed: Any = Annotated[list[SealedEvent], Field(min_length=1, max_length=MAX_EVENTS)]
     return Body(
         {JSON: event | many, NDJSON: lines, SEALED: sealed}, ([example("PurchaseCompleted")],)

@@ -1,4 +1,4 @@
-"""Reads a size-limited request body and splits it into events."""
+"""Checks the media type of a request body and splits the body into events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCEPTED_TYPES = (JSON, NDJSON, SEALED)
 
 
 def content_type_of(request: Request) -> str:
-    """The media type; refuses with 415 when it is not supported."""
+    """The media type; refuses with 415 if it is not supported or the body is compressed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ACCEPTED_TYPES:
         wanted = ", ".join(ACCEPTED_TYPES)
@@ -33,7 +33,11 @@ def content_type_of(request: Request) -> str:
 
 
 def split(body: bytes, content_type: str, private_key: bytes) -> list[Any]:
-    """The events in order; an unreadable line or sealed event is a `Refusal` in its place."""
+    """The events in order; instead of an unreadable line or sealed event, its `Refusal`.
+
+    Refuses the request with 400 or 413 if the whole body is unreadable, empty or has too many
+    events. `private_key`: decrypts sealed events.
+    """
     if content_type == NDJSON:
         lines = [line for line in body.split(b"\n") if line.strip()]
         return _bounded(lines, lambda line: _line(line))
@@ -43,16 +47,16 @@ def split(body: bytes, content_type: str, private_key: bytes) -> list[Any]:
         raise Refuse(400, "Bad Request", f"The body cannot be read: {error}.") from None
     if content_type == SEALED:
         if not isinstance(read, list):
-            raise Refuse(400, "Bad Request", "Sealed events are sent as an array.")
+            raise Refuse(400, "Bad Request", "Sealed events must be sent as an array.")
         return _bounded(read, lambda boxed: _open(boxed, private_key))
     return _bounded(read if isinstance(read, list) else [read], lambda event: event)
 
 
 def _bounded(raw: list[Any], read: Callable[[Any], Any]) -> list[Any]:
     if not raw:
-        raise Refuse(400, "Bad Request", "The body holds no event.")
+        raise Refuse(400, "Bad Request", "The body contains no event.")
     if len(raw) > MAX_EVENTS:
-        detail = f"A request may hold at most {MAX_EVENTS} events, not {len(raw)}."
+        detail = f"A request may contain at most {MAX_EVENTS} events, not {len(raw)}."
         raise Refuse(413, "Content Too Large", detail)
     return [read(each) for each in raw]
 
@@ -74,16 +78,16 @@ def _open(boxed: Any, private_key: bytes) -> Any:
     try:
         clear = loads(open_box(private_key, sealed))
     except Unsealable:
-        return Refusal("sealed", "was not sealed to this gateway's key", "unreadable")
+        return Refusal("sealed", "was not encrypted with this gateway's public key", "unreadable")
     except Unreadable as error:
         return Refusal("sealed", str(error), "unreadable")
     if event_id_of(clear) != boxed["event_id"]:
-        return Refusal("event_id", "is not the id of the sealed event", "unreadable")
+        return Refusal("event_id", "differs from the event_id of the sealed event", "unreadable")
     return clear
 
 
 def event_id_of(event: Any) -> str | None:
-    """The event's id for its result, if it is a short string."""
+    """The `event_id` to repeat in the event's result; None unless it is a short ASCII string."""
     meta = event.get("meta") if isinstance(event, dict) else None
     claimed = meta.get("event_id") if isinstance(meta, dict) else None
     return (

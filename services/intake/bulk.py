@@ -1,7 +1,7 @@
-"""Loads millions of events into Kafka: bounded memory, in order, none lost.
+"""Loads millions of events into Kafka, in order and with bounded memory; no event is lost.
 
-Chunks are sent in sequence with a few in flight. When Kafka does not acknowledge a chunk in time,
-it and all later chunks are sent again in order. Resent events are applied only once.
+Chunks are sent in sequence, a few of them at a time. If Kafka does not acknowledge a chunk in time,
+that chunk and all later ones are sent again in order. Resent events are applied only once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from services.runtime.logging import log
 from services.runtime.producer import KafkaAway, KafkaRecord, Producer, QueuedRecords
 from services.runtime.tokens import Token
 
-# JSON as a dict, a checked input, or the refusal of what could not even be read.
+# JSON as a dict, a validated model, or the refusal of an input that could not be read.
 Event = Mapping[str, Any] | EventInput | Refusal
 Progress = Callable[[int], object]
 MOST_REFUSALS_KEPT = 1_000
@@ -32,7 +32,11 @@ MOST_REFUSALS_KEPT = 1_000
 
 @dataclass(slots=True)
 class Counts:
-    """The result of a run: accepted events by type; refused ones with position and reason."""
+    """The result of a run.
+
+    `by_type`: accepted events by type. `reasons`: refused events by field and reason. `refusals`:
+    the first ones with their position in the input, from 0.
+    """
 
     accepted: int = 0
     rejected: int = 0
@@ -41,7 +45,7 @@ class Counts:
     refusals: list[tuple[int, Refusal]] = field(default_factory=list)
 
     def refuse(self, index: int, refusal: Refusal) -> None:
-        """Counts a refusal; keeps the first thousand with their position in the input."""
+        """Counts a refusal; keeps it with its position unless `MOST_REFUSALS_KEPT` are kept."""
         self.rejected += 1
         self.reasons[refusal.field, refusal.reason] += 1
         if len(self.refusals) < MOST_REFUSALS_KEPT:
@@ -68,8 +72,10 @@ class BulkProducer:
         timeout: float = 15.0,
         role: Role = OPERATIONS,
     ) -> None:
-        """`role`: which events may be sent (`schemas/rights.py`); `patience` and `timeout` in
-        seconds.
+        """`chunk`: events sent together; `in_flight`: chunks sent and not acknowledged yet.
+
+        `patience`: seconds to wait for a server that is away; `timeout`: for an acknowledgement.
+        `role`: only events that it may append are accepted (`schemas/rights.py`).
         """
         self._chunk = chunk
         self._in_flight = in_flight
@@ -100,9 +106,10 @@ class BulkProducer:
         events: Iterable[Event],
         progress: Progress | None = None,
     ) -> Counts:
-        """Sends all valid events; returns when Kafka has acknowledged every one of them.
+        """Sends all valid events; returns when Kafka has acknowledged them all.
 
-        `progress` is called with the number of events just acknowledged or refused.
+        `progress` is called with the number of events that were just acknowledged or refused.
+        Raises KafkaAway or KeysUnavailable if a server is away for longer than `patience`.
         """
         counts = Counts()
         waiting: deque[_Chunk] = deque()
@@ -151,7 +158,7 @@ class BulkProducer:
                 await self._wait_or_raise(until, "postgres")
 
     async def _hand_over(self, chunk: _Chunk, before: _Chunk | None) -> None:
-        # Never ahead of one that was lost: it waits to be sent again together with it.
+        # If the chunk before was lost, this one is sent again after it, to keep the order.
         if chunk.handed is not None:
             self._producer.forget(chunk.handed)
             chunk.handed = None
@@ -167,7 +174,7 @@ class BulkProducer:
     async def _settle(
         self, waiting: deque[_Chunk], counts: Counts, progress: Progress | None
     ) -> None:
-        """Waits for the oldest chunk; if it is lost, sends it and all later chunks again."""
+        """Waits until the oldest chunk is acknowledged; sends all chunks again if it is lost."""
         until = asyncio.get_running_loop().time() + self._patience
         while not await self._arrived(waiting[0]):
             await self._wait_or_raise(until, "kafka")

@@ -196,7 +196,7 @@ def test_what_a_till_sealed_offline_goes_in_as_any_other(gateway: Gateway) -> No
     assert answer.status_code == 202
     results = answer.json()["results"]
     assert [r["status"] for r in results] == ["accepted"] + ["rejected"] * 6
-    assert results[1]["reason"] == "was not sealed to this gateway's key"
+    assert results[1]["reason"] == "was not encrypted with this gateway's public key"
 
 
 def _sealed(sent: dict[str, Any]) -> str:
