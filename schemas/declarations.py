@@ -16,12 +16,20 @@ PRIMITIVES = ("string", "int", "long", "double", "boolean", "bytes")
 
 
 class BadSchema(Exception):
-    """A schema file breaks a rule of this repository; the text names the file and the rule."""
+    """A schema file breaks a rule of this repository; the text names the file or field, and the
+    rule.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: `shape` is a primitive, "id", "enum", "record" or "array"."""
+    """A field of a record.
+
+    `shape`: an Avro primitive, "id", "enum", "record" or "array". `of`: the name of the record,
+    enum or array item type. `item`: the shape of an array's items. `meaning`: attribute `is`.
+    `pii`: kind of a sealed personal value. `blind`: the personal field whose blind index this is.
+    `at_least`: minimum number of items. `unique`: the item field that must differ in an array.
+    """
 
     name: str
     shape: str
@@ -36,8 +44,8 @@ class Field:
     blind: str | None = None
     at_least: int | None = None  # of an array: elements; of an ordinal: its smallest value
     unique: tuple[str, ...] = ()  # fields by which no two elements may be the same
-    unless_said: Any = None  # what the edge fills in where that is not the default
-    moved_to: str | None = None  # the sealed field to which the edge moves what arrives in this one
+    unless_said: Any = None  # value that the gateway fills in, if not the Avro default
+    moved_to: str | None = None  # sealed field to which the gateway moves the value of this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class RecordType:
     name: str
     doc: str
     fields: tuple[Field, ...]
-    sealed_under: tuple[str, ...] = ()  # whose key seals: fields, in order; else the topic's key
+    # fields of which the first non-null one names the subject whose key seals; else the record key
+    sealed_under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +70,18 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The parsed content of all .avsc files."""
+    """The content of all .avsc files: events, nested records (`parts`) and enums, by name."""
 
     events: dict[str, RecordType]
     parts: dict[str, RecordType]
     enums: dict[str, Enum]
 
     def events_of(self, topic: Topic) -> list[RecordType]:
+        """The events of a topic, in the order of their files."""
         return [self.events[name] for name in topic.events]
 
     def personal(self, record: RecordType) -> bool:
-        """Whether the record has a field that is sealed or indexed with a subject's key."""
+        """Whether the record or a record nested in it has a personal (sealed) field."""
         return any(
             field.pii or (field.of in self.parts and self.personal(self.parts[str(field.of)]))
             for field in record.fields
@@ -79,17 +89,17 @@ class Description:
 
 
 def snake(name: str) -> str:
-    """PurchaseCompleted -> purchase_completed."""
+    """CamelCase to snake_case: PurchaseCompleted becomes purchase_completed."""
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
 
 def module_of(topic: Topic) -> str:
-    """commerce.dead-letters -> dead_letters."""
+    """The topic's name as a module name: commerce.dead-letters becomes dead_letters."""
     return topic.name.removeprefix("commerce.").replace("-", "_")
 
 
 def sources(home: Path = HOME) -> dict[str, dict[str, Any]]:
-    """The .avsc files as JSON, by full name."""
+    """The .avsc files as parsed JSON, by full name; raises BadSchema for a misnamed file."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted([*home.glob("contracts/*/*.avsc"), *home.glob("types/*.avsc")]):
         schema = json.loads(path.read_text(encoding="utf-8"))
@@ -102,7 +112,7 @@ def sources(home: Path = HOME) -> dict[str, dict[str, Any]]:
 
 
 def describe(home: Path = HOME) -> Description:
-    """Read every .avsc file."""
+    """Reads all .avsc files; raises BadSchema if one breaks a rule or an event has no file."""
     schemas = sources(home)
     enums = {
         schema["name"]: Enum(schema["name"], schema["doc"], tuple(schema["symbols"]))

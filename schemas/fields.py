@@ -1,8 +1,8 @@
-"""The pydantic types of the edge models: how each kind of field is checked and converted.
+"""The pydantic types of the events' input models: how kinds of fields are checked and converted.
 
-The edge is where producers' JSON enters. A value is converted to its wire form when it is validated
-(ids to 16 bytes, instants to microseconds, dates to days since the epoch), so that building the
-event afterwards only copies values.
+Input models ("edge models") validate the JSON that producers send. Validation converts a value to
+its wire form (ids to 16 bytes, instants to microseconds, dates to days since the epoch), so that
+building the event afterwards only copies values.
 """
 
 import re
@@ -45,7 +45,7 @@ MANY = 500
 
 
 class Edge(BaseModel):
-    """Base class of the edge models: unknown fields are refused, values are not coerced."""
+    """Base class of the input models: unknown fields are refused, types are not converted."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -89,7 +89,10 @@ def _instant(value: object) -> int:
 
 
 def _micros_only(text: str) -> str:
-    """RFC 3339 as the standard library reads it: upper case, at most six decimals."""
+    """An RFC 3339 time as `datetime.fromisoformat` reads it: upper case, six decimals or none.
+
+    Further decimals are cut off.
+    """
     text = text.upper()
     head, dot, rest = text.partition(".")
     if not dot:
@@ -158,7 +161,7 @@ _INT = Field(ge=-INT_MAX, le=INT_MAX)
 _BIG = Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)
 
 Id = Annotated[bytes, PlainValidator(_id), PlainSerializer(_show_id), _json("uuid")]
-# the same in a command's body, where it stays a UUID
+# an id in the body of a command: validated alike, but it stays a UUID
 GivenId = Annotated[UUID, AfterValidator(_not_nil)]
 Instant = Annotated[
     int, PlainValidator(_instant), PlainSerializer(_show_instant), _json("date-time")

@@ -1,4 +1,4 @@
-"""The error with which the edge refuses an event: a field and a reason, never the value."""
+"""The error with which an event is refused at intake: a field and a reason, never the value."""
 
 import re
 from typing import Protocol
@@ -6,13 +6,13 @@ from typing import Protocol
 from pydantic import ValidationError
 
 _SUBJECT = re.compile(r"^(Input|String|List|Value|Number) should ")
-_CONTROL = "must not hold control characters"
+_CONTROL = "must not contain control characters"
 CURRENCY = r"^[A-Z]{3}$"
 ERASED = "the person was erased"
 
 
 class Rejected(Exception):
-    """An event was refused; `field` names the wrong field, `reason` says why."""
+    """An event is refused. `field`: dotted path of the wrong field, empty for the whole event."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -21,19 +21,17 @@ class Rejected(Exception):
 
 
 class Sealer(Protocol):
-    """What the generated conversions need in order to seal; ValueError says why a value cannot be
-    sealed.
-    """
+    """What generated conversions need to encrypt personal fields; ValueError says why it fails."""
 
     def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
-        """The clear value, encrypted for its subject."""
+        """The value `clear`, encrypted with the key of its subject."""
 
     def index(self, kind: str, clear: str) -> bytes:
-        """The keyed blind index of the normalised value."""
+        """The blind index of the value's normal form."""
 
 
 def rejection(error: ValidationError) -> Rejected:
-    """The first error of a pydantic validation, as field and reason without the value."""
+    """The first error of a pydantic validation as `Rejected`, without the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step)[:100] for step in first["loc"])[:300]
     reason = _REASONS.get(first["type"]) or _SUBJECT.sub("must ", first["msg"])
@@ -46,7 +44,7 @@ def rejection(error: ValidationError) -> Rejected:
 def sealed(
     sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str
 ) -> bytes:
-    """The sealed value; raises Rejected, naming the field, when it cannot be sealed."""
+    """The encrypted value; raises Rejected, naming the field, if it cannot be encrypted."""
     try:
         return sealer.seal(event_id, subject, field, kind, clear)
     except ValueError as error:
@@ -54,9 +52,7 @@ def sealed(
 
 
 def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
-    """The blind index; raises Rejected, naming the field, when the value is not valid for
-    its kind.
-    """
+    """The blind index; raises Rejected, naming the field, if the value is malformed."""
     try:
         return sealer.index(kind, clear)
     except ValueError as error:
@@ -66,17 +62,17 @@ def indexed(sealer: Sealer, field: str, kind: str, clear: str) -> bytes:
 def sealed_or_none(
     sealer: Sealer, event_id: bytes, subject: bytes, field: str, kind: str, clear: str | None
 ) -> bytes | None:
-    """As `sealed`; None stays None."""
+    """As `sealed`; None for None."""
     return None if clear is None else sealed(sealer, event_id, subject, field, kind, clear)
 
 
 def sealed_note(
     sealer: Sealer, event_id: bytes, subject: bytes, field: str, moved: str | None, note: str | None
 ) -> bytes | None:
-    """What was typed, sealed: the text that arrived in a field of before, then the note.
+    """The encrypted note of an event, for typed text: `moved`, then `note`; None if both are empty.
 
-    Of somebody who was erased it is left out: what happened is a fact, the words are about a
-    person.
+    `moved`: text that arrived in an older, unsealed field. None also if the person was erased: the
+    event itself is kept, the words about the person are not.
     """
     text = note if not moved or moved == note else f"{moved}\n{note}" if note else moved
     try:
@@ -88,12 +84,12 @@ def sealed_note(
 
 
 def indexed_or_none(sealer: Sealer, field: str, kind: str, clear: str | None) -> bytes | None:
-    """As `indexed`; None stays None."""
+    """As `indexed`; None for None."""
     return None if clear is None else indexed(sealer, field, kind, clear)
 
 
 def _path(field: str) -> str:
-    """Converts identifiers[0].value to identifiers.0.value, the form of pydantic's paths."""
+    """The path in pydantic's form: identifiers[0].value becomes identifiers.0.value."""
     return field.replace("[", ".").replace("]", "")
 
 

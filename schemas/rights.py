@@ -1,10 +1,10 @@
-"""Who may append which event, and which locations in it must belong to the sender?
+"""Declares which role may append which event, and which locations in it must be the sender's own.
 
-A token has one role. Each event declares in its .avsc file, under `may_append`, which `roles` may
-append it, which location fields must be among the token's own stores (`own`), and `by_producers`:
-refused once the loyalty program's own rules give points. A role that is not listed is denied. The
-role `operations` may append everything except events that Hitotsu alone appends. Standard library
-only.
+A token has one role. The .avsc file of an event declares, under `may_append`: `roles` that may
+append it; `own`, location fields whose value must be one of the token's stores; `by_producers`, the
+event is refused while the loyalty program's rules give points. All other roles are denied. The role
+`operations` may append all events except those that Hitotsu appends itself. This module uses the
+standard library only.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ ROLES: dict[Role, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Who may append an event.
+    """Which roles may append an event.
 
     `own`: dotted paths of location fields whose value must be one of the token's stores.
     `by_producers`: refused while the loyalty program's own rules give points.
@@ -41,7 +41,7 @@ class Right:
 def _declared() -> dict[str, Right]:
     rights = {}
     for event, schema in EVENT_SCHEMAS.items():
-        said = schema.get("may_append", {"roles": []})  # the lint refuses one without
+        said = schema.get("may_append", {"roles": []})  # the lint requires may_append
         own, by_producers = tuple(said.get("own", ())), said.get("by_producers", False)
         rights[event] = Right(tuple(said["roles"]), own, by_producers)
     return rights
@@ -49,12 +49,12 @@ def _declared() -> dict[str, Right]:
 
 RIGHTS: dict[str, Right] = _declared()
 
-# Appended by Hitotsu itself and by no token.
+# Events that Hitotsu appends itself: no token may.
 INTERNAL = frozenset(name for name, right in RIGHTS.items() if not right.roles)
 
 
 def own_places(name: str, event: object) -> list[tuple[str, str | None]]:
-    """The locations in the event that must be the sender's own stores, as (dotted path, value)."""
+    """The locations in the event that must be stores of the token: (dotted path, value)."""
     found: list[tuple[str, str | None]] = []
     for path in RIGHTS[name].own:
         found += _places(event, path, "")

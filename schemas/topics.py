@@ -1,8 +1,9 @@
-"""Which topics exist, which events they carry, and which field keys each record.
+"""Declares the topics: their events, partitions, and the fields that are the record key.
 
 A topic is a folder below `schemas/contracts`: `topic.json` declares its name, partitions and key;
-each .avsc file beside it is an event of the topic. An event may declare a `key` of its own.
-Standard library only: the topics job imports this and nothing else of the contracts.
+the .avsc files beside it are the events of the topic. An event may declare a `key` of its own. This
+module uses the standard library only, because the job that creates topics imports nothing else of
+`schemas`.
 """
 
 import json
@@ -17,9 +18,7 @@ DEAD_LETTERS = "commerce.dead-letters"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic (infinite retention). `keys`: per event, the fields of which the first non-null is
-    the key.
-    """
+    """A topic. `keys`: by event, the fields of which the first non-null one is the record key."""
 
     name: str
     events: tuple[str, ...]
@@ -28,7 +27,7 @@ class Topic:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file of the contracts; ValueError names the file when it is not a JSON object."""
+    """The JSON object in a file; raises ValueError, naming the file, if it is not a JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -39,13 +38,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def schemas_in(folder: Path) -> Iterator[dict[str, Any]]:
-    """The events of a topic's folder, in the order of their files."""
+    """The parsed .avsc files in a folder, in the order of their names."""
     return (read_json(path) for path in sorted(folder.glob("*.avsc")))
 
 
 def _events_in(home: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Each `topic.json` of a folder of contracts, with the schemas of its events; folders without
-    one are skipped (the lint finds them).
+    """All `topic.json` files below `home`, with the schemas of their events.
+
+    Folders without `topic.json` are skipped; the lint reports them.
     """
     for path in sorted(home.glob("*/topic.json")):
         said = read_json(path)
@@ -55,7 +55,7 @@ def _events_in(home: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]
 
 
 def topics_in(home: Path) -> Iterator[Topic]:
-    """The topics of a folder of contracts."""
+    """The topics that are declared below `home`."""
     return map(_topic, _events_in(home))
 
 
@@ -65,8 +65,8 @@ def _topic(told: tuple[dict[str, Any], list[dict[str, Any]]]) -> Topic:
     return Topic(said["name"], tuple(keys), keys, said["partitions"])
 
 
-_READ = list(_events_in(HOME))  # once for all that is declared in the files
-# what the .avsc file of each event says
+_READ = list(_events_in(HOME))  # the files are read once
+# the parsed .avsc file of every event, by name
 EVENT_SCHEMAS: dict[str, dict[str, Any]] = {
     schema["name"]: schema for _, schemas in _READ for schema in schemas
 }

@@ -1,1 +1,1 @@
-"""Released schema versions, their registry ids, and golden values that every reader must decode."""
+"""Released schema versions, their ids, and golden values that all later code must decode."""

@@ -1,4 +1,4 @@
-"""Which schema does an id mean? Each released version gets its id here once; ids never change."""
+"""Released schema versions and their ids: a version gets its id once, and ids never change."""
 
 import hashlib
 import json
@@ -12,17 +12,17 @@ from schemas.declarations import HOME, NAMESPACE, sources
 from schemas.topics import TOPIC_OF
 
 FIRST_ID = 1001
-# What the edge asks of a producer, fills in for it or moves, whose key seals, how a record is keyed
-# and who may append it say nothing about bytes.
+# Attributes that only the gateway uses (what it requires, fills in, moves, seals, and who may
+# append) and the record key do not affect the Avro bytes.
 _EDGE_ONLY = (
     "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "may_append",
 )  # fmt: skip
-_UNSAID = ("doc", "namespace")  # every name is in our one namespace: the lint sees to it
+_UNSAID = ("doc", "namespace")  # the lint allows only one namespace
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One released version of one record's schema, with its id."""
+    """A released version of an event's schema. `file`: its path below `history`."""
 
     id: int
     subject: str
@@ -33,7 +33,7 @@ class Release:
 
 
 class Releases:
-    """Every schema ever released, by id."""
+    """All schemas ever released; `newest`: the newest version by name of the event."""
 
     def __init__(self, home: Path = HOME) -> None:
         self._history = home / "history"
@@ -50,21 +50,23 @@ class Releases:
         return iter(sorted(self.by_id.values(), key=lambda release: release.id))
 
     def text(self, release: Release) -> str:
+        """The text of the released .avsc file."""
         return (self._history / release.file).read_text(encoding="utf-8")
 
     def schema(self, release: Release) -> dict[str, Any]:
+        """The released schema as parsed JSON."""
         schema: dict[str, Any] = json.loads(self.text(release))
         return schema
 
     def of(self, record: str) -> list[Release]:
-        """All versions of a record, oldest first."""
+        """All released versions of an event, oldest first."""
         versions = [release for release in self if release.record == record]
         return sorted(versions, key=lambda release: release.version)
 
 
 @cache
 def releases() -> Releases:
-    """The releases in the repository."""
+    """The releases in this repository, read once."""
     return Releases()
 
 
@@ -94,7 +96,10 @@ def self_contained(name: str, schemas: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def fingerprint(schema: Any) -> str:
-    """SHA-256 of the schema's canonical form, without documentation and edge-only attributes."""
+    """SHA-256 of the schema in canonical form, without documentation and namespaces.
+
+    `schema`: from `self_contained`, which drops the attributes that only the gateway uses.
+    """
     plain = json.dumps(_plain(schema), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(plain.encode()).hexdigest()
 
@@ -108,7 +113,7 @@ def _plain(node: Any) -> Any:
 
 
 def unreleased(home: Path = HOME) -> dict[str, dict[str, Any]]:
-    """Events whose .avsc differs from its newest release: name to current schema."""
+    """By name, the current schemas of events that differ from their newest release or have none."""
     schemas = sources(home)
     known = Releases(home).newest
     changed = {}
@@ -120,7 +125,7 @@ def unreleased(home: Path = HOME) -> dict[str, dict[str, Any]]:
 
 
 def tampered(home: Path = HOME) -> list[Release]:
-    """Releases whose file is missing or was changed after the release."""
+    """Releases whose file is missing or has been changed since the release."""
     known, history = Releases(home), home / "history"
     return [
         release
@@ -131,7 +136,10 @@ def tampered(home: Path = HOME) -> list[Release]:
 
 
 def release(home: Path = HOME) -> list[Release]:
-    """Gives every changed event a new version with a new id; released files are not touched."""
+    """Releases all changed events: writes a new version of each with a new id.
+
+    Returns these. Files of earlier releases are not touched.
+    """
     known, history = Releases(home), home / "history"
     next_id = max(known.by_id, default=FIRST_ID - 1) + 1
     made = []

@@ -1,8 +1,7 @@
-"""Normal forms: two spellings of one name, address or number become the same text.
+"""Normal forms: two spellings of the same name, address or number become the same text.
 
-Pure functions of text: `text`, `kanji`, `names`, `readings`, `phones`, `emails`, `postcodes`,
-`dates` and `addresses`. `text` and `kanji` always return a text, the others None when
-no usable character is left. None of them raises on malformed text.
+Pure functions of text. `folded` always returns a text; the others return None if the text has no
+such value. None of the functions exported here raises for malformed text.
 """
 
 from schemas.normal.addresses import Address, address

@@ -13,24 +13,26 @@ from schemas.normal.text import folded
 
 
 class Address(NamedTuple):
-    """Parts of an address in normal form; a part that the text does not contain is empty."""
+    """The parts of an address in normal form; a part that is not known is empty."""
 
     prefecture: str
-    """Or the state."""
+    """都道府県; in a Western address the state."""
     city: str
-    """市区町村, with its 郡 and 区; or the suburb."""
+    """市区町村, with its 郡 and 区; in a Western address the suburb."""
     town: str
-    """町名, without 大字 and 字; or the street."""
+    """町名, without 大字 and 字; in a Western address the street."""
     block: str
-    """丁目-番地-号 as 1-2-3, after a part of the town (字) if named; or the street number."""
+    """丁目-番地-号 as 1-2-3, after a part of the town (字) if there is one; in a Western address
+    the street number.
+    """
     building: str
-    """What comes after the block; or the flat or unit, or the property's name."""
+    """The text after the block; in a Western address the flat or unit, and the property's name."""
 
 
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺ一-鿿]")
 _CODE = re.compile(r"^〒?\s*([0-9]{3}-?[0-9]{4})(?![0-9-])\s*|^〒\s*")
 _STREET = re.compile(".*(?:上ル|上る|上がる|下ル|下る|下がる|東入|西入|入)[るルり]?\\s*")
-"""Kyoto says the way first: 寺町通御池上る上本能寺前町."""
+"""In Kyoto, directions along streets come before the town: 寺町通御池上る上本能寺前町."""
 _LARGE = re.compile(r"^\s*[大小]?字\s*")
 _SMALL = re.compile(r"(?<=.)\s*(?:[大小]字|字(?!町))\s*")
 _CITY = re.compile(r"\s*([^0-9\s]{1,6}?市(?:[^0-9\s]{1,4}?区)?|[^0-9\s]{1,5}?[区町村])\s*")
@@ -41,9 +43,7 @@ _CODE_LENGTH = 7
 
 
 class _Head(NamedTuple):
-    """The start of an address line that was matched against the gazetteer: prefecture,
-    city, town.
-    """
+    """The parts of an address line that were matched against the gazetteer, and the rest."""
 
     prefecture: str
     city: str
@@ -52,8 +52,10 @@ class _Head(NamedTuple):
 
 
 def address(text: str, postcode: str | None = None) -> Address | None:
-    """The parts of one line; None when it has no letter. Parts missing in the line come from
-    `postcode`.
+    """Parses an address line; None if it has neither letter nor digit.
+
+    Prefecture, city and town that the line lacks are taken from `postcode`, or the postcode in the
+    line.
     """
     form = folded(text)
     if not any(letter.isalnum() for letter in form):
@@ -74,7 +76,7 @@ def _with_block(head: _Head) -> Address:
     at = first_number(rest)
     part = ""
     if at > 0:
-        # A part of a town that the list does not have (小字, イ), or a town of its own.
+        # A part of a town that the gazetteer lacks (小字, イ), or an unknown town.
         part = _SMALL.sub("", rest[:at]).strip(_EDGES).replace(" ", "")
         rest = rest[at:]
     elif at < 0 and not town:
@@ -121,7 +123,7 @@ def _prefecture(places: Gazetteer, form: str) -> tuple[str, str]:
         if not found:
             continue
         after = form[length:].lstrip(" ")
-        # 京都 of 京都市, 大阪 of 大阪市: short for the prefecture only when a city follows.
+        # 京都 in 京都市, 大阪 in 大阪市: an abbreviated prefecture only if a city follows.
         if len(found) == length or _cities(places, after, found)[0]:
             return found, after
     return "", form

@@ -1,4 +1,4 @@
-"""Parses the end of a Japanese address: block numbers (丁目, 番, 号) and the building."""
+"""Parses the end of a Japanese address line: block numbers (丁目, 番, 号) and the building."""
 
 import re
 from typing import NamedTuple
@@ -28,14 +28,15 @@ class Block(NamedTuple):
 
 
 def first_number(text: str) -> int:
-    """Index of the first character of the block number; -1 when there is none."""
+    """Index of the first character of the block number; -1 if there is no block number."""
     found = _FIRST.search(text)
     return found.start() if found else -1
 
 
 def block(text: str) -> Block:
-    """Block and building: 一丁目二番三号, 1丁目2-3 and 1の2の3 are 1-2-3. A fourth number is the
-    flat.
+    """Parses block and building: 一丁目二番三号, 1丁目2-3 and 1の2の3 become 1-2-3.
+
+    A fourth number is the flat and belongs to the building.
     """
     parts: list[str] = []
     at = 0
@@ -44,10 +45,10 @@ def block(text: str) -> Block:
         if _ROOM.match(text, found.end(1)):
             break
         numeral, after = found[1], found[2]
-        # A kanji that may be a number begins names as well: 1-2-3 三田ハイツ.
+        # A kanji numeral may also begin the name of a building: 1-2-3 三田ハイツ.
         if not (numeral.isdecimal() or after or counter) and found.end() < len(text):
             break
-        # 1丁目 第3ビル: a house, not a number in the block.
+        # 1丁目 第3ビル: 3 belongs to the building, not to the block.
         if text[at : found.start(1)].endswith("第") and (after or "")[:2] not in (
             "地割",
             "号",

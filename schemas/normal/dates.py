@@ -13,7 +13,7 @@ _ERAS = {
     "平成": (1989, 31, "h", "平"),
     "令和": (2019, 99, "r", "令"),
 }
-"""Era: its year 1, its last year, its short forms."""
+"""By era: the Gregorian year of its year 1, its last year, its short forms."""
 _YEARS = {
     form: (first, last)
     for era, (first, last, *short) in _ERAS.items()
@@ -37,11 +37,11 @@ _FIRST_YEAR = 1850
 
 
 def birth_date(text: str) -> date | None:
-    """The date; None when the text is no date, or no plausible date of birth.
+    """Parses a date of birth; None if the text is not a date, or a date before 1850.
 
     Accepted: eras (令和2年4月1日, R2.4.1, 昭和五十五年四月一日), ISO, 1990/4/1, 19900401, 1 Apr
-    1990. With the year last, day before month is assumed unless only month before day is a valid
-    date.
+    1990. If the year comes last, the day comes before the month (1/4/1990 is 1 April), unless only
+    the other order is a valid date.
     """
     form = _TIME.sub("", in_digits(folded(text)))
     if found := _YEAR_FIRST.fullmatch(form) or _DIGITS.fullmatch(form):
@@ -65,7 +65,7 @@ def _of_era(era: str, year: str, month: int, day: int) -> date | None:
 
 
 def _month(name: str) -> int:
-    """Month number 1 to 12 of an English month name; 0 when it is not one."""
+    """Month number (1 to 12) of the first three letters of an English month; else 0."""
     return _MONTHS.index(name) + 1 if name in _MONTHS else 0
 
 

@@ -1,4 +1,4 @@
-"""The normal form of an e-mail address: two spellings of one mailbox become equal."""
+"""The normal form of an e-mail address: two spellings of the same mailbox become equal."""
 
 import re
 from functools import lru_cache
@@ -14,8 +14,9 @@ _WRONG = "is not an e-mail address"
 
 
 def email(text: str) -> str | None:
-    """Lower case, ASCII domain, without parts that the provider ignores; None when it is not an
-    address.
+    """The address in lower case, with an ASCII domain, without parts that its provider ignores.
+
+    None if the text is not an e-mail address.
     """
     try:
         return mailbox(text)
@@ -24,8 +25,9 @@ def email(text: str) -> str | None:
 
 
 def mailbox(text: str) -> str:
-    """As `email`, but raises ValueError with the reason (never quoting the address). Makes no DNS
-    query.
+    """As `email`, but raises ValueError with a reason, which never quotes the address.
+
+    Makes no DNS query.
     """
     local, at, domain = composed(composed(text).casefold()).rpartition("@")
     if not (at and local and domain):
@@ -36,7 +38,7 @@ def mailbox(text: str) -> str:
 
 
 def _checked(local: str, domain: str, provider: Provider) -> str:
-    """The domain as ASCII; raises ValueError unless the whole address is well formed."""
+    """The domain as ASCII; raises ValueError if the address is malformed."""
     if _USUAL.fullmatch(local) and len(local) + len(domain) <= _SURELY_SHORT:
         return _ascii(domain)
     if provider.allows_stray_dots:
@@ -46,9 +48,7 @@ def _checked(local: str, domain: str, provider: Provider) -> str:
 
 @lru_cache(maxsize=4096)
 def _ascii(domain: str) -> str:
-    """The domain in ASCII (IDNA); cached, because the library needs 20 µs for each and domains
-    repeat.
-    """
+    """The domain in ASCII (IDNA); cached, because the library takes 20 µs and domains repeat."""
     return _library("a", domain)
 
 

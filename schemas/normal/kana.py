@@ -1,4 +1,4 @@
-"""Normal form of kana by sound, regardless of syllabary, letter size and marks."""
+"""Normal form of kana by sound, independent of syllabary, letter size and iteration marks."""
 
 import re
 import unicodedata
@@ -24,9 +24,7 @@ _LONG_O = re.compile("(?<=[オコソトノホモヨロゴゾドボポ])オ")
 
 
 def repeated(text: str) -> str:
-    """Iteration marks expanded: 佐々木 becomes 佐佐木, いすゞ いすず. A mark at the start is
-    dropped.
-    """
+    """Expands iteration marks: 佐々木 becomes 佐佐木, いすゞ いすず. Drops a mark at the start."""
     before = None
     while before != text:
         before, text = text, _AGAIN.sub(_again, text)
@@ -39,20 +37,20 @@ def _again(found: re.Match[str]) -> str:
         return letter * 2
     plain = unicodedata.normalize("NFD", letter)[0]
     voiced = unicodedata.normalize("NFC", plain + _VOICED)
-    # A letter that has no voiced form, a kanji say, is repeated as it is.
+    # A letter without a voiced form, such as a kanji, is repeated unchanged.
     return letter + (voiced if mark in "ゞヾ" and len(voiced) == 1 else plain)
 
 
 def katakana(text: str) -> str:
-    """Hiragana converted to katakana; other characters are unchanged."""
+    """Converts hiragana to katakana; leaves other characters unchanged."""
     return text.translate(_KATAKANA)
 
 
 def sounded(text: str) -> str:
-    """Katakana by sound: small letters become large, ヂ becomes ジ, a long vowel mark its vowel.
+    """Spells kana by sound: small letters become large, ヂ becomes ジ, a long vowel mark its vowel.
 
     A long オ is written ウ as in コウ, a long エ is written イ as in ケイ: オーノ and オオノ both
-    become オウノ; オノ stays as it is.
+    become オウノ; オノ is unchanged.
     """
     form = katakana(text)
     if "ヴ" in form:

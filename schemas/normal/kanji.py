@@ -13,25 +13,25 @@ _INFERRED = MJShrinkSchemeCombo.INFERENCE_BY_READING_AND_GLYPH
 _RESIDENCE = MJShrinkSchemeCombo.MOJ_NOTICE_582
 _KANJI = range(0x3400, 0x40000)
 _APART = frozenset("切功吊宍師書汎着")
-"""The register's list of slips of the pen names these too; each is a character of its own."""
+"""The register's list of misspellings has these too, but they are distinct characters."""
 _EXCHANGED = (
     "鯵鰺鴬鶯蛎蠣撹攪竃竈潅灌諌諫頚頸砿礦蕊蘂靭靱賎賤壷壺砺礪梼檮涛濤迩邇蝿蠅桧檜侭儘薮藪篭籠"
     "尭堯槙槇遥遙瑶瑤"
 )
-"""In pairs: what JIS X 0208 exchanged between its levels, or gave a newer form beside, in 1983."""
+"""Pairs (common form, other form) that JIS X 0208 exchanged or split in 1983."""
 _NAMES = "凜凛亘亙巌巖晃晄穣穰桝枡皐皋"
-"""In pairs: one character in two forms that both stand in names."""
+"""Pairs (form to use, other form) of the same character, both used in names."""
 _PAIRS = _EXCHANGED + _NAMES
 _NEWER = dict(zip(_PAIRS[1::2], _PAIRS[::2]))
 
 
 def newest(text: str) -> str:
-    """Each kanji in its commonest modern form: 髙 becomes 高, 﨑 崎, 邊 and 邉 辺, 齋 斎."""
+    """Replaces kanji by their commonest modern form: 髙 by 高, 﨑 by 崎, 邊 and 邉 by 辺."""
     return text if text.isascii() else text.translate(_TABLE)
 
 
 class _Table(dict[int, str]):
-    """A `str.translate` table that asks the library once per character and caches the answer."""
+    """A `str.translate` table that computes the form of a character once and caches it."""
 
     def __missing__(self, code: int) -> str:
         form = self[code] = _settled(chr(code)) if code in _KANJI else chr(code)
@@ -42,14 +42,12 @@ def _settled(character: str) -> str:
     seen = [character]
     while (after := _newer(seen[-1])) not in seen:
         seen.append(after)
-    # Two forms may each name the other: the commoner one stands for both.
+    # Two forms may replace each other: the commoner form is used for both.
     return min(seen[seen.index(after) :], key=_rank)
 
 
 def _newer(character: str) -> str:
-    """The replacement for a character; the character itself when no replacement is at least as
-    common.
-    """
+    """The replacement of a character; the character itself if no replacement is as common."""
     if character in _APART:
         return character
     if character in _NEWER:
@@ -65,9 +63,7 @@ def _newer(character: str) -> str:
 
 
 def _level(character: str) -> int:
-    """JIS X 0208 level: 1 for the 2,965 commonest kanji, 2 for the rest, 3 when not in the
-    standard.
-    """
+    """JIS X 0208 level: 1 for the 2,965 commonest kanji, 2 for the rest, 3 if not in it."""
     try:
         code = character.encode("shift_jis")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Normal form of a person's or company's name: no titles, one script, one letter form."""
+"""Normal form of a person's or company's name: without titles, in one script and letter form."""
 
 import re
 import unicodedata
@@ -12,13 +12,13 @@ from schemas.normal.titles import Bare, untitled
 
 
 class Name(NamedTuple):
-    """Family and given name; both are empty when the text does not separate them."""
+    """Family and given name; both are empty if the text does not separate them."""
 
     family: str
     given: str
     """Without middle initials."""
     whole: str
-    """All letters in the order written, without separators."""
+    """All letters in the order of the text, without separators."""
 
 
 _NOT_A_LETTER = re.compile(r"[\W_]+")
@@ -31,24 +31,24 @@ _PARTICLES = frozenset(
     ("al", "bin", "da", "de", "del", "della", "den", "der", "di", "du", "el", "ibn", "la", "le",
      "mac", "mc", "o", "st", "ten", "ter", "van", "von")
 )  # fmt: skip
-"""What belongs to the family name after it: ludwig van beethoven."""
+"""Particles that belong to the family name that follows: ludwig van beethoven."""
 _LONE_BAR = re.compile("(?<![ァ-ヺー])ー+")
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺー々一-鿿]")
 _KATAKANA_DOTS = re.compile("[ァ-ヺーa-z.]+(?:[・·] ?[ァ-ヺーa-z.]+)+")
 
 
 def name(text: str) -> Name | None:
-    """A person's or company's name; None when no letter is left.
+    """Parses a person's or company's name; None if the text has no letters besides titles.
 
-    Kanji in their newest form, hiragana as katakana, Latin letters small and without accents.
-    Japanese is family first; Latin letters, and katakana joined by ・, are given first, unless a
-    comma says otherwise.
+    Kanji get their newest form, hiragana become katakana, Latin letters lower case without accents.
+    In Japanese the family name comes first; in Latin letters, and in katakana joined by ・, the
+    given name, unless the family name is followed by a comma.
     """
     return _split(untitled(folded(text)), _letters)
 
 
 def kana(text: str) -> Name | None:
-    """As `name`, with kana reduced to their sound: see `kana.sounded`."""
+    """As `name`, but spells kana by sound: see `kana.sounded`."""
     return _split(untitled(katakana(folded(text))), _sounds)
 
 
@@ -56,7 +56,7 @@ def _letters(part: str) -> str:
     if part.isascii():
         return _NOT_A_LETTER.sub("", part)
     form = repeated(_NOT_A_LETTER.sub("", part)).translate(_LETTERS)
-    # A long vowel mark after no kana is no letter; it must not make a Latin name a Japanese name.
+    # A long vowel mark that follows no kana is dropped; else a Latin name would count as Japanese.
     form = _LONE_BAR.sub("", katakana(form))
     if not _JAPANESE.search(form):
         form = _ACCENT.sub("", unicodedata.normalize("NFD", form))
@@ -96,6 +96,6 @@ def _parts(form: str) -> tuple[str, str]:
 
 
 def _given(words: list[str]) -> str:
-    """Given names without initials, unless there are only initials."""
+    """The given names joined, without initials unless there are only initials."""
     long = [word for word in words if len(_NOT_A_LETTER.sub("", word)) > 1 or not word.isascii()]
     return "".join(long or words)

@@ -8,7 +8,7 @@ _DIGITS = {kanji: value for value, kanji in enumerate("〇一二三四五六七�
 _UNITS = {"十": 10, "拾": 10, "百": 100, "千": 1000}
 _ONES = "〇一二三四五六七八九"
 KANJI = "".join((*_DIGITS, *_UNITS))
-"""What numbers are written with in kanji."""
+"""The characters of kanji numbers."""
 _KANJI_NUMBER = re.compile(f"[{KANJI}]+")
 _BELOW_100 = re.compile("(?<![0-9])[0-9]{1,2}(?![0-9])")
 
@@ -30,14 +30,12 @@ def number(text: str) -> int:
 
 
 def in_digits(text: str) -> str:
-    """Replaces each kanji number by digits: 昭和五十五年 becomes 昭和55年."""
+    """Replaces kanji numbers by digits: 昭和五十五年 becomes 昭和55年."""
     return text if text.isascii() else _KANJI_NUMBER.sub(lambda found: str(number(found[0])), text)
 
 
 def in_kanji(text: str) -> str:
-    """Replaces each number below 100 by kanji with units, as town names have it: 北1条西 becomes
-    北一条西.
-    """
+    """Replaces numbers below 100 by kanji, as in town names: 北1条西 becomes 北一条西."""
     return _BELOW_100.sub(lambda found: _by_units(int(found[0])), text)
 
 

@@ -1,4 +1,4 @@
-"""The normal form of a telephone number: two spellings of one number become equal (E.164)."""
+"""The normal form (E.164) of a telephone number: two spellings of the same number become equal."""
 
 import re
 
@@ -13,17 +13,17 @@ _JAPANESE = re.compile(r"[25-9]0[0-9]{8}|[1-9](?!0)[0-9]{8}|[134]0[0-9]{7}")
 """Mobile, IP and 0800 lines have ten digits after the 0, all others nine."""
 _SPACING = re.compile("[- ]")
 _USUAL = re.compile("0([2-9]0[0-9]{8}|[2-9][1-9][0-9]{7}|120[0-9]{6})", re.ASCII)
-"""What the library need not be asked about: a trunk 0 and a Japanese line."""
+"""Common Japanese numbers with their trunk 0, which need no parsing by the library."""
 _EXTENSION = re.compile(r"(?:;ext=|ext\.?|extension|内線|x|#)\s*([0-9]{1,7})$", re.IGNORECASE)
 _ALLOWED = re.compile(r"\+?[0-9 ()./-]+")
 _WRONG = "is not a telephone number"
 
 
 def phone(text: str, region: str = REGION) -> str | None:
-    """E.164, e.g. +819012345678; None when it is not a number. `region` applies without a country
-    code.
+    """The number in E.164, such as +819012345678; None if the text is not a telephone number.
 
-    An extension is kept as `;ext=12` (RFC 3966), because it is another telephone.
+    `region`: the country of a number without country code. An extension is kept as `;ext=12` (RFC
+    3966), because it is another telephone.
     """
     try:
         return line(text, region)
@@ -32,7 +32,7 @@ def phone(text: str, region: str = REGION) -> str | None:
 
 
 def line(text: str, region: str = REGION) -> str:
-    """As `phone`, but raises ValueError with the reason (never quoting the number)."""
+    """As `phone`, but raises ValueError with a reason, which never quotes the number."""
     if region == REGION and (bare := _USUAL.fullmatch(_SPACING.sub("", text))):
         return f"+{_JAPAN}{bare[1]}"
     written = " ".join(composed(text).split())
@@ -47,7 +47,7 @@ def line(text: str, region: str = REGION) -> str:
 
 
 def _with_country(trunk: str) -> str:
-    # Most of the world writes 00; the Japanese 010 the library knows.
+    # The international prefix 00 of most countries; the library knows the Japanese prefix 010.
     bare = trunk.lstrip("( ")
     return "+" + bare[2:].lstrip(" -.") if bare.startswith("00") else trunk
 
@@ -57,7 +57,7 @@ def _parsed(text: str, region: str) -> PhoneNumber:
         number = phonenumbers.parse(text, region)
     except NumberParseException:
         raise ValueError(_WRONG) from None
-    # Not is_valid_number: it refuses ranges given out after the library was made.
+    # Not is_valid_number: it refuses number ranges assigned after the library's release.
     if not phonenumbers.is_possible_number(number):
         raise ValueError(f"{_WRONG}: too short or too long for its country")
     if number.country_code == _JAPAN and not _JAPANESE.fullmatch(str(number.national_number)):

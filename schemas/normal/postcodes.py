@@ -1,4 +1,4 @@
-"""The normal form of a postcode, with or without its mark, hyphens and full-width digits."""
+"""The normal form of a postcode: without its mark 〒, hyphens and full-width digits."""
 
 import re
 
@@ -10,8 +10,9 @@ _FOREIGN = re.compile(r"[0-9A-Z]{3,10}")
 
 
 def postcode(text: str) -> str | None:
-    """Seven digits; a foreign code in capitals without spaces and hyphens; None when it is
-    neither.
+    """A Japanese postcode as seven digits, a foreign code in capitals without spaces and hyphens.
+
+    None if the text is neither.
     """
     bare = HYPHENS.sub("", "".join(_MARKS.sub("", composed(text)).split())).upper()
     return bare if _JAPANESE.fullmatch(bare) or _FOREIGN.fullmatch(bare) else None

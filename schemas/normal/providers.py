@@ -1,4 +1,4 @@
-"""Mail providers that ignore part of the local part, or allow more than RFC 5321 does."""
+"""Mail providers that ignore parts of an address, or allow addresses that RFC 5321 forbids."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ class Provider:
     """How a provider treats the part before the @."""
 
     domain: str = ""
-    """The domain its aliases stand for; empty: as written."""
+    """The domain that replaces the provider's other domains; empty: the domain stays."""
     ignores_dots: bool = False
     tag: str = ""
-    """What follows this character is a label of the owner's, not part of the mailbox."""
+    """The text from this character on is a label, not a part of the mailbox; empty: no labels."""
     allows_stray_dots: bool = False
-    """Japanese carriers gave out addresses such as `taro..y.@docomo.ne.jp`; they are in use."""
+    """Whether dots may be adjacent or last, as in `taro..y.@docomo.ne.jp` of Japanese carriers."""
 
 
 _GOOGLE = Provider(domain="gmail.com", ignores_dots=True, tag="+")

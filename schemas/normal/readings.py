@@ -1,4 +1,4 @@
-"""One key for a name in kana and in any romanisation."""
+"""Computes the same key from a name in kana and from its romanisations."""
 
 import re
 import unicodedata
@@ -14,17 +14,17 @@ _FOREIGN = {
     "つぉ": "tso", "てゅ": "tyu", "でゅ": "dyu", "ふゅ": "fyu",
     "ぢゃ": "zya", "ぢゅ": "zyu", "ぢょ": "zyo",
 }  # fmt: skip
-"""Sounds, mostly of foreign names, that the library spells letter by letter."""
+"""Sounds, mostly of foreign names, that the library would spell letter by letter."""
 _ANY_FOREIGN = re.compile("|".join(_FOREIGN))
 _H_AS_LENGTH = re.compile("(?<=[aiueo])h(?![aiueoy])")
-"""Before words are joined, for satoh ichiro."""
+"""An h that marks a long vowel; applied before words are joined, because of satoh ichiro."""
 _SYLLABIC_N = re.compile("m(?=[bmp])")
 _KUNREI = (
     ("tch", "tty"), ("cch", "tty"), ("ssh", "ssy"), ("sh", "sy"), ("ch", "ty"), ("dj", "zy"),
     ("j", "zy"), ("dz", "z"), ("ts", "t"), ("f", "h"), ("l", "r"), ("v", "b"), ("yi", "i"),
     ("dy", "zy"), ("di", "zi"), ("du", "zu"), ("wo", "o"), ("yy", "y"),
 )  # fmt: skip
-"""Hepburn to Kunrei, in which every column of the syllabary has one letter."""
+"""Replacements of Hepburn by Kunrei spellings."""
 _LONG_VOWEL = re.compile(r"o[ou]+|([aiue])\1+")
 _ACCENT = re.compile("[\u0300-\u036f]+")
 _KANA = re.compile("[ぁ-ゖァ-ヺーゝゞヽヾ]")
@@ -33,7 +33,7 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
 def reading(text: str) -> str | None:
-    """One key for kana and its romanisations; None when the text is neither, e.g. kanji.
+    """The key of a text in kana or Latin letters; None for any other text, such as kanji.
 
     Hepburn and Kunrei give the same key, and long vowels are shortened, because both spellings
     occur: Ohno, Oono, Ōno, Ono, おおの and オーノ are `ono`; Sho, Syo and しょう are `syo`.
@@ -56,5 +56,5 @@ def reading(text: str) -> str | None:
 
 def _spelled(hiragana: str) -> str:
     form = _ANY_FOREIGN.sub(lambda found: _FOREIGN[found[0]], hiragana)
-    # A small つ that doubles nothing comes as "xtsu".
+    # The library spells a small つ that doubles no consonant as "xtsu".
     return str(jaconv.kana2alphabet(form)).replace("ー", "").replace("xtsu", "")

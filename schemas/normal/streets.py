@@ -1,4 +1,4 @@
-"""Abbreviations of streets, flats and states in English-speaking countries."""
+"""Abbreviations of street types, flats and states in English-speaking countries."""
 
 STREETS = {
     "al": "alley", "ally": "alley", "arc": "arcade", "av": "avenue", "ave": "avenue",
@@ -12,7 +12,7 @@ STREETS = {
     "str": "street", "tce": "terrace", "ter": "terrace", "terr": "terrace", "trk": "track",
     "trl": "trail", "tpke": "turnpike", "vw": "view", "wk": "walk", "wy": "way",
 }  # fmt: skip
-"""Short forms of Australia Post (AS 4590) and of the US Postal Service (Publication 28)."""
+"""Street types by short form, of Australia Post (AS 4590) and the US Postal Service (Pub. 28)."""
 WORDS = frozenset(STREETS.values()) | frozenset(
     ("bend", "chase", "corner", "cove", "glade", "glen", "green", "hill", "link", "mall", "park",
      "pass", "path", "place", "rise", "row", "run", "street", "vale", "vista", "way")
@@ -40,4 +40,4 @@ AMERICA = {
 }  # fmt: skip
 STATES = frozenset((*AUSTRALIA.values(), *AMERICA.values()))
 NAMES = AMERICA | AUSTRALIA
-"""States written out; a name that is a suburb's as well counts only before a postcode."""
+"""Short forms of states by full name; a full name counts as a state only before a postcode."""

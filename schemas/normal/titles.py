@@ -12,17 +12,17 @@ _COMPANY_LATIN = re.compile(
     r"(?:[,\s]+(?:co|company|corp|corporation|inc|incorporated|k\.?k|limited|llc|ltd|plc|gmbh)\b\.?)+$"
 )
 _IN_BRACKETS = re.compile(r"\([^()]*\)")
-"""A maiden name, or the name in kana."""
+"""Text in brackets: a maiden name, or the name in kana."""
 _HONORIFIC = re.compile(r"(?:\s*(?:様|さま|サマ|さん|殿|先生|御中))+$")
 _HONORIFIC_APART = re.compile(r"(?:\s+(?:サン|君|くん|クン|ちゃん|チャン|氏|どの|ドノ|センセイ))+$")
-"""These end names as well (李文君), so they count only apart."""
+"""Honorifics that names may also end with (李文君): removed only after a space."""
 _TITLE = re.compile(r"^(?:mr|mrs|ms|miss|mx|master|dr|prof|professor|sir|rev)(?:\.\s*|\s+)(?=\w)")
 _SUFFIX = re.compile(r"[,\s]+(?:jr|sr|ii|iii|iv|phd|ph\.d|md|m\.d|esq)\.?$")
 _ENDS = " ,・"
 
 
 class Bare(NamedTuple):
-    """The name without title or company form, and whether it is a company's."""
+    """The name without title or company form. `company`: it had a company form."""
 
     form: str
     company: bool

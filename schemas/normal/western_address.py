@@ -5,7 +5,7 @@ import re
 from schemas.normal.streets import NAMES, STATES, STREETS, UNITS, WORDS
 
 Parts = tuple[str, str, str, str, str]
-"""State, suburb, street, street number, flat: in the order of `addresses.Address`."""
+"""State, suburb, street, street number, flat and property: in the order of `addresses.Address`."""
 
 _COUNTRY = re.compile(r"[,\s]+(?:australia|usa|u\.s\.a\.?|united states(?: of america)?)$")
 _CODE = re.compile(
@@ -13,7 +13,7 @@ _CODE = re.compile(
     r"|[a-z]{1,2}[0-9][a-z0-9]? [0-9][a-z]{2}|[a-z][0-9][a-z] [0-9][a-z][0-9])$"
 )
 _SHORT_PIECE = re.compile(r"\s*,\s*([a-z]{2,3})$")
-"""A state mistyped still stands where states stand: `smith st, perth, vci 6000`."""
+"""A mistyped state, recognised by its place before the postcode: `smith st, perth, vci 6000`."""
 _SLASHED = re.compile(r"(?:(?:unit|u|flat|apt|shop)\s*)?([0-9]+[a-z]?)\s*/\s*(?=[0-9])")
 _UNIT = re.compile(
     rf"(?<![a-z0-9])(?:(?:{'|'.join(sorted(UNITS))})\b\.?\s*|#\s*)([0-9]+[a-z]?|[a-z])\b"
@@ -25,10 +25,10 @@ _ENDS = " ,.-"
 
 
 def parts(form: str) -> Parts:
-    """The parts of a folded line, e.g. `3/12 smith st, red hill nsw 2603`.
+    """Parses a line from `text.folded`, such as `3/12 smith st, red hill nsw 2603`.
 
-    A street ends with its type (street, road); the suburb follows it. With commas, the last part is
-    the suburb, and a part between street and suburb is the property's name.
+    A street ends with its type (street, road), and the suburb follows it. If there are commas, the
+    last part is the suburb; the parts between street and suburb are the property's name.
     """
     line = _COUNTRY.sub("", form.strip(_ENDS))
     line, state = _state(line)
@@ -55,7 +55,7 @@ def parts(form: str) -> Parts:
 
 
 def _state(line: str) -> tuple[str, str]:
-    """Splits state and postcode, in either order, from the end of the line: rest, state."""
+    """Removes state and postcode, in either order, from the end; returns (rest, state or "")."""
     bare = _CODE.sub("", line)
     before, state = _ending(bare, names=bare != line)
     if not state and bare != line and (found := _SHORT_PIECE.search(bare)):
@@ -79,14 +79,14 @@ def _ending(line: str, *, names: bool) -> tuple[str, str]:
 
 
 def _street(pieces: list[str], at: int) -> tuple[str, list[str]]:
-    """The street in the part that has the number, and the remaining parts."""
+    """The street, taken from `pieces[at]` (the part that had the number), and the other parts."""
     if at >= len(pieces):
         return "", pieces
     words = [word.strip(".") for word in pieces[at].split()]
     ends = [i for i, word in enumerate(words) if i and (word in STREETS or word in WORDS)]
     if not ends:
         return " ".join(words), [*pieces[:at], *pieces[at + 1 :]]
-    # "st kilda road" and "park avenue": the kind comes last, but not after the suburb began.
+    # "st kilda road", "park avenue": the last of adjacent type words ends the street.
     end = ends[0]
     while end + 1 in ends:
         end += 1

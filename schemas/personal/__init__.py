@@ -1,8 +1,8 @@
-"""Encryption of personal data, and keyed hashes by which equal values are found.
+"""Encryption of personal data, and keyed hashes (blind indexes) by which equal values are found.
 
-Pure functions: nothing here opens a connection. `normalise` defines when two values are equal,
-`identifier_index` makes a keyed hash of a value (blind index), `seal` encrypts with the subject's
-key, `buffer` encrypts for a till that holds no key.
+Pure functions without I/O. `normalise` defines when two values are equal, `identifier_index` hashes
+a value with a key, `seal` encrypts with the subject's key, `buffer` encrypts events on a till that
+has no subject keys.
 """
 
 from schemas.personal.buffer import Box, open_box

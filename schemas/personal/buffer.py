@@ -1,7 +1,7 @@
-"""Encrypts events on a till's disk so that only the gateway can read them.
+"""Encrypts events on a till's disk so that only the gateway can decrypt them.
 
-Sealed boxes (X25519, XSalsa20-Poly1305) with a fresh sender key each: the till cannot decrypt what
-it wrote.
+Sealed boxes (X25519, XSalsa20-Poly1305) use a new sender key for every event, so that the till
+itself cannot decrypt them.
 """
 
 from nacl.exceptions import CryptoError
@@ -13,7 +13,7 @@ KEY_BYTES = 32
 
 
 class Box:
-    """Seals to the holder of the private key that belongs to `public_key`."""
+    """Encrypts for the gateway, with its public key; ValueError unless that has 32 bytes."""
 
     __slots__ = ("_box", "public_key")
 
@@ -23,18 +23,21 @@ class Box:
         self._box = SealedBox(PublicKey(public_key))
 
     def seal(self, clear: bytes) -> bytes:
+        """The encrypted bytes."""
         return bytes(self._box.encrypt(clear))
 
 
 def open_box(private_key: bytes, sealed: bytes) -> bytes:
+    """Decrypts what a `Box` encrypted; raises Unsealable if it was for another key, or changed."""
     _expect_key(private_key, "the gateway's private key")
     try:
         return bytes(SealedBox(PrivateKey(private_key)).decrypt(sealed))
     except (CryptoError, ValueError, TypeError):
-        raise Unsealable("not sealed to this gateway's key") from None
+        raise Unsealable("not encrypted with this gateway's public key") from None
 
 
 def public_key_of(private_key: bytes) -> bytes:
+    """The public key that belongs to the gateway's private key."""
     _expect_key(private_key, "the gateway's private key")
     return bytes(PrivateKey(private_key).public_key)
 

@@ -1,6 +1,7 @@
-"""When are two spellings of a phone number, an address or a name equal? When `normalise` agrees.
+"""Defines when two personal values of a kind are equal: if `normalise` gives the same text.
 
-An error's reason never quotes the value, because reasons end up in answers, logs and dead letters.
+The reason of an error never quotes the value, because reasons end up in answers, logs and dead
+letters.
 """
 
 import unicodedata
@@ -15,13 +16,13 @@ from schemas.normal.phones import line
 from schemas.normal.text import HYPHENS, composed, spaced
 
 NORMALISER_VERSION = 1
-"""Part of every blind index: raise it when a change gives an existing value another form."""
+"""Part of every blind index: raise it if a change gives any value another normal form."""
 
 _LONGEST_IDENTIFIER = 200
 
 
 def postcode(text: str) -> str:
-    """Seven digits; a foreign code in capitals without spaces and hyphens. ValueError otherwise."""
+    """A Japanese postcode as seven digits, a foreign code in capitals; ValueError otherwise."""
     code = postcodes.postcode(text)
     if code is None:
         raise ValueError("is not a postcode: neither 7 digits nor 3 to 10 letters and digits")
@@ -29,7 +30,8 @@ def postcode(text: str) -> str:
 
 
 def card(text: str) -> str:
-    # a mark that stood behind a space now stands behind a letter, and is part of it
+    """A card number: as `identifier`, without spaces and hyphens."""
+    # without spaces a combining mark may follow a letter: normalise again
     bare = composed(_without_separators(identifier(text)))
     if not bare:
         raise ValueError("is empty")
@@ -37,8 +39,8 @@ def card(text: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An account, device or SNS id: NFKC, upper case, no outer space; nothing else is changed."""
-    # Capitals of some ligatures are not in normal form themselves, hence once more.
+    """An account, device or SNS id: NFKC, upper case, stripped; ValueError if empty or too long."""
+    # The upper case of some ligatures is not in normal form: normalise again.
     value = composed(composed(text).upper())
     if not value:
         raise ValueError("is empty")
@@ -48,14 +50,17 @@ def identifier(text: str) -> str:
 
 
 def name(text: str) -> str:
+    """A name or address line: NFKC with single spaces; ValueError if it is empty."""
     return _something(spaced(text))
 
 
 def kana(text: str) -> str:
+    """A name in kana: as `name`, in katakana."""
     return _something(unicodedata.normalize("NFC", str(jaconv.hira2kata(spaced(text)))))
 
 
 def birth_date(text: str) -> str:
+    """A date as YYYY-MM-DD; ValueError for any other text."""
     try:
         return date.fromisoformat(composed(text)).isoformat()
     except ValueError:
@@ -82,13 +87,11 @@ NORMALISERS: dict[str, Callable[[str], str]] = {
     "phone": line,
     "postcode": postcode,
 }
-"""Everything else is an identifier."""
+"""The normaliser by kind; for every other kind it is `identifier`."""
 
 
 def normalise(kind: str, text: str) -> str:
-    """The normal form of a value of this kind; ValueError says why it has none, never
-    quoting it.
-    """
+    """The normal form of a value of this kind; raises ValueError with a reason if malformed."""
     if not text or text.isspace():
         raise ValueError("is empty")
     for character in text:

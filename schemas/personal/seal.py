@@ -1,7 +1,7 @@
-"""Encrypts a personal value under its subject's key, deterministically within one event.
+"""Encrypts personal values with the key of their subject, deterministically within an event.
 
 AES-256-GCM-SIV with a nonce derived from event id and field, so that a resend has identical bytes.
-If one event id comes with two values, the bytes differ, and nothing else is revealed.
+If the same event id and field come with two values, only the fact that they differ is revealed.
 """
 
 from hashlib import blake2b
@@ -16,19 +16,21 @@ _TAG_BYTES = 16
 
 
 class Unsealable(Exception):
-    """The bytes cannot be decrypted: not sealed with this key for this event, field and subject."""
+    """The bytes cannot be decrypted with this key for this event, field and subject."""
 
 
 def seal(key: bytes, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
+    """Encrypts a text with the subject's key; ValueError if it is not valid Unicode."""
     return seal_with(AESGCMSIV(key), event_id, field, subject, clear)
 
 
 def unseal(key: bytes, event_id: bytes, field: str, subject: bytes, sealed: bytes) -> str:
+    """Decrypts what `seal` returned for the same arguments; raises Unsealable if it cannot."""
     return unseal_with(AESGCMSIV(key), event_id, field, subject, sealed)
 
 
 def seal_with(cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, clear: str) -> bytes:
-    """As `seal`, with a cipher object that is reused for several fields of one subject."""
+    """As `seal`, with a cipher object that is reused for several fields of a subject."""
     try:
         text = clear.encode()
     except UnicodeEncodeError:
@@ -39,6 +41,7 @@ def seal_with(cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, cl
 def unseal_with(
     cipher: AESGCMSIV, event_id: bytes, field: str, subject: bytes, sealed: bytes
 ) -> str:
+    """As `unseal`, with a cipher object that is reused for several fields of a subject."""
     if len(sealed) < len(_VERSION) + _TAG_BYTES:
         raise Unsealable("too short to be sealed")
     if sealed[:1] != _VERSION:

@@ -1,4 +1,4 @@
-"""Seals and unseals the fields of an event with the keys of its subjects."""
+"""Encrypts and decrypts the personal fields of events with the keys of their subjects."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,10 @@ from schemas.rejection import ERASED as ERASED
 
 
 class SubjectSealer:
-    """Seals values and makes blind indexes. A subject without a key was erased."""
+    """Encrypts values and computes blind indexes.
+
+    `keys`: by subject id; a subject without a key counts as erased.
+    """
 
     __slots__ = ("_blind_key", "_ciphers")
 
@@ -20,8 +23,9 @@ class SubjectSealer:
         self._blind_key = blind_key
 
     def seal(self, event_id: bytes, subject: bytes, field: str, kind: str, clear: str) -> bytes:
-        """Seals the value as written (not its normal form); `kind` says how to validate it, e.g.
-        "email".
+        """Encrypts the value as written, not in normal form; a "birth_date" is validated first.
+
+        Raises ValueError if the value is empty or invalid, or the subject was erased.
         """
         if not clear:
             raise ValueError("is empty")
@@ -33,12 +37,12 @@ class SubjectSealer:
         return seal_with(cipher, event_id, field, subject, clear)
 
     def index(self, kind: str, clear: str) -> bytes:
-        """The blind index of the value's normal form; ValueError when it has no normal form."""
+        """The blind index of the value's normal form; ValueError if the value is malformed."""
         return blind_index(self._blind_key, kind, normalise(kind, clear))
 
 
 class Unsealer:
-    """Decrypts values that a `SubjectSealer` wrote."""
+    """Decrypts values that a `SubjectSealer` encrypted. `keys`: by subject id."""
 
     __slots__ = ("_ciphers",)
 
@@ -46,15 +50,16 @@ class Unsealer:
         self._ciphers = _Ciphers(keys)
 
     def unseal(self, event_id: bytes, subject: bytes, field: str, sealed: bytes) -> str | None:
-        """The clear text; None when the subject was erased. Raises Unsealable when the bytes were
-        changed.
+        """The decrypted text; None if there is no key of the subject (erased).
+
+        Raises Unsealable if the bytes cannot be decrypted with that key.
         """
         cipher = self._ciphers.of(subject)
         return None if cipher is None else unseal_with(cipher, event_id, field, subject, sealed)
 
 
 class _Ciphers:
-    """Caches one cipher per subject: creating one costs more than sealing a short text."""
+    """Caches a cipher per subject: creating a cipher costs more than encrypting a short text."""
 
     __slots__ = ("_keys", "_ready")
 

@@ -1,3 +1,1 @@
-"""Lint, generator, release and registry commands for the schemas; running services use none
-of it.
-"""
+"""Lint, generator, release and registry commands for schemas; no running service uses them."""

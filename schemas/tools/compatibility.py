@@ -1,5 +1,5 @@
-"""Can every version of a record be read as every other version? (FULL_TRANSITIVE, before a
-release.)
+"""Checks, before a release, that all versions of an event's schema can read each other
+(FULL_TRANSITIVE).
 """
 
 import json
@@ -18,8 +18,8 @@ _MEANING = ("is", "pii", "blind")
 
 
 def clashes(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """The reasons why some pair of (name, schema) is incompatible; empty when all are
-    compatible.
+    """Why pairs of versions are incompatible; empty if all are compatible. `versions`: (name,
+    schema).
     """
     parsed: list[tuple[str, Schema]] = []
     for name, schema in versions:
@@ -39,20 +39,20 @@ def clashes(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every incompatibility among each record's released versions and its current .avsc."""
+    """All incompatibilities among the released versions and the current .avsc of every event."""
     known, changed = Releases(home), unreleased(home)
     found = []
     for record in sorted({*known.newest, *changed}):
         versions = [(f"{record} v{r.version}", known.schema(r)) for r in known.of(record)]
         if record in changed:
-            versions.append((f"{record} as it is now", changed[record]))
+            versions.append((f"the current {record}", changed[record]))
         found += clashes(versions)
     return found
 
 
 def _changed_meanings(versions: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Fields whose unit or logical type changed: yen to microseconds is still a long on the
-    wire.
+    """Fields whose unit or logical type differs, which Avro does not notice: yen and microseconds
+    are both long.
     """
     found = []
     known: dict[str, tuple[str, dict[str, Any]]] = {}

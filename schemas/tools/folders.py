@@ -1,4 +1,4 @@
-"""Checks each topic's folder: name, key, partitions, and who may append its events."""
+"""Checks the topics' folders: name, key, partitions, and who may append the events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ _RIGHT = {"roles", "own", "by_producers", "doc"}
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every finding in the topics' folders, and in nested records that claim to be events."""
+    """All errors in the topics' folders, and nested records that look like events."""
     found: list[str] = []
     for folder in sorted(path for path in (home / "contracts").iterdir() if path.is_dir()):
         found += _folder(folder)
     for part in schemas_in(home / "types"):
         if "meta" in _names(part):
             found.append(
-                f"{part['name']}: has a meta field, so it is an event, but is in no topic's folder"
+                f"{part['name']}: has a meta field, so it is an event: move it to a topic's folder"
             )
     return [*found, *_twice(home)]
 
@@ -29,13 +29,13 @@ def _folder(folder: Path) -> Iterator[str]:
     schemas = list(schemas_in(folder))
     if not (folder / "topic.json").exists():
         if schemas:
-            yield f"contracts/{folder.name}: has events and no topic.json, so they have no topic"
+            yield f"contracts/{folder.name}: has events but no topic.json"
         return
     topic = read_json(folder / "topic.json")
     where = f"contracts/{folder.name}/topic.json"
     for attribute, kind in _TOPIC.items():
         if not isinstance(topic.get(attribute), kind) or not topic[attribute]:
-            yield f"{where}: {attribute} is missing or no {kind.__name__}"
+            yield f"{where}: {attribute} is missing or not of type {kind.__name__}"
     for schema in schemas:
         yield from _key(schema, schema.get("key", topic.get("key")))
         yield from _right(schema)
@@ -44,17 +44,17 @@ def _folder(folder: Path) -> Iterator[str]:
 def _key(schema: dict[str, Any], key: Any) -> Iterator[str]:
     name = schema["name"]
     if not key or not isinstance(key, list):
-        yield f"{name}: neither it nor its topic says a key"
+        yield f"{name}: neither the event nor its topic declares a key"
         return
     for field in key:
         if field not in _names(schema):
-            yield f"{name}: its key names {field}, which is no field of it"
+            yield f"{name}: its key names {field}, which is not a field of the event"
 
 
 def _right(schema: dict[str, Any]) -> Iterator[str]:
     name, said = schema["name"], schema.get("may_append")
     if not isinstance(said, dict) or not isinstance(said.get("roles"), list):
-        yield f"{name}: does not say who may append it (may_append with roles)"
+        yield f"{name}: does not declare who may append it (may_append with roles)"
         return
     for role in said["roles"]:
         if role not in ROLES:
@@ -63,7 +63,7 @@ def _right(schema: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: may_append has no attribute {attribute}"
     for path in said.get("own", []):
         if path.partition(".")[0] not in _names(schema):
-            yield f"{name}: may_append.own names {path}, which is no field of it"
+            yield f"{name}: may_append.own names {path}, which is not a field of the event"
 
 
 def _twice(home: Path) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Checks that fields for typed text are sealed, because typed text may hold a person's name.
+"""Checks that text fields are sealed, because text that people type may contain a person's name.
 
 Typed text is declared `"type": "bytes", "pii": "free_text"`, usually named `note`, beside a
-`reason_code`. Unsealed fields of earlier releases are listed here; the list may only shrink.
+`reason_code`. Unsealed text fields of earlier releases are listed here; the list may only shrink.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.declarations import NAMESPACE
 
-# Plain texts of schemas that are released for ever: names, versions and actors, and reasons.
+# Unsealed text fields of released schemas, which cannot change: names, versions, actors, reasons.
 OLD = frozenset(
     {
         "AllocationReleased.reason",
@@ -67,7 +67,7 @@ OLD = frozenset(
         "SubjectErased.reason",
     }
 )
-# Of these, what people type: the gateway moves what still arrives in them to the note beside.
+# Those of them in which people type: the gateway moves their value to the sealed note.
 TYPED = frozenset(
     {
         "AllocationReleased.reason",
@@ -85,7 +85,9 @@ _CLOSED = ("code", "currency")
 
 
 def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """New string fields that are not sealed, and listed fields that no schema has any more."""
+    """Errors: new string fields that are not sealed, listed fields that no schema has any more, and
+    wrong `moved_to`.
+    """
     there = set()
     for name, schema in schemas.items():
         for field in schema.get("fields", []):
@@ -97,22 +99,22 @@ def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
                 if where not in OLD:
                     yield (
                         f"{where}: is a text that is not sealed; seal it (bytes with pii free_text)"
-                        " or say that it is a code"
+                        " or declare it as a code (is: code)"
                     )
     for where in sorted(OLD - there):
-        yield f"{where}: is no unsealed text any more; take it off the list of old ones"
+        yield f"{where}: is not an unsealed text any more; remove it from the list OLD"
 
 
 def _moved(where: str, field: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with a field's `moved_to`: the sealed note for what people typed there."""
+    """Errors of a field's `moved_to`, the sealed note to which typed text is moved."""
     if where not in TYPED:
-        yield f"{where}: has moved_to, which only listed fields that people type in have"
+        yield f"{where}: has moved_to, which only fields in the list TYPED may have"
         return
     beside = {other["name"]: other for other in schema["fields"]}
     if beside.get(field.get("moved_to", ""), {}).get("pii") != "free_text":
         yield f"{where}: people type in it; moved_to must name a sealed note (pii free_text)"
     if beside.get("reason_code", {}).get("is") != "code":
-        yield f"{where}: people type in it; a reason_code must stand beside its note"
+        yield f"{where}: people type in it; its event needs a field reason_code beside the note"
 
 
 def _has_text(kind: Any) -> bool:

@@ -17,7 +17,7 @@ FOLDERS = tuple(
 
 
 def wanted(home: Path = declarations.HOME) -> dict[str, str]:
-    """The expected content of every generated file, by path below schemas/."""
+    """The expected content of all generated files, by path below schemas/."""
     described = declarations.describe(home)
     files = {
         **events.files(described),
@@ -31,14 +31,14 @@ def wanted(home: Path = declarations.HOME) -> dict[str, str]:
 
 
 def stale(home: Path = declarations.HOME) -> list[str]:
-    """Generated files that are missing, differ, or that nothing generates any more."""
+    """Paths of generated files that are missing or differ, or are not generated any more."""
     files = wanted(home)
     differing = [path for path, text in files.items() if _text(home / path) != text]
     return sorted([*differing, *_leftovers(home, files)])
 
 
 def write(home: Path = declarations.HOME) -> list[str]:
-    """Writes every generated file that is out of date; returns their paths."""
+    """Writes generated files that are out of date, deletes surplus ones; returns their paths."""
     files = wanted(home)
     changed = stale(home)
     for path in changed:
@@ -52,9 +52,11 @@ def write(home: Path = declarations.HOME) -> list[str]:
 
 
 def problems(home: Path = declarations.HOME) -> list[str]:
-    """Errors in the .avsc files, and changes that need a release."""
+    """Errors in the .avsc files, changed released files, and changes that need a release."""
     found = lint.check(home)
-    found += [f"{item.file} is not what was released" for item in releases.tampered(home)]
+    found += [
+        f"{item.file} was changed or removed after its release" for item in releases.tampered(home)
+    ]
     return [*found, *_unreleased(home)]
 
 
@@ -66,10 +68,10 @@ def _unreleased(home: Path = declarations.HOME) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the files, or only compares with --check; problems go to stderr, exit code 1.
+    """Writes the files, or only compares them with --check; errors go to stderr, exit status 1.
 
-    An unreleased change is always reported but fails only with --check, since a release comes
-    after.
+    An unreleased change is always reported, but is an error only with --check: without it, the
+    release is still to come.
     """
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python -m schemas.tools.generate [--check]\n")
@@ -77,7 +79,10 @@ def main(arguments: list[str]) -> int:
     try:
         found = problems()
         if arguments:
-            found += [f"schemas/{path} is stale" for path in stale()]
+            found += [
+                f"schemas/{path} is stale: run `python -m schemas.tools.generate`"
+                for path in stale()
+            ]
         else:
             for path in write():
                 sys.stdout.write(f"wrote schemas/{path}\n")

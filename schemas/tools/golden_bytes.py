@@ -1,4 +1,4 @@
-"""Golden values: bytes of every released version that every later reader must decode."""
+"""Golden values: encoded events of every released version, which all later code must decode."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _COUNT = {"least": 0, "usual": 2, "most": 3}
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One encoded value (hexadecimal) and the record that it must decode to."""
+    """An encoded value and the record to which it must decode (as JSON values)."""
 
     release: Release
     value: bytes
@@ -35,7 +35,7 @@ class Golden:
 
 
 def corpus(home: Path = HOME) -> Iterator[Golden]:
-    """Every golden value of every release."""
+    """All golden values of all releases."""
     for release in Releases(home):
         for line in _file(home, release).read_text(encoding="utf-8").splitlines():
             kept = json.loads(line)
@@ -48,7 +48,10 @@ def missing(home: Path = HOME) -> list[Release]:
 
 
 def write(home: Path = HOME) -> list[Release]:
-    """Writes golden values for releases that have none; existing ones are never rewritten."""
+    """Writes golden values of releases that have none, and returns these releases.
+
+    Existing values are never rewritten.
+    """
     without = missing(home)
     if without:
         description, codec = describe(home), Codec(Releases(home))
@@ -61,7 +64,7 @@ def write(home: Path = HOME) -> list[Release]:
 
 
 def plain(value: Any) -> Any:
-    """A record as JSON values (bytes in hexadecimal)."""
+    """A record as JSON values; bytes in hexadecimal."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list):
@@ -84,7 +87,7 @@ def _file(home: Path, release: Release) -> Path:
 
 
 class _Values:
-    """Values for every field, in one size: the smallest allowed, a typical one, or the largest."""
+    """Values for fields of any type. `size`: "least" (smallest allowed), "usual" or "most"."""
 
     def __init__(self, description: Description, size: str) -> None:
         self.description = description

@@ -1,7 +1,7 @@
-"""Lints the .avsc files: house rules, and schemas whose bytes could harm a reader.
+"""Lints the .avsc files: rules of this repository, and schemas whose bytes could harm a reader.
 
-Recursive types let bytes recurse a decoder without limit; arrays of items that take no bytes let
-five bytes decode to millions of items. Both are refused.
+Forbidden are recursive types, because bytes could then recurse a decoder without limit, and arrays
+of items that take no bytes, because five bytes could then decode to millions of items.
 """
 
 import re
@@ -34,29 +34,29 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def check(home: Path = HOME) -> list[str]:
-    """Every finding in the .avsc files and the topics' folders."""
+    """All errors in the .avsc files and the topics' folders."""
     schemas = sources(home)
     return [*findings(schemas), *folders.check(home), *free_text.findings(schemas)]
 
 
 def findings(schemas: dict[str, Json]) -> list[str]:
-    """Every finding in schemas that are passed by full name."""
+    """All errors in these schemas, which are by full name."""
     found: list[str] = []
     for name, schema in schemas.items():
         short = name.removeprefix(NAMESPACE)
         if schema.get("namespace") != NAMESPACE.rstrip("."):
-            found.append(f"{short}: its namespace is {NAMESPACE.rstrip('.')}")
+            found.append(f"{short}: its namespace must be {NAMESPACE.rstrip('.')}")
         found += _documented(schema, short)
         found += dangers(schema, schemas)
         if schema["type"] == "enum" and "default" not in schema:
-            found.append(f"{short}: an enum needs a default for words that come later")
+            found.append(f"{short}: an enum needs a default, for symbols that are added later")
         if schema["type"] == "record":
             found += _record(short, schema)
     return found
 
 
 def dangers(schema: Json, schemas: dict[str, Json]) -> list[str]:
-    """What in the schema would let crafted bytes exhaust a reader."""
+    """Errors: parts of the schema by which crafted bytes could exhaust a reader."""
     return [*_recursive(schema, schemas), *_weightless(schema, schemas)]
 
 
@@ -65,10 +65,10 @@ def _record(short: str, schema: Json) -> Iterator[str]:
     names = [field["name"] for field in fields]
     event = "may_append" in schema
     if event and (not fields or (names[0], fields[0]["type"]) != ("meta", f"{NAMESPACE}Meta")):
-        yield f"{short}: the first field of an event is meta, of type {NAMESPACE}Meta"
+        yield f"{short}: the first field of an event must be meta, of type {NAMESPACE}Meta"
     for name in schema.get("sealed_under", ()):
         if name not in names:
-            yield f"{short}: sealed_under names {name}, which is no field of it"
+            yield f"{short}: sealed_under names {name}, which is not a field of the event"
     for field in fields:
         yield from _field(f"{short}.{field['name']}", field, {f["name"]: f for f in fields})
 
@@ -76,17 +76,17 @@ def _record(short: str, schema: Json) -> Iterator[str]:
 def _field(where: str, field: Json, siblings: dict[str, Json]) -> Iterator[str]:
     kind, nullable = _plain(field["type"])
     if not _SNAKE.fullmatch(field["name"]):
-        yield f"{where}: field names are snake_case"
+        yield f"{where}: field names must be snake_case"
     if nullable and ("default" not in field or field["default"] is not None):
-        yield f"{where}: what may be absent is absent by default"
+        yield f"{where}: a nullable field must have the default null"
     if field.get("pii") and (kind != "bytes" or field["pii"] not in _PII):
-        yield f"{where}: a personal field is sealed bytes of a known kind, not {kind}"
+        yield f"{where}: a personal field must be bytes with pii of {', '.join(_PII)}, not {kind}"
     target = siblings.get(field.get("blind", ""), {})
     if "blind" in field and (not target.get("pii") or kind != f"{NAMESPACE}Uuid"):
-        yield f"{where}: a blind index is a Uuid and names a personal field beside it"
+        yield f"{where}: a blind index must be a Uuid and name a personal field of the same record"
     meaning = field.get("is")
     if meaning is not None and kind not in _MEANINGS.get(meaning, ()):
-        yield f"{where}: {kind} cannot be {meaning!r}"
+        yield f"{where}: a field of type {kind} cannot have is: {meaning!r}"
 
 
 def _plain(kind: Any) -> tuple[str, bool]:
@@ -110,13 +110,13 @@ def _recursive(schema: Json, schemas: dict[str, Json]) -> list[str]:
     def walk(node: Any, inside: tuple[str, ...], known: dict[str, Json]) -> None:
         if isinstance(node, str):
             if node in inside:
-                found.append(f"{inside[0]}: holds itself, by {' > '.join([*inside, node])}")
+                found.append(f"{inside[0]}: contains itself: {' > '.join([*inside, node])}")
             elif node in known:
                 walk(known[node], inside, known)
             return
         name = _full_name(node)
         if name in inside:
-            found.append(f"{inside[0]}: holds itself, by {' > '.join([*inside, name])}")
+            found.append(f"{inside[0]}: contains itself: {' > '.join([*inside, name])}")
             return
         for child in _children(node):
             walk(child, (*inside, name) if name else inside, known)
@@ -131,12 +131,12 @@ def _weightless(schema: Json, schemas: dict[str, Json]) -> Iterator[str]:
     for node in _all_nodes(schema):
         items = node.get("items") if node.get("type") == "array" else None
         if items is not None and not weighs(items, frozenset()):
-            yield f"{schema.get('name', '?')}: an array's items may take no bytes at all"
+            yield f"{schema.get('name', '?')}: an array's items must take at least one byte"
 
 
 def _weigher(known: dict[str, Json]) -> Callable[[Any, frozenset[str]], bool]:
     def weighs(node: Any, inside: frozenset[str]) -> bool:
-        """Whether every value takes at least one byte."""
+        """Whether all values of this type take at least one byte."""
         if isinstance(node, list):
             return True  # the branch's index is a byte
         if isinstance(node, str):

@@ -1,7 +1,7 @@
-"""Compares a schema registry with the repository, and registers our schemas under our ids.
+"""Compares a schema registry with this repository, and registers schemas with the ids of here.
 
-Ids are assigned in the repository. They are imported by Apicurio's own import, which keeps ids, and
-verified by the Confluent API, which is what tools use.
+Ids are assigned in the repository. Schemas are imported by Apicurio's import API, which keeps ids,
+and verified by the Confluent API, which tools use.
 """
 
 import json
@@ -21,13 +21,15 @@ _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
 class RegistryError(Exception):
-    """The registry does not answer, or contradicts the repository."""
+    """The registry does not answer, or contradicts this repository; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryDifference:
-    """One difference: the registry lacks a schema (`missing`) or has another under its id
-    (`conflict`).
+    """A difference of the registry from this repository.
+
+    `kind` "missing": it lacks `release`, or has another compatibility level; "conflict": it has
+    another schema or id.
     """
 
     kind: str
@@ -36,16 +38,15 @@ class RegistryDifference:
 
 
 def diff(url: str, known: Releases | None = None) -> list[RegistryDifference]:
-    """All differences between the registry and the releases."""
+    """All differences of the registry from the releases; raises RegistryError if it is away."""
     with _Registry(url) as registry:
         return list(registry.differences(known or releases()))
 
 
 def apply(url: str, known: Releases | None = None) -> list[Release]:
-    """Imports every release that the registry lacks, under our ids; returns those releases.
+    """Imports all releases that the registry lacks, with their ids; returns those releases.
 
-    Raises RegistryError and changes nothing when the registry has another id or schema for a
-    release.
+    Raises RegistryError and changes nothing if the registry has another id or schema for a release.
     """
     known = known or releases()
     with _Registry(url) as registry:
@@ -65,7 +66,7 @@ def _refuse(found: list[RegistryDifference]) -> None:
 
 
 class _Registry:
-    """The two HTTP APIs of one registry; every call has a timeout."""
+    """A client of the registry's two HTTP APIs; every call has a timeout."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -94,7 +95,7 @@ class _Registry:
             taken = self._get(f"/schemas/ids/{release.id}")
             if taken is not None and fingerprint(json.loads(taken["schema"])) != ours:
                 yield RegistryDifference(
-                    "conflict", f"id {release.id} of {name} is another schema's"
+                    "conflict", f"id {release.id} of {name} belongs to another schema there"
                 )
             else:
                 yield RegistryDifference("missing", f"{name} (id {release.id}) is missing", release)
@@ -102,13 +103,13 @@ class _Registry:
             what = f"{name} has the id {held['id']} there, not {release.id}"
             yield RegistryDifference("conflict", what)
         elif fingerprint(json.loads(held["schema"])) != ours:
-            yield RegistryDifference("conflict", f"{name} says something else there")
+            yield RegistryDifference("conflict", f"{name} has another schema there")
 
     def set_level(self) -> None:
         self._call("PUT", f"{self._url}/config", json={"compatibility": LEVEL})
 
     def take(self, known: Releases, missing: list[Release]) -> None:
-        """Imports the texts under our ids, then registers them by the Confluent API, oldest
+        """Imports the schemas with their ids, then registers them by the Confluent API, oldest
         first.
         """
         texts = [(release.id, known.text(release)) for release in missing]
@@ -119,8 +120,8 @@ class _Registry:
             url = f"{self._url}/subjects/{subject}/versions"
             given = self._call("POST", url, json={"schema": text}).json()["id"]
             if given != release.id:
-                what = f"{release.subject} v{release.version} was given the id {given}"
-                raise RegistryError(f"{what}, not {release.id}")
+                what = f"{release.subject} v{release.version} got the id {given}"
+                raise RegistryError(f"{what} in the registry, not {release.id}")
 
     def _get(self, path: str) -> Any | None:
         answer = self._call("GET", self._url + path, absent=True)

@@ -1,8 +1,8 @@
-"""Builds an archive in Apicurio's export format, which imports schemas under given ids.
+"""Builds an archive in Apicurio's export format, to import schemas with their ids.
 
-Apicurio numbers schema texts, and the Confluent API returns that number as the schema's id. So the
-texts are imported with our numbers first. Registering the same text afterwards finds that number,
-and still passes the registry's compatibility rule.
+Apicurio numbers the texts of schemas, and the Confluent API returns that number as the schema's id.
+So the texts are imported with their numbers first. Registering the same text afterwards finds that
+number, and is still checked by the registry's compatibility rule.
 """
 
 import json
@@ -29,7 +29,7 @@ _MANIFEST = {
 
 
 def archive(texts: Iterable[tuple[int, str]]) -> bytes:
-    """The zip that `admin/import` takes, holding the texts under their ids."""
+    """The zip file for `PATH` with these (id, schema text)."""
     buffer = BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as out:
         _put(out, "manifest-0.Manifest.json", _MANIFEST)

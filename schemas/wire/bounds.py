@@ -1,4 +1,4 @@
-"""Range checks of numbers, times and dates: applied at the edge and when bytes are decoded."""
+"""Ranges of numbers, times and dates, and checks of them, for intake and for decoded bytes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,14 +14,14 @@ BODY_MAX = 256 * 1024
 
 
 def small(value: int) -> int:
-    """Checks that an Avro int fits 32 bits; the reader accepts a varint of any length."""
+    """Returns the value; ValueError unless it fits 32 bits (Avro varints may be longer)."""
     if INT_MIN <= value <= INT_MAX:
         return value
     raise ValueError("a number does not fit its 32 bits")
 
 
 def instant(value: int) -> int:
-    """Checks microseconds since the epoch: the years 1900 to 2199."""
+    """Returns the value (microseconds since the epoch); ValueError outside 1900 to 2199."""
     if EARLIEST <= value < LATEST:
         return value
     raise ValueError("a time lies before 1900 or after 2199")

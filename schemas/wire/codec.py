@@ -35,8 +35,8 @@ class Undecodable(Exception):
 
 
 class Codec:
-    """Decodes every released schema to the newest event classes; encodes with the newest
-    schemas.
+    """Decodes all released schema versions to the present event classes; encodes with the newest
+    versions.
     """
 
     def __init__(self, known: Releases) -> None:
@@ -47,7 +47,7 @@ class Codec:
         self._compiled: dict[bytes, Read] = {}
 
     def encode(self, event: Event) -> bytes:
-        """The event in the Confluent wire format, in the newest schema of its record."""
+        """The event in the Confluent wire format, with the newest schema of its type."""
         *_, write = self._writers.get(event.NAME) or self._writer(event.NAME)
         try:
             return write(event)
@@ -55,7 +55,7 @@ class Codec:
             return self._encode(event)
 
     def _encode(self, event: Event) -> bytes:
-        """Encodes with the Avro library, which raises a precise error for an invalid event."""
+        """Encodes with the Avro library, which raises a precise error if the event is invalid."""
         header, schema, to_record, _ = self._writers.get(event.NAME) or self._writer(event.NAME)
         buffer = BytesIO()
         buffer.write(header)
@@ -63,7 +63,7 @@ class Codec:
         return buffer.getvalue()
 
     def decode(self, value: bytes | None) -> Event:
-        """The event in the value; raises Undecodable when there is none."""
+        """Decodes a record's value to its event; raises Undecodable if that is not possible."""
         if value is not None and len(value) <= BODY_MAX:
             read = self._compiled.get(value[:HEADER])
             if read is not None:
@@ -88,13 +88,11 @@ class Codec:
         return event
 
     def schema_id(self, value: bytes | None) -> int:
-        """The schema id in the value's header; raises Undecodable when the header or length is
-        invalid.
-        """
+        """The schema id in the value's header; raises Undecodable for a wrong header or length."""
         if not value:
             raise Undecodable("there is no value" if value is None else "the value is empty")
         if len(value) <= HEADER:
-            raise Undecodable("the value is shorter than its header")
+            raise Undecodable("the value has no bytes after its 5-byte header")
         if value[0]:
             raise Undecodable(f"the value begins with {value[0]}, not with the magic byte 0")
         if len(value) > BODY_MAX:
@@ -102,10 +100,10 @@ class Codec:
         return int.from_bytes(value[1:HEADER], "big")
 
     def same_event(self, value: bytes, ledger_schema_id: int, ledger_hash: int) -> bool:
-        """Whether a resend, in any schema version, equals the event that the event ledger recorded.
+        """Whether an encoded resend equals the event of which the ledger has schema id and hash.
 
-        Versions that differ are equal when the resend converts to the recorded version, its bytes
-        there have the recorded hash, and converting back loses nothing.
+        If the schema versions differ, they are equal if the resend, converted to the recorded
+        version, has the recorded hash, and converting it back loses nothing.
         """
         identity = self.schema_id(value)
         if identity == ledger_schema_id:
@@ -118,7 +116,7 @@ class Codec:
             there = _write(theirs, _read(value[HEADER:], mine, theirs))
             back = _read(there, theirs, mine)
             return _hash(there) == ledger_hash and back == _read(value[HEADER:], mine, None)
-        except Exception:  # what cannot be converted is not the same
+        except Exception:  # a value that cannot be converted counts as different
             return False
 
     def _schema(self, identity: int) -> Schema:
@@ -161,7 +159,7 @@ def _write(schema: Schema, record: Any) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """The reason for a decoding error, in words that do not quote the bytes."""
+    """The reason of a decoding error, without quoting the bytes."""
     if isinstance(error, EOFError):
         return "the value ends in the middle of the event"
     if isinstance(error, UnicodeDecodeError):
@@ -186,7 +184,7 @@ def _hash(body: bytes) -> int:
 
 
 def schema_in(value: bytes) -> int:
-    """The schema id of a value whose header was already checked."""
+    """The schema id of a value whose header has been checked before."""
     return int.from_bytes(value[1:HEADER], "big")
 
 
@@ -196,7 +194,7 @@ def body_hash(value: bytes) -> int:
 
 
 def key_of(event: Event) -> bytes:
-    """The record key: 16 raw bytes of an id, or UTF-8 text."""
+    """The event's record key: the 16 bytes of an id, or UTF-8 text."""
     if event.NAME == "DeadLettered":
         return f"{event.source_topic}-{event.source_partition}".encode()  # type: ignore[union-attr]
     for field in key_fields(event.NAME):
@@ -228,9 +226,7 @@ def headers_of(event: Event) -> list[tuple[str, bytes]]:
 
 @lru_cache(10_000)
 def _source(system: str, store: str | None, terminal: str | None, epoch: int) -> bytes:
-    """/system/store/terminal/epoch, with - for an absent part; cached because few sources repeat
-    often.
-    """
+    """/system/store/terminal/epoch, with - for an absent part; cached, as there are few sources."""
     parts = (system, store or "-", terminal or "-", str(epoch))
     return "".join("/" + quote(part, safe="") for part in parts).encode()
 

@@ -1,7 +1,6 @@
-"""Loads a compiled C module when it is there; otherwise the Python beside it does the same, slower.
+"""Loads compiled C modules, for which slower Python code with the same results exists.
 
-The C is compiled at installation when a compiler is found. Both give the same answers.
-HITOTSU_PURE=1 forces the Python.
+The C code is compiled at installation if there is a compiler. HITOTSU_PURE=1 forces the Python.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ PURE_VARIABLE = "HITOTSU_PURE"
 
 
 def native(name: str) -> ModuleType | None:
-    """The compiled module of this full name; None when the Python has to be used."""
+    """The compiled module with this full name; None if the Python code has to be used."""
     if os.environ.get(PURE_VARIABLE, "") not in ("", "0"):
         return None
     try:

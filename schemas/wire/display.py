@@ -1,4 +1,4 @@
-"""An event in readable form: ids, times and dates as text; sealed values stay sealed."""
+"""Formats events as readable JSON: ids, times and dates as text, without personal values."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,19 +15,19 @@ _FIRST_DAY = date(1970, 1, 1)
 
 
 def readable(event: Event) -> dict[str, Any]:
-    """The event as JSON values: its type first, nothing personal."""
+    """The event as JSON values, `type` first; personal values are shown as `SEALED`."""
     description = _description()
     record = TO_RECORD[event.NAME](event)
     return {"type": event.NAME, **_record(description, description.events[event.NAME], record)}
 
 
 def time_text(micros: int) -> str:
-    """Microseconds since the epoch, in RFC 3339."""
+    """A time in microseconds since the epoch as RFC 3339 text."""
     return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
 
 
 def append_time(millis: int) -> str:
-    """Kafka's timestamp (milliseconds), in RFC 3339."""
+    """A Kafka timestamp (milliseconds since the epoch) as RFC 3339 text."""
     return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="milliseconds")
 
 

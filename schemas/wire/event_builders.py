@@ -1,7 +1,7 @@
-"""Fast construction of events in generated code: a function with keyword parameters.
+"""Fast constructors of event classes, for generated code: functions with keyword parameters.
 
-Calling a class with keywords builds a tuple and a dict per object; calling a function does not. The
-result is the same dataclass with slots; every field has to be passed.
+Calling a class with keywords creates a tuple and a dict per object; calling a function does not.
+The result is an instance of the same dataclass. Every field has to be passed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Built = TypeVar("Built")
 
 
 def by_name(cls: type[Built]) -> type[Built]:
-    """A constructor function for a dataclass with slots; every field is a required keyword."""
+    """A constructor function of a dataclass with slots; all fields are required keywords."""
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # generated ones are
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
     stores = "".join(f"    built.{name} = {name}\n" for name in names)

@@ -1,4 +1,4 @@
-"""Compiles an Avro schema to a plan of nested tuples, which the C reader interprets.
+"""Compiles an Avro schema to a plan of nested tuples, from which readers and writers are made.
 
     ("record", class, names, plans)   ("optional", (plan,))   ("array", (plan,))   ("fixed", size)
     ("enum", symbols)   ("integer", lowest, highest)   ("bytes",)  ("string",)  ("double",)
@@ -20,7 +20,7 @@ _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 
 def plan(schema: dict[str, Any]) -> Plan:
-    """The plan of an event's schema; TypeError for an Avro type that events do not use."""
+    """The plan of an event's schema; TypeError for an Avro type that is not supported."""
     return _record(schema, getattr(events, schema["name"]), {})
 
 

@@ -1,10 +1,10 @@
-"""Decodes a value of the newest schema in a few microseconds, by a reader generated for the schema.
+"""Fast decoding of values in the newest schema version of an event.
 
-Compiled code interprets a plan of the schema (`schemas/wire/_reading.c`). Without it, Python source
-is generated for the schema. Both accept only canonical encoding: shortest varints, arrays in blocks
-without byte sizes. On anything else they raise, and the caller decodes again with the Avro library,
-which accepts every valid encoding and gives the reason for an invalid one. Whatever these readers
-accept, the library accepts with the same result.
+C code interprets a plan of the schema (`schemas/wire/_reading.c`). If it is not compiled, Python
+source is generated for the schema. Both accept only canonical encoding: shortest varints, arrays in
+blocks without byte sizes. For any other bytes they raise, and the caller decodes again with the
+Avro library, which accepts every valid encoding and tells why another is invalid. The library gives
+the same result for all bytes that these readers accept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def reader(schema: dict[str, Any], start: int) -> Read:
 
 
 def written(schema: dict[str, Any], start: int) -> Read:
-    """The same in generated Python: straight-line code for exactly these fields."""
+    """A function like that of `reader`, in generated Python: straight-line code for this schema."""
     writing = _Writing()
     result = writing.record(schema, getattr(events, schema["name"]))
     body = "\n    ".join(
@@ -62,7 +62,7 @@ def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
     """The zigzag number whose first byte has the continuation bit, and the index after it."""
     if len(b) - i >= 7:
         (word,) = _eight(b, i - 1)
-        if word & _GO_ON == _EIGHT_LONG:  # a time: eight bytes, put together two by two
+        if word & _GO_ON == _EIGHT_LONG:  # a varint of eight bytes, usually a time
             number = word & 0x7F7F7F7F7F7F7F7F
             number = (number & 0x007F007F007F007F) | (number & 0x7F007F007F007F00) >> 1
             number = (number & 0x00003FFF00003FFF) | (number & 0x3FFF00003FFF0000) >> 2
@@ -81,7 +81,7 @@ def _longer(b: bytes, first: int, i: int) -> tuple[int, int]:
 
 
 class _Writing:
-    """Generates statements over `b`, the bytes, and `i`, the current index."""
+    """Generates Python statements that read from `b` (the bytes) at `i` (the current index)."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -95,7 +95,7 @@ class _Writing:
         self._count = 0
 
     def record(self, schema: dict[str, Any], cls: type, indent: str = "") -> str:
-        """Generates the reading of the fields in wire order; returns the expression for the
+        """Adds statements that read the fields in wire order; returns the expression of the
         object.
         """
         self.scope[cls.__name__] = by_name(cls)
@@ -172,7 +172,9 @@ class _Writing:
         self._number(name, indent, check)
 
     def _number(self, name: str, indent: str, check: str) -> None:
-        """One byte fits every bound, so only longer varints are checked."""
+        """Adds statements that read an integer. Varints of one byte are within all bounds, so only
+        longer ones are checked.
+        """
         self._say(
             indent,
             f"{name} = b[i]",

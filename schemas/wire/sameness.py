@@ -1,9 +1,9 @@
-"""Do two records of one event id agree in everything that the producer sent?
+"""Compares two records of an event id by the fields that the producer sent.
 
-The gateway fills in fields that a producer left out (`unless_said` in the schema) and computes
-blind indexes (`blind`), and moves what arrives in a field of before to a sealed note (`moved_to`).
-If a default changes, or a record is from before the move, a resend has other bytes although the
-producer sent the same. So both records are compared field by field, without those fields.
+The gateway fills in fields that a producer left out (`unless_said` in the schema), computes blind
+indexes (`blind`), and moves text of older fields to a sealed note (`moved_to`). If such a default
+changes, or a record is older than the move, a resend has other bytes although the producer sent the
+same. So records are compared field by field, without those fields.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def may_be_filled(name: str) -> bool:
 
 
 def same_as_produced(first: bytes, later: bytes) -> bool:
-    """Whether two encoded records agree in all fields that the producer sent; False if one is
-    unreadable.
+    """Whether two encoded records are equal in all fields that the producer sent.
+
+    False if either cannot be decoded.
     """
     try:
         one, other = codec.decode(first), codec.decode(later)
@@ -43,18 +44,16 @@ def same_as_produced(first: bytes, later: bytes) -> bool:
 
 
 def produced_fields(event: Event) -> Any:
-    """The fields that the producer sent: the event as a dict, without those the gateway
-    fills in or moves.
-    """
+    """The event as a dict, without the fields that the gateway fills in or moves."""
     return _without(TO_RECORD[event.NAME](event), _shape_of(event.NAME))
 
 
 def _same_text(one: Event, other: Event, old: str, note: str) -> bool:
-    """Whether what was typed is the same, where it can be compared: clear with clear, sealed with
-    sealed.
+    """Whether typed texts are equal as far as they can be compared: the values of field `old` with
+    each other, and those of the sealed field `note`.
 
-    A clear text of before, the sealed note it is now, and one that was left out (its subject was
-    erased) are not told apart without keys, and do not count.
+    If a field is empty in one of the events, it counts as equal: a clear text cannot be compared
+    with a sealed one without keys.
     """
     return all(
         not mine or not theirs or mine == theirs
@@ -64,7 +63,7 @@ def _same_text(one: Event, other: Event, old: str, note: str) -> bool:
 
 @cache
 def _moved(name: str) -> tuple[tuple[str, str], ...]:
-    """Fields of before, each with the field that the gateway moves what arrives in it to."""
+    """Pairs of an older text field and the sealed field to which the gateway moves its value."""
     fields = sources()[NAMESPACE + name]["fields"]
     return tuple((field["name"], field["moved_to"]) for field in fields if "moved_to" in field)
 
@@ -87,7 +86,7 @@ _PLAIN: Shape = {}
 
 @cache
 def _shape_of(name: str) -> Shape:
-    """The fields that are filled in, by name; empty when there are none."""
+    """The fields that the gateway fills in or moves, by name; empty if there are none."""
     schemas = sources()
     shape: Shape = {}
     for field in schemas[NAMESPACE + name]["fields"]:

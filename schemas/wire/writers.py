@@ -1,8 +1,7 @@
-"""Encodes an event in the newest schema of its record, by a writer generated for the schema.
+"""Fast encoding of events in the newest schema version, by functions generated for the schema.
 
-Each record becomes one expression of exactly its fields. The bytes equal the Avro library's. When a
-value does not fit, the writer raises, and the caller encodes again with the library, which either
-succeeds or gives the reason.
+The bytes equal those of the Avro library. If a value does not fit the schema, the function raises,
+and the caller encodes again with the library, which either succeeds or tells the reason.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Unfit(ValueError):
 
 
 def writer(schema: dict[str, Any], header: bytes) -> Write:
-    """A function that encodes whole values: the header, then the body."""
+    """A function that encodes an event to a record's value: `header`, then the body."""
     body = _of(plan(schema))
     return lambda event: header + body(event)
 
@@ -54,7 +53,7 @@ def _of(plan: Plan) -> Callable[[Any], bytes]:
 
 
 def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], bytes]:
-    """The function for a record: the concatenation of its fields."""
+    """A function that encodes a record: its fields, concatenated."""
     scope = {f"write_{name}": _of(one) for name, one in zip(names, plans, strict=True)}
     parts = ", ".join(f"write_{name}(value.{name})" for name in names)
     made: Callable[[Any], bytes] = eval(f"lambda value: b''.join(({parts},))", dict(scope))
@@ -62,11 +61,11 @@ def _record(names: Iterable[str], plans: Iterable[Plan]) -> Callable[[Any], byte
 
 
 def _long(number: int) -> bytes:
-    """A zigzag varint of 64 bits in its shortest form."""
+    """The number as the shortest zigzag varint."""
     if 0 <= number < 64:
         return _ONE[number]
     word = (number << 1) ^ (number >> 63)
-    if _LEAST_OF_EIGHT <= word < _LEAST_OF_NINE:  # a time: eight bytes, parted two by two
+    if _LEAST_OF_EIGHT <= word < _LEAST_OF_NINE:  # a varint of eight bytes, usually a time
         word = (word & 0x0FFFFFFF) | (word & 0x00FFFFFFF0000000) << 4
         word = (word & 0x00003FFF00003FFF) | (word & 0x0FFFC0000FFFC000) << 2
         word = (word & 0x007F007F007F007F) | (word & 0x3F803F803F803F80) << 1
@@ -104,7 +103,7 @@ def _boolean(truth: bool) -> bytes:
 
 
 def _array(write: Callable[[Any], bytes], values: list[Any]) -> bytes:
-    """One block without its byte size, and the terminating 0; only the 0 when it is empty."""
+    """The array as one block without byte size and the terminating 0; if empty, only the 0."""
     many = len(values)
     return _long(many) + b"".join(map(write, values)) + b"\0" if many else b"\0"
 

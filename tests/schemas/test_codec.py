@@ -51,7 +51,7 @@ SALE = PurchaseCompleted(
     [
         (None, "there is no value"),
         (b"", "the value is empty"),
-        (b"\0\0\0\3\xf4", "shorter than its header"),
+        (b"\0\0\0\3\xf4", "no bytes after its 5-byte header"),
         (b"\1" + VALUE[1:], "magic byte"),
         (b"\0\0\0\0\1" + VALUE[5:], "no schema has the id 1"),
         (VALUE[:-3], "ends in the middle"),

@@ -56,7 +56,7 @@ def test_no_event_changed_its_key() -> None:
 def test_a_record_with_an_envelope_and_no_topic_is_refused(home: Path) -> None:
     (home / "contracts" / EVENT).rename(home / "types" / "coupon_used.avsc")
     assert folders.check(home) == [
-        "CouponUsed: has a meta field, so it is an event, but is in no topic's folder"
+        "CouponUsed: has a meta field, so it is an event: move it to a topic's folder"
     ]
     assert set(folders.check(home)) <= set(generate.problems(home))
 
@@ -65,7 +65,7 @@ def test_a_folder_of_events_without_topic_json_is_refused(home: Path) -> None:
     folder = home / "contracts" / "coupons"
     folder.mkdir()
     (home / "contracts" / EVENT).rename(folder / "coupon_used.avsc")
-    complaint = "contracts/coupons: has events and no topic.json, so they have no topic"
+    complaint = "contracts/coupons: has events but no topic.json"
     assert folders.check(home) == [complaint]
     (home / "contracts" / "contacts" / "topic.json").rename(folder / "topic.json")
     assert folders.check(home) == [complaint.replace("coupons", "contacts")]
@@ -74,13 +74,16 @@ def test_a_folder_of_events_without_topic_json_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda s: s.pop("may_append"), "does not say who may append it"),
-        (lambda s: s["may_append"].pop("roles"), "does not say who may append it"),
+        (lambda s: s.pop("may_append"), "does not declare who may append it"),
+        (lambda s: s["may_append"].pop("roles"), "does not declare who may append it"),
         (lambda s: s["may_append"]["roles"].append("king"), "the role king, which does not exist"),
         (lambda s: s["may_append"].update(owns=["sku"]), "may_append has no attribute owns"),
-        (lambda s: s["may_append"].update(own=["shop_id"]), "own names shop_id, which is no field"),
-        (lambda s: s.update(key=["shop_id"]), "its key names shop_id, which is no field of it"),
-        (lambda s: s.update(key=[]), "neither it nor its topic says a key"),
+        (lambda s: s["may_append"].update(own=["shop_id"]), "own names shop_id, which is not a"),
+        (
+            lambda s: s.update(key=["shop_id"]),
+            "its key names shop_id, which is not a field of the event",
+        ),
+        (lambda s: s.update(key=[]), "neither the event nor its topic declares a key"),
     ],
 )
 def test_an_event_that_forgets_something_is_named(

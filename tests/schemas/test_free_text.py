@@ -45,7 +45,7 @@ def test_the_list_of_old_texts_only_gets_shorter() -> None:
         if field["name"] == "reference":
             field["is"] = "code"
     (complaint,) = free_text.findings(schemas)
-    assert complaint.startswith("StockReceived.reference: is no unsealed text any more")
+    assert complaint.startswith("StockReceived.reference: is not an unsealed text any more")
     assert len(free_text.OLD) <= 53
 
 

@@ -39,7 +39,7 @@ PIECE, RATE = {"sku": "A", "quantity": 2}, example(SALE)["tax_by_rate"][0]
 TWO_OF_A_SKU = "two elements have the same sku and location_id"
 TWO_OF_A_LINE = "two elements have the same line_no and sku"
 REFUSED = [
-    (SALE, "type", "Purchase", "type", "is not an event that is taken"),
+    (SALE, "type", "Purchase", "type", "is not the name of an event"),
     (SALE, "type", None, "type", "is required"),
     (SALE, "surprise", 1, "surprise", "is not a field of this event"),
     (SALE, "meta", 3, "meta", "must be an object"),

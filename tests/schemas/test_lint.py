@@ -33,13 +33,13 @@ def test_our_own_schemas_keep_the_rules() -> None:
     [
         ({"type": "string", "doc": ""}, "has no doc"),
         ({"type": "string", "name": "Extra"}, "snake_case"),
-        ({"type": ["null", "string"]}, "absent by default"),
-        ({"type": "string", "pii": "name"}, "sealed bytes"),
-        ({"type": "bytes", "pii": "shoe_size"}, "sealed bytes"),
-        ({"type": "hitotsu.Uuid", "blind": "sku"}, "names a personal field"),
-        ({"type": "hitotsu.Uuid", "blind": "nothing"}, "names a personal field"),
-        ({"type": "string", "is": "money"}, "cannot be 'money'"),
-        ({"type": "long", "is": "light_years"}, "cannot be 'light_years'"),
+        ({"type": ["null", "string"]}, "must have the default null"),
+        ({"type": "string", "pii": "name"}, "must be bytes with pii"),
+        ({"type": "bytes", "pii": "shoe_size"}, "must be bytes with pii"),
+        ({"type": "hitotsu.Uuid", "blind": "sku"}, "name a personal field"),
+        ({"type": "hitotsu.Uuid", "blind": "nothing"}, "name a personal field"),
+        ({"type": "string", "is": "money"}, "cannot have is: 'money'"),
+        ({"type": "long", "is": "light_years"}, "cannot have is: 'light_years'"),
     ],
 )
 def test_a_field_that_breaks_a_rule_is_named(field: dict[str, Any], complaint: str) -> None:
@@ -52,8 +52,8 @@ def test_a_field_that_breaks_a_rule_is_named(field: dict[str, Any], complaint: s
     ("change", "complaint"),
     [
         ({"doc": ""}, "has no doc"),
-        ({"namespace": "elsewhere"}, "its namespace is hitotsu"),
-        ({"fields": SCHEMAS[EVENT]["fields"][1:]}, "the first field of an event is meta"),
+        ({"namespace": "elsewhere"}, "its namespace must be hitotsu"),
+        ({"fields": SCHEMAS[EVENT]["fields"][1:]}, "the first field of an event must be meta"),
     ],
 )
 def test_an_event_that_breaks_a_rule_is_named(change: dict[str, Any], complaint: str) -> None:
@@ -63,7 +63,9 @@ def test_an_event_that_breaks_a_rule_is_named(change: dict[str, Any], complaint:
 def test_an_enum_needs_a_word_for_words_that_come_later() -> None:
     schemas = copy.deepcopy(SCHEMAS)
     del schemas["hitotsu.Channel"]["default"]
-    assert lint.findings(schemas) == ["Channel: an enum needs a default for words that come later"]
+    assert lint.findings(schemas) == [
+        "Channel: an enum needs a default, for symbols that are added later"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_an_enum_needs_a_word_for_words_that_come_later() -> None:
     ],
 )
 def test_a_schema_that_holds_itself_is_refused(kind: Any) -> None:
-    assert any("holds itself" in found for found in lint.findings(_with_field(type=kind)))
+    assert any("contains itself" in found for found in lint.findings(_with_field(type=kind)))
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ __all__ = [
 
 
 def parse(obj: object) -> EventInput:
-    """The checked input; Rejected names the first field that is wrong, and why."""
+    """Validates an event's JSON; raises Rejected with the first wrong field and the reason."""
     if isinstance(obj, Edge) and isinstance(obj, EventInput):
         return obj
     if not isinstance(obj, dict):
@@ -325,7 +325,7 @@ def parse(obj: object) -> EventInput:
     name = obj.get("type")
     model = INPUTS.get(name) if isinstance(name, str) else None
     if model is None:
-        raise Rejected("type", "is required" if name is None else "is not an event that is taken")
+        raise Rejected("type", "is required" if name is None else "is not the name of an event")
     try:
         return model.model_validate(obj)
     except ValidationError as error:
@@ -333,21 +333,21 @@ def parse(obj: object) -> EventInput:
 
 
 def to_event(model: EventInput, seal: Sealer) -> Event:
-    """The event that the input says, its personal fields sealed."""
+    """Converts the validated input to its event; personal fields are encrypted."""
     convert: Callable[[Any, Sealer], Event] = TO_EVENT[model.type]
     return convert(model, seal)
 
 
 def subject_of(model: EventInput) -> bytes | None:
-    """Whose key is needed to seal the input; None when it holds no personal value."""
+    """The subject whose key encrypts the input's personal values; None if it has none."""
     subject: Callable[[Any], bytes | None] | None = SUBJECT_OF.get(model.type)
     return None if subject is None else subject(model)
 
 
 def example(name: str) -> dict[str, Any]:
-    """A JSON example of the event, as `POST /v1/events` takes it."""
+    """A JSON example of the event, as sent to `POST /v1/events`; raises Rejected if unknown."""
     if name not in INPUTS:
-        raise Rejected("type", "is not an event that is taken")
+        raise Rejected("type", "is not the name of an event")
     path = Path(__file__).parent.parent / "examples" / f"{name}.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

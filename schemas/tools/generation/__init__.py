@@ -1,3 +1,1 @@
-"""Generates event classes, the gateway's input models, conversions and documents from .avsc
-files.
-"""
+"""Generates event classes, input models, conversions, examples and AsyncAPI from .avsc files."""

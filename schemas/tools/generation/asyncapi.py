@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: every topic and message, for readers who do not use Python."""
+"""Generates the AsyncAPI 3.0 document of all topics and messages."""
 
 import json
 from typing import Any
@@ -34,7 +34,7 @@ def files(description: Description, known: Releases) -> dict[str, str]:
 
 
 def document(description: Description, known: Releases) -> dict[str, Any]:
-    """The document as plain data."""
+    """The AsyncAPI document as dicts and lists."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -121,7 +121,7 @@ def _binding(topic: Topic, event: str) -> dict[str, Any]:
 
 
 def _yaml(node: Any, indent: int = 0) -> str:
-    """Minimal YAML: block style, every text quoted."""
+    """The data as YAML in block style, with all texts quoted."""
     pad = "  " * indent
     if isinstance(node, dict):
         return "\n".join(f"{pad}{_key(key)}:{_value(value, indent)}" for key, value in node.items())

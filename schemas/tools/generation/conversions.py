@@ -1,4 +1,4 @@
-"""Generates the functions that convert a validated edge model to its event, sealing personal
+"""Generates functions that convert a validated input model to its event; these encrypt personal
 fields.
 """
 
@@ -35,7 +35,7 @@ def files(description: Description) -> dict[str, str]:
 
 
 class _Building:
-    """Writes the expression that builds an event from its edge model."""
+    """Writes the expression that builds an event from its input model."""
 
     def __init__(self, description: Description) -> None:
         self.description = description
@@ -97,9 +97,7 @@ def _quoted(path: str) -> str:
 
 
 def _kind(field: Field, source: str) -> str:
-    """The expression for the kind of a personal value; an identifier carries its kind in a
-    field.
-    """
+    """The expression for the kind of a personal value; an identifier has its kind in a field."""
     return f"{source}.kind" if field.pii == "identifier" else f'"{field.pii}"'
 
 
@@ -115,7 +113,7 @@ def _convert(description: Description, building: _Building, record: RecordType) 
 
 
 def _subject(record: RecordType) -> str:
-    """The id whose key seals the event's personal fields: a field's, else the location's."""
+    """The expression for the subject whose key encrypts the event's personal fields."""
     shapes = {field.name: field.shape for field in record.fields}
     return " or ".join(
         f"model.{name}" if shapes[name] == "id" else f"location_subject(model.{name})"

@@ -1,4 +1,4 @@
-"""Generates one frozen dataclass per event and per nested record, keyword-only."""
+"""Generates a keyword-only dataclass for every event and nested record."""
 
 from schemas.declarations import Description, Field, RecordType, module_of
 from schemas.tools.generation.layout import import_from, imports_from, module
@@ -17,6 +17,7 @@ def files(description: Description) -> dict[str, str]:
 
 
 def python_type(field: Field) -> str:
+    """The field's type annotation in the generated class."""
     if field.shape == "array":
         name = f"list[{field.of if field.item == 'record' else _PYTHON[str(field.item)]}]"
     else:
@@ -25,7 +26,7 @@ def python_type(field: Field) -> str:
 
 
 def in_order(description: Description) -> list[RecordType]:
-    """The nested records, each after those that it refers to."""
+    """The nested records, in an order in which a record comes after those that it contains."""
     done: dict[str, RecordType] = {}
 
     def visit(record: RecordType) -> None:
@@ -40,6 +41,7 @@ def in_order(description: Description) -> list[RecordType]:
 
 
 def parts_used(description: Description, topic: Topic) -> set[str]:
+    """Names of the nested records that events of the topic directly contain."""
     return {
         str(field.of)
         for record in description.events_of(topic)
@@ -114,4 +116,5 @@ def _package(description: Description) -> str:
 
 
 def all_order(name: str) -> tuple[int, str]:
+    """Sort key of names in `__all__`: constants first."""
     return (0 if name.isupper() else 1), name

@@ -1,4 +1,4 @@
-"""Generates an example of every event, with the values of one small shop in Shibuya."""
+"""Generates a JSON example of every event, with the values of a small shop in Shibuya."""
 
 import json
 from typing import Any
@@ -143,6 +143,7 @@ def files(description: Description) -> dict[str, str]:
 
 
 def example(description: Description, event: str) -> dict[str, Any]:
+    """The example of an event, as a producer sends it."""
     record = description.events[event]
     return {"type": event, **_Shop(description, event).record(record)}
 
@@ -160,9 +161,9 @@ class _Shop:
         }
 
     def _left_out(self, field: Field) -> bool:
-        """Whether a field is omitted: references to causes and holds would confuse a first reader,
-        few sales need what ordinary goods do not have, and what is moved elsewhere is not for new
-        producers.
+        """Whether the example omits a field: references to causes and holds would confuse readers,
+        few sales need what ordinary goods do not have, and producers should not send fields that
+        are moved to others.
         """
         return (
             field.name in _LEFT_OUT
@@ -204,5 +205,5 @@ class _Shop:
         return _CHOICES.get(enum.name) or enum.symbols[0]
 
     def _id(self, field: str) -> str:
-        """The same entity has the same id in every example; every event has its own id."""
+        """The id for a field: event ids differ by event, other ids are the same in all examples."""
         return str(uuid5(NAMESPACE_URL, self.event if field == "event_id" else field))

@@ -1,4 +1,4 @@
-"""Lays out generated Python: breaks expressions over lines as the formatter would."""
+"""Formats generated Python: breaks expressions over lines as ruff would."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """A bracketed expression: a call, a list or a comprehension."""
+    """A bracketed expression: a call, list or comprehension. `comma`: commas join the parts."""
 
     head: str
     parts: "Sequence[str | Bracket]"
@@ -23,16 +23,17 @@ class Bracket:
 
 
 def call(name: str, *arguments: "str | Bracket") -> Bracket:
+    """A call of a function."""
     return Bracket(f"{name}(", arguments, ")")
 
 
 def build(name: str, *fields: "str | Bracket") -> Bracket:
-    """A call that builds an object, by the fast constructor that `constructors` declares."""
+    """A call of the fast constructor of class `name`, which `constructors` declares."""
     return call(f"_{name}", *fields)
 
 
 def constructors(classes: Iterable[str]) -> list[str]:
-    """Assignments of the module-level fast constructors, see `schemas/wire/event_builders.py`."""
+    """Lines that assign the fast constructors of classes; see `schemas/wire/event_builders.py`."""
     return [f"_{name} = by_name({name})" for name in sorted(classes)]
 
 
@@ -44,6 +45,7 @@ def keyword(name: str, value: "str | Bracket") -> "str | Bracket":
 
 
 def comprehension(*parts: "str | Bracket") -> Bracket:
+    """A list comprehension from its parts."""
     return Bracket("[", parts, "]", comma=False)
 
 
@@ -53,9 +55,7 @@ def item_name(value: str) -> str:
 
 
 def lines(prefix: str, expression: "str | Bracket", suffix: str = "", indent: int = 0) -> list[str]:
-    """The expression with prefix (such as `return `) and suffix, in lines of at most WIDTH
-    columns.
-    """
+    """The expression with a prefix (such as `return `) and suffix, in lines of `WIDTH` columns."""
     pad = " " * indent
     flat = f"{pad}{prefix}{expression}{suffix}"
     if len(flat) <= WIDTH or isinstance(expression, str):
@@ -79,12 +79,13 @@ def _part(part: "str | Bracket", suffix: str, indent: int) -> list[str]:
 
 
 def module(doc: str, imports: Sequence[str], blocks: Sequence[Sequence[str]]) -> str:
-    """Source of a module: docstring, imports, and blocks two blank lines apart."""
+    """The source of a module: docstring, imports, and blocks separated by two blank lines."""
     text = HEADER.format(doc) + "\n" + "\n".join(imports) + "\n" if imports else HEADER.format(doc)
     return text + "".join("\n\n" + "\n".join(block) + "\n" for block in blocks)
 
 
 def import_from(source: str, names: Sequence[str]) -> list[str]:
+    """The lines of an import statement, names sorted."""
     ordered = sorted(set(names), key=_import_order)
     flat = f"from {source} import {', '.join(ordered)}"
     if len(flat) <= WIDTH:
@@ -93,7 +94,7 @@ def import_from(source: str, names: Sequence[str]) -> list[str]:
 
 
 def imports_from(*sources: tuple[str, Sequence[str]]) -> list[str]:
-    """Sorted import lines; modules from which no name is needed are left out."""
+    """The lines of import statements, sorted; without modules of which no name is needed."""
     return [row for source, names in sorted(sources) if names for row in import_from(source, names)]
 
 

@@ -1,4 +1,4 @@
-"""Generates functions that convert typed events to and from the dicts that fastavro uses."""
+"""Generates functions that convert events to and from the dicts that fastavro reads and writes."""
 
 from schemas.declarations import Description, Field, RecordType, module_of, snake
 from schemas.tools.generation.events import parts_used
@@ -17,7 +17,7 @@ from schemas.tools.generation.layout import (
 from schemas.topics import TOPICS, Topic
 
 Expression = str | Bracket
-SHARED = "Meta"  # part of every event: converted by its own function, never inlined
+SHARED = "Meta"  # part of all events: converted by a function of its own, not inlined
 
 
 def files(description: Description) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _pair(name: str, value: Expression) -> Expression:
 
 
 def _nested(record: RecordType, source: str, subscript: bool) -> list[str]:
-    """Local variables for the nested records, so that each is looked up once."""
+    """Lines that assign nested records to local variables, so that they are looked up once."""
     return [
         f'    {f.name} = {source}["{f.name}"]' if subscript else f"    {f.name} = {source}.{f.name}"
         for f in record.fields
