@@ -160,7 +160,7 @@ def test_a_store_is_not_granted_what_is_promised_to_orders_without_a_location(
     no = problem(open_shop.post("", at_the_till(sku, 10), who="till"), 409, "out-of-stock")
     assert no["lines"][0]["reason"] == "promised-online"
     assert no["lines"][0]["available"] == 0
-    assert "promised to orders that have no location yet" in no["detail"]
+    assert "held for orders that have no location yet" in no["detail"]
     some = {**at_the_till(sku, 1), "mode": "best_effort"}
     problem(open_shop.post("", some, who="till"), 409, "out-of-stock")
     served = open_shop.post(f"/{name}/commit", {"order_id": str(uuid4()), "location_id": "W1"})
