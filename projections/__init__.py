@@ -1,4 +1,4 @@
-"""The projections: every folder here except core is one, and is found by its folder alone."""
+"""The projections: every folder here except `core` declares a projection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from projections.core import Projection
 
 
 def discover() -> list[Projection]:
-    """Every projection, by name. A folder is a projection if its package has a `projection`."""
+    """All projections, sorted by name: the object `projection` of every package here."""
     found = []
     for module in pkgutil.iter_modules(__path__):
         if module.ispkg and module.name != "core":
@@ -20,5 +20,8 @@ def discover() -> list[Projection]:
 
 
 def of_group(name: str, live: str) -> list[Projection]:
-    """The projections of a group, by name; those that declare none are in the group `live`."""
+    """The projections of the group `name`, sorted by name.
+
+    Projections that declare no group are in the group `live`.
+    """
     return [one for one in discover() if (one.group or live) == name]

@@ -1,6 +1,6 @@
-"""Items and locations, and which need each item meets.
+"""The tables of items, need policies and locations, with their versions by valid time.
 
-Data of general use: other projections may read these tables.
+Other projections may read these tables.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _millionths(degrees: float | None) -> int | None:
 
 
 def scope_of(sku: str | None, category: str | None) -> str:
-    """The key of a need policy: one item, else a category, else everything."""
+    """The key of a need policy: of an item, else of a category, else "default"."""
     if sku is not None:
         return f"sku:{sku}"
     return "default" if category is None else f"category:{category}"

@@ -1,4 +1,4 @@
-"""The declaration language of projections: tables whose rows merge, handlers and queries."""
+"""How projections are declared: tables whose rows merge, handlers of events, and queries."""
 
 from projections.core.columns import (
     Change,

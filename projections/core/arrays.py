@@ -1,8 +1,8 @@
-"""Encodes one column of many rows as a Postgres array in binary form: one statement parameter.
+"""Encodes a column of many rows as a binary Postgres array, to be sent as one statement parameter.
 
-Each element type has its own subclass of bytes, by which the driver chooses the array type.
-Postgres arrays must be rectangular, so a column of lists of different lengths is sent as text
-literals.
+Every element type has its own subclass of bytes, by which the driver knows the array's type.
+Postgres arrays must be rectangular, so a column of lists of different lengths is sent as an array
+of text literals.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UUID_SIZE = b"\0\0\0\x10"
 
 
 class Array(bytes):
-    """Values of one column, encoded as a binary Postgres array."""
+    """Values of a column, encoded as a binary Postgres array."""
 
     oid: ClassVar[int]
     of: ClassVar[int]
@@ -75,14 +75,14 @@ ARRAYS: dict[str, type[Array]] = {
 
 
 def plain_array(type: str, values: Iterable[Any]) -> bytes:
-    """The Python version of `_row_copy.array`."""
+    """The Python code for `_row_copy.array`, which is written in C."""
     held = values if isinstance(values, list | tuple) else list(values)
     if not held:
         return _EMPTY(0, 0, ARRAYS[type].of)
     nulls = None in held
     head = _head(1, nulls, ARRAYS[type].of, len(held), 1)
     if type == "uuid":
-        # a struct would cut and fill them up without a word
+        # `struct` would cut or pad them without an error
         if {len(value) for value in held if value is not None} - {16}:
             raise ValueError("a uuid has 16 bytes")
         if not nulls:
@@ -95,7 +95,7 @@ _packed: Callable[[str, Iterable[Any]], bytes] = _row_copy.array if _row_copy el
 
 
 def array(type: str, values: Iterable[Any]) -> Array:
-    """Encodes values of a column of this type as a statement parameter."""
+    """Encodes the values of a column of Postgres type `type` as a statement parameter."""
     if type in ARRAYS:
         return ARRAYS[type](_packed(type, values))
     say = _LITERALS[type]

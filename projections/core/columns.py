@@ -1,9 +1,9 @@
 """The kinds of columns, and how two values of a column merge.
 
-Each kind is an associative merge with an identity, written twice: in Python to fold a batch, and in
-SQL to merge with stored rows. All kinds are commutative, because events arrive late, so that the
-order of arrival has no effect, not even within one record key. (`plain` does not merge: a ledger's
-row is written once, and an evolution's state is computed by its function.)
+A kind is an associative and commutative merge with an identity, written twice: in Python, to fold a
+batch, and in SQL, to merge with stored rows. So the order in which events arrive has no effect. The
+kind `plain` does not merge: a ledger's row is written once, and an evolution's state is computed by
+its function.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TYPES = frozenset(
 
 
 class Change(NamedTuple):
-    """A level changed by `delta` at `at` (microseconds since the epoch)."""
+    """A change of a level by `delta`, at `at` (microseconds since the epoch)."""
 
     delta: int
     at: int
 
 
 class LevelReading(NamedTuple):
-    """A count: the level was `value` at `at`; changes at or after `at` are added to it."""
+    """A count of a level: it was `value` at `at`; changes at or after `at` are added to that."""
 
     value: int
     at: int
@@ -47,7 +47,10 @@ class LevelReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A physical column: name, type, and its expression in an upsert."""
+    """A column in Postgres. `update`: SQL of its new value in an upsert (`t`: the stored row).
+
+    `hidden`: not a part of rows that readers get.
+    """
 
     name: str
     type: str
@@ -58,7 +61,12 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A declared column. `fold`: a Python statement over `o` (old) and `v` (new) values."""
+    """A declared column.
+
+    `fold`: Python statement that merges the new value {v} into the old value {o}. `update`: the
+    same in SQL. `wrap`: Python expression that converts a handler's value to the folded form.
+    `at`, `by`: other columns on which the merge depends.
+    """
 
     kind: str
     type: str
@@ -81,17 +89,17 @@ def key(type: str) -> Column:
 
 
 def plain(type: str) -> Column:
-    """A column of a ledger or an evolution, which does not merge."""
+    """A column of a ledger or an evolution: its values do not merge."""
     return Column("plain", type, fold="{o} = {v}", update="excluded.{c}")
 
 
 def total(type: str = "bigint") -> Column:
-    """Sum; identity 0; commutative."""
+    """A column whose value is the sum of all values."""
     return Column("total", type, "0", "{o} += {v}", "t.{c} + excluded.{c}")
 
 
 def maximum(type: str = "bigint") -> Column:
-    """Greatest value so far; commutative."""
+    """A column whose value is the greatest of all values; null only if all are null."""
     return Column(
         "maximum",
         type,
@@ -101,7 +109,7 @@ def maximum(type: str = "bigint") -> Column:
 
 
 def earliest(type: str = "bigint") -> Column:
-    """Smallest value so far; commutative."""
+    """A column whose value is the smallest of all values; null only if all are null."""
     return Column(
         "earliest",
         type,
@@ -111,7 +119,9 @@ def earliest(type: str = "bigint") -> Column:
 
 
 def latest_by(type: str, at: str) -> Column:
-    """The value of the row with the greatest `at` column, then the greatest value; commutative."""
+    """A column with the value of the latest row: the greatest `at`, at equal times the greatest
+    value. Rows in which column `at` is null are ignored.
+    """
     newer = (
         "excluded.{at} is not null and (t.{at} is null or excluded.{at} > t.{at} "
         "or (excluded.{at} = t.{at} and (t.{c} is null or excluded.{c} > t.{c})))"
@@ -126,10 +136,10 @@ def latest_by(type: str, at: str) -> Column:
 
 
 def first_by(type: str, at: str, by: str) -> Column:
-    """The value of the row with the smallest (`at`, `by`) columns; commutative.
+    """A column with the value of the first row: the smallest (`at`, `by`).
 
-    All columns with the same `at` and `by` come from one row. `by` may be the column itself; rows
-    that lack either are ignored.
+    Columns with the same `at` and `by` come from the same row. `by` may be the column itself. Rows
+    in which column `at` or `by` is null are ignored.
     """
     older = (
         "excluded.{at} is not null and excluded.{by} is not null and (t.{at} is null"
@@ -146,21 +156,24 @@ def first_by(type: str, at: str, by: str) -> Column:
 
 
 def older(at: Any, by: Any, old_at: Any, old_by: Any) -> bool:
-    """Whether (at, by) is before (old_at, old_by); False when one of the first two is missing."""
+    """Whether (at, by) is before (old_at, old_by); False if `at` or `by` is None."""
     if at is None or by is None:
         return False
     return old_at is None or old_by is None or bool((at, by) < (old_at, old_by))
 
 
 def newer(at: Any, value: Any, old_at: Any, old: Any) -> bool:
-    """Whether (at, value) is after (old_at, old); None is lowest."""
+    """Whether (at, value) replaces (old_at, old): it is later, or as late and not less.
+
+    `at` is not None; an `old_at` or `old` of None is always replaced.
+    """
     if old_at is None or at != old_at:
         return old_at is None or bool(at > old_at)
     return old is None or (value is not None and bool(value > old))
 
 
 def spans() -> Column:
-    """A set of integers, stored as ranges (int8multirange); commutative and idempotent."""
+    """A column with a set of integers, stored as ranges (int8multirange); merged by union."""
     return Column(
         "spans",
         "int8multirange",
@@ -171,17 +184,16 @@ def spans() -> Column:
 
 
 def level() -> Column:
-    """A quantity that is counted at times and changed in between: readings and changes;
-    commutative.
+    """A quantity of which events report readings (counts) and changes.
 
-    Value = the latest reading + all changes at or after its time (all changes without a reading).
-    Every change is stored, so that a reading may arrive late.
+    Value = the latest reading + all changes at or after its time; without a reading, all changes.
+    All changes are stored, so that a reading may arrive late.
     """
     return Column("level", "bigint", fold="{o} = joined({o}, {v})", wrap="opened({v})")
 
 
 def unmoved(column: Column, values: Sequence[Any]) -> bool:
-    """Whether merging these values changes nothing, so that they need not be sent."""
+    """Whether merging all these values changes nothing, so that they need not be sent."""
     if column.kind == "total":
         return not any(values)
     if column.kind in ("maximum", "earliest"):
@@ -194,7 +206,10 @@ ALWAYS = -(1 << 62)
 
 
 def opened(value: Change | LevelReading | None) -> LevelPart:
-    """Converts a change or reading to (delta, changed from, reading, read at)."""
+    """Converts a change or reading to (delta, time from which it has an effect, reading, its time).
+
+    A reading has an effect on the level at all times.
+    """
     if value is None:
         return (0, None, None, None)
     if type(value) is Change:
@@ -205,7 +220,7 @@ def opened(value: Change | LevelReading | None) -> LevelPart:
 
 
 def joined(old: LevelPart, new: LevelPart) -> LevelPart:
-    """Merges two parts; associative and commutative."""
+    """Merges two parts of a level; associative and commutative."""
     starts = [part[1] for part in (old, new) if part[1] is not None]
     reads = [(part[3], part[2]) for part in (old, new) if part[3] is not None]
     at, reading = max(reads, key=lambda read: (read[0], read[1])) if reads else (None, None)
@@ -213,7 +228,10 @@ def joined(old: LevelPart, new: LevelPart) -> LevelPart:
 
 
 def later_reading(old: LevelPart, new: LevelPart) -> LevelPart:
-    """Of two readings the later, then the greater; for code that stores changes separately."""
+    """The later (then the greater) reading of two parts, without their changes.
+
+    For code that stores changes separately.
+    """
     _, _, reading, at = joined(old, new)
     return (0, None, reading, at)
 
@@ -221,15 +239,15 @@ def later_reading(old: LevelPart, new: LevelPart) -> LevelPart:
 def level_value(
     reading: int | None, read_at: int | None, changes: Iterable[tuple[int, int]]
 ) -> int:
-    """A level: its newest reading plus every change (at, delta) at or after it.
+    """The value of a level: its latest reading plus all changes (at, delta) at or after it.
 
-    Without a reading: all changes.
+    `read_at` None: there is no reading, all changes count.
     """
     return (reading or 0) + sum(d for at, d in changes if read_at is None or at >= read_at)
 
 
 def stored(name: str, column: Column) -> list[Stored]:
-    """The physical columns behind a declared one."""
+    """The Postgres columns of a declared column: four for a level, else one."""
     if column.kind != "level":
         update = column.update.format(c=name, at=column.at, by=column.by)
         default = "0" if column.kind == "total" else ""
@@ -255,7 +273,7 @@ def stored(name: str, column: Column) -> list[Stored]:
 
 
 def span_text(numbers: list[int]) -> str:
-    """Integers as a Postgres multirange literal, e.g. {[1,4),[7,8)}."""
+    """Integers as a Postgres multirange literal, such as {[1,4),[7,8)}."""
     ranges: list[list[int]] = []
     for number in sorted(set(numbers)):
         if ranges and ranges[-1][1] == number:

@@ -1,8 +1,8 @@
-"""A derivation: a table whose rows are computed from the rows of other tables, together.
+"""Derived tables: their rows are computed from the rows of other tables (inputs).
 
-It has one row per node. The rows are a pure function of the rows of its inputs, so any order of
-events gives the same result. A changed input row may change the rows of distant nodes; the
-derivation's `scope` finds them.
+A derivation has one row per node. Its rows are a pure function of the inputs' rows, so the order of
+events has no effect. A changed input row may change the rows of many nodes; the derivation's
+`scope` finds these.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from typing import Any, NamedTuple, Protocol
 from projections.core.tables import RowKey, StoredTable
 
 Decide = Callable[..., Mapping[bytes, Sequence[Any]]]
-"""Takes the rows of each input under its name, and gives each node's values."""
+"""Takes the rows of the inputs as arguments with the inputs' names; returns values by node."""
 Ask = Callable[[str, Mapping[str, object]], list[tuple[Any, ...]]]
-"""Runs a SELECT in the transaction that stores the change; values by `%(name)s`, ids as bytes."""
+"""Runs a SELECT in the transaction that stores the change; parameters `%(name)s`, ids as bytes."""
 Shared = Mapping[str, list[tuple[Any, ...]]]
-"""Rows of the inputs that concern every node, by the name of the input."""
+"""Rows of the inputs without nodes, which concern all nodes, by the name of the input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An input table. `columns`: those passed to the function, the node first.
+    """An input table of a derivation. `columns`: those that `decide` gets, the node first.
 
-    `nodes`: how many of the table's key columns, from the first, are node ids. With 0, its rows
-    concern every node.
+    `nodes`: how many of the table's first key columns are node ids; 0: its rows concern all nodes.
     """
 
     table: StoredTable
@@ -35,33 +34,36 @@ class Input:
 
 
 class ReachableNodes(NamedTuple):
-    """The nodes that a change can reach, and further arguments of the function."""
+    """The nodes whose rows a change may affect; `more`: further arguments of `decide`."""
 
     nodes: set[bytes]
     more: Mapping[str, object]
 
 
 class Scope(Protocol):
-    """Finds what has to be computed again after a change. It reads through `Ask` only."""
+    """Finds the nodes that have to be computed again after a change; reads only by `Ask`."""
 
     def shared(self, ask: Ask) -> Shared:
-        """The rows in force of the inputs without nodes."""
+        """The rows of the inputs without nodes that `decide` needs."""
 
     def everything(self, shared: Shared, changed: Collection[RowKey]) -> bool:
-        """Whether a change of these keys, of inputs without nodes, concerns every node."""
+        """Whether all nodes have to be computed after these rows of inputs without nodes changed.
+
+        `changed`: their keys.
+        """
 
     def before_erasure(self, ask: Ask, shared: Shared, erased: Collection[bytes]) -> set[bytes]:
-        """The nodes whose rows may change when these are erased; called before the erasure."""
+        """The nodes whose rows may change if the nodes `erased` are erased; called before that."""
 
     def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> ReachableNodes:
-        """All nodes whose rows depend on the touched ones: a closed set."""
+        """All nodes whose rows depend on the nodes `touched`, directly or indirectly."""
 
 
 @dataclass(eq=False)
 class Derivation(StoredTable):
-    """One row per node, computed from the rows of other tables.
+    """A table with a row per node that is computed from the rows of other tables.
 
-    `decide` gets the inputs' rows of a closed set of nodes, or of all nodes, by input name.
+    `decide` gets the inputs' rows of the nodes that `scope` reaches, or of all nodes.
     """
 
     inputs: Mapping[str, Input] = field(kw_only=True)
@@ -71,17 +73,17 @@ class Derivation(StoredTable):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.keys) != 1:
-            raise TypeError(f"{self.name}: a derivation has one key, the node")
+            raise TypeError(f"{self.name}: a derivation must have one key column, the node")
 
     @property
     def node_inputs(self) -> dict[str, Input]:
-        """The inputs whose rows belong to nodes."""
+        """The inputs whose rows belong to nodes, by name."""
         return {name: one for name, one in self.inputs.items() if one.nodes}
 
     def decided(
         self, rows: Callable[[StoredTable], Iterable[Mapping[str, Any]]]
     ) -> dict[RowKey, list[Any]]:
-        """Every node's row, if `rows` has the complete content of each input."""
+        """The rows of all nodes, by key; `rows` returns all rows of a table."""
         known = {
             name: [tuple(row[column] for column in one.columns) for row in rows(one.table)]
             for name, one in self.inputs.items()

@@ -1,7 +1,7 @@
-"""Amounts under decided holds, to subtract from a table's rows until these include the event.
+"""Declares amounts that decisions hold, to subtract from rows until these include the event.
 
-A decision is stored at once; its event reaches the tables later. In between, an answer made from
-the rows alone would offer the amount a second time.
+A decision is stored at once; its event is applied to the tables later. In between, an answer made
+from the rows alone would offer the amount a second time.
 """
 
 from __future__ import annotations
@@ -16,41 +16,43 @@ from projections.core.tables import Ledger, Table
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldAmounts:
-    """Amounts that decisions hold, to subtract from the rows of one table.
+    """Amounts that decisions hold, to subtract from the rows of the table `beside`.
 
-    A decision is a row of `decisions`, a durable table of the schema `hitotsu`. Its state is
-    `awaiting` until its event is applied. The transaction that stores the event sets it to
-    `applied` and records from which position a reader sees the event: in `applied_partition` and
-    `applied_offset`, and in the column `mark` the version of the changed row (or the event id if
+    A decision is a row of `decisions`, a table of the schema `hitotsu`. Its state "open" counts
+    until `expires_at`; the state named by `awaiting` (an event is on its way) counts until the
+    event is applied; "released" and "expired" do not count. The transaction that applies the event
+    sets the state to "applied" and stores from where readers see the event: `applied_partition`
+    and `applied_offset`, and in the column `mark` the version of the changed row (the event id if
     `beside` is a ledger).
 
-    States: `open` counts until `expires_at`; `released` and `expired` count no more; `awaiting`
-    counts until it is `applied`. From the declaration follow the statements that expire, apply and
-    delete decisions, what readers subtract, and the invariant that a decision ends once.
+    The statements that expire, apply and delete decisions, the amounts that readers subtract, and
+    the invariant that a decision ends once are generated from the declaration.
     """
 
     decisions: str
     beside: Table | Ledger
     by: Mapping[str, str]
-    """Columns of `beside` by which amounts are told apart, and what `decisions` calls them. The
-    first is the one that readers ask by."""
+    """Columns of `beside` that an amount belongs to, and the same columns of `decisions`. Readers
+    look amounts up by the first."""
     amount: str
-    """The column of `decisions` that says how much."""
+    """The column of `decisions` with the amount."""
     sums: tuple[str, str]
-    """A view of what is set aside now: its name and its amount; `by` names its other columns."""
+    """A database view of the present sums of amounts: its name, and its column with the amount.
+    Its other columns are those of `by`."""
     ended_by: type
-    """The event that is the fact of a decision."""
+    """The type of the event that ends decisions when it is applied."""
     named: Mapping[str, str]
-    """Columns of `decisions` that find the decision, and the event's fields they equal. The first
-    is the decision's id: an event without it ends nothing."""
+    """Columns of `decisions` and the event's fields that have the same values, to find the decision
+    of an event. The first is the decision's id: an event in which it is null ends none."""
     awaiting: str
     mark: str
     fact_id: Callable[[Mapping[str, Any]], UUID]
-    """The event id of a decision's fact, from the decision's row."""
+    """Computes, from a row of `decisions`, the id of its event."""
     but: str = ""
-    """A condition on decisions `h` that readers never count once they are applied."""
+    """An SQL condition on `h`, a row of `decisions`: applied decisions for which it is true are
+    never counted by readers."""
     keep_days: int = 30
-    """How long a decision is kept after its end."""
+    """For how many days a decision is kept after its end."""
 
     def __post_init__(self) -> None:
         if missing := set(self.by) - set(self.beside.columns):
@@ -67,12 +69,12 @@ class HeldAmounts:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Columns of `beside` and the fields of the event that equal them."""
+        """Columns of `beside` and the event's fields that have the same values."""
         return {column: self.named[own] for column, own in self.by.items() if own in self.named}
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types of the event fields that identify the decision: an id, then the columns'."""
+        """The Postgres types of the event's fields in `named`, of which the first is an id."""
         columns = {field: self.beside.columns[name].type for name, field in self.fields.items()}
         _, *rest = self.named.values()
         return ("uuid", *(columns[field] for field in rest))

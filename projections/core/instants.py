@@ -1,7 +1,7 @@
-"""Instants: microseconds since the epoch internally, RFC 3339 for readers.
+"""Converts instants: stored as microseconds since the epoch, shown as RFC 3339.
 
-An instant that a reader sees is in the years 1 to 9999 in UTC, the range of RFC 3339. A computed
-instant beyond that is treated as never.
+An instant in an answer is in the years 1 to 9999 in UTC, the range of RFC 3339. A computed instant
+after that counts as never.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _WANTED = (
-    "must be a time with its offset as RFC 3339 has it, such as 2026-11-20T18:00:00+09:00"
-    " or 2026-11-20T09:00:00Z (in an address + is written %2B)"
+    "must be a time with an offset as in RFC 3339, such as 2026-11-20T18:00:00+09:00"
+    " or 2026-11-20T09:00:00Z (in a URL, + is written %2B)"
 )
 
 
@@ -31,25 +31,25 @@ def micros(at: datetime) -> int:
 
 
 FIRST, LAST = (micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
-"""The first and the last instant of RFC 3339, in microseconds."""
+"""The first and the last instant of RFC 3339, in microseconds since the epoch."""
 
 
 def instant(at: int) -> datetime:
-    """The instant with so many microseconds since the epoch, in UTC.
+    """Converts microseconds since the epoch to a datetime in UTC.
 
-    For stored instants (years 1900 to 2199). Computed ones go through `bounded` first; outside
-    `FIRST` to `LAST` it raises `OverflowError`.
+    Raises `OverflowError` outside `FIRST` to `LAST`. Stored instants are in the years 1900 to 2199;
+    check computed ones with `bounded` first.
     """
     return _EPOCH + timedelta(microseconds=at)
 
 
 def bounded(at: int) -> int | None:
-    """A computed end; None (never) when it is later than the year 9999."""
+    """A computed instant, or None (never) if it is after the year 9999."""
     return at if at <= LAST else None
 
 
 def written(at: datetime) -> str:
-    """RFC 3339 in UTC with a Z, as in every answer."""
+    """The time as RFC 3339 text in UTC with a Z, as in all answers."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -66,14 +66,14 @@ def _asked(value: Any) -> datetime:
     try:
         found = datetime.fromisoformat(head)
     except ValueError:
-        reason = "is no time that exists (a year from 0001 to 9999, RFC 3339)"
+        reason = "is not a time that exists (RFC 3339, years 0001 to 9999)"
         raise PydanticCustomError("rfc_3339", reason) from None
     if not FIRST <= micros(found) <= LAST:
-        raise PydanticCustomError("rfc_3339", "must lie in the years 0001 to 9999 in UTC")
+        raise PydanticCustomError("rfc_3339", "must be in the years 0001 to 9999 in UTC")
     return found
 
 
 Moment = Annotated[
-    datetime, BeforeValidator(_asked), Field(description="RFC 3339, with its offset.")
+    datetime, BeforeValidator(_asked), Field(description="A time in RFC 3339, with an offset.")
 ]
-"""An instant in a request: a query parameter, or a field of a body."""
+"""The type of an instant in a request: of a query parameter, or of a field in a body."""

@@ -1,7 +1,7 @@
-"""A reference implementation: folds events one at a time, in memory.
+"""A reference implementation of projections, for tests: applies events one by one, in memory.
 
-It uses the same declarations without batches, SQL or generated code. Tests compare the engine with
-it: any batching and any interleaving of partitions must give these rows.
+It uses the same declarations, but no batches, SQL or generated code. The projector must compute the
+same rows for any batches and any interleaving of partitions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MERGES: dict[str, Merge] = {
 
 
 class Memory:
-    """A group's tables: name -> {key: {column: value}}. A resend changes nothing."""
+    """The tables of a group in memory. `rows`: by table name, then key: values by column name."""
 
     def __init__(self, group: Group) -> None:
         self.group = group
@@ -37,7 +37,7 @@ class Memory:
         self._erased: set[bytes] = set()
 
     def take(self, event: Any, source: int) -> None:
-        """Applies one event from the partition with number `source`."""
+        """Applies an event from the partition `source`; a resend changes nothing."""
         event_id = event.meta.event_id
         if event_id in self._seen:
             return
@@ -66,7 +66,7 @@ class Memory:
         self._forget()
 
     def table(self, table: StoredTable) -> Rows:
-        """The rows as readers see them."""
+        """The rows of a table as readers get them, by key."""
         if isinstance(table, Derivation):
             return self._derived(table)
         rows = self.rows[table.name]
@@ -86,7 +86,7 @@ class Memory:
         event_id: bytes,
         numbers: dict[StoredTable, int],
     ) -> None:
-        """Stores a level's change by event, like the change ledger."""
+        """Adds the row of the change ledger if the row `new` changes a level."""
         changes = self.group.changes.get(table) if isinstance(table, Table) else None
         if changes is None or not isinstance(table, Table) or table.level is None:
             return
@@ -109,7 +109,7 @@ class Memory:
         return shown
 
     def _level(self, table: Any, key: RowKey, name: str, part: Any) -> State:
-        """The newest reading and all later changes; all changes when there is no reading."""
+        """The columns of a level: its value, its latest reading, and the reading's time."""
         kept = self.rows[self.group.changes[table].name].values()
         mine = [one for one in kept if tuple(one[part] for part in table.keys) == key]
         _, _, reading, at = part
@@ -128,7 +128,7 @@ class Memory:
                     rows[key].update(dict.fromkeys(table.personal))
 
     def _derived(self, table: Derivation) -> Rows:
-        """The rows of a derivation, computed over all input rows."""
+        """The rows of a derivation, computed from all input rows."""
         found = table.decided(lambda part: self.rows[part.name].values())
         names = (*table.keys, *table.values)
         return {key: dict(zip(names, (*key, *row), strict=True)) for key, row in found.items()}
@@ -162,5 +162,5 @@ def _merged(columns: Mapping[str, Column], old: State, new: State) -> State:
 
 
 def _order(at: Any, value: Any) -> tuple[Any, ...]:
-    """Sort key: by time, then by value; None first."""
+    """Sort key: by time, then by value; a value of None comes first."""
     return (at, value is not None, *([] if value is None else [value]))

@@ -1,10 +1,10 @@
-"""What a query reads with, and how the API finds it.
+"""The interface of queries: their declaration, and the `Read` object by which they read rows.
 
-A query is `async def answer_to(read: Read, question: str) -> Answer`. Its parameters are taken
-from the path and the query string by name and annotation; a parameter `body` is the request's body.
-A parameter `whose: Subject` is resolved from `whose_id` in the path or the body before the call, by
-the resolver named `whose`. A parameter `page: Page` makes it a query that answers in pages:
-`limit`, `cursor` and `next_cursor` follow.
+A query is a function `async def name(read: Read, …) -> Answer`. Its other parameters are taken from
+path and query string, by name and annotation; a parameter `body` is the request's body. For a
+parameter `x: Subject`, the resolver named `x` finds the subject by the path or body parameter
+`x_id`. A parameter of type `Page` makes the answer paged: the route gets the parameters `limit` and
+`cursor`, the answer `next_cursor`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class NotFound(Exception):
-    """The requested thing does not exist; the text says what."""
+    """The requested thing does not exist (404); the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a query is about: an id, and all ids that it stands for.
+    """What a query is about: its id, and all ids that belong to it.
 
-    `redirected_from`: the requested id, if it is another one.
+    `redirected_from`: the requested id, if that is not `id`.
     """
 
     id: UUID
@@ -39,9 +39,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Finds a subject by an id of now or the past; None where nothing is known of the id.
+    """Finds the subject of a query by a present or former id.
 
-    Parameters of type `Subject` and its name are resolved by it.
+    `name`: of the `Subject` parameters that it resolves. `function`: returns None if the id is
+    unknown.
     """
 
     name: str
@@ -50,13 +51,15 @@ class Resolver:
 
     @property
     def parameter(self) -> str:
-        """The parameter of path or body that says the id."""
+        """The name of the path or body parameter with the id."""
         return f"{self.name}_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A keyset page: its size in entries, and the last key of the page before ([]: the first)."""
+    """A requested page: its maximum size in entries, and the key after which it begins (keyset
+    paging); `after` is empty for the first page.
+    """
 
     limit: int
     after: Sequence[Any] = ()
@@ -64,10 +67,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One route of the read API.
+    """A query of a projection: one route of the read API.
 
-    `part`: the answer is also that field of the subject's page. `parts`: the answer is the head of
-    the page of its subject.
+    `part`: the field of the subject's page that also has this answer. `parts`: the route is the
+    subject's page: its answer gets one more field for each part.
     """
 
     method: str
@@ -80,46 +83,49 @@ class Query:
 
 
 class Read(Protocol):
-    """Reads for one request. The sources that it uses determine the answer's position."""
+    """Reads rows for one request. The answer's position follows from the sources read."""
 
     async def rows(self, table: StoredTable, **keys: object) -> list[dict[str, Any]]:
-        """Rows whose columns equal the given values (a list means any of them), in key order.
+        """Rows in which the columns have these values (a list: any of its values), sorted by key.
 
-        Read from Redis if the columns are exactly those of a view, else from Postgres, with the
-        same result. Ids are `UUID`, instants microseconds since the epoch.
+        Reads Redis if the columns are exactly those of the table's view, else Postgres; the result
+        is the same. Ids are `UUID`, instants microseconds since the epoch.
         """
 
     async def together(
         self, *asked: tuple[StoredTable, Mapping[str, object]]
     ) -> list[list[dict[str, Any]]]:
-        """`rows` of several tables of one projection in one round trip, at one position."""
+        """As `rows` for several tables of one projection, in one round trip and at one position."""
 
     async def select(
         self, uses: Sequence[StoredTable], statement: str, **values: object
     ) -> list[dict[str, Any]]:
-        """Rows of a SELECT over the tables named in `uses`; values by `%(name)s`."""
+        """The rows of a SELECT in Postgres, with parameters `%(name)s`.
+
+        `uses`: the tables that the statement reads; the answer's position depends on them.
+        """
 
     async def held(
         self, amounts: HeldAmounts, keys: Sequence[object], rows: Sequence[Mapping[str, Any]]
     ) -> dict[tuple[Any, ...], int] | None:
-        """The amounts held beside these rows, by the values of the columns `amounts.by`.
+        """Amounts that decisions hold, to subtract from these rows, by the columns `amounts.by`.
 
-        `keys`: values of the first of those columns. `rows`: the rows with these keys, as read
-        before by this request; an amount counts until its event is included in them. None while the
-        amounts are unknown.
+        `keys`: values of the first of those columns. `rows`: the rows with these keys, which this
+        request has read. An amount counts until the rows include its event. None while Postgres
+        cannot be read.
         """
 
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:
-        """A personal value in clear; None when it is absent or erased, or the caller may not see
+        """The decrypted personal value; None if it is absent or erased, or the caller may not see
         it.
 
-        `event_id` and `field`: the event that sealed it, and the field of that event.
+        `event_id`, `field`: the event and its field in which the value was sealed.
         """
 
     async def index(self, kind: str, clear: str) -> UUID:
-        """The blind index of an identifying value; `ValueError` says what is wrong with it."""
+        """The blind index of an identifying value; raises `ValueError` if that is malformed."""
 
     def more(self, last: Sequence[object]) -> None:
-        """Declares that there are more rows after this key, so that the answer gets a cursor."""
+        """Declares that more rows follow after the key `last`: the answer gets a `next_cursor`."""

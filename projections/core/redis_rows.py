@@ -1,8 +1,8 @@
-"""The form of rows in Redis: the JSON text that Postgres would produce.
+"""Encodes rows for Redis, as the JSON text that Postgres would produce.
 
-Rows are passed to a Lua script as packed texts (MessagePack, which Redis can decode): three per
-row, namely hash key, field, and row version with `|` and JSON. Ledger rows are encoded where they
-are folded, because they never change.
+A row becomes three MessagePack texts, which a Lua script decodes in Redis: hash key, field, and
+`version|JSON`. Ledger rows are encoded here and not read back from Postgres, because they never
+change.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from schemas.wire.compiled_codec import native
 
 _redis_rows = native("projections.core._redis_rows")
 
-ROWS_PER_CHUNK = 500  # that one script is handed: Redis does nothing else meanwhile
+ROWS_PER_CHUNK = 500  # per call of the script, during which Redis serves nobody else
 ViewRow = tuple[str, str, int, str]  # hash key's value, field, row version, payload
-Chunks = list[tuple[int, bytes]]  # so many rows, and their texts
+Chunks = list[tuple[int, bytes]]  # (number of rows, their encoded texts)
 
 
 class First(NamedTuple):
-    """Ledger rows, of which no older version can exist; `keys` is a JSON array."""
+    """New rows of a ledger, encoded. `keys`: JSON array of the values of the view's key column."""
 
     chunks: Chunks
     keys: bytes
 
 
 def hash_key(table: StoredTable, version: int, by: str) -> str:
-    """The Redis key of one hash."""
+    """The Redis key of a hash of a view. `by`: the values of the view's key columns as text."""
     return f"h1:{table.name}:{version}:{by}"
 
 
 def uuid_text(value: bytes) -> str:
-    """An id as Postgres formats it."""
+    """The text of an id (16 bytes), as Postgres formats it."""
     digits = value.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def shown(type: str, value: Any) -> Any:
-    """A value as Postgres' JSON formats it."""
+    """The JSON value that Postgres makes of a value of this type."""
     if value is None:
         return None
     if type == "uuid":
@@ -65,7 +65,10 @@ _WRITTEN = {
 
 
 def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """A function that converts ledger rows to view rows, generated for the columns' types."""
+    """A function, generated for the columns' types, that encodes ledger rows for Redis.
+
+    `prefix`: of the Redis keys.
+    """
     assert table.view is not None
     if _redis_rows is None:
         return plain_writer(table, prefix)
@@ -75,7 +78,7 @@ def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...
 
 
 def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """Splits rows returned by Postgres into first versions and later versions."""
+    """Encodes rows that Postgres returned: (rows of version 1, rows of later versions)."""
     made: tuple[Chunks, Chunks] = (plain_told if _redis_rows is None else _redis_rows.told)(
         prefix, rows
     )
@@ -83,7 +86,7 @@ def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
 
 
 def plain_told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """The Python version of `_redis_rows.told`."""
+    """The Python code for `_redis_rows.told`, which is written in C."""
     first: list[bytes] = []
     newer: list[bytes] = []
     for by, field, version, payload in rows:
@@ -103,7 +106,7 @@ def _chunks(rows: list[bytes]) -> Chunks:
 
 
 def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """The Python version of `_redis_rows.viewer`."""
+    """The Python code for `_redis_rows.viewer`, which is written in C."""
     rows_of = _rows_writer(table)
 
     def write(rows: Iterable[tuple[Any, ...]]) -> First:

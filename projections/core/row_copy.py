@@ -1,7 +1,7 @@
-"""Encodes rows for COPY in binary format, by a function generated for the columns' types.
+"""Encodes rows for COPY in binary format, by a function that is generated for the columns' types.
 
-Most columns have a fixed width, so runs of them, with their length prefixes, are one `struct`. A
-batch that contains a null is encoded value by value.
+Adjacent columns of fixed width, with their length prefixes, are encoded by one `struct`. If a batch
+contains a null, it is encoded value by value.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _FIXED = {
 _TRUTH = {True: b"\0\0\0\1\1", False: b"\0\0\0\1\0"}
 _OIDS = {"text": 25, "uuid": 2950, "bigint": 20, "int": 23}
 _EMPTY_ARRAY = struct.Struct(">iiiI").pack
-# what a null in a row comes to, and what fits its column nowhere
+# errors of the fast encoding for a null, and for a value that does not fit its column
 _MISFITS = (struct.error, TypeError, AttributeError, KeyError)
 Rows = Iterable[tuple[Any, ...]]
 
 
 def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """A function from rows to the body of a COPY ... (FORMAT BINARY)."""
+    """A function that encodes rows to the body of a COPY ... (FORMAT BINARY)."""
     if _row_copy is None:
         return plain_encoder(types)
     built: Callable[[Rows], bytes] = _row_copy.copier(types)
@@ -43,7 +43,7 @@ def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
 
 
 def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """The Python version of `_row_copy.copier`."""
+    """The Python code for `_row_copy.copier`, which is written in C."""
     quick, encoders = _written(types), [encoder(type) for type in types]
     count = struct.pack(">h", len(types))
 
@@ -63,7 +63,7 @@ def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
 
 
 def _written(types: list[str]) -> Callable[[list[tuple[Any, ...]]], list[bytes]]:
-    """A generated function `rows -> pieces` for rows without nulls."""
+    """Generates a function that encodes rows without nulls to a list of bytes."""
     names = [f"v{at}" for at in range(len(types))]
     layout, given = "h", [str(len(types))]
     before: list[str] = []
@@ -108,7 +108,7 @@ def _written(types: list[str]) -> Callable[[list[tuple[Any, ...]]], list[bytes]]
 
 
 def encoder(type: str) -> Callable[[Any], bytes]:
-    """A function from a value (not None) to its length prefix and bytes."""
+    """A function that encodes a value of this type, not None: length prefix, then bytes."""
     if type in _FIXED:
         size, code = _FIXED[type]
         pack = struct.Struct(f">i{code}").pack
@@ -135,7 +135,7 @@ def _array(type: str) -> Callable[[tuple[Any, ...]], bytes]:
 
     @lru_cache(4096)
     def array(values: tuple[Any, ...]) -> bytes:
-        """Encodes an array; cached, because the same few values recur (line numbers 1, 2, …)."""
+        """Encodes an array; cached, since the same arrays recur (line numbers 1, 2, …)."""
         pack = _numbers(len(values), code)
         items = [part for value in values for part in (size, value)]
         return pack(20 + (4 + size) * len(values), 1, 0, oid, len(values), 1, *items)

@@ -1,4 +1,4 @@
-"""Decodes a row's payload, the same from Postgres and Redis."""
+"""Decodes the JSON payload of a row, which is the same in Postgres and Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from projections.core.tables import StoredTable
 
 
 def state_of(table: StoredTable, payload: str) -> dict[str, Any]:
-    """A row in the types that events use: ids as 16 bytes."""
+    """The row by column name, in the types that events use: ids and bytea as bytes."""
     return {
         part.name: _bytes(part.type, value)
         for part, value in zip(visible(table), json.loads(payload), strict=True)

@@ -1,6 +1,6 @@
-"""Sends folded rows to Postgres: one binary array per column.
+"""Encodes folded rows as parameters of an upsert: one binary array per column.
 
-That is several times cheaper than adapting lists in the driver, which would dominate a batch's CPU.
+Lists that the driver adapts would take several times the CPU time.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from projections.core.tables import StoredTable, Table
 def columns(
     table: StoredTable, rows: dict[tuple[Any, ...], list[Any]]
 ) -> tuple[tuple[str, ...], list[Array]]:
-    """Folded rows as one array per column, sorted by key, so that all writers lock in one order.
+    """Returns the names and arrays of columns, with the rows sorted by key.
 
-    Returns the columns' names and arrays; columns that no row changes are omitted.
+    Sorted, so that all writers lock rows in the same order. Columns that no row changes are left
+    out.
     """
     ordered = sorted(rows)
     names = list(table.keys)
@@ -40,8 +41,9 @@ def columns(
 
 
 def _level(name: str, own: Sequence[Any]) -> list[tuple[str, Array]]:
-    """The columns of a level; a row with a reading starts with its changes, and the recount
-    corrects it.
+    """Names and arrays of a level's columns: sum of changes, the time from which they count, and if
+    there are readings, reading and its time. For rows with a reading a later recount sets the
+    value.
     """
     changes, since, readings, read_at = zip(*own, strict=True)
     parts = [(name, changes), (f"{name}_from", since)]
@@ -51,7 +53,7 @@ def _level(name: str, own: Sequence[Any]) -> list[tuple[str, Array]]:
 
 
 def key_columns(table: StoredTable, keys: Iterable[tuple[Any, ...]]) -> list[Array]:
-    """Keys as one array per key column."""
+    """One array per key column, of these keys."""
     listed = list(keys)
     return [
         array(table.columns[name].type, [key[i] for key in listed])

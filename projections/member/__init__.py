@@ -1,7 +1,7 @@
-"""Members: groups of profiles that are one person. Profiles come from events; the grouping is
-computed.
+"""The tables of members: profiles, their identifiers, links, match rules, and computed groups.
 
-A link or unlink changes the grouping and copies no data.
+A member is a group of profiles that are one person. A link or unlink only changes the groups and
+copies no data.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ projection = Projection("member", version=3)
 projection.erases(SubjectErased, subject="profile_id")
 
 PERSON = "PERSON"
-NEVER = -(2**62)  # before any time that a fact may have; the epoch is in the middle of them
+NEVER = -(2**62)  # before any time of an event, which may also be negative (before 1970)
 PERSONAL = ("name", "name_kana", "postcode", "address", "birth_date")
 
-# a sealed value is kept behind the id of the event that sealed it, which opening it needs.
-# `given_at` says when each of PERSONAL was said or cleared, `registration_at` and `registration_id`
-# which event says where the profile comes from
+# A sealed value is stored as event id + sealed bytes, since the event id is needed to decrypt it.
+# `given_at`: when the fields of PERSONAL were last set or cleared, in the same order.
+# `registration_at`, `registration_id`: the event from which `source_system` is taken.
 profile = projection.evolution(
     "profile",
     profile_id=key("uuid"),
@@ -78,7 +78,7 @@ identifier = projection.table(
     forget=True,
     indexes=(("kind", "value_index"),),
 )
-# what persons decided
+# links and separations decided by staff
 link = projection.table(
     "profile_link",
     profile_id=key("uuid"),
@@ -88,7 +88,8 @@ link = projection.table(
     actor=latest_by("text", at="decided_at"),
     indexes=(("other_profile_id",),),
 )
-# what rules found; only links of the version in force count, so the next one's can be made before
+# Links found by rules. Only those of the rules version in force count, so that the links of the
+# next version can be written before it is in force.
 proposal = projection.table(
     "rule_link",
     profile_id=key("uuid"),
@@ -100,7 +101,7 @@ proposal = projection.table(
     evidence=latest_by("text[]", at="decided_at"),
     indexes=(("other_profile_id",),),
 )
-# of one rule set, so that readers hold all versions under one name
+# all versions of match rules, by the name of their rule set
 rules = projection.table(
     "match_rules",
     rule_set=key("text"),
@@ -142,10 +143,10 @@ group = projection.derivation(
 def evolve(
     state: dict[str, Any] | None, event: ProfileRegistered | ProfileUpdated | SubjectErased
 ) -> dict[str, Any]:
-    """For each field the latest event by event time counts, whenever it arrives.
+    """The new state of a profile: for every field the latest event by event time counts.
 
-    At the same time the greater event id wins, and a value wins over a deletion. A postcode's index
-    is stored with the postcode.
+    At equal times a value wins over a deletion, and of two values that of the greater event id. The
+    index of a postcode is stored with the postcode. An erasure clears all personal fields.
     """
     now = dict.fromkeys(profile.values) if state is None else dict(state)
     at = event.meta.occurred_at
@@ -179,7 +180,7 @@ def evolve(
 
 
 def _registers(now: dict[str, Any], event: ProfileRegistered) -> bool:
-    """Whether this event is the latest that says where the profile comes from."""
+    """Whether this event is later than the registration that the state has."""
     held = now["registration_at"]
     mine = (event.meta.occurred_at, event.meta.event_id)
     return held is None or mine > (held, now["registration_id"])
@@ -243,7 +244,7 @@ def decided(event: ProfilesLinked | ProfilesUnlinked | LinkDeclined) -> Iterator
 def activated(event: MatchRulesActivated) -> Iterator[Row]:
     if event.rule_set != RULE_SET:
         return
-    read_rules(event.version, event.rules)  # what cannot be read is refused here, whole
+    read_rules(event.version, event.rules)  # raises: unreadable rules become a dead letter
     yield rules(
         rule_set=event.rule_set,
         valid_from=event.valid_from,

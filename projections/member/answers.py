@@ -1,4 +1,4 @@
-"""The response models of queries about members."""
+"""The request and response models of queries about members."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Index = Annotated[str, Field(description="The value's blind index, in hexadecima
 
 
 class SoughtIdentifier(BaseModel):
-    """An identifier to look up: a card, an e-mail address, a phone number."""
+    """An identifier to look up, such as a card, an e-mail address or a phone number."""
 
     model_config = ConfigDict(extra="forbid")
     kind: Annotated[str, Field(min_length=1, max_length=32)]
@@ -24,16 +24,16 @@ class SoughtIdentifier(BaseModel):
 
 
 class Sought(BaseModel):
-    """Identifiers of one customer; each is looked up separately."""
+    """Identifiers to look up, independently of each other."""
 
     model_config = ConfigDict(extra="forbid")
     identifiers: list[SoughtIdentifier] = Field(min_length=1, max_length=20)
 
 
 class MemberFound(BaseModel):
-    """A member, and the indexes of the sent identifiers that led to it.
+    """A member with an identifier of the request. `matched`: indexes of these identifiers, from 0.
 
-    `redirected_from`: former member ids that hold one of them and now resolve to this member.
+    `redirected_from`: other profiles with such an identifier, which now belong to this member.
     """
 
     member_id: UUID
@@ -43,7 +43,7 @@ class MemberFound(BaseModel):
 
 
 class MemberIds(BaseModel):
-    """A member and its profiles."""
+    """A member and its profiles; `open_case`: their grouping waits for a decision by staff."""
 
     member_id: UUID
     profile_ids: list[UUID]
@@ -51,7 +51,7 @@ class MemberIds(BaseModel):
 
 
 class KnownIdentifier(BaseModel):
-    """An identifier of a profile; `value` only for callers who may see it."""
+    """An identifier of a profile; `value` is null for callers who may not see it."""
 
     kind: str
     value: str | None
@@ -59,7 +59,10 @@ class KnownIdentifier(BaseModel):
 
 
 class Profile(BaseModel):
-    """One source system's record of the member; personal fields for those who may see them."""
+    """A profile: a source system's record of the customer.
+
+    Personal fields are null for callers who may not see them.
+    """
 
     profile_id: UUID
     source_system: str | None
@@ -74,9 +77,11 @@ class Profile(BaseModel):
 
 
 class GoldenField(BaseModel):
-    """A field's chosen value, its profile, and the criterion: `only` (no other profile has one),
-    `verified`, `source` (more trusted), `newest`, `senior` (the first of equals), or taken with the
-    name or address.
+    """A field's chosen value, the profile it is from, and why it was chosen (`because`).
+
+    `only`: no other profile has one; `verified`; `source`: the most trusted system; `newest`;
+    `senior`: of equals, the profile registered first; `with_name`, `with_address`: from the profile
+    whose name or address was chosen.
     """
 
     field: str
@@ -88,9 +93,11 @@ class GoldenField(BaseModel):
 
 
 class Step(BaseModel):
-    """One step: by a `person`, a `unique` or `strong` identifier of both, or a link of a `rule`.
+    """A step between two profiles: `by` a staff decision (`person`), a `unique` or `strong`
+    identifier that both have, or a link of a `rule`.
 
-    `value` is set only for callers who may see it. `first_seen`: on this profile, and on the other.
+    `value` is null for callers who may not see it. `first_seen`, `other_first_seen`: when the
+    identifier was first seen on the profile and on the other profile.
     """
 
     profile_id: UUID
@@ -109,9 +116,11 @@ class Step(BaseModel):
 
 
 class Against(BaseModel):
-    """What keeps two profiles apart, or does not count as a link: a decision by staff (`person`);
-    different unique identifiers of one kind; an identifier in quarantine, unverified or weak; a
-    link of other rules, or a retracted one.
+    """Why two profiles are not one member: what keeps them apart, or does not count as a link.
+
+    `person`: separated by staff; `unique_conflict`: different unique identifiers of the same kind;
+    `quarantined`, `unverified`, `weak`: a common identifier that does not connect; `other_rules`,
+    `retracted`: a link by rule that does not count.
     """
 
     reason: Reason
@@ -128,14 +137,17 @@ class Against(BaseModel):
 
 
 class MemberHead(BaseModel):
+    """The ids of a member."""
+
     member_id: UUID
     profile_ids: list[UUID]
-    redirected_from: UUID | None = Field(description="The id asked for, when it is another.")
+    redirected_from: UUID | None = Field(description="The requested id, if not the member id.")
 
 
 class Why(BaseModel):
-    """Whether two profiles are one member. If they are, `path` is what joins them; if not, `path`
-    is what would join them without `against`.
+    """Whether two profiles are one member, and why.
+
+    `path`: the steps that connect them, or would connect them without `against`; may be empty.
     """
 
     profile_id: UUID
@@ -148,8 +160,9 @@ class Why(BaseModel):
 
 
 class Holder(BaseModel):
-    """A profile that has a value in quarantine; `still_together`: it is joined with another of them
-    otherwise.
+    """A profile that has an identifier in quarantine.
+
+    `still_together`: it is one member with another profile that has it, for another reason.
     """
 
     profile_id: UUID
@@ -161,9 +174,10 @@ class Holder(BaseModel):
 
 
 class InQuarantine(BaseModel):
-    """An identifier that connects no profiles, and the profiles that have it (the first 100).
+    """An identifier in quarantine: it connects no profiles. `holders`: the first 100 that have it.
 
-    It is `blocked`, on more profiles than `limit`, or on too many within one `window`.
+    `reason`: `blocked` by the rules; `limit`: too many profiles have it; `window`: too many
+    profiles got it within the time window of the rules.
     """
 
     kind: str

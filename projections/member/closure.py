@@ -1,9 +1,9 @@
-"""Which memberships can a change affect? Those of all profiles connected with the changed ones.
+"""Finds the profiles whose group a change may affect: all that are connected with changed ones.
 
-The search treats identifier values like nodes, so that a value on many profiles is read once.
-Touched profiles are excluded from the read, since they are in the result anyway and must not use up
-the limit. A value on too many other profiles connected nobody before the change either: it is
-reported as crowded and not followed.
+The search also visits identifier values as nodes, so that a value on many profiles is read once.
+The changed profiles do not count towards a value's limit, since they are in the result anyway. A
+value on more other profiles than the limit connected none before the change either: it is reported
+as crowded and not followed.
 """
 
 from __future__ import annotations
@@ -80,24 +80,27 @@ order by valid_from desc, version collate "C" desc limit 1
 
 
 class MemberScope:
-    """The `Scope` of memberships."""
+    """The `Scope` of the derivation `member_group`."""
 
     def shared(self, ask: Ask) -> Shared:
-        """The row of the rules in force, if there is one."""
+        """The row of the match rules in force; empty if there are none."""
         return {"rules": ask(_NEWEST, {})}
 
     def everything(self, shared: Shared, changed: Collection[RowKey]) -> bool:
-        """Every profile is grouped again when the rules in force are among the changed rows."""
+        """Whether the rules in force are among the changed rows: then all profiles are grouped."""
         newest = shared["rules"]
         return bool(newest) and newest[0][:2] in {key[-2:] for key in changed}
 
     def before_erasure(self, ask: Ask, shared: Shared, erased: Collection[bytes]) -> set[bytes]:
-        """Profiles that share a value with erased ones: the value may connect them afterwards."""
+        """Profiles that share an identifier with erased ones.
+
+        Without the erased profile, the identifier may be on few enough profiles to connect them.
+        """
         values = _values(active(shared["rules"]), erased)
         return {row[0] for row in ask(_SHARING, values)}
 
     def reach(self, ask: Ask, shared: Shared, touched: Collection[bytes]) -> ReachableNodes:
-        """All connected profiles, and the values on too many profiles to be read."""
+        """All profiles connected with the profiles `touched`; `crowded`: values on too many."""
         found = ask(_REACH, _values(active(shared["rules"]), touched))
         crowded = {(kind, value) for value, kind in found if kind}
         return ReachableNodes(

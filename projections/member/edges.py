@@ -1,7 +1,8 @@
-"""The edges between profiles, for and against being one person, from stored rows.
+"""Computes the edges between profiles, for and against being one person, from stored rows.
 
-Staff links are certain; then come unique identifiers, strong ones, and links by rule. An identifier
-on too many profiles, or a blocked one, makes no edge: it is in quarantine.
+The kinds of edges, the most certain first: staff links, unique identifiers, strong identifiers,
+links by rule. An identifier that is blocked or on too many profiles is in quarantine: it makes no
+edge.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from projections.member.rules import ActiveRules, Connecting
 Edge = tuple[bytes, bytes]
 Value = tuple[str, bytes]  # kind of identifier, blind index
 Identified = tuple[bytes, str, bytes, bool, int]  # profile, kind, index, verified, first seen
-Decision = tuple[bytes, bytes, str]  # the pair, a person's verdict
+Decision = tuple[bytes, bytes, str]  # the pair, the verdict of staff
 Proposal = tuple[bytes, bytes, str, str]  # the pair, the rules' version and verdict
 LINKED = "linked"
 Quarantine = Literal["blocked", "limit", "window"]
@@ -33,8 +34,10 @@ def _lists() -> dict[bytes, list[Value]]:
 
 @dataclass(slots=True)
 class Edges:
-    """Pairs of profiles by what joins them; pairs that staff separated; owners of unique
-    identifiers.
+    """The edges of a set of profiles.
+
+    `person`, `unique`, `strong`, `found` (links by rule): joined pairs. `apart`: by profile, those
+    that staff separated from it. `owned`: by profile, its unique identifiers.
     """
 
     person: list[Edge] = field(default_factory=list)
@@ -45,7 +48,7 @@ class Edges:
     owned: dict[bytes, list[Value]] = field(default_factory=_lists)
 
     def are_apart(self, one: bytes, other: bytes) -> bool:
-        """Whether staff separated these two."""
+        """Whether staff separated these two profiles."""
         return other in self.apart.get(one, ())
 
 
@@ -56,9 +59,9 @@ def edges_of(
     rules: ActiveRules,
     crowded: Collection[Value] = (),
 ) -> Edges:
-    """All edges among the profiles of these rows.
+    """All edges between the profiles in these rows.
 
-    `crowded`: values on so many profiles that not all of their rows were read.
+    `crowded`: values on so many profiles that not all their rows were read; they make no edge.
     """
     edges = Edges()
     for one, other, verdict in links:
@@ -91,9 +94,10 @@ def edges_of(
 def quarantined(
     rule: Connecting, value: bytes, first_seen: Sequence[int], crowded: bool = False
 ) -> Quarantine | None:
-    """Why a value is in quarantine; None when it is not. Every profile that ever had it counts.
+    """Why a value is in quarantine; None if it is not.
 
-    At most `limit` of the profiles may have been first seen with it within any one window.
+    `first_seen`: when the value was first seen on each of its profiles, former ones included. More
+    than `limit` of these times within the rule's window, or more than `most` in all, are too many.
     """
     if value in rule.blocked:
         return "blocked"
@@ -118,7 +122,7 @@ def _by_value(
 
 
 def _joining(profiles: list[bytes], edges: Edges) -> Iterable[Edge]:
-    """The fewest edges that join all these profiles except pairs that staff separated."""
+    """Few edges that join all these profiles, none between a pair that staff separated."""
     together = set(profiles)
     if edges.apart.keys().isdisjoint(together):
         return pairwise(profiles)

@@ -1,7 +1,7 @@
-"""The golden record: which profile's value does a member show, field by field, and why?
+"""Computes the golden record: the values that a member shows where its profiles differ, and why.
 
-A name's reading is taken from the same profile as the name, and the postcode from the same as the
-address, so that the parts fit together.
+The kana of the name is taken from the profile of the name, and the postcode from that of the
+address, so that they fit together.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ Because = Literal["only", "verified", "source", "newest", "senior", "with_name",
 
 
 class SourcedValue(NamedTuple):
-    """A field's value with its profile, source system, time (microseconds) and whether it is
-    verified.
+    """A profile's value of a field.
+
+    `at`: when it was set, in microseconds. `stored`: event id and sealed bytes. `sealed_as`: the
+    event's field in which it was sealed.
     """
 
     field: str
@@ -31,14 +33,17 @@ class SourcedValue(NamedTuple):
 
 
 class ChosenValue(NamedTuple):
-    """The chosen value, and the criterion that decided."""
+    """The chosen value, and the criterion by which it was chosen."""
 
     given: SourcedValue
     because: Because
 
 
 def golden(rules: Survivorship, given: Sequence[SourcedValue]) -> dict[str, ChosenValue]:
-    """The chosen value of each field that any profile has; `given` is sorted by seniority."""
+    """The chosen values by field, of all fields that any profile has.
+
+    `given`: all values, those of the profile registered first at the front.
+    """
     fields: dict[str, list[SourcedValue]] = {}
     for one in given:
         fields.setdefault(one.field, []).append(one)

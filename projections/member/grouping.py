@@ -1,10 +1,11 @@
-"""Which profiles are one member? A pure function of identifiers and decisions.
+"""Computes which profiles are one member, as a pure function of identifiers and decisions.
 
 Profiles connected by staff links, unique or strong identifiers form a component. A component is one
-member unless it contains two unique identifiers of one kind (and no staff link says that they are
-one person's), or two profiles that staff separated. Such a component is split: its profiles are
-joined by unique identifiers only, or if that still conflicts, by staff links only; the rest is an
-open case. Links by rule join what exists by then, but never the parts of a split component.
+member unless it contains different unique identifiers of the same kind (without a staff link
+between their profiles), or two profiles that staff separated. Such a component is split: its
+profiles are joined by staff links and unique identifiers only; if that still conflicts, by staff
+links only. All of them are then an open case. Links by rule join the resulting parts, but never
+parts of the same split component.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import NamedTuple, TypeVar
 from projections.member.edges import Decision, Edge, Edges, Identified, Proposal, Value, edges_of
 from projections.member.rules import active
 
-WHOLE = 16  # members up to this size are on each of their rows, greater ones on the first alone
+WHOLE = 16  # of larger members only the first profile's row lists all profiles
 Node = TypeVar("Node", bytes, int, Value)
 Part = set[bytes]
 
 
 class GroupMembership(NamedTuple):
-    """A profile's member, all the member's profiles in order, and whether there is an open case."""
+    """A profile's member. `profiles`: all profiles of the member, by seniority; None in the rows of
+    members with more than `WHOLE` profiles, except the member's own row.
+    """
 
     member_id: bytes
     profiles: list[bytes] | None
@@ -37,7 +40,10 @@ def members_of(
     rules: Iterable[tuple[int, str, str]],
     crowded: Collection[Value] = (),
 ) -> dict[bytes, GroupMembership]:
-    """The membership of every profile in these rows, under the greatest version of the rules."""
+    """The membership of all profiles in these rows, under the newest version of the rules.
+
+    `nodes`: profiles and when they were registered. `crowded`: see `edges_of`.
+    """
     registered, rows = dict(nodes), list(identifiers)
     everyone = set(registered)
     everyone.update(row[0] for row in rows)
@@ -57,32 +63,33 @@ def members_of(
 
 
 class Groups:
-    """The parts into which edges join profiles; profiles without edges are in none."""
+    """Divides profiles into parts, which are the members; profiles without edges are in no part."""
 
     def __init__(self, edges: Edges) -> None:
         self.edges = edges
         self._person, self._unique = _adjacent(edges.person), _adjacent(edges.unique)
 
     def parts(self) -> list[tuple[Part, bool]]:
-        """Each part, and whether it has an open case."""
+        """All parts, and whether the part has an open case."""
         settled, cases = self._identified()
         return self._with_found(settled, cases)
 
     def conflict(self, part: Part) -> bool:
-        """Whether it contains profiles that staff separated, or unique identifiers of one kind
-        that neither one profile nor a staff link joins.
+        """Whether the part contains profiles that staff separated, or conflicting unique
+        identifiers (see `rivals`).
         """
         return self.torn(part) or len(self.rivals(part)) > 0
 
     def torn(self, part: Part) -> bool:
-        """Whether staff separated two of its profiles."""
+        """Whether staff separated two profiles of the part."""
         apart = self.edges.apart
         return any(not apart[one].isdisjoint(part) for one in part if one in apart)
 
     def rivals(self, part: Part) -> list[set[Value]]:
-        """Conflicting unique identifiers of one kind, as sets.
+        """Sets of unique identifiers of the same kind that conflict with each other; empty if none.
 
-        Identifiers on one profile, or on profiles with a staff link, do not conflict.
+        Identifiers on the same profile, or on profiles that staff linked, do not conflict and are
+        in the same set.
         """
         owned = self.edges.owned
         values = {value for profile in part for value in owned.get(profile, ())}
@@ -99,8 +106,8 @@ class Groups:
         return [ids for sets in by_kind.values() if len(sets) > 1 for ids in sets]
 
     def _identified(self) -> tuple[list[Part], dict[bytes, int]]:
-        """Parts by staff links and identifiers; and per profile of a split component, which
-        component.
+        """(Parts by staff links and identifiers, number of the component by profile of a split
+        component).
         """
         edges = self.edges
         joined = [*edges.person, *edges.unique, *edges.strong]
@@ -116,8 +123,8 @@ class Groups:
         return settled, cases
 
     def _with_found(self, settled: list[Part], cases: dict[bytes, int]) -> list[tuple[Part, bool]]:
-        """Joins parts by links by rule, where this gives no conflict and no open case joins them
-        already.
+        """Joins parts by links by rule, unless that makes a conflict, or the parts are of the same
+        split component. Returns the parts, and whether they have an open case.
         """
         where = {profile: number for number, part in enumerate(settled) for profile in part}
         for profile in {profile for edge in self.edges.found for profile in edge} - where.keys():
@@ -145,15 +152,16 @@ class Groups:
         return [(part, not waiting.isdisjoint(part)) for part in parts]
 
     def _split(self, whole: Part, *adjacent: dict[bytes, list[Edge]]) -> list[Part]:
-        # edges are looked up, for a batch holds hundreds of components
+        # edges are looked up by profile, because a batch has hundreds of components
         within = [edge for each in adjacent for one in whole for edge in each.get(one, ())]
         return components(whole, within)
 
 
 class _Clashes:
-    """Which two parts conflict? Precomputed per part, because many pairs are asked.
+    """Tells which pairs of parts conflict; caches what it needs of a part.
 
-    No staff link joins two of the parts, and unique identifiers within a part do not conflict.
+    It relies on that no staff link joins two of the parts, and that the unique identifiers within a
+    part do not conflict.
     """
 
     def __init__(self, groups: Groups, settled: list[Part]) -> None:
@@ -161,9 +169,7 @@ class _Clashes:
         self._looked_at: dict[int, tuple[bool, dict[str, set[Value]]]] = {}
 
     def between(self, one: int, other: int) -> bool:
-        """Whether the union would contain two separated profiles, or conflicting unique
-        identifiers.
-        """
+        """Whether the union of the two parts would have a conflict (see `Groups.conflict`)."""
         (torn, ids), (also_torn, other_ids) = self._part(one), self._part(other)
         if torn or also_torn or self._apart(one, other):
             return True
@@ -190,7 +196,7 @@ class _Clashes:
 
 
 def components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[set[Node]]:
-    """The connected components; edges to other nodes are ignored."""
+    """The connected components of the graph; edges to nodes not in `nodes` are ignored."""
     parent = {node: node for node in nodes}
     for one, other in edges:
         if one in parent and other in parent:
@@ -216,8 +222,9 @@ def _adjacent(edges: Iterable[Edge]) -> dict[bytes, list[Edge]]:
 
 
 def _membership(part: Part, registered: dict[bytes, int | None], waiting: bool) -> GroupMembership:
-    """Sorted by registration, then id; unregistered profiles last. The first gives the
-    member id.
+    """The membership of a part: profiles by registration time, then id, unregistered ones last.
+
+    The first profile's id is the member id.
     """
 
     def seniority(profile: bytes) -> tuple[bool, int, bytes]:

@@ -1,5 +1,5 @@
-"""Reads everything that connects two profiles with others, in rounds, until no new profile is
-found.
+"""Reads the rows of all profiles that are connected with two profiles, in rounds, until a round
+finds no new profile.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ where own.profile_id = any(%(profiles)s)
 
 
 class NeighbourRows:
-    """Rows around some profiles: identifiers by profile and by value, decisions by pair, rules."""
+    """Rows of connected profiles: members by profile, identifiers, decisions on pairs."""
 
     def __init__(self, rules_in_force: ActiveRules) -> None:
         self.rules = rules_in_force
@@ -51,7 +51,10 @@ class NeighbourRows:
         self._crowded: set[tuple[str, bytes]] = set()
 
     async def read(self, read: Read, profiles: Iterable[UUID]) -> Neighbourhood:
-        """All profiles that are connected with these, with the rows that connect them."""
+        """Reads all profiles connected with these, and returns the rows that connect them.
+
+        Raises NotFound if more than `MOST` profiles are connected.
+        """
         rows = await read.select([group], _MEMBERS, profiles=list(profiles))
         self.members = {row["profile_id"]: row for row in rows}
         known = set[UUID]()
@@ -60,7 +63,7 @@ class NeighbourRows:
             known |= fresh
             if len(known) > MOST:
                 raise NotFound(
-                    f"more than {MOST} profiles are connected here, too many for an answer"
+                    f"more than {MOST} profiles are connected with these, too many for an answer"
                 )
             found |= await self._round(read, fresh)
         seen = [
@@ -86,7 +89,7 @@ class NeighbourRows:
         return found
 
     async def _holding(self, read: Read, values: set[tuple[str, UUID]]) -> set[UUID]:
-        """The profiles with one of these values, except values on too many profiles."""
+        """The profiles that have any of these values, without values on too many profiles."""
         limits, blocked = self.rules.limits, set(self.rules.blocked)
         asked = [
             (kind, value, limits[kind])
@@ -111,7 +114,7 @@ class NeighbourRows:
 
 
 async def in_force(read: Read) -> tuple[ActiveRules, Survivorship]:
-    """The part of the rules in force that queries need."""
+    """The identifier rules and the survivorship rules in force."""
     versions = await read.rows(rules, rule_set=RULE_SET)
     newest = max(versions, key=lambda row: (row["valid_from"], row["version"]), default=None)
     said = [(row["valid_from"], row["version"], row["identifiers"]) for row in versions]

@@ -1,7 +1,7 @@
-"""Why are two profiles one person, or not? The shortest path between them, and what contradicts it.
+"""Explains why two profiles are one person, or not: the path between them, and objections to it.
 
-Paths are searched by certainty: staff links alone, then also unique identifiers, then strong ones,
-then links by rule. So within a member, the path consists of what holds it together.
+The shortest path is searched among staff links first, then also unique identifiers, then strong
+ones, then links by rule. So within a member, the path uses the most certain edges that join it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Linked(NamedTuple):
 
 
 class PathStep(NamedTuple):
-    """One step: the identifier or decision that joins two profiles."""
+    """A step of a path: the identifier or decision that joins two profiles."""
 
     profile: bytes
     other: bytes
@@ -50,7 +50,7 @@ class PathStep(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """What keeps two profiles apart, or an apparent link that does not count."""
+    """A reason that keeps two profiles apart, or an identifier or link that does not count."""
 
     reason: Reason
     profiles: tuple[bytes, ...]
@@ -61,7 +61,7 @@ class Objection(NamedTuple):
 
 @dataclass
 class Neighbourhood:
-    """All rows about the profiles connected with two given ones."""
+    """The rows of all profiles that are connected with two profiles; see `NeighbourRows`."""
 
     rules: ActiveRules
     identifiers: list[Identified]
@@ -69,7 +69,7 @@ class Neighbourhood:
     crowded: set[Value] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        # of ways of one length, and of reasons, the same comes first every time
+        # sorted, so that of equally short paths, and of objections, the same comes first every time
         self.identifiers.sort()
         self.decisions.sort(key=lambda one: (one[:3], one.rule_version or ""))
         self.holders: dict[Value, list[Identified]] = defaultdict(list)
@@ -91,12 +91,13 @@ class Neighbourhood:
 
     @property
     def of_persons(self) -> list[Linked]:
-        """The staff decisions."""
+        """The decisions by staff."""
         return [one for one in self.decisions if one.rule_version is None]
 
     def way(self, one: bytes, other: bytes, within: Part | None = None) -> list[PathStep]:
-        """The shortest path through these profiles, by the most certain edges; [] when there is
-        none.
+        """The shortest path from `one` to `other`, by the most certain edges; empty if none.
+
+        `within`: only through these profiles (None: through all).
         """
         for layers in range(1, len(LAYERS) + 1):
             found = self._shortest(one, other, LAYERS[:layers], within)
@@ -105,7 +106,7 @@ class Neighbourhood:
         return []
 
     def against(self, mine: Part, others: Part) -> Iterator[Objection]:
-        """What contradicts that two members are one, or does not count as evidence for it."""
+        """Yields the objections to two members being one."""
         whole = self._component(mine, others)
         for decision in self.of_persons:
             pair = {decision.profile, decision.other}
@@ -126,7 +127,7 @@ class Neighbourhood:
                 yield Objection("other_rules", tuple(sorted(ends)), decision=decision)
 
     def quarantine(self, value: Value) -> Quarantine | None:
-        """Why a value connects nobody, although its kind would."""
+        """Why a value is in quarantine; None if it is not, or its kind does not connect."""
         rule = self.rules.kinds.get(value[0])
         if rule is None:
             return None
@@ -134,7 +135,7 @@ class Neighbourhood:
         return quarantined(rule, value[1], times, value in self.crowded)
 
     def _no_evidence(self, mine: Part, others: Part) -> Iterator[Objection]:
-        """Values that both have and that do not connect profiles."""
+        """Objections for values that both members have and that do not connect them."""
         for value, rows in sorted(self.holders.items()):
             whose = [row for row in rows if row[0] in mine or row[0] in others]
             holding = {row[0] for row in whose}
@@ -150,9 +151,7 @@ class Neighbourhood:
                 yield Objection("unverified", unsure, value)
 
     def _component(self, mine: Part, others: Part) -> Part:
-        """All profiles that are, or would be, connected with both; empty if nothing
-        connects these.
-        """
+        """All profiles connected with both members by edges; empty if no edges connect the two."""
         edges = self.edges
         joined = [*edges.person, *edges.unique, *edges.strong, *edges.found]
         everybody = {*mine, *others, *(profile for edge in joined for profile in edge)}

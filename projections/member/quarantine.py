@@ -1,4 +1,4 @@
-"""Lists identifiers in quarantine, and the profiles that they would connect, for review."""
+"""Lists identifiers in quarantine with the profiles that have them, for review by staff."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Value = tuple[str, UUID]
 
 
 async def listed(read: Read, page: Page) -> list[InQuarantine]:
-    """A page, by kind and index."""
+    """A page of identifiers in quarantine, sorted by kind and blind index."""
     limit, after = page.limit, page.after
     rules, _ = await in_force(read)
     kind, value = after or (None, None)
@@ -92,7 +92,7 @@ def _reason(rules: ActiveRules, row: dict[str, Any]) -> Quarantine | None:
         return "blocked"
     if row["profiles"] > rule.most:
         return "limit"
-    # the same index may be blocked for another kind alone
+    # None: its index is blocked for another kind only
     return "window" if rule.window is not None and row["profiles"] > rule.limit else None
 
 

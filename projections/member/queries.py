@@ -1,4 +1,6 @@
-"""Queries about members: lookup by identifier, data, and why profiles are one member."""
+"""The queries about members: look-up by identifier, profiles, golden record, and why profiles are
+one member.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,12 @@ join member_group head on head.profile_id = own.member_id where own.profile_id =
 
 @projection.resolver
 async def member(read: Read, profile_id: UUID) -> Subject | None:
-    """A profile id, or a member id of now or the past."""
+    """The id of a member, present or former, or of a profile."""
     rows = await read.rows(group, profile_id=profile_id)
     if not rows:
         return None
     member_id, profiles = rows[0]["member_id"], rows[0]["profiles"]
-    if profiles is None:  # so many that only the member's own row names them
+    if profiles is None:  # a large member: only its own row lists the profiles
         (whole,) = await read.select([group], _WHOLE, profile_id=profile_id)
         member_id, profiles = whole["member_id"], whole["profiles"]
     return Subject(member_id, tuple(profiles), profile_id if profile_id != member_id else None)
@@ -48,7 +50,7 @@ async def member(read: Read, profile_id: UUID) -> Subject | None:
 
 @projection.query("/v1/members/{member_id}", scope="members:read", parts=True)
 async def member_of(read: Read, member: Subject) -> MemberHead:
-    """A member with everything the token may see; a part that it may not see is absent."""
+    """A member with all parts that the token may see; other parts are absent."""
     return MemberHead(
         member_id=member.id,
         profile_ids=list(member.ids),
@@ -58,8 +60,9 @@ async def member_of(read: Read, member: Subject) -> MemberHead:
 
 @projection.query("/v1/members/resolve", scope="members:read", method="POST")
 async def resolve(read: Read, body: Sought) -> list[MemberFound]:
-    """Which member has this card, phone number or e-mail? POST, because personal data must not be
-    in URLs.
+    """The members that have these identifiers (card, phone number, e-mail address …).
+
+    It is a POST request because personal data must not be in URLs.
     """
     found: dict[UUID, MemberFound] = {}
     for number, sought in enumerate(body.identifiers):
@@ -92,7 +95,7 @@ async def resolve(read: Read, body: Sought) -> list[MemberFound]:
 
 @projection.query("/v1/members", scope="members:read")
 async def members(read: Read, page: Page) -> list[MemberIds]:
-    """Every member, page by page."""
+    """All members, sorted by id."""
     limit, after = page.limit, page.after
     rows = await read.select(
         [group],
@@ -109,7 +112,7 @@ async def members(read: Read, page: Page) -> list[MemberIds]:
 
 @projection.query("/v1/members/{member_id}/profiles", scope="members:read", part="profiles")
 async def profiles_of(read: Read, member: Subject) -> list[Profile]:
-    """The source systems' profiles that belong to this member."""
+    """The profiles of the member, with their personal data and identifiers."""
     ids = list(member.ids)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
     known = await read.rows(identifier, profile_id=ids)
@@ -122,7 +125,7 @@ async def profiles_of(read: Read, member: Subject) -> list[Profile]:
 
 @projection.query("/v1/members/{member_id}/record", scope="members:read", part="record")
 async def record_of(read: Read, member: Subject) -> list[GoldenField]:
-    """The golden record: each field's value from one profile, and why it was chosen."""
+    """The golden record: the chosen value of every field, with its profile and the reason."""
     ids = list(member.ids)
     _, rules = await in_force(read)
     states = {row["profile_id"]: row for row in await read.rows(profile, profile_id=ids)}
@@ -146,13 +149,13 @@ async def record_of(read: Read, member: Subject) -> list[GoldenField]:
 
 @projection.query("/v1/members/{member_id}/why", scope="members:read")
 async def why(read: Read, member: Subject, other: UUID) -> Why:
-    """Why are two profiles one member, or not? Each step with its evidence."""
+    """Why two profiles are one member or not: the steps between them, and what is against it."""
     one = member.redirected_from or member.id
     near = NeighbourRows((await in_force(read))[0])
     around = await near.read(read, [one, other])
     for profile_id in (one, other):
         if profile_id not in near.members:
-            raise NotFound(f"nothing is known of {profile_id}")
+            raise NotFound(f"nothing is known of the profile {profile_id}")
     mine, others = near.members[one], near.members[other]
     same = mine["member_id"] == others["member_id"]
     parts = [{profile_id.bytes for profile_id in row["profiles"]} for row in (mine, others)]
@@ -171,7 +174,7 @@ async def why(read: Read, member: Subject, other: UUID) -> Why:
 
 @projection.query("/v1/identity/quarantined", scope="members:read")
 async def quarantined(read: Read, page: Page) -> list[InQuarantine]:
-    """Identifiers in quarantine, with the profiles that have them, for review."""
+    """Identifiers in quarantine, with the profiles that have them."""
     return await quarantine.listed(read, page)
 
 
@@ -197,7 +200,7 @@ async def _profile(read: Read, row: dict[str, Any], known: list[dict[str, Any]])
 
 
 def _given(row: dict[str, Any], known: list[dict[str, Any]]) -> list[SourcedValue]:
-    """Every value that a profile has for the fields of the record."""
+    """All values of a profile for fields of the golden record."""
     subject, source = row["profile_id"], row["source_system"]
     sure = any(one["verified"] for one in known)
     given = [

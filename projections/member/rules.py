@@ -1,4 +1,7 @@
-"""Parses match rules: the JSON of `MatchRulesActivated`, strictly."""
+"""Match rules, and the parser of their JSON (field `rules` of `MatchRulesActivated`).
+
+An unknown field or a value of another type is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 RULE_SET = "identity"
 DAY = 86_400_000_000
-WINDOWS = 20  # a value of more than so many limits belongs to nobody, however slowly it got there
+WINDOWS = 20  # a value on more than 20 x `limit` profiles never connects, whatever the window
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Index = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 System = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -21,7 +24,7 @@ T = TypeVar("T")
 
 
 class UnreadableMatchRules(ValueError):
-    """Invalid rules; `field` (identifiers.phone.limit) and `reason` say what is wrong."""
+    """The rules are invalid. `field`: a path such as identifiers.phone.limit, or "rules"."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -33,12 +36,12 @@ class _StrictRules(BaseModel):
 
 
 class IdentifierRule(_StrictRules):
-    """How a kind of identifier connects profiles.
+    """How identifiers of a kind connect profiles.
 
-    `unique`: one per person and shared by nobody. `strong`: profiles with the same verified value
-    are one person unless something contradicts. `weak`: does not connect. A value first seen on
-    more than `limit` profiles within `window_days` (null: ever) does not connect; neither do
-    `blocked` values, given as blind indexes in hexadecimal.
+    `unique`: a person has only one, and nobody shares it. `strong`: profiles with the same verified
+    value are one person unless something contradicts. `weak`: does not connect. A value that was
+    first seen on more than `limit` profiles within `window_days` (null: at any time) does not
+    connect, nor do the values `blocked`, which are blind indexes in hexadecimal.
     """
 
     class_: Annotated[Literal["unique", "strong", "weak"], Field(alias="class")]
@@ -48,16 +51,16 @@ class IdentifierRule(_StrictRules):
 
 
 class Order(_StrictRules):
-    """The order of criteria by which differing values are chosen."""
+    """The criteria by which one of several values is chosen, the first ones first."""
 
     order: tuple[Criterion, ...] = Field(("verified", "source", "newest"), strict=False)
     sources: tuple[System, ...] = Field(default=(), strict=False)
 
 
 class Survivorship(Order):
-    """How a member's values are chosen: in general, and for single fields.
+    """How values of the golden record are chosen: in general, and for single `fields`.
 
-    `sources`: source systems, most trusted first; all others come after them.
+    `sources`: source systems, the most trusted first; other systems come after them.
     """
 
     fields: dict[GoldenField, Order] = Field(default_factory=dict)
@@ -71,7 +74,7 @@ Identifiers = dict[Kind, IdentifierRule]
 
 
 class MatchRules(_StrictRules):
-    """One version of the match rules; `matching` is the model of record linkage."""
+    """A version of the match rules; `matching`: the model of record linkage."""
 
     version: str
     identifiers: Identifiers
@@ -95,17 +98,17 @@ DEFAULT = MatchRules(
 
 
 def read_rules(version: str, text: str) -> MatchRules:
-    """The rules in this JSON; raises `UnreadableMatchRules`."""
+    """Parses the rules in this JSON text; raises `UnreadableMatchRules` if they are invalid."""
     found = _loaded(text)
     if not isinstance(found, dict):
         raise UnreadableMatchRules("rules", "not a JSON object")
     if "version" in found:
-        raise UnreadableMatchRules("version", "belongs in the event, not in the rules")
+        raise UnreadableMatchRules("version", "is a field of the event, not of the rules")
     return _valid(TypeAdapter(MatchRules), json.dumps({**found, "version": version}), "rules")
 
 
 def part(text: str, name: str) -> str | None:
-    """One member of readable rules, as canonical JSON; None when it is absent."""
+    """A member of valid rules as canonical JSON text; None if it is absent."""
     found = _loaded(text).get(name)
     if found is None:
         return None
@@ -113,7 +116,7 @@ def part(text: str, name: str) -> str | None:
 
 
 class Connecting(NamedTuple):
-    """How a kind of identifier connects, in the form that grouping needs; times in microseconds."""
+    """An `IdentifierRule` in the form that grouping needs; `window` in microseconds."""
 
     unique: bool
     limit: int
@@ -122,13 +125,14 @@ class Connecting(NamedTuple):
 
     @property
     def most(self) -> int:
-        """The number of profiles above which the value connects nobody in any case."""
+        """A value on more profiles than this connects none, whatever the window."""
         return self.limit if self.window is None else self.limit * WINDOWS
 
 
 class ActiveRules(NamedTuple):
-    """The part of the active rules that determines groups: connecting kinds, and whose
-    links count.
+    """The part of the rules in force that determines groups.
+
+    `version`: only its links by rule count. `kinds`: the kinds of identifiers that connect.
     """
 
     version: str
@@ -136,18 +140,20 @@ class ActiveRules(NamedTuple):
 
     @property
     def limits(self) -> dict[str, int]:
-        """By kind: the number of profiles above which a value connects nobody in any case."""
+        """By kind: a value on more profiles than this connects none, whatever the window."""
         return {kind: rule.most for kind, rule in self.kinds.items()}
 
     @property
     def blocked(self) -> list[tuple[str, bytes]]:
-        """Values that do not connect."""
+        """The blocked values: kind and blind index."""
         return [(kind, value) for kind, rule in self.kinds.items() for value in rule.blocked]
 
 
 def active(versions: Iterable[tuple[int, str, str]]) -> ActiveRules:
-    """The active rules: the greatest of (valid from, version, identifiers' JSON). No clock is
-    involved.
+    """The rules in force: the greatest of (valid from, version, identifiers' JSON).
+
+    No clock is read: a version whose valid time is in the future is in force at once. Without any
+    version, the default rules.
     """
     rows = [(valid_from, version, text) for valid_from, version, text in versions]
     if not rows:
@@ -176,7 +182,7 @@ def _connecting(version: str, text: str | None) -> ActiveRules:
 
 @lru_cache(maxsize=8)
 def survivorship(text: str | None) -> Survivorship:
-    """The survivorship in this JSON; for None that of the default rules."""
+    """The survivorship rules in this JSON text; None: those of the default rules."""
     if text is None:
         return DEFAULT.survivorship
     return _valid(TypeAdapter(Survivorship), text, "survivorship")
@@ -192,7 +198,7 @@ def _valid(shape: TypeAdapter[T], text: str, whole: str) -> T:
 
 
 def _loaded(text: str) -> Any:
-    """Strictly parsed JSON: no duplicate keys, no NaN."""
+    """Parses JSON without duplicate keys and NaN; raises `UnreadableMatchRules` otherwise."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)

@@ -1,7 +1,7 @@
-"""Point balances over all channels, from entries by lot.
+"""The tables of points: entries (movements of lots), debts between profiles, and program rules.
 
-A balance is computed from lots, and a lot from its entries: one row per movement. No stored number
-depends on a clock or on the order in which partitions are read.
+A balance is computed from lots, and a lot from its entries. No stored value depends on a clock or
+on the order in which partitions are read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from schemas.generated.events import (
 
 projection = Projection("point_balance", version=3)
 
-# points are signed; without a lot nobody decided which one, see `account`
+# `points` is signed. `lot_id` null: no decision named a lot; `account` then assigns lots
 entry = projection.ledger(
     "point_entry",
     profile_id=plain("uuid"),
@@ -35,13 +35,13 @@ entry = projection.ledger(
     expires_at=plain("bigint"),
     transaction_id=plain("uuid"),
     line_no=plain("int"),
-    terminal=plain("text"),  # store and terminal of what no decider saw
+    terminal=plain("text"),  # store/terminal of an offline redemption, which nothing decided
     rule_version=plain("text"),
     view=View(by=("profile_id",)),
     sparse=("expires_at", "terminal"),
 )
-# points that are held and whose redemption is not in the log yet; holds of `hitotsu-points` are
-# those of facts on their way, which deciders count and readers do not
+# Held points of which no redemption is applied yet. Holds of the client `hitotsu-points` are made
+# for events that are not applied yet: decisions count them, readers do not.
 HELD = projection.held(
     "points_hold",
     beside=entry,
@@ -55,7 +55,7 @@ HELD = projection.held(
     fact_id=lambda hold: captured_id(hold["id"]),
     but="h.client = 'hitotsu-points'",
 )
-# what one profile spent of another's lots, while they were one member, and what was given back
+# points that a profile spent of another profile's lots while both were one member, less returns
 across = projection.ledger(
     "points_across",
     profile_id=plain("uuid"),
@@ -124,7 +124,7 @@ def reinstated(event: PointsReinstated) -> Iterator[Row]:
     for one in event.allocations:
         given += one.points
         lot_id, until = one.lot_id, event.expires_at
-        if until is not None:  # the lot's own time has passed: a lot of grace takes its place
+        if until is not None:  # the lot has expired: the points go to a new lot (grace)
             lot_id = uuid5(UUID(bytes=event.meta.event_id), one.lot_id.hex()).bytes
         yield _entry(
             one.profile_id, lot_id, "reinstated", one.points, at, sale, expires_at=until
@@ -154,7 +154,7 @@ def expired(event: PointsExpired) -> Iterator[Row]:
 @projection.on(PointsTransferred)
 def transferred(event: PointsTransferred) -> Iterator[Row]:
     yield from _taken(event, "transferred")
-    # a lot moves with its name, so that its times can still be found; the rest is a lot of its own
+    # a transferred lot keeps its id, so that its times are still found; the rest is a new lot
     rest = event.points
     for one in event.allocations:
         rest -= one.points
@@ -172,7 +172,7 @@ def transferred(event: PointsTransferred) -> Iterator[Row]:
 
 
 def captured_id(hold_id: UUID) -> UUID:
-    """The event id of a captured hold's fact: a hold is captured once, so there is one."""
+    """The event id of the redemption of a captured hold; a hold is captured only once."""
     return uuid5(hold_id, "captured")
 
 
@@ -189,7 +189,7 @@ def rules_set(event: ProgramRulesSet) -> Iterator[Row]:
 
 
 def _taken(event: Allocated, kind: str) -> Iterator[Row]:
-    """Takes from the named lots; the rest, without a lot, from the event's profile."""
+    """Entries that take points: from the event's lots; the rest from its profile without a lot."""
     at, sale = event.meta.occurred_at, getattr(event, "transaction_id", None)
     rest = event.points
     for one in event.allocations:
@@ -202,7 +202,7 @@ def _taken(event: Allocated, kind: str) -> Iterator[Row]:
 
 
 def _across(event: PointsRedeemed | PointsReinstated, kind: str, sign: int) -> Iterator[Row]:
-    """Entries for lots that belong to another profile."""
+    """Rows of `points_across` for lots that belong to another profile than the event's."""
     for one in event.allocations:
         if one.profile_id != event.profile_id:
             yield across(

@@ -1,16 +1,16 @@
-"""The arithmetic of lots: how many points can be spent, until when? Pure.
+"""Computes points by lot: how many can be spent, and until when. Without any I/O.
 
-A lot is points earned together, with one expiry; an entry that names a lot changes that lot.
-Entries without a lot come from a till that was offline. They are assigned here, from the profile's
-own lots, as if in time order:
+A lot is points earned together, with the same expiry; an entry with a lot id changes that lot.
+Entries without a lot come from tills that were offline. They are assigned here to the profile's own
+lots, in time order:
 
-- a redemption takes lots active at that time, soonest expiry first; what is missing becomes debt,
-  which lots that become active later repay first;
-- points taken back after a return come from that purchase's lots first, pending or not;
+- a redemption takes from lots active at that time, soonest expiry first; if they have too few
+  points, the rest becomes debt, which is repaid first by lots that become active later;
+- points taken back after a return are taken from that purchase's lots first, pending or not;
 - points given back first cancel what the same purchase took; the rest becomes a lot.
 
-What entries took from a named lot stays taken. So the result depends on the set of entries alone,
-never on their order, and is computed per profile; a member's points are the sum over its profiles.
+Entries with a lot id are never reassigned. So the result depends only on the set of entries and not
+on their order. It is computed per profile; a member's points are the sum over its profiles.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FOR_EVER = 1 << 62
 
 @dataclass(slots=True)
 class Lot:
-    """Points with one expiry. `left`: what is not taken. Times in microseconds.
+    """Points with the same expiry. `left`: points not taken yet; `earned`: points given to it.
 
-    Without `earned_at` the entry that earned it has not arrived yet.
+    `earned_at` None: the entry that earned it is not applied yet. Times in microseconds.
     """
 
     profile_id: Id
@@ -43,13 +43,14 @@ class Lot:
 
     @property
     def active_at(self) -> int:
-        """The time from which it can be spent."""
+        """The time from which the lot can be spent; `FOR_EVER` if its earning is not applied."""
         if self.earned_at is None:
             return FOR_EVER
         return max(self.earned_at, self.active_from or self.earned_at)
 
     @property
     def until(self) -> int:
+        """The time at which the lot expires; `FOR_EVER`: never."""
         return FOR_EVER if self.expires_at is None else self.expires_at
 
     @property
@@ -58,13 +59,13 @@ class Lot:
         return (self.until, self.earned_at or 0, self.lot_id)
 
     def spendable(self, at: int) -> bool:
-        """Whether it is active and not expired at that time."""
+        """Whether the lot is active and not expired at that time."""
         return self.active_at <= at < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Points taken without naming a lot; negative: given back."""
+    """An entry without a lot: points taken; negative: points given back."""
 
     profile_id: Id
     event_id: Id
@@ -77,11 +78,13 @@ class Draw:
 
 @dataclass(slots=True)
 class Account:
-    """The points of some profiles at one time. Lots are in spending order.
+    """The points of some profiles at a time. `lots`: in the order of spending.
 
-    active    = points in active lots, held or not
+    free      = points in active lots that are not held
+    active    = free + held
     balance   = active - debt
-    available = balance without held points, never below 0
+    available = free - debt, never below 0
+    `pending`: in lots not active yet. `lapsed`: left in expired lots. `debts`: by profile.
     """
 
     lots: list[Lot] = field(default_factory=list)
@@ -97,7 +100,7 @@ class Account:
 
     @property
     def debt(self) -> int:
-        """What was taken without being available, over all profiles."""
+        """Points taken that no lot had, of all profiles."""
         return sum(self.debts.values())
 
     @property
@@ -110,7 +113,7 @@ class Account:
 
 
 def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], list[Draw]]:
-    """Groups `point_entry` rows by lot; entries without a lot are draws."""
+    """Computes lots from rows of `point_entry`; rows without a lot become draws."""
     lots: dict[tuple[Id, Id], Lot] = {}
     draws = []
     for row in entries:
@@ -133,10 +136,13 @@ def lots_and_draws(entries: Iterable[Mapping[str, Any]]) -> tuple[list[Lot], lis
 
 
 def _open(lot: Lot, row: Mapping[str, Any]) -> None:
-    """Takes over a lot's times from an entry that gives points; the earliest such entry counts."""
+    """Sets a lot's times and purchase from an entry that gives points.
+
+    The earliest such entry is the earning; the latest `active_from` and `expires_at` count.
+    """
     kind, at = row["kind"], row["at"]
     if kind == "reinstated" and row["expires_at"] is None:
-        return  # back into a lot that was there
+        return  # points that go back to an existing lot
     lot.earned += row["points"]
     if lot.earned_at is None or at < lot.earned_at:
         lot.earned_at = at
@@ -149,7 +155,7 @@ def _open(lot: Lot, row: Mapping[str, Any]) -> None:
 
 
 def named(lots: list[Lot]) -> list[Lot]:
-    """Gives transferred lots the times that they had with their first owner."""
+    """Sets the times of transferred lots from the lot of the same id of another profile."""
     times = {lot.lot_id: lot for lot in lots if lot.expires_at is not None}
     for lot in lots:
         first = times.get(lot.lot_id)
@@ -164,9 +170,9 @@ def account(
     at: int,
     held: Mapping[tuple[Id, Id], int] | None = None,
 ) -> Account:
-    """Assigns holds and draws to lots, and sums up at `at`.
+    """Assigns held points and draws to lots, and sums up the points at `at` (microseconds).
 
-    `held`: points under open holds, by profile and lot; they count as taken.
+    `held`: points in holds, by profile and lot; they are not left in the lots.
     """
     found, held = Account(), held or {}
     by_profile: dict[Id, tuple[list[Lot], list[Draw]]] = defaultdict(lambda: ([], []))
@@ -183,7 +189,7 @@ def account(
         if at >= lot.until:
             found.lapsed += lot.left
         elif lot.active_at > at:
-            # what was taken from a lot before its earning was seen is no point less to come
+            # below 0 if points were taken before the lot's earning is applied: counts as 0
             found.pending += max(0, lot.left)
         else:
             found.free += lot.left
@@ -192,15 +198,18 @@ def account(
 
 
 def _without(lot: Lot, held: Mapping[tuple[Id, Id], int]) -> Lot:
-    """The lot without its held points, never below 0: a reader may see both a hold and its
-    capture.
+    """A copy of the lot without its held points, not below 0, since a reader may see both a hold
+    and the redemption of the same points.
     """
     points = held.get((lot.profile_id, lot.lot_id), 0)
     return replace(lot, left=lot.left - min(points, max(0, lot.left)))
 
 
 def _undone(draws: list[Draw]) -> list[Lot]:
-    """Cancels draws by what the same purchase gave back; the rest becomes lots."""
+    """Cancels redemptions in `draws` by what the same purchase gave back; returns the rest as lots.
+
+    Removes the draws that gave points back.
+    """
     left = []
     for back in sorted((one for one in draws if one.points < 0), key=_when):
         points = -back.points
@@ -222,9 +231,9 @@ def _undone(draws: list[Draw]) -> list[Lot]:
 
 
 def _draw(lots: list[Lot], draws: list[Draw], at: int) -> int:
-    """Takes every draw from the lots, in time order; returns the remaining debt."""
+    """Takes all draws from the lots, in time order; returns the debt that remains at `at`."""
     lots.sort(key=lambda lot: lot.order)
-    # a till's clock may be ahead of ours: what it took is taken now
+    # a till's clock may be ahead: a draw in the future counts as of now
     steps: list[tuple[int, int, Any, Lot | Draw]] = [
         (min(draw.at, at), 1, draw.event_id, draw) for draw in draws
     ]
@@ -259,9 +268,9 @@ def _when(draw: Draw) -> tuple[int, Any]:
 
 
 def allocated(found: Account, points: int, at: int) -> list[Lot]:
-    """Which lots give so many points, soonest expiry first: copies whose `left` is what each gives.
+    """The lots that give `points`, soonest expiry first: copies whose `left` is what the lot gives.
 
-    Less if there are fewer; the caller checks `available` first.
+    They give less if the account has fewer points; the caller checks `available` first.
     """
     given = []
     for lot in found.lots:

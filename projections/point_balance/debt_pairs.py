@@ -1,7 +1,7 @@
-"""Debts between profiles: what one spent of another's points, while they are no longer one member.
+"""Computes debts between profiles that were one member and are not any more.
 
-Within one member points are shared and nothing is owed. After an unlink the spender's profile owes
-the owner's what it took, until it is given back (by a return or a transfer).
+The profiles of a member share their points and owe each other nothing. After an unlink a profile
+owes what it had spent of another profile's lots, until that is given back by a return or transfer.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Pair = tuple[Any, Any]  # the profile that spent, and the one whose lots they were
+Pair = tuple[Any, Any]  # (profile that spent the points, profile that owned the lots)
 
 
 def owed(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, int]:
-    """Points owed, by (spender, owner), from rows of `points_across` in any order.
+    """Points owed by (spender, owner), from rows of `points_across` in any order.
 
-    A transfer repays what is owed at its time; anything beyond that is a gift.
+    A transfer repays what is owed at its time; points beyond that are a gift.
     """
     found: dict[Pair, int] = {}
     for row in sorted(rows, key=lambda row: (row["at"], row["event_id"], row["number"])):

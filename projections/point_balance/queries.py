@@ -1,4 +1,4 @@
-"""Queries about points."""
+"""The queries about points: balances, entries, debts between profiles, and the liability."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LotState = Literal["pending", "active"]
 
 
 class ProfilePoints(BaseModel):
-    """One profile's share of the member's points: its active lots less its debt."""
+    """A profile's part of the member's balance: its active lots less its debt."""
 
     profile_id: UUID
     balance: int
 
 
 class LotPoints(BaseModel):
-    """Points with one expiry. `points`: what is left; lots are listed in spending order."""
+    """A lot: points with the same expiry. `points`: left in it and not held."""
 
     lot_id: UUID
     profile_id: UUID
@@ -42,25 +42,24 @@ class LotPoints(BaseModel):
 
 
 class Points(BaseModel):
-    """The member's points over all profiles and channels.
+    """The member's points over all profiles and channels; `lots` in the order of spending.
 
-    balance = active - debt; available = balance without held points, never below 0.
-
-    If `held_known` is false, holds could not be read, and the figures do not include them.
+    balance = active - debt; available = balance without held points, never below 0. If `held_known`
+    is false, holds are unknown, and no figure takes them into account.
     """
 
     balance: int
     available: int
     active: int
-    pending: int = Field(description="Earned, and not to be spent yet.")
-    debt: int = Field(description="Taken where there was nothing left, and not repaid yet.")
-    held: int = Field(description="Promised to a purchase that is not finished.")
+    pending: int = Field(description="Points earned that cannot be spent yet.")
+    debt: int = Field(description="Points taken that the member did not have, not repaid yet.")
+    held: int = Field(description="Points in holds for purchases that are not finished.")
     held_known: bool
     earned: int
     redeemed: int
     taken_back: int
-    expired: int = Field(description="Past their time, whether that was written down or not.")
-    version: int = Field(description="How many entries it was made from; it only grows.")
+    expired: int = Field(description="Points that expired, whether or not an event reports it.")
+    version: int = Field(description="Number of entries in these figures; it only grows.")
     lots: list[LotPoints]
     profiles: list[ProfilePoints]
 
@@ -69,7 +68,7 @@ class Points(BaseModel):
 async def points_of(read: Read, member: Subject, as_of: Moment | None = None) -> Points:
     """The member's point balance over all channels.
 
-    `as_of`: the balance at that time, by event time.
+    `as_of`: the balance at that time, by event time, without holds.
     """
     profile_ids = list(member.ids)
     at = micros(as_of or datetime.now(UTC))
@@ -107,10 +106,10 @@ def _points(found: Account, rows: list[dict[str, Any]], at: int, held_known: boo
 
 
 def _shown(lot: Lot, at: int) -> bool:
-    """Lots that have points; negative ones only if they could be spent already, which is an error
-    to show.
+    """Whether to list a lot: it is not expired and has points, or is below 0 though active.
 
-    Negative before that means that points were taken before the lot's earning arrived.
+    The latter is an error that should be seen. A lot that is not active may be below 0 because
+    points were taken from it before its earning is applied.
     """
     return at < lot.until and (lot.left > 0 or (lot.left < 0 and lot.active_at <= at))
 
@@ -129,8 +128,7 @@ def _when(at: int | None) -> datetime | None:
 
 
 class PointEntry(BaseModel):
-    """One movement. `lot_id` is absent if no decision named a lot; the balance assigns those to
-    lots.
+    """A movement of points. `lot_id`: null if no decision named a lot.
 
     `balance`: the sum of all movements up to and including this one.
     """
@@ -146,8 +144,8 @@ class PointEntry(BaseModel):
     line_no: int | None
     active_from: datetime | None
     expires_at: datetime | None
-    rule_version: str | None = Field(description="The program's rules that decided.")
-    terminal: str | None = Field(description="Store and terminal of what no decider saw.")
+    rule_version: str | None = Field(description="Version of the program's rules that gave them.")
+    terminal: str | None = Field(description="store/terminal of an offline redemption; else null.")
 
 
 ENTRIES = """
@@ -165,7 +163,7 @@ order by at desc, event_id desc, number desc limit %(limit)s
 
 @projection.query("/v1/members/{member_id}/points/entries", scope="points:read")
 async def entries_of(read: Read, page: Page, member: Subject) -> list[PointEntry]:
-    """Every movement behind the balance, newest first, with the rules version that decided it."""
+    """All movements of the member's points, newest first."""
     limit, after = page.limit, page.after
     at, event_id, number = after or (None, None, None)
     rows = await read.select(
@@ -184,8 +182,8 @@ def _entry(row: dict[str, Any]) -> PointEntry:
 
 
 class Owed(BaseModel):
-    """Points that `profile_id` still owes `owner_id`: spent of its lots when both were one member,
-    less what was transferred back.
+    """Points that `profile_id` owes `owner_id`: spent of its lots while both were one member, less
+    what was given back.
     """
 
     profile_id: UUID
@@ -194,7 +192,7 @@ class Owed(BaseModel):
 
 
 class OwedPoints(BaseModel):
-    """What this member's profiles owe others, and others owe them."""
+    """`owes`: debts of the member's profiles to other members' profiles; `is_owed`: the reverse."""
 
     owes: list[Owed]
     is_owed: list[Owed]
@@ -211,7 +209,7 @@ where owner_id = any(%(profile_ids)s)
 
 @projection.query("/v1/members/{member_id}/points/owed", scope="points:read")
 async def owed_of(read: Read, member: Subject) -> OwedPoints:
-    """Debts from points spent between profiles that are two members now, until repaid."""
+    """Debts between the member's profiles and profiles that were the same member before."""
     ids = set(member.ids)
     found = owed(await read.select([across], ACROSS, profile_ids=list(ids)))
     between = [
@@ -226,14 +224,14 @@ async def owed_of(read: Read, member: Subject) -> OwedPoints:
 
 
 class Liability(BaseModel):
-    """Points that can still be spent, by month of expiry; null: they never expire."""
+    """Points left in lots that expire in `month` (YYYY-MM); null: in lots that never expire."""
 
     month: str | None
     points: int
     lots: int
 
 
-# profiles of which something was drawn by nobody's decision are worked out one by one
+# profiles with entries without a lot are left out: their lots are computed in Python
 LIABILITY = """
 with undecided as (select distinct profile_id from point_entry where lot_id is null),
 lots as (
@@ -255,7 +253,10 @@ ZONE = "Asia/Tokyo"
 
 @projection.query("/v1/points-liability", scope="points:read")
 async def liability(read: Read, as_of: Moment | None = None) -> list[Liability]:
-    """The program's liability, pending points included, by month of expiry."""
+    """All points that members have left, pending ones included, by month of expiry.
+
+    `as_of`: by event time.
+    """
     at = micros(as_of or datetime.now(UTC))
     points: Counter[str | None] = Counter()
     lots: Counter[str | None] = Counter()

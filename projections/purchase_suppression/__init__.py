@@ -1,6 +1,6 @@
-"""What should not be recommended to a customer, given what was bought?
+"""Queries for items that should not be recommended to a customer, because of earlier purchases.
 
-It has no tables: it reads `projections.purchases` and `projections.catalog`.
+This projection has no tables: it reads those of `projections.purchases` and `projections.catalog`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""Which candidates meet a need that a purchase has already met? Pure.
+"""Computes which items are suppressed, that is, not to be recommended after a purchase.
 
-one_off        suppressed for ever once bought
-durable        suppressed while the thing lasts (`interval_days`, else for ever)
-replenishable  suppressed until bought + 0.8 x the usual interval; then a reminder is allowed
+The kind of an item's need policy decides, from the last purchase of the item (or its category):
+
+one_off        suppressed for ever
+durable        suppressed for `interval_days`; if that is null, for ever
+replenishable  suppressed for 0.8 x the usual interval between purchases
 none           never suppressed
 
-A return lifts the suppression; a line bought as a gift has no effect. Times in microseconds. An end
+Lines that were returned completely or bought as a gift do not count. Times in microseconds. An end
 after the year 9999 counts as for ever.
 """
 
@@ -37,7 +39,7 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long a purchase meets a need."""
+    """A need policy. `reach`: "SKU" or "CATEGORY", what a purchase suppresses."""
 
     kind: str
     reach: str
@@ -46,7 +48,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Why a candidate is dropped. `until` None: for ever."""
+    """Why an item is suppressed: the purchase of `because_of` at `bought_at`.
+
+    `until` None: for ever.
+    """
 
     sku: str
     reason: str
@@ -59,7 +64,10 @@ NO_POLICY = Policy("NONE", "SKU", None)
 
 
 def unreturned_lines(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
-    """Lines bought at or before `at` that were not completely returned (at any time)."""
+    """Lines bought at or before `at`, without gifts and lines that were completely returned.
+
+    Returns count at any time, also after `at`.
+    """
     back: dict[tuple[object, int], int] = defaultdict(int)
     for row in returns:
         for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
@@ -78,7 +86,7 @@ def unreturned_lines(purchases: Iterable[Row], returns: Iterable[Row], at: int) 
 
 
 class Catalogue:
-    """Items and policies in force at one time."""
+    """The items and need policies in force at a time (microseconds)."""
 
     def __init__(self, items: Iterable[Row], policies: Iterable[Row], at: int) -> None:
         self._categories = {sku: row["category"] for sku, row in _newest(items, "sku", at)}
@@ -93,11 +101,11 @@ class Catalogue:
         }
 
     def category(self, sku: str) -> str | None:
-        """The item's category; None if it is unknown."""
+        """The item's category; None if the item is unknown."""
         return self._categories.get(sku)
 
     def policy(self, sku: str) -> Policy:
-        """The item's own policy, else its category's, else the default, else None."""
+        """The item's own policy, else its category's, else the default, else `NO_POLICY`."""
         own = self._policies.get(scope_of(sku, None))
         if own is not None:
             return own
@@ -117,7 +125,7 @@ def _newest(rows: Iterable[Row], name: str, at: int) -> Iterator[tuple[str, Row]
 def suppressions(
     candidates: Iterable[str], lines: list[Bought], catalogue: Catalogue, at: int
 ) -> dict[str, Suppression]:
-    """For each candidate that should not be shown at `at`: the reason."""
+    """By sku: the candidates that are suppressed at `at`, with the reason."""
     by_sku: dict[str, list[Bought]] = defaultdict(list)
     by_category: dict[str, list[Bought]] = defaultdict(list)
     for line in lines:
@@ -162,6 +170,6 @@ def _until(policy: Policy, times: list[int]) -> int | None:
 
 
 def _own_interval(times: list[int]) -> int:
-    """The median interval between this customer's purchases; 0 when there are too few."""
+    """The median interval between purchases; 0 if there are fewer than `GAPS_NEEDED` intervals."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return int(median(gaps)) if len(gaps) >= GAPS_NEEDED else 0

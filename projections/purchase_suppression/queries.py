@@ -1,4 +1,4 @@
-"""Queries about purchases, and about what they suppress."""
+"""The queries about a member's purchases, and about items that these suppress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECENT = 20
 
 
 class Candidates(BaseModel):
-    """Candidate items for a recommendation, and the time at which they would be shown."""
+    """Candidate items for a recommendation; `at`: when they are shown (null: now)."""
 
     model_config = ConfigDict(extra="forbid")
     member_id: UUID
@@ -34,7 +34,10 @@ class Candidates(BaseModel):
 
 
 class Dropped(BaseModel):
-    """A candidate that should not be shown, and why. `until` null: for ever."""
+    """An item that should not be recommended, and why: the purchase of `because_of`.
+
+    `until` null: for ever.
+    """
 
     sku: str
     reason: str
@@ -44,14 +47,14 @@ class Dropped(BaseModel):
 
 
 class Filtered(BaseModel):
-    """The candidates to show, and those dropped."""
+    """The candidates to show (`kept`), and those not to show (`dropped`)."""
 
     kept: list[str]
     dropped: list[Dropped]
 
 
 class PurchaseListLine(BaseModel):
-    """One line of a purchase."""
+    """A line of a purchase; `returned`: how many of its units were returned."""
 
     line_no: int
     sku: str
@@ -60,7 +63,7 @@ class PurchaseListLine(BaseModel):
 
 
 class Purchase(BaseModel):
-    """One purchase, whatever the channel."""
+    """A purchase of any channel; `total` in minor units of the currency."""
 
     transaction_id: UUID
     occurred_at: datetime
@@ -72,7 +75,7 @@ class Purchase(BaseModel):
 
 @projection.query("/v1/recommendations/filter", scope="recommendations:read", method="POST")
 async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Filtered:
-    """Splits a candidate list: items to show, items to drop, and why."""
+    """Splits candidate items into those to recommend and those not to, with the reasons."""
     at = micros(body.at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = unreturned_lines(purchases, returns, at)
@@ -88,7 +91,7 @@ async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Fi
     "/v1/members/{member_id}/suppressions", scope="recommendations:read", part="suppressions"
 )
 async def suppressions_of(read: Read, member: Subject, at: Moment | None = None) -> list[Dropped]:
-    """Every item that should not be recommended to the member now."""
+    """The bought items that should not be recommended to the member at `at` (default: now)."""
     when = micros(at or datetime.now(UTC))
     purchases, returns = await _history(read, member)
     lines = unreturned_lines(purchases, returns, when)
@@ -99,7 +102,7 @@ async def suppressions_of(read: Read, member: Subject, at: Moment | None = None)
 
 @projection.query("/v1/members/{member_id}/purchases", scope="members:read", part="purchases")
 async def purchases_of(read: Read, member: Subject) -> list[Purchase]:
-    """The newest purchases over all channels, newest first."""
+    """The member's last 20 purchases over all channels, newest first."""
     purchases, returns = await _history(read, member)
     back: dict[tuple[Any, int], int] = {}
     for row in returns:
@@ -130,7 +133,7 @@ async def _history(
 
 
 async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int) -> Catalogue:
-    """The items, and the policies of candidates that a purchase may suppress."""
+    """The catalogue of these items, with policies of candidates that a purchase may suppress."""
     items = await read.rows(item, sku=candidates | bought)
     categories: dict[str, set[str]] = defaultdict(set)
     for row in items:

@@ -1,4 +1,4 @@
-"""Missing receipts. A till numbers its receipts consecutively, so a gap is a lost event."""
+"""The table of receipt numbers per till: numbers are consecutive, so a gap is a missing event."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.generated.events import (
 )
 
 projection = Projection("terminal_gaps", version=2)
-# Numbers a row: each partition sees a part of a till's receipts, so its ranges never grow together.
-# In one row they would be more with every receipt, and each batch would write all of them again.
+# Receipt numbers per row. A partition has only a part of a till's receipts, so the ranges in a row
+# do not merge. In a single row they would become ever more, and every batch would write all again.
 BLOCK = 1_000
 
 receipts = projection.table(
@@ -43,7 +43,7 @@ receipts = projection.table(
     DeadLettered,
 )
 def receipt_seen(event: PurchaseCompleted) -> Iterator[Row]:
-    """The receipt number of an event; a dead letter's receipt counts as arrived."""
+    """The receipt number of an event; that of a dead letter counts as arrived."""
     producer = event.meta.producer
     if producer.terminal_sequence is not None and producer.terminal_id is not None:
         yield receipts(

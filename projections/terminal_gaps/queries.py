@@ -1,4 +1,4 @@
-"""Queries about missing receipt numbers."""
+"""The query and the measure of missing receipt numbers."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ projection.measure("hitotsu_missing_receipt_numbers", MISSING_IN_ALL)
 
 
 class Gap(BaseModel):
-    """A range of missing receipt numbers, both ends included."""
+    """A range of missing receipt numbers, from `first` to `last` inclusive."""
 
     first: int
     last: int
 
 
 class TerminalGaps(BaseModel):
-    """One till's first and last receipt number, and the missing ones between."""
+    """A till's lowest and highest receipt number, and those missing between (`missing`: how many).
+
+    `epoch`: a till has a new one when it begins to number anew.
+    """
 
     system: str
     store_id: str
@@ -59,7 +62,7 @@ class TerminalGaps(BaseModel):
 async def missing_receipts(
     read: Read, page: Page, store_id: str | None = None
 ) -> list[TerminalGaps]:
-    """Every till, with its missing receipt numbers."""
+    """All tills, with their missing receipt numbers."""
     limit, after = page.limit, page.after
     system, after_store, terminal_id, epoch = after or ["", "", "", -1]
     rows = await read.select(

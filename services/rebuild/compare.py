@@ -152,7 +152,8 @@ class Pair:
     def refills(self, connection: Connection) -> bool:
         """Whether Redis has to be filled anew, because writes of the differing rows do not suffice.
 
-        That is so for rows that exist on one side only, and for all differences of a ledger.
+        That is so for tables that are not comparable, for rows that exist on one side only, and for
+        all differences of a ledger or of a table that processes cache (`moved_by`).
         """
         if self.table.view is None:
             return False

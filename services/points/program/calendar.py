@@ -1,8 +1,8 @@
-"""When do points become active, and when do they expire? At midnight in the program's time zone.
+"""Computes when points become active and expire: at a midnight in the program's time zone.
 
-Points that expire "after 12 months" can be spent for the whole of the day with the same number, and
-expire when the next day begins. If the month has no such day, its last day counts: points earned on
-31 January that last a month expire at the end of 28 February (29 in a leap year).
+Points that expire "after 12 months" can be spent until the end of the day that is 12 months after
+the day of earning. If that month has no such day, its last day counts: points earned on 31 January
+that last a month expire at the end of 28 February (29 in a leap year).
 """
 
 from __future__ import annotations
