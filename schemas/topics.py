@@ -1,14 +1,14 @@
 """Declares the topics: their events, partitions, and the fields that are the record key.
 
 A topic is a folder below `schemas/contracts`: `topic.json` declares its name, partitions and key;
-the .avsc files beside it are the events of the topic. An event may declare a `key` of its own. This
-module uses the standard library only, because the job that creates topics imports nothing else of
-`schemas`.
+each .avsc file beside it is an event of the topic. An event may declare a `key` of its own.
+`former_keys` are those by which records were keyed before: they stay valid for ever.
+Standard library only: the topics job imports this and nothing else of the contracts.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ DEAD_LETTERS = "commerce.dead-letters"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic. `keys`: by event, the fields of which the first non-null one is the record key."""
+    """A topic (infinite retention). `keys`: per event, the fields of which the first non-null is
+    the key; `former_keys`: the same, for keys that older records have.
+    """
 
     name: str
     events: tuple[str, ...]
     keys: dict[str, tuple[str, ...]]
     partitions: int
+    former_keys: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -62,7 +65,14 @@ def topics_in(home: Path) -> Iterator[Topic]:
 def _topic(told: tuple[dict[str, Any], list[dict[str, Any]]]) -> Topic:
     said, schemas = told
     keys = {schema["name"]: tuple(schema.get("key", said.get("key", ()))) for schema in schemas}
-    return Topic(said["name"], tuple(keys), keys, said["partitions"])
+    former = {
+        schema["name"]: tuple(tuple(fields) for fields in source["former_keys"])
+        for schema in schemas
+        # an event with a key of its own was not keyed by the topic's either
+        for source in [schema if "key" in schema else said]
+        if source.get("former_keys")
+    }
+    return Topic(said["name"], tuple(keys), keys, said["partitions"], former)
 
 
 _READ = list(_events_in(HOME))  # the files are read once
@@ -73,8 +83,14 @@ EVENT_SCHEMAS: dict[str, dict[str, Any]] = {
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in map(_topic, _READ)}
 TOPIC_OF: dict[str, Topic] = {event: topic for topic in TOPICS.values() for event in topic.events}
 _KEYS: dict[str, tuple[str, ...]] = {event: topic.keys[event] for event, topic in TOPIC_OF.items()}
+_FORMER_KEYS = {event: topic.former_keys.get(event, ()) for event, topic in TOPIC_OF.items()}
 
 
 def key_fields(event: str) -> tuple[str, ...]:
     """The fields of which the first non-null one is the event's record key."""
     return _KEYS[event]
+
+
+def former_key_fields(event: str) -> tuple[tuple[str, ...], ...]:
+    """The same of the keys that records of the event had before; the newest first."""
+    return _FORMER_KEYS[event]

@@ -18,7 +18,7 @@ from schemas.generated.events.parts import Tender
 
 projection = Projection("purchases", version=2, formerly=("purchase_suppression",))
 
-# an owner is a profile, or a guest's transaction until somebody claims it: the topic's key
+# an owner is a profile, or a guest's transaction until somebody claims it
 purchase = projection.ledger(
     "purchase",
     owner_id=plain("uuid"),

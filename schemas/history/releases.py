@@ -15,7 +15,8 @@ FIRST_ID = 1001
 # Attributes that only the gateway uses (what it requires, fills in, moves, seals, and who may
 # append) and the record key do not affect the Avro bytes.
 _EDGE_ONLY = (
-    "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "may_append",
+    "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "former_keys",
+    "may_append",
 )  # fmt: skip
 _UNSAID = ("doc", "namespace")  # the lint allows only one namespace
 

@@ -38,6 +38,7 @@ def _folder(folder: Path) -> Iterator[str]:
             yield f"{where}: {attribute} is missing or not of type {kind.__name__}"
     for schema in schemas:
         yield from _key(schema, schema.get("key", topic.get("key")))
+        yield from _former_keys(schema, schema if "key" in schema else topic)
         yield from _right(schema)
 
 
@@ -49,6 +50,18 @@ def _key(schema: dict[str, Any], key: Any) -> Iterator[str]:
     for field in key:
         if field not in _names(schema):
             yield f"{name}: its key names {field}, which is not a field of the event"
+
+
+def _former_keys(schema: dict[str, Any], source: dict[str, Any]) -> Iterator[str]:
+    name, former = schema["name"], source.get("former_keys", [])
+    if not isinstance(former, list) or not all(isinstance(key, list) and key for key in former):
+        yield f"{name}: former_keys is no list of keys"
+        return
+    if source.get("key") in former:
+        yield f"{name}: former_keys names the present key"
+    for key in former:
+        if not set(key) & set(_names(schema)):
+            yield f"{name}: a former key names {', '.join(key)}, of which it has no field"
 
 
 def _right(schema: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from xxhash import xxh3_64_intdigest
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD, TO_RECORD
 from schemas.history.releases import Releases, releases
-from schemas.topics import key_fields
+from schemas.topics import former_key_fields, key_fields
 from schemas.wire.bounds import BODY_MAX, EPOCH
 from schemas.wire.readers import Read, reader
 from schemas.wire.writers import Write, writer
@@ -197,11 +197,25 @@ def key_of(event: Event) -> bytes:
     """The event's record key: the 16 bytes of an id, or UTF-8 text."""
     if event.NAME == "DeadLettered":
         return f"{event.source_topic}-{event.source_partition}".encode()  # type: ignore[union-attr]
-    for field in key_fields(event.NAME):
+    key = _first_value(event, key_fields(event.NAME))
+    if key is None:
+        raise ValueError(f"{event.NAME} has no value in any of its key fields")
+    return key
+
+
+def is_key_of(event: Event, key: bytes | None) -> bool:
+    """Whether a record of this event may have the key: today's, or one of before."""
+    return key_of(event) == key or any(
+        _first_value(event, fields) == key is not None for fields in former_key_fields(event.NAME)
+    )
+
+
+def _first_value(event: Event, fields: tuple[str, ...]) -> bytes | None:
+    for field in fields:
         value = getattr(event, field, None)
         if value is not None:
             return value if isinstance(value, bytes) else str(value).encode()
-    raise ValueError(f"{event.NAME} has no value in any of its key fields")
+    return None
 
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.wire import codec
-from schemas.wire.codec import Undecodable, body_hash, key_of, schema_in
+from schemas.wire.codec import Undecodable, body_hash, is_key_of, schema_in
 
 Seen = tuple[int, int]  # (hash, schema id)
 STALE = -1  # no version of `Recent`
@@ -158,7 +158,7 @@ def _decoded(record: ConsumerRecord, topic: str) -> Entry:
     entry = Entry(record, event, event.meta.event_id, body_hash(value), schema_in(value))
     if topic != event.TOPIC:
         entry.failure = Failure("decode", "WrongTopic", f"{event.NAME} belongs to {event.TOPIC}")
-    elif key_of(event) != record.key:
+    elif not is_key_of(event, record.key):
         entry.failure = Failure(
             "decode", "WrongKey", "the record's key differs from the event's key"
         )

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from projections.core.fold import Folded, Group, HandlerFailed
-from schemas.wire.codec import Undecodable, decode, key_of
+from schemas.wire.codec import Undecodable, decode, is_key_of
 from services.runtime.producer import KafkaRecord, Producer
 
 Connection = psycopg.AsyncConnection[Any]
@@ -92,7 +92,7 @@ def dry_run(letter: Letter, group: Group) -> None:
         raise CannotRetry(f"the record still cannot be decoded: {error.reason}") from None
     if letter.topic != event.TOPIC:
         raise CannotRetry(f"{event.NAME} belongs to the topic {event.TOPIC}, not {letter.topic}")
-    if key_of(event) != letter.record_key:
+    if not is_key_of(event, letter.record_key):
         raise CannotRetry("the record's key differs from the event's key")
     try:
         group.take(event, event.meta.event_id, 0, Folded())

@@ -13,6 +13,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from services.runtime.letters_about import ABOUT
+
 Connection = psycopg.Connection[TupleRow]
 _SAME = '(l.topic, l.partition, l."offset") = (d.topic, d.partition, d."offset")'
 _FALSE: LiteralString = f"""
@@ -52,9 +54,15 @@ OR_ADD_OWNER: LiteralString = """
 on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
+# the erased person, if any, that a letter `l` is about
+ERASED: LiteralString = (
+    "left join lateral (select subject from {schema}.erased_subject where "
+    + ABOUT.replace("{subject}", "uuid_send(subject)")
+    + " limit 1) e on true"
+)
 ADD: LiteralString = f"""{INSERT}
 from (select l.* {_MISSING}) l
-left join {{shadow}}.erased_subject e on uuid_send(e.subject) = l.record_key
+{ERASED.replace("{schema}", "{shadow}")}
 {OR_ADD_OWNER}"""
 
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from services.rebuild.dead_letters import INSERT, OR_ADD_OWNER
+from services.rebuild.dead_letters import ERASED, INSERT, OR_ADD_OWNER
 
 Connection = psycopg.Connection[TupleRow]
 TABLE = """
@@ -42,7 +42,7 @@ update hitotsu.dead_letter d set grps = array_remove(grps, %(owner)s)
 where %(owner)s = any(grps) and grps <> array[%(owner)s] and not {_LISTED_AGAIN}
 """
 ADD: LiteralString = f"""{INSERT}
-from {{shadow}}.letter l left join {{live}}.erased_subject e on uuid_send(e.subject) = l.record_key
+from {{shadow}}.letter l {ERASED.replace("{schema}", "{live}")}
 where l.projection = %(projection)s
 {OR_ADD_OWNER}"""
 

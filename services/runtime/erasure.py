@@ -24,6 +24,7 @@ from schemas.generated.events import Meta, Producer, SubjectErased
 from schemas.wire.codec import encode, same_event
 from services.runtime.db import Pool
 from services.runtime.keys import SubjectKeys
+from services.runtime.letters_about import ABOUT
 from services.runtime.producer import Producer as KafkaProducer
 from services.runtime.producer import record_of
 
@@ -66,17 +67,18 @@ _ANOTHER_ID = """
 UPDATE hitotsu.erasure SET event_id = %s, topic = NULL, partition = NULL, "offset" = NULL,
     finished_at = NULL WHERE profile_id = %s
 """
-_DEAD_LETTERS = """
+_DEAD_LETTERS = f"""
 WITH emptied AS (
-    UPDATE hitotsu.dead_letter
+    UPDATE hitotsu.dead_letter AS l
     SET record_value = NULL, headers = '[]', note = 'the person was erased',
         status = CASE status WHEN 'open' THEN 'dropped' ELSE status END,
         resolved_at = coalesce(resolved_at, now())
-    WHERE record_key = %s AND (record_value IS NOT NULL OR headers <> '[]') RETURNING 1
+    WHERE {ABOUT.format(subject="%(subject)s::bytea")}
+      AND (record_value IS NOT NULL OR headers <> '[]') RETURNING 1
 )
 UPDATE hitotsu.erasure SET finished_at = coalesce(finished_at, now()),
     dead_letters = dead_letters + (SELECT count(*) FROM emptied)
-WHERE profile_id = %s
+WHERE profile_id = %(profile)s
 """
 
 
@@ -155,7 +157,8 @@ class Erasure:
         await self._applied(planned, wait_seconds)
         async with self._rows() as connection:
             for line in planned:
-                await connection.execute(_DEAD_LETTERS, [line.profile_id.bytes, line.profile_id])
+                asked = {"subject": line.profile_id.bytes, "profile": line.profile_id}
+                await connection.execute(_DEAD_LETTERS, asked)
         return await self.receipt(list(profiles))
 
     async def would_be(self, ids: Sequence[UUID]) -> list[ErasedProfile]:

@@ -36,6 +36,6 @@ def decode(place: Place, record: LogRecord) -> DecodedRecord:
     assert value is not None
     found.event_id, found.hash = event.meta.event_id, codec.body_hash(value)
     found.schema_id = codec.schema_id(value)
-    if place[0] == event.TOPIC and codec.key_of(event) == record.key:
+    if place[0] == event.TOPIC and codec.is_key_of(event, record.key):
         found.event = event
     return found

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from services.verify.judge import ENGINE, LogJudge
+from services.runtime.letters_about import is_about
+from services.verify.judge import ENGINE, Letter, LogJudge
 from services.verify.log import Place
 from services.verify.report import Difference, VerifyReport
 from services.verify.snapshot import VerifySnapshot
@@ -56,12 +57,17 @@ def _letters(
             continue
         one, other = judge.letters.get((place, offset)), found.get((place, offset))
         key = (f"{place[0]}-{place[1]}@{offset}",)
-        if one and other and other[2] is None and one[1] in judge.model.erased:
-            one = (*one[:2], None)  # the value of an erased person's dead letter is removed
+        if one and other and other[2] is None and _erased(place[0], one, judge.model.erased):
+            one = (*one[:2], None)  # what an erased person's letter held is emptied
         _same(report, "dead_letter", key, _said(one), _said(other))
 
 
-def _said(letter: tuple[str, bytes | None, bytes | None] | None) -> dict[str, Any] | None:
+def _erased(topic: str, letter: Letter, erased: Iterable[bytes]) -> bool:
+    """Whether somebody was erased that this letter is about."""
+    return any(is_about(subject, topic, *letter[1:]) for subject in erased)
+
+
+def _said(letter: Letter | None) -> dict[str, Any] | None:
     if letter is None:
         return None
     stage, key, value = letter

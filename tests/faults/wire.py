@@ -13,7 +13,7 @@ Record = dict[str, Any]
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "history"
 HEADER = 5
 KEYS = {
-    "commerce.purchases": ("profile_id", "transaction_id"),
+    "commerce.purchases": ("transaction_id",),
     "commerce.points": ("profile_id",),
     "commerce.inventory": ("sku",),
     "commerce.inquiries": ("profile_id", "inquiry_id"),

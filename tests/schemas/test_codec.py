@@ -138,7 +138,7 @@ def test_the_hash_is_of_the_body_and_fits_a_bigint() -> None:
     [
         (RECEIVED, b"4901234567894"),
         (SALE, b"\x02" * 16),
-        (replace(SALE, profile_id=b"\x03" * 16), b"\x03" * 16),
+        (replace(SALE, profile_id=b"\x03" * 16), b"\x02" * 16),
         (
             PurchaseAttributed(meta=META, transaction_id=b"\x02" * 16, profile_id=b"\x03" * 16),
             b"\x02" * 16,
@@ -161,6 +161,17 @@ def test_the_hash_is_of_the_body_and_fits_a_bigint() -> None:
 )
 def test_the_key_keeps_in_order_what_must_stay_in_order(event: Event, key: bytes) -> None:
     assert codec.key_of(event) == key
+
+
+def test_a_record_keeps_the_key_that_its_topic_had_when_it_was_written() -> None:
+    sale = replace(SALE, profile_id=b"\x03" * 16)
+    assert codec.is_key_of(sale, b"\x02" * 16)
+    assert codec.is_key_of(sale, b"\x03" * 16)
+    assert not codec.is_key_of(sale, b"\x04" * 16)
+    assert not codec.is_key_of(sale, None)
+    assert not codec.is_key_of(SALE, b"\x03" * 16)
+    claim = PurchaseAttributed(meta=META, transaction_id=b"\x02" * 16, profile_id=b"\x03" * 16)
+    assert not codec.is_key_of(claim, b"\x03" * 16)
 
 
 def test_headers_are_cloud_events() -> None:

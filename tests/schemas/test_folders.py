@@ -9,12 +9,12 @@ import pytest
 
 from schemas.declarations import sources
 from schemas.tools import folders, generate
-from schemas.topics import TOPIC_OF, key_fields, topics_in
+from schemas.topics import TOPIC_OF, former_key_fields, key_fields, topics_in
 from tests.schemas.homes import copy
 
 # Keys decide the order of facts for ever: a change here moves records to another partition.
 KEYS = {
-    "purchases": ("profile_id", "transaction_id"),
+    "purchases": ("transaction_id",),
     "points": ("profile_id",),
     "inventory": ("sku",),
     "inquiries": ("profile_id", "inquiry_id"),
@@ -22,6 +22,7 @@ KEYS = {
     "contacts": ("profile_id",),
     "dead-letters": ("source_topic", "source_partition"),
 }
+FORMER_KEYS = {"commerce.purchases": (("profile_id", "transaction_id"),)}
 OWN_KEYS = {
     "PurchaseAttributed": ("transaction_id",),
     "ItemDescribed": ("sku",),
@@ -51,6 +52,8 @@ def test_no_event_changed_its_key() -> None:
     for name, topic in TOPIC_OF.items():
         asked = OWN_KEYS.get(name) or KEYS[topic.name.removeprefix("commerce.")]
         assert key_fields(name) == asked, name
+        former = () if name in OWN_KEYS else FORMER_KEYS.get(topic.name, ())
+        assert former_key_fields(name) == former, name
 
 
 def test_a_record_with_an_envelope_and_no_topic_is_refused(home: Path) -> None:
@@ -93,6 +96,23 @@ def test_an_event_that_forgets_something_is_named(
     (found,) = folders.check(home)
     assert found.startswith("CouponUsed: ")
     assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("former", "complaint"),
+    [
+        ("profile_id", "former_keys is no list of keys"),
+        ([[]], "former_keys is no list of keys"),
+        ([["profile_id"]], "former_keys names the present key"),
+        ([["shop_id"]], "a former key names shop_id, of which it has no field"),
+    ],
+)
+def test_former_keys_that_cannot_have_been_are_named(
+    home: Path, former: Any, complaint: str
+) -> None:
+    path = home / "contracts" / "contacts" / "topic.json"
+    _change(path, lambda topic: topic.update(former_keys=former))
+    assert f"CouponUsed: {complaint}" in folders.check(home)
 
 
 @pytest.mark.parametrize("attribute", ["name", "doc", "partitions"])

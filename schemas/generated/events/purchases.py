@@ -106,7 +106,7 @@ class PurchaseCompleted:
 
 @dataclass(slots=True, kw_only=True)
 class PurchaseReturned:
-    """Goods came back. Carries the key and profile of the purchase it corrects."""
+    """Goods came back. Names the purchase it corrects, whoever brings them."""
 
     NAME: ClassVar[str] = "PurchaseReturned"
     TOPIC: ClassVar[str] = "commerce.purchases"

@@ -121,7 +121,7 @@ class PurchaseCompletedInput(Edge):
 
 
 class PurchaseReturnedInput(Edge):
-    """Goods came back. Carries the key and profile of the purchase it corrects."""
+    """Goods came back. Names the purchase it corrects, whoever brings them."""
 
     type: Literal["PurchaseReturned"]
     meta: MetaInput

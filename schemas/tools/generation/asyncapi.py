@@ -109,6 +109,8 @@ def _message(record: RecordType, known: Releases, topic: Topic) -> dict[str, Any
 def _binding(topic: Topic, event: str) -> dict[str, Any]:
     fields = ", ".join(topic.keys[event])
     key = f"The first of {fields} that is not null: 16 bytes of an id, or UTF-8."
+    for former in topic.former_keys.get(event, ()):
+        key += f" Older records: the first of {', '.join(former)}."
     if topic.name == DEAD_LETTERS:
         key = "Source topic, a hyphen, source partition."
     return {

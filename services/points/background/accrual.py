@@ -7,14 +7,16 @@ Judging a sale again appends only the difference from its earlier decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import psycopg
 
 from services.following.background_task import BackgroundTask
 from services.points.background.sales_feed import sales_feed
-from services.points.program.sales import sales_of
+from services.points.program.calendar import months_after
+from services.points.program.earnings import EarningSale
+from services.points.program.sales import rank_months, sales_of
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import delete_applied_entries, lock_balances
 from services.points.returns.settlement import Judgement, SettledLine
@@ -32,6 +34,21 @@ select transaction_id, owner_id from hitotsu.points_due where failed is null
 order by since, transaction_id limit %s
 """
 DONE = "delete from hitotsu.points_due where transaction_id = any(%s::uuid[])"
+# sales are applied in any order: those that were judged without an earlier one are judged again
+LATER = """
+insert into hitotsu.points_due (transaction_id, owner_id)
+select distinct on (d.transaction_id) d.transaction_id, d.profile_id
+from unnest(%s::uuid[], %s::bigint[], %s::bigint[]) as x(profile_id, since, until)
+cross join lateral (
+    select transaction_id from purchase
+    where owner_id = x.profile_id and occurred_at >= x.since and occurred_at < x.until
+    union select transaction_id from purchase_claim where profile_id = x.profile_id
+) sale
+join hitotsu.points_decided d on d.transaction_id = sale.transaction_id
+    and d.sold_at >= x.since and d.sold_at < x.until
+order by d.transaction_id, d.profile_id
+on conflict (transaction_id) do update set failed = null
+"""
 ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
@@ -134,4 +151,25 @@ async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> 
         here.tell(found.facts)
         here.forgive(sale.profile_id, found.forgiven)
     await settlement_store.store_settlements(connection, rows, here)
+    await _judge_ranks_again(
+        connection, [one for one in sales if one.transaction_id not in before], here.members
+    )
     POINTS_JUDGED.inc(len(sales))
+
+
+async def _judge_ranks_again(
+    connection: Connection,
+    new: Sequence[EarningSale],
+    members: Mapping[UUID, Sequence[UUID]],
+) -> None:
+    """Makes a member's later sales due again, whose rank counts a sale that is judged now."""
+    months = await rank_months(connection) if new else 0
+    if not months:
+        return
+    rows = [
+        (profile, *months_after(sale.occurred_at, months))
+        for sale in new
+        if sale.profile_id is not None
+        for profile in members.get(sale.profile_id, (sale.profile_id,))
+    ]
+    await connection.execute(LATER, [list(column) for column in zip(*rows)])

@@ -11,7 +11,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from projections.core.instants import instant, micros
+from projections.core.instants import DAY, instant, micros
 from services.points.program.rules import AfterMonths, EndOfMonth, EndOfYear, Expiry, Inactivity
 
 
@@ -69,3 +69,10 @@ def months_before(at: int, months: int, zone: ZoneInfo) -> tuple[int, int]:
     """Start and end of the `months` calendar months before the month of `at`: [start, end)."""
     first = local_date(at, zone).replace(day=1)
     return midnight(plus_months(first, -months), zone), midnight(first, zone)
+
+
+def months_after(at: int, months: int) -> tuple[int, int]:
+    """A range that holds every later instant whose so many whole months before include `at`, in
+    whatever zone: [from, to).
+    """
+    return at + 1, at + (31 * (months + 2)) * DAY

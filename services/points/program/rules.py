@@ -179,6 +179,11 @@ class EarningRules(_Strict):
         reached = [one for one in self.ranks.ladder if one.spent <= spent] if self.ranks else []
         return max(reached, key=lambda one: one.spent).name if reached else None
 
+    def higher_rank(self, first: str | None, second: str | None) -> str | None:
+        """The higher of two ranks; None is below all."""
+        spent = {one.name: one.spent for one in self.ranks.ladder} if self.ranks else {}
+        return max((first, second), key=lambda name: -1 if name is None else spent.get(name, -1))
+
 
 def read_rules(text: str) -> EarningRules:
     """Parses the rules in this JSON text; raises `UnreadableProgramRules` if they are invalid."""

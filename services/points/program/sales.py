@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.points.program.calendar import months_before
 from services.points.program.earnings import EarningSale, SoldLine, line_gone
-from services.points.program.rules import EarningRules, version_at
+from services.points.program.rules import EarningRules, readable, version_at
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -129,6 +129,12 @@ async def rank_of(
     rows = await rows_of(connection, SPENT, [list(profiles), start, end])
     before = await sales_of(connection, [row["transaction_id"] for row in rows], profiles)
     return rules.rank(sum(spent(one) for one in before.values()))
+
+
+async def rank_months(connection: Connection) -> int:
+    """The most months before a sale whose sales any version of the rules counts for a rank."""
+    rows = readable(await versions(connection))
+    return max((row["read"].ranks.months for row in rows if row["read"].ranks), default=0)
 
 
 def spent(sale: EarningSale) -> int:

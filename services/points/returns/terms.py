@@ -43,8 +43,11 @@ async def terms_of(
             same = [one for one in decided.values() if one.rule_version == row["version"]]
             assert sale.profile_id is not None
             profiles = standing.members.get(sale.profile_id, (sale.profile_id,))
-            # a rank of an earlier decision stays: a later return of other goods does not lower it
-            rank = same[0].rank if same else await rank_of(connection, sale, profiles, rules)
+            rank = await rank_of(connection, sale, profiles, rules)
+            if same:
+                # what is returned later does not undo a rank; what was bought before and is
+                # applied later may raise it
+                rank = rules.higher_rank(same[0].rank, rank)
         terms[sale.transaction_id] = Terms(
             rules, row["version"], earns, categories[sale.transaction_id], rank
         )

@@ -143,6 +143,28 @@ def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None
     shop.until(lambda: shop.stored(who) == 60)
 
 
+def test_a_rank_counts_what_was_bought_before_and_is_applied_after(shop: Program) -> None:
+    who, now = uuid4(), shop.now()
+    ladder = [{"name": "silver", "spent": 3_000}, {"name": "gold", "spent": 9_000}]
+    earn = [
+        {"ranks": ["gold"], "points": 50, "per": 100},
+        {"ranks": ["silver"], "points": 20, "per": 100},
+    ]
+    shop.sets(
+        {"earn": [*earn, *ONE_IN_TEN["earn"]], "ranks": {"months": 3, "ladder": ladder}},
+        50, "ranks and late sales",
+    )  # fmt: skip
+    shop.sells(who, [("tea", 1, 1_000)], at=now - 5 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    shop.sells(who, [("tea", 1, 4_000)], at=now - 40 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 500, "adjusted": 100})
+    first = shop.sells(who, [("tea", 1, 6_000)], at=now - 40 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 1_100, "adjusted": 400})
+    shop.brings(who, first, {1: 1})
+    shop.until(lambda: shop.kinds(who).get("reversed") == -600)
+    assert shop.kinds(who)["adjusted"] == 400, "what is returned later undoes no rank"
+
+
 def test_a_sale_that_cannot_be_judged_stands_in_nobodys_way(shop: Program) -> None:
     who, at = uuid4(), shop.now()
     producer = Producer(system="crm", channel="CALL_CENTRE")

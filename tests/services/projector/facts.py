@@ -8,10 +8,11 @@ from schemas.generated.events import (
     InquiryOpened,
     PointsAdjusted,
     PointsEarned,
+    PurchaseCompleted,
     StockCounted,
     StockReceived,
 )
-from schemas.generated.events.parts import EarnedLot, Meta, Producer
+from schemas.generated.events.parts import EarnedLot, Meta, Producer, PurchaseLine
 
 CUSTOMER = UUID(int=7).bytes
 T0 = 1_750_000_000_000_000
@@ -62,3 +63,19 @@ def counted(number: int, quantity: int, minute: int) -> StockCounted:
 
 def asked(number: int, topic: str) -> InquiryOpened:
     return InquiryOpened(meta=meta(number), inquiry_id=UUID(int=number).bytes, topic=topic)
+
+
+def sale(
+    number: int, customer: bytes | None = None, units: int = 1, transaction: int | None = None
+) -> PurchaseCompleted:
+    """A sale of tea; `transaction`: of which document it is another sending."""
+    line = PurchaseLine(line_no=1, sku="tea", quantity=units, unit_price=100, net_paid=100 * units)
+    return PurchaseCompleted(
+        meta=meta(number),
+        transaction_id=UUID(int=9_000 + (number if transaction is None else transaction)).bytes,
+        profile_id=customer,
+        location_id="ginza",
+        currency="JPY",
+        total=line.net_paid,
+        lines=[line],
+    )

@@ -17,7 +17,7 @@ from schemas.generated.events import PointsAdjusted
 from schemas.wire import codec
 from services.projector.batch import BatchWork
 from tests.projections.driving import Engine, Log
-from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received
+from tests.services.projector.facts import CUSTOMER, adjusted, asked, earned, received, sale
 
 pytestmark = pytest.mark.servers
 COUNTED = ("applied", "duplicate", "conflict", "dead_letter")
@@ -240,3 +240,14 @@ def test_a_batch_of_nothing_but_broken_records_moves_the_checkpoint(engine: Engi
         log.raw("commerce.points", CUSTOMER, b"?")
     engine.apply(log.batch())
     assert counts(engine) == (0, 0, 0, 30)
+
+
+def test_a_sale_may_have_the_key_that_its_topic_had_before(engine: Engine) -> None:
+    log, sales = Log(), [sale(number, CUSTOMER) for number in range(3)]
+    log.append(sales[0])
+    log.raw(sales[1].TOPIC, CUSTOMER, codec.encode(sales[1]))
+    log.raw(sales[2].TOPIC, b"\x09" * 16, codec.encode(sales[2]))
+    engine.apply(log.batch())
+    assert counts(engine) == (2, 0, 0, 1)
+    ((stage, error, _, _),) = letters(engine)
+    assert (stage, error) == ("decode", "WrongKey")

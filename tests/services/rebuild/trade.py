@@ -71,7 +71,10 @@ class Trade:
                 yield self._record(self._about(self._chance.choices(kinds, weights)[0]))
 
     def _record(self, event: Any) -> Sent:
-        sent = (event.TOPIC, codec.key_of(event), codec.encode(event))
+        key = codec.key_of(event)
+        if event.NAME == "PurchaseCompleted" and self._chance.random() < 0.25:
+            key = event.profile_id  # as sales were keyed before
+        sent = (event.TOPIC, key, codec.encode(event))
         self._before.append(sent)
         return sent
 

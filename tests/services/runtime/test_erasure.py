@@ -120,6 +120,22 @@ def test_a_fact_that_was_sent_before_a_crash_is_the_erasure_s_own(place: Road) -
     assert first < (receipt["topic"], receipt["partition"], receipt["offset"])
 
 
+def test_a_refused_sale_that_names_the_person_is_emptied_and_no_other_letter(place: Road) -> None:
+    profile, other = known(place), known(place)
+    sale = to_event(parse(example("PurchaseCompleted")), OpenSealer())
+    values = [codec.encode(replace(sale, profile_id=one.bytes)) for one in (profile, other)]
+    for offset, value in enumerate(values):
+        place.sql(
+            "insert into hitotsu.dead_letter (topic, partition, \"offset\", stage, error_class,"
+            " reason, record_key, record_value, appended_at, grps)"
+            " values ('commerce.purchases', 99, %s, 'apply', 'E', 'refused', %s, %s, now(), '{}')",
+            offset, sale.transaction_id, value,
+        )  # fmt: skip
+    place.verb("erase", "--yes", str(profile), code=0)
+    left = "select record_value from hitotsu.dead_letter where partition = 99 order by id"
+    assert place.sql(left) == [(None,), (values[1],)]
+
+
 def applied_at(place: Road, event_id: str) -> list[Any]:
     return place.sql(
         'select t.name, l.partition, l."offset" from ledger l join hitotsu.topic t'
