@@ -4,6 +4,7 @@ This is the only module that parses the files; the generator and the lint use it
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from schemas.topics import TOPIC_OF, TOPICS, Topic
 
 HOME = Path(__file__).parent
 NAMESPACE = "hitotsu."
+# how a document's `same` names fields of its lines: lines(sku,quantity)
+LINES_OF = re.compile(r"(\w+)\(([\w,]+)\)")
 PRIMITIVES = ("string", "int", "long", "double", "boolean", "bytes")
 
 

@@ -15,9 +15,26 @@ create table if not exists ledger (
     schema_id int not null,
     topic smallint not null,
     partition smallint not null,
-    "offset" bigint not null
+    "offset" bigint not null,
+    -- the document that the event tells, and the hash of its content: null where it tells none,
+    -- and the content where it was applied before documents were known, and not read since
+    document uuid,
+    content bigint
+);
+-- records under other ids that told a document again; `duplicate_of` is in the ledger
+create table if not exists duplicate_document (
+    event_id uuid primary key,
+    hash bigint not null,
+    schema_id int not null,
+    topic smallint not null,
+    partition smallint not null,
+    "offset" bigint not null,
+    duplicate_of uuid not null
 );
 create table if not exists erased_subject (subject uuid primary key);
+"""
+DOCUMENTS_INDEX = """
+create unique index if not exists ledger_document on ledger (document) where document is not null
 """
 
 

@@ -16,7 +16,7 @@ FIRST_ID = 1001
 # append) and the record key do not affect the Avro bytes.
 _EDGE_ONLY = (
     "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "former_keys",
-    "may_append",
+    "document", "may_append",
 )  # fmt: skip
 _UNSAID = ("doc", "namespace")  # the lint allows only one namespace
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.declarations import HOME
+from schemas.declarations import HOME, LINES_OF
 from schemas.rights import ROLES
 from schemas.topics import read_json, schemas_in
 
@@ -22,7 +22,7 @@ def check(home: Path = HOME) -> list[str]:
             found.append(
                 f"{part['name']}: has a meta field, so it is an event: move it to a topic's folder"
             )
-    return [*found, *_twice(home)]
+    return [*found, *_twice(home), *_documents(home)]
 
 
 def _folder(folder: Path) -> Iterator[str]:
@@ -87,6 +87,51 @@ def _twice(home: Path) -> Iterator[str]:
     ]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{name}: is in more than one topic"
+
+
+def _documents(home: Path) -> Iterator[str]:
+    """Which fields make a document's key and content; see `schemas/wire/documents.py`."""
+    parts = {f"hitotsu.{part['name']}": part for part in schemas_in(home / "types")}
+    by_id: list[str] = []
+    for folder in sorted((home / "contracts").iterdir()):
+        for schema in schemas_in(folder):
+            said = schema.get("document")
+            if said is not None:
+                yield from _document(schema, said, parts)
+                by_id += _keyed_by_one_id(schema, said)
+    if len(by_id) > 1:
+        yield f"{', '.join(by_id)}: the key of a document is one id in more than one event"
+
+
+def _document(
+    schema: dict[str, Any], said: dict[str, Any], parts: dict[str, dict[str, Any]]
+) -> Iterator[str]:
+    name, fields = schema["name"], {field["name"]: field for field in schema["fields"]}
+    for attribute in sorted(set(said) - {"key", "same"}):
+        yield f"{name}: document has no attribute {attribute}"
+    if "key" in said and not said["key"]:
+        yield f"{name}: document.key is empty"
+    for field in said.get("key", []):
+        if field not in fields:
+            yield f"{name}: document.key names {field}, which is no field of it"
+    for field in said.get("same", []):
+        lines = LINES_OF.fullmatch(field)
+        known = fields.get(lines[1] if lines else field)
+        if known is None:
+            yield f"{name}: document.same names {field}, which is no field of it"
+        elif lines is not None:
+            kind = known["type"]
+            part = parts.get(kind.get("items", "")) if isinstance(kind, dict) else None
+            missing = set(lines[2].split(",")) - set(_names(part or {}))
+            if missing:
+                listed = ", ".join(sorted(missing))
+                yield f"{name}: document.same names {listed}, which its {lines[1]} do not have"
+
+
+def _keyed_by_one_id(schema: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    key = said.get("key", [])
+    kinds = [field["type"] for field in schema["fields"] if field["name"] in key]
+    return [schema["name"]] if len(kinds) == 1 and "hitotsu.Uuid" in str(kinds[0]) else []
 
 
 def _names(schema: dict[str, Any]) -> list[str]:

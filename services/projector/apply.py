@@ -18,6 +18,8 @@ from projections.core.fold import Group
 from services.projector import held_endings
 from services.projector.batch import (
     APPLIED,
+    DOCUMENT,
+    OTHER_CONTENT,
     PARTITIONS_MAX,
     BatchWork,
     Entry,
@@ -32,7 +34,8 @@ from services.runtime.arrays import array, columns
 
 # these rows and no others: who holds other partitions of the same topics is not waited for
 LOCK = """
-select c.topic, c.partition, c.next_offset, c.epoch from checkpoint c
+select c.topic, c.partition, c.next_offset, c.epoch, exists (select from duplicate_document)
+from checkpoint c
 join unnest(%s::text[], %s::int[]) as x(topic, partition)
     on c.topic = x.topic and c.partition = x.partition
 where c.grp = %s order by c.topic, c.partition for update of c
@@ -53,7 +56,15 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), array
 on conflict (topic, partition, "offset") do update
     set grps = (select array_agg(distinct grp) from unnest(dead_letter.grps || excluded.grps) grp)
 """
-KNOWN = "select event_id, hash, schema_id from ledger where event_id = any(%s::uuid[])"
+KNOWN = """
+select event_id, hash, schema_id from ledger where event_id = any(%(ids)s::uuid[])
+union all
+select event_id, hash, schema_id from duplicate_document where event_id = any(%(ids)s::uuid[])
+"""
+KNOWN_DOCUMENTS = """
+select document, content, event_id from ledger where document = any(%s::uuid[])
+"""
+COPIED = "select from duplicate_document where event_id = any(%s::uuid[]) limit 1"
 PENDING = (
     "insert into redis_pending (grp, owner, partitions, views) values (%s, %s, %s, %s) returning id"
 )
@@ -69,7 +80,7 @@ class Fenced(Exception):
 
 
 class AlreadySeen(Exception):
-    """Some event ids of the batch are in the ledger already."""
+    """Some event ids or documents of the batch are stored already."""
 
 
 @dataclass(slots=True)
@@ -104,11 +115,13 @@ class Applier:
         """
         edges = _edges(work.slices)
         with connection.transaction():
-            self._fence(connection, edges)
-            self._unknown(connection, work.refused)
+            has_copies = self._fence(connection, edges)
+            self._unknown(connection, work, has_copies)
             try:
                 if work.ledger:
                     self.store.ledger(connection, work.ledger)
+                if work.copies:
+                    self.store.copies(connection, work.copies)
             except psycopg.errors.UniqueViolation as error:
                 raise AlreadySeen from error
             due = self.store.write(
@@ -123,19 +136,30 @@ class Applier:
         return CommittedBatch(due, positions, pending, firsts=firsts)
 
     def known(self, connection: Connection, work: BatchWork) -> dict[bytes, Seen]:
-        """The ledger's entries of the batch's ids."""
+        """What is stored of the batch's ids and documents."""
+        entries = [entry for one in work.slices for entry in one.entries]
         with connection.transaction():
-            return _known(connection, [entry for one in work.slices for entry in one.entries])
+            ids = [entry.event_id for entry in entries if entry.event_id is not None]
+            return _known(connection, ids) | _known_documents(connection, entries)
 
     @staticmethod
-    def _unknown(connection: Connection, refused: list[Entry]) -> None:
-        """Raises AlreadySeen if the ledger has the id of a record that a handler refused.
+    def _unknown(connection: Connection, work: BatchWork, has_copies: bool) -> None:
+        """Raises AlreadySeen if something is stored that no unique violation reports.
 
-        Judged again, such a record is a duplicate or a conflict. Refused records take no ledger
-        row, so no unique violation reports them; the ledger is queried.
+        Records that a handler refused take no row, and copies of a document none in the ledger.
+        Judged again, such a record is a duplicate or a conflict. The ids of copies are in a table
+        beside the ledger, which is asked if it has any.
         """
-        if refused and _known(connection, refused):
+        ids = [entry.event_id for entry in work.refused if entry.event_id is not None]
+        ids += [row[0] for row in work.copies]
+        if ids and _known(connection, ids):
             raise AlreadySeen
+        if work.refused and _known_documents(connection, work.refused):
+            raise AlreadySeen
+        if has_copies and work.ledger:
+            applied = array("uuid", [row[0] for row in work.ledger])
+            if connection.execute(COPIED, [applied]).fetchone() is not None:
+                raise AlreadySeen
 
     def committed(self, connection: Connection, work: BatchWork) -> CommittedBatch | None:
         """The result of a batch that was committed although the reply to COMMIT was lost; None if
@@ -145,7 +169,7 @@ class Applier:
         """
         edges = _edges(work.slices)
         with connection.transaction():
-            now = self._offsets(connection, edges)
+            now, _ = self._offsets(connection, edges)
         for place, (_, end) in edges.items():
             offset, epoch = now.get(place, (0, None))
             if offset < end or epoch != self.epochs.get(place):
@@ -156,13 +180,15 @@ class Applier:
 
     def _offsets(
         self, connection: Connection, edges: dict[Place, tuple[int, int]]
-    ) -> dict[Place, tuple[int, int]]:
+    ) -> tuple[dict[Place, tuple[int, int]], bool]:
+        """Offsets and epochs, locked; and whether a document was ever told again."""
         asked = columns(("text", "int"), edges)
         rows = connection.execute(LOCK, [*asked, self.group.name]).fetchall()
-        return {(topic, partition): (offset, epoch) for topic, partition, offset, epoch in rows}
+        return {(row[0], row[1]): (row[2], row[3]) for row in rows}, any(row[4] for row in rows)
 
-    def _fence(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> None:
-        now = self._offsets(connection, edges)
+    def _fence(self, connection: Connection, edges: dict[Place, tuple[int, int]]) -> bool:
+        """Whether a document was ever told again, which the same query answers."""
+        now, has_copies = self._offsets(connection, edges)
         for place, (first, _) in edges.items():
             offset, epoch = now.get(place, (None, None))
             if offset != first or epoch != self.epochs.get(place):
@@ -170,6 +196,7 @@ class Applier:
                     f"{place[0]}-{place[1]}: the checkpoint is at {offset} (epoch {epoch}),"
                     f" the batch begins at {first} (epoch {self.epochs.get(place)})"
                 )
+        return has_copies
 
     def _bury(self, connection: Connection, work: BatchWork) -> None:
         """Stores dead letters and conflicts, with their full value, in the same transaction."""
@@ -248,21 +275,39 @@ def _edges(slices: list[Slice]) -> dict[Place, tuple[int, int]]:
     return edges
 
 
-def _known(connection: Connection, entries: list[Entry]) -> dict[bytes, Seen]:
-    ids = array("uuid", [entry.event_id for entry in entries if entry.event_id is not None])
-    rows = connection.execute(KNOWN, [ids]).fetchall()
+def _known(connection: Connection, ids: list[bytes]) -> dict[bytes, Seen]:
+    rows = connection.execute(KNOWN, {"ids": array("uuid", ids)}).fetchall()
     return {event_id.bytes: (hash_, schema) for event_id, hash_, schema in rows}
+
+
+def _known_documents(connection: Connection, entries: list[Entry]) -> dict[bytes, Seen]:
+    documents = [entry.document[0] for entry in entries if entry.document is not None]
+    if not documents:
+        return {}
+    rows = connection.execute(KNOWN_DOCUMENTS, [array("uuid", documents)]).fetchall()
+    return {DOCUMENT + row[0].bytes: (row[1], row[2].bytes) for row in rows}
 
 
 def failure_of(entry: Entry) -> Failure | None:
     """Why a record is a dead letter; None when it is not."""
     if entry.verdict is Verdict.CONFLICT:
+        if entry.told_before is not None:
+            return other_content(entry.told_before)
         return Failure(
             "conflict",
             "SameIdOtherBody",
             "an event with this id and another body was applied before",
         )
     return entry.failure if entry.verdict is Verdict.DEAD else None
+
+
+def other_content(first: bytes) -> Failure:
+    """The failure of an event that tells the document of the event `first` with other content."""
+    return Failure(
+        "conflict",
+        OTHER_CONTENT,
+        f"event {UUID(bytes=first)} told the same document with other content before",
+    )
 
 
 def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:

@@ -1,7 +1,8 @@
 """A batch: records of some partitions, decoded, judged and folded.
 
-Every record gets one verdict: applied, duplicate (a resend), conflict (same id, other content) or
-dead letter (undecodable, or refused by a projection).
+Every record gets one verdict: applied, duplicate (a resend, or another sending of a document that
+was applied), conflict (same id or same document, other content) or dead letter (undecodable, or
+refused by a projection).
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from typing import Any, Protocol
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.wire import codec
 from schemas.wire.codec import Undecodable, body_hash, is_key_of, schema_in
+from schemas.wire.documents import IDENTIFY, Document
 
-Seen = tuple[int, int]  # (hash, schema id)
+# what is known of an event id: (hash, schema id); of a document: (content, first event id)
+Seen = tuple[int | None, Any]
+DOCUMENT = b"d"  # before a document's key, which then differs from every event id
+OTHER_CONTENT = "SameDocumentOtherContent"  # the error class of such a conflict
 STALE = -1  # no version of `Recent`
 PARTITIONS_MAX = 10_000  # a source is a topic's number times this, plus the partition
 
@@ -72,6 +77,8 @@ class Entry:
     schema_id: int = 0
     failure: Failure | None = None
     verdict: Verdict = Verdict.APPLIED
+    document: Document | None = None  # as far as it was judged by it
+    told_before: bytes | None = None  # of a conflict: the event that told the same document
 
     def read(self) -> Any:
         """Decodes the event again, of a record that can be decoded."""
@@ -94,13 +101,14 @@ class Slice:
 
 
 class Recent:
-    """Recently stored event ids, by which most resends are recognised without querying the ledger.
+    """Recently stored event ids and documents, by which most resends are recognised without
+    querying the ledger.
 
     A record may be judged only by records before it that are stored when it is. So this holds
     stored ids and the ids that the batch in the store thread will store, as it was folded. When
     that batch has to be judged again, its ids are withdrawn first; batches folded after it are
     folded again once it is stored. A missing id costs a ledger query and never changes a verdict,
-    since the ledger's primary key decides.
+    since the ledger's unique keys decide.
     """
 
     def __init__(self, size: int = 40_000) -> None:
@@ -172,6 +180,8 @@ class BatchWork:
     slices: list[Slice] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
+    copies: list[tuple[Any, ...]] = field(default_factory=list)  # documents that are told again
+    unread: dict[bytes, bytes] = field(default_factory=dict)  # documents of unknown content
     ids: dict[bytes, Seen] = field(default_factory=dict)  # what it will store, as it is folded
     refused: list[Entry] = field(default_factory=list)  # by a handler, as far as it is folded
     doubted: list[Entry] = field(default_factory=list)  # conflicts, by their hashes alone
@@ -188,7 +198,7 @@ class BatchWork:
         for entry in self.refused:
             entry.failure = None
         self.folded, self.ledger, self.ids, self.refused = Folded(), [], {}, []
-        self.doubted = []
+        self.doubted, self.copies, self.unread = [], [], {}
         self.recent_version = recent.version
         for one in self.slices:
             self._fold_slice(one, group, recent, topics[one.topic])
@@ -253,6 +263,7 @@ class BatchWork:
     def _fold_slice(self, one: Slice, group: Group, recent: Recent, topic: int) -> None:
         partition, source = one.partition, topic * PARTITIONS_MAX + one.partition
         take, folded, note, ids = group.take, self.folded, self.ledger.append, self.ids
+        identified = IDENTIFY.get
         own, coming, young, old = ids.get, recent.coming.get, recent.young.get, recent.old.get
         for entry in one.entries:
             event_id = entry.event_id
@@ -263,10 +274,22 @@ class BatchWork:
             if before is not None:
                 entry.verdict = _resent(entry, before)
                 if entry.verdict is CONFLICT:
+                    entry.told_before = None
                     self.doubted.append(entry)
                 continue
+            event = entry.read()
+            identify = identified(type(event))
+            document = identify(event) if identify is not None else None
+            if document is not None:
+                entry.document = document
+                key = DOCUMENT + document[0]
+                before = own(key) or coming(key) or young(key) or old(key)
+                # told under this very id: the ledger says how
+                if before is not None and before[1] != event_id:
+                    self._tell_again(entry, before, topic, partition)
+                    continue
             try:
-                take(entry.read(), event_id, source, folded)
+                take(event, event_id, source, folded)
             except HandlerFailed as error:
                 entry.failure = Failure("apply", type(error.__cause__).__name__, str(error))
                 entry.verdict = DEAD
@@ -276,11 +299,31 @@ class BatchWork:
             entry.event = None
             hash_, schema = entry.hash, entry.schema_id
             ids[event_id] = hash_, schema
-            note((event_id, hash_, schema, topic, partition, entry.record.offset))
+            offset = entry.record.offset
+            if document is None:
+                note((event_id, hash_, schema, topic, partition, offset, None, None))
+            else:
+                ids[key] = document[1], event_id
+                note((event_id, hash_, schema, topic, partition, offset, *document))
+
+    def _tell_again(self, entry: Entry, before: Seen, topic: int, partition: int) -> None:
+        """Judges a record whose document was applied before under another id."""
+        assert entry.document is not None and entry.event_id is not None
+        entry.event, (content, first) = None, before
+        if content == entry.document[1]:
+            entry.verdict = Verdict.DUPLICATE
+            self.ids[entry.event_id] = entry.hash, entry.schema_id
+            record = entry.event_id, entry.hash, entry.schema_id
+            self.copies.append((*record, topic, partition, entry.record.offset, first))
+            return
+        if content is None:
+            self.unread[entry.document[0]] = first
+        entry.verdict, entry.told_before = CONFLICT, first
 
 
 def _resent(entry: Entry, before: Seen) -> Verdict:
     if before == (entry.hash, entry.schema_id):
         return Verdict.DUPLICATE
-    same = codec.same_event(entry.record.value, before[1], before[0])  # type: ignore[arg-type]
+    hash_, schema_id = before
+    same = codec.same_event(entry.record.value, schema_id, hash_)  # type: ignore[arg-type]
     return Verdict.DUPLICATE if same else Verdict.CONFLICT

@@ -15,6 +15,7 @@ from psycopg import sql
 from projections.core.fold import Group
 from projections.core.sql import LEDGER
 from schemas.topics import TOPICS
+from services.projector.document_index import prepare_documents
 from services.projector.progress import VersionChanged as VersionChanged
 from services.projector.progress import prepare_projections
 from services.projector.table_columns import ColumnsDiffer as ColumnsDiffer
@@ -36,6 +37,9 @@ def prepare(dsn: str, group: Group) -> frozenset[str]:
             connection.execute(sql.SQL("create schema if not exists {}").format(schema))
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
             connection.execute(LEDGER)
+        prepare_documents(connection, group.name)
+        with connection.transaction():
+            connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
             return prepare_projections(connection, group)
 
 

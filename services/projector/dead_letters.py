@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.wire.codec import Undecodable, decode, is_key_of
+from services.projector.batch import OTHER_CONTENT
 from services.runtime.producer import KafkaRecord, Producer
 
 Connection = psycopg.AsyncConnection[Any]
@@ -81,6 +82,8 @@ def dry_run(letter: Letter, group: Group) -> None:
             f"the group has applied the record, only {', '.join(of_projections)} skips it: fix the"
             " handler of that projection and raise its version, so that it is built anew"
         )
+    if letter.error_class == OTHER_CONTENT:
+        raise CannotRetry(f"{letter.reason}: the source has to send a correction of that document")
     if letter.stage == "conflict":
         raise CannotRetry(
             "another event was applied under this id: the source has to send a"

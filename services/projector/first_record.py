@@ -1,4 +1,4 @@
-"""Verifies conflicts: reads the applied record of the event id again from Kafka and compares.
+"""Verifies a conflict: reads the first record of the id or document again from Kafka and compares.
 
 The hashes of a resend also differ if only a field differs that the gateway fills in. That is rare
 and concerns few event types, so Kafka is read only for records whose hashes indicate a conflict.
@@ -9,12 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from schemas.wire import sameness
-from services.projector.batch import APPLIED, BatchWork, Verdict
+from schemas.wire import codec, sameness
+from schemas.wire.documents import document_of
+from services.projector.batch import APPLIED, DOCUMENT, BatchWork, Seen, Verdict
 from services.projector.store import Connection
+from services.runtime.arrays import array, columns
 from services.runtime.record_at import RecordReader
 
-PLACE = 'select topic, partition, "offset" from ledger where event_id = %s'
+NO_CONTENT = 1 << 64  # no hash has so many bits
+PLACES = """
+select event_id, document, topic, partition, "offset" from ledger
+where event_id = any(%s::uuid[]) and document is not null
+order by topic, partition, "offset"
+"""
+CONTENTS = """
+update ledger l set content = x.content
+from unnest(%s::uuid[], %s::bigint[]) as x(document, content)
+where l.document = x.document and l.content is null
+"""
+# a record of this batch that stored its id: the first, or the first copy of a document
+FIRST = (APPLIED, Verdict.DUPLICATE)
+PLACE = """
+select topic, partition, "offset" from ledger where event_id = %(id)s
+union all
+select topic, partition, "offset" from duplicate_document where event_id = %(id)s
+"""
 
 
 def compare(
@@ -32,7 +51,7 @@ def compare(
     the batch is not needed any more.
     """
     names = {number: name for name, number in topics.items()}
-    applied = _applied(work)
+    stored = _stored(work)
     values: dict[bytes, bytes | None] = {}
     while work.doubted:
         if not wanted(work):
@@ -40,31 +59,56 @@ def compare(
         entry = work.doubted[-1]
         event_id, later = entry.event_id, entry.record.value
         assert event_id is not None and later is not None
-        if entry.verdict is Verdict.CONFLICT and sameness.may_be_filled(entry.read().NAME):
-            if event_id not in applied and event_id not in values:
+        by_id = entry.verdict is Verdict.CONFLICT and entry.told_before is None
+        if by_id and sameness.may_be_filled(entry.read().NAME):
+            if event_id not in stored and event_id not in values:
                 values[event_id] = _in_log(connection, event_id, names, placed)
-            first = applied.get(event_id) or values.get(event_id)
+            first = stored.get(event_id) or values.get(event_id)
             if first is not None and sameness.same_as_produced(first, later):
                 entry.verdict = Verdict.DUPLICATE
         work.doubted.pop()
     return True
 
 
-def _applied(work: BatchWork) -> dict[bytes, bytes]:
-    """By event id: values of records that this batch applies and whose ids occur in conflicts."""
+def _stored(work: BatchWork) -> dict[bytes, bytes]:
+    """The values of this batch's own first records whose ids occur in conflicts."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
-    return {
-        entry.event_id: entry.record.value
-        for part in (work.slices if ids else ())
-        for entry in part.entries
-        if entry.event_id in ids and entry.verdict is APPLIED and entry.event_id is not None
-        if entry.record.value is not None
-    }
+    values: dict[bytes, bytes] = {}
+    for part in work.slices if ids else ():
+        for entry in part.entries:
+            event_id, value = entry.event_id, entry.record.value
+            if event_id in ids and entry.verdict in FIRST and event_id is not None:
+                assert value is not None
+                values.setdefault(event_id, value)
+    return values
 
 
 def _in_log(
     connection: Connection, event_id: bytes, names: dict[int, str], placed: RecordReader
 ) -> bytes | None:
     with connection.transaction():
-        row = connection.execute(PLACE, [UUID(bytes=event_id)]).fetchone()
+        row = connection.execute(PLACE, {"id": UUID(bytes=event_id)}).fetchone()
     return None if row is None else placed.value(names[row[0]], row[1], row[2])
+
+
+def read_documents(
+    work: BatchWork, connection: Connection, topics: dict[str, int], placed: RecordReader
+) -> dict[bytes, Seen]:
+    """What the first records of documents of unknown content say; it is stored in the ledger.
+
+    A document whose first record is gone has a content that no other can equal.
+    """
+    names = {number: name for name, number in topics.items()}
+    with connection.transaction():
+        rows = connection.execute(PLACES, [array("uuid", list(work.unread.values()))]).fetchall()
+    known: dict[bytes, Seen] = {}
+    for event_id, document, *place in rows:
+        value = placed.value(names[place[0]], place[1], place[2])
+        told = None if value is None else document_of(codec.decode(value))
+        content = NO_CONTENT if told is None else told[1]
+        known[DOCUMENT + document.bytes] = content, event_id.bytes
+    read = sorted((key[1:], said[0]) for key, said in known.items() if said[0] != NO_CONTENT)
+    if read:
+        with connection.transaction():
+            connection.execute(CONTENTS, columns(("uuid", "bigint"), read))
+    return known

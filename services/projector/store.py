@@ -19,10 +19,15 @@ from projections.core.rows import state_of
 from projections.core.tables import Evolution, Ledger, StoredTable, Table
 from services.projector.derivation import before_erasure, derive
 from services.projector.redis_changes import RedisChanges
-from services.runtime.arrays import array
+from services.runtime.arrays import array, columns
 
 Connection = psycopg.Connection[TupleRow]
 Note = Callable[[bytes], int]
+RECORD_TYPES = ("uuid", "bigint", "int", "smallint", "smallint", "bigint")
+COPIES = """
+insert into duplicate_document select * from unnest(%s::uuid[], %s::bigint[], %s::int[],
+    %s::smallint[], %s::smallint[], %s::bigint[], %s::uuid[])
+"""
 PERSONAL_LOCK, ERASED_LOCK = (
     "select pg_advisory_xact_lock_shared(7, hashtext(current_schema()))",
     "select pg_advisory_xact_lock(7, hashtext(current_schema()))",
@@ -48,7 +53,7 @@ class Store:
             if views and isinstance(t, Ledger) and t.view is not None
         }
         self._shows = views
-        self._ledger = copy_encoder(["uuid", "bigint", "int", "smallint", "smallint", "bigint"])
+        self._ledger = copy_encoder([*RECORD_TYPES, "uuid", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
         # waits for others who decide on every node, or does so: no sign of being stuck
         self.deriving = Event()
@@ -56,6 +61,10 @@ class Store:
     def ledger(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """Inserts the applied events; a unique violation says that some were applied before."""
         self._copy(connection, "ledger", self._ledger(rows))
+
+    def copies(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+        """Inserts records that told a document again; a unique violation as above."""
+        connection.execute(COPIES, columns((*RECORD_TYPES, "uuid"), rows))
 
     def write(
         self, connection: Connection, folded: Folded, note: Note | None = None

@@ -15,7 +15,7 @@ from projections.core.fold import Group, HandlerFailed
 from services.projector.apply import AlreadySeen, Applier, CommittedBatch, Fenced
 from services.projector.batch import BatchWork, Failure, Recent, Verdict
 from services.projector.database import topic_numbers
-from services.projector.first_record import compare
+from services.projector.first_record import compare, read_documents
 from services.projector.store import Connection
 from services.runtime.db import conninfo
 from services.runtime.logging import log
@@ -104,6 +104,8 @@ class Writer:
                 if applied is not None:
                     log.warning("commit_already_applied", records=work.size)
                     return applied
+                if work.unread and self.placed is not None:
+                    self._read_documents(connection, work, self.placed)
                 if work.doubted and self.placed is not None:
                     topics = self.applier.topics
                     if not compare(work, connection, topics, self.placed, self.wanted):
@@ -141,6 +143,17 @@ class Writer:
         """Judges the batch again with the event ledger: it has resends of ids not in `recent`."""
         known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
+        with self.guard:
+            work.judge_again(self.group, self.recent, self.applier.topics, known)
+
+    def _read_documents(
+        self, connection: Connection, work: BatchWork, placed: RecordReader
+    ) -> None:
+        """Judges the batch again with the contents of documents that were applied before contents
+        were stored.
+        """
+        CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
+        known = read_documents(work, connection, self.applier.topics, placed)
         with self.guard:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
-from psycopg import sql
 from pydantic import BaseModel
 
 from projections.core import NotFound
+from services.reading.applied_events import applied_statement
 from services.reading.catalog import Catalog
 from services.reading.operations import ReadOperation, operation
 from services.reading.reader import RequestReads
 
-_APPLIED = (
-    'select topic.name as topic, ledger.partition, ledger."offset" from {} as ledger'
-    " join hitotsu.topic on topic.no = ledger.topic where event_id = %(event_id)s"
-)
 _PUT_ASIDE = (
     'select topic, partition, "offset", stage, reason, status from hitotsu.dead_letter'
     ' where event_id = %(event_id)s order by topic, partition, "offset" limit 100'
@@ -35,14 +31,15 @@ class PutAside(BaseModel):
 
 
 class WhatBecame(BaseModel):
-    """The record of an event and its status.
+    """`applied`: every answer includes it. `conflict`: another event was applied under its id, or
+    told its document with other content.
 
-    `applied`: answers whose position covers the record include it. `dead_letter`: not applied.
-    `conflict`: not applied either; its id has another content elsewhere. `reason` is null unless
-    it was not applied.
+    An event that told a document again is as its first telling, `duplicate_of`: topic, partition
+    and offset are those of the first.
     """
 
     event_id: UUID
+    duplicate_of: UUID | None
     status: Literal["applied", "conflict", "dead_letter"]
     topic: str
     partition: int
@@ -54,7 +51,7 @@ class WhatBecame(BaseModel):
 def event_operation(catalog: Catalog) -> ReadOperation:
     """The operation GET /v1/events/{event_id}, on the event ledger of the first group."""
     group = catalog.groups[0]
-    applied = _APPLIED.format(sql.Identifier(group, "ledger").as_string())
+    applied = applied_statement(group)
 
     async def event(read: RequestReads, event_id: UUID) -> WhatBecame:
         """The record of an event in the log, and whether it was applied."""
@@ -70,7 +67,8 @@ def event_operation(catalog: Catalog) -> ReadOperation:
         last = aside[-1]
         conflict = "conflict" in (last.stage.lower(), last.reason.lower())
         return WhatBecame(
-            event_id=event_id, status="conflict" if conflict else "dead_letter", topic=last.topic,
+            event_id=event_id, duplicate_of=None,
+            status="conflict" if conflict else "dead_letter", topic=last.topic,
             partition=last.partition, offset=last.offset, reason=last.reason, dead_letters=aside,
         )  # fmt: skip
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from psycopg import sql
-
 from schemas.topics import TOPICS
 from services.http.problem import Refuse
+from services.reading.applied_events import applied_statement
 from services.reading.catalog import Catalog
 from services.reading.database import ask
 from services.reading.end_offsets import Ends
@@ -30,10 +29,6 @@ _MOST_ENTRIES = 1_000
 _EVENT = "event:"
 _PARTITION = re.compile("0|[1-9][0-9]{0,4}")
 _CHECKPOINTS = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %(group)s"
-_APPLIED = (
-    'select topic.name, ledger.partition, ledger."offset" from {} as ledger'
-    " join hitotsu.topic on topic.no = ledger.topic where event_id = %(event_id)s"
-)
 _PUT_ASIDE = "select 1 from hitotsu.dead_letter where event_id = %(event_id)s limit 1"
 
 
@@ -134,9 +129,8 @@ class PositionWaiter:
         return covers({f"{t}-{p}": offset for t, p, offset in rows}, wanted.position, topics)
 
     async def _event(self, group: str, event_id: UUID, position: Position) -> bool:
-        ledger = sql.Identifier(group, "ledger").as_string()
-        found = await ask(self._pool, _APPLIED.format(ledger), {"event_id": event_id})
-        for topic, partition, offset in found:
+        found = await ask(self._pool, applied_statement(group), {"event_id": event_id})
+        for topic, partition, offset, _ in found:
             name = f"{topic}-{partition}"
             position[name] = max(position.get(name, 0), offset + 1)
         return bool(found) or bool(await ask(self._pool, _PUT_ASIDE, {"event_id": event_id}))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from projections.core.fold import Folded
-from projections.core.sql import LEDGER, quoted
+from projections.core.sql import DOCUMENTS_INDEX, LEDGER, quoted
 from schemas.wire import codec
 from services.projector.batch import Verdict
 from services.rebuild import hold_endings
@@ -29,7 +30,7 @@ _LETTER = """
     error_class text not null, reason text not null, event_id uuid, record_key bytea,
     record_value bytea, headers jsonb not null, appended_at timestamptz not null"""
 TABLES = f"""
-{LEDGER}
+{LEDGER}{DOCUMENTS_INDEX};
 create table rebuilt (projection text primary key, version int not null, shape text not null);
 create table progress (
     topic text not null, partition int not null, next_offset bigint not null,
@@ -42,6 +43,8 @@ create table deferred (
     {_LETTER}, hash bigint not null, schema_id int not null,
     primary key (topic, partition, "offset")
 );
+-- events that the live group applied in another partition, by whose documents records were judged
+create table trusted (event_id uuid primary key);
 -- ids whose place in the live ledger is ignored, for nothing could be applied there
 create table void_choice (event_id uuid primary key);
 {hold_endings.TABLE}"""
@@ -56,11 +59,17 @@ _ADVANCED = ("text", "int", *["bigint"] * 5)
 _VALUES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0)"
 BURY = f"insert into letter values ({_VALUES})"
 DEFER = f"insert into deferred values ({_VALUES}, %s, %s)"
+# the first under an id: an applied record, or a copy of a document
 DEFERRED = """
 select d.topic, d.partition, d."offset", d.record_value, l.schema_id, l.hash, d.hash, d.schema_id,
     t.name, l.partition, l."offset"
-from deferred d join ledger l using (event_id) join hitotsu.topic t on t.no = l.topic
+from deferred d join (
+    select event_id, hash, schema_id, topic, partition, "offset" from ledger
+    union all select event_id, hash, schema_id, topic, partition, "offset" from duplicate_document
+) l on l.event_id = d.event_id
+join hitotsu.topic t on t.no = l.topic
 """
+TRUST = "insert into trusted select unnest(%s::uuid[]) on conflict do nothing"
 BURY_DEFERRED = """
 insert into letter select topic, partition, "offset", stage, error_class, reason, event_id,
     record_key, record_value, headers, appended_at
@@ -70,8 +79,12 @@ FORGET_DEFERRED = 'delete from deferred where topic = %s and partition = %s and 
 COUNT = "update progress set {0} = {0} + 1 where topic = %s and partition = %s"
 # ids of deferred records that were not applied at the place which the live ledger names
 VOID = """
-select distinct d.event_id from deferred d left join ledger mine using (event_id)
-left join {live}.ledger l on l.event_id = d.event_id
+select w.event_id from (select event_id from deferred union select event_id from trusted) w
+left join ledger mine on mine.event_id = w.event_id
+left join (
+    select event_id, topic, partition, "offset" from {live}.ledger
+    union all select event_id, topic, partition, "offset" from {live}.duplicate_document
+) l on l.event_id = w.event_id
 left join topic t on t.no = l.topic
 left join progress p on p.topic = t.name and p.partition = l.partition
 where mine.event_id is null and (p.next_offset is null or p.next_offset > l."offset")
@@ -96,6 +109,8 @@ class JudgedBatch:
 
     folded: Folded = field(default_factory=Folded)
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
+    copies: list[tuple[Any, ...]] = field(default_factory=list)
+    trusted: set[UUID] = field(default_factory=set)
     letters: list[list[Any]] = field(default_factory=list)
     deferred: list[list[Any]] = field(default_factory=list)
     counts: dict[Place, Counter[Verdict]] = field(default_factory=dict)
@@ -111,14 +126,19 @@ class GroupShadow(Shadow):
         """Stores verdicts, rows and positions in one transaction."""
         connection = self.connection
         with connection.transaction():
-            if batch.ledger:
+            if batch.ledger or batch.copies:
                 try:
-                    self._store.ledger(connection, batch.ledger)
+                    if batch.ledger:
+                        self._store.ledger(connection, batch.ledger)
+                    if batch.copies:
+                        self._store.copies(connection, batch.copies)
                 except psycopg.errors.UniqueViolation as error:
                     raise CannotRebuild(
                         "an event occurs in this batch and already in the tables of the rebuild:"
                         " start again with `hitotsu rebuild --rejudge --fresh`"
                     ) from error
+            if batch.trusted:
+                connection.execute(TRUST, [list(batch.trusted)])
             self._store.write(connection, batch.folded)
             with connection.cursor() as cursor:
                 cursor.executemany(BURY, batch.letters)

@@ -23,7 +23,7 @@ from services.runtime.config import Settings
 from services.verify.log import Log, Place
 
 LISTED_MAX = 200
-ENGINE_TABLES = ("ledger", "erased_subject")
+ENGINE_TABLES = ("ledger", "duplicate_document", "erased_subject")
 MOVED = """
 select event_id, t.name || '-' || s.partition || '@' || s."offset",
     u.name || '-' || l.partition || '@' || l."offset"
@@ -34,7 +34,7 @@ where (s.topic, s.partition, s."offset", s.hash, s.schema_id)
 """
 COUNTS = f"""
 update hitotsu.checkpoint c set {", ".join(f"{name} = p.{name}" for name in COUNTED)},
-    updated_at = now()
+    documents_from = 0, updated_at = now()
 from {{shadow}}.progress p
 where c.grp = %s and c.topic = p.topic and c.partition = p.partition
     and c.next_offset = p.next_offset

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -18,25 +19,41 @@ from psycopg.rows import TupleRow
 from projections.core.fold import Group, HandlerFailed
 from projections.core.sql import quoted
 from schemas.wire import codec, sameness
+from schemas.wire.documents import document_of
 from services.projector.apply import failure_of, letter_row
 from services.projector.batch import PARTITIONS_MAX, Entry, Failure, Seen, Slice, Verdict
 from services.rebuild.group_shadow import JudgedBatch
-from services.runtime.arrays import columns
+from services.runtime.arrays import array, columns
 from services.runtime.db import conninfo
 from services.runtime.record_at import RecordReader, same_as_first
 
-# No row for an id that the live group applied at this record and the shadow did not apply yet: that
-# is the common case, which needs no further check.
+# no row for an event that the live group applied at this place and the shadow has not stored yet
 KNOWN = """
-select x.n, l.topic, l.partition, v.event_id is not null, mine.hash, mine.schema_id,
-    mine.topic, mine.partition, mine."offset"
+select x.n, coalesce(l.topic, again.topic), coalesce(l.partition, again.partition),
+    v.event_id is not null,
+    coalesce(mine.hash, copy.hash), coalesce(mine.schema_id, copy.schema_id),
+    coalesce(mine.topic, copy.topic), coalesce(mine.partition, copy.partition),
+    coalesce(mine."offset", copy."offset")
 from unnest(%s::uuid[], %s::smallint[], %s::int[], %s::bigint[]) with ordinality
     as x(id, topic, partition, at, n)
 left join {live}.ledger l on l.event_id = x.id
+left join {live}.duplicate_document again on again.event_id = x.id
 left join ledger mine on mine.event_id = x.id
+left join duplicate_document copy on copy.event_id = x.id
 left join void_choice v on v.event_id = x.id
-where mine.event_id is not null
-    or (l.topic, l.partition, l."offset") is distinct from (x.topic, x.partition, x.at)
+where mine.event_id is not null or copy.event_id is not null
+    or (coalesce(l.topic, again.topic), coalesce(l.partition, again.partition),
+        coalesce(l."offset", again."offset")) is distinct from (x.topic, x.partition, x.at)
+"""
+# by document: who told it first in the shadow, and who in the live group
+DOCUMENTS = """
+select x.document, mine.event_id, mine.content, l.event_id, l.topic, l.partition, l."offset",
+    l.content, v.event_id is not null
+from unnest(%s::uuid[]) as x(document)
+left join ledger mine on mine.document = x.document
+left join {live}.ledger l on l.document = x.document
+left join void_choice v on v.event_id = l.event_id
+where mine.event_id is not null or l.event_id is not null
 """
 KEPT_ASIDE = """
 select d.topic, d.partition, d."offset", d.stage, d.error_class, d.reason
@@ -51,9 +68,9 @@ Address = tuple[str, int, int]
 
 
 class LedgerRow(NamedTuple):
-    """An event id in both ledgers: topic and partition in the live one, record in the shadow's.
+    """The ledgers' entries of an id: the live group's topic and partition, the shadow's record.
 
-    None: not in that ledger. `choice_is_void`: the live entry is ignored.
+    A copy of a document has such an entry too.
     """
 
     live_topic: int | None
@@ -64,6 +81,19 @@ class LedgerRow(NamedTuple):
     topic: int | None
     partition: int | None
     offset: int | None
+
+
+class DocumentRow(NamedTuple):
+    """The ledgers' entries of a document: the shadow's first telling, and the live group's."""
+
+    event_id: UUID | None
+    content: int | None
+    live_event_id: UUID | None
+    live_topic: int | None
+    live_partition: int | None
+    live_offset: int | None
+    live_content: int | None
+    choice_is_void: bool
 
 
 class VerdictJudge:
@@ -81,6 +111,7 @@ class VerdictJudge:
         self._connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
         self._live, self._group, self._topics, self._placed = live, group, topics, placed
         self._known = KNOWN.format(live=quoted(live)).encode()
+        self._documents = DOCUMENTS.format(live=quoted(live)).encode()
 
     def close(self) -> None:
         """Closes the connection."""
@@ -90,6 +121,7 @@ class VerdictJudge:
         """Judges and folds the records that follow the stored ones, in order of their partition."""
         work = _Batch(self._group, self._live, self._topics, self._placed)
         known, kept_aside = self._known_ids(slices), self._kept_aside(slices)
+        work.told = self._told(slices)
         number = 0
         for part in slices:
             work.begin(part)
@@ -115,6 +147,19 @@ class VerdictJudge:
         answer = self._connection.execute(self._known, columns(_ASKED, rows)).fetchall()
         return {row[0]: LedgerRow(*row[1:]) for row in answer}
 
+    def _told(self, slices: list[Slice]) -> dict[bytes, DocumentRow]:
+        """Ledger entries by document; notes the documents at the records."""
+        documents = []
+        for entry in (entry for part in slices for entry in part.entries):
+            if entry.failure is None:
+                entry.document = document_of(entry.read())
+                if entry.document is not None:
+                    documents.append(entry.document[0])
+        if not documents:
+            return {}
+        rows = self._connection.execute(self._documents, [array("uuid", documents)]).fetchall()
+        return {row[0].bytes: DocumentRow(*row[1:]) for row in rows}
+
     def _kept_aside(self, slices: list[Slice]) -> dict[Address, Failure]:
         ranges = [(part.topic, part.partition, part.first, part.end) for part in slices]
         rows = self._connection.execute(KEPT_ASIDE, [*columns(_RANGES, ranges), self._live])
@@ -128,7 +173,9 @@ class _Batch:
         self, group: Group, live: str, topics: Mapping[str, int], placed: RecordReader
     ) -> None:
         self._group, self._live, self._topics, self._placed = group, live, topics, placed
+        self.told: dict[bytes, DocumentRow] = {}
         self._applied: dict[bytes, Seen] = {}
+        self._documents: dict[bytes, Seen] = {}
         self._values: dict[bytes, bytes | None] = {}
         self.batch = JudgedBatch()
 
@@ -140,11 +187,8 @@ class _Batch:
     def judge(
         self, part: Slice, entry: Entry, known: LedgerRow | None, kept_aside: Failure | None
     ) -> None:
-        """Sets the record's verdict, or defers it until another partition is folded.
-
-        `kept_aside`: the failure if the record is a dead letter that stays one; else None.
-        """
-        failure = entry.failure
+        """Gives the record its verdict, or defers it until another partition is folded."""
+        failure, entry.told_before = entry.failure, None
         if failure is None:
             before = self._before(entry, known)
             if before is not None:
@@ -154,6 +198,8 @@ class _Batch:
             failure = kept_aside
             if failure is None and self._is_elsewhere(part, known):
                 self._defer(part, entry)
+                return
+            if failure is None and self._is_told(part, entry):
                 return
             failure = failure or self._fold(part, entry)
         if failure is None:
@@ -171,7 +217,7 @@ class _Batch:
     def _is_same(self, entry: Entry, before: Seen, known: LedgerRow | None) -> bool:
         """Whether the record has the same content as the applied record of its event id."""
         value, (hash_, schema_id) = entry.record.value, before
-        assert value is not None and entry.event_id is not None
+        assert value is not None and entry.event_id is not None and hash_ is not None
         if before == (entry.hash, entry.schema_id) or codec.same_event(value, schema_id, hash_):
             return True
         if known is None or known.topic is None or known.partition is None or known.offset is None:
@@ -188,6 +234,50 @@ class _Batch:
             return False
         here = (self._topics[part.topic], part.partition)
         return (known.live_topic, known.live_partition) != here
+
+    def _is_told(self, part: Slice, entry: Entry) -> bool:
+        """Whether the record's document was told before; then it is judged."""
+        if entry.document is None or entry.event_id is None:
+            return False
+        document, content = entry.document
+        before = self._documents.get(document) or self._told_elsewhere(part, document)
+        if before is None:
+            return False
+        first: bytes = before[1]
+        if before[0] == content:
+            record = entry.event_id, entry.hash, entry.schema_id
+            address = self._topics[part.topic], part.partition, entry.record.offset
+            self.batch.copies.append((*record, *address, first))
+            self._applied[entry.event_id] = entry.hash, entry.schema_id
+            self._values[entry.event_id] = entry.record.value
+            self._count(part, entry, Verdict.DUPLICATE)
+        else:
+            entry.told_before = first
+            self._count(part, entry, Verdict.CONFLICT)
+        return True
+
+    def _told_elsewhere(self, part: Slice, document: bytes) -> Seen | None:
+        """Content and event that told the document in the shadow, or in another partition in the
+        live group: that event is trusted to be applied there, which is tested in the end.
+        """
+        row = self.told.get(document)
+        if row is None or (row.event_id is None and row.live_event_id is None):
+            return None
+        if row.event_id is not None:
+            return row.content, row.event_id.bytes
+        assert row.live_event_id is not None and row.live_topic is not None
+        here = (self._topics[part.topic], part.partition)
+        if row.choice_is_void or (row.live_topic, row.live_partition) == here:
+            return None
+        content = row.live_content
+        if content is None:
+            names = {number: name for name, number in self._topics.items()}
+            address = names[row.live_topic], row.live_partition, row.live_offset
+            value = self._placed.value(*address)  # type: ignore[arg-type]
+            told = None if value is None else document_of(codec.decode(value))
+            content = None if told is None else told[1]
+        self.batch.trusted.add(row.live_event_id)
+        return content, row.live_event_id.bytes
 
     def _defer(self, part: Slice, entry: Entry) -> None:
         entry.verdict = Verdict.DUPLICATE  # may turn out a conflict; never applied at this record
@@ -210,7 +300,10 @@ class _Batch:
         self._applied[event_id] = (entry.hash, entry.schema_id)
         self._values[event_id] = entry.record.value
         address = (number, part.partition, entry.record.offset)
-        self.batch.ledger.append((event_id, entry.hash, entry.schema_id, *address))
+        document = entry.document or (None, None)
+        self.batch.ledger.append((event_id, entry.hash, entry.schema_id, *address, *document))
+        if entry.document is not None:
+            self._documents[entry.document[0]] = entry.document[1], event_id
         return None
 
     def _count(

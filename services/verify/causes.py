@@ -78,6 +78,7 @@ class Search:
                 f"{place[0]}-{place[1]}@{one.record.offset}",
             )
             self._note("engine", "ledger", (behind.event_id,), behind)
+            self._note("engine", "duplicate_document", (behind.event_id,), behind)
             self._note("engine", "verdict", (behind.place, behind.event_id), behind)
             held = ledger.get(one.event_id)
             if held is None or (held.place, held.offset) != (place, one.record.offset):

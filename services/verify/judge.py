@@ -16,6 +16,7 @@ from projections.core.tables import Ledger, StoredTable
 from schemas.wire import codec
 from services.runtime.record_at import RecordReader, same_as_first
 from services.verify.columns import ColumnOrder
+from services.verify.documents import Asked, DocumentJudge
 from services.verify.log import LogRecord, Place
 from services.verify.model import Appended, HandlerRefused, TableModel
 from services.verify.record import DecodedRecord, decode
@@ -53,6 +54,7 @@ class LogJudge:
         self.seen: Counter[StoredTable] = Counter()
         self.absent: Counter[StoredTable] = Counter()
         self.shapes = {t: ColumnOrder(t) for t in model.tables}
+        self.documents = DocumentJudge(snapshot, report, placed)
         self._elsewhere: list[tuple[DecodedRecord, AppliedRecord]] = []
         self._appended: list[Appended] = []
         self._doubtful: list[tuple[StoredTable, tuple[Any, ...], list[Any], Any]] = []
@@ -61,10 +63,10 @@ class LogJudge:
         """Judges consecutive records of one partition."""
         read = [decode(place, record) for record in records]
         ids = [one.event_id for one in read if one.event_id is not None]
-        ledger = self.snapshot.ledger(ids)
+        ledger, asked = self.snapshot.ledger(ids), self.documents.ask(read)
         source = self.snapshot.topics[place[0]] * 10_000 + place[1]
         for one in read:
-            verdict = self._verdict(one, ledger, source)
+            verdict = self._verdict(one, ledger, asked, source)
             if verdict is not None:
                 self._note(one, verdict)
         if len(self._appended) >= COMPARED_AT_ONCE:
@@ -92,7 +94,7 @@ class LogJudge:
             self.letters[one.place, record.offset] = (stage, record.key, record.value)
 
     def _verdict(
-        self, one: DecodedRecord, ledger: dict[bytes, AppliedRecord], source: int
+        self, one: DecodedRecord, ledger: dict[bytes, AppliedRecord], asked: Asked, source: int
     ) -> str | None:
         """The verdict; None if it depends on another partition and is decided in `finish`.
 
@@ -115,7 +117,10 @@ class LogJudge:
                 return self._again(one, held, live)
         elif held is None and self._buried(one):
             return "dead_letter"
-        # no earlier record of the id was applied: this record is, unless a handler refuses it
+        again = self._document_again(one, asked, held)
+        if again is not None:
+            return again
+        # nothing before it in its partition was applied: it is, if it can be
         try:
             listed = self.snapshot.left_out.get((one.place, one.record.offset))
             without = self.model.refusing(one.event, listed) if listed else ()
@@ -125,6 +130,7 @@ class LogJudge:
             if is_here:
                 self._ledger(one, None, held)
             return "dead_letter"
+        self.documents.applied(one, asked, held)
         if held == here:
             return "applied"
         self.missing[one.event_id] = here
@@ -134,6 +140,17 @@ class LogJudge:
         else:
             self._wrong(one, "applied", self._said_of(one))
         return "applied"
+
+    def _document_again(
+        self, one: DecodedRecord, asked: Asked, held: AppliedRecord | None
+    ) -> str | None:
+        """The verdict of a record whose document was told before; None when it was not."""
+        if held is None and (copy := self.documents.copied_before(one, asked)) is not None:
+            return _resent(one, copy, self._placed)
+        verdict = self.documents.verdict(one, asked, held is not None)
+        if verdict is not None and held is not None:
+            self._ledger(one, None, held)
+        return verdict
 
     def _again(self, one: DecodedRecord, held: AppliedRecord, live: AppliedRecord | None) -> str:
         """Duplicate or conflict: the verdict of a record whose id another record has applied."""

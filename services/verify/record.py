@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.wire import codec
+from schemas.wire.documents import Document, document_of
 from services.verify.log import LogRecord, Place
 
 
@@ -23,6 +24,7 @@ class DecodedRecord:
     event_id: bytes | None = None
     hash: int = 0
     schema_id: int = 0
+    document: Document | None = None
 
 
 def decode(place: Place, record: LogRecord) -> DecodedRecord:
@@ -38,4 +40,5 @@ def decode(place: Place, record: LogRecord) -> DecodedRecord:
     found.schema_id = codec.schema_id(value)
     if place[0] == event.TOPIC and codec.is_key_of(event, record.key):
         found.event = event
+        found.document = document_of(event)
     return found

@@ -6,8 +6,9 @@ It holds ACCESS SHARE locks, so that no rebuild replaces the tables meanwhile; w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -21,12 +22,20 @@ from services.verify.log import Place
 Count = dict[str, int]
 COUNTED = ("next_offset", "applied", "duplicate", "conflict", "dead_letter")
 CHECKPOINTS = (
-    f"select topic, partition, {', '.join(COUNTED)} from checkpoint where grp = %s"
+    f"select topic, partition, {', '.join(COUNTED)}, documents_from from checkpoint where grp = %s"
     " order by topic, partition"
 )
 LEDGER = (
-    'select uuid_send(event_id), hash, schema_id, topic, partition, "offset" from ledger'
-    " where event_id = any(%s::uuid[])"
+    'select uuid_send(event_id), hash, schema_id, topic, partition, "offset", uuid_send(document),'
+    " content from ledger where event_id = any(%s::uuid[])"
+)
+DOCUMENTS = (
+    'select uuid_send(document), uuid_send(event_id), content, topic, partition, "offset"'
+    " from ledger where document = any(%s::uuid[])"
+)
+COPIES = (
+    'select uuid_send(event_id), hash, schema_id, topic, partition, "offset",'
+    " uuid_send(duplicate_of) from duplicate_document where event_id = any(%s::uuid[])"
 )
 LETTERS = (
     'select topic, partition, "offset", stage, record_key, record_value, status from dead_letter'
@@ -41,12 +50,47 @@ LEFT_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class AppliedRecord:
-    """The row of an event id in the event ledger: the applied record, and the hash of its body."""
+    """The event ledger's entry of an id: the applied record, and the hash of its body.
+
+    Its document does not count when two are compared.
+    """
 
     hash: int
     schema_id: int
     place: Place
     offset: int
+    document: bytes | None = field(default=None, compare=False)
+    content: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOwner:
+    """The applied record that told a document first. `content` None: nobody has read it yet."""
+
+    event_id: bytes
+    content: int | None
+    place: Place
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """A record that told a document again, under another id than `duplicate_of`."""
+
+    hash: int
+    schema_id: int
+    place: Place
+    offset: int
+    duplicate_of: bytes
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "record": f"{self.place[0]}-{self.place[1]}@{self.offset}",
+            "hash": self.hash,
+            "schema_id": self.schema_id,
+            "duplicate_of": str(UUID(bytes=self.duplicate_of)),
+        }
 
 
 class VerifySnapshot:
@@ -59,12 +103,14 @@ class VerifySnapshot:
         info = conninfo(dsn, group=group, name="hitotsu-verify")
         self._connection: psycopg.Connection[TupleRow] = psycopg.connect(info, autocommit=True)
         self._connection.execute("begin isolation level repeatable read read only")
-        names = ", ".join(quoted(name) for name in ["ledger", *(t.name for t in tables)])
+        locked = ["ledger", "duplicate_document", *(t.name for t in tables)]
+        names = ", ".join(map(quoted, locked))
         self._connection.execute(f"lock table {names} in access share mode".encode())
         rows = self._connection.execute(CHECKPOINTS, [group]).fetchall()
         self.counts: dict[Place, Count] = {
-            (row[0], row[1]): dict(zip(COUNTED, row[2:], strict=True)) for row in rows
+            (row[0], row[1]): dict(zip(COUNTED, row[2:-1], strict=True)) for row in rows
         }
+        self.documents_from: dict[Place, int] = {(row[0], row[1]): row[-1] for row in rows}
         numbers = self._connection.execute("select name, no from topic").fetchall()
         self.topics: dict[str, int] = dict(numbers)
         self._names = {no: name for name, no in self.topics.items()}
@@ -95,9 +141,32 @@ class VerifySnapshot:
         """The event ledger's rows of these event ids, by id; without ids that it does not have."""
         rows = self._asked(LEDGER, ids)
         return {
-            row[0]: AppliedRecord(row[1], row[2], (self._names[row[3]], row[4]), row[5])
+            row[0]: AppliedRecord(row[1], row[2], (self._names[row[3]], row[4]), *row[5:])
             for row in rows
         }
+
+    def documents(self, keys: Iterable[bytes]) -> dict[bytes, DocumentOwner]:
+        """Who told these documents first, by document."""
+        rows = self._asked(DOCUMENTS, keys)
+        return {
+            row[0]: DocumentOwner(row[1], row[2], (self._names[row[3]], row[4]), row[5])
+            for row in rows
+        }
+
+    def copies(self, ids: Iterable[bytes]) -> dict[bytes, CopyRecord]:
+        """Which of these ids told a document again."""
+        rows = self._asked(COPIES, ids)
+        return {
+            row[0]: CopyRecord(row[1], row[2], (self._names[row[3]], row[4]), *row[5:])
+            for row in rows
+        }
+
+    def copies_size(self) -> dict[Place, int]:
+        """Number of records that told a document again, by partition."""
+        rows = self._connection.execute(
+            "select topic, partition, count(*) from duplicate_document group by 1, 2"
+        )
+        return {(self._names[topic], partition): many for topic, partition, many in rows}
 
     def ledger_size(self, topics: Iterable[str]) -> dict[Place, int]:
         """Number of rows in the event ledger, by partition of these topics."""

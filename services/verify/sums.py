@@ -31,6 +31,7 @@ def compare(
         for verdict in VERDICTS:
             _same(report, "checkpoint", (name, verdict), judged[verdict], counted[verdict])
         _same(report, "ledger rows", (name,), counted["applied"], held.get(place, 0))
+    judge.documents.finish(listed)
     _letters(snapshot, judge, set(listed), report)
     expected = sum(judge.counts[place]["applied"] for place in listed if place in judge.counts)
     return sum(held.values()) + judge.unknown > expected

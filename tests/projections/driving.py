@@ -109,7 +109,8 @@ class Engine:
     def reset(self) -> None:
         """As on the first day."""
         kept = [sql.quoted(table.name) for table in self.group.tables]
-        names = [*kept, "ledger", "erased_subject", "dead_letter", "redis_pending", "checkpoint"]
+        names = [*kept, "ledger", "duplicate_document", "erased_subject", "dead_letter"]
+        names += ["redis_pending", "checkpoint"]
         self.connection.execute("; ".join(f"delete from {name}" for name in names).encode())
         self.connection.execute(
             "insert into checkpoint (grp, topic, partition, owner, epoch)"

@@ -308,6 +308,12 @@ class Shop:
             " on conflict do nothing",
             [named("applied")],
         )
+        connection.execute(
+            "insert into duplicate_document select %s, 2, 1, no, 0, 120, %s from topic"
+            " where name = 'commerce.points'"
+            " on conflict do nothing",
+            [named("told again"), named("applied")],
+        )
         for number, stage in enumerate(("decode", "conflict")):
             put(
                 connection,

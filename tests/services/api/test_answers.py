@@ -123,6 +123,11 @@ def test_an_event_says_where_it_is_and_what_became_of_it(api: Running) -> None:
         "commerce.points",
         119,
     )
+    again = api.answer(f"/v1/events/{named('told again')}")["data"]
+    assert again == {
+        **applied, "event_id": str(named("told again")), "duplicate_of": str(named("applied"))
+    }  # fmt: skip
+    assert applied["duplicate_of"] is None
     aside = api.answer(f"/v1/events/{named('decode')}")["data"]
     assert (aside["status"], aside["reason"], aside["offset"]) == (
         "dead_letter",

@@ -24,6 +24,7 @@ def test_what_is_applied_already_is_not_waited_for(api: Running) -> None:
     started = time.monotonic()
     assert api.answer(POINTS, params=at(120))["position"]["commerce.points-0"] == 120
     assert api.answer(POINTS, params={"min_position": f"event:{named('applied')}"})
+    assert api.answer(POINTS, params={"min_position": f"event:{named('told again')}"})
     assert api.answer(POINTS, headers={"Min-Position": at(1)["min_position"]})
     assert time.monotonic() - started < 2
 

@@ -25,7 +25,15 @@ from services.projector.batch import BatchWork, Recent
 from services.projector.pipeline import Pipeline
 from services.projector.writer import Writer
 from tests.projections.driving import Engine, Place, Record
-from tests.services.projector.offset_order import APPLIED, CONFLICT, DEAD, DUPLICATE, Said, verdicts
+from tests.services.projector.offset_order import (
+    APPLIED,
+    CONFLICT,
+    COPY,
+    DEAD,
+    DUPLICATE,
+    Said,
+    verdicts,
+)
 
 FOLD_SECONDS = 0.05
 LATEST_SECONDS = 30.0
@@ -259,6 +267,7 @@ def wrong(engine: Engine, log: Drawn) -> list[str]:
             if actual != verdict:
                 told.append(f"{place[0]}-{place[1]} {offset}: {verdict} expected, {actual} stored")
         counted = Counter(stored.get((*place, o), DUPLICATE) for o in range(log.end(place)))
+        counted[DUPLICATE] += counted.pop(COPY, 0)
         told += _miscounted(engine, place, counted)
     return told
 
@@ -269,6 +278,15 @@ def _stored(engine: Engine) -> dict[tuple[str, int, int], str]:
         " join hitotsu.topic on topic.no = ledger.topic"
     )
     stored = dict.fromkeys(ledger, APPLIED)
+    copies = engine.connection.execute(
+        'select t.name, d.partition, d."offset", d.duplicate_of, l.event_id'
+        " from duplicate_document d join hitotsu.topic t on t.no = d.topic"
+        " left join ledger l on l.event_id = d.duplicate_of"
+    )
+    for *where, named, first in copies:
+        assert tuple(where) not in stored, f"applied, and a copy: {where}"
+        assert named == first, f"a copy of what was not applied: {where}"
+        stored[where[0], where[1], where[2]] = COPY
     letters = engine.connection.execute('select topic, partition, "offset", stage from dead_letter')
     for *where, stage in letters:
         assert tuple(where) not in stored, f"applied, and a dead letter: {where}"

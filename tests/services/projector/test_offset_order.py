@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,18 +19,29 @@ import pytest
 from infra.backend import Endpoints
 from projections.core import Projection, Row, key, maximum, plain, total
 from projections.core.fold import Group
-from schemas.generated.events import InquiryOpened, PointsAdjusted
+from schemas.generated.events import InquiryOpened, PointsAdjusted, PurchaseCompleted
 from services.projector import writer
 from services.projector.batch import BatchWork
 from tests.projections.driving import Engine, Place
-from tests.services.projector.facts import adjusted, asked
-from tests.services.projector.offset_order import APPLIED, CONFLICT, DEAD, DUPLICATE, Said, verdicts
+from tests.services.projector.facts import adjusted, asked, sale
+from tests.services.projector.offset_order import (
+    APPLIED,
+    CONFLICT,
+    COPY,
+    DEAD,
+    DUPLICATE,
+    Said,
+    verdicts,
+)
 from tests.services.projector.processes import Anything, Drawn, Process, Trouble, run, wrong
 
 PLACES: tuple[Place, ...] = (
     ("commerce.inquiries", 0), ("commerce.inquiries", 1), ("commerce.points", 0),
+    ("commerce.purchases", 0), ("commerce.purchases", 1),
 )  # fmt: skip
+SALES = PLACES[3:]
 UNSTORABLE, BY_HANDLER, BY_EVOLUTION = "not to be stored\0", "handler", "evolution"
+Wordy = InquiryOpened | PointsAdjusted | PurchaseCompleted
 REFUSED = (UNSTORABLE, BY_HANDLER, BY_EVOLUTION)
 GOOD = ("a word", "another word", "a third word")
 
@@ -41,16 +53,19 @@ def refusing() -> Group:
     entry = words.ledger("entry", text=plain("text"))
     state = words.evolution("state", id=key("uuid"), text=plain("text"))
 
-    @words.on(InquiryOpened, PointsAdjusted)
-    def hear(event: InquiryOpened | PointsAdjusted) -> Iterator[Row]:
+    @words.on(InquiryOpened, PointsAdjusted, PurchaseCompleted)
+    def hear(event: Wordy) -> Iterator[Row]:
         text = text_of(event)
         if text == BY_HANDLER:
             raise ValueError(text)
         yield said(id=event.meta.event_id, text=text, times=1)
         yield entry(text=text)
 
-    @words.evolves(state, InquiryOpened, PointsAdjusted, key=lambda event: (event.meta.event_id,))
-    def change(before: dict[str, Any] | None, event: InquiryOpened) -> dict[str, Any]:
+    @words.evolves(
+        state, InquiryOpened, PointsAdjusted, PurchaseCompleted,
+        key=lambda event: (event.meta.event_id,),
+    )  # fmt: skip
+    def change(before: dict[str, Any] | None, event: Wordy) -> dict[str, Any]:
         if text_of(event) == BY_EVOLUTION:
             raise ValueError(BY_EVOLUTION)
         return {"text": text_of(event)}
@@ -58,7 +73,9 @@ def refusing() -> Group:
     return Group("main", [words])
 
 
-def text_of(event: InquiryOpened | PointsAdjusted) -> str:
+def text_of(event: Wordy) -> str:
+    if isinstance(event, PurchaseCompleted):
+        return event.location_id
     return event.topic if isinstance(event, InquiryOpened) else event.reason
 
 
@@ -82,6 +99,14 @@ def tell(log: Drawn, place: Place, number: int, text: str) -> None:
     log.append(place, event, Said(number, text, text in REFUSED))
 
 
+def sell(log: Drawn, place: Place, number: int, document: int, units: int, text: str) -> None:
+    """A sale under an id and a transaction; both are told in one partition only."""
+    far = 1_000_000 * PLACES.index(place)
+    event = replace(sale(far + number, units=units, transaction=far + document), location_id=text)
+    said = Said(number, f"{document} {units} {text}", text in REFUSED, (document, str(units)))
+    log.append(place, event, said)
+
+
 def drawn(chance: random.Random, records: int) -> Drawn:
     """Ids that come again and again: with the same word, another one, or one that is refused."""
     log, refusing_share = Drawn(), chance.choice((0.02, 0.1, 0.3))
@@ -92,7 +117,13 @@ def drawn(chance: random.Random, records: int) -> Drawn:
         name = chance.choice(recent[place][-8:]) if again else number
         recent[place].append(name)
         refused = chance.random() < refusing_share
-        tell(log, place, name, chance.choice(REFUSED if refused else GOOD))
+        text = chance.choice(REFUSED if refused else GOOD)
+        if place in SALES:
+            # most are told once or twice, some under ids of others
+            document = name if chance.random() < 0.4 else chance.choice(recent[place][-6:]) // 3
+            sell(log, place, name, document, chance.choice((1, 1, 1, 2)), text)
+        else:
+            tell(log, place, name, text)
     return log
 
 
@@ -119,6 +150,22 @@ def all_met(met: Counter[str]) -> bool:
 def test_the_model_lets_the_first_record_that_can_be_applied_win() -> None:
     told = [Said(1, "a", True), Said(1, "b"), Said(1, "a", True), Said(1, "b"), Said(2, "a", True)]
     assert verdicts(told) == [DEAD, APPLIED, CONFLICT, DUPLICATE, DEAD]
+
+
+def test_the_model_lets_the_first_telling_of_a_document_win() -> None:
+    told = [
+        Said(1, "a", True, (7, "two units")),
+        Said(2, "a", document=(7, "two units")),
+        Said(3, "b", document=(7, "two units")),
+        Said(3, "b", document=(7, "two units")),
+        Said(3, "c", document=(8, "two units")),
+        Said(4, "a", document=(7, "one unit")),
+        Said(4, "a", document=(9, "one unit")),
+        Said(5, "a", True, (7, "two units")),
+    ]
+    assert verdicts(told) == [
+        DEAD, APPLIED, COPY, DUPLICATE, CONFLICT, CONFLICT, APPLIED, COPY
+    ]  # fmt: skip
 
 
 @pytest.mark.servers
@@ -187,7 +234,7 @@ def test_a_record_that_cannot_be_stored_costs_two_transactions_a_halving(
     words.reset()
     log = Drawn()
     for number in range(340):
-        for place in PLACES:
+        for place in PLACES[:3]:
             bad = place == PLACES[1] and number in (111, 200, 201)[:refused]
             tell(log, place, number, UNSTORABLE if bad else "first")
     sizes = trickled(words, log, 339)

@@ -37,7 +37,7 @@ class Told:
     def records(self, between: int) -> Iterator[Sent]:
         """First records, other trade, the records that come again."""
         yield from map(_sent, self.first)
-        yield from Trade(11, people=60, items=20).records(between)
+        yield from Trade(11, people=60, items=20, doubles=False).records(between)
         yield from map(_sent, self.second)
 
 
@@ -118,7 +118,10 @@ def sold(number: int, who: UUID, terminal: str) -> Any:
     """A sale at a terminal."""
     like = _like("PurchaseCompleted", number)
     producer = replace(like.meta.producer, terminal_id=terminal)
-    return replace(like, profile_id=who.bytes, meta=replace(like.meta, producer=producer))
+    return replace(
+        like, profile_id=who.bytes, meta=replace(like.meta, producer=producer),
+        transaction_id=UUID(int=6_000_000 + number).bytes,
+    )  # fmt: skip
 
 
 def _elsewhere(who: UUID) -> UUID:

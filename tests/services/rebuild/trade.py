@@ -43,16 +43,21 @@ Sent = tuple[str, bytes | None, bytes | None]
 class Trade:
     """A seeded stream of records, as they are appended."""
 
-    def __init__(self, seed: int, people: int = 300, items: int = 80) -> None:
+    def __init__(self, seed: int, people: int = 300, items: int = 80, doubles: bool = True) -> None:
+        """`doubles`: whether sales are told again under other ids."""
         self._chance = random.Random(seed)
         self._people = [UUID(int=number + 1).bytes for number in range(people)]
         self._items = [f"item-{number:03}" for number in range(items)]
         self._like = {name: _example(name) for name in [*PLENTY, *SELDOM]}
         self._at = self._like["PointsEarned"].meta.occurred_at
         self._before: list[Sent] = []
+        self._sales: list[Any] = []
+        self._doubles = doubles
 
     def records(self, many: int) -> Iterator[Sent]:
-        """So many records: one in twenty a resend, one in a hundred broken."""
+        """So many records: one in twenty a resend, one in a hundred broken, and one in fifty a sale
+        that is told under another id, sometimes with other content.
+        """
         for number in range(many):
             drawn = self._chance.random()
             if self._before and drawn < 0.05:
@@ -64,16 +69,26 @@ class Trade:
                 yield self._record(self._about("SubjectErased"))
             elif drawn < 0.0625:
                 yield self._record(self._about("MatchRulesActivated"))
+            elif self._doubles and self._sales and drawn < 0.0825:
+                yield self._record(self._told_again())
             elif number % 5 == 0:
                 yield self._record(self._watched())
             else:
                 kinds, weights = list(PLENTY), list(PLENTY.values())
                 yield self._record(self._about(self._chance.choices(kinds, weights)[0]))
 
+    def _told_again(self) -> Any:
+        sale = self._chance.choice(self._sales[-500:])
+        meta = replace(sale.meta, event_id=self._chance.randbytes(16))
+        total = sale.total + (self._chance.random() < 0.2)
+        return replace(sale, meta=meta, total=total, profile_id=self._chance.choice(self._people))
+
     def _record(self, event: Any) -> Sent:
         key = codec.key_of(event)
         if event.NAME == "PurchaseCompleted" and self._chance.random() < 0.25:
             key = event.profile_id  # as sales were keyed before
+        if event.NAME == "PurchaseCompleted" and key == event.transaction_id:
+            self._sales.append(event)
         sent = (event.TOPIC, key, codec.encode(event))
         self._before.append(sent)
         return sent

@@ -20,6 +20,7 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.memory import Memory
 from schemas.topics import TOPICS
 from schemas.wire import codec
+from schemas.wire.documents import document_of
 from services.projector.app import topics_to_apply
 from services.projector.apply import Applier
 from services.projector.batch import BatchWork, Entry, Failure, Slice, Verdict, decoded
@@ -200,9 +201,8 @@ def _judged(
         except HandlerFailed as error:
             raise AssertionError("no handler refuses what is told here") from error
         entry.verdict = APPLIED
-        ledger.append(
-            (event_id, entry.hash, entry.schema_id, no, part.partition, entry.record.offset)
-        )
+        record = event_id, entry.hash, entry.schema_id, no, part.partition, entry.record.offset
+        ledger.append((*record, *(document_of(entry.read()) or (None, None))))
     return BatchWork([part], folded, ledger)
 
 

@@ -39,6 +39,10 @@ def test_what_the_projector_made_is_what_the_log_says(settled: Road) -> None:
     counted = settled.sql("select sum(duplicate), sum(dead_letter) from checkpoint")[0]
     assert all(many > 0 for many in counted), "no resend or no dead letter was judged"
     assert settled.sql("select count(*) from erased_subject")[0][0] > 0
+    letters = "select count(*) from dead_letter where error_class = 'SameDocumentOtherContent'"
+    assert all(settled.sql(f"select count(*) from {name}")[0][0] > 0 for name in (
+        "duplicate_document", f"({letters}) l where count > 0"
+    ))  # fmt: skip
 
 
 def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(

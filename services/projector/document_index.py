@@ -1,0 +1,64 @@
+"""Makes the index of documents, after the ledger of before learned which documents it holds.
+
+An older release told events apart by their ids alone. The sales that it applied get their document
+before the projector takes its first record, so that a sale that is exported again is recognised.
+Their content is unknown until somebody tells such a document again: the first record is read then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from projections.core.sql import DOCUMENTS_INDEX
+from services.runtime.groups import LIVE
+from services.runtime.logging import log
+
+Connection = psycopg.Connection[Any]
+PATH = sql.SQL("set local search_path = {}, hitotsu")
+HAS_COLUMNS = """
+select exists (select from pg_attribute where attrelid = to_regclass('ledger')
+    and attname = 'document' and not attisdropped)
+"""
+ADD_COLUMNS = "alter table ledger add column document uuid, add column content bigint"
+EXISTS = "select to_regclass(%s) is not null"
+# a sale is a document under its transaction; of two that were applied, the first record keeps it
+OLD_SALES = sql.SQL("""
+update ledger l set document = first.transaction_id
+from (
+    select distinct on (p.transaction_id) p.transaction_id, o.event_id
+    from {} p join ledger o on o.event_id = p.event_id
+    order by p.transaction_id, o.topic, o.partition, o."offset"
+) first
+where l.event_id = first.event_id and l.document is null
+""")
+
+
+def prepare_documents(connection: Connection, group: str) -> None:
+    """Adds the ledger's columns and the index if they are missing; in two transactions, so that
+    readers wait for neither to be filled.
+    """
+    schema = sql.Identifier(group)
+    with connection.transaction():
+        connection.execute(PATH.format(schema))
+        ((has_columns,),) = connection.execute(HAS_COLUMNS).fetchall()
+        if not has_columns:
+            connection.execute(ADD_COLUMNS)
+    with connection.transaction():
+        connection.execute(PATH.format(schema))
+        if _exists(connection, "ledger_document"):
+            return
+        for name in ("purchase", f"{LIVE}.purchase"):
+            if _exists(connection, name):
+                sales = OLD_SALES.format(sql.Identifier(*name.split(".")))
+                many = connection.execute(sales).rowcount
+                log.info("old_documents_indexed", group=group, sales=many)
+                break
+        connection.execute(DOCUMENTS_INDEX)
+
+
+def _exists(connection: Connection, name: str) -> bool:
+    ((exists,),) = connection.execute(EXISTS, [name]).fetchall()
+    return bool(exists)
