@@ -13,10 +13,10 @@ from schemas.topics import TOPIC_OF
 
 FIRST_ID = 1001
 # Attributes that only the gateway uses (what it requires, fills in, moves, seals, and who may
-# append) and the record key do not affect the Avro bytes.
+# append), the record key and how a wrong clock moves times do not affect the Avro bytes.
 _EDGE_ONLY = (
     "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "former_keys",
-    "document", "may_append",
+    "document", "may_append", "time",
 )  # fmt: skip
 _UNSAID = ("doc", "namespace")  # the lint allows only one namespace
 

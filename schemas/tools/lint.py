@@ -29,6 +29,7 @@ _MEANINGS = {
     "latitude": ("double",),
     "longitude": ("double",),
 }
+_TIMES = ("happened", "set_for")
 _PII = ("name", "kana", "postcode", "address", "birth_date", "free_text", "identifier")
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -87,6 +88,8 @@ def _field(where: str, field: Json, siblings: dict[str, Json]) -> Iterator[str]:
     meaning = field.get("is")
     if meaning is not None and kind not in _MEANINGS.get(meaning, ()):
         yield f"{where}: a field of type {kind} cannot have is: {meaning!r}"
+    if (meaning == "instant") != (field.get("time") in _TIMES):
+        yield f'{where}: an instant, and nothing else, is marked "time": "happened" or "set_for"'
 
 
 def _plain(kind: Any) -> tuple[str, bool]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 from io import BytesIO
+from struct import Struct
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from schemas.wire.writers import Write, writer
 
 _EPOCH = EPOCH.replace(tzinfo=None)
 HEADER = 5  # magic byte 0, then the schema id, four bytes, big-endian
+_schema_id = Struct(">xI").unpack_from
 Schema = Any  # what fastavro's parse_schema gives back
 _Reader = tuple[Schema, Schema | None, Callable[[dict[str, Any]], Event]]
 _Writer = tuple[bytes, Schema, Callable[[Any], dict[str, Any]], Write]
@@ -184,13 +186,15 @@ def _hash(body: bytes) -> int:
 
 
 def schema_in(value: bytes) -> int:
-    """The schema id of a value whose header has been checked before."""
-    return int.from_bytes(value[1:HEADER], "big")
+    """The schema id of a value whose header was already checked."""
+    number: int = _schema_id(value)[0]
+    return number
 
 
 def body_hash(value: bytes) -> int:
     """Signed 64-bit hash of the value's body, by which resends are compared."""
-    return _hash(value[HEADER:])
+    digest = xxh3_64_intdigest(value[HEADER:])
+    return digest - (1 << 64) if digest >> 63 else digest
 
 
 def key_of(event: Event) -> bytes:

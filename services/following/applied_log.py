@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.generated.events import Event
 from schemas.wire import codec
+from schemas.wire.effective import effective_event
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -39,7 +40,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class AppliedEvent:
-    """An applied event, and the place of its record in Kafka."""
+    """An applied event as it was folded, and the place of its record in Kafka."""
 
     topic: str
     partition: int
@@ -177,7 +178,7 @@ class AppliedLog:
 def _decoded(record: Any) -> Iterable[AppliedEvent]:
     """The record's event; empty if it cannot be decoded, because it is a dead letter then."""
     try:
-        event = codec.decode(record.value)
+        event: Event = effective_event(codec.decode(record.value), record.headers, record.timestamp)
     except codec.Undecodable:
         return []
     return [AppliedEvent(record.topic, record.partition, record.offset, event)]

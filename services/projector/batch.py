@@ -18,6 +18,7 @@ from projections.core.fold import Folded, Group, HandlerFailed
 from schemas.wire import codec
 from schemas.wire.codec import Undecodable, body_hash, is_key_of, schema_in
 from schemas.wire.documents import IDENTIFY, Document
+from schemas.wire.effective import effective_event
 
 # what is known of an event id: (hash, schema id); of a document: (content, first event id)
 Seen = tuple[int | None, Any]
@@ -81,8 +82,11 @@ class Entry:
     told_before: bytes | None = None  # of a conflict: the event that told the same document
 
     def read(self) -> Any:
-        """Decodes the event again, of a record that can be decoded."""
-        return self.event or codec.decode(self.record.value)
+        """Decodes the event again as it is folded, of a record that can be decoded."""
+        record = self.record
+        return self.event or effective_event(
+            codec.decode(record.value), record.headers, record.timestamp
+        )
 
 
 @dataclass(slots=True)
@@ -159,7 +163,7 @@ def decoded(records: Iterable[ConsumerRecord], topic: str) -> list[Entry]:
 def _decoded(record: ConsumerRecord, topic: str) -> Entry:
     value = record.value
     try:
-        event: Any = codec.decode(value)
+        event: Any = effective_event(codec.decode(value), record.headers, record.timestamp)
     except Undecodable as error:
         return Entry(record, failure=Failure("decode", "Undecodable", error.reason))
     assert value is not None

@@ -11,7 +11,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from projections.core.fold import Folded, Group, HandlerFailed
+from projections.core.instants import micros
 from schemas.wire.codec import Undecodable, decode, is_key_of
+from schemas.wire.effective import RECEIVED_AT, effective_event
 from services.projector.batch import OTHER_CONTENT
 from services.runtime.producer import KafkaRecord, Producer
 
@@ -90,7 +92,7 @@ def dry_run(letter: Letter, group: Group) -> None:
             " correction with a new id"
         )
     try:
-        event: Any = decode(letter.record_value)
+        event: Any = effective_event(decode(letter.record_value), headers_of(letter), 0)
     except Undecodable as error:
         raise CannotRetry(f"the record still cannot be decoded: {error.reason}") from None
     if letter.topic != event.TOPIC:
@@ -106,18 +108,28 @@ def dry_run(letter: Letter, group: Group) -> None:
 async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
     """Appends the unchanged record to its topic and marks the dead letter as retried.
 
-    Returns the new topic, partition and offset as text.
+    Its arrival stays the first one, so that its times do not move by waiting among the dead
+    letters. Returns the new topic, partition and offset as text.
     """
     record = KafkaRecord(
         letter.topic,
         letter.record_key or b"",
         letter.record_value or b"",
-        [(str(name), bytes.fromhex(value or "")) for name, value in letter.headers],
+        headers_of(letter),
     )
     (at,) = await producer.append([record])
     place = f"{at.topic}-{at.partition} @ {at.offset}"
     await resolve(connection, letter.id, "retried", f"sent again: {place}")
     return place
+
+
+def headers_of(letter: Letter) -> list[tuple[str, bytes]]:
+    """The record's headers; where the gateway did not say when it arrived, Kafka's time does."""
+    headers = [(str(name), bytes.fromhex(value or "")) for name, value in letter.headers]
+    appended = micros(letter.appended_at)
+    if appended <= 0 or (headers and headers[0][0] == RECEIVED_AT):
+        return headers
+    return [(RECEIVED_AT, b"%d" % (appended + 999)), *headers]  # it is cut to milliseconds
 
 
 async def resolve(connection: Connection, letter_id: int, status: str, note: str) -> bool:

@@ -23,7 +23,7 @@ from services.rebuild.swap import Swap
 from services.runtime.config import Settings
 from services.runtime.db import conninfo
 from services.runtime.logging import log
-from services.verify.log import Log, Place
+from services.verify.log import Log
 
 NOTE_PROGRESS = """
 update hitotsu.projection_building set read = %s, total = %s
@@ -99,9 +99,6 @@ class ProjectionBuild(Rebuild):
         assert isinstance(shadow, BuildShadow)
         self.already = sum(log.positions.values())
         return BuildFolding(self._settings.postgres, shadow, log, topics)
-
-    def _log(self, starts: Mapping[Place, int]) -> Log:
-        return Log(self._settings.kafka, starts, whole=True)
 
     def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
         # the live tables are incomplete or of another version, so differences mean nothing

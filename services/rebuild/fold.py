@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from projections.core.fold import Folded, Group, HandlerFailed
 from projections.core.redis_rows import shown
 from schemas.wire import codec
+from schemas.wire.effective import effective_event
 from services.rebuild.applied_records import AppliedPlaces
 from services.rebuild.shadow import Shadow
 from services.runtime.db import conninfo
@@ -111,7 +112,7 @@ class Folding:
             event: Any = None
             if value is not None and value[:HEADER] not in strange:
                 try:
-                    event = codec.decode(value)
+                    event = effective_event(codec.decode(value), record.headers, record.timestamp)
                 except codec.Undecodable:
                     event = None
                 if event is not None and type(event) not in self._kinds:

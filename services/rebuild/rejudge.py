@@ -61,7 +61,7 @@ class Rejudge(Rebuild):
         return GroupShadow(self._settings.postgres, self._live, self._group)
 
     def _log(self, starts: Mapping[Place, int]) -> Log:
-        log = Log(self._settings.kafka, starts, whole=True)
+        log = Log(self._settings.kafka, starts)
         try:
             log.check_beginning()
         except BaseException:

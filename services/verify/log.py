@@ -27,7 +27,7 @@ _LASTING = frozenset(
 
 
 class LogRecord(NamedTuple):
-    """A record. `timestamp` (ms since the epoch) and `headers` are set if the log is `whole`."""
+    """A record; its timestamp is in milliseconds since the epoch."""
 
     offset: int
     key: bytes | None
@@ -41,14 +41,14 @@ class LogUnreadable(Exception):
 
 
 class Log:
-    """Reads the partitions in `starts` from these offsets; `whole`: with timestamps and headers.
+    """Reads the partitions in `starts` from these offsets.
 
     `positions`: the next offset to read, by partition.
     """
 
-    def __init__(self, kafka: str, starts: Mapping[Place, int], whole: bool = False) -> None:
+    def __init__(self, kafka: str, starts: Mapping[Place, int]) -> None:
         self.positions = dict(starts)
-        self._kafka, self._whole = kafka, whole
+        self._kafka = kafka
         self._held: dict[Place, deque[LogRecord]] = {place: deque() for place in starts}
         self._paused: set[Place] = set()
         self._consumer = Consumer(
@@ -129,8 +129,11 @@ class Log:
                 _judge(error, message)
                 continue
             place = (str(message.topic()), int(message.partition() or 0))
-            rest = (message.timestamp()[1], message.headers() or ()) if self._whole else ()
-            record = LogRecord(int(message.offset() or 0), message.key(), message.value(), *rest)
+            headers: Any = message.headers() or ()  # the client's type knows two more shapes
+            record = LogRecord(
+                int(message.offset() or 0), message.key(), message.value(),
+                message.timestamp()[1], headers,
+            )  # fmt: skip
             if record.offset < ends.get(place, 0):
                 self._take(place, record, found)
             else:

@@ -1,4 +1,4 @@
-"""Decodes one record of the log and checks it against its topic's contract."""
+"""Decodes one record: its event as it is folded, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.wire import codec
 from schemas.wire.documents import Document, document_of
+from schemas.wire.effective import effective_event
 from services.verify.log import LogRecord, Place
 
 
@@ -32,7 +33,7 @@ def decode(place: Place, record: LogRecord) -> DecodedRecord:
     found = DecodedRecord(place, record)
     value = record.value
     try:
-        event: Any = codec.decode(value)
+        event: Any = effective_event(codec.decode(value), record.headers, record.timestamp)
     except codec.Undecodable:
         return found
     assert value is not None

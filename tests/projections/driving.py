@@ -39,7 +39,7 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: int = 1_700_000_000_000
+    timestamp: int = 4_102_444_800_000  # 2100: after all times in events, so that none is capped
     headers: Sequence[tuple[str, bytes]] = ()
 
 

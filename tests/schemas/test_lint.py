@@ -40,6 +40,9 @@ def test_our_own_schemas_keep_the_rules() -> None:
         ({"type": "hitotsu.Uuid", "blind": "nothing"}, "name a personal field"),
         ({"type": "string", "is": "money"}, "cannot have is: 'money'"),
         ({"type": "long", "is": "light_years"}, "cannot have is: 'light_years'"),
+        ({"type": "long", "is": "instant"}, 'is marked "time"'),
+        ({"type": "long", "is": "instant", "time": "sometime"}, 'is marked "time"'),
+        ({"type": "int", "is": "date", "time": "happened"}, 'is marked "time"'),
     ],
 )
 def test_a_field_that_breaks_a_rule_is_named(field: dict[str, Any], complaint: str) -> None:
