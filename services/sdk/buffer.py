@@ -13,17 +13,25 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from nacl.public import PublicKey, SealedBox
 
+from services.sdk.clocks import Moment
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, sealed BLOB NOT NULL);
+    position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, sealed BLOB NOT NULL,
+    boot TEXT, seconds REAL);
 CREATE TABLE IF NOT EXISTS refused (
     position INTEGER PRIMARY KEY, event_id TEXT NOT NULL, sealed BLOB NOT NULL,
     field TEXT NOT NULL, reason TEXT NOT NULL);
 """
+
+
+# a file of before events were kept with their moments
+_LATER_COLUMNS = {"boot": "TEXT", "seconds": "REAL"}
 
 
 class BufferFull(Exception):
@@ -32,11 +40,12 @@ class BufferFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BufferedEvent:
-    """A sealed event that is waiting to be sent."""
+    """A sealed event that is waiting to be sent; `moment`: when it happened, if that is known."""
 
     position: int
     event_id: str
     sealed: bytes
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,9 @@ class Buffer:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"):
             self._file.execute(f"PRAGMA {pragma}")
         self._file.executescript(_TABLES)
+        there = {row[1] for row in self._file.execute("PRAGMA table_info(waiting)")}
+        for name in _LATER_COLUMNS.keys() - there:
+            self._file.execute(f"ALTER TABLE waiting ADD COLUMN {name} {_LATER_COLUMNS[name]}")
 
     def __len__(self) -> int:
         """Number of waiting events."""
@@ -73,16 +85,25 @@ class Buffer:
     def _count(self) -> int:
         return int(self._file.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
-    def add(self, events: Sequence[tuple[str, bytes]]) -> list[int]:
-        """Stores events (id and JSON), all or none; returns their positions after the fsync."""
-        sealed = [(event_id, bytes(self._box.encrypt(clear))) for event_id, clear in events]
+    def add(
+        self, events: Sequence[tuple[str, bytes]], moments: Sequence[Moment | None] = ()
+    ) -> list[int]:
+        """Stores events (id and JSON), all or none; returns their positions after the fsync.
+
+        `moments`: when each of them happened; left out: not known.
+        """
+        sealed = [
+            (event_id, bytes(self._box.encrypt(clear)), *_columns(moment))
+            for (event_id, clear), moment in zip_longest(events, moments)
+        ]
         with self._lock:
             if self._count() + len(sealed) > self._max_events:
                 raise BufferFull(f"more than {self._max_events} events wait for the gateway")
             with self._transaction():
                 return [
                     self._file.execute(
-                        "INSERT INTO waiting (event_id, sealed) VALUES (?, ?)", row
+                        "INSERT INTO waiting (event_id, sealed, boot, seconds) VALUES (?, ?, ?, ?)",
+                        row,
                     ).lastrowid
                     or 0
                     for row in sealed
@@ -90,7 +111,10 @@ class Buffer:
 
     def oldest(self, most: int, max_bytes: int) -> list[BufferedEvent]:
         """The next events to send, within both limits; at least one if any is waiting."""
-        query = "SELECT position, event_id, sealed FROM waiting ORDER BY position LIMIT ?"
+        query = (
+            "SELECT position, event_id, sealed, boot, seconds FROM waiting"
+            " ORDER BY position LIMIT ?"
+        )
         held: list[BufferedEvent] = []
         size = 0
         with self._lock:
@@ -98,7 +122,8 @@ class Buffer:
                 size += len(row[2])
                 if held and size > max_bytes:
                     break
-                held.append(BufferedEvent(*row))
+                moment = None if row[3] is None or row[4] is None else Moment(row[3], row[4])
+                held.append(BufferedEvent(row[0], row[1], row[2], moment))
         return held
 
     def settle(self, accepted: Sequence[int], refused: Sequence[tuple[int, str, str]]) -> None:
@@ -128,6 +153,10 @@ class Buffer:
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._file)
+
+
+def _columns(moment: Moment | None) -> tuple[str | None, float | None]:
+    return (None, None) if moment is None else (moment.boot, moment.seconds)
 
 
 class _Transaction:

@@ -116,7 +116,7 @@ class Client:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
-        headers = {"Content-Type": step.content_type}
+        headers = {"Content-Type": step.content_type, **step.headers}
         try:
             return _reply(self._http.post("/v1/events", content=step.content, headers=headers))
         except httpx.TransportError:
@@ -191,7 +191,7 @@ class AsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
-        headers = {"Content-Type": step.content_type}
+        headers = {"Content-Type": step.content_type, **step.headers}
         try:
             response = await self._http.post("/v1/events", content=step.content, headers=headers)
         except httpx.TransportError:

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 
 from schemas.generated.inputs import Rejected, parse
 from services.sdk.buffer import Buffer, BufferedEvent
+from services.sdk.clocks import Clocks, Moment, occurred_at_of
 from services.sdk.results import Problem, Result, Results, Unreachable
 
 Sendable = Mapping[str, Any] | BaseModel
@@ -33,10 +34,15 @@ _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Request to post to `/v1/events`; the generator is sent the reply, None without an answer."""
+    """Request to post to `/v1/events`; the generator is sent the reply, None without an answer.
+
+    `headers`: what the clocks show at this attempt.
+    """
 
     content: bytes
     content_type: str
+    moments: Sequence[Moment | None] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class GatewayReply:
     retry_after: str | None = None
 
 
+Ready = tuple[int, str, bytes, Moment | None]
+"""An event to send: its place in the call, its id, its JSON, and when it happened."""
 Talk = Generator[Post | Pause, GatewayReply | None, Any]
 
 
@@ -69,18 +77,20 @@ class GatewayLine:
     validate: bool = True
     patience: float = 60.0
     clock: Callable[[], float] = time.monotonic
+    clocks: Clocks = field(default_factory=Clocks)
     _failures: int = field(default=0, init=False)
     _down_until: float = field(default=0.0, init=False)
 
     def send(self, events: Iterable[Sendable]) -> Talk:
         """Sends events; returns `Results` in their order."""
-        ready: list[tuple[int, str, bytes]] = []
+        ready: list[Ready] = []
         results: dict[int, Result] = {}
         for index, event in enumerate(events):
             event_id = _event_id(event)
             refusal = self._refusal(event)
             if refusal is None:
-                ready.append((index, event_id or "", to_json(event)))
+                moment = self.clocks.moment_of(occurred_at_of(event))
+                ready.append((index, event_id or "", to_json(event), moment))
             else:
                 results[index] = _refused(index, event_id, refusal.field, refusal.reason)
         sent = yield from self._direct(ready) if self.buffer is None else self._by_buffer(ready)
@@ -96,11 +106,12 @@ class GatewayLine:
             return rejected
         return None
 
-    def _direct(self, ready: Sequence[tuple[int, str, bytes]]) -> Talk:
+    def _direct(self, ready: Sequence[Ready]) -> Talk:
         results = Results()
         for batch in _batches(ready):
-            content = b"[" + b",".join(body for _, _, body in batch) + b"]"
-            reply = yield from self._deliver(Post(content, JSON), self.patience)
+            content = b"[" + b",".join(body for _, _, body, _ in batch) + b"]"
+            post = Post(content, JSON, [moment for *_, moment in batch])
+            reply = yield from self._deliver(post, self.patience)
             if reply.status not in (202, 422):
                 problem = Problem.read(reply.status, reply.body)
                 problem.results = results
@@ -108,15 +119,17 @@ class GatewayLine:
             answers = _answers(reply)
             results += [
                 replace(answer, index=index)
-                for answer, (index, _, _) in zip(answers, batch, strict=True)
+                for answer, (index, *_) in zip(answers, batch, strict=True)
             ]
         return results
 
-    def _by_buffer(self, ready: Sequence[tuple[int, str, bytes]]) -> Talk:
+    def _by_buffer(self, ready: Sequence[Ready]) -> Talk:
         # Every event goes to disk first, also while the gateway answers: a kill during the request
         # then loses nothing, and no event overtakes one that waits.
         assert self.buffer is not None
-        positions = self.buffer.add([(event_id, body) for _, event_id, body in ready])
+        positions = self.buffer.add(
+            [(event_id, body) for _, event_id, body, _ in ready], [moment for *_, moment in ready]
+        )
         wanted = dict.fromkeys(positions)
         seen: dict[int, Result] = {}
         if self.clock() >= self._down_until:
@@ -127,7 +140,7 @@ class GatewayLine:
                 seen = dict(seen)
         return [
             replace(seen.get(position) or Result(0, event_id, "buffered"), index=index)
-            for position, (index, event_id, _) in zip(positions, ready, strict=True)
+            for position, (index, event_id, *_) in zip(positions, ready, strict=True)
         ]
 
     def drain(self, patience: float, wanted: Mapping[int, None], seen: dict[int, Result]) -> Talk:
@@ -139,7 +152,8 @@ class GatewayLine:
         assert self.buffer is not None
         most = MOST_EVENTS
         while held := self.buffer.oldest(most, MOST_SEALED_BYTES):
-            reply = yield from self._deliver(Post(_boxes(held), SEALED), patience)
+            post = Post(_boxes(held), SEALED, [each.moment for each in held])
+            reply = yield from self._deliver(post, patience)
             results = _settled(reply, held)
             if results is None:
                 most = max(1, len(held) // 2)
@@ -164,11 +178,12 @@ class GatewayLine:
         """Posts the same bytes until the gateway answers finally (not 408, 429, 500, 502, 503,
         504).
 
-        Raises `Unreachable` after `patience` seconds.
+        The headers about the clocks are made for each attempt. Raises `Unreachable` after
+        `patience` seconds.
         """
         until = self.clock() + patience
         while True:
-            reply = yield post
+            reply = yield replace(post, headers=self.clocks.headers(post.moments))
             if reply is not None and reply.status not in _AGAIN:
                 self._failures = 0
                 self._down_until = 0.0
@@ -199,10 +214,8 @@ def _event_id(event: Sendable) -> str | None:
     return str(claimed) if claimed is not None else None
 
 
-def _batches(
-    ready: Sequence[tuple[int, str, bytes]],
-) -> Generator[list[tuple[int, str, bytes]], None, None]:
-    batch: list[tuple[int, str, bytes]] = []
+def _batches(ready: Sequence[Ready]) -> Generator[list[Ready], None, None]:
+    batch: list[Ready] = []
     size = 0
     for each in ready:
         if batch and (len(batch) == MOST_EVENTS or size + len(each[2]) > MOST_BYTES):

@@ -1,7 +1,7 @@
 /** Earns points and receives units, holds some of both, and looks at a case. */
 import { randomUUID } from "node:crypto";
 
-import { type Identity, api, commands, gateway, identity, newKey } from "../src/index.js";
+import { type Identity, api, commands, eventAges, gateway, identity, newKey } from "../src/index.js";
 
 type Case = Identity["schemas"]["PairCase"] | Identity["schemas"]["ConflictCase"];
 
@@ -17,6 +17,7 @@ const decide = commands({ url: variable("COMMANDS"), token: till });
 const desk = identity({ url: variable("IDENTITY"), token: variable("STAFF") });
 
 const now = Date.now();
+const happened = performance.now();
 const day = 86_400_000;
 const at = (time: number): string => new Date(time).toISOString();
 const meta = () => ({
@@ -31,6 +32,7 @@ const lot = { lot_id: randomUUID(), points: 500, active_from: at(now - day), exp
 const received = meta();
 
 const appended = await append.POST("/v1/events", {
+  params: { header: { "Hitotsu-Event-Ages": eventAges([happened, happened]) } },
   body: [
     { type: "StockReceived", meta: received, sku, location_id: "S001", quantity: 10 },
     { type: "PointsEarned", meta: meta(), profile_id: profile, lots: [lot] },
