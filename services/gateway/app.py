@@ -25,6 +25,7 @@ from services.intake.answers import (
     event_notes,
     events_body,
 )
+from services.intake.clocks import EVENT_AGES, SENT_AT
 from services.intake.ingest import Ingest
 from services.intake.records import Intake
 from services.points.program.accrual_source import ProgramVersions, unreadable
@@ -98,7 +99,8 @@ def _events(ingest: Ingest) -> Operation:
     return Operation(
         method="POST", path="/v1/events", name="appendEvents", summary="Append events",
         description="An event with an `event_id` sent before is accepted again, but applied once.",
-        tag="events", scope="events:write", endpoint=events, headers=(TRACEPARENT,),
+        tag="events", scope="events:write", endpoint=events,
+        headers=(TRACEPARENT, SENT_AT, EVENT_AGES),
         body=events_body(),
         replies={
             202: Reply(EventResults, "At least one event was accepted and is in the log."),

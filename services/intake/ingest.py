@@ -1,13 +1,14 @@
 """Handles `POST /v1/events`: one result per event, after Kafka acknowledged them.
 
-read body → authenticate → split → rate limit → validate → scopes → seal and encode → append →
-answer
+authenticate → measure the clock → read body → split → rate limit → validate → scopes → seal and
+encode → append → answer
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from services.http.bodies import read_body, size_of
 from services.http.problem import Refuse
 from services.intake.admission import Rates, within_scopes
 from services.intake.body import content_type_of, event_id_of, split
+from services.intake.clocks import ProducerClock, clock_of, matched, observe
 from services.intake.records import Intake, KeysUnavailable, Reason, Refusal
 from services.runtime import metrics
 from services.runtime.logging import log
@@ -53,33 +55,44 @@ class Ingest:
         """Answers 202 when any event was accepted, 422 when none was, otherwise a problem
         document.
         """
+        arrived = time.time_ns() // 1_000
         token = await token_of(request, self.tokens, "events:write")
+        clock = clock_of(request, arrived)
         content_type = content_type_of(request)
         size_of(request)
         with self.rates.room(token) as room:
             body = await read_body(request, arrived=room.take)
             raw = split(body, content_type, self.private_key)
             del body
+            matched(clock, len(raw))
             self.rates.take(token, len(raw))
             with self.rates.waiting(len(raw)):
-                outcomes = await self._outcomes(raw, token, _trace_headers(request))
+                outcomes = await self._outcomes(raw, token, clock, _trace_headers(request))
             return _answer(raw, outcomes, token)
 
     async def _outcomes(
-        self, raw: Sequence[Any], token: Token, headers: Sequence[tuple[str, bytes]]
+        self,
+        raw: Sequence[Any],
+        token: Token,
+        clock: ProducerClock,
+        headers: Sequence[tuple[str, bytes]],
     ) -> list[Appended | Refusal]:
-        checked = await self._read(raw, token)
+        checked = await self._read(raw, token, clock)
         good = [(i, each) for i, each in enumerate(checked) if not isinstance(each, Refusal)]
         within_scopes(token, good)
-        encoded = iter(await self._encode([model for _, model in good], headers))
+        made = await self._encode([model for _, model in good], headers)
+        _write_clock(clock, good, made)
+        encoded = iter(made)
         taken = [each if isinstance(each, Refusal) else next(encoded) for each in checked]
         records = [each for each in taken if isinstance(each, KafkaRecord)]
         places = iter(await self._append(records))
         return [each if isinstance(each, Refusal) else next(places) for each in taken]
 
-    async def _read(self, raw: Sequence[Any], token: Token) -> list[EventInput | Refusal]:
+    async def _read(
+        self, raw: Sequence[Any], token: Token, clock: ProducerClock
+    ) -> list[EventInput | Refusal]:
         try:
-            return await self.intake.read_all(raw, token)
+            return await self.intake.read_all(raw, token, clock.happened_at)
         except KeysUnavailable:
             log.warning("refused_temporarily", away="postgres", events=len(raw))
             detail = (
@@ -106,6 +119,21 @@ class Ingest:
         except KafkaAway:
             detail = "Kafka is away. " + _AGAIN
             raise Refuse(503, "Service Unavailable", detail, retry_after=2) from None
+
+
+def _write_clock(
+    clock: ProducerClock,
+    events: Sequence[tuple[int, EventInput]],
+    made: Sequence[KafkaRecord | Refusal],
+) -> None:
+    """Puts the clock's headers before the others of each record, and keeps the metric."""
+    measured = []
+    for (index, event), record in zip(events, made, strict=True):
+        if isinstance(record, KafkaRecord):
+            at = event.meta.occurred_at
+            record.headers[:0] = clock.headers(index, at)
+            measured.append((index, event.meta.producer.store_id or "", at))
+    observe(clock, measured)
 
 
 def _trace_headers(request: Request) -> list[tuple[str, bytes]]:

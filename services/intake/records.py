@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Literal, Protocol
 
@@ -29,6 +30,8 @@ AT_ONCE = 50
 
 # Told by producers, unless the program's rules do it.
 _BY_PRODUCERS = frozenset(name for name, right in RIGHTS.items() if right.by_producers)
+# When did the event at a place of a request happen, by the time that it tells (microseconds)?
+Happened = Callable[[int, int], int]
 # They carry rules as a text.
 _WITH_RULES = frozenset({"MatchRulesActivated", "ProgramRulesSet"})
 
@@ -79,15 +82,22 @@ class Intake:
         self._patience = patience
         self._keyless = SubjectSealer({}, blind_key)
 
-    def read(self, event: object, sender: Token) -> EventInput | Refusal:
-        """The validated event, or why the JSON is invalid or the sender may not send it."""
+    def read(
+        self, event: object, sender: Token, happened: Callable[[int], int] = int
+    ) -> EventInput | Refusal:
+        """The validated event, or why the JSON is invalid or the sender may not send it.
+
+        `happened`: when it happened, by its `occurred_at`.
+        """
         try:
             model = inputs.parse(event)
         except Rejected as rejected:
             return Refusal(rejected.field, rejected.reason)
-        return self._forbidden(model, sender) or model
+        return self._forbidden(model, sender, happened) or model
 
-    async def read_all(self, events: Iterable[object], sender: Token) -> list[EventInput | Refusal]:
+    async def read_all(
+        self, events: Iterable[object], sender: Token, happened: Happened = lambda _, at: at
+    ) -> list[EventInput | Refusal]:
         """As `read`, for each; elements that are refusals already are kept.
 
         Raises KeysUnavailable when the program's state is unknown.
@@ -96,13 +106,18 @@ class Intake:
         earned = any(_type_of(event) in _BY_PRODUCERS for event in listed)
         if earned and not await self._program.fresh():
             raise KeysUnavailable
-        remaining = iter(listed)
+        remaining = iter(enumerate(listed))
         while part := list(islice(remaining, AT_ONCE)):
-            made += [e if isinstance(e, Refusal) else self.read(e, sender) for e in part]
+            made += [
+                e if isinstance(e, Refusal) else self.read(e, sender, partial(happened, index))
+                for index, e in part
+            ]
             await asyncio.sleep(0)
         return made
 
-    def _forbidden(self, model: EventInput, sender: Token) -> Refusal | None:
+    def _forbidden(
+        self, model: EventInput, sender: Token, happened: Callable[[int], int]
+    ) -> Refusal | None:
         name = model.type
         right = RIGHTS[name]
         if sender.role not in right.roles:
@@ -115,15 +130,17 @@ class Intake:
             for field, place in own_places(name, model):
                 if not sender.within("store", place):
                     return Refusal(field, "is none of the token's stores", "forbidden")
-        if right.by_producers and (why := self._not_earned(model, sender)) is not None:
+        if right.by_producers and (why := self._not_earned(model, sender, happened)) is not None:
             return Refusal("type", why, "accrual")
         wrong = self._unreadable(model) if name in _WITH_RULES else None
         return Refusal(wrong.field, wrong.reason) if wrong else None
 
-    def _not_earned(self, model: EventInput, sender: Token) -> str | None:
+    def _not_earned(
+        self, model: EventInput, sender: Token, happened: Callable[[int], int]
+    ) -> str | None:
         # what was given is taken back by people too; giving has one source, whoever asks
         corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
-        return None if corrects else self._program.refused(model.meta.occurred_at)
+        return None if corrects else self._program.refused(happened(model.meta.occurred_at))
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()

@@ -45,6 +45,12 @@ REQUEST_SECONDS = Histogram(
     "hitotsu_http_request_seconds", "Time to answer.", ["service", "route"], buckets=_SECONDS
 )
 IN_FLIGHT = Gauge("hitotsu_gateway_in_flight_events", "Events waiting for Kafka's acknowledgement.")
+CLOCK_OFFSET = Gauge(
+    "hitotsu_gateway_clock_offset_seconds",
+    "True time minus a producer's time, by store: the largest of its newest request with"
+    " `Hitotsu-Sent-At` or `Hitotsu-Event-Ages`.",
+    ["store"],
+)
 PRODUCER_RESTARTS = Counter(
     "hitotsu_gateway_producer_restarts", "Times the Kafka producer was replaced after errors."
 )
@@ -131,6 +137,10 @@ REDIS_REFILLS = Counter(
 RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their topic.")
 MISSING_RECEIPTS = _measured(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
+)
+WRONG_CLOCKS = _measured(
+    "hitotsu_terminals_with_wrong_clocks",
+    "Terminals that sent events within an hour by a clock wrong by more than two minutes.",
 )
 
 HEAP_BLOCKS = Gauge(
