@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from projections.core import Projection, Row, key, spans
 from schemas.generated.events import (
@@ -42,15 +42,21 @@ receipts = projection.table(
     PointsReversed,
     DeadLettered,
 )
-def receipt_seen(event: PurchaseCompleted) -> Iterator[Row]:
-    """The receipt number of an event; that of a dead letter counts as arrived."""
+def receipt_seen(event: PurchaseCompleted) -> Sequence[Row]:
+    """The receipt number of an event; that of a dead letter counts as arrived.
+
+    It returns a sequence, because many events have no number, and a generator costs more.
+    """
     producer = event.meta.producer
-    if producer.terminal_sequence is not None and producer.terminal_id is not None:
-        yield receipts(
+    if producer.terminal_sequence is None or producer.terminal_id is None:
+        return ()
+    return (
+        receipts(
             system=producer.system,
             store_id=producer.store_id or "",
             terminal_id=producer.terminal_id,
             epoch=producer.terminal_epoch,
             block=producer.terminal_sequence // BLOCK,
             seen=producer.terminal_sequence,
-        )
+        ),
+    )
