@@ -31,7 +31,8 @@ class Field:
     `shape`: an Avro primitive, "id", "enum", "record" or "array". `of`: the name of the record,
     enum or array item type. `item`: the shape of an array's items. `meaning`: attribute `is`.
     `pii`: kind of a sealed personal value. `blind`: the personal field whose blind index this is.
-    `at_least`: minimum number of items. `unique`: the item field that must differ in an array.
+    `at_least`: an array's minimum number of items, an ordinal's smallest value. `unique`: the item
+    fields that no two items of an array may have in common.
     """
 
     name: str
@@ -45,8 +46,8 @@ class Field:
     meaning: str | None = None
     pii: str | None = None
     blind: str | None = None
-    at_least: int | None = None  # of an array: elements; of an ordinal: its smallest value
-    unique: tuple[str, ...] = ()  # fields by which no two elements may be the same
+    at_least: int | None = None
+    unique: tuple[str, ...] = ()
     unless_said: Any = None  # value that the gateway fills in, if not the Avro default
     moved_to: str | None = None  # sealed field to which the gateway moves the value of this one
 

@@ -1,14 +1,14 @@
-"""Which document does an event tell, and what does the document say?
+"""Computes the key and the content of the document (sale, slip …) that an event reports.
 
-An event id names a sending; a document is what is told, whoever sends it and however often. A sale
-is a document under its transaction. Other events tell one where they carry a `document_id`: its
-record key, location and line belong to the key, since slip numbers begin anew in every store. The
-`document` attribute of an .avsc file declares another `key`, and which fields must be the `same`
-for two events to say the same: `lines(sku,quantity)` are the lines as a multiset of these fields.
-Without `same`, all fields count that the producer sends about the goods: none of the envelope,
-personal or filled in.
+The same document may be sent in several events with different event ids, for example by two
+systems. So it has a key of its own. A sale's key is its transaction id. The key of other events
+with a `document_id` also has the record key, location and line, since slip numbers begin anew in
+every store. The attribute `document` of an .avsc file declares another `key`, and the fields that
+must be the `same` in events of the same document; `lines(sku,quantity)` compares the lines as a
+multiset of these fields. Without `same`, all fields about the goods are compared: not those of the
+envelope, personal fields, and fields that the gateway fills in.
 
-Keys and contents are stored for ever, so what they are computed from must never change.
+Keys and content hashes are stored for ever, so their computation must never change.
 """
 
 from __future__ import annotations
@@ -29,24 +29,27 @@ Document = tuple[bytes, int]
 """The document's key (16 bytes), and the signed 64-bit hash of its content."""
 Identify = Callable[[Any], Document | None]
 ID, LINE = "document_id", "document_line"
-NEVER_SAME = ("meta", "profile_id", "returned_by")  # who tells it, and who came to the counter
+NEVER_SAME = ("meta", "profile_id", "returned_by")  # fields about senders and persons
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRule:
-    """How the events of one type name documents. `same` None: all fields but the key's."""
+    """How to identify the documents of an event type.
+
+    `key`: the fields of the document's key. `same`: the fields of its content; None: all others.
+    """
 
     key: tuple[str, ...]
     same: tuple[str, ...] | None
 
     @property
     def may_lack(self) -> str:
-        """The field without which an event tells no document."""
+        """The field of the key that may be null; then the event reports no document."""
         return ID if ID in self.key else self.key[0]
 
 
 def rule_of(schema: dict[str, Any], record_key: Sequence[str]) -> DocumentRule | None:
-    """The rule in an event's .avsc file; None when its events tell no documents."""
+    """The rule for an event type, from its .avsc file; None if its events report no documents."""
     names = {field["name"] for field in schema["fields"]}
     declared = schema.get("document", {})
     if not declared and ID not in names:
@@ -59,15 +62,15 @@ def rule_of(schema: dict[str, Any], record_key: Sequence[str]) -> DocumentRule |
 
 
 def is_id(rule: DocumentRule, record: RecordType) -> bool:
-    """Whether the key is one id: then that id is the document's key itself.
+    """Whether the key is a single id, which is then the document's key itself.
 
-    The lint sees to it that one event type alone has such a key: ids of two could be equal.
+    The lint allows this for only one event type, since ids of two types could be equal.
     """
     return [field.shape for field in record.fields if field.name in rule.key] == ["id"]
 
 
 def _compiled(name: str, rule: DocumentRule, description: Description) -> Identify:
-    """A function that is generated, because every sale goes through it."""
+    """Generates the function that computes key and content; generated, as it runs for all sales."""
     source = [f"    if event.{rule.may_lack} is None:", "        return None"]
     values = ", ".join(f"event.{field}" for field in rule.key)
     scope: dict[str, Any] = {"sha256": sha256, "signed": _signed, "hash": xxh3_64_intdigest}
@@ -89,7 +92,7 @@ def _compiled(name: str, rule: DocumentRule, description: Description) -> Identi
 
 
 def _said(field: str) -> str:
-    """The part of a formatted text for a field, or for lines as a multiset."""
+    """The part of an f-string for a field, or for lines as a multiset."""
     lines = LINES_OF.fullmatch(field)
     if lines is None:
         return f"{{event.{field}!r}}"
@@ -104,7 +107,10 @@ def _signed(digest: int) -> int:
 def _content(
     record: RecordType, key: Sequence[str], description: Description
 ) -> Callable[[Event], str]:
-    """A text of all that counts. A field that a version lacked counts as one that says nothing."""
+    """A function that formats an event's compared fields as a text.
+
+    A field that an older schema version lacks is treated like a null or default value.
+    """
     to_record = TO_RECORD[record.name]
     counted = [
         field for field in record.fields if field.name not in (*key, *NEVER_SAME) and _counts(field)
@@ -120,7 +126,7 @@ def _counts(field: Field) -> bool:
 
 
 def _plain(record: dict[str, Any], fields: Sequence[Field], description: Description) -> Any:
-    """Names and values, without those that are as if nothing was said."""
+    """Names and values of the fields, without null and default values."""
     found = []
     for field in fields:
         value = record.get(field.name)
@@ -148,10 +154,10 @@ def _all() -> dict[type[Event], Identify]:
 
 
 IDENTIFY: dict[type[Event], Identify] = _all()
-"""By event class, for those whose events may tell a document."""
+"""By event class: the function that computes the document, for events that may report one."""
 
 
 def document_of(event: Event) -> Document | None:
-    """The document that the event tells, if it tells one."""
+    """Key and content hash of the document that the event reports; None if it reports none."""
     identify = IDENTIFY.get(type(event))
     return None if identify is None else identify(event)

@@ -1,8 +1,9 @@
-"""Makes the index of documents, after the ledger of before learned which documents it holds.
+"""Adds documents to the event ledger of an older release, and creates the index of documents.
 
-An older release told events apart by their ids alone. The sales that it applied get their document
-before the projector takes its first record, so that a sale that is exported again is recognised.
-Their content is unknown until somebody tells such a document again: the first record is read then.
+An older release recognised resends by event id only. The sales that it has applied get their
+document key here, before the projector reads its first record, so that a sale that is sent again
+with another event id is recognised. The hash of their content stays null until that happens; then
+the first record is read from Kafka.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ select exists (select from pg_attribute where attrelid = to_regclass('ledger')
 """
 ADD_COLUMNS = "alter table ledger add column document uuid, add column content bigint"
 EXISTS = "select to_regclass(%s) is not null"
-# a sale is a document under its transaction; of two that were applied, the first record keeps it
+# a sale's document key is its transaction id; of two applied events only the first record gets it
 OLD_SALES = sql.SQL("""
 update ledger l set document = first.transaction_id
 from (
@@ -37,8 +38,9 @@ where l.event_id = first.event_id and l.document is null
 
 
 def prepare_documents(connection: Connection, group: str) -> None:
-    """Adds the ledger's columns and the index if they are missing; in two transactions, so that
-    readers wait for neither to be filled.
+    """Adds the columns of documents to the ledger and creates their index, if these are missing.
+
+    It takes two transactions, so that readers do not wait while the columns are filled.
     """
     schema = sql.Identifier(group)
     with connection.transaction():

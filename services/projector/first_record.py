@@ -1,4 +1,4 @@
-"""Verifies a conflict: reads the first record of the id or document again from Kafka and compares.
+"""Verifies conflicts: reads the first record of an event id or document from Kafka and compares.
 
 The hashes of a resend also differ if only a field differs that the gateway fills in. That is rare
 and concerns few event types, so Kafka is read only for records whose hashes indicate a conflict.
@@ -71,7 +71,7 @@ def compare(
 
 
 def _stored(work: BatchWork) -> dict[bytes, bytes]:
-    """The values of this batch's own first records whose ids occur in conflicts."""
+    """By event id: values of the first records in this batch of ids that occur in conflicts."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
     values: dict[bytes, bytes] = {}
     for part in work.slices if ids else ():
@@ -94,9 +94,10 @@ def _in_log(
 def read_documents(
     work: BatchWork, connection: Connection, topics: dict[str, int], placed: RecordReader
 ) -> dict[bytes, Seen]:
-    """What the first records of documents of unknown content say; it is stored in the ledger.
+    """Reads, from Kafka, the content of documents of which the ledger has no content hash.
 
-    A document whose first record is gone has a content that no other can equal.
+    Stores the hashes in the ledger; returns them with the event ids, by document. If the first
+    record is gone, the content is `NO_CONTENT`, which equals no other.
     """
     names = {number: name for name, number in topics.items()}
     with connection.transaction():

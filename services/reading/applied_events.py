@@ -1,4 +1,7 @@
-"""Where is an applied event in the log? One that told a document again is where the first is."""
+"""Builds the query that finds an applied event's record in the log.
+
+An event that is a copy (it reported a document again) has the record of the first such event.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ join hitotsu.topic on topic.no = ledger.topic where copy.event_id = %(event_id)s
 
 
 def applied_statement(group: str) -> str:
-    """A query for `event_id`: topic, partition, offset, and of which event it is a duplicate."""
+    """The query by `event_id`: topic, partition, offset and `duplicate_of`, the id of the event of
+    which it is a copy (null: it is not a copy).
+    """
     names = {"ledger": "ledger", "copies": "duplicate_document"}
     return _APPLIED.format(
         **{key: sql.Identifier(group, name).as_string() for key, name in names.items()}

@@ -68,9 +68,10 @@ Address = tuple[str, int, int]
 
 
 class LedgerRow(NamedTuple):
-    """The ledgers' entries of an id: the live group's topic and partition, the shadow's record.
+    """An event id in both ledgers: topic and partition in the live one, record in the shadow's.
 
-    A copy of a document has such an entry too.
+    None: not in that ledger. `choice_is_void`: the live entry is ignored. Copies of documents have
+    such a row too.
     """
 
     live_topic: int | None
@@ -84,7 +85,10 @@ class LedgerRow(NamedTuple):
 
 
 class DocumentRow(NamedTuple):
-    """The ledgers' entries of a document: the shadow's first telling, and the live group's."""
+    """The first event of a document: in the shadow, and in the live group (`live_…`).
+
+    None: that ledger has no event of the document. `choice_is_void`: the live entry is ignored.
+    """
 
     event_id: UUID | None
     content: int | None
@@ -148,7 +152,7 @@ class VerdictJudge:
         return {row[0]: LedgerRow(*row[1:]) for row in answer}
 
     def _told(self, slices: list[Slice]) -> dict[bytes, DocumentRow]:
-        """Ledger entries by document; notes the documents at the records."""
+        """Sets the documents of the entries; returns the ledgers' rows of these, by document."""
         documents = []
         for entry in (entry for part in slices for entry in part.entries):
             if entry.failure is None:
@@ -236,7 +240,7 @@ class _Batch:
         return (known.live_topic, known.live_partition) != here
 
     def _is_told(self, part: Slice, entry: Entry) -> bool:
-        """Whether the record's document was told before; then it is judged."""
+        """Whether the record's document was reported before; if so, sets the record's verdict."""
         if entry.document is None or entry.event_id is None:
             return False
         document, content = entry.document
@@ -257,8 +261,10 @@ class _Batch:
         return True
 
     def _told_elsewhere(self, part: Slice, document: bytes) -> Seen | None:
-        """Content and event that told the document in the shadow, or in another partition in the
-        live group: that event is trusted to be applied there, which is tested in the end.
+        """Content hash and event id of the document's first event, if the shadow has applied it or
+        the live group has, in another partition; else None.
+
+        In the latter case the event is noted in `trusted`: at the end it must have been applied.
         """
         row = self.told.get(document)
         if row is None or (row.event_id is None and row.live_event_id is None):

@@ -1,8 +1,9 @@
-"""Recomputes which records tell a document again, and compares them with the live group's.
+"""Recomputes which records are copies: they report a document that another event has reported.
 
-The live ledger says which record told a document first; that is only checked for plausibility: in
-one partition no applicable record may tell it earlier. Sales below a checkpoint's `documents_from`
-were applied before documents were known: of those, several may have told one.
+Which record reported a document first is taken from the live ledger and only checked for
+plausibility: in its partition no earlier record that can be applied may report it. Sales before a
+checkpoint's `documents_from` were applied by a release that did not know documents: several of them
+may have reported the same document.
 """
 
 from __future__ import annotations
@@ -26,40 +27,45 @@ ENGINE, TABLE = "engine", "duplicate_document"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the live group says of some records: by document, and by event id."""
+    """The live group's rows for some records: first records by document, copies by event id."""
 
     owners: dict[bytes, DocumentOwner]
     copies: dict[bytes, CopyRecord]
 
 
 class DocumentJudge:
-    """Judges records by the documents that they tell."""
+    """Judges records by the documents that they report; adds differences to the report.
+
+    `placed`: reads first records from Kafka; None: an unknown content differs from every other.
+    """
 
     def __init__(
         self, snapshot: VerifySnapshot, report: VerifyReport, placed: RecordReader | None
     ) -> None:
         self._snapshot, self._report, self._placed = snapshot, report, placed
-        # documents whose first record is another than the live ledger says
+        # documents of which another record is the first than in the live ledger
         self._first: dict[bytes, DocumentOwner] = {}
         self._contents: dict[bytes, int | None] = {}
         self.copies: Counter[Place] = Counter()
 
     def ask(self, read: Iterable[DecodedRecord]) -> Asked:
-        """What the live group says of these records."""
+        """The live group's rows about the documents and event ids of these records."""
         documents = {one.document[0] for one in read if one.document is not None}
         ids = {one.event_id for one in read if one.event_id is not None}
         return Asked(self._snapshot.documents(documents), self._snapshot.copies(ids))
 
     def copied_before(self, one: DecodedRecord, asked: Asked) -> AppliedRecord | None:
-        """The copy of a document that has this record's id, if it is another record before it."""
+        """The record that the live group stored as a copy under this record's event id; None if
+        there is none, or it is this record or a later one.
+        """
         copy = asked.copies.get(one.event_id or b"")
         if copy is None or (copy.place == one.place and copy.offset >= one.record.offset):
             return None
         return AppliedRecord(copy.hash, copy.schema_id, copy.place, copy.offset)
 
     def verdict(self, one: DecodedRecord, asked: Asked, is_applied: bool) -> str | None:
-        """Duplicate or conflict; None when the record is the first that tells its document, or
-        tells none.
+        """Duplicate or conflict; None if the record reports no document, or is the first to report
+        its document.
         """
         owner = self._owner(one, asked)
         if owner is None or one.document is None:
@@ -75,7 +81,7 @@ class DocumentJudge:
         return "duplicate"
 
     def applied(self, one: DecodedRecord, asked: Asked, held: AppliedRecord | None) -> None:
-        """Checks the document of a record that is to be applied. `held`: the live ledger's."""
+        """Compares the document of an applied record with the live ledger's row `held`."""
         wrong = held is None or self._owner(one, asked) is not None
         if one.document is not None and wrong and not self._is_old(one):
             here = one.event_id or b"", one.document[1], one.place, one.record.offset
@@ -88,7 +94,7 @@ class DocumentJudge:
             self._differs("ledger", one, _said(key, content), _said(held.document, held.content))
 
     def finish(self, places: Iterable[Place]) -> None:
-        """Compares the number of copies by partition."""
+        """Compares the number of copies with the live group's, by partition."""
         stored = self._snapshot.copies_size()
         for place in places:
             if self.copies[place] != stored.get(place, 0):
@@ -98,7 +104,7 @@ class DocumentJudge:
                 self._report.add(Difference(ENGINE, rows, key, self.copies[place], found))
 
     def _owner(self, one: DecodedRecord, asked: Asked) -> DocumentOwner | None:
-        """Another record that told the document, as far as one is known."""
+        """The first record that reported the document, if that is another event; else None."""
         if one.document is None:
             return None
         owner = self._first.get(one.document[0]) or asked.owners.get(one.document[0])

@@ -144,7 +144,7 @@ class LogJudge:
     def _document_again(
         self, one: DecodedRecord, asked: Asked, held: AppliedRecord | None
     ) -> str | None:
-        """The verdict of a record whose document was told before; None when it was not."""
+        """The verdict of a record whose document was reported before; None if it was not."""
         if held is None and (copy := self.documents.copied_before(one, asked)) is not None:
             return _resent(one, copy, self._placed)
         verdict = self.documents.verdict(one, asked, held is not None)

@@ -50,9 +50,9 @@ LEFT_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class AppliedRecord:
-    """The event ledger's entry of an id: the applied record, and the hash of its body.
+    """The row of an event id in the event ledger: the applied record, and the hash of its body.
 
-    Its document does not count when two are compared.
+    `document` and `content` are ignored when two are compared.
     """
 
     hash: int
@@ -65,7 +65,10 @@ class AppliedRecord:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOwner:
-    """The applied record that told a document first. `content` None: nobody has read it yet."""
+    """The applied record that reported a document first.
+
+    `content`: the hash of the document's content; None: unknown, since it was not read yet.
+    """
 
     event_id: bytes
     content: int | None
@@ -75,7 +78,7 @@ class DocumentOwner:
 
 @dataclass(frozen=True, slots=True)
 class CopyRecord:
-    """A record that told a document again, under another id than `duplicate_of`."""
+    """A copy: a record that reported the same document as the event `duplicate_of` before it."""
 
     hash: int
     schema_id: int
@@ -84,7 +87,7 @@ class CopyRecord:
     duplicate_of: bytes
 
     def plain(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The copy as JSON values."""
         return {
             "record": f"{self.place[0]}-{self.place[1]}@{self.offset}",
             "hash": self.hash,
@@ -146,7 +149,7 @@ class VerifySnapshot:
         }
 
     def documents(self, keys: Iterable[bytes]) -> dict[bytes, DocumentOwner]:
-        """Who told these documents first, by document."""
+        """The first records of these documents, by document."""
         rows = self._asked(DOCUMENTS, keys)
         return {
             row[0]: DocumentOwner(row[1], row[2], (self._names[row[3]], row[4]), row[5])
@@ -154,7 +157,7 @@ class VerifySnapshot:
         }
 
     def copies(self, ids: Iterable[bytes]) -> dict[bytes, CopyRecord]:
-        """Which of these ids told a document again."""
+        """The copies among these event ids, by event id."""
         rows = self._asked(COPIES, ids)
         return {
             row[0]: CopyRecord(row[1], row[2], (self._names[row[3]], row[4]), *row[5:])
@@ -162,7 +165,7 @@ class VerifySnapshot:
         }
 
     def copies_size(self) -> dict[Place, int]:
-        """Number of records that told a document again, by partition."""
+        """Number of copies, by partition."""
         rows = self._connection.execute(
             "select topic, partition, count(*) from duplicate_document group by 1, 2"
         )
