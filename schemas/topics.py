@@ -1,9 +1,9 @@
 """Declares the topics: their events, partitions, and the fields that are the record key.
 
 A topic is a folder below `schemas/contracts`: `topic.json` declares its name, partitions and key;
-each .avsc file beside it is an event of the topic. An event may declare a `key` of its own.
-`former_keys` are those by which records were keyed before: they stay valid for ever.
-Standard library only: the topics job imports this and nothing else of the contracts.
+the .avsc files beside it are the events of the topic. An event may declare a `key` of its own, and
+the `former_keys` of its older records, which stay valid for ever. This module uses the standard
+library only, because the job that creates topics imports nothing else of `schemas`.
 """
 
 import json
@@ -18,8 +18,9 @@ DEAD_LETTERS = "commerce.dead-letters"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic (infinite retention). `keys`: per event, the fields of which the first non-null is
-    the key; `former_keys`: the same, for keys that older records have.
+    """A topic. `keys`: by event, the fields of which the first non-null one is the record key.
+
+    `former_keys`: by event, the fields of keys that older records have, the newest first.
     """
 
     name: str
@@ -92,5 +93,5 @@ def key_fields(event: str) -> tuple[str, ...]:
 
 
 def former_key_fields(event: str) -> tuple[tuple[str, ...], ...]:
-    """The same of the keys that records of the event had before; the newest first."""
+    """The key fields of older records of the event, as in `key_fields`; the newest first."""
     return _FORMER_KEYS[event]

@@ -208,7 +208,7 @@ def key_of(event: Event) -> bytes:
 
 
 def is_key_of(event: Event, key: bytes | None) -> bool:
-    """Whether a record of this event may have the key: today's, or one of before."""
+    """Whether a record of this event may have this key: the present or a former record key."""
     return key_of(event) == key or any(
         _first_value(event, fields) == key is not None for fields in former_key_fields(event.NAME)
     )

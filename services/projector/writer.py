@@ -149,8 +149,8 @@ class Writer:
     def _read_documents(
         self, connection: Connection, work: BatchWork, placed: RecordReader
     ) -> None:
-        """Judges the batch again with the contents of documents that were applied before contents
-        were stored.
+        """Judges the batch again, with the contents of documents that the ledger does not have yet,
+        because an older release applied them.
         """
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         known = read_documents(work, connection, self.applier.topics, placed)

@@ -31,11 +31,12 @@ class PutAside(BaseModel):
 
 
 class WhatBecame(BaseModel):
-    """`applied`: every answer includes it. `conflict`: another event was applied under its id, or
-    told its document with other content.
+    """The record of an event and its status.
 
-    An event that told a document again is as its first telling, `duplicate_of`: topic, partition
-    and offset are those of the first.
+    `applied`: answers whose position covers the record include it. `dead_letter`: not applied.
+    `conflict`: not applied either; an event with the same id or the same document and another
+    content was applied. `reason` is null unless it was not applied. If the event reported the same
+    document as the earlier event `duplicate_of`, the record is that of the earlier event.
     """
 
     event_id: UUID

@@ -64,7 +64,7 @@ def _letters(
 
 
 def _erased(topic: str, letter: Letter, erased: Iterable[bytes]) -> bool:
-    """Whether somebody was erased that this letter is about."""
+    """Whether the dead letter is about a person who was erased."""
     return any(is_about(subject, topic, *letter[1:]) for subject in erased)
 
 

@@ -50,7 +50,7 @@ def comprehension(*parts: "str | Bracket") -> Bracket:
 
 
 def item_name(value: str) -> str:
-    """The variable of a comprehension over `value`; an array in an array's item has another one."""
+    """The loop variable of a comprehension over `value`; another one inside an array's item."""
     return "inner" if value.startswith("item") else "item"
 
 

@@ -162,7 +162,10 @@ async def _judge_ranks_again(
     new: Sequence[EarningSale],
     members: Mapping[UUID, Sequence[UUID]],
 ) -> None:
-    """Makes a member's later sales due again, whose rank counts a sale that is judged now."""
+    """Records as due the later sales whose member's rank may depend on the sales `new`.
+
+    `members`: the profiles of a member, by profile.
+    """
     months = await rank_months(connection) if new else 0
     if not months:
         return

@@ -72,7 +72,7 @@ def months_before(at: int, months: int, zone: ZoneInfo) -> tuple[int, int]:
 
 
 def months_after(at: int, months: int) -> tuple[int, int]:
-    """A range that holds every later instant whose so many whole months before include `at`, in
-    whatever zone: [from, to).
+    """A range [start, end) with all later instants of which `months_before` may include `at`, in
+    any time zone.
     """
     return at + 1, at + (31 * (months + 2)) * DAY

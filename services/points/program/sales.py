@@ -132,7 +132,9 @@ async def rank_of(
 
 
 async def rank_months(connection: Connection) -> int:
-    """The most months before a sale whose sales any version of the rules counts for a rank."""
+    """The highest number of months over which a rules version computes ranks; 0: there are no
+    ranks.
+    """
     rows = readable(await versions(connection))
     return max((row["read"].ranks.months for row in rows if row["read"].ranks), default=0)
 
