@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nacl.public import PublicKey, SealedBox
 
-from services.sdk.clocks import Moment
+from services.sdk.clocks import BootMoment
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -45,7 +45,7 @@ class BufferedEvent:
     position: int
     event_id: str
     sealed: bytes
-    moment: Moment | None = None
+    moment: BootMoment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Buffer:
         return int(self._file.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
     def add(
-        self, events: Sequence[tuple[str, bytes]], moments: Sequence[Moment | None] = ()
+        self, events: Sequence[tuple[str, bytes]], moments: Sequence[BootMoment | None] = ()
     ) -> list[int]:
         """Stores events (id and JSON), all or none; returns their positions after the fsync.
 
@@ -122,7 +122,7 @@ class Buffer:
                 size += len(row[2])
                 if held and size > max_bytes:
                     break
-                moment = None if row[3] is None or row[4] is None else Moment(row[3], row[4])
+                moment = None if row[3] is None or row[4] is None else BootMoment(row[3], row[4])
                 held.append(BufferedEvent(row[0], row[1], row[2], moment))
         return held
 
@@ -155,7 +155,7 @@ class Buffer:
         return _Transaction(self._file)
 
 
-def _columns(moment: Moment | None) -> tuple[str | None, float | None]:
+def _columns(moment: BootMoment | None) -> tuple[str | None, float | None]:
     return (None, None) if moment is None else (moment.boot, moment.seconds)
 
 

@@ -23,7 +23,7 @@ _YEARS = range(1900, 2200)  # the gateway takes no others
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class BootMoment:
     """When an event happened: `seconds` by the clock since boot, of the boot with this id."""
 
     boot: str
@@ -47,7 +47,7 @@ class Clocks:
         """The time that the machine's clock tells; it may be wrong."""
         return datetime.now(UTC)
 
-    def moment_of(self, occurred_at: object) -> Moment | None:
+    def moment_of(self, occurred_at: object) -> BootMoment | None:
         """When an event happened, by the clock since boot; None: before, or it cannot be told.
 
         `occurred_at` was told by this machine's clock, shortly ago: its distance to what that clock
@@ -58,9 +58,9 @@ class Clocks:
             return None
         now = self.since_boot()
         seconds = now - max(0.0, (self.told() - happened).total_seconds())
-        return Moment(self.boot, seconds) if seconds >= 0 else None
+        return BootMoment(self.boot, seconds) if seconds >= 0 else None
 
-    def headers(self, moments: Sequence[Moment | None]) -> dict[str, str]:
+    def headers(self, moments: Sequence[BootMoment | None]) -> dict[str, str]:
         """The headers of a request that is sent now, with events of these moments."""
         told, boot, now = self.told(), self.boot, self.since_boot()
         made = {}

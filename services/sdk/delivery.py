@@ -20,7 +20,7 @@ from pydantic_core import to_json
 
 from schemas.generated.inputs import Rejected, parse
 from services.sdk.buffer import Buffer, BufferedEvent
-from services.sdk.clocks import Clocks, Moment, occurred_at_of
+from services.sdk.clocks import BootMoment, Clocks, occurred_at_of
 from services.sdk.results import Problem, Result, Results, Unreachable
 
 Sendable = Mapping[str, Any] | BaseModel
@@ -41,7 +41,7 @@ class Post:
 
     content: bytes
     content_type: str
-    moments: Sequence[Moment | None] = ()
+    moments: Sequence[BootMoment | None] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ class GatewayReply:
     retry_after: str | None = None
 
 
-Ready = tuple[int, str, bytes, Moment | None]
+Ready = tuple[int, str, bytes, BootMoment | None]
 """An event to send: its place in the call, its id, its JSON, and when it happened."""
 Talk = Generator[Post | Pause, GatewayReply | None, Any]
 

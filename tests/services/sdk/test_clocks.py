@@ -14,7 +14,7 @@ from nacl.public import PrivateKey
 
 from schemas.generated.inputs import parse
 from services.sdk import Buffer, Unreachable
-from services.sdk.clocks import EVENT_AGES, SENT_AT, Clocks, Moment
+from services.sdk.clocks import EVENT_AGES, SENT_AT, BootMoment, Clocks
 from services.sdk.delivery import GatewayLine, Post
 from tests.services.gateway.running import event
 from tests.services.sdk.test_delivery import Script
@@ -119,8 +119,8 @@ def test_after_a_reboot_only_the_sent_time_counts(buffer: Buffer) -> None:
 def test_what_happened_before_boot_or_tells_no_time_has_no_age() -> None:
     clocks = SetClocks()
     assert clocks.moment_of(clocks.time - timedelta(seconds=1_001)) is None
-    assert clocks.moment_of(clocks.time - timedelta(seconds=999)) == Moment("first", 1.0)
-    assert clocks.moment_of(clocks.time + timedelta(days=400)) == Moment("first", 1_000.0)
+    assert clocks.moment_of(clocks.time - timedelta(seconds=999)) == BootMoment("first", 1.0)
+    assert clocks.moment_of(clocks.time + timedelta(days=400)) == BootMoment("first", 1_000.0)
     for strange in (None, "soon", "2026-05-01T12:00:00", datetime(2026, 5, 1), 10**30, 1.5, []):
         assert clocks.moment_of(strange) is None
 
