@@ -141,7 +141,14 @@ def question(shop: Shop) -> list[Fact]:
         ("InquiryClassified", {**common, "topic": _topic(shop), "classified_by": "staff"}),
         ("InquiryAnswered", {**common, "text": chance.randbytes(24)}),
         ("InquiryClosed", {**common, "resolution": chance.choice(["refund", "repaired"])}),
+        ("InquiryReopened", common),
     ]
+    if chance.random() < 0.1:
+        other = chance.choice(shop.asked[-500:])["inquiry_id"]
+        made = [
+            ("InquiryAttributed", {**common, "profile_id": shop.person()}),
+            ("InquiryMerged", {**common, "into_inquiry_id": other}),
+        ]
     return [chance.choice(made)]
 
 

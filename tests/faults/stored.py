@@ -39,8 +39,10 @@ SELECTS = {
     "purchase_return": "event_id, owner_id, transaction_id, occurred_at, line_nos, quantities"
     " from purchase_return",
     "purchase_claim": "profile_id, transaction_id, claimed_at, treatment from purchase_claim",
-    "inquiry": "inquiry_id, profile_id, opened_at, channel, topic_at, topic, sku, store_id,"
-    " transaction_id, line_no, messages, answered_at, closed_at, resolution from inquiry",
+    "inquiry": "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id,"
+    " transaction_id, line_no, messages, asked_at, answered_at, closed_at, resolution,"
+    " reopened_at from inquiry",
+    "inquiry_merge": "inquiry_id, merged_at, into_id from inquiry_merge",
     "inquiry_message": "event_id, inquiry_id, subject_id, occurred_at, author, text"
     " from inquiry_message",
     "profile": "profile_id, source_system, registered_at, registration_at, registration_id,"

@@ -54,10 +54,12 @@ _RULES = [
 ]
 _TEXT = _of("", "a", "b|c", 'd"\\', "お直し", "NULL", "{x,y}")
 _BY_NAME: dict[str, Callable[[Chance], Any]] = {
-    **dict.fromkeys(("profile_id", "other_profile_id", "to_profile_id"), _PROFILE),
+    **dict.fromkeys(
+        ("profile_id", "other_profile_id", "to_profile_id", "from_profile_id"), _PROFILE
+    ),
     **dict.fromkeys(("location_id", "from_location_id", "to_location_id", "store_id"), _PLACE),
     "transaction_id": _ids("receipt", 4),
-    "inquiry_id": _ids("inquiry", 3),
+    **dict.fromkeys(("inquiry_id", "into_inquiry_id"), _ids("inquiry", 3)),
     "lot_id": _ids("lot", 3),
     "sku": _of("tea", "cup", 'pot "9"'),
     "terminal_id": _of("1", "2"),
@@ -89,7 +91,9 @@ def _value(field: Field, chance: Chance) -> Any:
     part = DESCRIPTION.parts.get(str(field.of))
     if field.shape == "array":
         many = range(chance.randint(0, 2))
-        return [_record(part, chance) if part else _TEXT(chance) for _ in many]
+        if part:
+            return [_record(part, chance) for _ in many]
+        return [_BY_SHAPE[str(field.item)](chance) for _ in many]
     if part:
         return _record(part, chance)
     if field.shape == "enum":
