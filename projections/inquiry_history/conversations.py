@@ -62,14 +62,20 @@ class Conversation:
         return _latest(row["answered_at"] for row in self.rows)
 
     def owner(self) -> UUID | None:
-        """Whose it is: what was told of the head, or of another one since it joined.
+        """Whose it is: what was told of the head, or decided of another one since it joined.
 
-        Where nothing was, what was told of the others before.
+        Where nothing was, what was told of the others. That somebody writes under an old id makes
+        nobody the owner.
         """
         told = [row for row in self.rows if row["profile_id"] is not None]
-        since = [row for row in told if self._counts(row, _told_at(row["profile_rank"]))]
-        ranked = [(row["profile_rank"], row["profile_id"]) for row in since or told]
+        of_it = [row for row in told if row is self.head or self._was_decided(row)]
+        ranked = [(row["profile_rank"], row["profile_id"]) for row in of_it or told]
         return max(ranked)[1] if ranked else None
+
+    def _was_decided(self, row: Row) -> bool:
+        """Whether staff decided whose it is, after the row joined."""
+        rank: int = row["profile_rank"]
+        return rank > ATTRIBUTED >> 1 and self._counts(row, (rank - ATTRIBUTED) >> 1)
 
     def state(self) -> State:
         """Whether it is open, and who is to act."""
@@ -161,11 +167,6 @@ def head_of(inquiry_id: UUID, merges: Merges) -> tuple[UUID, int | None]:
         head = path[-1]
     way = path[: path.index(head)] if head in path else path
     return head, max((merges[one][0] for one in way), default=None)
-
-
-def _told_at(rank: int) -> int:
-    """The time in a rank of `projections.inquiry_history`."""
-    return (rank - ATTRIBUTED if rank >= ATTRIBUTED >> 1 else rank) >> 1
 
 
 def _latest(times: Iterable[int | None]) -> int | None:

@@ -189,6 +189,9 @@ def test_merged_inquiries_are_one_conversation_of_the_one_that_stays() -> None:
         assert (one.head["inquiry_id"], one.merged, one.owner()) == (X, [Y], UUID(bytes=LOW))
         assert (one.head["sku"], one.opened_at) == ("tea", T0)
         assert sum(row["messages"] for row in one.rows) == 3
+    for named in (said(InquiryMessageAdded, 5, Y, profile_id=HIGH), into(Y, X, 4)):
+        named.profile_id = HIGH
+        assert the_one([*events[:3], named, events[3]]).owner() == UUID(bytes=LOW)
     to_the_old_id = said(InquiryAttributed, 5, Y, profile_id=HIGH)
     assert the_one([*events, to_the_old_id]).owner() == UUID(bytes=HIGH)
     nobody = [said(InquiryOpened, 0, X), *events[1:]]
