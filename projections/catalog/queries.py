@@ -1,1 +1,91 @@
-"""The catalog has no routes of its own; other projections' queries read it."""
+"""What is an item or a location called? For callers that show a code and want its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from projections.catalog import item, location, projection
+from projections.core import NotFound, Read
+from projections.core.instants import Moment, instant, micros
+
+
+class Item(BaseModel):
+    """An item as it is described from `valid_from` on; `until` the next description holds."""
+
+    sku: str
+    name: str
+    category: str
+    valid_from: datetime
+    until: datetime | None
+
+
+class Location(BaseModel):
+    """A store or warehouse as it is described from `valid_from` on; `until` the next description
+    holds. Latitude and longitude in degrees north and east.
+    """
+
+    location_id: str
+    kind: str
+    name: str
+    latitude: float | None
+    longitude: float | None
+    valid_from: datetime
+    until: datetime | None
+
+
+@projection.query("/v1/items/{sku}", scope="stock:read")
+async def item_named(read: Read, sku: str, at: Moment | None = None) -> Item:
+    """An item's name and category. `at`: as described for that time; default now."""
+    row, until = _in_force(await read.rows(item, sku=sku), at, f"item {sku}")
+    return Item(
+        sku=sku,
+        name=row["name"],
+        category=row["category"],
+        valid_from=instant(row["valid_from"]),
+        until=until,
+    )
+
+
+@projection.query("/v1/locations/{location_id}", scope="stock:read")
+async def location_named(read: Read, location_id: str, at: Moment | None = None) -> Location:
+    """A store's or warehouse's name, kind and place. `at`: as described for that time; default
+    now.
+    """
+    rows = await read.rows(location, location_id=location_id)
+    row, until = _in_force(rows, at, f"location {location_id}")
+    return Location(
+        location_id=location_id,
+        kind=row["kind"],
+        name=row["name"],
+        latitude=_degrees(row["latitude_e6"]),
+        longitude=_degrees(row["longitude_e6"]),
+        valid_from=instant(row["valid_from"]),
+        until=until,
+    )
+
+
+def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
+    """The version in force at `at` (microseconds): the latest `valid_from` that is not later."""
+    begun = [version for version in versions if version["valid_from"] <= at]
+    return max(begun, key=lambda version: version["valid_from"], default=None)
+
+
+def _in_force(
+    versions: list[dict[str, Any]], at: datetime | None, what: str
+) -> tuple[Mapping[str, Any], datetime | None]:
+    """The version in force, and when the next begins; NotFound where none has begun."""
+    when = micros(at or datetime.now(UTC))
+    row = version_at(versions, when)
+    if row is None:
+        known = " at that time" if versions else ""
+        raise NotFound(f"no {what} is described{known}")
+    later = [version["valid_from"] for version in versions if version["valid_from"] > when]
+    return row, instant(min(later)) if later else None
+
+
+def _degrees(millionths: int | None) -> float | None:
+    return None if millionths is None else millionths / 1e6

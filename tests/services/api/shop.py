@@ -17,6 +17,7 @@ from schemas.personal import blind_index, normalise, seal
 
 _SHOP = UUID("5b0f3f0e-6a51-4b7e-9d1c-1f5a3e0c7a11")
 AT = 1_700_000_000_000_000
+IN_2100 = 4_102_444_800_000_000
 GENERATION = "8d7f2b1e-0000-4000-8000-000000000001"
 POSITION = {
     "commerce.points-0": 120,
@@ -199,6 +200,20 @@ class Shop:
                 described_at=0,
                 name=sku,
                 category="home",
+                row_version=1,
+            )
+
+        for valid_from, name in ((0, "Ginza"), (IN_2100, "Ginza Six")):
+            put(
+                connection,
+                "location",
+                location_id="S1",
+                valid_from=valid_from,
+                described_at=0,
+                kind="STORE",
+                name=name,
+                latitude_e6=35_669_500,
+                longitude_e6=None,
                 row_version=1,
             )
 

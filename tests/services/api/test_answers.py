@@ -116,6 +116,19 @@ def test_inquiries_are_listed_and_counted_by_what_they_are_about(api: Running) -
     ]
 
 
+def test_a_code_has_the_name_that_holds_at_the_time(api: Running) -> None:
+    item = api.answer("/v1/items/tv", who="app")["data"]
+    assert (item["sku"], item["name"], item["category"]) == ("tv", "tv", "home")
+    assert (item["valid_from"], item["until"]) == ("1970-01-01T00:00:00Z", None)
+    now = api.answer("/v1/locations/S1", who="app")["data"]
+    assert (now["name"], now["kind"], now["until"]) == ("Ginza", "STORE", "2100-01-01T00:00:00Z")
+    assert (now["latitude"], now["longitude"]) == (35.6695, None)
+    then = api.answer("/v1/locations/S1?at=2100-01-01T00:00:00Z", who="app")["data"]
+    assert (then["name"], then["until"]) == ("Ginza Six", None)
+    for unknown in ("items/car", "locations/S9", "locations/S1?at=1969-12-31T23:59:59Z"):
+        assert api.ask(f"/v1/{unknown}", who="app").status_code == 404
+
+
 def test_an_event_says_where_it_is_and_what_became_of_it(api: Running) -> None:
     applied = api.answer(f"/v1/events/{named('applied')}")["data"]
     assert (applied["status"], applied["topic"], applied["offset"]) == (

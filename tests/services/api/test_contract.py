@@ -68,6 +68,8 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: int) -> 
         ("/v1/inquiries", "/v1/inquiries", None),
         ("/v1/inquiries/{inquiry_id}", f"/v1/inquiries/{INQUIRY}", None),
         ("/v1/inquiries/counts", "/v1/inquiries/counts?by=sku", None),
+        ("/v1/items/{sku}", "/v1/items/tv", None),
+        ("/v1/locations/{location_id}", "/v1/locations/S1", None),
         ("/v1/terminals/gaps", "/v1/terminals/gaps", None),
         ("/v1/events/{event_id}", f"/v1/events/{named('applied')}", None),
     ],
