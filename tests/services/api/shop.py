@@ -60,6 +60,7 @@ class Shop:
         with self._connected() as connection:
             self._members(connection)
             self._purchases(connection)
+            self._catalog(connection)
             self._stock(connection)
             self._inquiries(connection)
             self._engine(connection)
@@ -181,6 +182,8 @@ class Shop:
             line_nos=[2],
             quantities=[2],
         )
+
+    def _catalog(self, connection: psycopg.Connection[Any]) -> None:
         put(
             connection,
             "need_policy",
