@@ -1,4 +1,4 @@
-/* How is a value of the newest schema read in a microsecond? By walking a plan made of its schema.
+/* How is a value read in a microsecond? By walking a plan made of its schema.
  *
  * The same contract as the Python in compiled.py: read only what a writer normally writes (shortest
  * numbers, arrays in blocks without their size) and raise ValueError for everything else, which
@@ -13,14 +13,14 @@
 #include <stdint.h>
 #include <string.h>
 
-enum kind { RECORD, OPTIONAL, ARRAY, FIXED, ENUM, INTEGER, BYTES, STRING, DOUBLE, BOOLEAN };
+enum kind { RECORD, OPTIONAL, ARRAY, FIXED, ENUM, INTEGER, BYTES, STRING, DOUBLE, BOOLEAN, CONSTANT };
 
 typedef struct node {
     enum kind kind;
     Py_ssize_t count;        /* children of a record, bytes of a fixed, symbols of an enum */
     struct node *children;   /* a record's fields in the order of the wire; one item otherwise */
     Py_ssize_t *slots;       /* where in the object each field of a record goes */
-    PyObject *object;        /* a record's class; an enum's symbols; a string's last text */
+    PyObject *object;        /* a record's class; an enum's symbols; a constant; a string's last text */
     int64_t low, high;       /* bounds of an integer, both included */
 } node;
 
@@ -157,6 +157,12 @@ value(node *what, source *from)
     Py_ssize_t size;
     Py_ssize_t left = from->end - from->at;
     const char *here = (const char *)from->at;
+    if (what->kind == CONSTANT) { /* what an older schema lacks: no bytes; a list is nobody else's */
+        if (PyList_CheckExact(what->object))
+            return PyList_New(0);
+        Py_INCREF(what->object);
+        return what->object;
+    }
     if (left <= 0)
         return unusual();
     switch (what->kind) {
@@ -206,6 +212,8 @@ value(node *what, source *from)
         if (*here != 0 && *here != 1)
             return unusual();
         return PyBool_FromLong(*here);
+    case CONSTANT:
+        break;
     }
     return unusual();
 }
@@ -303,7 +311,8 @@ static int
 plan_of(node *what, PyObject *said)
 {
     static const char *const kinds[] = {"record", "optional", "array", "fixed", "enum",
-                                        "integer", "bytes", "string", "double", "boolean"};
+                                        "integer", "bytes", "string", "double", "boolean",
+                                        "constant"};
     const char *name;
     PyObject *first = NULL, *second = NULL, *third = NULL;
     long long low = 0, high = 0;
@@ -341,6 +350,12 @@ plan_of(node *what, PyObject *said)
         Py_INCREF(first);
         what->object = first;
         what->count = PyTuple_GET_SIZE(first);
+        return 0;
+    case CONSTANT:
+        if (first == NULL || (PyList_CheckExact(first) && PyList_GET_SIZE(first) > 0))
+            break;
+        Py_INCREF(first);
+        what->object = first;
         return 0;
     case INTEGER:
         if (second == NULL)

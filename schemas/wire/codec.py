@@ -13,8 +13,9 @@ from xxhash import xxh3_64_intdigest
 
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD, TO_RECORD
-from schemas.history.releases import Releases, releases
+from schemas.history.releases import Release, Releases, releases
 from schemas.topics import former_key_fields, key_fields
+from schemas.wire.added_fields import with_added_fields
 from schemas.wire.bounds import BODY_MAX, EPOCH
 from schemas.wire.readers import Read, reader
 from schemas.wire.writers import Write, writer
@@ -136,10 +137,23 @@ class Codec:
         resolved = None if newest == identity else self._schema(newest)
         made = (self._schema(identity), resolved, FROM_RECORD[release.record])
         self._readers[identity] = made
-        if resolved is None:
-            header = b"\0" + identity.to_bytes(4, "big")
-            self._compiled[header] = reader(self._known.schema(release), HEADER)
+        read = self._compile(release, self._known.by_id[newest])
+        if read is not None:
+            self._compiled[b"\0" + identity.to_bytes(4, "big")] = read
         return made
+
+    def _compile(self, release: Release, newest: Release) -> Read | None:
+        """A reader that needs no library; None for an older schema that differs in more than
+        added fields, or whose added fields the event classes do not have.
+        """
+        schema = self._known.schema(release)
+        if release == newest:
+            return reader(schema, HEADER)
+        extended = with_added_fields(schema, self._known.schema(newest))
+        try:
+            return reader(extended, HEADER) if extended is not None else None
+        except (AttributeError, TypeError):
+            return None
 
     def _writer(self, name: str) -> _Writer:
         identity = self._known.newest[name].id

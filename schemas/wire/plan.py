@@ -2,9 +2,10 @@
 
     ("record", class, names, plans)   ("optional", (plan,))   ("array", (plan,))   ("fixed", size)
     ("enum", symbols)   ("integer", lowest, highest)   ("bytes",)  ("string",)  ("double",)
-    ("boolean",)
+    ("boolean",)   ("constant", value)
 
-`names` are the fields in wire order. The bounds of an integer follow from its logical type.
+`names` are the fields in wire order, then fields that an older schema lacks: a constant takes no
+bytes; an empty list is a new one each time. The bounds of an integer follow from its logical type.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from schemas.generated import events
 from schemas.generated.events import parts
 from schemas.wire import bounds
+from schemas.wire.added_fields import ADDED
 
 Plan = tuple[Any, ...]
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
@@ -25,9 +27,10 @@ def plan(schema: dict[str, Any]) -> Plan:
 
 
 def _record(schema: dict[str, Any], cls: type, named: dict[str, Any]) -> Plan:
-    fields = schema["fields"]
+    fields, added = schema["fields"], schema.get(ADDED, {})
     plans = tuple(_value(one["type"], one.get("is"), named) for one in fields)
-    return ("record", cls, tuple(one["name"] for one in fields), plans)
+    constants = tuple(("constant", default) for default in added.values())
+    return ("record", cls, (*(one["name"] for one in fields), *added), plans + constants)
 
 
 def _value(kind: Any, meaning: str | None, named: dict[str, Any]) -> Plan:

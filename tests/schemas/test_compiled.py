@@ -92,6 +92,8 @@ def test_what_a_plan_lacks_is_said_when_the_reader_is_made() -> None:
         ("integer", 1),
         ("enum", 3),
         ("array", ()),
+        ("constant",),
+        ("constant", [1]),
     ):
         with pytest.raises(TypeError):
             make(wrong, HEADER)
