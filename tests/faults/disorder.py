@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from tests.faults import unstorable
+from tests.faults import clocks, unstorable
 from tests.faults.edge import said
 from tests.faults.shop import Fact, Shop
 from tests.faults.wire import KEYS, Record, Unreadable, Wire
@@ -27,6 +27,7 @@ class Shares:
     corrupt: float = 0.01
     other_body: float = 0.002
     unstorable: float = 0.0005
+    wrong_clock: float = 0.02
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
     chance, wire, made = random.Random(f"disorder {seed}"), Wire(), Log()
     share, owed = shares or Shares(), 0
     spoiling = random.Random(f"unstorable {seed}")
+    setting = random.Random(f"clocks {seed}")
     placed: list[tuple[float, int, Append]] = []
 
     def put(position: float, append: Append, kind: str) -> None:
@@ -79,9 +81,12 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
         made.sent[kind] += 1
 
     for number, fact in enumerate(Shop(seed, profiles=max(200, events // 40)).facts(events)):
-        position = float(number)
-        append = _append(wire, fact)
-        append.asked = said(fact) if edge else None
+        position, measured = float(number), Headers()
+        if setting.random() < share.wrong_clock:
+            fact, measured = clocks.wrong(fact, setting)
+        append = _append(wire, fact, measured)
+        # what was measured of a clock is in headers that only the gateway writes
+        append.asked = said(fact) if edge and not measured else None
         if chance.random() < share.late:
             position += chance.uniform(1, 3_000)
             made.sent["late"] += 1
@@ -107,11 +112,10 @@ def corrupt(sent: Counter[str]) -> int:
     return sum(count for kind, count in sent.items() if kind.startswith("corrupt"))
 
 
-def _append(wire: Wire, fact: Fact) -> Append:
+def _append(wire: Wire, fact: Fact, measured: Headers | None = None) -> Append:
     name, record = fact
-    return Append(
-        wire.topics[name], wire.key(name, record), wire.encode(name, record), _headers(record)
-    )
+    headers = [*(measured or ()), *_headers(record)]
+    return Append(wire.topics[name], wire.key(name, record), wire.encode(name, record), headers)
 
 
 def _headers(record: Record) -> Headers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ class Read:
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int = 4_102_444_800_000
+    """When the broker took it, in milliseconds; 2100 where a test does not say."""
 
 
 @dataclass
@@ -124,7 +127,9 @@ def records(kafka: str) -> Iterator[Read]:
                 topic, partition = str(message.topic()), int(message.partition() or 0)
                 key, value, offset = message.key(), message.value(), int(message.offset() or 0)
                 if offset < ends_at[topic, partition]:
-                    found[topic, partition].append(Read(topic, partition, offset, key, value))
+                    more: Any = (message.headers() or (), message.timestamp()[1])
+                    read = Read(topic, partition, offset, key, value, *more)
+                    found[topic, partition].append(read)
                     left -= 1
     finally:
         consumer.close()

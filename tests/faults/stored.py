@@ -19,6 +19,8 @@ SELECTS = {
     " source_partition % 10000, array_agg(n order by n) from terminal_receipts"
     " join hitotsu.topic on topic.no = source_partition / 10000, unnest(seen) as part,"
     " generate_series(lower(part), upper(part) - 1) as n group by 1, 2, 3, 4, 5, 6",
+    "terminal_clock": "system, store_id, terminal_id, clock_offset, first_seen, last_seen, events"
+    " from terminal_clock",
     "point_entry": "event_id, number, profile_id, lot_id, kind, points, at, active_from,"
     " expires_at, transaction_id, line_no, terminal, rule_version from point_entry",
     "points_across": "event_id, number, profile_id, owner_id, kind, points, at, transaction_id"

@@ -12,6 +12,7 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from schemas.wire import codec
+from schemas.wire.effective import effective_event
 from tests.faults import oracle, unstorable
 from tests.faults.disorder import Append, log
 from tests.faults.reading import Read
@@ -22,6 +23,7 @@ GROUP = Group("main", discover())
 # what moves a level is judged by the level; what the engine keeps of places is judged by a run
 TOLD = [table for table in GROUP.tables if table not in GROUP.changes.values()]
 FOLDED = [table for table in TOLD if table.name != "terminal_receipts"]
+MS = 1_780_000_000_000  # when the broker took everything
 KINDS = {
     "earned", "redeemed", "reversed", "reinstated", "adjusted", "expired", "transferred",
     "received",
@@ -48,7 +50,7 @@ def sent() -> list[tuple[Append, str, Record]]:
 @cache
 def told() -> dict[str, oracle.Rows]:
     return oracle.expected(
-        (Read(append.topic, 0, offset, append.key, append.value), name, record)
+        (Read(append.topic, 0, offset, append.key, append.value, append.headers, MS), name, record)
         for offset, (append, name, record) in enumerate(sent())
     )
 
@@ -57,7 +59,7 @@ def told() -> dict[str, oracle.Rows]:
 def folded() -> Memory:
     memory = Memory(GROUP)
     for append, _, _ in sent():
-        memory.take(codec.decode(append.value), 0)
+        memory.take(effective_event(codec.decode(append.value), append.headers, MS), 0)
     return memory
 
 
