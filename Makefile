@@ -64,11 +64,15 @@ class-archive: $(VENV)/dev.stamp
 	@$(BIN)/python -m infra.native.make_class_archive >/dev/null || echo "── going on without it"
 
 # Tests wait for servers about as long as they compute, so there is one worker more than cores. What
-# runs on other Pythons comes first: beside the servers it would make tests run into their limits.
+# runs on other Pythons waits for nothing: it gets what the others leave over, to the end. Redis comes
+# before the other servers' tests: beside them it would make tests run into their limits.
 test: $(VENV)/dev.stamp class-archive ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
 	@mkdir -p var/ci; rm -f $(LOGS); \
-	$(MAKE) -k -j3 QUIET=1 test-3.12 test-3.13 test-redis; code=$$?; \
+	.ci/idle $(MAKE) -k -j2 QUIET=1 test-3.12 test-3.13 & others=$$!; \
+	trap 'kill $$others; exit 130' INT TERM; \
+	$(MAKE) QUIET=1 test-redis; code=$$?; \
 	$(MAKE) QUIET=1 test-servers || code=$$?; \
+	wait $$others || code=$$?; \
 	cat $(BESIDE); tail -n 1 var/ci/servers.log; exit $$code
 
 test-servers: $(VENV)/dev.stamp class-archive
@@ -89,7 +93,7 @@ test-3.12 test-3.13: test-%: $(VENV)/dev.stamp
 test-redis: $(VENV)/dev.stamp ## What concerns Redis, against the redis-server 7 on PATH, where there is one
 	@mkdir -p var/ci; { if [ -n "$(REDIS_SERVER)" ]; then \
 	    echo "── Redis: $$($(REDIS_SERVER) --version)"; \
-	    HITOTSU_REDIS_SERVER="$(REDIS_SERVER)" $(BIN)/python -m pytest -q -m "servers and not faults and not long" $(REDIS_TESTS); \
+	    HITOTSU_REDIS_SERVER="$(REDIS_SERVER)" $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "servers and not faults and not long" $(REDIS_TESTS); \
 	else \
 	    echo "── Redis: no redis-server on PATH, so Redis is tested as Valkey only"; \
 	fi; } >var/ci/redis.log 2>&1; $(call SHOW,var/ci/redis.log)
