@@ -148,7 +148,7 @@ def test_whatever_was_done_by_hand_is_named(settled: Road, what: str) -> None:
 
 def test_a_projection_can_be_verified_alone(settled: Road) -> None:
     report = settled.verb("verify", "inquiry_history")
-    assert set(report["rows"]) == {"inquiry", "inquiry_message"}
+    assert set(report["rows"]) == {"inquiry", "inquiry_merge", "inquiry_message"}
     assert report["differences"] == []
     assert report["events"] < EVENTS
 
