@@ -149,3 +149,12 @@ def test_the_lint_finds_a_typed_field_that_is_not_moved() -> None:
     schemas[NAMESPACE + "StockReceived"]["fields"][-1]["moved_to"] = "note"
     (complaint,) = free_text.findings(schemas)
     assert "only fields in the list TYPED" in complaint
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+def test_an_event_without_anything_that_may_be_absent_becomes_an_event(name: str) -> None:
+    whole = example(name)
+    absent = {key for key, field in INPUTS[name].model_fields.items() if not field.is_required()}
+    bare = parse({key: value for key, value in whole.items() if key not in absent - {"type"}})
+    assert subject_of(bare) is None or len(subject_of(bare) or b"") == 16
+    assert to_event(bare, OpenSealer()).NAME == name

@@ -31,7 +31,9 @@ def contact_made(model: ContactMadeInput, seal: Sealer) -> ContactMade:
 
 def contact_made_subject(model: ContactMadeInput) -> bytes | None:
     held = (model.note,)
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def coupon_issued(model: CouponIssuedInput, seal: Sealer) -> CouponIssued:

@@ -57,7 +57,9 @@ def inquiry_answered(model: InquiryAnsweredInput, seal: Sealer) -> InquiryAnswer
 
 def inquiry_answered_subject(model: InquiryAnsweredInput) -> bytes | None:
     held = (model.text,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_assigned(model: InquiryAssignedInput, seal: Sealer) -> InquiryAssigned:
@@ -76,7 +78,9 @@ def inquiry_assigned(model: InquiryAssignedInput, seal: Sealer) -> InquiryAssign
 
 def inquiry_assigned_subject(model: InquiryAssignedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_attributed(model: InquiryAttributedInput, seal: Sealer) -> InquiryAttributed:
@@ -95,7 +99,9 @@ def inquiry_attributed(model: InquiryAttributedInput, seal: Sealer) -> InquiryAt
 
 def inquiry_attributed_subject(model: InquiryAttributedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_classified(model: InquiryClassifiedInput, seal: Sealer) -> InquiryClassified:
@@ -123,7 +129,9 @@ def inquiry_closed(model: InquiryClosedInput, seal: Sealer) -> InquiryClosed:
 
 def inquiry_closed_subject(model: InquiryClosedInput) -> bytes | None:
     held = (model.resolution, model.note)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_merged(model: InquiryMergedInput, seal: Sealer) -> InquiryMerged:
@@ -142,7 +150,9 @@ def inquiry_merged(model: InquiryMergedInput, seal: Sealer) -> InquiryMerged:
 
 def inquiry_merged_subject(model: InquiryMergedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_message_added(model: InquiryMessageAddedInput, seal: Sealer) -> InquiryMessageAdded:
@@ -159,7 +169,9 @@ def inquiry_message_added(model: InquiryMessageAddedInput, seal: Sealer) -> Inqu
 
 def inquiry_message_added_subject(model: InquiryMessageAddedInput) -> bytes | None:
     held = (model.text,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_opened(model: InquiryOpenedInput, seal: Sealer) -> InquiryOpened:
@@ -180,7 +192,9 @@ def inquiry_opened(model: InquiryOpenedInput, seal: Sealer) -> InquiryOpened:
 
 def inquiry_opened_subject(model: InquiryOpenedInput) -> bytes | None:
     held = (model.text,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_reopened(model: InquiryReopenedInput, seal: Sealer) -> InquiryReopened:
@@ -197,7 +211,9 @@ def inquiry_reopened(model: InquiryReopenedInput, seal: Sealer) -> InquiryReopen
 
 def inquiry_reopened_subject(model: InquiryReopenedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id
 
 
 def inquiry_waiting(model: InquiryWaitingInput, seal: Sealer) -> InquiryWaiting:
@@ -216,4 +232,6 @@ def inquiry_waiting(model: InquiryWaitingInput, seal: Sealer) -> InquiryWaiting:
 
 def inquiry_waiting_subject(model: InquiryWaitingInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or model.inquiry_id) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or model.inquiry_id

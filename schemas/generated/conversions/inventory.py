@@ -72,7 +72,9 @@ def allocation_released(model: AllocationReleasedInput, seal: Sealer) -> Allocat
 
 def allocation_released_subject(model: AllocationReleasedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return location_subject(model.location_id) if any(held) else None
+    if not any(held):
+        return None
+    return location_subject(model.location_id)
 
 
 def inbound_expected(model: InboundExpectedInput, seal: Sealer) -> InboundExpected:
@@ -137,7 +139,9 @@ def stock_adjusted(model: StockAdjustedInput, seal: Sealer) -> StockAdjusted:
 
 def stock_adjusted_subject(model: StockAdjustedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return location_subject(model.location_id) if any(held) else None
+    if not any(held):
+        return None
+    return location_subject(model.location_id)
 
 
 def stock_allocated(model: StockAllocatedInput, seal: Sealer) -> StockAllocated:
@@ -222,7 +226,9 @@ def stock_state_changed(model: StockStateChangedInput, seal: Sealer) -> StockSta
 
 def stock_state_changed_subject(model: StockStateChangedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return location_subject(model.location_id) if any(held) else None
+    if not any(held):
+        return None
+    return location_subject(model.location_id)
 
 
 def transfer_received(model: TransferReceivedInput, seal: Sealer) -> TransferReceived:

@@ -69,7 +69,9 @@ def consent_withdrawn(model: ConsentWithdrawnInput, seal: Sealer) -> ConsentWith
 
 def consent_withdrawn_subject(model: ConsentWithdrawnInput) -> bytes | None:
     held = (model.reason, model.note)
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> IdentifierObserved:
@@ -99,7 +101,9 @@ def identifier_observed(model: IdentifierObservedInput, seal: Sealer) -> Identif
 
 def identifier_observed_subject(model: IdentifierObservedInput) -> bytes | None:
     held = (model.identifier,)
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def link_declined(model: LinkDeclinedInput, seal: Sealer) -> LinkDeclined:
@@ -153,7 +157,9 @@ def profile_registered_subject(model: ProfileRegisteredInput) -> bytes | None:
         model.birth_date,
         model.identifiers,
     )
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def profile_updated(model: ProfileUpdatedInput, seal: Sealer) -> ProfileUpdated:
@@ -194,7 +200,9 @@ def profile_updated_subject(model: ProfileUpdatedInput) -> bytes | None:
         model.birth_date,
         model.identifiers,
     )
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def profiles_linked(model: ProfilesLinkedInput, seal: Sealer) -> ProfilesLinked:

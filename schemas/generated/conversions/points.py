@@ -55,7 +55,9 @@ def points_adjusted(model: PointsAdjustedInput, seal: Sealer) -> PointsAdjusted:
 
 def points_adjusted_subject(model: PointsAdjustedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id
 
 
 def points_earned(model: PointsEarnedInput, seal: Sealer) -> PointsEarned:
@@ -150,4 +152,6 @@ def points_transferred(model: PointsTransferredInput, seal: Sealer) -> PointsTra
 
 def points_transferred_subject(model: PointsTransferredInput) -> bytes | None:
     held = (model.reason, model.note)
-    return model.profile_id if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id

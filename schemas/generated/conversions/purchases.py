@@ -71,7 +71,9 @@ def order_line_cancelled(model: OrderLineCancelledInput, seal: Sealer) -> OrderL
 
 def order_line_cancelled_subject(model: OrderLineCancelledInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or location_subject(model.location_id)
 
 
 def price_adjusted(model: PriceAdjustedInput, seal: Sealer) -> PriceAdjusted:
@@ -93,7 +95,9 @@ def price_adjusted(model: PriceAdjustedInput, seal: Sealer) -> PriceAdjusted:
 
 def price_adjusted_subject(model: PriceAdjustedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or location_subject(model.location_id)
 
 
 def purchase_amended(model: PurchaseAmendedInput, seal: Sealer) -> PurchaseAmended:
@@ -141,7 +145,9 @@ def purchase_amended(model: PurchaseAmendedInput, seal: Sealer) -> PurchaseAmend
 
 def purchase_amended_subject(model: PurchaseAmendedInput) -> bytes | None:
     held = (model.note,)
-    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or location_subject(model.location_id)
 
 
 def purchase_attributed(model: PurchaseAttributedInput, seal: Sealer) -> PurchaseAttributed:
@@ -238,7 +244,9 @@ def purchase_returned(model: PurchaseReturnedInput, seal: Sealer) -> PurchaseRet
 
 def purchase_returned_subject(model: PurchaseReturnedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or location_subject(model.location_id)
 
 
 def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
@@ -286,4 +294,6 @@ def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
 
 def purchase_voided_subject(model: PurchaseVoidedInput) -> bytes | None:
     held = (model.reason, model.note)
-    return (model.profile_id or location_subject(model.location_id)) if any(held) else None
+    if not any(held):
+        return None
+    return model.profile_id or location_subject(model.location_id)

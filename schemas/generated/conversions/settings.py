@@ -15,7 +15,7 @@ _DiscrepancySettled = by_name(DiscrepancySettled)
 
 def discrepancy_settled(model: DiscrepancySettledInput, seal: Sealer) -> DiscrepancySettled:
     event_id = model.meta.event_id
-    subject = location_subject(model.location_id) or model.discrepancy_id
+    subject = (model.location_id and location_subject(model.location_id)) or model.discrepancy_id
     return _DiscrepancySettled(
         meta=meta_of(model.meta),
         discrepancy_id=model.discrepancy_id,
@@ -31,4 +31,6 @@ def discrepancy_settled(model: DiscrepancySettledInput, seal: Sealer) -> Discrep
 
 def discrepancy_settled_subject(model: DiscrepancySettledInput) -> bytes | None:
     held = (model.note,)
-    return (location_subject(model.location_id) or model.discrepancy_id) if any(held) else None
+    if not any(held):
+        return None
+    return (model.location_id and location_subject(model.location_id)) or model.discrepancy_id

@@ -114,12 +114,21 @@ def _convert(description: Description, building: _Building, record: RecordType) 
 
 def _subject(record: RecordType) -> str:
     """The expression for the subject whose key encrypts the event's personal fields."""
-    shapes = {field.name: field.shape for field in record.fields}
+    fields = {field.name: field for field in record.fields}
     return " or ".join(
-        f"model.{name}" if shapes[name] == "id" else f"location_subject(model.{name})"
+        _subject_of_field(fields[name])
         for name in (record.sealed_under or key_fields(record.name))
-        if name in shapes
+        if name in fields
     )
+
+
+def _subject_of_field(field: Field) -> str:
+    """The expression for a subject that one field names: an id, or a location."""
+    value = f"model.{field.name}"
+    if field.shape == "id":
+        return value
+    located = f"location_subject({value})"
+    return f"({value} and {located})" if field.nullable else located
 
 
 def _subject_function(description: Description, record: RecordType) -> list[str]:
@@ -132,13 +141,10 @@ def _subject_function(description: Description, record: RecordType) -> list[str]
     return [
         f"def {snake(record.name)}_subject(model: {record.name}Input) -> bytes | None:",
         *lines("held = ", Bracket("(", held, ",)" if len(held) == 1 else ")"), indent=4),
-        f"    return {_conditional(record)} if any(held) else None",
+        "    if not any(held):",
+        "        return None",
+        f"    return {_subject(record)}",
     ]
-
-
-def _conditional(record: RecordType) -> str:
-    subject = _subject(record)
-    return f"({subject})" if " or " in subject else subject
 
 
 def _meta(description: Description) -> str:
