@@ -13,7 +13,7 @@ from projections.core import NotFound, Read
 from projections.core.instants import Moment, instant, micros
 
 
-class Item(BaseModel):
+class ItemName(BaseModel):
     """An item as it is described from `valid_from` on; `until` the next description holds."""
 
     sku: str
@@ -23,7 +23,7 @@ class Item(BaseModel):
     until: datetime | None
 
 
-class Location(BaseModel):
+class LocationName(BaseModel):
     """A store or warehouse as it is described from `valid_from` on; `until` the next description
     holds. Latitude and longitude in degrees north and east.
     """
@@ -38,10 +38,10 @@ class Location(BaseModel):
 
 
 @projection.query("/v1/items/{sku}", scope="stock:read")
-async def item_named(read: Read, sku: str, at: Moment | None = None) -> Item:
+async def item_named(read: Read, sku: str, at: Moment | None = None) -> ItemName:
     """An item's name and category. `at`: as described for that time; default now."""
     row, until = _in_force(await read.rows(item, sku=sku), at, f"item {sku}")
-    return Item(
+    return ItemName(
         sku=sku,
         name=row["name"],
         category=row["category"],
@@ -51,13 +51,13 @@ async def item_named(read: Read, sku: str, at: Moment | None = None) -> Item:
 
 
 @projection.query("/v1/locations/{location_id}", scope="stock:read")
-async def location_named(read: Read, location_id: str, at: Moment | None = None) -> Location:
+async def location_named(read: Read, location_id: str, at: Moment | None = None) -> LocationName:
     """A store's or warehouse's name, kind and place. `at`: as described for that time; default
     now.
     """
     rows = await read.rows(location, location_id=location_id)
     row, until = _in_force(rows, at, f"location {location_id}")
-    return Location(
+    return LocationName(
         location_id=location_id,
         kind=row["kind"],
         name=row["name"],
