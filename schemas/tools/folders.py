@@ -96,7 +96,7 @@ def _documents(home: Path) -> Iterator[str]:
     for folder in sorted((home / "contracts").iterdir()):
         for schema in schemas_in(folder):
             said = schema.get("document")
-            if said is not None:
+            if said is not None and said is not False:
                 yield from _document(schema, said, parts)
                 by_id += _keyed_by_one_id(schema, said)
     if len(by_id) > 1:

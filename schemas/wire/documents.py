@@ -1,12 +1,13 @@
 """Computes the key and the content of the document (sale, slip …) that an event reports.
 
-The same document may be sent in several events with different event ids, for example by two
-systems. So it has a key of its own. A sale's key is its transaction id. The key of other events
-with a `document_id` also has the record key, location and line, since slip numbers begin anew in
-every store. The attribute `document` of an .avsc file declares another `key`, and the fields that
-must be the `same` in events of the same document; `lines(sku,quantity)` compares the lines as a
-multiset of these fields. Without `same`, all fields about the goods are compared: not those of the
-envelope, personal fields, and fields that the gateway fills in.
+An event id names a sending; a document is what is told, whoever sends it and however often. A sale
+is a document under its transaction. Other events tell one where they carry a `document_id`. Slip
+numbers begin anew in every store, and one slip is told line by line: so what an event is about
+belongs to the key as well (its record key, and what is listed below). The `document` attribute of
+an .avsc file declares another `key`, or `false` for an event that only refers to a document. It
+also says which fields must be the `same` for two events to say the same: `lines(sku,quantity)` are
+the lines as a multiset of these fields. Without `same`, all fields count that the producer sends
+about the goods: none of the envelope, personal or filled in.
 
 Keys and content hashes are stored for ever, so their computation must never change.
 """
@@ -28,8 +29,11 @@ from schemas.topics import EVENT_SCHEMAS, key_fields
 Document = tuple[bytes, int]
 """The document's key (16 bytes), and the signed 64-bit hash of its content."""
 Identify = Callable[[Any], Document | None]
-ID, LINE = "document_id", "document_line"
-NEVER_SAME = ("meta", "profile_id", "returned_by")  # fields about senders and persons
+ID = "document_id"
+ABOUT_SALES = ("line_no", ID, "document_line")
+ABOUT_STOCK = ("location_id", "order_id", "transfer_id", "lot", *ABOUT_SALES)
+# who tells it, who came to the counter, and what a sale is called besides
+NEVER_SAME = ("meta", "profile_id", "returned_by", "order_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,12 @@ def rule_of(schema: dict[str, Any], record_key: Sequence[str]) -> DocumentRule |
     """The rule for an event type, from its .avsc file; None if its events report no documents."""
     names = {field["name"] for field in schema["fields"]}
     declared = schema.get("document", {})
-    if not declared and ID not in names:
+    if declared is False or not (declared or ID in names):
         return None
-    usual = [name for name in (*record_key, "location_id", ID, LINE) if name in names]
+    about = ABOUT_SALES if "transaction_id" in record_key else ABOUT_STOCK
+    usual = dict.fromkeys(name for name in (*record_key, *about) if name in names)
     same = declared.get("same")
-    return DocumentRule(
-        tuple(declared.get("key", dict.fromkeys(usual))), None if same is None else tuple(same)
-    )
+    return DocumentRule(tuple(declared.get("key", usual)), None if same is None else tuple(same))
 
 
 def is_id(rule: DocumentRule, record: RecordType) -> bool:

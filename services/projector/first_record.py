@@ -7,6 +7,7 @@ and concerns few event types, so Kafka is read only for records whose hashes ind
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from uuid import UUID
 
 from schemas.wire import codec, sameness
@@ -103,8 +104,13 @@ def read_documents(
     with connection.transaction():
         rows = connection.execute(PLACES, [array("uuid", list(work.unread.values()))]).fetchall()
     known: dict[bytes, Seen] = {}
-    for event_id, document, *place in rows:
-        value = placed.value(names[place[0]], place[1], place[2])
+    values: dict[tuple[int, ...], bytes | None] = {}
+    for place, several in groupby(rows, key=lambda row: (row[2], row[3])):
+        offsets = [row[4] for row in several]
+        read_here = placed.values(names[place[0]], place[1], offsets)
+        values.update({(*place, offset): value for offset, value in read_here.items()})
+    for event_id, document, *at in rows:
+        value = values[tuple(at)]
         told = None if value is None else document_of(codec.decode(value))
         content = NO_CONTENT if told is None else told[1]
         known[DOCUMENT + document.bytes] = content, event_id.bytes

@@ -41,6 +41,10 @@ LIMITS = (
 )
 
 
+class ManyToRead(Exception):
+    """So many first records have to be read again that the batch is stored in parts."""
+
+
 @dataclass
 class Writer:
     """Applies batches and retries while Postgres is away; used by one thread only.
@@ -73,14 +77,13 @@ class Writer:
             part = parts.pop(0)
             if part.recent_version != self.recent.version:
                 self._fold(part)
-            if self.placed is not None and len(part.doubted) > DOUBTED_MAX and part.size > 1:
-                # conflicts are verified one by one: store the batch in parts, so that none is long
+            try:
+                applied = self._apply_part(part)
+            except ManyToRead:
                 with self.guard:
                     self.recent.withdraw()
                 parts[:0] = part.halves()
                 continue
-            try:
-                applied = self._apply_part(part)
             except UNSTORABLE as error:
                 parts[:0] = self._split(part, error)
                 continue
@@ -104,6 +107,9 @@ class Writer:
                 if applied is not None:
                     log.warning("commit_already_applied", records=work.size)
                     return applied
+                read_again = max(len(work.doubted), len(work.unread))
+                if self.placed is not None and read_again > DOUBTED_MAX and work.size > 1:
+                    raise ManyToRead
                 if work.unread and self.placed is not None:
                     self._read_documents(connection, work, self.placed)
                 if work.doubted and self.placed is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -17,6 +19,7 @@ _GONE = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
 POLL_SECONDS = 0.5
+NEAR = 200  # offsets apart: so many records are read in the time of one question
 
 
 class KafkaSilent(Exception):
@@ -34,6 +37,17 @@ def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int
         return False
     value = placed.value(*first)
     return value is not None and sameness.same_as_produced(value, later)
+
+
+def _runs(offsets: Sequence[int]) -> list[list[int]]:
+    """Offsets in runs, within which reading on is faster than asking anew."""
+    runs: list[list[int]] = []
+    for offset in offsets:
+        if runs and offset - runs[-1][-1] <= NEAR:
+            runs[-1].append(offset)
+        else:
+            runs.append([offset])
+    return runs
 
 
 class RecordReader:
@@ -70,6 +84,53 @@ class RecordReader:
                 self._consumer.unassign()
         log.warning("record_not_read", topic=topic, partition=partition, offset=offset)
         raise KafkaSilent
+
+    def values(self, topic: str, partition: int, offsets: Sequence[int]) -> dict[int, bytes | None]:
+        """The values at these ascending offsets, read in one go where they are near each other.
+
+        None where there is no record. KafkaSilent when Kafka is away.
+        """
+        found = dict.fromkeys(offsets, None) if offsets else dict[int, bytes | None]()
+        for run in _runs(offsets):
+            if len(run) == 1:
+                found[run[0]] = self.value(topic, partition, run[0])
+            else:
+                found.update(self._run(topic, partition, run))
+        return found
+
+    def _run(self, topic: str, partition: int, run: Sequence[int]) -> dict[int, bytes | None]:
+        found: dict[int, bytes | None] = {}
+        until, wanted = time.monotonic() + self._patience, deque[int]()
+        try:
+            consumer = self._connected()
+            place = TopicPartition(topic, partition, run[0])
+            consumer.assign([place])
+            first, end = consumer.get_watermark_offsets(place, self._patience)
+            wanted.extend(offset for offset in run if first <= offset < end)
+            while wanted and time.monotonic() < until:
+                record = consumer.poll(POLL_SECONDS)
+                error = record.error() if record is not None else None
+                if error is not None and error.code() in _GONE:
+                    return found
+                offset = record.offset() if record is not None and error is None else None
+                if record is None or offset is None:
+                    continue
+                until = time.monotonic() + self._patience
+                if offset == wanted[0]:
+                    found[offset] = record.value()
+                while wanted and wanted[0] <= offset:
+                    wanted.popleft()
+        except KafkaException as error:
+            if error.args[0].code() in _GONE:
+                return found
+            raise KafkaSilent from error
+        finally:
+            if self._consumer is not None:
+                self._consumer.unassign()
+        if wanted:
+            log.warning("record_not_read", topic=topic, partition=partition, offset=wanted[0])
+            raise KafkaSilent
+        return found
 
     def close(self) -> None:
         """Closes the connections."""

@@ -72,17 +72,29 @@ def test_other_events_tell_no_document_without_an_id_of_one() -> None:
     assert document_of(received(1, 5)) is None
 
 
+def rule(*fields: str, key: str = "sku", **said: Any) -> DocumentRule | None:
+    return rule_of({"fields": [{"name": name} for name in fields], **said}, [key])
+
+
 def test_a_document_id_makes_a_key_of_what_names_the_record() -> None:
-    fields = ("sku", "location_id", "quantity", "document_id", "document_line")
-    schema = {"fields": [{"name": name} for name in fields]}
-    assert rule_of(schema, ["sku"]) == DocumentRule(
-        ("sku", "location_id", "document_id", "document_line"), None
+    received_at = ("sku", "location_id", "quantity")
+    told = (*received_at, "document_id", "document_line")
+    assert rule(*received_at) is None
+    key = ("sku", "location_id", "document_id", "document_line")
+    assert rule(*told) == DocumentRule(key, None)
+    assert rule(*told, document={"same": ["quantity"]}) == DocumentRule(key, ("quantity",))
+    assert rule(*told, document={"key": ["document_id"]}) == DocumentRule(("document_id",), None)
+    assert rule(*told, document=False) is None
+
+
+def test_one_slip_of_several_lines_lots_and_orders_is_several_documents() -> None:
+    shipped = rule("sku", "location_id", "order_id", "line_no", "quantity", "lot", "document_id")
+    assert shipped is not None
+    assert set(shipped.key) == {"sku", "location_id", "order_id", "line_no", "lot", "document_id"}
+    cancelled = rule(
+        "transaction_id", "location_id", "order_id", "line_no", "document_id", key="transaction_id"
     )
-    assert rule_of({"fields": schema["fields"][:3]}, ["sku"]) is None
-    said = {**schema, "document": {"same": ["quantity"]}}
-    assert rule_of(said, ["sku"]) == DocumentRule(
-        ("sku", "location_id", "document_id", "document_line"), ("quantity",)
-    )
+    assert cancelled == DocumentRule(("transaction_id", "line_no", "document_id"), None)
 
 
 RETURNED = PurchaseReturned(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,9 @@ class RecordsAt(RecordReader):
         super().__init__("127.0.0.1:1")
         self._values = {(one.topic, one.partition, one.offset): one.value for one in records}
         self.read = 0
+
+    def values(self, topic: str, partition: int, offsets: Sequence[int]) -> dict[int, bytes | None]:
+        return {offset: self.value(topic, partition, offset) for offset in offsets}
 
     def value(self, topic: str, partition: int, offset: int) -> bytes | None:
         self.read += 1
@@ -107,7 +110,27 @@ def test_a_sale_of_an_older_release_that_is_sent_again_is_recognised(engine: Eng
     assert reader.read == 3, "what was read once is read again"
 
 
+def test_many_old_sales_that_are_sent_again_are_read_in_parts(engine: Engine) -> None:
+    engine.reset()
+    log = Log()
+    old = [log.append(sale(number, transaction=number)) for number in range(1, 501)]
+    engine.apply(log.batch())
+    engine.connection.execute(BEFORE.encode())
+    prepare(engine.dsn, engine.group)
+    reader = RecordsAt(old)
+    engine.writer.placed = reader
+    engine.writer.recent.clear()
+    for number in range(1, 501):
+        units = 2 if number % 50 == 0 else 1
+        log.append(sale(1_000 + number, units=units, transaction=number))
+    parts = engine.apply(log.batch())
+    assert counted(engine) == (500, 490, 10)
+    assert len(parts) > 2
+    assert reader.read == 500, "what was read once is read again"
+
+
 def test_the_key_of_a_sale_can_be_told_by_sql_from_the_purchase(engine: Engine) -> None:
+    engine.reset()
     one = codec.decode(codec.encode(sale(20)))
     engine.tell(one)
     ((same,),) = engine.connection.execute(

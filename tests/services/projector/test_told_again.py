@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.home import free_port
 from schemas.generated.inputs import example
@@ -134,6 +135,27 @@ def test_a_place_where_nothing_lies_is_answered_at_once(shop: Shop) -> None:
         assert [placed.value(topic, 0, offset) for offset in (0, 700)] == [None, None]
         assert placed.value(topic, 99, 0) is None
         assert time.monotonic() - began < 4
+    finally:
+        placed.close()
+
+
+def test_records_that_are_near_each_other_are_read_in_one_go(shop: Shop) -> None:
+    kafka, topic = shop.place.endpoints.kafka, "read-in-one-go"
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(1_000):
+        producer.produce(topic, str(number))
+    assert producer.flush(30) == 0
+    placed, asked = RecordReader(kafka), [0, 1, 5, 150, 151, 700, 702, 999, 1_000, 1_400]
+    try:
+        found = placed.values(topic, 0, asked)
+        assert found == {
+            offset: str(offset).encode() if offset < 1_000 else None for offset in asked
+        }
+        assert placed.values(topic, 9, [0, 1]) == {0: None, 1: None}
+        assert placed.values(topic, 0, []) == {}
+        assert placed.value(topic, 0, 3) == b"3"
     finally:
         placed.close()
 
