@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 
 from projections import discover
+from schemas.generated.events import PurchaseCompleted
+from schemas.wire import codec
 from services.sdk import Buffer, Client
 from services.state.migrate import migrations
+from services.verify.log import Log
 from tests.upgrade.older_stack import OlderStack, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -82,6 +88,7 @@ def test_a_stack_of_an_older_release_comes_up_without_loss(older: OlderStack) ->
     _nothing_is_lost(older)
     _holds_and_captures_count(older)
     _people_decisions_and_keys_are_there(older)
+    _an_export_of_the_old_sales_changes_nothing(older)
     older.hitotsu("verify")
     traces = [name for name, text in older.logs().items() if "Traceback" in text]
     assert traces == []
@@ -207,3 +214,48 @@ def _people_decisions_and_keys_are_there(older: OlderStack) -> None:
     assert older.sql(destroyed, made["erased"]) == [(None,)]
     roles = dict(older.sql("select name, role from hitotsu.api_token where name like 'till%%'"))
     assert roles == {"till": "till", "till-7": "till"}
+
+
+def _an_export_of_the_old_sales_changes_nothing(older: OlderStack) -> None:
+    """Every sale is sent again under an event id of its own, by its first record's content."""
+    old = dict(older.sql("select event_id::text, transaction_id from main.purchase"))
+    assert len(old) > 6, "the buffer's sales alone were sold"
+    counted = (
+        "select sum(applied)::int, sum(duplicate)::int, sum(conflict)::int from hitotsu.checkpoint"
+    )
+    stock = "select sku, location_id, on_hand, committed from main.stock_cell order by 1, 2"
+    cells = older.sql(stock)
+    ((applied, duplicate, conflict),) = older.sql(counted)
+    again = _sent_again(older, old)
+    until(lambda: older.sql(counted) == [(applied, duplicate + len(old), conflict)])
+    assert older.sql(stock) == cells
+    assert len(older.sql("select from main.purchase")) == len(old)
+    for event_id, first in again.items():
+        data = older.data("api", f"/v1/events/{event_id}")["data"]
+        assert (data["status"], data["duplicate_of"]) == ("applied", first)
+
+
+def _sent_again(older: OlderStack, old: dict[str, UUID]) -> dict[str, str]:
+    """The first event of each sale, by the id under which it was sent again."""
+    kafka, again = older.stack.endpoints().kafka, dict[str, str]()
+    ends = dict(older.sql(
+        "select partition, next_offset from hitotsu.checkpoint where topic = %s",
+        PurchaseCompleted.TOPIC,
+    ))  # fmt: skip
+    places = {(PurchaseCompleted.TOPIC, partition): end for partition, end in ends.items()}
+    log, producer = Log(kafka, dict.fromkeys(places, 0)), Producer({"bootstrap.servers": kafka})
+    try:
+        while fetched := log.read(places):
+            for record in (record for records in fetched.values() for record in records):
+                event: Any = codec.decode(record.value)
+                first = str(UUID(bytes=event.meta.event_id))
+                if first in old and first not in again.values():
+                    meta = replace(event.meta, event_id=uuid4().bytes)
+                    again[str(UUID(bytes=meta.event_id))] = first
+                    value = codec.encode(replace(event, meta=meta))
+                    producer.produce(PurchaseCompleted.TOPIC, value, codec.key_of(event))
+    finally:
+        log.close()
+    assert producer.flush(30) == 0
+    assert set(again.values()) == old.keys()
+    return again

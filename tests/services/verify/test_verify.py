@@ -45,6 +45,37 @@ def test_what_the_projector_made_is_what_the_log_says(settled: Road) -> None:
     ))  # fmt: skip
 
 
+def test_documents_that_were_changed_by_hand_are_named(settled: Road) -> None:
+    ((copy, first),) = settled.sql(
+        "delete from duplicate_document where event_id ="
+        " (select min(event_id::text)::uuid from duplicate_document)"
+        " returning event_id, duplicate_of"
+    )
+    ((event_id, content),) = settled.sql(
+        "update ledger set content = content + 1 where event_id = (select min(event_id::text)::uuid"
+        " from ledger where document is not null and event_id not in"
+        " (select duplicate_of from duplicate_document)) returning event_id, content"
+    )
+    try:
+        report = settled.verb("verify", code=1)
+    finally:
+        settled.sql("update ledger set content = content - 1 where event_id = %s", event_id)
+    found = {(one["table"], one["key"][0]): one for one in report["differences"]}
+    assert found["ledger", str(event_id)]["found"]["content"] == content
+    assert found["duplicate_document", str(copy)]["expected"]["duplicate_of"] == str(first)
+    assert {table for table, _ in found} == {
+        "ledger", "duplicate_document", "duplicate_document rows"
+    }  # fmt: skip
+    lost = found["duplicate_document", str(copy)]["expected"]
+    place, offset = lost["record"].split("@")
+    topic, partition = place.rsplit("-", 1)
+    settled.sql(
+        "insert into duplicate_document select %s, %s, %s, no, %s, %s, %s from topic"
+        " where name = %s",
+        copy, lost["hash"], lost["schema_id"], int(partition), int(offset), first, topic,
+    )  # fmt: skip
+
+
 def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(
     settled: Road,
 ) -> None:
