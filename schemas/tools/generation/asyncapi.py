@@ -12,6 +12,15 @@ _AVRO = "application/vnd.apache.avro;version=1.9.0"
 _HEADERS = {
     "type": "object",
     "properties": {
+        "hitotsu.received_at": {
+            "type": "string",
+            "description": "When the gateway received it, in microseconds since the epoch; the"
+            " first header where there is one.",
+        },
+        "hitotsu.clock_offset": {
+            "type": "string",
+            "description": "True time minus told time, in microseconds, where it was measured.",
+        },
         "content-type": {"type": "string", "const": "application/avro"},
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_id": {"type": "string", "format": "uuid", "description": "The event's id."},
@@ -20,7 +29,11 @@ _HEADERS = {
             "description": "/system/store/terminal/epoch, with - for what is absent.",
         },
         "ce_type": {"type": "string", "description": "hitotsu. and the event's name."},
-        "ce_time": {"type": "string", "format": "date-time", "description": "When it happened."},
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened, as told.",
+        },
         "ce_sequence": {"type": "string", "description": "The receipt's number at its till."},
         "traceparent": {"type": "string", "description": "W3C trace context, when sent."},
     },
