@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from infra.stack import Stack
 from tests.e2e.people import Person, people
 from tests.e2e.scanner import scan
+from tests.forks import run
 
 pytestmark = pytest.mark.servers
 ERASED, KEPT = 50, 10
@@ -107,14 +107,8 @@ def member(status: dict[str, Any], profile: UUID) -> httpx.Response:
 
 
 def erase(status: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", "erase", "--yes", *arguments],
-        env={**os.environ, "HITOTSU_HOME": status["home"]},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = {**os.environ, "HITOTSU_HOME": status["home"]}
+    return run("services.cli", "erase", "--yes", *arguments, env=env)
 
 
 def totals(rows: psycopg.Connection[Any]) -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.home import free_port
+from tests.forks import Started, start
 
 ROOT = Path(__file__).resolve().parents[2]
 KEEP_SECONDS, PAUSE_SECONDS = 0.1, 0.5
@@ -28,7 +28,7 @@ class Member:
     module: str
     port: int
     env: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    process: Started | None = None
     not_before: float = 0.0
 
     @property
@@ -128,11 +128,8 @@ class Crew:
             "HITOTSU_INSTANCE": member.name, "PYTHONPATH": str(ROOT),
         }  # fmt: skip
         with open(self.logs / f"{member.name}.log", "ab") as log:
-            member.process = subprocess.Popen(
-                [sys.executable, "-m", member.module],
-                env={**os.environ, **places, **self.env, **member.env},
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT,
-            )  # fmt: skip
+            env = {**os.environ, **places, **self.env, **member.env}
+            member.process = start(member.module, env=env, output=log)
         # one that cannot start without its server must not spin
         member.not_before = time.monotonic() + PAUSE_SECONDS
 

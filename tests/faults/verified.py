@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import psycopg
@@ -12,6 +10,7 @@ from redis import Redis
 
 from tests.faults.stage import Stage
 from tests.faults.verdict import Line
+from tests.forks import run
 
 PATIENCE_SECONDS = 600
 RAISED = (
@@ -48,11 +47,8 @@ def _changed(stage: Stage) -> set[tuple[str, str]]:
 
 
 def _verify(stage: Stage) -> dict[str, Any]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "services.cli", "verify", "--json"],
-        env=stage.env, capture_output=True, check=False, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
+    ran = run("services.cli", "verify", "--json", env=stage.env, timeout=PATIENCE_SECONDS)
     if ran.returncode not in (0, 1) or not ran.stdout:
-        raise RuntimeError(ran.stderr.decode()[-2_000:])
+        raise RuntimeError(ran.stderr[-2_000:])
     found: dict[str, Any] = json.loads(ran.stdout)
     return found

@@ -10,7 +10,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from services.cli import local_services
 from services.runtime.processes import processes
 from tests.benchmarks import sending
 from tests.benchmarks.workload import Shape, load
+from tests.forks import Started, run, start
 from tests.infra.test_observability import (
     NOT_OURS,
     ROOT,
@@ -70,20 +70,15 @@ def live(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     dsn = make_conninfo(**{**conninfo_to_dict(servers.postgres), "dbname": DATABASE})
     env = {**os.environ, **local_services.environment(home, servers), "HITOTSU_POSTGRES": dsn}
     env["TMPDIR"] = str(folder)
-    prepared = [sys.executable, "-m", "services.cli", "prepare"]
-    subprocess.run(prepared, cwd=ROOT, env=env, check=True, capture_output=True)
-    running: list[subprocess.Popen[bytes]] = []
+    prepared = run("services.cli", "prepare", env=env)
+    assert prepared.returncode == 0, prepared.stderr
+    running: list[Started] = []
     ports = {name: free_port() for name in SERVICES}
     try:
         for name, port in ports.items():
             with (folder / f"{name}.log").open("wb") as log:
-                running.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", f"services.{name}"], cwd=ROOT, stdout=log,
-                        stderr=log, env={**env, "HITOTSU_PORT": str(port),
-                                         "HITOTSU_METRICS_PORT": str(port)},
-                    )
-                )  # fmt: skip
+                ports_of = {"HITOTSU_PORT": str(port), "HITOTSU_METRICS_PORT": str(port)}
+                running.append(start(f"services.{name}", env={**env, **ports_of}, output=log))
         shown = {}
         for name, port in ports.items():
             _until_ready(name, port, folder / f"{name}.log")

@@ -7,8 +7,6 @@ import base64
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from services.projector.database import prepare
 from services.runtime.db import pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.tokens import register
+from tests.forks import Started, start
 from tests.services.api.shop import ACCOUNT, CARD, Shop
 
 READS = (
@@ -53,7 +52,7 @@ class Running:
     """The API, whom it serves, and the servers behind it."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: Started
     log: Path
     shop: Shop
     servers: Stack
@@ -112,9 +111,7 @@ def _served(servers: Stack, endpoints: Endpoints, home: Path) -> Iterator[Runnin
         "HITOTSU_GATEWAY_PRIVATE_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     }  # fmt: skip
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.api"], env=environment, stderr=output
-        )
+        process = start("services.api", env=environment, output=output)
     try:
         running = Running(f"http://127.0.0.1:{port}", process, log, shop, servers, endpoints)
         _wait_ready(running)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -20,6 +19,7 @@ from schemas.wire import codec
 from services.bulk import BulkProducer, Counts
 from services.runtime.config import Settings
 from services.sdk import profile_id, uuid7
+from tests.forks import run
 from tests.services.gateway.running import ends, environment, event, prepare, records
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("broken_off")]
@@ -118,9 +118,8 @@ def test_a_file_is_sent_from_the_command_line(servers: Any, tmp_path: Path) -> N
 
 
 def _bulk(servers: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "services.bulk", *arguments]
     env = {**os.environ, **environment(servers)}
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60)
+    done = run("services.bulk", *arguments, env=env, timeout=60)
     assert "Traceback" not in done.stderr
     return done
 

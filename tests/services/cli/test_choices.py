@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 from uuid import uuid4
@@ -18,6 +17,7 @@ from infra.home import Home
 from infra.stack import ROOT
 from services.cli import dead_letters, stack
 from services.state.migrate import FOLDER
+from tests.forks import run
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 GOES_ON = "HITOTSU_KEY_ENCRYPTION_KEY: "  # left out below: settings are read when nobody is asked
@@ -31,14 +31,11 @@ ID = "6f1d2a34-0b7c-4d5e-8f90-a1b2c3d4e5f6"
 
 
 def hitotsu(
-    *words: str, stdin: int = subprocess.DEVNULL, folder: Path | None = None, **more: str
+    *words: str, stdin: int | None = None, folder: Path = ROOT, **more: str
 ) -> subprocess.CompletedProcess[str]:
     env = {name: text for name, text in os.environ.items() if not name.startswith("HITOTSU_")}
     env |= {**NOWHERE, "PYTHONPATH": str(ROOT), "COLUMNS": "300", "TERM": "dumb", **more}
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *words],
-        env=env, cwd=folder, stdin=stdin, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return run("services.cli", *words, env=env, cwd=folder, stdin=stdin)
 
 
 @pytest.mark.parametrize(

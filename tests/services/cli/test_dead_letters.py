@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +20,7 @@ from schemas.generated.events import StockReceived
 from schemas.generated.events.parts import Meta
 from schemas.generated.events.parts import Producer as Source
 from schemas.wire import codec
+from tests.forks import run
 
 pytestmark = pytest.mark.servers
 TOPIC = "commerce.inventory"
@@ -97,8 +97,7 @@ def test_an_id_that_is_not_there_is_named(stack: Stack) -> None:
 
 def hitotsu(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "HITOTSU_HOME": str(stack.home.path), "PYTHONPATH": str(ROOT)}
-    argv = [sys.executable, "-m", "services.cli", "dead-letters", *words]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60)
+    return run("services.cli", "dead-letters", *words, env=env, timeout=60)
 
 
 def _put_aside(stack: Stack, key: bytes, value: bytes) -> dict[str, Any]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from infra.stack import ROOT, Stack
+from infra.stack import Stack
 from services.cli import local_services
 from services.runtime.tokens import _hash
+from tests.forks import run
 
 pytestmark = pytest.mark.servers
 
@@ -37,10 +36,7 @@ def as_up_does(stack: Stack) -> None:
 
 def verb(stack: Stack, *words: str, code: int = 0) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("HITOTSU_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *words],
-        env={**env, "HITOTSU_HOME": str(stack.home.path)}, cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("services.cli", *words, env={**env, "HITOTSU_HOME": str(stack.home.path)})
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

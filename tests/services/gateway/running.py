@@ -6,8 +6,6 @@ import base64
 import copy
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ from schemas.rights import Role
 from services.runtime.tokens import register
 from services.sdk import uuid7
 from services.state.migrate import migrate
+from tests.forks import start
 
 PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
 SCOPES = {
@@ -69,8 +68,7 @@ class Gateway:
     def start(self) -> None:
         env = {**os.environ, **environment(self.servers), **self._settings}
         env |= {"HITOTSU_PORT": str(self.port)}
-        argv = [sys.executable, "-m", "services.gateway"]
-        self.process = subprocess.Popen(argv, env=env, stderr=self._log, stdout=self._log)
+        self.process = start("services.gateway", env=env, output=self._log)
         until(lambda: self.http.get("/livez").status_code == 200, 30)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -129,7 +127,15 @@ def record_at(servers: Any, topic: str, partition: int, offset: int) -> Any:
 
 def ends(servers: Any, topic: str) -> dict[int, int]:
     """The next offset of each partition."""
-    consumer = _consumer(servers)
+    consumer = open_consumer(servers)
+    try:
+        return ends_by(consumer, topic)
+    finally:
+        consumer.close()
+
+
+def ends_by(consumer: Consumer, topic: str) -> dict[int, int]:
+    """The next offset of each partition, asked by a consumer that may ask again."""
     found: dict[int, int] = {}
 
     def known() -> bool:
@@ -141,10 +147,7 @@ def ends(servers: Any, topic: str) -> dict[int, int]:
             return False
         return bool(found)
 
-    try:
-        until(known)
-    finally:
-        consumer.close()
+    until(known)
     return found
 
 
@@ -153,7 +156,7 @@ def records(servers: Any, topic: str, start: dict[int, int], most: int = 0) -> l
     last = ends(servers, topic)
     wanted = sum(max(0, last[each] - offset) for each, offset in start.items())
     wanted = min(wanted, most) if most else wanted
-    consumer = _consumer(servers)
+    consumer = open_consumer(servers)
     consumer.assign([TopicPartition(topic, each, offset) for each, offset in start.items()])
     found: list[Any] = []
     deadline = time.monotonic() + 30
@@ -164,7 +167,7 @@ def records(servers: Any, topic: str, start: dict[int, int], most: int = 0) -> l
     return found
 
 
-def _consumer(servers: Any) -> Consumer:
+def open_consumer(servers: Any) -> Consumer:
     options = {
         "bootstrap.servers": servers.kafka,
         "group.id": "reader",

@@ -29,6 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         file.write_text(rules("first").model_dump_json(by_alias=True), "utf-8")
         assert own.verb("identity", "replay", "--rules", str(file), "--switch")["switched"]
         yield made
+        made.close()
 
 
 def person(number: int, **more: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from schemas.generated.events import MatchRulesActivated, Meta, Producer
 from schemas.wire import codec
 from services.identity.shards import SHARES
 from services.intake.bulk import BulkProducer
+from tests.services.gateway.running import ends_by, open_consumer
 from tests.services.identity.weighing import rules
 from tests.services.rebuild.road import Road, road
 
@@ -83,6 +84,7 @@ class Town:
         names = [f"identity-{number}" for number in range(1, desks + 1)]
         self.desks = [Desk(road, name, planted) for name in names]
         self.reads = road.api()
+        self._consumer = open_consumer(road.endpoints)
 
     @property
     def desk(self) -> Desk:
@@ -148,9 +150,7 @@ class Town:
 
     def _ends(self) -> tuple[int, ...]:
         """Of the members' topic, once all of it is applied."""
-        from tests.services.gateway.running import ends
-
-        log = ends(self.road.endpoints, "commerce.members")
+        log = ends_by(self._consumer, "commerce.members")
         rows = self.road.sql(
             "select partition, next_offset from checkpoint where topic = 'commerce.members'"
         )
@@ -158,6 +158,10 @@ class Town:
         if any(applied.get(number, 0) < end for number, end in log.items()):
             return ()
         return tuple(log[number] for number in sorted(log))
+
+    def close(self) -> None:
+        """Closes what it asks with; its processes end with the road."""
+        self._consumer.close()
 
     @staticmethod
     def until(true: Callable[[], Any], seconds: float = 60) -> None:
@@ -211,7 +215,10 @@ def town(
     """Everything up, with rules in force (`rules("first")`), and down again."""
     with road(home, TOKENS) as own:
         place = Town(own, desks, planted)
-        place.sets(made or rules("first"))
-        for desk in place.desks:
-            place.until(desk.ready)
-        yield place
+        try:
+            place.sets(made or rules("first"))
+            for desk in place.desks:
+                place.until(desk.ready)
+            yield place
+        finally:
+            place.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from infra.home import Home
 from infra.stack import ROOT
 from services.cli import local_services
 from services.runtime.exit_codes import Exit, code_of, say
+from tests import forks
 
 KEYS = ("HITOTSU_KEY_ENCRYPTION_KEY", "HITOTSU_BLIND_INDEX_KEY", "HITOTSU_GATEWAY_PRIVATE_KEY")
 NOWHERE = "127.0.0.1:1"
@@ -29,9 +28,7 @@ def environment(servers: Endpoints, folder: Path, **more: str) -> dict[str, str]
 
 
 def run(env: dict[str, str], module: str = "services.projector") -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", module], env=env, cwd="/", capture_output=True, text=True, timeout=60
-    )
+    done = forks.run(module, env=env, cwd="/", timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from infra.backend import Endpoints
 from infra.home import Home, free_port
 from services.cli import local_services
 from services.runtime.config import Settings
+from tests.forks import Started, start
 from tests.services.rebuild.trade import Sent, send
 from tests.stacks import empty_servers
 
@@ -40,17 +41,16 @@ class Road:
         self.settings: Settings = local_services.settings(env)
         self.redis: Redis = Redis.from_url(endpoints.redis, decode_responses=True)
         self.root = ROOT  # whose code is run; a test may have it run another
-        self._running: list[subprocess.Popen[bytes]] = []
-        self._last: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: list[Started] = []
+        self._last: dict[str, Started] = {}
+        self._thread = threading.local()
+        self._connections: list[psycopg.Connection[Any]] = []
 
-    def start(self, module: str, package: str = "services", **more: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, package: str = "services", **more: str) -> Started:
         """A service, ended with the road."""
+        env = {**os.environ, "PYTHONPATH": str(self.root), **self.env, **more}
         with open(self.home / f"{module}.log", "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"{package}.{module}"],
-                env={**os.environ, "PYTHONPATH": str(self.root), **self.env, **more},
-                cwd=self.root, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            process = start(f"{package}.{module}", env=env, cwd=self.root, output=log)
         self._running.append(process)
         self._last[module] = process
         return process
@@ -59,7 +59,7 @@ class Road:
         """Whether the service started last under this name is no more."""
         return self._last[module].poll() is not None
 
-    def last(self, module: str) -> subprocess.Popen[bytes]:
+    def last(self, module: str) -> Started:
         """The service started last under this name."""
         return self._last[module]
 
@@ -72,13 +72,10 @@ class Road:
     def send(self, records: Iterator[Sent], **more: Any) -> int:
         return send(self.endpoints.kafka, records, **more)
 
-    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+    def begin(self, *words: str) -> Started:
         """A verb, as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "services.cli", *words],
-            env={**os.environ, "PYTHONPATH": str(self.root), **self.env}, cwd=self.root,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        env = {**os.environ, "PYTHONPATH": str(self.root), **self.env}
+        return start("services.cli", *words, env=env, cwd=self.root)
 
     def verb(self, *words: str, code: int = 0) -> dict[str, Any]:
         """What a verb says for programs."""
@@ -89,12 +86,24 @@ class Road:
         return found
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
-        options = "-c search_path=main,hitotsu"
-        with psycopg.connect(
-            self.endpoints.postgres, autocommit=True, options=options
-        ) as connection:
-            cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+        """The rows of a statement, on a connection that the thread keeps.
+
+        What is waited for is asked ten times a second: a new connection costs both sides a hundred
+        times as much as the question. One that broke since is made anew.
+        """
+        held: psycopg.Connection[Any] | None = getattr(self._thread, "connection", None)
+        if held is not None:
+            try:
+                return _rows(held, statement, values)
+            except psycopg.OperationalError:
+                if not held.closed:
+                    raise
+        self._thread.connection = held = psycopg.connect(
+            self.endpoints.postgres, autocommit=True, options="-c search_path=main,hitotsu",
+            prepare_threshold=None,  # a plan that is kept may be of a table that was swapped since
+        )  # fmt: skip
+        self._connections.append(held)
+        return _rows(held, statement, values)
 
     def applied(self) -> int:
         return int(self.sql("select coalesce(sum(next_offset), 0) from checkpoint")[0][0])
@@ -121,7 +130,14 @@ class Road:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for connection in self._connections:
+            connection.close()
         self.redis.close()
+
+
+def _rows(connection: psycopg.Connection[Any], statement: str, values: Sequence[Any]) -> list[Any]:
+    cursor = connection.execute(statement.encode(), values)
+    return cursor.fetchall() if cursor.description else []
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +19,7 @@ from services.rebuild.rejudge import Rejudge
 from services.rebuild.run import Rebuild
 from services.runtime.exit_codes import Exit
 from services.verify.log import Log, LogUnreadable
+from tests.forks import run
 from tests.services.rebuild.rejudge_scene import (
     NAMES,
     Scene,
@@ -112,13 +111,10 @@ def test_a_log_without_its_beginning_is_refused(wrong: Scene) -> None:
 
 def killed_at(scene: Scene, point: str) -> int:
     """A rejudging that kills itself by SIGKILL at a point; its status."""
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.services.rebuild.kill_point", point],
-        env={**scene.road.env, "PYTHONPATH": str(ROOT)}, cwd=ROOT, timeout=120, check=False,
-        capture_output=True,
-    )  # fmt: skip
+    env = {**scene.road.env, "PYTHONPATH": str(ROOT)}
+    process = run("tests.services.rebuild.kill_point", point, env=env)
     scene.killed = True
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()[-2_000:]
+    assert process.returncode == -signal.SIGKILL, process.stderr[-2_000:]
     return process.returncode
 
 
