@@ -25,7 +25,8 @@ from services.stock.outcomes import (
     UnitsReserved,
 )
 
-State = Literal["open", "committed", "released", "expired"]
+# applied: committed, and the stock has its fact
+State = Literal["open", "committed", "applied", "released", "expired"]
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
 
@@ -107,7 +108,7 @@ class ReservationLine(AnswerModel):
 
 
 class Reservation(AnswerModel):
-    """The state of a reservation."""
+    """The state of a reservation; `applied`: it is committed, and the stock has the fact."""
 
     reservation_id: UUID
     state: State

@@ -83,12 +83,12 @@ class ReleasedPoints(_Decided):
 
 
 class PointsHold(AnswerModel):
-    """The state of a hold."""
+    """The state of a hold; `applied`: it is captured, and the balance has the fact."""
 
     hold_id: UUID
     profile_id: UUID
     points: int
-    state: Literal["open", "captured", "released", "expired"]
+    state: Literal["open", "captured", "applied", "released", "expired"]
     channel: Channel
     transaction_id: UUID | None
     expires_at: datetime
