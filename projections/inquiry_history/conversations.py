@@ -35,7 +35,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class JoinedInquiries:
     """Inquiries that are read as one. `joined`: since when each belongs to it; None for the
     head.
     """
@@ -133,7 +133,7 @@ class Conversation:
         return max(told, key=lambda row: (row[at], row["inquiry_id"]), default=None)
 
 
-def conversations(rows: Iterable[Row]) -> list[Conversation]:
+def conversations(rows: Iterable[Row]) -> list[JoinedInquiries]:
     """Groups rows of inquiries, each with `merged_at` and `into_id`, by their heads' order of
     appearance; a row that comes twice counts once.
     """
@@ -148,7 +148,7 @@ def conversations(rows: Iterable[Row]) -> list[Conversation]:
         head, joined = head_of(one, merges)
         together.setdefault(head, {})[one] = joined
     return [
-        Conversation(by_id[head], [by_id[one] for one in joined], joined)
+        JoinedInquiries(by_id[head], [by_id[one] for one in joined], joined)
         for head, joined in together.items()
     ]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from projections.core import NotFound, Page, Read, Subject
 from projections.core.instants import instant
 from projections.inquiry_history import CLOSING, STAFF_NOTE, inquiry, merge, message, projection
-from projections.inquiry_history.conversations import Conversation as Together
+from projections.inquiry_history.conversations import JoinedInquiries as Together
 from projections.inquiry_history.conversations import Status, conversations
 
 # in a circle of merges the oldest is left out: the inquiry that it merged is the head

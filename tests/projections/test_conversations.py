@@ -19,7 +19,7 @@ from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
 from projections.inquiry_history import inquiry, merge
-from projections.inquiry_history.conversations import Conversation, conversations, head_of
+from projections.inquiry_history.conversations import JoinedInquiries, conversations, head_of
 from schemas.generated.events import (
     Event,
     InquiryAnswered,
@@ -59,7 +59,7 @@ def into(one: UUID, other: UUID, minute: int) -> Event:
     return found
 
 
-def read(events: Iterable[Event]) -> dict[UUID, Conversation]:
+def read(events: Iterable[Event]) -> dict[UUID, JoinedInquiries]:
     """The conversations after these events, by their heads, as a query reads them."""
     memory = tell(Memory(MAIN), events)
     merges = {key: row for (key,), row in memory.table(merge).items()}
@@ -72,7 +72,7 @@ def read(events: Iterable[Event]) -> dict[UUID, Conversation]:
     return {one.head["inquiry_id"]: one for one in conversations(rows)}
 
 
-def the_one(events: Iterable[Event]) -> Conversation:
+def the_one(events: Iterable[Event]) -> JoinedInquiries:
     (found,) = read(events).values()
     return found
 

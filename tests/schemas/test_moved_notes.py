@@ -157,4 +157,4 @@ def test_an_event_without_anything_that_may_be_absent_becomes_an_event(name: str
     absent = {key for key, field in INPUTS[name].model_fields.items() if not field.is_required()}
     bare = parse({key: value for key, value in whole.items() if key not in absent - {"type"}})
     assert subject_of(bare) is None or len(subject_of(bare) or b"") == 16
-    assert to_event(bare, OpenSealer()).NAME == name
+    assert name == to_event(bare, OpenSealer()).NAME
