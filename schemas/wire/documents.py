@@ -1,13 +1,14 @@
 """Computes the key and the content of the document (sale, slip …) that an event reports.
 
-An event id names a sending; a document is what is told, whoever sends it and however often. A sale
-is a document under its transaction. Other events tell one where they carry a `document_id`. Slip
-numbers begin anew in every store, and one slip is told line by line: so what an event is about
-belongs to the key as well (its record key, and what is listed below). The `document` attribute of
-an .avsc file declares another `key`, or `false` for an event that only refers to a document. It
-also says which fields must be the `same` for two events to say the same: `lines(sku,quantity)` are
-the lines as a multiset of these fields. Without `same`, all fields count that the producer sends
-about the goods: none of the envelope, personal or filled in.
+The same document may be sent in several events with different event ids, for example by two
+systems. So it has a key of its own. A sale's key is its transaction id. Other events have one if
+they have a `document_id`. Slip numbers begin anew in every store, and a slip with several lines is
+sent as several events, so the key also has the record key and the fields of `ABOUT_SALES` or
+`ABOUT_STOCK`. The attribute `document` of an .avsc file declares another `key`, or is `false` for
+an event that only refers to a document. It also declares the fields that must be the `same` in
+events of the same document; `lines(sku,quantity)` compares the lines as a multiset of these fields.
+Without `same`, all fields about the goods are compared: not those of the envelope, personal fields,
+and fields that the gateway fills in.
 
 Keys and content hashes are stored for ever, so their computation must never change.
 """
@@ -30,9 +31,10 @@ Document = tuple[bytes, int]
 """The document's key (16 bytes), and the signed 64-bit hash of its content."""
 Identify = Callable[[Any], Document | None]
 ID = "document_id"
+# fields of a document's key, for events of sales (keyed by transaction) and of stock
 ABOUT_SALES = ("line_no", ID, "document_line")
 ABOUT_STOCK = ("location_id", "order_id", "transfer_id", "lot", *ABOUT_SALES)
-# who tells it, who came to the counter, and what a sale is called besides
+# fields about senders and persons, and another name of the sale
 NEVER_SAME = ("meta", "profile_id", "returned_by", "order_id")
 
 

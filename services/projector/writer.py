@@ -42,7 +42,9 @@ LIMITS = (
 
 
 class ManyToRead(Exception):
-    """So many first records have to be read again that the batch is stored in parts."""
+    """Too many first records have to be read for one batch: it is stored in parts, so that none
+    takes long.
+    """
 
 
 @dataclass

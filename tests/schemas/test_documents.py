@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from schemas.declarations import describe
-from schemas.generated.events import PurchaseCompleted, PurchaseReturned
+from schemas.generated.events import PurchaseCompleted, PurchaseReturned, StockReceived
 from schemas.generated.events.parts import ReturnedLine
 from schemas.tools import folders
+from schemas.topics import EVENT_SCHEMAS
 from schemas.wire import documents
 from schemas.wire.documents import DocumentRule, document_of, rule_of
 from tests.schemas.homes import copy
@@ -95,6 +96,33 @@ def test_one_slip_of_several_lines_lots_and_orders_is_several_documents() -> Non
         "transaction_id", "location_id", "order_id", "line_no", "document_id", key="transaction_id"
     )
     assert cancelled == DocumentRule(("transaction_id", "line_no", "document_id"), None)
+
+
+def test_every_event_with_a_document_id_tells_one_unless_it_says_that_it_only_refers_to_it() -> (
+    None
+):
+    carrying = {
+        name
+        for name, schema in EVENT_SCHEMAS.items()
+        if any(field["name"] == "document_id" for field in schema["fields"])
+    }
+    told = {event.NAME for event in documents.IDENTIFY}
+    assert told - carrying == {"PurchaseCompleted"}
+    assert carrying - told == {"InboundExpected"}
+
+
+def test_a_slip_told_again_counts_once_and_another_line_of_it_does() -> None:
+    def slip(number: int, **said: Any) -> StockReceived:
+        return replace(received(number, 5), document_id="D-17", document_line=1, **said)
+
+    first = document_of(slip(1))
+    assert first is not None
+    assert document_of(slip(2)) == first
+    changed = document_of(slip(3, quantity=6))
+    assert changed is not None and changed[0] == first[0] and changed[1] != first[1]
+    others = [slip(4, location_id="umeda"), slip(5, sku="cup"), slip(6, lot="L2")]
+    keys = {document[0] for event in others if (document := document_of(event))}
+    assert len(keys) == 3 and first[0] not in keys
 
 
 RETURNED = PurchaseReturned(
