@@ -62,23 +62,32 @@ def same() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory, same: list[dict[str, Any]]) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("old")) as made:
-        yield filled(made, same)
+def towns(
+    tmp_path_factory: pytest.TempPathFactory, same: list[dict[str, Any]]
+) -> Iterator[tuple[Town, Town]]:
+    """Both are told the same, and work on it at the same time."""
+    with (
+        town(tmp_path_factory.mktemp("old")) as first,
+        town(tmp_path_factory.mktemp("new"), made=other_rules()) as second,
+    ):
+        for place in (first, second):
+            place.tells(same)
+        for place in (first, second):
+            place.settled(120)
+            place.until(lambda place=place: place.road.applied() >= len(same))
+        yield first, second
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory, same: list[dict[str, Any]]) -> Iterator[Town]:
+def old(towns: tuple[Town, Town]) -> Town:
+    """Where the other rules are tried."""
+    return towns[0]
+
+
+@pytest.fixture(scope="module")
+def new(towns: tuple[Town, Town]) -> Town:
     """Where the other rules were in force from the beginning."""
-    with town(tmp_path_factory.mktemp("new"), made=other_rules()) as made:
-        yield filled(made, same)
-
-
-def filled(place: Town, told: list[dict[str, Any]]) -> Town:
-    place.tells(told)
-    place.settled(120)
-    place.until(lambda: place.road.applied() >= len(told))
-    return place
+    return towns[1]
 
 
 def groups(place: Town) -> Groups:
