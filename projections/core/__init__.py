@@ -4,6 +4,7 @@ from projections.core.columns import (
     Change,
     LevelReading,
     earliest,
+    first,
     first_by,
     key,
     latest_by,
@@ -14,6 +15,7 @@ from projections.core.columns import (
     total,
 )
 from projections.core.derivation import Derivation, Input
+from projections.core.documents import DocumentSet
 from projections.core.held_amounts import HeldAmounts
 from projections.core.projection import Projection
 from projections.core.query import NotFound, Page, Query, Read, Subject
@@ -22,6 +24,7 @@ from projections.core.tables import Evolution, Ledger, Row, Table, View
 __all__ = [
     "Change",
     "Derivation",
+    "DocumentSet",
     "Evolution",
     "HeldAmounts",
     "Input",
@@ -37,6 +40,7 @@ __all__ = [
     "Table",
     "View",
     "earliest",
+    "first",
     "first_by",
     "key",
     "latest_by",

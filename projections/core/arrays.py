@@ -95,7 +95,9 @@ _packed: Callable[[str, Iterable[Any]], bytes] = _row_copy.array if _row_copy el
 
 
 def array(type: str, values: Iterable[Any]) -> Array:
-    """Encodes the values of a column of Postgres type `type` as a statement parameter."""
+    """Encodes values of a column of this type as a statement parameter; `json`: texts of JSON."""
+    if type == "json":
+        type = "text"
     if type in ARRAYS:
         return ARRAYS[type](_packed(type, values))
     say = _LITERALS[type]

@@ -20,6 +20,7 @@ TYPES = frozenset(
         "smallint",
         "boolean",
         "text",
+        "json",
         "bytea",
         "double precision",
         "uuid[]",
@@ -49,7 +50,8 @@ class LevelReading(NamedTuple):
 class Stored:
     """A column in Postgres. `update`: SQL of its new value in an upsert (`t`: the stored row).
 
-    `hidden`: not a part of rows that readers get.
+    `hidden`: not a part of rows that readers get. `json`: the text is JSON, so that a row's JSON
+    contains it unchanged.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Stored:
     update: str
     hidden: bool = False
     default: str = ""
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,13 @@ def latest_by(type: str, at: str) -> Column:
         update="case when " + newer + " then excluded.{c} else t.{c} end",
         at=at,
     )
+
+
+def first(type: str) -> Column:
+    """The value of the first row in the log. The rows of a key must share a record key, so that
+    they are in one partition: across partitions it does not commute.
+    """
+    return Column("first", type, fold="pass", update="t.{c}")
 
 
 def first_by(type: str, at: str, by: str) -> Column:
@@ -251,6 +261,9 @@ def stored(name: str, column: Column) -> list[Stored]:
     if column.kind != "level":
         update = column.update.format(c=name, at=column.at, by=column.by)
         default = "0" if column.kind == "total" else ""
+        if column.type == "json":
+            # as text: Postgres never looks inside, and equal documents are equal texts
+            return [Stored(name, "text", update, json=True)]
         return [Stored(name, column.type, update, default=default)]
     later = (
         f"(excluded.{name}_read_at, excluded.{name}_read) > "

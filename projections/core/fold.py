@@ -13,6 +13,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import ALWAYS
+from projections.core.documents import (
+    Derivations,
+    Derive,
+    Document,
+    DocumentSet,
+    checked_targets,
+    in_storing_order,
+)
 from projections.core.held_amounts import HeldAmounts
 from projections.core.tables import (
     Evolution,
@@ -45,6 +53,9 @@ class Folded:
     rows: dict[Table, dict[RowKey, list[Any]]] = field(default_factory=dict)
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(default_factory=dict)
     evolving: dict[Evolution, list[tuple[RowKey, Any]]] = field(default_factory=dict)
+    documents: dict[DocumentSet, dict[RowKey, dict[str, Document | None]]] = field(
+        default_factory=dict
+    )
     erased: list[bytes] = field(default_factory=list)
     # what names the decision, then the event id and source partition of its fact
     ended: dict[HeldAmounts, list[tuple[Any, ...]]] = field(default_factory=dict)
@@ -53,6 +64,8 @@ class Folded:
         """The keys that change, of a table whose rows merge or of an evolution."""
         if isinstance(table, Evolution):
             return (key for key, _ in self.evolving.get(table, ()))
+        if isinstance(table, DocumentSet):
+            return self.documents.get(table, ())
         return self.rows[table] if isinstance(table, Table) and table in self.rows else ()
 
 
@@ -87,8 +100,10 @@ class Group:
         self._stow: dict[StoredTable, Stow] = {
             table: _stowing(table, self.changes.get(table))  # type: ignore[arg-type]
             for table in self.tables
-            if isinstance(table, Table | Ledger)
+            if isinstance(table, Table | Ledger | DocumentSet)
         }
+        self.document_sets = self._document_sets()
+        self.derivations = Derivations(self._derives(), self.changes)
         self.evolve = {
             (evolution, kind): function
             for kind, evolvers in self.evolvers.items()
@@ -102,6 +117,28 @@ class Group:
         return sorted(
             [*own, *self.changes.values()], key=lambda table: (table.contended, table.name)
         )
+
+    def _document_sets(self) -> list[DocumentSet]:
+        """The sets of documents in storing order: a set before those that it derives from."""
+        targets: dict[DocumentSet, list[StoredTable]] = {
+            table: [] for table in self.tables if isinstance(table, DocumentSet)
+        }
+        for projection in self.projections:
+            for source, wanted, _ in projection.derives_from:
+                if source not in targets:
+                    raise TypeError(
+                        f"{projection.name} derives from {source.name}, which is not in the group"
+                    )
+                checked_targets(source, wanted)
+                targets[source] += wanted
+        return list(in_storing_order(targets))
+
+    def _derives(self) -> dict[DocumentSet, list[Derive]]:
+        derives: dict[DocumentSet, list[Derive]] = {table: [] for table in self.document_sets}
+        for projection in self.projections:
+            for source, _, derive in projection.derives_from:
+                derives[source].append(derive)
+        return derives
 
     @property
     def topics(self) -> set[str]:
@@ -189,10 +226,12 @@ def _fields(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
 Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]
 
 
-def _stowing(table: Table | Ledger, changes: Ledger | None) -> Stow:
+def _stowing(table: Table | Ledger | DocumentSet, changes: Ledger | None) -> Stow:
     """A function that adds a row of this table to a batch; the table's kind is checked once."""
     if isinstance(table, Ledger):
         return _appending(table)
+    if isinstance(table, DocumentSet):
+        return _collecting(table)
     fold, by_partition = table.fold, table.by_partition
 
     def stow(key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded) -> None:
@@ -235,5 +274,21 @@ def _appending(table: Ledger) -> Stow:
             rows = into.appended[table] = []
         number = rows[-1][1] + 1 if rows and rows[-1][0] == event_id else 0
         rows.append((event_id, number, *values))
+
+    return stow
+
+
+def _collecting(table: DocumentSet) -> Stow:
+    """As `_stowing`, for a set: an event is one document of each of its keys."""
+
+    def stow(key: RowKey, values: list[Any], event_id: bytes, source: int, into: Folded) -> None:
+        sets = into.documents.get(table)
+        if sets is None:
+            sets = into.documents[table] = {}
+        documents = sets.get(key)
+        if documents is None:
+            sets[key] = {event_id.hex(): values[0]}
+        else:
+            documents[event_id.hex()] = values[0]
 
     return stow

@@ -11,15 +11,18 @@ from typing import Any
 
 from projections.core.columns import ALWAYS, Column, later_reading, level_value, span_text
 from projections.core.derivation import Derivation
+from projections.core.documents import NUMBERS, DocumentSet, unpacked
 from projections.core.fold import Group
 from projections.core.tables import Ledger, RowKey, StoredTable, Table
 
 State = dict[str, Any]
 Rows = dict[RowKey, State]
 Merge = Callable[[Any, Any], Any]
+Sets = dict[RowKey, dict[str, list[Any]]]
 
 _MERGES: dict[str, Merge] = {
     "plain": lambda old, new: new,
+    "first": lambda old, new: old,
     "total": lambda old, new: old + new,
     "maximum": lambda old, new: max((v for v in (old, new) if v is not None), default=None),
     "earliest": lambda old, new: min((v for v in (old, new) if v is not None), default=None),
@@ -35,6 +38,7 @@ class Memory:
         self.rows: dict[str, Rows] = {table.name: {} for table in group.tables}
         self._seen: set[bytes] = set()
         self._erased: set[bytes] = set()
+        self._documents: dict[DocumentSet, Sets] = {table: {} for table in group.document_sets}
 
     def take(self, event: Any, source: int) -> None:
         """Applies an event from the partition `source`; a resend changes nothing."""
@@ -45,6 +49,9 @@ class Memory:
         numbers: dict[StoredTable, int] = {}
         for _, handler in self.group.handlers.get(type(event), ()):
             for table, key, values in handler(event):
+                if isinstance(table, DocumentSet):
+                    self._documents[table].setdefault(key, {})[event_id.hex()] = values[0]
+                    continue
                 if isinstance(table, Ledger):
                     key = (event_id, _next(numbers, table))
                 elif isinstance(table, Table) and table.by_partition:
@@ -69,8 +76,51 @@ class Memory:
         """The rows of a table as readers get them, by key."""
         if isinstance(table, Derivation):
             return self._derived(table)
-        rows = self.rows[table.name]
-        return {key: self._shown(table, key, row) for key, row in rows.items()}
+        told = self.rows
+        self.rows = {name: dict(rows) for name, rows in told.items()}
+        try:
+            self._follow()
+            rows = self.rows[table.name]
+            return {key: self._shown(table, key, row) for key, row in rows.items()}
+        finally:
+            self.rows = told
+
+    def _follow(self) -> None:
+        """Adds the sets of documents, and every row that follows from them."""
+        sets = {table: {k: dict(v) for k, v in own.items()} for table, own in
+                self._documents.items()}  # fmt: skip
+        for at, source in enumerate(self.group.document_sets):
+            for key, documents in sets[source].items():
+                self.rows[source.name][key] = dict(
+                    zip(source.columns, (*key, *source.values_of(key, documents)), strict=True)
+                )
+                numbers: dict[tuple[StoredTable, str], int] = {}
+                for derive in self.group.derivations.of(source):
+                    for name, (table, own, values) in derive(key, documents):
+                        if isinstance(table, DocumentSet):
+                            sets[table].setdefault(own, {})[name] = values[0]
+                        else:
+                            self._follow_row(table, own, values, name, numbers, NUMBERS * at)
+
+    def _follow_row(
+        self,
+        table: StoredTable,
+        key: RowKey,
+        values: list[Any],
+        name: str,
+        numbers: dict[tuple[StoredTable, str], int],
+        first: int,
+    ) -> None:
+        """Merges or appends one row that follows from the document with this id."""
+        event_id, new = bytes.fromhex(name), dict(zip(table.values, values, strict=True))
+        if isinstance(table, Ledger):
+            number = numbers[table, name] = numbers.get((table, name), first - 1) + 1
+            self._put(table, (event_id, number), new)
+            return
+        own = {one: numbers.get((one, name), first - 1) for one in self.group.changes.values()}
+        self._note(table, key, new, event_id, own)  # type: ignore[arg-type]
+        numbers.update({(one, name): number for one, number in own.items()})
+        self._put(table, key, new)
 
     def _put(self, table: StoredTable, key: RowKey, new: State) -> None:
         rows = self.rows[table.name]
@@ -106,6 +156,8 @@ class Memory:
                 shown |= self._level(table, key, name, row[name])
             else:
                 shown[name] = span_text(row[name]) if kind == "spans" else row[name]
+            if table.columns[name].type == "json":
+                shown[name] = unpacked(row[name])
         return shown
 
     def _level(self, table: Any, key: RowKey, name: str, part: Any) -> State:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from projections.core.columns import Column
 from projections.core.derivation import Decide, Derivation, Input, Scope
+from projections.core.documents import Derive, DocumentSet, Summary
 from projections.core.held_amounts import HeldAmounts
 from projections.core.query import Query, Read, Resolver, Subject
 from projections.core.tables import (
@@ -34,6 +35,21 @@ class Measure:
 
     metric: str
     statement: str
+    projection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rows that a projection adds to a list which a query of another projection shows as a whole.
+
+    `statement`: a SELECT over the tables `uses`; all statements of a list have the same columns.
+    `labels`: the kinds of rows that it can return.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    statement: str
+    uses: tuple[StoredTable, ...]
     projection: str
 
 
@@ -63,11 +79,13 @@ class Projection:
         self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = (
             defaultdict(list)
         )
+        self.derives_from: list[tuple[DocumentSet, tuple[StoredTable, ...], Derive]] = []
         self.queries: list[Query] = []
         self.erasures: dict[type, str] = {}
         self.held_amounts: list[HeldAmounts] = []
         self.resolvers: list[Resolver] = []
         self.measures: list[Measure] = []
+        self.listings: list[Listing] = []
 
     def table(
         self,
@@ -165,6 +183,40 @@ class Projection:
         self._keep(derivation)
         return derivation
 
+    def documents(
+        self,
+        name: str,
+        /,
+        *,
+        summary: Summary,
+        view: View | None = None,
+        indexes: tuple[tuple[str, ...], ...] = (),
+        sparse: tuple[str, ...] = (),
+        **columns: Column,
+    ) -> DocumentSet:
+        """Declares a table with the documents of one subject a row.
+
+        A handler's `table(key=..., document=...)` adds its event's document. `summary` computes the
+        plain columns from the documents.
+        """
+        documents = DocumentSet(
+            name, columns, view, indexes=indexes, sparse=sparse, summary=summary,
+            topics=lambda: self.topics,
+        )  # fmt: skip
+        self._keep(documents)
+        return documents
+
+    def derives(self, source: DocumentSet, *targets: StoredTable) -> Callable[[H], H]:
+        """Decorates `derive(key, documents) -> (document id, row of a target), ...`, which gives
+        all rows that follow from a set of documents, whatever projection declares the set.
+        """
+
+        def add(function: H) -> H:
+            self.derives_from.append((source, targets, function))
+            return function
+
+        return add
+
     def _keep(self, table: StoredTable) -> None:
         if any(other.name == table.name for other in self.tables):
             raise TypeError(f"{self.name}: two tables named {table.name}")
@@ -174,7 +226,9 @@ class Projection:
     @property
     def topics(self) -> frozenset[str]:
         """The topics whose events move the projection's tables; an answer's position lists them."""
-        return frozenset(kind.TOPIC for kind in (*self.handlers, *self.evolvers))  # type: ignore[attr-defined]
+        own = frozenset(kind.TOPIC for kind in (*self.handlers, *self.evolvers))  # type: ignore[attr-defined]
+        others = (one for one, _, _ in self.derives_from if one.projection != self.name)
+        return own.union(*(source.topics() for source in others))
 
     @property
     def topics_to_read(self) -> frozenset[str]:
@@ -254,6 +308,10 @@ class Projection:
         """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number."""
         self.measures.append(Measure(metric, statement, self.name))
 
+    def lists(self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable) -> None:
+        """Adds the rows of a SELECT to the list `name`; see `Read.listed`."""
+        self.listings.append(Listing(name, labels, statement, uses, self.name))
+
     def query(
         self,
         path: str,
@@ -277,3 +335,20 @@ class Projection:
         """Decorates what finds a query's subject; its docstring describes the id it takes."""
         self.resolvers.append(Resolver(function.__name__, self, function))
         return function
+
+
+def linked(projections: Iterable[Projection], names: Iterable[str]) -> set[str]:
+    """These projections and all that derive from their sets of documents, or whose sets they derive
+    from: what they hold follows from each other, so they are folded from the log together.
+    """
+    pairs = {
+        (projection.name, source.projection)
+        for projection in projections
+        for source, _, _ in projection.derives_from
+    }
+    reached = set(names)
+    while (
+        more := {name for pair in pairs if not reached.isdisjoint(pair) for name in pair} - reached
+    ):
+        reached |= more
+    return reached

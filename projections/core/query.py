@@ -105,6 +105,11 @@ class Read(Protocol):
         `uses`: the tables that the statement reads; the answer's position depends on them.
         """
 
+    async def listed(self, name: str, statement: str, **values: object) -> list[dict[str, Any]]:
+        """Rows of a SELECT over a list that projections declare with `Projection.lists`; the
+        statement says `{listed}` where the list's rows are.
+        """
+
     async def held(
         self, amounts: HeldAmounts, keys: Sequence[object], rows: Sequence[Mapping[str, Any]]
     ) -> dict[tuple[Any, ...], int] | None:

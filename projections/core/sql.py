@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections.core.columns import Stored
 from projections.core.derivation import Derivation
+from projections.core.documents import DocumentSet
 from projections.core.tables import Evolution, Ledger, StoredTable, Table
 
 _ARRAYS = ("uuid[]", "bigint[]", "int[]", "text[]", "int8multirange")
@@ -161,6 +162,8 @@ def payload(table: StoredTable) -> str:
 
 def _json(part: Stored) -> str:
     name = f"t.{quoted(part.name)}"
+    if part.json:
+        return f"coalesce({name}, 'null')"
     if part.type in ("bigint", "int", "smallint", "boolean"):
         text = f"{name}::text"
     elif part.type == "uuid":
@@ -211,11 +214,76 @@ def view_rows(table: StoredTable, some: bool = True) -> str:
     assert table.view is not None
     (by,) = table.view.by
     statement = f"select {view_columns(table)} from {quoted(table.name)} t"
+    if some:
+        return f"{statement} where t.{quoted(by)} = any(%s::{table.columns[by].type}[])"
+    # rows of sets whose summary has no value yet are in no hash
+    return f"{statement} where t.{quoted(by)} is not null" if by not in table.keys else statement
+
+
+def add_documents(table: DocumentSet) -> str:
+    """Inserts rows that are not there yet, in key order, and returns their keys.
+
+    It waits for other transactions that are inserting the same keys.
+    """
+    parts = table.stored
+    source, names = _source(parts)
+    taken = ", ".join(f"x.{quoted(part.name)}" for part in parts)
+    keys = ", ".join(quoted(name) for name in table.keys)
+    shown = f", {view_columns(table)}" if table.view else ""
     return (
-        f"{statement} where t.{quoted(by)} = any(%s::{table.columns[by].type}[])"
-        if some
-        else statement
+        f"insert into {quoted(table.name)} as t ({names}, row_version) select {taken}, 1"
+        f" from {source}\non conflict ({keys}) do nothing returning {_own_keys(table)}{shown}"
     )
+
+
+def lock_documents(table: DocumentSet) -> str:
+    """Reads the documents of given keys, and locks these rows in key order."""
+    parts = [part for part in table.stored if part.name in table.keys]
+    source, _ = _source(parts)
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    order = ", ".join(f"t.{quoted(key)}" for key in table.keys)
+    return (
+        f"select {_own_keys(table)}, t.documents from {quoted(table.name)} t join {source}"
+        f" on {same} order by {order} for update of t"
+    )
+
+
+def replace_documents(table: DocumentSet) -> str:
+    """Replaces the documents and the summary of locked rows."""
+    source, _ = _source(table.stored)
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    changes = ", ".join(f"{quoted(name)} = x.{quoted(name)}" for name in table.values)
+    returned = f"\nreturning {view_columns(table)}" if table.view else ""
+    return (
+        f"update {quoted(table.name)} t set {changes}, row_version = t.row_version + 1"
+        f" from {source} where {same}{returned}"
+    )
+
+
+def _own_keys(table: StoredTable) -> str:
+    return ", ".join(
+        f"uuid_send(t.{quoted(name)})"
+        if table.columns[name].type == "uuid"
+        else f"t.{quoted(name)}"
+        for name in table.keys
+    )
+
+
+def delete_rows(table: Ledger) -> str:
+    """Deletes ledger rows that equal the ones sent in every column."""
+    source, _ = _source(table.stored)
+    same = " and ".join(
+        f"t.{quoted(part.name)} is not distinct from x.{quoted(part.name)}"
+        if part.name in table.values and part.name not in _indexed(table)
+        else f"t.{quoted(part.name)} = x.{quoted(part.name)}"
+        for part in table.stored
+    )
+    return f"delete from {quoted(table.name)} t using {source} where {same}"
+
+
+def _indexed(table: StoredTable) -> set[str]:
+    """Columns by which rows are found: compared so that an index is used."""
+    return {name for columns in table.indexes for name in columns}
 
 
 def forgotten(table: StoredTable) -> str:

@@ -4,12 +4,14 @@
 `Ledger`     append-only rows; rows of one event are numbered.
 `Evolution`  one state per key, where merging is not enough: `evolve(state | None, event) -> state`.
 `Derivation` rows computed from the rows of other tables (`derivation.py`).
+`DocumentSet` the documents of one subject, from which rows of other tables follow (`documents.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from projections.core.columns import Column, Stored, joined, newer, older, opened, plain, stored
@@ -60,7 +62,12 @@ class StoredTable:
             for other in (column.at, column.by):
                 if other is not None and other not in self.columns:
                     raise TypeError(f"{self.name}.{name}: there is no column {other!r}")
-        if self.view and (len(self.view.by) != 1 or self.view.by[0] not in self.keys):
+        # a value of the first row never changes, so the row stays in its hash
+        shown_by = {
+            *self.keys,
+            *(n for n, column in self.columns.items() if column.kind == "first"),
+        }
+        if self.view and (len(self.view.by) != 1 or self.view.by[0] not in shown_by):
             raise TypeError(f"{self.name}: a view needs exactly one key column, not {self.view.by}")
 
     def __call__(self, **values: Any) -> Row:
@@ -94,6 +101,20 @@ class Table(StoredTable):
         self.fold = _compiled_fold(self)
         wanted = [*self.keys[:-1], *self.values] if self.by_partition else list(self.columns)
         _answer_to_calls(self, wanted)
+
+    def change(self, key: RowKey, delta: int, at: int) -> Row:
+        """A row that changes the level alone; quicker than a call with a `Change`."""
+        values: list[Any] = [0] * len(self.values)
+        values[self.level_index] = (delta, at, None, None)
+        return (self, key, values)
+
+    @cached_property
+    def level_index(self) -> int:
+        """The index of the level among the values, all others being totals."""
+        kinds = [self.columns[name].kind for name in self.values]
+        if sorted({*kinds}) not in (["level"], ["level", "total"]):
+            raise TypeError(f"{self.name}: rows of one change need a level beside totals")
+        return kinds.index("level")
 
     @property
     def level(self) -> int | None:
@@ -178,6 +199,16 @@ def _answer_to_calls(table: StoredTable, wanted: Iterable[str]) -> None:
     key = "".join(f"{name}, " for name in keys)
     source = f"def row(table, *, {', '.join(said)}):\n    return (table, ({key}), [{values}])\n"
     scope: dict[str, Any] = {"opened": opened}
+    exec(source, scope)  # noqa: S102 - the text is built from declared column names alone
+    table.__class__ = type(type(table).__name__, (type(table),), {"__call__": scope["row"]})
+
+
+def row_function(table: StoredTable, value: str) -> None:
+    """Makes `table(key=..., value=...)` one function call, for a table with one value a row."""
+    named = ", ".join([*table.keys, value])
+    key = "".join(f"{name}, " for name in table.keys)
+    source = f"def row(table, *, {named}):\n    return (table, ({key}), [{value}])\n"
+    scope: dict[str, Any] = {}
     exec(source, scope)  # noqa: S102 - the text is built from declared column names alone
     table.__class__ = type(type(table).__name__, (type(table),), {"__call__": scope["row"]})
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from projections.core.fold import Group
-from projections.core.projection import Projection
+from projections.core.projection import Projection, linked
 from projections.core.sql import ddl, quoted
 from projections.core.tables import StoredTable
 from services.projector import table_columns
@@ -95,7 +95,16 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
             connection.execute(RECORD_BUILDING, [group.name, name, version, reason])
             building[name] = version
             log.info("projection_building", projection=name, version=version, reason=reason)
+    _build_linked(connection, group, building)
     return frozenset(building)
+
+
+def _build_linked(connection: Connection, group: Group, building: dict[str, int]) -> None:
+    """Adds the projections whose rows follow from those being built, or the other way round."""
+    for name in sorted(linked(group.projections, building) - building.keys()):
+        version = building[name] = group.versions[name]
+        connection.execute(RECORD_BUILDING, [group.name, name, version, "linked"])
+        log.info("projection_building", projection=name, version=version, reason="linked")
 
 
 def _by_name(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[str, int]:

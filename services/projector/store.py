@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -18,6 +19,7 @@ from projections.core.row_copy import copy_encoder
 from projections.core.rows import state_of
 from projections.core.tables import Evolution, Ledger, StoredTable, Table
 from services.projector.derivation import before_erasure, derive
+from services.projector.document_sets import DocumentStore, delete
 from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import array, columns
 
@@ -53,6 +55,7 @@ class Store:
             if views and isinstance(t, Ledger) and t.view is not None
         }
         self._shows = views
+        self._documents = DocumentStore(group, views)
         self._ledger = copy_encoder([*RECORD_TYPES, "uuid", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
         # waits for others who decide on every node, or does so: no sign of being stuck
@@ -78,6 +81,7 @@ class Store:
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
         if folded.erased or subjects:
             connection.execute(ERASED_LOCK if folded.erased else PERSONAL_LOCK)
+        folded = self._with_derived(connection, folded, due)
         for table in self.group.tables:
             if isinstance(table, Ledger):
                 self._append(connection, table, folded, due)
@@ -93,6 +97,26 @@ class Store:
         if not any(isinstance(table, Derivation) for table in self.group.tables):
             self._forget(connection, subjects, folded.erased, due)
         return due
+
+    def _with_derived(self, connection: Connection, folded: Folded, due: RedisChanges) -> Folded:
+        """Stores the sets of documents; returns the batch with the rows that follow from them.
+
+        The batch itself stays as it is, because it is stored again when the transaction fails.
+        """
+        if not folded.documents:
+            return folded
+        derived = self._documents.write(connection, folded, due)
+        for ledger, gone in derived.deleted.items():
+            delete(connection, ledger, gone)
+        rows = dict(folded.rows)
+        for table, changed in derived.rows.items():
+            for key, values in folded.rows.get(table, {}).items():
+                table.fold(changed, key, list(values))
+            rows[table] = changed
+        appended = dict(folded.appended)
+        for ledger, more in derived.appended.items():
+            appended[ledger] = [*folded.appended.get(ledger, ()), *more]
+        return replace(folded, rows=rows, appended=appended)
 
     def _copy(self, connection: Connection, name: str, body: bytes) -> None:
         with (

@@ -90,7 +90,7 @@ class ProjectionBuild(Rebuild):
         self, settings: Settings, projections: list[Projection], chosen: list[str]
     ) -> None:
         super().__init__(settings, projections, chosen)
-        self.report = BuildReport(sorted(chosen))
+        self.report = BuildReport(self.report.projections)
 
     def _shadow(self) -> Shadow:
         return BuildShadow(self._settings.postgres, self._live, self._group)

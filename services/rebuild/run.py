@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from projections.core.fold import Group
-from projections.core.projection import Projection
+from projections.core.projection import Projection, linked
 from services.projector.database import prepare_shared
 from services.rebuild.compare import ChangedAfter, Pair, marks
 from services.rebuild.fold import CannotRebuild, Folding
@@ -101,6 +101,7 @@ class Rebuild:
         self, settings: Settings, projections: list[Projection], chosen: list[str]
     ) -> None:
         self._settings, self._live = settings, settings.group
+        chosen = sorted(linked(projections, chosen))
         self._projections = [one for one in projections if one.name in chosen]
         self._group = Group(f"{settings.group}_rebuild", self._projections)
         self._kept = [table for one in self._projections for table in one.tables]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from projections.core.derivation import Derivation
+from projections.core.documents import DocumentSet
 from projections.core.redis_rows import shown
 from projections.core.tables import Ledger, StoredTable, Table
 from services.verify.columns import ColumnOrder
@@ -127,7 +128,11 @@ class Search:
             return
         numbers: dict[StoredTable, int] = defaultdict(int)
         for table, key, values in rows:
-            if isinstance(table, Ledger):
+            if isinstance(table, DocumentSet):
+                # a row shows what all its documents say, not one event
+                values = self._model.rows.get(table, {}).get(key, [])
+                yield from self._followed(table, key)
+            elif isinstance(table, Ledger):
                 key = (event.meta.event_id, numbers[table])
                 numbers[table] += 1
             elif isinstance(table, Table) and table.by_partition:
@@ -146,6 +151,16 @@ class Search:
                 continue
             yield table, key, ()
             yield from self._derivations(table, key)
+
+    def _followed(
+        self, source: DocumentSet, key: tuple[Any, ...]
+    ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
+        """The rows that follow from the set of documents to which an event belongs."""
+        for table, own, values in self._model.followed(source, key):
+            if table in self._shapes:
+                yield table, own, values
+            if isinstance(table, DocumentSet):
+                yield from self._followed(table, own)
 
     def _derivations(
         self, table: StoredTable, key: tuple[Any, ...]

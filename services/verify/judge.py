@@ -75,6 +75,7 @@ class LogJudge:
     def finish(self) -> None:
         """Judges and compares what depends on the whole log: other partitions, and erasures."""
         self._judge_elsewhere()
+        self._appended += self.model.follow()
         self._compare()
         for table, key, values, found in self._doubtful:
             expected = self._expected(table, key, values)

@@ -12,6 +12,8 @@ from typing import Any
 
 from projections.core.columns import later_reading
 from projections.core.derivation import Derivation
+from projections.core.documents import NUMBERS, Derive, Document, DocumentSet
+from projections.core.fold import Group
 from projections.core.projection import Projection
 from projections.core.tables import (
     Evolution,
@@ -26,6 +28,7 @@ Merge = Callable[[Any, Any], Any]
 Appended = tuple[StoredTable, tuple[bytes, int], list[Any]]
 _MERGES: dict[str, Merge] = {
     "total": lambda old, new: old + new,
+    "first": lambda old, new: old,
     "maximum": lambda old, new: new if old is None or (new is not None and new > old) else old,
     "earliest": lambda old, new: new if old is None or (new is not None and new < old) else old,
     "spans": lambda old, new: old.extend(new) or old,  # in place: copies would cost O(n²)
@@ -52,7 +55,15 @@ class TableModel:
         }
         self.tables: list[StoredTable] = [*tables, *self.companions.values()]
         self.rows: dict[StoredTable, dict[RowKey, list[Any]]] = {
-            t: {} for t in tables if isinstance(t, Table | Evolution)
+            t: {} for t in tables if isinstance(t, Table | Evolution | DocumentSet)
+        }
+        whole = Group("", self._projections)
+        # of all projections, because rows of the chosen ones may follow from sets of others
+        self.documents: dict[DocumentSet, dict[RowKey, dict[str, Document]]] = {
+            table: {} for table in whole.document_sets
+        }
+        self._derives: dict[DocumentSet, list[Derive]] = {
+            table: whole.derivations.of(table) for table in whole.document_sets
         }
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
         self.erased: set[bytes] = set()
@@ -119,6 +130,9 @@ class TableModel:
         appended: list[Appended] = []
         event_id, numbers = event.meta.event_id, dict[StoredTable, int]()
         for table, key, values in rows:
+            if isinstance(table, DocumentSet):
+                self.documents[table].setdefault(key, {})[event_id.hex()] = values[0]
+                continue
             if isinstance(table, Ledger):
                 number = numbers[table] = numbers.get(table, -1) + 1
                 appended.append((table, (event_id, number), values))
@@ -144,6 +158,55 @@ class TableModel:
             for table, key, _ in states:
                 self._forget(table, key)
         return appended
+
+    def follow(self) -> list[Appended]:
+        """Adds what follows from all sets of documents, once every event was folded; returns the
+        ledger rows.
+        """
+        appended: list[Appended] = []
+        for source, sets in self.documents.items():
+            for key, documents in sets.items():
+                if source in self.rows:
+                    self.rows[source][key] = source.values_of(key, documents)
+                for table, own, values in self.followed(source, key):
+                    if isinstance(table, DocumentSet):
+                        name, document = values
+                        self.documents[table].setdefault(own, {})[name] = document
+                    elif isinstance(table, Ledger):
+                        appended.append((table, (own[0], own[1]), values))
+                    elif table in self.rows and isinstance(table, Table):
+                        self._changed(table, own, values)
+                        old = self.rows[table].get(own)
+                        merge = self._merges[table]
+                        self.rows[table][own] = values if old is None else merge(old, values)
+        return appended
+
+    def followed(
+        self, source: DocumentSet, key: RowKey
+    ) -> Iterable[tuple[StoredTable, RowKey, list[Any]]]:
+        """The rows that follow from one set; of a further set, the document's id and itself."""
+        first = NUMBERS * [*self.documents].index(source)
+        numbers: dict[tuple[StoredTable, str], int] = {}
+
+        def numbered(table: StoredTable, name: str) -> RowKey:
+            number = numbers.get((table, name), first)
+            numbers[table, name] = number + 1
+            return (bytes.fromhex(name), number)
+
+        for derive in self._derives[source]:
+            for name, (table, own, values) in derive(key, self.documents[source].get(key, {})):
+                if isinstance(table, DocumentSet):
+                    yield table, own, [name, values[0]]
+                    continue
+                if isinstance(table, Ledger):
+                    yield table, numbered(table, name), values
+                    continue
+                assert isinstance(table, Table)
+                if table in self.companions:
+                    note = self.companions[table]
+                    for at, delta in level_changes(table, values):
+                        yield note, numbered(note, name), [*own, at, delta]
+                yield table, own, values
 
     def finish(self) -> None:
         """Removes the personal data of erased subjects from all rows."""

@@ -191,7 +191,10 @@ class RedisComparison:
         by = table.view.by[0]
         rest = [f"{quoted(name)}::text" for name in table.keys if name != by]
         version = "1::bigint" if isinstance(table, Ledger) else "row_version"
-        where = "" if some is None else f" where {quoted(by)} = any(%s::{_type(table, by)}[])"
+        # a row whose column is null is in no hash
+        where = f" where {quoted(by)} is not null"
+        if some is not None:
+            where += f" and {quoted(by)} = any(%s::{_type(table, by)}[])"
         statement = (
             f"select {quoted(by)}::text, concat_ws('|', {', '.join(rest) or chr(39) * 2}),"
             f" {version}, json_build_array({_payload(table)})::text from {quoted(table.name)}"
@@ -219,7 +222,8 @@ def _payload(table: StoredTable) -> str:
     names = []
     for name in (*table.keys, *table.values):
         more = ("", "_read", "_read_at") if table.columns[name].kind == "level" else ("",)
-        names += [quoted(name + part) for part in more]
+        cast = "::json" if table.columns[name].type == "json" else ""
+        names += [quoted(name + part) + cast for part in more]
     return ", ".join(names)
 
 

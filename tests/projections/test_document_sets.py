@@ -1,0 +1,82 @@
+"""Sets of documents under concurrent transactions: racing writers leave the rows of the model."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from projections.core.memory import Memory
+from schemas.generated.events import Event, StockAllocated, StockShipped
+from schemas.wire.codec import key_of
+from tests.projections.driving import OWNER, Engine, Log, place_of
+from tests.projections.saying import brought_back, meta, named, sold
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+SALES = 40
+
+
+def _allocated(number: int) -> Event:
+    return StockAllocated(
+        meta=meta(minute=2), sku="tea", location_id="ginza", order_id=named(f"sale {number}"),
+        line_no=1, quantity=1,
+    )  # fmt: skip
+
+
+def _shipped(number: int) -> Event:
+    return StockShipped(
+        meta=meta(minute=3), sku="tea", location_id="ginza", order_id=named(f"sale {number}"),
+        line_no=1, quantity=1,
+    )  # fmt: skip
+
+
+def _events() -> list[list[Event]]:
+    """Documents of the same sales, as two partitions hold them."""
+    ways = ("IMMEDIATE", "SHIP")
+    sales: list[Event] = [
+        sold("tea", 2, minute=1, receipt=f"sale {n}", fulfilment=ways[n % 2]) for n in range(SALES)
+    ]
+    returns: list[Event] = [
+        brought_back("tea", minute=9, receipt=f"sale {n}") for n in range(SALES)
+    ]
+    orders = [_allocated(n) for n in range(SALES)] + [_shipped(n) for n in range(SALES)]
+    return [sales + returns, orders]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_racing_writers_leave_what_the_set_says(engine: Engine, seed: int) -> None:
+    engine.reset()
+    chance, log = random.Random(seed), Log()
+    told: list[Event] = []
+    for events in _events():
+        chance.shuffle(events)
+        told += events
+        for event in events:
+            log.append(event)
+    batches = [{place: records} for place, records in log.batch().items()]
+    writers = [engine.another(OWNER) for _ in batches]
+    works = [engine.work(batch, writer) for batch, writer in zip(batches, writers, strict=True)]
+    failed: list[BaseException] = []
+
+    def apply(number: int) -> None:
+        try:
+            list(writers[number].apply(works[number]))
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=apply, args=[number]) for number in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    _same_as_memory(engine, told)
+
+
+def _same_as_memory(engine: Engine, told: list[Event]) -> None:
+    memory = Memory(engine.group)
+    for event in told:
+        memory.take(event, engine.source(*place_of(event.TOPIC, key_of(event))))
+    for table in engine.group.tables:
+        assert engine.rows(table) == memory.table(table), table.name
