@@ -5,7 +5,8 @@ Other projections may read these tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from projections.core import Projection, Row, View, key, latest_by, maximum
 from schemas.generated.events import ItemDescribed, LocationDescribed, NeedPolicySet
@@ -92,3 +93,9 @@ def scope_of(sku: str | None, category: str | None) -> str:
     if sku is not None:
         return f"sku:{sku}"
     return "default" if category is None else f"category:{category}"
+
+
+def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
+    """The version in force at `at` (microseconds): the latest `valid_from` that is not later."""
+    begun = [version for version in versions if version["valid_from"] <= at]
+    return max(begun, key=lambda version: version["valid_from"], default=None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
 
-from projections.catalog import item, location, projection
+from projections.catalog import item, location, projection, version_at
 from projections.core import NotFound, Read
 from projections.core.instants import Moment, instant, micros
 
@@ -66,12 +66,6 @@ async def location_named(read: Read, location_id: str, at: Moment | None = None)
         valid_from=instant(row["valid_from"]),
         until=until,
     )
-
-
-def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
-    """The version in force at `at` (microseconds): the latest `valid_from` that is not later."""
-    begun = [version for version in versions if version["valid_from"] <= at]
-    return max(begun, key=lambda version: version["valid_from"], default=None)
 
 
 def _in_force(

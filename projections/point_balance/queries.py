@@ -18,6 +18,18 @@ from projections.point_balance.account import Account, Lot, account, lots_and_dr
 from projections.point_balance.debt_pairs import owed
 
 LotState = Literal["pending", "active"]
+# what each sale did to a profile's points; `owner_id`: of the lot, if it is another profile's
+projection.lists(
+    "points_of_sales",
+    (),
+    """
+select profile_id, null::uuid as owner_id, transaction_id, kind, points from point_entry
+union all
+select profile_id, owner_id, transaction_id, kind, -points from points_across
+""",
+    entry,
+    across,
+)
 
 
 class ProfilePoints(BaseModel):

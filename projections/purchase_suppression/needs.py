@@ -22,6 +22,7 @@ from typing import Any
 
 from projections.catalog import scope_of
 from projections.core.instants import DAY, bounded
+from projections.purchases.sale_state import SettledSale
 
 SHARE_OF_INTERVAL = (4, 5)
 GAPS_NEEDED = 2
@@ -63,26 +64,18 @@ class Suppression:
 NO_POLICY = Policy("NONE", "SKU", None)
 
 
-def unreturned_lines(purchases: Iterable[Row], returns: Iterable[Row], at: int) -> list[Bought]:
-    """Lines bought at or before `at`, without gifts and lines that were completely returned.
+def unreturned_lines(sales: Iterable[tuple[object, SettledSale]], at: int) -> list[Bought]:
+    """Lines bought at or before `at` of which any unit is still sold (returned at any time).
 
-    Returns count at any time, also after `at`.
+    `sales`: transaction id and sale.
     """
-    back: dict[tuple[object, int], int] = defaultdict(int)
-    for row in returns:
-        for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
-            back[row["transaction_id"], line_no] += quantity
-    lines = []
-    for row in purchases:
-        if row["occurred_at"] > at:
-            continue
-        for line_no, sku, quantity in zip(
-            row["line_nos"], row["skus"], row["quantities"], strict=True
-        ):
-            left = quantity - back[row["transaction_id"], line_no]
-            if left > 0 and line_no not in row["gifts"]:
-                lines.append(Bought(sku, row["occurred_at"], row["transaction_id"]))
-    return lines
+    return [
+        Bought(sold.line.sku, sale.at, transaction_id)
+        for transaction_id, sale in sales
+        if sale.known and sale.at <= at
+        for sold in sale.lines.values()
+        if sold.open > 0 and sold.line.goods and not sold.line.gift
+    ]
 
 
 class Catalogue:

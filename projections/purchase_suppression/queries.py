@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +19,8 @@ from projections.purchase_suppression.needs import (
     suppressions,
     unreturned_lines,
 )
-from projections.purchases import claim, giving_back, purchase
+from projections.purchases import claim, sale
+from projections.purchases.sale_state import SettledSale, settled
 
 RECENT = 20
 
@@ -54,12 +55,17 @@ class Filtered(BaseModel):
 
 
 class PurchaseListLine(BaseModel):
-    """A line of a purchase; `returned`: how many of its units were returned."""
+    """One line of a purchase.
+
+    `returned`: units that came back or were voided. `refunded`: units that were paid back although
+    the goods did not come back.
+    """
 
     line_no: int
     sku: str
     quantity: int
     returned: int
+    refunded: int
 
 
 class Purchase(BaseModel):
@@ -77,8 +83,7 @@ class Purchase(BaseModel):
 async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Filtered:
     """Splits candidate items into those to recommend and those not to, with the reasons."""
     at = micros(body.at or datetime.now(UTC))
-    purchases, returns = await _history(read, member)
-    lines = unreturned_lines(purchases, returns, at)
+    lines = unreturned_lines(await _history(read, member), at)
     catalogue = await _catalogue(read, set(body.candidates), {line.sku for line in lines}, at)
     found = suppressions(body.candidates, lines, catalogue, at)
     return Filtered(
@@ -93,8 +98,7 @@ async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Fi
 async def suppressions_of(read: Read, member: Subject, at: Moment | None = None) -> list[Dropped]:
     """The bought items that should not be recommended to the member at `at` (default: now)."""
     when = micros(at or datetime.now(UTC))
-    purchases, returns = await _history(read, member)
-    lines = unreturned_lines(purchases, returns, when)
+    lines = unreturned_lines(await _history(read, member), when)
     skus = {line.sku for line in lines}
     found = suppressions(skus, lines, await _catalogue(read, skus, skus, when), when)
     return [_dropped(found[sku]) for sku in sorted(found)]
@@ -102,34 +106,42 @@ async def suppressions_of(read: Read, member: Subject, at: Moment | None = None)
 
 @projection.query("/v1/members/{member_id}/purchases", scope="members:read", part="purchases")
 async def purchases_of(read: Read, member: Subject) -> list[Purchase]:
-    """The member's last 20 purchases over all channels, newest first."""
-    purchases, returns = await _history(read, member)
-    back: dict[tuple[Any, int], int] = {}
-    for row in returns:
-        for line_no, quantity in zip(row["line_nos"], row["quantities"], strict=True):
-            back[row["transaction_id"], line_no] = (
-                back.get((row["transaction_id"], line_no), 0) + quantity
-            )
-    newest = sorted(purchases, key=lambda row: (row["occurred_at"], row["event_id"]), reverse=True)[
-        :RECENT
-    ]
-    return [_purchase(row, back) for row in newest]
+    """The newest purchases over all channels, newest first."""
+    history = await _history(read, member)
+    newest = sorted(history, key=lambda pair: (pair[1].at, pair[1].document), reverse=True)
+    return [_purchase(*pair) for pair in newest[:RECENT]]
 
 
-async def _history(
-    read: Read, member: Subject
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def _history(read: Read, member: Subject) -> list[tuple[UUID, SettledSale]]:
+    """The member's sales with all their corrections, and the guests' sales that it claimed."""
     profiles = list(member.ids)
-    claims, purchases, returns = await read.together(
-        (claim, {"profile_id": profiles}),
-        (purchase, {"owner_id": profiles}),
-        (giving_back, {"owner_id": profiles}),
+    claims, rows = await read.together(
+        (claim, {"profile_id": profiles}), (sale, {"owner_id": profiles})
     )
     if claims:
-        claimed = {"owner_id": [row["transaction_id"] for row in claims]}
-        bought, returned = await read.together((purchase, claimed), (giving_back, claimed))
-        return purchases + bought, returns + returned
-    return purchases, returns
+        # a guest's sale is its own owner; a sale that has an owner cannot be claimed
+        rows += await read.rows(sale, owner_id=[row["transaction_id"] for row in claims])
+    sales = [(row["transaction_id"], settled(row["documents"])) for row in rows]
+    return await _without_served_twice(read, sales)
+
+
+async def _without_served_twice(
+    read: Read, sales: list[tuple[UUID, SettledSale]]
+) -> list[tuple[UUID, SettledSale]]:
+    """Leaves out what a till rang up of an order that had been handed out before."""
+    of_orders = [UUID(whole.document) for _, whole in sales if whole.order is not None]
+    if not of_orders:
+        return sales
+    rows = await read.listed(
+        "units_served_twice", "select * from ({listed}) d where event_id = any(%(ids)s)",
+        ids=of_orders,
+    )  # fmt: skip
+    twice: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        twice[row["event_id"].hex][row["sku"]] = row["quantity"]
+    for _, whole in sales:
+        whole.take_off(twice.get(whole.document, {}))
+    return [(key, whole) for key, whole in sales if not whole.document or whole.sells_anything]
 
 
 async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int) -> Catalogue:
@@ -158,24 +170,21 @@ def _dropped(suppression: Suppression) -> Dropped:
     )
 
 
-def _purchase(row: dict[str, Any], back: dict[tuple[Any, int], int]) -> Purchase:
-    transaction = row["transaction_id"]
-    lines = [
-        PurchaseListLine(
-            line_no=line_no,
-            sku=sku,
-            quantity=quantity,
-            returned=back.get((transaction, line_no), 0),
-        )
-        for line_no, sku, quantity in zip(
-            row["line_nos"], row["skus"], row["quantities"], strict=True
-        )
-    ]
+def _purchase(transaction_id: UUID, whole: SettledSale) -> Purchase:
     return Purchase(
-        transaction_id=transaction,
-        occurred_at=instant(row["occurred_at"]),
-        channel=row["channel"],
-        location_id=row["location_id"],
-        total=row["total"],
-        lines=lines,
+        transaction_id=transaction_id,
+        occurred_at=instant(whole.at),
+        channel=whole.channel,
+        location_id=whole.location,
+        total=whole.total,
+        lines=[
+            PurchaseListLine(
+                line_no=sold.line.line_no,
+                sku=sold.line.sku,
+                quantity=sold.line.quantity,
+                returned=sold.returned + sold.voided,
+                refunded=sold.refunded,
+            )
+            for sold in whole.lines.values()
+        ],
     )

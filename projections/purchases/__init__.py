@@ -1,101 +1,159 @@
 """Purchases and returns of all channels, and who owns them.
 
-Data of general use: other projections may read these tables.
+Data of general use: other projections may read these tables and derive from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from projections.core import Projection, Row, View, key, latest_by, maximum, plain
+from projections.core import Projection, Row, View, first, key, plain
+from projections.core.documents import Documents
+from projections.core.tables import RowKey
+from projections.purchases import documents as told
+from projections.purchases.sale_state import settled
 from schemas.generated.events import (
+    OrderLineCancelled,
+    PriceAdjusted,
+    PurchaseAmended,
     PurchaseAttributed,
     PurchaseCompleted,
     PurchaseReturned,
     PurchaseVoided,
 )
-from schemas.generated.events.parts import Tender
 
-projection = Projection("purchases", version=2, formerly=("purchase_suppression",))
+projection = Projection("purchases", version=3, formerly=("purchase_suppression",))
 
-# an owner is a profile, or a guest's transaction until somebody claims it
-purchase = projection.ledger(
-    "purchase",
+
+def _summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
+    """Who bought, when, and by what the sale is found; null until the sale itself is told.
+
+    A guest's sale is its own owner.
+    """
+    own = [(one[1], name, one) for name, one in documents.items() if one[0] == told.COMPLETED]
+    if not own:
+        return dict.fromkeys(("owner_id", "occurred_at", "receipt_number", "order_id", "shop_day"))
+    at, _, first_told = min(own)
+    owner = first_told[2]
+    receipt_number, order, shop_day = told.found_by(first_told)
+    return {
+        "owner_id": key[0] if owner is None else bytes.fromhex(owner),
+        "occurred_at": at,
+        "receipt_number": receipt_number,
+        "order_id": None if order is None else bytes.fromhex(order),
+        "shop_day": shop_day,
+    }
+
+
+sale = projection.documents(
+    "sale",
+    transaction_id=key("uuid"),
     owner_id=plain("uuid"),
-    transaction_id=plain("uuid"),
     occurred_at=plain("bigint"),
-    channel=plain("text"),
-    location_id=plain("text"),
-    total=plain("bigint"),
-    line_nos=plain("int[]"),
-    skus=plain("text[]"),
-    quantities=plain("int[]"),
-    gifts=plain("int[]"),
-    paid=plain("bigint[]"),  # by line, and below what points paid: in minor units
-    points_paid=plain("bigint"),
+    receipt_number=plain("text"),
+    order_id=plain("uuid"),
+    shop_day=plain("text"),
+    summary=_summary,
     view=View(by=("owner_id",)),
     indexes=(("owner_id", "occurred_at"),),
+    sparse=("receipt_number", "order_id", "shop_day"),
 )
-giving_back = projection.ledger(
-    "purchase_return",
-    owner_id=plain("uuid"),
-    transaction_id=plain("uuid"),
-    occurred_at=plain("bigint"),
-    line_nos=plain("int[]"),
-    quantities=plain("int[]"),
-    view=View(by=("owner_id",)),
-    indexes=(("owner_id", "occurred_at"),),
-)
+# the first claim in the log keeps the sale: all claims of a sale have one record key
 claim = projection.table(
     "purchase_claim",
-    profile_id=key("uuid"),
     transaction_id=key("uuid"),
-    claimed_at=maximum(),
-    treatment=latest_by("text", at="claimed_at"),
+    profile_id=first("uuid"),
+    claimed_at=first("bigint"),
+    treatment=first("text"),
     view=View(by=("profile_id",)),
+    indexes=(("profile_id",),),
+)
+# every claim, to list those that came too late
+told_claim = projection.ledger(
+    "purchase_claim_told",
+    at=plain("bigint"),
+    transaction_id=plain("uuid"),
+    profile_id=plain("uuid"),
     indexes=(("transaction_id",),),
+)
+discrepancy = projection.ledger(
+    "purchase_discrepancy",
+    kind=plain("text"),
+    at=plain("bigint"),
+    transaction_id=plain("uuid"),
+    sku=plain("text"),
+    location_id=plain("text"),
+    quantity=plain("bigint"),
+    indexes=(("kind", "at"), ("transaction_id",)),
 )
 
 
 @projection.on(PurchaseCompleted)
 def bought(event: PurchaseCompleted) -> Iterator[Row]:
-    lines = event.lines
-    yield purchase(
-        owner_id=event.profile_id or event.transaction_id,
-        transaction_id=event.transaction_id,
-        occurred_at=event.meta.occurred_at,
-        channel=event.meta.producer.channel,
-        location_id=event.location_id,
-        total=event.total,
-        line_nos=[line.line_no for line in lines],
-        skus=[line.sku for line in lines],
-        quantities=[line.quantity for line in lines],
-        gifts=[line.line_no for line in lines if line.is_gift],
-        paid=[line.net_paid for line in lines],
-        points_paid=_by_points(event.tenders) if event.tenders else 0,
-    )
+    yield sale(transaction_id=event.transaction_id, document=told.of_sale(event))
 
 
-def _by_points(tenders: Iterable[Tender]) -> int:
-    return sum(one.amount for one in tenders if one.kind == "POINTS")
+@projection.on(PurchaseReturned)
+def returned(event: PurchaseReturned) -> Iterator[Row]:
+    yield sale(transaction_id=event.transaction_id, document=told.of_return(event))
 
 
-@projection.on(PurchaseReturned, PurchaseVoided)
-def given_back(event: PurchaseReturned | PurchaseVoided) -> Iterator[Row]:
-    yield giving_back(
-        owner_id=event.profile_id or event.transaction_id,
-        transaction_id=event.transaction_id,
-        occurred_at=event.meta.occurred_at,
-        line_nos=[line.line_no for line in event.lines],
-        quantities=[line.quantity for line in event.lines],
-    )
+@projection.on(PurchaseVoided)
+def voided(event: PurchaseVoided) -> Iterator[Row]:
+    yield sale(transaction_id=event.transaction_id, document=told.of_void(event))
+
+
+@projection.on(OrderLineCancelled)
+def cancelled(event: OrderLineCancelled) -> Iterator[Row]:
+    yield sale(transaction_id=event.transaction_id, document=told.of_cancel(event))
+
+
+@projection.on(PurchaseAmended)
+def amended(event: PurchaseAmended) -> Iterator[Row]:
+    yield sale(transaction_id=event.transaction_id, document=told.of_amendment(event))
+
+
+@projection.on(PriceAdjusted)
+def price_adjusted(event: PriceAdjusted) -> Iterator[Row]:
+    yield sale(transaction_id=event.transaction_id, document=told.of_price(event))
 
 
 @projection.on(PurchaseAttributed)
 def claimed(event: PurchaseAttributed) -> Iterator[Row]:
     yield claim(
-        profile_id=event.profile_id,
         transaction_id=event.transaction_id,
+        profile_id=event.profile_id,
         claimed_at=event.meta.occurred_at,
         treatment=event.points_treatment,
     )
+    yield told_claim(
+        at=event.meta.occurred_at,
+        transaction_id=event.transaction_id,
+        profile_id=event.profile_id,
+    )
+
+
+@projection.derives(sale, discrepancy)
+def discrepancies(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]]:
+    """Units that a correction names and the sale, as far as it is known, does not have."""
+    if len(documents) == 1 and next(iter(documents.values()))[0] == told.COMPLETED:
+        return ()
+    return _discrepancies(key, documents)
+
+
+def _discrepancies(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
+    whole = settled(documents)
+    for effect in whole.effects:
+        if whole.known and not effect.over:
+            continue
+        kind = "over_return" if whole.known else "unknown_sale"
+        if whole.known and effect.line is None:
+            kind = "unknown_line"
+        yield (
+            effect.document,
+            discrepancy(
+                kind=kind, at=effect.at, transaction_id=key[0], sku=effect.sku,
+                location_id=effect.location, quantity=effect.over,
+            ),
+        )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from uuid import UUID, uuid5
 
 from projections.core import (
@@ -18,11 +19,14 @@ from projections.core import (
     plain,
     total,
 )
+from projections.core.documents import Documents
+from projections.core.tables import RowKey
+from projections.purchases import sale
+from projections.shared_stock import orders, sales, transfers
+from projections.shared_stock.moves import Misfit, Move
 from schemas.generated.events import (
     AllocationReleased,
-    PurchaseCompleted,
-    PurchaseReturned,
-    PurchaseVoided,
+    OrderLineHandedOver,
     ReservationCommitted,
     StockAdjusted,
     StockAllocated,
@@ -35,7 +39,7 @@ from schemas.generated.events import (
     TransferShipped,
 )
 
-projection = Projection("shared_stock", version=2)
+projection = Projection("shared_stock", version=3)
 
 cell = projection.table(
     "stock_cell",
@@ -83,6 +87,26 @@ promise = projection.ledger(
     incoming=plain("bigint"),
     indexes=(("sku", "location_id", "at"),),
 )
+
+
+def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
+    return {}
+
+
+# documents about an order, and what sales with lines of it say: `orders.py` derives the moves
+order = projection.documents("stock_order", order_id=key("uuid"), summary=_no_summary)
+transfer = projection.documents("stock_transfer", transfer_id=key("uuid"), summary=_no_summary)
+# documents that do not fit an order or a transfer; the subject is its id
+discrepancy = projection.ledger(
+    "stock_discrepancy",
+    kind=plain("text"),
+    at=plain("bigint"),
+    subject_id=plain("uuid"),
+    sku=plain("text"),
+    location_id=plain("text"),
+    quantity=plain("bigint"),
+    indexes=(("kind", "at"), ("subject_id",)),
+)
 policy = projection.table(
     "stock_policy",
     location_id=key("text"),
@@ -95,36 +119,6 @@ policy = projection.table(
     moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
-
-
-@projection.on(PurchaseCompleted)
-def sold(event: PurchaseCompleted) -> Iterator[Row]:
-    at, store = event.meta.occurred_at, event.meta.producer.channel == "STORE"
-    for line in event.lines:
-        # units to ship leave on hand when shipped; units sold over the counter leave at once
-        if store or line.fulfilment == "IMMEDIATE":
-            where = line.location_id or event.location_id
-            yield cell(sku=line.sku, location_id=where, on_hand=Change(-line.quantity, at))
-
-
-@projection.on(PurchaseVoided)
-def voided(event: PurchaseVoided) -> Iterator[Row]:
-    at, store = event.meta.occurred_at, event.meta.producer.channel == "STORE"
-    for line in event.lines:
-        if store or line.fulfilment == "IMMEDIATE":
-            where = line.location_id or event.location_id
-            yield cell(sku=line.sku, location_id=where, on_hand=Change(line.quantity, at))
-
-
-@projection.on(PurchaseReturned)
-def returned(event: PurchaseReturned) -> Iterator[Row]:
-    at, where = event.meta.occurred_at, event.location_id
-    for line in event.lines:
-        back = Change(line.quantity, at)
-        if line.disposition == "BACK_IN_STOCK":
-            yield cell(sku=line.sku, location_id=where, on_hand=back)
-        else:
-            yield from _moved(line.sku, where, at, back, unavailable=line.quantity)
 
 
 @projection.on(StockReceived, StockAdjusted)
@@ -152,37 +146,100 @@ def state_changed(event: StockStateChanged) -> Iterator[Row]:
     yield from _moved(event.sku, event.location_id, at, unavailable=units)
 
 
-@projection.on(StockAllocated, ReservationCommitted)
-def promised(event: StockAllocated | ReservationCommitted) -> Iterator[Row]:
-    at = event.meta.occurred_at
-    yield from _moved(event.sku, event.location_id, at, committed=event.quantity)
+@projection.on(StockAllocated)
+def allocated(event: StockAllocated) -> Iterator[Row]:
+    yield order(order_id=event.order_id, document=orders.of_line(orders.ALLOCATED, event))
+
+
+@projection.on(ReservationCommitted)
+def reserved(event: ReservationCommitted) -> Iterator[Row]:
+    yield order(order_id=event.order_id, document=orders.of_line(orders.RESERVED, event))
 
 
 @projection.on(AllocationReleased)
 def released(event: AllocationReleased) -> Iterator[Row]:
-    at = event.meta.occurred_at
-    yield from _moved(event.sku, event.location_id, at, committed=-event.quantity)
+    yield order(order_id=event.order_id, document=orders.of_line(orders.RELEASED, event))
 
 
-@projection.on(StockShipped)
-def shipped(event: StockShipped) -> Iterator[Row]:
-    at, units = event.meta.occurred_at, -event.quantity
-    yield from _moved(event.sku, event.location_id, at, Change(units, at), committed=units)
+@projection.on(StockShipped, OrderLineHandedOver)
+def shipped(event: StockShipped | OrderLineHandedOver) -> Iterator[Row]:
+    yield order(order_id=event.order_id, document=orders.of_line(orders.SHIPPED, event))
 
 
 @projection.on(TransferShipped)
 def transfer_shipped(event: TransferShipped) -> Iterator[Row]:
-    at = event.meta.occurred_at
-    left = Change(-event.quantity, at)
-    yield cell(sku=event.sku, location_id=event.from_location_id, on_hand=left)
-    yield from _moved(event.sku, event.to_location_id, at, incoming=event.quantity)
+    yield transfer(transfer_id=event.transfer_id, document=transfers.of_shipped(event))
 
 
 @projection.on(TransferReceived)
 def transfer_received(event: TransferReceived) -> Iterator[Row]:
-    at, came = event.meta.occurred_at, -(event.quantity + event.discrepancy)
-    arrived = Change(event.quantity, at)
-    yield from _moved(event.sku, event.to_location_id, at, arrived, incoming=came)
+    yield transfer(transfer_id=event.transfer_id, document=transfers.of_received(event))
+
+
+@projection.derives(sale, cell, promise, order)
+def sale_moves(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]]:
+    """Units that a sale and its corrections move; what has to be sent goes to the order."""
+    plain = sales.sold_at_once(documents)
+    if plain is None:
+        return _sale_moves(key, documents)
+    (name,) = documents
+    at, location = plain[1], plain[4]
+    return [(name, cell.change((sku, location), -quantity, at)) for _, sku, quantity, _ in plain[9]]
+
+
+def _sale_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
+    for document, move in sales.moves(key, documents):
+        if isinstance(move, sales.OrderEntries):
+            yield document, order(order_id=move.order_id, document=move.document)
+        else:
+            yield from _rows(document, move)
+
+
+@projection.derives(order, cell, promise, discrepancy)
+def order_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
+    """Units that an order holds, and units that leave for it."""
+    yield from _all(key, *orders.moves(documents))
+
+
+@projection.derives(transfer, cell, promise, discrepancy)
+def transfer_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
+    """Units that left one location, and units that arrived at another."""
+    yield from _all(key, *transfers.moves(documents))
+
+
+def _all(
+    key: RowKey, moves: Iterable[tuple[str, Move]], misfits: Iterable[Misfit]
+) -> Iterator[tuple[str, Row]]:
+    for document, move in moves:
+        yield from _rows(document, move)
+    for misfit in misfits:
+        yield (
+            misfit.document,
+            discrepancy(
+                kind=misfit.kind, at=misfit.at, subject_id=key[0], sku=misfit.sku,
+                location_id=misfit.location, quantity=misfit.quantity,
+            ),
+        )  # fmt: skip
+
+
+def _rows(document: str, move: Move) -> Iterator[tuple[str, Row]]:
+    """A move as a change of the present row; what is not on hand is in the history as well."""
+    change = Change(move.on_hand, move.at) if move.on_hand else None
+    yield (
+        document,
+        cell(
+            sku=move.sku, location_id=move.location, on_hand=change, committed=move.committed,
+            unavailable=move.unavailable, incoming=move.incoming,
+        ),
+    )  # fmt: skip
+    if move.committed or move.unavailable or move.incoming:
+        yield (
+            document,
+            promise(
+                sku=move.sku, location_id=move.location, at=move.at, committed=move.committed,
+                unavailable=move.unavailable, incoming=move.incoming,
+            ),
+        )  # fmt: skip
 
 
 def _moved(

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.shared_stock import RESERVED, cell, count, policy, projection, promise
+from projections.shared_stock import discrepancies as _discrepancies  # noqa: F401
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained
 from projections.shared_stock.promisable_units import Stock, stock

@@ -24,6 +24,17 @@ select count(*) from terminal_clock
 where last_seen > extract(epoch from now() - interval '1 hour') * 1000000
 """
 projection.measure("hitotsu_terminals_with_wrong_clocks", WRONG_LATELY)
+projection.lists(
+    "discrepancies",
+    ("clock",),
+    """
+select md5(concat_ws('|', 'clock', system, store_id, terminal_id))::uuid as id, 'clock' as kind,
+    first_seen as since, null as sku, nullif(store_id, '') as location_id, terminal_id as terminal,
+    null::uuid as subject_id, null::uuid as event_id, events as quantity
+from terminal_clock
+""",
+    clocks,
+)
 
 
 class TerminalClock(BaseModel):

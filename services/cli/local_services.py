@@ -26,9 +26,9 @@ READS = (
     "events:read",
 )
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
-HOLDING = ("stock:reserve", "points:redeem")
+DECIDED = ("stock:reserve", "points:redeem", "purchases:claim")
 IDENTITY = ("identity:search", "identity:review", "identity:decide")
-COMMANDS = ("stock:read", "points:read", *HOLDING)
+COMMANDS = ("stock:read", "points:read", *DECIDED)
 TOKENS: Mapping[str, tuple[str, ...]] = {
     "till": ("events:write", "channel:STORE", "system:pos", "store:*", *COMMANDS),
     "ec": ("events:write", "channel:EC", "system:ec", "store:*", *COMMANDS),
@@ -42,7 +42,7 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         *READS,
         "members:personal",
         "operations",
-        *HOLDING,
+        *DECIDED,
         *IDENTITY,
     ),
 }

@@ -88,6 +88,10 @@ RESOLVED = ProblemType(
     "resolved", 409, "Conflict", "The hold was already resolved, or has ended.",
     POSITION,
 )  # fmt: skip
+NO_SUCH_PURCHASE = ProblemType(
+    "purchase-not-found", 404, "Not Found",
+    "No purchase with this id has been applied (yet).", POSITION,
+)  # fmt: skip
 KEY_REUSED = ProblemType(
     "key-reused", 422, "Key used for another command",
     "The Idempotency-Key was sent before with another body or address.",

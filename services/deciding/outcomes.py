@@ -35,3 +35,12 @@ class KeyReused(DeniedCommand):
     @property
     def detail(self) -> str:
         return "This Idempotency-Key was sent before with another body or address."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseUnknown(DeniedCommand):
+    """No purchase with this id has been applied."""
+
+    @property
+    def detail(self) -> str:
+        return "No purchase with this id has been applied (yet)."

@@ -3,6 +3,7 @@
 - answers: after 30 days; a command that is sent again after that is decided again
 - decisions with held amounts: `keep_days` of their declaration after they ended (released, expired,
   or their event applied); never one that still holds anything
+- accepted claims of purchases: after 30 days, when their event is long applied
 - expired lots: 30 days after the day on which their expiry was recorded
 - outbox rows: 1 day after they were sent; unsent events stay
 
@@ -48,6 +49,8 @@ class Trim:
 PAST = "clock_timestamp() - %(keep)s::interval"
 TRIMS: tuple[Trim, ...] = (
     *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
+    # the projections know the claim by then
+    Trim("hitotsu.claim_decided", "30 days", f"t.decided_at < {PAST}"),
     # their events are applied by then; a lot that has points again is examined again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core import Projection, View
+from projections.core.projection import Listing
 from projections.core.query import Resolver
 from projections.core.redis_rows import hash_key
 from projections.core.tables import StoredTable
@@ -52,6 +53,13 @@ class Catalog:
     def groups(self) -> tuple[str, ...]:
         """All groups, in the order of their first projection; also the order of the search path."""
         return tuple(self.topics)
+
+    def listings(self, name: str) -> list[Listing]:
+        """What projections add to a list, in the order of their names."""
+        return [
+            one for projection in self.projections for one in projection.listings
+            if one.name == name
+        ]  # fmt: skip
 
     def of(self, table: StoredTable) -> Origin:
         """The table's group, version and topics."""

@@ -93,6 +93,12 @@ class RequestReads:
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
+    async def listed(self, name: str, statement: str, **values: object) -> Rows:
+        listings = self._catalog.listings(name)
+        uses = [table for one in listings for table in one.uses]
+        whole = " union all ".join(f"({one.statement})" for one in listings)
+        return await self.select(uses, statement.replace("{listed}", whole), **values)
+
     async def engine_rows(
         self, statement: str, values: dict[str, Any], groups: Iterable[str]
     ) -> Rows:

@@ -33,6 +33,7 @@ SCOPES: dict[str, str] = {
     "operations": "Read receipt gaps, quarantined identifiers, shortages.",
     "points:read": "Read balances and entries.",
     "points:redeem": "Hold, capture, release and redeem points; quote returns.",
+    "purchases:claim": "Claim guests' purchases for profiles.",
     "recommendations:read": "Filter candidates for recommendations.",
     "stock:read": "Read stock.",
     "stock:reserve": "Reserve units, commit and release reservations.",

@@ -31,8 +31,7 @@ ERASED = 50
 _SUMS = {
     "points": "SELECT count(*), sum(points), count(DISTINCT profile_id) FROM point_entry",
     "profiles": "SELECT count(*) FROM profile",
-    "purchases": "SELECT count(*), count(DISTINCT owner_id), sum(total) FROM purchase",
-    "returns": "SELECT count(*) FROM purchase_return",
+    "purchases": "SELECT count(*), count(DISTINCT owner_id) FROM sale",
     "stock": "SELECT count(*), sum(on_hand) FROM stock_cell",
     "inquiries": "SELECT count(*), count(DISTINCT profile_id) FROM inquiry",
 }

@@ -19,6 +19,7 @@ from projections.core.instants import (
     written,
 )
 from projections.purchase_suppression.needs import Catalogue, suppressions, unreturned_lines
+from projections.purchases.sale_state import settled
 from tests.services.extremes.values import INSTANTS, NOT_INSTANTS
 
 MOMENT = TypeAdapter(Moment)
@@ -64,9 +65,10 @@ def test_a_need_met_for_longer_than_can_be_written_is_met_for_ever(
         "scope": scope_of("a", None), "valid_from": 0, "kind": kind, "reach": "SKU",
         "interval_days": days,
     }  # fmt: skip
-    bought = {
-        "occurred_at": 0, "line_nos": [1], "skus": ["a"], "quantities": [1], "gifts": [],
-        "transaction_id": "t",
-    }  # fmt: skip
-    found = suppressions(["a"], unreturned_lines([bought], [], at), Catalogue([], [policy], at), at)
+    sale = settled(
+        {"00": ["sale", 0, None, "EC", "", "JPY", 1, 0, None,
+                [[1, "a", 1, 1]]]}
+    )  # fmt: skip
+    lines = unreturned_lines([("t", sale)], at)
+    found = suppressions(["a"], lines, Catalogue([], [policy], at), at)
     assert found["a"].until is None

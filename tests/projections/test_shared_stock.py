@@ -50,7 +50,7 @@ def test_what_the_store_sells_is_gone_for_the_web_too(memory: Memory) -> None:
 def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
     order = sold("tea", 2, channel="EC", fulfilment="SHIP")
     promised = StockAllocated(
-        meta=meta(), sku="tea", location_id="ginza", order_id=named("order"), line_no=1, quantity=2
+        meta=meta(), sku="tea", location_id="ginza", order_id=named("r"), line_no=1, quantity=2
     )
     tell(memory, [received(5), order, promised])
     found = row(memory, cell, "tea", "ginza")
@@ -62,7 +62,7 @@ def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
                 meta=meta(),
                 sku="tea",
                 location_id="ginza",
-                order_id=named("order"),
+                order_id=named("r"),
                 line_no=1,
                 quantity=2,
             )
@@ -75,7 +75,8 @@ def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
 def test_a_late_count_keeps_what_moved_after_it_in_whatever_order_they_come() -> None:
     events: list[Event] = [
         received(50, minute=1), sold("tea", 3, minute=2), counted(40, minute=5),
-        sold("tea", 1, minute=5), sold("tea", 4, minute=8), counted(99, minute=3),
+        sold("tea", 1, minute=5, receipt="s"), sold("tea", 4, minute=8, receipt="t"),
+        counted(99, minute=3),
     ]  # fmt: skip
     for order in permutations(events):
         assert on_hand(tell(Memory(Group("main", discover())), order)) == 35
@@ -194,7 +195,8 @@ def test_unusable_goods_are_on_hand_and_never_for_sale(memory: Memory) -> None:
 
 
 def test_a_count_between_sales_that_arrive_after_it_counts_at_its_own_time() -> None:
-    sales = [sold("tea", units, minute=at) for units, at in ((1, 2), (2, 5), (4, 5), (8, 7))]
+    sold_at = ((1, 2), (2, 5), (4, 5), (8, 7))
+    sales = [sold("tea", units, minute=at, receipt=f"{units}") for units, at in sold_at]
     readings: list[Event] = [counted(30, 5), counted(20, 3)]
     for order in permutations([*sales, *readings]):
         # what was sold at the very time of the count had not left the shelf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +52,7 @@ class Move:
 
 
 Said = tuple[Event, list[Move]]
+_numbers = count()
 
 
 def received(units: int, at: int) -> Said:
@@ -72,8 +74,13 @@ def counted(units: int, at: int) -> Said:
     return told, [Move(HERE, at, read=units)]
 
 
+def _own() -> str:
+    """The name of a sale, order or transfer of which nothing else is told."""
+    return f"own {next(_numbers)}"
+
+
 def sale(units: int, at: int) -> Said:
-    return sold(SKU, units, minute=at), [Move(HERE, at, -units)]
+    return sold(SKU, units, minute=at, receipt=_own()), [Move(HERE, at, -units)]
 
 
 def allocated(units: int, at: int) -> Said:
@@ -81,7 +88,7 @@ def allocated(units: int, at: int) -> Said:
         meta=meta(minute=at),
         sku=SKU,
         location_id=HERE,
-        order_id=named("o"),
+        order_id=named(_own()),
         line_no=1,
         quantity=units,
     )
@@ -93,11 +100,11 @@ def released(units: int, at: int) -> Said:
         meta=meta(minute=at),
         sku=SKU,
         location_id=HERE,
-        order_id=named("o"),
+        order_id=named(_own()),
         line_no=1,
         quantity=units,
     )
-    return told, [Move(HERE, at, committed=-units)]
+    return told, []  # nothing was promised to that order
 
 
 def shipped(units: int, at: int) -> Said:
@@ -105,11 +112,11 @@ def shipped(units: int, at: int) -> Said:
         meta=meta(minute=at),
         sku=SKU,
         location_id=HERE,
-        order_id=named("o"),
+        order_id=named(_own()),
         line_no=1,
         quantity=units,
     )
-    return told, [Move(HERE, at, -units, -units)]
+    return told, [Move(HERE, at, -units)]
 
 
 def unjudged(units: int, at: int) -> Said:
@@ -120,14 +127,15 @@ def unjudged(units: int, at: int) -> Said:
     ]
     told = PurchaseReturned(
         meta=meta(minute=at),
-        transaction_id=named("r"),
+        transaction_id=named(_own()),
         location_id=HERE,
         currency="JPY",
         total=100,
         lines=lines,
         profile_id=named("hanako"),
     )
-    return told, [Move(HERE, at, units + 1, unavailable=units)]
+    # of an unknown sale: all of it waits for somebody to say whose it is
+    return told, [Move(HERE, at, units + 1, unavailable=units + 1)]
 
 
 def judged(units: int, at: int) -> Said:
@@ -145,7 +153,7 @@ def judged(units: int, at: int) -> Said:
 def sent(units: int, at: int) -> Said:
     told = TransferShipped(
         meta=meta(minute=at),
-        transfer_id=named("t"),
+        transfer_id=named(_own()),
         sku=SKU,
         from_location_id=HERE,
         to_location_id=THERE,
@@ -157,14 +165,14 @@ def sent(units: int, at: int) -> Said:
 def arrived(units: int, at: int) -> Said:
     told = TransferReceived(
         meta=meta(minute=at),
-        transfer_id=named("t"),
+        transfer_id=named(_own()),
         sku=SKU,
         from_location_id=HERE,
         to_location_id=THERE,
         quantity=units,
         discrepancy=1,
     )
-    return told, [Move(THERE, at, units, incoming=-units - 1)]
+    return told, [Move(THERE, at, units)]  # nothing was told of the shipment
 
 
 KINDS: list[Callable[[int, int], Said]] = [

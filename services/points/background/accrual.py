@@ -30,23 +30,22 @@ AT_ONCE = 200
 LOOK_SECONDS = 0.1
 AWAY = (*RETRYABLE, psycopg.OperationalError, psycopg.InterfaceError)
 DUE = """
-select transaction_id, owner_id from hitotsu.points_due where failed is null
+select transaction_id from hitotsu.points_due where failed is null
 order by since, transaction_id limit %s
 """
 DONE = "delete from hitotsu.points_due where transaction_id = any(%s::uuid[])"
 # sales are applied in any order: those that were judged without an earlier one are judged again
 LATER = """
-insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct on (d.transaction_id) d.transaction_id, d.profile_id
+insert into hitotsu.points_due (transaction_id)
+select distinct d.transaction_id
 from unnest(%s::uuid[], %s::bigint[], %s::bigint[]) as x(profile_id, since, until)
 cross join lateral (
-    select transaction_id from purchase
+    select transaction_id from sale
     where owner_id = x.profile_id and occurred_at >= x.since and occurred_at < x.until
     union select transaction_id from purchase_claim where profile_id = x.profile_id
-) sale
-join hitotsu.points_decided d on d.transaction_id = sale.transaction_id
+) bought
+join hitotsu.points_decided d on d.transaction_id = bought.transaction_id
     and d.sold_at >= x.since and d.sold_at < x.until
-order by d.transaction_id, d.profile_id
 on conflict (transaction_id) do update set failed = null
 """
 ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
@@ -86,17 +85,16 @@ class Accrual(BackgroundTask):
         """
         followed = await self._sales.follow(connection)
         rows = await rows_of(connection, DUE, [AT_ONCE])
-        due = {row["transaction_id"]: row["owner_id"] for row in rows}
+        due = [row["transaction_id"] for row in rows]
         await self._judge(connection, due)
         await delete_applied_entries(connection)
         if due:
             self._kick()
         return followed or len(due) == AT_ONCE
 
-    async def _judge(self, connection: Connection, due: dict[UUID, UUID]) -> None:
-        """Judges all sales in one transaction; if that fails, each sale in its own transaction.
-
-        A sale that fails alone is marked as failed in `points_due` and no longer blocks the others.
+    async def _judge(self, connection: Connection, due: list[UUID]) -> None:
+        """Judges all in one transaction; if that fails, one by one, so that one sale cannot block
+        others.
         """
         try:
             await judge(connection, self._group, due)
@@ -105,9 +103,9 @@ class Accrual(BackgroundTask):
             raise  # Postgres is away for a while: the whole batch is judged again later
         except Exception as error:
             log.error("sales_judged_one_by_one", error=type(error).__name__)
-        for transaction_id, owner_id in due.items():
+        for transaction_id in due:
             try:
-                await judge(connection, self._group, {transaction_id: owner_id})
+                await judge(connection, self._group, [transaction_id])
             except AWAY:
                 raise
             except Exception as error:
@@ -117,16 +115,16 @@ class Accrual(BackgroundTask):
                 POINTS_ASIDE.inc()
 
 
-async def judge(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
-    """Judges sales in one transaction. `due`: owner id by transaction id."""
+async def judge(connection: Connection, group: str, due: list[UUID]) -> None:
+    """Judges these sales in one transaction."""
     if due:
         async with connection.transaction():
-            await connection.execute(DONE, [list(due)])
+            await connection.execute(DONE, [due])
             await _judged(connection, group, due)
 
 
-async def _judged(connection: Connection, group: str, due: dict[UUID, UUID]) -> None:
-    known = await sales_of(connection, due, due.values())
+async def _judged(connection: Connection, group: str, due: list[UUID]) -> None:
+    known = await sales_of(connection, due)
     sales = [one for one in known.values() if one.profile_id]
     here = await lock_balances(
         connection, [one.profile_id for one in sales if one.profile_id], group

@@ -11,8 +11,11 @@ from uuid import UUID
 
 from schemas.generated.events import (
     ItemDescribed,
+    OrderLineCancelled,
     PointsRedeemed,
+    PriceAdjusted,
     ProgramRulesSet,
+    PurchaseAmended,
     PurchaseAttributed,
     PurchaseCompleted,
     PurchaseReturned,
@@ -25,30 +28,30 @@ from services.runtime.db import Connection
 TOPICS = ("commerce.purchases", "commerce.catalog", "commerce.points")
 AT_ONCE = 2_000
 CURSOR = CursorTable("hitotsu.points_cursor")
-Purchase = PurchaseCompleted | PurchaseReturned | PurchaseVoided | PurchaseAttributed
+Purchase = (
+    PurchaseCompleted | PurchaseReturned | PurchaseVoided | PurchaseAttributed | OrderLineCancelled
+    | PurchaseAmended | PriceAdjusted
+)  # fmt: skip
 DUE = """
-insert into hitotsu.points_due (transaction_id, owner_id)
-select * from unnest(%s::uuid[], %s::uuid[])
-on conflict (transaction_id) do update set failed = null,
-    owner_id = case when excluded.owner_id = excluded.transaction_id then points_due.owner_id
-        else excluded.owner_id end
+insert into hitotsu.points_due (transaction_id)
+select * from unnest(%s::uuid[])
+on conflict (transaction_id) do update set failed = null
 """
 # a redemption that arrives after a return of the same purchase was judged: points to give back
 PAID_WITH = """
-insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct on (transaction_id) transaction_id, profile_id from hitotsu.points_decided
-where transaction_id = any(%s::uuid[]) and units > 0 order by transaction_id
+insert into hitotsu.points_due (transaction_id)
+select distinct transaction_id from hitotsu.points_decided
+where transaction_id = any(%s::uuid[]) and units > 0
 on conflict (transaction_id) do update set failed = null
 """
 RULES_CAME = """
-insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct on (transaction_id) transaction_id, owner_id from purchase
-where occurred_at >= %s order by transaction_id, owner_id
+insert into hitotsu.points_due (transaction_id)
+select transaction_id from sale where occurred_at >= %s
 on conflict (transaction_id) do update set failed = null
 """
 ITEM_CAME = """
-insert into hitotsu.points_due (transaction_id, owner_id)
-select distinct on (d.transaction_id) d.transaction_id, d.profile_id
+insert into hitotsu.points_due (transaction_id)
+select distinct d.transaction_id
 from hitotsu.points_decided d
 join unnest(%s::text[], %s::bigint[], %s::text[]) as x(sku, valid_from, category)
     on d.sku = x.sku collate "C" and d.sold_at >= x.valid_from
@@ -63,17 +66,14 @@ def sales_feed(kafka: str, group: str) -> Follower:
 
 
 async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> None:
-    """Inserts into `hitotsu.points_due` the sales that these events concern."""
-    purchases: dict[UUID, UUID] = {}
+    """Records the sales that these events concern."""
+    purchases: set[UUID] = set()
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     rules = []
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
-            # a claim concerns a guest's purchase, which has its own id as owner
-            owner = None if isinstance(event, PurchaseAttributed) else event.profile_id
-            sale = UUID(bytes=event.transaction_id)
-            purchases[sale] = UUID(bytes=owner) if owner else purchases.get(sale, sale)
+            purchases.add(UUID(bytes=event.transaction_id))
         elif isinstance(event, PointsRedeemed) and event.transaction_id is not None:
             paid_with.add(UUID(bytes=event.transaction_id))
         elif isinstance(event, ItemDescribed):
@@ -81,7 +81,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
         elif isinstance(event, ProgramRulesSet):
             rules.append(event.valid_from)
     if purchases:
-        await connection.execute(DUE, [list(purchases), list(purchases.values())])
+        await connection.execute(DUE, [sorted(purchases)])
     if paid_with:
         await connection.execute(PAID_WITH, [sorted(paid_with)])
     if rules:

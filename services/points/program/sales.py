@@ -1,95 +1,80 @@
 """Reads sales with their returns, and what their points depend on, from the projections' tables.
 
-The result does not depend on the order in which events arrived: of a purchase sent under two event
-ids the earlier counts; a void is a return of all units; a guest's purchase belongs to the first
-profile with a claim that earns points.
+A sale is read with all its corrections, whoever sent them. A void is a return of everything. A
+guest's purchase belongs to the first profile that claimed it, if such a claim earns.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from projections.core.documents import unpacked
+from projections.purchases.sale_state import SettledSale, settled
 from services.points.program.calendar import months_before
 from services.points.program.earnings import EarningSale, SoldLine, line_gone
 from services.points.program.rules import EarningRules, readable, version_at
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
-# owner_id is the buyer's profile; for a guest's purchase it is the transaction id
-BASIS = """
-select distinct on (transaction_id) transaction_id, owner_id, occurred_at, channel, line_nos,
-    skus, quantities, paid, points_paid
-from purchase where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
-order by transaction_id, occurred_at, event_id
+SALES = """
+select transaction_id, owner_id, documents from sale
+where transaction_id = any(%s::uuid[]) and occurred_at is not null
 """
-RETURNS = """
-select transaction_id, line_nos, quantities from purchase_return
-where owner_id = any(%s::uuid[]) and transaction_id = any(%s::uuid[])
+# of a till's sale that names an order: units that the order had been given before
+SERVED_TWICE = """
+select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
+where kind = 'doubled_document' and event_id = any(%s::uuid[]) group by event_id, sku
 """
-# the profile whose claim was judged stays the owner, even if an earlier claim arrives later
 CLAIMS = """
-select distinct on (c.transaction_id) c.transaction_id, c.profile_id from purchase_claim c
-left join hitotsu.points_decided d
-    on d.transaction_id = c.transaction_id and d.profile_id = c.profile_id
-where c.transaction_id = any(%s::uuid[]) and c.treatment <> 'NONE'
-order by c.transaction_id, d.profile_id is null, c.claimed_at, c.profile_id
+select transaction_id, profile_id from purchase_claim
+where transaction_id = any(%s::uuid[]) and treatment <> 'NONE'
 """
 SPENT = """
-select transaction_id from purchase
+select transaction_id from sale
 where owner_id = any(%s::uuid[]) and occurred_at >= %s and occurred_at < %s
 """
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 
-async def sales_of(
-    connection: Connection, transactions: Iterable[UUID], owners: Iterable[UUID]
-) -> dict[UUID, EarningSale]:
-    """By transaction id: the applied sales among `transactions`, with their returns.
-
-    `owners`: ids of the profiles that may own them.
-    """
+async def sales_of(connection: Connection, transactions: Iterable[UUID]) -> dict[UUID, EarningSale]:
+    """The known sales, with what was returned of them under whatever profile."""
     asked = list(transactions)
-    whose = [list({*owners, *asked}), asked]
-    rows = await rows_of(connection, BASIS, whose)
+    rows = await rows_of(connection, SALES, [asked])
     claims = await rows_of(connection, CLAIMS, [asked])
-    back = await rows_of(connection, RETURNS, whose)
     claimed = {row["transaction_id"]: row["profile_id"] for row in claims}
-    returns: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for row in back:
-        returns[row["transaction_id"]].append(row)
+    settled_sales = {row["transaction_id"]: settled(unpacked(row["documents"])) for row in rows}
+    await _take_off_served_twice(connection, settled_sales.values())
     return {
-        row["transaction_id"]: _sale(
-            row, claimed.get(row["transaction_id"]), returns[row["transaction_id"]]
-        )
+        (key := row["transaction_id"]): _sale(row, settled_sales[key], claimed.get(key))
         for row in rows
     }
 
 
-def _sale(
-    row: dict[str, Any], claimed_by: UUID | None, back: Iterable[dict[str, Any]]
-) -> EarningSale:
+async def _take_off_served_twice(connection: Connection, sales: Iterable[SettledSale]) -> None:
+    by_event = {UUID(one.document): one for one in sales if one.order is not None}
+    if not by_event:
+        return
+    twice: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for row in await rows_of(connection, SERVED_TWICE, [list(by_event)]):
+        twice[row["event_id"]][row["sku"]] = row["quantity"]
+    for event_id, units in twice.items():
+        by_event[event_id].take_off(units)
+
+
+def _sale(row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None) -> EarningSale:
     lines = tuple(
-        SoldLine(line_no, sku, quantity, paid)
-        for line_no, sku, quantity, paid in zip(
-            row["line_nos"], row["skus"], row["quantities"], row["paid"]
-        )
+        SoldLine(sold.line.line_no, sold.line.sku, sold.line.quantity, sold.line.paid)
+        for sold in whole.lines.values()
     )
-    units: Counter[int] = Counter()
-    for one in back:
-        units.update(dict(zip(one["line_nos"], one["quantities"])))
-    returned = {
-        line.line_no: min(units[line.line_no], line.quantity)
-        for line in lines
-        if units[line.line_no] > 0
-    }
+    returned = {line_no: sold.gone for line_no, sold in whole.lines.items() if sold.gone}
     guest = row["owner_id"] == row["transaction_id"]
     return EarningSale(
-        row["transaction_id"], claimed_by if guest else row["owner_id"], row["occurred_at"],
-        row["channel"], lines, row["points_paid"], returned,
+        row["transaction_id"], claimed_by if guest else row["owner_id"], whole.at, whole.channel,
+        lines, whole.points_paid, returned,
     )  # fmt: skip
 
 
@@ -127,7 +112,7 @@ async def rank_of(
         return None
     start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
     rows = await rows_of(connection, SPENT, [list(profiles), start, end])
-    before = await sales_of(connection, [row["transaction_id"] for row in rows], profiles)
+    before = await sales_of(connection, [row["transaction_id"] for row in rows])
     return rules.rank(sum(spent(one) for one in before.values()))
 
 

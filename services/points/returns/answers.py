@@ -7,7 +7,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.deciding.answers import POSITION, OutcomeAnswers, Position, Yes
+from services.deciding.answers import (
+    NO_SUCH_PURCHASE,
+    POSITION,
+    OutcomeAnswers,
+    Position,
+    Yes,
+)
+from services.deciding.outcomes import PurchaseUnknown
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType
 from services.points.holds.answers import UNKNOWN_PROFILE, Allocation
@@ -17,7 +24,6 @@ from services.points.returns.outcomes import (
     LineUnknown,
     PurchaseOfGuest,
     PurchaseOfOtherMember,
-    PurchaseUnknown,
     ReturnExceedsSale,
     ReturnSettled,
 )
@@ -77,10 +83,6 @@ class ReturnedPoints(AnswerModel):
     position: Position
 
 
-NO_SUCH_PURCHASE = ProblemType(
-    "purchase-not-found", 404, "Not Found",
-    "No purchase with this id has been applied (yet).", POSITION,
-)  # fmt: skip
 NO_OWNER = ProblemType(
     "no-owner", 409, "Conflict",
     "The purchase is a guest's: no profile earned or spent points for it.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from projections.core.instants import instant
-from services.deciding.outcomes import CommandOutcome, DeniedCommand
+from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
 from services.points.holds.outcomes import ProfileUnknown, TakenLot
 from services.points.program.earnings import EarningSale
 from services.points.returns.commands import ReturnBody, ReturnRequest
@@ -18,7 +18,6 @@ from services.points.returns.outcomes import (
     LineUnknown,
     PurchaseOfGuest,
     PurchaseOfOtherMember,
-    PurchaseUnknown,
     RefundWithheld,
     ReturnExceedsSale,
     ReturnSettled,

@@ -65,15 +65,6 @@ class ReturnSettled(AcceptedCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseUnknown(DeniedCommand):
-    """No purchase with this id has been applied."""
-
-    @property
-    def detail(self) -> str:
-        return "No purchase with this id has been applied (yet)."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOfGuest(DeniedCommand):
     """The purchase names no profile, and no claim of it earns points."""
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from services.deciding.answers import Answer
 from services.deciding.profiles import unseen
-from services.points.holds.balances import members_of
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
 from services.points.returns.answers import ANSWERS
@@ -37,10 +36,7 @@ class ReturnsWork:
         Returns their points, and the named sales with their rules and earlier decisions.
         """
         asked = [command.body.transaction_id for command in commands]
-        members = await members_of(connection, [command.body.profile_id for command in commands])
-        sales = await sales_of(
-            connection, asked, {one for each in members.values() for one in each}
-        )
+        sales = await sales_of(connection, asked)
         buyers = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
         profiles = buyers | {command.body.profile_id for command in commands}
         here = await lock_balances(connection, profiles, self._group)

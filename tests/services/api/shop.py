@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,7 @@ class Shop:
         """Everything that the tests ask about."""
         with self._connected() as connection:
             self._members(connection)
+            self._points(connection)
             self._purchases(connection)
             self._catalog(connection)
             self._stock(connection)
@@ -141,6 +143,8 @@ class Shop:
                 connection, "member_group", profile_id=profile, member_id=member,
                 profiles=profiles, open_case=False, row_version=1,
             )  # fmt: skip
+
+    def _points(self, connection: psycopg.Connection[Any]) -> None:
         for profile, points in ((CARD, 300), (ACCOUNT, 45)):
             put(
                 connection,
@@ -152,36 +156,46 @@ class Shop:
                 kind="earned",
                 points=points,
                 at=AT,
+                transaction_id=SALE if profile == CARD else None,
             )
+        for number, (kind, points) in enumerate((("redeemed", 30), ("reinstated", -10))):
+            put(
+                connection, "points_across", event_id=named(f"across {kind}"), number=number,
+                profile_id=CARD, owner_id=ACCOUNT, kind=kind, points=points, at=AT,
+                transaction_id=SALE,
+            )  # fmt: skip
 
     def _purchases(self, connection: psycopg.Connection[Any]) -> None:
+        lines = [[1, "tv", 1, 450], [2, "tea", 2, 450]]
+        documents = {
+            named("bought").hex: [
+                "sale", AT, CARD.hex, "STORE", "S1", "JPY", 900, 0, None, lines,
+                "000017", 19_675,
+            ],
+            named("brought back").hex: ["return", AT + 5, "S1", [[2, "tea", 2, "BACK_IN_STOCK"]]],
+        }  # fmt: skip
         put(
             connection,
-            "purchase",
-            event_id=named("bought"),
-            number=0,
-            owner_id=CARD,
+            "sale",
             transaction_id=SALE,
+            documents=json.dumps(documents),
+            owner_id=CARD,
             occurred_at=AT,
-            channel="STORE",
-            location_id="S1",
-            total=900,
-            line_nos=[1, 2],
-            skus=["tv", "tea"],
-            quantities=[1, 2],
-            gifts=[],
+            receipt_number="000017",
+            shop_day="19675 S1",
+            row_version=1,
         )
+        for number, sku in enumerate(("tea", "jam")):
+            put(
+                connection, "purchase_discrepancy", event_id=named("brought back"), number=number,
+                kind="over_return", at=AT + 5, transaction_id=SALE, sku=sku, location_id="S1",
+                quantity=1,
+            )  # fmt: skip
+        settled = hashlib.md5(f"over_return|{named('brought back')}|jam".encode()).hexdigest()
         put(
-            connection,
-            "purchase_return",
-            event_id=named("brought back"),
-            number=0,
-            owner_id=CARD,
-            transaction_id=SALE,
-            occurred_at=AT + 5,
-            line_nos=[2],
-            quantities=[2],
-        )
+            connection, "discrepancy_settlement", discrepancy_id=UUID(settled),
+            settled_at=AT + 9, resolution="KEEP", actor="auditor", row_version=1,
+        )  # fmt: skip
 
     def _catalog(self, connection: psycopg.Connection[Any]) -> None:
         put(

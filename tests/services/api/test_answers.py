@@ -149,3 +149,56 @@ def test_an_event_says_where_it_is_and_what_became_of_it(api: Running) -> None:
     )
     assert api.answer(f"/v1/events/{named('conflict')}")["data"]["status"] == "conflict"
     assert api.ask(f"/v1/events/{named('never sent')}").status_code == 404
+
+
+def test_a_sale_is_shown_with_what_became_of_it(api: Running) -> None:
+    found = api.answer(f"/v1/purchases/{SALE}", who="app")["data"]
+    assert (found["transaction_id"], found["profile_id"]) == (str(SALE), str(CARD))
+    assert (found["location_name"], found["claimed"], found["total"]) == ("Ginza", False, 900)
+    tv, tea = found["lines"]
+    assert (tv["name"], tv["quantity"], tv["paid"], tv["returned"]) == ("tv", 1, 450, 0)
+    assert (tea["line_no"], tea["location_name"], tea["returned"]) == (2, "Ginza", 2)
+    (back,) = found["corrections"]
+    assert (back["kind"], back["event_id"]) == ("return", str(named("brought back")))
+    assert back["at"] == "2023-11-14T22:13:20.000005Z"
+    # what another profile's lots paid counts as well
+    assert found["points"] == {"earned": 300, "spent": 30, "taken_back": 0, "given_back": 10}
+    listed = [(one["kind"], one["sku"], one["settled"]) for one in found["discrepancies"]]
+    assert sorted(listed) == [("over_return", "jam", True), ("over_return", "tea", False)]
+    every = api.answer("/v1/discrepancies?kind=over_return", who="app")["data"]
+    assert every[0]["id"] in {one["id"] for one in found["discrepancies"]}
+
+
+def test_a_sale_that_nobody_told_is_not_found(api: Running) -> None:
+    assert api.ask(f"/v1/purchases/{ALONE}", who="app").status_code == 404
+    assert api.ask("/v1/purchases/4711", who="app").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("sought", "many"),
+    [
+        ({"receipt_number": "000017"}, 1),
+        ({"receipt_number": "000018"}, 0),
+        ({"location_id": "S1", "day": "2023-11-14"}, 1),
+        ({"location_id": "S1", "day": "2023-11-15"}, 0),
+        ({"location_id": "S2", "day": "2023-11-14"}, 0),
+        ({"location_id": "S1", "day": "2023-11-14", "receipt_number": "000017"}, 1),
+        ({"order_id": str(SALE)}, 1),
+        ({"order_id": str(ALONE)}, 0),
+    ],
+)
+def test_a_sale_is_found_by_what_the_customer_has(
+    api: Running, sought: dict[str, str], many: int
+) -> None:
+    got = api.ask("/v1/purchases/search", who="app", method="POST", json=sought)
+    assert got.status_code == 200, got.text
+    found = got.json()["data"]
+    assert [one["transaction_id"] for one in found] == [str(SALE)] * many
+    for one in found:
+        assert (one["receipt_number"], one["business_date"]) == ("000017", "2023-11-14")
+
+
+@pytest.mark.parametrize("sought", [{}, {"location_id": "S1"}, {"day": "2023-11-14"}])
+def test_a_search_for_too_little_is_refused(api: Running, sought: dict[str, str]) -> None:
+    got = api.ask("/v1/purchases/search", who="app", method="POST", json=sought)
+    assert got.status_code == 422

@@ -25,7 +25,7 @@ from services.reading.refresh import ReadRefresh
 from services.runtime.db import pool
 from services.runtime.metrics import API_LAG
 from tests.services.api.conftest import Running
-from tests.services.api.shop import ACCOUNT, ALONE, CARD, CLEAR_EMAIL, INQUIRY, named
+from tests.services.api.shop import ACCOUNT, ALONE, CARD, CLEAR_EMAIL, INQUIRY, SALE, named
 
 pytestmark = pytest.mark.servers
 REQUESTS = 1_000
@@ -61,9 +61,11 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: int) -> 
         ("/v1/identity/quarantined", "/v1/identity/quarantined", None),
         ("/v1/members/{member_id}/points", f"/v1/members/{CARD}/points", None),
         ("/v1/members/{member_id}/purchases", f"/v1/members/{CARD}/purchases", None),
+        ("/v1/purchases/{transaction_id}", f"/v1/purchases/{SALE}", None),
         ("/v1/members/{member_id}/suppressions", f"/v1/members/{CARD}/suppressions", None),
         ("/v1/members/{member_id}/inquiries", f"/v1/members/{CARD}/inquiries", None),
         ("/v1/members/resolve", "/v1/members/resolve", SOUGHT),
+        ("/v1/purchases/search", "/v1/purchases/search", {"receipt_number": "000017"}),
         ("/v1/recommendations/filter", "/v1/recommendations/filter", CANDIDATES),
         ("/v1/inquiries", "/v1/inquiries", None),
         ("/v1/inquiries/{inquiry_id}", f"/v1/inquiries/{INQUIRY}", None),

@@ -60,21 +60,24 @@ def test_tables_that_moved_to_another_projection_hold_what_it_had_read(servers: 
     database.prepare(dsn, group)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(BEFORE_THE_MOVE)
-        assert not database.prepare(dsn, group), "nothing is built"
+        # purchases and stock have newer versions than the tables that moved
+        newer = {"purchases", "shared_stock"}
+        assert database.prepare(dsn, group) == newer
         versions: dict[str, int] = dict(connection.execute(VERSIONS).fetchall())
-        assert (versions["purchases"], versions["catalog"]) == (2, 2)
+        assert versions["catalog"] == 2
         # tables of a version before the move are as old under their new projection
         connection.execute(BEFORE_THE_MOVE.replace("_suppression', 2", "_suppression', 1"))
-        assert database.prepare(dsn, group) == {"purchases", "catalog"}
+        assert database.prepare(dsn, group) == {"catalog", *newer}
         # what was being built had not read everything
         connection.execute(BEFORE_THE_MOVE)
         connection.execute(FORMER_IS_BUILT)
-        assert database.prepare(dsn, group) == {"purchases", "catalog"}
+        assert database.prepare(dsn, group) == {"catalog", *newer}
 
 
 def test_moved_tables_keep_their_place_in_redis() -> None:
     versions = {t.name: one.version for one in discover() for t in one.tables}
-    moved = ("purchase", "purchase_return", "purchase_claim", "item", "need_policy", "location")
+    # what was bought is held in another form since: it is built from the log
+    moved = ("item", "need_policy", "location")
     assert {name: versions[name] for name in moved} == dict.fromkeys(moved, 2)
 
 

@@ -64,7 +64,7 @@ def _planted(
 
 
 def test_what_points_and_stock_decide_is_declared() -> None:
-    assert [decider.name for decider in deciders()] == ["points", "returns", "stock"]
+    assert [decider.name for decider in deciders()] == ["claims", "points", "returns", "stock"]
 
 
 def test_a_module_that_declares_a_decider_is_served(

@@ -127,3 +127,16 @@ async def test_two_who_trim_at_once_delete_each_row_once(
     rest = await trimmed(connection, "answer")
     assert sum(deleted) + rest == 3000
     assert await left(connection, "select count(*) from hitotsu.answer") == [0]
+
+
+async def test_accepted_claims_go_once_the_projections_surely_know_them(
+    connection: Connection,
+) -> None:
+    await connection.execute("truncate hitotsu.claim_decided")
+    await connection.execute(
+        "insert into hitotsu.claim_decided (transaction_id, profile_id, event_id, decided_at)"
+        " select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),"
+        " now() - make_interval(days => n) from generate_series(0, 40) n"
+    )
+    assert await trimmed(connection, "claim_decided") == 11
+    assert await left(connection, "select count(*) from hitotsu.claim_decided") == [30]

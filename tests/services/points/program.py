@@ -15,7 +15,7 @@ import httpx
 from projections.core.instants import DAY, micros
 from schemas.generated.events.parts import PurchaseLine, ReturnedLine
 from tests.services.points.wallet import TOKENS, Wallet
-from tests.services.rebuild.road import road
+from tests.services.rebuild.road import Road, road
 
 RETURNS = "/v1/points/returns"
 ONE_IN_TEN: dict[str, Any] = {"earn": [{"points": 10, "per": 100}]}
@@ -23,6 +23,10 @@ ONE_IN_TEN: dict[str, Any] = {"earn": [{"points": 10, "per": 100}]}
 
 class Program(Wallet):
     """A wallet's road where rules, and not tills, give points."""
+
+    def __init__(self, road: Road) -> None:
+        self.skus: dict[tuple[UUID, int], str] = {}  # by sale and line
+        super().__init__(road)
 
     def again(self, **more: str) -> None:
         super().again(HITOTSU_ACCRUAL="rules", **more)
@@ -53,6 +57,7 @@ class Program(Wallet):
     ) -> UUID:  # fmt: skip
         """(sku, units, paid) by line; the sale's id."""
         sale = sale or uuid4()
+        self.skus.update({(sale, no): sku for no, (sku, _, _) in enumerate(lines, 1)})
         sold = [
             PurchaseLine(
                 line_no=no, sku=sku, quantity=units, unit_price=paid // max(1, units), net_paid=paid
@@ -73,7 +78,7 @@ class Program(Wallet):
     ) -> None:
         """A return that is a fact."""
         lines = [
-            ReturnedLine(line_no=no, sku="tea", quantity=many, refund=1)
+            ReturnedLine(line_no=no, sku=self.skus.get((sale, no), "tea"), quantity=many, refund=1)
             for no, many in units.items()
         ]
         self.collect(

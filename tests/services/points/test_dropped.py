@@ -17,7 +17,7 @@ from tests.services.points.wallet import HOLDS
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 PEOPLE, DEALS = 12, 60
-TABLES = ("point_entry", "purchase", "purchase_return", "stock_cell", "program_rules")
+TABLES = ("point_entry", "sale", "stock_cell", "program_rules")
 DROP = """
 drop schema main cascade;
 delete from hitotsu.checkpoint where grp = 'main';

@@ -21,8 +21,9 @@ pytestmark = pytest.mark.servers
 TOPIC = "commerce.purchases"
 UNITS = {1: 1, 2: 3, 3: 2, 4: 5}  # by sale
 ROWS = """
-select (select -sum(on_hand) from stock_cell), (select count(*) from purchase),
-    (select sum(total) from purchase), (select count(*) from ledger),
+select (select -sum(on_hand) from stock_cell), (select count(*) from sale),
+    (select sum((told.value->>6)::int) from sale, json_each(documents::json) told),
+    (select count(*) from ledger),
     (select count(*) from duplicate_document d join ledger l on l.event_id = d.duplicate_of)
 """
 

@@ -206,7 +206,7 @@ def test_what_is_new_says_building_until_it_is_built_by_itself(tmp_path: Path) -
         shop.road.settle(shop.sent)
         is_whole(shop)
         assert letters(shop) == [("apply", "ValueError", ["main/best_sellers"], "open")]
-        bought = "select count(*) from purchase where event_id = %s"
+        bought = "select count(*) from ledger where event_id = %s"
         assert shop.road.sql(bought, REFUSED_ID.hex()) == [(1,)]
 
 

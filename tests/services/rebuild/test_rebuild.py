@@ -119,7 +119,7 @@ def test_rebuilt_under_load_and_killed_twice_nobody_sees_a_gap_or_a_step_back(
     assert report["resumed"]
     assert report["swapped"]
     assert report["differences"] == []
-    assert set(report["rows"]) >= {"point_entry", "stock_cell", "purchase", "inquiry", "profile"}
+    assert set(report["rows"]) >= {"point_entry", "stock_cell", "sale", "inquiry", "profile"}
     assert report["events"] < settled.applied()
     assert watching.wrong == []
     assert min(watching.asked.values()) > 20
@@ -294,7 +294,7 @@ def test_only_one_rebuild_of_a_group_is_at_work(settled: Road) -> None:
         process = settled.begin("rebuild", "point_balance")
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert b"another rebuild of main is under way" in errors
+    assert b"another rebuild of the group main is running" in errors
     assert b"Traceback" not in errors
 
 

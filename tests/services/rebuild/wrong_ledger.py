@@ -51,7 +51,7 @@ class Written:
         self.story = story
         self.slices: list[Slice] = []
         ends = _ends(kafka)
-        log = Log(kafka, dict.fromkeys(ends, 0), whole=True)
+        log = Log(kafka, dict.fromkeys(ends, 0))
         records: dict[Place, list[Any]] = {place: [] for place in ends}
         while fetched := log.read(ends):
             for place, several in fetched.items():

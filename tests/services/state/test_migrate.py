@@ -21,6 +21,8 @@ RESET = {
     ("1_engine", "cache_generation"),
     ("5_matching", "match_features"),
 }
+# columns that a later migration drops
+GONE = {"outbox": {"headers"}, "points_due": {"owner_id"}}
 
 
 @pytest.mark.servers
@@ -52,7 +54,7 @@ def test_a_filled_database_of_an_older_release_keeps_its_rows_and_gets_the_table
             assert after[table] == []
             continue
         (new,) = after[table]
-        gone = {"headers"} if table == "outbox" else set()
+        gone = GONE.get(table, set())
         assert {name: new.get(name) for name in old if name not in gone} == {
             name: value for name, value in old.items() if name not in gone
         }

@@ -33,9 +33,9 @@ def test_what_the_projector_made_is_what_the_log_says(settled: Road) -> None:
     report = settled.verb("verify")
     assert report["differences"] == []
     assert report["events"] >= EVENTS
-    tables = ("point_entry", "stock_cell", "purchase", "inquiry", "member_group", "item")
+    tables = ("point_entry", "stock_cell", "sale", "inquiry", "member_group", "item")
     assert all(report["rows"][table] > 0 for table in (*tables, "stock_cell_change"))
-    assert all(report["fields"][table] > 0 for table in ("point_entry", "stock_cell", "purchase"))
+    assert all(report["fields"][table] > 0 for table in ("point_entry", "stock_cell", "sale"))
     counted = settled.sql("select sum(duplicate), sum(dead_letter) from checkpoint")[0]
     assert all(many > 0 for many in counted), "no resend or no dead letter was judged"
     assert settled.sql("select count(*) from erased_subject")[0][0] > 0
@@ -83,7 +83,7 @@ def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(
         "update point_entry set points = points + 1 where number = 0 and event_id ="
         " (select min(event_id::text)::uuid from point_entry) returning event_id, points"
     )
-    key = min(settled.redis.scan_iter("h1:stock_cell:2:item-*"))
+    key = min(settled.redis.scan_iter("h1:stock_cell:3:item-*"))
     field, held = min(settled.redis.hgetall(key).items())
     settled.redis.hset(key, field, held[:-1] + "1]")
     try:
@@ -116,10 +116,10 @@ def test_one_row_and_one_field_changed_by_hand_are_both_named_and_nothing_else(
 # each: what is done by hand, how it is undone, and what must be named
 BY_HAND = {
     "a row gone": (
-        "create table kept as select * from purchase order by event_id limit 1;"
-        " delete from purchase where event_id in (select event_id from kept)",
-        "insert into purchase select * from kept; drop table kept",
-        {("postgres", "purchase"), ("redis", "purchase")},
+        "create table kept as select * from sale where owner_id is not null limit 1;"
+        " delete from sale where transaction_id in (select transaction_id from kept)",
+        "insert into sale select * from kept; drop table kept",
+        {("postgres", "sale"), ("redis", "sale")},
     ),
     "a row too many": (
         "insert into purchase_claim (profile_id, transaction_id, claimed_at, row_version)"

@@ -1,0 +1,98 @@
+"""The list of discrepancies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from projections.core import Page, Read
+from projections.core.instants import instant
+from projections.discrepancies import projection, settlement
+
+LISTED = """
+select d.id, d.kind, coalesce(d.since, 0)::bigint as since, d.sku, d.location_id, d.terminal,
+    d.subject_id, l.document, d.event_id, d.quantity, s.settled_at, s.resolution, s.actor,
+    s.reason_code
+from ({listed}) d left join ledger l using (event_id)
+left join discrepancy_settlement s on s.discrepancy_id = d.id
+where (%(kind)s::text is null or d.kind = %(kind)s)
+    and (%(location_id)s::text is null or d.location_id = %(location_id)s)
+    and (%(sku)s::text is null or d.sku = %(sku)s)
+    and (s.discrepancy_id is not null) = %(settled)s
+    and (%(id)s::uuid is null
+        or (coalesce(d.since, 0), d.id) < (%(since)s::bigint, %(id)s::uuid))
+order by coalesce(d.since, 0) desc, d.id desc limit %(limit)s
+"""
+
+# other projections' queries read whether a discrepancy was settled
+projection.lists(
+    "settlements",
+    (),
+    "select discrepancy_id, settled_at from discrepancy_settlement where settled_at is not null",
+    settlement,
+)
+
+
+class SettledBy(BaseModel):
+    """Who decided which side is right, and when."""
+
+    actor: str
+    resolution: str
+    reason_code: str | None
+    at: datetime
+
+
+class Discrepancy(BaseModel):
+    """Something that does not fit what else is known.
+
+    `documents`: the sale, order or transfer that it is about, and the document that does not fit
+    it, where that has an id of its own. `events`: those that do not fit;
+    empty where a present number is the discrepancy.
+    """
+
+    id: UUID
+    kind: str
+    since: datetime | None = Field(description="Null: as long as the present state lasts.")
+    location_id: str | None
+    terminal_id: str | None
+    sku: str | None
+    quantity: int | None
+    documents: list[UUID]
+    events: list[UUID]
+    settled_by: SettledBy | None
+
+
+@projection.query("/v1/discrepancies", scope="stock:read")
+async def discrepancies(
+    read: Read, page: Page, kind: str | None = None, location_id: str | None = None,
+    sku: str | None = None, settled: bool = False,
+) -> list[Discrepancy]:  # fmt: skip
+    """What does not fit, newest first; with `settled` what people have decided about."""
+    since, last = page.after or (0, None)
+    rows = await read.listed(
+        "discrepancies", LISTED, kind=kind, location_id=location_id, sku=sku, settled=settled,
+        since=since, id=last, limit=page.limit + 1,
+    )  # fmt: skip
+    shown = rows[: page.limit]
+    if len(rows) > page.limit:
+        read.more([shown[-1]["since"], str(shown[-1]["id"])])
+    return [_discrepancy(row) for row in shown]
+
+
+def _discrepancy(row: dict[str, Any]) -> Discrepancy:
+    settled_by = None
+    if row["settled_at"] is not None:
+        settled_by = SettledBy(
+            actor=row["actor"], resolution=row["resolution"], reason_code=row["reason_code"],
+            at=instant(row["settled_at"]),
+        )  # fmt: skip
+    return Discrepancy(
+        id=row["id"], kind=row["kind"], since=instant(row["since"]) if row["since"] else None,
+        location_id=row["location_id"], terminal_id=row["terminal"], sku=row["sku"],
+        quantity=row["quantity"],
+        documents=list(dict.fromkeys(filter(None, (row["subject_id"], row["document"])))),
+        events=[] if row["event_id"] is None else [row["event_id"]], settled_by=settled_by,
+    )  # fmt: skip

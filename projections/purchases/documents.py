@@ -1,0 +1,159 @@
+"""The documents of one sale, as `sale.documents` holds them: short lists of JSON values.
+
+Instants are microseconds since the epoch, money minor units, ids 32 hex digits. A line is `Line`
+and a returned line `ReturnedLine`, without the defaults at their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from projections.core.documents import Document
+from schemas.generated.events import (
+    OrderLineCancelled,
+    PriceAdjusted,
+    PurchaseAmended,
+    PurchaseCompleted,
+    PurchaseReturned,
+    PurchaseVoided,
+)
+from schemas.generated.events.parts import PurchaseLine, Tender
+
+COMPLETED, RETURNED, VOIDED = "sale", "return", "void"
+CANCELLED, AMENDED, ADJUSTED = "cancel", "amend", "price"
+AT_ONCE = "IMMEDIATE"
+
+
+class Line(NamedTuple):
+    """A line of a sale.
+
+    `location`: where its units leave from; null: the sale's. `kind`: other than goods moves no
+    stock. `components`: [sku, units in one set, location or null], if the item is a set.
+    """
+
+    line_no: int
+    sku: str
+    quantity: int
+    paid: int
+    location: str | None = None
+    fulfilment: str = AT_ONCE
+    gift: bool = False
+    kind: str = "GOODS"
+    components: tuple[tuple[str, int, str | None], ...] | list[Any] = ()
+
+    @property
+    def goods(self) -> bool:
+        """Whether units of it are in stock."""
+        return self.kind == "GOODS"
+
+
+class ReturnedLine(NamedTuple):
+    """Units of a line that came back, or money for units that did not."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    disposition: str
+
+
+_PLAIN_LINE = (None, AT_ONCE, False, "GOODS", ())
+
+
+def of_sale(event: PurchaseCompleted) -> Document:
+    """[kind, at, owner, channel, location, currency, total, paid with points, order, lines], and
+    if one of them was told [receipt number, business date].
+
+    `owner`: null for a guest. `order`: the order that the sale serves, null if it is the sale.
+    """
+    owner, order = event.profile_id, event.order_id
+    printed: Document = []
+    if event.receipt_number is not None or event.business_date is not None:
+        printed = [event.receipt_number, event.business_date]
+    return [
+        COMPLETED,
+        event.meta.occurred_at,
+        None if owner is None else owner.hex(),
+        event.meta.producer.channel,
+        event.location_id,
+        event.currency,
+        event.total,
+        _by_points(event.tenders) if event.tenders else 0,
+        None if order is None or order == event.transaction_id else order.hex(),
+        [_line(line, event.location_id) for line in event.lines],
+        *printed,
+    ]
+
+
+def shop_day(location_id: str, day: int) -> str:
+    """By what sales of a location and day (since 1970-01-01) are found."""
+    return f"{day} {location_id}"
+
+
+def found_by(sale: Document) -> tuple[str | None, str | None, str | None]:
+    """Receipt number, order id and `shop_day` of a sale's document.
+
+    A sale that names no business date is not found by its day: an index of every sale by its day
+    would cost as much as the sale.
+    """
+    if len(sale) == 10:
+        return None, sale[8], None
+    receipt, day = sale[10:]
+    return receipt, sale[8], None if day is None else shop_day(sale[4], day)
+
+
+def of_return(event: PurchaseReturned) -> Document:
+    """[kind, at, location, lines]."""
+    return [
+        RETURNED,
+        event.meta.occurred_at,
+        event.location_id,
+        [[line.line_no, line.sku, line.quantity, line.disposition] for line in event.lines],
+    ]
+
+
+def of_void(event: PurchaseVoided) -> Document:
+    """[kind, at, location]: a void undoes every line, whatever it repeats of them."""
+    return [VOIDED, event.meta.occurred_at, event.location_id]
+
+
+def of_cancel(event: OrderLineCancelled) -> Document:
+    """[kind, at, location, line number, sku or null, quantity]."""
+    return [
+        CANCELLED, event.meta.occurred_at, event.location_id, event.line_no, event.sku,
+        event.quantity,
+    ]  # fmt: skip
+
+
+def of_amendment(event: PurchaseAmended) -> Document:
+    """[kind, at, location, total, lines]: the lines as they are from then on."""
+    return [
+        AMENDED, event.meta.occurred_at, event.location_id, event.total,
+        [_line(line, None) for line in event.lines],
+    ]  # fmt: skip
+
+
+def of_price(event: PriceAdjusted) -> Document:
+    """[kind, at, location, line number, money given back]."""
+    return [
+        ADJUSTED, event.meta.occurred_at, event.location_id, event.line_no, event.amount,
+    ]  # fmt: skip
+
+
+def _line(line: PurchaseLine, location_id: str | None) -> Document:
+    """`location_id`: the sale's, where the document that has the line says it."""
+    plain = [line.line_no, line.sku, line.quantity, line.net_paid]
+    more = (
+        None if line.location_id == location_id else line.location_id,
+        line.fulfilment,
+        line.is_gift,
+        line.kind,
+        tuple((part.sku, part.quantity, part.location_id) for part in line.components),
+    )
+    if more == _PLAIN_LINE:
+        return plain
+    return plain + list(more)
+
+
+def _by_points(tenders: Iterable[Tender]) -> int:
+    return sum(one.amount for one in tenders if one.kind == "POINTS")

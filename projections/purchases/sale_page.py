@@ -1,0 +1,262 @@
+"""One sale as a till shows it: what was sold, what became of it, and what it did to points."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from projections.catalog import item, location, version_at
+from projections.core import NotFound, Read
+from projections.core.documents import Documents
+from projections.core.instants import instant
+from projections.purchases import claim, projection, sale
+from projections.purchases import documents as told
+from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+
+CorrectionKind = Literal["return", "void", "cancel", "amendment", "price_adjustment"]
+KINDS: Mapping[str, CorrectionKind] = {
+    told.RETURNED: "return",
+    told.VOIDED: "void",
+    told.CANCELLED: "cancel",
+    told.AMENDED: "amendment",
+    told.ADJUSTED: "price_adjustment",
+}
+EPOCH = date(1970, 1, 1)
+SERVED_TWICE = "select sku, quantity from ({listed}) d where event_id = %(id)s"
+# the points of lots that belong to one of these profiles are among that profile's own entries
+POINTS = """
+select kind, sum(points)::bigint as points from ({listed}) d
+where profile_id = any(%(profiles)s) and transaction_id = %(id)s
+    and (owner_id is null or owner_id <> all(%(profiles)s))
+group by kind
+"""
+DISCREPANCIES = """
+select id, kind, since, sku, location_id, quantity, event_id from ({listed}) d
+where subject_id = any(%(ids)s) order by since, id
+"""
+SETTLED = "select discrepancy_id from ({listed}) d where discrepancy_id = any(%(ids)s)"
+
+
+class SaleLine(BaseModel):
+    """A line as amendments left it, and what became of its units. Money in minor units.
+
+    `returned`: units that came back. `refunded`: units that were paid back although the goods did
+    not come back. `cancelled`: before they were handed over. `voided`: by a void of the sale.
+    """
+
+    line_no: int
+    sku: str
+    name: str | None = Field(description="Null: the item was never described.")
+    quantity: int
+    paid: int
+    location_id: str
+    location_name: str | None
+    fulfilment: str
+    returned: int
+    refunded: int
+    cancelled: int
+    voided: int
+    given_back: int = Field(description="Money given back by price adjustments.")
+
+
+class Correction(BaseModel):
+    """A document that corrects the sale."""
+
+    kind: CorrectionKind
+    at: datetime
+    location_id: str
+    location_name: str | None
+    event_id: UUID
+
+
+class SaleDiscrepancy(BaseModel):
+    """Something about the sale that does not fit; `/v1/discrepancies` has the same `id`."""
+
+    id: UUID
+    kind: str
+    since: datetime
+    sku: str | None
+    location_id: str | None
+    quantity: int | None
+    event_id: UUID | None
+    settled: bool
+
+
+class SalePoints(BaseModel):
+    """Points of the sale: earned, spent for it, taken back, given back, each 0 or more."""
+
+    earned: int
+    spent: int
+    taken_back: int
+    given_back: int
+
+
+class Sale(BaseModel):
+    """A purchase with everything that became of it. `profile_id`: the buyer's, or of the claim."""
+
+    transaction_id: UUID
+    event_id: UUID
+    occurred_at: datetime
+    channel: str
+    location_id: str
+    location_name: str | None
+    receipt_number: str | None
+    business_date: date | None
+    order_id: UUID | None = Field(description="The order that it serves; null: it is the order.")
+    profile_id: UUID | None
+    claimed: bool = Field(description="Whether a guest's purchase was claimed.")
+    currency: str
+    total: int
+    lines: list[SaleLine]
+    corrections: list[Correction]
+    points: SalePoints | None = Field(description="Null for a guest's purchase.")
+    discrepancies: list[SaleDiscrepancy]
+
+
+@projection.query("/v1/purchases/{transaction_id}", scope="members:read")
+async def purchase(read: Read, transaction_id: UUID) -> Sale:
+    """A purchase with its lines, corrections, points and discrepancies."""
+    sales, claims = await read.together(
+        (sale, {"transaction_id": [transaction_id]}), (claim, {"transaction_id": [transaction_id]})
+    )
+    whole = settled(sales[0]["documents"]) if sales else SettledSale()
+    if not whole.known:
+        raise NotFound("no purchase with this id has been applied")
+    if whole.order is not None:
+        rows = await read.listed("units_served_twice", SERVED_TWICE, id=UUID(whole.document))
+        whole.take_off({row["sku"]: row["quantity"] for row in rows})
+    corrections = _corrections(sales[0]["documents"])
+    names = await _Names.read(read, whole, corrections)
+    owner = UUID(whole.owner) if whole.owner is not None else None
+    claimed = owner is None and bool(claims)
+    profile_id = claims[0]["profile_id"] if claimed else owner
+    return Sale(
+        transaction_id=transaction_id,
+        event_id=UUID(whole.document),
+        occurred_at=instant(whole.at),
+        channel=whole.channel,
+        location_id=whole.location,
+        location_name=names.location(whole.location),
+        receipt_number=whole.receipt_number,
+        business_date=day_of(whole.business_date),
+        order_id=UUID(whole.order) if whole.order is not None else None,
+        profile_id=profile_id,
+        claimed=claimed,
+        currency=whole.currency,
+        total=whole.total,
+        lines=[_line(sold, whole, names) for sold in whole.lines.values()],
+        corrections=[
+            Correction(
+                kind=kind, at=instant(at), location_id=place, location_name=names.location(place),
+                event_id=event_id,
+            )
+            for kind, at, place, event_id in corrections
+        ],
+        points=None if profile_id is None else await _points(read, transaction_id, profile_id),
+        discrepancies=await _discrepancies(read, transaction_id),
+    )  # fmt: skip
+
+
+def day_of(days: int | None) -> date | None:
+    """The date so many days after 1970-01-01."""
+    return None if days is None else EPOCH + timedelta(days=days)
+
+
+class _Names:
+    """Names of items and locations as they were when the sale was made."""
+
+    def __init__(
+        self, items: Iterable[dict[str, Any]], locations: Iterable[dict[str, Any]], at: int
+    ) -> None:
+        self._items = _by_code(items, "sku", at)
+        self._locations = _by_code(locations, "location_id", at)
+
+    @classmethod
+    async def read(
+        cls, read: Read, whole: SettledSale, corrections: Iterable[tuple[Any, int, str, UUID]]
+    ) -> _Names:
+        skus = {sold.line.sku for sold in whole.lines.values()}
+        places = {sold.line.location or whole.location for sold in whole.lines.values()}
+        places |= {whole.location, *(place for _, _, place, _ in corrections)}
+        items, locations = await read.together(
+            (item, {"sku": sorted(skus)}), (location, {"location_id": sorted(places)})
+        )
+        return cls(items, locations, whole.at)
+
+    def item(self, sku: str) -> str | None:
+        return self._items.get(sku)
+
+    def location(self, location_id: str) -> str | None:
+        return self._locations.get(location_id)
+
+
+def _by_code(rows: Iterable[dict[str, Any]], code: str, at: int) -> dict[str, str | None]:
+    """By code the name at that time; the first name where none was in force yet."""
+    versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        versions[row[code]].append(row)
+    return {
+        key: (version_at(own, at) or min(own, key=lambda row: int(row["valid_from"])))["name"]
+        for key, own in versions.items()
+    }
+
+
+def _corrections(documents: Documents) -> list[tuple[CorrectionKind, int, str, UUID]]:
+    """Kind, time, location and event id of what corrects the sale, in the order of time."""
+    corrections = [
+        (KINDS[document[0]], document[1], document[2], UUID(name))
+        for name, document in documents.items()
+        if document[0] in KINDS
+    ]
+    return sorted(corrections, key=lambda correction: (correction[1], correction[3]))
+
+
+def _line(sold: SoldUnits, whole: SettledSale, names: _Names) -> SaleLine:
+    place = sold.line.location or whole.location
+    return SaleLine(
+        line_no=sold.line.line_no,
+        sku=sold.line.sku,
+        name=names.item(sold.line.sku),
+        quantity=sold.line.quantity,
+        paid=sold.line.paid,
+        location_id=place,
+        location_name=names.location(place),
+        fulfilment=sold.line.fulfilment,
+        returned=sold.returned,
+        refunded=sold.refunded,
+        cancelled=sold.cancelled,
+        voided=sold.voided,
+        given_back=sold.given_back,
+    )
+
+
+async def _points(read: Read, transaction_id: UUID, profile_id: UUID) -> SalePoints:
+    rows = await read.listed("points_of_sales", POINTS, profiles=[profile_id], id=transaction_id)
+    sums = Counter({row["kind"]: int(row["points"]) for row in rows})
+    return SalePoints(
+        earned=sums["earned"],
+        spent=-sums["redeemed"],
+        taken_back=-sums["reversed"],
+        given_back=sums["reinstated"],
+    )
+
+
+async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepancy]:
+    rows = await read.listed("discrepancies", DISCREPANCIES, ids=[transaction_id])
+    if not rows:
+        return []
+    settlements = await read.listed("settlements", SETTLED, ids=[row["id"] for row in rows])
+    decided = {row["discrepancy_id"] for row in settlements}
+    return [
+        SaleDiscrepancy(
+            id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
+            location_id=row["location_id"], quantity=row["quantity"], event_id=row["event_id"],
+            settled=row["id"] in decided,
+        )
+        for row in rows
+    ]  # fmt: skip

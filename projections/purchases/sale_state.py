@@ -1,0 +1,300 @@
+"""What became of a sale, computed from all its documents. Pure.
+
+The result depends on the set of documents alone. Corrections take effect in the order of (time,
+event id), a void last. A return takes units of its line while there are any: what it names beyond
+them is `over`. The line number identifies a line if it has the item that the correction names;
+otherwise the item does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from projections.core.documents import Document, Documents
+from projections.purchases.documents import (
+    ADJUSTED,
+    AMENDED,
+    AT_ONCE,
+    CANCELLED,
+    COMPLETED,
+    RETURNED,
+    VOIDED,
+    Line,
+    ReturnedLine,
+)
+
+NOT_RETURNED = "NOT_RETURNED"
+
+
+@dataclass(slots=True)
+class SoldUnits:
+    """A line and what became of its units. `given_back`: money, without units."""
+
+    line: Line
+    returned: int = 0
+    refunded: int = 0
+    cancelled: int = 0
+    voided: int = 0
+    given_back: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units that are still sold."""
+        return self.line.quantity - self.gone
+
+    @property
+    def gone(self) -> int:
+        """Units that are no longer sold: returned, refunded without goods, cancelled or voided."""
+        return self.returned + self.refunded + self.cancelled + self.voided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What one document did to one line.
+
+    `units`: those that are no longer sold; negative: an amendment sold more. `over`: units that the
+    document names beyond those still sold. `line`: None where the sale, or such a line of it, is
+    unknown.
+    """
+
+    document: str
+    kind: str
+    at: int
+    location: str
+    sku: str
+    units: int = 0
+    over: int = 0
+    line: Line | None = None
+    disposition: str = ""
+
+
+@dataclass(slots=True)
+class SettledSale:
+    """A sale as all its documents together say. `known`: false before the sale itself is told.
+
+    `document`: the sale's own document id, "" while it is unknown. `order`: the order that it
+    serves, "" if it is the sale itself. `sold`: the lines as they were sold. `replaced`: lines
+    whose number an amendment gave to another item, with their units that were gone by then.
+    `served_twice`: units that were taken off, because an order had been given them before.
+    """
+
+    known: bool = False
+    document: str = ""
+    at: int = 0
+    owner: str | None = None
+    channel: str = ""
+    location: str = ""
+    currency: str = ""
+    total: int = 0
+    points_paid: int = 0
+    order: str | None = None
+    receipt_number: str | None = None
+    business_date: int | None = None
+    sold: tuple[Line, ...] = ()
+    served_twice: int = 0
+    lines: dict[int, SoldUnits] = field(default_factory=dict)
+    replaced: dict[tuple[int, str], SoldUnits] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+
+    def take_off(self, served_twice: Mapping[str, int]) -> None:
+        """Reduces lines by units that were rung up although an order had been given them before.
+
+        `served_twice`: units by item.
+        """
+        left = dict(served_twice)
+        for sold in self.lines.values():
+            units = max(0, min(left.get(sold.line.sku, 0), sold.open))
+            if units:
+                left[sold.line.sku] -= units
+                paid = sold.line.paid * (sold.line.quantity - units) // sold.line.quantity
+                sold.line = sold.line._replace(quantity=sold.line.quantity - units, paid=paid)
+                self.served_twice += units
+
+    @property
+    def sells_anything(self) -> bool:
+        """Whether the sale has units beside those that an order had been given before."""
+        return not self.served_twice or any(sold.line.quantity for sold in self.lines.values())
+
+
+def settled(documents: Documents) -> SettledSale:
+    """The sale, its lines, and the effect of each correction."""
+    sale = SettledSale()
+    told = sorted((one[1], name) for name, one in documents.items() if one[0] == COMPLETED)
+    if told:
+        _tell(sale, told[0][1], documents[told[0][1]])
+    for name, document in _corrections(documents):
+        _CORRECTIONS[document[0]](sale, name, document)
+    return sale
+
+
+def _tell(sale: SettledSale, name: str, document: Document) -> None:
+    sale.known, sale.document = True, name
+    (
+        _, sale.at, sale.owner, sale.channel, sale.location, sale.currency, sale.total,
+        sale.points_paid, sale.order, lines, *printed,
+    ) = document  # fmt: skip
+    if printed:
+        sale.receipt_number, sale.business_date = printed
+    sale.sold = tuple(Line(*values) for values in lines)
+    sale.lines = {line.line_no: SoldUnits(line) for line in sale.sold}
+
+
+def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
+    """The documents that correct the sale: by time, then id; voids after all others."""
+    order = sorted(
+        (document[0] == VOIDED, document[1], name)
+        for name, document in documents.items()
+        if document[0] != COMPLETED
+    )
+    return [(name, documents[name]) for _, _, name in order]
+
+
+def _return(sale: SettledSale, name: str, document: Document) -> None:
+    _, at, location, lines = document
+    for back in (ReturnedLine(*values) for values in lines):
+        left, meant = back.quantity, _lines_of(sale, back.line_no, back.sku)
+        for sold in meant:
+            units = min(left, sold.open)
+            if units <= 0:
+                continue
+            left -= units
+            if back.disposition == NOT_RETURNED:
+                sold.refunded += units
+            else:
+                sold.returned += units
+            sale.effects.append(
+                Effect(
+                    document=name, kind=RETURNED, at=at, location=location, sku=back.sku,
+                    units=units, line=sold.line, disposition=back.disposition,
+                )
+            )  # fmt: skip
+        if left > 0:
+            sale.effects.append(
+                Effect(
+                    document=name, kind=RETURNED, at=at, location=location, sku=back.sku,
+                    over=left, line=meant[0].line if meant else None,
+                    disposition=back.disposition,
+                )
+            )  # fmt: skip
+
+
+def _cancel(sale: SettledSale, name: str, document: Document) -> None:
+    _, at, location, line_no, sku, quantity = document
+    meant = _lines_of(sale, line_no, sku)
+    left = quantity
+    for sold in meant:
+        units = max(0, min(left, sold.open))
+        left -= units
+        sold.cancelled += units
+        sale.effects.append(
+            Effect(
+                document=name, kind=CANCELLED, at=at, location=location, sku=sold.line.sku,
+                units=units, line=sold.line,
+            )
+        )  # fmt: skip
+    if left > 0:
+        line = meant[0].line if meant else None
+        sale.effects.append(
+            Effect(
+                document=name, kind=CANCELLED, at=at, location=location, over=left, line=line,
+                sku=sku or (line.sku if line else ""),
+            )
+        )  # fmt: skip
+
+
+def _lines_of(sale: SettledSale, line_no: int, sku: str | None) -> list[SoldUnits]:
+    """The lines that a correction can mean: the numbered one, else those of the item."""
+    numbered = sale.lines.get(line_no)
+    if numbered is not None and numbered.line.quantity and sku in (None, numbered.line.sku):
+        return [numbered]
+    every = [*sale.lines.values(), *sale.replaced.values()]
+    return [sold for sold in every if sold.line.sku == sku]
+
+
+def _void(sale: SettledSale, name: str, document: Document) -> None:
+    """Undoes what is still sold; units that were gone before are `over`."""
+    _, at, location = document
+    if not sale.known:
+        sale.effects.append(Effect(document=name, kind=VOIDED, at=at, location=location, sku=""))
+    for sold in (*sale.lines.values(), *sale.replaced.values()):
+        units, over = max(0, sold.open), sold.gone
+        sold.voided += units
+        sale.effects.append(
+            Effect(
+                document=name, kind=VOIDED, at=at, location=location, sku=sold.line.sku,
+                units=units, over=over, line=sold.line,
+            )
+        )  # fmt: skip
+
+
+def _amend(sale: SettledSale, name: str, document: Document) -> None:
+    """Replaces the lines; units that are gone already cannot be taken off again."""
+    _, at, location, total, lines = document
+    if not sale.known:
+        sale.effects.append(Effect(document=name, kind=AMENDED, at=at, location=location, sku=""))
+        return
+    sale.total = total
+    now = {line.line_no: line for line in (Line(*values) for values in lines)}
+
+    effects: list[Effect] = []
+
+    def noted(line: Line, units: int, over: int = 0) -> None:
+        if units or over:
+            effects.append(
+                Effect(
+                    document=name, kind=AMENDED, at=at, location=location, sku=line.sku,
+                    units=units, over=over, line=line,
+                )
+            )  # fmt: skip
+
+    def taken_off(sold: SoldUnits) -> None:
+        noted(sold.line, sold.open)
+        sold.line = sold.line._replace(quantity=sold.gone)
+
+    for line_no, sold in list(sale.lines.items()):
+        line = now.get(line_no)
+        if line is None or line.sku != sold.line.sku:
+            taken_off(sold)
+            sold.line = sold.line._replace(paid=0)
+            if line is not None:
+                sale.replaced[line_no, sold.line.sku] = sale.lines.pop(line_no)
+    for line_no, line in now.items():
+        sold = sale.lines.get(line_no) or sale.replaced.pop((line_no, line.sku), SoldUnits(line))
+        if line_no not in sale.lines and sold.line is line:
+            sold.line = line._replace(quantity=0)
+        sale.lines[line_no] = sold
+        if _way(sale, sold.line) != _way(sale, line):
+            taken_off(sold)
+        fewer = sold.line.quantity - line.quantity
+        units = min(fewer, sold.open)
+        noted(line, units, fewer - units)
+        sold.line = line._replace(quantity=sold.line.quantity - units)
+    # first the units that are no longer sold, so that an order has them back for the others
+    sale.effects += sorted(effects, key=lambda effect: effect.units < 0)
+
+
+def _way(sale: SettledSale, line: Line) -> tuple[object, ...]:
+    """Whether and from where units of a line leave at once; others are entries of an order."""
+    parts = [list(part) for part in line.components]
+    return line.location or sale.location, line.fulfilment == AT_ONCE, line.goods, parts
+
+
+def _adjust(sale: SettledSale, name: str, document: Document) -> None:
+    _, at, location, line_no, amount = document
+    sold = sale.lines.get(line_no)
+    if sold is not None:
+        sold.given_back += amount
+    else:
+        sale.effects.append(
+            Effect(document=name, kind=ADJUSTED, at=at, location=location, sku="", over=1)
+        )
+
+
+_CORRECTIONS = {
+    RETURNED: _return,
+    CANCELLED: _cancel,
+    VOIDED: _void,
+    AMENDED: _amend,
+    ADJUSTED: _adjust,
+}

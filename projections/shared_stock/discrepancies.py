@@ -1,0 +1,44 @@
+"""What stock adds to the list of discrepancies, and to the list of sales that were served twice."""
+
+from __future__ import annotations
+
+from projections.shared_stock import cell, discrepancy, projection
+
+projection.lists(
+    "discrepancies",
+    (
+        "shipped_unordered", "released_after_end", "doubled_document", "over_received",
+        "misrouted",
+    ),
+    """
+select md5(concat_ws('|', kind, event_id, sku))::uuid as id, kind, min(at) as since, sku,
+    location_id, null as terminal, subject_id, event_id, sum(quantity)::bigint as quantity
+from stock_discrepancy group by kind, event_id, sku, location_id, subject_id
+""",
+    discrepancy,
+)  # fmt: skip
+# both last as long as the row says so; reservations are not counted, their readers show them
+projection.lists(
+    "discrepancies",
+    ("negative_stock", "shortage"),
+    """
+select md5(concat_ws('|', kind, sku, location_id))::uuid as id, kind, null::bigint as since, sku,
+    location_id, null as terminal, null::uuid as subject_id, null::uuid as event_id, quantity
+from stock_cell, lateral (values
+    ('negative_stock', -on_hand),
+    ('shortage', committed - greatest(on_hand - unavailable, 0))
+) as found(kind, quantity)
+where quantity > 0
+""",
+    cell,
+)
+# of a sale at a till that names an order: units that the order had been given before
+projection.lists(
+    "units_served_twice",
+    (),
+    """
+select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
+where kind = 'doubled_document' group by event_id, sku
+""",
+    discrepancy,
+)

@@ -1,0 +1,248 @@
+"""Which units does an order hold, and which have left for it? Pure.
+
+An order's documents: entries of sales (`placed`: to be shipped or picked up; `cancelled`: no longer
+so; `served`: handed out at a till that names the order; `unserved`: that was voided) and documents
+of stock (allocated, reserved, shipped or handed over, released). For each item of the order, by
+location:
+
+promised  = max(allocated, reserved), plus placed units that nothing of these covers, where their
+            line says
+committed = promised - shipped - released - cancelled, never below 0 at any location
+on hand  -= shipped + served units, except units that were shipped already
+
+Units that are cancelled and released are the same units. Units shipped or handed over always leave,
+because they are gone. All sums are of the whole set, so order of arrival and the number of
+documents make no difference. What a document commits is the difference between the sums up to it,
+in the order of (time, event id), and the sums before it. On hand moves only where and when units
+left: a unit that a till doubled lay on the shelf all the time, also for a count before the order
+was shipped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from projections.core.documents import Document, Documents
+from projections.shared_stock.moves import Misfit, Move
+from schemas.generated.events import (
+    AllocationReleased,
+    OrderLineHandedOver,
+    ReservationCommitted,
+    StockAllocated,
+    StockShipped,
+)
+
+ENTRIES = "entries"
+PLACED, CANCELLED, SERVED, UNSERVED = "placed", "cancelled", "served", "unserved"
+ALLOCATED, RESERVED, SHIPPED, RELEASED = "allocated", "reserved", "shipped", "released"
+MISFITS = {
+    SHIPPED: "shipped_unordered",
+    RELEASED: "released_after_end",
+    CANCELLED: "released_after_end",
+}
+StockDocument = (
+    StockAllocated | ReservationCommitted | StockShipped | OrderLineHandedOver | AllocationReleased
+)
+
+
+class OrderStep(NamedTuple):
+    """What one document does to one item; steps are ordered by (at, event id, number)."""
+
+    at: int
+    document: str
+    number: int
+    kind: str
+    location: str
+    quantity: int
+
+
+def of_line(kind: str, event: StockDocument) -> Document:
+    """[kind, at, sku, location, quantity]."""
+    return [kind, event.meta.occurred_at, event.sku, event.location_id, event.quantity]
+
+
+def of_entries(entries: list[Document]) -> Document:
+    """A sale's part: [kind, entries], an entry being [event id, at, kind, sku, location, units]."""
+    return [ENTRIES, entries]
+
+
+def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
+    """The moves of each document, and the units that do not fit the order."""
+    made: list[tuple[str, Move]] = []
+    misfits: list[Misfit] = []
+    for sku, steps in sorted(_by_item(documents).items()):
+        steps.sort()
+        sums, before = OrderedItem(), ItemState()
+        for step in steps:
+            sums.add(step)
+            now = sums.state()
+            made += ((step.document, move) for move in _committed(sku, step.at, before, now))
+            before = now
+        made += _left(sku, steps)
+        misfits += _misfits(sku, steps, sums)
+    return made, misfits
+
+
+def _by_item(documents: Documents) -> dict[str, list[OrderStep]]:
+    steps: dict[str, list[OrderStep]] = defaultdict(list)
+    for name, document in documents.items():
+        if document[0] == ENTRIES:
+            for number, (event_id, at, kind, sku, location, quantity) in enumerate(document[1]):
+                steps[sku].append(OrderStep(at, event_id, number, kind, location, quantity))
+        else:
+            kind, at, sku, location, quantity = document
+            steps[sku].append(OrderStep(at, name, 0, kind, location, quantity))
+    return steps
+
+
+@dataclass(slots=True)
+class ItemState:
+    """Units of one item by location: held for the order, and changed on hand because of it."""
+
+    committed: Counter[str] = field(default_factory=Counter)
+    on_hand: Counter[str] = field(default_factory=Counter)
+    doubled: int = 0
+
+
+class OrderedItem:
+    """Sums of an order's documents about one item."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, Counter[str]] = defaultdict(Counter)
+        self._tills: list[OrderStep] = []
+
+    def add(self, step: OrderStep) -> None:
+        """Adds one document's units; documents come in the order of (time, event id)."""
+        self._by_kind[step.kind][step.location] += step.quantity
+        if step.kind == SERVED:
+            self._tills.append(step)
+
+    def total(self, kind: str) -> int:
+        """All units of a kind."""
+        return self._by_kind[kind].total()
+
+    @property
+    def ended(self) -> int:
+        """Units that need not be sent: cancelled and released units are the same ones."""
+        return max(self.total(CANCELLED), self.total(RELEASED))
+
+    @property
+    def ordered(self) -> int:
+        """All units that were ever placed or promised."""
+        return max(self.total(PLACED), self._promised().total())
+
+    def state(self) -> ItemState:
+        """What the sums so far mean."""
+        state = ItemState()
+        shipped, released = self._by_kind[SHIPPED], self._by_kind[RELEASED]
+        tills = [(step.location, step.quantity) for step in self.standing()]
+        served = sum(units for _, units in tills)
+        handed = _first(tills, self.ordered - shipped.total() - self.ended)
+        state.doubled = min(served - handed.total(), shipped.total()) if self.ordered else 0
+        state.on_hand.subtract(shipped)
+        state.on_hand.subtract(_first(tills, served - state.doubled))
+        cancelled = self._by_kind[CANCELLED]
+        ends = shipped + released + handed
+        ends += _first(sorted((cancelled - released).items()), cancelled.total() - released.total())
+        held = self._held()
+        elsewhere = (ends - held).total()
+        state.committed = held - ends
+        for location, units in sorted(state.committed.items()):
+            less = min(elsewhere, units)
+            state.committed[location] -= less
+            elsewhere -= less
+        return state
+
+    def standing(self) -> list[OrderStep]:
+        """What tills rang up for the order, by time, without the units that were undone."""
+        undone, standing = Counter(self._by_kind[UNSERVED]), []
+        for step in reversed(self._tills):
+            less = min(undone[step.location], step.quantity)
+            undone[step.location] -= less
+            if step.quantity > less:
+                standing.append(step._replace(quantity=step.quantity - less))
+        return standing[::-1]
+
+    def _promised(self) -> Counter[str]:
+        """By location: allocating what was reserved before promises no further unit."""
+        return self._by_kind[ALLOCATED] | self._by_kind[RESERVED]
+
+    def _held(self) -> Counter[str]:
+        """Promised units, and placed units that no promise covers yet."""
+        promised, placed = self._promised(), self._by_kind[PLACED]
+        held = Counter(promised)
+        uncovered = max(0, placed.total() - promised.total())
+        for location, units in sorted(placed.items()):
+            more = min(uncovered, max(0, units - promised[location]))
+            held[location] += more
+            uncovered -= more
+        return held
+
+
+def _first(units: Iterable[tuple[str, int]], most: int) -> Counter[str]:
+    """The first `most` of these units, by location."""
+    first = Counter[str]()
+    for location, many in units:
+        taken = max(0, min(many, most))
+        first[location] += taken
+        most -= taken
+    return first
+
+
+def _committed(sku: str, at: int, before: ItemState, now: ItemState) -> Iterator[Move]:
+    for location in sorted({*before.committed, *now.committed}):
+        committed = now.committed[location] - before.committed[location]
+        if committed:
+            yield Move(sku, location, at, committed=committed)
+
+
+def _left(sku: str, steps: list[OrderStep]) -> Iterator[tuple[str, Move]]:
+    """Units that left the shelf: what was shipped, and what tills handed over beside that."""
+    sums = OrderedItem()
+    for step in steps:
+        if step.kind not in (SERVED, UNSERVED):
+            sums.add(step)
+    for step in steps:
+        if step.kind == SHIPPED:
+            yield step.document, Move(sku, step.location, step.at, -step.quantity)
+        elif step.kind in (SERVED, UNSERVED):
+            before = sums.state().on_hand
+            sums.add(step)
+            now = sums.state().on_hand
+            for location in sorted({*before, *now}):
+                if now[location] != before[location]:
+                    units = now[location] - before[location]
+                    yield step.document, Move(sku, location, step.at, units)
+
+
+def _misfits(sku: str, steps: Iterable[OrderStep], sums: OrderedItem) -> Iterator[Misfit]:
+    """Units that left, were released or cancelled beyond what was ordered: those of the latest
+    documents; and units rung up that were shipped or handed over as well.
+    """
+    used, ends = 0, Counter[str]()
+    standing = sums.standing()
+    tills = min(sum(step.quantity for step in standing), sums.ordered - sums.total(SHIPPED))
+    for step in steps:
+        units = step.quantity
+        if step.kind in (RELEASED, CANCELLED):
+            most = max(ends.values(), default=0)
+            ends[step.kind] += units
+            units = max(0, ends[step.kind] - most)
+        elif step.kind == SERVED:
+            units = max(0, min(units, tills, sums.ordered - used))
+            tills -= units
+        elif step.kind != SHIPPED:
+            continue
+        over = min(units, max(0, used + units - sums.ordered))
+        used += units
+        if over:
+            yield Misfit(step.document, MISFITS[step.kind], step.at, sku, step.location, over)
+    doubled = sums.state().doubled
+    for step in reversed(standing):
+        units = min(doubled, step.quantity)
+        doubled -= units
+        if units:
+            yield Misfit(step.document, "doubled_document", step.at, sku, step.location, units)

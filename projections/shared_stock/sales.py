@@ -1,0 +1,106 @@
+"""Which units does a sale move? Pure.
+
+Lines that leave at once (`IMMEDIATE`) lower on hand when sold. Lines that are shipped or picked up
+later are entries of their order, whose documents say when units leave. What comes back raises on
+hand where it came back. Units beyond what was sold raise on hand and unavailable alike: they are
+there, but nobody may promise them until somebody has settled whose they are. Of a set its
+components move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from projections.core.documents import Document, Documents
+from projections.core.tables import RowKey
+from projections.purchases.documents import AT_ONCE, COMPLETED, RETURNED, Line
+from projections.purchases.sale_state import NOT_RETURNED, Effect, SettledSale, settled
+from projections.shared_stock.moves import Move
+from projections.shared_stock.orders import CANCELLED, PLACED, SERVED, UNSERVED, of_entries
+
+SELLABLE = "BACK_IN_STOCK"
+PLAIN = 4  # values of a line that leaves at once, from the sale's location
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEntries:
+    """What a sale says about an order: its document among the order's documents."""
+
+    order_id: bytes
+    document: Document
+
+
+Moved = tuple[str, Move | OrderEntries]
+
+
+def sold_at_once(documents: Documents) -> Document | None:
+    """The sale, if nothing else is told of it and every line leaves at once from its location:
+    most sales. Then each line is (number, sku, quantity, paid) and nothing has to be settled.
+    """
+    if len(documents) != 1:
+        return None
+    (document,) = documents.values()
+    if document[0] != COMPLETED or document[8] is not None:
+        return None
+    for line in document[9]:
+        if len(line) != PLAIN:
+            return None
+    return document
+
+
+def moves(key: RowKey, documents: Documents) -> Iterator[Moved]:
+    """Moves by the document that makes them, and what the sale's order has to know."""
+    yield from _settled_moves(key, settled(documents))
+
+
+def _settled_moves(key: RowKey, sale: SettledSale) -> Iterator[Moved]:
+    entries: list[Document] = []
+    for line in sale.sold:
+        yield from _units(sale, line, sale.document, sale.at, -line.quantity, entries)
+    for effect in sale.effects:
+        if effect.kind == RETURNED:
+            yield from _came_back(effect)
+        elif effect.line is not None and effect.units:
+            yield from _units(sale, effect.line, effect.document, effect.at, effect.units, entries)
+    if entries:
+        order_id = key[0] if sale.order is None else bytes.fromhex(sale.order)
+        yield key[0].hex(), OrderEntries(order_id, of_entries(entries))
+
+
+def _units(
+    sale: SettledSale, line: Line, document: str, at: int, units: int, entries: list[Document]
+) -> Iterator[Moved]:
+    """Units of a line that were sold (negative) or are no longer sold: moves of stock at once, or
+    entries of the order whose documents say when units leave.
+    """
+    for sku, each, location in _parts(line):
+        place, many = location or line.location or sale.location, abs(units) * each
+        if line.fulfilment != AT_ONCE:
+            entries.append([document, at, PLACED if units < 0 else CANCELLED, sku, place, many])
+        elif sale.order is not None:
+            entries.append([document, at, SERVED if units < 0 else UNSERVED, sku, place, many])
+        else:
+            yield document, Move(sku, place, at, many if units > 0 else -many)
+
+
+def _parts(line: Line) -> list[tuple[str, int, str | None]]:
+    """What is in stock of a line: (sku, units in one, location); nothing of what is no goods."""
+    if not line.goods:
+        return []
+    if line.components:
+        return [(sku, each, location) for sku, each, location in line.components]
+    return [(line.sku, 1, None)]
+
+
+def _came_back(effect: Effect) -> Iterator[Moved]:
+    if effect.disposition == NOT_RETURNED:
+        return
+    parts = [(effect.sku, 1, None)] if effect.line is None else _parts(effect.line)
+    units = effect.units + effect.over
+    blocked = effect.over + (0 if effect.disposition == SELLABLE else effect.units)
+    for sku, each, _ in parts:
+        yield (
+            effect.document,
+            Move(sku, effect.location, effect.at, units * each, unavailable=blocked * each),
+        )

@@ -1,0 +1,1 @@
+"""Commands on purchases: a profile claims a guest's purchase."""
