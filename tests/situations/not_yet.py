@@ -1,0 +1,28 @@
+"""Which situations are not answered right yet, and whose work they are.
+
+Each is expected to fail, in all its variants or in the named one. As soon as it passes the run
+fails, until its line here is taken out.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+UNITS, INCOMING = "weights and zones", "what is incoming"
+
+NOT_YET: dict[str, tuple[str, str]] = {
+    "test_s14_zones_are_counted_and_then_the_whole": (UNITS, "7 instead of 12"),
+    "test_s14_what_is_sold_leaves_the_zone_that_sells": (UNITS, "6 instead of 11"),
+    "test_s15_a_preorder_against_what_is_incoming": (INCOMING, "nothing is incoming"),
+    "test_s17_cheese_is_sold_by_weight": (UNITS, "9646 pieces"),
+}
+
+
+def mark(item: pytest.Item) -> None:
+    """Expects the test to fail if it is not answered right yet."""
+    found = NOT_YET.get(item.name) or NOT_YET.get(item.name.partition("[")[0])
+    if found:
+        owner, reason = found
+        item.add_marker(
+            pytest.mark.xfail(strict=True, raises=AssertionError, reason=f"{owner}: {reason}")
+        )

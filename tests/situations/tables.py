@@ -1,0 +1,33 @@
+"""The tables of situations, and which tests show which row."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from tests.situations import clocks, corrections, found_corrections, found_stock, people, stock
+
+TABLES = (corrections, stock, clocks, people, found_corrections, found_stock)
+Test = Callable[..., Any]
+
+
+def situations() -> dict[str, Test]:
+    """Every test of the tables, by name."""
+    found = [
+        (name, test)
+        for table in TABLES
+        for name, test in inspect.getmembers(table, inspect.isfunction)
+        if name.startswith("test_")
+    ]
+    assert len({name for name, _ in found}) == len(found), "two tests have one name"
+    return dict(found)
+
+
+def shown() -> dict[str, list[Test]]:
+    """By row, the tests that show it."""
+    by_row: dict[str, list[Test]] = {}
+    for test in situations().values():
+        for number in getattr(test, "rows", ()):
+            by_row.setdefault(number, []).append(test)
+    return by_row
