@@ -27,6 +27,8 @@ class Shares:
     corrupt: float = 0.01
     other_body: float = 0.002
     unstorable: float = 0.0005
+    # sales told again under another id, rarely with another content
+    doubled: float = 0.02
     wrong_clock: float = 0.02
 
 
@@ -68,11 +70,13 @@ class Log:
 
 def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None) -> Log:
     """A seeded log of so many different facts."""
-    from tests.faults import customers, happenings  # noqa: F401 - they say what can happen
+    # they say what can happen
+    from tests.faults import customers, fulfilling, happenings, selling  # noqa: F401
 
     chance, wire, made = random.Random(f"disorder {seed}"), Wire(), Log()
     share, owed = shares or Shares(), 0
     spoiling = random.Random(f"unstorable {seed}")
+    doubling = random.Random(f"doubled {seed}")
     setting = random.Random(f"clocks {seed}")
     placed: list[tuple[float, int, Append]] = []
 
@@ -95,6 +99,11 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
             put(position + chance.expovariate(1 / 2_000), append, "resends")
         if chance.random() < share.other_body:
             put(position + chance.uniform(1, 5_000), _other(wire, fact), "other bodies")
+        if fact[0] == "PurchaseCompleted" and doubling.random() < share.doubled:
+            again, kind = _told_again(fact, doubling)
+            second = _append(wire, again)
+            second.asked = said(again) if edge else None
+            put(position + doubling.expovariate(1 / 2_000), second, kind)
         if chance.random() < share.corrupt:
             kind = chance.choice(list(BREAKS))
             put(position, BREAKS[kind](wire, append, chance), f"corrupt: {kind}")
@@ -136,6 +145,23 @@ def _other(wire: Wire, fact: Fact) -> Append:
     return _append(wire, (name, {**record, "meta": meta}))
 
 
+def _told_again(fact: Fact, chance: random.Random) -> tuple[Fact, str]:
+    """A sale under another id, and what it counts as: rarely it has another content."""
+    name, sale = fact
+    meta = {
+        **sale["meta"], "event_id": chance.randbytes(16),
+        "occurred_at": sale["meta"]["occurred_at"] + chance.randint(0, 90) * 1_000_000,
+    }  # fmt: skip
+    again = {**sale, "meta": meta, "lines": sale["lines"][::-1]}
+    if chance.random() < 0.2:
+        again["profile_id"] = None
+    if chance.random() < 0.9:
+        return (name, again), "resends"
+    first, *rest = sale["lines"]
+    more = chance.choice(({"net_paid": first["net_paid"] + 100}, {"sku": first["sku"] + "-b"}))
+    return (name, {**again, "lines": [{**first, **more}, *rest]}), "other bodies"
+
+
 def _unstorable(
     wire: Wire, fact: Fact, chance: random.Random
 ) -> Iterable[tuple[float, Append, str]]:
@@ -150,6 +176,9 @@ def _unstorable(
     place = chance.choice(("alone", "before", "after"))
     if place == "alone":
         bad = {**bad, "meta": {**bad["meta"], "event_id": chance.randbytes(16)}}
+        if name == "PurchaseCompleted":
+            # a second document of the good sale would not be looked at
+            bad["transaction_id"] = chance.randbytes(16)
         if chance.random() < 0.3:
             yield chance.uniform(0, 3_000), _append(wire, (name, bad)), f"unstorable: {kind}"
     distance = -chance.uniform(0, 300) if place == "before" else chance.uniform(0, 300)

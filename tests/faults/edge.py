@@ -13,7 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANTS = {"occurred_at", "counted_at", "valid_from", "active_from", "expires_at"}
 DATES = {"expired_on"}
 CHANGES = {"StockAdjusted", "PointsAdjusted"}
-OPEN = ("Purchase", "Points", "Stock", "Allocation", "Transfer")
+OPEN = ("Purchase", "Points", "Stock", "Allocation", "Transfer", "Order", "Price")
 
 
 def said(fact: Fact) -> bytes | None:
@@ -25,8 +25,6 @@ def said(fact: Fact) -> bytes | None:
         # the edge refuses a change that changes nothing
         return None
     shown = _shown(record)
-    if name.startswith("Transfer"):
-        del shown["location_id"]
     return json.dumps({"type": name, **shown}, ensure_ascii=False).encode()
 
 

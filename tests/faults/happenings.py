@@ -4,103 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.points import corrected, earned, spent
-from tests.faults.shop import SECOND, Fact, Record, Shop, described, happens, received
+from tests.faults.shop import SECOND, Fact, Shop, described, happens, received
 
 
-@happens(22)
-def sale(shop: Shop) -> list[Fact]:
-    """A receipt or an order, and the points it earns or costs."""
-    chance, channel = shop.chance, shop.chance.choice(["STORE", "STORE", "EC"])
-    place = shop.place()
-    meta = shop.meta(channel, place if channel == "STORE" else None, receipt=True)
-    guest = chance.random() < 0.15
-    lines = [_line(shop, number) for number in range(1, chance.randint(1, 4) + 1)]
-    total = sum(line["net_paid"] for line in lines)
-    receipt = {
-        **meta, "transaction_id": chance.randbytes(16), "location_id": place, "currency": "JPY",
-        "profile_id": None if guest else shop.person(), "total": total, "lines": lines,
-        "tenders": _tenders(shop, total),
-    }  # fmt: skip
-    (shop.guests if guest else shop.sold).append(receipt)
-    facts: list[Fact] = [("PurchaseCompleted", receipt)]
-    if not guest and chance.random() < 0.6:
-        facts.append(earned(shop, receipt))
-    if not guest and chance.random() < 0.15:
-        facts.append(spent(shop, receipt))
-    return facts
-
-
-def _line(shop: Shop, number: int) -> Record:
-    quantity, price = shop.chance.randint(1, 3), shop.chance.randint(1, 80) * 100
-    return {
-        "line_no": number, "sku": shop.sku(), "quantity": quantity, "unit_price": price,
-        "net_paid": quantity * price, "is_gift": shop.chance.random() < 0.05,
-        "location_id": shop.place() if shop.chance.random() < 0.1 else None,
-        "fulfilment": shop.chance.choice(["IMMEDIATE", "SHIP", "PICKUP"]),
-    }  # fmt: skip
-
-
-def _tenders(shop: Shop, total: int) -> list[Record]:
-    """What is not told, or money, or some points and the rest in money."""
-    points = shop.chance.choice((None, 0, min(total, 500)))
-    if points is None:
-        return []
-    paid = [{"kind": "POINTS", "amount": points}] if points else []
-    return [*paid, {"kind": "CASH", "amount": total - points}]
-
-
-@happens(4)
-def correction(shop: Shop) -> list[Fact]:
-    """Goods come back, or the sale never was; sometimes a guest's."""
-    if not shop.sold or not shop.guests:
-        return []
-    sale = shop.chance.choice(shop.guests if shop.chance.random() < 0.2 else shop.sold)
-    meta = shop.meta("STORE", shop.place(), receipt=True)
-    common: Record = {
-        **meta, "transaction_id": sale["transaction_id"], "profile_id": sale["profile_id"],
-        "location_id": shop.place(), "currency": "JPY",
-    }  # fmt: skip
-    if shop.chance.random() < 0.15:
-        voided = {"total": sale["total"], "lines": sale["lines"], "reason": "mistake"}
-        meta["meta"]["producer"]["channel"] = shop.chance.choice(["STORE", "EC"])
-        return [("PurchaseVoided", {**common, **voided})]
-    line = shop.chance.choice(sale["lines"])
-    back = {
-        "line_no": line["line_no"], "sku": line["sku"], "quantity": 1, "refund": line["unit_price"],
-        "disposition": shop.chance.choice(["BACK_IN_STOCK", "QUALITY_CONTROL", "UNUSABLE"]),
-    }  # fmt: skip
-    facts: list[Fact] = [("PurchaseReturned", {**common, "total": back["refund"], "lines": [back]})]
-    if sale["profile_id"] is not None:
-        facts.append(corrected(shop, sale, meta))
-    return facts
-
-
-@happens(1)
-def claim(shop: Shop) -> list[Fact]:
-    """A guest's sale is claimed later."""
-    if not shop.guests:
-        return []
-    sale = shop.chance.choice(shop.guests)
-    record = {
-        **shop.meta("EC"),
-        "transaction_id": sale["transaction_id"],
-        "profile_id": shop.person(),
-        "points_treatment": shop.chance.choice(["NONE", "MOVE", "RECALCULATE"]),
-    }
-    return [("PurchaseAttributed", record)]
-
-
-@happens(12)
+@happens(8)
 def stock(shop: Shop) -> list[Fact]:
-    """Every way in which stock moves but a sale; counts come late as often as not."""
+    """Every way in which stock moves by itself; counts come late as often as not."""
     chance = shop.chance
     at = {**shop.meta("STORE"), "sku": shop.sku(), "location_id": shop.place()}
-    order = {**at, "order_id": chance.randbytes(16), "line_no": 1, "quantity": chance.randint(1, 4)}
-    transfer = {
-        **at, "transfer_id": chance.randbytes(16), "from_location_id": at["location_id"],
-        "to_location_id": shop.place(), "quantity": chance.randint(1, 9),
-    }  # fmt: skip
     states = chance.choice([("SELLABLE", "DAMAGED"), ("QUALITY_CONTROL", "SELLABLE")])
     made: list[Fact] = [
         received(shop),
@@ -109,14 +20,22 @@ def stock(shop: Shop) -> list[Fact]:
                           "counted_at": shop.now - chance.randint(0, 3_000) * SECOND}),
         ("StockStateChanged", {**at, "quantity": chance.randint(1, 3), "from_state": states[0],
                                "to_state": states[1]}),
-        ("StockAllocated", order),
-        ("AllocationReleased", order),
-        ("StockShipped", order),
-        ("TransferShipped", transfer),
-        ("TransferReceived", {**transfer, "discrepancy": chance.randint(0, 1)}),
-        ("ReservationCommitted", {**order, "reservation_id": chance.randbytes(16)}),
     ]  # fmt: skip
     return [chance.choice(made)]
+
+
+@happens(0.5)
+def settlement(shop: Shop) -> list[Fact]:
+    """Somebody decides about something that did not fit; sometimes again."""
+    if not shop.settled or shop.chance.random() < 0.7:
+        shop.settled.append(shop.chance.randbytes(16))
+    record = {
+        **shop.meta("HEAD_OFFICE"), "discrepancy_id": shop.chance.choice(shop.settled),
+        "kind": "over_return", "resolution": shop.chance.choice(["goods", "papers"]),
+        "actor": shop.chance.choice(["aki", "mio"]), "location_id": shop.place(),
+        "reason_code": shop.chance.choice([None, "recount"]),
+    }  # fmt: skip
+    return [("DiscrepancySettled", record)]
 
 
 @happens(6)

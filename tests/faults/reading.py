@@ -13,6 +13,7 @@ from tests.faults import unstorable
 from tests.faults.wire import DEAD_LETTERS, KEYS, Record, Unreadable, Wire
 
 Place = tuple[str, int]
+SALE = "PurchaseCompleted"
 VERDICTS = ("applied", "duplicate", "conflict", "dead_letter")
 
 
@@ -70,10 +71,13 @@ def judge_reads(reads: Iterable[Read]) -> Judged:
     """Records in the order of each partition; partitions one after the other.
 
     The first record of an id that can be stored is applied; what follows is a resend or a
-    conflict. One that cannot be stored leaves no trace but its dead letter.
+    conflict. One that cannot be stored leaves no trace but its dead letter. A sale is one document
+    under whichever ids: the first that can be stored is applied; another with its content is a
+    duplicate and its id is known, one with other content is a conflict.
     """
     wire, judged = Wire(), Judged()
     bodies: dict[bytes, tuple[bytes, Place]] = {}
+    sales: dict[bytes, tuple[object, Place]] = {}
     for read in reads:
         place = (read.topic, read.partition)
         verdict, stage, body = "dead_letter", "decode", (read.value or b"")[1:]
@@ -92,10 +96,19 @@ def judge_reads(reads: Iterable[Read]) -> Judged:
                 verdict = stage = "duplicate" if first[0] == body else "conflict"
                 if first[1] != place:
                     judged.unordered.add(event_id)
+            elif name == SALE and record["transaction_id"] in sales:
+                content, where = sales[record["transaction_id"]]
+                verdict = stage = "duplicate" if content == content_of(record) else "conflict"
+                if verdict == "duplicate":
+                    bodies[event_id] = (body, place)
+                if where != place:
+                    judged.unordered |= {event_id, *_ids_of(judged, record["transaction_id"])}
             elif unstorable.refused(name, record):
                 stage = "store"
             else:
                 verdict, bodies[event_id] = "applied", (body, place)
+                if name == SALE:
+                    sales[record["transaction_id"]] = (content_of(record), place)
                 judged.applied.append((read, name, record))
         if verdict in ("dead_letter", "conflict"):
             judged.dead[read.topic, read.partition, read.offset] = (stage, read.key, read.value)
@@ -103,6 +116,21 @@ def judge_reads(reads: Iterable[Read]) -> Judged:
         judged.verdicts.setdefault(place, []).append(verdict)
         judged.ids.setdefault(place, []).append(event_id)
     return judged
+
+
+def content_of(sale: Record) -> object:
+    """What makes two tellings of one sale the same, whatever else differs."""
+    lines = Counter((line["sku"], line["quantity"], line["net_paid"]) for line in sale["lines"])
+    return sale["currency"], sale["total"], lines
+
+
+def _ids_of(judged: Judged, transaction_id: bytes) -> set[bytes | None]:
+    """The ids under which a sale was applied."""
+    return {
+        record["meta"]["event_id"]
+        for _, name, record in judged.applied
+        if name == SALE and record["transaction_id"] == transaction_id
+    }
 
 
 def records(kafka: str) -> Iterator[Read]:

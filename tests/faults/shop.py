@@ -27,6 +27,14 @@ class Shop:
     guests: list[Record] = field(default_factory=list)
     asked: list[Record] = field(default_factory=list)
     lots: list[tuple[bytes, bytes]] = field(default_factory=list)
+    orders: list[Record] = field(default_factory=list)
+    rung: list[Record] = field(default_factory=list)
+    sent: list[Record] = field(default_factory=list)
+    settled: list[bytes] = field(default_factory=list)
+    # shares of all returns: without a card, under another profile; of documents: told twice
+    cardless: float = 0.10
+    other_card: float = 0.05
+    told_twice: float = 0.01
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)

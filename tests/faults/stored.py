@@ -12,6 +12,8 @@ from redis import Redis
 
 from tests.faults.oracle import Rows
 
+# the documents of a sale or a transfer: by their ids, what they hold is the product's own
+NAMES_OF_DOCUMENTS = "array(select json_object_keys(documents::json) order by 1)"
 SELECTS = {
     "ledger": 'event_id, topic.name, partition, "offset" from ledger'
     " join hitotsu.topic on topic.no = ledger.topic",
@@ -26,21 +28,34 @@ SELECTS = {
     "points_across": "event_id, number, profile_id, owner_id, kind, points, at, transaction_id"
     " from points_across",
     "program_rules": "program_id, valid_from, set_at, version, accrual, rules from program_rules",
+    # a cell without a row is one of zeros
     "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
-    " unavailable, incoming from stock_cell",
+    " unavailable, incoming from stock_cell"
+    " where (on_hand, committed, unavailable, incoming) <> (0, 0, 0, 0)"
+    " or on_hand_read_at is not null",
     "stock_count": "event_id, sku, location_id, counted_at, quantity from stock_count",
-    "stock_promise": "event_id, sku, location_id, at, committed, unavailable, incoming"
-    " from stock_promise",
+    # summed up: which of several documents at one time moved what is not told
+    "stock_promise": "sku, location_id, at, sum(committed)::bigint, sum(unavailable)::bigint,"
+    " sum(incoming)::bigint from stock_promise group by 1, 2, 3"
+    " having sum(committed) <> 0 or sum(unavailable) <> 0 or sum(incoming) <> 0",
+    "stock_order": "order_id from stock_order",
+    "stock_transfer": f"transfer_id, {NAMES_OF_DOCUMENTS} from stock_transfer",
+    "stock_discrepancy": "kind, at, subject_id, sku, location_id, sum(quantity)::bigint"
+    " from stock_discrepancy group by 1, 2, 3, 4, 5",
     "item": "sku, valid_from, described_at, name, category from item",
     "location": "location_id, valid_from, described_at, kind, name from location",
     "stock_policy": "location_id, sku, valid_from, set_at, safety_stock, store_share,"
     " company_threshold from stock_policy",
     "need_policy": "scope, valid_from, set_at, kind, reach, interval_days from need_policy",
-    "purchase": "event_id, owner_id, transaction_id, occurred_at, channel, location_id, total,"
-    " line_nos, skus, quantities, gifts, paid, points_paid from purchase",
-    "purchase_return": "event_id, owner_id, transaction_id, occurred_at, line_nos, quantities"
-    " from purchase_return",
-    "purchase_claim": "profile_id, transaction_id, claimed_at, treatment from purchase_claim",
+    "sale": f"transaction_id, owner_id, occurred_at, {NAMES_OF_DOCUMENTS} from sale",
+    # of a document that names no item there are no units
+    "purchase_discrepancy": "kind, at, transaction_id, sku, location_id,"
+    " sum(case when sku = '' then 0 else quantity end)::bigint"
+    " from purchase_discrepancy group by 1, 2, 3, 4, 5",
+    "purchase_claim": "transaction_id, profile_id, claimed_at, treatment from purchase_claim",
+    "purchase_claim_told": "event_id, at, transaction_id, profile_id from purchase_claim_told",
+    "discrepancy_settlement": "discrepancy_id, settled_at, resolution, actor, reason_code"
+    " from discrepancy_settlement",
     "inquiry": "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id,"
     " transaction_id, line_no, messages, asked_at, answered_at, closed_at, resolution,"
     " reopened_at from inquiry",
@@ -68,8 +83,7 @@ SHOWN = {
     "location": ("location_id", "valid_from"),
     "stock_policy": ("location_id", "sku", "valid_from"),
     "need_policy": ("scope", "valid_from"),
-    "purchase": ("owner_id", "event_id", "number"),
-    "purchase_return": ("owner_id", "event_id", "number"),
+    "sale": ("owner_id", "transaction_id"),
     "purchase_claim": ("profile_id", "transaction_id"),
     "profile": ("profile_id",),
     "match_rules": ("rule_set", "valid_from", "version"),
@@ -184,10 +198,13 @@ class Stored:
         names = [name for (name,) in self._postgres.execute(COLUMNS, [table])]
         rest = " || '|' || ".join(f"{name}::text" for name in fields) or "''"
         stamp = "row_version" if "row_version" in names else "1"
-        payload = ", ".join(name for name in names if name not in HIDDEN)
+        shown = (name for name in names if name not in HIDDEN)
+        # kept as text, shown as the JSON that it is
+        payload = ", ".join("documents::json" if name == "documents" else name for name in shown)
         rows = self._rows(
             f"select '{table}', {by}::text, {rest},"
             f" {stamp} || '|' || json_build_array({payload}) from {table}"
+            f" where {by} is not null"
         )
         return Counter((*row[:3], _stamped(row[3])) for row in rows.elements())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 from infra.backend import Endpoints
 from tests.faults import unstorable
 from tests.faults.disorder import Append, Log, Shares, log
+from tests.faults.expected.goods import OF_SALES
 from tests.faults.reading import Judged, Read, judge_reads
 from tests.faults.verdict import in_offset_order
 from tests.faults.wire import Record, Wire
@@ -97,6 +99,15 @@ def test_a_drawn_log_gets_the_verdicts_of_its_offset_order(engine: Engine) -> No
         (record["meta"]["event_id"], read.topic, read.partition, read.offset)
         for read, _, record in judged.applied
     }
+    # a refused event is nowhere: neither as a document of its sale nor in another's text
+    held = engine.connection.execute("select transaction_id, documents::text from sale").fetchall()
+    documents = {(row[0].bytes, name) for row in held for name in json.loads(row[1])}
+    assert documents == {
+        (record["transaction_id"], record["meta"]["event_id"].hex())
+        for _, name, record in judged.applied
+        if name in OF_SALES
+    }
+    assert [row[1] for row in held if r"\u0000" in row[1]] == []
 
 
 def reads(sent: Log) -> list[Read]:

@@ -59,7 +59,11 @@ def applicable(name: str, record: Record) -> bool:
     if name == "PointsEarned":
         return None not in (producer.get("terminal_id"), producer.get("terminal_sequence"))
     if name == "PurchaseCompleted":
-        # elsewhere goods leave when they are shipped, and a line may name a place of its own
-        here = any(line.get("location_id") is None for line in record["lines"])
-        return producer["channel"] == "STORE" and here
+        # goods that leave later move with their order, and a line may name a place of its own
+        return record.get("order_id") is None and any(
+            line.get("location_id") is None
+            and line["fulfilment"] == "IMMEDIATE"
+            and line.get("kind", "GOODS") == "GOODS"
+            for line in record["lines"]
+        )
     return name in KEPT

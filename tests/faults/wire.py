@@ -20,6 +20,7 @@ KEYS = {
     "commerce.members": ("profile_id",),
     "commerce.catalog": ("policy_id", "program_id", "rule_set", "sku", "location_id"),
     "commerce.contacts": ("profile_id",),
+    "commerce.settings": ("discrepancy_id",),
 }
 DEAD_LETTERS = "commerce.dead-letters"
 

@@ -1,35 +1,52 @@
-"""Stock, the catalogue, and what was bought: from purchases, inventory and catalog."""
+"""Stock, the catalogue, and what was bought: from purchases, inventory, catalog and settings."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tests.faults.expected import orders, sales
+from tests.faults.expected.orders import Entry, Move
+
 Row = tuple[Any, ...]
-STOCK = {
-    # name: (sign on hand, sign committed)
-    "StockReceived": (1, 0),
-    "StockAdjusted": (1, 0),
-    "StockAllocated": (0, 1),
-    "ReservationCommitted": (0, 1),
-    "AllocationReleased": (0, -1),
-    "StockShipped": (-1, -1),
+ORDER = {
+    # name: what it says about the order
+    "StockAllocated": "allocated",
+    "ReservationCommitted": "reserved",
+    "AllocationReleased": "released",
+    "StockShipped": "shipped",
+    "OrderLineHandedOver": "shipped",
 }
+OF_SALES = {sales.SALE, *sales.CORRECTIONS}
 
 
 def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
     named: dict[str, list[Any]] = defaultdict(list)
     for _, name, event in events:
         named[name].append(event)
+    documents: dict[bytes, list[tuple[str, Any]]] = defaultdict(list)
+    for _, name, event in events:
+        if name in OF_SALES:
+            documents[event["transaction_id"]].append((name, event))
+    followed = {one: sales.followed(one, told) for one, told in documents.items()}
+    entries, transfers = list(_of_orders(events)), list(_of_transfers(events))
+    for sale in followed.values():
+        entries += sale.entries
+    moves, odd = _moved(entries, transfers)
+    moves += [move for sale in followed.values() for move in sale.moves]
+    moves += _alone(events)
     return {
-        "stock_cell": list(_cells(events)),
+        "stock_cell": list(_cells(moves, named["StockCounted"])),
         "stock_count": [
             (one["meta"]["event_id"], one["sku"], one["location_id"], one["counted_at"],
              one["quantity"])
             for one in named["StockCounted"]
         ],
-        "stock_promise": list(_promises(events)),
+        "stock_promise": list(_promises(moves)),
+        "stock_order": {(entry.subject,) for entry in entries},
+        "stock_transfer": list(_told(transfers)),
+        "stock_discrepancy": _summed(odd),
         "item": _versions(named["ItemDescribed"], ("sku",), ("name", "category")),
         "location": _versions(named["LocationDescribed"], ("location_id",), ("kind", "name")),
         "stock_policy": _versions(
@@ -40,73 +57,126 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
             [{**one, "scope": _scope(one)} for one in named["NeedPolicySet"]],
             ("scope",), ("kind", "reach", "interval_days"),
         ),
-        "purchase": map(_bought, named["PurchaseCompleted"]),
-        "purchase_return": map(_back, named["PurchaseReturned"] + named["PurchaseVoided"]),
-        "purchase_claim": list(_claims(named["PurchaseAttributed"])),
+        "sale": [_sale(one, told) for one, told in documents.items()],
+        "purchase_discrepancy": _summed(
+            one for sale in followed.values() for one in sale.discrepancies
+        ),
+        "purchase_claim": list(_claims(events)),
+        "purchase_claim_told": [
+            (one["meta"]["event_id"], one["meta"]["occurred_at"], one["transaction_id"],
+             one["profile_id"])
+            for one in named["PurchaseAttributed"]
+        ],
+        "discrepancy_settlement": _settled(named["DiscrepancySettled"]),
     }  # fmt: skip
 
 
-def _cells(events: list[Any]) -> Iterator[Row]:
-    moves: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    reads: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+def _of_orders(events: list[Any]) -> Iterator[Entry]:
+    for _, name, event in events:
+        if name in ORDER:
+            at, event_id = sales.when(event)
+            yield Entry(
+                event["order_id"], at, event_id, ORDER[name], event["sku"], event["location_id"],
+                event["quantity"],
+            )  # fmt: skip
+
+
+def _of_transfers(events: list[Any]) -> Iterator[Entry]:
+    for _, name, event in events:
+        if not name.startswith("Transfer"):
+            continue
+        ends = {"arrived": "to"}
+        if name == "TransferShipped":
+            ends = {"sent from": "from", "sent to": "to"}
+        for kind, end in ends.items():
+            yield Entry(
+                event["transfer_id"], *sales.when(event), kind, event["sku"],
+                event[f"{end}_location_id"], event["quantity"], event.get("discrepancy", 0),
+            )  # fmt: skip
+
+
+def _moved(
+    of_orders: list[Entry], of_transfers: list[Entry]
+) -> tuple[list[Move], list[orders.Discrepancy]]:
+    """What orders and transfers move, and what does not fit them."""
+    moves, odd = list[Move](), list[orders.Discrepancy]()
+    for entries, judge in ((of_orders, orders.order), (of_transfers, orders.transfer)):
+        for of_item in orders.by_subject_and_item(entries):
+            more, odder = judge(of_item)
+            moves += more
+            odd += odder
+    return moves, odd
+
+
+def _alone(events: list[Any]) -> Iterator[Move]:
+    """Moves that depend on nothing else."""
     for _, name, event in events:
         at = event["meta"]["occurred_at"]
-        if name in ("PurchaseCompleted", "PurchaseVoided"):
-            sign = -1 if name == "PurchaseCompleted" else 1
-            in_store = event["meta"]["producer"]["channel"] == "STORE"
-            for line in event["lines"]:
-                if in_store or line["fulfilment"] == "IMMEDIATE":
-                    where = line["location_id"] or event["location_id"]
-                    moves[line["sku"], where].append((at, sign * line["quantity"]))
-        elif name == "PurchaseReturned":
-            for line in event["lines"]:
-                cell = (line["sku"], event["location_id"])
-                moves[cell].append((at, line["quantity"]))
-                sums[cell][1] += line["quantity"] * (line["disposition"] != "BACK_IN_STOCK")
-        elif name in STOCK:
-            cell, quantity = (event["sku"], event["location_id"]), event["quantity"]
-            on_hand, committed = STOCK[name]
-            sums[cell][0] += committed * quantity
-            if on_hand:
-                moves[cell].append((at, on_hand * quantity))
-        elif name == "StockCounted":
-            cell = (event["sku"], event["location_id"])
-            reads[cell].append((event["counted_at"], event["quantity"]))
-        elif name == "StockStateChanged":
-            became = {"SELLABLE": 0}
-            change = became.get(event["to_state"], 1) - became.get(event["from_state"], 1)
-            sums[event["sku"], event["location_id"]][1] += change * event["quantity"]
-        elif name == "TransferShipped":
-            moves[event["sku"], event["from_location_id"]].append((at, -event["quantity"]))
-            sums[event["sku"], event["to_location_id"]][2] += event["quantity"]
-        elif name == "TransferReceived":
-            cell = (event["sku"], event["to_location_id"])
-            moves[cell].append((at, event["quantity"]))
-            sums[cell][2] -= event["quantity"] + event["discrepancy"]
-    for cell in {*moves, *reads, *sums}:
-        since, value = max(reads[cell], default=(None, None))
-        moved = sum(quantity for at, quantity in moves[cell] if since is None or at >= since)
-        yield (*cell, (value or 0) + moved, value, since, *sums[cell])
-
-
-def _promises(events: list[Any]) -> Iterator[Row]:
-    """What moved committed, unavailable or incoming, one by one."""
-    for _, name, event in events:
-        row = (event["meta"]["event_id"], event.get("sku"), event.get("location_id"))
-        at, quantity = event["meta"]["occurred_at"], event.get("quantity", 0)
-        if name == "PurchaseReturned":
-            for line in event["lines"]:
-                if line["disposition"] != "BACK_IN_STOCK":
-                    yield row[0], line["sku"], row[2], at, 0, line["quantity"], 0
-        elif name in STOCK and STOCK[name][1]:
-            yield *row, at, STOCK[name][1] * quantity, 0, 0
+        if name in ("StockReceived", "StockAdjusted"):
+            yield Move(event["sku"], event["location_id"], at, on_hand=event["quantity"])
         elif name == "StockStateChanged":
             good = [event[when] == "SELLABLE" for when in ("from_state", "to_state")]
-            yield *row, at, 0, (good[0] - good[1]) * quantity, 0
-        elif name in ("TransferShipped", "TransferReceived"):
-            came = quantity if name == "TransferShipped" else -quantity - event["discrepancy"]
-            yield row[0], row[1], event["to_location_id"], at, 0, 0, came
+            units = (good[0] - good[1]) * event["quantity"]
+            yield Move(event["sku"], event["location_id"], at, unavailable=units)
+
+
+def _cells(moves: list[Move], counts: list[Any]) -> Iterator[Row]:
+    reads: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    on_hand: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for event in counts:
+        cell = (event["sku"], event["location_id"])
+        reads[cell].append((event["counted_at"], event["quantity"]))
+    for move in moves:
+        cell = (move.sku, move.location)
+        on_hand[cell].append((move.at, move.on_hand))
+        for place, units in enumerate((move.committed, move.unavailable, move.incoming)):
+            sums[cell][place] += units
+    for cell in {*on_hand, *reads}:
+        since, value = max(reads[cell], default=(None, None))
+        moved = sum(units for at, units in on_hand[cell] if since is None or at >= since)
+        row = ((value or 0) + moved, value, since, *sums[cell])
+        if any(row):
+            yield (*cell, *row)
+
+
+def _promises(moves: list[Move]) -> Iterator[Row]:
+    """What moved committed, unavailable or incoming of a cell at a time."""
+    sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for move in moves:
+        for place, units in enumerate((move.committed, move.unavailable, move.incoming)):
+            sums[move.sku, move.location, move.at][place] += units
+    for key, units in sums.items():
+        if any(units):
+            yield (*key, *units)
+
+
+def _told(entries: list[Entry]) -> Iterator[Row]:
+    """The documents of each order or transfer."""
+    found: dict[bytes, set[bytes]] = defaultdict(set)
+    for entry in entries:
+        found[entry.subject].add(entry.event_id)
+    for subject, documents in found.items():
+        yield subject, tuple(sorted(one.hex() for one in documents))
+
+
+def _summed(odd: Iterable[orders.Discrepancy]) -> Iterator[Row]:
+    """Units of a kind, at a time, of one subject, item and location; of no item there are none."""
+    sums = Counter[Row]()
+    for *key, units in odd:
+        sums[tuple(key)] += units if key[3] else 0
+    for known, units in sums.items():
+        yield (*known, units)
+
+
+def _sale(transaction_id: bytes, told: list[tuple[str, Any]]) -> Row:
+    """Who bought and when, and the documents; a guest's sale is its own owner."""
+    documents = tuple(sorted(event["meta"]["event_id"].hex() for _, event in told))
+    own = sorted((event for name, event in told if name == sales.SALE), key=sales.when)
+    if not own:
+        return transaction_id, None, None, documents
+    owner = own[0]["profile_id"] or transaction_id
+    return transaction_id, owner, own[0]["meta"]["occurred_at"], documents
 
 
 def _versions(events: list[Any], keys: tuple[str, ...], values: tuple[str, ...]) -> Iterable[Row]:
@@ -130,40 +200,26 @@ def _scope(event: Any) -> str:
     return "default" if event["category"] is None else "category:" + event["category"]
 
 
-def _owner(event: Any) -> bytes:
-    owner = event["profile_id"] or event["transaction_id"]
-    assert isinstance(owner, bytes)
-    return owner
-
-
-def _bought(event: Any) -> Row:
-    lines = event["lines"]
-    return (
-        event["meta"]["event_id"], _owner(event), event["transaction_id"],
-        event["meta"]["occurred_at"], event["meta"]["producer"]["channel"], event["location_id"],
-        event["total"], tuple(line["line_no"] for line in lines),
-        tuple(line["sku"] for line in lines),
-        tuple(line["quantity"] for line in lines),
-        tuple(line["line_no"] for line in lines if line["is_gift"]),
-        tuple(line["net_paid"] for line in lines),
-        sum(one["amount"] for one in event["tenders"] if one["kind"] == "POINTS"),
-    )  # fmt: skip
-
-
-def _back(event: Any) -> Row:
-    lines = event["lines"]
-    return (
-        event["meta"]["event_id"], _owner(event), event["transaction_id"],
-        event["meta"]["occurred_at"], tuple(line["line_no"] for line in lines),
-        tuple(line["quantity"] for line in lines),
-    )  # fmt: skip
-
-
 def _claims(events: list[Any]) -> Iterator[Row]:
-    last: dict[tuple[bytes, bytes], tuple[int, str]] = {}
+    """The first claim of a sale in the log keeps it."""
+    first: dict[bytes, tuple[Any, Any]] = {}
+    for read, name, event in events:
+        if name == "PurchaseAttributed":
+            known = first.setdefault(event["transaction_id"], (read, event))
+            if read.offset < known[0].offset:
+                first[event["transaction_id"]] = (read, event)
+    for transaction_id, (_, event) in first.items():
+        at = event["meta"]["occurred_at"]
+        yield transaction_id, event["profile_id"], at, event["points_treatment"]
+
+
+def _settled(events: list[Any]) -> Iterator[Row]:
+    """What was decided last about a discrepancy; of two at once the greater words."""
+    said: dict[bytes, list[Any]] = defaultdict(list)
     for event in events:
-        key = (event["profile_id"], event["transaction_id"])
-        said = (event["meta"]["occurred_at"], event["points_treatment"])
-        last[key] = max(said, last.get(key, said))
-    for key, said in last.items():
-        yield (*key, *said)
+        said[event["discrepancy_id"]].append(event)
+    for one, decisions in said.items():
+        last = max(event["meta"]["occurred_at"] for event in decisions)
+        of_then = [event for event in decisions if event["meta"]["occurred_at"] == last]
+        names = ("resolution", "actor", "reason_code")
+        yield (one, last, *(_greatest(event[name] for event in of_then) for name in names))
