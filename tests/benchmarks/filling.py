@@ -19,10 +19,11 @@ OURS = (
     " {at}::bigint from (select distinct member_id from old) m",
     'insert into main.ledger (event_id, hash, schema_id, topic, partition, "offset")'
     " select event_id, 0, 0, 1, -1, -1 from old",
-    "insert into main.purchase (event_id, number, owner_id, transaction_id, occurred_at, channel,"
-    " location_id, total, line_nos, skus, quantities, gifts, paid, points_paid) select event_id, 0,"
-    " member_id, event_id, at, 'EC', 'L000', 2000, '{{1,2}}', skus, '{{1,1}}', '{{}}',"
-    " '{{1000,1000}}', 0 from old",
+    "insert into main.sale (transaction_id, documents, owner_id, occurred_at, row_version)"
+    " select event_id, json_build_object(replace(event_id::text, '-', ''), json_build_array('sale',"
+    " at, replace(member_id::text, '-', ''), 'EC', 'L000', 'JPY', 2000, 0, null, json_build_array("
+    "json_build_array(1, skus[1], 1, 1000), json_build_array(2, skus[2], 1, 1000))))::text,"
+    " member_id, at, 1 from old",
     "insert into main.stock_cell (sku, location_id, on_hand, on_hand_from, committed, unavailable,"
     " incoming, row_version)"
     " select sku, location_id, {on_hand}, {at}::bigint, 0, 0, 0, 1 from cell",
