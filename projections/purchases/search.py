@@ -34,7 +34,9 @@ class SoughtSales(BaseModel):
     `order_id` finds the sales that serve the order.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"receipt_number": "0042"}]}
+    )
     receipt_number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     order_id: UUID | None = None
     location_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None

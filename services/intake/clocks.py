@@ -7,6 +7,7 @@ the producer's clock may have been set between the event and the sending.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -130,3 +131,6 @@ def _age(number: int, text: str) -> int | None:
 def _refuse(which: Header, reason: str) -> NoReturn:
     errors = [{"pointer": f"/header/{which.name}", "reason": reason}]
     raise Refuse(400, "Bad Request", f"{which.name}: {reason}", errors=errors)
+
+
+metrics.CLOCK_OFFSET.labels("").set(math.nan)  # unknown until a producer tells its time

@@ -28,7 +28,7 @@ def test_an_accepted_sale_is_in_the_log_where_the_answer_says(gateway: Gateway) 
     written: Any = codec.decode(record.value())
     assert written.NAME == "PurchaseCompleted"
     assert written.total == sale["total"]
-    assert record.key() == written.profile_id
+    assert record.key() == written.transaction_id
     headers = dict(record.headers())
     assert headers["ce_id"].decode() == sale["meta"]["event_id"]
     assert headers["traceparent"].decode() == TRACE

@@ -24,6 +24,7 @@ PROFILE, SKU, LOCATION, TRANSACTION = (
 NAMESAKES = [str(uuid5(NAMESPACE_URL, f"namesake {number}")) for number in range(12)]
 TOGETHER = NAMESAKES[-3:]  # staff link them, so that they can be unlinked
 SALES = [str(uuid5(NAMESPACE_URL, f"sale {number}")) for number in range(20)]
+GUESTS = [str(uuid5(NAMESPACE_URL, f"sale of a guest {number}")) for number in range(60)]
 # of what a command ends: a run ends some, and still finds others
 OPEN = 60
 MANY = 1_000_000_000
@@ -51,6 +52,7 @@ def facts() -> list[dict[str, Any]]:
         _fact("PointsEarned", lots=[lot]),
         _fact("StockReceived", quantity=MANY),
         *(_fact("PurchaseCompleted", transaction_id=sale) for sale in SALES),
+        *(_fact("PurchaseCompleted", transaction_id=sale, profile_id=None) for sale in GUESTS),
         _fact("MatchRulesActivated", version=made.version, rules=made.text(),
               valid_from=now.isoformat()),
         *namesakes,
@@ -121,8 +123,10 @@ def dictionaries(event_ids: list[str], opened: Opened) -> str:
                                "query.other", "query.profile_id")),
         "namesake": (NAMESAKES, ("body.other_profile_id",)),
         "sku": ([SKU], ("path.sku", "body.lines[*].sku")),
-        "location": ([LOCATION], ("query.location_id", "body.lines[*].location_id")),
-        "transaction": ([TRANSACTION], ("body.transaction_id",)),
+        "location": ([LOCATION], ("query.location_id", "path.location_id",
+                                  "body.lines[*].location_id")),
+        "transaction": ([TRANSACTION], ("body.transaction_id", "path.transaction_id")),
+        "receipt": ([example("PurchaseCompleted")["receipt_number"]], ("body.receipt_number",)),
         "event": (event_ids[:3], ("path.event_id",)),
         "inquiry": ([inquiry], ("path.inquiry_id",)),
         "problem": (["not-found", "building"], ("path.slug",)),
@@ -134,6 +138,7 @@ def dictionaries(event_ids: list[str], opened: Opened) -> str:
         "case": (opened.cases, ("path.id",), ("getCase", "linkCase", "declineCase")),
         "together": (TOGETHER, ("body.profile_id", "body.other_profile_id"), ("unlinkProfiles",)),
         "sale": (SALES, ("body.transaction_id",), ("returnPoints",)),
+        "guest": (GUESTS, ("path.id",), ("claimPurchase",)),
         "one": ([1], ("body.lines[*].line_no", "body.lines[*].quantity"), ("returnPoints",)),
     }  # fmt: skip
     return "\n".join((*_tables(known), *_of_operations(of_operations)))

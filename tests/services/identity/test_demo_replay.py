@@ -13,8 +13,8 @@ from projections.member.rules import read_rules
 from services.demo.data import tpcds
 from services.demo.shop.rows import Rows
 from services.demo.shop.streams import bulk, tills, web_shop
-from tests.services.identity.test_replay import filled, groups, told_groups
-from tests.services.identity.town import town
+from tests.services.identity.test_replay import groups, told_groups
+from tests.services.identity.town import Town, town
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -29,6 +29,14 @@ def told(folder: Path) -> list[dict[str, Any]]:
         ]
     finally:
         rows.close()
+
+
+def filled(place: Town, events: list[dict[str, Any]]) -> Town:
+    """The town, once it has been told everything and has worked it off."""
+    place.tells(events)
+    place.settled(120)
+    place.until(lambda: place.road.applied() >= len(events))
+    return place
 
 
 def test_the_demo_s_log_under_rules_that_it_taught(tmp_path: Path) -> None:

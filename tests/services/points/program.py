@@ -57,7 +57,7 @@ class Program(Wallet):
     ) -> UUID:  # fmt: skip
         """(sku, units, paid) by line; the sale's id."""
         sale = sale or uuid4()
-        self.skus.update({(sale, no): sku for no, (sku, _, _) in enumerate(lines, 1)})
+        self.lists(sale, lines)
         sold = [
             PurchaseLine(
                 line_no=no, sku=sku, quantity=units, unit_price=paid // max(1, units), net_paid=paid
@@ -72,6 +72,10 @@ class Program(Wallet):
         if flush:
             self.flush()
         return sale
+
+    def lists(self, sale: UUID, lines: Sequence[tuple[str, int, int]]) -> None:
+        """Says which items a sale has, so that a return of it can be sent first."""
+        self.skus.update({(sale, no): sku for no, (sku, _, _) in enumerate(lines, 1)})
 
     def brings(
         self, who: UUID | None, sale: UUID, units: Mapping[int, int], flush: bool = True

@@ -96,6 +96,7 @@ def _trade(shop: Program, many: int, chance: random.Random) -> list[Order]:
         ]
         order = Order(chance.choice(people), UUID(int=(7 << 64) + number), lines)
         orders.append(order)
+        shop.lists(order.sale, lines)
         early = chance.random() < 0.03
         if early:
             records += _bring_back(shop, order, chance)

@@ -109,7 +109,7 @@ def test_what_was_not_declared_for_a_while_is_built_when_it_comes_back(own: Data
     ("change", "named"),
     [
         ("alter column units type text", "column units of table units has type text"),
-        ("add column price bigint not null", "column price of table units is not null"),
+        ("add column price bigint not null", "column price of table units is NOT NULL"),
     ],
 )
 def test_a_column_that_contradicts_the_declaration_is_named(

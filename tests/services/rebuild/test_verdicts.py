@@ -350,7 +350,9 @@ def test_a_partition_that_was_added_meanwhile_is_refused(engine: Engine) -> None
     refold = Refold(engine, shadow, {})
     refold._log = SimpleNamespace(positions={(TOPIC, 0): 0})  # type: ignore[assignment]
     try:
-        with pytest.raises(CannotRebuild, match=r"commerce\.inventory-9 is a new partition"):
+        with pytest.raises(
+            CannotRebuild, match=r"commerce\.inventory-9 became a partition during the rebuild"
+        ):
             refold.fold({(TOPIC, 0): 0, (TOPIC, 9): 3}, lambda many: None)
     finally:
         refold.close()
