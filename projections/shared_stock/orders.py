@@ -141,7 +141,7 @@ class OrderedItem:
         tills = [(step.location, step.quantity) for step in self.standing()]
         served = sum(units for _, units in tills)
         handed = _first(tills, self.ordered - shipped.total() - self.ended)
-        state.doubled = min(served - handed.total(), shipped.total()) if self.ordered else 0
+        state.doubled = min(served - handed.total(), shipped.total())
         state.on_hand.subtract(shipped)
         state.on_hand.subtract(_first(tills, served - state.doubled))
         cancelled = self._by_kind[CANCELLED]

@@ -207,7 +207,7 @@ class Shop:
         tills = _standing(entries, by["untill"])
         open_ = max(0, ordered - out.total() - ended)
         handed = Counter(tills[:open_])
-        doubled = min(len(tills) - handed.total(), out.total()) if ordered else 0
+        doubled = min(len(tills) - handed.total(), out.total())
         for where in [*out.elements(), *tills[: len(tills) - doubled]]:
             self.cells[sku, where]["on_hand"] -= 1
         more = max(0, cancelled.total() - released.total())
