@@ -20,7 +20,7 @@ def test_an_owner_who_was_replaced_writes_nothing() -> None:
 
 
 def test_a_lost_answer_to_commit_changes_nothing() -> None:
-    assert shown("commits", 30, 8).good
+    assert shown("commits", 30, 13).good
 
 
 @pytest.mark.long
