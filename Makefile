@@ -64,15 +64,11 @@ class-archive: $(VENV)/dev.stamp
 	@$(BIN)/python -m infra.native.make_class_archive >/dev/null || echo "── going on without it"
 
 # Tests wait for servers about as long as they compute, so there is one worker more than cores. What
-# runs on other Pythons waits for nothing: it gets what the others leave over, to the end. Redis comes
-# before the other servers' tests: beside them it would make tests run into their limits.
+# runs on other Pythons comes first: beside the servers it would make tests run into their limits.
 test: $(VENV)/dev.stamp class-archive ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
 	@mkdir -p var/ci; rm -f $(LOGS); \
-	.ci/idle $(MAKE) -k -j2 QUIET=1 test-3.12 test-3.13 & others=$$!; \
-	trap 'kill $$others; exit 130' INT TERM; \
-	$(MAKE) QUIET=1 test-redis; code=$$?; \
+	$(MAKE) -k -j3 QUIET=1 test-3.12 test-3.13 test-redis; code=$$?; \
 	$(MAKE) QUIET=1 test-servers || code=$$?; \
-	wait $$others || code=$$?; \
 	cat $(BESIDE); tail -n 1 var/ci/servers.log; exit $$code
 
 test-servers: $(VENV)/dev.stamp class-archive
@@ -82,7 +78,7 @@ test-servers: $(VENV)/dev.stamp class-archive
 	echo $$? >var/ci/servers.code; \
 	} 2>&1 | tee -i var/ci/servers.log; exit $$(cat var/ci/servers.code)
 
-# What runs beside the servers' tests prints into a file, which `test` shows at its end.
+# What runs side by side prints into a file, which `test` shows at its end.
 SHOW = code=$$?; $(if $(QUIET),,cat $(1);) exit $$code
 
 test-unit: test-3.12 test-3.13 ## The tests that need no server, on the other Pythons of this machine
