@@ -107,6 +107,17 @@ class DerivedRows:
         default_factory=dict
     )
 
+    def tell(self, table: DocumentSet, key: RowKey, name: str, document: Document | None) -> None:
+        """Adds a document of another set; None removes it there."""
+        self.documents.setdefault(table, {}).setdefault(key, {})[name] = document
+
+    def told(self) -> Iterator[tuple[tuple[DocumentSet, RowKey, str], Document | None]]:
+        """The documents of other sets, each with its set, key and id."""
+        for table, sets in self.documents.items():
+            for key, documents in sets.items():
+                for name, document in documents.items():
+                    yield (table, key, name), document
+
 
 class Derivations:
     """The derive functions of a group's sets, and the numbers of the ledger rows they give."""
@@ -140,28 +151,16 @@ class Derivations:
             return
         before, after = self._followed(table, key, old), self._followed(table, key, new)
         _differences(before, after, into)
-        for ledger, rows in before.appended.items():
-            gone = Counter(rows)
-            gone.subtract(after.appended.get(ledger, ()))
-            if left := [*(+gone).elements()]:
-                into.deleted.setdefault(ledger, []).extend(left)
-        for ledger, rows in after.appended.items():
-            come = Counter(rows)
-            come.subtract(before.appended.get(ledger, ()))
-            if left := [*(+come).elements()]:
-                into.appended.setdefault(ledger, []).extend(left)
-        for other, sets in before.documents.items():
-            for other_key, documents in sets.items():
-                kept = after.documents.get(other, {}).get(other_key, {})
-                for name in documents.keys() - kept.keys():
-                    into.documents.setdefault(other, {}).setdefault(other_key, {})[name] = None
-        for other, sets in after.documents.items():
-            for other_key, documents in sets.items():
-                held = before.documents.get(other, {}).get(other_key, {})
-                for name, document in documents.items():
-                    if held.get(name) != document:
-                        place = into.documents.setdefault(other, {}).setdefault(other_key, {})
-                        place[name] = document
+        for ledger in before.appended.keys() | after.appended.keys():
+            held, wanted = Counter(before.appended[ledger]), Counter(after.appended[ledger])
+            if gone := [*(held - wanted).elements()]:
+                into.deleted.setdefault(ledger, []).extend(gone)
+            if come := [*(wanted - held).elements()]:
+                into.appended[ledger] += come
+        earlier, later = dict(before.told()), dict(after.told())
+        for place in earlier.keys() | later.keys():
+            if earlier.get(place) != later.get(place):
+                into.tell(*place, later.get(place))
 
     def _followed(self, table: DocumentSet, key: RowKey, documents: Documents) -> DerivedRows:
         """Everything that follows from a set."""
@@ -178,8 +177,7 @@ class Derivations:
             if document_id != told:
                 told, event_id = document_id, bytes.fromhex(document_id)
             if isinstance(table, DocumentSet):
-                sets = into.documents.setdefault(table, {})
-                sets.setdefault(key, {})[document_id] = values[0]
+                into.tell(table, key, document_id, values[0])
                 continue
             if isinstance(table, Table):
                 table.fold(into.rows[table], key, values)

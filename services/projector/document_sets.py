@@ -25,6 +25,7 @@ from projections.core.documents import (
 from projections.core.fold import Folded, Group
 from projections.core.tables import Ledger, RowKey
 from services.projector.redis_changes import RedisChanges
+from services.runtime.arrays import columns
 
 Connection = psycopg.Connection[TupleRow]
 Changed = Mapping[RowKey, Mapping[str, Document | None]]
@@ -86,9 +87,7 @@ class DocumentStore:
 
 def delete(connection: Connection, table: Ledger, rows: list[tuple[Any, ...]]) -> None:
     """Deletes ledger rows that no longer follow from their set."""
-    columns = zip(*rows, strict=True)
-    types = [part.type for part in table.stored]
-    sent = [array(type, own) for type, own in zip(types, columns, strict=True)]
+    sent = columns([part.type for part in table.stored], rows)
     connection.execute(sql.delete_rows(table).encode(), sent)
 
 
@@ -106,9 +105,9 @@ def _both(
 
 def _sent(table: DocumentSet, sets: Mapping[RowKey, Mapping[str, Document]]) -> list[Any]:
     rows = [(*key, *table.values_of(key, sets[key])) for key in sorted(sets)]
-    columns = zip(*rows, strict=True)
-    types = [table.columns[name].type for name in (*table.keys, *table.values)]
-    return [array(type, own) for type, own in zip(types, columns, strict=True)]
+    # not `columns`: it converts each value, and these are in the core's types already
+    types = [part.type for part in table.stored]
+    return [array(type, own) for type, own in zip(types, zip(*rows, strict=True), strict=True)]
 
 
 def _key(values: Iterable[Any]) -> RowKey:
