@@ -146,12 +146,13 @@ class Applier:
     def _unknown(connection: Connection, work: BatchWork, has_copies: bool) -> None:
         """Raises AlreadySeen if something is stored that no unique violation reports.
 
-        Records that a handler refused take no row, and copies of a document none in the ledger.
-        Judged again, such a record is a duplicate or a conflict. The ids of copies are in a table
-        beside the ledger, which is asked if it has any.
+        Records that a handler refused and records that contradict a document take no row, and
+        copies of a document none in the ledger. Judged again, such a record is a duplicate or a
+        conflict of its id. The ids of copies are in a table beside the ledger, which is asked if
+        it has any.
         """
         ids = [entry.event_id for entry in work.refused if entry.event_id is not None]
-        ids += [row[0] for row in work.copies]
+        ids += [row[0] for row in work.copies] + work.contradicting
         if ids and _known(connection, ids):
             raise AlreadySeen
         if work.refused and _known_documents(connection, work.refused):

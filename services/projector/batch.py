@@ -186,6 +186,7 @@ class BatchWork:
     ledger: list[tuple[Any, ...]] = field(default_factory=list)
     copies: list[tuple[Any, ...]] = field(default_factory=list)  # documents that are told again
     unread: dict[bytes, bytes] = field(default_factory=dict)  # documents of unknown content
+    contradicting: list[bytes] = field(default_factory=list)  # ids that tell another content
     ids: dict[bytes, Seen] = field(default_factory=dict)  # what it will store, as it is folded
     refused: list[Entry] = field(default_factory=list)  # by a handler, as far as it is folded
     doubted: list[Entry] = field(default_factory=list)  # conflicts, by their hashes alone
@@ -202,7 +203,7 @@ class BatchWork:
         for entry in self.refused:
             entry.failure = None
         self.folded, self.ledger, self.ids, self.refused = Folded(), [], {}, []
-        self.doubted, self.copies, self.unread = [], [], {}
+        self.doubted, self.copies, self.unread, self.contradicting = [], [], {}, []
         self.recent_version = recent.version
         for one in self.slices:
             self._fold_slice(one, group, recent, topics[one.topic])
@@ -323,6 +324,7 @@ class BatchWork:
         if content is None:
             self.unread[entry.document[0]] = first
         entry.verdict, entry.told_before = CONFLICT, first
+        self.contradicting.append(entry.event_id)
 
 
 def _resent(entry: Entry, before: Seen) -> Verdict:

@@ -133,3 +133,18 @@ def test_an_id_that_told_a_document_again_is_no_news_for_another_event(engine: E
     assert (counts["applied"], counts["duplicate"], counts["conflict"]) == (1, 2, 1)
     ((error,),) = engine.connection.execute("select error_class from dead_letter").fetchall()
     assert error == "SameIdOtherBody"
+
+
+def test_a_known_id_that_contradicts_a_document_is_a_conflict_of_the_id(engine: Engine) -> None:
+    engine.reset()
+    log = Log()
+    for event in (sale(1, transaction=1), sale(2, transaction=2)):
+        log.append(event)
+    engine.apply(log.batch())
+    engine.writer.recent.clear()
+    log.append(sale(1, transaction=1))  # the memory knows the document again, not the id 2
+    engine.apply(log.batch())
+    log.append(sale(2, transaction=1, units=2))
+    engine.apply(log.batch())
+    ((error,),) = engine.connection.execute("select error_class from dead_letter").fetchall()
+    assert error == "SameIdOtherBody"

@@ -104,7 +104,7 @@ def counts(connection: Any, table: str, condition: str) -> list[Any]:
 def test_a_group_judged_anew_says_of_documents_what_the_live_group_said(engine: Engine) -> None:
     seed, met = random.randrange(1 << 32), Counter[str]()
     for round_ in range(ROUNDS):
-        chance = random.Random(f"{seed}-{round_}")
+        chance, case = random.Random(f"{seed}-{round_}"), f"seed {seed}, round {round_}"
         stored = drawn(chance)
         engine.reset()
         for batch in cut(chance, stored):
@@ -118,16 +118,16 @@ def test_a_group_judged_anew_says_of_documents_what_the_live_group_said(engine: 
                 live, anew = rows(engine.connection, "main", table), rows(
                     shadow.connection, shadow.name, table
                 )  # fmt: skip
-                assert anew == live, f"seed {seed}, round {round_}: {table}"
+                assert anew == live, f"{case}: {table}"
                 met[table] += len(live)
             told = counts(engine.connection, "checkpoint", f"topic = '{TOPIC}' and partition < 3")
-            assert counts(shadow.connection, f"{shadow.name}.progress", "true") == told
+            assert counts(shadow.connection, f"{shadow.name}.progress", "true") == told, case
             letters = 'select partition, "offset", stage, error_class from {} order by 1, 2'
             live_letters = execute(letters.format("dead_letter").encode()).fetchall()
             assert (
                 shadow.connection.execute(letters.format("letter").encode()).fetchall()
                 == live_letters
-            )
+            ), case
             met.update(row[3] for row in live_letters)
         finally:
             shadow.drop()
