@@ -153,7 +153,7 @@ static bool text_ends(Buffer *to, Py_ssize_t at) {
     return size <= INT32_MAX || beyond("lengths");
 }
 
-/* ---- a ledger's rows: they never change, so their version is 1 ---- */
+/* ---- rows that are written for the first time, so their version is 1 ---- */
 
 static bool say_key(Buffer *to, Buffer *keys, const Plan *plan, PyObject *row) {
     PyObject *value = PyTuple_GET_ITEM(row, plan->by);
@@ -166,9 +166,12 @@ static bool say_key(Buffer *to, Buffer *keys, const Plan *plan, PyObject *row) {
     return whole;
 }
 
-static bool say_field(Buffer *to, const Plan *plan, PyObject *row) {
-    bool whole = plan->by == 0 || (say_uuid(to, PyTuple_GET_ITEM(row, 0)) && put(to, "|", 1));
-    return whole && say_integer(to, PyTuple_GET_ITEM(row, 1));
+/* The key columns but the view's own: (event id, number) of a ledger, else a single id. */
+static bool say_field(Buffer *to, const Plan *plan, bool numbered, PyObject *row) {
+    bool whole = plan->by == 0 || say_uuid(to, PyTuple_GET_ITEM(row, 0));
+    if (!numbered)
+        return whole;
+    return whole && put(to, "|", plan->by != 0) && say_integer(to, PyTuple_GET_ITEM(row, 1));
 }
 
 static bool say_row(Buffer *to, const Plan *plan, PyObject *row) {
@@ -178,17 +181,18 @@ static bool say_row(Buffer *to, const Plan *plan, PyObject *row) {
     return whole && put(to, "]", 1);
 }
 
-static bool add_view(Chunks *into, Buffer *keys, const Plan *plan, PyObject *row) {
+static bool
+add_view(Chunks *into, Buffer *keys, const Plan *plan, bool numbered, PyObject *row) {
     Buffer *to = &into->to;
     Py_ssize_t at;
     return put(keys, ", ", keys->used > 1 ? 2 : 0) && text_begins(to, &at)
            && put_text(to, plan->prefix) && say_key(to, keys, plan, row) && text_ends(to, at)
-           && text_begins(to, &at) && say_field(to, plan, row) && text_ends(to, at)
+           && text_begins(to, &at) && say_field(to, plan, numbered, row) && text_ends(to, at)
            && text_begins(to, &at) && say_row(to, plan, row) && text_ends(to, at)
            && row_ends(into);
 }
 
-static PyObject *view(PyObject *self, PyObject *rows) {
+static PyObject *view_rows(PyObject *self, PyObject *rows, bool numbered) {
     const Plan plan = plan_of(self);
     Chunks into;
     Buffer keys = {NULL, 0};
@@ -197,7 +201,7 @@ static PyObject *view(PyObject *self, PyObject *rows) {
         return NULL;
     bool whole = open_chunks(&into) && begin(&keys) && put(&keys, "[", 1);
     while (whole && (row = next_row(&plan, each)) != NULL) {
-        whole = add_view(&into, &keys, &plan, row);
+        whole = add_view(&into, &keys, &plan, numbered, row);
         Py_DECREF(row);
     }
     Py_DECREF(each);
@@ -211,19 +215,27 @@ static PyObject *view(PyObject *self, PyObject *rows) {
     return NULL;
 }
 
+static PyObject *view(PyObject *self, PyObject *rows) { return view_rows(self, rows, true); }
+
+static PyObject *view_by_id(PyObject *self, PyObject *rows) {
+    return view_rows(self, rows, false);
+}
+
 static PyMethodDef VIEW = {"view", view, METH_O, NULL};
+static PyMethodDef VIEW_BY_ID = {"view_by_id", view_by_id, METH_O, NULL};
 
 static PyObject *viewer(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *types, *other, *prefix;
     Py_ssize_t by;
-    if (!PyArg_ParseTuple(args, "OnOU:viewer", &types, &by, &other, &prefix))
+    int numbered = true;
+    if (!PyArg_ParseTuple(args, "OnOU|p:viewer", &types, &by, &other, &prefix, &numbered))
         return NULL;
-    PyObject *made = bound(&VIEW, types, by, other, prefix);
+    PyObject *made = bound(numbered ? &VIEW : &VIEW_BY_ID, types, by, other, prefix);
     if (made == NULL)
         return NULL;
     const Plan plan = plan_of(PyCFunction_GET_SELF(made));
     if (plan.count < 2 || by < 0 || by >= plan.count || plan.kinds[0] != UUID) {
-        PyErr_SetString(PyExc_ValueError, "a view is of event id, number and more, by one of them");
+        PyErr_SetString(PyExc_ValueError, "the first column of a view is an id, and `by` is one of its columns");
         Py_CLEAR(made);
     }
     return made;
@@ -272,7 +284,7 @@ static PyObject *told(PyObject *Py_UNUSED(module), PyObject *args) {
 }
 
 static PyMethodDef FUNCTIONS[] = {
-    {"viewer", viewer, METH_VARARGS, "A function from a ledger's rows to what Redis holds of them."},
+    {"viewer", viewer, METH_VARARGS, "A function from new rows to what Redis holds of them."},
     {"told", told, METH_VARARGS, "What Redis holds of rows that Postgres has told."},
     {NULL, NULL, 0, NULL},
 };

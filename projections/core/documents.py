@@ -91,6 +91,8 @@ def unpacked(text: str) -> dict[str, Document]:
 def joined_documents(old: Documents, new: Mapping[str, Document | None]) -> dict[str, Document]:
     """A set with further documents; None removes a document that a set derived before."""
     merged = {**old, **new}
+    if None not in new.values():
+        return merged  # type: ignore[return-value]
     return {key: document for key, document in merged.items() if document is not None}
 
 

@@ -1,8 +1,8 @@
 """Encodes rows for Redis, as the JSON text that Postgres would produce.
 
 A row becomes three MessagePack texts, which a Lua script decodes in Redis: hash key, field, and
-`version|JSON`. Ledger rows are encoded here and not read back from Postgres, because they never
-change.
+`version|JSON`. Rows of ledgers and new sets of documents are encoded here and not read back from
+Postgres, because no merge changes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from projections.core.columns import Stored
+from projections.core.documents import DocumentSet
 from projections.core.tables import Ledger, StoredTable
 from schemas.wire.compiled_codec import native
 
@@ -24,7 +26,7 @@ Chunks = list[tuple[int, bytes]]  # (number of rows, their encoded texts)
 
 
 class First(NamedTuple):
-    """New rows of a ledger, encoded. `keys`: JSON array of the values of the view's key column."""
+    """New rows, encoded. `keys`: JSON array of the values of the view's key column."""
 
     chunks: Chunks
     keys: bytes
@@ -58,23 +60,32 @@ _WRITTEN = {
     "int": "{v}",
     "smallint": "{v}",
     "text": "quoted({v})",
+    "json": "{v}",
     "int[]": "{v}",
     "bigint[]": "{v}",
     "text[]": "'[' + ', '.join(map(quoted, {v})) + ']'",
 }
 
 
-def view_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """A function, generated for the columns' types, that encodes ledger rows for Redis.
+def view_writer(
+    table: Ledger | DocumentSet, prefix: str
+) -> Callable[[Iterable[tuple[Any, ...]]], First]:
+    """A function, generated for the columns' types, that encodes new rows for Redis.
 
-    `prefix`: of the Redis keys.
+    `prefix`: of the Redis keys. The first column is an id; the key of a ledger's row has a number
+    as well. A set's key must be a single id.
     """
     assert table.view is not None
     if _redis_rows is None:
         return plain_writer(table, prefix)
-    names, types = zip(*[(part.name, part.type) for part in table.stored], strict=True)
-    view = _redis_rows.viewer(types, names.index(table.view.by[0]), _other, prefix)
+    names, types = zip(*[(part.name, _type(part)) for part in table.stored], strict=True)
+    by, numbered = names.index(table.view.by[0]), isinstance(table, Ledger)
+    view = _redis_rows.viewer(types, by, _other, prefix, numbered)
     return lambda rows: First(*view(rows))
+
+
+def _type(part: Stored) -> str:
+    return "json" if part.json else part.type
 
 
 def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
@@ -105,7 +116,9 @@ def _chunks(rows: list[bytes]) -> Chunks:
     return [(len(one), b"".join(one)) for one in some]
 
 
-def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ...]]], First]:
+def plain_writer(
+    table: Ledger | DocumentSet, prefix: str
+) -> Callable[[Iterable[tuple[Any, ...]]], First]:
     """The Python code for `_redis_rows.viewer`, which is written in C."""
     rows_of = _rows_writer(table)
 
@@ -117,18 +130,23 @@ def plain_writer(table: Ledger, prefix: str) -> Callable[[Iterable[tuple[Any, ..
     return write
 
 
-def _rows_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
+def _rows_writer(
+    table: Ledger | DocumentSet,
+) -> Callable[[Iterable[tuple[Any, ...]]], list[ViewRow]]:
     assert table.view is not None
     names, steps = [], []
     for at, part in enumerate(table.stored):
-        one = _WRITTEN.get(part.type, f"other({part.type!r}, {{v}})").format(v=f"v{at}")
+        type = _type(part)
+        one = _WRITTEN.get(type, f"other({type!r}, {{v}})").format(v=f"v{at}")
         steps.append(f"x{at} = 'null' if v{at} is None else {one}")
         names.append(part.name)
     given = ", ".join(f"v{at}" for at in range(len(names)))
     texts = ", ".join(f"{{x{at}}}" for at in range(len(names)))
     by = names.index(table.view.by[0])
     text = f"x{by}.strip('\"')" if table.stored[by].type == "uuid" else f"str(v{by})"
-    field = "{v1}" if by == 0 else "{x0[1:-1]}|{v1}"
+    field = "" if by == 0 else "{x0[1:-1]}"
+    if isinstance(table, Ledger):
+        field = "{v1}" if by == 0 else "{x0[1:-1]}|{v1}"
     lines = [*steps, f"add(({text}, f'{field}', 1, f'[{texts}]'))"]
     source = (
         f"def write(rows):\n    found = []\n    add = found.append\n    for {given} in rows:\n"
@@ -142,4 +160,6 @@ def _rows_writer(table: Ledger) -> Callable[[Iterable[tuple[Any, ...]]], list[Vi
 
 
 def _other(type: str, value: Any) -> str:
+    if type == "json":
+        return str(value)
     return dumps(shown(type, value), ensure_ascii=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from projections.core.columns import Stored
 from projections.core.derivation import Derivation
 from projections.core.documents import DocumentSet
@@ -220,19 +222,19 @@ def view_rows(table: StoredTable, some: bool = True) -> str:
     return f"{statement} where t.{quoted(by)} is not null" if by not in table.keys else statement
 
 
-def add_documents(table: DocumentSet) -> str:
+def add_documents(table: DocumentSet, names: Collection[str]) -> str:
     """Inserts rows that are not there yet, in key order, and returns their keys.
 
-    It waits for other transactions that are inserting the same keys.
+    `names`: the columns that are sent; the others are null. It waits for other transactions that
+    are inserting the same keys.
     """
-    parts = table.stored
-    source, names = _source(parts)
+    parts = [part for part in table.stored if part.name in names]
+    source, listed = _source(parts)
     taken = ", ".join(f"x.{quoted(part.name)}" for part in parts)
     keys = ", ".join(quoted(name) for name in table.keys)
-    shown = f", {view_columns(table)}" if table.view else ""
     return (
-        f"insert into {quoted(table.name)} as t ({names}, row_version) select {taken}, 1"
-        f" from {source}\non conflict ({keys}) do nothing returning {_own_keys(table)}{shown}"
+        f"insert into {quoted(table.name)} as t ({listed}, row_version) select {taken}, 1"
+        f" from {source}\non conflict ({keys}) do nothing returning {_own_keys(table)}"
     )
 
 

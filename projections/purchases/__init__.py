@@ -34,7 +34,7 @@ def _summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
     own = [(one[1], name, one) for name, one in documents.items() if one[0] == told.COMPLETED]
     if not own:
         return dict.fromkeys(("owner_id", "occurred_at", "receipt_number", "order_id", "shop_day"))
-    at, _, first_told = min(own)
+    at, _, first_told = own[0] if len(own) == 1 else min(own)
     owner = first_told[2]
     receipt_number, order, shop_day = told.found_by(first_told)
     return {

@@ -7,7 +7,7 @@ transactions of different partitions wait for each other and never in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from projections.core import sql, wire
 from projections.core.arrays import array
+from projections.core.columns import Stored
 from projections.core.documents import (
     DerivedRows,
     Document,
@@ -23,6 +24,7 @@ from projections.core.documents import (
     unpacked,
 )
 from projections.core.fold import Folded, Group
+from projections.core.redis_rows import hash_key, view_writer
 from projections.core.tables import Ledger, RowKey
 from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import columns
@@ -35,9 +37,18 @@ class DocumentStore:
     """Compiled statements of a group's sets; without `views` no Redis changes are returned."""
 
     def __init__(self, group: Group, views: bool) -> None:
-        self._group, self._shows = group, views
+        self._group = group
         sets = group.document_sets
-        self._adds = {table: sql.add_documents(table) for table in sets}
+        self._adds: dict[tuple[DocumentSet, tuple[str, ...]], str] = {}
+        # by set with a view: the position of the view's key column, and the rows' encoder
+        self._views = {
+            table: (
+                [part.name for part in table.stored].index(table.view.by[0]),
+                view_writer(table, hash_key(table, group.versions[table.projection], "")),
+            )
+            for table in sets
+            if views and table.view is not None
+        }
         self._locks = {table: sql.lock_documents(table) for table in sets}
         self._replaces = {table: sql.replace_documents(table) for table in sets}
 
@@ -59,10 +70,15 @@ class DocumentStore:
         due: RedisChanges,
     ) -> None:
         fresh = {key: joined_documents({}, documents) for key, documents in changed.items()}
-        added = connection.execute(self._adds[table], _sent(table, fresh)).fetchall()
-        self._tell(table, added, due)
+        rows = _rows(table, fresh)
+        added = self._add(connection, table, rows)
         many = len(table.keys)
-        held = fresh.keys() - {_key(row[:many]) for row in added} if len(added) < len(fresh) else ()
+        held = fresh.keys() - {_key(row) for row in added} if len(added) < len(fresh) else set()
+        if table in self._views:
+            by, encode = self._views[table]
+            new = [row for row in rows if row[by] is not None and row[:many] not in held]
+            if new:
+                due.first[table] = encode(new)
         for key in fresh.keys() - held if held else fresh:
             self._group.derivations.change(table, key, None, fresh[key], derived)
         if not held:
@@ -73,16 +89,26 @@ class DocumentStore:
             key, old = _key(row[:many]), unpacked(row[many])
             joined[key] = joined_documents(old, changed[key])
             self._group.derivations.change(table, key, old, joined[key], derived)
-        sent = _sent(table, joined)
+        sent = _arrays(table.stored, zip(*_rows(table, joined), strict=True))
         cursor = connection.execute(self._replaces[table], sent)
-        if cursor.description:
-            self._tell(table, [(*[None] * many, *row) for row in cursor.fetchall()], due)
+        if table in self._views:
+            due.tell(table, [row for row in cursor.fetchall() if row[0] is not None])
 
-    def _tell(self, table: DocumentSet, rows: Iterable[Any], due: RedisChanges) -> None:
-        """Passes on the rows of a view, without those that are in no hash."""
-        if table.view is not None and self._shows:
-            many = len(table.keys)
-            due.tell(table, [row[many:] for row in rows if row[many] is not None])
+    def _add(
+        self, connection: Connection, table: DocumentSet, rows: list[tuple[Any, ...]]
+    ) -> list[TupleRow]:
+        """Inserts rows; returns the keys of those that were not there yet."""
+        sent = [
+            (part, own)
+            for part, own in zip(table.stored, zip(*rows, strict=True), strict=True)
+            if own[0] is not None or own.count(None) < len(own)
+        ]
+        parts = [part for part, _ in sent]
+        names = tuple(part.name for part in parts)
+        statement = self._adds.get((table, names))
+        if statement is None:
+            statement = self._adds[table, names] = sql.add_documents(table, names)
+        return connection.execute(statement, _arrays(parts, [own for _, own in sent])).fetchall()
 
 
 def delete(connection: Connection, table: Ledger, rows: list[tuple[Any, ...]]) -> None:
@@ -103,11 +129,15 @@ def _both(
     }
 
 
-def _sent(table: DocumentSet, sets: Mapping[RowKey, Mapping[str, Document]]) -> list[Any]:
-    rows = [(*key, *table.values_of(key, sets[key])) for key in sorted(sets)]
+def _rows(
+    table: DocumentSet, sets: Mapping[RowKey, Mapping[str, Document]]
+) -> list[tuple[Any, ...]]:
+    return [(*key, *table.values_of(key, sets[key])) for key in sorted(sets)]
+
+
+def _arrays(parts: Iterable[Stored], values: Iterable[Sequence[Any]]) -> list[Any]:
     # not `columns`: it converts each value, and these are in the core's types already
-    types = [part.type for part in table.stored]
-    return [array(type, own) for type, own in zip(types, zip(*rows, strict=True), strict=True)]
+    return [array(part.type, own) for part, own in zip(parts, values, strict=True)]
 
 
 def _key(values: Iterable[Any]) -> RowKey:

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.backend import Endpoints
-from projections.core import Projection, View, plain
+from projections.core import Projection, View, key, plain
 from projections.core.arrays import ARRAYS, plain_array
 from projections.core.columns import TYPES, Stored, span_text
+from projections.core.documents import DocumentSet, packed
 from projections.core.redis_rows import (
     ROWS_PER_CHUNK,
     Chunks,
@@ -100,6 +101,57 @@ def test_every_type_arrives_and_redis_is_told_the_same(
         assert not newer
         assert _said(firsts) == _said(shown.chunks)
         assert sorted(json.loads(shown.keys)) == sorted(str(row[0]) for row in found)
+
+    check()
+
+
+def documents_shown_by(by: str) -> DocumentSet:
+    """A set of documents whose summary has columns of several types."""
+    return Projection("everything").documents(
+        "everything",
+        id=key("uuid"),
+        c0=plain("uuid"),
+        c1=plain("text"),
+        c2=plain("bigint"),
+        summary=lambda _, documents: {},
+        view=View(by=(by,)),
+    )
+
+
+SET_ROW = st.tuples(
+    st.binary(min_size=16, max_size=16),
+    st.dictionaries(TEXT, st.lists(TEXT | BIG, max_size=3), max_size=2).map(packed),
+    st.none() | KINDS["uuid"], st.none() | TEXT, st.none() | BIG,
+)  # fmt: skip
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("by", ["id", "c0", "c1"])
+def test_redis_is_told_of_new_sets_what_postgres_would_tell(by: str, servers: Endpoints) -> None:
+    table = documents_shown_by(by)
+    at = [part.name for part in table.stored].index(by)
+    encode = copy_encoder([*(part.type for part in table.stored), "bigint"])
+    write, write_plainly = view_writer(table, "h1:一:"), plain_writer(table, "h1:一:")
+
+    @settings(max_examples=40, deadline=None)
+    @given(sent=st.lists(SET_ROW, min_size=1, max_size=5, unique_by=lambda row: row[0]))
+    def check(sent: list[tuple[Any, ...]]) -> None:
+        sent = [row for row in sent if row[at] is not None]
+        assert write(sent) == write_plainly(sent)
+        with psycopg.connect(servers.postgres) as connection:
+            connection.execute("create schema scratch; set local search_path = scratch")
+            connection.execute(ddl(table).encode())
+            with connection.cursor().copy(
+                "copy everything (id, documents, c0, c1, c2, row_version)"
+                " from stdin (format binary)"
+            ) as copy:
+                copy.write(encode((*row, 1) for row in sent))
+            found = connection.execute(view_rows(table, some=False).encode()).fetchall()
+            connection.rollback()
+        shown = write(sent)
+        firsts, _ = told("h1:一:", found)
+        assert _said(firsts) == _said(shown.chunks)
+        assert set(json.loads(shown.keys)) == {str(row[0]) for row in found}
 
     check()
 
@@ -273,6 +325,8 @@ def test_the_c_way_refuses_what_it_was_not_made_for() -> None:
         (ValueError, lambda: viewer(ledger, 3, str)),
         (ValueError, lambda: viewer(ledger, -1, str)),
         (ValueError, lambda: viewer(["int", "int"], 0, str)),
+        (ValueError, lambda: _redis_rows.viewer(["text"], 0, str, "", False)),
+        (TypeError, lambda: _redis_rows.viewer(["uuid", "json"], 0, str, "", False)([(5, "")])),
         (ValueError, lambda: viewer(ledger, 2, str)([(bytes(16), 1)])),
         (ValueError, lambda: viewer(ledger, 2, str)([(bytes(15), 1, "a")])),
         (TypeError, lambda: viewer(ledger, 2, str)([(bytes(16), 1, 5)])),
