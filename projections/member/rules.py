@@ -108,7 +108,7 @@ def read_rules(version: str, text: str) -> MatchRules:
 
 
 def part(text: str, name: str) -> str | None:
-    """A member of valid rules as canonical JSON text; None if it is absent."""
+    """A field of valid rules as canonical JSON text; None if it is absent."""
     found = _loaded(text).get(name)
     if found is None:
         return None

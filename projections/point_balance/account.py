@@ -78,7 +78,7 @@ class Draw:
 
 @dataclass(slots=True)
 class Account:
-    """The points of some profiles at a time. `lots`: in the order of spending.
+    """The points of some profiles at one moment. `lots`: in the order of spending.
 
     free      = points in active lots that are not held
     active    = free + held

@@ -71,12 +71,13 @@ class Effect:
 
 @dataclass(slots=True)
 class SettledSale:
-    """A sale as all its documents together say. `known`: false before the sale itself is told.
+    """A sale as all its documents together say.
 
-    `document`: the sale's own document id, "" while it is unknown. `order`: the order that it
-    serves, "" if it is the sale itself. `sold`: the lines as they were sold. `replaced`: lines
-    whose number an amendment gave to another item, with their units that were gone by then.
-    `served_twice`: units that were taken off, because an order had been given them before.
+    `known`: false before the sale's own event is applied. `document`: that event's id, "" before.
+    `order`: the order that it serves; None if it names none, or itself. `sold`: the lines as they
+    were sold. `replaced`: lines whose number an amendment gave to another item, with their units
+    that were gone by then. `served_twice`: units taken off because they were already handed out
+    for the order.
     """
 
     known: bool = False

@@ -167,7 +167,7 @@ class OrderedItem:
         return standing[::-1]
 
     def _promised(self) -> Counter[str]:
-        """By location: allocating what was reserved before promises no further unit."""
+        """Promised units by location: the greater of allocated and reserved."""
         return self._by_kind[ALLOCATED] | self._by_kind[RESERVED]
 
     def _held(self) -> Counter[str]:

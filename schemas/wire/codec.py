@@ -95,7 +95,7 @@ class Codec:
         if not value:
             raise Undecodable("there is no value" if value is None else "the value is empty")
         if len(value) <= HEADER:
-            raise Undecodable("the value has no bytes after its 5-byte header")
+            raise Undecodable("the value is not longer than its 5-byte header")
         if value[0]:
             raise Undecodable(f"the value begins with {value[0]}, not with the magic byte 0")
         if len(value) > BODY_MAX:
@@ -132,7 +132,7 @@ class Codec:
     def _reader(self, identity: int) -> _Reader:
         release = self._known.by_id.get(identity)
         if release is None:
-            raise Undecodable(f"no schema has the id {identity}", identity)
+            raise Undecodable(f"this release has no schema with the id {identity}", identity)
         newest = self._known.newest[release.record].id
         resolved = None if newest == identity else self._schema(newest)
         made = (self._schema(identity), resolved, FROM_RECORD[release.record])

@@ -72,7 +72,8 @@ def replay(
         with steps(CannotReplay) as moved:
             found = asyncio.run(run(settings(), read, switch, moved))
     except (KafkaAway, KafkaError) as error:
-        raise ProviderError(f"Kafka: {type(error).__name__}") from None
+        reason = type(error).__name__
+        raise ProviderError(f"Kafka does not answer ({reason}): try again when it does") from None
     if as_json:
         typer.echo(json.dumps(report.plain(found)))
         return

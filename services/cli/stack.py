@@ -254,6 +254,6 @@ def _short(log: str, home: Path) -> str:
 
 
 def _without_password(address: str) -> str:
-    """The URL without user and password, which others may see on the screen."""
+    """The URL without user and password, since others may see the screen."""
     scheme, separator, rest = address.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address

@@ -34,7 +34,10 @@ class Sender:
     progress: Progress
 
     async def everything(self) -> int:
-        """Sends all events; returns how many were accepted. Raises `NotAccepted`."""
+        """Sends all events; returns how many were accepted.
+
+        Raises `NotAccepted`; for events by HTTP as part of an ExceptionGroup.
+        """
         sent = 0
         for stream in bulk(self.rows):
             async with BulkProducer(self.settings, role=stream.role) as producer:

@@ -126,7 +126,7 @@ def _write_clock(
     events: Sequence[tuple[int, EventInput]],
     made: Sequence[KafkaRecord | Refusal],
 ) -> None:
-    """Puts the clock's headers before the others of each record, and keeps the metric."""
+    """Puts the clock's headers before the others of each record; measures the clock's offset."""
     measured = []
     for (index, event), record in zip(events, made, strict=True):
         if isinstance(record, KafkaRecord):

@@ -130,7 +130,9 @@ class Pipeline:
             )
 
     def stop(self) -> bool:
-        """Ends both threads after their current batch; False if one still runs after 10 s."""
+        """Ends both threads after their current batch; waits up to 10 s for each. False if one of
+        them still runs.
+        """
         with self._changed:
             self._stopping = self._abandoned = True
             self._changed.notify_all()

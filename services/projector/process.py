@@ -164,13 +164,19 @@ class Projector:
         return visible
 
 
+def health_application(dependencies: list[Dependency]) -> Starlette:
+    """Health and metrics of a projector; paths with a trailing slash are 404, not redirected."""
+    application = Starlette(routes=[each.route() for each in health_operations(dependencies)])
+    application.router.redirect_slashes = False
+    return application
+
+
 def _serve(settings: Settings, dependencies: list[Dependency]) -> None:
     """Serves health and metrics in a thread with its own event loop, so that they answer even if
     Faust hangs.
     """
-    application = Starlette(routes=[each.route() for each in health_operations(dependencies)])
     config = uvicorn.Config(
-        application,
+        health_application(dependencies),
         host=settings.host,
         port=settings.metrics_port,
         http=OneWriteProtocol,

@@ -24,7 +24,7 @@ class Reach:
         self._told: dict[Any, tuple[bytes, Any]] = {}
 
     def of(self, used: AnswerSources) -> bytes:
-        """The JSON members, without braces, of an answer from these sources."""
+        """`position`, `lag` and `served_from` for these sources, as JSON without braces."""
         if used.postgres:  # a position of its own, of no use for other answers
             return self._made(used)
         # changes with each refresh of the end offsets; None once they are too old

@@ -59,9 +59,9 @@ def wanted_from(text: str) -> WantedPosition:
         raise ValueError(f"must be a map of at most {_MOST_ENTRIES} entries")
     for name, offset in position.items():
         if topic_of(name) not in TOPICS or not _PARTITION.fullmatch(name.rpartition("-")[2]):
-            raise ValueError("its keys must be `<topic>-<partition>` of known topics")
+            raise ValueError("the map's keys must be `<topic>-<partition>` of known topics")
         if type(offset) is not int or not 0 <= offset < 1 << 63:
-            raise ValueError("its values must be offsets (integers from 0)")
+            raise ValueError("the map's values must be offsets (integers from 0)")
     return WantedPosition(position=position)
 
 

@@ -50,7 +50,7 @@ def parsed(table: StoredTable, payloads: Iterable[str], versions: Iterable[int] 
 
 
 def from_view(table: StoredTable, values: Iterable[str]) -> Rows:
-    """Decodes hash values of Redis (`version|payload`; an empty payload is a deleted row)."""
+    """Decodes hash values of Redis (`version|payload`); skips deleted rows (empty payload)."""
     parts = [value.partition("|") for value in values]
     payloads = [payload for _, _, payload in parts if payload]
     if not table.versioned:

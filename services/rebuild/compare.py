@@ -143,7 +143,7 @@ class Pair:
         ]
 
     def due(self, connection: Connection) -> list[str]:
-        """Values of the view's key column of which rows differ: the Redis hashes to write."""
+        """The Redis hashes to write: values of the view's key column of the differing rows."""
         rows = connection.execute(
             f"select distinct shown_by from {self._differing} where shown_by is not null".encode()
         ).fetchall()

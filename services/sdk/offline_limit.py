@@ -41,5 +41,5 @@ class FloorLimit:
             return 0
 
     def allows(self, points: int) -> bool:
-        """Whether this number of points may be redeemed offline at once."""
+        """Whether this number of points may be redeemed offline in a single redemption."""
         return 0 < points <= self.points

@@ -51,9 +51,9 @@ SALE = PurchaseCompleted(
     [
         (None, "there is no value"),
         (b"", "the value is empty"),
-        (b"\0\0\0\3\xf4", "no bytes after its 5-byte header"),
+        (b"\0\0\0\3\xf4", "not longer than its 5-byte header"),
         (b"\1" + VALUE[1:], "magic byte"),
-        (b"\0\0\0\0\1" + VALUE[5:], "no schema has the id 1"),
+        (b"\0\0\0\0\1" + VALUE[5:], "no schema with the id 1"),
         (VALUE[:-3], "ends in the middle"),
         (VALUE + b"\0", "left over"),
         (VALUE.replace(b"W01", b"W\xff1"), "not UTF-8"),

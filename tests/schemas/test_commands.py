@@ -83,7 +83,7 @@ def test_tail_shows_events_and_keeps_sealed_what_is_sealed(servers: Endpoints) -
     (told,) = [row["event"] for row in rows if _campaign(row) == event.campaign_id]
     assert told["note"] == "<sealed>"
     assert told["meta"]["event_id"] == example("ContactMade")["meta"]["event_id"]
-    assert any("no schema has the id" in row.get("undecodable", "") for row in rows)
+    assert any("no schema with the id" in row.get("undecodable", "") for row in rows)
     assert "ContactMade" in _run(*arguments)
 
 

@@ -28,7 +28,9 @@ Compared = tuple[int, int, str, str]
 
 
 def compare(one: Features, other: Features) -> Compared:
-    """The levels of family and given name; an undivided name is split as the other one is."""
+    """The levels of family and given name, and the terms that agree; see `_undivided` for names
+    that are written without a space.
+    """
     if one.whole or other.whole or one.whole_reading or other.whole_reading:
         return _undivided(one, other)
     if one.given != other.given or one.family != other.family or not one.family:

@@ -1,4 +1,4 @@
-"""The effect on customers: balances and suppressions of members that change.
+"""What other match rules would do to customers: balances and suppressions of changed members.
 
 It runs the projections' own queries, for members as they are and as they would be.
 """

@@ -40,7 +40,7 @@ class _Strict(BaseModel):
 class Earn(_Strict):
     """A rate: `points` for every `per` minor units of the currency, pro rata, before rounding.
 
-    It applies to lines that match all conditions; a condition that is None matches every line.
+    A line gets the first rate whose conditions all match it; None matches every line.
     """
 
     channels: Annotated[list[Channel], Field(min_length=1)] | None = None

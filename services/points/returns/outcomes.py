@@ -66,7 +66,7 @@ class ReturnSettled(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOfGuest(DeniedCommand):
-    """The purchase names no profile, and no claim of it earns points."""
+    """A guest's purchase that nobody has claimed together with its points."""
 
     @property
     def detail(self) -> str:

@@ -30,7 +30,7 @@ from services.runtime.db import conninfo
 from services.verify.log import Log, Place
 
 APPLIED, DUPLICATE, CONFLICT, DEAD = Verdict
-UNREAD = Failure("decode", "Undecodable", "no schema has the id 9")
+UNREAD = Failure("decode", "Undecodable", "this release has no schema with the id 9")
 UNSTORABLE = Failure("store", "DataError", "Postgres cannot hold a value of this event")
 At = tuple[str, int, int]
 
