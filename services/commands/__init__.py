@@ -1,5 +1,6 @@
-"""The commands process: decides commands over HTTP, which may be denied, and appends the resulting
-events.
+"""The commands process: decides commands, which may be denied, and sends the resulting events.
+
+It also runs background tasks: accrual, expiry, invariants and retention.
 """
 
 from services.runtime.processes import Process
@@ -7,7 +8,8 @@ from services.runtime.processes import Process
 PROCESS = Process(
     name="commands",
     module=__name__,
-    does="Decides commands, which may be denied: holds of points, reservations of stock, returns.",
+    does="Decides commands, which may be denied: holds of points, returns, reservations of stock, "
+    "claims of purchases.",
     scaling="Any number behind a load balancer: deciders lock in Postgres.",
     port=8083,
 )

@@ -8,7 +8,7 @@ from services.http.serve import serve
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves HTTP until SIGTERM or SIGINT."""
     serve(PROCESS.name, create)
 
 

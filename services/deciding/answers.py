@@ -57,7 +57,7 @@ class Answer:
 
     @classmethod
     def of(cls, status: int, said: Mapping[str, Any], rest: str = "") -> Answer:
-        """Makes the body of `said` and `rest` (serialised members, see `rest_of`)."""
+        """Makes the body from the members in `said`, then `rest` (see `rest_of`)."""
         return cls(status, f"{_encoded(said)[:-1]}{rest}}}")
 
 
@@ -68,7 +68,10 @@ def rest_of(said: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A command with caller and idempotency key; `key` None (dry run): its answer is not stored."""
+    """A command with its caller and idempotency key.
+
+    `key` None (dry run): the answer is not stored. `body_hash`: of the address and the body.
+    """
 
     client: str
     key: str | None
@@ -170,7 +173,7 @@ OTHER_BODY = OutcomeAnswers({}, {KeyReused: KEY_REUSED}).of(KeyReused())
 async def query_stored_answers(
     connection: Connection, batch: Sequence[Keyed]
 ) -> AsyncCursor[TupleRow] | None:
-    """Sends the query for stored answers without waiting; None when no command has a key."""
+    """Queries stored answers; in a pipeline it does not wait. None when no command has a key."""
     keyed = [each for each in batch if each.key is not None]
     if not keyed:
         return None
@@ -183,7 +186,7 @@ async def stored_answers(
 ) -> dict[int, Answer]:
     """The stored answers, by the command's index in the batch; commands without one are missing.
 
-    A key that was stored with another body gets the answer `key-reused`.
+    A key that was stored with another body or address gets the answer `key-reused`.
     """
     rows = await asked.fetchall() if asked is not None else []
     said = {(row[0], row[1]): row for row in rows}
@@ -197,7 +200,7 @@ async def stored_answers(
 
 
 async def store_answers(connection: Connection, said: Sequence[tuple[Keyed, Answer]]) -> None:
-    """Stores answers under their keys; in a pipeline it does not wait for the result.
+    """Stores the answers to commands with a key; in a pipeline it does not wait for the result.
 
     If another process decided one of the keys meanwhile, the transaction fails with a unique
     violation (see `is_key_taken`): the other answer stands, and nothing of this batch is stored.

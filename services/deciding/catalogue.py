@@ -1,7 +1,7 @@
-"""Finds the deciders of all domains.
+"""Finds the deciders that the process `commands` runs and whose routes it serves.
 
 A domain's module with a name that ends in `_decider` declares a decider as `DECIDER`. The process
-`commands` runs it and serves its routes.
+`identity` makes its own decider, which is not declared.
 """
 
 from __future__ import annotations

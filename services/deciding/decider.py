@@ -1,8 +1,8 @@
-"""Decides commands in batches: all commands that wait are decided in one transaction.
+"""Decides commands in batches: up to 256 waiting commands are decided in one transaction.
 
-A decider runs one transaction at a time, so a hot row is locked once for all commands that need it.
-After a crash, callers send their commands again: their stored answers are returned if the batch was
-committed, else they are decided.
+A decider runs one transaction after another, never two in parallel, so a hot row is locked once
+for all commands of a batch that need it. After a crash, callers send their commands again: the
+stored answers are returned if the batch was committed, else the commands are decided.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class InFlight(Exception):
 
 
 class NotDecided(Exception):
-    """It is unknown whether the command was decided; it is safe to send it again with its key."""
+    """There is no decision, or none is known; it is safe to send the command again with its key."""
 
 
 COUNTED_FROM_START = ("200", "201", "409")  # the statuses that commands usually end in
@@ -99,7 +99,8 @@ class Decider:
     async def ask(self, keyed: Keyed) -> Answer:
         """Decides the command, or returns the stored answer of its key.
 
-        Raises `InFlight`, and `NotDecided` after 5 seconds or when too many commands wait.
+        Raises `InFlight` while this process decides the same key. Raises `NotDecided` after 5
+        seconds, when 10,000 commands wait, when the transaction fails, and when the decider stops.
         """
         name = _name(keyed)
         if name in self._flying:
@@ -146,8 +147,9 @@ class Decider:
             self._expected = min(AT_ONCE, len(batch) + self._waiting.qsize())
 
     async def _gathered(self) -> list[tuple[Keyed, asyncio.Future[Answer]]]:
-        """The waiting commands; waits briefly until there are as many as in the last batch.
+        """At most 256 waiting commands; waits up to 2 ms until there are `_expected`.
 
+        These are as many as the last batch had, plus those that waited when it was committed.
         Without this wait, clients that send one command after another would form two batches that
         alternate, at twice the cost. A single client does not wait.
         """

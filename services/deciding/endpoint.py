@@ -1,7 +1,8 @@
-"""The HTTP side of commands: checks token, scope, idempotency key and body, and has it decided.
+"""The HTTP side of commands: checks token, scope, idempotency key and body, and asks the decider.
 
-The same `Idempotency-Key` gets the same answer, denials included, as long as answers are stored.
-The same key with another body is refused (422); while the first is being decided: 409.
+The same `Idempotency-Key` of a token gets the same answer, denials included, as long as answers are
+stored. The same key with another body or address is refused (422). While this process decides the
+key, every further request with it is refused (409).
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class Door:
         self, request: Request, scope: str, kind: type[Body],
         command: Callable[[Body, Sent], Any], parameters: type[BaseModel] | None = None,
     ) -> Response:  # fmt: skip
-        """Validates the request, has the command decided, and returns the answer.
+        """Validates the request, waits for the decision, and returns the answer; raises refusals.
 
         `parameters`: the model of the path parameters; None if there are none.
         """
@@ -172,7 +173,11 @@ def path_id(request: Request) -> UUID:
 
 
 async def read_as(request: Request, kind: type[Body]) -> Body:
-    """The body, validated by its model; raises a refusal that names every invalid field."""
+    """The body, validated by its model; an empty one counts as `{}`.
+
+    Raises a refusal: 415 (media type), 413 and 408 (too large, too slow), 400 (not JSON), or 422,
+    which names every invalid field.
+    """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Refuse(415, "Unsupported Media Type", "Content-Type must be application/json.")

@@ -1,8 +1,9 @@
 """The transactional outbox: events are stored in a decision's transaction, then sent to Kafka.
 
-They are sent at least once, within a key in the order of their ids, because ids are assigned under
-the decision's locks. There is no cursor: a row that commits late with a lower id is found at the
-next poll. A record that was sent twice is applied once, because its event id is the same.
+Events are sent at least once. Those of one record key are sent in the order of their row ids, which
+are assigned under the decision's locks. There is no cursor: a row that commits late with a lower id
+is found at the next poll. A record that was sent twice is applied once, because its event id is the
+same.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from services.runtime.producer import KafkaRecord, Producer
 AT_ONCE = 500
 LOOK_SECONDS = 0.05
 MEASURED_EVERY = 200  # rounds
-GATHER_SECONDS = 0.1  # pause after a batch: each send costs as much as a hundred events
+GATHER_SECONDS = 0.1  # pause after a batch that was not full: a send costs as much as 100 events
 ADD = """
 insert into hitotsu.outbox (topic, record_key, record_value)
 select topic, record_key, record_value
@@ -50,7 +51,7 @@ async def add(connection: Connection, events: Sequence[Event]) -> None:
 
 
 class OutboxRelay(BackgroundTask):
-    """Sends the outbox's rows to Kafka, in one process at a time (leader election): in order."""
+    """Sends the outbox's rows to Kafka by ascending id, in the process that is elected leader."""
 
     def __init__(self, dsn: str, producer: Producer) -> None:
         super().__init__(dsn, "outbox", LOOK_SECONDS)
@@ -70,7 +71,7 @@ class OutboxRelay(BackgroundTask):
             OUTBOX_AGE.set(math.nan)
 
     async def round(self, connection: Connection) -> bool:
-        """Sends a batch of rows; returns whether there were any."""
+        """Sends at most 500 rows; returns whether there were any."""
         if self._rounds % MEASURED_EVERY == 0:
             await self._measure(connection)
         self._rounds += 1

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedCommand:
-    """A command that was accepted; the fields become members of the answer."""
+    """A command that was accepted; the answer has the fields that its model declares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeniedCommand(ABC):
-    """A command that was denied; the fields say why."""
+    """A command that was denied, with the reason; the answer has the fields that its problem type
+    declares.
+    """
 
     @property
     @abstractmethod
@@ -30,7 +32,7 @@ CommandOutcome = AcceptedCommand | DeniedCommand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyReused(DeniedCommand):
-    """The key was used before with another command."""
+    """The key was used before with another body or address."""
 
     @property
     def detail(self) -> str:

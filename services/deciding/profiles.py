@@ -1,4 +1,4 @@
-"""Finds profiles that are unknown: no projection has a row about them."""
+"""Finds profiles that are unknown: no table of a member's page has a row about them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
 
 
 async def unseen(connection: Connection, profile_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the profiles about which no projection has a row."""
+    """Those of the profiles about which none of the tables in `UNSEEN` has a row."""
     if not profile_ids:
         return set()
     ids = array("uuid", [one.bytes for one in profile_ids])

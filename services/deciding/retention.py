@@ -3,11 +3,11 @@
 - answers: after 30 days; a command that is sent again after that is decided again
 - decisions with held amounts: `keep_days` of their declaration after they ended (released, expired,
   or their event applied); never one that still holds anything
-- accepted claims of purchases: after 30 days, when their event is long applied
+- accepted claims of purchases: after 30 days; their events are applied by then
 - expired lots: 30 days after the day on which their expiry was recorded
 - outbox rows: 1 day after they were sent; unsent events stay
 
-Several processes may trim at once: rows locked by another one are skipped.
+Several processes may delete concurrently: each skips rows that another one has locked.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ TIMEOUT = "set statement_timeout = '5s'"
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """The rows of `table` to delete. `old`: an SQL condition on alias `t`; %(keep)s: `keep`."""
+    """The rows of `table` to delete: those for which `old` is true, an SQL condition on alias `t`.
+
+    `keep`: an interval, the value of its parameter %(keep)s.
+    """
 
     table: str
     keep: str
@@ -51,7 +54,7 @@ TRIMS: tuple[Trim, ...] = (
     *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
     # the projections know the claim by then
     Trim("hitotsu.claim_decided", "30 days", f"t.decided_at < {PAST}"),
-    # their events are applied by then; a lot that has points again is examined again
+    # their events are applied by then; the daily expiry finds a lot that has points again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),
     # the lowest ids were sent first, so only these are examined
@@ -65,7 +68,7 @@ TRIMS: tuple[Trim, ...] = (
 
 
 async def trim(connection: Connection, one: Trim) -> int:
-    """Deletes all old rows, batch by batch; returns how many."""
+    """Deletes old rows, batch by batch, until a batch is not full; returns how many."""
     many = 0
     while True:
         cursor = await connection.execute(one.statement(), {"keep": one.keep})
@@ -77,7 +80,10 @@ async def trim(connection: Connection, one: Trim) -> int:
 
 
 class Trimming(Worker):
-    """The background task that deletes old rows every minute, on its own connection."""
+    """The background task that deletes old rows every minute, on its own connection.
+
+    Every process `commands` runs it.
+    """
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, "trimming", PAUSE_SECONDS)

@@ -110,9 +110,9 @@ class AppliedLog:
     ) -> AppliedBatch:
         """A batch of applied events from the offsets `start` on, before the offsets `ends`.
 
-        Empty if there is nothing to read, or Kafka returned nothing in time. A partition missing in
-        `start` is read from its beginning. `connection`: with the group's schema on the search
-        path. Raises `KafkaError`, and then closes the consumer.
+        Empty if there is nothing to read, or Kafka returned nothing within 200 ms. A partition
+        missing in `start` is read from its beginning. `connection`: with the group's schema on the
+        search path. Raises `KafkaError`, and then closes the consumer.
         """
         wanted = {place: start.get(place, 0) for place in ends}
         behind = [place for place, at in wanted.items() if at < ends[place]]

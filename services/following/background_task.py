@@ -27,10 +27,10 @@ DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
 class BackgroundTask(Worker):
-    """Calls `round` repeatedly: at once while it returns True, else after a pause."""
+    """Calls `round` repeatedly: without a pause while it returns True, else after a pause."""
 
     leader_only: ClassVar[bool] = True
-    """Whether only an elected process runs the task; False: every process runs it."""
+    """Whether only an elected process runs the task; False: every process that starts it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class BackgroundTask(Worker):
 
     @abstractmethod
     async def round(self, connection: Connection) -> bool:
-        """Does a piece of the work; returns whether the next round should follow at once.
+        """Does a piece of the work; returns whether the next round follows without a pause.
 
         If it raises, it is called again after a pause. So changes that belong together have to be
         in one transaction.

@@ -75,7 +75,7 @@ class Follower:
         self._at = None
 
     async def follow(self, connection: Connection) -> bool:
-        """Handles one batch; returns False if there was nothing to read. Raises `KafkaError`."""
+        """Handles one batch; returns False if no record was read. Raises `KafkaError`."""
         if self._at is None:
             self._at = await self._cursor.read(connection)
         batch = await self._log.read(connection, self._at, await self._log.ends(connection))

@@ -35,7 +35,7 @@ SETS: dict[str, tuple[str, ...]] = {
 
 
 def _set_of(held: HeldAmounts) -> str:
-    """The set that has the projection of the table; without any, a set named like it."""
+    """The name of the set with the projection of the table; if none has it, the projection's."""
     projection = held.beside.projection
     named = (name for name, projections in SETS.items() if projection in projections)
     return next(named, projection)

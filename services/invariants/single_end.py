@@ -49,7 +49,7 @@ def ends_once(held: HeldAmounts, about: str) -> Invariant:
 
 
 def _end(held: HeldAmounts, state: Any) -> str:
-    """The state in which a row ended, or will end if it changes no more.
+    """The state in which a row ended, or will end if no further command names it.
 
     An open row will expire; a row that awaits its event will be applied. So rows of one decision
     agree although they change one after another.

@@ -1,8 +1,9 @@
-"""Tests invariants continuously: a slice of keys every few seconds, round robin, in key order.
+"""Tests invariants continuously: every two seconds a slice of keys of the next invariant.
 
-Read-only, each slice in one snapshot. The slice size adapts to the time that a slice takes, so the
-load on Postgres does not grow with the tables. Known violations are tested again with every slice,
-so that the gauge returns to 0 soon after a repair.
+A slice follows the one before in key order and is read in one read-only snapshot. Its size adapts
+to the time that it takes, so the load on Postgres does not grow with the tables. Up to 100 known
+violations of the invariant are tested again with every slice, so that the gauge returns to 0 soon
+after a repair.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class InvariantRound:
         self._gauge.set(0)
 
     async def step(self, connection: Connection) -> None:
-        """Tests the next slice of keys, and some of the known violations again, oldest first."""
+        """Tests the next slice of keys, and up to 100 known violations, longest untested first.
+
+        After a timeout it tests only the slice.
+        """
         began, keys, tested = time.perf_counter(), list[Key](), list[Key]()
         try:
             async with connection.transaction():
