@@ -1,7 +1,7 @@
 """Decides claims of guests' purchases: outcomes and events, without any I/O.
 
-The first claim has the purchase. That is so for a claim that was told as a fact and for a claim
-that was accepted here, whose event may not be applied yet.
+The first claim gets the purchase: a claim that arrived as an event, or one that was accepted here
+and whose event may not be applied yet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.purchases.outcomes import ClaimedBefore, PurchaseClaimed, Purchase
 
 
 class ClaimBody(BaseModel):
-    """Makes a guest's purchase the purchase of `profile_id`, of which nothing need be known yet.
+    """Makes a guest's purchase the purchase of the profile, which may be unknown so far.
 
     `points_treatment`: what the claim does to points. `proof`: what was shown, e.g. receipt.
     """
@@ -46,9 +46,10 @@ class Claim:
 
 @dataclass(slots=True)
 class Claimable:
-    """A purchase that was told. `owner`: null for a guest's.
+    """A known purchase. `owner`: the profile that bought it; None for a guest's.
 
-    `claimed_by`: whose claim is applied. `promised_to`: whose claim was accepted here.
+    `claimed_by`: the profile whose claim is applied. `promised_to`: the profile whose claim was
+    accepted here; its event may be applied too. None if there is no such claim.
     """
 
     owner: UUID | None = None
@@ -78,7 +79,7 @@ class DecidedClaims:
 def decide(
     claims: Iterable[Claim], purchases: dict[UUID, Claimable], now: datetime
 ) -> DecidedClaims:
-    """Decides the claims in order: a claim sees those before it. `purchases`: those known."""
+    """Decides the claims in order: a claim sees those before it. `purchases`: the known ones."""
     decided = DecidedClaims()
     for claim in claims:
         purchase = purchases.get(claim.transaction_id)

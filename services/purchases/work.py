@@ -1,7 +1,7 @@
 """Runs a batch of claims: locks the purchases, decides, and stores the result.
 
-A claim that was accepted is a row of `hitotsu.claim_decided` until its event is surely applied. So
-a second claim is denied while the event is on its way.
+A claim that was accepted is a row of `hitotsu.claim_decided` for 30 days; its event is applied much
+earlier. So a second claim is denied while the event is on its way.
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ class ClaimWork:
     async def decide(
         self, connection: Connection, seen: LockedPurchases, commands: Sequence[Claim]
     ) -> list[Answer]:
-        """Decides; stores accepted claims, and their events in the outbox."""
+        """Decides; stores accepted claims, and their events in the outbox.
+
+        Returns the answers in the order of the commands.
+        """
         decided = decide(commands, seen.purchases, seen.now)
         if decided.facts:
             rows = [

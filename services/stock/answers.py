@@ -25,7 +25,7 @@ from services.stock.outcomes import (
     UnitsReserved,
 )
 
-# applied: committed, and the stock has its fact
+# applied: committed, and the event of the commit is applied to the stock
 State = Literal["open", "committed", "applied", "released", "expired"]
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
@@ -37,16 +37,20 @@ class ReservedLine(AnswerModel):
     location_id: str
     quantity: int
     granted: int
-    available: int = Field(description="Units that this channel could have reserved there.")
+    available: int = Field(
+        description="Units that this channel could reserve there, after the lines above."
+    )
     reason: str | SkipJsonSchema[None] = Field(
         None, description="Code of the limit, if `granted` is less than `quantity`."
     )
 
 
 class ShortLine(AnswerModel):
-    """A line without enough units.
+    """A line of a denied command; `available`: units that could be promised there.
 
-    `quantity`, `granted` and `reason` are in answers to a reservation, but not to a commit.
+    A reservation: every line of the command, with `granted` 0, and `reason` where units are
+    missing. A commit: the lines that its location cannot serve, without `quantity`, `granted` and
+    `reason`.
     """
 
     sku: str
@@ -108,7 +112,7 @@ class ReservationLine(AnswerModel):
 
 
 class Reservation(AnswerModel):
-    """The state of a reservation; `applied`: it is committed, and the stock has the fact."""
+    """The state of a reservation; `applied`: it is committed, and the stock includes the commit."""
 
     reservation_id: UUID
     state: State

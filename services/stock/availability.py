@@ -2,7 +2,7 @@
 
 available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
 online     = available - store_share, never below 0                        (at a location)
-online_atp = sum of online - company threshold - units held without a location yet
+online_atp = sum of online - company threshold - units held without a location, never below 0
 
 Limits, so that the sum of all promises never exceeds the stock:
 
@@ -32,7 +32,7 @@ STORE = "STORE"
 
 @dataclass(slots=True)
 class PromisableCell:
-    """One item at one location. `available`: after open holds; may be negative."""
+    """One item at one location. `available`: less what is held there; may be negative."""
 
     available: int
     store_share: int
@@ -48,8 +48,8 @@ class PromisableCell:
 class Item:
     """One item over all locations.
 
-    `available`, `online`: sums over its cells. `threshold`: the company threshold. `unplaced`:
-    units held without a location.
+    `available`, `online`: sums over its cells, a negative one as 0. `threshold`: the company
+    threshold. `unplaced`: units held without a location.
     """
 
     available: int = 0

@@ -36,14 +36,15 @@ class OrderLine(BaseModel):
 def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
     places = [(line.sku, line.location_id) for line in lines]
     if len(set(places)) != len(places):
-        raise ValueError("an item at a location may occur in one line only")
+        raise ValueError("lines must not repeat the same item at the same location")
     return lines
 
 
 class ReserveBody(_StockBody):
     """Holds units for `ttl_seconds`.
 
-    With `all_or_nothing` it is denied if a line lacks units; `best_effort` then holds the others.
+    With `all_or_nothing` it is denied if a line lacks units. `best_effort` holds the units that
+    there are, of each line all or some; it is denied if there are none.
     """
 
     channel: Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]

@@ -194,7 +194,10 @@ class _StockBatch:
         )  # fmt: skip
 
     def _unplaceable(self, command: Commit, holds: list[ReservedUnits]) -> DeniedCommand | None:
-        """The denial if the command's location cannot serve the lines that have none; else None."""
+        """The denial if the command's location cannot serve the lines that have none; else None.
+
+        It cannot serve an item of which the reservation has another line at that location.
+        """
         unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
         location = command.body.location_id
         if not unplaced:

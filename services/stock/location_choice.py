@@ -35,7 +35,7 @@ class GeoPoint(BaseModel):
 
 def _once(lines: list[WantedUnits]) -> list[WantedUnits]:
     if len({line.sku for line in lines}) != len(lines):
-        raise ValueError("an item may occur in one line only")
+        raise ValueError("lines must not repeat the same item")
     return lines
 
 

@@ -16,7 +16,7 @@ from services.stock.availability import REASONS
 class LineGrant(TypedDict):
     """A line's units asked for (`quantity`), held (`granted`), and available before that.
 
-    `reason`: a key of `REASONS`, if fewer are granted than asked for.
+    `granted`: 0 in a denial. `reason`: a key of `REASONS`, if fewer are available than asked for.
     """
 
     sku: str
@@ -94,13 +94,17 @@ class TooFewUnits(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooFewUnitsThere(DeniedCommand):
-    """The commit's location cannot serve the lines that were reserved without a location."""
+    """The commit's location cannot serve the lines that were reserved without a location.
+
+    It has too few units, or the reservation has another line of the same item there. `lines`: the
+    lines that it cannot serve.
+    """
 
     lines: Sequence[LineShortage]
 
     @property
     def detail(self) -> str:
-        return "The location does not have enough units for the lines without a location."
+        return "The location cannot serve the lines without a location; see `lines`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,7 +165,7 @@ async def _shelf(
 async def _changes(
     connection: Connection, decided: DecidedStock, position: Mapping[str, int]
 ) -> None:
-    # changed holds are stored before new ones, so that the rows' times tell the order too
+    # changed holds are stored before new ones, so that the rows' times show this order too
     if decided.changed:
         rows_changed = [
             (h.reservation_id, h.sku, h.location_id, h.state, h.expires_at, h.order_id, h.served_by)
