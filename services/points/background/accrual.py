@@ -71,7 +71,7 @@ class Accrual(BackgroundTask):
         self._sales = sales_feed(kafka, group)
 
     async def stop(self) -> None:
-        """Waits for the current transaction, then stops."""
+        """Cancels the task, which rolls back an open transaction; closes the Kafka consumer."""
         await super().stop()
         await self._sales.close()
 
@@ -79,7 +79,7 @@ class Accrual(BackgroundTask):
         self._sales.reset()
 
     async def round(self, connection: Connection) -> bool:
-        """Reads the log once and judges at most `AT_ONCE` sales.
+        """Reads one batch of the log and judges at most `AT_ONCE` sales.
 
         Returns whether there may be more to do, so that the next round comes without a pause.
         """
@@ -93,8 +93,8 @@ class Accrual(BackgroundTask):
         return followed or len(due) == AT_ONCE
 
     async def _judge(self, connection: Connection, due: list[UUID]) -> None:
-        """Judges all in one transaction; if that fails, one by one, so that one sale cannot block
-        others.
+        """Judges all in one transaction; if that fails, each in its own, so that one sale cannot
+        block others. A sale that fails alone is put aside: `failed` says why.
         """
         try:
             await judge(connection, self._group, due)
@@ -116,7 +116,7 @@ class Accrual(BackgroundTask):
 
 
 async def judge(connection: Connection, group: str, due: list[UUID]) -> None:
-    """Judges these sales in one transaction."""
+    """Judges these sales in one transaction; they are no longer due."""
     if due:
         async with connection.transaction():
             await connection.execute(DONE, [due])

@@ -1,4 +1,4 @@
-"""Appends an event for each lot with expired points, once a day in the program's time zone.
+"""Makes an event for each lot with expired points, once a day in the program's time zone.
 
 A lot with an expiry time needs no event to expire: queries compare that time with the clock. The
 events record it in the ledger. Expiry by inactivity takes effect by these events alone. Points that
@@ -91,7 +91,7 @@ class Expiry(BackgroundTask):
         self._group, self._kick, self._clock = group, kick, clock
 
     async def round(self, connection: Connection) -> bool:
-        """Calls `sweep` in one transaction; returns whether there may be more to do today."""
+        """Calls `sweep` in one transaction; returns whether it has to be called again now."""
         async with connection.transaction():
             more = await sweep(connection, self._group, self._clock())
         await delete_applied_entries(connection)

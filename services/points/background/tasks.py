@@ -15,7 +15,7 @@ def background(
     """The tasks, not started yet. `kick` triggers the outbox.
 
     They pause while `ready` returns False, that is, while a projection they read is being built.
-    Accrual is among them only if the setting `accrual` is "rules" and not "producer".
+    Accrual is among them only if the setting `accrual` is "rules"; the other value is "producer".
     """
     tasks: list[Accrual | Expiry] = [Expiry(settings.postgres, settings.group, kick, ready=ready)]
     if settings.accrual == "rules":

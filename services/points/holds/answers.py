@@ -55,7 +55,7 @@ class HeldPoints(_Decided):
 
 
 class RedeemedPoints(_Decided):
-    """Points that were spent at once; in a dry run `hold_id` is absent."""
+    """Points that were spent without an earlier hold; in a dry run `hold_id` is absent."""
 
     hold_id: UUID | SkipJsonSchema[None] = None
     state: Literal["captured"]
@@ -83,7 +83,7 @@ class ReleasedPoints(_Decided):
 
 
 class PointsHold(AnswerModel):
-    """The state of a hold; `applied`: it is captured, and the balance has the fact."""
+    """The state of a hold; `applied`: it is captured, and the balance includes the redemption."""
 
     hold_id: UUID
     profile_id: UUID

@@ -24,7 +24,8 @@ class _PointsBody(BaseModel):
 class HoldBody(_PointsBody):
     """Holds points of the profile's member for `ttl_seconds`.
 
-    With `all_or_nothing` it is denied if the member has fewer; `best_effort` then holds these.
+    With `all_or_nothing` it is denied if the member has fewer. `best_effort` then holds those that
+    there are, and is denied if there are none.
     """
 
     profile_id: GivenId
@@ -46,7 +47,7 @@ class ReleaseHoldBody(_PointsBody):
 
 
 class RedeemBody(_PointsBody):
-    """Spends points at once, without an earlier hold."""
+    """Spends points of the profile's member without an earlier hold."""
 
     profile_id: GivenId
     channel: Channel
@@ -65,7 +66,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
-    """A command to spend points at once. `hold_id`: of the captured hold to create."""
+    """A command to spend points without an earlier hold; `hold_id`: of the hold to create."""
 
     hold_id: UUID
     client: str

@@ -38,7 +38,7 @@ where terminal is not null and lot_id is null and kind = 'redeemed' order by at 
 
 
 class AtTerminal(BaseModel):
-    """Query parameters: the terminal whose limit is requested."""
+    """Query parameters: the terminal whose limit is requested; it need not be known."""
 
     model_config = ConfigDict(extra="forbid")
     store_id: Code = Field(description="The store, as its tills name it.")
@@ -77,7 +77,8 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
     return [
         Operation(
             method="GET", path=LIMIT, name="offlineLimit", tag="points", scope="points:redeem",
-            summary="Points that a terminal may redeem at once while offline", endpoint=limit,
+            summary="Points that a terminal may redeem in one redemption while offline",
+            endpoint=limit,
             parameters=AtTerminal, replies={200: Reply(OfflineLimit, "The limit in force.")},
             problems=(BUILDING, UNPROCESSABLE),
         ),

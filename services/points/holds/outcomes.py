@@ -134,7 +134,7 @@ class HoldExpired(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileUnknown(DeniedCommand):
-    """No event about this profile was applied."""
+    """No table of a member's page has a row about this profile."""
 
     @property
     def detail(self) -> str:

@@ -71,7 +71,8 @@ def operations(door: Door, postgres: Pool) -> list[Operation]:
             UNKNOWN_PROFILE, INSUFFICIENT_POINTS, status=201,
         ),
         ROUTE.at(
-            door, REDEMPTIONS, "redeemPoints", "Spend points at once", RedeemBody, _redeem,
+            door, REDEMPTIONS, "redeemPoints", "Spend points without an earlier hold", RedeemBody,
+            _redeem,
             Reply(RedeemedPoints, "The points are spent."), UNKNOWN_PROFILE, INSUFFICIENT_POINTS,
         ),
         ROUTE.at(

@@ -1,6 +1,7 @@
 """Checks at event intake: who may give points, and whether sent rules can be parsed.
 
-Points are given by producers (tills) or by the program's rules, as the rule version in force says.
+Points are given by producers (tills) or by the program's rules, as the rule version in force says;
+without one in force, as the setting `accrual` says.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ class ProgramVersions:
     def refused(self, at: int) -> str | None:
         """Why a producer's earning or reversal is refused; None if it is accepted.
 
-        `at`: `occurred_at` in microseconds. Refused if the version in force then gives points by
-        rules. If rules give points now, or by the setting `accrual`, `at` must not be more than 30
-        days ago or an hour ahead either.
+        `at`: `occurred_at` in microseconds. Refused if rules give points at that time: by the
+        version in force at `at`, or by the setting `accrual` if none is. If the setting is "rules",
+        or rules give points now, it is also refused if `at` is more than 30 days ago or an hour
+        ahead.
         """
         if self._rules_earn(at):
             return "the program's rules give points at that time: producers may not"

@@ -27,8 +27,9 @@ class SoldLine:
 
 @dataclass(frozen=True, slots=True)
 class EarningSale:
-    """The fields of a purchase that matter for points. `profile_id`: None for a guest's purchase.
+    """The fields of a purchase that matter for points.
 
+    `profile_id`: None for a guest's purchase that nobody has claimed together with its points.
     `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
     from applied events.
     """

@@ -204,7 +204,7 @@ def read_rules(text: str) -> EarningRules:
 def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
     """The row in force at `at` (microseconds); None if none is.
 
-    That is the row with the latest `valid_from` up to `at`; of equal ones the last set.
+    That is the row with the latest `valid_from` up to `at`; of several, the one that was set last.
     """
     past = [one for one in versions if one["valid_from"] <= at]
     order = ("valid_from", "set_at", "program_id")
@@ -214,7 +214,7 @@ def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, A
 def readable(versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows whose rules can be parsed, with the parsed rules as a further column `read`.
 
-    Other rows are left out, so the version before them stays in force. They are logged once per
+    Other rows are left out, so the version before them stays in force. Each is logged once per
     process; their number is a metric.
     """
     rows, kept = list(versions), []

@@ -1,7 +1,7 @@
 """Reads sales with their returns, and what their points depend on, from the projections' tables.
 
 A sale is read with all its corrections, whoever sent them. A void is a return of everything. A
-guest's purchase belongs to the first profile that claimed it, if such a claim earns.
+guest's purchase belongs to the first profile that claimed it, unless that claim leaves points out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 
 async def sales_of(connection: Connection, transactions: Iterable[UUID]) -> dict[UUID, EarningSale]:
-    """The known sales, with what was returned of them under whatever profile."""
+    """The known sales by transaction id, with all that was returned of them under any profile."""
     asked = list(transactions)
     rows = await rows_of(connection, SALES, [asked])
     claims = await rows_of(connection, CLAIMS, [asked])

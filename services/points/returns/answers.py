@@ -33,7 +33,7 @@ class TakenBack(AnswerModel):
     """Points that the returned units had earned (`due`), split by how they are taken back.
 
     `pending`, `active`: from the purchase's own lots. `lapsed`: expired before. `other`: from other
-    lots. `debt`: owed until later earnings. `forgiven`: not taken.
+    lots. `debt`: owed until later earnings. `forgiven`: not taken. The rest is `withheld`.
     """
 
     due: int
@@ -43,7 +43,10 @@ class TakenBack(AnswerModel):
     other: int
     debt: int
     forgiven: int
-    points: int = Field(description="Points by which the member's balance decreases.")
+    points: int = Field(
+        description="Points that the event takes: `due` without `withheld`, `forgiven`, and points"
+        " whose expiry an event has recorded."
+    )
     allocations: list[Allocation]
 
 
@@ -63,7 +66,8 @@ class GivenBack(AnswerModel):
     points: int
     allocations: list[Allocation]
     graced: list[Allocation] = Field(
-        description="Given back in new lots until `graced_until`, as their lots end before that."
+        description="Given back in new lots that expire at `graced_until`, since the lots from "
+        "which they were taken expire earlier; each entry names the old lot."
     )
     graced_until: datetime | None
     unnamed: int

@@ -22,7 +22,7 @@ class ReturnedUnits(BaseModel):
 
 
 class ReturnBody(BaseModel):
-    """Returned goods: points that they earned are taken back, points that paid for them given back.
+    """Takes back the points that returned goods earned; gives back the points that paid for them.
 
     `policy` replaces the program's policy for earned points that were already spent.
     """
@@ -38,7 +38,7 @@ class ReturnBody(BaseModel):
     def _once_each(self) -> Self:
         numbers = [line.line_no for line in self.lines]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("lines: the same line_no occurs twice")
+            raise ValueError("lines must not repeat the same line_no")
         return self
 
 

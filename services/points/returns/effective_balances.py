@@ -85,7 +85,7 @@ IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
 class EffectiveBalances:
     """The points of locked members at `now`; holds, entries and forgiven points by profile id.
 
-    `position`: next offset to apply by "topic-partition". `facts`: events decided since.
+    `position`: next offset to apply by "topic-partition". `facts`: events added by `tell`.
     `changed`: profiles whose `forgiven` differs from the stored value.
     """
 
@@ -127,7 +127,7 @@ class EffectiveBalances:
     def forgive(self, profile_id: UUID, points: int) -> None:
         """Adds `points` to the forgiven points of the profile's member; if negative, subtracts.
 
-        Subtracts from all its profiles in turn, never below 0.
+        Adds to the profile itself; subtracts from all profiles of the member in turn, down to 0.
         """
         profiles = [profile_id, *self.members.get(profile_id, ())]
         for one in profiles:

@@ -16,7 +16,8 @@ from services.points.program.rules import ReturnPolicy
 class TakenBackAmounts(TypedDict):
     """Points earned by the returned units, split by how they are taken back.
 
-    `points`: by how much the member's balance decreases.
+    `points`: what the event takes, that is, `due` without `withheld`, `forgiven`, and points whose
+    expiry an event has recorded.
     """
 
     due: int
@@ -40,7 +41,8 @@ class RefundWithheld(TypedDict):
 class GivenBackAmounts(TypedDict):
     """Points that had paid for the returned units, split by how they are given back.
 
-    `graced`: in new lots that expire at `graced_until`. `unnamed`: to the profile, without a lot.
+    `graced`: in new lots that expire at `graced_until`; each entry names the old lot. `unnamed`: to
+    the profile, without a lot.
     """
 
     points: int

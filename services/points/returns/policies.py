@@ -3,14 +3,15 @@
 Points that the goods had earned are taken from their own lots, pending or active. What these lack,
 because it was already spent, depends on the program's policy:
 
-pending_only          only pending points are taken, active ones are not; the rest is forgiven;
-within_balance        taken from other lots, soonest expiry first; what they lack is forgiven, and
-                      is taken later from points that the member gets back on a return;
+pending_only          pending points are taken, active ones are not; the rest is forgiven;
+within_balance        taken from other lots, soonest expiry first; what they lack is forgiven (up to
+                      the member's open holds it becomes debt), and is taken later from points that
+                      the member gets back on a return;
 go_negative           taken from other lots; what they lack becomes debt, repaid by later earnings;
 withhold_from_refund  other lots are not touched; the shortfall is deducted from the refund.
 
 Points that expired unspent are not owed. Points that paid for the goods go back to the lots from
-which they were taken, with the lots' expiry.
+which they were taken, with the lots' expiry, or with the program's grace to new lots.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class PointsTakenBack:
 
     @property
     def points(self) -> int:
-        """By how much the member's entries decrease."""
+        """The sum of the entries that take points back."""
         return self.pending + self.active + self.lapsed + self.other + self.debt - self._expired
 
     @property
@@ -119,7 +120,10 @@ def _from_own(due: DuePoints, lot: Lot | None, taken: PointsTakenBack, at: int) 
 
 
 def _from_others(account: Account, wanted: int, taken: PointsTakenBack, at: int) -> int:
-    """Takes at most `wanted` points from all lots in spending order; returns how many it took."""
+    """Takes at most `wanted` spendable points, in the order of spending; returns how many.
+
+    Leaves as many points as the account has debt.
+    """
     free = sum(lot.left for lot in account.lots if lot.left > 0 and lot.spendable(at))
     points = left = min(wanted, max(0, free - account.debt))
     for lot in account.lots:
@@ -137,8 +141,8 @@ class PointsGivenBack:
     """How points are given back, in points by lot.
 
     `lots`: to the lots from which they were taken. `graced`: to new lots that expire at
-    `graced_until`. `unnamed`: to the profile, as no lot is known. `repaid`: the part of `lots` that
-    is taken again at once, for points forgiven earlier.
+    `graced_until`; each names the old lot. `unnamed`: to the profile, as no lot is known. `repaid`:
+    the part of `lots` that is taken again immediately, for points forgiven earlier.
     """
 
     lots: tuple[tuple[Spot, int], ...] = ()
@@ -163,8 +167,8 @@ def give_back(
 
     `points`: how many. `spent`: by lot, what the purchase took and was not given back yet; `points`
     beyond these were taken from no known lot. Points of lots that expire before `graced_until` go
-    to new lots until then (None: no grace). `forgiven`: points forgiven earlier; as many of the
-    points given back are taken again at once.
+    to new lots that expire then (None: no grace). `forgiven`: points forgiven earlier; as many of
+    the points given back to known lots are taken again immediately.
     """
     known = {(lot.profile_id, lot.lot_id): lot for lot in lots}
     order = sorted(spent, key=lambda spot: _last(known.get(spot), spot), reverse=True)
@@ -180,7 +184,7 @@ def give_back(
         if owed:
             forgiven -= owed
             repaid.append((spot, owed))
-        to_own = owed if late else given  # what is taken at once needs no grace
+        to_own = owed if late else given  # what is taken again immediately needs no grace
         if to_own:
             own.append((spot, to_own))
         if given > to_own:

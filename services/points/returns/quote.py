@@ -1,7 +1,8 @@
 """Runs a batch of return commands: locks the members, decides, and stores the result.
 
 A till sends the command before it pays the refund. The code that decides is the same as for returns
-that arrive as events. Units settled here are not settled again when the return event arrives.
+that arrive as events; those are settled only while this deployment gives points by rules. Units
+settled here are not settled again when the return event arrives.
 """
 
 from __future__ import annotations

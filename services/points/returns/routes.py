@@ -13,7 +13,7 @@ RETURNS = "/v1/points/returns"
 
 
 def operations(door: Door) -> list[Operation]:
-    """POST a return of goods; a repeat with the same idempotency key gets the same answer."""
+    """The operation that settles the points of returned goods."""
     return [
         ROUTE.at(
             door, RETURNS, "returnPoints",

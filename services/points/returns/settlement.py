@@ -2,7 +2,7 @@
 
 It compares what the sale should have earned and lost with the stored decisions on it; the
 difference becomes events. So a return may arrive before its sale, rules may arrive late, and
-judging a sale again without news makes no event.
+judging an unchanged sale again makes no event.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ class SettledLine:
 class Terms:
     """The rules in force at the time of sale, and what they depend on.
 
-    `earns`: whether these rules give the sale's points; False: the producer gives them.
-    `categories`: by sku. `rank`: the buyer's.
+    `version`: None when no rules were in force; then `rules` are the defaults. `earns`: whether
+    these rules give the sale's points; False: the producer gives them. `categories`: by sku.
+    `rank`: the buyer's.
     """
 
     rules: EarningRules
