@@ -1,10 +1,16 @@
-"""The projections that decisions about points read; commands wait while these are being built."""
+"""The projections whose tables decisions about points read.
+
+While one of them is being built, the commands answer 503 and the background tasks pause.
+"""
 
 from __future__ import annotations
 
+from projections.catalog import projection as catalog
 from projections.member import projection as member
 from projections.point_balance import projection as point_balance
-from projections.purchase_suppression import projection as purchases
+from projections.purchases import projection as purchases
+from projections.shared_stock import projection as shared_stock
 
 HOLDS = frozenset({point_balance.name, member.name})
-RETURNS = HOLDS | {purchases.name}
+# a sale's corrections, the categories of its items, and units taken off as handed out before
+RETURNS = HOLDS | {purchases.name, catalog.name, shared_stock.name}
