@@ -134,8 +134,11 @@ class Decider:
                 raise
             except Exception as error:
                 log.error("commands_not_decided", error=type(error).__name__, commands=len(batch))
+                reason = (
+                    error if isinstance(error, NotDecided) else NotDecided(type(error).__name__)
+                )
                 for _, future in batch:
-                    _fail(future, NotDecided(type(error).__name__))
+                    _fail(future, reason)
                 continue
             finally:
                 self._flying.difference_update(_name(keyed) for keyed, _ in batch)
