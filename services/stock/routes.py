@@ -4,11 +4,13 @@ locations.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from projections.catalog import projection as catalog
 from projections.core.instants import micros
 from services.deciding.answers import EXPIRED, RESOLVED, Answer
 from services.deciding.endpoint import (
@@ -70,6 +72,8 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
     """POST to reserve, extend, commit, release; GET a reservation's state; POST to list locations
     that have an order's lines.
     """
+    # the locations are the catalog's; reservations do not need them
+    picking = replace(door, needs=door.needs | {catalog.name})
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
@@ -77,7 +81,7 @@ def operations(door: Door, postgres: Pool, group: str) -> list[Operation]:
 
     async def pick(request: Request) -> Response:
         token = await token_of(request, door.tokens, READ)
-        door.check_built()
+        picking.check_built()
         body = await read_as(request, PickBody)
         within_channel(token, body.channel)
         return respond(await _picked(postgres, body, group))
