@@ -26,7 +26,8 @@ ABOUT_TWO = ProfilesLinked | LinkDeclined | ProfilesUnlinked
 class ChangedProfile:
     """A changed profile. `places`: (partition, offset) of the events that changed it.
 
-    `at`: their latest `occurred_at` in microseconds; staff decisions do not count (0 if none else).
+    `at`: their latest `occurred_at` in microseconds, without staff decisions; 0 if there are only
+    these.
     """
 
     places: list[tuple[int, int]] = field(default_factory=list)
@@ -44,8 +45,8 @@ class LogChanges:
 def changes_in(events: Iterable[AppliedEvent]) -> LogChanges:
     """The changed profiles and the staff decisions in these events.
 
-    A staff decision counts as a change of the pair's smaller profile id. Links by rule are skipped,
-    because the matcher itself wrote them.
+    A staff decision counts as a change of the pair's smaller profile id. Decisions by rule are
+    skipped, because the matcher itself made them.
     """
     found = LogChanges()
     for one in events:

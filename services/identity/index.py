@@ -153,7 +153,7 @@ def sealed(
 
 
 def unsealed(profile_id: bytes, records: int, key: bytes | None, hidden: bytes) -> Features | None:
-    """The features in a stored row; None when the key is missing or does not fit (logged)."""
+    """The features in a stored row; None when the key is missing, or (logged) does not fit."""
     if key is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Compares profiles as they change: reads the log, updates the index, compares, stores; repeated.
+"""Compares profiles as they change, in rounds: reads the log, updates the index, compares, stores.
 
 A batch of the log first updates the index. Then every changed profile is compared, for those shards
 that have not processed its events. Then the results are stored together with the shards' progress,
@@ -79,13 +79,12 @@ class Matcher(BackgroundTask):
         self._late: list[bytes] = []
         self._late_shares: set[int] = set()
         self.profiles: int | None = None
-        """How many profiles the projection held when they were counted last."""
+        """How many profiles the projection held at the last count; None before the first."""
 
     @property
     def ready(self) -> ProfileIndex | None:
-        """The index, once it holds all profiles that the projection holds.
-
-        None before that, and when no match rules are in force.
+        """The index while it holds all profiles that the projection holds; None while it does not,
+        and while no match rules are in force.
         """
         return self.everybody if self._caught_up else None
 
@@ -137,15 +136,15 @@ class Matcher(BackgroundTask):
         return True
 
     async def _measure(self, connection: Connection, version: str) -> None:
-        """Updates the metrics of open cases every ten seconds, while there is no new record."""
+        """Updates the metrics of open cases, at most every ten seconds."""
         now = time.monotonic()
         if now >= self._measured + MEASURE_SECONDS:
             self._measured = now
             await cases.measure(connection, version)
 
     async def _count(self, connection: Connection, everybody: ProfileIndex) -> None:
-        """Counts the profiles of the projection, at most once a second, while there is no new
-        record.
+        """Counts the profiles of the projection: at most every second until the index is complete,
+        then every 60 seconds, or every 10 while the numbers differ.
 
         If the index has the same number, `ready` returns it from now on; otherwise the missing
         profiles are loaded.
@@ -215,7 +214,10 @@ class Matcher(BackgroundTask):
         return await self._learning.learn(connection, everybody, touched, records)
 
     async def _everybody(self, connection: Connection) -> ProfileIndex | None:
-        """The index under the match rules in force, loaded again when they change; else None."""
+        """The index under the match rules in force, loaded again when they change.
+
+        None when no rules by which profiles can be compared are in force.
+        """
         active = await self._rules.in_force(connection)
         now = self.everybody
         self.idle = active is None

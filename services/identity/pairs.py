@@ -1,9 +1,9 @@
 """Decides what happens to a pair: link by rule, case for review, or nothing. Pure.
 
 The result depends on the profiles' states, the rules and the staff decisions alone. At or above
-`upper`: a link by rule; from `lower`: a case; below: nothing. A staff "no" overrides any rule. It
-holds for the evidence it was given for; other evidence opens a new case. A staff "yes" closes the
-question for good.
+`upper`: a link by rule; from `lower`: a case; below: nothing. After a staff "no" no rule links the
+pair; it closes the case of the evidence that it was about, and other evidence opens a new case.
+After a staff "yes" the pair gets no case any more.
 """
 
 from __future__ import annotations

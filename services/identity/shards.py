@@ -1,7 +1,7 @@
 """The shards of the comparison: which process compares which pair, and how far it has read the log.
 
 Each profile belongs to a shard ("share") by its id, each pair to the shard of its smaller id, and
-each shard to one process at a time. Every process holds all profiles in memory. So that no pair is
+each shard to one process. Every process holds all profiles in memory. So that no pair is
 missed between two processes, a shard's progress records, for *every* partition, the offset up to
 which its profiles were compared. A process that takes a shard over first reads the log into
 memory up to that progress. Records after it are compared, and for that read again if memory already

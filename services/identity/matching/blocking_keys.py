@@ -1,8 +1,8 @@
 """Blocking: only profiles that share one of these keys are compared.
 
-Two profiles of one person seldom differ in everything that is rare. Each key is rare by itself, so
-that few strangers share it. A pair shares no key only if phone number, mail address, date of birth,
-name and place were all changed or mistyped.
+Each key is rare by itself, so that few strangers share it. Two profiles of one person share no key
+only if all identifiers, the name and the place differ or are unknown, and also the date of birth or
+all initials of the names; or if the keys that they share are too common to be used.
 """
 
 from __future__ import annotations

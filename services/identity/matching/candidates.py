@@ -17,7 +17,8 @@ from services.identity.matching.model import MatchModel
 from services.identity.matching.weights import FieldEvidence, Weights
 
 CROWD = 150
-"""A key that more profiles share is common. The estimation uses a lower limit: logs grow later."""
+"""A key that more profiles share is common. The estimation uses a lower limit, because profiles are
+added after it."""
 FIRST = 3
 
 
@@ -151,7 +152,9 @@ class CandidateIndex:
         return self._last[1]
 
     def displaced_by(self, profile_id: bytes) -> set[bytes]:
-        """Profiles that would be among the few of a common key if this profile were not there."""
+        """For each common key that has this profile among its `FIRST` smallest ids: the profile
+        with the next id, which would be among them if this profile were not there.
+        """
         mine, found = self._places.get(profile_id), set[bytes]()
         features = None if mine is None else self._people[mine]
         for key in () if features is None else self._keys_of(features):

@@ -19,8 +19,8 @@ IDENTIFIER_LEVELS = ("equal", "different")
 class ComparedPair(NamedTuple):
     """Per comparison, the level (MISSING: a profile lacks the field) and the term that is equal.
 
-    A term is a name, a date, a place or a phone number's blind index; the model holds frequencies
-    of terms. It is "" when no term is equal.
+    A term is a name, a date, a place or an identifier's blind index; the model holds frequencies of
+    terms. It is "" when no term is equal.
     """
 
     levels: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Compares two dates of birth: equal, equal but for a typing error, or different."""
+"""Compares dates of birth: equal, a typing error, two of three parts, the year, or different."""
 
 from __future__ import annotations
 

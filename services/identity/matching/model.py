@@ -75,7 +75,7 @@ class MatchModel(_StrictModel):
     salt: Annotated[int, Field(ge=0, le=SALT)]
     """The key of all hashes in this model."""
     people: Annotated[int, Field(ge=2)]
-    """Number of profiles that it was estimated from."""
+    """Number of profiles at the estimate, which uses a sample of them if there are many."""
     prior: Prior
     comparisons: list[FieldComparison]
     frequencies: dict[str, Frequencies]

@@ -21,7 +21,8 @@ UNDIVIDED = "\x1d"
 
 _OF_LIKENESS = (EQUAL, NEAR, SIMILAR, DIFFERENT)
 _FULL_LENGTH = 3
-"""Kanji of an undivided text that hold family and given name; Latin letters hold one of them."""
+"""Minimum length of an undivided text that is taken for family and given name together; one in
+Latin letters never is."""
 
 Compared = tuple[int, int, str, str]
 """Level of family and of given name, and the terms they agree in, "" where they do not."""
@@ -95,7 +96,7 @@ def _across(family: str, given: str, other_family: str, other_given: str) -> Com
     rest = (given, other_family) if first else (family, other_given)
     if not (first and second) and similarity.alike(*rest) > similarity.NEAR:
         return None
-    # Which of the two is the family's is not known; the order of the alphabet is as good as any.
+    # Which of the two is the family name is unknown; sorted, so that the pair's order is no matter.
     terms = sorted((min(family, other_given), min(given, other_family)))
     return SWAPPED, SWAPPED, terms[0], terms[1]
 
@@ -156,5 +157,5 @@ def _against(whole: str, family: str, given: str) -> Compared:
 
 
 def _is_full(whole: str) -> bool:
-    """Whether the text is kanji for family and given name together; False for Latin letters."""
+    """Whether the text is taken for family and given name together; False for Latin letters."""
     return not whole.isascii() and len(whole) >= _FULL_LENGTH

@@ -25,7 +25,7 @@ class Sample(NamedTuple):
 
     people: list[Features]
     known: int
-    """Total number of profiles."""
+    """Number of profiles from which they were chosen."""
 
     @property
     def share(self) -> float:
@@ -46,7 +46,7 @@ class Pairs(NamedTuple):
 
 
 def sample(people: Iterable[Features], salt: int, most: int) -> Sample:
-    """Chooses at most `most` profiles; about half of that or more when there are more profiles."""
+    """Chooses all profiles if there are at most `most`, else about `most` / 2 to `most` of them."""
     kept: list[tuple[int, Features]] = []
     seen: Counter[int] = Counter()
     bound, known = SALT, 0

@@ -33,6 +33,7 @@ LOWER, LEAST_UPPER = bits(CASE), bits(LINKED)
 def upper(pairs: Iterable[tuple[float, float, float]]) -> float:
     """The lowest link threshold at which the expected shares of wrong links stay within the limits.
 
+    It is at least the log2 odds of `LINKED`, and those of `LONE` if no threshold is within them.
     `pairs`: for each pair that shares a key, its weight, the probability that it is not one person,
     and the probability that it is a household.
     """

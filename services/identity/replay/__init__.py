@@ -1,1 +1,1 @@
-"""Tries other match rules on all profiles in memory; can switch to them."""
+"""Computes in memory what other match rules would do to all profiles; can switch to these rules."""

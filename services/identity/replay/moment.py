@@ -57,7 +57,7 @@ class Moment:
 
 
 async def moment(connection: Connection, keys: SubjectKeys, group: str, moved: Moved) -> Moment:
-    """Reads the present state; `moved` is told the progress as (what, done, total).
+    """Reads the present state; calls `moved` with the progress: (what, done, total).
 
     Raises `psycopg.Error` when Postgres is unreachable.
     """

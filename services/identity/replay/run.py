@@ -1,4 +1,5 @@
-"""Runs a replay: read, fold, compare, and switch to the new rules if requested.
+"""Runs a replay: reads all profiles, groups them under other rules, and compares both groupings.
+If requested, it switches to these rules.
 
 Switching first appends the links of the new rules and waits until they are applied. They have no
 effect yet, because only links of the active rules count. Then one event activates the rules: the
@@ -60,7 +61,8 @@ class Replayed:
 async def replay(settings: Settings, rules: MatchRules, switch: bool, moved: Moved) -> Replayed:
     """Replays all profiles under `rules`, and activates them if `switch`.
 
-    Raises `CannotReplay`, or the error of the Postgres or Kafka client when a server is away.
+    Raises `CannotReplay` (too large, activated before, no valid model, not applied in time), or the
+    error of the Postgres or Kafka client when a server is away.
     """
     check_size(rules)
     postgres = pool(settings.postgres, group=settings.group, name="replay", timeout=5.0)
@@ -152,8 +154,9 @@ async def _applied(settings: Settings, connection: Connection, events: list[UUID
                     break
                 if time.monotonic() > deadline:
                     raise CannotReplay(
-                        "the events are in the outbox, but no projector has applied them;"
-                        " start it, then run the replay again (links are not stored twice)"
+                        "the events are in the outbox, but the projector has not applied them in"
+                        f" {PATIENCE_SECONDS:.0f} s: check that it runs, then run the replay again"
+                        " (links are not stored twice)"
                     )
                 await asyncio.sleep(0.2)
     finally:

@@ -33,7 +33,10 @@ class FieldWeight(AnswerModel):
 
 
 class Twin(AnswerModel):
-    """An existing profile that may be the customer being entered."""
+    """An existing profile that may be the customer being entered.
+
+    `weight`: log2 odds that they are one person. `likely`: rules would link them.
+    """
 
     profile_id: UUID
     member_id: UUID
@@ -44,7 +47,7 @@ class Twin(AnswerModel):
 
 
 class Twins(AnswerModel):
-    """Candidates, likeliest first."""
+    """Candidates, likeliest first; at most `limit` of the request."""
 
     rule_version: str
     twins: list[Twin]
@@ -52,7 +55,10 @@ class Twins(AnswerModel):
 
 
 class PairEntry(AnswerModel):
-    """Two profiles that may be one person."""
+    """Two profiles that may be one person; `weight`: log2 odds that they are.
+
+    `outcome` to `reason`: of a closed case. A staff decision has `event_id`, `actor` and `reason`.
+    """
 
     kind: Literal["pair"]
     case_id: UUID
@@ -71,7 +77,10 @@ class PairEntry(AnswerModel):
 
 
 class ConflictEntry(AnswerModel):
-    """A member that shares strong identifiers with another but was not joined with it."""
+    """A member that shares strong identifiers with another but was not joined with it.
+
+    `case_id` is the member's id.
+    """
 
     kind: Literal["conflict"]
     case_id: UUID
@@ -81,7 +90,10 @@ class ConflictEntry(AnswerModel):
 
 
 class QuarantineEntry(AnswerModel):
-    """An identifier that does not link profiles: too many have it, or the rules block it."""
+    """An identifier that does not link profiles: too many have it, or the rules block it.
+
+    `profiles`: how many have it. `profile_ids`: the first 50 of them.
+    """
 
     kind: Literal["quarantine"]
     case_id: UUID
@@ -147,7 +159,10 @@ class PairDecision(AnswerModel):
 
 
 class PairCase(PairEntry):
-    """A case of two profiles, with the evidence for and against one person."""
+    """A case of two profiles, with the evidence for and against one person.
+
+    `fields` is empty while profiles are being loaded into memory, and when one is unknown there.
+    """
 
     fields: list[FieldWeight]
     profiles: list[CaseProfile]
@@ -156,7 +171,10 @@ class PairCase(PairEntry):
 
 
 class ConflictCase(ConflictEntry):
-    """A member that could not be joined, and the profiles with which it shares identifiers."""
+    """A member that could not be joined, and profiles with which it shares identifiers.
+
+    `shared_with`: at most 50.
+    """
 
     shared_with: list[SharedValue]
     profiles: list[CaseProfile]

@@ -18,7 +18,7 @@ class PersonDecides(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     actor: Text = Field(description="Who decides: a person of the staff.")
-    reason: Text = Field(description="Why; kept in the log for ever, so no personal data in it.")
+    reason: Text = Field(description="Why. It stays in the log for ever: no personal data here.")
 
 
 class CaseBody(PersonDecides):

@@ -14,7 +14,10 @@ VerdictOutcome = Literal["linked", "declined", "unlinked"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictGiven(AcceptedCommand):
-    """Pairs were decided, with one event each; `profile_ids`: from which a profile was split."""
+    """Pairs were decided, with one event for each pair.
+
+    `case_id`: of a decision on a case. `profile_ids`: the profiles from which one was split.
+    """
 
     outcome: VerdictOutcome
     case_id: UUID | None = None
@@ -46,7 +49,7 @@ class CaseClosed(DeniedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesUnknown(DeniedCommand):
-    """Profiles of a pair that were never registered, or were erased."""
+    """The projection has no row of these profiles of a pair, or they were erased."""
 
     profile_ids: Sequence[UUID]
 
@@ -72,7 +75,7 @@ class ProfilesNotLinked(DeniedCommand):
 
     @property
     def detail(self) -> str:
-        return "The two profiles are not one member; decline says that they never are."
+        return "The two profiles are not one member; decline them to keep them apart."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

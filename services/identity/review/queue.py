@@ -1,8 +1,9 @@
 """The review queue: pairs to decide, members that could not be joined, quarantined identifiers.
 
 Pairs come by descending weight; pairs that are one member already are left out. Then members that
-the grouping could not join, then identifiers on too many profiles. Decided cases are listed on
-request. Pages are keyset pages: a page continues after the last key of the previous one.
+the grouping could not join, then identifiers that are on too many profiles or blocked. Closed cases
+are listed on request, the last closed first. Pages are keyset pages: a page continues after the
+last key of the previous one.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ RULES = "select valid_from, version, identifiers from match_rules"
 
 @dataclass(frozen=True, slots=True)
 class QueueQuery:
-    """A page of the queue; `after` is the last key of the page before, [] for the first page."""
+    """A page of the queue; `after` is the last key of the page before, [] for the first page.
+
+    `kinds` selects open entries; closed cases are all pairs.
+    """
 
     state: State
     kinds: tuple[Kind, ...]
@@ -104,7 +108,7 @@ async def page(
 
 
 async def listed(settings: Settings, state: State, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` entries, for the command line."""
+    """The first `limit` entries of all kinds, for the command line."""
     postgres = pool(settings.postgres, group=settings.group, name="cases", timeout=5.0)
     await postgres.open(wait=True)
     snapshot = ReadSnapshot(postgres, [settings.group])

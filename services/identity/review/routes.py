@@ -65,8 +65,13 @@ class CasesQuery(BaseModel):
     """Query parameters of the queue."""
 
     model_config = ConfigDict(extra="forbid")
-    state: queue.State = Field("open", description="`open` or `closed` (decided) cases.")
-    kind: list[queue.Kind] = Field([], description="Kinds of entries; all kinds if absent.")
+    state: queue.State = Field(
+        "open",
+        description="`open`, or `closed`: decided by staff, linked by rule, or evidence gone.",
+    )
+    kind: list[queue.Kind] = Field(
+        [], description="Kinds of open entries; all if absent. Closed cases are always pairs."
+    )
     profile_id: UUID | None = Field(None, description="Only entries that concern this profile.")
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Entries per page, at most.")
     cursor: str | None = Field(None, description="`next` of the previous page.")
@@ -74,7 +79,7 @@ class CasesQuery(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the routes share; `everybody` returns the index, None until it is complete."""
+    """What the routes share; `everybody` returns the index, None while it is not complete."""
 
     door: Door
     pool: Pool
@@ -85,7 +90,7 @@ class Desk:
     everybody: Callable[[], ProfileIndex | None]
 
     def known(self) -> ProfileIndex:
-        """The index; raises a refusal (503) until it is complete."""
+        """The index; raises a refusal (503) while it is not complete."""
         found = self.everybody()
         if found is None:
             detail = "Profiles cannot be compared: no rules are in force, or the index is loading."
@@ -157,7 +162,7 @@ def _decisions(door: Door) -> list[Operation]:
                  "Decides that the two profiles of a case are one person",
                  CaseBody, _of_case("link"), decided, *case),
         ROUTE.at(door, CASES + "/{id}/decline", "declineCase",
-                 "Decides that they are not, on this evidence",
+                 "Decides that the two profiles of a case are not one person, given its evidence",
                  CaseBody, _of_case("decline"), decided, *case),
         ROUTE.at(door, BASE + "/links", "linkProfiles",
                  "Decides that any two profiles are one person",

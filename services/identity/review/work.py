@@ -1,9 +1,9 @@
 """Decides a batch of staff commands and stores the decisions in one transaction.
 
-One advisory lock lets one batch of all processes run at a time. A case is decided once; a later
-decision on it is denied with the outcome of the first. The decision's event goes through the
-outbox. The case is closed in the same transaction, and the pair's decision is stored too, so that
-the matcher does not open a new case while the event is on its way.
+All processes share one advisory lock, so that never two batches run in parallel. A closed case is
+not decided again: the denial has the outcome with which it was closed. The decision's event goes
+through the outbox. The case is closed in the same transaction, and the pair's decision is stored
+too, so that the matcher does not open a new case while the event is on its way.
 """
 
 from __future__ import annotations
@@ -66,13 +66,15 @@ class IdentityWork:
         self._seen, self._new_id = seen, new_id
 
     async def see(self, connection: Connection, commands: Sequence[Command]) -> None:
-        """Takes the one advisory lock of all processes (staff decide rarely); reads nothing."""
+        """Takes the advisory lock that all processes share (staff decide rarely); reads nothing."""
         await connection.execute(LOCK)
 
     async def decide(
         self, connection: Connection, seen: None, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Decides one command after another; each sees the effects of those before it."""
+        """Decides one command after another, which sees the effects of those before it, and stores
+        the results. Returns the answers in the order of the commands.
+        """
         return ANSWERS.all_of([await self._outcome(connection, command) for command in commands])
 
     async def _outcome(self, connection: Connection, command: Command) -> CommandOutcome:
