@@ -81,14 +81,17 @@ class Keyed:
 
 Position = Annotated[
     dict[str, Annotated[int, Field(ge=0)]],
-    Field(description="The log position that the decision knew: topic-partition to next offset."),
+    Field(
+        description="The log position from which it was decided: topic-partition to next offset."
+    ),
 ]
 POSITION = {"position": Position}
 EXPIRED = ProblemType(
     "expired", 409, "Conflict", "The hold expired before it was resolved.", POSITION
 )
 RESOLVED = ProblemType(
-    "resolved", 409, "Conflict", "The hold was already resolved, or has ended.",
+    "resolved", 409, "Conflict",
+    "The hold is not open any more: it was captured, committed or released, or is marked expired.",
     POSITION,
 )  # fmt: skip
 NO_SUCH_PURCHASE = ProblemType(

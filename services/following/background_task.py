@@ -1,7 +1,7 @@
 """Runs a background task in rounds, with retries while Postgres or Kafka is away.
 
-A task that only one process may run at a time elects a leader by an advisory lock in Postgres. The
-lock ends with its connection; then one of the waiting processes becomes the leader.
+A task that must never run in two processes in parallel elects a leader by an advisory lock in
+Postgres. The lock ends with its connection; then one of the waiting processes becomes the leader.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from services.runtime.metrics import MATCH_KNOWN, MATCH_LAG, MATCH_LINKS, MATCH_
 OUTCOMES = ("linked", "unlinked")
 LOOK_SECONDS, MEASURE_SECONDS, COUNT_SECONDS = 0.1, 10.0, 60.0
 RECOUNT_SECONDS = 1.0  # while profiles are missing
-AT_ONCE = 250  # profiles that were missing, learned and compared in one transaction
+AT_ONCE = 250  # records of a batch; profiles that were missing, compared in one transaction
 
 
 class Matcher(BackgroundTask):

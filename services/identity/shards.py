@@ -77,7 +77,9 @@ class Shares:
 
     @property
     def reading(self) -> Positions:
-        """The offset of each partition to read next: the lowest of memory and held shards."""
+        """The offset of each partition to read next: the lowest of memory, of the working shards'
+        comparisons, and of the held shards' stored features.
+        """
         return lowest([self.known, *self.working.values(), *self.kept.values()])
 
     def triggered(self, places: Iterable[tuple[int, int]]) -> frozenset[int]:

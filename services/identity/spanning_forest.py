@@ -35,9 +35,10 @@ class SpanningLinks:
     ) -> None:
         """Links a profile with at most three of `smaller`: candidates of smaller id.
 
-        First come candidates that are not similar to a heavier one, then the others, by weight. Of
-        those not linked, the others are spared; the former become cases. `alike`: whether a pair
-        reaches the link threshold; `apart`: pairs that staff separated.
+        By descending weight, a candidate that is similar to none of `first` joins `first`, and each
+        other one `others`; first the former are linked, then the latter. Those of `others` that are
+        not linked are spared, those of `first` become cases. `alike`: whether a pair reaches the
+        link threshold; `apart`: pairs that staff separated, which are left out.
         """
         heaviest = sorted(
             smaller, key=lambda one: (-round(smaller[one].weight, WEIGHT_DIGITS), one)

@@ -92,7 +92,7 @@ class ShardFenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredFeatures:
-    """A profile's features to store; `sealed` None deletes them (erased profile).
+    """A profile's features to store; `sealed` None deletes them (erased profile, or no key).
 
     `records`: number of log records that they include. `at`: time of the profile's state in
     microseconds. The last write wins, since it was read from the projection last.

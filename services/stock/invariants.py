@@ -56,8 +56,8 @@ COMMITTED_TO_AN_ORDER = Invariant(
 )  # fmt: skip
 
 # The newest hold at the location, or of the item for "" (all locations), has the position that its
-# decision saw. Events applied since then may have taken units: then the shortage is their doing and
-# no wrong grant.
+# decision saw. Events applied since then may have taken units, or counted them again: then they
+# caused the shortage, and the grant was right.
 UNDERCUT = f"""
 with {SHORT.format(of="sku = any(%(skus)s)")}
 select short.sku, short.location_id, short.short, taken.units

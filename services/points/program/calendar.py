@@ -56,7 +56,7 @@ def lapses_at(expiry: Expiry, last_activity: int, zone: ZoneInfo) -> int | None:
 
 
 def active_from(pending_days: int, earned_at: int, zone: ZoneInfo) -> int | None:
-    """When points become spendable, in microseconds; None: at once."""
+    """When points become spendable, in microseconds; None: immediately."""
     return days_later(earned_at, pending_days, zone) if pending_days else None
 
 
