@@ -66,7 +66,7 @@ def unsealed_person(
     row: dict[str, Any],
     identifiers: Collection[tuple[str, bytes]],
 ) -> Person:
-    """A profile's row in clear; values that cannot be unsealed are omitted."""
+    """A profile's row in clear; values that cannot be unsealed are None."""
     clear = {name: _text(unsealer, subject, name, row.get(name)) for name in PERSONAL}
     return Person(**clear, identifiers=tuple(identifiers))
 

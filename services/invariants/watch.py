@@ -42,9 +42,9 @@ class InvariantRound:
         self._gauge.set(0)
 
     async def step(self, connection: Connection) -> None:
-        """Tests the next slice of keys, and up to 100 known violations, longest untested first.
+        """Tests the next slice of keys, and again up to 100 known violations.
 
-        After a timeout it tests only the slice.
+        Those that were tested longest ago come first. After a timeout it tests only the slice.
         """
         began, keys, tested = time.perf_counter(), list[Key](), list[Key]()
         try:

@@ -1,7 +1,7 @@
 """Runs a batch of claims: locks the purchases, decides, and stores the result.
 
-A claim that was accepted is a row of `hitotsu.claim_decided` for 30 days; its event is applied much
-earlier. So a second claim is denied while the event is on its way.
+A claim that was accepted is a row of `hitotsu.claim_decided` for 30 days, also after its event is
+applied. So a second claim is denied while the event is on its way.
 """
 
 from __future__ import annotations

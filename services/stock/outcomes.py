@@ -52,7 +52,7 @@ class UnitsReserved(AcceptedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationExtended(AcceptedCommand):
-    """The units are held longer, until `expires_at`."""
+    """The units are held until `expires_at`, which is never earlier than before."""
 
     reservation_id: UUID
     state: Literal["open"] = "open"

@@ -48,7 +48,7 @@ class _Holding:
 
 
 class SnapshotAnswers:
-    """Runs the read API's queries in one Postgres snapshot, without Redis."""
+    """Runs the read API's queries in one Postgres snapshot, without Redis; holds are read apart."""
 
     def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
         self._catalog = Catalog(discover(), live=settings.group)

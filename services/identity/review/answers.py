@@ -35,7 +35,7 @@ class FieldWeight(AnswerModel):
 class Twin(AnswerModel):
     """An existing profile that may be the customer being entered.
 
-    `weight`: log2 odds that they are one person. `likely`: rules would link them.
+    `weight`: log2 odds that they are one person. `likely`: it reaches the link threshold.
     """
 
     profile_id: UUID
@@ -161,7 +161,7 @@ class PairDecision(AnswerModel):
 class PairCase(PairEntry):
     """A case of two profiles, with the evidence for and against one person.
 
-    `fields` is empty while profiles are being loaded into memory, and when one is unknown there.
+    `fields` is empty while profiles cannot be compared, and when one of the two is unknown.
     """
 
     fields: list[FieldWeight]

@@ -72,8 +72,9 @@ class IdentityWork:
     async def decide(
         self, connection: Connection, seen: None, commands: Sequence[Command]
     ) -> list[Answer]:
-        """Decides one command after another, which sees the effects of those before it, and stores
-        the results. Returns the answers in the order of the commands.
+        """Decides the commands in order: a command sees the effects of those before it.
+
+        Stores the decisions; returns the answers in the order of the commands.
         """
         return ANSWERS.all_of([await self._outcome(connection, command) for command in commands])
 

@@ -86,7 +86,7 @@ class EndOfYear(_Strict):
 
 
 class Inactivity(_Strict):
-    """All points of a member expire `months` months after it last earned or spent."""
+    """Points without an expiry time expire `months` months after the last earning or spending."""
 
     kind: Literal["inactivity"]
     months: Months
