@@ -7,8 +7,8 @@ from services.runtime.processes import Process
 PROCESS = Process(
     name="projector",
     module=__name__,
-    does="Builds the projections: Kafka in, Postgres and then Redis out.",
-    scaling="Up to as many as there are partitions, which Kafka's group shares out.",
+    does="Builds the projections: reads Kafka, writes Postgres and then Redis.",
+    scaling="At most one per partition; Kafka's consumer group assigns the partitions.",
     local=2,
     compose=2,
 )

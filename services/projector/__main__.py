@@ -40,9 +40,9 @@ class _Worker(Worker):
 
 
 def main() -> None:
-    """Runs until SIGTERM, then stores the accepted batches and ends.
+    """Runs until SIGTERM or SIGINT, then stores the accepted batches and ends.
 
-    If it ends for another reason, the exit status tells which (`services.runtime.exit_codes`).
+    The exit status tells why it ended (`services.runtime.exit_codes`).
     """
     _keep_memory_together()
     settings = exit_codes.settings()

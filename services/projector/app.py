@@ -60,9 +60,9 @@ def leave(reason: str, group: str) -> None:
 class ProjectorApp(faust.App):
     """A Faust app that starts reading at the checkpoints in Postgres.
 
-    `held`: the positions of the partitions that this process owns. `followed`: its topics.
-    `building`: projections that are being built and not folded here. `claimed`: whether `held` is
-    known, even if empty.
+    `held`: next offset to apply, by partition that this process owns. `followed`: the topics that
+    it reads. `building`: projections that are being built and not folded here. `claimed`: whether
+    partitions were claimed once; `held` may be empty even then.
     """
 
     group: Group
@@ -80,7 +80,8 @@ class ProjectorApp(faust.App):
         """Becomes the owner of these partitions; returns their checkpoints, the offsets at which
         reading starts.
 
-        Ends the process if a transaction still runs or Postgres does not answer in time.
+        Ends the process if a transaction still runs, Postgres does not answer in time, or a
+        projection was built since the process started.
         """
         quiet = await asyncio.to_thread(self.pipeline.drop, QUIET_SECONDS)
         if not quiet:
@@ -183,5 +184,7 @@ def build(
 
 
 def topics_to_apply(group: Group) -> list[str]:
-    """The topics that the group reads: all for the live group, whose ledger records all events."""
+    """The topics that the group reads; the live group, whose ledger records every event, reads all
+    topics that have events.
+    """
     return [name for name in TOPICS if TOPICS[name].events] if group.live else sorted(group.topics)

@@ -31,8 +31,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class BuildRunner:
-    """A thread that watches and, as the leader, runs the build. `start` does nothing if no
-    projection is being built.
+    """A thread that watches the builds and, in the leader, runs the build process. `start` does
+    nothing if no projection is being built.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class BuildRunner:
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and the build process; another projector may then continue the build
-        from its stored progress.
+        """Ends the thread and the build process; waits for at most 5 s. Another projector may then
+        continue the build from its stored progress.
         """
         self._ending.set()
         if self._thread.is_alive():
@@ -93,7 +93,7 @@ class BuildRunner:
                 self._keep_running(building)
 
     def _keep_running(self, building: Mapping[str, int]) -> None:
-        """Starts the build process; starts it again after it failed."""
+        """Starts the build process. After it failed, waits 3 s; the next call starts it again."""
         if self._process is not None:
             code = self._process.poll()
             if code is None or code == 0:

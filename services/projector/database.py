@@ -23,12 +23,13 @@ from services.state.migrate import LOCK, migrate
 
 
 def prepare(dsn: str, group: Group) -> frozenset[str]:
-    """Creates missing schemas and tables; several processes may call it at once.
+    """Creates missing schemas and tables; processes that call it at the same time wait for each
+    other.
 
     Returns the names of projections that are being built: the live projector must not fold them.
     Raises VersionChanged if a projection's tables are newer than the code, ColumnsDiffer if a
     column contradicts its declaration, MigrationError as `migrate` does. After the first two, the
-    shared tables stay migrated.
+    shared tables and the event ledger stay migrated.
     """
     with _locked(dsn) as connection:
         _prepare_shared(connection)
@@ -52,7 +53,7 @@ def prepare_shared(dsn: str) -> None:
 @contextmanager
 def _locked(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # processes that start at once would create the same tables: DDL under an advisory lock
+        # processes that start together would create the same tables: DDL under an advisory lock
         connection.execute(LOCK)
         yield connection
         connection.execute("select pg_advisory_unlock_all()")

@@ -51,7 +51,7 @@ class Letter:
 
 
 class CannotRetry(Exception):
-    """The record would become a dead letter again; the text says why."""
+    """Appending the record again would not apply it; the text says why."""
 
 
 async def listed(
@@ -77,7 +77,7 @@ async def one(connection: Connection, letter_id: int) -> Letter | None:
 
 
 def dry_run(letter: Letter, group: Group) -> None:
-    """Raises `CannotRetry` if the record would be refused again; changes nothing."""
+    """Raises `CannotRetry` if a retry cannot apply the record; changes nothing."""
     of_projections = [name.partition("/")[2] for name in letter.grps if "/" in name]
     if len(of_projections) == len(letter.grps):
         raise CannotRetry(
@@ -106,10 +106,11 @@ def dry_run(letter: Letter, group: Group) -> None:
 
 
 async def send_again(connection: Connection, producer: Producer, letter: Letter) -> str:
-    """Appends the unchanged record to its topic and marks the dead letter as retried.
+    """Appends the record to its topic again and marks the dead letter as retried.
 
-    Its arrival stays the first one, so that its times do not move by waiting among the dead
-    letters. Returns the new topic, partition and offset as text.
+    Key and value are unchanged. The headers have the time of the first arrival (`headers_of`), so
+    that the times of the event do not depend on the retry. Returns the new topic, partition and
+    offset as text.
     """
     record = KafkaRecord(
         letter.topic,
@@ -124,7 +125,9 @@ async def send_again(connection: Connection, producer: Producer, letter: Letter)
 
 
 def headers_of(letter: Letter) -> list[tuple[str, bytes]]:
-    """The record's headers; where the gateway did not say when it arrived, Kafka's time does."""
+    """The record's headers, the time of its arrival first: as the gateway measured it, else Kafka's
+    timestamp, if that is greater than 0.
+    """
     headers = [(str(name), bytes.fromhex(value or "")) for name, value in letter.headers]
     appended = micros(letter.appended_at)
     if appended <= 0 or (headers and headers[0][0] == RECEIVED_AT):

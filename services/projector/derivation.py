@@ -1,8 +1,8 @@
 """Computes which rows of a derived table change: its scope finds the nodes, its function the rows.
 
 Two transactions that concern the same nodes must see each other's rows. So this step takes an
-advisory lock that is held until the commit. To keep that short, the step comes last in a
-transaction, except for rows that partitions share.
+advisory lock that is held until the commit. To keep that short, derived tables are stored last, in
+order of name with the other tables whose rows many partitions change.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def derive(
 ) -> Generator[Rows]:
     """Yields the rows that change because of the nodes `touched`, or of inputs without nodes.
 
-    `changed`: the keys of changed rows of such inputs. Yields one part, or many if all nodes are
-    computed; the caller has to store a part before it takes the next. `busy` is set while this
-    waits for the lock, and stays set if so many nodes are computed that it may take long.
+    `changed`: the keys of changed rows of inputs without nodes. Yields nothing, one part, or many
+    parts if all nodes are computed; the caller has to store a part before it takes the next.
+    `busy` is set while this waits for the lock, and when so many nodes are computed that it may
+    take long; the caller clears it.
     """
     if not (touched or changed):
         return

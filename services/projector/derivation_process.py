@@ -62,7 +62,10 @@ def decided_on_all(
         while changed := pickle.load(said):
             yield changed
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise DerivationFailed(f"{type(error).__name__}, exit {process.wait(5)}") from None
+        raise DerivationFailed(
+            f"the process that computes {table.name} ended with exit status {process.wait(5)}"
+            f" ({type(error).__name__})"
+        ) from None
     finally:
         process.kill()
         process.wait()

@@ -25,7 +25,7 @@ select exists (select from pg_attribute where attrelid = to_regclass('ledger')
 """
 ADD_COLUMNS = "alter table ledger add column document uuid, add column content bigint"
 EXISTS = "select to_regclass(%s) is not null"
-# a sale's document key is its transaction id; of two applied events only the first record gets it
+# a sale's document key is its transaction id; of two events of one sale the first record gets it
 OLD_SALES = sql.SQL("""
 update ledger l set document = first.transaction_id
 from (
@@ -40,7 +40,7 @@ where l.event_id = first.event_id and l.document is null
 def prepare_documents(connection: Connection, group: str) -> None:
     """Adds the columns of documents to the ledger and creates their index, if these are missing.
 
-    It takes two transactions, so that readers do not wait while the columns are filled.
+    It uses two transactions, so that readers do not wait while the column `document` is filled.
     """
     schema = sql.Identifier(group)
     with connection.transaction():

@@ -45,11 +45,11 @@ def compare(
     wanted: Callable[[BatchWork], bool],
 ) -> bool:
     """Turns conflicts in `work.doubted` into duplicates if they equal the applied record of their
-    event id.
+    event id, except for fields that the gateway fills in.
 
     All earlier batches are stored, so the applied record is in this batch or in the event ledger.
-    Called again after an error, it continues with the rest. Returns False if `wanted` says that
-    the batch is not needed any more.
+    Returns False if `wanted` says that the batch is not needed any more, else True. Raises
+    KafkaSilent; called again after an error, it continues with the rest.
     """
     names = {number: name for name, number in topics.items()}
     stored = _stored(work)
@@ -72,7 +72,7 @@ def compare(
 
 
 def _stored(work: BatchWork) -> dict[bytes, bytes]:
-    """By event id: values of the first records in this batch of ids that occur in conflicts."""
+    """By event id: the value of its first stored record in this batch, for ids in conflicts."""
     ids = {entry.event_id for entry in work.doubted} & work.ids.keys()
     values: dict[bytes, bytes] = {}
     for part in work.slices if ids else ():
@@ -95,10 +95,10 @@ def _in_log(
 def read_documents(
     work: BatchWork, connection: Connection, topics: dict[str, int], placed: RecordReader
 ) -> dict[bytes, Seen]:
-    """Reads, from Kafka, the content of documents of which the ledger has no content hash.
+    """Reads, from Kafka, the content of documents for which the ledger has no content hash.
 
     Stores the hashes in the ledger; returns them with the event ids, by document. If the first
-    record is gone, the content is `NO_CONTENT`, which equals no other.
+    record is gone, the content is `NO_CONTENT`, which equals no hash. Raises KafkaSilent.
     """
     names = {number: name for name, number in topics.items()}
     with connection.transaction():

@@ -1,7 +1,7 @@
 """Builds the statement that ends holds (rows of decisions) whose events a batch applies.
 
-The projector runs it with each batch; a rebuild runs it only at the swap, since nobody reads the
-tables of a shadow before that.
+The projector runs it for each batch with such events; a rebuild runs it only at the swap, since
+nobody reads the tables of a shadow before that.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ def types(held: HeldAmounts) -> tuple[str, ...]:
 
 @cache
 def statement(held: HeldAmounts) -> str:
-    """The UPDATE that sets holds to `applied` and stores from where on readers see their events.
+    """The UPDATE that sets holds in the state `held.awaiting` to `applied`.
 
-    That is the partition, the offset after the batch, and the row version or the event id.
+    It also stores how readers recognise that their rows include the hold's event: the partition,
+    the offset after the batch, and the row version or the event id.
     """
     fields = list(held.named.values())
     sent = ", ".join(f"%s::{type}[]" for type in types(held))

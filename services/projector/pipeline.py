@@ -99,9 +99,10 @@ class Pipeline:
         return self._waiting > SLICE_EVENTS_MAX
 
     def drop(self, timeout: float) -> bool:
-        """Drops all records except the batch that is being stored, and waits for that batch.
+        """Drops all records except the batch that is being stored, and waits until both threads
+        are idle.
 
-        Returns whether both threads were idle within `timeout` seconds.
+        Returns whether they were within `timeout` seconds.
         """
         with self._changed:
             self.run += 1
@@ -177,15 +178,19 @@ class Pipeline:
             BATCH_SECONDS.labels(self.group.name, "fold").observe(time.perf_counter() - started)
 
     def _make_room(self) -> None:
-        """Calls `room` if `offer` has refused records and now has room. Under `_changed`."""
+        """Calls `room` if `offer` has refused records and now has room.
+
+        The caller holds the lock `_changed`.
+        """
         if self._refused and self._waiting < WAITING_EVENTS_MAX:
             self._refused = False
             self.room()
 
     def _more(self, work: BatchWork) -> bool:
-        """Whether to fold more records into the batch; waits for records while a batch is stored.
+        """Whether records have arrived that fit into the batch; waits for them while the store
+        thread stores another batch.
 
-        False if the batch is full, or the store thread is free and no more should be awaited.
+        Also False if the store thread is free and the batch has `SMALL_EVENTS` records.
         """
         while not self._stopping and work.run == self.run and work.size < BATCH_EVENTS_MAX:
             if not self._storing and work.size >= SMALL_EVENTS:

@@ -39,7 +39,7 @@ COUNTERS = {
     Verdict.DUPLICATE: metrics.DUPLICATE,
     Verdict.CONFLICT: metrics.CONFLICT,
 }
-SAMPLED = 20  # events of a batch whose latency is measured
+SAMPLED = 20  # at most so many events of a batch have their latency measured
 
 
 class Projector:
@@ -91,7 +91,7 @@ class Projector:
         self._settings = settings
 
     def start(self) -> None:
-        """Starts all threads except those of Faust, and the health server."""
+        """Starts the health server, and all threads except those of Faust."""
         self.pipeline.start()
         self.refresher.start()
         self.watch.start()
@@ -100,7 +100,9 @@ class Projector:
         _serve(self._settings, [Dependency("assignment", self._ready)])
 
     def stop(self) -> None:
-        """Stores the accepted batches and stops the threads, within time limits."""
+        """Stores the accepted batches and stops the threads of builds, pipeline and Redis, within
+        time limits. The other threads end with the process.
+        """
         self.builds.stop()
         self.pipeline.drain(5)
         stored = self.pipeline.stop()
@@ -110,7 +112,7 @@ class Projector:
 
     async def _ready(self) -> dict[str, object]:
         if time.monotonic() - self.watch.seen_at > 10:
-            raise NotReady("Kafka has not answered for 10 s")
+            raise NotReady("Kafka has not answered within the last 10 s")
         return {"partitions": self.watch.holding, "lag": self.watch.lag}
 
     def _held(self) -> dict[tuple[str, int], int] | None:
@@ -148,7 +150,9 @@ class Projector:
                             ).inc()
 
     def _freshness(self, work: BatchWork) -> Callable[[], None]:
-        """A function to call when readers can see the batch: records the latency of some events."""
+        """A function that records the latency of at most `SAMPLED` events of the batch; to be
+        called when readers can see the batch.
+        """
         entries = [e for one in work.slices for e in one.entries if e.verdict is APPLIED]
         sample = entries if len(entries) <= SAMPLED else random.sample(entries, SAMPLED)
         times = [

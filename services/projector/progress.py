@@ -100,7 +100,9 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
 
 
 def _build_linked(connection: Connection, group: Group, building: dict[str, int]) -> None:
-    """Adds the projections whose rows follow from those being built, or the other way round."""
+    """Records builds of the projections that derive rows from those being built, or from which
+    those being built derive rows.
+    """
     for name in sorted(linked(group.projections, building) - building.keys()):
         version = building[name] = group.versions[name]
         connection.execute(RECORD_BUILDING, [group.name, name, version, "linked"])

@@ -13,9 +13,9 @@ from projections.core.tables import StoredTable
 class RedisChanges:
     """Rows to write to Redis.
 
-    `told`: changed rows, as Postgres returned them. `first`: new rows of ledgers, which never
-    change. `noted`: ids of rows of `redis_pending` that list more keys, whose rows are too many
-    for memory and are read back from Postgres.
+    `told`: changed rows, as Postgres returned them. `first`: encoded new rows of ledgers and sets
+    of documents. `noted`: ids of rows of `redis_pending` that list more keys, whose rows are too
+    many for memory and are read back from Postgres.
     """
 
     told: dict[StoredTable, list[ViewRow]] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class RedisChanges:
 
     @property
     def chunks(self) -> Chunks:
-        """The encoded rows of ledgers, of all tables."""
+        """The encoded new rows of all tables in `first`."""
         return [chunk for one in self.first.values() for chunk in one.chunks]
 
     def keys(self) -> bytes | None:

@@ -123,7 +123,9 @@ class Refresher:
         return not self._owed.is_set() and self._settled.is_set() and self._generation != ""
 
     def stop(self) -> None:
-        """Writes the queued batches and ends the thread; waits for at most 5 s."""
+        """Writes the queued batches, unless a repair is due, and ends the thread; waits for at
+        most 5 s.
+        """
         self._ending.set()
         self._jobs.put(None)
         self._thread.join(5)
@@ -163,7 +165,7 @@ class Refresher:
 
     def _gather(self, first: Job) -> Gathered | None:
         """Merges batches while the projector is behind, so that rows that change often are written
-        once; None when the thread has to end.
+        once. None when the thread has to end; the batches are written then.
         """
         gathered = Gathered(first)
         while True:
@@ -234,7 +236,9 @@ class Refresher:
 
     def _believable(self, connection: Connection) -> bool:
         """Whether Redis has the generation that Postgres names, and is the server that was filled
-        with it.
+        with it. A server that refuses INFO counts as the same server.
+
+        Stores the generation in `_generation`, "" if Postgres names none.
         """
         row = connection.execute(
             "select generation::text, server from cache_generation where grp = %s",
@@ -264,7 +268,9 @@ class Refresher:
         REDIS_WRITES.labels(self.group.name, "failed").inc(rows)
 
     def _repair(self, connection: Connection) -> None:
-        """Writes the rows of all pending writes, as Postgres has them now; deletes these."""
+        """Writes the rows of all pending writes as Postgres has them now, then deletes the pending
+        writes.
+        """
         while not self._ending.is_set():
             positions = self._checkpoints(connection)
             rows = connection.execute(
@@ -353,7 +359,9 @@ class Refresher:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
     def _look_for_owed(self) -> None:
-        """Requests a repair if a dead process left pending writes, or Redis is not usable."""
+        """Requests a repair if pending writes are older than 10 s, because their process died or
+        could not write them, or if Redis or Postgres cannot be used.
+        """
         try:
             connection = self._connected()
             row = connection.execute(f"{WAITING} and {ABANDONED}", [self.group.name]).fetchone()

@@ -1,6 +1,7 @@
 """Publishes dead letters: copies rows of `dead_letter` to a Kafka topic, at least once.
 
-The event id derives from the record's place, so a second copy is recognised as a resend.
+Dead letters of that topic itself are not published. The event id derives from the record's topic,
+partition and offset, so a second copy is recognised as a resend.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Text = TypeVar("Text", str, str | None)
 
 
 class DeadLetterRelay:
-    """A thread that publishes new dead letters once a second."""
+    """A thread that looks for new dead letters every second and publishes them."""
 
     def __init__(self, dsn: str, kafka: str) -> None:
         self._dsn = dsn

@@ -72,7 +72,8 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> PatientThread:
         return PatientThread(self, loop=self.loop, beacon=self.beacon)
 
-    # first offset to fetch after the last claim, by partition; None while a claim runs
+    # by partition, the offset at which the first fetch after the last claim has to begin, until
+    # that fetch has arrived; None while a claim runs
     _awaited: dict[TP, int] | None = None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:

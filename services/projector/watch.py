@@ -2,8 +2,9 @@
 
 A worker can stay alive but idle after a restart of a broker. The watchdog compares the positions of
 held partitions with their end offsets, which it reads by its own Kafka client. If there is lag and
-no progress for `STUCK_SECONDS`, it ends the process, unless a long transaction is known to run. An
-end offset that cannot be read is unknown: the metric is NaN, neither lag nor progress.
+no progress for `STUCK_SECONDS`, it ends the process, unless a long transaction is known to run. It
+also ends a process that gets no partitions, or whose end offsets stay unknown (`reason_to_leave`).
+An end offset that cannot be read is unknown: the metric is NaN, neither lag nor progress.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ COLLECT_ROUNDS = 60
 class ProgressJudge:
     """Decides at each poll whether the process makes progress.
 
-    `lag`: None while the end offset of a held partition is unknown; `known`: the lag of the others.
-    `moved_at`: when there was progress last.
+    `lag`: None before the first claim and while the end offset of a held partition is unknown.
+    `known`: the lag of the held partitions whose end offset is known. `moved_at`: when there was
+    progress last, or Kafka did not answer, or a long transaction ran.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -145,7 +147,7 @@ class ProgressWatch:
                 await asyncio.sleep(ASK_SECONDS)
                 rounds += 1
                 if rounds % COLLECT_ROUNDS == 0:
-                    # the collector is off in the hot threads; clients leave some cycles behind
+                    # the collector is off in this process; clients leave some cycles behind
                     gc.collect()
                     _give_back()
                 await self._look(ends)

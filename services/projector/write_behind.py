@@ -22,7 +22,7 @@ SECONDS_MAX = 1.0  # readers stop using Redis when it is two seconds old
 class Job:
     """A committed batch to write to Redis.
 
-    `behind`: the projector is behind. `generation`: of Redis when the batch was committed.
+    `behind`: the projector is behind. `generation`: of Redis when the batch was queued.
     """
 
     applied: CommittedBatch
@@ -62,7 +62,7 @@ class Gathered:
 
     @property
     def rows_to_write(self) -> dict[StoredTable, Collection[ViewRow]]:
-        """The changed rows to write, by table; the new rows of ledgers are in `first`."""
+        """The changed rows to write, by table; the encoded new rows are in `first`."""
         return {table: rows.values() for table, rows in self._told.items()}
 
     @property

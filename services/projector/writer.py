@@ -72,7 +72,7 @@ class Writer:
     def apply(self, work: BatchWork) -> Iterator[tuple[BatchWork, CommittedBatch]]:
         """Applies the batch, in parts if needed; yields the parts with their results.
 
-        Ends early if the batch is no longer wanted.
+        Ends early if the batch is no longer wanted. Raises Fenced.
         """
         parts = [work]
         while parts:
@@ -148,7 +148,9 @@ class Writer:
         return None
 
     def _judge_again(self, connection: Connection, work: BatchWork) -> None:
-        """Judges the batch again with the event ledger: it has resends of ids not in `recent`."""
+        """Judges the batch again with the event ledger: it has ids or documents that are stored and
+        not in `recent`.
+        """
         known = self.applier.known(connection, work)
         CAREFUL_BATCHES.labels(self.group.name, "seen").inc()
         with self.guard:
@@ -166,7 +168,9 @@ class Writer:
             work.judge_again(self.group, self.recent, self.applier.topics, known)
 
     def _bury(self, work: BatchWork, error: HandlerFailed) -> None:
-        """Marks an event as a dead letter that a state machine (evolution) refused; folds again."""
+        """Marks the event that a state machine (evolution) refused as failed, and folds the batch
+        again, so that the event becomes a dead letter.
+        """
         CAREFUL_BATCHES.labels(self.group.name, "handler").inc()
         for one in work.slices:
             for entry in one.entries:
@@ -181,9 +185,10 @@ class Writer:
             work.fold(self.group, self.recent, self.applier.topics)
 
     def _split(self, work: BatchWork, error: Exception) -> list[BatchWork]:
-        """Halves a batch that Postgres refuses; marks a single record as a dead letter.
+        """Halves a batch that Postgres refuses; a batch of one record comes back marked as failed,
+        so that the record becomes a dead letter.
 
-        Raises Fenced if the single record is not applied, so that the process ends.
+        Raises Fenced if that record was not to be applied, so that the process ends.
         """
         CAREFUL_BATCHES.labels(self.group.name, "unstorable").inc()
         if self.connection is not None and self.connection.broken:

@@ -331,5 +331,5 @@ def test_who_cannot_group_everybody_says_so(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "decide", json.loads)
-    with pytest.raises(DerivationFailed, match="exit 1"):
+    with pytest.raises(DerivationFailed, match="exit status 1"):
         list(decided_on_all(engine.connection, group, {"rules": []}))
