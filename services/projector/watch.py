@@ -74,7 +74,9 @@ class ProgressJudge:
         still = self.now() - self.moved_at
         if self._before is None:
             return f"no partitions within {JOIN_SECONDS:.0f} s" if still > JOIN_SECONDS else None
-        if still > STUCK_SECONDS and (self.known > 0 or not self._before):
+        if still > STUCK_SECONDS and not self._before:
+            return f"no partitions while records arrived for {STUCK_SECONDS:.0f} s"
+        if still > STUCK_SECONDS and self.known > 0:
             return f"no progress for {STUCK_SECONDS:.0f} s with a lag of {self.known} records"
         if still > UNKNOWN_SECONDS and self.lag is None:
             return f"end offsets of held partitions unknown for {UNKNOWN_SECONDS:.0f} s"

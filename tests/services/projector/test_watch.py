@@ -278,4 +278,4 @@ def test_whoever_holds_nothing_has_nothing_to_do_while_nothing_arrives(clock: Cl
     assert _looks(judge, clock, 100, {}, _asked({PLACE: 5}))
     for end in range(6, 60):
         assert not _looks(judge, clock, 1, {}, _asked({PLACE: end}))
-    assert judge.reason_to_leave() == "no progress for 30 s with a lag of 0 records"
+    assert judge.reason_to_leave() == "no partitions while records arrived for 30 s"
