@@ -1,4 +1,4 @@
-"""Builds the projections of `hitotsu.projection_building`, then ends.
+"""Builds the projections of a group that `hitotsu.projection_building` lists, then ends.
 
 A projector starts it as `python -m services.rebuild` (`services.projector.builds`). It ends when
 its standard input is closed, so it never outlives that projector; the next run continues from the
@@ -28,7 +28,9 @@ NICE = 5  # lower CPU priority than the live projector
 
 
 def main() -> None:
-    """Exit status 0: nothing is left to build; 75: it was interrupted and has to be run again."""
+    """Exit status 0: nothing is left to build; 75: it was interrupted and has to be run again; 78:
+    a setting is wrong; 1: an unexpected error.
+    """
     settings = exit_codes.settings()
     configure(f"{settings.instance or 'projector'}-build", settings.log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()

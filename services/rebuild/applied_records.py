@@ -104,9 +104,10 @@ class AppliedPlaces:
     def left_out(
         self, place: Place, topic: int, offsets: Sequence[int], ids: Iterable[bytes]
     ) -> set[int]:
-        """Those of the sorted, non-empty `offsets` that the live group did not apply.
+        """Offsets that the live group did not apply: those of the sorted, non-empty `offsets`, and
+        perhaps others between the first and the last of them.
 
-        `ids`: the event ids at these offsets. `topic`: the number of the topic in the ledger.
+        `ids`: the event ids at `offsets`. `topic`: the number of the topic in the ledger.
         """
         gaps = self._gaps.get(place)
         known_to = gaps.known_to if gaps is not None else 0

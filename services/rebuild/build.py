@@ -42,7 +42,7 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
     """Builds the projections that the group has recorded as being built; None if there are none.
 
     `projections`: all projections of the group. Raises UnderWay while another rebuild of the group
-    runs.
+    runs, CannotRebuild, and LogUnreadable.
     """
     info = conninfo(settings.postgres, group=settings.group, name="hitotsu-rebuild")
     with psycopg.connect(info, autocommit=True) as connection:

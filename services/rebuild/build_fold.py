@@ -56,7 +56,8 @@ class BuildShadow(Shadow):
         """Stores rows, dead letters and positions of a batch in one transaction.
 
         If a state machine or Postgres refuses an event, the refusal is recorded and the rest is
-        folded again. `whole`: the group of all projections that are being built.
+        folded again. `whole`: the group of all projections that are being built. Raises
+        CannotRebuild.
         """
         connection = self.connection
         with connection.transaction():
@@ -119,7 +120,9 @@ class BuildFolding(Folding):
         return BuildBatch()
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Pairs of offset and (record, event); of offset and None if no handler takes the event."""
+        """Pairs of offset and (record, event); of offset and None if the event cannot be decoded or
+        no handler takes it.
+        """
         read = super()._decoded(records)
         return [
             (offset, None if event is None else (record, event))

@@ -99,7 +99,8 @@ class Pair:
     def adopt(self, connection: Connection, since: ChangedAfter | None) -> None:
         """Sets versions of shadow rows: the live row's version, plus 1 if the row differs.
 
-        `since`: only for rows changed after it (None: all).
+        `since`: only for rows changed after it (None: all). Does nothing if the tables are not
+        comparable or Redis has no versions of their rows.
         """
         if not (self.comparable and self.versioned and self.table.view):
             return

@@ -75,7 +75,8 @@ def false_and_missing(connection: Connection, group: str, shadow: str) -> tuple[
 def correct(connection: Connection, group: str, shadow: str) -> tuple[int, int]:
     """Makes the group's dead letters equal to the shadow's.
 
-    Returns how many were deleted or no longer list the group, and how many were added.
+    Returns how many were deleted or no longer list the group, and how many were added or list it
+    now.
     """
     withdrawn = _run(connection, WITHDRAW, group, shadow).rowcount
     withdrawn += _run(connection, NOT_OURS, group, shadow).rowcount

@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class CannotRebuild(Exception):
-    """The rebuild cannot go on; the text says why and, if an event is the cause, names it."""
+    """The rebuild cannot go on; the text says why and, if a handler refused an event, names it."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,8 @@ class Folding:
     def fold(self, ends: Mapping[Place, int], moved: Callable[[int], None]) -> None:
         """Folds and stores all records before `ends`.
 
-        `moved` is called after each stored batch, with its number of records.
+        `moved` is called after each stored batch, with its number of records. Raises CannotRebuild
+        and LogUnreadable.
         """
         storing: Future[int] | None = None
         reading = self._reader.submit(self._read, ends)

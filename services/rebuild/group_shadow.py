@@ -77,7 +77,8 @@ from deferred where topic = %s and partition = %s and "offset" = %s
 """
 FORGET_DEFERRED = 'delete from deferred where topic = %s and partition = %s and "offset" = %s'
 COUNT = "update progress set {0} = {0} + 1 where topic = %s and partition = %s"
-# ids of deferred records that were not applied at the place which the live ledger names
+# ids of deferred records and trusted events that were not applied at the record which the live
+# ledger names
 VOID = """
 select w.event_id from (select event_id from deferred union select event_id from trusted) w
 left join ledger mine on mine.event_id = w.event_id
@@ -103,8 +104,9 @@ class ChoiceVoid(Exception):
 class JudgedBatch:
     """Judged records: the content of one transaction.
 
-    `ledger`, `letters`, `deferred`: rows to insert. `counts`: number of records by verdict.
-    `ends`: the offset after the last record, by partition.
+    `ledger`, `copies`, `letters`, `deferred`: rows to insert. `trusted`: events that the live group
+    applied in another partition, and by whose documents records were judged. `counts`: number of
+    records by partition and verdict. `ends`: the offset after the last record, by partition.
     """
 
     folded: Folded = field(default_factory=Folded)
@@ -123,7 +125,7 @@ class GroupShadow(Shadow):
     own = TABLES
 
     def store_judged(self, batch: JudgedBatch) -> None:
-        """Stores verdicts, rows and positions in one transaction."""
+        """Stores verdicts, rows and positions in one transaction. Raises CannotRebuild."""
         connection = self.connection
         with connection.transaction():
             if batch.ledger or batch.copies:
@@ -153,7 +155,8 @@ class GroupShadow(Shadow):
     def resolve_deferred(self, placed: RecordReader) -> None:
         """Judges deferred records whose event id has been applied in another partition by now.
 
-        Raises `ChoiceVoid` if an id cannot be applied at the record that the live ledger names.
+        Raises `ChoiceVoid` if an id cannot be applied at the record that the live ledger names, and
+        KafkaSilent.
         """
         connection = self.connection
         for row in connection.execute(DEFERRED).fetchall():

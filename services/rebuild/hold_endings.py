@@ -1,7 +1,7 @@
 """Ends holds (rows of decisions) whose event is applied in the tables that are swapped in.
 
 While the log is folded, such events are recorded in the shadow's table `ended_hold`. At the swap,
-those of them that still have an unended hold end it.
+the holds of these events that have not ended yet are ended.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def end(swap: Swap, ended: Ended) -> None:
 
 
 def _still_held(held: HeldAmounts, shadow: str) -> str:
-    """The query for recorded events of which the hold has not ended yet."""
+    """The query for recorded events whose hold has not ended yet."""
     own, types = [*held.named][1:], held.types[1:]
     parts = [f"e.named[{number}]::{type}" for number, type in enumerate(types, 1)]
     same = [f"h.{quoted(name)} = {part}" for name, part in zip(own, parts, strict=True)]

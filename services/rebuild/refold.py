@@ -56,7 +56,7 @@ class Refolding:
         """Judges and stores all records before `ends`.
 
         `moved` is called after each stored batch, with its number of records. Raises `ChoiceVoid`
-        if the fold has to restart.
+        if the fold has to restart, CannotRebuild, and LogUnreadable.
         """
         self._check_places(ends)
         reading = self._reader.submit(self._read, ends)
@@ -123,9 +123,10 @@ def _put_aside(batch: Batch, error: HandlerFailed) -> None:
 
 
 def _unstorable(batch: Batch, error: Exception) -> list[Batch]:
-    """Marks the batch's only record as failed, so that it is judged a dead letter; the batch.
+    """Marks the batch's only record as failed, so that it is judged a dead letter; returns a list
+    of the batch alone.
 
-    Raises CannotRebuild if the record was not applied.
+    Raises CannotRebuild if the record was not to be applied.
     """
     (part,) = batch
     (entry,) = part.entries

@@ -49,8 +49,8 @@ class VerdictChanges:
     """How newly computed verdicts differ from the live group's.
 
     `ids`: number of event ids applied at another record, or only before, or only now; `moved`
-    lists some. `letters_withdrawn`, `letters_added`: dead letters. `holds_ended`: holds that now
-    have their event.
+    lists at most 200 of them. `letters_withdrawn`, `letters_added`: number of the group's dead
+    letters that are wrong, and that are missing. `holds_ended`: holds whose event is applied now.
     """
 
     ids: int = 0
@@ -64,9 +64,11 @@ class VerdictChanges:
 class RebuildReport:
     """The result of a rebuild: what was folded, and what differed from the live tables.
 
-    `resumed`: continued an interrupted rebuild. `swapped`: the tables were replaced.
+    `resumed`: continued an interrupted rebuild. `swapped`: the tables were replaced. `events`,
+    `seconds`: records read by this run, and the time for them, until it caught up with the group.
     `held_seconds`: how long the live checkpoints were locked for the swap. `rows`: number of
-    differing rows by table; `differences` lists some. `new_tables`: tables that were not compared.
+    differing rows by table; `differences` lists at most 200 of each table. `new_tables`: tables
+    that were not compared, because the live table is missing or has other columns.
     """
 
     projections: list[str]
@@ -113,7 +115,8 @@ class Rebuild:
 
         `fresh`: discards the progress of an interrupted rebuild. `check`: only compares, and drops
         the shadow. `progress` is called with the name of a step, and its amounts done and total:
-        records while folding, tables while comparing.
+        records while folding, tables while comparing, else 0 or 1 of 1. Raises UnderWay,
+        CannotRebuild and LogUnreadable.
         """
         # shared tables of an older release lack columns that the last step writes
         prepare_shared(self._settings.postgres)
@@ -182,7 +185,9 @@ class Rebuild:
         return {place: end for place, end in ends.items() if place[0] in self._topics}
 
     def _catch_up(self, swap: Swap, folding: Folds, progress: Progress) -> None:
-        """Folds in rounds until at most about `CLOSE` records of the live group are missing."""
+        """Folds in rounds until at most about `CLOSE` records of the live group are missing, or
+        `ROUNDS` rounds are over.
+        """
         done = 0
         for _ in range(ROUNDS):
             ends = self._mine(swap.ends())

@@ -93,7 +93,7 @@ class Swap:
             yield {(topic, partition): offset for topic, partition, offset in rows}
 
     def wait_for_old_snapshots(self) -> None:
-        """Waits until no present snapshot of another session is in use.
+        """Waits until every snapshot that another session has at the call is no longer in use.
 
         Sessions that wait for this rebuild's locks do not count: they take a new snapshot later.
         Raises SwapBlocked after `OLD_SNAPSHOT_SECONDS`.
@@ -127,11 +127,12 @@ class Swap:
         refill: bool,
         books: Iterable[str] = (),
     ) -> None:
-        """Replaces the live tables by those of `shadow`, in the transaction that locks checkpoints.
+        """Replaces the live tables by those of `shadow`, in the transaction that locks checkpoints;
+        drops the rest of `shadow`, and records the versions as built.
 
         `books`: tables of the group itself (event ledger …) that are replaced too. Projectors that
-        may have cached the old tables lose their partitions and restart. `refill`: Redis is filled
-        anew.
+        may have cached the old tables lose their partitions and restart. Redis is filled anew if
+        `refill`, or if a projection had another version or was being built.
         """
         execute = self.connection.execute
         execute("set local lock_timeout = '500ms'")
@@ -186,7 +187,9 @@ class Swap:
                 )
 
     def again(self, work: Callable[[], None], waiting: Callable[[str], None]) -> None:
-        """Calls `work` again while it raises SwapBlocked; calls `waiting` with the reason first."""
+        """Calls `work` until it does not raise SwapBlocked; before each further call, calls
+        `waiting` with the reason and pauses for `AGAIN_SECONDS`.
+        """
         while True:
             try:
                 work()

@@ -45,7 +45,7 @@ where mine.event_id is not null or copy.event_id is not null
     or (coalesce(l.topic, again.topic), coalesce(l.partition, again.partition),
         coalesce(l."offset", again."offset")) is distinct from (x.topic, x.partition, x.at)
 """
-# by document: who told it first in the shadow, and who in the live group
+# by document: the first event that reported it, in the shadow and in the live group
 DOCUMENTS = """
 select x.document, mine.event_id, mine.content, l.event_id, l.topic, l.partition, l."offset",
     l.content, v.event_id is not null
@@ -101,7 +101,7 @@ class DocumentRow(NamedTuple):
 
 
 class VerdictJudge:
-    """Judges batches by what the shadow has stored so far; stores nothing itself.
+    """Judges batches by what the shadow and the live group have stored; stores nothing itself.
 
     `placed`: reads single records from Kafka. `topics`: numbers of topics in ledgers, by name.
     """
@@ -184,7 +184,7 @@ class _Batch:
         self.batch = JudgedBatch()
 
     def begin(self, part: Slice) -> None:
-        """Notes the offset up to which the slice's partition is judged after this batch."""
+        """Starts a slice: its end becomes the offset up to which its partition is judged."""
         self.batch.counts.setdefault((part.topic, part.partition), Counter())
         self.batch.ends[part.topic, part.partition] = part.end
 
@@ -325,5 +325,5 @@ class _Batch:
 
 
 def refusal(error: HandlerFailed) -> Failure:
-    """The failure to store for an event that a projection refuses."""
+    """The failure, of stage `apply`, of an event that a projection refuses."""
     return Failure("apply", type(error.__cause__).__name__, str(error))

@@ -1,4 +1,4 @@
-"""Reads the whole log again and keeps the last events of each key whose row differs."""
+"""Finds events that may have caused differences: the last ones of each key whose row differs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Wanted = tuple[str, tuple[str, ...]]
 
 
 class Search:
-    """Collects the last `EVENTS_MAX` events of each key in `report.differences`.
+    """Collects, from the whole log, the last `EVENTS_MAX` events of each key in
+    `report.differences`.
 
     On request also finds ledger rows that no event of the log produced. `missing`: by event id, the
     records that should have been applied and were not.
@@ -110,7 +111,7 @@ class Search:
                     self._report.add(Difference("engine", "ledger", key, None, found))
         for one in self._report.differences:
             events = self._found.get(_wanted(one), ())
-            # the same event may have moved a row more than once
+            # the same event may have changed a row more than once
             one.events = list(dict.fromkeys(events))
 
     def _note(self, where: str, table: str, key: tuple[str, ...], behind: CausingEvent) -> None:

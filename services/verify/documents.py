@@ -43,7 +43,7 @@ class DocumentJudge:
         self, snapshot: VerifySnapshot, report: VerifyReport, placed: RecordReader | None
     ) -> None:
         self._snapshot, self._report, self._placed = snapshot, report, placed
-        # documents of which another record is the first than in the live ledger
+        # by document: its first record, where that is another one than in the live ledger
         self._first: dict[bytes, DocumentOwner] = {}
         self._contents: dict[bytes, int | None] = {}
         self.copies: Counter[Place] = Counter()

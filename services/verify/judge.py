@@ -73,7 +73,9 @@ class LogJudge:
             self._compare()
 
     def finish(self) -> None:
-        """Judges and compares what depends on the whole log: other partitions, and erasures."""
+        """Judges and compares what depends on the whole log: ids applied in other partitions, rows
+        that follow from sets of documents, and erasures.
+        """
         self._judge_elsewhere()
         self._appended += self.model.follow()
         self._compare()
@@ -121,7 +123,7 @@ class LogJudge:
         again = self._document_again(one, asked, held)
         if again is not None:
             return again
-        # nothing before it in its partition was applied: it is, if it can be
+        # no earlier record of its partition has this id or document: it is applied if it can be
         try:
             listed = self.snapshot.left_out.get((one.place, one.record.offset))
             without = self.model.refusing(one.event, listed) if listed else ()
@@ -154,7 +156,11 @@ class LogJudge:
         return verdict
 
     def _again(self, one: DecodedRecord, held: AppliedRecord, live: AppliedRecord | None) -> str:
-        """Duplicate or conflict: the verdict of a record whose id another record has applied."""
+        """Duplicate or conflict: the verdict on a record whose id was applied at another record.
+
+        Adds a difference if the live group applied the id at a wrong record and judged this record
+        otherwise.
+        """
         verdict = _resent(one, held, self._placed)
         if live is not None and live != held and held is self.missing.get(one.event_id or b""):
             is_live = (live.place, live.offset) == (one.place, one.record.offset)

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 Place = tuple[str, int]
-PATIENCE = 60.0
+PATIENCE = 60.0  # seconds
 _LASTING = frozenset(
     {
         KafkaError._AUTO_OFFSET_RESET,
@@ -70,7 +70,9 @@ class Log:
         self._consumer.close()
 
     def check_beginning(self) -> None:
-        """Raises `LogUnreadable` if a partition no longer begins at offset 0."""
+        """Raises `LogUnreadable` if a partition no longer begins at offset 0, or Kafka does not say
+        where it begins.
+        """
         earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(*place): earliest for place in self.positions}
         admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 2})

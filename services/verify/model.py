@@ -1,7 +1,7 @@
 """Computes what the tables should contain: folds events in memory by the declared handlers.
 
 It uses neither batches nor SQL: each kind of column is merged by a plain function. A ledger's row
-belongs to a single event, so ledger rows are returned to be compared at once and are not kept.
+belongs to a single event, so ledger rows are returned, for the caller to compare, and not kept.
 """
 
 from __future__ import annotations
@@ -184,7 +184,10 @@ class TableModel:
     def followed(
         self, source: DocumentSet, key: RowKey
     ) -> Iterable[tuple[StoredTable, RowKey, list[Any]]]:
-        """The rows that follow from one set; of a further set, the document's id and itself."""
+        """The rows that follow from one set, as (table, key, values).
+
+        For a document of another set, the values are the document's id and the document.
+        """
         first = NUMBERS * [*self.documents].index(source)
         numbers: dict[tuple[StoredTable, str], int] = {}
 

@@ -41,7 +41,7 @@ class VerifyReport:
 
     `rows`, `fields`: rows of Postgres and fields of Redis that were compared, by table. `counted`:
     number of differences by table; `differences` lists at most `LISTED_MAX` of a table. `right`:
-    expected rows, by table and place in Redis.
+    the expected rows of the differences in Postgres, by table and place in Redis.
     """
 
     projections: list[str]

@@ -43,7 +43,7 @@ class Verification:
     def run(self, progress: Progress) -> VerifyReport:
         """Compares everything; `progress` is called with a step's name, records done and total.
 
-        Raises CannotVerify, or LogUnreadable if Kafka does not answer.
+        Raises CannotVerify, or LogUnreadable if Kafka does not answer or records are missing.
         """
         began = time.perf_counter()
         report = VerifyReport(self.chosen)
@@ -126,7 +126,9 @@ class Verification:
                 log.close()
 
     def _limits(self, snapshot: VerifySnapshot, model: TableModel) -> dict[Place, int]:
-        """The offset before which to read, by partition: the snapshot's checkpoints."""
+        """The offset before which to read, by partition that the chosen projections read: the
+        snapshot's checkpoints.
+        """
         limits = ends(snapshot.counts)
         if len(self.chosen) == len(self.projections):
             return limits

@@ -59,7 +59,7 @@ def _letters(
         one, other = judge.letters.get((place, offset)), found.get((place, offset))
         key = (f"{place[0]}-{place[1]}@{offset}",)
         if one and other and other[2] is None and _erased(place[0], one, judge.model.erased):
-            one = (*one[:2], None)  # what an erased person's letter held is emptied
+            one = (*one[:2], None)  # an erasure empties the values of the person's dead letters
         _same(report, "dead_letter", key, _said(one), _said(other))
 
 
