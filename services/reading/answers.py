@@ -177,7 +177,7 @@ def _sentence(text: str) -> str:
 
 
 def _unset(data: BaseModel) -> set[str]:
-    """Names of the parts that were not filled because the token lacks the scope: left out."""
+    """Names of the parts to leave out of the answer, because the token lacks their scope."""
     return set(type(data).model_fields) - data.model_fields_set
 
 

@@ -1,4 +1,4 @@
-"""Knows for every table of every projection its group, version, and the topics that change it."""
+"""Says for every table of every projection its group, its version, and the projection's topics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Origin:
     """Where the rows of a table are and what changes them.
 
     `group`: the Postgres schema and Redis generation. `version`: of the projection, a part of Redis
-    keys. `topics`: those whose events change the table.
+    keys. `topics`: those whose events change any table of the projection.
     """
 
     group: str
@@ -55,14 +55,14 @@ class Catalog:
         return tuple(self.topics)
 
     def listings(self, name: str) -> list[Listing]:
-        """What projections add to a list, in the order of their names."""
+        """What projections add to a list, in the order of `projections`."""
         return [
             one for projection in self.projections for one in projection.listings
             if one.name == name
         ]  # fmt: skip
 
     def of(self, table: StoredTable) -> Origin:
-        """The table's group, version and topics."""
+        """The `Origin` of the table."""
         return self._origins[table]
 
     def groups_of(self, projections: Iterable[Projection]) -> frozenset[str]:

@@ -90,7 +90,8 @@ class Ends:
         return late, None
 
     async def exists(self, name: str) -> bool | None:
-        """Whether the partition `name` (topic-number) exists; None while Kafka does not answer.
+        """Whether the partition `name` (topic-number) exists; None while Kafka does not answer, or
+        does not report all partitions of the topic.
 
         Declared partitions count as existing. For others Kafka is queried, at most ten times a
         second, because partitions can be added while this process runs.

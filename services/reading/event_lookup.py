@@ -20,7 +20,9 @@ _PUT_ASIDE = (
 
 
 class PutAside(BaseModel):
-    """A dead letter: a record with this event id that was not applied."""
+    """A dead letter: a record with this event id that was not applied, or that a single projection
+    refused.
+    """
 
     topic: str
     partition: int
@@ -35,8 +37,9 @@ class WhatBecame(BaseModel):
 
     `applied`: answers whose position covers the record include it. `dead_letter`: not applied.
     `conflict`: not applied either; an event with the same id or the same document and another
-    content was applied. `reason` is null unless it was not applied. If the event reported the same
-    document as the earlier event `duplicate_of`, the record is that of the earlier event.
+    content was applied. `reason`: why it was not applied; null if it was. If the event reported the
+    same document as the earlier event `duplicate_of`, the record is that of the earlier event.
+    `dead_letters`: at most 100.
     """
 
     event_id: UUID

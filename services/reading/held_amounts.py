@@ -77,7 +77,8 @@ class QueryCoalescer:
         self._last: tuple[Position, dict[str, Array]] | None = None
 
     async def rows(self, keys: Keys, position: Position | None = None) -> list[TupleRow]:
-        """The present rows with these keys; raises `PostgresAway` after `ANSWER_SECONDS`.
+        """The present rows with these keys; raises `PostgresAway` after `ANSWER_SECONDS`, or if
+        Postgres is away.
 
         `position`: of the rows that the caller has read. The object must not be modified later.
         """

@@ -1,7 +1,8 @@
 """Runs the measuring queries that projections declare, in the background, and sets their metrics.
 
 A measure may read every row of a projection. So the pause after it is at least 50 times as long as
-the query took. If a query fails or takes too long, the metric is NaN (unknown).
+the query took. If a query fails or takes too long, or while the projection is being built, the
+metric is NaN (unknown).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SHARE = 50  # the pause after a measure, as a multiple of its duration
 
 
 class ProjectionMeasures:
-    """The background tasks: a task for each measure."""
+    """Runs a background task for each measure."""
 
     def __init__(self, pool: Pool, catalog: Catalog, builds: Builds) -> None:
         """Raises TypeError if a measure names a metric that `services/runtime/metrics.py` lacks."""

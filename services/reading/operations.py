@@ -27,8 +27,9 @@ from services.reading.catalog import Catalog
 DEFAULT_LIMIT, MOST = 100, 500
 Parts = Mapping[str, tuple[Callable[..., Awaitable[Any]], ...]]
 _MIN_POSITION = (
-    "Answers only when this is applied: a map like an answer's `position`, or `event:<uuid>`."
-    " The header Min-Position means the same."
+    "Waits until this is applied, or answers 504: a map like an answer's `position`, or"
+    " `event:<uuid>`. An event that is a dead letter is not waited for. The header Min-Position"
+    " means the same."
 )
 _CACHE = Header("Cache-Control", "With `no-cache`, Postgres is read and not Redis.")
 _LINK = Header("Link", "The next page, rel=next; absent on the last page.")

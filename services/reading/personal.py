@@ -28,7 +28,7 @@ class PersonalValues:
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:
         """The decrypted value; None if there is no value, the caller may not see it, the subject's
-        key is erased, or the value cannot be decrypted.
+        key is erased, or the value cannot be decrypted. Raises PostgresAway.
         """
         if sealed is None or self._caller.purpose is None or not self._caller.may(SCOPE):
             return None
@@ -44,7 +44,9 @@ class PersonalValues:
         return clear
 
     def account(self, route: str) -> None:
-        """Logs token, purpose, route and number of values, if any value was decrypted."""
+        """Logs token, purpose, route, and numbers of subjects and values, if any value was
+        decrypted.
+        """
         if self._opened:
             log.info(
                 "personal_values_shown", token=self._caller.name, purpose=self._caller.purpose,

@@ -80,17 +80,20 @@ class PositionWaiter:
         self._ends = ends
 
     async def missing(self, wanted: WantedPosition) -> str | None:
-        """The first partition in the position that does not exist; None: none, or Kafka is away."""
+        """The first partition in the position that does not exist; None if all exist, or Kafka does
+        not say so.
+        """
         for name in wanted.position:
             if await self._ends.exists(name) is False:
                 return name
         return None
 
     async def until(self, wanted: WantedPosition, groups: Iterable[str]) -> Position:
-        """Waits until Postgres or Redis has what is wanted, for all groups.
+        """Waits until Postgres or Redis has what is wanted, for all groups. An event that is a dead
+        letter is not waited for.
 
-        Returns the position that sources of the answer must have; of an event, that of its record.
-        Answers 504 after `seconds`.
+        Returns the position that sources of the answer must have: the wanted one, for an applied
+        event that of its record, for a dead letter none. Raises a refusal (504) after `seconds`.
         """
         started = time.monotonic()
         position = dict(wanted.position)

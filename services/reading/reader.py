@@ -41,9 +41,9 @@ class BadIdentifier(ValueError):
 class RequestReads:
     """Reads rows for one request, and records in `used` which sources it read.
 
-    Implements `Read` of `projections.core`. `views` None: only Postgres is read. `next`: where the
-    next page begins; None on the last page. `found_subject`: a row of the request's subject was
-    read, so the subject is known.
+    Implements `Read` of `projections.core`. `views` None: only Postgres is read. `next`: the key
+    after which the next page begins; None on the last page. `found_subject`: the resolver or a row
+    shows that the request's subject is known.
     """
 
     def __init__(
@@ -124,7 +124,9 @@ class RequestReads:
         return await self._clear.text(subject, event_id, field, sealed)
 
     async def subject(self, resolver: Resolver, asked: UUID) -> Subject:
-        """The subject that the id belongs to; a subject of this id alone if nothing is known."""
+        """The subject that the id belongs to; if the resolver finds none, a subject with this id
+        alone.
+        """
         found = await resolver.function(self, asked)
         self.found_subject = found is not None
         subject = found or Subject(asked, (asked,))

@@ -1,7 +1,8 @@
 """A pipelined Redis client: many requests share one connection.
 
-Replies arrive in the order of the commands. An error closes the connection and fails all requests
-that wait for it; the next request opens another connection. Nothing is retried.
+Replies arrive in the order of the commands. A late or unreadable reply closes the connection and
+fails all requests that wait for it; the next request opens another connection. An error that Redis
+replies fails only its request. Nothing is retried.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def command(*words: str) -> bytes:
 
 
 class Channel(asyncio.Protocol):
-    """An open connection: sends commands, returns the last reply of a request.
+    """A connection to Redis: sends the commands of requests, returns each one's last reply.
 
     `patience`: seconds after which a request without reply closes the connection.
     """
@@ -131,7 +132,10 @@ class Link:
         self._opening: asyncio.Task[Channel] | None = None
 
     async def ask(self, commands: bytes, replies: int) -> Any:
-        """Sends commands; the last of their `replies` replies. Raises `RedisUnreachable`."""
+        """Sends commands, which get `replies` replies; returns the last one.
+
+        Raises `RedisUnreachable`.
+        """
         channel = self._channel
         if channel is None or not channel.open:
             channel = await self._opened()

@@ -32,7 +32,7 @@ _ERASED = "select count(*) from hitotsu.subject_key where erased_at is not null"
 
 
 class ReadRefresh:
-    """The background task that polls Postgres and Kafka and sets the lag metrics."""
+    """The background tasks that poll Postgres and Kafka and set the lag metrics."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ReadRefresh:
         self._doubt.set()
 
     async def start(self) -> None:
-        """Polls once, for at most two seconds, and starts the tasks."""
+        """Polls Postgres, for which it waits at most two seconds, and starts the tasks."""
         # until Kafka has answered, the lag metrics are NaN (unknown) and not absent
         self._publish({})
         counted_from_start(

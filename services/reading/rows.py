@@ -90,7 +90,9 @@ def selection(table: StoredTable, names: Iterable[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value from psycopg as queries get it: numbers, bytes and texts."""
+    """A value from psycopg as queries get it: decimals as numbers, binary data as bytes, ranges as
+    texts, any other value unchanged.
+    """
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, memoryview):

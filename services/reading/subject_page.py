@@ -76,7 +76,8 @@ def _several(value: object) -> TypeGuard[Collection[Hashable]]:
 def subject_operation(whole: Query, queries: Iterable[Query], catalog: Catalog) -> ReadOperation:
     """The operation that adds to the answer of `whole` the answers of its subject's parts.
 
-    `queries`: of all projections. Parts for which the token lacks the scope are left out.
+    `queries`: of all projections. Parts for which the token lacks the scope are left out. Raises
+    TypeError if `whole` or a part has no `Subject` parameter.
     """
     resolver = subject_of(whole.function, catalog.resolvers)
     if resolver is None:
