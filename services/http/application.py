@@ -79,7 +79,9 @@ class Application(Starlette):
             return problem_of(error, scope["method"]) or unexpected(error)
 
     def _count_from_start(self) -> None:
-        """Creates every route's counters with value 0, so that the first error is an increase."""
+        """Creates the counters of every route and of frequent statuses with value 0, so that the
+        first error is an increase.
+        """
         for path in sorted({each.path for each in self.state.operations} | {_OTHER}):
             for status in (200, 202, 500, 503):
                 self._answers(path, status)

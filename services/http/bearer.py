@@ -19,7 +19,7 @@ _OLDER = ("UndefinedColumn", "UndefinedTable", "InvalidSchemaName")
 
 
 def tokens_needed(tokens: Tokens) -> Dependency:
-    """The readiness check of the token cache, without which every caller gets 503."""
+    """The readiness check of the token cache: without tokens, routes with a scope answer 503."""
 
     async def readable() -> None:
         try:

@@ -15,7 +15,10 @@ _TEXTS = {
 
 
 def example_of(schema: Any, shared: Mapping[str, Any]) -> Any:
-    """A value that the schema accepts; `shared`: the schemas that `$ref` refers to, by name."""
+    """An example of the schema; it does not consider `pattern` and `maximum`.
+
+    `shared`: the schemas that `$ref` refers to, by name.
+    """
     return _value(schema, shared, count(1), ())
 
 

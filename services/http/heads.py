@@ -71,7 +71,8 @@ class BoundedHeads(HttpToolsProtocol):
             data = data[len(part) :]
 
     def on_message_begin(self) -> None:
-        self._head_bytes = max(1, self._head_bytes)  # begins in the last one's bytes
+        # 0 if the head begins in the bytes with which the request before it ended
+        self._head_bytes = max(1, self._head_bytes)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -19,7 +19,7 @@ Key = tuple[str, str, str]
 
 
 def problem_model(problem: ProblemType) -> type[BaseModel]:
-    """The pydantic model of the body of such a problem."""
+    """The pydantic model of the body of a problem of this type."""
     name = "".join(word.capitalize() for word in problem.slug.split("-")) + "Problem"
     fields: dict[str, Any] = {
         "type": (Literal[problem.uri], ...),

@@ -52,7 +52,7 @@ class Header:
 class Reply:
     """A successful answer; `model`: type of the body, None if it is empty.
 
-    `links`: names of operations to continue with, to the member of the body that is their `id`.
+    `links`: by name of an operation to continue with, the member of the body that is its `id`.
     """
 
     model: Any
@@ -105,7 +105,10 @@ class Operation:
         return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
 
     def every_problem(self) -> list[ProblemType]:
-        """All problems it may answer with: its own, and those of every route, scope or body."""
+        """The problems it may answer with: its own, and those of every route, scope or body.
+
+        Without those whose status is among `replies`.
+        """
         implied = [BAD_REQUEST, REQUEST_TIMEOUT, HEAD_TOO_LARGE]
         if self.scope is not None:
             implied += [UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE]

@@ -60,7 +60,11 @@ def problem(
     retry_after: float | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The error response; `type` None: the type of the status; `members`: members of the type."""
+    """The error response.
+
+    `type` None: the type of the status, `bad-request` if that has none. `members`: further members
+    of the type.
+    """
     body: dict[str, Any] = {
         "type": type or BY_STATUS.get(status, BAD_REQUEST).uri,
         "title": title,
@@ -91,7 +95,7 @@ def problem_of(error: Exception, method: str) -> Response | None:
 def unexpected(error: Exception) -> Response:
     """The 500 response for an unexpected error; logs the error's class and place.
 
-    Neither has the error's text, which may quote the body.
+    Neither response nor log has the error's text, which may quote the body.
     """
     place = traceback.extract_tb(error.__traceback__)[-1]
     log.error("request_failed", error=type(error).__name__, where=f"{place.name}:{place.lineno}")

@@ -47,7 +47,11 @@ class FieldError(TypedDict):
     """An error in one field of the request."""
 
     pointer: Annotated[
-        str, Field(description="A JSON pointer; `/query`, `/path` or `/header` is its root.")
+        str,
+        Field(
+            description="A JSON pointer that begins with `/query`, `/path` or `/header`, or else"
+            " points into the body (in the read API after `/body`)."
+        ),
     ]
     reason: str
 
@@ -60,7 +64,7 @@ def may_be_absent(kind: Any) -> tuple[Any, None]:
 
 BAD_REQUEST = ProblemType(
     "bad-request", 400, "Bad Request",
-    "The request could not be read; `detail` says where reading stopped.",
+    "The request could not be read; `detail` says why.",
 )  # fmt: skip
 UNAUTHORIZED = ProblemType(
     "unauthorized", 401, "Unauthorized",
@@ -79,7 +83,7 @@ REQUEST_TIMEOUT = ProblemType(
 )
 CONTENT_TOO_LARGE = ProblemType(
     "request-entity-too-large", 413, "Content Too Large",
-    "The body is larger than allowed.",
+    "The body has more bytes or events than allowed.",
 )  # fmt: skip
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type", 415, "Unsupported Media Type",

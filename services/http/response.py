@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from services.http.heads import BoundedHeads
 
 _HEAD = b"HTTP/1.1 "
-# the key in the scope's `extensions` of the function that writes a response at once
+# the key in the scope's `extensions` of the function that writes a response in one write
 WRITE = "hitotsu.write"
 # statuses whose responses have a body; 204 and 304 have none
 _PLAIN = frozenset(range(200, 600)) - {204, 304}
@@ -47,7 +47,9 @@ def write_response(request: ref[RequestResponseCycle], response: Response) -> bo
     """Writes head and body and ends the request; or writes nothing and returns False.
 
     It returns False for HEAD, a status without body, a client that reads slowly, invalid headers,
-    headers about the connection, and a request that has ended already.
+    headers about the connection, a Content-Length that is missing or wrong, and a request whose
+    response has begun or that has ended. If the client has disconnected, it returns True and writes
+    nothing.
     """
     cycle = request()
     if (

@@ -24,7 +24,7 @@ def _shape(path: str) -> Shape:
 
 
 class Addresses(Router):
-    """A router with the same results as Starlette's, which looks up candidates before matching."""
+    """A router with the same results as Starlette's; it looks candidates up before it matches."""
 
     def __init__(self, routes: Sequence[BaseRoute], **more: Any) -> None:
         super().__init__(routes, **more)

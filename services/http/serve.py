@@ -18,7 +18,8 @@ from services.runtime.logging import configure
 
 
 def serve(name: str, create: Callable[[Settings], ASGIApp]) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes requests in flight and exits.
+    """Serves until SIGTERM or SIGINT, then finishes requests in flight, for at most 10 s, and
+    exits.
 
     `name`: the process in logs; `create` makes the application.
     """

@@ -1,4 +1,6 @@
-"""Lists the tables that a backup must include: those that cannot be rebuilt from the log.
+"""Says of every table of the schema `hitotsu` whether a backup must include it.
+
+It must include those that cannot be rebuilt from the log.
 
 Each `create table` of a migration has a line `-- backup: yes; reason` or `-- backup: no; reason`
 directly above it.
@@ -31,9 +33,9 @@ class DurableTable:
 
 
 def tables(folder: Path = FOLDER) -> list[DurableTable]:
-    """Every table of the schema `hitotsu`, in the order of creation.
+    """Every table of the schema `hitotsu`, in the order of creation, and `migration` last.
 
-    Raises MigrationError when a `create table` does not say whether a backup must hold it.
+    Raises MigrationError when a `create table` does not say whether a backup must include it.
     """
     declared: dict[str, DurableTable] = {}
     for file in migrations(folder):

@@ -38,7 +38,7 @@ LOCK_TIMEOUT = "set local lock_timeout = '20s'"
 
 
 class MigrationError(Exception):
-    """Files and database do not match, or a file cannot be applied."""
+    """A file has a wrong name, files and database do not match, or a file cannot be applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ def migrations(folder: Path = FOLDER) -> list[Migration]:
 def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
     """Applies missing migrations and returns their names. `connection` must be in autocommit mode.
 
-    Several processes may run it at once: they wait for each other. Raises MigrationError when an
+    Processes that run it at the same time wait for each other. Raises MigrationError when an
     applied file has changed since, when the database is newer than the files, and when a statement
-    fails; migrations before the failed one stay applied.
+    fails; migrations before the failed one stay applied. Raises psycopg.OperationalError when the
+    connection is lost.
     """
     files = migrations(folder)
     connection.execute(LOCK)
@@ -141,7 +142,7 @@ def _apply(connection: Connection, file: Migration) -> None:
             " run it again"
         ) from None
     except psycopg.OperationalError:
-        raise  # the connection was lost: no fault of the file
+        raise  # such as a lost connection: no fault of the file
     except psycopg.Error as error:
         raise MigrationError(
             f"{file.name} was not applied ({error.sqlstate}): {str(error).splitlines()[0]}"
