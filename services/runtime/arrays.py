@@ -32,10 +32,10 @@ for _one in ARRAYS.values():
 
 
 def columns(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Array]:
-    """One array per column of these rows; much faster than psycopg's adaption of Python lists.
+    """One array per column of these rows, an empty list if there are no rows.
 
-    `types`: the Postgres type of each column. A column of "timestamptz" becomes an array of text,
-    which the statement has to cast.
+    Much faster than psycopg's adaption of Python lists. `types`: the Postgres type of each column.
+    A column of "timestamptz" becomes an array of text, which the statement has to cast.
     """
     held = zip(*rows)
     return [array(_SENT.get(type, type), map(_plain, each)) for type, each in zip(types, held)]

@@ -25,7 +25,7 @@ full join hitotsu.projection_building b using (grp, projection) where grp = any(
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Progress of a build: records folded (`read`) and to fold (`total`); None: not known yet."""
+    """Progress of a build: records folded (`read`) of all (`total`); None: not known yet."""
 
     projection: str
     read: int | None
@@ -41,7 +41,7 @@ class BeingBuilt(Exception):
 
 
 class Builds:
-    """The projections of a group that are being built, as of the last poll."""
+    """The declared projections that are being built, as of the last poll."""
 
     def __init__(self, declared: Mapping[str, int]) -> None:
         """`declared`: the projections to watch, with their declared versions."""

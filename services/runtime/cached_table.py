@@ -1,7 +1,8 @@
 """Caches a small table of Postgres in memory, so that it can be used while Postgres is unreachable.
 
 While it is used, it is read again in the background. After a pause in use, the first caller waits
-for a new read, so that entries that ended meanwhile are not taken for valid.
+for a new read, so that entries that ended meanwhile are not taken for valid; only if the read takes
+too long or fails does it get the older value.
 """
 
 from __future__ import annotations
@@ -43,10 +44,13 @@ class CachedValue(Generic[T]):
         self._begun_at = -float("inf")
         self._awaited = False
         self._reading: asyncio.Task[None] | None = None
-        self.failure: str | None = None  # name of the last read's error
+        self.failure: str | None = None  # name of the last read's error; None if it succeeded
 
     async def get(self) -> T | None:
-        """The value; waits for a read if it is old. None if never read, or older than `oldest`."""
+        """The value; waits for a read, at most for `patience`, after a pause in use.
+
+        None if it was never read, or is older than `oldest`.
+        """
         age = time.monotonic() - self._begun_at
         if self._value is None or age > _PAUSE * self._refresh:
             await self._wait(self._patience, awaited=True)
@@ -57,7 +61,9 @@ class CachedValue(Generic[T]):
         return self.known
 
     async def again(self) -> T | None:
-        """The value, read again if the last read is older than 0.5 s; None as in `get`."""
+        """The value, after the read that is running or, if the last one is older than 0.5 s, a new
+        one; waits for it at most for `patience`. None as in `get`.
+        """
         if time.monotonic() - self._begun_at > 0.5 or self._runs:
             await self._wait(self._patience, awaited=False)
         return self.known

@@ -31,7 +31,7 @@ Key = Annotated[bytes, BeforeValidator(_key)]
 
 
 class Settings(BaseSettings):
-    """All settings of a process; the variable of a field is HITOTSU_ and its name in capitals."""
+    """All settings of all processes; a field's variable is HITOTSU_ and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="HITOTSU_", frozen=True, extra="ignore")
 
@@ -44,13 +44,20 @@ class Settings(BaseSettings):
     gateway_private_key: Key = Field(repr=False, description="X25519; opens the buffers of tills")
     host: str = Field("127.0.0.1", description="Address to serve HTTP on")
     port: int = Field(0, ge=0, le=65535, description="Port of HTTP; 0: any free port")
-    metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics; 0: any free port")
-    group: str = Field(
-        LIVE, pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Consumer group and schema of tables"
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of the projector's health and metrics; 0: any free"
     )
-    instance: str = Field("", description="Name of this process in logs and checkpoints")
+    group: str = Field(
+        LIVE,
+        pattern=r"^[a-z][a-z0-9_]{0,40}$",
+        description="Group of projections: name of its schema, and after `hitotsu-` of its consumer"
+        " group",
+    )
+    instance: str = Field("", description="Name of this process in logs and as a Kafka client")
     accrual: Literal["producer", "rules"] = Field(
-        "producer", description="Who gives points: `producer` or the program's own `rules`"
+        "producer",
+        description="Who gives points while no version of the program's rules is in force:"
+        " `producer` or `rules`",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level to log"

@@ -42,7 +42,8 @@ def pool(
 ) -> Pool:
     """A pool that hands out only live connections; not open yet: `await pool.open()`.
 
-    `size`: maximum number of connections; `timeout`: seconds to wait for a free one.
+    `size`: maximum number of connections; `timeout`: seconds to wait for a free one. Statements are
+    cancelled after 5 s.
     """
 
     async def bound(connection: AsyncConnection[TupleRow]) -> None:

@@ -50,10 +50,10 @@ class TopicEnds:
         self._described_at = 0.0
 
     async def ask(self, wanted: Collection[Place] = ()) -> EndOffsets:
-        """The current end offsets of all partitions of the topics.
+        """The current end offsets of all partitions of the topics that have a leader.
 
-        Reads metadata again when a partition in `wanted` is unknown. Raises `TimeoutError`, and any
-        error of the Kafka client.
+        Reads metadata again after `PARTITIONS_SECONDS`, and when a partition in `wanted` is
+        unknown. Raises `TimeoutError`, and any error of the Kafka client.
         """
         # `wait`, not `wait_for`, which would wait for a client that ignores its cancellation
         task = asyncio.ensure_future(self._asked(wanted))

@@ -35,17 +35,20 @@ class Exit(IntEnum):
     ASKED = 0
     """It was stopped by SIGTERM or SIGINT; accepted work is stored."""
     AWAY = 69
-    """Kafka or Postgres did not answer while it started."""
+    """Kafka or Postgres did not answer."""
     FAILED = 70
     """An error; the log has it."""
     AGAIN = 75
     """The process stopped itself to reload its state: partition moved, no progress, offset gap."""
     SETTING = 78
-    """A setting is missing or wrong; the log names its variable."""
+    """A setting is missing or wrong; stderr names its variable."""
 
 
 def code_of(error: BaseException | None) -> Exit:
-    """The exit code for the error that ended the process; `error` is None when nothing failed."""
+    """The exit code for the error that ended the process: AWAY or FAILED.
+
+    `error` None: it ended without being asked and without an error, which is FAILED.
+    """
     return _judged(error)[0]
 
 
@@ -75,7 +78,10 @@ def _judged(error: BaseException | None) -> tuple[Exit, bool]:
 
 
 def say(error: BaseException | None) -> Exit:
-    """Logs why the process ends and returns the exit code."""
+    """Logs why the process ends, and returns the exit code.
+
+    Prints the traceback of an error, unless it only means that a server is away.
+    """
     code, plain = _judged(error)
     reason = "it ended without an error" if error is None else f"{type(error).__name__}: {error}"
     if error is not None and not plain:
@@ -85,7 +91,9 @@ def say(error: BaseException | None) -> Exit:
 
 
 def settings() -> Settings:
-    """The settings from the environment; prints invalid variables and exits with 78 if any."""
+    """The settings from the environment; if some are missing or invalid, prints these variables to
+    stderr and exits with 78.
+    """
     try:
         return Settings()
     except ValidationError as error:

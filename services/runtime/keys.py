@@ -76,7 +76,7 @@ def kek_id(kek: bytes) -> str:
 
 
 class SubjectKeys:
-    """Reads, creates and destroys subject keys; caches them for a minute."""
+    """Reads, creates and destroys subject keys; caches at most `most` keys for `seconds`."""
 
     def __init__(
         self,
@@ -93,7 +93,10 @@ class SubjectKeys:
         self._known: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
 
     async def of(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """A key per subject, created if it has none; erased subjects are not in the result."""
+        """A key per subject, created if it has none; erased subjects are not in the result.
+
+        Raises WrongKeyEncryptionKey.
+        """
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -105,7 +108,10 @@ class SubjectKeys:
         return keys
 
     async def existing(self, subjects: Collection[bytes]) -> dict[bytes, bytes]:
-        """The existing keys by subject; subjects without key are not in the result."""
+        """The existing keys by subject; subjects without key are not in the result.
+
+        Raises WrongKeyEncryptionKey.
+        """
         keys, unknown = self._remembered(subjects)
         if unknown:
             async with self._pool.connection() as connection:
@@ -132,7 +138,7 @@ class SubjectKeys:
     async def rewrap(self, batch: int = 1_000) -> int:
         """Wraps all keys anew that a replaced key-encryption key wraps; returns their number.
 
-        `batch`: keys per transaction.
+        `batch`: keys per transaction. Raises WrongKeyEncryptionKey.
         """
         done = 0
         while True:

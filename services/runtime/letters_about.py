@@ -1,14 +1,14 @@
-"""Which dead letters are about a person: they are emptied when the person is erased.
+"""Tells which dead letters are about a person: they are emptied when the person is erased.
 
-A letter is, when its record's key is the person's profile id. Sales are keyed by their transaction
-and name the profile within, so of their letters the value is searched for the id's 16 bytes.
+A letter is about a person if its record's key is the person's profile id. Sales are keyed by their
+transaction and name the profile in their value, so that value is searched for the id's 16 bytes.
 """
 
 from __future__ import annotations
 
 from typing import LiteralString
 
-# the topics whose key is not the profile that their events are about
+# the topics whose events name a profile in their value and not as their key
 NAMED_WITHIN = ("commerce.purchases",)
 # of a letter `l`, and `{subject}`, an expression for the 16 bytes of a profile id
 ABOUT: LiteralString = """(l.record_key = {subject}

@@ -3,8 +3,8 @@
 Alerts and dashboards may use these names only (a test checks them). Base units, few labels; no
 label has personal data or unbounded values.
 
-A gauge that this process has not measured is NaN, not 0. Counters are created with all their label
-sets, so that `increase` sees the first increment.
+A gauge that this process has not measured is NaN, not 0, unless its text says otherwise. Counters
+are created with the label sets that are known, so that `increase` sees the first increment.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ RESPONSES = Counter(
 REQUEST_SECONDS = Histogram(
     "hitotsu_http_request_seconds", "Time to answer.", ["service", "route"], buckets=_SECONDS
 )
-IN_FLIGHT = Gauge("hitotsu_gateway_in_flight_events", "Events waiting for Kafka's acknowledgement.")
+IN_FLIGHT = Gauge(
+    "hitotsu_gateway_in_flight_events", "Events that are being validated, sealed or appended."
+)
 CLOCK_OFFSET = Gauge(
     "hitotsu_gateway_clock_offset_seconds",
     "True time minus a producer's time, by store: the largest of its newest request with"
@@ -61,17 +63,17 @@ APPLIED = Counter(
 )
 DUPLICATE = Counter(
     "hitotsu_projector_duplicate_events",
-    "Resends of applied events, which are not applied again.",
+    "Resends of applied events and documents, which are not applied again.",
     ["group", "topic", "partition"],
 )
 CONFLICT = Counter(
     "hitotsu_projector_conflict_events",
-    "Events with the id of another event: dead letters of stage `conflict`.",
+    "Events with the id or document of another event: dead letters of stage `conflict`.",
     ["group", "topic", "partition"],
 )
 DEAD_LETTER = Counter(
     "hitotsu_projector_dead_letter_events",
-    "Records stored as dead letters, by stage of failure.",
+    "Records stored as dead letters, by stage of failure; conflicts have a metric of their own.",
     ["group", "topic", "partition", "stage"],
 )
 NEXT_OFFSET = Gauge(
@@ -86,7 +88,7 @@ LAG = Gauge(
 )
 HELD = Gauge(
     "hitotsu_projector_partition_held",
-    "1 for each partition this process holds.",
+    "1 for each partition that this process holds; 0: it held the partition before.",
     ["group", "topic", "partition"],
 )
 BATCH_EVENTS = Histogram(
@@ -111,10 +113,14 @@ FRESH_ACCEPTED = Histogram(
     buckets=_FRESHNESS,
 )
 CAREFUL_BATCHES = Counter(
-    "hitotsu_projector_careful_batches", "Batches that took the careful path.", ["group", "cause"]
+    "hitotsu_projector_careful_batches",
+    "Times a batch was judged again or split, by cause.",
+    ["group", "cause"],
 )
 FENCED = Counter(
-    "hitotsu_projector_fenced", "Times another owner or a gap stopped a batch.", ["group"]
+    "hitotsu_projector_fenced",
+    "Times the process ended itself; its log line `projector_exiting` says why.",
+    ["group"],
 )
 LAST_PROGRESS = Gauge(
     "hitotsu_projector_last_progress_timestamp_seconds",
@@ -123,7 +129,7 @@ LAST_PROGRESS = Gauge(
 )
 REDIS_BACKLOG = Gauge(
     "hitotsu_redis_repair_backlog",
-    "Batches whose Redis rows wait in the repair table; NaN: unknown.",
+    "Batches whose rows a repair has to write to Redis; NaN: unknown.",
     ["group"],
 )
 REDIS_WRITES = Counter(
@@ -132,7 +138,9 @@ REDIS_WRITES = Counter(
     ["group", "outcome"],
 )
 REDIS_REFILLS = Counter(
-    "hitotsu_redis_refills", "Times Redis was found empty and filled from Postgres.", ["group"]
+    "hitotsu_redis_refills",
+    "Times Redis was filled from Postgres: it was empty, another one, or tables were replaced.",
+    ["group"],
 )
 RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their topic.")
 MISSING_RECEIPTS = _measured(
@@ -140,7 +148,7 @@ MISSING_RECEIPTS = _measured(
 )
 WRONG_CLOCKS = _measured(
     "hitotsu_terminals_with_wrong_clocks",
-    "Terminals that sent events within an hour by a clock wrong by more than two minutes.",
+    "Terminals that in the last hour sent events by a clock wrong by more than two minutes.",
 )
 
 HEAP_BLOCKS = Gauge(
@@ -209,7 +217,7 @@ READS = Counter(
 )
 POSITION_WAITS = Histogram(
     "hitotsu_api_position_wait_seconds",
-    "Time a read waited for its min_position.",
+    "Time that a read with min_position waited for it.",
     buckets=_SECONDS,
 )
 BUILDING = Gauge(

@@ -23,8 +23,8 @@ class Process:
 
     `name`: in `hitotsu status`, logs and Prometheus' jobs. `does`, `scaling`: what it does and how
     many instances to run, for the documentation. `port`: where docker-compose.yml publishes its
-    routes on loopback; None: a worker without routes. `local` and `compose`: how many instances
-    `hitotsu up` and docker-compose.yml start.
+    routes on loopback; None: a worker, which has only health and metrics. `local` and `compose`:
+    how many instances `hitotsu up` and docker-compose.yml start.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Appends events to Kafka and waits until the brokers acknowledge them.
 
-An idempotent producer with `acks=all`. Every wait has a timeout; a producer that stops answering is
-abandoned and replaced in the background. Records sent by an abandoned producer may or may not be in
-the log. Sending them again is safe, because events are deduplicated by id.
+The aiokafka producer is idempotent, with `acks=all`. Every wait has a timeout; a producer that
+stops answering is abandoned and replaced in the background. Records sent by an abandoned producer
+may or may not be in the log. Sending them again is safe, because events are deduplicated by id.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Producer:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts connecting; returns when connected, or after the timeout, and goes on trying."""
+        """Starts connecting; returns when connected, or after the timeout while a background task
+        goes on trying.
+        """
         self._wanted.set()
         self._keeper = asyncio.create_task(self._keep())
         await asyncio.wait({asyncio.ensure_future(self._arrived.wait())}, timeout=self._timeout)
@@ -103,7 +105,8 @@ class Producer:
     async def check(self) -> dict[str, Any]:
         """Readiness check: returns the number of brokers.
 
-        Raises NotReady without a connection, and when a topic does not exist.
+        Raises NotReady without a connection, and when a topic does not exist; TimeoutError or
+        KafkaError if Kafka does not answer.
         """
         if self._live is None:
             raise NotReady("no connection to Kafka")

@@ -19,7 +19,7 @@ _GONE = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
 POLL_SECONDS = 0.5
-NEAR = 200  # offsets apart: so many records are read in the time of one question
+NEAR = 200  # offsets: reading so many records takes as long as one new fetch
 
 
 class KafkaSilent(Exception):
@@ -27,7 +27,8 @@ class KafkaSilent(Exception):
 
 
 def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int]) -> bool:
-    """Whether a record equals the first record with its event id, but for fields of the gateway.
+    """Whether a record equals the first record with its event id, without the fields that the
+    gateway fills in.
 
     `later`: the record's value; `first`: topic, partition and offset of the first record. False
     without reading it if the gateway fills in no field of this event type. Raises KafkaSilent when
@@ -40,7 +41,7 @@ def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int
 
 
 def _runs(offsets: Sequence[int]) -> list[list[int]]:
-    """Offsets in runs, within which reading on is faster than asking anew."""
+    """Groups ascending offsets, so that in a group reading on is faster than another fetch."""
     runs: list[list[int]] = []
     for offset in offsets:
         if runs and offset - runs[-1][-1] <= NEAR:
@@ -59,7 +60,10 @@ class RecordReader:
         self._consumer: Consumer | None = None
 
     def value(self, topic: str, partition: int, offset: int) -> bytes | None:
-        """The record's value; None when there is no record at this offset. Raises KafkaSilent."""
+        """The record's value; None when it is null or there is no record at this offset.
+
+        Raises KafkaSilent.
+        """
         until, place = time.monotonic() + self._patience, TopicPartition(topic, partition, offset)
         try:
             consumer = self._connected()
@@ -86,9 +90,9 @@ class RecordReader:
         raise KafkaSilent
 
     def values(self, topic: str, partition: int, offsets: Sequence[int]) -> dict[int, bytes | None]:
-        """The values at these ascending offsets, read in one go where they are near each other.
+        """The values at these ascending offsets; offsets near each other are read together.
 
-        None where there is no record. KafkaSilent when Kafka is away.
+        None where there is no record. Raises KafkaSilent.
         """
         found = dict.fromkeys(offsets, None) if offsets else dict[int, bytes | None]()
         for run in _runs(offsets):

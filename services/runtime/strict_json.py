@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 
 class Unreadable(Exception):
-    """The text is not acceptable JSON; the message says where, without quoting the text."""
+    """The text is not acceptable JSON; the message says why, without quoting the text."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

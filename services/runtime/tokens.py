@@ -115,9 +115,9 @@ def register_new(
     token: str,
     role: Role | None = None,
 ) -> None:
-    """Like `register`, but changes nothing if the caller has or had another token.
+    """Like `register`, but changes nothing if the caller has another token or a revoked one.
 
-    If the caller has the same token and it is valid, scopes and role are updated.
+    If the caller has this token and it is valid, scopes and role are updated.
     """
     values = (_hash(token), name, checked(scopes, role), role)
     conn.execute(
@@ -209,7 +209,9 @@ class Tokens:
         return token
 
     async def check(self) -> None:
-        """Readiness check: raises TokensUnavailable, with the kind of error, without tokens."""
+        """Readiness check: raises TokensUnavailable, with the name of the error, if no tokens are
+        cached and they cannot be read.
+        """
         if self._known.known is None and await self._known.get() is None:
             raise TokensUnavailable(self._known.failure or "no answer")
 
