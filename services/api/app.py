@@ -37,9 +37,9 @@ from services.runtime.tokens import Tokens
 ABOUT = About(
     PROCESS.name,
     "Hitotsu read API",
-    "Reads members, point balances and stock. Every answer is `{data, position, lag,"
-    " served_from}`; paged answers also have `next_cursor`. Send `min_position` to read your own"
-    " writes.",
+    "Reads members, purchases, points, inquiries, stock and the catalogue. Every answer of a query"
+    " is `{data, position, lag, served_from}`; paged answers also have `next_cursor`. Send"
+    " `min_position` to read your own writes.",
     'curl -sS "$API/v1/stock/$SKU" -H "Authorization: Bearer $TOKEN"',
 )
 
@@ -110,7 +110,8 @@ def _dependencies(postgres: Pool, views: ViewReader, ends: Ends) -> list[Depende
     async def kafka() -> None:
         ends.check()
 
-    # While Redis is away, Postgres is read; while Kafka is away, only the lag is unknown.
+    # While Redis is away, Postgres is read. While Kafka is away, only the lag is unknown, and
+    # whether a partition in `min_position` exists that no topic declares.
     return [
         Dependency("postgres", partial(_answers, postgres)),
         Dependency("redis", views.check, required=False),

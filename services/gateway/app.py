@@ -48,7 +48,10 @@ ABOUT = About(
 
 
 def create(settings: Settings, rates: Rates | None = None) -> Starlette:
-    """The ASGI application; it starts even while its servers are away, and then answers 503."""
+    """The ASGI application; it starts even while Kafka and Postgres are away.
+
+    Until they answer, requests with events get 503.
+    """
     postgres = pool(settings.postgres, group=settings.group, name="gateway", timeout=2.0)
     producer = Producer(settings.kafka, client_id=settings.instance or "gateway")
     tokens = Tokens(postgres)

@@ -91,7 +91,9 @@ class BodyPool:
 
 
 class Rates:
-    """Limits: a token bucket of events per caller, events in progress, and memory for bodies."""
+    """Limits: a bucket of events per bearer token, and of all tokens together the events in
+    progress and the memory for bodies.
+    """
 
     def __init__(
         self,
@@ -131,8 +133,8 @@ class Rates:
             IN_FLIGHT.dec(events)
 
     def take(self, token: Token, events: int) -> None:
-        """Takes events from the token's bucket; refuses with 429 and Retry-After if it lacks them,
-        or too many events of all tokens are in progress.
+        """Takes events from the token's bucket; refuses with 429 and Retry-After if the bucket has
+        too few, or too many events of all tokens are in progress.
         """
         if self.in_flight + events > self._in_flight_max:
             detail = "Too many events of all tokens are in progress."

@@ -1,7 +1,8 @@
-"""Loads millions of events into Kafka, in order and with bounded memory; no event is lost.
+"""Loads millions of events into Kafka, in order and with bounded memory; no valid event is lost.
 
-Chunks are sent in sequence, a few of them at a time. If Kafka does not acknowledge a chunk in time,
-that chunk and all later ones are sent again in order. Resent events are applied only once.
+Chunks are sent in sequence; a few of them may be unacknowledged. If Kafka does not acknowledge a
+chunk in time, that chunk and all later ones are sent again in order. Resent events are applied only
+once. Events that the gateway would refuse are counted and not sent.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ MOST_REFUSALS_KEPT = 1_000
 class Counts:
     """The result of a run.
 
-    `by_type`: accepted events by type. `reasons`: refused events by field and reason. `refusals`:
-    the first ones with their position in the input, from 0.
+    `by_type`: accepted events by type. `reasons`: number of refused events by field and reason.
+    `refusals`: the first `MOST_REFUSALS_KEPT`, with their position in the input, from 0.
     """
 
     accepted: int = 0
@@ -106,7 +107,7 @@ class BulkProducer:
         events: Iterable[Event],
         progress: Progress | None = None,
     ) -> Counts:
-        """Sends all valid events; returns when Kafka has acknowledged them all.
+        """Sends all valid events; returns the counts when Kafka has acknowledged all of these.
 
         `progress` is called with the number of events that were just acknowledged or refused.
         Raises KafkaAway or KeysUnavailable if a server is away for longer than `patience`.

@@ -45,7 +45,8 @@ _INSTANT: TypeAdapter[int] = TypeAdapter(Instant)
 class ProducerClock:
     """What a request says about its producer's clock. Times are in microseconds.
 
-    `offset`: true time minus told time; None: not sent. `ages`: by event; empty: not sent.
+    `offset`: true time minus the time of the producer's clock; None: not sent. `ages`: by event,
+    None for an event without age; empty: not sent.
     """
 
     received_at: int
@@ -53,12 +54,16 @@ class ProducerClock:
     ages: tuple[int | None, ...] = ()
 
     def offset_of(self, index: int, occurred_at: int) -> int | None:
-        """True time minus told time for the event at this place of the request; None: unknown."""
+        """True time minus the time of the producer's clock, for the event at this index of the
+        request; None: unknown.
+        """
         age = self.ages[index] if self.ages else None
         return self.offset if age is None else self.received_at - age - occurred_at
 
     def happened_at(self, index: int, occurred_at: int) -> int:
-        """When the event happened: as told, or put right where the clock is known to be wrong."""
+        """When the event happened: `occurred_at`, or if the clock is known to be wrong by more than
+        `TOLERATED`, the corrected time, but not later than the arrival.
+        """
         offset = self.offset_of(index, occurred_at)
         if offset is None or abs(offset) <= TOLERATED:
             return occurred_at
@@ -72,8 +77,8 @@ class ProducerClock:
 
 
 def clock_of(request: Request, received_at: int) -> ProducerClock:
-    """Reads both headers of a request that arrived then (microseconds); refuses with 400 if one
-    cannot be read.
+    """Reads both headers of a request that arrived at `received_at` (microseconds); refuses with
+    400 if one cannot be read.
     """
     sent, ages = header(request, b"hitotsu-sent-at"), header(request, b"hitotsu-event-ages")
     offset = None if sent is None else received_at - _sent_at(sent)
@@ -88,9 +93,10 @@ def matched(clock: ProducerClock, events: int) -> ProducerClock:
 
 
 def observe(clock: ProducerClock, producers: Iterable[tuple[int, str, int]]) -> None:
-    """Sets the metric of each store to the largest offset of a request.
+    """Sets the metric of each store to the offset of a request that is farthest from 0.
 
-    `producers`: place in the request, store and `occurred_at` of each event.
+    Does nothing if the request says nothing about the clock. `producers`: index in the request,
+    store and `occurred_at` of each event.
     """
     if clock.offset is None and not clock.ages:
         return
@@ -133,4 +139,4 @@ def _refuse(which: Header, reason: str) -> NoReturn:
     raise Refuse(400, "Bad Request", f"{which.name}: {reason}", errors=errors)
 
 
-metrics.CLOCK_OFFSET.labels("").set(math.nan)  # unknown until a producer tells its time
+metrics.CLOCK_OFFSET.labels("").set(math.nan)  # unknown until a producer sends its time

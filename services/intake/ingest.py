@@ -43,7 +43,7 @@ for _reason in get_args(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """`POST /v1/events`; keeps no state between requests."""
+    """The endpoint of `POST /v1/events`; keeps no event between requests."""
 
     tokens: Tokens
     rates: Rates
@@ -52,8 +52,8 @@ class Ingest:
     private_key: bytes
 
     async def __call__(self, request: Request) -> Response:
-        """Answers 202 when any event was accepted, 422 when none was, otherwise a problem
-        document.
+        """Answers 202 when any event was accepted, 422 when none was; raises a refusal of the whole
+        request.
         """
         arrived = time.time_ns() // 1_000
         token = await token_of(request, self.tokens, "events:write")

@@ -25,14 +25,14 @@ from services.runtime.tokens import Token
 
 Reason = Literal["invalid", "internal", "forbidden", "accrual", "erased", "too_large", "unreadable"]
 
-# So many events, then others have their turn: one till's event does not wait for another's batch.
+# After so many events other requests get their turn, so that one event does not wait for a batch.
 AT_ONCE = 50
 
-# Told by producers, unless the program's rules do it.
+# Types by which producers give points, unless the program's rules give them.
 _BY_PRODUCERS = frozenset(name for name, right in RIGHTS.items() if right.by_producers)
-# When did the event at a place of a request happen, by the time that it tells (microseconds)?
+# the true time of the event at an index of the request, from its `occurred_at` (microseconds)
 Happened = Callable[[int, int], int]
-# They carry rules as a text.
+# Types that carry rules as a text.
 _WITH_RULES = frozenset({"MatchRulesActivated", "ProgramRulesSet"})
 
 
@@ -62,7 +62,9 @@ class Refusal:
 
 
 class Intake:
-    """Validates, seals and encodes. Its only I/O is reading subject keys and program state."""
+    """Validates, seals and encodes. Its only I/O is to read program state, and to read and create
+    subject keys.
+    """
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class Intake:
     ) -> EventInput | Refusal:
         """The validated event, or why the JSON is invalid or the sender may not send it.
 
-        `happened`: when it happened, by its `occurred_at`.
+        `happened`: returns the true time for the event's `occurred_at`.
         """
         try:
             model = inputs.parse(event)
@@ -100,7 +102,7 @@ class Intake:
     ) -> list[EventInput | Refusal]:
         """As `read`, for each; elements that are refusals already are kept.
 
-        Raises KeysUnavailable when the program's state is unknown.
+        Raises KeysUnavailable when an event gives points and the program's state is unknown.
         """
         listed, made = list(events), list[EventInput | Refusal]()
         earned = any(_type_of(event) in _BY_PRODUCERS for event in listed)
@@ -138,14 +140,17 @@ class Intake:
     def _not_earned(
         self, model: EventInput, sender: Token, happened: Callable[[int], int]
     ) -> str | None:
-        # what was given is taken back by people too; giving has one source, whoever asks
+        # operators may always reverse points, but give them only when producers may
         corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
         return None if corrects else self._program.refused(happened(model.meta.occurred_at))
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()
     ) -> list[KafkaRecord | Refusal]:
-        """Records in the order of the events; all subjects' keys are read with one query."""
+        """A record or refusal for each event, in their order; all subjects' keys are read together.
+
+        Raises KeysUnavailable.
+        """
         subjects = {
             subject for model in models if (subject := inputs.subject_of(model)) is not None
         }
