@@ -52,7 +52,10 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Sends the file. Exit status 0: all events accepted; 1: some refused; 2: it failed."""
+    """Sends the file; prints the counts as JSON.
+
+    Returns the exit status: 0: all events accepted, or help printed; 1: some refused; 2: it failed.
+    """
     parser = argparse.ArgumentParser("python -m services.bulk", exit_on_error=False)
     parser.add_argument("file", help="JSON events, one per line; - reads standard input")
     parser.add_argument(

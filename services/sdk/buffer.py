@@ -30,12 +30,12 @@ CREATE TABLE IF NOT EXISTS refused (
 """
 
 
-# a file of before events were kept with their moments
+# columns that a file of an older release lacks
 _LATER_COLUMNS = {"boot": "TEXT", "seconds": "REAL"}
 
 
 class BufferFull(Exception):
-    """The buffer has reached its maximum number of events."""
+    """The events do not fit: the buffer would hold more than `max_events`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Buffer:
     ) -> list[int]:
         """Stores events (id and JSON), all or none; returns their positions after the fsync.
 
-        `moments`: when each of them happened; left out: not known.
+        `moments`: when each of them happened; left out: not known. Raises BufferFull.
         """
         sealed = [
             (event_id, bytes(self._box.encrypt(clear)), *_columns(moment))

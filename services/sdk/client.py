@@ -58,7 +58,11 @@ def _advance(talk: Talk, reply: GatewayReply | None) -> tuple[bool, Any]:
 
 
 class Client:
-    """Sends events; with a buffer it never blocks on an unreachable gateway. Thread-safe."""
+    """Sends events. Thread-safe: calls of `send` and `flush` wait for each other.
+
+    With a buffer, a send to an unreachable gateway makes at most one attempt (3 s to connect, 15 s
+    for an answer), and none shortly after a failed one.
+    """
 
     def __init__(
         self,
@@ -69,18 +73,29 @@ class Client:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
-        """`patience` in seconds. Raises ValueError for an invalid `base_url` or `token`."""
+        """`patience`: seconds until a send without a buffer raises `Unreachable`.
+
+        `validate`: check events before sending. Raises ValueError for an invalid `base_url` or
+        `token`.
+        """
         self._http = httpx.Client(**_options(base_url, token))
         self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = threading.Lock()
 
     def send(self, events: Iterable[Sendable]) -> Results:
-        """Sends events in order; returns a result for each."""
+        """Sends events in order; returns a result for each.
+
+        Raises `Problem` if the gateway refuses a whole request; without a buffer `Unreachable`,
+        with a buffer `BufferFull`.
+        """
         results: Results = self._hold(self._line.send(events))
         return results
 
     def flush(self, patience: float = 30.0) -> int:
-        """Sends the buffered events; returns how many still wait."""
+        """Sends the buffered events; returns how many still wait, 0 without a buffer.
+
+        `patience`: seconds to wait for a gateway that is away. Raises `Problem`.
+        """
         if self._line.buffer is None:
             return 0
         try:
@@ -90,7 +105,7 @@ class Client:
         return len(self._line.buffer)
 
     def sealing_key(self) -> bytes:
-        """The gateway's public key, for a `Buffer`."""
+        """The gateway's public key, for a `Buffer`. Raises `Problem` or `httpx.HTTPError`."""
         return _key_of(self._http.get("/v1/sealing-key"))
 
     def close(self) -> None:
@@ -135,13 +150,13 @@ class AsyncClient:
         validate: bool = True,
         patience: float = 60.0,
     ) -> None:
-        """`patience` in seconds. Raises ValueError for an invalid `base_url` or `token`."""
+        """Parameters and errors are those of `Client`."""
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self._line = GatewayLine(buffer, validate, patience)
         self._one_at_a_time = asyncio.Lock()
 
     async def send(self, events: Iterable[Sendable]) -> Results:
-        """Sends events in order; returns a result for each."""
+        """Sends events in order; returns a result for each. Raises the errors of `Client.send`."""
         talk = self._line.send(events)
         if self._line.buffer is None:
             direct: Results = await self._hold(talk)
@@ -151,7 +166,10 @@ class AsyncClient:
         return buffered
 
     async def flush(self, patience: float = 30.0) -> int:
-        """Sends the buffered events; returns how many still wait."""
+        """Sends the buffered events; returns how many still wait, 0 without a buffer.
+
+        `patience`: seconds to wait for a gateway that is away. Raises `Problem`.
+        """
         if self._line.buffer is None:
             return 0
         async with self._one_at_a_time:
@@ -162,7 +180,7 @@ class AsyncClient:
         return len(self._line.buffer)
 
     async def sealing_key(self) -> bytes:
-        """The gateway's public key, for a `Buffer`."""
+        """The gateway's public key, for a `Buffer`. Raises `Problem` or `httpx.HTTPError`."""
         return _key_of(await self._http.get("/v1/sealing-key"))
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Two clocks: the one that tells the time and may be set, and the one since boot, which never is.
+"""Reads the machine's time of day, which may be set, and its clock since boot, which never is.
 
-The gateway learns from both how wrong the first one is: `Hitotsu-Sent-At` is what it shows when a
-request is sent, `Hitotsu-Event-Ages` is how long ago each event happened by the second one.
+From both the gateway computes how wrong the time of day is: `Hitotsu-Sent-At` is the time of day
+when a request is sent, `Hitotsu-Event-Ages` is how long ago each event happened by the clock since
+boot.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ class Clocks:
         return time.monotonic() if which is None else time.clock_gettime(which)
 
     def told(self) -> datetime:
-        """The time that the machine's clock tells; it may be wrong."""
+        """The machine's time of day, which may be wrong."""
         return datetime.now(UTC)
 
     def moment_of(self, occurred_at: object) -> BootMoment | None:
-        """When an event happened, by the clock since boot; None: before, or it cannot be told.
+        """When an event happened, by the clock since boot.
 
-        `occurred_at` was told by this machine's clock, shortly ago: its distance to what that clock
-        tells now is right even if the clock is wrong.
+        `occurred_at` was read from this machine's time of day, shortly ago: its distance to the
+        present time of day is right even if both are wrong. None if it is before the boot, or not a
+        time with an offset from UTC.
         """
         happened = _told(occurred_at)
         if happened is None:
@@ -61,7 +63,10 @@ class Clocks:
         return BootMoment(self.boot, seconds) if seconds >= 0 else None
 
     def headers(self, moments: Sequence[BootMoment | None]) -> dict[str, str]:
-        """The headers of a request that is sent now, with events of these moments."""
+        """The clock headers of a request that is sent now, with events of these moments.
+
+        Without a header whose value is not known or, for the time of day, absurd.
+        """
         told, boot, now = self.told(), self.boot, self.since_boot()
         made = {}
         if told.year in _YEARS:
@@ -76,7 +81,7 @@ class Clocks:
 
 
 def occurred_at_of(event: Mapping[str, Any] | BaseModel) -> object:
-    """The event's `meta.occurred_at`, as it is: text, a time, or microseconds."""
+    """The event's `meta.occurred_at`, unchanged: text, a time, or microseconds; None if absent."""
     if isinstance(event, BaseModel):
         return event.meta.occurred_at  # type: ignore[attr-defined]
     meta = event.get("meta")

@@ -70,7 +70,8 @@ Talk = Generator[Post | Pause, GatewayReply | None, Any]
 class GatewayLine:
     """Sends events to one gateway, directly or through a buffer.
 
-    `validate`: check events before sending. `patience`: seconds until `Unreachable` is raised.
+    `validate`: check events before sending. `patience`: seconds until a send without a buffer
+    raises `Unreachable`.
     """
 
     buffer: Buffer | None = None
@@ -82,7 +83,9 @@ class GatewayLine:
     _down_until: float = field(default=0.0, init=False)
 
     def send(self, events: Iterable[Sendable]) -> Talk:
-        """Sends events; returns `Results` in their order."""
+        """Sends events; returns `Results` in their order. Raises Problem, and Unreachable without a
+        buffer or BufferFull with one.
+        """
         ready: list[Ready] = []
         results: dict[int, Result] = {}
         for index, event in enumerate(events):
@@ -147,7 +150,8 @@ class GatewayLine:
         """Sends all buffered events in order.
 
         Puts the results of the positions in `wanted` into `seen`. Raises `Unreachable` when the
-        gateway gives no final answer within `patience` seconds.
+        gateway gives no final answer to a request within `patience` seconds, and `Problem` when it
+        refuses a whole request.
         """
         assert self.buffer is not None
         most = MOST_EVENTS
@@ -176,10 +180,10 @@ class GatewayLine:
 
     def _deliver(self, post: Post, patience: float) -> Talk:
         """Posts the same bytes until the gateway answers finally (not 408, 429, 500, 502, 503,
-        504).
+        504); returns that answer.
 
-        The headers about the clocks are made for each attempt. Raises `Unreachable` after
-        `patience` seconds.
+        The headers about the clocks are made for each attempt. Raises `Unreachable` when the next
+        attempt would begin more than `patience` seconds after the first.
         """
         until = self.clock() + patience
         while True:

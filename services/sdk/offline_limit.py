@@ -19,7 +19,11 @@ class FloorLimit:
         self._path = Path(path)
 
     def refresh(self, commands: str, token: str, store_id: str, terminal_id: str) -> int:
-        """Fetches and stores the current limit; raises `httpx.HTTPError` if that fails."""
+        """Fetches, stores and returns the current limit.
+
+        `commands`: base URL of the commands process. Raises `httpx.HTTPError` if the request fails,
+        OSError if the file cannot be written.
+        """
         answer = httpx.get(
             f"{commands}/v1/points/offline-limit",
             params={"store_id": store_id, "terminal_id": terminal_id},

@@ -59,7 +59,7 @@ class Results(list[Result]):
 
 
 class Refused(Exception):
-    """Some events were rejected; `results` has their results, with field and reason."""
+    """Some events were rejected; `results` has the results of these, with field and reason."""
 
     def __init__(self, results: Sequence[Result]) -> None:
         first = results[0]
@@ -97,7 +97,9 @@ class Problem(Exception):
         return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
 
     def indexes(self) -> dict[int, tuple[str, str]]:
-        """The events that `errors` names: their index in the request, to (field, reason)."""
+        """The events that `errors` names: by index in the request, field and reason of the event's
+        last error.
+        """
         found: dict[int, tuple[str, str]] = {}
         for error in self.errors:
             first, _, rest = str(error.get("pointer", "")).lstrip("/").partition("/")
