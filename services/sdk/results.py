@@ -89,11 +89,14 @@ class Problem(Exception):
         """Reads an HTTP answer, also if its body is no problem document or an incomplete one."""
         try:
             told = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
             return cls(status, "unexpected answer", "not a problem document", [])
-        errors = [each for each in told.get("errors", []) if isinstance(each, dict)]
+        listed = told.get("errors")
+        errors = [
+            each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)
+        ]
         return cls(status, str(told.get("title", "")), str(told.get("detail", "")), errors)
 
     def indexes(self) -> dict[int, tuple[str, str]]:

@@ -123,6 +123,16 @@ def test_a_refused_request_is_a_problem() -> None:
         script.play(_line(script).send([event()]))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"busy", b"\xff", b"[]", b"null", b'{"errors": null}', b'{"errors": 5}', b"[" * 100_000],
+    ids=["empty", "text", "bytes", "list", "null", "errors_null", "errors_number", "nested"],
+)
+def test_an_answer_that_is_no_problem_document_is_a_problem_without_errors(body: bytes) -> None:
+    problem = Problem.read(502, body)
+    assert (problem.status, problem.errors, problem.indexes()) == (502, [], {})
+
+
 def test_what_the_till_can_see_to_be_wrong_is_not_sent() -> None:
     script = Script(202)
     results: Results = script.play(_line(script).send([event(total="much"), event()]))
