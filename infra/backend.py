@@ -22,7 +22,7 @@ PROVIDER_VARIABLE = "HITOTSU_PROVIDER"
 
 
 class ProviderError(RuntimeError):
-    """Something that a command needs is missing or wrong; the text says what to do."""
+    """Something that a command needs is missing or wrong; the text says what."""
 
 
 def silent(_server: str, _doing: str, _ready: bool) -> None:
@@ -44,7 +44,10 @@ class Endpoints:
 
 
 class Backend(Protocol):
-    """A provider of the servers. `start` does nothing for running servers; `stop` keeps data."""
+    """A provider of the servers.
+
+    `start` leaves servers alone that run and answer. `stop` keeps the data of Kafka and Postgres.
+    """
 
     name: str
 
@@ -54,12 +57,12 @@ class Backend(Protocol):
         """Stops the servers `names`; None: all of them."""
 
     def purge(self) -> None:
-        """Removes what the provider keeps outside the home folder, such as containers."""
+        """Removes what `Stack.stop` does not remove itself: containers and their volumes."""
 
     def restart(self, server: str) -> None: ...
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """For every server, what `hitotsu status` shows: url, pid, log, version."""
+        """By server, what `hitotsu status --json` shows: at least url, pid, log and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,10 @@ class ProviderChoice:
 
 
 def decide(name: str = "auto") -> ProviderChoice:
-    """The provider that a new stack would use, and why.
+    """The provider that a new stack would use, and why; for `auto`, HITOTSU_PROVIDER if it is set.
 
-    Raises ProviderError when the named provider cannot be used; for `auto`, when none can.
+    Raises ProviderError when the named provider is unknown or cannot be used; for `auto`, when none
+    can be used, or only some of the variables that name external servers are set.
     """
     wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):
@@ -88,7 +92,7 @@ def decide(name: str = "auto") -> ProviderChoice:
             "external", "HITOTSU_KAFKA, HITOTSU_POSTGRES and HITOTSU_REDIS are set"
         )
     obstacles = []
-    for candidate, why in (("docker", "an engine answers"), ("native", "no engine answers")):
+    for candidate, why in (("docker", "an engine answers"), ("native", "Docker cannot be used")):
         try:
             _check(candidate)
         except ProviderError as error:
@@ -104,7 +108,11 @@ def choose(name: str = "auto", home: Home | None = None, *, registry: bool = Tru
 
 
 def reopen(name: str, home: Home, *, registry: bool = True) -> Backend:
-    """The backend of a home that was started with this provider; does not check it."""
+    """The backend of a home that was started with this provider.
+
+    Does not check that the provider can be used. `external` raises ProviderError when only some of
+    its variables are set.
+    """
     backend: Backend = importlib.import_module(_module_of(name)).backend(home, registry=registry)
     return backend
 

@@ -1,8 +1,8 @@
 """Compiles the C extensions at installation; without them, Python code does the same work.
 
-Every `_NAME.c` becomes the module `_NAME` beside it: in the checkout for an editable install,
-otherwise in the wheel. If one cannot be compiled, this is reported and none is used; it costs only
-speed.
+Every `_NAME.c` becomes the module `_NAME` beside it; a wheel that is not editable contains the
+modules. If one cannot be compiled, this is reported and none is used: all is slower, and otherwise
+the same.
 
     python -m infra.c_extensions       compiles in this checkout
 """
@@ -30,7 +30,7 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's ow
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Adds the compiled modules to the wheel."""
+        """Compiles the modules for a wheel; adds them to it unless it is editable."""
         if self.target_name != "wheel":
             return
         root = Path(self.root)
@@ -43,7 +43,10 @@ class Compiling(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's ow
 
 
 def compile_all(root: Path) -> list[Path]:
-    """Compiles all extensions; returns their paths. If one fails, removes all and returns []."""
+    """Compiles all extensions; returns their paths.
+
+    If one cannot be compiled, removes all of them, also earlier ones, and returns [].
+    """
     compiler, headers = _compiler(), Path(sysconfig.get_path("include"))
     suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
     sources = sorted(one for name in PACKAGES for one in (root / name).rglob("_*.c"))
@@ -67,7 +70,7 @@ def _compiled(compiler: list[str], headers: Path, source: Path, target: Path) ->
         fresh.replace(target)
         return True
     fresh.unlink(missing_ok=True)
-    _say(f"{source.name} could not be compiled: Python replaces it\n{done.stderr[-2000:]}")
+    _say(f"{source.name} not compiled: Python replaces all extensions\n{done.stderr[-2000:]}")
     return False
 
 

@@ -1,9 +1,9 @@
 """A data folder outside the home folder, for a server that runs as a user who cannot enter it.
 
-When root starts Postgres, Postgres runs as another user. If that user cannot reach the home, its
-data goes into a private folder below /var/lib (or `HITOTSU_OUTSIDE`). The home records that folder,
-and a file beside the folder names the home. So a moved home keeps its folder, and a copied home
-does not use the folder of the original.
+When root starts Postgres, Postgres runs as another user. If that user cannot reach the home or the
+programs, Postgres' data goes into a private folder below /var/lib, /var/db or /var/tmp (only below
+`HITOTSU_OUTSIDE` if it is set). The home records that folder, and a file beside the folder names
+the home. So a moved home keeps its folder, and a copied home does not use that of the original.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class Outside:
         return Path(recorded) if isinstance(recorded, str) else None
 
     def make(self, user: User) -> Path:
-        """Creates or reopens the folder, which only that user can enter.
+        """Creates or reopens the folder, which only root and that user can enter; returns it.
 
-        Raises ProviderError when it belongs to another home, and when it was complete once and is
-        missing: an empty replacement would hide that all rows and subject keys are lost.
+        Raises ProviderError when it belongs to another home, when no parent for it can be made, and
+        when it was complete once and is missing: an empty replacement would hide that all rows and
+        subject keys are lost.
 
         Its parent belongs to root. Root builds new content there and renames it into the folder, so
         that root never follows a link planted by that user.
@@ -126,9 +127,9 @@ def _note_of(folder: Path) -> Path:
 
 
 def _parent(user: User) -> Path:
-    """A folder of root that the user can traverse, on a disk that survives a reboot.
+    """A folder `hitotsu` that root owns and the user can enter, in the first place that allows it.
 
-    Raises ProviderError when none can be made.
+    The default places survive a reboot. Raises ProviderError when no place allows it.
     """
     chosen = os.environ.get(PLACE_VARIABLE)
     places = (chosen,) if chosen else PLACES

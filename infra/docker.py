@@ -1,7 +1,8 @@
 """Runs the servers as containers on loopback ports.
 
-testcontainers creates them; they go on after the command. `down` stops them and keeps their data,
-`down --purge` removes them. Their names contain a hash of the home folder's path.
+testcontainers creates them; they keep running after the command. `down` stops them and keeps the
+data of Kafka and Postgres, `down --purge` removes them. Their names contain a hash of the home
+folder's path.
 """
 
 from __future__ import annotations

@@ -48,10 +48,10 @@ class ExternalBackend:
         return self._endpoints
 
     def stop(self, names: Collection[str] | None = None) -> None:
-        """Does nothing: the servers are not ours."""
+        """Does nothing: the servers do not belong to the stack."""
 
     def purge(self) -> None:
-        """Does nothing: the data is not ours."""
+        """Does nothing: the data does not belong to the stack."""
 
     def restart(self, server: str) -> None:
         raise ProviderError(f"{server} is external: restart it where it runs")
@@ -66,7 +66,10 @@ class ExternalBackend:
 
 
 def backend(home: Home, *, registry: bool) -> ExternalBackend:
-    """The servers in the environment; without any, those that the home was started with."""
+    """The servers in the environment; if it names none, those that the home was started with.
+
+    Raises ProviderError when the environment names only some, or none and the home has no record.
+    """
     known = home.read("state").get("endpoints")
     if known and not given():
         return ExternalBackend(Endpoints(**known))

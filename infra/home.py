@@ -46,9 +46,9 @@ def _nobody_told(_holder: str) -> None:
 class Home:
     """The private folder of one stack.
 
-    All files of the stack are in it, with two exceptions: downloads, when `HITOTSU_CACHE` names a
-    folder for them, and Postgres' data when root starts it and its user cannot enter the home
-    (`infra.closed_home`).
+    All files of the stack are in it, except: downloads, when `HITOTSU_CACHE` names a folder for
+    them; Postgres' data, and perhaps a copy of its programs, when root starts it and its user
+    cannot reach the home or the programs (`infra.closed_home`); and the data of containers.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -60,7 +60,10 @@ class Home:
         self._locked_by: int | None = None
 
     def open(self) -> Home:
-        """Creates the folder with mode 0700 and its subfolders; returns this home."""
+        """Creates the folder with mode 0700, and those for logs and downloads; returns this home.
+
+        Raises HomeUnusable.
+        """
         with self._usable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
@@ -89,10 +92,11 @@ class Home:
         command: str = "",
         waiting_for: Callable[[str], None] = _nobody_told,
     ) -> Iterator[None]:
-        """Holds the home's lock, so that one command works at a time; reentrant within a thread.
+        """Holds the home's lock, so that only one command works in it; reentrant within a thread.
 
-        While another command holds it, `waiting_for` is called once with that command's name; after
-        `wait_seconds` HomeBusy is raised. The kernel releases the lock of a dead process.
+        If another command holds it, `waiting_for` is called once with that command's name and pid
+        ("another command" if they are unknown); after `wait_seconds` HomeBusy is raised. The kernel
+        releases the lock of a dead process. Raises HomeUnusable as `open`.
         """
         if self._locked_by == threading.get_ident():
             yield
@@ -132,7 +136,7 @@ class Home:
 
     @staticmethod
     def _say_who(file: TextIO, text: str) -> None:
-        """Writes the name of the command that holds the lock into its file; ignores a full disk."""
+        """Writes the holder's name ("": none) into the lock file; ignores errors (full disk)."""
         with suppress(OSError):
             file.seek(0)
             file.truncate()
@@ -140,7 +144,7 @@ class Home:
             file.flush()
 
     def read(self, name: str) -> dict[str, Any]:
-        """The JSON object in `<name>.json`; {} if there is none."""
+        """The JSON object in `<name>.json`; {} if the file does not exist or holds no object."""
         try:
             with self._usable():
                 try:
@@ -160,9 +164,9 @@ class Home:
         (self.path / f"{name}.json").unlink(missing_ok=True)
 
     def port(self, name: str, *, in_use: bool = False) -> int:
-        """The port that this name had last time, if it is still free; else a new one.
+        """The port that this name had last time, if it is free within two seconds; else a new one.
 
-        `in_use`: the named process runs and uses its port, so it is not checked.
+        `in_use`: the named process runs and uses its port, so the port is not checked.
         """
         with self._guard:
             ports = self.read("ports")
@@ -239,7 +243,7 @@ def is_free(port: int) -> bool:
 
 
 def _comes_free(port: int) -> bool:
-    """Whether the port is free, or becomes free within two seconds after a server's end."""
+    """Whether the port is free, or becomes free within two seconds."""
     deadline = time.monotonic() + PORT_PATIENCE_SECONDS
     while not is_free(port):
         if time.monotonic() > deadline:

@@ -36,7 +36,7 @@ def _let_go() -> None:
 
 
 class StartError(RuntimeError):
-    """A server or service did not start; the text gives the reason and its log file."""
+    """A server or service did not start, or could not be set up; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,8 @@ def spawn(
     """Starts a process in its own session, so that Ctrl-C in the terminal does not reach it.
 
     `log`: the file for its output. `stdin`: bytes to send to it. `rights`: arguments of
-    `subprocess` for another user. Raises StartError if it ends at once.
+    `subprocess` for another user. Raises OSError if the program cannot be run. A program that ends
+    early is noticed by `wait_until`, not here.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -201,7 +202,7 @@ def uninterrupted() -> Iterator[None]:
 def wait_until(
     ready: Callable[[], bool], process: Recorded, name: str, log: Path, bound_seconds: float = 60.0
 ) -> None:
-    """Calls `ready` until it is True; StartError if the process ends or time is over."""
+    """Calls `ready` until it is True; StartError if the process ends or `bound_seconds` pass."""
     deadline = time.monotonic() + bound_seconds
     while not ready():
         if not process.alive:

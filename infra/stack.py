@@ -39,7 +39,7 @@ class Stack:
     def start_servers(self, progress: Progress = silent) -> Endpoints:
         """Starts the servers that do not run yet, and resumes frozen processes.
 
-        Raises ProviderError or StartError.
+        Raises ProviderError, StartError, or what `Home.locked` raises.
         """
         with self.home.locked():
             for name in self.resume():
@@ -115,7 +115,7 @@ class Stack:
         ]
 
     def restart_hung(self, progress: Progress = silent) -> list[str]:
-        """Stops services that accept connections but do not answer; returns their names.
+        """Stops services that do not answer `/livez` within ten seconds; returns their names.
 
         The supervisor restarts them. A service that refuses connections may be starting, so it is
         left alone.
@@ -124,13 +124,16 @@ class Stack:
         for name, entry in self.home.read("services").get("services", {}).items():
             recorded = Recorded.of(entry)
             if recorded is not None and recorded.alive and _hung(entry):
-                progress(name, "does not answer: started again", False)
+                progress(name, "does not answer: restarted", False)
                 recorded.stop(bound_seconds=HUNG_BOUND_SECONDS)
                 hung.append(name)
         return hung
 
     def alive(self) -> set[str]:
-        """The names of the servers and services that run now, also frozen ones."""
+        """The names of the servers and services that run now, also frozen ones.
+
+        With Docker it contains all servers of a started stack, without a check.
+        """
         state = self.home.read("state")
         entries = {
             **state.get("servers", {}),
@@ -143,7 +146,10 @@ class Stack:
         return names
 
     def stop_new(self, before: Collection[str]) -> None:
-        """Stops what was started since `alive` returned `before`, after an interrupted start."""
+        """Stops what was started since `alive` returned `before`, after an interrupted start.
+
+        It stops services only if none of them ran before.
+        """
         with self.home.locked():
             if not before:
                 self.stop()
@@ -155,7 +161,10 @@ class Stack:
                 self._backend().stop(started)
 
     def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
-        """Waits until every service answers 200 on `/readyz`; StartError after `seconds`."""
+        """Waits until every service with an address answers 200 on `/readyz`.
+
+        Raises StartError after `seconds`, or when the supervisor does not run.
+        """
         deadline = time.monotonic() + seconds
         waiting = list(self.home.read("state").get("services", ()))
         while waiting:
@@ -193,7 +202,7 @@ class Stack:
         return Endpoints(**known)
 
     def stop(self, *, purge: bool = False) -> None:
-        """Stops the services, then the servers; data stays unless `purge`."""
+        """Stops the services, then the servers. `purge` also removes data, keys and logs."""
         if not self.home.path.exists():
             return
         with self.home.locked():
@@ -236,7 +245,7 @@ class Stack:
     def _backend(self) -> Backend:
         """The backend that the home was started with; for a new home, a chosen one.
 
-        Raises ProviderError if another provider was requested.
+        Raises ProviderError if another provider was requested, or as `choose`.
         """
         state = self.home.read("state")
         started_with = state.get("provider")

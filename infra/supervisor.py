@@ -1,8 +1,8 @@
 """The supervisor: a small process that keeps the services running and records their pids.
 
 It reads the services from stdin, starts them, restarts a service that ends (after 0.5 s, later up
-to 5 s), writes the pids to the status file and, on SIGTERM, stops all in reverse order. Services of
-an earlier supervisor that still run are adopted.
+to 5 s), and writes the pids to the status file. On SIGTERM or SIGINT it stops all in reverse order.
+Services of an earlier supervisor that still run are adopted.
 
     python -m infra.supervisor STATUS_FILE < services.json
 """
@@ -79,7 +79,7 @@ class Inherited:
 
 
 class Supervisor:
-    """Keeps the services running until it is told to stop."""
+    """Keeps the services running until SIGTERM or SIGINT."""
 
     def __init__(
         self, services: list[Service], status: Path, earlier: Mapping[str, Any] | None = None
@@ -129,7 +129,7 @@ class Supervisor:
                 return
             if time.monotonic() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            _say(f"{service.name} ended with {_in_words(code)}; again in {pause} s")
+            _say(f"{service.name} ended with {_in_words(code)}; it is restarted in {pause} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:

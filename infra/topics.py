@@ -30,7 +30,8 @@ ATTEMPTS = 100
 def create(kafka: str) -> list[str]:
     """Creates missing topics and corrects settings; returns the names of the created topics.
 
-    Raises StartError when Kafka does not answer, or a topic has another number of partitions.
+    Raises StartError when Kafka does not answer, a topic cannot be created or has another number of
+    partitions than declared, or the broker still reports old settings after ten seconds.
     """
     return asyncio.run(create_all(kafka))
 

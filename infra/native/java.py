@@ -17,7 +17,7 @@ OLDEST = 21
 def executable() -> str:
     """The path of Java: HITOTSU_JAVA, else the packaged JRE, else `java` on PATH.
 
-    Raises ProviderError when there is none, or it is older than Java 21.
+    Raises ProviderError when there is none, or one that is not packaged is older than Java 21.
     """
     forced = os.environ.get(JAVA_VARIABLE)
     if forced:
@@ -32,7 +32,7 @@ def executable() -> str:
 
 
 def temporary(folder: Path) -> str:
-    """The option that sets the JVM's temporary folder to an empty one below `folder`.
+    """The option that sets the JVM's temporary folder to `folder`/tmp; removes the files in it.
 
     The JVM unpacks native libraries there, and a killed JVM leaves them.
     """

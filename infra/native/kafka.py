@@ -56,7 +56,7 @@ QUIET = (
 
 
 class Kafka:
-    """The Kafka broker of a home; `java_options` are not used for formatting the storage."""
+    """The Kafka broker of a home. `java_options` are for the broker, not for formatting storage."""
 
     name: ClassVar[str] = "kafka"
 
@@ -150,7 +150,10 @@ def _formatted_in(cache: Path) -> Path:
 
 
 def _make_formatted(formatted: Path, command: list[str]) -> None:
-    """Formats a folder beside it and renames it: whoever comes second uses the first one's."""
+    """Formats a new folder and renames it to `formatted`, unless another start did so meanwhile.
+
+    Raises StartError when the formatting fails.
+    """
     with tempfile.TemporaryDirectory(prefix=".kafka-formatting-", dir=formatted.parent) as folder:
         data, properties = Path(folder) / "data", Path(folder) / "server.properties"
         properties.write_text(SETTINGS.format(port=1, controller=2, data=data), "utf-8")

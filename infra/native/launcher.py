@@ -1,4 +1,4 @@
-"""Starts and stops the native servers; all in parallel, only the registry after Postgres."""
+"""Starts the native servers in parallel, the registry after Postgres; stops them in sequence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_ORDER = ("registry", "redis", "kafka", "postgres")
 
 
 def check() -> None:
-    """Raises ProviderError, naming everything that this machine lacks for native servers."""
+    """Raises ProviderError if this machine lacks something for native servers; it names all."""
     obstacles = []
     for part in (java.executable, postgres.binaries, valkey.executable):
         try:
@@ -40,7 +40,7 @@ def check() -> None:
 
 
 class NativeBackend:
-    """Kafka, Postgres, Valkey and the registry as processes in the home folder."""
+    """Kafka, Postgres, Valkey and the registry as processes with their files in the home folder."""
 
     name = "native"
 
@@ -54,7 +54,11 @@ class NativeBackend:
         self._broken_off = threading.Event()
 
     def start(self, progress: Progress) -> Endpoints:
-        """Starts the servers that do not run; on failure or Ctrl-C, stops those again."""
+        """Starts the servers that do not run, and restarts those that do not answer.
+
+        On failure or Ctrl-C, stops the servers that did not run before. Raises the error of the
+        server that failed; StartError with all texts if several failed.
+        """
         new = {name for name in self._servers if ServerRecord(self.home, name).process is None}
         postgres_ready = threading.Event()
         self._broken_off.clear()
@@ -152,7 +156,7 @@ class NativeBackend:
             return True
         if REFUSED in reason:
             raise StartError(f"{name} runs, but refuses the connection: {reason}")
-        say("does not answer: started again")
+        say("does not answer: restarted")
         self._servers[name].stop()
         return False
 

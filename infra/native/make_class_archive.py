@@ -28,8 +28,8 @@ UNUSED_SECONDS = 14 * 86_400.0
 def make(cache: Path, say: Callable[[str], None]) -> Path | None:
     """The path of the archive in this cache folder; creates it if it does not exist.
 
-    None if Java is too old for it. Raises `StartError` when the broker does not start, or Java
-    writes no archive.
+    None if Java is too old for it. Raises StartError when the broker does not start, or Java writes
+    no archive; ProviderError when Java or a jar is missing.
     """
     executable = java.executable()
     archive = class_archive.path(cache, executable, jars.classpath(cache, say))

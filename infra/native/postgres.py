@@ -71,7 +71,8 @@ class Postgres:
     """The Postgres cluster of a home; the superuser's password is generated.
 
     If root starts it, it runs as another user. If that user cannot reach the home or the programs,
-    the data or a copy of the programs is placed in an outside folder (`infra.closed_home`).
+    the data is placed in an outside folder (`infra.closed_home`); so is a copy of the programs, if
+    the user cannot reach them.
     """
 
     name: ClassVar[str] = "postgres"
@@ -242,7 +243,10 @@ class Postgres:
             file.unlink()
 
     def _await_no_orphans(self, say: Say) -> None:
-        """Ends processes of a killed server that use the data; StartError after 30 seconds."""
+        """Ends processes of a killed server that use the data; StartError after 30 seconds.
+
+        Used before the data is moved.
+        """
         deadline = time.monotonic() + ORPHANS_BOUND_SECONDS
         while any(map(self._works_here, psutil.process_iter())):
             if time.monotonic() > deadline:
@@ -287,7 +291,7 @@ class Postgres:
 
 
 def environment() -> dict[str, str]:
-    """The server's environment, without our secrets: programs run from SQL could read them."""
+    """The server's environment, without HITOTSU_* keys: programs run from SQL could read them."""
     return {
         name: value
         for name, value in os.environ.items()

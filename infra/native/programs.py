@@ -33,7 +33,10 @@ def needed(binaries: Path) -> list[Path]:
 
 
 def copied(binaries: Path, outside: Outside, say: Say) -> Path:
-    """The folder of the programs in the outside folder; copies them if they are missing."""
+    """The folder of the programs in the outside folder; copies them if they are missing.
+
+    Raises ProviderError when the package has no folder `share`.
+    """
     root = binaries.parent
     if not (root / "share").is_dir():
         raise ProviderError(

@@ -61,7 +61,7 @@ class Registry:
         postgres = urlsplit(str(ServerRecord(self.home, "postgres").entry["url"]))
         return {
             **os.environ,
-            # The management port listens on every interface unless told otherwise.
+            # By default the management port listens on every interface.
             "QUARKUS_HTTP_HOST": "127.0.0.1",
             "QUARKUS_HTTP_PORT": str(port),
             "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",

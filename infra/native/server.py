@@ -21,7 +21,7 @@ class Server(Protocol):
     name: ClassVar[str]
 
     def start(self, say: Say) -> str:
-        """Starts the server unless it runs; returns its URL. `say` is told the progress."""
+        """Starts the server unless it runs; returns its URL. Reports the progress to `say`."""
 
     def stop(self) -> None: ...
 
@@ -46,7 +46,7 @@ class ServerRecord:
         return recorded if recorded is not None and recorded.alive else None
 
     def keep(self, process: Recorded, url: str, version: str, **more: str) -> None:
-        """Records the process; `hitotsu status` also shows the values in `more`."""
+        """Records the process; `hitotsu status --json` also shows the values in `more`."""
         entry = {
             "url": url,
             "pid": process.pid,

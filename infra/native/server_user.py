@@ -63,7 +63,7 @@ def owner_of(path: Path) -> User | None:
 
 
 def reaches(user: User, *paths: Path) -> bool:
-    """Whether that user can read every file and enter every folder.
+    """Whether that user can read each path, or at least enter it if it is a folder.
 
     Tested in a process of that user: `os.access` would answer for root, and modes do not show ACLs.
     """

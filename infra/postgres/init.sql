@@ -1,2 +1,2 @@
--- The registry keeps its rows beside ours, in a database of its own.
+-- The registry stores its rows in a database of its own, in the same Postgres.
 CREATE DATABASE registry;

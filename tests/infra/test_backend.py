@@ -60,7 +60,7 @@ def test_without_an_engine_the_native_servers_are_used(
 ) -> None:
     monkeypatch.setattr(docker, "check", no_engine)
     monkeypatch.setattr(launcher, "check", lambda: None)
-    assert decide() == ProviderChoice("native", "no engine answers")
+    assert decide() == ProviderChoice("native", "Docker cannot be used")
     assert choose("auto", home).name == "native"
 
 
