@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,10 @@ def test_the_image_recipe_passes_its_linter_and_does_not_run_as_root() -> None:
     text = recipe.read_text("utf-8")
     assert "\nUSER 10001\n" in text
     assert "--require-hashes" in text
+
+
+def test_every_module_that_the_image_recipe_runs_exists() -> None:
+    text = (ROOT / "infra" / "images" / "Dockerfile").read_text("utf-8")
+    modules = re.findall(r'-m"?,? "?((?:infra|services)[\w.]*)', text)
+    assert {"infra", "services"} == {module.partition(".")[0] for module in modules}
+    assert [module for module in modules if find_spec(module) is None] == []
