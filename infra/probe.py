@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import urllib.request
 from urllib.parse import urlsplit
@@ -16,12 +17,14 @@ DEFAULT_PORTS = {"kafka": 9092, "postgres": 5432, "redis": 6379, "registry": 808
 
 
 def obstacle(server: str, url: str) -> str | None:
-    """None if the server answers; otherwise the reason, without the URL's password."""
+    """None if the server answers; otherwise the reason, without the URL's user and password."""
     ask = {"kafka": _kafka, "postgres": _postgres, "redis": _redis, "registry": _registry}
     try:
         ask[server](url)
     except (OSError, ValueError, KafkaError, psycopg.Error, redis.RedisError) as error:
-        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = str(error).strip().splitlines()
+        # libpq quotes a malformed URL in its error
+        return re.sub(r'[^\s"]*@', "", lines[0]) if lines else type(error).__name__
     return None
 
 

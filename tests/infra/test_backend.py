@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from infra import docker, external
+from infra import docker, external, probe
 from infra.backend import Endpoints, ProviderChoice, ProviderError, choose, decide
 from infra.home import Home
 from infra.native import java, launcher, postgres, valkey
@@ -154,3 +154,12 @@ def test_programs_on_the_path_serve_where_the_packages_are_missing(
     monkeypatch.setattr(shutil, "which", lambda name: f"/opt/shop/bin/{name}")
     assert str(postgres.binaries()) == "/opt/shop/bin"
     assert valkey.executable() == "/opt/shop/bin/valkey-server"
+
+
+@pytest.mark.parametrize(
+    "url", ["foo://shop:secret@127.0.0.1:1/db", "postgresql://shop:secret@[::1/db", "shop:secret@h"]
+)
+def test_a_malformed_url_is_reported_without_its_password(url: str) -> None:
+    reason = probe.obstacle("postgres", url)
+    assert reason
+    assert "secret" not in reason
