@@ -58,7 +58,7 @@ def declared_verbs(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
 
 
 def load(words: Sequence[str]) -> None:
-    """Registers the module of the verb `words[0]`; all modules if there is no such verb."""
+    """Registers the module that declares the verb `words[0]`; all modules if none declares it."""
     declared = declared_verbs()
     wanted = [module for module, verbs in declared.items() if words and words[0] in verbs]
     for module in wanted or declared:

@@ -30,7 +30,7 @@ Ids = Annotated[list[int], typer.Argument(help="Ids, as shown by `list`.", min=1
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Status = Literal["open", "retried", "dropped", "all"]
 Stage = Literal["decode", "conflict", "apply", "store"]
-app = typer.Typer(help="Records that could not be applied: whole, with the reason.")
+app = typer.Typer(help="List, show, retry or drop records that could not be applied.")
 
 
 def register(root: typer.Typer) -> None:
@@ -93,7 +93,10 @@ def show_one(
 def retry(
     ids: Ids, force: Annotated[bool, typer.Option(help="Send even if a dry run fails.")] = False
 ) -> None:
-    """Send the records to their topics again, unchanged, so with the same event ids."""
+    """Append the open dead letters' records to their topics again, with the same event ids.
+
+    Exits with 1 if a record was not sent, for example because a dry run of it fails.
+    """
     group = Group(LIVE, of_group(LIVE, LIVE))
 
     async def again(connection: dead_letters.Connection, config: Settings) -> list[tuple[int, str]]:
@@ -135,7 +138,7 @@ async def _again(
 def drop(
     ids: Ids, reason: Annotated[str, typer.Option(help="Why; stored with the dead letter.")]
 ) -> None:
-    """Mark dead letters as dropped, with a reason: they are not applied, and stay stored."""
+    """Mark open dead letters as dropped, with a reason: they stay stored and are not applied."""
 
     async def dropped(connection: dead_letters.Connection, _: Settings) -> list[bool]:
         return [await dead_letters.resolve(connection, i, "dropped", reason) for i in ids]

@@ -53,7 +53,7 @@ def demo(
     stack = Stack(home, provider)
     known = stack.home.read("tokens")
     _expect_tokens([name for name in CALLERS if name in known and not known[name]])
-    # Another demo, or `up`, or `down`, in the same folder waits until this one is over.
+    # Another demo, or `up`, or `down`, in the same folder waits for this one, up to five minutes.
     with alone(stack, "demo"):
         try:
             with console.status("generating the shop's rows"):
@@ -89,9 +89,15 @@ def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: boo
 
 
 def _expect_tokens(absent: list[str]) -> None:
-    """Exits with 2 when a token that the demo needs was revoked: `up` does not create it again."""
+    """Exits with 2 when a token that the demo needs was revoked, or has other scopes or role.
+
+    `up` does not create such a token again.
+    """
     if absent:
-        told = (f"token {name} was revoked: `hitotsu tokens create {name}`" for name in absent)
+        told = (
+            f"token {name} was revoked, or has other scopes: `hitotsu tokens create {name}`"
+            for name in absent
+        )
         _stop("\n".join(told), 2)
 
 
@@ -135,7 +141,7 @@ def _run(stack: Stack, scale: float, tables: Path, check_only: bool) -> int:
     try:
         report = asyncio.run(Demo(scale, tables, place, console).run(send=not check_only))
     except (*expected, ExceptionGroup) as error:
-        # Several tills may fail at once, with the same error: show the first.
+        # Several tills may fail with the same error: show the first.
         first = _first(error)
         if not isinstance(first, expected):
             raise

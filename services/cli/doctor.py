@@ -63,7 +63,7 @@ def _packages() -> Finding:
 
 
 def _compiled() -> Finding:
-    """Never fails: without the compiled modules everything works, at half the speed."""
+    """Never fails: without the compiled modules everything works, but more slowly."""
     there = [name for name in COMPILED if native(name) is not None]
     if len(there) == len(COMPILED):
         return Finding("compiled", True, f"{len(there)} of {len(COMPILED)} hot loops")
@@ -108,7 +108,7 @@ def _native(home: Home) -> Iterator[Finding]:
 def _data(home: Home) -> Finding:
     """For root: as which user Postgres runs, and where its data is.
 
-    Postgres refuses to run as root, and another user cannot enter the stack's private folder.
+    Postgres refuses to run as root, and another user usually cannot enter the stack's folder.
     """
     try:
         user = server_user.other_user()

@@ -62,7 +62,8 @@ def erase(
 ) -> None:
     """Destroy persons' keys and erase their rows, irreversibly. Running it again is safe.
 
-    It asks for confirmation: type the id, or the number of persons when there are several.
+    It erases all profiles of the members that the ids name. It asks for confirmation (unless
+    `--yes`): type the id, or the number of ids when there are several.
     """
     configure("erase", "warning")
     persons = _persons(ids or [], file)
@@ -138,7 +139,10 @@ def _person(number: int, text: str) -> UUID:
 
 
 def _ask(persons: Sequence[UUID]) -> None:
-    """Asks to type the id, or the number of persons; exits with 2 on a mismatch."""
+    """Asks to type the id, or the number of persons; exits with 2 on a mismatch.
+
+    Exits with 2 too if standard input is no terminal.
+    """
     if sys.stdin.closed or not sys.stdin.isatty():
         _stop(
             "Nothing was erased: erasing is irreversible and must be confirmed, but there is no "

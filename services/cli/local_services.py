@@ -90,9 +90,9 @@ def services(home: Home, running: Collection[str] = ()) -> list[Service]:
 
 
 def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, str]) -> list[str]:
-    """Creates tables, topics, schema ids and local tokens before any service starts.
+    """Creates missing tables, topics, schemas in the registry, and the local `tokens` by caller.
 
-    Tokens that exist or were revoked are not changed. Returns notices about migrations and builds.
+    A caller who has or had another token keeps it. Returns notices about migrations and builds.
     """
     from services.runtime.tokens import register_new
 
@@ -107,7 +107,7 @@ def prepare(endpoints: Endpoints, env: Mapping[str, str], tokens: Mapping[str, s
 def tokens(home: Home) -> dict[str, str]:
     """The stack's own tokens by caller, created on the first call and stored in its private folder.
 
-    "" stands for a token that was revoked, or replaced by one with other scopes.
+    "" stands for a token that was revoked, or replaced by one with other scopes or role.
     """
     known = home.read("tokens")
     missing = {name: f"hitotsu_{secrets.token_urlsafe(32)}" for name in TOKENS if name not in known}

@@ -1,4 +1,4 @@
-"""Shared by verbs that fold the log: projection names, progress bars, one-line errors."""
+"""What verbs that fold the log share: projection names, progress bars, one-line errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = (
 def requested_projections(names: list[str] | None) -> tuple[Settings, list[Projection], list[str]]:
     """The settings, all projections of the group that have tables, and the names to work on.
 
-    `names` None or [] means all. ProviderError for an unknown name.
+    `names` None or [] means all. Raises ProviderError for an unknown name.
     """
     from projections import of_group
 

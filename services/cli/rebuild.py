@@ -98,9 +98,9 @@ def _show_verdicts(console: Console, changes: VerdictChanges) -> None:
     if changes.ids > SHOWN_MAX:
         console.print(f"… and {changes.ids - SHOWN_MAX} more")
     console.print(
-        f"{changes.ids:,} ids judged otherwise, {changes.letters_withdrawn:,} false dead letters"
-        f" withdrawn, {changes.letters_added:,} missing ones added,"
-        f" {changes.holds_ended:,} holds ended",
+        f"{changes.ids:,} event ids with another verdict, {changes.letters_withdrawn:,} wrong dead"
+        f" letters withdrawn, {changes.letters_added:,} missing ones added,"
+        f" {changes.holds_ended:,} holds ended by their event",
         soft_wrap=True,
     )
 

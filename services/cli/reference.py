@@ -123,7 +123,7 @@ def _metrics() -> str:
         for metric in vars(metrics).values()
         if isinstance(metric, MetricWrapperBase)
     )
-    text = "# Metrics\n\nEvery process shows all at `/metrics`; `NaN` is unknown, not 0.\n\n"
+    text = "# Metrics\n\nEvery process shows them at `/metrics`; `NaN` is unknown, not 0.\n\n"
     return text + _table(("metric", "type", "labels", "meaning"), rows)
 
 
@@ -137,15 +137,15 @@ def _scopes() -> str:
 def _tables() -> str:
     text = """# Tables of the schema hitotsu
 
-A backup must hold the tables marked `yes`: the log cannot give them back. The others, and the
-tables of projections in the schema of their group, follow from the log. The plain way is a dump of
-the whole database.
+A backup must contain the tables marked `yes`: they cannot be computed from the log. The others, and
+the tables of projections in the schema of their group, can. The simplest backup is a dump of the
+whole database.
 
 A backup also needs the topics of Kafka, which are the log, and the keys of the environment
 (`HITOTSU_KEY_ENCRYPTION_KEY`, `HITOTSU_BLIND_INDEX_KEY`, `HITOTSU_GATEWAY_PRIVATE_KEY`; on one
 machine `secrets.json`). Take Postgres first and Kafka after it: checkpoints must not be ahead of
-the log. What arrives in between may be sealed with keys that only a later dump or the write-ahead
-log has.
+the log. Events that arrive between the two may be sealed with keys that only a later dump, or the
+write-ahead log of Postgres, has.
 
 """
     rows = (
@@ -185,9 +185,9 @@ def _problems() -> str:
 def _processes() -> str:
     text = """# Processes
 
-Each listens on `HITOTSU_HOST`; the port of its routes is `HITOTSU_PORT`, and a worker, which has
-none, shows its health and metrics at `HITOTSU_METRICS_PORT`. `HITOTSU_INSTANCE` names one of
-several. Readiness is `/readyz`, liveness `/livez`, metrics `/metrics`.
+Each process listens on `HITOTSU_HOST`. The port of its routes is `HITOTSU_PORT`; a worker has no
+routes and serves health and metrics on `HITOTSU_METRICS_PORT`. `HITOTSU_INSTANCE` is the name of
+one of several instances. Readiness is `/readyz`, liveness `/livez`, metrics `/metrics`.
 
 """
     head = ("process", "started by", "what it does", "how many", "port in docker-compose.yml")

@@ -52,7 +52,7 @@ def check() -> None:
     found += [f"{item.file} has no golden values" for item in golden_bytes.missing()]
     if found:
         _fail("\n".join(found))
-    typer.echo(f"{len(releases.Releases().by_id)} released schemas, all as they should be")
+    typer.echo(f"{len(releases.Releases().by_id)} released schemas: no problem found")
 
 
 @schema.command()
@@ -103,7 +103,7 @@ def example(event: Annotated[str, typer.Argument(help="Such as PurchaseCompleted
     try:
         typer.echo(json.dumps(example_of(event), ensure_ascii=False, indent=2))
     except Rejected:
-        _fail(f"{event} is not an event producers send; these are:\n" + "\n".join(INPUTS))
+        _fail(f"{event} is not one of the events that producers send:\n" + "\n".join(INPUTS))
 
 
 def tail(
@@ -123,7 +123,7 @@ def tail(
 ) -> None:
     """Print decoded events as they arrive; personal fields stay sealed."""
     if topic not in TOPICS:
-        _fail(f"{topic} is not a topic of ours; these are:\n" + "\n".join(TOPICS))
+        _fail(f"{topic} is not one of the topics:\n" + "\n".join(TOPICS))
     servers = kafka or _server("kafka", "--kafka or HITOTSU_KAFKA", home)
     show = topic_tail.as_json if as_json else topic_tail.as_text
     try:
@@ -137,7 +137,7 @@ def tail(
 
 
 def _clashes() -> list[str]:
-    """Pairs of schema versions that are not compatible, as texts; needs the package avro."""
+    """Texts about versions that are not compatible; one text if the package avro is missing."""
     if find_spec("avro") is None:
         return ["versions cannot be compared without the package avro: pip install avro"]
     return importlib.import_module("schemas.tools.compatibility").check()  # type: ignore[no-any-return]

@@ -88,7 +88,10 @@ def status(
         bool, typer.Option("--shell", help="Print shell variables with addresses and tokens.")
     ] = False,
 ) -> None:
-    """Show addresses, pids and logs of the stack in this folder; tokens with --json or --shell."""
+    """Show addresses, pids and logs of the stack in this folder; tokens with --json or --shell.
+
+    Exits with 1 if the folder has no servers.
+    """
     found = Stack(home).status()
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -125,7 +128,7 @@ def bring_up(
     """Starts servers, creates tables and topics, starts services.
 
     Returns notices about migrations, builds, and services that still run with older code or other
-    settings. When interrupted by Ctrl-C or SIGTERM, it stops the processes that it started.
+    settings. On KeyboardInterrupt or SystemExit it stops what it started (`Stack.stop_new`).
     """
     with stack.home.locked():
         before = stack.alive()
@@ -144,8 +147,8 @@ def _bring_up(stack: Stack, progress: Progress, servers_only: bool, wait: float)
     services = local_services.services(stack.home, stack.alive())
     names = {service.name for service in services}
     running = stack.alive() & names
-    # Tables always: a service that is started again runs the present code. Tokens only while no
-    # service runs: a token that was changed since is left alone.
+    # Tables are always prepared: a restarted service runs the present code. Tokens are created only
+    # while no service runs.
     progress("tables", "creating tables, topics and tokens", False)
     said = local_services.prepare(
         endpoints, env, {} if running else local_services.tokens(stack.home)
@@ -178,7 +181,7 @@ def alone(stack: Stack, verb: str) -> Iterator[None]:
 
 @contextmanager
 def lines() -> Iterator[Progress]:
-    """Shows a line per server: a spinner until it is ready, and the time it took."""
+    """Shows a line per server and service: a spinner until it is ready, and the time it took."""
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.fields[name]:<12}"),
@@ -197,7 +200,7 @@ def lines() -> Iterator[Progress]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Prints what `status` shows: addresses, pids, logs, and where the data is."""
+    """Prints addresses, pids and logs, and where the data is."""
     table = Table(box=None, pad_edge=False)
     for title in ("", "address", "pid", "log"):
         table.add_column(title, overflow="fold")

@@ -38,7 +38,8 @@ def remember(stack: Stack, env: Mapping[str, str]) -> None:
 def notices(stack: Stack, env: Mapping[str, str], before: Running) -> list[str]:
     """Sentences about services with older code and with other settings; [] if there are none.
 
-    `before`: the services that ran before this `up`.
+    `before`: the services that ran before this `up`. If all of them were restarted, it records the
+    present settings.
     """
     left = {
         name: process for name, process in running(stack).items() if before.get(name) == process
@@ -67,6 +68,6 @@ def digest(env: Mapping[str, str]) -> str:
 
 
 def newest_source(root: Path) -> float:
-    """The latest modification time of our Python files below `root`, in seconds since 1970."""
+    """The latest modification time of the PACKAGES' Python files, in seconds since 1970."""
     files = (file for package in PACKAGES for file in (root / package).rglob("*.py"))
     return max((file.stat().st_mtime for file in files), default=0.0)

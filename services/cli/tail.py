@@ -17,11 +17,11 @@ Shown = Callable[[ConsumerRecord], None]
 
 
 class CannotRead(Exception):
-    """Kafka does not answer, or has no such topic."""
+    """Kafka does not answer, has no such topic, or reports another error; the text says which."""
 
 
 async def follow(servers: str, topic: str, start: str, limit: int | None, show: Shown) -> None:
-    """Passes the topic's records to `show` as they arrive, without a consumer group.
+    """Passes each of the topic's records to `show` as it arrives, without a consumer group.
 
     `start`: "beginning" or "end". Stops after `limit` records; None: never. Raises `CannotRead`.
     """

@@ -103,7 +103,7 @@ def _row(one: TokenListing) -> tuple[str, ...]:
 
 
 def _remember(home: Path | None, name: str, token: str) -> None:
-    """Records the token in the local stack's token file; "": revoked, or of other scopes."""
+    """Records the token in the local stack's token file; "": revoked, or other scopes or role."""
     place = Home(home)
     if "HITOTSU_POSTGRES" in os.environ or name not in TOKENS or not place.path.exists():
         return
@@ -112,13 +112,16 @@ def _remember(home: Path | None, name: str, token: str) -> None:
 
 
 def _prepares() -> str:
-    """The verb that creates the tables: `prepare` if HITOTSU_POSTGRES is set, else `up`."""
+    """The command that creates the tables: `prepare` if HITOTSU_POSTGRES is set, else `up`."""
     return "`hitotsu prepare`" if "HITOTSU_POSTGRES" in os.environ else "`hitotsu up`"
 
 
 @contextmanager
 def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
-    """Connects to HITOTSU_POSTGRES, or to the local stack's Postgres; errors as ProviderError."""
+    """Connects to HITOTSU_POSTGRES, or to the local stack's Postgres.
+
+    A lost connection, and missing tables or columns, become a ProviderError.
+    """
     dsn = os.environ.get("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:

@@ -73,8 +73,8 @@ def _show(report: VerifyReport) -> None:
         console.print(
             f"{many:,} records have a wrong verdict, named by place and id above"
             if many
-            else "the group's own books are wrong",
-            f": `{report.mends}` judges the whole log anew and mends verdicts, rows and counts",
+            else "the event ledger, dead letters or counts of the group are wrong",
+            f": `{report.mends}` judges the whole log again and corrects verdicts, rows and counts",
             sep="", soft_wrap=True, markup=False,
         )  # fmt: skip
 

@@ -31,7 +31,7 @@ def _run(*arguments: str, code: int = 0) -> str:
 
 
 def test_check_says_that_all_is_well() -> None:
-    assert "released schemas, all as they should be" in _run("schema", "check")
+    assert "released schemas: no problem found" in _run("schema", "check")
 
 
 def test_release_without_a_change_releases_nothing() -> None:
@@ -45,9 +45,9 @@ def test_an_example_is_taken_as_it_is_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("example", "Purchase"), "Purchase is not an event producers send; these are:"),
-        (("example", "DeadLettered"), "DeadLettered is not an event producers send"),
-        (("tail", "purchases"), "purchases is not a topic of ours; these are:"),
+        (("example", "Purchase"), "Purchase is not one of the events that producers send:"),
+        (("example", "DeadLettered"), "DeadLettered is not one of the events that producers send"),
+        (("tail", "purchases"), "purchases is not one of the topics:"),
         (("tail", "commerce.points", "--kafka", "127.0.0.1:1"), "Kafka at 127.0.0.1:1 cannot be"),
         (("schema", "diff", "--registry", NOWHERE), "http://127.0.0.1:1 does not answer"),
         (("schema", "apply", "--registry", NOWHERE), "http://127.0.0.1:1 does not answer"),

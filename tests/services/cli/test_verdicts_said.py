@@ -42,5 +42,5 @@ def test_a_rejudging_says_what_it_judged_otherwise(capsys: pytest.CaptureFixture
     show_rebuild(Rebuilt(["point_balance"], swapped=True, verdicts=changes))
     out = " ".join(capsys.readouterr().out.split())
     assert f"{EVENT}: now applied at {PLACE}, before not applied" in out
-    assert "1 ids judged otherwise, 2 false dead letters withdrawn, 3 missing ones added" in out
-    assert "4 holds ended" in out
+    assert "1 event ids with another verdict, 2 wrong dead letters withdrawn" in out
+    assert "3 missing ones added, 4 holds ended" in out
