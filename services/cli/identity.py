@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import psycopg
 import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
@@ -90,7 +91,10 @@ def cases(
     """List open review cases: pairs by descending weight, then conflicts and quarantines."""
     from services.identity.review.queue import listed
 
-    found = asyncio.run(listed(settings(), "closed" if closed else "open", limit))
+    try:
+        found = asyncio.run(listed(settings(), "closed" if closed else "open", limit))
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False))
         return

@@ -21,8 +21,8 @@ def prepare(settings: Settings) -> list[str]:
     """Creates what is missing; idempotent, and safe while services run.
 
     Returns notices: migrations that changed existing tables, and projections that are being built.
-    Raises ProviderError when tables are newer than the code or have other columns, and when a
-    migration cannot be applied.
+    Raises ProviderError when Postgres or the registry does not answer, tables are newer than the
+    code or have other columns, or a migration cannot be applied; StartError as `topics.create`.
     """
     group = Group(settings.group, of_group(settings.group, LIVE))
     try:
@@ -30,9 +30,14 @@ def prepare(settings: Settings) -> list[str]:
         building = database.prepare(settings.postgres, group)
     except (MigrationError, database.VersionChanged, database.ColumnsDiffer) as error:
         raise ProviderError(str(error)) from None
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
     topics.create(settings.kafka)
     if settings.registry is not None:
-        registry.apply(settings.registry)
+        try:
+            registry.apply(settings.registry)
+        except registry.RegistryError as error:
+            raise ProviderError(f"registry: {error}") from None
     return [
         *(f"applied migration {name} to the tables of an older release" for name in applied),
         *(

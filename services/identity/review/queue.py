@@ -110,7 +110,7 @@ async def page(
 async def listed(settings: Settings, state: State, limit: int) -> list[dict[str, Any]]:
     """The first `limit` entries of all kinds, for the command line."""
     postgres = pool(settings.postgres, group=settings.group, name="cases", timeout=5.0)
-    await postgres.open(wait=True)
+    await postgres.open(wait=True, timeout=5.0)
     snapshot = ReadSnapshot(postgres, [settings.group])
     try:
         rows = await snapshot.rows(VERSION, {})

@@ -141,3 +141,16 @@ def test_the_demo_says_at_once_whose_token_was_revoked(tmp_path: Path) -> None:
     said = "hitotsu demo: token till was revoked, or has other scopes: `hitotsu tokens create till`"
     assert done.stderr.strip() == said
     assert not (tmp_path / "var").exists()  # nothing was generated or started
+
+
+@pytest.mark.parametrize("words", [("prepare",), ("identity", "cases")])
+def test_postgres_that_does_not_answer_is_said_in_a_line(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    keys = dict.fromkeys(("KEY_ENCRYPTION_KEY", "BLIND_INDEX_KEY", "GATEWAY_PRIVATE_KEY"), KEY)
+    done = hitotsu(
+        *words, folder=tmp_path, **{f"HITOTSU_{name}": key for name, key in keys.items()}
+    )
+    assert done.returncode == 1
+    assert "hitotsu: Postgres: " in done.stderr
+    assert "Traceback" not in done.stderr
