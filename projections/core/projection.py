@@ -31,11 +31,16 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a SELECT gives, in one row of one column, kept as a metric."""
+    """A number that a SELECT gives, in one row of one column, kept as a metric.
+
+    `list_name`: of a list; then the SELECT is asked of each part of the list, as `{listed}`, and
+    gives rows (label, number). A label of the part without a row is 0.
+    """
 
     metric: str
     statement: str
     projection: str
+    list_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +312,10 @@ class Projection:
     def measure(self, metric: str, statement: str) -> None:
         """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number."""
         self.measures.append(Measure(metric, statement, self.name))
+
+    def measure_list(self, metric: str, list_name: str, statement: str) -> None:
+        """Keeps a metric with a number for each label of a list; see `Measure`."""
+        self.measures.append(Measure(metric, statement, self.name, list_name))
 
     def lists(self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable) -> None:
         """Adds the rows of a SELECT to the list `name`; see `Read.listed`."""

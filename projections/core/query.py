@@ -105,9 +105,13 @@ class Read(Protocol):
         `uses`: the tables that the statement reads; the answer's position depends on them.
         """
 
-    async def listed(self, name: str, statement: str, **values: object) -> list[dict[str, Any]]:
+    async def listed(
+        self, name: str, statement: str, only: str | None = None, **values: object
+    ) -> list[dict[str, Any]]:
         """Rows of a SELECT over a list that projections declare with `Projection.lists`; the
         statement says `{listed}` where the list's rows are.
+
+        `only`: a label; parts of the list that cannot have such rows are not read.
         """
 
     async def held(

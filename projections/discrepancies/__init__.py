@@ -1,7 +1,9 @@
 """What does not fit: the discrepancies of all projections, and what people settled.
 
-Each projection lists its own, from rows that it keeps (`Projection.lists`). Here is only what
-somebody decided about them.
+Each projection lists its own, from rows that it keeps (`Projection.lists`), and moves what a
+decision moves. Here is only what somebody decided about them. A decision that names another
+subject or kind than the discrepancy has, or a resolution that its kind does not know, moves nothing
+anywhere: the discrepancy stays open.
 """
 
 from __future__ import annotations
@@ -9,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from projections.core import Projection, Row, key, latest_by, maximum
+from projections.discrepancies.kinds import KINDS, Kind
 from schemas.generated.events import DiscrepancySettled
 
-projection = Projection("discrepancies", version=1)
+projection = Projection("discrepancies", version=2)
 
+# `subject_id`: the discrepancy's own id where it is about no sale, order or transfer
 settlement = projection.table(
     "discrepancy_settlement",
     discrepancy_id=key("uuid"),
+    kind=key("text"),
+    subject_id=key("uuid"),
     settled_at=maximum(),
     resolution=latest_by("text", at="settled_at"),
     actor=latest_by("text", at="settled_at"),
@@ -25,8 +31,16 @@ settlement = projection.table(
 
 @projection.on(DiscrepancySettled)
 def settled(event: DiscrepancySettled) -> Iterator[Row]:
+    kind = KINDS.get(event.kind, Kind())
+    if event.resolution not in kind.resolutions:
+        return
+    subject = event.subject_id if kind.subject else event.discrepancy_id
+    if subject is None:
+        return
     yield settlement(
         discrepancy_id=event.discrepancy_id,
+        kind=event.kind,
+        subject_id=subject,
         settled_at=event.meta.occurred_at,
         resolution=event.resolution,
         actor=event.actor,

@@ -11,13 +11,18 @@ from pydantic import BaseModel, Field
 from projections.core import Page, Read
 from projections.core.instants import instant
 from projections.discrepancies import projection, settlement
+from projections.discrepancies.kinds import KindName
 
+# `open_after`: a decision of before does not count
+SETTLES = """s.discrepancy_id = d.id and s.kind = d.kind
+    and s.subject_id = coalesce(d.subject_id, d.id)
+    and (d.open_after is null or s.settled_at >= d.open_after)"""
 LISTED = """
 select d.id, d.kind, coalesce(d.since, 0)::bigint as since, d.sku, d.location_id, d.terminal,
     d.subject_id, l.document, d.event_id, d.quantity, s.settled_at, s.resolution, s.actor,
     s.reason_code
 from ({listed}) d left join ledger l using (event_id)
-left join discrepancy_settlement s on s.discrepancy_id = d.id
+left join discrepancy_settlement s on {settles}
 where (%(kind)s::text is null or d.kind = %(kind)s)
     and (%(location_id)s::text is null or d.location_id = %(location_id)s)
     and (%(sku)s::text is null or d.sku = %(sku)s)
@@ -25,13 +30,18 @@ where (%(kind)s::text is null or d.kind = %(kind)s)
     and (%(id)s::uuid is null
         or (coalesce(d.since, 0), d.id) < (%(since)s::bigint, %(id)s::uuid))
 order by coalesce(d.since, 0) desc, d.id desc limit %(limit)s
+""".replace("{settles}", SETTLES)
+OPEN = f"""
+select d.kind, count(*) from ({{listed}}) d
+where not exists (select from discrepancy_settlement s where {SETTLES}) group by d.kind
 """
+projection.measure_list("hitotsu_discrepancies", "discrepancies", OPEN)
 
 # other projections' queries read whether a discrepancy was settled
 projection.lists(
     "settlements",
     (),
-    "select discrepancy_id, settled_at from discrepancy_settlement where settled_at is not null",
+    "select discrepancy_id, kind, subject_id, settled_at from discrepancy_settlement",
     settlement,
 )
 
@@ -67,14 +77,14 @@ class Discrepancy(BaseModel):
 
 @projection.query("/v1/discrepancies", scope="stock:read")
 async def discrepancies(
-    read: Read, page: Page, kind: str | None = None, location_id: str | None = None,
+    read: Read, page: Page, kind: KindName | None = None, location_id: str | None = None,
     sku: str | None = None, settled: bool = False,
 ) -> list[Discrepancy]:  # fmt: skip
     """What does not fit, newest first; with `settled` what people have decided about."""
     since, last = page.after or (0, None)
     rows = await read.listed(
-        "discrepancies", LISTED, kind=kind, location_id=location_id, sku=sku, settled=settled,
-        since=since, id=last, limit=page.limit + 1,
+        "discrepancies", LISTED, only=kind, kind=kind, location_id=location_id, sku=sku,
+        settled=settled, since=since, id=last, limit=page.limit + 1,
     )  # fmt: skip
     shown = rows[: page.limit]
     if len(rows) > page.limit:

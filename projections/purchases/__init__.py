@@ -13,7 +13,9 @@ from projections.core.documents import Documents
 from projections.core.tables import RowKey
 from projections.purchases import documents as told
 from projections.purchases.sale_state import settled
+from projections.purchases.settlements import of_settlement
 from schemas.generated.events import (
+    DiscrepancySettled,
     OrderLineCancelled,
     PriceAdjusted,
     PurchaseAmended,
@@ -22,6 +24,9 @@ from schemas.generated.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
+
+# discrepancies of documents with their sale
+MISFITS = ("over_return", "unknown_sale", "unknown_line")
 
 projection = Projection("purchases", version=3, formerly=("purchase_suppression",))
 
@@ -134,6 +139,12 @@ def claimed(event: PurchaseAttributed) -> Iterator[Row]:
     )
 
 
+@projection.on(DiscrepancySettled)
+def decided(event: DiscrepancySettled) -> Iterator[Row]:
+    if event.subject_id is not None and event.kind in MISFITS:
+        yield sale(transaction_id=event.subject_id, document=of_settlement(event))
+
+
 @projection.derives(sale, discrepancy)
 def discrepancies(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]]:
     """Units that a correction names and the sale, as far as it is known, does not have."""
@@ -145,11 +156,9 @@ def discrepancies(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]
 def _discrepancies(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
     whole = settled(documents)
     for effect in whole.effects:
-        if whole.known and not effect.over:
+        kind = whole.misfit(effect)
+        if kind is None:
             continue
-        kind = "over_return" if whole.known else "unknown_sale"
-        if whole.known and effect.line is None:
-            kind = "unknown_line"
         yield (
             effect.document,
             discrepancy(

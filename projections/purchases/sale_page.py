@@ -39,7 +39,10 @@ DISCREPANCIES = """
 select id, kind, since, sku, location_id, quantity, event_id from ({listed}) d
 where subject_id = any(%(ids)s) order by since, id
 """
-SETTLED = "select discrepancy_id from ({listed}) d where discrepancy_id = any(%(ids)s)"
+SETTLED = """
+select discrepancy_id, kind from ({listed}) d
+where discrepancy_id = any(%(ids)s) and subject_id = %(subject)s
+"""
 
 
 class SaleLine(BaseModel):
@@ -250,13 +253,15 @@ async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepan
     rows = await read.listed("discrepancies", DISCREPANCIES, ids=[transaction_id])
     if not rows:
         return []
-    settlements = await read.listed("settlements", SETTLED, ids=[row["id"] for row in rows])
-    decided = {row["discrepancy_id"] for row in settlements}
+    settlements = await read.listed(
+        "settlements", SETTLED, ids=[row["id"] for row in rows], subject=transaction_id
+    )
+    decided = {(row["discrepancy_id"], row["kind"]) for row in settlements}
     return [
         SaleDiscrepancy(
             id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
             location_id=row["location_id"], quantity=row["quantity"], event_id=row["event_id"],
-            settled=row["id"] in decided,
+            settled=(row["id"], row["kind"]) in decided,
         )
         for row in rows
     ]  # fmt: skip

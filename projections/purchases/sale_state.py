@@ -3,7 +3,8 @@
 The result depends on the set of documents alone. Corrections take effect in the order of (time,
 event id), a void last. A return takes units of its line while there are any: what it names beyond
 them is `over`. The line number identifies a line if it has the item that the correction names;
-otherwise the item does.
+otherwise the item does. Corrections that the sale does not have are listed until people have
+decided about them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from projections.purchases.documents import (
     Line,
     ReturnedLine,
 )
+from projections.purchases.settlements import SETTLED, Decision, Decisions
 
 NOT_RETURNED = "NOT_RETURNED"
 
@@ -97,6 +99,20 @@ class SettledSale:
     lines: dict[int, SoldUnits] = field(default_factory=dict)
     replaced: dict[tuple[int, str], SoldUnits] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    decisions: Decisions = field(default_factory=lambda: Decisions({}))
+
+    def misfit(self, effect: Effect) -> str | None:
+        """The kind of discrepancy that a document's effect is; None if it fits the sale."""
+        if not self.known:
+            return "unknown_sale"
+        if not effect.over:
+            return None
+        return "unknown_line" if effect.line is None else "over_return"
+
+    def decision(self, effect: Effect) -> Decision | None:
+        """What people decided about an effect that does not fit."""
+        kind = self.misfit(effect)
+        return None if kind is None else self.decisions.about(kind, effect.document, effect.sku)
 
     def take_off(self, served_twice: Mapping[str, int]) -> None:
         """Reduces lines by units that were rung up although an order had been given them before.
@@ -120,7 +136,7 @@ class SettledSale:
 
 def settled(documents: Documents) -> SettledSale:
     """The sale, its lines, and the effect of each correction."""
-    sale = SettledSale()
+    sale = SettledSale(decisions=Decisions(documents)) if len(documents) > 1 else SettledSale()
     told = sorted((one[1], name) for name, one in documents.items() if one[0] == COMPLETED)
     if told:
         _tell(sale, told[0][1], documents[told[0][1]])
@@ -146,7 +162,7 @@ def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
     order = sorted(
         (document[0] == VOIDED, document[1], name)
         for name, document in documents.items()
-        if document[0] != COMPLETED
+        if document[0] not in (COMPLETED, SETTLED)
     )
     return [(name, documents[name]) for _, _, name in order]
 

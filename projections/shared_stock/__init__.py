@@ -22,10 +22,12 @@ from projections.core import (
 from projections.core.documents import Documents
 from projections.core.tables import RowKey
 from projections.purchases import sale
+from projections.purchases.settlements import of_settlement
 from projections.shared_stock import orders, sales, transfers
 from projections.shared_stock.moves import Misfit, Move
 from schemas.generated.events import (
     AllocationReleased,
+    DiscrepancySettled,
     OrderLineHandedOver,
     ReservationCommitted,
     StockAdjusted,
@@ -38,6 +40,10 @@ from schemas.generated.events import (
     TransferReceived,
     TransferShipped,
 )
+
+# discrepancies of documents with their order, and with their transfer
+OF_ORDERS = ("shipped_unordered", "released_after_end", "doubled_document")
+OF_TRANSFERS = ("over_received", "misrouted")
 
 projection = Projection("shared_stock", version=3)
 
@@ -96,7 +102,8 @@ def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
 # documents about an order, and what sales with lines of it say: `orders.py` derives the moves
 order = projection.documents("stock_order", order_id=key("uuid"), summary=_no_summary)
 transfer = projection.documents("stock_transfer", transfer_id=key("uuid"), summary=_no_summary)
-# documents that do not fit an order or a transfer; the subject is its id
+# documents that do not fit an order or a transfer; the subject is its id. `resolution`: which side
+# people decided to be right
 discrepancy = projection.ledger(
     "stock_discrepancy",
     kind=plain("text"),
@@ -105,6 +112,7 @@ discrepancy = projection.ledger(
     sku=plain("text"),
     location_id=plain("text"),
     quantity=plain("bigint"),
+    resolution=plain("text"),
     indexes=(("kind", "at"), ("subject_id",)),
 )
 policy = projection.table(
@@ -176,6 +184,16 @@ def transfer_received(event: TransferReceived) -> Iterator[Row]:
     yield transfer(transfer_id=event.transfer_id, document=transfers.of_received(event))
 
 
+@projection.on(DiscrepancySettled)
+def decided(event: DiscrepancySettled) -> Iterator[Row]:
+    if event.subject_id is None:
+        return
+    if event.kind in OF_ORDERS:
+        yield order(order_id=event.subject_id, document=of_settlement(event))
+    elif event.kind in OF_TRANSFERS:
+        yield transfer(transfer_id=event.subject_id, document=of_settlement(event))
+
+
 @projection.derives(sale, cell, promise, order)
 def sale_moves(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]]:
     """Units that a sale and its corrections move; what has to be sent goes to the order."""
@@ -218,6 +236,7 @@ def _all(
             discrepancy(
                 kind=misfit.kind, at=misfit.at, subject_id=key[0], sku=misfit.sku,
                 location_id=misfit.location, quantity=misfit.quantity,
+                resolution=misfit.resolution,
             ),
         )  # fmt: skip
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from projections.shared_stock import cell, discrepancy, projection
+from projections.shared_stock import OF_ORDERS, OF_TRANSFERS, cell, discrepancy, projection
 
 projection.lists(
     "discrepancies",
-    (
-        "shipped_unordered", "released_after_end", "doubled_document", "over_received",
-        "misrouted",
-    ),
+    (*OF_ORDERS, *OF_TRANSFERS),
     """
 select md5(concat_ws('|', kind, event_id, sku))::uuid as id, kind, min(at) as since, sku,
-    location_id, null as terminal, subject_id, event_id, sum(quantity)::bigint as quantity
-from stock_discrepancy group by kind, event_id, sku, location_id, subject_id
+    min(location_id) as location_id, null as terminal, subject_id, event_id,
+    sum(quantity)::bigint as quantity, null::bigint as open_after
+from stock_discrepancy group by kind, event_id, sku, subject_id
 """,
     discrepancy,
-)  # fmt: skip
+)
 # both last as long as the row says so; reservations are not counted, their readers show them
 projection.lists(
     "discrepancies",
     ("negative_stock", "shortage"),
     """
 select md5(concat_ws('|', kind, sku, location_id))::uuid as id, kind, null::bigint as since, sku,
-    location_id, null as terminal, null::uuid as subject_id, null::uuid as event_id, quantity
+    location_id, null as terminal, null::uuid as subject_id, null::uuid as event_id, quantity,
+    null::bigint as open_after
 from stock_cell, lateral (values
     ('negative_stock', -on_hand),
     ('shortage', committed - greatest(on_hand - unavailable, 0))
@@ -32,13 +31,15 @@ where quantity > 0
 """,
     cell,
 )
-# of a sale at a till that names an order: units that the order had been given before
+# of a sale at a till that names an order: units that the order had been given before, unless people
+# decided that it was a sale of its own
 projection.lists(
     "units_served_twice",
     (),
     """
 select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
-where kind = 'doubled_document' group by event_id, sku
+where kind = 'doubled_document' and resolution is distinct from 'DOCUMENT_RIGHT'
+group by event_id, sku
 """,
     discrepancy,
 )

@@ -20,7 +20,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Units that a document names and that its order or transfer does not have."""
+    """Units that a document names and that its order or transfer does not have.
+
+    `resolution`: which side people decided to be right; None while nobody has.
+    """
 
     document: str
     kind: str
@@ -28,3 +31,4 @@ class Misfit:
     sku: str
     location: str
     quantity: int
+    resolution: str | None = None

@@ -1,32 +1,35 @@
 """Which units does an order hold, and which have left for it? Pure.
 
 An order's documents: entries of sales (`placed`: to be shipped or picked up; `cancelled`: no longer
-so; `served`: handed out at a till that names the order; `unserved`: that was voided) and documents
-of stock (allocated, reserved, shipped or handed over, released). For each item of the order, by
-location:
+so; `served`: handed out at a till that names the order; `unserved`: that was voided; `came back`:
+returned units of a line to be sent), documents of stock (allocated, reserved, shipped or handed
+over, released) and decisions of people. For each item of the order, by location:
 
 promised  = max(allocated, reserved), plus placed units that nothing of these covers, where their
             line says
 committed = promised - shipped - released - cancelled, never below 0 at any location
 on hand  -= shipped + served units, except units that were shipped already
 
-Units that are cancelled and released are the same units. Units shipped or handed over always leave,
-because they are gone. All sums are of the whole set, so order of arrival and the number of
-documents make no difference. What a document commits is the difference between the sums up to it,
-in the order of (time, event id), and the sums before it. On hand moves only where and when units
-left: a unit that a till doubled lay on the shelf all the time, also for a count before the order
-was shipped.
+Units that came back have left before: those beyond all that is told to have left count as left,
+where the order still holds units, else where their line says. Units that are cancelled and released
+are the same units. Units shipped or handed over always leave, because they are gone. All sums are
+of the whole set, so order of arrival and the number of documents make no difference. What a
+document commits is the difference between the sums up to it, in the order of (time, event id), and
+the sums before it. On hand moves only where and when units left: a unit that a till doubled lay on
+the shelf all the time, also for a count before the order was shipped.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from projections.core.documents import Document, Documents
+from projections.purchases.settlements import SETTLED, Decisions
 from projections.shared_stock.moves import Misfit, Move
+from projections.shared_stock.settled_moves import settled_moves
 from schemas.generated.events import (
     AllocationReleased,
     OrderLineHandedOver,
@@ -37,9 +40,11 @@ from schemas.generated.events import (
 
 ENTRIES = "entries"
 PLACED, CANCELLED, SERVED, UNSERVED = "placed", "cancelled", "served", "unserved"
+CAME_BACK = "came back"
 ALLOCATED, RESERVED, SHIPPED, RELEASED = "allocated", "reserved", "shipped", "released"
 MISFITS = {
     SHIPPED: "shipped_unordered",
+    CAME_BACK: "shipped_unordered",
     RELEASED: "released_after_end",
     CANCELLED: "released_after_end",
 }
@@ -73,6 +78,7 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
     """The moves of each document, and the units that do not fit the order."""
     made: list[tuple[str, Move]] = []
     misfits: list[Misfit] = []
+    decisions = Decisions(documents)
     for sku, steps in sorted(_by_item(documents).items()):
         steps.sort()
         sums, before = OrderedItem(), ItemState()
@@ -82,7 +88,9 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
             made += ((step.document, move) for move in _committed(sku, step.at, before, now))
             before = now
         made += _left(sku, steps)
-        misfits += _misfits(sku, steps, sums)
+        odd = [decided(one, decisions) for one in _misfits(sku, steps, sums)]
+        made += settled_moves(odd, sums.gone())
+        misfits += odd
     return made, misfits
 
 
@@ -92,7 +100,7 @@ def _by_item(documents: Documents) -> dict[str, list[OrderStep]]:
         if document[0] == ENTRIES:
             for number, (event_id, at, kind, sku, location, quantity) in enumerate(document[1]):
                 steps[sku].append(OrderStep(at, event_id, number, kind, location, quantity))
-        else:
+        elif document[0] != SETTLED:
             kind, at, sku, location, quantity = document
             steps[sku].append(OrderStep(at, name, 0, kind, location, quantity))
     return steps
@@ -113,12 +121,15 @@ class OrderedItem:
     def __init__(self) -> None:
         self._by_kind: dict[str, Counter[str]] = defaultdict(Counter)
         self._tills: list[OrderStep] = []
+        self._back: list[OrderStep] = []
 
     def add(self, step: OrderStep) -> None:
         """Adds one document's units; documents come in the order of (time, event id)."""
         self._by_kind[step.kind][step.location] += step.quantity
         if step.kind == SERVED:
             self._tills.append(step)
+        elif step.kind == CAME_BACK:
+            self._back.append(step)
 
     def total(self, kind: str) -> int:
         """All units of a kind."""
@@ -134,16 +145,21 @@ class OrderedItem:
         """All units that were ever placed or promised."""
         return max(self.total(PLACED), self._promised().total())
 
+    def gone(self) -> int:
+        """Units that left: shipped or handed over, at a till too, or known by having come back."""
+        return max(self.told_gone(), self.total(CAME_BACK))
+
+    def told_gone(self) -> int:
+        """Units that left by what is told of their leaving."""
+        return self.total(SHIPPED) + self._served() - self._doubled()
+
     def state(self) -> ItemState:
         """What the sums so far mean."""
         state = ItemState()
         shipped, released = self._by_kind[SHIPPED], self._by_kind[RELEASED]
-        tills = [(step.location, step.quantity) for step in self.standing()]
-        served = sum(units for _, units in tills)
-        handed = _first(tills, self.ordered - shipped.total() - self.ended)
-        state.doubled = min(served - handed.total(), shipped.total())
+        handed, state.doubled = self._handed(), self._doubled()
         state.on_hand.subtract(shipped)
-        state.on_hand.subtract(_first(tills, served - state.doubled))
+        state.on_hand.subtract(_first(self._rung_up(), self._served() - state.doubled))
         cancelled = self._by_kind[CANCELLED]
         ends = shipped + released + handed
         ends += _first(sorted((cancelled - released).items()), cancelled.total() - released.total())
@@ -154,7 +170,37 @@ class OrderedItem:
             less = min(elsewhere, units)
             state.committed[location] -= less
             elsewhere -= less
+        self._leave_unseen(state)
         return state
+
+    def _leave_unseen(self, state: ItemState) -> None:
+        """Takes units that came back and that nobody told to have left, the latest: held ones,
+        first where their lines say, and of those that the order does not hold the latest.
+        """
+        latest = [(step.location, step.quantity) for step in reversed(self._back)]
+        places = _first(latest, self.total(CAME_BACK) - self.told_gone())
+        units = places.total()
+        for location in sorted(state.committed, key=lambda place: (place not in places, place)):
+            less = min(units, state.committed[location])
+            state.committed[location] -= less
+            state.on_hand[location] -= less
+            units -= less
+        state.on_hand.subtract(_first(latest, units))
+
+    def _rung_up(self) -> list[tuple[str, int]]:
+        return [(step.location, step.quantity) for step in self.standing()]
+
+    def _served(self) -> int:
+        """All units that tills rang up and that were not undone."""
+        return sum(step.quantity for step in self.standing())
+
+    def _doubled(self) -> int:
+        """Units that tills rang up although they had been shipped."""
+        return min(self._served() - self._handed().total(), self.total(SHIPPED))
+
+    def _handed(self) -> Counter[str]:
+        """Units that tills handed out of what the order still had."""
+        return _first(self._rung_up(), self.ordered - self.total(SHIPPED) - self.ended)
 
     def standing(self) -> list[OrderStep]:
         """What tills rang up for the order, by time, without the units that were undone."""
@@ -200,22 +246,33 @@ def _committed(sku: str, at: int, before: ItemState, now: ItemState) -> Iterator
 
 
 def _left(sku: str, steps: list[OrderStep]) -> Iterator[tuple[str, Move]]:
-    """Units that left the shelf: what was shipped, and what tills handed over beside that."""
+    """Units that left the shelf: what was shipped, what tills handed over beside that, and what
+    came back and is not among these.
+    """
     sums = OrderedItem()
+    later = {SERVED: 1, UNSERVED: 1, CAME_BACK: 2}
     for step in steps:
-        if step.kind not in (SERVED, UNSERVED):
+        if step.kind not in later:
             sums.add(step)
-    for step in steps:
         if step.kind == SHIPPED:
             yield step.document, Move(sku, step.location, step.at, -step.quantity)
-        elif step.kind in (SERVED, UNSERVED):
-            before = sums.state().on_hand
-            sums.add(step)
-            now = sums.state().on_hand
-            for location in sorted({*before, *now}):
-                if now[location] != before[location]:
-                    units = now[location] - before[location]
-                    yield step.document, Move(sku, location, step.at, units)
+    before = sums.state().on_hand
+    for step in sorted(
+        (step for step in steps if step.kind in later), key=lambda step: later[step.kind]
+    ):
+        sums.add(step)
+        now = sums.state().on_hand
+        for location in sorted({*before, *now}):
+            if now[location] != before[location]:
+                units = now[location] - before[location]
+                yield step.document, Move(sku, location, step.at, units)
+        before = now
+
+
+def decided(misfit: Misfit, decisions: Decisions) -> Misfit:
+    """A discrepancy with what people decided about it."""
+    resolution = decisions.resolution(misfit.kind, misfit.document, misfit.sku)
+    return misfit if resolution is None else replace(misfit, resolution=resolution)
 
 
 def _misfits(sku: str, steps: Iterable[OrderStep], sums: OrderedItem) -> Iterator[Misfit]:
@@ -223,6 +280,7 @@ def _misfits(sku: str, steps: Iterable[OrderStep], sums: OrderedItem) -> Iterato
     documents; and units rung up that were shipped or handed over as well.
     """
     used, ends = 0, Counter[str]()
+    seen = sums.told_gone()  # the first units that came back are among these
     standing = sums.standing()
     tills = min(sum(step.quantity for step in standing), sums.ordered - sums.total(SHIPPED))
     for step in steps:
@@ -234,6 +292,9 @@ def _misfits(sku: str, steps: Iterable[OrderStep], sums: OrderedItem) -> Iterato
         elif step.kind == SERVED:
             units = max(0, min(units, tills, sums.ordered - used))
             tills -= units
+        elif step.kind == CAME_BACK:
+            units = max(0, step.quantity - seen)
+            seen -= step.quantity - units
         elif step.kind != SHIPPED:
             continue
         over = min(units, max(0, used + units - sums.ordered))

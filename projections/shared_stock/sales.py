@@ -3,8 +3,9 @@
 Lines that leave at once (`IMMEDIATE`) lower on hand when sold. Lines that are shipped or picked up
 later are entries of their order, whose documents say when units leave. What comes back raises on
 hand where it came back. Units beyond what was sold raise on hand and unavailable alike: they are
-there, but nobody may promise them until somebody has settled whose they are. Of a set its
-components move.
+there, but nobody may promise them until somebody has settled whose they are: then they may be
+promised, or were never there. What comes back of a line that is shipped or picked up tells its
+order that it had left. Of a set its components move.
 """
 
 from __future__ import annotations
@@ -16,8 +17,16 @@ from projections.core.documents import Document, Documents
 from projections.core.tables import RowKey
 from projections.purchases.documents import AT_ONCE, COMPLETED, RETURNED, Line
 from projections.purchases.sale_state import NOT_RETURNED, Effect, SettledSale, settled
+from projections.purchases.settlements import DOCUMENT_WRONG
 from projections.shared_stock.moves import Move
-from projections.shared_stock.orders import CANCELLED, PLACED, SERVED, UNSERVED, of_entries
+from projections.shared_stock.orders import (
+    CAME_BACK,
+    CANCELLED,
+    PLACED,
+    SERVED,
+    UNSERVED,
+    of_entries,
+)
 
 SELLABLE = "BACK_IN_STOCK"
 PLAIN = 4  # values of a line that leaves at once, from the sale's location
@@ -60,7 +69,7 @@ def _settled_moves(key: RowKey, sale: SettledSale) -> Iterator[Moved]:
         yield from _units(sale, line, sale.document, sale.at, -line.quantity, entries)
     for effect in sale.effects:
         if effect.kind == RETURNED:
-            yield from _came_back(effect)
+            yield from _came_back(sale, effect, entries)
         elif effect.line is not None and effect.units:
             yield from _units(sale, effect.line, effect.document, effect.at, effect.units, entries)
     if entries:
@@ -93,14 +102,24 @@ def _parts(line: Line) -> list[tuple[str, int, str | None]]:
     return [(line.sku, 1, None)]
 
 
-def _came_back(effect: Effect) -> Iterator[Moved]:
+def _came_back(sale: SettledSale, effect: Effect, entries: list[Document]) -> Iterator[Moved]:
+    """Units that came back, and units that people decided not to be there or to be sellable."""
     if effect.disposition == NOT_RETURNED:
         return
-    parts = [(effect.sku, 1, None)] if effect.line is None else _parts(effect.line)
-    units = effect.units + effect.over
-    blocked = effect.over + (0 if effect.disposition == SELLABLE else effect.units)
-    for sku, each, _ in parts:
-        yield (
-            effect.document,
-            Move(sku, effect.location, effect.at, units * each, unavailable=blocked * each),
-        )
+    decision = sale.decision(effect)
+    resolution = None if decision is None else decision.resolution
+    over = 0 if resolution == DOCUMENT_WRONG else effect.over
+    blocked = over + (0 if effect.disposition == SELLABLE else effect.units)
+    for sku, each, location in _parts(effect.line) if effect.line else [(effect.sku, 1, None)]:
+        units = (effect.units + over) * each
+        if units:
+            yield (
+                effect.document,
+                Move(sku, effect.location, effect.at, units, unavailable=blocked * each),
+            )
+        if decision is not None and over and effect.disposition == SELLABLE:
+            at = max(decision.at, effect.at)
+            yield decision.document, Move(sku, effect.location, at, unavailable=-over * each)
+        if effect.line is not None and effect.units and effect.line.fulfilment != AT_ONCE:
+            place = location or effect.line.location or sale.location
+            entries.append([effect.document, effect.at, CAME_BACK, sku, place, effect.units * each])

@@ -9,15 +9,26 @@ incoming                 = shipped - received - lost, never below 0, where the s
 All sums are of the whole set of documents. How many units of a receipt count is told by the whole
 set, in the order of (time, event id); they are on hand from the time of the receipt. What is
 incoming because of a document is the difference between the sums up to it and those before it.
+
+People decide about what does not fit. Received beyond the shipment, and right: the units are there
+and left the sender as well; wrong: they never arrived. Received elsewhere than sent, and wrong: the
+units arrived where they were sent.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from projections.core.documents import Document, Documents
+from projections.purchases.settlements import (
+    DOCUMENT_RIGHT,
+    DOCUMENT_WRONG,
+    SETTLED,
+    Decisions,
+)
 from projections.shared_stock.moves import Misfit, Move
 from schemas.generated.events import TransferReceived, TransferShipped
 
@@ -56,7 +67,9 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
     """The moves of each document, and what does not fit the shipment."""
     by_item: dict[str, list[TransferStep]] = defaultdict(list)
     for name, (kind, at, sku, *rest) in documents.items():
-        by_item[sku].append(TransferStep(at, name, kind, *rest))
+        if kind != SETTLED:
+            by_item[sku].append(TransferStep(at, name, kind, *rest))
+    decisions = Decisions(documents)
     made: list[tuple[str, Move]] = []
     misfits: list[Misfit] = []
     for sku, steps in sorted(by_item.items()):
@@ -69,7 +82,11 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
         for step, fits in _fitting(steps):
             if (move := _on_hand(sku, step, fits)).on_hand:
                 made.append((step.document, move))
-            misfits += _misfits(sku, steps, step, fits)
+            for misfit in _misfits(sku, steps, step, fits):
+                resolution = decisions.resolution(misfit.kind, step.document, sku)
+                misfits.append(replace(misfit, resolution=resolution))
+                moved = _settled(misfits[-1], steps, step, _counted(step, fits))
+                made += ((step.document, move) for move in moved if move.on_hand)
     return made, misfits
 
 
@@ -139,3 +156,19 @@ def _misfits(
     counted = _counted(step, fits)
     if sent_to and step.destination not in sent_to and counted:
         yield Misfit(step.document, "misrouted", step.at, sku, step.destination, counted)
+
+
+def _settled(
+    misfit: Misfit, steps: list[TransferStep], step: TransferStep, counted: int
+) -> Iterator[Move]:
+    """Moves because of a decision; `counted`: units of the receipt that are on hand without it."""
+    shipped_to = [other.destination for other in steps if other.kind == SHIPPED]
+    if misfit.kind == "over_received" and misfit.resolution == DOCUMENT_RIGHT:
+        yield Move(misfit.sku, step.destination, step.at, step.quantity - counted)
+        yield Move(misfit.sku, step.origin, step.at, -misfit.quantity)
+    elif misfit.kind == "over_received" and misfit.resolution == DOCUMENT_WRONG:
+        if not shipped_to:
+            yield Move(misfit.sku, step.destination, step.at, -step.quantity)
+    elif misfit.kind == "misrouted" and misfit.resolution == DOCUMENT_WRONG:
+        yield Move(misfit.sku, step.destination, step.at, -counted)
+        yield Move(misfit.sku, min(shipped_to), step.at, counted)

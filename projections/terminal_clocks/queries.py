@@ -30,7 +30,8 @@ projection.lists(
     """
 select md5(concat_ws('|', 'clock', system, store_id, terminal_id))::uuid as id, 'clock' as kind,
     first_seen as since, null as sku, nullif(store_id, '') as location_id, terminal_id as terminal,
-    null::uuid as subject_id, null::uuid as event_id, events as quantity
+    null::uuid as subject_id, null::uuid as event_id, events as quantity,
+    last_seen as open_after
 from terminal_clock
 """,
     clocks,

@@ -93,8 +93,14 @@ class RequestReads:
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
 
-    async def listed(self, name: str, statement: str, **values: object) -> Rows:
+    async def listed(
+        self, name: str, statement: str, only: str | None = None, **values: object
+    ) -> Rows:
         listings = self._catalog.listings(name)
+        if only is not None:
+            listings = [one for one in listings if only in one.labels]
+        if not listings:
+            return []
         uses = [table for one in listings for table in one.uses]
         whole = " union all ".join(f"({one.statement})" for one in listings)
         return await self.select(uses, statement.replace("{listed}", whole), **values)

@@ -27,9 +27,11 @@ MEASURED: dict[str, Gauge] = {}
 """Gauges that are NaN until this process sets them, by name; a projection may declare a query."""
 
 
-def _measured(name: str, documentation: str) -> Gauge:
-    gauge = MEASURED[name] = Gauge(name, documentation)
-    gauge.set(math.nan)
+def _measured(name: str, documentation: str, label: str = "") -> Gauge:
+    """A gauge; with a `label` who measures begins each with NaN."""
+    gauge = MEASURED[name] = Gauge(name, documentation, [label] if label else [])
+    if not label:
+        gauge.set(math.nan)
     return gauge
 
 
@@ -145,6 +147,11 @@ REDIS_REFILLS = Counter(
 RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their topic.")
 MISSING_RECEIPTS = _measured(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
+)
+DISCREPANCIES = _measured(
+    "hitotsu_discrepancies",
+    "Discrepancies that nobody has settled, by kind; NaN: unknown.",
+    "kind",
 )
 WRONG_CLOCKS = _measured(
     "hitotsu_terminals_with_wrong_clocks",

@@ -26,12 +26,14 @@ def stock(shop: Shop) -> list[Fact]:
 
 @happens(0.5)
 def settlement(shop: Shop) -> list[Fact]:
-    """Somebody decides about something that did not fit; sometimes again."""
+    """Somebody decides about something that did not fit; sometimes again, or of no subject."""
     if not shop.settled or shop.chance.random() < 0.7:
         shop.settled.append(shop.chance.randbytes(16))
+    sales = [one["transaction_id"] for one in shop.sold[-3:]]
     record = {
         **shop.meta("HEAD_OFFICE"), "discrepancy_id": shop.chance.choice(shop.settled),
-        "kind": "over_return", "resolution": shop.chance.choice(["goods", "papers"]),
+        "kind": "over_return", "subject_id": shop.chance.choice([None, *sales]),
+        "resolution": shop.chance.choice(["DOCUMENT_RIGHT", "DOCUMENT_WRONG", "papers"]),
         "actor": shop.chance.choice(["aki", "mio"]), "location_id": shop.place(),
         "reason_code": shop.chance.choice([None, "recount"]),
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from projections.core.fold import Group
 from projections.core.tables import Ledger, Table
 from schemas.generated.events import (
     AllocationReleased,
+    DiscrepancySettled,
     Event,
     OrderLineCancelled,
     OrderLineHandedOver,
@@ -32,6 +34,7 @@ from schemas.generated.events import (
 )
 from schemas.generated.events.parts import LineComponent, Meta, Producer, PurchaseLine, ReturnedLine
 from tests.projections.saying import MINUTE, T0, named
+from tests.projections.shop_model import Shop
 
 GROUP = Group("main", discover())
 ITEMS, PLACES = ("tea", "cup"), ("ginza", "umeda")
@@ -172,6 +175,17 @@ class Facts:
             discrepancy=self.pick((0, 0, 0, 1, -1)),
         )  # fmt: skip
 
+    def decision(self, misfits: Sequence[Any]) -> Event:
+        """Somebody decides about something that does not fit; seldom the subject is wrong."""
+        kind, subject, sku, document = self.pick(misfits)
+        text = f"{kind}|{UUID(bytes=document)}|{sku}"
+        return DiscrepancySettled(
+            meta=self.meta(), kind=kind, actor="auditor",
+            discrepancy_id=md5(text.encode()).digest(),
+            subject_id=self.pick((*[subject] * 5, named("another"), None)),
+            resolution=self.pick((*["DOCUMENT_RIGHT", "DOCUMENT_WRONG"] * 4, "UNCLEAR")),
+        )  # fmt: skip
+
 
 OF_SALES = ("back", "void", "cancel", "amendment", "claim")
 OF_STOCK = ("allocation", "release", "shipment", "hand_over", "reservation", "transfer")
@@ -181,13 +195,19 @@ KINDS = ("back", "void", "cancel", "amendment", "allocation", "release", "shipme
 
 @st.composite
 def histories(draw: Any, kind: str | None = None, most: int = 7) -> list[Event]:
-    """The documents of a small shop; at least two of a kind, if it is named."""
+    """The documents of a small shop; at least two of a kind, if it is named. People decide about
+    some of what does not fit.
+    """
     facts = Facts(draw)
     told = [facts.sale()]
     kinds = st.lists(st.sampled_from(("sale", "receipt", *OF_SALES, *OF_STOCK)), max_size=most)
     for name in ([kind] * 2 if kind else []) + draw(kinds):
         told.append(getattr(facts, name)())
-    return [event for event in told if event is not None]
+    events = [event for event in told if event is not None]
+    odd = sorted(key for key in Shop(events).misfits if key[0] != "second_claim")
+    for _ in range(draw(st.integers(0, 2)) if odd else 0):
+        events.append(facts.decision(odd))
+    return events
 
 
 class Folds:

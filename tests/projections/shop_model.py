@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from hashlib import md5
 from typing import Any
+from uuid import UUID
 
 Entry = tuple[tuple[int, bytes], str, str]
 """Of an order: ((time, document), what happened, location), for one unit of one item."""
@@ -41,16 +43,24 @@ class Shop:
 
     `cells`: (item, location) -> Counter of on_hand, committed, unavailable, incoming.
     `sold`: (transaction, line, item) -> units that are still sold.
-    `odd`: (kind, transaction or order or transfer, item) -> units. `owner`: by transaction.
+    `odd`: (kind, transaction or order or transfer, item) -> units, settled or not; `open`: without
+    those that are settled; `misfits`: both by document. `owner`: by transaction.
     """
 
     def __init__(self, events: Iterable[Any], until: int | None = None) -> None:
-        self.until, self.cells, self.odd = until, defaultdict(Counter), Counter()
+        self.until, self.cells = until, defaultdict(Counter)
+        self.odd: Counter[Any] = Counter()
+        self.open: Counter[Any] = Counter()
+        self.misfits: Counter[Any] = Counter()
+        self.said: dict[Any, tuple[int, str]] = {}
         self.sold: Counter[Any] = Counter()
         self.orders: dict[Any, list[Entry]] = defaultdict(list)
         self.units: dict[Any, list[Unit]] = defaultdict(list)
         sales, transfers, self.owner = defaultdict(list), defaultdict(list), {}
         log = list(events)
+        for event in log:
+            if type(event).__name__ == "DiscrepancySettled":
+                self._decision(event)
         for event in log:
             name, at = type(event).__name__, (event.meta.occurred_at, event.meta.event_id)
             if name == "StockReceived":
@@ -61,17 +71,35 @@ class Shop:
                 what = "left" if name in LEFT else name
                 entry = (at, what, event.location_id)
                 self.orders[event.order_id, event.sku] += [entry] * event.quantity
-            elif name != "PurchaseAttributed":
+            elif name not in ("PurchaseAttributed", "DiscrepancySettled"):
                 sales[event.transaction_id].append(event)
         for transaction, own in sales.items():
             self._sale(transaction, own)
         for (order, sku), entries in self.orders.items():
-            self._order(order, sku, sorted(entries))
+            self._order(order, sku, sorted(entries, key=lambda entry: entry[:2]))
         for (name, sku), own in transfers.items():
             self._transfer(name, sku, own)
         for event in log:
             if type(event).__name__ == "PurchaseAttributed":
                 self._claim(event)
+
+    def _decision(self, event: Any) -> None:
+        """The latest decision about a discrepancy of a subject counts."""
+        if not event.resolution.startswith("DOCUMENT_"):
+            return
+        about = (event.kind, event.subject_id, event.discrepancy_id)
+        made = (event.meta.occurred_at, event.resolution)
+        self.said[about] = max(self.said.get(about, made), made)
+
+    def _odd(self, kind: str, subject: bytes, sku: str, document: bytes, units: int = 1) -> str:
+        """Something does not fit. Returns what people said: "right", "wrong" or ""."""
+        self.odd[kind, subject, sku] += units
+        self.misfits[kind, subject, sku, document] += units
+        text = f"{kind}|{UUID(bytes=document)}|{sku}"
+        said = self.said.get((kind, subject, md5(text.encode()).digest()))
+        self.open[kind, subject, sku] += 0 if said else units
+        self.decided_at = said[0] if said else 0
+        return {"DOCUMENT_RIGHT": "right", "DOCUMENT_WRONG": "wrong"}[said[1]] if said else ""
 
     def _move(self, at: int, sku: str, where: str, column: str, units: int) -> None:
         if self.until is None or at <= self.until:
@@ -91,16 +119,16 @@ class Shop:
             kind = type(event).__name__
             if kind in ("PurchaseCompleted", "PurchaseAmended"):
                 if sale is None:
-                    self.odd["unknown_sale", name, ""] += 1
+                    self._odd("unknown_sale", name, "", at[1])
                     continue
                 units = self._amended(name, units, sale, event.lines, at)
                 self.units[name] += [unit for unit in units if unit not in self.units[name]]
             elif kind == "PurchaseVoided":
                 for unit in units:
                     if not self._undone(unit, at):
-                        self.odd["over_return", name, unit.sku] += 1
+                        self._odd("over_return", name, unit.sku, at[1])
                 if sale is None:
-                    self.odd["unknown_sale", name, ""] += 1
+                    self._odd("unknown_sale", name, "", at[1])
             else:
                 lines = event.lines if kind == "PurchaseReturned" else [event]
                 for line in lines:
@@ -119,7 +147,8 @@ class Shop:
             while len(old) > line.quantity:
                 sold = next((unit for unit in old if unit.state == "sold"), None)
                 if sold is None:
-                    self.odd["over_return", name, line.sku] += len(old) - line.quantity
+                    many = len(old) - line.quantity
+                    self._odd("over_return", name, line.sku, at[1], many)
                     break
                 old.remove(sold)
                 self._undone(sold, at)
@@ -167,26 +196,33 @@ class Shop:
         sold = [unit for unit in mine if unit.state == "sold"]
         mine = mine or [unit for unit in self.units[name] if unit.sku == line.sku]
         for _ in range(line.quantity):
-            unit = sold.pop(0) if sold else None
+            unit, said = sold.pop(0) if sold else None, ""
             if unit is None:
                 kind = "over_return" if mine else "unknown_line"
                 kind = kind if known else "unknown_sale"
-                self.odd[kind, name, line.sku or (mine[0].sku if mine else "")] += 1
+                sku = line.sku or (mine[0].sku if mine else "")
+                said = self._odd(kind, name, sku, at[1])
             elif not back:
                 self._undone(unit, at)
             else:
                 unit.state = "back"
-            if back and line.disposition != "NOT_RETURNED":
+            if back and line.disposition != "NOT_RETURNED" and said != "wrong":
                 parts = mine[0].parts if mine else [(line.sku, "")]
-                for sku, _ in unit.parts if unit else parts:
+                for sku, where in unit.parts if unit else parts:
                     self._move(at[0], sku, event.location_id, "on_hand", 1)
                     if unit is None or not fit:
                         self._move(at[0], sku, event.location_id, "unavailable", 1)
+                    if said == "right" and fit:
+                        then = max(at[0], self.decided_at)
+                        self._move(then, sku, event.location_id, "unavailable", -1)
+                    if unit is not None and unit.sent:
+                        self.orders[unit.order, sku].append((at, "back", where))
 
     def _claim(self, event: Any) -> None:
         if self.owner.get(event.transaction_id) is not None:
             if self.owner[event.transaction_id] != event.profile_id:
-                self.odd["second_claim", event.transaction_id, ""] += 1
+                name = event.transaction_id
+                self._odd("second_claim", name, "", event.meta.event_id)
             return
         self.owner[event.transaction_id] = event.profile_id
 
@@ -205,26 +241,40 @@ class Shop:
         out, released, cancelled = by["left"], by["AllocationReleased"], by["cancelled"]
         ended = max(cancelled.total(), released.total())
         tills = _standing(entries, by["untill"])
+        rung = [where for _, where in tills]
         open_ = max(0, ordered - out.total() - ended)
-        handed = Counter(tills[:open_])
+        handed = Counter(rung[:open_])
         doubled = min(len(tills) - handed.total(), out.total())
-        for where in [*out.elements(), *tills[: len(tills) - doubled]]:
+        for where in [*out.elements(), *rung[: len(tills) - doubled]]:
             self.cells[sku, where]["on_hand"] -= 1
         more = max(0, cancelled.total() - released.total())
         ends = out + handed + released
         ends += Counter(sorted((cancelled - released).elements())[:more])
         elsewhere = (ends - held).total()
-        for where in sorted((held - ends).elements())[elsewhere:]:
+        promised_still = sorted((held - ends).elements())[elsewhere:]
+        # units that came back have left before; nobody told of these that they did
+        gone = out.total() + len(tills) - doubled
+        unseen = [where for _, what, where in entries if what == "back"][gone:]
+        promised_still.sort(key=lambda place: (place not in unseen, place))
+        first = min(len(unseen), len(promised_still))
+        for where in [*promised_still[:first], *unseen[first:]]:
+            self.cells[sku, where]["on_hand"] -= 1
+        for where in promised_still[first:]:
             self.cells[sku, where]["committed"] += 1
-        self.odd["doubled_document", order, sku] += doubled
-        self._too_many(order, sku, entries, ordered, min(len(tills), ordered - out.total()))
+        for (_, document), where in tills[len(tills) - doubled :]:
+            if self._odd("doubled_document", order, sku, document) == "right":
+                self.cells[sku, where]["on_hand"] -= 1
+        came = by["back"].total()
+        self._too_many(order, sku, entries, ordered, min(len(tills), ordered - out.total()), gone,
+                       max(gone, came))  # fmt: skip
 
     def _too_many(
-        self, order: bytes, sku: str, entries: list[Entry], ordered: int, tills: int
-    ) -> None:
+        self, order: bytes, sku: str, entries: list[Entry], ordered: int, tills: int, told: int,
+        gone: int,
+    ) -> None:  # fmt: skip
         """Units that left or ended beyond what was ordered: those of the latest documents."""
         used, ends = 0, Counter[str]()
-        for _, what, _ in entries:
+        for (_, document), what, where in entries:
             most = max(ends.values(), default=0)
             if what in ("cancelled", "AllocationReleased"):
                 ends[what] += 1
@@ -232,12 +282,19 @@ class Shop:
                     continue
             elif what == "till" and tills > 0 and used < ordered:
                 tills -= 1
-            elif what != "left":
+            elif what == "back" and told > 0:
+                told -= 1
+                continue
+            elif what not in ("left", "back"):
                 continue
             used += 1
             if used > ordered:
-                kind = "shipped_unordered" if what == "left" else "released_after_end"
-                self.odd[kind, order, sku] += 1
+                left = what in ("left", "back")
+                kind = "shipped_unordered" if left else "released_after_end"
+                said = self._odd(kind, order, sku, document)
+                if said == ("wrong" if left else "right") and (left or gone > 0):
+                    self.cells[sku, where]["on_hand"] += 1
+                    gone -= 1
 
     def _transfer(self, name: bytes, sku: str, own: list[Any]) -> None:
         own = [e for e in own if self.until is None or e.meta.occurred_at <= self.until]
@@ -254,21 +311,35 @@ class Shop:
             may -= event.quantity + event.discrepancy - over
             counted = max(0, event.quantity - over) if sent else event.quantity
             self._move(at, sku, where, "on_hand", counted)
-            self.odd["over_received", name, sku] += over
-            if sent and where not in {e.to_location_id for e in sent}:
-                self.odd["misrouted", name, sku] += counted
+            self._received_oddly(event, sent, over, counted)
         if sent:
             came = sum(e.quantity + e.discrepancy for e in arrived)
             rest = sum(e.quantity for e in sent) - came
             self.cells[sku, sent[0].to_location_id]["incoming"] += max(0, rest)
 
+    def _received_oddly(self, event: Any, sent: list[Any], over: int, counted: int) -> None:
+        at, where, sku = event.meta.occurred_at, event.to_location_id, event.sku
+        document = event.meta.event_id
+        if over:
+            said = self._odd("over_received", event.transfer_id, sku, document, over)
+            if said == "right":
+                self._move(at, sku, where, "on_hand", event.quantity - counted)
+                self._move(at, sku, event.from_location_id, "on_hand", -over)
+            elif said == "wrong" and not sent:
+                self._move(at, sku, where, "on_hand", -event.quantity)
+        if sent and counted and where not in {e.to_location_id for e in sent}:
+            said = self._odd("misrouted", event.transfer_id, sku, document, counted)
+            if said == "wrong":
+                self._move(at, sku, where, "on_hand", -counted)
+                self._move(at, sku, min(e.to_location_id for e in sent), "on_hand", counted)
 
-def _standing(entries: list[Entry], undone: Counter[str]) -> list[str]:
+
+def _standing(entries: list[Entry], undone: Counter[str]) -> list[tuple[Any, str]]:
     """Where units were rung up for an order, by time, without those that were undone later."""
-    rest, standing = Counter(undone), []
-    for _, what, where in reversed(entries):
+    rest, standing = Counter(undone), list[tuple[Any, str]]()
+    for at, what, where in reversed(entries):
         if what == "till" and rest[where]:
             rest[where] -= 1
         elif what == "till":
-            standing.insert(0, where)
+            standing.insert(0, (at, where))
     return standing

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from hashlib import md5
 from typing import Any
+from uuid import UUID
 
 from projections.purchases.sale_state import settled
 from projections.shared_stock import cell
@@ -44,15 +47,27 @@ def plain(cells: Any) -> dict[Any, dict[str, int]]:
 def odd(folds: Folds) -> Counter[Any]:
     """Units that do not fit, by kind and subject and, where they are of an item, by item."""
     units: Counter[Any] = Counter()
-    for (_, _, kind, _, subject, sku, _, quantity), times in folds.ledgers[
-        "purchase_discrepancy"
-    ].items():
-        units[kind, subject, sku] += times * (quantity or 1)
-    for (_, _, kind, _, subject, sku, _, quantity), times in folds.ledgers[
-        "stock_discrepancy"
-    ].items():
-        units[kind, subject, sku] += times * quantity
+    for (kind, subject, sku, _), many in _misfits(folds):
+        units[kind, subject, sku] += many
     return +units
+
+
+def unsettled(folds: Folds) -> Counter[Any]:
+    """As `odd`, without what people have settled: as the list of discrepancies joins them."""
+    settled = folds.rows["discrepancy_settlement"]
+    units: Counter[Any] = Counter()
+    for (kind, subject, sku, document), many in _misfits(folds):
+        text = f"{kind}|{UUID(bytes=document)}|{sku}"
+        if (md5(text.encode()).digest(), kind, subject) not in settled:
+            units[kind, subject, sku] += many
+    return +units
+
+
+def _misfits(folds: Folds) -> Iterator[tuple[tuple[str, bytes, str, bytes], int]]:
+    for name in ("purchase_discrepancy", "stock_discrepancy"):
+        for row, times in folds.ledgers[name].items():
+            document, _, kind, _, subject, sku, _, quantity, *_ = row
+            yield (kind, subject, sku, document), times * (quantity or 1)
 
 
 def still_sold(folds: Folds) -> Counter[Any]:

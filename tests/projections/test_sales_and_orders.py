@@ -24,7 +24,7 @@ from schemas.generated.events import (
     TransferShipped,
 )
 from schemas.generated.events.parts import LineComponent, PurchaseLine, ReturnedLine
-from tests.projections.saying import meta, named
+from tests.projections.saying import MINUTE, T0, meta, named
 from tests.projections.shop_driving import Folds
 from tests.projections.shop_rows import cells, odd, still_sold
 
@@ -84,6 +84,10 @@ def of_order(kind: Any, units: int = 1, *, at: int = 3, where: str = "S1", order
 
 def received(units: int, where: str = "S1", sku: str = "tea") -> Event:
     return StockReceived(meta=meta(minute=0), sku=sku, location_id=where, quantity=units)
+
+
+def at_minute(minute: int) -> int:
+    return T0 + minute * MINUTE
 
 
 def cell_of(folds: Folds, where: str = "S1", sku: str = "tea") -> tuple[int, int, int]:
@@ -296,6 +300,35 @@ def test_a_release_after_a_till_handed_the_order_over_is_told() -> None:
     sold_later = sold(line("tea"), at=4, receipt="till", order="r")
     early = in_any_order(*life, of_order(AllocationReleased, at=3), sold_later)
     assert (cell_of(early), kinds(early)) == ((4, 0, 0), {})
+
+
+def test_what_comes_back_of_an_order_had_left_although_nobody_told() -> None:
+    order = [received(5), sold(line("tea", 2, "SHIP"))]
+    folds = in_any_order(*order, back("tea", at=4, where="S2"))
+    assert [cell_of(folds, place) for place in ("S1", "S2")] == [(4, 1, 0), (1, 0, 0)]
+    assert kinds(folds) == {}
+    # released afterwards, it frees the unit that is still there, and no other
+    released = of_order(AllocationReleased, 2, at=5)
+    folds = in_any_order(*order, back("tea", at=4, where="S2"), released)
+    assert [cell_of(folds, place) for place in ("S1", "S2")] == [(4, 0, 0), (1, 0, 0)]
+    assert kinds(folds) == {"released_after_end": 1}
+    # released before: the order was over, and a unit of it left all the same
+    early = of_order(AllocationReleased, 2, at=3)
+    folds = in_any_order(*order, early, back("tea", at=4, where="S2"))
+    assert [cell_of(folds, place) for place in ("S1", "S2")] == [(4, 0, 0), (1, 0, 0)]
+    assert kinds(folds) == {"shipped_unordered": 1}
+
+
+def test_what_was_told_to_have_left_does_not_leave_again_when_it_comes_back() -> None:
+    promised = of_order(StockAllocated, 2, at=2, where="S2")
+    order = [received(5, "S2"), sold(line("tea", 2, "SHIP"), where="S2"), promised]
+    shipped = of_order(StockShipped, at=4, where="S2")
+    folds = in_any_order(*order, shipped, back("tea", where="S1"))
+    assert [cell_of(folds, place) for place in ("S1", "S2")] == [(1, 0, 0), (4, 1, 0)]
+    # the second one left as well, from where it was promised
+    folds = in_any_order(*order, shipped, back("tea", 2, where="S1"))
+    assert [cell_of(folds, place) for place in ("S1", "S2")] == [(2, 0, 0), (3, 0, 0)]
+    assert kinds(folds) == {}
 
 
 # -- transfers

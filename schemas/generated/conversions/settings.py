@@ -21,6 +21,7 @@ def discrepancy_settled(model: DiscrepancySettledInput, seal: Sealer) -> Discrep
         discrepancy_id=model.discrepancy_id,
         kind=model.kind,
         resolution=model.resolution,
+        subject_id=model.subject_id,
         location_id=model.location_id,
         actor=model.actor,
         refers=model.refers,

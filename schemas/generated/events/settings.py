@@ -19,6 +19,7 @@ class DiscrepancySettled:
     discrepancy_id: bytes
     kind: str
     resolution: str
+    subject_id: bytes | None = None
     location_id: str | None = None
     actor: str
     refers: list[bytes] = field(default_factory=list)

@@ -19,6 +19,7 @@ class DiscrepancySettledInput(Edge):
     discrepancy_id: Id
     kind: Code
     resolution: Code
+    subject_id: Id | None = None
     location_id: Code | None = None
     actor: Code
     refers: list[Id] = Field(default_factory=list, max_length=500)

@@ -18,6 +18,7 @@ def discrepancy_settled_from(record: dict[str, Any]) -> DiscrepancySettled:
         discrepancy_id=record["discrepancy_id"],
         kind=record["kind"],
         resolution=record["resolution"],
+        subject_id=record["subject_id"],
         location_id=record["location_id"],
         actor=record["actor"],
         refers=record["refers"],

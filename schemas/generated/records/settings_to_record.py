@@ -15,6 +15,7 @@ def discrepancy_settled_record(event: DiscrepancySettled) -> dict[str, Any]:
         "discrepancy_id": event.discrepancy_id,
         "kind": event.kind,
         "resolution": event.resolution,
+        "subject_id": event.subject_id,
         "location_id": event.location_id,
         "actor": event.actor,
         "refers": event.refers,

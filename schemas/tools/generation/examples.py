@@ -64,7 +64,7 @@ _WORDS = {
 }
 _WORDS_OF = {
     ("InquiryClosed", "reason_code"): "exchanged",
-    ("DiscrepancySettled", "resolution"): "units_are_here",
+    ("DiscrepancySettled", "resolution"): "DOCUMENT_RIGHT",
     ("DiscrepancySettled", "actor"): "E0007",
     ("MatchRulesActivated", "rules"): '{"identifiers": {"card": {"class": "unique"},'
     ' "phone": {"class": "strong", "limit": 10, "window_days": 365}}}',

@@ -1,6 +1,7 @@
 """Records in `hitotsu.points_due` which sales have to be judged, or judged again.
 
-It follows events that the projector has applied: purchases, redemptions, items and program rules.
+It follows events that the projector has applied: purchases, redemptions, items, program rules and
+settled discrepancies.
 An event only tells which sales it concerns; their data is read from the projection's tables later.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from schemas.generated.events import (
+    DiscrepancySettled,
     ItemDescribed,
     OrderLineCancelled,
     PointsRedeemed,
@@ -25,7 +27,7 @@ from services.following.applied_log import AppliedEvent, AppliedLog
 from services.following.follower import CursorTable, Follower
 from services.runtime.db import Connection
 
-TOPICS = ("commerce.purchases", "commerce.catalog", "commerce.points")
+TOPICS = ("commerce.purchases", "commerce.catalog", "commerce.points", "commerce.settings")
 AT_ONCE = 2_000
 CURSOR = CursorTable("hitotsu.points_cursor")
 Purchase = (
@@ -49,6 +51,12 @@ insert into hitotsu.points_due (transaction_id)
 select transaction_id from sale where occurred_at >= %s
 on conflict (transaction_id) do update set failed = null
 """
+# somebody decided whether a till's sale is what its order had been given before
+ORDERS_SETTLED = """
+insert into hitotsu.points_due (transaction_id)
+select transaction_id from sale where order_id = any(%s::uuid[]) and occurred_at is not null
+on conflict (transaction_id) do update set failed = null
+"""
 ITEM_CAME = """
 insert into hitotsu.points_due (transaction_id)
 select distinct d.transaction_id
@@ -70,12 +78,15 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     purchases: set[UUID] = set()
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
+    orders: set[UUID] = set()
     rules = []
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
             purchases.add(UUID(bytes=event.transaction_id))
         elif isinstance(event, PointsRedeemed) and event.transaction_id is not None:
             paid_with.add(UUID(bytes=event.transaction_id))
+        elif isinstance(event, DiscrepancySettled) and event.subject_id is not None:
+            orders.add(UUID(bytes=event.subject_id))
         elif isinstance(event, ItemDescribed):
             items[event.sku, event.valid_from] = event.category
         elif isinstance(event, ProgramRulesSet):
@@ -84,6 +95,8 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
         await connection.execute(DUE, [sorted(purchases)])
     if paid_with:
         await connection.execute(PAID_WITH, [sorted(paid_with)])
+    if orders:
+        await connection.execute(ORDERS_SETTLED, [sorted(orders)])
     if rules:
         await connection.execute(RULES_CAME, [min(rules)])
     if items:

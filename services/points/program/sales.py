@@ -23,10 +23,13 @@ SALES = """
 select transaction_id, owner_id, documents from sale
 where transaction_id = any(%s::uuid[]) and occurred_at is not null
 """
-# of a till's sale that names an order: units that the order had been given before
+# of a till's sale that names an order: units that the order had been given before, unless people
+# decided that it was a sale of its own
 SERVED_TWICE = """
 select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
-where kind = 'doubled_document' and event_id = any(%s::uuid[]) group by event_id, sku
+where kind = 'doubled_document' and resolution is distinct from 'DOCUMENT_RIGHT'
+    and event_id = any(%s::uuid[])
+group by event_id, sku
 """
 CLAIMS = """
 select transaction_id, profile_id from purchase_claim

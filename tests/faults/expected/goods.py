@@ -18,6 +18,7 @@ ORDER = {
     "StockShipped": "shipped",
     "OrderLineHandedOver": "shipped",
 }
+MISFITS = ("over_return", "unknown_sale", "unknown_line")
 OF_SALES = {sales.SALE, *sales.CORRECTIONS}
 
 
@@ -29,6 +30,8 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
     for _, name, event in events:
         if name in OF_SALES:
             documents[event["transaction_id"]].append((name, event))
+        elif name == "DiscrepancySettled" and event["kind"] in MISFITS and event["subject_id"]:
+            documents[event["subject_id"]].append((name, event))
     followed = {one: sales.followed(one, told) for one, told in documents.items()}
     entries, transfers = list(_of_orders(events)), list(_of_transfers(events))
     for sale in followed.values():
@@ -215,11 +218,12 @@ def _claims(events: list[Any]) -> Iterator[Row]:
 
 def _settled(events: list[Any]) -> Iterator[Row]:
     """What was decided last about a discrepancy; of two at once the greater words."""
-    said: dict[bytes, list[Any]] = defaultdict(list)
+    said: dict[tuple[bytes, str, bytes], list[Any]] = defaultdict(list)
     for event in events:
-        said[event["discrepancy_id"]].append(event)
+        if event["subject_id"] and event["resolution"] in ("DOCUMENT_RIGHT", "DOCUMENT_WRONG"):
+            said[event["discrepancy_id"], event["kind"], event["subject_id"]].append(event)
     for one, decisions in said.items():
         last = max(event["meta"]["occurred_at"] for event in decisions)
         of_then = [event for event in decisions if event["meta"]["occurred_at"] == last]
         names = ("resolution", "actor", "reason_code")
-        yield (one, last, *(_greatest(event[name] for event in of_then) for name in names))
+        yield (*one, last, *(_greatest(event[name] for event in of_then) for name in names))

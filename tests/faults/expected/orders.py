@@ -25,7 +25,7 @@ class Entry:
     """What a document says about an order or a transfer.
 
     Of an order: placed, allocated, reserved, shipped (or handed over), released, cancelled, rung
-    (up at a till). Of a transfer: sent from, sent to, arrived.
+    (up at a till), back (of units of it). Of a transfer: sent from, sent to, arrived.
     """
 
     subject: bytes
@@ -63,9 +63,10 @@ def order(entries: list[Entry]) -> Result:
             left = entry.units - doubled[number]
             moves.append(Move(entry.sku, entry.location, entry.at, on_hand=-left))
             odd += _odd("doubled_document", entry, doubled[number])
+    moves += _left_unseen(entries)
     moves += [
         Move(sku, where, at, committed=units)
-        for sku, where, at, units in _as_it_went(entries, _committed)
+        for sku, where, at, units in _as_it_went(entries, lambda told: _open(told)[0])
     ]
     odd += _beyond(entries)
     return moves, odd
@@ -106,6 +107,46 @@ def _as_it_went(entries: list[Entry], state: Open) -> Iterator[tuple[str, str, i
             if change := after[where] - before[where]:
                 yield entry.sku, where, entry.at, change
         before = after
+
+
+def _left_unseen(entries: list[Entry]) -> Iterator[Move]:
+    """Units that nobody told to have left, and that came back: each return tells of its own."""
+    others = [entry for entry in entries if entry.kind != "back"]
+    backs = [entry for entry in entries if entry.kind == "back"]
+    before = Counter[str]()
+    for number, entry in enumerate(backs, 1):
+        after = _open([*others, *backs[:number]])[1]
+        for where in sorted({*before, *after}):
+            if more := after[where] - before[where]:
+                yield Move(entry.sku, where, entry.at, on_hand=-more)
+        before = after
+
+
+def _open(entries: list[Entry]) -> tuple[Counter[str], Counter[str]]:
+    """Units by location that the order still waits for, and those that left and nobody told."""
+    open_units, unseen = _committed(entries), Counter[str]()
+    latest = [(entry.location, units) for entry, units in _unseen(entries)][::-1]
+    said, rest = {where for where, _ in latest}, sum(units for _, units in latest)
+    for where in sorted(open_units, key=lambda one: (one not in said, one)):
+        part = min(rest, open_units[where])
+        open_units[where] -= part
+        unseen[where] += part
+        rest -= part
+    for where, units in latest:
+        unseen[where] += min(rest, units)
+        rest -= min(rest, units)
+    return open_units, unseen
+
+
+def _unseen(entries: list[Entry]) -> Iterator[tuple[Entry, int]]:
+    """What came back beyond all that is told to have left: the latest of it."""
+    told = _sum(entries, "shipped") + _sum(entries, "rung") - _rung(entries)[1].total()
+    for entry in entries:
+        if entry.kind == "back":
+            seen = min(told, entry.units)
+            told -= seen
+            if entry.units > seen:
+                yield entry, entry.units - seen
 
 
 def _committed(entries: list[Entry]) -> Counter[str]:
@@ -204,9 +245,15 @@ def _beyond(entries: list[Entry]) -> Iterator[Discrepancy]:
     """
     ordered, used = _ordered(entries), 0
     by_tills = max(0, ordered - _sum(entries, "shipped"))
+    unseen = {entry.event_id: 0 for entry in entries}
+    for entry, units in _unseen(entries):
+        unseen[entry.event_id] += units
     for number, entry in enumerate(entries, 1):
         if entry.kind == "shipped":
             more, kind = entry.units, "shipped_unordered"
+        elif entry.kind == "back":
+            more, kind = min(entry.units, unseen[entry.event_id]), "shipped_unordered"
+            unseen[entry.event_id] -= more
         elif entry.kind in ENDS:
             more, kind = (
                 _ended(entries[:number]) - _ended(entries[: number - 1]),

@@ -110,6 +110,7 @@ def _give_back(found: Followed, sale: Any, event: Any, back: Any) -> None:
         line.left, rest = line.left - taken, rest - taken
         fit = back["disposition"] == "BACK_IN_STOCK"
         _arrive(found, event, back, line.goods(), taken, fit)
+        _had_left(found, sale, event, back, line, taken)
     if rest:
         alone = [(back["sku"], 1, "")]
         _arrive(found, event, back, meant[0].goods() if meant else alone, rest, False)
@@ -131,6 +132,18 @@ def _arrive(
         found.moves.append(
             Move(sku, event["location_id"], when(event)[0], came, unavailable=0 if fit else came)
         )
+
+
+def _had_left(
+    found: Followed, sale: Any, event: Any, back: Any, line: Line, units: int
+) -> None:  # fmt: skip
+    """What comes back of a line that is shipped or picked up had left before."""
+    if back["disposition"] == "NOT_RETURNED" or line.said["fulfilment"] == "IMMEDIATE":
+        return
+    order, at, event_id = _order(sale, line.said), *when(event)
+    assert order is not None
+    for sku, many, place in line.goods() if units else ():
+        found.entries.append(Entry(order, at, event_id, "back", sku, place, units * many))
 
 
 def _adjust(found: Followed, sale: Any, event: Any) -> None:

@@ -1,0 +1,177 @@
+"""Which side moves when somebody decides about a document that does not fit? Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from projections.purchases.settlements import discrepancy_id
+from schemas.generated.events import (
+    AllocationReleased,
+    DiscrepancySettled,
+    Event,
+    OrderLineHandedOver,
+    StockAllocated,
+    StockShipped,
+    TransferReceived,
+    TransferShipped,
+)
+from tests.projections.saying import meta, named
+from tests.projections.shop_driving import Folds
+from tests.projections.shop_rows import cells, history, unsettled
+from tests.projections.test_sales_and_orders import (
+    at_minute,
+    back,
+    cell_of,
+    in_any_order,
+    kinds,
+    line,
+    moved,
+    of_order,
+    received,
+    sold,
+)
+
+RIGHT, WRONG = "DOCUMENT_RIGHT", "DOCUMENT_WRONG"
+
+
+def decides(
+    about: Event, kind: str, resolution: str, *, subject: str = "r", sku: str = "tea", at: int = 8
+) -> DiscrepancySettled:
+    """Somebody decides about what a document says of an item."""
+    return DiscrepancySettled(
+        meta=meta(minute=at), kind=kind, resolution=resolution, actor="auditor",
+        discrepancy_id=bytes.fromhex(discrepancy_id(kind, about.meta.event_id.hex(), sku)),
+        subject_id=named(subject),
+    )  # fmt: skip
+
+
+def settled(resolution: str, kind: str, about: Event, *others: Event, **more: Any) -> Folds:
+    """The rows after a decision that makes the list empty; in whatever order all of it comes."""
+    folds = in_any_order(*others, about, decides(about, kind, resolution, **more))
+    assert kinds(folds), "what does not fit stays as what was decided about"
+    assert not unsettled(folds)
+    return folds
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (7, 0, 0)), (WRONG, (5, 0, 0))])
+def test_units_beyond_the_sale_may_be_sold_or_were_never_there(
+    resolution: str, cell: tuple[int, int, int]
+) -> None:
+    folds = settled(resolution, "over_return", back("tea", 3), received(5), sold(line("tea")))
+    assert cell_of(folds) == cell
+    # until the decision nothing of it was for sale; units that never came were never there
+    before = history(folds, at_minute(7))["tea", "S1"]
+    assert before.get("on_hand", 0) - before.get("unavailable", 0) == 5
+    assert before.get("unavailable", 0) == (2 if resolution == RIGHT else 0)
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (7, 0, 2)), (WRONG, (5, 0, 0))])
+def test_damaged_units_stay_unavailable_whoever_is_right(
+    resolution: str, cell: tuple[int, int, int]
+) -> None:
+    broken = back("tea", 3, fit="QUALITY_CONTROL")
+    folds = settled(resolution, "over_return", broken, received(5), sold(line("tea")))
+    held = 1 if resolution == WRONG else 3
+    assert cell_of(folds) == (*cell[:2], held)
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (6, 0, 0)), (WRONG, (5, 0, 0))])
+def test_a_return_of_an_unknown_sale(resolution: str, cell: tuple[int, int, int]) -> None:
+    returned = back("tea")
+    folds = settled(resolution, "unknown_sale", returned, received(5))
+    assert cell_of(folds) == cell
+    # the sale is told after all: the return fits, and nothing is left of the decision
+    assert cell_of(folds.take([sold(line("tea"))])) == (5, 0, 0)
+    assert kinds(folds) == {}
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (2, 0, 0)), (WRONG, (4, 0, 0))])
+def test_units_shipped_beyond_the_order_left_or_did_not(
+    resolution: str, cell: tuple[int, int, int]
+) -> None:
+    folds = settled(
+        resolution, "shipped_unordered", of_order(StockShipped, 3),
+        received(5), of_order(StockAllocated, at=1),
+    )  # fmt: skip
+    assert cell_of(folds) == cell
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (5, 0, 0)), (WRONG, (4, 0, 0))])
+def test_a_release_after_the_shipment(resolution: str, cell: tuple[int, int, int]) -> None:
+    folds = settled(
+        resolution, "released_after_end", of_order(AllocationReleased, at=4),
+        received(5), of_order(StockAllocated, at=1), of_order(StockShipped, at=2),
+    )  # fmt: skip
+    assert cell_of(folds) == cell
+
+
+def test_a_release_gives_no_more_back_than_had_left() -> None:
+    folds = settled(
+        RIGHT, "released_after_end", of_order(AllocationReleased, 9, at=4),
+        received(5), of_order(StockAllocated, at=1), of_order(StockShipped, at=2),
+    )  # fmt: skip
+    assert cell_of(folds) == (5, 0, 0)
+
+
+@pytest.mark.parametrize(("resolution", "cell"), [(RIGHT, (3, 0, 0)), (WRONG, (4, 0, 0))])
+def test_a_served_order_that_is_rung_up_again(resolution: str, cell: tuple[int, int, int]) -> None:
+    folds = settled(
+        resolution, "doubled_document", sold(line("tea"), at=4, receipt="till", order="r"),
+        received(5), of_order(StockAllocated, at=1), of_order(OrderLineHandedOver, at=2),
+    )  # fmt: skip
+    assert cell_of(folds) == cell
+
+
+@pytest.mark.parametrize(
+    ("resolution", "sender", "receiver"), [(RIGHT, 3, 6), (WRONG, 5, 4)]
+)  # fmt: skip
+def test_units_received_beyond_the_shipment(resolution: str, sender: int, receiver: int) -> None:
+    folds = settled(
+        resolution, "over_received", moved(TransferReceived, 6, at=2),
+        received(9), moved(TransferShipped, 4), subject="t",
+    )  # fmt: skip
+    on_hand = {place: cell["on_hand"] for (_, place), cell in cells(folds).items()}
+    assert on_hand == {"S1": sender, "S2": receiver}
+
+
+@pytest.mark.parametrize(
+    ("resolution", "sender", "receiver"), [(RIGHT, 5, 4), (WRONG, 9, 0)]
+)  # fmt: skip
+def test_units_received_of_a_shipment_that_nobody_told(
+    resolution: str, sender: int, receiver: int
+) -> None:
+    folds = settled(
+        resolution, "over_received", moved(TransferReceived, 4, at=2), received(9), subject="t"
+    )
+    assert (cell_of(folds)[0], cell_of(folds, "S2")[0]) == (sender, receiver)
+    # told after all, it fits
+    folds.take([moved(TransferShipped, 4)])
+    assert (cell_of(folds)[0], cell_of(folds, "S2")[0]) == (5, 4)
+
+
+@pytest.mark.parametrize(("resolution", "place"), [(RIGHT, "S3"), (WRONG, "S2")])
+def test_units_that_arrived_elsewhere(resolution: str, place: str) -> None:
+    folds = settled(
+        resolution, "misrouted", moved(TransferReceived, 4, to="S3", at=2),
+        received(9), moved(TransferShipped, 4), subject="t",
+    )  # fmt: skip
+    assert {where for _, where in cells(folds)} == {"S1", place}
+
+
+def test_the_latest_decision_counts_and_one_that_names_another_subject_does_not() -> None:
+    odd = back("tea", 3)
+    told = [received(5), sold(line("tea")), odd]
+    of = ("over_return", RIGHT), ("over_return", WRONG)
+    both = in_any_order(*told, decides(odd, *of[0], at=8), decides(odd, *of[1], at=9))
+    assert (cell_of(both), unsettled(both)) == ((5, 0, 0), {})
+    for wrong in (
+        decides(odd, *of[0], subject="another"),
+        decides(odd, "unknown_sale", RIGHT),
+        decides(odd, "over_return", "UNCLEAR"),
+        decides(odd, *of[0], sku="cup"),
+    ):
+        folds = in_any_order(*told, wrong)
+        assert cell_of(folds) == (7, 0, 2)
+        assert unsettled(folds)
