@@ -43,6 +43,7 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         "members:personal",
         "operations",
         *DECIDED,
+        "discrepancies:settle",
         *IDENTITY,
     ),
 }

@@ -54,6 +54,8 @@ TRIMS: tuple[Trim, ...] = (
     *(Trim(f"hitotsu.{held.decisions}", f"{held.keep_days} days", ENDED) for held in declared()),
     # the projections know the claim by then
     Trim("hitotsu.claim_decided", "30 days", f"t.decided_at < {PAST}"),
+    # the projections know the decision by then
+    Trim("hitotsu.settlement_decided", "30 days", f"t.decided_at < {PAST}"),
     # their events are applied by then; the daily expiry finds a lot that has points again
     Trim("hitotsu.points_expired", "30 days", f"t.expired_on < {PAST}"),
     Trim("hitotsu.answer", "30 days", f"t.created_at < {PAST}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.situations.facts import HEAD_OFFICE, Facts, Sale
+from tests.situations.facts import Facts, Sale
 from tests.situations.settling import Settling
 from tests.situations.wire import Event, Wire
 
@@ -163,13 +163,22 @@ class Shop(Facts):
         name = _name(about)
         return [one for one in listed if name in json.dumps(one)]
 
-    def settles(self, discrepancy: dict[str, Any], resolution: str, at: str | None = None) -> None:
-        """Somebody looked into it and decided which side is right."""
-        self.tell(
-            "DiscrepancySettled", HEAD_OFFICE, discrepancy_id=discrepancy["id"],
-            kind=discrepancy["kind"], resolution=resolution, actor="auditor",
-            refers=discrepancy["events"], location_id=at,
-        )  # fmt: skip
+    def settles(self, discrepancy: dict[str, Any], resolution: str) -> httpx.Response:
+        """Somebody looked into it and says which side is right; waits until that is applied."""
+        body = {"resolution": resolution, "actor": "auditor", "reason_code": "looked"}
+        answer = self.wire.request(f"/v1/discrepancies/{discrepancy['id']}/settlements", body)
+        if answer.status_code == 201:
+            position = f"event:{answer.json()['event_id']}"
+            self.wire.ask("/v1/discrepancies", limit=1, min_position=position)
+        return answer
+
+    @staticmethod
+    def until(true: Callable[[], bool]) -> None:
+        """Waits for what follows from a decision about a discrepancy."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not true():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
     def became(self, event: Event) -> str:
         """What became of an event: applied, conflict, or dead letter."""

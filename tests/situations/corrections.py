@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.situations.answers import Shop
-from tests.situations.facts import BACKWARDS, back, line
+from tests.situations.facts import BACKWARDS, RIGHT, WRONG, back, line
 from tests.situations.rows import arrivals, row
 
 TOGETHER, APART, RETURN_FIRST, SALE_LATE = "together", "apart", "return first", "sale late"
@@ -122,10 +122,13 @@ def test_c6_a_hundred_come_back_of_one_sold(shop: Shop) -> None:
     assert shop.points(hanako) == 0
     assert shop.bought(hanako, sale) == {1: (1, 1)}
     (found,) = shop.discrepancies("over_return", about=sale)
-    shop.settles(found, "no_such_units", at="S001")
+    assert shop.settles(found, WRONG).status_code == 201
     assert shop.discrepancies(about=sale) == []
     (settled,) = shop.discrepancies(about=sale, settled="true")
     assert settled["settled_by"]["actor"] == "auditor"
+    shelf = shop.shelf(shirt, "S001")
+    assert (shelf.on_hand, shelf.unavailable, shelf.available) == (10, 0, 10)
+    assert shop.settles(found, RIGHT).json()["type"] == "/problems/discrepancy-settled"
 
 
 @row("C6")
@@ -155,8 +158,10 @@ def test_c6_goods_of_an_unknown_receipt_come_back(shop: Shop) -> None:
     shelf = shop.shelf(shirt, "S001")
     assert (shelf.on_hand, shelf.unavailable, shelf.available) == (11, 1, 10)
     (found,) = shop.discrepancies("unknown_sale", about=unknown)
-    shop.settles(found, "receipt_of_another_shop")
+    shop.settles(found, RIGHT)
     assert shop.discrepancies(about=unknown) == []
+    shelf = shop.shelf(shirt, "S001")
+    assert (shelf.on_hand, shelf.unavailable, shelf.available) == (11, 0, 11)
     shop.sells(shirt, to=hanako)
     assert shop.points(hanako) == 10
 

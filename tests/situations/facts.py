@@ -17,6 +17,7 @@ from tests.situations.wire import Event, Wire
 
 STORE, EC, HEAD_OFFICE = "STORE", "EC", "HEAD_OFFICE"
 BACK_IN_STOCK, NOT_RETURNED = "BACK_IN_STOCK", "NOT_RETURNED"
+RIGHT, WRONG = "DOCUMENT_RIGHT", "DOCUMENT_WRONG"
 IN_ORDER, BACKWARDS = "in order", "backwards"
 ARRIVALS = (IN_ORDER, BACKWARDS)
 _SYSTEMS = {STORE: "pos", EC: "ec", HEAD_OFFICE: "backoffice"}

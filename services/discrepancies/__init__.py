@@ -1,0 +1,1 @@
+"""Commands on discrepancies: people decide which side is right."""
