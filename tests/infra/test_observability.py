@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from projections import discover
+from projections.discrepancies.kinds import KINDS, KindName
 from services.runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def catalogue() -> set[str]:
 
 def rules() -> list[dict[str, Any]]:
     loaded = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))
-    return [rule for group in loaded["groups"] for rule in group["rules"]]
+    return [rule for group in loaded["groups"] for rule in group["rules"] if "alert" in rule]
 
 
 def panels() -> list[dict[str, Any]]:
@@ -151,6 +152,28 @@ def test_every_alert_has_a_runbook_with_all_its_parts_and_a_unit_test() -> None:
             assert f"## {part}\n" in text, f"{book.name} lacks {part!r}"
         assert set(re.findall(r"hitotsu_[a-z0-9_]+", text)) <= catalogue(), book.name
         assert f"alertname: {name}," in tested or f"alertname: {name}\n" in tested
+
+
+def test_every_kind_of_discrepancy_has_a_threshold_and_its_family_an_alert() -> None:
+    loaded = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))
+    recorded = [
+        rule for group in loaded["groups"] for rule in group["rules"]
+        if rule.get("record") == "hitotsu:discrepancy_threshold"
+    ]  # fmt: skip
+    of_kinds = [rule["labels"]["kind"] for rule in recorded]
+    listed = {
+        label for projection in discover() for part in projection.listings
+        if part.name == "discrepancies" for label in part.labels
+    }  # fmt: skip
+    # HitotsuWrongClocks counts the terminals of the last hour
+    assert sorted([*of_kinds, "clock"]) == sorted(listed) == sorted(KINDS)
+    assert sorted(get_args(KindName)) == sorted(KINDS)
+    asked = {
+        family
+        for text in expressions()
+        for family in re.findall(r'discrepancy_threshold\{family="(\w+)"\}', text)
+    }
+    assert asked == {rule["labels"]["family"] for rule in recorded}
 
 
 def test_every_question_about_processes_is_about_all_of_them() -> None:
