@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from projections.core.columns import Column
+from projections.core.comparison import ChangedAnswer, Comparison
 from projections.core.derivation import Decide, Derivation, Input, Scope
 from projections.core.documents import Derive, DocumentSet, Summary
 from projections.core.held_amounts import HeldAmounts
@@ -64,7 +65,8 @@ class Projection:
     `group`: projections of one group share a ledger, checkpoints and transactions. Those that name
     none are in the live group, which also keeps in its ledger the events that none of them takes.
     `formerly`: projections from which its tables were moved, names and contents unchanged. A stack
-    that has those needs no rebuild.
+    that has those needs no rebuild. `former_tables`: tables that an older release filled and that
+    nothing reads any more; they are dropped once the projection's own tables are complete.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class Projection:
         version: int = 1,
         group: str | None = None,
         formerly: tuple[str, ...] = (),
+        former_tables: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.version = version
         self.group = group
         self.formerly = formerly
+        self.former_tables = former_tables
         self.tables: list[StoredTable] = []
         self.handlers: dict[type, list[Handler]] = defaultdict(list)
         self.evolvers: dict[type, list[tuple[Evolution, Callable[[Any], RowKey], Evolve]]] = (
@@ -91,6 +95,7 @@ class Projection:
         self.resolvers: list[Resolver] = []
         self.measures: list[Measure] = []
         self.listings: list[Listing] = []
+        self.comparisons: list[Comparison] = []
 
     def table(
         self,
@@ -320,6 +325,21 @@ class Projection:
     def lists(self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable) -> None:
         """Adds the rows of a SELECT to the list `name`; see `Read.listed`."""
         self.listings.append(Listing(name, labels, statement, uses, self.name))
+
+    def compares(
+        self,
+        name: str,
+        changes: Callable[[Mapping[str, Any]], Iterable[ChangedAnswer]],
+        *,
+        former: tuple[str, ...],
+        compared: str,
+        candidates: str,
+        unbuilt: bool = False,
+    ) -> None:
+        """Declares which answers an upgrade compares before and after; see `Comparison`."""
+        self.comparisons.append(
+            Comparison(name, self.name, former, compared, candidates, changes, unbuilt)
+        )
 
     def query(
         self,

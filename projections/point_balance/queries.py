@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from projections.core import Page, Read, Subject
 from projections.core.instants import Moment, instant, micros
 from projections.point_balance import HELD, across, entry, projection
+from projections.point_balance import former_balances as _former_balances  # noqa: F401
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
 from projections.point_balance.debt_pairs import owed
 

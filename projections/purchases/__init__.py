@@ -28,7 +28,12 @@ from schemas.generated.events import (
 # discrepancies of documents with their sale
 MISFITS = ("over_return", "unknown_sale", "unknown_line")
 
-projection = Projection("purchases", version=3, formerly=("purchase_suppression",))
+projection = Projection(
+    "purchases",
+    version=3,
+    formerly=("purchase_suppression",),
+    former_tables=("purchase", "purchase_return"),
+)
 
 
 def _summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:

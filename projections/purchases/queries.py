@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from projections.purchases import MISFITS, claim, discrepancy, projection, sale, told_claim
+from projections.purchases import former_lists as _former_lists  # noqa: F401
 from projections.purchases import sale_page as _sale_page  # noqa: F401
 from projections.purchases import search as _search  # noqa: F401
 

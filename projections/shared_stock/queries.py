@@ -13,6 +13,7 @@ from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
 from projections.shared_stock import RESERVED, cell, count, policy, projection, promise
 from projections.shared_stock import discrepancies as _discrepancies  # noqa: F401
+from projections.shared_stock import former_cells as _former_cells  # noqa: F401
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained
 from projections.shared_stock.promisable_units import Stock, stock

@@ -16,6 +16,7 @@ from projections.core.fold import Group
 from projections.core.sql import LEDGER
 from schemas.topics import TOPICS
 from services.projector.document_index import prepare_documents
+from services.projector.former_tables import drop_former_tables_unless_read
 from services.projector.progress import VersionChanged as VersionChanged
 from services.projector.progress import prepare_projections
 from services.projector.table_columns import ColumnsDiffer as ColumnsDiffer
@@ -41,7 +42,10 @@ def prepare(dsn: str, group: Group) -> frozenset[str]:
         prepare_documents(connection, group.name)
         with connection.transaction():
             connection.execute(sql.SQL("set local search_path = {}, hitotsu").format(schema))
-            return prepare_projections(connection, group)
+            building = prepare_projections(connection, group)
+        complete = [one for one in group.projections if one.name not in building]
+        drop_former_tables_unless_read(connection, group.name, complete)
+        return building
 
 
 def prepare_shared(dsn: str) -> None:

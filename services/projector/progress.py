@@ -35,6 +35,15 @@ on conflict (grp, projection) do update
     set version = excluded.version, reason = excluded.reason, read = null, total = null,
         began_at = now()
 """
+# where the tables of before stand still: until then their answers are compared with the new ones
+RECORD_UPGRADE = """
+insert into hitotsu.upgrade (grp, projections, positions)
+select %(group)s, %(projections)s,
+    jsonb_object_agg(topic || '-' || partition, next_offset)
+from hitotsu.checkpoint where grp = %(group)s
+on conflict (grp) where finished_at is null do update set projections = array(
+    select distinct unnest(hitotsu.upgrade.projections || excluded.projections) order by 1)
+"""
 # A projection whose tables were moved from other projections inherits the lowest version of these.
 # While one of these is being built it inherits none, so that its tables are built too.
 INHERIT = """
@@ -72,6 +81,7 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
             former = {"projection": projection.name, "formerly": list(projection.formerly)}
             connection.execute(INHERIT.encode(), {"group": group.name} | former)
     names = [projection.name for projection in group.projections]
+    begun: set[str] = set()
     stored = [projection.name for projection in group.projections if projection.tables]
     connection.execute(FORGET_VERSION, [group.name, names])
     connection.execute(FORGET_BUILDING, [group.name, stored])
@@ -94,19 +104,25 @@ def prepare_projections(connection: Connection, group: Group) -> frozenset[str]:
         if reason:
             connection.execute(RECORD_BUILDING, [group.name, name, version, reason])
             building[name] = version
+            begun.add(name)
             log.info("projection_building", projection=name, version=version, reason=reason)
-    _build_linked(connection, group, building)
+    begun |= _build_linked(connection, group, building)
+    if replaced := sorted(begun & recorded.keys()):
+        values = {"group": group.name, "projections": replaced}
+        connection.execute(RECORD_UPGRADE, values)
     return frozenset(building)
 
 
-def _build_linked(connection: Connection, group: Group, building: dict[str, int]) -> None:
+def _build_linked(connection: Connection, group: Group, building: dict[str, int]) -> set[str]:
     """Records builds of the projections that derive rows from those being built, or from which
-    those being built derive rows.
+    those being built derive rows. Returns their names.
     """
-    for name in sorted(linked(group.projections, building) - building.keys()):
+    added = linked(group.projections, building) - building.keys()
+    for name in sorted(added):
         version = building[name] = group.versions[name]
         connection.execute(RECORD_BUILDING, [group.name, name, version, "linked"])
         log.info("projection_building", projection=name, version=version, reason="linked")
+    return added
 
 
 def _by_name(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[str, int]:

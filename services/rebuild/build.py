@@ -3,6 +3,10 @@
 The log is folded from offset 0 into a shadow schema, up to the group's position; then the tables
 are swapped in. An event that the group applied and such a projection refuses becomes a dead letter
 of that projection only; it stays applied for the others.
+
+If these tables replace those of an older release, the answers that change are listed first
+(`former_answers`). Projections whose answers must stay as they are may be folded beside the others,
+only to be compared.
 """
 
 from __future__ import annotations
@@ -12,10 +16,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from projections.core.projection import Projection
+from projections.core.comparison import Comparison
+from projections.core.projection import Projection, linked
+from services.projector.former_tables import drop_former_tables
 from services.projector.progress import under_way
-from services.rebuild import hold_endings, rejected_events
-from services.rebuild.build_fold import BuildFolding, BuildShadow
+from services.rebuild import former_answers, hold_endings, rejected_events
+from services.rebuild.build_fold import BuildFolding, BuildShadow, OldTimes
 from services.rebuild.compare import Pair
 from services.rebuild.run import Folds, Progress, Rebuild, RebuildReport
 from services.rebuild.shadow import Shadow
@@ -50,7 +56,8 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
         names = [one.name for one in projections if building.get(one.name) == one.version]
         if not names:
             return None
-        work = ProjectionBuild(settings, projections, names)
+        upgrade = former_answers.upgrade_under_way(connection, settings.group)
+        work = ProjectionBuild(settings, projections, names, upgrade)
         noted = 0
 
         def note(step: str, done: int, whole: int) -> None:
@@ -87,34 +94,87 @@ class ProjectionBuild(Rebuild):
     """Number of records that an interrupted build had folded before this one continued."""
 
     def __init__(
-        self, settings: Settings, projections: list[Projection], chosen: list[str]
+        self,
+        settings: Settings,
+        projections: list[Projection],
+        chosen: list[str],
+        upgrade: former_answers.Upgrade | None = None,
     ) -> None:
-        super().__init__(settings, projections, chosen)
-        self.report = BuildReport(self.report.projections)
+        """`upgrade`: the upgrade under way, of which the changed answers are listed."""
+        self._built = linked(projections, chosen)
+        beside = former_answers.compared_beside(projections, self._built) if upgrade else set()
+        super().__init__(settings, projections, [*self._built, *beside])
+        self.report = BuildReport(sorted(self._built))
+        self._upgrade = upgrade
+        self._unbuilt = [one for one in projections if one.name not in self._built]
 
     def _shadow(self) -> Shadow:
         return BuildShadow(self._settings.postgres, self._live, self._group)
 
     def _folding(self, shadow: Shadow, log: Log, topics: Mapping[str, int]) -> Folds:
         assert isinstance(shadow, BuildShadow)
+        self._former = former_answers.FormerAnswers(
+            shadow.connection, self._live, shadow.name, self._built
+        )
         self.already = sum(log.positions.values())
-        return BuildFolding(self._settings.postgres, shadow, log, topics)
+        old_until = self._upgrade.old_until if self._upgrade else {}
+        old_times = OldTimes(old_until, self._unbuilt)
+        return BuildFolding(self._settings.postgres, shadow, log, topics, old_times)
+
+    def _catch_up(self, swap: Swap, folding: Folds, progress: Progress) -> None:
+        if self._upgrade is not None:
+            self._compare_with_former(self._upgrade, swap, folding, progress)
+        super()._catch_up(swap, folding, progress)
+
+    def _compare_with_former(
+        self, upgrade: former_answers.Upgrade, swap: Swap, folding: Folds, progress: Progress
+    ) -> None:
+        """Folds up to where the old tables stand, and lists the answers that change."""
+        ends = {place: upgrade.positions.get(place, 0) for place in self._mine(swap.ends())}
+        whole, done = folding.left(ends), 0
+
+        def moved(many: int) -> None:
+            nonlocal done
+            done += many
+            progress("folding", done, whole)
+
+        folding.fold(ends, moved)
+        progress("comparing with the tables of before", 0, 1)
+        self._former.compare(self._comparisons(self._built))
+
+    def _comparisons(self, names: set[str]) -> list[Comparison]:
+        return [
+            one for projection in self._projections if projection.name in names
+            for one in projection.comparisons
+        ]  # fmt: skip
 
     def _compare(self, shadow: Shadow, pairs: list[Pair], progress: Progress) -> None:
         # the live tables are incomplete or of another version, so differences mean nothing
         for pair in pairs:
             pair.begin(shadow.connection)
             pair.comparable = False
+        beside = {one.name for one in self._projections} - self._built
+        self._former.compare(self._comparisons(beside))
         shadow.connection.execute("commit")
+
+    def _tell(self, shadow: Shadow, pairs: list[Pair]) -> None:
+        super()._tell(shadow, self._replaced(pairs))
+
+    def _replaced(self, pairs: list[Pair]) -> list[Pair]:
+        return [pair for pair in pairs if pair.table.projection in self._built]
 
     def _replace(self, swap: Swap, shadow: Shadow, pairs: list[Pair], refill: bool) -> bool:
         report = self.report
         assert isinstance(report, BuildReport)
+        built = [one for one in self._projections if one.name in self._built]
         swap.within("set local lock_timeout = '500ms'")
         ended = hold_endings.still_held(swap, shadow.group)
         report.refused = rejected_events.replace(
             swap.connection, self._live, shadow.name, report.projections
         )
-        swap.replace(self._projections, pairs, shadow.name, True)
+        if self._upgrade is not None:
+            former_answers.finish(swap, self._upgrade, shadow.name)
+        swap.replace(built, self._replaced(pairs), shadow.name, True)
+        drop_former_tables(swap.connection, self._live, built)
         hold_endings.end(swap, ended)
         return True

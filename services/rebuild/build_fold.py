@@ -2,27 +2,34 @@
 
 If Postgres refuses a batch, the batch is halved until the offending event is alone. The projection
 whose rows of that event cannot be stored then skips it.
+
+It also counts, for projections that are not built, the events whose times are put right when they
+are folded and were not when an older release folded them: their rows keep the old times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from projections.core.fold import Folded, Group, HandlerFailed
+from projections.core.projection import Handler, Projection
+from schemas.wire import codec
+from schemas.wire.effective import effective_event
 from services.projector.apply import LATEST_MS, headers_json
 from services.projector.batch import PARTITIONS_MAX, Failure
 from services.projector.writer import UNSTORABLE
-from services.rebuild import hold_endings, rejected_events
+from services.rebuild import former_answers, hold_endings, rejected_events
 from services.rebuild.fold import Batch, CannotRebuild, Folding
 from services.rebuild.shadow import OWN, Shadow, digest
 from services.runtime.logging import log
-from services.verify.log import LogRecord, Place
+from services.verify.log import Log, LogRecord, Place
 
 KIND = "(build)"  # row of the table `rebuilt` for the tables below; no projection has this name
-TABLES = f"{OWN}{rejected_events.TABLE}{hold_endings.TABLE}"
+TABLES = f"{OWN}{rejected_events.TABLE}{hold_endings.TABLE}{former_answers.TABLES}"
 UNSTORABLE_REASON = "Postgres cannot hold a value of this event"
 
 
@@ -45,6 +52,37 @@ class BuildBatch(Batch):
     """The content of one transaction. `taken`: its events, since parts may be folded again."""
 
     taken: list[DecodedEvent] = field(default_factory=list)
+    old_times: Counter[str] = field(default_factory=Counter)  # events by projection
+
+
+@dataclass(frozen=True, slots=True)
+class OldTimes:
+    """Which records an older release folded without putting times right.
+
+    `until`: the offset after the last of them, by partition. `kept`: the projections that are not
+    built.
+    """
+
+    until: Mapping[Place, int]
+    kept: Sequence[Projection]
+
+    def of(self, told: Any, event: Any) -> Iterator[str]:
+        """The names of the projections that have other rows of the event as it was told than of
+        `event`, whose times were put right.
+        """
+        kind = type(event)
+        for one in self.kept:
+            handlers = one.handlers.get(kind, ())
+            if kind in one.evolvers or any(_rows(h, told) != _rows(h, event) for h in handlers):
+                yield one.name
+
+
+def _rows(handler: Handler, event: Any) -> list[Any] | None:
+    """The rows of an event; None if the handler refuses it."""
+    try:
+        return list(handler(event))
+    except Exception:
+        return None
 
 
 class BuildShadow(Shadow):
@@ -85,6 +123,7 @@ class BuildShadow(Shadow):
                        taken.refused.items()]  # fmt: skip
             with connection.cursor() as cursor:
                 cursor.executemany(rejected_events.NOTE, letters)
+                cursor.executemany(former_answers.COUNT_OLD_TIMES, [*batch.old_times.items()])
             self.advance(batch.positions)
 
     def _refuse_unstorable(self, taken: list[DecodedEvent], whole: Group, error: Exception) -> None:
@@ -116,18 +155,33 @@ class BuildShadow(Shadow):
 class BuildFolding(Folding):
     """Folds each event for the projections that accept it."""
 
+    def __init__(
+        self, dsn: str, shadow: Shadow, log: Log, topics: Mapping[str, int], old_times: OldTimes
+    ) -> None:
+        super().__init__(dsn, shadow, log, topics)
+        self._old_times = old_times
+        self._told: dict[int, Any] = {}  # events whose times were put right, as told, by offset
+
     def _batch(self) -> Batch:
         return BuildBatch()
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Pairs of offset and (record, event); of offset and None if the event cannot be decoded or
-        no handler takes it.
+        """Pairs of offset and (record, event, the event as told if its times were put right); of
+        offset and None if no handler takes the event.
         """
+        told = self._told = {}
         read = super()._decoded(records)
         return [
-            (offset, None if event is None else (record, event))
+            (offset, None if event is None else (record, event, told.get(offset)))
             for record, (offset, event) in zip(records, read, strict=True)
         ]
+
+    def _event(self, record: LogRecord, value: bytes) -> Any:
+        told = codec.decode(value)
+        event = effective_event(told, record.headers, record.timestamp)
+        if event is not told:
+            self._told[record.offset] = told
+        return event
 
     def _take(self, place: Place, records: list[tuple[int, Any]], batch: Batch) -> None:
         assert isinstance(batch, BuildBatch)
@@ -135,14 +189,17 @@ class BuildFolding(Folding):
         topic = self._topics[place[0]]
         source = topic * PARTITIONS_MAX + place[1]
         if read:
-            offsets = [offset for offset, _, _ in read]
-            ids = (event.meta.event_id for _, _, event in read)
+            offsets = [offset for offset, *_ in read]
+            ids = (event.meta.event_id for _, _, event, _ in read)
             aside = self._applied.left_out(place, topic, offsets, ids)
-            for offset, record, event in read:
+            old_until = self._old_times.until.get(place, 0)
+            for offset, record, event, told in read:
                 if offset not in aside:
                     taken = DecodedEvent(place, source, record, event)
                     take(self._group, taken, batch.folded)
                     batch.taken.append(taken)
+                    if told is not None and offset < old_until:
+                        batch.old_times.update(self._old_times.of(told, event))
         batch.positions[place] = records[-1][0] + 1
         batch.events += len(records)
 

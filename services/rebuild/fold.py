@@ -113,7 +113,7 @@ class Folding:
             event: Any = None
             if value is not None and value[:HEADER] not in strange:
                 try:
-                    event = effective_event(codec.decode(value), record.headers, record.timestamp)
+                    event = self._event(record, value)
                 except codec.Undecodable:
                     event = None
                 if event is not None and type(event) not in self._kinds:
@@ -121,6 +121,10 @@ class Folding:
                     event = None
             read.append((offset, event))
         return read
+
+    def _event(self, record: LogRecord, value: bytes) -> Any:
+        """The event to fold. Raises Undecodable."""
+        return effective_event(codec.decode(value), record.headers, record.timestamp)
 
     def _take(self, place: Place, records: list[tuple[int, Any]], batch: Batch) -> None:
         events = [(offset, event) for offset, event in records if event is not None]

@@ -29,6 +29,11 @@ NOTE_KEYS = 500
 OLD_SNAPSHOT_SECONDS = 3.0
 AGAIN_SECONDS = 0.5
 LIVE = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %s"
+# without a list of what it changed, if `hitotsu rebuild` replaced the tables before the build did
+END_UPGRADE = """
+update hitotsu.upgrade set finished_at = clock_timestamp() where grp = %s and finished_at is null
+    and not exists (select from hitotsu.projection_building where grp = %s)
+"""
 OPEN = """
 select pid, xact_start, pg_blocking_pids(pid) from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> all(%s::int[])
@@ -166,6 +171,7 @@ class Swap:
                 [self._live, one.name],
             )
             changed = changed or built.rowcount > 0
+        execute(END_UPGRADE, [self._live, self._live])
         if own or changed or not all(pair.comparable for pair in listed):
             # a projector that has cached old rows must not write to these tables: fence it
             execute(

@@ -27,9 +27,10 @@ from uuid import uuid4
 
 import httpx
 import psycopg
+from misfits import tell_misfits  # beside this file, which runs as a script
 
 from services.sdk import Buffer, Client, delivery
-from services.sdk.delivery import GatewayLine, GatewayReply, Post
+from services.sdk.delivery import Line, Post, Reply  # by the names of that release
 from tests.services.identity.weighing import rules
 
 COFFEE, TEA, SHOP = "4901234567894", "4909876543210", "S001"
@@ -71,11 +72,11 @@ class Shop:
     def __init__(self, home: Path, buffer: Path) -> None:
         from infra.home import Home
         from infra.stack import Stack
-        from services.cli import local_services
+        from services.cli import local
 
         self.home, self.buffer = home, buffer
         self.status = json.loads(hitotsu("status", "--json", home=home))
-        self.env = local_services.environment(Home(home), Stack(home).endpoints())
+        self.env = local.environment(Home(home), Stack(home).endpoints())
         self.facts: list[str] = []
         self.sequence = 0
 
@@ -84,8 +85,12 @@ class Shop:
         member, twin, other, third, forgotten = people = [str(uuid4()) for _ in range(5)]
         self.tell(self.first_facts(people))
         self.applied(self.facts)
+        misfits = tell_misfits(self, member)
+        self.applied(self.facts)
         made: Event = {
             "member": member,
+            "misfits": misfits,
+            "ahead": twin,
             "sku": {"coffee": COFFEE, "tea": TEA},
             "tokens": {**self.status["tokens"], "till-7": self.issue_token()},
             "decided": self.decide_case(twin, other),
@@ -127,6 +132,7 @@ class Shop:
                 "PointsEarned", profile_id=member, transaction_id=str(uuid4()),
                 lots=[{"lot_id": str(uuid4()), "points": 1000}],
             ),
+            self.ahead(twin),
         ]  # fmt: skip
 
     def commands_with_kafka(self, member: str) -> dict[str, Event]:
@@ -190,19 +196,19 @@ class Shop:
         with Client("http://127.0.0.1:9", token, kept) as offline:
             for sale in sales:
                 offline.send([sale])
-        talk, headers = GatewayLine(kept).drain(0.0, {}, {}), {"Authorization": f"Bearer {token}"}
+        talk, headers = Line(kept).drain(0.0, {}, {}), {"Authorization": f"Bearer {token}"}
         reply = None
         for size in (4, 3):
             delivery.MOST_EVENTS = size
             if size == 3:  # `drain` has read its size already: a new conversation has the other
-                talk = GatewayLine(kept).drain(0.0, {}, {})
+                talk = Line(kept).drain(0.0, {}, {})
             post = next(talk)
             assert isinstance(post, Post)
             answer = httpx.post(
                 f"{url}/v1/events", content=post.content, trust_env=False,
                 headers={**headers, "Content-Type": post.content_type},
             )  # fmt: skip
-            reply = GatewayReply(answer.status_code, answer.content)
+            reply = Reply(answer.status_code, answer.content)
             assert reply.status == 202, answer.text
             if size == 4:
                 talk.send(reply)
@@ -244,17 +250,29 @@ class Shop:
             "StockCounted", sku=sku, location_id=SHOP, quantity=quantity, counted_at=LONG_AGO
         )
 
-    def sale(self, profile: str, sku: str) -> Event:
-        """One unit crosses the counter."""
+    def sale(
+        self, profile: str, sku: str, transaction_id: str | None = None, units: int = 1
+    ) -> Event:
+        """Units cross the counter."""
+        paid = 110 * units
         line = {
-            "line_no": 1, "sku": sku, "quantity": 1, "unit_price": 110, "net_paid": 110,
+            "line_no": 1, "sku": sku, "quantity": units, "unit_price": 110, "net_paid": paid,
             "fulfilment": "IMMEDIATE", "is_gift": False,
         }  # fmt: skip
         return self.fact(
-            "PurchaseCompleted", transaction_id=str(uuid4()), profile_id=profile,
-            location_id=SHOP, currency="JPY", total=110, tax=10, lines=[line],
-            tenders=[{"kind": "CASH", "amount": 110}],
+            "PurchaseCompleted", transaction_id=transaction_id or str(uuid4()),
+            profile_id=profile, location_id=SHOP, currency="JPY", total=paid, tax=10 * units,
+            lines=[line], tenders=[{"kind": "CASH", "amount": paid}],
         )  # fmt: skip
+
+    def ahead(self, profile: str) -> Event:
+        """Points of a till whose clock is an hour ahead."""
+        earned = self.fact(
+            "PointsEarned", profile_id=profile, transaction_id=str(uuid4()),
+            lots=[{"lot_id": str(uuid4()), "points": 70}],
+        )  # fmt: skip
+        earned["meta"]["occurred_at"] = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return earned
 
     def fact(self, name: str, /, **fields: Any) -> Event:
         """An event as a producer sends it, a few minutes old."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -39,6 +40,7 @@ class OlderStack:
             tar.extractall(folder, filter="tar")
         self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
         self.buffer = folder / "till.buffer"
+        self.old_sales: dict[str, UUID] = {}  # by event id: the transaction
         self.stack = Stack(folder / "home", provider="native", registry=False)
         if server_user.is_root():
             user = server_user.other_user()
@@ -56,6 +58,8 @@ class OlderStack:
         Holds run out and answers are trimmed: without this an archive would test its own age.
         """
         self.hitotsu("up", "--no-registry", "--provider", "native", "--servers-only")
+        sales = "select event_id::text, transaction_id from main.purchase"
+        self.old_sales = dict(self.sql(sales))
         age = datetime.now(UTC) - datetime.fromisoformat(self.manifest["packed_at"])
         with psycopg.connect(self.stack.endpoints().postgres, autocommit=True) as connection:
             for table, columns in connection.execute(TIMES.encode()).fetchall():

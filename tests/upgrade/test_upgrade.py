@@ -1,12 +1,13 @@
 """Does a stack of an older release come up under the code of now, with nothing lost?
 
 The archive has holds, a capture and a commit whose facts wait in the outbox, a case that staff
-decided, a token, an erased person and a till's buffer of which the gateway took more than the till
-knows. `make_archive.py` made it with the older release's own code.
+decided, a token, an erased person, documents that do not fit, and a till's buffer of which the
+gateway took more than the till knows. `make_archive.py` made it with the older release's own code.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,6 +81,8 @@ def test_a_stack_of_an_older_release_comes_up_without_loss(older: OlderStack) ->
     until(lambda: older.sql("select from hitotsu.projection_building") == [])
     until(lambda: older.sql("select from hitotsu.outbox where sent_at is null") == [])
     reader.ending.set()
+    _what_changed_is_listed(older)
+    _the_tables_of_before_are_gone(older)
     reader.join(10)
     _building_is_said_and_the_rest_is_served(reader.rounds, made)
     _tables_are_those_of_now(older)
@@ -89,6 +92,7 @@ def test_a_stack_of_an_older_release_comes_up_without_loss(older: OlderStack) ->
     _holds_and_captures_count(older)
     _people_decisions_and_keys_are_there(older)
     _an_export_of_the_old_sales_changes_nothing(older)
+    older.hitotsu("rebuild", "point_balance")  # as the report says of times that were kept
     older.hitotsu("verify")
     traces = [name for name, text in older.logs().items() if "Traceback" in text]
     assert traces == []
@@ -129,6 +133,86 @@ def _tables_are_those_of_now(older: OlderStack) -> None:
     assert stored == declared
 
 
+def _what_changed_is_listed(older: OlderStack) -> None:
+    """Before and after of each answer that changed, why, and nothing else."""
+    made = older.manifest["misfits"]
+    report = json.loads(older.hitotsu("upgrade", "report", "--json"))
+    assert {"purchases", "shared_stock"} <= {*report["projections"]}
+    stock = {one["key"]["sku"]: one for one in report["changes"] if one["answer"] == "stock"}
+    wrong = {"doubled sale": "told_twice", "over-return": "over_return"}
+    after_the_end = {"release after the end": "released_after_end"}
+    assert stock.keys() == {made[name]["sku"] for name in wrong | after_the_end}
+    for name, reason in (wrong | after_the_end).items():
+        assert _because(stock[made[name]["sku"]]) == {made[name]["event_id"]: reason}
+    moved = {sku: (_four(one["before"]), _four(one["after"])) for sku, one in stock.items()}
+    # on hand, committed, unavailable, incoming
+    assert moved == {
+        "cup": ((28, 0, 0, 0), (29, 0, 0, 0)),
+        "plate": ((31, 0, 0, 0), (31, 0, 1, 0)),
+        "lamp": ((28, -2, 0, 0), (28, 0, 0, 0)),
+    }
+    lists = {
+        one["key"]["transaction_id"]: one
+        for one in report["changes"]
+        if one["answer"] == "purchases"
+    }
+    wrong |= {"return without the card": "return_found_sale"}
+    assert lists.keys() == {made[name]["transaction_id"] for name in wrong}
+    for name, reason in wrong.items():
+        one = lists[made[name]["transaction_id"]]
+        assert one["key"]["profile_id"] == older.manifest["member"]
+        assert _because(one) == {made[name]["event_id"]: reason}
+    shown = {
+        name: [[_returned(one[side]) for side in ("before", "after")]]
+        for name in wrong
+        for one in [lists[made[name]["transaction_id"]]]
+    }
+    assert shown == {
+        "doubled sale": [[[0, 0], [0]]],
+        "over-return": [[[3], [2]]],
+        "return without the card": [[[0], [1]]],
+    }
+    _balances_are_as_before(older, report)
+
+
+def _balances_are_as_before(older: OlderStack, report: dict[str, Any]) -> None:
+    """Balances are compared with what the log gives, and none differs; old times are named."""
+    balances = report["answers"]["balances"]
+    profiles = "select count(distinct profile_id)::int from main.point_entry"
+    assert balances["compared"] == older.sql(profiles)[0][0] == 2
+    # for an hour after the archive was made the points of the till that was ahead are pending
+    assert (balances["changed"], balances["replaced"]) == (balances["only_times"], False)
+    touched = {one["key"]["profile_id"] for one in report["changes"] if one["answer"] == "balances"}
+    assert touched <= {older.manifest["ahead"]}
+    assert report["contradicts_the_log"] is False and report["incomplete"] is False
+    before = older.manifest["shown"]["points"]["data"]
+    assert (before["balance"], before["held"]) == (950, 300)
+    assert report["old_times"] == {"point_balance": 1}
+    said = older.hitotsu("upgrade", "report")
+    assert "balances: all" in said and "are as before" in said
+    assert "told_twice: PurchaseCompleted" in said
+    assert "point_balance: rows of 1 events keep the times" in said
+    assert "`hitotsu rebuild point_balance`" in said
+
+
+def _because(change: dict[str, Any]) -> dict[str, str]:
+    assert change["documents_total"] == len(change["documents"])
+    return {one["event_id"]: one["reason"] for one in change["documents"]}
+
+
+def _four(cell: dict[str, int]) -> tuple[int, ...]:
+    return tuple(cell[name] for name in ("on_hand", "committed", "unavailable", "incoming"))
+
+
+def _returned(shown: list[dict[str, Any]]) -> list[int]:
+    return [line["returned"] for sale in shown for line in sale["lines"]]
+
+
+def _the_tables_of_before_are_gone(older: OlderStack) -> None:
+    there = "select to_regclass('main.purchase'), to_regclass('main.purchase_return')"
+    assert older.sql(there) == [(None, None)]
+
+
 def _answers_are_the_same(older: OlderStack) -> None:
     """An old idempotency key gets its old answer, a refusal too."""
     made = older.manifest
@@ -164,7 +248,8 @@ def _nothing_is_lost(older: OlderStack) -> None:
     assert older.sql("select from hitotsu.dead_letter") == []
     data = older.data("api", f"/v1/members/{made['member']}", min_position=_last(made))["data"]
     sold = [line["sku"] for sale in data["purchases"] for line in sale["lines"]]
-    assert sorted(sold) == [made["sku"]["coffee"]] * 3 + [made["sku"]["tea"]] * 10
+    misfits = ["bowl", "cup", "plate", "spoon"]
+    assert sorted(sold) == [made["sku"]["coffee"]] * 3 + [made["sku"]["tea"]] * 10 + misfits
 
 
 def _last(made: dict[str, Any]) -> str:
@@ -218,7 +303,7 @@ def _people_decisions_and_keys_are_there(older: OlderStack) -> None:
 
 def _an_export_of_the_old_sales_changes_nothing(older: OlderStack) -> None:
     """Every sale is sent again under an event id of its own, by its first record's content."""
-    old = dict(older.sql("select event_id::text, transaction_id from main.purchase"))
+    old = older.old_sales
     assert len(old) > 6, "the buffer's sales alone were sold"
     counted = (
         "select sum(applied)::int, sum(duplicate)::int, sum(conflict)::int from hitotsu.checkpoint"
@@ -229,10 +314,11 @@ def _an_export_of_the_old_sales_changes_nothing(older: OlderStack) -> None:
     again = _sent_again(older, old)
     until(lambda: older.sql(counted) == [(applied, duplicate + len(old), conflict)])
     assert older.sql(stock) == cells
-    assert len(older.sql("select from main.purchase")) == len(old)
-    for event_id, first in again.items():
+    first_told = "select document, event_id::text from main.ledger where document = any(%s::uuid[])"
+    firsts = dict(older.sql(first_told, list(old.values())))
+    for event_id, sent in again.items():
         data = older.data("api", f"/v1/events/{event_id}")["data"]
-        assert (data["status"], data["duplicate_of"]) == ("applied", first)
+        assert (data["status"], data["duplicate_of"]) == ("applied", firsts[old[sent]])
 
 
 def _sent_again(older: OlderStack, old: dict[str, UUID]) -> dict[str, str]:
