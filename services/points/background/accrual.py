@@ -18,7 +18,11 @@ from services.points.program.calendar import months_after
 from services.points.program.earnings import EarningSale
 from services.points.program.sales import rank_months, sales_of
 from services.points.returns import settlement_store
-from services.points.returns.effective_balances import delete_applied_entries, lock_balances
+from services.points.returns.effective_balances import (
+    EffectiveBalances,
+    delete_applied_entries,
+    lock_balances,
+)
 from services.points.returns.settlement import Judgement, SettledLine
 from services.points.returns.terms import terms_of
 from services.runtime.db import RETRYABLE, Connection
@@ -115,15 +119,24 @@ class Accrual(BackgroundTask):
                 POINTS_ASIDE.inc()
 
 
-async def judge(connection: Connection, group: str, due: list[UUID]) -> None:
-    """Judges these sales in one transaction; they are no longer due."""
-    if due:
-        async with connection.transaction():
-            await connection.execute(DONE, [due])
-            await _judged(connection, group, due)
+async def judge(
+    connection: Connection, group: str, due: list[UUID], correlation_id: UUID | None = None
+) -> EffectiveBalances | None:
+    """Judges these sales in one transaction, after which they are no longer due.
+
+    Returns their members' points with the events decided; None if there are no sales.
+    `correlation_id`: what the events' envelopes get.
+    """
+    if not due:
+        return None
+    async with connection.transaction():
+        await connection.execute(DONE, [due])
+        return await _judged(connection, group, due, correlation_id)
 
 
-async def _judged(connection: Connection, group: str, due: list[UUID]) -> None:
+async def _judged(
+    connection: Connection, group: str, due: list[UUID], correlation_id: UUID | None
+) -> EffectiveBalances:
     known = await sales_of(connection, due)
     sales = [one for one in known.values() if one.profile_id]
     here = await lock_balances(
@@ -148,11 +161,15 @@ async def _judged(connection: Connection, group: str, due: list[UUID]) -> None:
         rows += found.decided.values()
         here.tell(found.facts)
         here.forgive(sale.profile_id, found.forgiven)
+    if correlation_id is not None:
+        for fact in here.facts:
+            fact.meta.correlation_id = correlation_id.bytes
     await settlement_store.store_settlements(connection, rows, here)
     await _judge_ranks_again(
         connection, [one for one in sales if one.transaction_id not in before], here.members
     )
     POINTS_JUDGED.inc(len(sales))
+    return here
 
 
 async def _judge_ranks_again(

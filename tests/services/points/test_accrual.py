@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from uuid import uuid4
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 
 from projections.core.instants import DAY
 from schemas.generated.events.parts import Meta, Producer
 from schemas.topics import TOPICS
+from schemas.wire import codec
 from tests.infra.test_topics import widen
 from tests.services.points.program import ONE_IN_TEN, Program, program
 
@@ -40,6 +43,52 @@ def test_each_line_earns_a_lot_by_the_rules_and_units_that_come_back_take_their_
     shop.until(lambda: shop.stored(who) == 0)
     entries = shop.read(f"/v1/members/{who}/points/entries")
     assert {entry["rule_version"] for entry in entries if entry["kind"] == "earned"} == {"1"}
+
+
+def test_an_old_verdict_stands_until_it_is_judged_again_and_then_by_events(shop: Program) -> None:
+    """A return without the card, which an older release did not connect with its sale."""
+    who, at = uuid4(), shop.now()
+    sale = shop.sells(who, [("tea", 2, 1_000)], at=at)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    with _not_followed(shop):
+        shop.brings(None, sale, {1: 1})
+        known = "select 1 from sale where transaction_id = %s and documents like '%%\"return\"%%'"
+        shop.until(lambda: shop.road.sql(known, sale))
+    since = datetime.fromtimestamp(at / 1_000_000 - 1, UTC).isoformat()
+    shop.road.env["HITOTSU_ACCRUAL"] = "rules"
+    dry = shop.road.verb("points", "rejudge", "--since", since, "--dry-run")
+    (would,) = dry["balances"]
+    points = [would[side]["balance"] for side in ("before", "after")]
+    assert (would["profile_id"], points) == (str(who), [100, 50])
+    (event,) = would["events"]
+    assert (event["event_type"], event["points"]) == ("PointsReversed", -50)
+    assert event["transaction_id"] == str(sale)
+    assert shop.kinds(who) == {"earned": 100}, "a dry run stores nothing"
+    assert shop.road.sql("select 1 from points_awaited where profile_id = %s", who) == []
+    assert shop.road.verb("points", "rejudge", "--since", since)["balances"] == [would]
+    shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -50})
+    assert shop.road.verb("points", "rejudge", "--since", since)["balances"] == []
+    sent = shop.road.sql("select record_value from outbox where topic = 'commerce.points'")
+    reversals = [
+        event for (value,) in sent if (event := codec.decode(value)).NAME != "PointsEarned"
+    ]
+    (found,) = [one for one in reversals if one.profile_id == who.bytes]
+    assert str(UUID(bytes=found.meta.correlation_id)) == dry["correlation_id"]
+
+
+@contextmanager
+def _not_followed(shop: Program) -> Iterator[None]:
+    """What is applied meanwhile is followed, and no sale becomes due because of it."""
+    commands = shop.road.last("commands")
+    commands.send_signal(signal.SIGTERM)
+    commands.wait(20)
+    yield
+    shop.road.sql(
+        "update points_cursor p set next_offset = c.next_offset from checkpoint c"
+        " where (c.topic, c.partition) = (p.topic, p.partition)"
+    )
+    shop.again()
+    shop.wait()
 
 
 def test_a_return_may_come_before_its_sale(shop: Program) -> None:
