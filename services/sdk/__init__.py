@@ -8,6 +8,7 @@
 
 from services.sdk.buffer import Buffer, BufferFull, RefusedEvent
 from services.sdk.client import AsyncClient, Client
+from services.sdk.clocks import Clocks
 from services.sdk.ids import event_id_for, profile_id, uuid7
 from services.sdk.offline_limit import FloorLimit
 from services.sdk.results import Problem, Refused, Result, Results, Unreachable
@@ -17,6 +18,7 @@ __all__ = [
     "Buffer",
     "BufferFull",
     "Client",
+    "Clocks",
     "FloorLimit",
     "Problem",
     "Refused",

@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from services.sdk.buffer import Buffer
+from services.sdk.clocks import Clocks
 from services.sdk.delivery import GatewayLine, GatewayReply, Pause, Post, Sendable, Talk
 from services.sdk.results import Problem, Results, Unreachable
 
@@ -72,14 +73,15 @@ class Client:
         *,
         validate: bool = True,
         patience: float = 60.0,
+        clocks: Clocks | None = None,
     ) -> None:
         """`patience`: seconds until a send without a buffer raises `Unreachable`.
 
-        `validate`: check events before sending. Raises ValueError for an invalid `base_url` or
-        `token`.
+        `validate`: check events before sending. `clocks`: those that stamped the events, if not
+        this machine's. Raises ValueError for an invalid `base_url` or `token`.
         """
         self._http = httpx.Client(**_options(base_url, token))
-        self._line = GatewayLine(buffer, validate, patience)
+        self._line = GatewayLine(buffer, validate, patience, clocks=clocks or Clocks())
         self._one_at_a_time = threading.Lock()
 
     def send(self, events: Iterable[Sendable]) -> Results:
@@ -149,10 +151,11 @@ class AsyncClient:
         *,
         validate: bool = True,
         patience: float = 60.0,
+        clocks: Clocks | None = None,
     ) -> None:
         """Parameters and errors are those of `Client`."""
         self._http = httpx.AsyncClient(**_options(base_url, token))
-        self._line = GatewayLine(buffer, validate, patience)
+        self._line = GatewayLine(buffer, validate, patience, clocks=clocks or Clocks())
         self._one_at_a_time = asyncio.Lock()
 
     async def send(self, events: Iterable[Sendable]) -> Results:

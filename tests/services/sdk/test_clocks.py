@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from nacl.public import PrivateKey
 
 from schemas.generated.inputs import parse
-from services.sdk import Buffer, Unreachable
+from services.sdk import AsyncClient, Buffer, Client, Unreachable
 from services.sdk.clocks import EVENT_AGES, SENT_AT, BootMoment, Clocks
 from services.sdk.delivery import GatewayLine, Post
 from tests.services.gateway.running import event
@@ -114,6 +116,33 @@ def test_after_a_reboot_only_the_sent_time_counts(buffer: Buffer) -> None:
     waiting(buffer, clocks, sold(clocks))
     (post,) = flushed(buffer, clocks)
     assert post.headers[EVENT_AGES] == ",0.0"
+
+
+ACCEPTED = {"results": [{"index": 0, "event_id": "", "status": "accepted"}]}
+
+
+def test_a_client_that_sends_for_a_till_says_what_the_tills_clocks_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    def answered(_: object, request: httpx.Request, **__: object) -> httpx.Response:
+        told.append(request.headers[SENT_AT])
+        return httpx.Response(202, json=ACCEPTED, request=request)
+
+    async def answered_later(_: object, request: httpx.Request, **__: object) -> httpx.Response:
+        return answered(_, request)
+
+    async def sent() -> None:
+        async with AsyncClient("http://gateway.example", "token", clocks=SetClocks()) as till:
+            await till.send([event()])
+
+    monkeypatch.setattr(httpx.Client, "send", answered)
+    monkeypatch.setattr(httpx.AsyncClient, "send", answered_later)
+    with Client("http://gateway.example", "token", clocks=SetClocks()) as till:
+        till.send([event()])
+    asyncio.run(sent())
+    assert told == ["2026-05-01T12:00:00.000Z"] * 2
 
 
 def test_what_happened_before_boot_or_tells_no_time_has_no_age() -> None:
