@@ -18,7 +18,7 @@ from services.cli.stack import HomeOption, ProviderOption, alone, bring_up, line
 VERBS = ("demo",)
 MARK = "demo"  # the file that records the scale of the stack's rows; two scales must not be mixed
 FOLDER = Path("var/demo")
-CALLERS = ("till", "ec", "staff")  # the tokens with which the demo sends and queries
+CALLERS = ("till", "ec", "warehouse", "staff")  # the tokens with which the demo sends and queries
 
 console = Console()
 

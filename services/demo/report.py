@@ -21,6 +21,8 @@ QUESTIONS = {
     "stock": "店でもECでも一つの在庫か",
     "suppression": "買った物をまた薦めていないか",
     "inquiries": "誰が何を問い合わせたか",
+    "purchases": "売上の一行一行は、その後も含めて正しいか",
+    "discrepancies": "合わないものはすべて見つかるか",
     "terminal_gaps": "届いていないレシートはどれか",
     "totals": "合計は合っているか",
     "scene": "ECのポイントを店で使い、最後の一点はECへ。返品で元どおりか",

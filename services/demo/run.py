@@ -18,8 +18,10 @@ from services.demo.common.comparison import ReportRow
 from services.demo.duplicate_pairs import LinkageResult, activate_estimated_rules, linkage_result
 from services.demo.questions import (
     balances,
+    discrepancies,
     inquiries,
     members,
+    purchases,
     stock,
     suppression,
     terminal_gaps,
@@ -40,6 +42,8 @@ QUESTIONS: dict[str, Question] = {
     "stock": stock.ask,
     "suppression": suppression.ask,
     "inquiries": inquiries.ask,
+    "purchases": purchases.ask,
+    "discrepancies": discrepancies.ask,
     "terminal_gaps": terminal_gaps.ask,
     "totals": totals.ask,
 }
@@ -138,9 +142,12 @@ class Demo:
         items = oracle.items()
         rows = []
         tally: Counter[str] = Counter()
+        sizes = {
+            "stock": len(items), "purchases": oracle.sales(), "discrepancies": 1,
+            "terminal_gaps": 1,
+        }  # fmt: skip
         for name, question in QUESTIONS.items():
-            row = ReportRow(name)
-            size = {"stock": len(items), "terminal_gaps": 1}.get(name, len(customers))
+            row, size = ReportRow(name), sizes.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")
             await question(PendingQuestion(oracle, answers, row, lane, customers, items, tally))
             lane.done()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rich.progress import Progress
 
 from services.bulk import BulkProducer
 from services.demo.common.bars import Lane
 from services.demo.shop import Json
+from services.demo.shop.clocks import RIGHT, TillClocks
 from services.demo.shop.rows import Rows
-from services.demo.shop.streams import Stream, bulk, tills, web_shop
+from services.demo.shop.streams import Stream, bulk, deliveries, tills, web_shop
 from services.runtime.config import Settings
 from services.sdk import AsyncClient
 
@@ -46,7 +48,7 @@ class Sender:
 
     async def _in_bulk(self, producer: BulkProducer, stream: Stream) -> int:
         lane = Lane(self.progress, stream.name, stream.size)
-        events = (event for moment in stream.moments for event in moment)
+        events = (event for moment in stream.moments for event in moment.events)
         counts = await producer.send(events, progress=lambda count: lane.moved(count, count))
         lane.done()
         if counts.rejected:
@@ -55,44 +57,60 @@ class Sender:
         return counts.accepted
 
     async def _by_http(self) -> int:
-        shops = tills(self.rows)
-        web = web_shop(self.rows)
+        shops, web, leaving = tills(self.rows), web_shop(self.rows), deliveries(self.rows)
         at_tills = Lane(self.progress, "15 tills", sum(till.size for till in shops))
         on_web = Lane(self.progress, web.name, web.size)
+        of_orders = Lane(self.progress, "deliveries", sum(stream.size for stream in leaving))
+        lanes = [
+            *((stream, at_tills) for stream in shops),
+            (web, on_web),
+            *((stream, of_orders) for stream in leaving),
+        ]
         async with asyncio.TaskGroup() as group:
             sending = [
                 group.create_task(self._producer(stream, self.tokens[stream.role], lane))
-                for stream, lane in (*((till, at_tills) for till in shops), (web, on_web))
+                for stream, lane in lanes
             ]
-        at_tills.done()
-        on_web.done()
+        for lane in (at_tills, on_web, of_orders):
+            lane.done()
         return sum(task.result() for task in sending)
 
     async def _producer(self, stream: Stream, token: str, lane: Lane) -> int:
-        """Sends one stream (a till or the web shop) in order; returns how many were accepted."""
-        sent = 0
-        async with AsyncClient(self.gateway, token) as client:
-            for moments, events in _batches(stream):
-                results = await client.send(events)
+        """Sends one stream in order; returns how many were accepted."""
+        sent, clocks = 0, TillClocks()
+        async with AsyncClient(self.gateway, token, clocks=clocks) as client:
+            for request in _requests(stream):
+                clocks.ahead = request.ahead
+                results = await client.send(request.events)
                 refused = results.of("rejected")
                 if refused:
                     first = refused[0]
-                    kind = events[first.index]["type"]
+                    kind = request.events[first.index]["type"]
                     raise NotAccepted(f"{stream.name}: {kind}: {first.field}: {first.reason}")
                 sent += results.accepted
-                lane.moved(moments, len(events))
+                lane.moved(request.moments, len(request.events))
         return sent
 
 
-def _batches(stream: Stream) -> Iterator[tuple[int, list[Json]]]:
-    """Batches of a stream, with their number of moments; a moment is never divided."""
-    moments = 0
-    batch: list[Json] = []
+@dataclass(slots=True)
+class _DemoRequest:
+    """Events that are sent in one request. `ahead`: how far the sender's clock is ahead."""
+
+    ahead: timedelta
+    moments: int
+    events: list[Json]
+
+
+def _requests(stream: Stream) -> Iterator[_DemoRequest]:
+    """The requests of a stream: a moment is never divided, and each is told by one clock."""
+    request = _DemoRequest(RIGHT, 0, [])
     for moment in stream.moments:
-        if len(batch) + len(moment) > BATCH:
-            yield moments, batch
-            moments, batch = 0, []
-        moments += 1
-        batch += moment
-    if batch:
-        yield moments, batch
+        full = len(request.events) + len(moment.events) > BATCH
+        if request.events and (full or moment.ahead != request.ahead):
+            yield request
+            request = _DemoRequest(moment.ahead, 0, [])
+        request.ahead = moment.ahead
+        request.moments += 1
+        request.events += moment.events
+    if request.events:
+        yield request

@@ -46,6 +46,7 @@ def routes(customer: int, item: int) -> list[str]:
         "/v1/stock",
         "/v1/inquiries",
         "/v1/terminals/gaps",
+        "/v1/discrepancies",
         f"/v1/stock/{names.sku(item)}",
         f"{member}/points",
         f"{member}/purchases",

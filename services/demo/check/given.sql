@@ -1,16 +1,21 @@
--- What the page "How TPC-DS rows become the shop of the demo" says of the generated tables.
+-- What docs/demo-data.md says of the generated tables, up to the documents that the shop sends.
 -- Written from that page and the tables alone; shares nothing with the code that makes events.
 
 -- One row per sold line. Null quantity or money is 0 and the line is kept.
-CREATE VIEW line AS
+CREATE TABLE line AS
 SELECT 'STORE' AS channel, ss_ticket_number AS number, ss_item_sk AS item,
        ifnull(ss_quantity, 0) AS quantity,
-       cast(ifnull(ss_net_paid, 0) * 100 AS BIGINT) AS cents
+       cast(ifnull(ss_net_paid, 0) * 100 AS BIGINT) AS cents,
+       cast(NULL AS BIGINT) AS ship_day, false AS cancelled
 FROM store_sales
 UNION ALL
 SELECT 'EC', ws_order_number, ws_item_sk,
        ifnull(ws_quantity, 0),
-       cast(ifnull(ws_net_paid, 0) * 100 AS BIGINT)
+       cast(ifnull(ws_net_paid, 0) * 100 AS BIGINT),
+       ws_ship_date_sk,
+       -- a line of 0 units has nothing to cancel
+       row_number() OVER (ORDER BY ws_order_number, ws_item_sk) % 97 = 0
+           AND ifnull(ws_quantity, 0) > 0
 FROM web_sales;
 
 -- One row per ticket or order: each header column is the largest that any of its lines has.
@@ -33,41 +38,55 @@ placed AS (
 numbered AS (
     SELECT *,
            CASE channel WHEN 'STORE' THEN row_number() OVER till END AS sequence,
-           channel = 'STORE' AND (row_number() OVER whole_channel) % 997 = 0 AS held_back
+           channel = 'STORE' AND (row_number() OVER whole_channel) % 997 = 0 AS held_back,
+           channel = 'STORE' AND (row_number() OVER whole_channel) % 89 = 0 AS copied,
+           channel = 'EC' AND (row_number() OVER (PARTITION BY channel ORDER BY number)) % 13 = 0
+             AS picked_up
     FROM placed
     WINDOW till AS (PARTITION BY channel, store, terminal ORDER BY day, second, number),
            whole_channel AS (PARTITION BY channel ORDER BY day, second, number)
 ),
-earning AS (
-    SELECT channel, number, sum(cents // 10000) AS earned FROM line GROUP BY ALL
+summed AS (
+    SELECT channel, number, sum(cents // 10000) AS earned, sum(cents) AS cents FROM line
+    GROUP BY ALL
 )
-SELECT numbered.*, d_date AS date,
+SELECT numbered.*, d_date AS date, d_date + to_seconds(second) AS happened,
        CASE channel WHEN 'STORE' THEN 'store ' || store ELSE 'warehouse' END AS location,
-       cast(earned AS BIGINT) AS earned,
+       CASE WHEN channel = 'STORE' THEN 'store ' || store
+            WHEN picked_up THEN 'store ' || (1 + number % 5)
+            ELSE 'warehouse' END AS leaves_from,
+       cast(earned AS BIGINT) AS earned, cast(summed.cents AS BIGINT) AS cents,
        -- Half of what the customer's previous order earned, whatever its channel.
        cast(ifnull(lag(earned) OVER by_customer, 0) // 2 AS BIGINT) AS redeemed,
        lag(channel) OVER by_customer AS previous_channel
-FROM numbered JOIN earning USING (channel, number) JOIN date_dim ON d_date_sk = day
+FROM numbered JOIN summed USING (channel, number) JOIN date_dim ON d_date_sk = day
 WINDOW by_customer AS (PARTITION BY customer ORDER BY day, second, channel, number);
 
--- One row per returned line that the shop sends: a known quantity, of no more than was sold.
+-- One row per returned line whose quantity may be sent: known, and of no more than was sold.
 CREATE TABLE back AS
 WITH row_of AS (
     SELECT 'STORE' AS channel, sr_ticket_number AS number, sr_item_sk AS item,
            sr_return_quantity AS quantity, sr_returned_date_sk AS day,
-           sr_customer_sk AS returner, sr_reason_sk AS reason
+           sr_return_time_sk AS second, sr_customer_sk AS returner, sr_reason_sk AS reason
     FROM store_returns
     UNION ALL
     SELECT 'EC', wr_order_number, wr_item_sk, wr_return_quantity, wr_returned_date_sk,
-           wr_returning_customer_sk, wr_reason_sk
+           wr_returned_time_sk, wr_returning_customer_sk, wr_reason_sk
     FROM web_returns
 )
 SELECT channel, number, item, row_of.quantity, returner, reason,
-       sale.customer, sale.store, sale.location, sale.held_back,
-       ifnull(d_date, cast(sale.date + INTERVAL 1 DAY AS DATE)) AS date,
-       (line.cents // 10000) * row_of.quantity // line.quantity AS taken_back
+       sale.customer, sale.store, sale.location,
+       ifnull(d_date, cast(sale.date + INTERVAL 1 DAY AS DATE))
+         + to_seconds(ifnull(row_of.second, sale.second)) AS happened,
+       (line.cents // 10000) * row_of.quantity // line.quantity AS taken_back,
+       line.quantity AS sold,
+       channel = 'EC' AND (row_number() OVER own_channel) % 53 = 0 AS not_returned,
+       (row_number() OVER every_channel) % 211 = 0 AS twice,
+       NOT sale.held_back AND NOT line.cancelled AS sent
 FROM row_of
 JOIN line USING (channel, number, item)
 JOIN sale USING (channel, number)
 LEFT JOIN date_dim ON d_date_sk = row_of.day
-WHERE row_of.quantity <= line.quantity;
+WHERE row_of.quantity <= line.quantity
+WINDOW own_channel AS (PARTITION BY channel ORDER BY number, item),
+       every_channel AS (ORDER BY channel, number, item);

@@ -6,5 +6,5 @@ SELECT returner AS customer,
 FROM back
 LEFT JOIN reason ON r_reason_sk = reason
 LEFT JOIN item ON i_item_sk = back.item
-WHERE NOT held_back
+WHERE sent
 ORDER BY ALL;

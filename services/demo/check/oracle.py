@@ -22,6 +22,7 @@ class Oracle:
         self._connection.execute(f"SET memory_limit = '512MB'; SET temp_directory = '{path}.spill'")
         self._connection.execute("SET search_path = 'memory,rows'")
         self._connection.execute(_sql("given"))
+        self._connection.execute(_sql("known"))
 
     def expected(self, row: str) -> Iterator[Row]:
         """The result of the query in `<row>.sql` beside this module, in the order of the query."""
@@ -31,6 +32,18 @@ class Oracle:
             cursor.execute(_sql(row))
             while page := cursor.fetchmany(FETCH):
                 yield from page
+        finally:
+            cursor.close()
+
+    def records(self, row: str) -> Iterator[dict[str, Any]]:
+        """The result of the query in `<row>.sql`, with the names of its columns."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET search_path = 'memory,rows'")
+            cursor.execute(_sql(row))
+            columns = [column[0] for column in cursor.description or ()]
+            while page := cursor.fetchmany(FETCH):
+                yield from (dict(zip(columns, values, strict=True)) for values in page)
         finally:
             cursor.close()
 
@@ -51,6 +64,10 @@ class Oracle:
     def lines(self) -> int:
         """Number of lines sold in both channels."""
         return self._numbers("SELECT count(*) FROM line")[0]
+
+    def sales(self) -> int:
+        """Number of sales that were sent."""
+        return self._numbers("SELECT count(*) FROM sale WHERE NOT held_back")[0]
 
     def items(self) -> list[int]:
         return self._numbers("SELECT i_item_sk FROM item ORDER BY 1")

@@ -7,13 +7,14 @@ WITH need AS (
                 ELSE 'one_off' END AS kind
     FROM item
 ),
--- A sale's line counts as long as not all of it came back.
+-- A sale's line counts as long as units of it are left.
+gone AS (SELECT channel, number, item, sum(units) AS units FROM slip GROUP BY ALL),
 bought AS (
-    SELECT sale.customer, item, sale.date + to_seconds(sale.second) AS bought_at
+    SELECT sale.customer, item, sale.happened AS bought_at
     FROM line
     JOIN sale USING (channel, number)
-    LEFT JOIN back USING (channel, number, item)
-    WHERE NOT sale.held_back AND line.quantity - ifnull(back.quantity, 0) > 0
+    LEFT JOIN gone USING (channel, number, item)
+    WHERE NOT held_back AND NOT cancelled AND line.quantity > ifnull(gone.units, 0)
 ),
 met AS (
     SELECT customer, item, kind, category, max(bought_at) AS last

@@ -23,7 +23,8 @@ async def ask(asking: PendingQuestion) -> None:
                 found["lines"] += 1
                 found["units sold"] += line["quantity"]
                 found["units returned"] += line["returned"]
-                found["returns"] += line["returned"] > 0
+                found["units refunded"] += line["refunded"]
+                found["returns"] += line["returned"] + line["refunded"] > 0
         asking.answered()
 
     await in_parallel(asking.customers, customer)

@@ -14,6 +14,7 @@ from services.sdk.ids import profile_id
 JST = timezone(timedelta(hours=9), "JST")
 POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
 CHANNELS = {POS: "STORE", EC: "EC", WAREHOUSE: "HEAD_OFFICE", HEAD_OFFICE: "HEAD_OFFICE"}
+SELLING = {"STORE": POS, "EC": EC}  # systems that sell, by channel
 STORES, TERMINALS = 5, 3
 ONE_IN = 5  # the EC account of every fifth customer has no phone number
 CURRENCY = "JPY"  # a cent of the generated prices is a yen here

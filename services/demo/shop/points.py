@@ -6,6 +6,7 @@ The till and the web shop decide them (accrual `producer`); every line that earn
 from __future__ import annotations
 
 from services.demo.shop import names
+from services.demo.shop.names import Json
 from services.demo.shop.rows import Rows
 
 CENTS_A_POINT = 10_000
@@ -39,3 +40,20 @@ def redemptions(rows: Rows) -> dict[tuple[str, int], int]:
 
 def lot_id(system: str, number: int, line_no: int) -> str:
     return names.demo_id("lot", system, number, line_no)
+
+
+def taken_back(
+    meta: Json, system: str, customer: int, number: int, line_no: int, points: int
+) -> Json:
+    """The event that takes points of a line's lot back from the buyer."""
+    profile = names.profile(system, customer)
+    lot = lot_id(system, number, line_no)
+    return {
+        "type": "PointsReversed",
+        "meta": meta,
+        "profile_id": profile,
+        "points": points,
+        "transaction_id": names.transaction(system, number),
+        "allocations": [{"profile_id": profile, "lot_id": lot, "points": points}],
+        "policy": "go_negative",
+    }

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.demo.shop import inquiries, names
+from services.demo.shop.moments import DemoMoment, in_time
 from services.demo.shop.names import Json
-from services.demo.shop.points import earned, lot_id
+from services.demo.shop.order_lives import is_cancelled
+from services.demo.shop.points import earned, taken_back
 from services.demo.shop.rows import Rows
 from services.demo.shop.sales import moment
 
 # A return without a date: the day after the sale. Without a time: at the time of the sale.
 _COLUMNS = """
-SELECT number, line_no, customer, store, item, sold.quantity, net_paid,
-       back.quantity, refund, returner, r_reason_desc, i_category,
+SELECT number, line_no, customer, store, item, sold, net_paid, quantity, refund, returner,
+       r_reason_desc, i_category, channel_place, back.place, line_place,
        coalesce(returned.d_date, (bought.d_date + INTERVAL 1 DAY)::DATE) AS day,
        coalesce(back.second, header.second) AS second
 """
@@ -25,25 +27,31 @@ LEFT JOIN shop.reason ON r_reason_sk = back.reason
 LEFT JOIN shop.item ON i_item_sk = item
 LEFT JOIN shop.date_dim AS returned ON returned.d_date_sk = back.date_sk
 JOIN shop.date_dim AS bought ON bought.d_date_sk = header.date_sk
-WHERE back.quantity <= sold.quantity AND NOT held_back
 """
 _OF_TILL = f"""{_COLUMNS}
-FROM store_return AS back JOIN store_line AS sold USING (number, item)
-JOIN receipt AS header USING (number)
-{_RULES} AND store = $1 AND terminal = $2
+FROM return_line AS back JOIN receipt AS header USING (number)
+{_RULES} WHERE channel = 'STORE' AND NOT held_back AND back.place % $1 = 0
+  AND store = $2 AND terminal = $3
 ORDER BY day, second, number, line_no
 """
 _OF_EC = f"""{_COLUMNS}
-FROM web_return AS back JOIN web_line AS sold USING (number, item)
-JOIN web_order AS header USING (number)
-{_RULES}
+FROM return_line AS back JOIN web_order AS header USING (number)
+{_RULES} WHERE channel = 'EC' AND back.place % $1 = 0
 ORDER BY day, second, number, line_no
 """
+WITHOUT_CARD_EVERY, OTHER_PROFILE_EVERY = 7, 11  # of the stores
+NOT_RETURNED_EVERY = 53  # of the web shop
+TOLD_TWICE_EVERY = 211
+_SECOND_SLIP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoReturn:
-    """One returned line."""
+    """One returned line.
+
+    `channel_place`, `place`: its position, from 1, among all returns of its channel, and of both.
+    `line_place`: the position of its line among all lines of the web shop.
+    """
 
     system: str
     number: int
@@ -58,15 +66,25 @@ class DemoReturn:
     returner: int | None
     reason: str | None
     category: str | None
+    channel_place: int
+    place: int
+    line_place: int | None
     at: datetime
 
-    def meta(self, kind: str, causation: str | None = None, after: timedelta | None = None) -> Json:
+    def meta(
+        self,
+        kind: str,
+        causation: str | None = None,
+        after: timedelta | None = None,
+        *,
+        slip: int = 1,
+    ) -> Json:
         """The `meta` of an event of the return, without terminal; `after` is added to its time."""
-        event_id = names.demo_id(kind, self.system, self.number, self.line_no)
+        which = (kind, self.system, self.number, self.line_no, *((slip,) if slip > 1 else ()))
         at = self.at + after if after else self.at
         return names.meta(
             self.system,
-            event_id,
+            names.demo_id(*which),
             at,
             store=self.store,
             correlation=self.transaction,
@@ -82,38 +100,81 @@ class DemoReturn:
         """The points that the returned units had earned, rounded down."""
         return earned(self.net_paid) * self.quantity // self.sold
 
+    @property
+    def left_before(self) -> bool:
+        """Whether the units had left, so that they can come back."""
+        return self.line_place is None or not is_cancelled(self.line_place, self.sold)
 
-def returns_of_till(rows: Rows, store: int, terminal: int) -> Iterator[tuple[datetime, list[Json]]]:
+    @property
+    def disposition(self) -> str:
+        if self.system == names.EC and self.channel_place % NOT_RETURNED_EVERY == 0:
+            return "NOT_RETURNED"
+        return "BACK_IN_STOCK"
+
+    @property
+    def who(self) -> Json:
+        """The profiles that the return names."""
+        without_card = self.channel_place % WITHOUT_CARD_EVERY == 0
+        other_profile = self.channel_place % OTHER_PROFILE_EVERY == 0
+        if self.system == names.POS and without_card:
+            return {}
+        system = names.EC if self.system == names.POS and other_profile else self.system
+        profiles: Json = {}
+        if self.customer is not None:
+            profiles["profile_id"] = names.profile(system, self.customer)
+        if self.returner is not None:
+            profiles["returned_by"] = names.profile(self.system, self.returner)
+        return profiles
+
+
+def returns_of_till(rows: Rows, store: int, terminal: int) -> Iterator[DemoMoment]:
     """The returns of a till's receipts by time, each with its events."""
-    for row in rows.stream(_OF_TILL, store, terminal):
-        yield _happened(_read(names.POS, row))
+    return in_time(
+        _first_slips(rows.stream(_OF_TILL, 1, store, terminal), names.POS),
+        _second_slips(rows.stream(_OF_TILL, TOLD_TWICE_EVERY, store, terminal), names.POS),
+    )
 
 
-def returns_of_ec(rows: Rows) -> Iterator[tuple[datetime, list[Json]]]:
+def returns_of_ec(rows: Rows) -> Iterator[DemoMoment]:
     """The returns of the web shop's orders by time, each with its events."""
-    for row in rows.stream(_OF_EC):
-        yield _happened(_read(names.EC, row))
+    return in_time(
+        _first_slips(rows.stream(_OF_EC, 1), names.EC),
+        _second_slips(rows.stream(_OF_EC, TOLD_TWICE_EVERY), names.EC),
+    )
 
 
-def _read(system: str, row: tuple[Any, ...]) -> DemoReturn:
-    *fields, day, second = row
-    return DemoReturn(*(system, *fields, moment(day, second)))
+def _first_slips(lines: Iterator[tuple[Any, ...]], system: str) -> Iterator[DemoMoment]:
+    for back in _returns(lines, system):
+        yield DemoMoment(back.at, list(_happened(back)))
 
 
-def _happened(back: DemoReturn) -> tuple[datetime, list[Json]]:
+def _second_slips(lines: Iterator[tuple[Any, ...]], system: str) -> Iterator[DemoMoment]:
+    for back in _returns(lines, system):
+        yield DemoMoment(back.at + _SECOND_SLIP, [_returned(back, 2)])
+
+
+def _returns(lines: Iterator[tuple[Any, ...]], system: str) -> Iterator[DemoReturn]:
+    for *columns, day, second in lines:
+        back = DemoReturn(*(system, *columns, moment(day, second)))
+        if back.left_before:
+            yield back
+
+
+def _happened(back: DemoReturn) -> Iterator[Json]:
     returned = _returned(back)
+    yield returned
     cause = returned["meta"]["event_id"]
-    events = [returned]
     if back.customer is not None and back.points:
-        events.append(_reversed(back, cause))
-    events.extend(inquiries.inquiry(back, cause))
-    return back.at, events
+        meta = back.meta("PointsReversed", cause)
+        yield taken_back(meta, back.system, back.customer, back.number, back.line_no, back.points)
+    yield from inquiries.inquiry(back, cause)
 
 
-def _returned(back: DemoReturn) -> Json:
+def _returned(back: DemoReturn, slip: int = 1) -> Json:
+    after = _SECOND_SLIP if slip > 1 else None
     event: Json = {
         "type": "PurchaseReturned",
-        "meta": back.meta("PurchaseReturned"),
+        "meta": back.meta("PurchaseReturned", after=after, slip=slip),
         "transaction_id": back.transaction,
         "location_id": names.location(back.store),
         "currency": names.CURRENCY,
@@ -124,29 +185,12 @@ def _returned(back: DemoReturn) -> Json:
                 "sku": names.sku(back.item),
                 "quantity": back.quantity,
                 "refund": back.refund,
-                "disposition": "BACK_IN_STOCK",
+                "disposition": back.disposition,
             }
         ],
+        "document_id": f"{back.system}-{back.number}-{back.line_no}-{slip}",
+        **back.who,
     }
-    if back.customer is not None:
-        event["profile_id"] = names.profile(back.system, back.customer)
-    if back.returner is not None:
-        event["returned_by"] = names.profile(back.system, back.returner)
     if back.reason:
         event["reason_code"] = names.slug(back.reason)[:64]
     return event
-
-
-def _reversed(back: DemoReturn, cause: str) -> Json:
-    assert back.customer is not None
-    profile = names.profile(back.system, back.customer)
-    lot = lot_id(back.system, back.number, back.line_no)
-    return {
-        "type": "PointsReversed",
-        "meta": back.meta("PointsReversed", cause),
-        "profile_id": profile,
-        "points": back.points,
-        "transaction_id": back.transaction,
-        "allocations": [{"profile_id": profile, "lot_id": lot, "points": back.points}],
-        "policy": "go_negative",
-    }

@@ -14,6 +14,7 @@ import duckdb
 FETCH = 2_000
 
 # A ticket's lines repeat its header columns, some of them null: `max` finds the one value, if any.
+# `place` is a row's position, from 1, in the order by which the shop's oddities count.
 _VIEWS = """
 CREATE TABLE receipt AS
 WITH header AS (
@@ -24,23 +25,30 @@ WITH header AS (
            1 + ss_ticket_number % 5 AS store,
            1 + (ss_ticket_number // 5) % 3 AS terminal
     FROM shop.store_sales GROUP BY ss_ticket_number
+),
+numbered AS (
+    SELECT *,
+           row_number() OVER (PARTITION BY store, terminal ORDER BY date_sk, second, number)
+             AS sequence,
+           row_number() OVER (ORDER BY date_sk, second, number) AS place
+    FROM header
 )
-SELECT *,
-       row_number() OVER (PARTITION BY store, terminal ORDER BY date_sk, second, number)
-         AS sequence,
-       row_number() OVER (ORDER BY date_sk, second, number) % 997 = 0 AS held_back
-FROM header;
+SELECT *, place % 997 = 0 AS held_back FROM numbered;
 
 CREATE TABLE web_order AS
-SELECT ws_order_number AS number,
-       max(ws_bill_customer_sk) AS customer,
-       max(ws_sold_date_sk) AS date_sk,
-       max(ws_sold_time_sk) AS second,
-       NULL::BIGINT AS store, NULL::BIGINT AS terminal, NULL::BIGINT AS sequence,
-       false AS held_back
-FROM shop.web_sales GROUP BY ws_order_number;
+WITH header AS (
+    SELECT ws_order_number AS number,
+           max(ws_bill_customer_sk) AS customer,
+           max(ws_sold_date_sk) AS date_sk,
+           max(ws_sold_time_sk) AS second,
+           max(ws_ship_date_sk) AS ship_date_sk
+    FROM shop.web_sales GROUP BY ws_order_number
+)
+SELECT *, row_number() OVER (ORDER BY number) AS place,
+       NULL::BIGINT AS store, NULL::BIGINT AS terminal, NULL::BIGINT AS sequence
+FROM header;
 
-CREATE VIEW store_line AS
+CREATE TABLE store_line AS
 SELECT ss_ticket_number AS number,
        row_number() OVER (PARTITION BY ss_ticket_number ORDER BY ss_item_sk) AS line_no,
        ss_item_sk AS item,
@@ -49,26 +57,38 @@ SELECT ss_ticket_number AS number,
        (coalesce(ss_net_paid, 0) * 100)::BIGINT AS net_paid
 FROM shop.store_sales;
 
-CREATE VIEW web_line AS
+CREATE TABLE web_line AS
 SELECT ws_order_number AS number,
        row_number() OVER (PARTITION BY ws_order_number ORDER BY ws_item_sk) AS line_no,
+       row_number() OVER (ORDER BY ws_order_number, ws_item_sk) AS line_place,
        ws_item_sk AS item,
        coalesce(ws_quantity, 0) AS quantity,
        (coalesce(ws_sales_price, 0) * 100)::BIGINT AS unit_price,
-       (coalesce(ws_net_paid, 0) * 100)::BIGINT AS net_paid
+       (coalesce(ws_net_paid, 0) * 100)::BIGINT AS net_paid,
+       ws_ship_date_sk AS line_ship_date_sk
 FROM shop.web_sales;
 
-CREATE VIEW store_return AS
-SELECT sr_ticket_number AS number, sr_item_sk AS item, sr_customer_sk AS returner,
-       sr_reason_sk AS reason, sr_returned_date_sk AS date_sk, sr_return_time_sk AS second,
-       sr_return_quantity AS quantity, (coalesce(sr_return_amt, 0) * 100)::BIGINT AS refund
-FROM shop.store_returns;
-
-CREATE VIEW web_return AS
-SELECT wr_order_number AS number, wr_item_sk AS item, wr_returning_customer_sk AS returner,
-       wr_reason_sk AS reason, wr_returned_date_sk AS date_sk, wr_returned_time_sk AS second,
-       wr_return_quantity AS quantity, (coalesce(wr_return_amt, 0) * 100)::BIGINT AS refund
-FROM shop.web_returns;
+CREATE TABLE return_line AS
+WITH told AS (
+    SELECT 'EC' AS channel, wr_order_number AS number, line_no, wr_item_sk AS item,
+           line.quantity AS sold, net_paid, wr_return_quantity AS quantity,
+           (coalesce(wr_return_amt, 0) * 100)::BIGINT AS refund,
+           wr_returning_customer_sk AS returner, wr_reason_sk AS reason,
+           wr_returned_date_sk AS date_sk, wr_returned_time_sk AS second, line_place
+    FROM shop.web_returns JOIN web_line AS line
+         ON number = wr_order_number AND item = wr_item_sk
+    UNION ALL
+    SELECT 'STORE', sr_ticket_number, line_no, sr_item_sk,
+           line.quantity, net_paid, sr_return_quantity,
+           (coalesce(sr_return_amt, 0) * 100)::BIGINT,
+           sr_customer_sk, sr_reason_sk, sr_returned_date_sk, sr_return_time_sk, NULL
+    FROM shop.store_returns JOIN store_line AS line
+         ON number = sr_ticket_number AND item = sr_item_sk
+)
+SELECT *,
+       row_number() OVER (PARTITION BY channel ORDER BY number, item) AS channel_place,
+       row_number() OVER (ORDER BY channel, number, item) AS place
+FROM told WHERE quantity <= sold;
 """
 
 

@@ -1,25 +1,19 @@
-"""The streams of events that the demo's systems send, in order.
-
-A moment is a list of events that happen at one time and are sent together: a receipt with its
-points, a return with its inquiry, a count.
-"""
+"""The streams of events that the demo's systems send, in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from heapq import merge
-from operator import itemgetter
 
 from schemas.rights import Role
-from services.demo.shop import names
+from services.demo.shop import names, order_lives
 from services.demo.shop.catalog import NEEDS, catalog
 from services.demo.shop.members import profiles
-from services.demo.shop.names import Json
+from services.demo.shop.moments import DemoMoment, alone, in_time
 from services.demo.shop.points import redemptions
-from services.demo.shop.returns import returns_of_ec, returns_of_till
+from services.demo.shop.returns import TOLD_TWICE_EVERY, returns_of_ec, returns_of_till
 from services.demo.shop.rows import Rows
-from services.demo.shop.sales import orders, receipts
+from services.demo.shop.sales import COPIED_EVERY, PICKED_UP_EVERY, copies, orders, receipts
 from services.demo.shop.stock import counts, openings
 
 
@@ -29,12 +23,17 @@ class Stream:
 
     name: str
     size: int
-    begin: Callable[[], Iterator[list[Json]]]
+    begin: Callable[[], Iterator[DemoMoment]]
     role: Role
 
     @property
-    def moments(self) -> Iterator[list[Json]]:
+    def moments(self) -> Iterator[DemoMoment]:
         return self.begin()
+
+
+def everything(rows: Rows) -> list[Stream]:
+    """All streams: first those of the bulk loader, then those that go over HTTP."""
+    return [*bulk(rows), *tills(rows), web_shop(rows), *deliveries(rows)]
 
 
 def bulk(rows: Rows) -> list[Stream]:
@@ -48,33 +47,40 @@ def bulk(rows: Rows) -> list[Stream]:
         "WHERE inv_item_sk % 2 = 0 AND inv_quantity_on_hand IS NOT NULL"
     )
     return [
-        Stream("catalogue", places + needs + items, lambda: _alone(catalog(rows)), "catalogue"),
+        Stream("catalogue", places + needs + items, lambda: alone(catalog(rows)), "catalogue"),
         # an import: cards of the stores and accounts of the web shop
-        Stream("customers", 2 * customers, lambda: _alone(profiles(rows)), "operations"),
-        Stream("opening stock", places * items, lambda: _alone(openings(rows)), "warehouse"),
-        Stream("stock counts", counted, lambda: _alone(counts(rows)), "warehouse"),
+        Stream("customers", 2 * customers, lambda: alone(profiles(rows)), "operations"),
+        Stream("opening stock", places * items, lambda: alone(openings(rows)), "warehouse"),
+        Stream("stock counts", counted, lambda: alone(counts(rows)), "warehouse"),
     ]
 
 
 def tills(rows: Rows) -> list[Stream]:
-    """One stream per till: its receipts and the returns of them, by time."""
+    """One stream per till: its receipts, the returns and the copies of them, by time."""
     redeemed = redemptions(rows)
 
     def till(store: int, terminal: int) -> Stream:
         where = "store = $1 AND terminal = $2 AND NOT held_back"
-        sold = rows.number(f"SELECT count(*) FROM receipt WHERE {where}", store, terminal)
+        sold = rows.number(
+            f"SELECT count(*) + count(*) FILTER (place % {COPIED_EVERY} = 0) "
+            f"FROM receipt WHERE {where}",
+            store,
+            terminal,
+        )
         back = rows.number(
-            "SELECT count(*) FROM store_return AS back "
-            "JOIN store_line AS sold USING (number, item) "
-            f"JOIN receipt USING (number) WHERE {where} AND back.quantity <= sold.quantity",
+            f"SELECT count(*) + count(*) FILTER (back.place % {TOLD_TWICE_EVERY} = 0) "
+            f"FROM return_line AS back JOIN receipt USING (number) "
+            f"WHERE channel = 'STORE' AND {where}",
             store,
             terminal,
         )
         return Stream(
             f"store {store} till {terminal}",
             sold + back,
-            lambda: _in_time(
-                receipts(rows, redeemed, store, terminal), returns_of_till(rows, store, terminal)
+            lambda: in_time(
+                receipts(rows, redeemed, store, terminal),
+                returns_of_till(rows, store, terminal),
+                copies(rows, store, terminal),
             ),
             "till",
         )
@@ -87,26 +93,28 @@ def tills(rows: Rows) -> list[Stream]:
 
 
 def web_shop(rows: Rows) -> Stream:
-    """The web shop's orders and their returns, by time."""
+    """The web shop's orders and what it tells of them later, by time."""
     redeemed = redemptions(rows)
     sold = rows.number("SELECT count(*) FROM web_order")
-    back = rows.number(
-        "SELECT count(*) FROM web_return AS back JOIN web_line AS sold USING (number, item) "
-        "WHERE back.quantity <= sold.quantity"
-    )
+    back = rows.number("SELECT count(*) FROM return_line WHERE channel = 'EC'")
     return Stream(
         "web shop",
-        sold + back,
-        lambda: _in_time(orders(rows, redeemed), returns_of_ec(rows)),
+        2 * sold + back,
+        lambda: in_time(
+            orders(rows, redeemed),
+            order_lives.allocations(rows),
+            order_lives.cancels(rows),
+            returns_of_ec(rows),
+        ),
         "ec",
     )
 
 
-def _alone(events: Iterator[Json]) -> Iterator[list[Json]]:
-    for event in events:
-        yield [event]
-
-
-def _in_time(*moments: Iterable[tuple[object, list[Json]]]) -> Iterator[list[Json]]:
-    for _, events in merge(*moments, key=itemgetter(0)):
-        yield events
+def deliveries(rows: Rows) -> list[Stream]:
+    """What leaves for orders: from the warehouse, and at the counters of the stores."""
+    lines = rows.number("SELECT count(*) FROM web_line WHERE quantity > 0")
+    at_counters = lines // PICKED_UP_EVERY
+    return [
+        Stream("warehouse", lines - at_counters, lambda: order_lives.shipments(rows), "warehouse"),
+        Stream("counters", at_counters, lambda: order_lives.handovers(rows), "till"),
+    ]

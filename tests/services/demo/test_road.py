@@ -26,6 +26,8 @@ ROWS = [
     "stock",
     "suppression",
     "inquiries",
+    "purchases",
+    "discrepancies",
     "terminal_gaps",
     "totals",
     "scene",
@@ -88,9 +90,13 @@ def test_everything_there_is_was_compared(shop: Shop) -> None:
     assert compared["members"] >= 3 * customers
     assert compared["identity"] == shop.report()["identity"]["found"]
     assert compared["balances"] == 2 * customers
-    assert compared["stock"] == 2 * items * (places + 1) + items * places
+    now, before = 2 * items * (places + 1) + items * places, items * (places + 1)
+    assert compared["stock"] == now + before
     assert compared["suppression"] == customers * items
     assert compared["inquiries"] > customers
+    sales, lines = 3_000 - 2, 36_000
+    assert compared["purchases"] > 8 * sales + lines
+    assert compared["discrepancies"] > 10
     assert compared["terminal_gaps"] == 2 + 15
 
 
@@ -119,11 +125,19 @@ PLANTED = {
         "UPDATE main.point_entry SET points = points {sign} 1 WHERE number = 0 AND event_id = "
         "(SELECT min(event_id::text)::uuid FROM main.point_entry WHERE kind = 'earned')"
     ),
+    "discrepancies": (
+        "UPDATE main.purchase_discrepancy SET quantity = quantity {sign} 1 WHERE event_id = "
+        "(SELECT min(event_id::text)::uuid FROM main.purchase_discrepancy)"
+    ),
 }
 
 
 def test_nothing_was_put_aside(shop: Shop) -> None:
     assert shop.execute(REFUSED) == 0
+
+
+def test_copies_of_receipts_are_known_as_copies(shop: Shop) -> None:
+    assert shop.execute("SELECT 1 FROM main.duplicate_document") == 2_400 // 89
 
 
 def test_one_wrong_unit_of_each_kind_is_reported(shop: Shop) -> None:
@@ -140,6 +154,7 @@ def test_one_wrong_unit_of_each_kind_is_reported(shop: Shop) -> None:
         assert found.pop(row) > 0
         assert f"{row} " in again.stdout
     assert found.pop("totals") == 1, "points that were earned are counted there too"
+    assert found.pop("purchases") == 1, "and shown with their sale"
     assert found == dict.fromkeys(found, 0), again.stdout
     assert "expected" in again.stdout
 

@@ -12,7 +12,7 @@ import pytest
 from projections.member.rules import read_rules
 from services.demo.data import tpcds
 from services.demo.shop.rows import Rows
-from services.demo.shop.streams import bulk, tills, web_shop
+from services.demo.shop.streams import everything
 from tests.services.identity.test_replay import groups, told_groups
 from tests.services.identity.town import Town, town
 
@@ -23,10 +23,8 @@ def told(folder: Path) -> list[dict[str, Any]]:
     """Everything that the demo sends."""
     rows = Rows(tpcds(0.01, folder))
     try:
-        streams = (*bulk(rows), *tills(rows), web_shop(rows))
-        return [
-            event for moment in chain.from_iterable(s.moments for s in streams) for event in moment
-        ]
+        moments = chain.from_iterable(stream.moments for stream in everything(rows))
+        return [event for moment in moments for event in moment.events]
     finally:
         rows.close()
 

@@ -1,0 +1,64 @@
+-- What follows from given.sql for more than one row of the report.
+
+-- One row per slip of a return. The second slip takes what the line has left; the rest is over.
+CREATE TABLE slip AS
+SELECT channel, number, item, location, not_returned, quantity AS units, 0 AS beyond, happened
+FROM back WHERE sent
+UNION ALL
+SELECT channel, number, item, location, not_returned, least(quantity, sold - quantity),
+       quantity - least(quantity, sold - quantity), happened + INTERVAL 1 HOUR
+FROM back WHERE sent AND twice;
+
+-- One row per line of an order, with when its units are promised until.
+CREATE TABLE order_line AS
+WITH latest AS (
+    SELECT number, max(ship_day) AS ship_day FROM line WHERE channel = 'EC' GROUP BY ALL
+)
+SELECT number, item, quantity, cancelled, picked_up, leaves_from, sale.happened AS placed_at,
+       CASE WHEN cancelled THEN sale.happened + INTERVAL 48 HOUR
+            WHEN d_date IS NULL THEN sale.happened + INTERVAL 3 DAY
+            ELSE d_date + to_seconds(second) END AS ends_at
+FROM line
+JOIN sale USING (channel, number)
+JOIN latest USING (number)
+LEFT JOIN date_dim ON d_date_sk = CASE WHEN picked_up THEN latest.ship_day ELSE line.ship_day END
+WHERE channel = 'EC';
+
+-- Whatever changes units on hand (blocked: units that nobody may sell), or promises some.
+CREATE TABLE movement AS
+SELECT leaves_from AS location, item, sale.happened, -quantity AS units, 0 AS blocked, 0 AS promised
+FROM line JOIN sale USING (channel, number) WHERE channel = 'STORE' AND NOT held_back
+UNION ALL
+SELECT leaves_from, item, placed_at, 0, 0, quantity FROM order_line
+UNION ALL
+SELECT leaves_from, item, ends_at, if(cancelled, 0, -quantity), 0, -quantity FROM order_line
+UNION ALL
+SELECT location, item, happened, units + beyond, beyond, 0 FROM slip WHERE NOT not_returned
+UNION ALL
+SELECT location, i_item_sk, TIMESTAMP '1998-01-01', 10000, 0, 0
+FROM item, (SELECT 'warehouse' AS location UNION ALL SELECT 'store ' || unnest([1, 2, 3, 4, 5]));
+
+-- Every cell now, and as it was at the beginning of 2001-07-01: the last count until then and what
+-- moved at or after it, or all that moved.
+CREATE TABLE cell AS
+WITH moment AS (
+    SELECT 'now' AS at_time, TIMESTAMP '9999-01-01' AS until
+    UNION ALL SELECT '2001-07-01', TIMESTAMP '2001-07-01'
+),
+counted AS (
+    SELECT at_time, 'warehouse' AS location, inv_item_sk AS item, max(d_date) AS date,
+           arg_max(inv_quantity_on_hand, d_date) AS quantity
+    FROM inventory JOIN date_dim ON d_date_sk = inv_date_sk JOIN moment ON d_date <= until
+    WHERE inv_item_sk % 2 = 0 AND inv_quantity_on_hand IS NOT NULL
+    GROUP BY ALL
+)
+SELECT at_time, location, item,
+       cast(ifnull(any_value(counted.quantity), 0)
+            + ifnull(sum(units) FILTER (counted.date IS NULL OR happened >= counted.date), 0)
+            AS BIGINT) AS on_hand,
+       cast(sum(promised) AS BIGINT) AS committed,
+       cast(sum(blocked) AS BIGINT) AS unavailable
+FROM movement
+JOIN moment ON happened <= until
+LEFT JOIN counted USING (at_time, location, item)
+GROUP BY ALL;
