@@ -1,4 +1,7 @@
-"""Bulk loader: appends events directly to Kafka, with the same checks as the gateway."""
+"""Bulk loader: appends events directly to Kafka, validated and sealed as the gateway does.
+
+It has a role but no token, so scopes and rate limits do not apply.
+"""
 
 from services.intake.bulk import BulkProducer, Counts
 

@@ -1,6 +1,7 @@
 """The gateway process: takes events over HTTP, validates and encrypts them, appends them to Kafka.
 
-It keeps no state. It answers after Kafka has acknowledged the events (`acks=all`).
+It stores nothing itself; rate limits and caches are of each process. It answers after Kafka has
+acknowledged the events (`acks=all`).
 """
 
 from services.runtime.processes import Process
@@ -9,6 +10,6 @@ PROCESS = Process(
     name="gateway",
     module=__name__,
     does="Takes events over HTTP, encrypts personal fields and appends the events to Kafka.",
-    scaling="Any number behind a load balancer; keeps no state.",
+    scaling="Any number behind a load balancer; each limits the rate of a token by itself.",
     port=8080,
 )

@@ -54,7 +54,7 @@ class Room:
         self._held += size
 
     def give_back(self) -> None:
-        """Returns all bytes to the pool; called when the request is answered."""
+        """Returns all bytes to the pool; called when the answer is ready to be sent."""
         self._pool.give_back(self._name, self._held)
         self._held = 0
 

@@ -2,7 +2,7 @@
 
 Chunks are sent in sequence; a few of them may be unacknowledged. If Kafka does not acknowledge a
 chunk in time, that chunk and all later ones are sent again in order. Resent events are applied only
-once. Events that the gateway would refuse are counted and not sent.
+once. Refused events are counted and not sent.
 """
 
 from __future__ import annotations

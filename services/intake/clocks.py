@@ -1,8 +1,8 @@
 """Measures a producer's clock by two request headers, and writes it into Kafka's record headers.
 
 `Hitotsu-Sent-At` is the producer's time when it sends. `Hitotsu-Event-Ages` says for every event
-how many seconds ago it happened, by a clock that is never set; an age beats the sent time, because
-the producer's clock may have been set between the event and the sending.
+how many seconds ago it happened, by a clock that is never set. An age takes precedence over the
+sent time, because the producer's clock may have been set between the event and the sending.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from services.runtime import metrics
 
 SENT_AT = Header(
     "Hitotsu-Sent-At",
-    "The producer's time when it sends this request (RFC 3339). Where its clock is wrong by more"
-    " than two minutes, the times of the events are put right by the difference.",
+    "The producer's time when it sends this request (RFC 3339). If its clock is wrong by more than"
+    " two minutes, the times of the events are corrected by the difference.",
     schema={"type": "string", "format": "date-time"},
 )
 EVENT_AGES = Header(
     "Hitotsu-Event-Ages",
     "How long ago each event happened, by a clock that is never set: seconds, decimals allowed,"
     " comma-separated, in the order of the events and as many. Empty where it is not known. An age"
-    " beats Hitotsu-Sent-At.",
+    " takes precedence over Hitotsu-Sent-At.",
 )
 _AGE = re.compile(r"\d{1,10}(?:\.\d{1,9})?", re.ASCII)
 _MICROS = 1_000_000

@@ -1,6 +1,7 @@
 """Turns a producer's JSON into a Kafka record: validated, sealed and encoded, or refused.
 
-The gateway and the bulk producer both use it, so both refuse the same events for the same reasons.
+The gateway and the bulk producer both use it, so for senders with the same role and stores both
+refuse the same events for the same reasons.
 """
 
 from __future__ import annotations

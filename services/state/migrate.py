@@ -88,8 +88,8 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
 
     Processes that run it at the same time wait for each other. Raises MigrationError when an
     applied file has changed since, when the database is newer than the files, and when a statement
-    fails; migrations before the failed one stay applied. Raises psycopg.OperationalError when the
-    connection is lost.
+    fails; migrations before the failed one stay applied. Raises psycopg.OperationalError for errors
+    of the server, such as a lost connection.
     """
     files = migrations(folder)
     connection.execute(LOCK)

@@ -56,7 +56,8 @@ class RedisComparison:
     def compare(self, tables: Iterable[StoredTable]) -> None:
         """Compares generation, position and every view of `tables`; adds differences to the report.
 
-        If the generation or the position is wrong, no view is compared.
+        If the generation or the position is wrong, no view is compared. An error of Redis is a
+        difference too, and ends the comparison.
         """
         try:
             if self._believed() and self._reached():
