@@ -93,7 +93,8 @@ def matched(clock: ProducerClock, events: int) -> ProducerClock:
 
 
 def observe(clock: ProducerClock, producers: Iterable[tuple[int, str, int]]) -> None:
-    """Sets the metric of each store to the offset of a request that is farthest from 0.
+    """Sets the metric of each store to the offset of its events in a request: of several offsets,
+    to the one farthest from 0.
 
     Does nothing if the request says nothing about the clock. `producers`: index in the request,
     store and `occurred_at` of each event.

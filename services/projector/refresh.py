@@ -118,7 +118,9 @@ class Refresher:
 
     @property
     def settled(self) -> bool:
-        """Whether no repair is due or running, so that batches are written as they come."""
+        """Whether Redis is filled and no repair is due or running, so that batches are written as
+        they come.
+        """
         # asked in this order: `_settle` unsets `_settled` before it clears `_owed`
         return not self._owed.is_set() and self._settled.is_set() and self._generation != ""
 

@@ -49,7 +49,7 @@ class ManyToRead(Exception):
 
 @dataclass
 class Writer:
-    """Applies batches and retries while Postgres is away; used by one thread only.
+    """Applies batches and retries while Postgres or Kafka is away; used by one thread only.
 
     `wanted`: whether a batch still belongs to the present assignment. `placed`: reads applied
     records from Kafka to verify conflicts; None: conflicts are decided by hashes.

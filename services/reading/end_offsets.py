@@ -1,4 +1,7 @@
-"""Caches the end offsets of topics, refreshed in the background: no answer waits for Kafka."""
+"""Caches the end offsets of topics, refreshed in the background, so that no lag waits for Kafka.
+
+Only a `min_position` with a partition that no topic declares may wait for it (`Ends.exists`).
+"""
 
 from __future__ import annotations
 

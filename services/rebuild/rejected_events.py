@@ -57,7 +57,8 @@ def replace(
 ) -> dict[str, int]:
     """Replaces these projections' dead letters by those of the shadow.
 
-    Returns the number of dead letters by projection; without projections that have none.
+    A letter of one projection alone stays if somebody has retried or dropped it. Returns the number
+    of dead letters in the shadow by projection; without projections that have none.
     """
     refused: dict[str, int] = {}
     names = {"shadow": sql.Identifier(shadow), "live": sql.Identifier(live)}

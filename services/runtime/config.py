@@ -1,6 +1,6 @@
 """The settings of a process, from the environment (`HITOTSU_*`).
 
-They are read once, in the process's `__main__`, and passed down.
+They are read once, when the process starts, and passed down.
 """
 
 from __future__ import annotations

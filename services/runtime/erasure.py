@@ -146,7 +146,7 @@ class Erasure:
         """Performs the steps that are not done yet; returns what was done per profile.
 
         `wait_seconds`: how long to wait until the events are applied. Raises NobodyKnown,
-        NotAppliedYet or IdTaken; after the last two it may be called again.
+        KafkaAway, NotAppliedYet or IdTaken; after the last three it may be called again.
         """
         profiles = await self.profiles(ids)
         planned = await self._plan(profiles, reason, actor)

@@ -1,7 +1,8 @@
 """Structured logs: one JSON object per line on stderr, without personal data.
 
-Each call names its fields. Bodies, names, identifiers and arguments of validation errors are never
-logged; `redact` additionally removes what looks like an e-mail address or a phone number.
+Each call names its fields. Bodies, names and identifiers of persons, and arguments of validation
+errors are never logged; `redact` additionally removes what looks like an e-mail address or a phone
+number.
 """
 
 from __future__ import annotations

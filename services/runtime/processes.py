@@ -1,7 +1,8 @@
 """Finds the processes, each declared as `PROCESS` in the `__init__` of its package.
 
-`hitotsu up`, docker-compose.yml, Prometheus' jobs and alerts, the import linter's layers and
-docs/reference/processes.md are generated from them (`python -m services.cli.deployment`).
+`hitotsu up` starts them. docker-compose.yml, Prometheus' jobs and alerts, the dashboard's jobs and
+the import linter's layers are generated from them by `python -m services.cli.deployment`,
+docs/reference/processes.md by `python -m services.cli.reference`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Applies the numbered SQL files of `services/state/migrations`, forward only.
 
-They create every table of the schema `hitotsu`. `hitotsu.migration` records which were applied,
-with checksums. Each file runs in its own transaction: a failed one is rolled back, and the next run
-continues there.
+They create the tables of the schema `hitotsu`, except `hitotsu.migration`, which records the
+applied files with their checksums. Each file runs in its own transaction: a failed one is rolled
+back, and the next run continues there.
 """
 
 from __future__ import annotations

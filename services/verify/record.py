@@ -1,4 +1,4 @@
-"""Decodes one record: its event as it is folded, or the reason why there is none."""
+"""Decodes one record to its event as it is folded, if it has one."""
 
 from __future__ import annotations
 
