@@ -1,8 +1,8 @@
 """Drops tables that an older release filled and that nothing reads any more.
 
 A projection declares them as `former_tables`. They are needed until its own tables are complete:
-the list of what the upgrade changed is made of them. The event ledgers of an older release get the
-documents of its sales from them, too (`document_index`).
+the list of what the upgrade changed is computed from them. The event ledgers of an older release
+also get the documents of its sales from them (`document_index`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ select exists (
         and to_regclass(format('%I.ledger_document', n.nspname)) is null
 )
 """
-# whoever reads a table at present, such as a dump, is not waited for: the next start drops it
+# how long to wait for a session that reads a table, such as a dump; the next start tries again
 LOCK_TIMEOUT = "set local lock_timeout = '1s'"
 
 
@@ -59,7 +59,11 @@ def drop_former_tables(
 def drop_former_tables_unless_read(
     connection: Connection, group: str, projections: Iterable[Projection]
 ) -> list[str]:
-    """Drops them in a transaction of its own; leaves them while another session uses them."""
+    """Calls `drop_former_tables` in a transaction of its own.
+
+    Drops nothing, and returns an empty list, if another session uses one of the tables for longer
+    than the lock timeout.
+    """
     try:
         with connection.transaction():
             connection.execute(LOCK_TIMEOUT)

@@ -35,7 +35,7 @@ on conflict (grp, projection) do update
     set version = excluded.version, reason = excluded.reason, read = null, total = null,
         began_at = now()
 """
-# where the tables of before stand still: until then their answers are compared with the new ones
+# the positions at which the old tables stop: the new tables are compared with them there
 RECORD_UPGRADE = """
 insert into hitotsu.upgrade (grp, projections, positions)
 select %(group)s, %(projections)s,

@@ -30,7 +30,7 @@ SHARE = 50  # the pause after a measure, as a multiple of its duration
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A query and the gauges that it sets: one, or that of each label of a part of a list."""
+    """A query and the gauges that it sets, by label; a single number has the label ""."""
 
     metric: str
     statement: str
@@ -66,7 +66,7 @@ class Measurement:
 
 
 class ProjectionMeasures:
-    """The background tasks: a task for each measure, and for each part of a measured list."""
+    """Runs a background task for each measure, and for each part of a measured list."""
 
     def __init__(self, pool: Pool, catalog: Catalog, builds: Builds) -> None:
         """Raises TypeError if a measure names a metric that `services/runtime/metrics.py` lacks."""

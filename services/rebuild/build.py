@@ -5,8 +5,8 @@ are swapped in. An event that the group applied and such a projection refuses be
 of that projection only; it stays applied for the others.
 
 If these tables replace those of an older release, the answers that change are listed first
-(`former_answers`). Projections whose answers must stay as they are may be folded beside the others,
-only to be compared.
+(`former_answers`). For that, projections that are not built may be folded too: their tables are
+compared and not replaced.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def build(settings: Settings, projections: list[Projection]) -> BuildReport | No
 
 
 class ProjectionBuild(Rebuild):
-    """A rebuild of projections that are being built; their tables are not compared with live ones.
+    """A rebuild of projections that are being built; their rows are not compared with live ones.
 
     `chosen`: the names of these projections; `projections`: all of the group.
     """

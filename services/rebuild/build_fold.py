@@ -3,8 +3,8 @@
 If Postgres refuses a batch, the batch is halved until the offending event is alone. The projection
 whose rows of that event cannot be stored then skips it.
 
-It also counts, for projections that are not built, the events whose times are put right when they
-are folded and were not when an older release folded them: their rows keep the old times.
+It also counts, for projections that are not built, the events whose times this release corrects
+when it folds them and an older release did not: the rows of these events keep the old times.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BuildBatch(Batch):
 
 @dataclass(frozen=True, slots=True)
 class OldTimes:
-    """Which records an older release folded without putting times right.
+    """Which records an older release folded without correcting the times of wrong clocks.
 
     `until`: the offset after the last of them, by partition. `kept`: the projections that are not
     built.
@@ -67,8 +67,8 @@ class OldTimes:
     kept: Sequence[Projection]
 
     def of(self, told: Any, event: Any) -> Iterator[str]:
-        """The names of the projections that have other rows of the event as it was told than of
-        `event`, whose times were put right.
+        """The names of the projections in `kept` whose rows of the original event `told` differ
+        from those of `event`, which has corrected times, or may differ.
         """
         kind = type(event)
         for one in self.kept:
@@ -160,14 +160,16 @@ class BuildFolding(Folding):
     ) -> None:
         super().__init__(dsn, shadow, log, topics)
         self._old_times = old_times
-        self._told: dict[int, Any] = {}  # events whose times were put right, as told, by offset
+        # by offset: the events whose times were corrected, with their original times
+        self._told: dict[int, Any] = {}
 
     def _batch(self) -> Batch:
         return BuildBatch()
 
     def _decoded(self, records: list[LogRecord]) -> list[tuple[int, Any]]:
-        """Pairs of offset and (record, event, the event as told if its times were put right); of
-        offset and None if no handler takes the event.
+        """Pairs of offset and (record, event, the event with its original times if these were
+        corrected, else None); of offset and None if the event cannot be decoded or no handler takes
+        it.
         """
         told = self._told = {}
         read = super()._decoded(records)

@@ -1,8 +1,9 @@
-"""Lists the answers that an upgrade changes, before the tables of before are replaced.
+"""Lists the answers that an upgrade changes, before the old tables are replaced.
 
-The old tables stand still from the start of the upgrade, at the positions that were recorded then.
-So the new tables are compared when they have been folded up to these positions exactly. The list is
-kept in the shadow, and moves to `hitotsu.upgrade_change` in the transaction that swaps the tables.
+The old tables do not change from the start of the upgrade; their positions are recorded then. The
+new tables are compared with them when they have been folded exactly up to these positions. The list
+is stored in the shadow, and copied to `hitotsu.upgrade_change` in the transaction that swaps the
+tables.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ Connection = psycopg.Connection[TupleRow]
 class Upgrade:
     """An upgrade under way: a row of `hitotsu.upgrade`.
 
-    `positions`: up to where the tables of before hold the log; `old_until`: up to where the release
-    before folded records without putting wrong clocks right. Both by partition.
+    `positions`: by partition, the offset up to which the old tables have applied the log.
+    `old_until`: by partition, the offset up to which an older release folded records without
+    correcting the times of wrong clocks.
     """
 
     id: int
@@ -96,9 +98,9 @@ def upgrade_under_way(connection: Connection, group: str) -> Upgrade | None:
 
 
 def compared_beside(projections: Iterable[Projection], built: Iterable[str]) -> set[str]:
-    """The projections that are not built, and whose answers are compared with the log all the same.
+    """The projections that are not built and whose answers are nevertheless compared with the log.
 
-    None if no answer of the projections that are `built` is compared.
+    Empty if no answer of the projections that are `built` is compared.
     """
     names, listed = set(built), list(projections)
     if not any(one.comparisons for one in listed if one.name in names):
@@ -120,7 +122,11 @@ class FormerAnswers:
         self._built = set(built)
 
     def compare(self, comparisons: Iterable[Comparison]) -> None:
-        """Compares those answers that were not compared before, each in one transaction."""
+        """Compares those answers that were not compared yet and whose old tables exist, each in one
+        transaction.
+
+        An error is stored as the answer's result; only one of the connection is raised.
+        """
         rows = self._connection.execute("select answer from compared_answer").fetchall()
         done = {answer for (answer,) in rows}
         for comparison in comparisons:
@@ -183,7 +189,9 @@ class FormerAnswers:
 
 
 def finish(swap: Swap, upgrade: Upgrade, shadow: str) -> None:
-    """Keeps list and counts, in the transaction that swaps the tables in."""
+    """Stores list and counts in `hitotsu.upgrade_change` and `hitotsu.upgrade`, in the transaction
+    that swaps the tables in.
+    """
     for statement in (KEEP_CHANGES, FINISH):
         named = statement.replace("{id}", str(upgrade.id)).replace("{shadow}", quoted(shadow))
         swap.within(named)

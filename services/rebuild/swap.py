@@ -29,7 +29,7 @@ NOTE_KEYS = 500
 OLD_SNAPSHOT_SECONDS = 3.0
 AGAIN_SECONDS = 0.5
 LIVE = "select topic, partition, next_offset from hitotsu.checkpoint where grp = %s"
-# without a list of what it changed, if `hitotsu rebuild` replaced the tables before the build did
+# ends an upgrade; it has no list of changes if `hitotsu rebuild` replaced the tables, not the build
 END_UPGRADE = """
 update hitotsu.upgrade set finished_at = clock_timestamp() where grp = %s and finished_at is null
     and not exists (select from hitotsu.projection_building where grp = %s)

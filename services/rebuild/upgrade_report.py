@@ -26,10 +26,11 @@ where upgrade_id = %s order by answer, number
 class ComparedAnswers:
     """How many answers of one kind were compared, and how many changed.
 
-    `listed`: number of changed answers that were kept. `only_times`: number of those that differ
-    because wrong clocks were put right. `reasons`: number of changed answers by reason.
-    `replaced`: the tables of `projection` were built anew; False: they are as they were, and were
-    compared with what the log gives. `failed`: why nothing was compared; None: it was.
+    `listed`: number of changed answers that were stored. `only_times`: number of changed answers
+    that differ only because the times of wrong clocks were corrected. `reasons`: number of changed
+    answers by reason. `replaced`: the tables of `projection` were built anew; False: they are as
+    they were, and were compared with what the log gives. `failed`: why nothing was compared; None
+    if it was.
     """
 
     projection: str
@@ -49,11 +50,12 @@ class ComparedAnswers:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeReport:
-    """What an upgrade changed. `finished_at` None: the tables of before are still in use.
+    """What an upgrade changed. `finished_at` None: the old tables are still in use.
 
-    `answers`: by kind; None: the tables were replaced without being compared. `old_times`: by
-    projection, the number of events whose rows keep the times that wrong clocks told.
-    `changes`: each with `answer`, `key`, `before`, `after`, `documents` and `documents_total`.
+    `answers`: by kind; None: the upgrade has not finished, or the tables were replaced without
+    being compared. `old_times`: by projection, the number of events whose rows keep the times of
+    wrong clocks. `changes`: each with `answer`, `key`, `before`, `after`, `documents` and
+    `documents_total`.
     """
 
     projections: list[str]

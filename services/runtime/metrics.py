@@ -28,7 +28,10 @@ MEASURED: dict[str, Gauge] = {}
 
 
 def _measured(name: str, documentation: str, label: str = "") -> Gauge:
-    """A gauge; with a `label` who measures begins each with NaN."""
+    """A gauge that is NaN until it is set.
+
+    With a `label`, the code that sets the gauge has to set NaN first for each value of the label.
+    """
     gauge = MEASURED[name] = Gauge(name, documentation, [label] if label else [])
     if not label:
         gauge.set(math.nan)

@@ -22,7 +22,7 @@ from services.runtime.db import Pool
 
 # every scope that a token can have, with what it allows
 SCOPES: dict[str, str] = {
-    "discrepancies:settle": "Settle discrepancies; of limited tokens those of their stores.",
+    "discrepancies:settle": "Settle discrepancies; a token limited to stores: only theirs.",
     "events:write": "Append events, as far as the token's role and limits allow.",
     "events:read": "Ask where an event is, and whether it was applied.",
     "identity:decide": "Link, unlink and decline; close cases.",
