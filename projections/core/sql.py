@@ -24,7 +24,8 @@ create table if not exists ledger (
     document uuid,
     content bigint
 );
--- records under other ids that told a document again; `duplicate_of` is in the ledger
+-- records under other ids that told a document again; `duplicate_of` is in the ledger;
+-- `profile_id`: the profile that such a record names, if it names one
 create table if not exists duplicate_document (
     event_id uuid primary key,
     hash bigint not null,
@@ -32,7 +33,8 @@ create table if not exists duplicate_document (
     topic smallint not null,
     partition smallint not null,
     "offset" bigint not null,
-    duplicate_of uuid not null
+    duplicate_of uuid not null,
+    profile_id uuid
 );
 create table if not exists erased_subject (subject uuid primary key);
 """

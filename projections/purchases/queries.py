@@ -36,3 +36,26 @@ where t.profile_id <> c.profile_id
     claim,
     sale,
 )
+# a sale that was told again under another event id, with a profile that does not have it; lateral
+# joins (offset 0), because a plan that reads all sales for a few such records would be slow
+projection.lists(
+    "discrepancies",
+    ("owner_differs",),
+    """
+select md5(concat_ws('|', 'owner_differs', d.event_id, ''))::uuid as id, 'owner_differs' as kind,
+    s.occurred_at as since, null as sku, null as location_id, null as terminal,
+    s.transaction_id as subject_id, d.event_id, null::bigint as quantity,
+    null::bigint as open_after
+from duplicate_document d
+cross join lateral (select document from ledger where event_id = d.duplicate_of offset 0) l
+cross join lateral (
+    select transaction_id, owner_id, occurred_at from sale
+    where transaction_id = l.document and occurred_at is not null offset 0
+) s
+left join purchase_claim c on c.transaction_id = s.transaction_id
+where d.profile_id is not null and d.profile_id <> s.owner_id
+    and (s.owner_id <> s.transaction_id or c.profile_id is distinct from d.profile_id)
+""",
+    claim,
+    sale,
+)

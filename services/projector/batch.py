@@ -314,12 +314,13 @@ class BatchWork:
     def _tell_again(self, entry: Entry, before: Seen, topic: int, partition: int) -> None:
         """Judges a record whose document was applied before under another id."""
         assert entry.document is not None and entry.event_id is not None
+        profile_id = getattr(entry.event, "profile_id", None)
         entry.event, (content, first) = None, before
         if content == entry.document[1]:
             entry.verdict = Verdict.DUPLICATE
             self.ids[entry.event_id] = entry.hash, entry.schema_id
             record = entry.event_id, entry.hash, entry.schema_id
-            self.copies.append((*record, topic, partition, entry.record.offset, first))
+            self.copies.append((*record, topic, partition, entry.record.offset, first, profile_id))
             return
         if content is None:
             self.unread[entry.document[0]] = first

@@ -23,6 +23,13 @@ HAS_COLUMNS = """
 select exists (select from pg_attribute where attrelid = to_regclass('ledger')
     and attname = 'document' and not attisdropped)
 """
+# a table of before profiles were kept
+LACKS_PROFILE = """
+select exists (select from pg_class where oid = to_regclass('duplicate_document'))
+    and not exists (select from pg_attribute where attrelid = to_regclass('duplicate_document')
+        and attname = 'profile_id' and not attisdropped)
+"""
+ADD_PROFILE = "alter table duplicate_document add column profile_id uuid"
 ADD_COLUMNS = "alter table ledger add column document uuid, add column content bigint"
 EXISTS = "select to_regclass(%s) is not null"
 # a sale's document key is its transaction id; of two events of one sale the first record gets it
@@ -48,6 +55,9 @@ def prepare_documents(connection: Connection, group: str) -> None:
         ((has_columns,),) = connection.execute(HAS_COLUMNS).fetchall()
         if not has_columns:
             connection.execute(ADD_COLUMNS)
+        ((lacks_profile,),) = connection.execute(LACKS_PROFILE).fetchall()
+        if lacks_profile:
+            connection.execute(ADD_PROFILE)
     with connection.transaction():
         connection.execute(PATH.format(schema))
         if _exists(connection, "ledger_document"):

@@ -28,7 +28,7 @@ Note = Callable[[bytes], int]
 RECORD_TYPES = ("uuid", "bigint", "int", "smallint", "smallint", "bigint")
 COPIES = """
 insert into duplicate_document select * from unnest(%s::uuid[], %s::bigint[], %s::int[],
-    %s::smallint[], %s::smallint[], %s::bigint[], %s::uuid[])
+    %s::smallint[], %s::smallint[], %s::bigint[], %s::uuid[], %s::uuid[])
 """
 PERSONAL_LOCK, ERASED_LOCK = (
     "select pg_advisory_xact_lock_shared(7, hashtext(current_schema()))",
@@ -67,7 +67,7 @@ class Store:
 
     def copies(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Inserts records that told a document again; a unique violation as above."""
-        connection.execute(COPIES, columns((*RECORD_TYPES, "uuid"), rows))
+        connection.execute(COPIES, columns((*RECORD_TYPES, "uuid", "uuid"), rows))
 
     def write(
         self, connection: Connection, folded: Folded, note: Note | None = None

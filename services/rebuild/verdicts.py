@@ -251,7 +251,8 @@ class _Batch:
         if before[0] == content:
             record = entry.event_id, entry.hash, entry.schema_id
             address = self._topics[part.topic], part.partition, entry.record.offset
-            self.batch.copies.append((*record, *address, first))
+            profile_id = getattr(entry.event, "profile_id", None)
+            self.batch.copies.append((*record, *address, first, profile_id))
             self._applied[entry.event_id] = entry.hash, entry.schema_id
             self._values[entry.event_id] = entry.record.value
             self._count(part, entry, Verdict.DUPLICATE)

@@ -124,7 +124,10 @@ class DocumentJudge:
 
     def _compare(self, one: DecodedRecord, owner: DocumentOwner, found: CopyRecord | None) -> None:
         assert one.event_id is not None
-        expected = CopyRecord(one.hash, one.schema_id, one.place, one.record.offset, owner.event_id)
+        expected = CopyRecord(
+            one.hash, one.schema_id, one.place, one.record.offset, owner.event_id,
+            getattr(one.event, "profile_id", None),
+        )  # fmt: skip
         if found != expected:
             self._differs(TABLE, one, expected.plain(), found and found.plain())
 

@@ -35,7 +35,8 @@ DOCUMENTS = (
 )
 COPIES = (
     'select uuid_send(event_id), hash, schema_id, topic, partition, "offset",'
-    " uuid_send(duplicate_of) from duplicate_document where event_id = any(%s::uuid[])"
+    " uuid_send(duplicate_of), uuid_send(profile_id) from duplicate_document"
+    " where event_id = any(%s::uuid[])"
 )
 LETTERS = (
     'select topic, partition, "offset", stage, record_key, record_value, status from dead_letter'
@@ -78,13 +79,17 @@ class DocumentOwner:
 
 @dataclass(frozen=True, slots=True)
 class CopyRecord:
-    """A copy: a record that reported the same document as the event `duplicate_of` before it."""
+    """A copy: a record that reported the same document as the event `duplicate_of` before it.
+
+    `profile_id`: the profile that it names; None if it names none.
+    """
 
     hash: int
     schema_id: int
     place: Place
     offset: int
     duplicate_of: bytes
+    profile_id: bytes | None
 
     def plain(self) -> dict[str, Any]:
         """The copy as JSON values."""
@@ -93,6 +98,7 @@ class CopyRecord:
             "hash": self.hash,
             "schema_id": self.schema_id,
             "duplicate_of": str(UUID(bytes=self.duplicate_of)),
+            "profile_id": self.profile_id and str(UUID(bytes=self.profile_id)),
         }
 
 

@@ -211,6 +211,30 @@ def test_c8_one_sale_under_two_event_ids(shop: Shop, order: str) -> None:
     assert shop.became(again) == shop.became(sale.event) == "applied"
 
 
+@row("C8")
+def test_c8_told_again_with_another_card(shop: Shop) -> None:
+    """C8. Given: one sale under two event ids, the second names another customer.
+    Right: once in stock, list, points, and the first customer's; a discrepancy until settled.
+    """
+    shirt, hanako, taro = shop.item("SHIRT"), shop.member(), shop.member()
+    shop.receives(shirt, "S001", 10)
+    sale = shop.sells(shirt, to=hanako)
+    again = shop.repeats(sale, profile_id=taro)
+    assert shop.shelf(shirt, "S001").on_hand == 9
+    assert (shop.points(hanako), shop.bought(hanako, sale)) == (10, {1: (1, 0)})
+    (found,) = shop.discrepancies("owner_differs", about=sale)
+    assert found["events"] == [again["meta"]["event_id"]]
+    assert shop.settles(found, RIGHT).json()["type"] == "/problems/discrepancy-lasts"
+    assert shop.settles(found, WRONG).status_code == 201
+    assert shop.discrepancies(about=sale) == []
+    # a guest's sale that is told again with a card can be claimed for it
+    guest = shop.sells(shirt)
+    shop.repeats(guest, profile_id=taro)
+    assert len(shop.discrepancies("owner_differs", about=guest)) == 1
+    assert shop.claims(guest, taro).status_code == 201
+    shop.until(lambda: shop.discrepancies(about=guest) == [])
+
+
 @row("C9")
 @pytest.mark.parametrize("changed", ["currency", "total", "lines"])
 def test_c9_the_same_transaction_with_other_content(shop: Shop, changed: str) -> None:

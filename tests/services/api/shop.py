@@ -343,7 +343,7 @@ class Shop:
             [named("applied")],
         )
         connection.execute(
-            "insert into duplicate_document select %s, 2, 1, no, 0, 120, %s from topic"
+            "insert into duplicate_document select %s, 2, 1, no, 0, 120, %s, null from topic"
             " where name = 'commerce.points'"
             " on conflict do nothing",
             [named("told again"), named("applied")],

@@ -148,3 +148,18 @@ def test_the_key_of_a_sale_can_be_told_by_sql_from_the_purchase(engine: Engine) 
         [name(20)],
     ).fetchall()
     assert same
+
+
+def test_a_table_of_copies_of_before_profiles_gets_them(engine: Engine) -> None:
+    engine.reset()
+    engine.connection.execute("alter table duplicate_document drop column profile_id")
+    for _ in range(2):
+        prepare(engine.dsn, engine.group)
+    log = Log()
+    for event in (sale(1, CUSTOMER, transaction=1), sale(2, transaction=1)):
+        log.append(event)
+    engine.apply(log.batch())
+    log.append(sale(3, CUSTOMER, transaction=1))
+    engine.apply(log.batch())
+    copies = engine.connection.execute("select event_id, profile_id from duplicate_document")
+    assert dict(copies.fetchall()) == {name(2): None, name(3): UUID(bytes=CUSTOMER)}

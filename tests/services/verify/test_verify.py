@@ -70,9 +70,10 @@ def test_documents_that_were_changed_by_hand_are_named(settled: Road) -> None:
     place, offset = lost["record"].split("@")
     topic, partition = place.rsplit("-", 1)
     settled.sql(
-        "insert into duplicate_document select %s, %s, %s, no, %s, %s, %s from topic"
+        "insert into duplicate_document select %s, %s, %s, no, %s, %s, %s, %s from topic"
         " where name = %s",
-        copy, lost["hash"], lost["schema_id"], int(partition), int(offset), first, topic,
+        copy, lost["hash"], lost["schema_id"], int(partition), int(offset), first,
+        lost["profile_id"], topic,
     )  # fmt: skip
 
 
