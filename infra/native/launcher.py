@@ -60,12 +60,12 @@ class NativeBackend:
         server that failed; StartError with all texts if several failed.
         """
         new = {name for name in self._servers if ServerRecord(self.home, name).process is None}
-        postgres_ready = threading.Event()
+        postgres_runs = Future[bool]()
         self._broken_off.clear()
         with ThreadPoolExecutor(len(self._servers)) as pool:
             try:
                 started = {
-                    name: pool.submit(self._start, name, progress, postgres_ready)
+                    name: pool.submit(self._start, name, progress, postgres_runs)
                     for name in self._servers
                 }
                 wait(started.values())
@@ -113,7 +113,12 @@ class NativeBackend:
                 found[name] = entry
         return found
 
-    def _start(self, name: str, progress: Progress, postgres_ready: threading.Event) -> str:
+    def _start(self, name: str, progress: Progress, postgres_runs: Future[bool]) -> str:
+        """Starts a server, or waits until it answers if it runs; returns its URL.
+
+        `postgres_runs`: set when the start of Postgres has ended, to whether it succeeded; the
+        registry waits for it.
+        """
         began = time.monotonic()
         server = self._servers[name]
 
@@ -129,12 +134,15 @@ class NativeBackend:
             if isinstance(server, Registry) and not already:
                 server.prepare(say)
                 say("waiting for postgres")
-                if not postgres_ready.wait(120.0):
+                if not _result(postgres_runs, 120.0):
                     raise StartError("registry: postgres did not start")
             url = server.start(say)
-        finally:
+        except BaseException:
             if name == "postgres":
-                postgres_ready.set()
+                postgres_runs.set_result(False)
+            raise
+        if name == "postgres":
+            postgres_runs.set_result(True)
         version = ServerRecord(self.home, name).entry.get("version", "")
         took = f"ready in {time.monotonic() - began:.1f} s"
         progress(name, f"{version} {'already running' if already else took}", True)
@@ -158,6 +166,14 @@ class NativeBackend:
             raise StartError(f"{name} runs, but refuses the connection: {reason}")
         say("does not answer: restarted")
         self._servers[name].stop()
+        return False
+
+
+def _result(future: Future[bool], seconds: float) -> bool:
+    """The future's result; False if it has none within this time."""
+    try:
+        return future.result(seconds)
+    except TimeoutError:
         return False
 
 

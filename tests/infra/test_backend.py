@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from infra import docker, external, probe
-from infra.backend import Endpoints, ProviderChoice, ProviderError, choose, decide
+from infra.backend import Endpoints, ProviderChoice, ProviderError, choose, decide, silent
 from infra.home import Home
 from infra.native import java, launcher, postgres, valkey
+from infra.native.registry import Registry
+from infra.native.server import Say
+from infra.process import StartError
 
 
 def no_engine() -> None:
@@ -163,3 +168,33 @@ def test_a_malformed_url_is_reported_without_its_password(url: str) -> None:
     reason = probe.obstacle("postgres", url)
     assert reason
     assert "secret" not in reason
+
+
+class UnstartablePostgres:
+    """A server that fails to start, as Postgres without disk space does."""
+
+    name: ClassVar[str] = "postgres"
+
+    def start(self, _say: Say) -> str:
+        raise StartError("postgres: initdb failed")
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
+class DownloadedRegistry(Registry):
+    """A registry whose program is there already."""
+
+    def prepare(self, _say: Say) -> Path:
+        return self.home.path
+
+
+def test_the_registry_is_not_started_after_postgres_failed(home: Home) -> None:
+    backend = launcher.NativeBackend(home.open(), registry=False)
+    backend._servers = {"postgres": UnstartablePostgres(), "registry": DownloadedRegistry(home)}
+    with pytest.raises(StartError) as caught:
+        backend.start(silent)
+    assert str(caught.value).splitlines() == [
+        "postgres: initdb failed",
+        "registry: postgres did not start",
+    ]
