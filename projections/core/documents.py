@@ -98,7 +98,9 @@ def joined_documents(old: Documents, new: Mapping[str, Document | None]) -> dict
 
 @dataclass(slots=True)
 class DerivedRows:
-    """What changes because sets changed: rows to merge, ledger rows to append and to delete."""
+    """What changes because sets changed: rows to merge, ledger rows to append and to delete, and
+    documents of other sets (None: removed).
+    """
 
     rows: dict[Table, dict[RowKey, list[Any]]] = field(default_factory=partial(defaultdict, dict))
     appended: dict[Ledger, list[tuple[Any, ...]]] = field(
@@ -239,7 +241,10 @@ def checked_targets(source: DocumentSet, targets: Iterable[StoredTable]) -> None
 def in_storing_order(
     derives: Mapping[DocumentSet, Iterable[StoredTable]],
 ) -> Iterator[DocumentSet]:
-    """The sets in an order in which a set comes before those that it derives documents of."""
+    """The sets in an order in which a set comes before those whose documents derive from it.
+
+    Raises TypeError if sets derive each other's documents.
+    """
     waiting = {source: set(targets) for source, targets in derives.items()}
     while waiting:
         free = [

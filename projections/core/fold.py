@@ -119,7 +119,11 @@ class Group:
         )
 
     def _document_sets(self) -> list[DocumentSet]:
-        """The sets of documents in storing order: a set before those that it derives from."""
+        """The sets of documents in storing order: a set before the sets that derive from it.
+
+        Raises TypeError for a source outside the group, a target that cannot be derived, and sets
+        that derive each other.
+        """
         targets: dict[DocumentSet, list[StoredTable]] = {
             table: [] for table in self.tables if isinstance(table, DocumentSet)
         }

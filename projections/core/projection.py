@@ -46,7 +46,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rows that a projection adds to a list which a query of another projection shows as a whole.
+    """Rows that a projection adds to a list, which other projections read by `Read.listed`.
 
     `statement`: a SELECT over the tables `uses`; all statements of a list have the same columns.
     `labels`: the kinds of rows that it can return.
@@ -246,7 +246,7 @@ class Projection:
         return self.topics | {kind.TOPIC for kind in self.erasures}  # type: ignore[attr-defined]
 
     def on(self, *events: type) -> Callable[[H], H]:
-        """Decorates a handler: a generator of rows, called for each event of these types."""
+        """Decorates a handler, which returns or yields rows for each event of these types."""
 
         def add(handler: H) -> H:
             for event in events:

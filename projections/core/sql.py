@@ -1,4 +1,7 @@
-"""Generates SQL from a declaration: DDL, merges, loads, and the rows of views."""
+"""Generates SQL from a declaration: DDL, merges, loads, and the rows of views.
+
+The functions return the text of a statement or of a part of one; docstrings say what that does.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ def _prefix(table: StoredTable) -> bool:
 
 
 def wire_type(part: Stored) -> str:
-    """The type in which a column is sent; arrays of arrays as text."""
+    """The type in which a column's values are sent; values that are arrays or ranges as text."""
     return "text" if part.type in _ARRAYS else part.type
 
 

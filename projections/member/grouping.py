@@ -106,8 +106,8 @@ class Groups:
         return [ids for sets in by_kind.values() if len(sets) > 1 for ids in sets]
 
     def _identified(self) -> tuple[list[Part], dict[bytes, int]]:
-        """(Parts by staff links and identifiers, number of the component by profile of a split
-        component).
+        """Returns the parts by staff links and identifiers, and for every profile of a split
+        component the number of that component.
         """
         edges = self.edges
         joined = [*edges.person, *edges.unique, *edges.strong]

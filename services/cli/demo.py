@@ -65,7 +65,8 @@ def demo(
 
 
 def _whole(stack: Stack, scale: float, tables: Path, check_only: bool, keep: bool) -> int:
-    """Runs the demo; starts the stack first and stops it again if it was down before.
+    """Runs the demo; starts the stack first, and stops it again if it was down before (not if
+    `keep`).
 
     Returns the number of differences.
     """

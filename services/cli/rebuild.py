@@ -38,7 +38,11 @@ def rebuild(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Fold projections from offset 0 beside the live tables, compare, and swap them in."""
+    """Fold projections from offset 0 beside the live tables, compare, and swap them in.
+
+    Projections that derive from each other's documents are folded together with NAME. With
+    `--check`, exits with 1 if rows or verdicts differ.
+    """
     from services.rebuild.fold import CannotRebuild
     from services.rebuild.rejudge import Rejudge
     from services.rebuild.run import Rebuild

@@ -33,7 +33,10 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Recompute projections from the log and compare them with Postgres and Redis."""
+    """Recompute projections from the log and compare them with Postgres and Redis.
+
+    Exits with 1 if they differ.
+    """
     from services.invariants.catalogue import INVARIANTS, SETS
     from services.verify.log import LogUnreadable
     from services.verify.run import CannotVerify, Verification

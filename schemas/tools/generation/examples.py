@@ -1,4 +1,4 @@
-"""Generates a JSON example of every event, with the values of a small shop in Shibuya."""
+"""Generates a JSON example of every event in producers' topics, for a small shop in Shibuya."""
 
 import json
 from typing import Any
