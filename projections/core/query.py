@@ -105,6 +105,11 @@ class Read(Protocol):
         `uses`: the tables that the statement reads; the answer's position depends on them.
         """
 
+    async def select_if_up(
+        self, uses: Sequence[StoredTable], statement: str, **values: object
+    ) -> list[dict[str, Any]] | None:
+        """As `select`; None while Postgres cannot be read."""
+
     async def listed(
         self, name: str, statement: str, only: str | None = None, **values: object
     ) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ class Line(NamedTuple):
 
     `location`: where its units leave from; null: the sale's. `kind`: other than goods moves no
     stock. `components`: [sku, units in one set, location or null], if the item is a set.
+    `expected_at`: of a preorder, when its units are expected.
     """
 
     line_no: int
@@ -41,6 +42,12 @@ class Line(NamedTuple):
     gift: bool = False
     kind: str = "GOODS"
     components: tuple[tuple[str, int, str | None], ...] | list[Any] = ()
+    expected_at: int | None = None
+
+    @property
+    def at_once(self) -> bool:
+        """Whether its units leave when they are sold; what is still expected cannot."""
+        return self.fulfilment == AT_ONCE and self.expected_at is None
 
     @property
     def goods(self) -> bool:
@@ -57,7 +64,7 @@ class ReturnedLine(NamedTuple):
     disposition: str
 
 
-_PLAIN_LINE = (None, AT_ONCE, False, "GOODS", ())
+_PLAIN_LINE = (None, AT_ONCE, False, "GOODS", (), None)
 
 
 def of_sale(event: PurchaseCompleted) -> Document:
@@ -149,10 +156,12 @@ def _line(line: PurchaseLine, location_id: str | None) -> Document:
         line.is_gift,
         line.kind,
         tuple((part.sku, part.quantity, part.location_id) for part in line.components),
+        line.expected_at,
     )
     if more == _PLAIN_LINE:
         return plain
-    return plain + list(more)
+    # a line of before has no `expected_at`: such documents stay as they are
+    return plain + list(more if line.expected_at is not None else more[:-1])
 
 
 def _by_points(tenders: Iterable[Tender]) -> int:

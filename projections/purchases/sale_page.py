@@ -65,6 +65,9 @@ class SaleLine(BaseModel):
     cancelled: int
     voided: int
     given_back: int = Field(description="Money given back by price adjustments.")
+    expected_at: datetime | None = Field(
+        description="Of a preorder, when its units are expected; null: it is none."
+    )
 
 
 class Correction(BaseModel):
@@ -235,6 +238,7 @@ def _line(sold: SoldUnits, whole: SettledSale, names: _Names) -> SaleLine:
         cancelled=sold.cancelled,
         voided=sold.voided,
         given_back=sold.given_back,
+        expected_at=None if sold.line.expected_at is None else instant(sold.line.expected_at),
     )
 
 

@@ -16,7 +16,6 @@ from projections.core.documents import Document, Documents
 from projections.purchases.documents import (
     ADJUSTED,
     AMENDED,
-    AT_ONCE,
     CANCELLED,
     COMPLETED,
     RETURNED,
@@ -292,9 +291,11 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
 
 
 def _way(sale: SettledSale, line: Line) -> tuple[object, ...]:
-    """Whether and from where units of a line leave at once; others are entries of an order."""
+    """Whether and from where units of a line leave at once; others are entries of an order, with
+    the time for which they are promised.
+    """
     parts = [list(part) for part in line.components]
-    return line.location or sale.location, line.fulfilment == AT_ONCE, line.goods, parts
+    return line.location or sale.location, line.at_once, line.expected_at, line.goods, parts
 
 
 def _adjust(sale: SettledSale, name: str, document: Document) -> None:

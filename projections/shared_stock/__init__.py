@@ -23,11 +23,12 @@ from projections.core.documents import Documents
 from projections.core.tables import RowKey
 from projections.purchases import sale
 from projections.purchases.settlements import of_settlement
-from projections.shared_stock import orders, sales, transfers
-from projections.shared_stock.moves import Misfit, Move
+from projections.shared_stock import deliveries, orders, sales, transfers
+from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move
 from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
+    InboundExpected,
     OrderLineHandedOver,
     ReservationCommitted,
     StockAdjusted,
@@ -95,6 +96,9 @@ promise = projection.ledger(
 )
 
 
+DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
+
+
 def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
     return {}
 
@@ -102,8 +106,33 @@ def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
 # documents about an order, and what sales with lines of it say: `orders.py` derives the moves
 order = projection.documents("stock_order", order_id=key("uuid"), summary=_no_summary)
 transfer = projection.documents("stock_transfer", transfer_id=key("uuid"), summary=_no_summary)
-# documents that do not fit an order or a transfer; the subject is its id. `resolution`: which side
-# people decided to be right
+# what is announced of an item by a purchase order or shipping notice, and the receipts that name it
+delivery = projection.documents(
+    "stock_delivery", document_id=key("text"), sku=key("text"), summary=_no_summary
+)
+# units that are expected, and preordered units, by the time at which they are expected: those of
+# now, and each change. They are also in `incoming` and `committed` of their cell
+expected = projection.ledger(
+    "stock_expected",
+    sku=plain("text"),
+    location_id=plain("text"),
+    expected_at=plain("bigint"),
+    incoming=plain("bigint"),
+    preordered=plain("bigint"),
+    indexes=(("sku", "location_id"),),
+)
+expected_move = projection.ledger(
+    "stock_expected_move",
+    sku=plain("text"),
+    location_id=plain("text"),
+    at=plain("bigint"),
+    expected_at=plain("bigint"),
+    incoming=plain("bigint"),
+    preordered=plain("bigint"),
+    indexes=(("sku", "location_id", "at"),),
+)
+# documents that do not fit an order, transfer or delivery; the subject is the order's or transfer's
+# id, or is made of the delivery's document. `resolution`: which side people decided to be right
 discrepancy = projection.ledger(
     "stock_discrepancy",
     kind=plain("text"),
@@ -133,6 +162,19 @@ policy = projection.table(
 def moved(event: StockReceived | StockAdjusted) -> Iterator[Row]:
     change = Change(event.quantity, event.meta.occurred_at)
     yield cell(sku=event.sku, location_id=event.location_id, on_hand=change)
+
+
+@projection.on(InboundExpected)
+def announced(event: InboundExpected) -> Iterator[Row]:
+    document = deliveries.of_expected(event)
+    yield delivery(document_id=event.document_id, sku=event.sku, document=document)
+
+
+@projection.on(StockReceived)
+def arrived(event: StockReceived) -> Iterator[Row]:
+    if event.reference is not None or event.document_id is not None:
+        for name, document in deliveries.of_receipt(event):
+            yield delivery(document_id=name, sku=event.sku, document=document)
 
 
 @projection.on(StockCounted)
@@ -213,30 +255,62 @@ def _sale_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
             yield from _rows(document, move)
 
 
-@projection.derives(order, cell, promise, discrepancy)
+@projection.derives(order, cell, promise, expected, expected_move, discrepancy)
 def order_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
     """Units that an order holds, and units that leave for it."""
-    yield from _all(key, *orders.moves(documents))
+    moves, preordered, misfits = orders.moves(documents)
+    yield from _all(key[0], moves, misfits)
+    yield from _dated(preordered)
+
+
+@projection.derives(delivery, cell, promise, expected, expected_move, discrepancy)
+def delivery_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
+    """Units that are on their way from a supplier."""
+    document_id, sku = key
+    moves, incoming, misfits = deliveries.moves(sku, documents)
+    yield from _all(delivery_id(document_id).bytes, moves, misfits)
+    yield from _dated(incoming)
 
 
 @projection.derives(transfer, cell, promise, discrepancy)
 def transfer_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
     """Units that left one location, and units that arrived at another."""
-    yield from _all(key, *transfers.moves(documents))
+    yield from _all(key[0], *transfers.moves(documents))
 
 
 def _all(
-    key: RowKey, moves: Iterable[tuple[str, Move]], misfits: Iterable[Misfit]
+    subject: bytes, moves: Iterable[tuple[str, Move | DatedMove]], misfits: Iterable[Misfit]
 ) -> Iterator[tuple[str, Row]]:
     for document, move in moves:
-        yield from _rows(document, move)
+        if isinstance(move, DatedMove):
+            yield document, _dated_row(move)
+        else:
+            yield from _rows(document, move)
     for misfit in misfits:
         yield (
             misfit.document,
             discrepancy(
-                kind=misfit.kind, at=misfit.at, subject_id=key[0], sku=misfit.sku,
+                kind=misfit.kind, at=misfit.at, subject_id=subject, sku=misfit.sku,
                 location_id=misfit.location, quantity=misfit.quantity,
                 resolution=misfit.resolution,
+            ),
+        )  # fmt: skip
+
+
+def _dated_row(move: DatedMove) -> Row:
+    return expected_move(
+        sku=move.sku, location_id=move.location, at=move.at, expected_at=move.expected_at,
+        incoming=move.incoming, preordered=move.preordered,
+    )  # fmt: skip
+
+
+def _dated(dated: Iterable[DatedUnits]) -> Iterator[tuple[str, Row]]:
+    for units in dated:
+        yield (
+            units.document,
+            expected(
+                sku=units.sku, location_id=units.location, expected_at=units.expected_at,
+                incoming=units.incoming, preordered=units.preordered,
             ),
         )  # fmt: skip
 
@@ -287,6 +361,11 @@ def policy_set(event: StockPolicySet) -> Iterator[Row]:
         store_share=event.store_share,
         company_threshold=event.company_threshold,
     )
+
+
+def delivery_id(document_id: str) -> UUID:
+    """What discrepancies name instead of a delivery's document, whose name is no UUID."""
+    return uuid5(DELIVERIES, document_id)
 
 
 def promise_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

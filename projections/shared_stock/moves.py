@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,35 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedMove:
+    """A change of units that are expected, or promised for when they are expected.
+
+    They are in the incoming and committed units of a `Move` as well. Times in microseconds.
+    """
+
+    sku: str
+    location: str
+    at: int
+    expected_at: int
+    incoming: int = 0
+    preordered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DatedUnits:
+    """Units that are now expected, or promised for when they are expected, by one document."""
+
+    document: str
+    sku: str
+    location: str
+    expected_at: int
+    incoming: int = 0
+    preordered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Misfit:
-    """Units that a document names and that its order or transfer does not have.
+    """Units that a document names and that its order, transfer or delivery does not have.
 
     `resolution`: which side people decided to be right; None while nobody has.
     """
@@ -32,3 +62,17 @@ class Misfit:
     location: str
     quantity: int
     resolution: str | None = None
+
+
+def dated_moves(
+    sku: str,
+    at: int,
+    before: Counter[tuple[str, int]],
+    now: Counter[tuple[str, int]],
+    column: Literal["incoming", "preordered"],
+) -> Iterator[DatedMove]:
+    """The moves between two states of units by location and time at which they are expected."""
+    for location, expected_at in sorted({*before, *now}):
+        units = now[location, expected_at] - before[location, expected_at]
+        if units:
+            yield DatedMove(sku, location, at, expected_at, **{column: units})

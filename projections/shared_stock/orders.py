@@ -8,15 +8,17 @@ over, released) and decisions of people. For each item of the order, by location
 promised  = max(allocated, reserved), plus placed units that nothing of these covers, where their
             line says
 committed = promised - shipped - released - cancelled, never below 0 at any location
+preordered = of which placed or reserved for a time at which units are expected, and not allocated
 on hand  -= shipped + served units, except units that were shipped already
 
-Units that came back have left before: those beyond all that is told to have left count as left,
-where the order still holds units, else where their line says. Units that are cancelled and released
-are the same units. Units shipped or handed over always leave, because they are gone. All sums are
-of the whole set, so order of arrival and the number of documents make no difference. What a
-document commits is the difference between the sums up to it, in the order of (time, event id), and
-the sums before it. On hand moves only where and when units left: a unit that a till doubled lay on
-the shelf all the time, also for a count before the order was shipped.
+Of several dates of a preorder the earliest leaves or ends first, and after what was to be sent at
+once. Units that came back have left before: those beyond all that is told to have left count as
+left, where the order still holds units, else where their line says. Units that are cancelled and
+released are the same units. Units shipped or handed over always leave, because they are gone. All
+sums are of the whole set, so order of arrival and the number of documents make no difference. What
+a document commits is the difference between the sums up to it, in the order of (time, event id),
+and the sums before it. On hand moves only where and when units left: a unit that a till doubled lay
+on the shelf all the time, also for a count before the order was shipped.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import NamedTuple
 
 from projections.core.documents import Document, Documents
 from projections.purchases.settlements import SETTLED, Decisions
-from projections.shared_stock.moves import Misfit, Move
+from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
 from projections.shared_stock.settled_moves import settled_moves
 from schemas.generated.events import (
     AllocationReleased,
@@ -54,7 +56,10 @@ StockDocument = (
 
 
 class OrderStep(NamedTuple):
-    """What one document does to one item; steps are ordered by (at, event id, number)."""
+    """What one document does to one item; steps are ordered by (at, event id, number).
+
+    `expected_at`: of a preorder, the time for which its units are promised.
+    """
 
     at: int
     document: str
@@ -62,6 +67,7 @@ class OrderStep(NamedTuple):
     kind: str
     location: str
     quantity: int
+    expected_at: int | None = None
 
 
 def of_line(kind: str, event: StockDocument) -> Document:
@@ -70,13 +76,18 @@ def of_line(kind: str, event: StockDocument) -> Document:
 
 
 def of_entries(entries: list[Document]) -> Document:
-    """A sale's part: [kind, entries], an entry being [event id, at, kind, sku, location, units]."""
+    """A sale's part: [kind, entries], an entry being [event id, at, kind, sku, location, units],
+    and of a preorder also the time for which it is promised.
+    """
     return [ENTRIES, entries]
 
 
-def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
-    """The moves of each document, and the units that do not fit the order."""
-    made: list[tuple[str, Move]] = []
+def moves(
+    documents: Documents,
+) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
+    """The moves of each document, the preordered units, and the units that do not fit the order."""
+    made: list[tuple[str, Move | DatedMove]] = []
+    units: list[DatedUnits] = []
     misfits: list[Misfit] = []
     decisions = Decisions(documents)
     for sku, steps in sorted(_by_item(documents).items()):
@@ -87,29 +98,37 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
             now = sums.state()
             made += ((step.document, move) for move in _committed(sku, step.at, before, now))
             before = now
+        if before.dated:
+            units += _preordered(sku, steps[-1].document, before.preordered)
         made += _left(sku, steps)
         odd = [decided(one, decisions) for one in _misfits(sku, steps, sums)]
         made += settled_moves(odd, sums.gone())
         misfits += odd
-    return made, misfits
+    return made, units, misfits
 
 
 def _by_item(documents: Documents) -> dict[str, list[OrderStep]]:
     steps: dict[str, list[OrderStep]] = defaultdict(list)
     for name, document in documents.items():
         if document[0] == ENTRIES:
-            for number, (event_id, at, kind, sku, location, quantity) in enumerate(document[1]):
-                steps[sku].append(OrderStep(at, event_id, number, kind, location, quantity))
+            for number, (event_id, at, kind, sku, *rest) in enumerate(document[1]):
+                steps[sku].append(OrderStep(at, event_id, number, kind, *rest))
         elif document[0] != SETTLED:
-            kind, at, sku, location, quantity = document
-            steps[sku].append(OrderStep(at, name, 0, kind, location, quantity))
+            kind, at, sku, *rest = document
+            steps[sku].append(OrderStep(at, name, 0, kind, *rest))
     return steps
 
 
 @dataclass(slots=True)
 class ItemState:
-    """Units of one item by location: held for the order, and changed on hand because of it."""
+    """Units of one item by location: held for the order, and changed on hand because of it.
 
+    `preordered`: of those that are held, by location and the time for which they are promised;
+    `dated`: whether any were ever promised for a time.
+    """
+
+    dated: bool = False
+    preordered: Counter[tuple[str, int]] = field(default_factory=Counter)
     committed: Counter[str] = field(default_factory=Counter)
     on_hand: Counter[str] = field(default_factory=Counter)
     doubled: int = 0
@@ -122,6 +141,7 @@ class OrderedItem:
         self._by_kind: dict[str, Counter[str]] = defaultdict(Counter)
         self._tills: list[OrderStep] = []
         self._back: list[OrderStep] = []
+        self._dated: dict[str, Counter[tuple[str, int]]] = {}
 
     def add(self, step: OrderStep) -> None:
         """Adds one document's units; documents come in the order of (time, event id)."""
@@ -130,6 +150,11 @@ class OrderedItem:
             self._tills.append(step)
         elif step.kind == CAME_BACK:
             self._back.append(step)
+        if step.expected_at is not None:
+            kind = RESERVED if step.kind == RESERVED else PLACED
+            units = -step.quantity if step.kind == CANCELLED else step.quantity
+            dated = self._dated.setdefault(kind, Counter())
+            dated[step.location, step.expected_at] += units
 
     def total(self, kind: str) -> int:
         """All units of a kind."""
@@ -171,6 +196,8 @@ class OrderedItem:
             state.committed[location] -= less
             elsewhere -= less
         self._leave_unseen(state)
+        if self._dated:
+            state.dated, state.preordered = True, self._preordered(held, state.committed)
         return state
 
     def _leave_unseen(self, state: ItemState) -> None:
@@ -201,6 +228,24 @@ class OrderedItem:
     def _handed(self) -> Counter[str]:
         """Units that tills handed out of what the order still had."""
         return _first(self._rung_up(), self.ordered - self.total(SHIPPED) - self.ended)
+
+    def _preordered(self, held: Counter[str], committed: Counter[str]) -> Counter[tuple[str, int]]:
+        """Held units that are promised for a time, without those that were allocated."""
+        allocated, none = self._by_kind[ALLOCATED], Counter[tuple[str, int]]()
+        left = {
+            location: max(0, min(units, held[location] - allocated[location]))
+            for location, units in committed.items()
+        }
+        preordered = Counter[tuple[str, int]]()
+        told = self._dated.get(PLACED, none) | self._dated.get(RESERVED, none)
+        for (location, expected_at), units in sorted(
+            told.items(), key=lambda one: one[0][1], reverse=True
+        ):
+            waiting = min(units, left.get(location, 0))
+            if waiting > 0:
+                preordered[location, expected_at] = waiting
+                left[location] -= waiting
+        return preordered
 
     def standing(self) -> list[OrderStep]:
         """What tills rang up for the order, by time, without the units that were undone."""
@@ -238,11 +283,20 @@ def _first(units: Iterable[tuple[str, int]], most: int) -> Counter[str]:
     return first
 
 
-def _committed(sku: str, at: int, before: ItemState, now: ItemState) -> Iterator[Move]:
+def _committed(sku: str, at: int, before: ItemState, now: ItemState) -> Iterator[Move | DatedMove]:
+    if before.preordered or now.preordered:
+        yield from dated_moves(sku, at, before.preordered, now.preordered, "preordered")
     for location in sorted({*before.committed, *now.committed}):
         committed = now.committed[location] - before.committed[location]
         if committed:
             yield Move(sku, location, at, committed=committed)
+
+
+def _preordered(
+    sku: str, document: str, preordered: Counter[tuple[str, int]]
+) -> Iterator[DatedUnits]:
+    for (location, expected_at), units in sorted(preordered.items()):
+        yield DatedUnits(document, sku, location, expected_at, preordered=units)
 
 
 def _left(sku: str, steps: list[OrderStep]) -> Iterator[tuple[str, Move]]:

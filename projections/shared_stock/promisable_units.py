@@ -1,12 +1,14 @@
 """How many units can be sold? The arithmetic of availability, pure.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable
+available  = on_hand - (committed - preordered) - reserved - safety_stock - unavailable
 online_atp = sum over locations of (available - store_share), never below 0 at any of them,
              - company threshold - units held for orders without a location yet
 store_atp  = available, never below 0, and over all locations no more than the sum of it less the
              units held for orders without a location yet
-short      = committed + reserved - (on_hand - unavailable), never below 0 on either side; over all
-             locations plus units held without a location for which no location has free units
+short      = committed - preordered + reserved - (on_hand - unavailable), never below 0 on either
+             side; over all locations plus units held without a location for which no location has
+             free units
+preordered = of the committed units those that units on their way cover (`preorders.py`)
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+NONE: Mapping[str, int] = {}
 NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
 
 
@@ -26,7 +29,8 @@ class Cell:
     """One item at one location. `store_atp`: what the store itself may promise.
 
     `short`: units promised here that are not available here. `receiving_gap`: units that left
-    although on hand was 0, so a receipt is missing.
+    although on hand was 0, so a receipt is missing. `preordered`: of the committed units those that
+    are promised for a time by which as many are incoming; they take nothing off what is available.
     """
 
     location_id: str
@@ -41,14 +45,31 @@ class Cell:
     store_atp: int
     short: int
     receiving_gap: int
+    preordered: int = 0
+
+
+class ExpectedUnits(BaseModel):
+    """Units of an item that are expected at a location at a time.
+
+    `incoming`: on their way. `preordered`: promised to orders for that time, whether or not they
+    are covered. `promisable`: units that can still be preordered for that time.
+    """
+
+    location_id: str
+    expected_at: datetime
+    incoming: int
+    preordered: int
+    promisable: int
 
 
 class Stock(BaseModel):
     """One item over all locations. `online_atp`: what EC may promise.
 
     `unplaced`: held for orders without a location yet. `short`: promised but not available, at a
-    location or over all. If `reserved_known` is false, holds could not be read, and no figure
-    includes them. `as_of`: the requested event time; null: now.
+    location or over all. `expected`: announced deliveries and preorders, by location and date;
+    units of transfers that are under way have no date. If `reserved_known` is false, holds could
+    not be read, and no figure includes them; `expected` and `preordered` may be missing then too.
+    `as_of`: the requested event time; null: now.
     """
 
     sku: str
@@ -58,6 +79,7 @@ class Stock(BaseModel):
     short: int = 0
     reserved_known: bool = True
     as_of: datetime | None = None
+    expected: list[ExpectedUnits] = Field(default_factory=list)
 
 
 def in_force(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, Any] | None:
@@ -98,10 +120,12 @@ def stock(
     at: int,
     unplaced: int = 0,
     held: Mapping[str, int] | None = None,
+    preordered: Mapping[str, int] = NONE,
 ) -> Stock:
     """An item's availability, from its cells and the policies in force at `at`.
 
     `held`: units reserved, by location; without it each cell holds its own `reserved`.
+    `preordered`: committed units that units on their way cover, by location.
     """
     locations, online, threshold, whole, free, short = list[Cell](), 0, 0, 0, 0, 0
     by_location: dict[str, list[Mapping[str, Any]]] = {}
@@ -113,7 +137,8 @@ def stock(
         policy = policy_of(here, sku, at) if here else NO_POLICY
         reserved = row.get("reserved", 0) if held is None else held.get(location_id, 0)
         on_hand, committed, unavailable = row["on_hand"], row["committed"], row["unavailable"]
-        left = on_hand - unavailable - committed - reserved
+        later = preordered.get(location_id, 0)
+        left = on_hand - unavailable - committed - reserved + later
         available = left - policy["safety_stock"]
         shared = available - policy["store_share"]
         if shared > 0:
@@ -126,24 +151,17 @@ def stock(
         if left > 0:
             free += left
         else:
-            missing = max(0, min(-left, committed + reserved))
+            missing = max(0, min(-left, committed - later + reserved))
             short += missing
         locations.append(
             Cell(
-                location_id=location_id,
-                on_hand=on_hand,
-                committed=committed,
-                reserved=reserved,
-                unavailable=unavailable,
-                incoming=row["incoming"],
-                available=available,
-                store_atp=sellable,
-                short=missing,
-                safety_stock=policy["safety_stock"],
-                store_share=policy["store_share"],
-                receiving_gap=-on_hand if on_hand < 0 else 0,
+                location_id=location_id, on_hand=on_hand, committed=committed, reserved=reserved,
+                unavailable=unavailable, incoming=row["incoming"], available=available,
+                store_atp=sellable, short=missing, safety_stock=policy["safety_stock"],
+                store_share=policy["store_share"], receiving_gap=-on_hand if on_hand < 0 else 0,
+                preordered=later,
             )
-        )
+        )  # fmt: skip
     if unplaced:
         for cell in locations:
             cell.store_atp = max(0, min(cell.available, whole - unplaced))

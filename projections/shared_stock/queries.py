@@ -11,9 +11,19 @@ from pydantic import BaseModel
 
 from projections.core import NotFound, Page, Read
 from projections.core.instants import Moment, instant, micros
-from projections.shared_stock import RESERVED, cell, count, policy, projection, promise
+from projections.shared_stock import (
+    RESERVED,
+    cell,
+    count,
+    expected,
+    expected_move,
+    policy,
+    projection,
+    promise,
+)
 from projections.shared_stock import discrepancies as _discrepancies  # noqa: F401
 from projections.shared_stock import former_cells as _former_cells  # noqa: F401
+from projections.shared_stock.expected_units import EXPECTED_NOW, EXPECTED_THEN, ExpectedStock
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained
 from projections.shared_stock.promisable_units import Stock, stock
@@ -37,8 +47,9 @@ async def stock_of(
 ) -> Stock:
     """An item at every location, and what EC may sell under the policies in force.
 
-    `at`: the time at which policies are evaluated; default now, or `as_of`. `as_of`: the stock as
-    of that event time; past holds are not stored, so `reserved_known` is false then.
+    `at`: the time at which policies and dates of preorders are evaluated; default now, or `as_of`.
+    `as_of`: the stock as of that event time; past holds are not stored, so `reserved_known` is
+    false then.
     """
     policies_at = micros(at or as_of or datetime.now(UTC))
     if as_of is not None:
@@ -47,17 +58,29 @@ async def stock_of(
         )
         if not rows:
             raise NotFound(f"no stock of {sku} was seen by {as_of.isoformat()}")
-        found = stock(sku, rows, await _policies(read, rows), policies_at)
+        due = ExpectedStock(policies_at)
+        if any(row["incoming"] for row in rows):
+            uses = [cell, expected_move]
+            due.add(await read.select(uses, EXPECTED_THEN, sku=sku, at=micros(as_of)))
+        found = stock(sku, rows, await _policies(read, rows), policies_at, preordered=due.covered)
         found.as_of, found.reserved_known = instant(micros(as_of)), False
+        found.expected = due.shown
         return found
     cells = await read.rows(cell, sku=sku)
     if not cells:
         raise NotFound(f"no stock of {sku} was ever seen")
+    due = ExpectedStock(policies_at)
+    # nothing can cover a preorder of an item of which nothing is on its way
+    if any(row["incoming"] for row in cells):
+        # cells once more, so that both are of one moment
+        cells = await read.select_if_up([cell, expected], EXPECTED_NOW, sku=sku) or cells
+        for row in cells:
+            due.add(row.get("expected", ()))
     policies = await _policies(read, cells)
     reserved = await read.held(RESERVED, [sku], cells)
     held = {location_id: units for (_, location_id), units in (reserved or {}).items()}
-    found = stock(sku, cells, policies, policies_at, held.get("", 0), held)
-    found.reserved_known = reserved is not None
+    found = stock(sku, cells, policies, policies_at, held.get("", 0), held, due.covered)
+    found.reserved_known, found.expected = reserved is not None, due.shown
     return found
 
 
@@ -124,7 +147,7 @@ async def shortages(read: Read, page: Page) -> list[Shortage]:
     """
     limit, after = page.limit, page.after
     rows = await read.select(
-        [cell, promise],
+        [cell, promise, expected],
         SHORTAGES,
         sku=after[0] if after else "",
         location_id=after[1] if after else "",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from projections.core.documents import Document, Documents
 from projections.core.tables import RowKey
-from projections.purchases.documents import AT_ONCE, COMPLETED, RETURNED, Line
+from projections.purchases.documents import COMPLETED, RETURNED, Line
 from projections.purchases.sale_state import NOT_RETURNED, Effect, SettledSale, settled
 from projections.purchases.settlements import DOCUMENT_WRONG
 from projections.shared_stock.moves import Move
@@ -85,8 +85,9 @@ def _units(
     """
     for sku, each, location in _parts(line):
         place, many = location or line.location or sale.location, abs(units) * each
-        if line.fulfilment != AT_ONCE:
-            entries.append([document, at, PLACED if units < 0 else CANCELLED, sku, place, many])
+        if not line.at_once:
+            entry = [document, at, PLACED if units < 0 else CANCELLED, sku, place, many]
+            entries.append(entry if line.expected_at is None else [*entry, line.expected_at])
         elif sale.order is not None:
             entries.append([document, at, SERVED if units < 0 else UNSERVED, sku, place, many])
         else:
@@ -120,6 +121,6 @@ def _came_back(sale: SettledSale, effect: Effect, entries: list[Document]) -> It
         if decision is not None and over and effect.disposition == SELLABLE:
             at = max(decision.at, effect.at)
             yield decision.document, Move(sku, effect.location, at, unavailable=-over * each)
-        if effect.line is not None and effect.units and effect.line.fulfilment != AT_ONCE:
+        if effect.line is not None and effect.units and not effect.line.at_once:
             place = location or effect.line.location or sale.location
             entries.append([effect.document, effect.at, CAME_BACK, sku, place, effect.units * each])

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from projections.core.instants import instant
+from projections.shared_stock.preorders import COVERED, NOW
 
 
 class Cause(BaseModel):
@@ -29,7 +30,9 @@ class Shortage(BaseModel):
         description='"": promised to orders without a location; the figures are of all locations.'
     )
     on_hand: int
-    committed: int
+    committed: int = Field(
+        description="Units promised to orders, without preorders that units on their way cover."
+    )
     unavailable: int
     reserved: int = Field(description='Units under holds; at "" those without a location.')
     short: int
@@ -37,17 +40,23 @@ class Shortage(BaseModel):
 
 
 # a location is short of what it has less than it promised; an item is short of what its orders
-# without a location need and no location has free. Units that are unavailable are not there.
-# `of`: which items
-SHORT = """
+# without a location need and no location has free. Units that are unavailable are not there, and
+# preorders that units on their way cover are not due yet. `of`: which items
+SHORT = f"""
 held as (
-    select sku, location_id, reserved from hitotsu.stock_reserved where {of}
+    select sku, location_id, reserved from hitotsu.stock_reserved where {{of}}
+), later as (
+{COVERED.format(of="{of}", at=NOW)}
+), due as (
+    select sku, location_id, c.on_hand, c.unavailable,
+        c.committed - coalesce(l.preordered, 0) as committed
+    from stock_cell c left join later l using (sku, location_id) where {{of}}
 ), short as (
     select sku, location_id, c.on_hand, c.committed, c.unavailable,
         coalesce(h.reserved, 0) as reserved,
         c.committed + coalesce(h.reserved, 0) - greatest(c.on_hand - c.unavailable, 0) as short
-    from stock_cell c left join held h using (sku, location_id)
-    where {of} and c.committed + coalesce(h.reserved, 0) > greatest(c.on_hand - c.unavailable, 0)
+    from due c left join held h using (sku, location_id)
+    where c.committed + coalesce(h.reserved, 0) > greatest(c.on_hand - c.unavailable, 0)
     union all
     select h.sku, '', t.on_hand, t.committed, t.unavailable, h.reserved, h.reserved - t.free
     from held h cross join lateral (
@@ -57,7 +66,7 @@ held as (
             coalesce(sum(greatest(
                 c.on_hand - c.unavailable - c.committed - coalesce(r.reserved, 0), 0
             )), 0)::bigint as free
-        from stock_cell c left join held r using (sku, location_id) where c.sku = h.sku
+        from due c left join held r using (sku, location_id) where c.sku = h.sku
     ) t
     where h.location_id = '' and h.reserved > t.free
 )

@@ -16,7 +16,7 @@ from projections.core.tables import StoredTable
 from schemas.personal import blind_index, normalise
 from services.http.caller import Caller
 from services.reading.catalog import Catalog, Origin
-from services.reading.database import ReadSnapshot
+from services.reading.database import PostgresAway, ReadSnapshot
 from services.reading.held_amounts import HeldAmountsReader
 from services.reading.personal import PersonalValues
 from services.reading.position import AnswerSources, Position, covers
@@ -92,6 +92,14 @@ class RequestReads:
             self._read_from_postgres(table, self._catalog.of(table))
         self._note(rows, values)
         return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+    async def select_if_up(
+        self, uses: Sequence[StoredTable], statement: str, **values: object
+    ) -> Rows | None:
+        try:
+            return await self.select(uses, statement, **values)
+        except PostgresAway:
+            return None
 
     async def listed(
         self, name: str, statement: str, only: str | None = None, **values: object

@@ -1,6 +1,7 @@
 """Computes how many units can still be promised, from stock cells, policies and holds.
 
-available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location)
+available  = on_hand - committed - reserved - safety_stock - unavailable   (at a location),
+             without preorders among the committed units that units on their way cover
 online     = available - store_share, never below 0                        (at a location)
 online_atp = sum of online - company threshold - units held without a location, never below 0
 
@@ -26,6 +27,7 @@ from typing import Any
 from projections.shared_stock.promisable_units import policy_for
 
 Spot = tuple[str, str]
+NONE: Mapping[Spot, int] = {}
 ANYWHERE = ""
 STORE = "STORE"
 
@@ -77,10 +79,12 @@ class AvailableUnits:
         policies: Iterable[Mapping[str, Any]],
         held: Mapping[Spot, int],
         at: int,
+        later: Mapping[Spot, int] = NONE,
     ) -> None:
         """`cells`: rows of `stock_cell`. `policies`: of `stock_policy`. `at`: microseconds.
 
-        `held`: units in holds, by item and location.
+        `held`: units in holds, by item and location. `later`: committed units that units on their
+        way cover, likewise.
         """
         self._cells: dict[Spot, PromisableCell] = {}
         self._items: dict[str, Item] = {}
@@ -91,6 +95,8 @@ class AvailableUnits:
             sku, location = row["sku"], row["location_id"]
             policy = policy_for(at_location.get(location, ()), location, sku, at)
             free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
+            if later:
+                free += later.get((sku, location), 0)
             cell = PromisableCell(
                 free - held.get((sku, location), 0), policy["store_share"], policy["safety_stock"]
             )

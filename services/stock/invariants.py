@@ -57,7 +57,8 @@ COMMITTED_TO_AN_ORDER = Invariant(
 
 # The newest hold at the location, or of the item for "" (all locations), has the position that its
 # decision saw. Events applied since then may have taken units, or counted them again: then they
-# caused the shortage, and the grant was right.
+# caused the shortage, and the grant was right. So may preorders whose units are late: nothing was
+# granted from these.
 UNDERCUT = f"""
 with {SHORT.format(of="sku = any(%(skus)s)")}
 select short.sku, short.location_id, short.short, taken.units
@@ -83,7 +84,11 @@ cross join lateral (
     where l."offset" >= coalesce((h.position ->> (t.name || '-' || l.partition))::bigint, 0)
         and l.schema_id <> all(%(promises)s::int[])
 ) taken
-where taken.counted is not true and short.short > taken.units
+cross join lateral (
+    select coalesce(sum(preordered), 0)::bigint as units from stock_expected
+    where sku = short.sku and short.location_id in ('', location_id)
+) later
+where taken.counted is not true and short.short > taken.units + later.units
 """
 
 

@@ -9,7 +9,7 @@ transaction, so units are never counted twice or missed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from projections.shared_stock import RESERVED
+from projections.shared_stock.preorders import Expected, covered
 from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.deciding.hold_statements import expire
@@ -55,6 +56,11 @@ select moment.now, (
         and topic in ('commerce.inventory', 'commerce.purchases', 'commerce.catalog')
 ) as position,
     (select coalesce(json_agg(one), '[]') from held one) as held,
+    (select json_agg(one) from (
+        select sku, location_id, expected_at, sum(incoming)::bigint as incoming,
+            sum(preordered)::bigint as preordered
+        from stock_expected where sku = any(%(skus)s) group by sku, location_id, expected_at
+    ) one) as expected,
     (select coalesce(json_agg(one), '[]') from (
         select location_id, sku, valid_from, coalesce(safety_stock, 0) as safety_stock,
             coalesce(store_share, 0) as store_share,
@@ -158,8 +164,19 @@ async def _shelf(
     now: datetime = row["now"]
     units: dict[Spot, int] = {(one["sku"], one["location_id"]): one["held"] for one in row["held"]}
     over = sorted({one["sku"] for one in row["held"] if one["over"]})
-    shelf = AvailableUnits(cells, row["policies"], units, micros(now))
+    at = micros(now)
+    later = _covered(row["expected"], at) if row["expected"] else {}
+    shelf = AvailableUnits(cells, row["policies"], units, at, later)
     return _LockedStock(shelf, now, row["position"], over, holds)
+
+
+def _covered(rows: Iterable[Mapping[str, Any]], at: int) -> dict[Spot, int]:
+    """Preordered units that units on their way cover, by item and location."""
+    by_spot: dict[Spot, list[Expected]] = {}
+    for row in rows:
+        units = Expected(row["expected_at"], row["incoming"], row["preordered"])
+        by_spot.setdefault((row["sku"], row["location_id"]), []).append(units)
+    return {spot: covered(units, at) for spot, units in by_spot.items()}
 
 
 async def _changes(

@@ -18,6 +18,7 @@ from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
     Event,
+    InboundExpected,
     OrderLineCancelled,
     OrderLineHandedOver,
     PurchaseAmended,
@@ -41,6 +42,7 @@ ITEMS, PLACES = ("tea", "cup"), ("ginza", "umeda")
 WAYS = ("IMMEDIATE", "SHIP", "PICKUP")
 FATES = ("BACK_IN_STOCK", "QUALITY_CONTROL", "NOT_RETURNED")
 SALES, ORDERS, TRANSFERS = ("s1", "s2"), ("s1", "s2", "o"), ("t1",)
+DAYS = tuple(T0 + days * 1_440 * MINUTE for days in (1, 3, 9))
 PRODUCER = Producer(system="pos", channel="STORE")
 
 
@@ -59,6 +61,7 @@ def _line(draw: Any, number: int) -> PurchaseLine:
         location_id=draw(st.sampled_from((None, None, *PLACES))),
         kind="SERVICE" if shape == "service" else "GOODS",
         components=parts if shape == "set" else [],
+        expected_at=draw(st.sampled_from((None, None, None, *DAYS[:2]))),
     )
 
 
@@ -132,9 +135,21 @@ class Facts:
         )  # fmt: skip
 
     def receipt(self) -> Event:
+        named: dict[str, Any] = {"reference": self.pick((None, "po", " po "))}
+        if self.draw(st.booleans()) and "note" not in self.told:
+            self.told.add("note")  # a second one of this name would not be folded
+            named |= {"document_id": "po", "document_line": self.pick((None, 1, 2))}
         return StockReceived(
-            meta=self.meta(), sku=self.pick(ITEMS), location_id=self.pick(PLACES), quantity=5
-        )
+            meta=self.meta(), sku=self.pick(ITEMS), location_id=self.pick((*PLACES, "kyoto")),
+            quantity=5, **named,
+        )  # fmt: skip
+
+    def announcement(self) -> Event:
+        return InboundExpected(
+            meta=self.meta(), sku=self.pick(ITEMS), location_id=self.pick(PLACES),
+            quantity=self.pick((0, 2, 4, 7)), expected_at=self.pick(DAYS), document_id="po",
+            document_line=self.pick((None, 1, 2)),
+        )  # fmt: skip
 
     def _line_of_order(self) -> dict[str, Any]:
         return {
@@ -188,9 +203,10 @@ class Facts:
 
 
 OF_SALES = ("back", "void", "cancel", "amendment", "claim")
-OF_STOCK = ("allocation", "release", "shipment", "hand_over", "reservation", "transfer")
+OF_STOCK = ("allocation", "release", "shipment", "hand_over", "reservation", "transfer",
+            "announcement")  # fmt: skip
 KINDS = ("back", "void", "cancel", "amendment", "allocation", "release", "shipment", "hand_over",
-         "transfer", "claim")  # fmt: skip
+         "transfer", "claim", "announcement", "receipt")  # fmt: skip
 
 
 @st.composite

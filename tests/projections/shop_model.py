@@ -12,8 +12,12 @@ from hashlib import md5
 from typing import Any
 from uuid import UUID
 
-Entry = tuple[tuple[int, bytes], str, str]
-"""Of an order: ((time, document), what happened, location), for one unit of one item."""
+from tests.projections.shop_deliveries import Delivery, documents_of, preordered, subject_of
+
+Entry = tuple[tuple[int, bytes], str, str, int]
+"""Of an order: ((time, document), what happened, location, time for which it is promised or 0), for
+one unit of one item.
+"""
 LEFT = ("StockShipped", "OrderLineHandedOver")
 
 
@@ -24,7 +28,8 @@ class Unit:
         own = line.location_id or sale.location_id
         self.line_no, self.sku, self.state = line.line_no, line.sku, "sold"
         self.sent = line.fulfilment in ("SHIP", "PICKUP")
-        self.order = sale.order_id or sale.transaction_id
+        self.order, self.date = sale.order_id or sale.transaction_id, line.expected_at or 0
+        self.sent = self.sent or self.date > 0
         self.till = not self.sent and self.order != sale.transaction_id
         self.parts = [(p.sku, p.location_id or own) for p in line.components
                       for _ in range(p.quantity)] or [(line.sku, own)]  # fmt: skip
@@ -32,19 +37,21 @@ class Unit:
 
     @property
     def same(self) -> Any:
-        return (self.sent, self.parts)
+        return (self.sent, self.date, self.parts)
 
     def become(self, other: Unit) -> None:
         self.sent, self.till, self.parts = other.sent, other.till, other.parts
+        self.date = other.date
 
 
 class Shop:
     """What the documents until a time say; decisions are those of all documents.
 
     `cells`: (item, location) -> Counter of on_hand, committed, unavailable, incoming.
+    `dated`: (item, location, time) -> Counter of incoming, preordered.
     `sold`: (transaction, line, item) -> units that are still sold.
-    `odd`: (kind, transaction or order or transfer, item) -> units, settled or not; `open`: without
-    those that are settled; `misfits`: both by document. `owner`: by transaction.
+    `odd`: (kind, transaction, order, transfer or delivery, item) -> units, settled or not; `open`:
+    without those that are settled; `misfits`: both by document. `owner`: by transaction.
     """
 
     def __init__(self, events: Iterable[Any], until: int | None = None) -> None:
@@ -54,6 +61,8 @@ class Shop:
         self.misfits: Counter[Any] = Counter()
         self.said: dict[Any, tuple[int, str]] = {}
         self.sold: Counter[Any] = Counter()
+        self.dated: dict[Any, Counter[str]] = defaultdict(Counter)
+        deliveries: dict[Any, list[Any]] = defaultdict(list)
         self.orders: dict[Any, list[Entry]] = defaultdict(list)
         self.units: dict[Any, list[Unit]] = defaultdict(list)
         sales, transfers, self.owner = defaultdict(list), defaultdict(list), {}
@@ -65,11 +74,15 @@ class Shop:
             name, at = type(event).__name__, (event.meta.occurred_at, event.meta.event_id)
             if name == "StockReceived":
                 self._move(at[0], event.sku, event.location_id, "on_hand", event.quantity)
+                for document in documents_of(event):
+                    deliveries[document, event.sku].append(event)
+            elif name == "InboundExpected":
+                deliveries[event.document_id, event.sku].append(event)
             elif name.startswith("Transfer"):
                 transfers[event.transfer_id, event.sku].append(event)
             elif name.startswith(("Stock", "Alloc", "OrderLineHanded", "Reservation")):
                 what = "left" if name in LEFT else name
-                entry = (at, what, event.location_id)
+                entry = (at, what, event.location_id, 0)
                 self.orders[event.order_id, event.sku] += [entry] * event.quantity
             elif name not in ("PurchaseAttributed", "DiscrepancySettled"):
                 sales[event.transaction_id].append(event)
@@ -79,6 +92,8 @@ class Shop:
             self._order(order, sku, sorted(entries, key=lambda entry: entry[:2]))
         for (name, sku), own in transfers.items():
             self._transfer(name, sku, own)
+        for (document, sku), own in deliveries.items():
+            self._delivery(document, sku, own)
         for event in log:
             if type(event).__name__ == "PurchaseAttributed":
                 self._claim(event)
@@ -171,10 +186,10 @@ class Shop:
         for sku, where in unit.parts:
             if unit.sent:
                 what = "placed" if sign < 0 else "cancelled"
-                self.orders[unit.order, sku].append((at, what, where))
+                self.orders[unit.order, sku].append((at, what, where, unit.date))
             elif unit.till:
                 what = "till" if sign < 0 else "untill"
-                self.orders[unit.order, sku].append((at, what, where))
+                self.orders[unit.order, sku].append((at, what, where, 0))
             else:
                 self._move(at[0], sku, where, "on_hand", sign)
 
@@ -216,7 +231,7 @@ class Shop:
                         then = max(at[0], self.decided_at)
                         self._move(then, sku, event.location_id, "unavailable", -1)
                     if unit is not None and unit.sent:
-                        self.orders[unit.order, sku].append((at, "back", where))
+                        self.orders[unit.order, sku].append((at, "back", where, 0))
 
     def _claim(self, event: Any) -> None:
         if self.owner.get(event.transaction_id) is not None:
@@ -232,7 +247,7 @@ class Shop:
         """Units of one item of one order, as far as they are told until then."""
         entries = [one for one in entries if self.until is None or one[0][0] <= self.until]
         by: dict[str, Counter[str]] = defaultdict(Counter)
-        for _, what, where in entries:
+        for _, what, where, _ in entries:
             by[what][where] += 1
         promised = by["StockAllocated"] | by["ReservationCommitted"]
         ordered = max(by["placed"].total(), promised.total())
@@ -254,13 +269,14 @@ class Shop:
         promised_still = sorted((held - ends).elements())[elsewhere:]
         # units that came back have left before; nobody told of these that they did
         gone = out.total() + len(tills) - doubled
-        unseen = [where for _, what, where in entries if what == "back"][gone:]
+        unseen = [where for _, what, where, _ in entries if what == "back"][gone:]
         promised_still.sort(key=lambda place: (place not in unseen, place))
         first = min(len(unseen), len(promised_still))
         for where in [*promised_still[:first], *unseen[first:]]:
             self.cells[sku, where]["on_hand"] -= 1
         for where in promised_still[first:]:
             self.cells[sku, where]["committed"] += 1
+        self._preordered(sku, entries, held - by["StockAllocated"], Counter(promised_still[first:]))
         for (_, document), where in tills[len(tills) - doubled :]:
             if self._odd("doubled_document", order, sku, document) == "right":
                 self.cells[sku, where]["on_hand"] -= 1
@@ -274,7 +290,7 @@ class Shop:
     ) -> None:  # fmt: skip
         """Units that left or ended beyond what was ordered: those of the latest documents."""
         used, ends = 0, Counter[str]()
-        for (_, document), what, where in entries:
+        for (_, document), what, where, _ in entries:
             most = max(ends.values(), default=0)
             if what in ("cancelled", "AllocationReleased"):
                 ends[what] += 1
@@ -295,6 +311,25 @@ class Shop:
                 if said == ("wrong" if left else "right") and (left or gone > 0):
                     self.cells[sku, where]["on_hand"] += 1
                     gone -= 1
+
+    def _preordered(
+        self, sku: str, entries: list[Entry], unallocated: Counter[str], waiting: Counter[str]
+    ) -> None:
+        """Units that the order holds for a time at which they are expected."""
+        for where, units in waiting.items():
+            asked = [date for _, what, at, date in entries if (what, at) == ("placed", where)]
+            undone = [date for _, what, at, date in entries if (what, at) == ("cancelled", where)]
+            for date in preordered(asked, undone, min(units, unallocated[where])):
+                self.dated[sku, where, date]["preordered"] += 1
+
+    def _delivery(self, document: str, sku: str, own: list[Any]) -> None:
+        own = [e for e in own if self.until is None or e.meta.occurred_at <= self.until]
+        delivery = Delivery(document, own)
+        for kind, event, units, _ in delivery.odd:
+            self._odd(kind, subject_of(document), sku, event.meta.event_id, units)
+        for where, date in delivery.incoming:
+            self.cells[sku, where]["incoming"] += 1
+            self.dated[sku, where, date]["incoming"] += 1
 
     def _transfer(self, name: bytes, sku: str, own: list[Any]) -> None:
         own = [e for e in own if self.until is None or e.meta.occurred_at <= self.until]
@@ -337,7 +372,7 @@ class Shop:
 def _standing(entries: list[Entry], undone: Counter[str]) -> list[tuple[Any, str]]:
     """Where units were rung up for an order, by time, without those that were undone later."""
     rest, standing = Counter(undone), list[tuple[Any, str]]()
-    for at, what, where in reversed(entries):
+    for at, what, where, _ in reversed(entries):
         if what == "till" and rest[where]:
             rest[where] -= 1
         elif what == "till":

@@ -39,6 +39,31 @@ def history(folds: Folds, until: int) -> dict[Any, dict[str, int]]:
     return plain(past)
 
 
+def dated(folds: Folds) -> dict[Any, dict[str, int]]:
+    """Units that are expected or preordered, by item, location and time."""
+    units: dict[Any, Counter[str]] = {}
+    for (_, _, sku, place, day, incoming, preordered), times in folds.ledgers[
+        "stock_expected"
+    ].items():
+        found = units.setdefault((sku, place, day), Counter())
+        found["incoming"] += incoming * times
+        found["preordered"] += preordered * times
+    return plain(units)
+
+
+def dated_then(folds: Folds, until: int) -> dict[Any, dict[str, int]]:
+    """The same, as the rows of the past sum to at a time."""
+    units: dict[Any, Counter[str]] = {}
+    for (_, _, sku, place, at, day, incoming, preordered), times in folds.ledgers[
+        "stock_expected_move"
+    ].items():
+        if at <= until:
+            found = units.setdefault((sku, place, day), Counter())
+            found["incoming"] += incoming * times
+            found["preordered"] += preordered * times
+    return plain(units)
+
+
 def plain(cells: Any) -> dict[Any, dict[str, int]]:
     plain = {key: {name: n for name, n in row.items() if n} for key, row in cells.items()}
     return {key: row for key, row in plain.items() if row}

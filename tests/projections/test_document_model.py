@@ -16,6 +16,8 @@ from tests.projections.shop_model import Shop
 from tests.projections.shop_rows import (
     COLUMNS,
     cells,
+    dated,
+    dated_then,
     history,
     odd,
     owners,
@@ -37,7 +39,8 @@ def told(event: Any) -> str:
     for part in [event, *getattr(event, "lines", ())]:
         for name in (
             "line_no", "sku", "quantity", "location_id", "to_location_id", "fulfilment", "kind",
-            "components", "disposition", "discrepancy", "resolution",
+            "components", "disposition", "discrepancy", "resolution", "reference", "document_id",
+            "document_line", "expected_at",
         ):  # fmt: skip
             value = getattr(part, name, None)
             words.append(f"{name}={value}" if value else "")
@@ -76,6 +79,7 @@ def check_meaning(events: list[Any]) -> None:
         note(told(event))
     shop, folds = Shop(events), Folds().take(events)
     assert cells(folds) == plain(shop.cells)
+    assert dated(folds) == plain(shop.dated)
     assert still_sold(folds) == +shop.sold
     assert owners(folds) == {name: who for name, who in shop.owner.items() if who}
     claims = Counter({key: n for key, n in shop.odd.items() if key[0] == "second_claim"})
@@ -86,7 +90,9 @@ def check_meaning(events: list[Any]) -> None:
         at = T0 + minute * MINUTE
         # what is on hand in the past is told by the whole set: tests/projections/
         # test_moves_of_documents.py; promises and units under way are as they were told by then
-        assert _held(history(folds, at)) == _held(plain(Shop(events, at).cells)), minute
+        then = Shop(events, at)
+        assert _held(history(folds, at)) == _held(plain(then.cells)), minute
+        assert dated_then(folds, at) == plain(then.dated), minute
 
 
 def _held(cells_then: Mapping[Any, Mapping[str, int]]) -> dict[Any, dict[str, int]]:

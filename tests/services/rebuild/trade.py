@@ -28,6 +28,7 @@ PLENTY = {
     "PurchaseCompleted": 5,
     "StockReceived": 2,
     "StockCounted": 1,
+    "InboundExpected": 1,
     "InquiryOpened": 1,
     "InquiryMessageAdded": 1,
     "ProfileRegistered": 1,
@@ -123,6 +124,12 @@ class Trade:
             changes["inquiry_id"] = chance.randbytes(16)
         if hasattr(like, "transaction_id") and name.startswith("Purchase"):
             changes["transaction_id"] = chance.randbytes(16)
+        if name in ("InboundExpected", "StockReceived"):
+            document = f"PO-{chance.randrange(40)}"
+            changes["document_id" if name == "InboundExpected" else "reference"] = document
+        if name == "InboundExpected":
+            changes["quantity"] = chance.randrange(200)
+            changes["expected_at"] = self._at + chance.randrange(30) * 86_400_000_000
         if name == "ProfilesLinked":
             changes["decided_by"] = chance.choice(["RULE", "PERSON"])
         if name == "MatchRulesActivated":
@@ -134,7 +141,11 @@ class Trade:
             )
         if name == "PurchaseCompleted":
             item = chance.choice(self._items)
-            changes["lines"] = [replace(line, sku=item) for line in like.lines]
+            lines = [replace(line, sku=item) for line in like.lines]
+            if chance.random() < 0.05:
+                due = self._at + chance.randrange(30) * 86_400_000_000
+                lines = [replace(line, fulfilment="SHIP", expected_at=due) for line in lines]
+            changes["lines"] = lines
         return replace(like, **changes)
 
 

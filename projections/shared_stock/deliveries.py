@@ -1,0 +1,156 @@
+"""Which units of an announced delivery are still on their way? Pure.
+
+A set has the documents about one item of one purchase order or shipping notice: what is expected
+(`InboundExpected`) and what arrived (a receipt that refers to it, or has its name).
+
+incoming = expected - received, never below 0, by line of the document; where and when the newest
+           announcement of the line says
+
+The quantity is that of the whole line: telling it anew moves its date or its place, and 0 says that
+nothing more will come. A receipt takes units of its own line first, then of lines that are expected
+where it arrived, the earliest first. Received units are on hand whatever was expected: this moves
+only what is incoming. All sums are of the whole set; what a document changes is the difference
+between the sums up to it, in the order of (time, event id), and the sums before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+from projections.core.documents import Document, Documents
+from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
+from schemas.generated.events import InboundExpected, StockReceived
+
+EXPECTED, RECEIVED = "expected", "received"
+NO_LINE = -1
+Incoming = Counter[tuple[str, int]]
+"""Units on their way, by location and the time at which they are expected."""
+
+
+class DeliveryStep(NamedTuple):
+    """What one document says; steps are ordered by (at, event id). `line`: -1 where it names none.
+
+    `expected_at`: of what is expected.
+    """
+
+    at: int
+    document: str
+    kind: str
+    location: str
+    line: int
+    quantity: int
+    expected_at: int
+
+
+def of_expected(event: InboundExpected) -> Document:
+    """[kind, at, location, line, quantity, expected at]."""
+    line = NO_LINE if event.document_line is None else event.document_line
+    at = event.meta.occurred_at
+    return [EXPECTED, at, event.location_id, line, event.quantity, event.expected_at]
+
+
+def of_receipt(event: StockReceived) -> Iterator[tuple[str, Document]]:
+    """What a receipt is compared with, by document: its own name and what it refers to.
+
+    Its line is one of its own document.
+    """
+    said = [RECEIVED, event.meta.occurred_at, event.location_id]
+    own = event.document_id
+    if own is not None:
+        line = NO_LINE if event.document_line is None else event.document_line
+        yield own, [*said, line, event.quantity, 0]
+    refers = event.reference.strip() if event.reference is not None else own
+    if refers and refers != own:
+        yield refers, [*said, NO_LINE, event.quantity, 0]
+
+
+def moves(
+    sku: str, documents: Documents
+) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
+    """The moves of each document, the units that are still on their way, and what does not fit."""
+    steps = sorted(
+        DeliveryStep(at, name, kind, *rest) for name, (kind, at, *rest) in documents.items()
+    )
+    if not any(step.kind == EXPECTED for step in steps):
+        return [], [], []
+    made: list[tuple[str, Move | DatedMove]] = []
+    before = Incoming()
+    for number, step in enumerate(steps, 1):
+        now = _incoming(steps[:number])
+        for move in _differences(sku, step.at, before, now):
+            made.append((step.document, move))
+        before = now
+    last = steps[-1].document
+    units = [
+        DatedUnits(last, sku, location, expected_at, incoming=left)
+        for (location, expected_at), left in sorted(before.items())
+        if left
+    ]
+    return made, units, [*_misfits(sku, steps)]
+
+
+def _incoming(steps: list[DeliveryStep]) -> Incoming:
+    left = _in_force(steps)
+    units = {line: step.quantity for line, step in left.items()}
+    for step in steps:
+        if step.kind == RECEIVED:
+            rest = step.quantity
+            for line in sorted(left, key=lambda line: _preference(step, left[line])):
+                taken = min(rest, units[line])
+                units[line] -= taken
+                rest -= taken
+    incoming = Incoming()
+    for line, step in left.items():
+        incoming[step.location, step.expected_at] += units[line]
+    return incoming
+
+
+def _in_force(steps: list[DeliveryStep]) -> dict[int, DeliveryStep]:
+    """The newest announcement of each line."""
+    return {step.line: step for step in steps if step.kind == EXPECTED}
+
+
+def _preference(received: DeliveryStep, expected: DeliveryStep) -> tuple[bool, bool, int, int]:
+    return (
+        received.line == NO_LINE or received.line != expected.line,
+        received.location != expected.location,
+        expected.expected_at,
+        expected.line,
+    )
+
+
+def _differences(sku: str, at: int, before: Incoming, now: Incoming) -> Iterator[Move | DatedMove]:
+    whole = Counter[str]()
+    for move in dated_moves(sku, at, before, now, "incoming"):
+        whole[move.location] += move.incoming
+        yield move
+    for location, units in sorted(whole.items()):
+        if units:
+            yield Move(sku, location, at, incoming=units)
+
+
+def _misfits(sku: str, steps: list[DeliveryStep]) -> Iterator[Misfit]:
+    """Units received beyond the most that was expected then or later, and units that arrived where
+    none was expected.
+    """
+    places = {step.location for step in steps if step.kind == EXPECTED}
+    expected = [
+        sum(one.quantity for one in _in_force(steps[:number]).values())
+        for number in range(1, len(steps) + 1)
+    ]
+    most = [*accumulate(reversed(expected), max)][::-1]
+    received = over = 0
+    for step, may in zip(steps, most, strict=True):
+        if step.kind != RECEIVED:
+            continue
+        received += step.quantity
+        beyond = min(step.quantity, max(0, received - may - over))
+        over += beyond
+        if beyond:
+            yield Misfit(step.document, "over_received", step.at, sku, step.location, beyond)
+        if step.location not in places and step.quantity > beyond:
+            units = step.quantity - beyond
+            yield Misfit(step.document, "misrouted", step.at, sku, step.location, units)
