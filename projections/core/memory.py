@@ -13,6 +13,7 @@ from projections.core.columns import ALWAYS, Column, later_reading, level_value,
 from projections.core.derivation import Derivation
 from projections.core.documents import NUMBERS, DocumentSet, unpacked
 from projections.core.fold import Group
+from projections.core.level_parts import LevelParts, PartSetting
 from projections.core.tables import Ledger, RowKey, StoredTable, Table
 
 State = dict[str, Any]
@@ -165,8 +166,25 @@ class Memory:
         kept = self.rows[self.group.changes[table].name].values()
         mine = [one for one in kept if tuple(one[part] for part in table.keys) == key]
         _, _, reading, at = part
-        value = level_value(reading, at, [(one["at"], one["delta"]) for one in mine])
+        moved = [(one["at"], one["delta"]) for one in mine]
+        value = level_value(reading, at, moved)
+        if table.parts is not None:
+            value = self._of_parts(table.parts, key, moved)
         return {name: value, f"{name}_read": reading, f"{name}_read_at": at}
+
+    def _of_parts(self, parts: LevelParts, key: RowKey, moved: list[tuple[int, int]]) -> int:
+        """A level that is also read in parts."""
+        names = parts.readings.values
+        told = [
+            parts.reading([row[name] for name in names])
+            for row in self.rows[parts.readings.name].values()
+        ]
+        settings = [
+            PartSetting(own[1], row[parts.setting])
+            for own, row in self.rows[parts.settings.name].items()
+            if own[0] == parts.concerns(key)
+        ]
+        return parts.value([one for own, one in told if own == key], moved, settings)
 
     def _forget(self) -> None:
         for table in self.group.tables:

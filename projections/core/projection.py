@@ -13,6 +13,7 @@ from projections.core.comparison import ChangedAnswer, Comparison
 from projections.core.derivation import Decide, Derivation, Input, Scope
 from projections.core.documents import Derive, DocumentSet, Summary
 from projections.core.held_amounts import HeldAmounts
+from projections.core.level_parts import LevelParts
 from projections.core.query import Query, Read, Resolver, Subject
 from projections.core.tables import (
     Evolution,
@@ -226,6 +227,12 @@ class Projection:
             return function
 
         return add
+
+    def in_parts(self, parts: LevelParts) -> None:
+        """Declares that the level of a table is also read in parts."""
+        if parts.table.level is None:
+            raise TypeError(f"{parts.table.name}: has no level that could be read in parts")
+        parts.table.parts = parts
 
     def _keep(self, table: StoredTable) -> None:
         if any(other.name == table.name for other in self.tables):

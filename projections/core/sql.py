@@ -10,6 +10,7 @@ from collections.abc import Collection
 from projections.core.columns import Stored
 from projections.core.derivation import Derivation
 from projections.core.documents import DocumentSet
+from projections.core.level_parts import LevelParts
 from projections.core.tables import Evolution, Ledger, StoredTable, Table
 
 _ARRAYS = ("uuid[]", "bigint[]", "int[]", "text[]", "int8multirange")
@@ -193,18 +194,50 @@ def due(table: Table) -> str:
     return f"coalesce(t.{name}_from < t.{name}_read_at, false)"
 
 
-def recount(table: Table, changes: Ledger) -> str:
-    """Recomputes levels from reading and later changes; the merge before it holds the row locks."""
+def recount(table: Table, changes: Ledger, raised: bool = False) -> str:
+    """Recomputes levels from readings and changes; the caller holds the row locks.
+
+    `raised`: raises the row versions, if no merge before it did.
+    """
     name = table.values[table.level or 0]
     parts = [part for part in table.stored if part.name in table.keys]
     source, _ = _source(parts)
     same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
     of_row = " and ".join(f"c.{quoted(key)} = t.{quoted(key)}" for key in table.keys)
     returned = f"\nreturning {view_columns(table)}" if table.view else ""
+    value = (
+        f"t.{name}_read + coalesce((select sum(c.delta) "
+        f"from {quoted(changes.name)} c where {of_row} and c.at >= t.{name}_read_at), 0)"
+    )
+    if table.parts is not None:
+        value = table.parts.sql
+    if raised:
+        value += ", row_version = t.row_version + 1"
     return (
-        f"update {quoted(table.name)} t set {name} = t.{name}_read + coalesce((select sum(c.delta) "
-        f"from {quoted(changes.name)} c where {of_row} and c.at >= t.{name}_read_at), 0)\n"
-        f"from {source} where {same}{returned}"
+        f"update {quoted(table.name)} t set {name} = {value}\nfrom {source} where {same}{returned}"
+    )
+
+
+def lock_rows(table: Table) -> str:
+    """Locks the rows of given keys that are there, in key order, as merges do."""
+    parts = [part for part in table.stored if part.name in table.keys]
+    source, _ = _source(parts)
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    order = ", ".join(f"t.{quoted(key)}" for key in table.keys)
+    return (
+        f"select from {quoted(table.name)} t join {source} on {same}"
+        f" order by {order} for update of t"
+    )
+
+
+def read_in_parts(parts: LevelParts) -> str:
+    """The keys of levels that were read in parts, of given values of the column `by`."""
+    keys = ", ".join(f"r.{quoted(name)}" for name in parts.table.keys)
+    type_ = parts.table.columns[parts.by].type
+    return (
+        f"select distinct {keys} from {quoted(parts.readings.name)} r"
+        f" where r.{quoted(parts.named[2])} is not null"
+        f" and r.{quoted(parts.by)} = any(%s::{type_}[])"
     )
 
 

@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from projections.core.columns import Column, Stored, joined, newer, older, opened, plain, stored
+
+if TYPE_CHECKING:
+    from projections.core.level_parts import LevelParts
 
 RowKey = tuple[Any, ...]
 Row = tuple["StoredTable", RowKey, list[Any]]
@@ -86,11 +89,13 @@ class Table(StoredTable):
     """Rows that merge. Call it with column values to describe how one event changes one row.
 
     `by_partition`: one row per source partition (queries add them up), so that the owners of
-    different partitions never wait for each other's row locks.
+    different partitions never wait for each other's row locks. `parts`: how its level is computed
+    if it is also read in parts.
     """
 
     by_partition: bool = False
     fold: Callable[[dict[RowKey, list[Any]], RowKey, list[Any]], None] = field(init=False)
+    parts: LevelParts | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.by_partition:

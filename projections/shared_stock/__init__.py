@@ -20,15 +20,17 @@ from projections.core import (
     total,
 )
 from projections.core.documents import Documents
+from projections.core.level_parts import LevelParts
 from projections.core.tables import RowKey
 from projections.purchases import sale
 from projections.purchases.settlements import of_settlement
-from projections.shared_stock import deliveries, orders, sales, transfers
+from projections.shared_stock import deliveries, orders, sales, transfers, zones
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move
 from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
     InboundExpected,
+    LocationDescribed,
     OrderLineHandedOver,
     ReservationCommitted,
     StockAdjusted,
@@ -82,8 +84,25 @@ count = projection.ledger(
     location_id=plain("text"),
     counted_at=plain("bigint"),
     quantity=plain("bigint"),
+    zone=plain("text"),
     indexes=(("sku", "location_id", "counted_at"),),
+    sparse=("zone",),
 )
+# the zone in which units of a location move, by the time from which on
+selling_zone = projection.table(
+    "stock_selling_zone",
+    location_id=key("text"),
+    valid_from=key("bigint"),
+    set_at=maximum(),
+    zone=latest_by("text", at="set_at"),
+)
+projection.in_parts(
+    LevelParts(
+        table=cell, readings=count, named=("counted_at", "quantity", "zone"),
+        settings=selling_zone, by="location_id", setting="zone", sql=zones.ON_HAND,
+        value=zones.on_hand,
+    )
+)  # fmt: skip
 promise = projection.ledger(
     "stock_promise",
     sku=plain("text"),
@@ -94,9 +113,6 @@ promise = projection.ledger(
     incoming=plain("bigint"),
     indexes=(("sku", "location_id", "at"),),
 )
-
-
-DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 
 
 def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
@@ -186,7 +202,17 @@ def counted(event: StockCounted) -> Iterator[Row]:
         location_id=event.location_id,
         counted_at=event.counted_at,
         quantity=event.quantity,
+        zone=event.zone,
     )
+
+
+@projection.on(LocationDescribed)
+def location_described(event: LocationDescribed) -> Iterator[Row]:
+    if event.selling_zone is not None:
+        yield selling_zone(
+            location_id=event.location_id, valid_from=event.valid_from,
+            set_at=event.meta.occurred_at, zone=event.selling_zone,
+        )  # fmt: skip
 
 
 @projection.on(StockStateChanged)
@@ -268,7 +294,7 @@ def delivery_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row
     """Units that are on their way from a supplier."""
     document_id, sku = key
     moves, incoming, misfits = deliveries.moves(sku, documents)
-    yield from _all(delivery_id(document_id).bytes, moves, misfits)
+    yield from _all(deliveries.subject_id(document_id), moves, misfits)
     yield from _dated(incoming)
 
 
@@ -361,11 +387,6 @@ def policy_set(event: StockPolicySet) -> Iterator[Row]:
         store_share=event.store_share,
         company_threshold=event.company_threshold,
     )
-
-
-def delivery_id(document_id: str) -> UUID:
-    """What discrepancies name instead of a delivery's document, whose name is no UUID."""
-    return uuid5(DELIVERIES, document_id)
 
 
 def promise_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

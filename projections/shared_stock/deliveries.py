@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
+from uuid import UUID, uuid5
 
 from projections.core.documents import Document, Documents
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
@@ -26,6 +27,7 @@ from schemas.generated.events import InboundExpected, StockReceived
 
 EXPECTED, RECEIVED = "expected", "received"
 NO_LINE = -1
+NAMES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 Incoming = Counter[tuple[str, int]]
 """Units on their way, by location and the time at which they are expected."""
 
@@ -43,6 +45,11 @@ class DeliveryStep(NamedTuple):
     line: int
     quantity: int
     expected_at: int
+
+
+def subject_id(document_id: str) -> bytes:
+    """What discrepancies name instead of a delivery's document, whose name is no UUID."""
+    return uuid5(NAMES, document_id).bytes
 
 
 def of_expected(event: InboundExpected) -> Document:

@@ -14,11 +14,16 @@ from schemas.history.releases import releases
 
 
 class Base(BaseModel):
-    """The count from which on hand is computed."""
+    """The newest count, and the figure from which on hand is computed: what was `counted`.
+
+    After a count of a zone it is the sum over all zones; movements are added from `counted_at` on,
+    when the zone was counted in which units move.
+    """
 
     event_id: UUID
     counted: int
     counted_at: datetime
+    zone: str | None = Field(None, description="Of the newest count; null: the whole location.")
 
 
 class Movement(BaseModel):
@@ -36,6 +41,7 @@ class Movement(BaseModel):
     on_hand_delta: int
     on_hand: int = Field(description="After this movement.")
     on_top: bool
+    zone: str | None = Field(None, description="The zone that was counted, if it was one.")
     committed_delta: int
     unavailable_delta: int
     incoming_delta: int
@@ -65,7 +71,7 @@ def explained(
     if row["counted_at"] is not None:
         base = Base(
             event_id=row["counted_by"], counted=row["counted"],
-            counted_at=instant(row["counted_at"]),
+            counted_at=instant(row["counted_at"]), zone=row["zone"],
         )  # fmt: skip
     return Explained(
         sku=sku, location_id=row["location_id"], on_hand=row["on_hand"], base=base,
@@ -83,11 +89,12 @@ def running(
 ) -> list[tuple[Mapping[str, Any], int, int]]:
     """Each movement, newest first, with its change of on hand and the quantity after it.
 
-    `before`: on hand before the oldest. A count changes by the counted minus the expected quantity.
+    `before`: on hand before the oldest. A count changes by the counted minus the expected quantity;
+    `stood` is what is on hand after it.
     """
     told, on_hand = [], before
     for row in reversed(list(newest_first)):
-        after = on_hand + row["delta"] if row["step"] else row["counted"]
+        after = on_hand + row["delta"] if row["step"] else row["stood"]
         told.append((row, after - on_hand, after))
         on_hand = after
     return told[::-1]
@@ -101,6 +108,7 @@ def _movement(row: Mapping[str, Any], delta: int, on_hand: int, counted_at: int 
         place=f"{row['topic']}-{row['partition']}@{row['offset']}" if row["topic"] else None,
         at=instant(row["at"]), counted=None if moves else row["counted"], on_hand_delta=delta,
         on_hand=on_hand, on_top=moves and (counted_at is None or row["at"] >= counted_at),
+        zone=row["zone"],
         committed_delta=row["committed"], unavailable_delta=row["unavailable"],
         incoming_delta=row["incoming"],
     )  # fmt: skip

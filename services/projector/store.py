@@ -20,6 +20,7 @@ from projections.core.rows import state_of
 from projections.core.tables import Evolution, Ledger, StoredTable, Table
 from services.projector.derivation import before_erasure, derive
 from services.projector.document_sets import DocumentStore, delete
+from services.projector.level_parts import PartsStore
 from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import array, columns
 
@@ -58,6 +59,7 @@ class Store:
         self._documents = DocumentStore(group, views)
         self._ledger = copy_encoder([*RECORD_TYPES, "uuid", "bigint"])
         self._personal = [t for t in group.tables if t.subject]
+        self._parts = PartsStore(group)
         # waits for others who decide on every node, or does so: no sign of being stuck
         self.deriving = Event()
 
@@ -81,6 +83,7 @@ class Store:
         subjects = {t: found for t in self._personal if (found := _subjects(t, folded))}
         if folded.erased or subjects:
             connection.execute(ERASED_LOCK if folded.erased else PERSONAL_LOCK)
+        setting = self._parts.lock(connection, folded)
         folded = self._with_derived(connection, folded, due)
         for table in self.group.tables:
             if isinstance(table, Ledger):
@@ -94,6 +97,9 @@ class Store:
                 touched |= before_erasure(connection, table, folded.erased)
                 self._forget(connection, subjects, folded.erased, due)
                 self._derive(connection, table, touched, folded, due, note)
+        for table, rows in self._parts.recount(connection, setting):
+            if table.view is not None and self._shows:
+                due.tell(table, rows)
         if not any(isinstance(table, Derivation) for table in self.group.tables):
             self._forget(connection, subjects, folded.erased, due)
         return due

@@ -22,9 +22,14 @@ cross join lateral (
         coalesce(sum(incoming), 0)::bigint as incoming
     from stock_promise where sku = c.sku and location_id = c.location_id
 ) p
+left join lateral (
+    select counted_at, quantity from stock_count
+    where sku = c.sku and location_id = c.location_id
+    order by counted_at desc, quantity desc limit 1
+) n on true
 cross join lateral (
-    select coalesce(r.quantity, 0) + coalesce(m.delta, 0)::bigint as on_hand,
-        r.quantity as counted, r.counted_at,
+    select (coalesce(r.base, 0) + coalesce(m.delta, 0))::bigint as on_hand,
+        n.quantity as counted, n.counted_at,
         p.committed, p.unavailable, p.incoming
 ) made
 cross join lateral (
@@ -35,7 +40,7 @@ where made is distinct from kept
 """
 STOCK_RECOMPUTED = Invariant(
     "stock_recomputed",
-    "A cell's values equal its last count plus the movements since, and the sums of its promises.",
+    "A cell's values equal its last counts plus the movements since, and the sums of its promises.",
     about="stock", table="stock_cell", key=CELL, broken=by_sql(CELL, RECOMPUTED),
 )  # fmt: skip
 

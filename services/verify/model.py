@@ -7,13 +7,14 @@ belongs to a single event, so ledger rows are returned, for the caller to compar
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from projections.core.columns import later_reading
+from projections.core.columns import later_reading, level_value
 from projections.core.derivation import Derivation
 from projections.core.documents import NUMBERS, Derive, Document, DocumentSet
 from projections.core.fold import Group
+from projections.core.level_parts import LevelParts, PartReading, PartSetting
 from projections.core.projection import Projection
 from projections.core.tables import (
     Evolution,
@@ -66,6 +67,12 @@ class TableModel:
             table: whole.derivations.of(table) for table in whole.document_sets
         }
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
+        # readings of levels that are also read in parts
+        self._parts = {t.parts.readings: t.parts for t in self.companions if t.parts}
+        self._readings: dict[Table, dict[RowKey, list[PartReading]]] = {
+            parts.table: {} for parts in self._parts.values()
+        }
+        self._settings: dict[Table, dict[Any, list[PartSetting]]] = {}
         self.erased: set[bytes] = set()
         self._erasures = {
             event: subject for one in self._projections for event, subject in one.erasures.items()
@@ -136,6 +143,10 @@ class TableModel:
             if isinstance(table, Ledger):
                 number = numbers[table] = numbers.get(table, -1) + 1
                 appended.append((table, (event_id, number), values))
+                if table in self._parts:
+                    parts = self._parts[table]
+                    key, reading = parts.reading(values)
+                    self._readings[parts.table].setdefault(key, []).append(reading)
                 continue
             held = self.rows.get(table)
             if held is None or not isinstance(table, Table):
@@ -210,6 +221,28 @@ class TableModel:
                     for at, delta in level_changes(table, values):
                         yield note, numbered(note, name), [*own, at, delta]
                 yield table, own, values
+
+    def level(self, table: Table, key: RowKey, value: Any) -> int:
+        """The value of a level, from its folded part, its readings and its changes."""
+        _, _, reading, read_at = value
+        flat = self.changes[table].get(key) or ()
+        changes = zip(flat[::2], flat[1::2], strict=True)
+        if table.parts is None:
+            return level_value(reading, read_at, changes)
+        readings = self._readings[table].get(key, ())
+        if all(one.part is None for one in readings):
+            return level_value(reading, read_at, changes)
+        return table.parts.value(readings, changes, self._set(table.parts, key))
+
+    def _set(self, parts: LevelParts, key: RowKey) -> Sequence[PartSetting]:
+        """The settings that concern a level; grouped once all events are folded."""
+        found = self._settings.get(parts.table)
+        if found is None:
+            found = self._settings[parts.table] = {}
+            part = parts.settings.values.index(parts.setting)
+            for own, row in self.rows[parts.settings].items():
+                found.setdefault(own[0], []).append(PartSetting(own[1], row[part]))
+        return found.get(parts.concerns(key), ())
 
     def finish(self) -> None:
         """Removes the personal data of erased subjects from all rows."""

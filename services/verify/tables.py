@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from projections.core.columns import level_value, span_text
+from projections.core.columns import span_text
 from projections.core.derivation import Derivation
 from projections.core.tables import Ledger, RowKey, StoredTable, Table
 from services.verify.columns import ColumnOrder
@@ -53,10 +53,7 @@ def _shown(table: StoredTable, key: RowKey, values: list[Any], model: TableModel
     for name, value in zip(table.values, values, strict=True):
         kind = table.columns[name].kind
         if kind == "level" and isinstance(table, Table):
-            _, _, reading, read_at = value
-            changes = model.changes[table].get(key) or ()
-            yield level_value(reading, read_at, zip(changes[::2], changes[1::2], strict=True))
-            yield reading
-            yield read_at
+            yield model.level(table, key, value)
+            yield from value[2:]
         else:
             yield span_text(value) if kind == "spans" else value

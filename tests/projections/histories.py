@@ -70,6 +70,8 @@ _BY_NAME: dict[str, Callable[[Chance], Any]] = {
     "line_no": _of(1, 2, 3),
     "system": _of("pos", "ec"),
     "category": _of("drinks", "ware"),
+    "zone": _of("SHELF", "BACK", "CELLAR"),
+    "selling_zone": _of("SHELF", "BACK"),
     "document_id": _of("po", "po 2", "note", "slip"),
     "document_line": _of(1, 2),
     "reference": _of("po", "po 2", " po "),

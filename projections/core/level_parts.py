@@ -1,0 +1,66 @@
+"""Levels that are read in parts.
+
+A level has a value that readings tell and changes move (`columns.level`). Sometimes only a part is
+read: the back room of a shop, not the shelf. Such a reading alone does not say what the whole is,
+so the value is computed from all readings, the changes, and settings that say to which part changes
+belong. The function is declared twice, in Python and in SQL; tests compare the two.
+
+A change at or after the latest reading of any part is added, as always. Only after a reading, an
+earlier change or another setting the function computes the value again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from projections.core.tables import Ledger, RowKey, Table
+
+
+class PartReading(NamedTuple):
+    """A reading of a part, or with None of the whole. `at`: microseconds since the epoch."""
+
+    at: int
+    value: int
+    part: str | None
+
+
+class PartSetting(NamedTuple):
+    """From `valid_from` on, changes belong to `part`."""
+
+    valid_from: int
+    part: str | None
+
+
+Value = Callable[[Sequence[PartReading], Iterable[tuple[int, int]], Sequence[PartSetting]], int]
+"""Computes a level from its readings, its changes (at, delta), and the settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class LevelParts:
+    """How the level of `table` is computed from readings of parts.
+
+    `readings`: a ledger that has the table's keys; `named`: its columns for `PartReading`, in that
+    order. `settings`: a table with the key column `by` of the table, and then the column of
+    `PartSetting.valid_from`; `setting`: its column with the part. `sql`: the value of a row `t`.
+    """
+
+    table: Table
+    readings: Ledger
+    named: tuple[str, str, str]
+    settings: Table
+    by: str
+    setting: str
+    sql: str
+    value: Value
+
+    def reading(self, values: Sequence[Any]) -> tuple[RowKey, PartReading]:
+        """The level's key and the reading, of a ledger row without its event and number."""
+        row = dict(zip(self.readings.values, values, strict=True))
+        at, value, part = (row[name] for name in self.named)
+        return tuple(row[name] for name in self.table.keys), PartReading(at, value, part)
+
+    def concerns(self, key: RowKey) -> Any:
+        """The value of the column `by` in a key of the table."""
+        return key[self.table.keys.index(self.by)]
