@@ -23,6 +23,7 @@ from projections.shared_stock import (
 )
 from projections.shared_stock import discrepancies as _discrepancies  # noqa: F401
 from projections.shared_stock import former_cells as _former_cells  # noqa: F401
+from projections.shared_stock import zone_queries as _zone_queries  # noqa: F401
 from projections.shared_stock.expected_units import EXPECTED_NOW, EXPECTED_THEN, ExpectedStock
 from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained

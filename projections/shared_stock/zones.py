@@ -90,6 +90,29 @@ def selling_zone(selling: Sequence[PartSetting], at: int) -> str | None:
     return max(begun, key=lambda one: one.valid_from).part if begun else None
 
 
+# what is in no zone that was counted, from count to count
+_WALK = f"""steps as (
+        select n, quantity - coalesce(lag(quantity) over (partition by zone order by n), 0) as more,
+            coalesce((
+                select sum(delta) from stock_cell_change m
+                where m.sku = k.sku and m.location_id = k.location_id and m.at >= c.since
+                    and m.at < c.counted_at
+            ), 0) as moved
+        from (
+            select *, coalesce(lag(counted_at) over (order by n), (select at from whole), {ALWAYS})
+                as since
+            from counted
+        ) c
+    ), walked(n, elsewhere) as (
+        select 0::bigint, coalesce((select quantity from whole), 0)::numeric
+        union all
+        select s.n, w.elsewhere + s.moved - case
+            when s.more > 0 then least(s.more, greatest(w.elsewhere + s.moved, 0))
+            else greatest(s.more, least(w.elsewhere + s.moved, 0)) end
+        from walked w join steps s on s.n = w.n + 1
+    )"""
+
+
 def newest_count(cell: str, until: str) -> str:
     """A SELECT of the newest count of a row `cell`, and of what is added up from there.
 
@@ -129,26 +152,7 @@ from (
             where s.location_id = k.location_id and s.valid_from <= k.counted_at
             order by s.valid_from desc limit 1
         )
-    ), steps as (
-        select n, quantity - coalesce(lag(quantity) over (partition by zone order by n), 0) as more,
-            coalesce((
-                select sum(delta) from stock_cell_change m
-                where m.sku = k.sku and m.location_id = k.location_id and m.at >= c.since
-                    and m.at < c.counted_at
-            ), 0) as moved
-        from (
-            select *, coalesce(lag(counted_at) over (order by n), (select at from whole), {ALWAYS})
-                as since
-            from counted
-        ) c
-    ), walked(n, elsewhere) as (
-        select 0::bigint, coalesce((select quantity from whole), 0)::numeric
-        union all
-        select s.n, w.elsewhere + s.moved - case
-            when s.more > 0 then least(s.more, greatest(w.elsewhere + s.moved, 0))
-            else greatest(s.more, least(w.elsewhere + s.moved, 0)) end
-        from walked w join steps s on s.n = w.n + 1
-    )
+    ), {_WALK}
     select coalesce((select counted_at from seller), k.counted_at) as base_at,
         ((select sum(quantity) from latest) + case when exists (select from seller) then 0
             else (select elsewhere from walked order by n desc limit 1) end)::bigint as base

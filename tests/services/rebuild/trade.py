@@ -29,6 +29,7 @@ PLENTY = {
     "StockReceived": 2,
     "StockCounted": 1,
     "InboundExpected": 1,
+    "LocationDescribed": 1,
     "InquiryOpened": 1,
     "InquiryMessageAdded": 1,
     "ProfileRegistered": 1,
@@ -124,6 +125,13 @@ class Trade:
             changes["inquiry_id"] = chance.randbytes(16)
         if hasattr(like, "transaction_id") and name.startswith("Purchase"):
             changes["transaction_id"] = chance.randbytes(16)
+        if name == "StockCounted":
+            changes["zone"] = chance.choice((None, "SHELF", "BACK"))
+            changes["quantity"] = chance.randrange(50)
+            changes["counted_at"] = self._at - chance.randrange(600) * 1_000_000
+        if name == "LocationDescribed":
+            changes["selling_zone"] = chance.choice((None, "SHELF", "BACK"))
+            changes["valid_from"] = self._at - chance.randrange(600) * 1_000_000
         if name in ("InboundExpected", "StockReceived"):
             document = f"PO-{chance.randrange(40)}"
             changes["document_id" if name == "InboundExpected" else "reference"] = document

@@ -176,3 +176,80 @@ def test_the_document_knows_how_to_ask_for_the_past(url: str) -> None:
     assert {"sku", "at", "as_of"} <= asked
     asked = {one["name"] for one in paths["/v1/stock/{sku}/movements"]["get"]["parameters"]}
     assert {"sku", "location_id", "as_of", "limit", "cursor"} <= asked
+
+
+def test_preorders_take_nothing_off_what_is_on_hand(open_shop: Shop, url: str) -> None:
+    """Until their delivery is late: then they are short, and nothing more is promised."""
+    sku, due = f"item-{uuid4().hex[:8]}", instant(NOON).replace(year=instant(NOON).year + 90)
+    by = round(due.timestamp() * 1_000_000)
+    announced = {"sku": sku, "location_id": "W1", "quantity": 10, "document_id": f"PO {sku}"}
+    line = to_event(parse(example("PurchaseCompleted")), OpenSealer()).lines[0]
+    line = replace(line, sku=sku, quantity=3, fulfilment="SHIP", location_id=None, expected_at=by)
+    tell(open_shop, "StockReceived", 0, sku=sku, location_id="W1", quantity=5)
+    tell(open_shop, "InboundExpected", 10, expected_at=by, **announced)
+    tell(
+        open_shop, "PurchaseCompleted", 20, transaction_id=uuid4().bytes, location_id="W1",
+        lines=[line],
+    )  # fmt: skip
+
+    def figures(**params: Any) -> dict[str, int]:
+        (cell,) = ask(url, f"/v1/stock/{sku}", **params)["data"]["locations"]
+        names = ("on_hand", "committed", "preordered", "incoming", "available", "short")
+        return {name: cell[name] for name in names}
+
+    open_shop.until(lambda: open_shop.cell(sku) == (5, 3))
+    waiting = {"on_hand": 5, "committed": 3, "preordered": 3, "incoming": 10}
+    assert figures() == {**waiting, "available": 5, "short": 0}
+    (expected,) = ask(url, f"/v1/stock/{sku}")["data"]["expected"]
+    assert datetime.fromisoformat(expected.pop("expected_at")) == due
+    assert expected == {"location_id": "W1", "incoming": 10, "preordered": 3, "promisable": 7}
+    assert open_shop.reserve(sku, 6).status_code == 409
+    assert open_shop.reserve(sku, 5).status_code == 201
+    assert figures() == {**waiting, "available": 0, "short": 0}
+    assert open_shop.short(url, sku) is None
+    late = by + 3 * 24 * 60 * MINUTE
+    tell(open_shop, "InboundExpected", 30, expected_at=late, **announced)
+    open_shop.until(lambda: figures()["short"] == 3)
+    assert figures() == {**waiting, "preordered": 0, "available": -3, "short": 3}
+    short = open_shop.short(url, sku)
+    assert short is not None
+    assert (short["short"], short["committed"], short["reserved"]) == (3, 3, 5)
+    assert figures(as_of=when(25)) == {**waiting, "available": 5, "short": 0}
+    assert figures(as_of=when(15))["committed"] == 0
+    tell(open_shop, "StockReceived", 40, sku=sku, location_id="W1", quantity=10,
+         reference=f"PO {sku}")  # fmt: skip
+    open_shop.until(lambda: open_shop.cell(sku) == (15, 3))
+    now = figures()
+    assert now == {**waiting, "on_hand": 15, "preordered": 0, "incoming": 0, "available": 7,
+                   "short": 0}  # fmt: skip
+
+
+def test_zones_are_told_with_what_is_in_them(open_shop: Shop, url: str) -> None:
+    sku, store = f"item-{uuid4().hex[:8]}", f"S-{uuid4().hex[:8]}"
+    here = {"sku": sku, "location_id": store}
+    assert sku in ask(url, f"/v1/stock/{sku}/zones", 404)["detail"]
+    for minute, zone, units in ((10, None, 11), (20, "BACK", 7)):
+        at = NOON + minute * MINUTE
+        tell(open_shop, "StockCounted", 99, zone=zone, quantity=units, counted_at=at, **here)
+    tell(open_shop, "StockAdjusted", 30, quantity=-2, reason="sold", **here)
+    open_shop.until(lambda: open_shop.cell(sku) == (9, 0))
+    (found,) = ask(url, f"/v1/stock/{sku}/zones")["data"]["locations"]
+    assert (found["on_hand"], found["elsewhere"], found["selling_zone"]) == (9, 2, None)
+    (back,) = found["zones"]
+    assert (back["zone"], back["on_hand"], back["counted"], back["sells"]) == ("BACK", 7, 7, False)
+    tell(open_shop, "LocationDescribed", 0, location_id=store, selling_zone="SHELF",
+         valid_from=NOON)  # fmt: skip
+    tell(open_shop, "StockCounted", 99, zone="SHELF", quantity=3, counted_at=NOON + 25 * MINUTE,
+         **here)  # fmt: skip
+    open_shop.until(lambda: open_shop.cell(sku) == (8, 0))
+    (found,) = ask(url, f"/v1/stock/{sku}/zones", location_id=store)["data"]["locations"]
+    assert (found["on_hand"], found["elsewhere"], found["selling_zone"]) == (8, 0, "SHELF")
+    assert {one["zone"]: one["on_hand"] for one in found["zones"]} == {"BACK": 7, "SHELF": 1}
+    before = ask(url, f"/v1/stock/{sku}/zones", as_of=when(22))["data"]["locations"]
+    assert [(one["on_hand"], one["elsewhere"]) for one in before] == [(11, 4)]
+    assert ask(url, f"/v1/stock/{sku}/zones", as_of=when(15))["data"]["locations"] == []
+    told = ask(url, f"/v1/stock/{sku}/movements", location_id=store)["data"]
+    assert [(one["zone"], one["counted"], one["on_hand"]) for one in told["movements"]] == [
+        (None, None, 8), ("SHELF", 3, 10), ("BACK", 7, 11), (None, 11, 11),
+    ]  # fmt: skip
+    assert told["base"]["counted"] + told["moved_since_base"] == told["on_hand"]
