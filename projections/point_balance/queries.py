@@ -72,7 +72,9 @@ class Points(BaseModel):
     redeemed: int
     taken_back: int
     expired: int = Field(description="Points that expired, whether or not an event reports it.")
-    version: int = Field(description="Number of entries in these figures; it only grows.")
+    version: int = Field(
+        description="Number of entries in these figures; less only after profiles left the member."
+    )
     lots: list[LotPoints]
     profiles: list[ProfilePoints]
 
