@@ -1,8 +1,8 @@
-"""How the answers of an older release's tables are compared with those that were built anew.
+"""Declares how answers from an older release's tables are compared with those from new tables.
 
-When a release changes what its tables mean, they are built anew from the log, and some answers
+When a release changes the meaning of tables, they are built again from the log, and some answers
 change. A projection declares a `Comparison` for the answers that people would ask about. The build
-runs it before the new tables replace the old ones, and keeps the list. Pure.
+runs it before the new tables replace the old ones, and stores the list. Pure.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ResponsibleDocument:
 
 @dataclass(frozen=True, slots=True)
 class ChangedAnswer:
-    """One answer before and after; None: there was none, or there is none any more.
+    """One answer before and after; None: there was none before, or there is none after.
 
     `key`: what the answer is about. `documents`: those responsible, or the first of them;
     `documents_total`: how many there are.
@@ -49,8 +49,8 @@ class Comparison:
     the new tables. `compared`: selects the number of answers. `candidates`: selects a row for each
     answer that may have changed; `changes` makes of a row the answers that did change.
     `former`: the old tables that they read; if one is missing, nothing is compared.
-    `unbuilt`: these answers are compared with those that the log gives although their tables are
-    not built anew, when others are: that proves that an upgrade leaves them as they are.
+    `unbuilt`: when tables of other projections are built again, these are compared too, although
+    they are not replaced: so an upgrade shows that it does not change these answers.
     """
 
     name: str

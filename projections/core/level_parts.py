@@ -1,12 +1,12 @@
 """Levels that are read in parts.
 
-A level has a value that readings tell and changes move (`columns.level`). Sometimes only a part is
-read: the back room of a shop, not the shelf. Such a reading alone does not say what the whole is,
-so the value is computed from all readings, the changes, and settings that say to which part changes
+A level has a value that readings set and changes move (`columns.level`). Sometimes only a part is
+read: the back room of a shop, not the shelf. Such a reading alone does not determine the whole, so
+the value is computed from all readings, the changes, and settings of the part to which changes
 belong. The function is declared twice, in Python and in SQL; tests compare the two.
 
-A change at or after the latest reading of any part is added, as always. Only after a reading, an
-earlier change or another setting the function computes the value again.
+A change at or after the latest reading of any part is added to the value, as for other levels. The
+function computes the value again only after a reading, a change before it, or a new setting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from projections.core.tables import Ledger, RowKey, Table
 
 
 class PartReading(NamedTuple):
-    """A reading of a part, or with None of the whole. `at`: microseconds since the epoch."""
+    """A reading of a part; `part` None: of the whole. `at`: microseconds since the epoch."""
 
     at: int
     value: int

@@ -1,7 +1,7 @@
-"""Points balances before and after: those that the tables had, and those that the log gives.
+"""Compares the balances of points in the tables with those recomputed from the log in an upgrade.
 
-An upgrade leaves balances as they are. That is proved at each upgrade: the entries are folded from
-the log beside the table, and compared.
+An upgrade must not change balances. To show this, each upgrade folds the entries from the log
+beside the table, and compares them.
 """
 
 from __future__ import annotations
