@@ -41,14 +41,17 @@ where c.sku = %(sku)s and (%(location_id)s::text is null or c.location_id = %(lo
     and (r.counted_at is not null or m.many > 0 or p.many > 0)
 order by c.location_id
 """
-# on hand after a count of a zone, the row n of stock_count
+# on hand after a count of a zone, the row n of stock_count; of counts at one time those before it,
+# as movements are listed, so that a page that ends between them adds up with the next
+_UP_TO = """{a}.counted_at <= n.counted_at and ({a}.counted_at, {a}.quantity, {a}.event_id)
+    <= (n.counted_at, n.quantity, n.event_id)"""
 COUNTED_THEN = f"""(
     select b.base + coalesce((
         select sum(delta) from stock_cell_change m
         where m.sku = n.sku and m.location_id = n.location_id
             and m.at >= b.base_at and m.at < n.counted_at
     ), 0)::bigint
-    from ({newest_count("n", "{a}.counted_at <= n.counted_at")}) b
+    from ({newest_count("n", _UP_TO)}) b
 )"""
 # a reading comes before what moved at its very time; of several readings the greatest comes last;
 # `floor`: a page of changes alone reaches back so far, and nothing before it has to be read
