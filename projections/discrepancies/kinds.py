@@ -22,7 +22,7 @@ KindName = Literal[
 class Kind(NamedTuple):
     """`resolutions`: what people can decide; none where only facts end it.
 
-    `subject`: whether it is about a sale, an order or a transfer.
+    `subject`: whether it is about a sale, an order, a transfer or a delivery.
     """
 
     resolutions: tuple[str, ...] = ()

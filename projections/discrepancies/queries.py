@@ -58,9 +58,9 @@ class SettledBy(BaseModel):
 class Discrepancy(BaseModel):
     """Something that does not fit what else is known.
 
-    `documents`: the sale, order or transfer that it is about, and the document that does not fit
-    it, where that has an id of its own. `events`: those that do not fit;
-    empty where a present number is the discrepancy.
+    `documents`: the sale, order, transfer or delivery that it is about (of a delivery an id that is
+    made of its document and item), and the document that does not fit it, where that has an id of
+    its own. `events`: those that do not fit; empty where a present number is the discrepancy.
     """
 
     id: UUID

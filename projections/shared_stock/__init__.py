@@ -44,7 +44,7 @@ from schemas.generated.events import (
     TransferShipped,
 )
 
-# discrepancies of documents with their order, and with their transfer
+# discrepancies of documents with their order, and with their transfer or delivery
 OF_ORDERS = ("shipped_unordered", "released_after_end", "doubled_document")
 OF_TRANSFERS = ("over_received", "misrouted")
 
@@ -123,9 +123,7 @@ def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
 order = projection.documents("stock_order", order_id=key("uuid"), summary=_no_summary)
 transfer = projection.documents("stock_transfer", transfer_id=key("uuid"), summary=_no_summary)
 # what is announced of an item by a purchase order or shipping notice, and the receipts that name it
-delivery = projection.documents(
-    "stock_delivery", document_id=key("text"), sku=key("text"), summary=_no_summary
-)
+delivery = projection.documents("stock_delivery", delivery_id=key("uuid"), summary=_no_summary)
 # units that are expected, and preordered units, by the time at which they are expected: those of
 # now, and each change. They are also in `incoming` and `committed` of their cell
 expected = projection.ledger(
@@ -148,7 +146,7 @@ expected_move = projection.ledger(
     indexes=(("sku", "location_id", "at"),),
 )
 # documents that do not fit an order, transfer or delivery; the subject is the order's or transfer's
-# id, or is made of the delivery's document. `resolution`: which side people decided to be right
+# id, or the delivery's. `resolution`: which side people decided to be right
 discrepancy = projection.ledger(
     "stock_discrepancy",
     kind=plain("text"),
@@ -182,15 +180,15 @@ def moved(event: StockReceived | StockAdjusted) -> Iterator[Row]:
 
 @projection.on(InboundExpected)
 def announced(event: InboundExpected) -> Iterator[Row]:
-    document = deliveries.of_expected(event)
-    yield delivery(document_id=event.document_id, sku=event.sku, document=document)
+    key = deliveries.delivery_id(event.document_id, event.sku)
+    yield delivery(delivery_id=key, document=deliveries.of_expected(event))
 
 
 @projection.on(StockReceived)
 def arrived(event: StockReceived) -> Iterator[Row]:
     if event.reference is not None or event.document_id is not None:
-        for name, document in deliveries.of_receipt(event):
-            yield delivery(document_id=name, sku=event.sku, document=document)
+        for key, document in deliveries.of_receipt(event):
+            yield delivery(delivery_id=key, document=document)
 
 
 @projection.on(StockCounted)
@@ -259,7 +257,9 @@ def decided(event: DiscrepancySettled) -> Iterator[Row]:
     if event.kind in OF_ORDERS:
         yield order(order_id=event.subject_id, document=of_settlement(event))
     elif event.kind in OF_TRANSFERS:
+        # one of the two has such a document; in the set of the other the decision means nothing
         yield transfer(transfer_id=event.subject_id, document=of_settlement(event))
+        yield delivery(delivery_id=event.subject_id, document=of_settlement(event))
 
 
 @projection.derives(sale, cell, promise, order)
@@ -292,9 +292,8 @@ def order_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
 @projection.derives(delivery, cell, promise, expected, expected_move, discrepancy)
 def delivery_moves(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
     """Units that are on their way from a supplier."""
-    document_id, sku = key
-    moves, incoming, misfits = deliveries.moves(sku, documents)
-    yield from _all(deliveries.subject_id(document_id), moves, misfits)
+    moves, incoming, misfits = deliveries.moves(documents)
+    yield from _all(key[0], moves, misfits)
     yield from _dated(incoming)
 
 

@@ -1,16 +1,19 @@
 """Which units of an announced delivery are still on their way? Pure.
 
 A set has the documents about one item of one purchase order or shipping notice: what is expected
-(`InboundExpected`) and what arrived (a receipt that refers to it, or has its name).
+(`InboundExpected`), what arrived (a receipt that refers to it, or has its name), and decisions of
+people about what does not fit.
 
 incoming = expected - received, never below 0, by line of the document; where and when the newest
            announcement of the line says
 
 The quantity is that of the whole line: telling it anew moves its date or its place, and 0 says that
 nothing more will come. A receipt takes units of its own line first, then of lines that are expected
-where it arrived, the earliest first. Received units are on hand whatever was expected: this moves
-only what is incoming. All sums are of the whole set; what a document changes is the difference
-between the sums up to it, in the order of (time, event id), and the sums before it.
+where it arrived, the earliest first. Received units are on hand whatever was expected: only what is
+incoming moves here, and where people decided that a receipt is wrong, what it says too much or that
+it names another place than the one announced. All sums are of the whole set; what a document
+changes is the difference between the sums up to it, in the order of (time, event id), and the sums
+before it.
 """
 
 from __future__ import annotations
@@ -22,12 +25,14 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from projections.core.documents import Document, Documents
+from projections.purchases.settlements import DOCUMENT_WRONG, SETTLED, Decisions
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
+from projections.shared_stock.orders import decided
 from schemas.generated.events import InboundExpected, StockReceived
 
+DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 EXPECTED, RECEIVED = "expected", "received"
 NO_LINE = -1
-NAMES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 Incoming = Counter[tuple[str, int]]
 """Units on their way, by location and the time at which they are expected."""
 
@@ -47,42 +52,42 @@ class DeliveryStep(NamedTuple):
     expected_at: int
 
 
-def subject_id(document_id: str) -> bytes:
-    """What discrepancies name instead of a delivery's document, whose name is no UUID."""
-    return uuid5(NAMES, document_id).bytes
+def delivery_id(document_id: str, sku: str) -> bytes:
+    """The id of what one purchase order or shipping notice says of one item."""
+    return uuid5(uuid5(DELIVERIES, document_id), sku).bytes
 
 
 def of_expected(event: InboundExpected) -> Document:
-    """[kind, at, location, line, quantity, expected at]."""
+    """[kind, at, sku, location, line, quantity, expected at]."""
     line = NO_LINE if event.document_line is None else event.document_line
     at = event.meta.occurred_at
-    return [EXPECTED, at, event.location_id, line, event.quantity, event.expected_at]
+    return [EXPECTED, at, event.sku, event.location_id, line, event.quantity, event.expected_at]
 
 
-def of_receipt(event: StockReceived) -> Iterator[tuple[str, Document]]:
-    """What a receipt is compared with, by document: its own name and what it refers to.
+def of_receipt(event: StockReceived) -> Iterator[tuple[bytes, Document]]:
+    """What a receipt is compared with, by delivery: that of its own name and of what it refers to.
 
     Its line is one of its own document.
     """
-    said = [RECEIVED, event.meta.occurred_at, event.location_id]
+    said = [RECEIVED, event.meta.occurred_at, event.sku, event.location_id]
     own = event.document_id
     if own is not None:
         line = NO_LINE if event.document_line is None else event.document_line
-        yield own, [*said, line, event.quantity, 0]
+        yield delivery_id(own, event.sku), [*said, line, event.quantity, 0]
     refers = event.reference.strip() if event.reference is not None else own
     if refers and refers != own:
-        yield refers, [*said, NO_LINE, event.quantity, 0]
+        yield delivery_id(refers, event.sku), [*said, NO_LINE, event.quantity, 0]
 
 
 def moves(
-    sku: str, documents: Documents
+    documents: Documents,
 ) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
     """The moves of each document, the units that are still on their way, and what does not fit."""
-    steps = sorted(
-        DeliveryStep(at, name, kind, *rest) for name, (kind, at, *rest) in documents.items()
-    )
+    told = [(name, document) for name, document in documents.items() if document[0] != SETTLED]
+    steps = sorted(DeliveryStep(at, name, kind, *rest) for name, (kind, at, _, *rest) in told)
     if not any(step.kind == EXPECTED for step in steps):
         return [], [], []
+    sku: str = told[0][1][2]
     made: list[tuple[str, Move | DatedMove]] = []
     before = Incoming()
     for number, step in enumerate(steps, 1):
@@ -96,7 +101,15 @@ def moves(
         for (location, expected_at), left in sorted(before.items())
         if left
     ]
-    return made, units, [*_misfits(sku, steps)]
+    decisions = Decisions(documents)
+    odd = [decided(one, decisions) for one in _misfits(sku, steps)]
+    place = min(step.location for step in steps if step.kind == EXPECTED)
+    for one in odd:
+        if one.resolution == DOCUMENT_WRONG:
+            made.append((one.document, Move(sku, one.location, one.at, -one.quantity)))
+            if one.kind == "misrouted":
+                made.append((one.document, Move(sku, place, one.at, one.quantity)))
+    return made, units, odd
 
 
 def _incoming(steps: list[DeliveryStep]) -> Incoming:

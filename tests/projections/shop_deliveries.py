@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-# discrepancies name a delivery's document by an id that is made of its name
+# discrepancies name a delivery by an id that is made of its document and item
 NAMES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 
 
@@ -27,9 +27,9 @@ def documents_of(event: Any) -> set[str]:
     return {(event.reference or "").strip(), event.document_id or ""} - {""}
 
 
-def subject_of(document: str) -> bytes:
-    """The id by which discrepancies name a document."""
-    return uuid5(NAMES, document).bytes
+def subject_of(document: str, sku: str) -> bytes:
+    """The id by which discrepancies name what a document says of an item."""
+    return uuid5(uuid5(NAMES, document), sku).bytes
 
 
 class Delivery:

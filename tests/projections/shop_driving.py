@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import md5
 from typing import Any
 from uuid import UUID
@@ -222,6 +223,31 @@ def histories(draw: Any, kind: str | None = None, most: int = 7) -> list[Event]:
     events = [event for event in told if event is not None]
     odd = sorted(key for key in Shop(events).misfits if key[0] != "second_claim")
     for _ in range(draw(st.integers(0, 2)) if odd else 0):
+        events.append(facts.decision(odd))
+    return events
+
+
+@st.composite
+def settled_preorders(draw: Any) -> list[Event]:
+    """Documents of one order that is preordered, of which more leaves or ends than was ordered.
+    People decide about that.
+    """
+    facts = Facts(draw)
+    sale = facts.sale()
+    assert isinstance(sale, PurchaseCompleted)
+    first = replace(sale.lines[0], sku="tea", components=[], kind="GOODS", expected_at=DAYS[0])
+    sale = replace(sale, order_id=None, lines=[first, *sale.lines[1:]])
+    events: list[Event] = [sale]
+    of_stock = ("shipment", "release", "hand_over", "allocation")
+    names = st.lists(st.sampled_from((*of_stock, "back", "cancel", "announcement")), max_size=3)
+    for name in (facts.pick(of_stock[:3]), *draw(names)):
+        event = getattr(facts, name)()
+        if name in of_stock:
+            event = replace(event, order_id=sale.transaction_id, sku="tea")
+        events.append(event)
+    events[1] = replace(events[1], quantity=first.quantity + 1)
+    odd = sorted(key for key in Shop(events).misfits if key[2] == "tea")
+    for _ in range(draw(st.integers(1, 2)) if odd else 0):
         events.append(facts.decision(odd))
     return events
 

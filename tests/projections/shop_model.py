@@ -325,8 +325,12 @@ class Shop:
     def _delivery(self, document: str, sku: str, own: list[Any]) -> None:
         own = [e for e in own if self.until is None or e.meta.occurred_at <= self.until]
         delivery = Delivery(document, own)
-        for kind, event, units, _ in delivery.odd:
-            self._odd(kind, subject_of(document), sku, event.meta.event_id, units)
+        for kind, event, units, place in delivery.odd:
+            at, where = event.meta.occurred_at, event.location_id
+            said = self._odd(kind, subject_of(document, sku), sku, event.meta.event_id, units)
+            if said == "wrong":
+                self._move(at, sku, where, "on_hand", -units)
+                self._move(at, sku, place, "on_hand", units if kind == "misrouted" else 0)
         for where, date in delivery.incoming:
             self.cells[sku, where]["incoming"] += 1
             self.dated[sku, where, date]["incoming"] += 1

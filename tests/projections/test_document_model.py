@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
 from tests.projections.saying import MINUTE, T0
-from tests.projections.shop_driving import KINDS, Folds, histories
+from tests.projections.shop_driving import KINDS, Folds, histories, settled_preorders
 from tests.projections.shop_model import Shop
 from tests.projections.shop_rows import (
     COLUMNS,
@@ -113,6 +113,29 @@ def test_documents_mean_what_the_model_says(part: int) -> None:
         check_meaning(events)
 
     runs()
+
+
+def test_decisions_about_preorders_mean_what_the_model_says() -> None:
+    """People decide about units of an order of which others still wait for their delivery."""
+    decided, waiting = 0, 0
+
+    @seed(0)
+    @settings(RUNS, max_examples=250)
+    @given(settled_preorders(), st.randoms(use_true_random=False))
+    def runs(events: list[Any], chance: Any) -> None:
+        nonlocal decided, waiting
+        check_meaning(events)
+        want, folds = Folds().take(events), Folds()
+        for batch in _batches(events, chance):
+            folds.take(batch)
+        assert (cells(folds), _stored(folds)) == (cells(want), _stored(want))
+        settled = unsettled(want) != odd(want)
+        decided += settled
+        waiting += settled and any(row.get("preordered") for row in dated(want).values())
+
+    runs()
+    assert decided > 100, "the decisions of these histories settle something"
+    assert waiting > 10, "and in some of them preordered units still wait"
 
 
 def _batches(events: list[Any], chance: Any) -> list[list[Any]]:

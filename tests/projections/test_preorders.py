@@ -72,7 +72,7 @@ def state(documents: dict[str, Any]) -> tuple[dict[Any, int], list[Any]]:
     """
     answers = []
     for names in permutations(documents):
-        made, dated, odd = deliveries.moves(TEA, {name: documents[name] for name in names})
+        made, dated, odd = deliveries.moves({name: documents[name] for name in names})
         incoming = {(one.location, one.expected_at // DAY): one.incoming for one in dated}
         moved: dict[Any, int] = {}
         for _, move in made:
@@ -88,11 +88,11 @@ def state(documents: dict[str, Any]) -> tuple[dict[Any, int], list[Any]]:
 
 
 def expected(at: int, many: int, day: int, line: int = 1, where: str = "W1") -> list[Any]:
-    return [deliveries.EXPECTED, at, where, line, many, day * DAY]
+    return [deliveries.EXPECTED, at, TEA, where, line, many, day * DAY]
 
 
 def received(at: int, many: int, line: int = 1, where: str = "W1") -> list[Any]:
-    return [deliveries.RECEIVED, at, where, line, many, 0]
+    return [deliveries.RECEIVED, at, TEA, where, line, many, 0]
 
 
 def test_a_delivery_arrives_in_parts_and_its_date_moves() -> None:

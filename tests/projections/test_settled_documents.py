@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,15 +12,18 @@ from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
     Event,
+    InboundExpected,
     OrderLineHandedOver,
     StockAllocated,
+    StockReceived,
     StockShipped,
     TransferReceived,
     TransferShipped,
 )
 from tests.projections.saying import meta, named
+from tests.projections.shop_deliveries import subject_of
 from tests.projections.shop_driving import Folds
-from tests.projections.shop_rows import cells, history, unsettled
+from tests.projections.shop_rows import cells, dated, history, unsettled
 from tests.projections.test_sales_and_orders import (
     at_minute,
     back,
@@ -175,3 +179,86 @@ def test_the_latest_decision_counts_and_one_that_names_another_subject_does_not(
         folds = in_any_order(*told, wrong)
         assert cell_of(folds) == (7, 0, 2)
         assert unsettled(folds)
+
+
+def arrives(units: int, *, where: str = "S1", at: int = 2) -> Event:
+    """A receipt that names a purchase order."""
+    return StockReceived(
+        meta=meta(minute=at), sku="tea", location_id=where, quantity=units, reference="PO-1"
+    )
+
+
+def announced(units: int) -> Event:
+    return InboundExpected(
+        meta=meta(minute=1), sku="tea", location_id="S1", quantity=units, document_id="PO-1",
+        expected_at=at_minute(1_440),
+    )  # fmt: skip
+
+
+def settled_delivery(resolution: str, kind: str, about: Event, *others: Event) -> Folds:
+    decision = replace(decides(about, kind, resolution), subject_id=subject_of("PO-1", "tea"))
+    folds = in_any_order(*others, about, decision)
+    assert kinds(folds)
+    assert not unsettled(folds)
+    return folds
+
+
+@pytest.mark.parametrize(("resolution", "on_hand"), [(RIGHT, 6), (WRONG, 4)])
+def test_units_received_beyond_a_delivery(resolution: str, on_hand: int) -> None:
+    folds = settled_delivery(resolution, "over_received", arrives(6), announced(4))
+    assert cell_of(folds) == (on_hand, 0, 0)
+    # told after all that as many were to come: nothing is left of the decision
+    more = replace(announced(6), meta=meta(minute=3))
+    assert cell_of(folds.take([more])) == (6, 0, 0)
+    assert kinds(folds) == {}
+
+
+@pytest.mark.parametrize(("resolution", "place"), [(RIGHT, "S2"), (WRONG, "S1")])
+def test_a_delivery_that_arrived_elsewhere(resolution: str, place: str) -> None:
+    folds = settled_delivery(resolution, "misrouted", arrives(4, where="S2"), announced(4))
+    assert {where for _, where in cells(folds)} == {place}
+
+
+def test_a_decision_about_one_item_of_a_delivery_leaves_the_others() -> None:
+    cups = replace(arrives(3), meta=meta(minute=4), sku="cup")
+    cups_told = replace(announced(1), meta=meta(minute=1), sku="cup")
+    about = arrives(6)
+    decision = replace(decides(about, "over_received", WRONG), subject_id=subject_of("PO-1", "tea"))
+    folds = Folds().take([decision, cups, about]).take([announced(4), cups_told])
+    on_hand = {sku: cell["on_hand"] for (sku, _), cell in cells(folds).items()}
+    assert on_hand == {"tea": 4, "cup": 3}
+    assert unsettled(folds) == {("over_received", subject_of("PO-1", "cup"), "cup"): 2}
+
+
+def preorder(units: int, *, at: int = 1) -> Event:
+    return sold(line("tea", units, expected_at=at_minute(1_440)), at=at)
+
+
+@pytest.mark.parametrize(("resolution", "on_hand"), [(RIGHT, 1), (WRONG, 2)])
+def test_more_is_shipped_than_was_preordered(resolution: str, on_hand: int) -> None:
+    """The unit beyond is decided about; the one that was preordered has left either way."""
+    folds = settled(
+        resolution, "shipped_unordered", of_order(StockShipped, 2, at=4), received(3), preorder(1)
+    )
+    assert cell_of(folds) == (on_hand, 0, 0)
+    assert dated(folds) == {}
+
+
+@pytest.mark.parametrize(("resolution", "on_hand"), [(RIGHT, 2), (WRONG, 1)])
+def test_a_preorder_that_is_released_too_often_waits_no_longer(
+    resolution: str, on_hand: int
+) -> None:
+    """Of three one is shipped and three are released: one release is after the end."""
+    folds = settled(
+        resolution, "released_after_end", of_order(AllocationReleased, 3, at=4),
+        received(2), preorder(3), of_order(StockShipped, at=3),
+    )  # fmt: skip
+    assert cell_of(folds) == (on_hand, 0, 0)
+    assert dated(folds) == {}
+
+
+def test_a_preorder_that_comes_back_has_left_and_waits_no_longer() -> None:
+    """Nobody told that it was shipped: one of three came back, so two are still promised."""
+    folds = in_any_order(received(5), preorder(3), back("tea"))
+    assert cell_of(folds) == (5, 2, 0)
+    assert [units["preordered"] for units in dated(folds).values()] == [2]
