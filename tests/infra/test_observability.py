@@ -22,6 +22,7 @@ from services.runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "infra" / "prometheus"
+PROJECTOR = ROOT / "services" / "projector"
 DASHBOARD = ROOT / "infra" / "grafana" / "dashboards" / "the-road.json"
 # of Prometheus itself, and of its client library
 NOT_OURS = {"up", "process_start_time_seconds"}
@@ -174,6 +175,20 @@ def test_every_kind_of_discrepancy_has_a_threshold_and_its_family_an_alert() -> 
         for family in re.findall(r'discrepancy_threshold\{family="(\w+)"\}', text)
     }
     assert asked == {rule["labels"]["family"] for rule in recorded}
+
+
+def test_reasons_that_runbooks_name_are_those_that_a_projector_logs() -> None:
+    """A reason is a text of the projector's own, or the name of an error and its text."""
+    sources = "".join(path.read_text("utf-8") for path in PROJECTOR.glob("*.py"))
+    text = (ROOT / "docs" / "runbooks" / "HitotsuRestarting.md").read_text("utf-8")
+    (said,) = re.findall(r"`projector_exiting`.*?(?=\n- )", text.replace("\n  ", " "))[:1]
+    reasons = set(re.findall(r"`([^`]+)`", said)) - {"projector_exiting", "reason"}
+    assert len(reasons) >= 4
+    for reason in reasons:
+        begins = reason.removesuffix(": …")
+        assert f"class {begins}(Exception)" in sources or re.search(f'f?"{begins}', sources), reason
+    pages = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/runbooks").glob("*.md")}
+    assert [name for name, page in pages.items() if "`fenced`" in page] == []
 
 
 def test_every_question_about_processes_is_about_all_of_them() -> None:
