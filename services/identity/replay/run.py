@@ -20,6 +20,7 @@ from psycopg import AsyncConnection
 from projections.core.instants import micros
 from projections.member.rules import RULE_SET, MatchRules
 from schemas.generated.events import MatchRulesActivated, Meta, Producer
+from schemas.wire import codec
 from schemas.wire.bounds import BODY_MAX
 from services.deciding import outbox
 from services.deciding.outbox import OutboxRelay
@@ -34,6 +35,7 @@ from services.runtime.db import Connection, conninfo, pool
 from services.runtime.keys import SubjectKeys
 from services.runtime.producer import Producer as KafkaProducer
 
+STORED = "select record_value from hitotsu.outbox where topic = %s order by id desc"
 APPLIED = "select count(*) from ledger where event_id = any(%s::uuid[])"
 PATIENCE_SECONDS = 120.0
 AT_ONCE = 10_000
@@ -116,6 +118,32 @@ async def _switch(
     await store.adopt(connection, rules.version, shadow.judged, decisions, now.positions)
     facts = [one.fact for one in shadow.judged.values() if one.fact is not None]
     await _applied(settings, connection, [UUID(bytes=fact.meta.event_id) for fact in facts])
+    activation = await _on_its_way(connection, rules)
+    if activation is None:
+        activation = _activation(now, rules)
+        async with connection.transaction():
+            await outbox.add(connection, [activation])
+    await _applied(settings, connection, [UUID(bytes=activation.meta.event_id)])
+
+
+async def _on_its_way(connection: Connection, rules: MatchRules) -> MatchRulesActivated | None:
+    """The activation of these rules that an earlier run stored, and that is not applied yet.
+
+    Raises `CannotReplay` if other rules of the same version are on their way.
+    """
+    cursor = await connection.execute(STORED, [MatchRulesActivated.TOPIC])
+    for (value,) in await cursor.fetchall():
+        event = codec.decode(value)
+        if isinstance(event, MatchRulesActivated) and event.version == rules.version:
+            if event.rules != rules.text():
+                raise CannotReplay(
+                    f"version: other rules of the version {rules.version!r} are being activated"
+                )
+            return event
+    return None
+
+
+def _activation(now: Moment, rules: MatchRules) -> MatchRulesActivated:
     at = micros(datetime.now(UTC))
     valid_from = max([at, *(begins + 1 for begins, _, _ in now.rules)])
     meta = Meta(
@@ -123,16 +151,13 @@ async def _switch(
         occurred_at=at,
         producer=Producer(system=SYSTEM, channel="HEAD_OFFICE"),
     )
-    event = MatchRulesActivated(
+    return MatchRulesActivated(
         meta=meta,
         rule_set=RULE_SET,
         version=rules.version,
         rules=rules.text(),
         valid_from=valid_from,
     )
-    async with connection.transaction():
-        await outbox.add(connection, [event])
-    await _applied(settings, connection, [UUID(bytes=meta.event_id)])
 
 
 async def _applied(settings: Settings, connection: Connection, events: list[UUID]) -> None:
@@ -156,7 +181,7 @@ async def _applied(settings: Settings, connection: Connection, events: list[UUID
                     raise CannotReplay(
                         "the events are in the outbox, but the projector has not applied them in"
                         f" {PATIENCE_SECONDS:.0f} s: check that it runs, then run the replay again"
-                        " (links are not stored twice)"
+                        " (nothing is stored twice)"
                     )
                 await asyncio.sleep(0.2)
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from projections.member.rules import MatchRules
 from schemas.generated.inputs import example
+from services.identity.replay import run
 from tests.services.identity.people import Crowd
 from tests.services.identity.town import TOKENS, Town, town
 from tests.services.identity.weighing import rules
@@ -110,7 +113,7 @@ def told_groups(found: Mapping[str, Any], before: Groups) -> Groups:
 
 
 def test_the_printed_difference_is_that_of_two_rebuilds(
-    old: Town, new: Town, tmp_path: Path
+    old: Town, new: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "rules.json"
     file.write_text(other_rules().model_dump_json(by_alias=True), "utf-8")
@@ -142,15 +145,36 @@ def test_the_printed_difference_is_that_of_two_rebuilds(
             assert {(one["profile_id"], one["sku"]) for one in move[name]} == gained
     assert sum(len(move["suppressed"]) for move in found["moves"]) > 0
 
-    # and then it is done
-    again = old.road.verb("identity", "replay", "--rules", str(file), "--switch")
-    assert again["switched"] is True
+    # and then it is done, by one activation, though no projector applies it in time
+    _switched_after_a_time_out(old, monkeypatch)
     old.settled(120)
     assert groups(old) == after
     old.until(lambda: cases(old) == cases(new))
     refused = old.road.begin("identity", "replay", "--rules", str(file), "--json")
     assert "activated before" in refused.communicate(timeout=60)[1].decode()
     assert old.road.sql("select count(*) from dead_letter") == [(0,)]
+
+
+def _switched_after_a_time_out(place: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The projector stands still while the activation waits; the same command is given again."""
+    projector, applied = place.road.last("projector"), run._applied
+    signals = [signal.SIGSTOP, signal.SIGCONT]
+
+    async def interrupted(settings: Any, connection: Any, events: list[UUID]) -> None:
+        if len(events) == 1:  # the activation, after the links
+            projector.send_signal(signals[0])
+            patience = 2.0 if signals[0] == signal.SIGSTOP else 60.0
+            monkeypatch.setattr(run, "PATIENCE_SECONDS", patience)
+        await applied(settings, connection, events)
+
+    monkeypatch.setattr(run, "_applied", interrupted)
+    with pytest.raises(run.CannotReplay, match="nothing is stored twice"):
+        asyncio.run(run.replay(place.road.settings, other_rules(), True, lambda *_: None))
+    signals.pop(0)
+    found = asyncio.run(run.replay(place.road.settings, other_rules(), True, lambda *_: None))
+    assert found.switched is True
+    stored = place.road.sql("select record_value from outbox where topic = 'commerce.catalog'")
+    assert len(stored) == 1, "the second run stored a second activation"
 
 
 def cases(place: Town) -> set[Any]:
