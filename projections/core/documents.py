@@ -14,6 +14,7 @@ result depends on the set alone, not on the order of arrival or the split into b
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ Summary = Callable[[RowKey, Documents], Mapping[str, Any]]
 # Ledger rows of one event are numbered; a set's rows begin at its own multiple of this.
 NUMBERS = 1_000
 DOCUMENTS = "documents"
+# how JSON writes a NUL; after an escaped backslash the same letters are text
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _NO_LEVEL: tuple[Ledger | None, int] = (None, 0)
 
 
@@ -77,9 +80,13 @@ class DocumentSet(StoredTable):
 
 
 def packed(documents: Documents) -> str:
-    """Documents as JSON text, in the order of their ids, so that equal sets are equal texts."""
+    """Documents as JSON text, in the order of their ids, so that equal sets are equal texts.
+
+    A NUL in a text stays one: Postgres refuses it, as it does in a column of its own.
+    """
     ordered = documents if len(documents) == 1 else dict(sorted(documents.items()))
-    return to_json(ordered).decode()
+    text = to_json(ordered).decode()
+    return text if "\\u0000" not in text else _NUL.sub("\\1\0", text)
 
 
 def unpacked(text: str) -> dict[str, Document]:

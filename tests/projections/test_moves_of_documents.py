@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from projections.core.documents import packed, unpacked
 from projections.shared_stock import orders, transfers
 
 TEA = "tea"
@@ -71,3 +74,11 @@ def test_units_beyond_the_shipment_are_not_listed_as_misrouted_as_well() -> None
     assert Counter({one.kind: one.quantity for one in misfits}) == {
         "over_received": 2, "misrouted": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\\u0000", "\\\0", "\\\\u0000", "\0\0", "\\\\\0"])
+def test_a_nul_stays_one_so_that_postgres_refuses_it(text: str) -> None:
+    said = packed({"1": [text]})
+    assert said.count("\0") == text.count("\0")
+    if "\0" not in text:
+        assert unpacked(said) == {"1": [text]}

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from infra.backend import Endpoints
-from schemas.generated.events import PurchaseCompleted
+from schemas.generated.events import PurchaseCompleted, PurchaseVoided
 from schemas.wire import codec
 from tests.projections.driving import OWNER, Engine, Log, Record
 from tests.services.projector.facts import meta, sale
@@ -148,3 +148,32 @@ def test_a_known_id_that_contradicts_a_document_is_a_conflict_of_the_id(engine: 
     engine.apply(log.batch())
     ((error,),) = engine.connection.execute("select error_class from dead_letter").fetchall()
     assert error == "SameIdOtherBody"
+
+
+@pytest.mark.parametrize("field", ["currency", "location of a void"])
+def test_a_text_with_a_nul_that_is_only_among_the_documents_is_refused_as_in_a_column(
+    engine: Engine, field: str
+) -> None:
+    number = 900 if field == "currency" else 910
+    before, log = engine.counts(), Log()
+    good, spoilt = sale(number), sale(number + 1)
+    if field == "currency":
+        wrong: Any = replace(spoilt, currency="JP\0")
+    else:
+        log.append(spoilt)
+        wrong = PurchaseVoided(
+            meta=meta(number + 2), transaction_id=spoilt.transaction_id, location_id="S\0",
+            currency="JPY", total=0, lines=spoilt.lines, reason="",
+        )  # fmt: skip
+    log.append(wrong)
+    log.append(good)
+    engine.apply(log.batch())
+    after = engine.counts()
+    assert after["dead_letter"] - before["dead_letter"] == 1
+    stored = "select count(*) from sale where documents like '%%\\\\u0000%%'"
+    assert engine.connection.execute(stored.encode()).fetchone() == (0,)
+    letter = "select stage from hitotsu.dead_letter where event_id = %s"
+    event_id = UUID(bytes=wrong.meta.event_id)
+    assert engine.connection.execute(letter, [event_id]).fetchall() == [("store",)]
+    known = "select count(*) from sale where transaction_id = %s"
+    assert engine.connection.execute(known, [UUID(bytes=good.transaction_id)]).fetchone() == (1,)
