@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import psycopg
 
 from infra import topics
@@ -14,6 +16,7 @@ from services.runtime.config import Settings
 from services.runtime.groups import LIVE
 from services.state.migrate import MigrationError, migrate
 
+UPGRADING = "select 1 from hitotsu.upgrade where grp = %s and finished_at is null"
 TABLES_THERE = "select to_regclass('hitotsu.checkpoint') is not null"
 
 
@@ -44,7 +47,17 @@ def prepare(settings: Settings) -> list[str]:
             f"projection {name} is being built: what needs it answers 503 (building) until then"
             for name in sorted(building)
         ),
+        *_upgrading(settings, building),
     ]
+
+
+def _upgrading(settings: Settings, building: Collection[str]) -> list[str]:
+    """Says where the answers that change will be listed, if tables of before are replaced."""
+    if not building:
+        return []
+    with psycopg.connect(settings.postgres) as connection:
+        rows = connection.execute(UPGRADING, [settings.group]).fetchall()
+    return ["when they are built, `hitotsu upgrade report` lists what changed"] if rows else []
 
 
 def _migrate(dsn: str) -> list[str]:

@@ -78,6 +78,7 @@ def test_a_stack_of_an_older_release_comes_up_without_loss(older: OlderStack) ->
     said = older.hitotsu("up", "--no-registry", "--provider", "native")
     assert said.count("applied migration") == len(migrations())
     assert "projection member is being built" in said
+    assert "`hitotsu upgrade report` lists what changed" in said
     until(lambda: older.sql("select from hitotsu.projection_building") == [])
     until(lambda: older.sql("select from hitotsu.outbox where sent_at is null") == [])
     reader.ending.set()
