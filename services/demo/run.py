@@ -142,10 +142,7 @@ class Demo:
         items = oracle.items()
         rows = []
         tally: Counter[str] = Counter()
-        sizes = {
-            "stock": len(items), "purchases": oracle.sales(), "discrepancies": 1,
-            "terminal_gaps": 1,
-        }  # fmt: skip
+        sizes = {"stock": len(items), "discrepancies": 1, "terminal_gaps": 1, "totals": 1}
         for name, question in QUESTIONS.items():
             row, size = ReportRow(name), sizes.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")

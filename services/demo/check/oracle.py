@@ -65,10 +65,6 @@ class Oracle:
         """Number of lines sold in both channels."""
         return self._numbers("SELECT count(*) FROM line")[0]
 
-    def sales(self) -> int:
-        """Number of sales that were sent."""
-        return self._numbers("SELECT count(*) FROM sale WHERE NOT held_back")[0]
-
     def items(self) -> list[int]:
         return self._numbers("SELECT i_item_sk FROM item ORDER BY 1")
 

@@ -1,4 +1,4 @@
--- Every line of every sale that was sent, with its sale's header repeated.
+-- Every line of every sale that was sent, by customer, with its sale's header repeated.
 WITH gone AS (
     SELECT channel, number, item, sum(if(not_returned, 0, units)) AS returned,
            sum(if(not_returned, units, 0)) AS refunded
@@ -34,4 +34,4 @@ LEFT JOIN oddities USING (channel, number)
 LEFT JOIN cancels USING (channel, number)
 LEFT JOIN taken USING (channel, number)
 WHERE NOT held_back
-ORDER BY channel, number, item;
+ORDER BY customer, channel, number, item;

@@ -1,11 +1,15 @@
-"""Compares every sale: its header, its lines, and what became of them."""
+"""Compares every sale in its customer's list, and the pages of many sales.
+
+The list has header and lines. The page has the points and what corrected the sale as well; it is
+asked for every sale to which something rare happened, and for one in five of the others.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -17,38 +21,101 @@ from services.demo.shop.sales import copy_id
 
 # the gateway measures a wrong clock as exactly as the request is fast
 TOLERATED = timedelta(minutes=2)
-Lines = list[dict[str, Any]]
+PAGE_EVERY = 5
+Record = dict[str, Any]
+Values = dict[str, object]
 
 
 async def ask(asking: PendingQuestion) -> None:
-    async def sale(lines: Lines) -> None:
-        of = lines[0]
-        about = f"{of['channel']} {of['number']} "
-        transaction = names.transaction(names.SELLING[of["channel"]], of["number"])
-        path = f"/v1/purchases/{transaction}"
-        found = await asking.answers.get(path)
-        asking.row.mapping(
-            about, _expected(lines), _answered(found, asking.answers, of["happened"])
-        )
-        if of["copied"]:
-            asking.row.mapping(about, *await _copy(asking.answers, of, found))
+    async def customer(expected: tuple[int, list[Record]]) -> None:
+        number, rows = expected
+        sales = [list(lines) for _, lines in groupby(rows, key=itemgetter("channel", "number"))]
+        wanted = {_transaction(lines[0]): lines for lines in sales}
+        listed: dict[str, Record] = {}
+        for sale in chain.from_iterable(await asking.answers.of_customer(number, "purchases")):
+            if sale["transaction_id"] not in names.SCENE:  # not in the generated tables
+                listed[sale["transaction_id"]] = sale
+                _count(asking.tally, sale)
+        bought, seen = dict.fromkeys(wanted, "listed"), dict.fromkeys(listed, "listed")
+        asking.row.mapping(f"customer {number}: sale ", bought, seen, of=1)
+        for transaction in sorted(wanted.keys() & listed.keys()):
+            lines = wanted[transaction]
+            found = _of_list(listed[transaction], lines[0]["happened"])
+            asking.row.mapping(_about(lines[0]), _expected_of_list(lines), found)
+            if _asks_page(lines):
+                await _page(asking, transaction, lines)
         asking.answered()
 
-    await in_parallel(_by_sale(asking), sale)
+    await in_parallel(asking.records_by_customer("purchases"), customer)
 
 
-def _by_sale(asking: PendingQuestion) -> Iterator[Lines]:
-    rows = asking.oracle.records("purchases")
-    for _, lines in groupby(rows, key=itemgetter("channel", "number")):
-        yield list(lines)
+def _about(of: Record) -> str:
+    return f"{of['channel']} {of['number']} "
 
 
-def _expected(lines: Lines) -> dict[str, object]:
+def _transaction(of: Record) -> str:
+    return names.transaction(names.SELLING[of["channel"]], of["number"])
+
+
+def _count(tally: Counter[str], sale: Mapping[str, Any]) -> None:
+    tally["purchases"] += 1
+    tally["sales"] += sale["total"]
+    for line in sale["lines"]:
+        tally["lines"] += 1
+        tally["units sold"] += line["quantity"]
+        tally["units returned"] += line["returned"]
+        tally["units refunded"] += line["refunded"]
+        tally["returns"] += line["returned"] + line["refunded"] > 0
+
+
+def _expected_of_list(lines: list[Record]) -> Values:
     of = lines[0]
-    header = {name: of[name] for name in ("channel", "location", "customer", "cents", "oddities")}
+    units = ("quantity", "returned", "refunded")
     return {
-        **header,
-        "at": of["happened"],
+        **{name: of[name] for name in ("channel", "location", "cents", "happened")},
+        **{f"item {line['item']}": tuple(line[unit] for unit in units) for line in lines},
+    }
+
+
+def _of_list(found: Record, happened: datetime) -> Values:
+    return {
+        "channel": found["channel"],
+        "location": place_of(found["location_id"]),
+        "cents": found["total"],
+        "happened": _time(found["occurred_at"], happened),
+        **{
+            f"item {line['sku']}": (line["quantity"], line["returned"], line["refunded"])
+            for line in found["lines"]
+        },
+    }
+
+
+def _time(told: str, expected: datetime) -> datetime:
+    """The expected time if the answered one differs by less than the gateway's tolerance."""
+    answered = datetime.fromisoformat(told).astimezone(names.JST).replace(tzinfo=None)
+    return expected if abs(answered - expected) <= TOLERATED else answered
+
+
+def _asks_page(lines: list[Record]) -> bool:
+    of = lines[0]
+    rare = of["copied"] or of["cancels"] or of["oddities"] or of["fulfilment"] == "PICKUP"
+    return rare or of["number"] % PAGE_EVERY == 0 or any(line["refunded"] for line in lines)
+
+
+async def _page(asking: PendingQuestion, transaction: str, lines: list[Record]) -> None:
+    of = lines[0]
+    found = await asking.answers.get(f"/v1/purchases/{transaction}")
+    seen = _of_page(found, asking.answers, of["happened"])
+    asking.row.mapping(_about(of), _expected_of_page(lines), seen)
+    if of["copied"]:
+        asking.row.mapping(_about(of), *await _copy(asking.answers, of, found))
+
+
+def _expected_of_page(lines: list[Record]) -> Values:
+    of = lines[0]
+    header = ("channel", "location", "customer", "cents", "oddities", "happened")
+    return {
+        **{name: of[name] for name in header},
         "day": of["happened"].date(),
         "points": (of["earned"], of["redeemed"], of["taken_back"], 0),
         "corrections": +Counter({"return": of["slips"], "cancel": of["cancels"]}),
@@ -62,9 +129,7 @@ def _expected(lines: Lines) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _answered(found: Any, answers: Answers, at: datetime) -> dict[str, object]:
-    happened = datetime.fromisoformat(found["occurred_at"]).astimezone(names.JST)
-    happened = happened.replace(tzinfo=None)
+def _of_page(found: Record, answers: Answers, happened: datetime) -> Values:
     points = found["points"] or {}
     return {
         "channel": found["channel"],
@@ -72,7 +137,7 @@ def _answered(found: Any, answers: Answers, at: datetime) -> dict[str, object]:
         "customer": answers.customer(found["profile_id"]),
         "cents": found["total"],
         "oddities": len(found["discrepancies"]),
-        "at": at if abs(happened - at) <= TOLERATED else happened,
+        "happened": _time(found["occurred_at"], happened),
         "day": datetime.fromisoformat(found["business_date"]).date(),
         "points": tuple(
             points.get(name) for name in ("earned", "spent", "taken_back", "given_back")
@@ -89,9 +154,7 @@ def _answered(found: Any, answers: Answers, at: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-async def _copy(
-    answers: Answers, of: dict[str, Any], found: Any
-) -> tuple[dict[str, object], dict[str, object]]:
+async def _copy(answers: Answers, of: Record, found: Record) -> tuple[Values, Values]:
     """What a copy must be known as, and what it is: the sale, which is found once."""
     copy = await answers.get(f"/v1/events/{copy_id(of['number'])}")
     sought = {

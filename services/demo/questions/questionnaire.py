@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from services.demo.check.oracle import Oracle
 from services.demo.common.answers import Answers
 from services.demo.common.bars import Lane
 from services.demo.common.comparison import ReportRow
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,22 @@ class PendingQuestion:
 
     def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         """(customer, the oracle's rows about it) for every customer, in order; [] without rows."""
-        expected = groupby(self.oracle.expected(name), key=itemgetter(0))
+        for customer, rows in self._for_each(self.oracle.expected(name), itemgetter(0)):
+            yield customer, [row[1:] for row in rows]
+
+    def records_by_customer(self, name: str) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """The same with the names of the columns."""
+        return self._for_each(self.oracle.records(name), itemgetter("customer"))
+
+    def _for_each(
+        self, rows: Iterable[T], customer_of: Callable[[T], Any]
+    ) -> Iterator[tuple[int, list[T]]]:
+        expected = groupby(rows, key=customer_of)
         pending = next(expected, None)
         for customer in self.customers:
-            found: list[tuple[Any, ...]] = []
+            found: list[T] = []
             if pending is not None and pending[0] == customer:
-                found = [row[1:] for row in pending[1]]
+                found = list(pending[1])
                 pending = next(expected, None)
             yield customer, found
 
