@@ -111,12 +111,14 @@ class Read(Protocol):
         """As `select`; None while Postgres cannot be read."""
 
     async def listed(
-        self, name: str, statement: str, only: str | None = None, **values: object
-    ) -> list[dict[str, Any]]:
+        self, name: str, statement: str, only: str | None = None,
+        beside: Sequence[StoredTable] = (), **values: object,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """Rows of a SELECT over a list that projections declare with `Projection.lists`; the
         statement says `{listed}` where the list's rows are.
 
-        `only`: a label; parts of the list that cannot have such rows are not read.
+        `only`: a label; parts of the list that cannot have such rows are not read. `beside`: other
+        tables that the statement reads.
         """
 
     async def held(

@@ -2,8 +2,8 @@
 
 Each projection lists its own, from rows that it keeps (`Projection.lists`), and moves what a
 decision moves. Here is only what somebody decided about them. A decision that names another
-subject or kind than the discrepancy has, or a resolution that its kind does not know, moves nothing
-anywhere: the discrepancy stays open.
+subject, kind or location than the discrepancy has, or a resolution that its kind does not know,
+moves nothing anywhere: the discrepancy stays open.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from schemas.generated.events import DiscrepancySettled
 
 projection = Projection("discrepancies", version=2)
 
-# `subject_id`: the discrepancy's own id where it is about no sale, order or transfer
+# `subject_id`: the discrepancy's own id where it is about no sale, order or transfer;
+# `location_id`: "" where the decision names none, which is then about any
 settlement = projection.table(
     "discrepancy_settlement",
     discrepancy_id=key("uuid"),
     kind=key("text"),
     subject_id=key("uuid"),
+    location_id=key("text"),
     settled_at=maximum(),
     resolution=latest_by("text", at="settled_at"),
     actor=latest_by("text", at="settled_at"),
@@ -41,6 +43,7 @@ def settled(event: DiscrepancySettled) -> Iterator[Row]:
         discrepancy_id=event.discrepancy_id,
         kind=event.kind,
         subject_id=subject,
+        location_id=event.location_id or "",
         settled_at=event.meta.occurred_at,
         resolution=event.resolution,
         actor=event.actor,

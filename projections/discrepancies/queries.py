@@ -16,13 +16,18 @@ from projections.discrepancies.kinds import KindName
 # `open_after`: a decision of before does not count
 SETTLES = """s.discrepancy_id = d.id and s.kind = d.kind
     and s.subject_id = coalesce(d.subject_id, d.id)
+    and s.location_id in ('', coalesce(d.location_id, ''))
     and (d.open_after is null or s.settled_at >= d.open_after)"""
+LATEST = f"""lateral (
+    select * from discrepancy_settlement s where {SETTLES}
+    order by settled_at desc, resolution desc limit 1
+) s on true"""
 LISTED = """
 select d.id, d.kind, coalesce(d.since, 0)::bigint as since, d.sku, d.location_id, d.terminal,
     d.subject_id, l.document, d.event_id, d.quantity, s.settled_at, s.resolution, s.actor,
     s.reason_code
 from ({listed}) d left join ledger l using (event_id)
-left join discrepancy_settlement s on {settles}
+left join {latest}
 where (%(kind)s::text is null or d.kind = %(kind)s)
     and (%(location_id)s::text is null or d.location_id = %(location_id)s)
     and (%(sku)s::text is null or d.sku = %(sku)s)
@@ -30,7 +35,7 @@ where (%(kind)s::text is null or d.kind = %(kind)s)
     and (%(id)s::uuid is null
         or (coalesce(d.since, 0), d.id) < (%(since)s::bigint, %(id)s::uuid))
 order by coalesce(d.since, 0) desc, d.id desc limit %(limit)s
-""".replace("{settles}", SETTLES)
+""".replace("{latest}", LATEST)
 OPEN = f"""
 select d.kind, count(*) from ({{listed}}) d
 where not exists (select from discrepancy_settlement s where {SETTLES}) group by d.kind
@@ -41,7 +46,7 @@ projection.measure_list("hitotsu_discrepancies", "discrepancies", OPEN)
 projection.lists(
     "settlements",
     (),
-    "select discrepancy_id, kind, subject_id, settled_at from discrepancy_settlement",
+    "select discrepancy_id, kind, subject_id, location_id from discrepancy_settlement",
     settlement,
 )
 
@@ -83,8 +88,9 @@ async def discrepancies(
     """What does not fit, newest first; with `settled` what people have decided about."""
     since, last = page.after or (0, None)
     rows = await read.listed(
-        "discrepancies", LISTED, only=kind, kind=kind, location_id=location_id, sku=sku,
-        settled=settled, since=since, id=last, limit=page.limit + 1,
+        "discrepancies", LISTED, only=kind, beside=[settlement], kind=kind,
+        location_id=location_id, sku=sku, settled=settled, since=since, id=last,
+        limit=page.limit + 1,
     )  # fmt: skip
     shown = rows[: page.limit]
     if len(rows) > page.limit:

@@ -11,8 +11,8 @@ projection.lists(
     "discrepancies",
     MISFITS,
     """
-select md5(concat_ws('|', kind, event_id, sku))::uuid as id, kind, min(at) as since, sku,
-    location_id, null as terminal, transaction_id as subject_id, event_id,
+select md5(concat_ws('|', kind, event_id, sku, location_id))::uuid as id, kind, min(at) as since,
+    sku, location_id, null as terminal, transaction_id as subject_id, event_id,
     sum(quantity)::bigint as quantity, null::bigint as open_after
 from purchase_discrepancy group by kind, event_id, sku, location_id, transaction_id
 """,

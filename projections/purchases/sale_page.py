@@ -40,7 +40,7 @@ select id, kind, since, sku, location_id, quantity, event_id from ({listed}) d
 where subject_id = any(%(ids)s) order by since, id
 """
 SETTLED = """
-select discrepancy_id, kind from ({listed}) d
+select discrepancy_id, kind, location_id from ({listed}) d
 where discrepancy_id = any(%(ids)s) and subject_id = %(subject)s
 """
 
@@ -260,12 +260,16 @@ async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepan
     settlements = await read.listed(
         "settlements", SETTLED, ids=[row["id"] for row in rows], subject=transaction_id
     )
-    decided = {(row["discrepancy_id"], row["kind"]) for row in settlements}
+    decided = {
+        (row["discrepancy_id"], row["kind"], row["location_id"]) for row in settlements
+    }  # fmt: skip
     return [
         SaleDiscrepancy(
             id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
             location_id=row["location_id"], quantity=row["quantity"], event_id=row["event_id"],
-            settled=(row["id"], row["kind"]) in decided,
+            settled=any(
+                (row["id"], row["kind"], place) in decided for place in ("", row["location_id"])
+            ),
         )
         for row in rows
     ]  # fmt: skip

@@ -111,7 +111,9 @@ class SettledSale:
     def decision(self, effect: Effect) -> Decision | None:
         """What people decided about an effect that does not fit."""
         kind = self.misfit(effect)
-        return None if kind is None else self.decisions.about(kind, effect.document, effect.sku)
+        if kind is None:
+            return None
+        return self.decisions.about(kind, effect.document, effect.sku, effect.location)
 
     def take_off(self, served_twice: Mapping[str, int]) -> None:
         """Reduces lines by units that were rung up although an order had been given them before.

@@ -32,37 +32,42 @@ class Decisions:
     """The decisions among the documents of a set."""
 
     def __init__(self, documents: Documents) -> None:
-        self._latest: dict[tuple[str, str], Decision] = {}
+        self._latest: dict[tuple[str, str, str | None], Decision] = {}
         for name, document in documents.items():
             if document[0] == SETTLED:
-                _, at, kind, about, resolution = document
+                _, at, kind, about, resolution, location = document
                 if resolution in (DOCUMENT_RIGHT, DOCUMENT_WRONG):
-                    made = Decision(at, resolution, name)
-                    self._latest[kind, about] = max(self._latest.get((kind, about), made), made)
+                    made, key = Decision(at, resolution, name), (kind, about, location)
+                    self._latest[key] = max(self._latest.get(key, made), made)
 
-    def about(self, kind: str, document: str, sku: str) -> Decision | None:
-        """The decision about what a document says of an item; None while nobody decided."""
+    def about(self, kind: str, document: str, sku: str, location: str) -> Decision | None:
+        """The decision about what a document says of an item at a location; None while nobody
+        decided. Who names a location decides about it alone: a sender may be limited to it.
+        """
         if not self._latest:
             return None
-        return self._latest.get((kind, discrepancy_id(kind, document, sku)))
+        name = discrepancy_id(kind, document, sku, location)
+        made = (self._latest.get((kind, name, place)) for place in (None, location))
+        return max(filter(None, made), default=None)
 
-    def resolution(self, kind: str, document: str, sku: str) -> str | None:
+    def resolution(self, kind: str, document: str, sku: str, location: str) -> str | None:
         """The code of that decision."""
-        decision = self.about(kind, document, sku)
+        decision = self.about(kind, document, sku, location)
         return None if decision is None else decision.resolution
 
 
 def of_settlement(event: DiscrepancySettled) -> Document:
-    """[kind, at, discrepancy's kind, discrepancy id, resolution]."""
+    """[kind, at, discrepancy's kind, discrepancy id, resolution, location or null]."""
     return [
         SETTLED, event.meta.occurred_at, event.kind, event.discrepancy_id.hex(), event.resolution,
+        event.location_id,
     ]  # fmt: skip
 
 
-def discrepancy_id(kind: str, document: str, sku: str) -> str:
+def discrepancy_id(kind: str, document: str, sku: str, location: str) -> str:
     """The id of a discrepancy, 32 hex digits: as the SQL of the lists computes it.
 
     `document`: the id of the event that does not fit, 32 hex digits.
     """
-    text = f"{kind}|{UUID(document)}|{sku}"
+    text = f"{kind}|{UUID(document)}|{sku}|{location}"
     return md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -16,10 +16,10 @@ projection.lists(
     "discrepancies",
     (*OF_ORDERS, *OF_TRANSFERS),
     """
-select md5(concat_ws('|', kind, event_id, sku))::uuid as id, kind, min(at) as since, sku,
-    min(location_id) as location_id, null as terminal, subject_id, event_id,
+select md5(concat_ws('|', kind, event_id, sku, location_id))::uuid as id, kind, min(at) as since,
+    sku, location_id, null as terminal, subject_id, event_id,
     sum(quantity)::bigint as quantity, null::bigint as open_after
-from stock_discrepancy group by kind, event_id, sku, subject_id
+from stock_discrepancy group by kind, event_id, sku, location_id, subject_id
 """,
     discrepancy,
 )

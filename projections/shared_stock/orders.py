@@ -325,7 +325,9 @@ def _left(sku: str, steps: list[OrderStep]) -> Iterator[tuple[str, Move]]:
 
 def decided(misfit: Misfit, decisions: Decisions) -> Misfit:
     """A discrepancy with what people decided about it."""
-    resolution = decisions.resolution(misfit.kind, misfit.document, misfit.sku)
+    resolution = decisions.resolution(
+        misfit.kind, misfit.document, misfit.sku, misfit.location
+    )  # fmt: skip
     return misfit if resolution is None else replace(misfit, resolution=resolution)
 
 

@@ -83,7 +83,9 @@ def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
             if (move := _on_hand(sku, step, fits)).on_hand:
                 made.append((step.document, move))
             for misfit in _misfits(sku, steps, step, fits):
-                resolution = decisions.resolution(misfit.kind, step.document, sku)
+                resolution = decisions.resolution(
+                    misfit.kind, step.document, sku, misfit.location
+                )  # fmt: skip
                 misfits.append(replace(misfit, resolution=resolution))
                 moved = _settled(misfits[-1], steps, step, _counted(step, fits))
                 made += ((step.document, move) for move in moved if move.on_hand)

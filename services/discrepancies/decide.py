@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from projections.core.instants import micros
 from projections.discrepancies.kinds import KINDS, Resolution
-from schemas.fields import Short
+from schemas.fields import Code
 from schemas.generated.events import DiscrepancySettled
 from schemas.generated.events.parts import Meta, Producer
 from services.deciding.outcomes import CommandOutcome, DeniedCommand
@@ -37,8 +37,8 @@ class SettleBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     resolution: Resolution
-    actor: Short
-    reason_code: Short
+    actor: Code
+    reason_code: Code
     dry_run: bool = Field(False, description="Decides and answers, but stores nothing.")
 
 

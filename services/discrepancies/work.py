@@ -14,7 +14,7 @@ from uuid import UUID
 
 from projections import discover
 from projections.discrepancies.kinds import KINDS
-from projections.discrepancies.queries import SETTLES
+from projections.discrepancies.queries import LATEST
 from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.discrepancies.answers import ANSWERS
@@ -34,7 +34,7 @@ select d.id, d.kind, d.subject_id, d.event_id, d.location_id, s.resolution as se
     (select p.resolution from hitotsu.settlement_decided p where p.discrepancy_id = d.id
         and (d.open_after is null
             or extract(epoch from p.decided_at) * 1000000 >= d.open_after)) as promised
-from ({listed}) d left join discrepancy_settlement s on {settles}
+from ({listed}) d left join {latest}
 where d.id = any(%s::uuid[])
 """
 MOMENT = """
@@ -60,7 +60,7 @@ def statement(for_people: bool) -> str:
         if part.name == "discrepancies"
         and for_people == any(KINDS[label].resolutions for label in part.labels)
     ]
-    return LISTED.replace("{listed}", " union all ".join(parts)).replace("{settles}", SETTLES)
+    return LISTED.replace("{listed}", " union all ".join(parts)).replace("{latest}", LATEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,14 +102,15 @@ class RequestReads:
             return None
 
     async def listed(
-        self, name: str, statement: str, only: str | None = None, **values: object
-    ) -> Rows:
+        self, name: str, statement: str, only: str | None = None,
+        beside: Sequence[StoredTable] = (), **values: object,
+    ) -> Rows:  # fmt: skip
         listings = self._catalog.listings(name)
         if only is not None:
             listings = [one for one in listings if only in one.labels]
         if not listings:
             return []
-        uses = [table for one in listings for table in one.uses]
+        uses = [*beside, *(table for one in listings for table in one.uses)]
         whole = " union all ".join(f"({one.statement})" for one in listings)
         return await self.select(uses, statement.replace("{listed}", whole), **values)
 

@@ -54,8 +54,8 @@ SELECTS = {
     " from purchase_discrepancy group by 1, 2, 3, 4, 5",
     "purchase_claim": "transaction_id, profile_id, claimed_at, treatment from purchase_claim",
     "purchase_claim_told": "event_id, at, transaction_id, profile_id from purchase_claim_told",
-    "discrepancy_settlement": "discrepancy_id, kind, subject_id, settled_at, resolution, actor,"
-    " reason_code"
+    "discrepancy_settlement": "discrepancy_id, kind, subject_id, location_id, settled_at,"
+    " resolution, actor, reason_code"
     " from discrepancy_settlement",
     "inquiry": "inquiry_id, profile_id, opened_at, channel, topic, sku, store_id,"
     " transaction_id, line_no, messages, asked_at, answered_at, closed_at, resolution,"

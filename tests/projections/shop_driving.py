@@ -193,12 +193,13 @@ class Facts:
 
     def decision(self, misfits: Sequence[Any]) -> Event:
         """Somebody decides about something that does not fit; seldom the subject is wrong."""
-        kind, subject, sku, document = self.pick(misfits)
-        text = f"{kind}|{UUID(bytes=document)}|{sku}"
+        kind, subject, sku, document, where = self.pick(misfits)
+        text = f"{kind}|{UUID(bytes=document)}|{sku}|{where}"
         return DiscrepancySettled(
             meta=self.meta(), kind=kind, actor="auditor",
             discrepancy_id=md5(text.encode()).digest(),
             subject_id=self.pick((*[subject] * 5, named("another"), None)),
+            location_id=self.pick((None, None, where, where, "elsewhere")),
             resolution=self.pick((*["DOCUMENT_RIGHT", "DOCUMENT_WRONG"] * 4, "UNCLEAR")),
         )  # fmt: skip
 

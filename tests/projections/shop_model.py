@@ -102,16 +102,20 @@ class Shop:
         """The latest decision about a discrepancy of a subject counts."""
         if not event.resolution.startswith("DOCUMENT_"):
             return
-        about = (event.kind, event.subject_id, event.discrepancy_id)
+        about = (event.kind, event.subject_id, event.discrepancy_id, event.location_id)
         made = (event.meta.occurred_at, event.resolution)
         self.said[about] = max(self.said.get(about, made), made)
 
-    def _odd(self, kind: str, subject: bytes, sku: str, document: bytes, units: int = 1) -> str:
+    def _odd(
+        self, kind: str, subject: bytes, sku: str, document: bytes, where: str, units: int = 1
+    ) -> str:  # fmt: skip
         """Something does not fit. Returns what people said: "right", "wrong" or ""."""
         self.odd[kind, subject, sku] += units
-        self.misfits[kind, subject, sku, document] += units
-        text = f"{kind}|{UUID(bytes=document)}|{sku}"
-        said = self.said.get((kind, subject, md5(text.encode()).digest()))
+        self.misfits[kind, subject, sku, document, where] += units
+        text = f"{kind}|{UUID(bytes=document)}|{sku}|{where}"
+        name = md5(text.encode()).digest()
+        made = [self.said.get((kind, subject, name, place)) for place in (None, where)]
+        said = max(filter(None, made), default=None)
         self.open[kind, subject, sku] += 0 if said else units
         self.decided_at = said[0] if said else 0
         return {"DOCUMENT_RIGHT": "right", "DOCUMENT_WRONG": "wrong"}[said[1]] if said else ""
@@ -134,16 +138,17 @@ class Shop:
             kind = type(event).__name__
             if kind in ("PurchaseCompleted", "PurchaseAmended"):
                 if sale is None:
-                    self._odd("unknown_sale", name, "", at[1])
+                    self._odd("unknown_sale", name, "", at[1], event.location_id)
                     continue
+                self.place = event.location_id
                 units = self._amended(name, units, sale, event.lines, at)
                 self.units[name] += [unit for unit in units if unit not in self.units[name]]
             elif kind == "PurchaseVoided":
                 for unit in units:
                     if not self._undone(unit, at):
-                        self._odd("over_return", name, unit.sku, at[1])
+                        self._odd("over_return", name, unit.sku, at[1], event.location_id)
                 if sale is None:
-                    self._odd("unknown_sale", name, "", at[1])
+                    self._odd("unknown_sale", name, "", at[1], event.location_id)
             else:
                 lines = event.lines if kind == "PurchaseReturned" else [event]
                 for line in lines:
@@ -163,7 +168,7 @@ class Shop:
                 sold = next((unit for unit in old if unit.state == "sold"), None)
                 if sold is None:
                     many = len(old) - line.quantity
-                    self._odd("over_return", name, line.sku, at[1], many)
+                    self._odd("over_return", name, line.sku, at[1], self.place, many)
                     break
                 old.remove(sold)
                 self._undone(sold, at)
@@ -216,7 +221,7 @@ class Shop:
                 kind = "over_return" if mine else "unknown_line"
                 kind = kind if known else "unknown_sale"
                 sku = line.sku or (mine[0].sku if mine else "")
-                said = self._odd(kind, name, sku, at[1])
+                said = self._odd(kind, name, sku, at[1], event.location_id)
             elif not back:
                 self._undone(unit, at)
             else:
@@ -237,7 +242,7 @@ class Shop:
         if self.owner.get(event.transaction_id) is not None:
             if self.owner[event.transaction_id] != event.profile_id:
                 name = event.transaction_id
-                self._odd("second_claim", name, "", event.meta.event_id)
+                self._odd("second_claim", name, "", event.meta.event_id, "")
             return
         self.owner[event.transaction_id] = event.profile_id
 
@@ -278,7 +283,7 @@ class Shop:
             self.cells[sku, where]["committed"] += 1
         self._preordered(sku, entries, held - by["StockAllocated"], Counter(promised_still[first:]))
         for (_, document), where in tills[len(tills) - doubled :]:
-            if self._odd("doubled_document", order, sku, document) == "right":
+            if self._odd("doubled_document", order, sku, document, where) == "right":
                 self.cells[sku, where]["on_hand"] -= 1
         came = by["back"].total()
         self._too_many(order, sku, entries, ordered, min(len(tills), ordered - out.total()), gone,
@@ -307,7 +312,7 @@ class Shop:
             if used > ordered:
                 left = what in ("left", "back")
                 kind = "shipped_unordered" if left else "released_after_end"
-                said = self._odd(kind, order, sku, document)
+                said = self._odd(kind, order, sku, document, where)
                 if said == ("wrong" if left else "right") and (left or gone > 0):
                     self.cells[sku, where]["on_hand"] += 1
                     gone -= 1
@@ -326,8 +331,8 @@ class Shop:
         own = [e for e in own if self.until is None or e.meta.occurred_at <= self.until]
         delivery = Delivery(document, own)
         for kind, event, units, place in delivery.odd:
-            at, where = event.meta.occurred_at, event.location_id
-            said = self._odd(kind, subject_of(document, sku), sku, event.meta.event_id, units)
+            at, where, name = event.meta.occurred_at, event.location_id, event.meta.event_id
+            said = self._odd(kind, subject_of(document, sku), sku, name, where, units)
             if said == "wrong":
                 self._move(at, sku, where, "on_hand", -units)
                 self._move(at, sku, place, "on_hand", units if kind == "misrouted" else 0)
@@ -360,14 +365,14 @@ class Shop:
         at, where, sku = event.meta.occurred_at, event.to_location_id, event.sku
         document = event.meta.event_id
         if over:
-            said = self._odd("over_received", event.transfer_id, sku, document, over)
+            said = self._odd("over_received", event.transfer_id, sku, document, where, over)
             if said == "right":
                 self._move(at, sku, where, "on_hand", event.quantity - counted)
                 self._move(at, sku, event.from_location_id, "on_hand", -over)
             elif said == "wrong" and not sent:
                 self._move(at, sku, where, "on_hand", -event.quantity)
         if sent and counted and where not in {e.to_location_id for e in sent}:
-            said = self._odd("misrouted", event.transfer_id, sku, document, counted)
+            said = self._odd("misrouted", event.transfer_id, sku, document, where, counted)
             if said == "wrong":
                 self._move(at, sku, where, "on_hand", -counted)
                 self._move(at, sku, min(e.to_location_id for e in sent), "on_hand", counted)

@@ -72,7 +72,7 @@ def plain(cells: Any) -> dict[Any, dict[str, int]]:
 def odd(folds: Folds) -> Counter[Any]:
     """Units that do not fit, by kind and subject and, where they are of an item, by item."""
     units: Counter[Any] = Counter()
-    for (kind, subject, sku, _), many in _misfits(folds):
+    for (kind, subject, sku, _, _), many in _misfits(folds):
         units[kind, subject, sku] += many
     return +units
 
@@ -81,18 +81,18 @@ def unsettled(folds: Folds) -> Counter[Any]:
     """As `odd`, without what people have settled: as the list of discrepancies joins them."""
     settled = folds.rows["discrepancy_settlement"]
     units: Counter[Any] = Counter()
-    for (kind, subject, sku, document), many in _misfits(folds):
-        text = f"{kind}|{UUID(bytes=document)}|{sku}"
-        if (md5(text.encode()).digest(), kind, subject) not in settled:
+    for (kind, subject, sku, document, where), many in _misfits(folds):
+        name = md5(f"{kind}|{UUID(bytes=document)}|{sku}|{where}".encode()).digest()
+        if not any((name, kind, subject, place) in settled for place in ("", where)):
             units[kind, subject, sku] += many
     return +units
 
 
-def _misfits(folds: Folds) -> Iterator[tuple[tuple[str, bytes, str, bytes], int]]:
+def _misfits(folds: Folds) -> Iterator[tuple[tuple[str, bytes, str, bytes, str], int]]:
     for name in ("purchase_discrepancy", "stock_discrepancy"):
         for row, times in folds.ledgers[name].items():
-            document, _, kind, _, subject, sku, _, quantity, *_ = row
-            yield (kind, subject, sku, document), times * (quantity or 1)
+            document, _, kind, _, subject, sku, where, quantity, *_ = row
+            yield (kind, subject, sku, document, where), times * (quantity or 1)
 
 
 def still_sold(folds: Folds) -> Counter[Any]:

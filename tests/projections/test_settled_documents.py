@@ -41,13 +41,15 @@ RIGHT, WRONG = "DOCUMENT_RIGHT", "DOCUMENT_WRONG"
 
 
 def decides(
-    about: Event, kind: str, resolution: str, *, subject: str = "r", sku: str = "tea", at: int = 8
-) -> DiscrepancySettled:
+    about: Any, kind: str, resolution: str, *, subject: str = "r", sku: str = "tea", at: int = 8,
+    named_place: str | None = None,
+) -> DiscrepancySettled:  # fmt: skip
     """Somebody decides about what a document says of an item."""
+    where = about.to_location_id if hasattr(about, "to_location_id") else about.location_id
+    name = discrepancy_id(kind, about.meta.event_id.hex(), sku, where)
     return DiscrepancySettled(
         meta=meta(minute=at), kind=kind, resolution=resolution, actor="auditor",
-        discrepancy_id=bytes.fromhex(discrepancy_id(kind, about.meta.event_id.hex(), sku)),
-        subject_id=named(subject),
+        discrepancy_id=bytes.fromhex(name), subject_id=named(subject), location_id=named_place,
     )  # fmt: skip
 
 
@@ -175,6 +177,7 @@ def test_the_latest_decision_counts_and_one_that_names_another_subject_does_not(
         decides(odd, "unknown_sale", RIGHT),
         decides(odd, "over_return", "UNCLEAR"),
         decides(odd, *of[0], sku="cup"),
+        decides(odd, *of[0], named_place="S2"),
     ):
         folds = in_any_order(*told, wrong)
         assert cell_of(folds) == (7, 0, 2)

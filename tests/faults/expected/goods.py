@@ -218,10 +218,12 @@ def _claims(events: list[Any]) -> Iterator[Row]:
 
 def _settled(events: list[Any]) -> Iterator[Row]:
     """What was decided last about a discrepancy; of two at once the greater words."""
-    said: dict[tuple[bytes, str, bytes], list[Any]] = defaultdict(list)
+    said: dict[Row, list[Any]] = defaultdict(list)
     for event in events:
         if event["subject_id"] and event["resolution"] in ("DOCUMENT_RIGHT", "DOCUMENT_WRONG"):
-            said[event["discrepancy_id"], event["kind"], event["subject_id"]].append(event)
+            names = ("discrepancy_id", "kind", "subject_id")
+            key = (*(event[name] for name in names), event["location_id"] or "")
+            said[key].append(event)
     for one, decisions in said.items():
         last = max(event["meta"]["occurred_at"] for event in decisions)
         of_then = [event for event in decisions if event["meta"]["occurred_at"] == last]

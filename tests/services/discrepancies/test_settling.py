@@ -16,6 +16,7 @@ from projections.purchases import settlements
 from projections.purchases.settlements import discrepancy_id
 from projections.shared_stock import cell
 from schemas.generated.events import (
+    DiscrepancySettled,
     PurchaseAttributed,
     PurchaseReturned,
     StockReceived,
@@ -117,7 +118,7 @@ def returned(sku: str, units: int, receipt: str = "r") -> PurchaseReturned:
 
 
 def id_of(kind: str, event: Any, sku: str) -> UUID:
-    return UUID(discrepancy_id(kind, event.meta.event_id.hex(), sku))
+    return UUID(discrepancy_id(kind, event.meta.event_id.hex(), sku, "ginza"))
 
 
 def surplus(units: int = 5) -> tuple[list[Any], UUID]:
@@ -199,3 +200,36 @@ async def test_what_cannot_be_settled_says_why(desk: Desk) -> None:
 
 def _md5(text: str) -> str:
     return md5(text.encode()).hexdigest()
+
+
+async def test_a_wrong_clock_is_open_again_when_an_event_arrives_by_it_after_the_decision(
+    desk: Desk,
+) -> None:
+    terminal = UUID(_md5("clock|pos|ginza|1"))
+    desk.engine.connection.execute(
+        "insert into terminal_clock (system, store_id, terminal_id, clock_offset, first_seen,"
+        " last_seen, events, row_version) values ('pos', 'ginza', '1', -9, 1, 2, 1, 1)"
+    )
+    assert await desk.settles(terminal, RIGHT) == (409, "/problems/discrepancy-lasts")
+    assert (await desk.settles(terminal))[0] == 201
+    for _ in range(2):  # the decision is on its way, and applied
+        assert await desk.settles(terminal) == (409, "/problems/discrepancy-settled")
+        desk.apply_sent()
+    desk.engine.connection.execute(
+        "update terminal_clock set last_seen = extract(epoch from now()) * 1000000 + 60000000"
+    )
+    assert (await desk.settles(terminal, key=None))[0] == 200
+
+
+async def test_a_fact_of_a_sender_of_another_store_settles_nothing(desk: Desk) -> None:
+    events, odd = surplus()
+    desk.tell(*events)
+    for place, shelf in (("umeda", (14, 4)), ("ginza", (14, 0))):
+        # the gateway lets a sender that is limited to a store name that store alone
+        fact = DiscrepancySettled(
+            meta=meta(), discrepancy_id=odd.bytes, kind="over_return", resolution=RIGHT,
+            subject_id=named("r"), location_id=place, actor="E0007",
+        )  # fmt: skip
+        desk.tell(fact)
+        assert desk.shelf("cup") == shelf
+    assert (await desk.settles(odd))[1] == "/problems/discrepancy-settled"
