@@ -29,7 +29,7 @@ NO_PROGRESS = next(
     rule["expr"]
     for group in ALERTS["groups"]
     for rule in group["rules"]
-    if rule["alert"] == "HitotsuNoProgress"
+    if rule.get("alert") == "HitotsuNoProgress"
 )
 
 

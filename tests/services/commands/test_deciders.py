@@ -63,8 +63,9 @@ def _planted(
         monkeypatch.delitem(sys.modules, f"services.{module}", raising=False)
 
 
-def test_what_points_and_stock_decide_is_declared() -> None:
-    assert [decider.name for decider in deciders()] == ["claims", "points", "returns", "stock"]
+def test_all_deciders_are_declared() -> None:
+    names = ["claims", "points", "returns", "settlements", "stock"]
+    assert [decider.name for decider in deciders()] == names
 
 
 def test_a_module_that_declares_a_decider_is_served(
