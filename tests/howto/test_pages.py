@@ -159,6 +159,23 @@ def test_what_the_page_says_works(
     assert followed or page in CHANGING, f"{page.name} has nothing that could be followed"
 
 
+RUNBOOKS = [
+    page
+    for page in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+    if any(block.kind == "sh" for block in blocks(page))
+]
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_the_commands_of_a_runbook_work(
+    page: Path, variables: dict[str, str], tmp_path: Path
+) -> None:
+    assert any(block.kind == "output" for block in blocks(page)), f"{page.name} expects nothing"
+    assert Reader(tmp_path, variables).follow(blocks(page))
+
+
 @pytest.mark.servers
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", SHORT)
