@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,7 +19,7 @@ STANDSTILL_SECONDS = 90.0
 
 
 class StandsStill(Exception):
-    """A projection's lag has not changed for 90 seconds."""
+    """No lag has changed for 90 seconds."""
 
 
 async def log_ends(kafka: str) -> dict[str, int]:
@@ -55,18 +55,18 @@ def routes(customer: int, item: int) -> list[str]:
 
 
 async def caught_up(
-    answers: Answers, routes: Iterable[str], ends: dict[str, int], lane: Lane
+    answers: Answers, routes: Sequence[str], ends: dict[str, int], lane: Lane
 ) -> None:
     """Returns when all routes answer with a position at or beyond `ends` and no lag.
 
-    Raises `StandsStill` when a route makes no progress.
+    Raises `StandsStill` when a route is not there yet and no route makes progress.
     """
     for route in routes:
-        await _shows(answers, route, ends)
+        await _shows(answers, route, ends, routes)
         lane.moved(1)
 
 
-async def _shows(answers: Answers, route: str, ends: dict[str, int]) -> None:
+async def _shows(answers: Answers, route: str, ends: dict[str, int], routes: Sequence[str]) -> None:
     seen: object = None
     since = time.monotonic()
     while True:
@@ -75,9 +75,11 @@ async def _shows(answers: Answers, route: str, ends: dict[str, int]) -> None:
             return
         if answer.status_code not in (httpx.codes.OK, httpx.codes.GATEWAY_TIMEOUT):
             raise answers.unanswered(answer)
-        behind = (await answers.envelope("GET", route))["lag"]
+        # The lag of a route is about the topics that it uses; a position waits for all topics.
+        behind = [(await answers.envelope("GET", one))["lag"] for one in routes]
         if behind != seen:
             seen, since = behind, time.monotonic()
         elif time.monotonic() - since > STANDSTILL_SECONDS:
-            raise StandsStill(f"{route}: no progress for {STANDSTILL_SECONDS:.0f} s, lag {behind}")
+            lags = dict(zip(routes, (lag["events"] for lag in behind), strict=True))
+            raise StandsStill(f"{route}: no progress for {STANDSTILL_SECONDS:.0f} s, lag {lags}")
         await asyncio.sleep(0.1)
