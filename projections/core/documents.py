@@ -86,7 +86,7 @@ def packed(documents: Documents) -> str:
     """
     ordered = documents if len(documents) == 1 else dict(sorted(documents.items()))
     text = to_json(ordered).decode()
-    return text if "\\u0000" not in text else _NUL.sub("\\1\0", text)
+    return _NUL.sub("\\1\0", text) if "\\" in text else text
 
 
 def unpacked(text: str) -> dict[str, Document]:
