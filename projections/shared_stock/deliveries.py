@@ -40,7 +40,8 @@ Incoming = Counter[tuple[str, int]]
 class DeliveryStep(NamedTuple):
     """What one document says; steps are ordered by (at, event id). `line`: -1 where it names none.
 
-    `expected_at`: of what is expected.
+    `expected_at`: of what is expected. `elsewhere`: a receipt that is in the set of its own name
+    too.
     """
 
     at: int
@@ -50,6 +51,7 @@ class DeliveryStep(NamedTuple):
     line: int
     quantity: int
     expected_at: int
+    elsewhere: bool = False
 
 
 def delivery_id(document_id: str, sku: str) -> bytes:
@@ -76,7 +78,8 @@ def of_receipt(event: StockReceived) -> Iterator[tuple[bytes, Document]]:
         yield delivery_id(own, event.sku), [*said, line, event.quantity, 0]
     refers = event.reference.strip() if event.reference is not None else own
     if refers and refers != own:
-        yield delivery_id(refers, event.sku), [*said, NO_LINE, event.quantity, 0]
+        document = [*said, NO_LINE, event.quantity, 0]
+        yield delivery_id(refers, event.sku), document if own is None else [*document, True]
 
 
 def moves(
@@ -85,17 +88,21 @@ def moves(
     """The moves of each document, the units that are still on their way, and what does not fit."""
     told = [(name, document) for name, document in documents.items() if document[0] != SETTLED]
     steps = sorted(DeliveryStep(at, name, kind, *rest) for name, (kind, at, _, *rest) in told)
-    if not any(step.kind == EXPECTED for step in steps):
+    first = next((step.document for step in steps if step.kind == EXPECTED), None)
+    if first is None:
         return [], [], []
+    # of a receipt in two sets both may tell the same: rows have to differ, so here the announcement
+    # is the document that moves units
+    by = {step.document: first if step.elsewhere else step.document for step in steps}
     sku: str = told[0][1][2]
     made: list[tuple[str, Move | DatedMove]] = []
     before = Incoming()
     for number, step in enumerate(steps, 1):
         now = _incoming(steps[:number])
         for move in _differences(sku, step.at, before, now):
-            made.append((step.document, move))
+            made.append((by[step.document], move))
         before = now
-    last = steps[-1].document
+    last = by[steps[-1].document]
     units = [
         DatedUnits(last, sku, location, expected_at, incoming=left)
         for (location, expected_at), left in sorted(before.items())
@@ -106,9 +113,9 @@ def moves(
     place = min(step.location for step in steps if step.kind == EXPECTED)
     for one in odd:
         if one.resolution == DOCUMENT_WRONG:
-            made.append((one.document, Move(sku, one.location, one.at, -one.quantity)))
+            made.append((by[one.document], Move(sku, one.location, one.at, -one.quantity)))
             if one.kind == "misrouted":
-                made.append((one.document, Move(sku, place, one.at, one.quantity)))
+                made.append((by[one.document], Move(sku, place, one.at, one.quantity)))
     return made, units, odd
 
 

@@ -233,6 +233,18 @@ def test_a_decision_about_one_item_of_a_delivery_leaves_the_others() -> None:
     assert unsettled(folds) == {("over_received", subject_of("PO-1", "cup"), "cup"): 2}
 
 
+def test_a_receipt_that_names_two_deliveries_leaves_rows_that_differ() -> None:
+    """Rows that are equal in every column would be deleted together."""
+    notice = replace(announced(4), meta=meta(minute=1), document_id="ASN-1")
+    both = replace(arrives(4), document_id="ASN-1")
+    folds = in_any_order(announced(4), notice, both)
+    assert dated(folds) == {}
+    for name in ("stock_promise", "stock_expected_move"):
+        assert set((+folds.ledgers[name]).values()) == {1}
+    late = replace(notice, meta=meta(minute=3), expected_at=at_minute(2_880))
+    assert dated(folds.take([late])) == {}
+
+
 def preorder(units: int, *, at: int = 1) -> Event:
     return sold(line("tea", units, expected_at=at_minute(1_440)), at=at)
 
