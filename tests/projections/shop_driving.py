@@ -230,14 +230,15 @@ def histories(draw: Any, kind: str | None = None, most: int = 7) -> list[Event]:
 
 @st.composite
 def settled_preorders(draw: Any) -> list[Event]:
-    """Documents of one order that is preordered, of which more leaves or ends than was ordered.
-    People decide about that.
+    """Documents of one order of two items that are preordered; of one of them more leaves or ends
+    than was ordered. People decide about that.
     """
     facts = Facts(draw)
     sale = facts.sale()
     assert isinstance(sale, PurchaseCompleted)
     first = replace(sale.lines[0], sku="tea", components=[], kind="GOODS", expected_at=DAYS[0])
-    sale = replace(sale, order_id=None, lines=[first, *sale.lines[1:]])
+    other = replace(first, line_no=2, sku="cup")
+    sale = replace(sale, order_id=None, lines=[first, other])
     events: list[Event] = [sale]
     of_stock = ("shipment", "release", "hand_over", "allocation")
     names = st.lists(st.sampled_from((*of_stock, "back", "cancel", "announcement")), max_size=3)

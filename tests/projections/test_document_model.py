@@ -134,8 +134,8 @@ def test_decisions_about_preorders_mean_what_the_model_says() -> None:
         waiting += settled and any(row.get("preordered") for row in dated(want).values())
 
     runs()
-    assert decided > 100, "the decisions of these histories settle something"
-    assert waiting > 10, "and in some of them preordered units still wait"
+    assert decided > 80, "the decisions of these histories settle something"
+    assert waiting > 80, "and in some of them preordered units still wait"
 
 
 def _batches(events: list[Any], chance: Any) -> list[list[Any]]:
