@@ -26,6 +26,7 @@ from projections.purchases.documents import (
 from projections.purchases.settlements import SETTLED, Decision, Decisions
 
 NOT_RETURNED = "NOT_RETURNED"
+NONE = Decisions({})
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class SettledSale:
     lines: dict[int, SoldUnits] = field(default_factory=dict)
     replaced: dict[tuple[int, str], SoldUnits] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
-    decisions: Decisions = field(default_factory=lambda: Decisions({}))
+    decisions: Decisions = NONE
 
     def misfit(self, effect: Effect) -> str | None:
         """The kind of discrepancy that a document's effect is; None if it fits the sale."""

@@ -102,7 +102,8 @@ def moves(
             units += _preordered(sku, steps[-1].document, before.preordered)
         made += _left(sku, steps)
         odd = [decided(one, decisions) for one in _misfits(sku, steps, sums)]
-        made += settled_moves(odd, sums.gone())
+        if any(misfit.resolution for misfit in odd):
+            made += settled_moves(odd, sums.gone())
         misfits += odd
     return made, units, misfits
 
@@ -176,15 +177,18 @@ class OrderedItem:
 
     def told_gone(self) -> int:
         """Units that left by what is told of their leaving."""
-        return self.total(SHIPPED) + self._served() - self._doubled()
+        shipped = self.total(SHIPPED)
+        return shipped + self._served() - self._doubled() if self._tills else shipped
 
     def state(self) -> ItemState:
         """What the sums so far mean."""
         state = ItemState()
         shipped, released = self._by_kind[SHIPPED], self._by_kind[RELEASED]
-        handed, state.doubled = self._handed(), self._doubled()
+        handed = Counter[str]()
         state.on_hand.subtract(shipped)
-        state.on_hand.subtract(_first(self._rung_up(), self._served() - state.doubled))
+        if self._tills:
+            handed, state.doubled = self._handed(), self._doubled()
+            state.on_hand.subtract(_first(self._rung_up(), self._served() - state.doubled))
         cancelled = self._by_kind[CANCELLED]
         ends = shipped + released + handed
         ends += _first(sorted((cancelled - released).items()), cancelled.total() - released.total())
@@ -195,7 +199,8 @@ class OrderedItem:
             less = min(elsewhere, units)
             state.committed[location] -= less
             elsewhere -= less
-        self._leave_unseen(state)
+        if self._back:
+            self._leave_unseen(state)
         if self._dated:
             state.dated, state.preordered = True, self._preordered(held, state.committed)
         return state
@@ -303,17 +308,19 @@ def _left(sku: str, steps: list[OrderStep]) -> Iterator[tuple[str, Move]]:
     """Units that left the shelf: what was shipped, what tills handed over beside that, and what
     came back and is not among these.
     """
-    sums = OrderedItem()
-    later = {SERVED: 1, UNSERVED: 1, CAME_BACK: 2}
+    order = {SERVED: 1, UNSERVED: 1, CAME_BACK: 2}
     for step in steps:
-        if step.kind not in later:
-            sums.add(step)
         if step.kind == SHIPPED:
             yield step.document, Move(sku, step.location, step.at, -step.quantity)
+    later = sorted((s for s in steps if s.kind in order), key=lambda step: order[step.kind])
+    if not later:
+        return
+    sums = OrderedItem()
+    for step in steps:
+        if step.kind not in order:
+            sums.add(step)
     before = sums.state().on_hand
-    for step in sorted(
-        (step for step in steps if step.kind in later), key=lambda step: later[step.kind]
-    ):
+    for step in later:
         sums.add(step)
         now = sums.state().on_hand
         for location in sorted({*before, *now}):
