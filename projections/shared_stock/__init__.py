@@ -24,7 +24,7 @@ from projections.core.level_parts import LevelParts
 from projections.core.tables import RowKey
 from projections.purchases import sale
 from projections.purchases.settlements import of_settlement
-from projections.shared_stock import deliveries, orders, sales, transfers, zones
+from projections.shared_stock import deliveries, order_steps, orders, sales, transfers, zones
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move
 from schemas.generated.events import (
     AllocationReleased,
@@ -222,22 +222,22 @@ def state_changed(event: StockStateChanged) -> Iterator[Row]:
 
 @projection.on(StockAllocated)
 def allocated(event: StockAllocated) -> Iterator[Row]:
-    yield order(order_id=event.order_id, document=orders.of_line(orders.ALLOCATED, event))
+    yield order(order_id=event.order_id, document=orders.of_line(order_steps.ALLOCATED, event))
 
 
 @projection.on(ReservationCommitted)
 def reserved(event: ReservationCommitted) -> Iterator[Row]:
-    yield order(order_id=event.order_id, document=orders.of_line(orders.RESERVED, event))
+    yield order(order_id=event.order_id, document=orders.of_line(order_steps.RESERVED, event))
 
 
 @projection.on(AllocationReleased)
 def released(event: AllocationReleased) -> Iterator[Row]:
-    yield order(order_id=event.order_id, document=orders.of_line(orders.RELEASED, event))
+    yield order(order_id=event.order_id, document=orders.of_line(order_steps.RELEASED, event))
 
 
 @projection.on(StockShipped, OrderLineHandedOver)
 def shipped(event: StockShipped | OrderLineHandedOver) -> Iterator[Row]:
-    yield order(order_id=event.order_id, document=orders.of_line(orders.SHIPPED, event))
+    yield order(order_id=event.order_id, document=orders.of_line(order_steps.SHIPPED, event))
 
 
 @projection.on(TransferShipped)

@@ -26,11 +26,23 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from projections.core.documents import Document, Documents
 from projections.purchases.settlements import SETTLED, Decisions
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
+from projections.shared_stock.order_steps import (
+    ALLOCATED,
+    CAME_BACK,
+    CANCELLED,
+    PLACED,
+    RELEASED,
+    RESERVED,
+    SERVED,
+    SHIPPED,
+    UNSERVED,
+    OrderStep,
+)
+from projections.shared_stock.plain_orders import plain_moves
 from projections.shared_stock.settled_moves import settled_moves
 from schemas.generated.events import (
     AllocationReleased,
@@ -41,9 +53,6 @@ from schemas.generated.events import (
 )
 
 ENTRIES = "entries"
-PLACED, CANCELLED, SERVED, UNSERVED = "placed", "cancelled", "served", "unserved"
-CAME_BACK = "came back"
-ALLOCATED, RESERVED, SHIPPED, RELEASED = "allocated", "reserved", "shipped", "released"
 MISFITS = {
     SHIPPED: "shipped_unordered",
     CAME_BACK: "shipped_unordered",
@@ -53,21 +62,6 @@ MISFITS = {
 StockDocument = (
     StockAllocated | ReservationCommitted | StockShipped | OrderLineHandedOver | AllocationReleased
 )
-
-
-class OrderStep(NamedTuple):
-    """What one document does to one item; steps are ordered by (at, event id, number).
-
-    `expected_at`: of a preorder, the time for which its units are promised.
-    """
-
-    at: int
-    document: str
-    number: int
-    kind: str
-    location: str
-    quantity: int
-    expected_at: int | None = None
 
 
 def of_line(kind: str, event: StockDocument) -> Document:
@@ -92,6 +86,10 @@ def moves(
     decisions = Decisions(documents)
     for sku, steps in sorted(_by_item(documents).items()):
         steps.sort()
+        plain = plain_moves(sku, steps)
+        if plain is not None:
+            made += plain
+            continue
         sums, before = OrderedItem(), ItemState()
         for step in steps:
             sums.add(step)

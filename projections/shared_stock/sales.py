@@ -19,14 +19,8 @@ from projections.purchases.documents import COMPLETED, RETURNED, Line
 from projections.purchases.sale_state import NOT_RETURNED, Effect, SettledSale, settled
 from projections.purchases.settlements import DOCUMENT_WRONG
 from projections.shared_stock.moves import Move
-from projections.shared_stock.orders import (
-    CAME_BACK,
-    CANCELLED,
-    PLACED,
-    SERVED,
-    UNSERVED,
-    of_entries,
-)
+from projections.shared_stock.order_steps import CAME_BACK, CANCELLED, PLACED, SERVED, UNSERVED
+from projections.shared_stock.orders import of_entries
 
 SELLABLE = "BACK_IN_STOCK"
 PLAIN = 4  # values of a line that leaves at once, from the sale's location
