@@ -138,9 +138,9 @@ def test_the_demo_says_at_once_whose_token_was_revoked(tmp_path: Path) -> None:
     stack_home.write("tokens", {"till": "", "ec": "hitotsu_abc", "warehouse": ""})
     done = hitotsu("demo", "--home", str(stack_home.path), folder=tmp_path)
     assert done.returncode == 2
-    said = "hitotsu demo: token {0} was revoked, or has other scopes: `hitotsu tokens create {0}`"
-    lines = done.stderr.strip().splitlines()
-    assert lines == [said.format("till"), f"token {said.format('warehouse').partition('token ')[2]}"]
+    said = "token {0} was revoked, or has other scopes: `hitotsu tokens create {0}`"
+    lines = [said.format(name) for name in ("till", "warehouse")]
+    assert done.stderr.strip().splitlines() == [f"hitotsu demo: {lines[0]}", lines[1]]
     assert not (tmp_path / "var").exists()  # nothing was generated or started
 
 
