@@ -191,7 +191,7 @@ class Group:
             tuple(self.handlers.get(kind, ())),
             tuple((table.projection, table, key) for table, key, _ in self.evolvers.get(kind, ())),
             attrgetter(self.erasures[kind]) if kind in self.erasures else None,
-            tuple((held, _fields(held.named.values())) for held in self.endings.get(kind, ())),
+            tuple((held, held.values_of()) for held in self.endings.get(kind, ())),
         )
         return plan
 
@@ -217,14 +217,6 @@ class _Plan:
     evolvers: tuple[tuple[str, Evolution, Callable[[Any], RowKey]], ...]
     subject: Callable[[Any], bytes] | None
     ends: tuple[tuple[HeldAmounts, Callable[[Any], tuple[Any, ...]]], ...]
-
-
-def _fields(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function that returns these fields of an event, always as a tuple."""
-    first, *rest = names
-    if rest:
-        return attrgetter(first, *rest)
-    return lambda event: (getattr(event, first),)
 
 
 Stow = Callable[[RowKey, list[Any], bytes, int, Folded], None]

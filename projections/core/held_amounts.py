@@ -7,7 +7,8 @@ from the rows alone would offer the amount a second time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,8 @@ class HeldAmounts:
     mark: str
     fact_id: Callable[[Mapping[str, Any]], UUID]
     """Computes, from a row of `decisions`, the id of its event."""
+    read: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """Computes, from the event, a field in `named` whose value is not stored as it is."""
     but: str = ""
     """An SQL condition on `h`, a row of `decisions`: applied decisions for which it is true are
     never counted by readers."""
@@ -66,6 +69,13 @@ class HeldAmounts:
                 raise TypeError(
                     f"{self.decisions}: no event field is declared for {sorted(unnamed)}"
                 )
+
+    def values_of(self) -> Callable[[Any], tuple[Any, ...]]:
+        """A function that returns the values of `named` of an event, always as a tuple."""
+        readers = [self.read.get(name) or attrgetter(name) for name in self.named.values()]
+        if self.read or len(readers) == 1:
+            return lambda event: tuple(reader(event) for reader in readers)
+        return attrgetter(*self.named.values())
 
     @property
     def fields(self) -> dict[str, str]:

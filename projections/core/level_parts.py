@@ -44,6 +44,7 @@ class LevelParts:
     `readings`: a ledger that has the table's keys; `named`: its columns for `PartReading`, in that
     order. `settings`: a table with the key column `by` of the table, and then the column of
     `PartSetting.valid_from`; `setting`: its column with the part. `sql`: the value of a row `t`.
+    `setting_of` and `setting_sql`: the settings' key of a value of `by`, and of such a column.
     """
 
     table: Table
@@ -54,6 +55,8 @@ class LevelParts:
     setting: str
     sql: str
     value: Value
+    setting_of: Callable[[Any], Any] = lambda by: by
+    setting_sql: Callable[[str], str] = lambda column: column
 
     def reading(self, values: Sequence[Any]) -> tuple[RowKey, PartReading]:
         """The level's key and the reading, of a ledger row without its event and number."""
@@ -62,5 +65,5 @@ class LevelParts:
         return tuple(row[name] for name in self.table.keys), PartReading(at, value, part)
 
     def concerns(self, key: RowKey) -> Any:
-        """The value of the column `by` in a key of the table."""
-        return key[self.table.keys.index(self.by)]
+        """The key of the settings that concern a key of the table."""
+        return self.setting_of(key[self.table.keys.index(self.by)])

@@ -300,6 +300,7 @@ class Projection:
         awaiting: str,
         mark: str,
         fact_id: Callable[[Mapping[str, Any]], UUID],
+        read: Mapping[str, Callable[[Any], Any]] | None = None,
         but: str = "",
         keep_days: int = 30,
     ) -> HeldAmounts:
@@ -315,6 +316,7 @@ class Projection:
             awaiting,
             mark,
             fact_id,
+            read or {},
             but,
             keep_days,
         )

@@ -237,7 +237,7 @@ def read_in_parts(parts: LevelParts) -> str:
     return (
         f"select distinct {keys} from {quoted(parts.readings.name)} r"
         f" where r.{quoted(parts.named[2])} is not null"
-        f" and r.{quoted(parts.by)} = any(%s::{type_}[])"
+        f" and {parts.setting_sql('r.' + quoted(parts.by))} = any(%s::{type_}[])"
     )
 
 

@@ -12,11 +12,12 @@ from projections.core import Page, Read
 from projections.core.instants import instant
 from projections.discrepancies import projection, settlement
 from projections.discrepancies.kinds import KindName
+from schemas.measures import Units, UnitTold, location_and_unit, location_sql, shown
 
 # `open_after`: a decision of before does not count
-SETTLES = """s.discrepancy_id = d.id and s.kind = d.kind
+SETTLES = f"""s.discrepancy_id = d.id and s.kind = d.kind
     and s.subject_id = coalesce(d.subject_id, d.id)
-    and s.location_id in ('', coalesce(d.location_id, ''))
+    and s.location_id in ('', coalesce({location_sql("d.location_id")}, ''))
     and (d.open_after is null or s.settled_at >= d.open_after)"""
 LATEST = f"""lateral (
     select * from discrepancy_settlement s where {SETTLES}
@@ -29,13 +30,14 @@ select d.id, d.kind, coalesce(d.since, 0)::bigint as since, d.sku, d.location_id
 from ({listed}) d left join ledger l using (event_id)
 left join {latest}
 where (%(kind)s::text is null or d.kind = %(kind)s)
-    and (%(location_id)s::text is null or d.location_id = %(location_id)s)
+    and (%(location_id)s::text is null
+        or {location} = %(location_id)s)
     and (%(sku)s::text is null or d.sku = %(sku)s)
     and (s.discrepancy_id is not null) = %(settled)s
     and (%(id)s::uuid is null
         or (coalesce(d.since, 0), d.id) < (%(since)s::bigint, %(id)s::uuid))
 order by coalesce(d.since, 0) desc, d.id desc limit %(limit)s
-""".replace("{latest}", LATEST)
+""".replace("{latest}", LATEST).replace("{location}", location_sql("d.location_id"))
 OPEN = f"""
 select d.kind, count(*) from ({{listed}}) d
 where not exists (select from discrepancy_settlement s where {SETTLES}) group by d.kind
@@ -74,7 +76,8 @@ class Discrepancy(BaseModel):
     location_id: str | None
     terminal_id: str | None
     sku: str | None
-    quantity: int | None
+    quantity: Units | None
+    unit: UnitTold = None
     documents: list[UUID]
     events: list[UUID]
     settled_by: SettledBy | None
@@ -99,7 +102,8 @@ async def discrepancies(
 
 
 def _discrepancy(row: dict[str, Any]) -> Discrepancy:
-    settled_by = None
+    settled_by, place, quantity = None, row["location_id"], row["quantity"]
+    location_id, unit = (None, None) if place is None else location_and_unit(place)
     if row["settled_at"] is not None:
         settled_by = SettledBy(
             actor=row["actor"], resolution=row["resolution"], reason_code=row["reason_code"],
@@ -107,8 +111,8 @@ def _discrepancy(row: dict[str, Any]) -> Discrepancy:
         )  # fmt: skip
     return Discrepancy(
         id=row["id"], kind=row["kind"], since=instant(row["since"]) if row["since"] else None,
-        location_id=row["location_id"], terminal_id=row["terminal"], sku=row["sku"],
-        quantity=row["quantity"],
+        location_id=location_id, terminal_id=row["terminal"], sku=row["sku"],
+        quantity=None if quantity is None else shown(quantity, unit), unit=unit,
         documents=list(dict.fromkeys(filter(None, (row["subject_id"], row["document"])))),
         events=[] if row["event_id"] is None else [row["event_id"]], settled_by=settled_by,
     )  # fmt: skip

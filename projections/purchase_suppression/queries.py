@@ -20,7 +20,9 @@ from projections.purchase_suppression.needs import (
     unreturned_lines,
 )
 from projections.purchases import claim, sale
+from projections.purchases.documents import Counted
 from projections.purchases.sale_state import SettledSale, settled
+from schemas.measures import Units, UnitTold, shown
 
 RECENT = 20
 
@@ -63,9 +65,10 @@ class PurchaseListLine(BaseModel):
 
     line_no: int
     sku: str
-    quantity: int
-    returned: int
-    refunded: int
+    quantity: Units
+    unit: UnitTold = None
+    returned: Units
+    refunded: Units
 
 
 class Purchase(BaseModel):
@@ -136,9 +139,9 @@ async def _without_served_twice(
         "units_served_twice", "select * from ({listed}) d where event_id = any(%(ids)s)",
         ids=of_orders,
     )  # fmt: skip
-    twice: dict[str, dict[str, int]] = defaultdict(dict)
+    twice: dict[str, dict[Counted, int]] = defaultdict(dict)
     for row in rows:
-        twice[row["event_id"].hex][row["sku"]] = row["quantity"]
+        twice[row["event_id"].hex][row["sku"], row["unit"]] = row["quantity"]
     for _, whole in sales:
         whole.take_off(twice.get(whole.document, {}))
     return [(key, whole) for key, whole in sales if not whole.document or whole.sells_anything]
@@ -181,9 +184,10 @@ def _purchase(transaction_id: UUID, whole: SettledSale) -> Purchase:
             PurchaseListLine(
                 line_no=sold.line.line_no,
                 sku=sold.line.sku,
-                quantity=sold.line.quantity,
-                returned=sold.returned + sold.voided,
-                refunded=sold.refunded,
+                quantity=shown(sold.line.quantity, sold.line.unit),
+                unit=sold.line.unit,
+                returned=shown(sold.returned + sold.voided, sold.line.unit),
+                refunded=shown(sold.refunded, sold.line.unit),
             )
             for sold in whole.lines.values()
         ],

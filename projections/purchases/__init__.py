@@ -24,13 +24,14 @@ from schemas.generated.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
+from schemas.measures import place
 
 # discrepancies of documents with their sale
 MISFITS = ("over_return", "unknown_sale", "unknown_line")
 
 projection = Projection(
     "purchases",
-    version=3,
+    version=4,
     formerly=("purchase_suppression",),
     former_tables=("purchase", "purchase_return"),
 )
@@ -87,6 +88,7 @@ told_claim = projection.ledger(
     profile_id=plain("uuid"),
     indexes=(("transaction_id",),),
 )
+# `location_id`: of what is measured a place (`schemas.measures`)
 discrepancy = projection.ledger(
     "purchase_discrepancy",
     kind=plain("text"),
@@ -168,6 +170,6 @@ def _discrepancies(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row
             effect.document,
             discrepancy(
                 kind=kind, at=effect.at, transaction_id=key[0], sku=effect.sku,
-                location_id=effect.location, quantity=effect.over,
+                location_id=place(effect.location, effect.unit), quantity=effect.over,
             ),
         )  # fmt: skip

@@ -1,7 +1,8 @@
 """The documents of one sale, as `sale.documents` holds them: short lists of JSON values.
 
-Instants are microseconds since the epoch, money minor units, ids 32 hex digits. A line is `Line`
-and a returned line `ReturnedLine`, without the defaults at their end.
+Instants are microseconds since the epoch, money minor units, ids 32 hex digits, quantities amounts
+(`schemas.measures`). A line is `Line` and a returned line `Back`, without the defaults at
+their end.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ from schemas.generated.events import (
     PurchaseReturned,
     PurchaseVoided,
 )
-from schemas.generated.events.parts import PurchaseLine, Tender
+from schemas.generated.events.parts import LineComponent, PurchaseLine, ReturnedLine, Tender
+from schemas.measures import amount
 
 COMPLETED, RETURNED, VOIDED = "sale", "return", "void"
 CANCELLED, AMENDED, ADJUSTED = "cancel", "amend", "price"
 AT_ONCE = "IMMEDIATE"
+Counted = tuple[str, str | None]
+"""An item, and the unit in which it is counted (null: pieces). Amounts of two are never added."""
 
 
 class Line(NamedTuple):
     """A line of a sale.
 
     `location`: where its units leave from; null: the sale's. `kind`: other than goods moves no
-    stock. `components`: [sku, units in one set, location or null], if the item is a set.
-    `expected_at`: of a preorder, when its units are expected.
+    stock. `components`: [sku, units in one set, location or null], if the item is a set; of what is
+    measured also the unit. `expected_at`: of a preorder, when its units are expected. `unit`: of
+    the quantity; null for pieces.
     """
 
     line_no: int
@@ -41,8 +46,14 @@ class Line(NamedTuple):
     fulfilment: str = AT_ONCE
     gift: bool = False
     kind: str = "GOODS"
-    components: tuple[tuple[str, int, str | None], ...] | list[Any] = ()
+    components: tuple[tuple[Any, ...], ...] | list[Any] = ()
     expected_at: int | None = None
+    unit: str | None = None
+
+    @property
+    def counted(self) -> Counted:
+        """The item and the unit in which it is counted."""
+        return self.sku, self.unit
 
     @property
     def at_once(self) -> bool:
@@ -55,13 +66,14 @@ class Line(NamedTuple):
         return self.kind == "GOODS"
 
 
-class ReturnedLine(NamedTuple):
+class Back(NamedTuple):
     """Units of a line that came back, or money for units that did not."""
 
     line_no: int
     sku: str
     quantity: int
     disposition: str
+    unit: str | None = None
 
 
 _PLAIN_LINE = (None, AT_ONCE, False, "GOODS", (), None)
@@ -115,7 +127,7 @@ def of_return(event: PurchaseReturned) -> Document:
         RETURNED,
         event.meta.occurred_at,
         event.location_id,
-        [[line.line_no, line.sku, line.quantity, line.disposition] for line in event.lines],
+        [_back(line) for line in event.lines],
     ]
 
 
@@ -125,10 +137,11 @@ def of_void(event: PurchaseVoided) -> Document:
 
 
 def of_cancel(event: OrderLineCancelled) -> Document:
-    """[kind, at, location, line number, sku or null, quantity]."""
+    """[kind, at, location, line number, sku or null, quantity], and the unit if it is measured."""
+    quantity, unit = amount(event.quantity, event.unit, event.scale)
     return [
-        CANCELLED, event.meta.occurred_at, event.location_id, event.line_no, event.sku,
-        event.quantity,
+        CANCELLED, event.meta.occurred_at, event.location_id, event.line_no, event.sku, quantity,
+        *([] if unit is None else [unit]),
     ]  # fmt: skip
 
 
@@ -150,18 +163,35 @@ def of_price(event: PriceAdjusted) -> Document:
 def _line(line: PurchaseLine, location_id: str | None) -> Document:
     """`location_id`: the sale's, where the document that has the line says it."""
     plain = [line.line_no, line.sku, line.quantity, line.net_paid]
+    components = line.components
     more = (
         None if line.location_id == location_id else line.location_id,
         line.fulfilment,
         line.is_gift,
         line.kind,
-        tuple((part.sku, part.quantity, part.location_id) for part in line.components),
+        tuple(map(_component, components)) if components else (),
         line.expected_at,
     )
+    if line.scale or line.unit is not None:
+        plain[2], unit = amount(line.quantity, line.unit, line.scale)
+        if unit is not None:
+            return [*plain, *more, unit]
     if more == _PLAIN_LINE:
         return plain
     # a line of before has no `expected_at`: such documents stay as they are
     return plain + list(more if line.expected_at is not None else more[:-1])
+
+
+def _component(part: LineComponent) -> tuple[Any, ...]:
+    quantity, unit = amount(part.quantity, part.unit, part.scale)
+    plain = (part.sku, quantity, part.location_id)
+    return plain if unit is None else (*plain, unit)
+
+
+def _back(line: ReturnedLine) -> Document:
+    quantity, unit = amount(line.quantity, line.unit, line.scale)
+    plain = [line.line_no, line.sku, quantity, line.disposition]
+    return plain if unit is None else [*plain, unit]
 
 
 def _by_points(tenders: Iterable[Tender]) -> int:

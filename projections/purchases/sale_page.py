@@ -17,6 +17,7 @@ from projections.core.instants import instant
 from projections.purchases import claim, projection, sale
 from projections.purchases import documents as told
 from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+from schemas.measures import Units, UnitTold, location_and_unit, shown
 
 CorrectionKind = Literal["return", "void", "cancel", "amendment", "price_adjustment"]
 KINDS: Mapping[str, CorrectionKind] = {
@@ -27,7 +28,7 @@ KINDS: Mapping[str, CorrectionKind] = {
     told.ADJUSTED: "price_adjustment",
 }
 EPOCH = date(1970, 1, 1)
-SERVED_TWICE = "select sku, quantity from ({listed}) d where event_id = %(id)s"
+SERVED_TWICE = "select sku, unit, quantity from ({listed}) d where event_id = %(id)s"
 # the points of lots that belong to one of these profiles are among that profile's own entries
 POINTS = """
 select kind, sum(points)::bigint as points from ({listed}) d
@@ -55,15 +56,16 @@ class SaleLine(BaseModel):
     line_no: int
     sku: str
     name: str | None = Field(description="Null: the item was never described.")
-    quantity: int
+    quantity: Units
+    unit: UnitTold = None
     paid: int
     location_id: str
     location_name: str | None
     fulfilment: str
-    returned: int
-    refunded: int
-    cancelled: int
-    voided: int
+    returned: Units
+    refunded: Units
+    cancelled: Units
+    voided: Units
     given_back: int = Field(description="Money given back by price adjustments.")
     expected_at: datetime | None = Field(
         description="Of a preorder, when its units are expected; null: it is none."
@@ -88,7 +90,8 @@ class SaleDiscrepancy(BaseModel):
     since: datetime
     sku: str | None
     location_id: str | None
-    quantity: int | None
+    quantity: Units | None
+    unit: UnitTold = None
     event_id: UUID | None
     settled: bool
 
@@ -135,7 +138,7 @@ async def purchase(read: Read, transaction_id: UUID) -> Sale:
         raise NotFound("no purchase with this id has been applied")
     if whole.order is not None:
         rows = await read.listed("units_served_twice", SERVED_TWICE, id=UUID(whole.document))
-        whole.take_off({row["sku"]: row["quantity"] for row in rows})
+        whole.take_off({(row["sku"], row["unit"]): row["quantity"] for row in rows})
     corrections = _corrections(sales[0]["documents"])
     names = await _Names.read(read, whole, corrections)
     owner = UUID(whole.owner) if whole.owner is not None else None
@@ -228,15 +231,16 @@ def _line(sold: SoldUnits, whole: SettledSale, names: _Names) -> SaleLine:
         line_no=sold.line.line_no,
         sku=sold.line.sku,
         name=names.item(sold.line.sku),
-        quantity=sold.line.quantity,
+        quantity=shown(sold.line.quantity, sold.line.unit),
+        unit=sold.line.unit,
         paid=sold.line.paid,
         location_id=place,
         location_name=names.location(place),
         fulfilment=sold.line.fulfilment,
-        returned=sold.returned,
-        refunded=sold.refunded,
-        cancelled=sold.cancelled,
-        voided=sold.voided,
+        returned=shown(sold.returned, sold.line.unit),
+        refunded=shown(sold.refunded, sold.line.unit),
+        cancelled=shown(sold.cancelled, sold.line.unit),
+        voided=shown(sold.voided, sold.line.unit),
         given_back=sold.given_back,
         expected_at=None if sold.line.expected_at is None else instant(sold.line.expected_at),
     )
@@ -260,16 +264,15 @@ async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepan
     settlements = await read.listed(
         "settlements", SETTLED, ids=[row["id"] for row in rows], subject=transaction_id
     )
-    decided = {
-        (row["discrepancy_id"], row["kind"], row["location_id"]) for row in settlements
-    }  # fmt: skip
-    return [
-        SaleDiscrepancy(
-            id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
-            location_id=row["location_id"], quantity=row["quantity"], event_id=row["event_id"],
-            settled=any(
-                (row["id"], row["kind"], place) in decided for place in ("", row["location_id"])
-            ),
-        )
-        for row in rows
-    ]  # fmt: skip
+    decided = {(row["discrepancy_id"], row["kind"], row["location_id"]) for row in settlements}
+    return [_discrepancy(row, decided) for row in rows]
+
+
+def _discrepancy(row: dict[str, Any], decided: set[tuple[UUID, str, str]]) -> SaleDiscrepancy:
+    quantity, (location_id, unit) = row["quantity"], location_and_unit(row["location_id"])
+    return SaleDiscrepancy(
+        id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
+        location_id=location_id, quantity=None if quantity is None else shown(quantity, unit),
+        unit=unit, event_id=row["event_id"],
+        settled=any((row["id"], row["kind"], at) in decided for at in ("", location_id)),
+    )  # fmt: skip

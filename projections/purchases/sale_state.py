@@ -2,9 +2,10 @@
 
 The result depends on the set of documents alone. Corrections take effect in the order of (time,
 event id), a void last. A return takes units of its line while there are any: what it names beyond
-them is `over`. The line number identifies a line if it has the item that the correction names;
-otherwise the item does. Corrections that the sale does not have are listed until people have
-decided about them.
+them is `over`. The line number identifies a line if it has the item that the correction names, in
+the unit that it names; otherwise the item in this unit does. What names another unit means no line:
+a piece of what was sold by weight cannot be taken off it. Corrections that the sale does not have
+are listed until people have decided about them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from projections.purchases.documents import (
     COMPLETED,
     RETURNED,
     VOIDED,
+    Back,
+    Counted,
     Line,
-    ReturnedLine,
 )
 from projections.purchases.settlements import SETTLED, Decision, Decisions
+from schemas.measures import place
 
 NOT_RETURNED = "NOT_RETURNED"
 NONE = Decisions({})
@@ -57,7 +60,7 @@ class Effect:
 
     `units`: those that are no longer sold; negative: an amendment sold more. `over`: units that the
     document names beyond those still sold. `line`: None where the sale, or such a line of it, is
-    unknown.
+    unknown. `unit`: of both amounts; None for pieces.
     """
 
     document: str
@@ -69,6 +72,7 @@ class Effect:
     over: int = 0
     line: Line | None = None
     disposition: str = ""
+    unit: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,9 +81,9 @@ class SettledSale:
 
     `known`: false before the sale's own event is applied. `document`: that event's id, "" before.
     `order`: the order that it serves; None if it names none, or itself. `sold`: the lines as they
-    were sold. `replaced`: lines whose number an amendment gave to another item, with their units
-    that were gone by then. `served_twice`: units taken off because they were already handed out
-    for the order.
+    were sold. `replaced`: lines whose number an amendment gave to another item or unit, with their
+    units that were gone by then. `served_twice`: units taken off because they were already handed
+    out for the order.
     """
 
     known: bool = False
@@ -97,7 +101,7 @@ class SettledSale:
     sold: tuple[Line, ...] = ()
     served_twice: int = 0
     lines: dict[int, SoldUnits] = field(default_factory=dict)
-    replaced: dict[tuple[int, str], SoldUnits] = field(default_factory=dict)
+    replaced: dict[tuple[int, Counted], SoldUnits] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     decisions: Decisions = NONE
 
@@ -114,18 +118,19 @@ class SettledSale:
         kind = self.misfit(effect)
         if kind is None:
             return None
-        return self.decisions.about(kind, effect.document, effect.sku, effect.location)
+        at = place(effect.location, effect.unit)
+        return self.decisions.about(kind, effect.document, effect.sku, at)
 
-    def take_off(self, served_twice: Mapping[str, int]) -> None:
+    def take_off(self, served_twice: Mapping[Counted, int]) -> None:
         """Reduces lines by units that were rung up although an order had been given them before.
 
-        `served_twice`: units by item.
+        `served_twice`: units by item and unit.
         """
         left = dict(served_twice)
         for sold in self.lines.values():
-            units = max(0, min(left.get(sold.line.sku, 0), sold.open))
+            units = max(0, min(left.get(sold.line.counted, 0), sold.open))
             if units:
-                left[sold.line.sku] -= units
+                left[sold.line.counted] -= units
                 paid = sold.line.paid * (sold.line.quantity - units) // sold.line.quantity
                 sold.line = sold.line._replace(quantity=sold.line.quantity - units, paid=paid)
                 self.served_twice += units
@@ -171,8 +176,8 @@ def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
 
 def _return(sale: SettledSale, name: str, document: Document) -> None:
     _, at, location, lines = document
-    for back in (ReturnedLine(*values) for values in lines):
-        left, meant = back.quantity, _lines_of(sale, back.line_no, back.sku)
+    for back in (Back(*values) for values in lines):
+        left, meant = back.quantity, _lines_of(sale, back.line_no, back.sku, back.unit)
         for sold in meant:
             units = min(left, sold.open)
             if units <= 0:
@@ -185,7 +190,7 @@ def _return(sale: SettledSale, name: str, document: Document) -> None:
             sale.effects.append(
                 Effect(
                     document=name, kind=RETURNED, at=at, location=location, sku=back.sku,
-                    units=units, line=sold.line, disposition=back.disposition,
+                    units=units, line=sold.line, disposition=back.disposition, unit=back.unit,
                 )
             )  # fmt: skip
         if left > 0:
@@ -193,14 +198,15 @@ def _return(sale: SettledSale, name: str, document: Document) -> None:
                 Effect(
                     document=name, kind=RETURNED, at=at, location=location, sku=back.sku,
                     over=left, line=meant[0].line if meant else None,
-                    disposition=back.disposition,
+                    disposition=back.disposition, unit=back.unit,
                 )
             )  # fmt: skip
 
 
 def _cancel(sale: SettledSale, name: str, document: Document) -> None:
-    _, at, location, line_no, sku, quantity = document
-    meant = _lines_of(sale, line_no, sku)
+    _, at, location, line_no, sku, quantity, *measured = document
+    unit = measured[0] if measured else None
+    meant = _lines_of(sale, line_no, sku, unit)
     left = quantity
     for sold in meant:
         units = max(0, min(left, sold.open))
@@ -209,7 +215,7 @@ def _cancel(sale: SettledSale, name: str, document: Document) -> None:
         sale.effects.append(
             Effect(
                 document=name, kind=CANCELLED, at=at, location=location, sku=sold.line.sku,
-                units=units, line=sold.line,
+                units=units, line=sold.line, unit=unit,
             )
         )  # fmt: skip
     if left > 0:
@@ -217,18 +223,29 @@ def _cancel(sale: SettledSale, name: str, document: Document) -> None:
         sale.effects.append(
             Effect(
                 document=name, kind=CANCELLED, at=at, location=location, over=left, line=line,
-                sku=sku or (line.sku if line else ""),
+                sku=sku or _sku_of(sale, line_no), unit=unit,
             )
         )  # fmt: skip
 
 
-def _lines_of(sale: SettledSale, line_no: int, sku: str | None) -> list[SoldUnits]:
-    """The lines that a correction can mean: the numbered one, else those of the item."""
+def _lines_of(
+    sale: SettledSale, line_no: int, sku: str | None, unit: str | None
+) -> list[SoldUnits]:
+    """The lines that a correction can mean: the numbered one, else those of the item.
+
+    Only lines that are counted in the unit of the correction.
+    """
     numbered = sale.lines.get(line_no)
-    if numbered is not None and numbered.line.quantity and sku in (None, numbered.line.sku):
+    named = numbered is not None and numbered.line.quantity and sku in (None, numbered.line.sku)
+    if numbered is not None and named and numbered.line.unit == unit:
         return [numbered]
     every = [*sale.lines.values(), *sale.replaced.values()]
-    return [sold for sold in every if sold.line.sku == sku]
+    return [sold for sold in every if sold.line.counted == (sku, unit)]
+
+
+def _sku_of(sale: SettledSale, line_no: int) -> str:
+    sold = sale.lines.get(line_no)
+    return sold.line.sku if sold is not None and sold.line.quantity else ""
 
 
 def _void(sale: SettledSale, name: str, document: Document) -> None:
@@ -242,7 +259,7 @@ def _void(sale: SettledSale, name: str, document: Document) -> None:
         sale.effects.append(
             Effect(
                 document=name, kind=VOIDED, at=at, location=location, sku=sold.line.sku,
-                units=units, over=over, line=sold.line,
+                units=units, over=over, line=sold.line, unit=sold.line.unit,
             )
         )  # fmt: skip
 
@@ -263,7 +280,7 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
             effects.append(
                 Effect(
                     document=name, kind=AMENDED, at=at, location=location, sku=line.sku,
-                    units=units, over=over, line=line,
+                    units=units, over=over, line=line, unit=line.unit,
                 )
             )  # fmt: skip
 
@@ -273,13 +290,14 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
 
     for line_no, sold in list(sale.lines.items()):
         line = now.get(line_no)
-        if line is None or line.sku != sold.line.sku:
+        if line is None or line.counted != sold.line.counted:
             taken_off(sold)
             sold.line = sold.line._replace(paid=0)
             if line is not None:
-                sale.replaced[line_no, sold.line.sku] = sale.lines.pop(line_no)
+                sale.replaced[line_no, sold.line.counted] = sale.lines.pop(line_no)
     for line_no, line in now.items():
-        sold = sale.lines.get(line_no) or sale.replaced.pop((line_no, line.sku), SoldUnits(line))
+        before = (line_no, line.counted)
+        sold = sale.lines.get(line_no) or sale.replaced.pop(before, SoldUnits(line))
         if line_no not in sale.lines and sold.line is line:
             sold.line = line._replace(quantity=0)
         sale.lines[line_no] = sold

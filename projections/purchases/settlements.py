@@ -15,6 +15,7 @@ from uuid import UUID
 
 from projections.core.documents import Document, Documents
 from schemas.generated.events import DiscrepancySettled
+from schemas.measures import location_and_unit
 
 SETTLED = "settled"
 DOCUMENT_RIGHT, DOCUMENT_WRONG = "DOCUMENT_RIGHT", "DOCUMENT_WRONG"
@@ -43,11 +44,13 @@ class Decisions:
     def about(self, kind: str, document: str, sku: str, location: str) -> Decision | None:
         """The decision about what a document says of an item at a location; None while nobody
         decided. Who names a location decides about it alone: a sender may be limited to it.
+        `location`: of what is measured a place (`schemas.measures`).
         """
         if not self._latest:
             return None
         name = discrepancy_id(kind, document, sku, location)
-        made = (self._latest.get((kind, name, place)) for place in (None, location))
+        at, _ = location_and_unit(location)
+        made = (self._latest.get((kind, name, place)) for place in (None, at))
         return max(filter(None, made), default=None)
 
     def resolution(self, kind: str, document: str, sku: str, location: str) -> str | None:

@@ -43,13 +43,16 @@ from schemas.generated.events import (
     TransferReceived,
     TransferShipped,
 )
+from schemas.measures import Amount, amount, location_and_unit, location_sql, place
 
 # discrepancies of documents with their order, and with their transfer or delivery
 OF_ORDERS = ("shipped_unordered", "released_after_end", "doubled_document")
 OF_TRANSFERS = ("over_received", "misrouted")
 
-projection = Projection("shared_stock", version=3)
+projection = Projection("shared_stock", version=4)
 
+# `location_id`, here and below: of what is measured a place, whose amounts are in thousandths of a
+# unit (`schemas.measures`)
 cell = projection.table(
     "stock_cell",
     sku=key("text"),
@@ -74,6 +77,7 @@ RESERVED = projection.held(
     named={"id": "reservation_id", "sku": "sku", "served_by": "location_id"},
     awaiting="committed",
     mark="applied_version",
+    read={"location_id": lambda event: place(event.location_id, _amount(event).unit)},
     fact_id=lambda hold: promise_id(hold["id"], hold["sku"], hold["location_id"]),
 )
 # the past of what `stock_cell` only sums up: every reading, and each move of what is not on hand;
@@ -100,7 +104,8 @@ projection.in_parts(
     LevelParts(
         table=cell, readings=count, named=("counted_at", "quantity", "zone"),
         settings=selling_zone, by="location_id", setting="zone", sql=zones.ON_HAND,
-        value=zones.on_hand,
+        value=zones.on_hand, setting_of=lambda place: location_and_unit(place)[0],
+        setting_sql=location_sql,
     )
 )  # fmt: skip
 promise = projection.ledger(
@@ -174,8 +179,11 @@ policy = projection.table(
 
 @projection.on(StockReceived, StockAdjusted)
 def moved(event: StockReceived | StockAdjusted) -> Iterator[Row]:
-    change = Change(event.quantity, event.meta.occurred_at)
-    yield cell(sku=event.sku, location_id=event.location_id, on_hand=change)
+    quantity, at = event.quantity, event.location_id
+    if event.scale or event.unit is not None:
+        quantity, unit = _amount(event)
+        at = place(event.location_id, unit)
+    yield cell(sku=event.sku, location_id=at, on_hand=Change(quantity, event.meta.occurred_at))
 
 
 @projection.on(InboundExpected)
@@ -193,15 +201,13 @@ def arrived(event: StockReceived) -> Iterator[Row]:
 
 @projection.on(StockCounted)
 def counted(event: StockCounted) -> Iterator[Row]:
-    reading = LevelReading(event.quantity, event.counted_at)
-    yield cell(sku=event.sku, location_id=event.location_id, on_hand=reading)
+    quantity, unit = _amount(event)
+    at = place(event.location_id, unit)
+    yield cell(sku=event.sku, location_id=at, on_hand=LevelReading(quantity, event.counted_at))
     yield count(
-        sku=event.sku,
-        location_id=event.location_id,
-        counted_at=event.counted_at,
-        quantity=event.quantity,
+        sku=event.sku, location_id=at, counted_at=event.counted_at, quantity=quantity,
         zone=event.zone,
-    )
+    )  # fmt: skip
 
 
 @projection.on(LocationDescribed)
@@ -216,8 +222,15 @@ def location_described(event: LocationDescribed) -> Iterator[Row]:
 @projection.on(StockStateChanged)
 def state_changed(event: StockStateChanged) -> Iterator[Row]:
     became = (event.from_state == "SELLABLE") - (event.to_state == "SELLABLE")
-    at, units = event.meta.occurred_at, became * event.quantity
-    yield from _moved(event.sku, event.location_id, at, unavailable=units)
+    quantity, unit = _amount(event)
+    at, units = place(event.location_id, unit), became * quantity
+    yield cell(
+        sku=event.sku, location_id=at, on_hand=None, committed=0, unavailable=units, incoming=0
+    )
+    yield promise(
+        sku=event.sku, location_id=at, at=event.meta.occurred_at, committed=0, unavailable=units,
+        incoming=0,
+    )  # fmt: skip
 
 
 @projection.on(StockAllocated)
@@ -360,19 +373,10 @@ def _rows(document: str, move: Move) -> Iterator[tuple[str, Row]]:
         )  # fmt: skip
 
 
-def _moved(
-    sku: str, location_id: str, at: int, on_hand: Change | None = None, *,
-    committed: int = 0, unavailable: int = 0, incoming: int = 0,
-) -> Iterator[Row]:  # fmt: skip
-    """Changes other than on hand, both in the present row and in the history."""
-    yield cell(
-        sku=sku, location_id=location_id, on_hand=on_hand, committed=committed,
-        unavailable=unavailable, incoming=incoming,
-    )  # fmt: skip
-    yield promise(
-        sku=sku, location_id=location_id, at=at, committed=committed, unavailable=unavailable,
-        incoming=incoming,
-    )  # fmt: skip
+def _amount(
+    event: StockReceived | StockAdjusted | StockCounted | StockStateChanged | ReservationCommitted,
+) -> Amount:
+    return amount(event.quantity, event.unit, event.scale)
 
 
 @projection.on(StockPolicySet)

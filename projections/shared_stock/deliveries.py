@@ -7,6 +7,9 @@ people about what does not fit.
 incoming = expected - received, never below 0, by line of the document; where and when the newest
            announcement of the line says
 
+Each unit in which the item is counted is told and received for itself; locations are places
+(`schemas.measures`).
+
 The quantity is that of the whole line: telling it anew moves its date or its place, and 0 says that
 nothing more will come. A receipt takes units of its own line first, then of lines that are expected
 where it arrived, the earliest first. Received units are on hand whatever was expected: only what is
@@ -29,6 +32,7 @@ from projections.purchases.settlements import DOCUMENT_WRONG, SETTLED, Decisions
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
 from projections.shared_stock.orders import decided
 from schemas.generated.events import InboundExpected, StockReceived
+from schemas.measures import amount, everywhere, place
 
 DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 EXPECTED, RECEIVED = "expected", "received"
@@ -62,8 +66,9 @@ def delivery_id(document_id: str, sku: str) -> bytes:
 def of_expected(event: InboundExpected) -> Document:
     """[kind, at, sku, location, line, quantity, expected at]."""
     line = NO_LINE if event.document_line is None else event.document_line
-    at = event.meta.occurred_at
-    return [EXPECTED, at, event.sku, event.location_id, line, event.quantity, event.expected_at]
+    at, (quantity, unit) = event.meta.occurred_at, amount(event.quantity, event.unit, event.scale)
+    location = place(event.location_id, unit)
+    return [EXPECTED, at, event.sku, location, line, quantity, event.expected_at]
 
 
 def of_receipt(event: StockReceived) -> Iterator[tuple[bytes, Document]]:
@@ -71,14 +76,15 @@ def of_receipt(event: StockReceived) -> Iterator[tuple[bytes, Document]]:
 
     Its line is one of its own document.
     """
-    said = [RECEIVED, event.meta.occurred_at, event.sku, event.location_id]
+    quantity, unit = amount(event.quantity, event.unit, event.scale)
+    said = [RECEIVED, event.meta.occurred_at, event.sku, place(event.location_id, unit)]
     own = event.document_id
     if own is not None:
         line = NO_LINE if event.document_line is None else event.document_line
-        yield delivery_id(own, event.sku), [*said, line, event.quantity, 0]
+        yield delivery_id(own, event.sku), [*said, line, quantity, 0]
     refers = event.reference.strip() if event.reference is not None else own
     if refers and refers != own:
-        document = [*said, NO_LINE, event.quantity, 0]
+        document = [*said, NO_LINE, quantity, 0]
         yield delivery_id(refers, event.sku), document if own is None else [*document, True]
 
 
@@ -86,15 +92,35 @@ def moves(
     documents: Documents,
 ) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
     """The moves of each document, the units that are still on their way, and what does not fit."""
-    told = [(name, document) for name, document in documents.items() if document[0] != SETTLED]
-    steps = sorted(DeliveryStep(at, name, kind, *rest) for name, (kind, at, _, *rest) in told)
+    by_unit: dict[str, list[DeliveryStep]] = {}
+    sku = ""
+    for name, (kind, at, *rest) in documents.items():
+        if kind != SETTLED:
+            sku, *own = rest
+            step = DeliveryStep(at, name, kind, *own)
+            by_unit.setdefault(everywhere(step.location), []).append(step)
+    decisions = Decisions(documents)
+    made: list[tuple[str, Move | DatedMove]] = []
+    units: list[DatedUnits] = []
+    misfits: list[Misfit] = []
+    for _, steps in sorted(by_unit.items()):
+        own_moves, own_units, own_misfits = _moves(sku, sorted(steps), decisions)
+        made += own_moves
+        units += own_units
+        misfits += own_misfits
+    return made, units, misfits
+
+
+def _moves(
+    sku: str, steps: list[DeliveryStep], decisions: Decisions
+) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
+    """As `moves`, of the documents that count the item in one unit, in their order."""
     first = next((step.document for step in steps if step.kind == EXPECTED), None)
     if first is None:
         return [], [], []
     # of a receipt in two sets both may tell the same: rows have to differ, so here the announcement
     # is the document that moves units
     by = {step.document: first if step.elsewhere else step.document for step in steps}
-    sku: str = told[0][1][2]
     made: list[tuple[str, Move | DatedMove]] = []
     before = Incoming()
     for number, step in enumerate(steps, 1):
@@ -108,14 +134,13 @@ def moves(
         for (location, expected_at), left in sorted(before.items())
         if left
     ]
-    decisions = Decisions(documents)
     odd = [decided(one, decisions) for one in _misfits(sku, steps)]
-    place = min(step.location for step in steps if step.kind == EXPECTED)
+    announced = min(step.location for step in steps if step.kind == EXPECTED)
     for one in odd:
         if one.resolution == DOCUMENT_WRONG:
             made.append((by[one.document], Move(sku, one.location, one.at, -one.quantity)))
             if one.kind == "misrouted":
-                made.append((by[one.document], Move(sku, place, one.at, one.quantity)))
+                made.append((by[one.document], Move(sku, announced, one.at, one.quantity)))
     return made, units, odd
 
 

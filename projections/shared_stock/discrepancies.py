@@ -11,6 +11,7 @@ from projections.shared_stock import (
     projection,
 )
 from projections.shared_stock.preorders import COVERED, NOW
+from schemas.measures import unit_sql
 
 projection.lists(
     "discrepancies",
@@ -47,10 +48,11 @@ where quantity > 0
 projection.lists(
     "units_served_twice",
     (),
-    """
-select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
+    f"""
+select event_id, sku, {unit_sql("location_id")} as unit, sum(quantity)::bigint as quantity
+from stock_discrepancy
 where kind = 'doubled_document' and resolution is distinct from 'DOCUMENT_RIGHT'
-group by event_id, sku
+group by event_id, sku, unit
 """,
     discrepancy,
 )

@@ -10,6 +10,7 @@ from typing import Any
 from projections.core.instants import instant
 from projections.shared_stock.preorders import Expected, covered, promisable
 from projections.shared_stock.promisable_units import ExpectedUnits
+from schemas.measures import location_and_unit, shown
 
 # the item's cells, each with its units by date
 EXPECTED_NOW = """
@@ -56,10 +57,16 @@ class ExpectedStock:
     def shown(self) -> list[ExpectedUnits]:
         """As answers show it."""
         return [
-            ExpectedUnits(
-                location_id=place, expected_at=instant(one.expected_at), incoming=one.incoming,
-                preordered=one.preordered, promisable=promisable(units, one.expected_at, self._at),
-            )
+            self._shown(one, units, *location_and_unit(place))
             for place, units in self._by_location.items()
             for one in units
-        ]  # fmt: skip
+        ]
+
+    def _shown(
+        self, one: Expected, units: list[Expected], location_id: str, unit: str | None
+    ) -> ExpectedUnits:
+        return ExpectedUnits(
+            location_id=location_id, expected_at=instant(one.expected_at), unit=unit,
+            incoming=shown(one.incoming, unit), preordered=shown(one.preordered, unit),
+            promisable=shown(promisable(units, one.expected_at, self._at), unit),
+        )  # fmt: skip

@@ -12,8 +12,16 @@ from __future__ import annotations
 
 from projections.core.columns import ALWAYS
 from projections.shared_stock.zones import newest_count
+from schemas.measures import location_sql
 
 FOREVER = -ALWAYS
+
+# the keys of an item's stock at a location, one for each unit
+PLACES = f"""
+select location_id from stock_cell
+where sku = %(sku)s and {location_sql("location_id")} = %(location_id)s
+order by location_id limit 1
+"""
 
 # the newest count up to `until` as r, and what moved since its base as m, of each cell c
 COUNTED_AND_MOVED = f"""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from projections.core.instants import instant
 from schemas.history.releases import releases
+from schemas.measures import Units, UnitTold, location_and_unit, shown
 
 
 class Base(BaseModel):
@@ -21,7 +22,7 @@ class Base(BaseModel):
     """
 
     event_id: UUID
-    counted: int
+    counted: Units
     counted_at: datetime
     zone: str | None = Field(None, description="Of the newest count; null: the whole location.")
 
@@ -37,14 +38,14 @@ class Movement(BaseModel):
     event: str | None
     place: str | None
     at: datetime
-    counted: int | None
-    on_hand_delta: int
-    on_hand: int = Field(description="After this movement.")
+    counted: Units | None
+    on_hand_delta: Units
+    on_hand: Units = Field(description="After this movement.")
     on_top: bool
     zone: str | None = Field(None, description="The zone that was counted, if it was one.")
-    committed_delta: int
-    unavailable_delta: int
-    incoming_delta: int
+    committed_delta: Units
+    unavailable_delta: Units
+    incoming_delta: Units
 
 
 class Explained(BaseModel):
@@ -52,12 +53,13 @@ class Explained(BaseModel):
 
     sku: str
     location_id: str
-    on_hand: int
+    unit: UnitTold = None
+    on_hand: Units
     base: Base | None = Field(description="None: never counted, every movement counts.")
-    moved_since_base: int
-    committed: int
-    unavailable: int
-    incoming: int
+    moved_since_base: Units
+    committed: Units
+    unavailable: Units
+    incoming: Units
     movements: list[Movement]
 
 
@@ -67,18 +69,19 @@ def explained(
     """Explains a cell from its row and a page of its movements; `before`: on hand before the
     oldest.
     """
-    base = None
+    base, (location_id, unit) = None, location_and_unit(row["location_id"])
     if row["counted_at"] is not None:
         base = Base(
-            event_id=row["counted_by"], counted=row["counted"],
+            event_id=row["counted_by"], counted=shown(row["counted"], unit),
             counted_at=instant(row["counted_at"]), zone=row["zone"],
         )  # fmt: skip
     return Explained(
-        sku=sku, location_id=row["location_id"], on_hand=row["on_hand"], base=base,
-        moved_since_base=row["moved"], committed=row["committed"], unavailable=row["unavailable"],
-        incoming=row["incoming"],
+        sku=sku, location_id=location_id, unit=unit, on_hand=shown(row["on_hand"], unit),
+        base=base, moved_since_base=shown(row["moved"], unit),
+        committed=shown(row["committed"], unit), unavailable=shown(row["unavailable"], unit),
+        incoming=shown(row["incoming"], unit),
         movements=[
-            _movement(one, delta, on_hand, row["counted_at"])
+            _movement(one, delta, on_hand, row["counted_at"], unit)
             for one, delta, on_hand in running(newest_first, before)
         ],
     )  # fmt: skip
@@ -100,15 +103,19 @@ def running(
     return told[::-1]
 
 
-def _movement(row: Mapping[str, Any], delta: int, on_hand: int, counted_at: int | None) -> Movement:
+def _movement(
+    row: Mapping[str, Any], delta: int, on_hand: int, counted_at: int | None, unit: str | None
+) -> Movement:
     release = releases().by_id.get(row["schema_id"])
     moves = row["step"] == 1
     return Movement(
         event_id=row["event_id"], event=release.record if release else None,
         place=f"{row['topic']}-{row['partition']}@{row['offset']}" if row["topic"] else None,
-        at=instant(row["at"]), counted=None if moves else row["counted"], on_hand_delta=delta,
-        on_hand=on_hand, on_top=moves and (counted_at is None or row["at"] >= counted_at),
+        at=instant(row["at"]), counted=None if moves else shown(row["counted"], unit),
+        on_hand_delta=shown(delta, unit), on_hand=shown(on_hand, unit),
+        on_top=moves and (counted_at is None or row["at"] >= counted_at),
         zone=row["zone"],
-        committed_delta=row["committed"], unavailable_delta=row["unavailable"],
-        incoming_delta=row["incoming"],
+        committed_delta=shown(row["committed"], unit),
+        unavailable_delta=shown(row["unavailable"], unit),
+        incoming_delta=shown(row["incoming"], unit),
     )  # fmt: skip

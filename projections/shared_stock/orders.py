@@ -3,7 +3,8 @@
 An order's documents: entries of sales (`placed`: to be shipped or picked up; `cancelled`: no longer
 so; `served`: handed out at a till that names the order; `unserved`: that was voided; `came back`:
 returned units of a line to be sent), documents of stock (allocated, reserved, shipped or handed
-over, released) and decisions of people. For each item of the order, by location:
+over, released) and decisions of people. For each item of the order, and each unit in which it is
+counted, by location, which of what is measured is a place (`schemas.measures`):
 
 promised  = max(allocated, reserved), plus placed units that nothing of these covers, where their
             line says
@@ -51,6 +52,7 @@ from schemas.generated.events import (
     StockAllocated,
     StockShipped,
 )
+from schemas.measures import amount, everywhere, place
 
 ENTRIES = "entries"
 MISFITS = {
@@ -65,12 +67,13 @@ StockDocument = (
 
 
 def of_line(kind: str, event: StockDocument) -> Document:
-    """[kind, at, sku, location, quantity]."""
-    return [kind, event.meta.occurred_at, event.sku, event.location_id, event.quantity]
+    """[kind, at, sku, place, quantity]."""
+    quantity, unit = amount(event.quantity, event.unit, event.scale)
+    return [kind, event.meta.occurred_at, event.sku, place(event.location_id, unit), quantity]
 
 
 def of_entries(entries: list[Document]) -> Document:
-    """A sale's part: [kind, entries], an entry being [event id, at, kind, sku, location, units],
+    """A sale's part: [kind, entries], an entry being [event id, at, kind, sku, place, units],
     and of a preorder also the time for which it is promised.
     """
     return [ENTRIES, entries]
@@ -84,7 +87,7 @@ def moves(
     units: list[DatedUnits] = []
     misfits: list[Misfit] = []
     decisions = Decisions(documents)
-    for sku, steps in sorted(_by_item(documents).items()):
+    for (sku, _), steps in sorted(_by_item(documents).items()):
         steps.sort()
         plain = plain_moves(sku, steps)
         if plain is not None:
@@ -106,15 +109,16 @@ def moves(
     return made, units, misfits
 
 
-def _by_item(documents: Documents) -> dict[str, list[OrderStep]]:
-    steps: dict[str, list[OrderStep]] = defaultdict(list)
+def _by_item(documents: Documents) -> dict[tuple[str, str], list[OrderStep]]:
+    """The steps by item and unit."""
+    steps: dict[tuple[str, str], list[OrderStep]] = defaultdict(list)
     for name, document in documents.items():
         if document[0] == ENTRIES:
             for number, (event_id, at, kind, sku, *rest) in enumerate(document[1]):
-                steps[sku].append(OrderStep(at, event_id, number, kind, *rest))
+                steps[sku, everywhere(rest[0])].append(OrderStep(at, event_id, number, kind, *rest))
         elif document[0] != SETTLED:
             kind, at, sku, *rest = document
-            steps[sku].append(OrderStep(at, name, 0, kind, *rest))
+            steps[sku, everywhere(rest[0])].append(OrderStep(at, name, 0, kind, *rest))
     return steps
 
 

@@ -9,6 +9,8 @@ short      = committed - preordered + reserved - (on_hand - unavailable), never 
              side; over all locations plus units held without a location for which no location has
              free units
 preordered = of the committed units those that units on their way cover (`preorders.py`)
+
+All of it for each unit in which the item is counted: what is there in kg serves no order in pieces.
 """
 
 from __future__ import annotations
@@ -16,9 +18,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
+
+from schemas.measures import (
+    MARK,
+    THOUSANDTHS,
+    Units,
+    UnitTold,
+    location_and_unit,
+    shown,
+)
 
 NONE: Mapping[str, int] = {}
 NO_POLICY: Mapping[str, Any] = {"safety_stock": 0, "store_share": 0, "company_threshold": 0}
@@ -34,18 +45,31 @@ class Cell:
     """
 
     location_id: str
-    on_hand: int
-    committed: int
-    reserved: int = 0
-    unavailable: int
-    incoming: int
-    safety_stock: int = 0
-    store_share: int = 0
-    available: int
-    store_atp: int
-    short: int
-    receiving_gap: int
-    preordered: int = 0
+    on_hand: Units
+    committed: Units
+    reserved: Units = 0
+    unavailable: Units
+    incoming: Units
+    safety_stock: Units = 0
+    store_share: Units = 0
+    available: Units
+    store_atp: Units
+    short: Units
+    receiving_gap: Units
+    preordered: Units = 0
+    unit: UnitTold = None
+
+
+AMOUNTS = [name for name in Cell.__dataclass_fields__ if name not in ("location_id", "unit")]
+
+
+class UnitTotals(BaseModel):
+    """Figures of `Stock` over the locations that count the item in another unit."""
+
+    unit: str
+    online_atp: Units
+    unplaced: Units
+    short: Units
 
 
 class ExpectedUnits(BaseModel):
@@ -57,9 +81,10 @@ class ExpectedUnits(BaseModel):
 
     location_id: str
     expected_at: datetime
-    incoming: int
-    preordered: int
-    promisable: int
+    incoming: Units
+    preordered: Units
+    promisable: Units
+    unit: UnitTold = None
 
 
 class Stock(BaseModel):
@@ -74,9 +99,15 @@ class Stock(BaseModel):
 
     sku: str
     locations: list[Cell]
-    online_atp: int
-    unplaced: int = 0
-    short: int = 0
+    online_atp: Units
+    unplaced: Units = 0
+    short: Units = 0
+    unit: UnitTold = None
+    other_units: list[UnitTotals] | None = Field(
+        default=None,
+        exclude_if=lambda totals: totals is None,
+        description="Present if the item is counted in several units: the figures of the others.",
+    )
     reserved_known: bool = True
     as_of: datetime | None = None
     expected: list[ExpectedUnits] = Field(default_factory=list)
@@ -113,6 +144,11 @@ def policy_of(here: Iterable[Mapping[str, Any]], sku: str, at: int) -> Mapping[s
     return own or general or NO_POLICY
 
 
+def in_thousandths(policy: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A policy for what is measured: 2 means 2 units of it."""
+    return {**policy, **{name: policy[name] * THOUSANDTHS for name in NO_POLICY}}
+
+
 def stock(
     sku: str,
     cells: Iterable[Mapping[str, Any]],
@@ -124,9 +160,93 @@ def stock(
 ) -> Stock:
     """An item's availability, from its cells and the policies in force at `at`.
 
-    `held`: units reserved, by location; without it each cell holds its own `reserved`.
-    `preordered`: committed units that units on their way cover, by location.
+    `held`: units reserved, by place; without it each cell holds its own `reserved`. `unplaced`: of
+    these, pieces without a location. `preordered`: committed units that units on their way cover,
+    by place.
     """
+    rows = list(cells)
+    measured = [row for row in rows if MARK in row["location_id"]]
+    if not measured:
+        return _stock(sku, rows, policies, at, unplaced, held, preordered)
+    pieces = [row for row in rows if MARK not in row["location_id"]]
+    parts = _by_unit(measured, held, preordered)
+    stocks = [_stock(sku, pieces, policies, at, unplaced, held, preordered)] if pieces else []
+    return _in_units(sku, stocks, parts, policies, at)
+
+
+class _Measured(NamedTuple):
+    """What `stock` takes, of one unit: by location."""
+
+    cells: list[Mapping[str, Any]]
+    held: dict[str, int] | None
+    preordered: dict[str, int]
+
+
+def _by_unit(
+    measured: list[Mapping[str, Any]], held: Mapping[str, int] | None, later: Mapping[str, int]
+) -> dict[str, _Measured]:
+    parts: dict[str, _Measured] = {}
+    for row in measured:
+        location_id, unit = location_and_unit(row["location_id"])
+        own = parts.setdefault(unit or "", _Measured([], None if held is None else {}, {}))
+        own.cells.append({**row, "location_id": location_id})
+    for key, quantity in (held or {}).items():
+        location_id, unit = location_and_unit(key)
+        if unit in parts and (amounts := parts[unit].held) is not None:
+            amounts[location_id] = quantity
+    for key, quantity in later.items():
+        location_id, unit = location_and_unit(key)
+        if unit in parts:
+            parts[unit].preordered[location_id] = quantity
+    return parts
+
+
+def _in_units(
+    sku: str,
+    stocks: list[Stock],
+    parts: Mapping[str, _Measured],
+    policies: Iterable[Mapping[str, Any]],
+    at: int,
+) -> Stock:
+    """Availability in pieces, if the item is counted so, and in each of its other units."""
+    limits = [in_thousandths(policy) for policy in policies]
+    for unit, (rows, held, preordered) in sorted(parts.items()):
+        unplaced = (held or {}).get("", 0)
+        found = _stock(sku, rows, limits, at, unplaced, held, preordered)
+        stocks.append(_decimal(found, unit))
+    first, *others = stocks
+    first.locations += [cell for one in others for cell in one.locations]
+    first.other_units = [
+        UnitTotals(
+            unit=one.unit or "", online_atp=one.online_atp, unplaced=one.unplaced, short=one.short
+        )
+        for one in others
+    ] or None
+    return first
+
+
+def _decimal(found: Stock, unit: str) -> Stock:
+    """The same with its amounts, which are in thousandths of the unit, as they are shown."""
+    for cell in found.locations:
+        cell.unit = unit
+        for name in AMOUNTS:
+            setattr(cell, name, shown(getattr(cell, name), unit))
+    totals = {
+        name: shown(getattr(found, name), unit) for name in ("online_atp", "unplaced", "short")
+    }
+    return Stock(sku=found.sku, locations=found.locations, unit=unit, **totals)
+
+
+def _stock(
+    sku: str,
+    cells: Iterable[Mapping[str, Any]],
+    policies: Iterable[Mapping[str, Any]],
+    at: int,
+    unplaced: int,
+    held: Mapping[str, int] | None,
+    preordered: Mapping[str, int],
+) -> Stock:
+    """Availability of what is counted in one unit."""
     locations, online, threshold, whole, free, short = list[Cell](), 0, 0, 0, 0, 0
     by_location: dict[str, list[Mapping[str, Any]]] = {}
     for policy in policies:

@@ -25,21 +25,23 @@ from projections.shared_stock import discrepancies as _discrepancies  # noqa: F4
 from projections.shared_stock import former_cells as _former_cells  # noqa: F401
 from projections.shared_stock import zone_queries as _zone_queries  # noqa: F401
 from projections.shared_stock.expected_units import EXPECTED_NOW, EXPECTED_THEN, ExpectedStock
-from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, STANDING
+from projections.shared_stock.history import BEFORE, FOREVER, MOVEMENTS, PLACES, STANDING
 from projections.shared_stock.on_hand_parts import Explained, explained
 from projections.shared_stock.promisable_units import Stock, stock
 from projections.shared_stock.shortages import SHORTAGES, Shortage, shortage
+from schemas.measures import Units, UnitTold, location_and_unit, place, shown, unit_name
 
 
 class CellOnHand(BaseModel):
-    """One item at one location."""
+    """One item at one location, counted in one unit."""
 
     sku: str
     location_id: str
-    on_hand: int
-    committed: int
-    unavailable: int
-    incoming: int
+    unit: UnitTold = None
+    on_hand: Units
+    committed: Units
+    unavailable: Units
+    incoming: Units
 
 
 @projection.query("/v1/stock/{sku}", scope="stock:read")
@@ -86,7 +88,8 @@ async def stock_of(
 
 
 async def _policies(read: Read, cells: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
-    return list(await read.rows(policy, location_id=[row["location_id"] for row in cells]))
+    at = [location_and_unit(row["location_id"])[0] for row in cells]
+    return list(await read.rows(policy, location_id=at))
 
 
 @projection.query("/v1/stock", scope="stock:read")
@@ -104,21 +107,37 @@ async def cells_page(read: Read, page: Page) -> list[CellOnHand]:
     )
     if len(rows) > limit:
         read.more([rows[limit - 1]["sku"], rows[limit - 1]["location_id"]])
-    return [CellOnHand(**row) for row in rows[:limit]]
+    return [_on_hand(row) for row in rows[:limit]]
+
+
+def _on_hand(row: Mapping[str, Any]) -> CellOnHand:
+    location_id, unit = location_and_unit(row["location_id"])
+    amounts = ("on_hand", "committed", "unavailable", "incoming")
+    return CellOnHand(
+        sku=row["sku"], location_id=location_id, unit=unit,
+        **{name: shown(row[name], unit) for name in amounts},
+    )  # fmt: skip
 
 
 @projection.query("/v1/stock/{sku}/movements", scope="stock:read")
 async def movements_of(
-    read: Read, page: Page, sku: str, location_id: str, as_of: Moment | None = None
-) -> Explained:
+    read: Read, page: Page, sku: str, location_id: str, as_of: Moment | None = None,
+    unit: str | None = None,
+) -> Explained:  # fmt: skip
     """Every movement of an item at a location, newest event time first.
 
-    `as_of`: only what had happened by then.
+    `as_of`: only what had happened by then. `unit`: of an item that is counted in several.
     """
     limit, after = page.limit, page.after
     until = FOREVER if as_of is None else micros(as_of)
     uses, cell_key = [cell, count, promise], {"sku": sku, "location_id": location_id}
+    if unit is not None:
+        # a word for pieces means them, an empty one the decimals that have no unit
+        cell_key["location_id"] = place(location_id, unit_name(unit) or (None if unit else ""))
     standing = await read.select(uses, STANDING, at=until, **cell_key)
+    if not standing and unit is None:  # it is not counted in pieces there
+        cell_key["location_id"] = await _first_place(read, sku, location_id)
+        standing = await read.select(uses, STANDING, at=until, **cell_key)
     if not standing:
         raise NotFound(f"no stock of {sku} at {location_id} was seen by then")
     names = ("at", "step", "counted", "event_id")
@@ -133,6 +152,12 @@ async def movements_of(
         (found,) = await read.select(uses, BEFORE, **cell_key, **oldest)
         before = found["on_hand"]
     return explained(sku, standing[0], rows, before)
+
+
+async def _first_place(read: Read, sku: str, location_id: str) -> str:
+    """The key of the item's stock there; if it has several, of the first unit."""
+    rows = await read.select([cell], PLACES, sku=sku, location_id=location_id)
+    return rows[0]["location_id"] if rows else location_id
 
 
 def _named(row: Mapping[str, Any], names: Iterable[str]) -> list[Any]:

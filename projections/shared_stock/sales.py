@@ -5,7 +5,8 @@ later are entries of their order, whose documents say when units leave. What com
 hand where it came back. Units beyond what was sold raise on hand and unavailable alike: they are
 there, but nobody may promise them until somebody has settled whose they are: then they may be
 promised, or were never there. What comes back of a line that is shipped or picked up tells its
-order that it had left. Of a set its components move.
+order that it had left. Of a set its components move. What is measured moves in its own unit, at
+its own place (`schemas.measures`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from projections.purchases.settlements import DOCUMENT_WRONG
 from projections.shared_stock.moves import Move
 from projections.shared_stock.order_steps import CAME_BACK, CANCELLED, PLACED, SERVED, UNSERVED
 from projections.shared_stock.orders import of_entries
+from schemas.measures import THOUSANDTHS
+from schemas.measures import place as place_of
 
 SELLABLE = "BACK_IN_STOCK"
 PLAIN = 4  # values of a line that leaves at once, from the sale's location
@@ -77,8 +80,8 @@ def _units(
     """Units of a line that were sold (negative) or are no longer sold: moves of stock at once, or
     entries of the order whose documents say when units leave.
     """
-    for sku, each, location in _parts(line):
-        place, many = location or line.location or sale.location, abs(units) * each
+    for sku, many, location, unit in _parts(line, abs(units)):
+        place = place_of(location or line.location or sale.location, unit)
         if not line.at_once:
             entry = [document, at, PLACED if units < 0 else CANCELLED, sku, place, many]
             entries.append(entry if line.expected_at is None else [*entry, line.expected_at])
@@ -88,13 +91,27 @@ def _units(
             yield document, Move(sku, place, at, many if units > 0 else -many)
 
 
-def _parts(line: Line) -> list[tuple[str, int, str | None]]:
-    """What is in stock of a line: (sku, units in one, location); nothing of what is no goods."""
+def _parts(line: Line, units: int) -> list[tuple[str, int, str | None, str | None]]:
+    """What is in stock of so many units of a line: (sku, amount, location, unit).
+
+    Nothing of what is no goods.
+    """
     if not line.goods:
         return []
     if line.components:
-        return [(sku, each, location) for sku, each, location in line.components]
-    return [(line.sku, 1, None)]
+        return [_component(line, units, *part) for part in line.components]
+    return [(line.sku, units, None, line.unit)]
+
+
+def _component(
+    line: Line, sets: int, sku: str, each: int, location: str | None, unit: str | None = None
+) -> tuple[str, int, str | None, str | None]:
+    """So much of a component is in so many sets. Of a set that is sold by weight, thousandths of
+    thousandths are cut off.
+    """
+    if line.unit is None:
+        return sku, sets * each, location, unit
+    return sku, sets * each // (1 if unit is None else THOUSANDTHS), location, unit or ""
 
 
 def _came_back(sale: SettledSale, effect: Effect, entries: list[Document]) -> Iterator[Moved]:
@@ -105,16 +122,15 @@ def _came_back(sale: SettledSale, effect: Effect, entries: list[Document]) -> It
     resolution = None if decision is None else decision.resolution
     over = 0 if resolution == DOCUMENT_WRONG else effect.over
     blocked = over + (0 if effect.disposition == SELLABLE else effect.units)
-    for sku, each, location in _parts(effect.line) if effect.line else [(effect.sku, 1, None)]:
-        units = (effect.units + over) * each
+    back = effect.line or Line(0, effect.sku, 0, 0, unit=effect.unit)
+    every = [_parts(back, units) for units in (effect.units + over, blocked, over, effect.units)]
+    for (sku, units, location, unit), unfit, beyond, fits in zip(*every, strict=True):
+        here = place_of(effect.location, unit)
         if units:
-            yield (
-                effect.document,
-                Move(sku, effect.location, effect.at, units, unavailable=blocked * each),
-            )
+            yield effect.document, Move(sku, here, effect.at, units, unavailable=unfit[1])
         if decision is not None and over and effect.disposition == SELLABLE:
             at = max(decision.at, effect.at)
-            yield decision.document, Move(sku, effect.location, at, unavailable=-over * each)
+            yield decision.document, Move(sku, here, at, unavailable=-beyond[1])
         if effect.line is not None and effect.units and not effect.line.at_once:
-            place = location or effect.line.location or sale.location
-            entries.append([effect.document, effect.at, CAME_BACK, sku, place, effect.units * each])
+            place = place_of(location or effect.line.location or sale.location, unit)
+            entries.append([effect.document, effect.at, CAME_BACK, sku, place, fits[1]])

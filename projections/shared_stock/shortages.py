@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from projections.core.instants import instant
 from projections.shared_stock.preorders import COVERED, NOW
+from schemas.measures import Units, UnitTold, everywhere_sql, location_and_unit, shown
 
 
 class Cause(BaseModel):
@@ -19,7 +20,7 @@ class Cause(BaseModel):
 
     event_id: UUID
     at: datetime
-    units: int
+    units: Units
 
 
 class Shortage(BaseModel):
@@ -29,19 +30,21 @@ class Shortage(BaseModel):
     location_id: str = Field(
         description='"": promised to orders without a location; the figures are of all locations.'
     )
-    on_hand: int
-    committed: int = Field(
+    unit: UnitTold = None
+    on_hand: Units
+    committed: Units = Field(
         description="Units promised to orders, without preorders that units on their way cover."
     )
-    unavailable: int
-    reserved: int = Field(description='Units under holds; at "" those without a location.')
-    short: int
+    unavailable: Units
+    reserved: Units = Field(description='Units under holds; at "" those without a location.')
+    short: Units
     causes: list[Cause]
 
 
 # a location is short of what it has less than it promised; an item is short of what its orders
 # without a location need and no location has free. Units that are unavailable are not there, and
-# preorders that units on their way cover are not due yet. `of`: which items
+# preorders that units on their way cover are not due yet. What is counted in one unit serves orders
+# of the same unit. `of`: which items
 SHORT = f"""
 held as (
     select sku, location_id, reserved from hitotsu.stock_reserved where {{of}}
@@ -58,7 +61,8 @@ held as (
     from due c left join held h using (sku, location_id)
     where c.committed + coalesce(h.reserved, 0) > greatest(c.on_hand - c.unavailable, 0)
     union all
-    select h.sku, '', t.on_hand, t.committed, t.unavailable, h.reserved, h.reserved - t.free
+    select h.sku, h.location_id, t.on_hand, t.committed, t.unavailable, h.reserved,
+        h.reserved - t.free
     from held h cross join lateral (
         select coalesce(sum(c.on_hand), 0)::bigint as on_hand,
             coalesce(sum(c.committed), 0)::bigint as committed,
@@ -66,9 +70,10 @@ held as (
             coalesce(sum(greatest(
                 c.on_hand - c.unavailable - c.committed - coalesce(r.reserved, 0), 0
             )), 0)::bigint as free
-        from due c left join held r using (sku, location_id) where c.sku = h.sku
+        from due c left join held r using (sku, location_id)
+        where c.sku = h.sku and {everywhere_sql("c.location_id")} = h.location_id
     ) t
-    where h.location_id = '' and h.reserved > t.free
+    where h.location_id = {everywhere_sql("h.location_id")} and h.reserved > t.free
 )
 """
 SHORTAGES = f"""
@@ -77,7 +82,9 @@ select short.*, elsewhere.at_location, moved.taken
 from short
 cross join lateral (
     select json_object_agg(s.location_id, s.short) as at_location
-    from short s where s.sku = short.sku and short.location_id = '' and s.location_id <> ''
+    from short s where s.sku = short.sku
+        and short.location_id = {everywhere_sql("s.location_id")}
+        and s.location_id <> short.location_id
 ) elsewhere
 cross join lateral (
     select json_agg(json_build_array(m.event_id, m.at, m.units, m.location_id) order by m.at desc)
@@ -85,10 +92,12 @@ cross join lateral (
     from (
         select event_id, at, units, location_id from (
             select event_id, at, -delta as units, location_id from stock_cell_change
-            where sku = short.sku and short.location_id in ('', location_id) and delta < 0
+            where sku = short.sku and delta < 0
+                and short.location_id in ({everywhere_sql("location_id")}, location_id)
             union all
             select event_id, at, unavailable, location_id from stock_promise
-            where sku = short.sku and short.location_id in ('', location_id) and unavailable > 0
+            where sku = short.sku and unavailable > 0
+                and short.location_id in ({everywhere_sql("location_id")}, location_id)
         ) every order by at desc limit 50
     ) m
 ) moved
@@ -100,12 +109,18 @@ order by short.sku, short.location_id limit %(limit)s
 def shortage(row: Mapping[str, Any]) -> Shortage:
     """Converts a row of `SHORTAGES`."""
     told = row["at_location"] or {}
-    named = ("sku", "location_id", "on_hand", "committed", "unavailable", "reserved", "short")
-    causes = _causes(row["taken"] or [], row["short"], told)
-    return Shortage(**{name: row[name] for name in named}, causes=causes)
+    location_id, unit = location_and_unit(row["location_id"])
+    named = ("on_hand", "committed", "unavailable", "reserved", "short")
+    causes = _causes(row["taken"] or [], row["short"], told, unit)
+    return Shortage(
+        sku=row["sku"], location_id=location_id, unit=unit, causes=causes,
+        **{name: shown(row[name], unit) for name in named},
+    )  # fmt: skip
 
 
-def _causes(taken: Iterable[list[Any]], short: int, told: Mapping[str, int]) -> list[Cause]:
+def _causes(
+    taken: Iterable[list[Any]], short: int, told: Mapping[str, int], unit: str | None
+) -> list[Cause]:
     """The latest movements that together took the missing units; `told`: causes at locations."""
     causes, told = list[Cause](), defaultdict[str, int](int, told)
     for event_id, at, units, location_id in taken:
@@ -115,6 +130,6 @@ def _causes(taken: Iterable[list[Any]], short: int, told: Mapping[str, int]) -> 
         told[location_id] -= elsewhere
         named = min(units - elsewhere, short)
         if named > 0:
-            causes.append(Cause(event_id=event_id, at=instant(at), units=named))
+            causes.append(Cause(event_id=event_id, at=instant(at), units=shown(named, unit)))
             short -= named
     return causes

@@ -6,7 +6,8 @@ on hand at the receiver += received, no more than was shipped less what was lost
                            shipment, because the goods are there
 incoming                 = shipped - received - lost, never below 0, where the shipment is sent to
 
-All sums are of the whole set of documents. How many units of a receipt count is told by the whole
+All sums are of the whole set of documents, for each item and each unit in which it is counted;
+locations are places (`schemas.measures`). How many units of a receipt count is told by the whole
 set, in the order of (time, event id); they are on hand from the time of the receipt. What is
 incoming because of a document is the difference between the sums up to it and those before it.
 
@@ -31,6 +32,7 @@ from projections.purchases.settlements import (
 )
 from projections.shared_stock.moves import Misfit, Move
 from schemas.generated.events import TransferReceived, TransferShipped
+from schemas.measures import amount, everywhere, place
 
 SHIPPED, RECEIVED = "shipped", "received"
 
@@ -49,30 +51,33 @@ class TransferStep(NamedTuple):
 
 def of_shipped(event: TransferShipped) -> Document:
     """[kind, at, sku, from, to, quantity, lost]."""
+    quantity, unit = amount(event.quantity, event.unit, event.scale)
     return [
-        SHIPPED, event.meta.occurred_at, event.sku, event.from_location_id,
-        event.to_location_id, event.quantity, 0,
+        SHIPPED, event.meta.occurred_at, event.sku, place(event.from_location_id, unit),
+        place(event.to_location_id, unit), quantity, 0,
     ]  # fmt: skip
 
 
 def of_received(event: TransferReceived) -> Document:
     """[kind, at, sku, from, to, quantity, lost]."""
+    quantity, unit = amount(event.quantity, event.unit, event.scale)
+    lost, _ = amount(event.discrepancy, event.unit, event.scale)
     return [
-        RECEIVED, event.meta.occurred_at, event.sku, event.from_location_id,
-        event.to_location_id, event.quantity, event.discrepancy,
+        RECEIVED, event.meta.occurred_at, event.sku, place(event.from_location_id, unit),
+        place(event.to_location_id, unit), quantity, lost,
     ]  # fmt: skip
 
 
 def moves(documents: Documents) -> tuple[list[tuple[str, Move]], list[Misfit]]:
     """The moves of each document, and what does not fit the shipment."""
-    by_item: dict[str, list[TransferStep]] = defaultdict(list)
+    by_item: dict[tuple[str, str], list[TransferStep]] = defaultdict(list)
     for name, (kind, at, sku, *rest) in documents.items():
         if kind != SETTLED:
-            by_item[sku].append(TransferStep(at, name, kind, *rest))
+            by_item[sku, everywhere(rest[0])].append(TransferStep(at, name, kind, *rest))
     decisions = Decisions(documents)
     made: list[tuple[str, Move]] = []
     misfits: list[Misfit] = []
-    for sku, steps in sorted(by_item.items()):
+    for (sku, _), steps in sorted(by_item.items()):
         steps.sort()
         before = Counter[str]()
         for number, step in enumerate(steps, 1):

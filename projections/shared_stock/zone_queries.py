@@ -15,16 +15,17 @@ from projections.shared_stock import cell, count, projection, promise, selling_z
 from projections.shared_stock.history import FOREVER, STANDING
 from projections.shared_stock.zones import selling_zone as zone_that_sells
 from projections.shared_stock.zones import since_whole_count
+from schemas.measures import Units, UnitTold, location_and_unit, location_sql, shown
 
 COUNTS = """
 select c.location_id, c.counted_at, c.quantity, c.zone from stock_count c
 where c.sku = %(sku)s and c.counted_at <= %(at)s
-    and (%(location_id)s::text is null or c.location_id = %(location_id)s)
+    and (%(location_id)s::text is null or {location} = %(location_id)s)
     and exists (
         select from stock_count z where z.sku = c.sku and z.location_id = c.location_id
             and z.zone is not null and z.counted_at <= %(at)s
     )
-"""
+""".replace("{location}", location_sql("c.location_id"))
 SELLING = """
 select location_id, valid_from, zone from stock_selling_zone where location_id = any(%(named)s)
 """
@@ -34,8 +35,8 @@ class ZoneOnHand(BaseModel):
     """A zone that was counted since the last whole count."""
 
     zone: str
-    on_hand: int
-    counted: int = Field(description="In its latest count.")
+    on_hand: Units
+    counted: Units = Field(description="In its latest count.")
     counted_at: datetime
     sells: bool = Field(description="Whether units that move without a zone are its own.")
 
@@ -49,9 +50,10 @@ class ZonesOfLocation(BaseModel):
     """
 
     location_id: str
-    on_hand: int
+    unit: UnitTold = None
+    on_hand: Units
     selling_zone: str | None = Field(description="Null: the location's description names none.")
-    elsewhere: int
+    elsewhere: Units
     zones: list[ZoneOnHand]
 
 
@@ -73,7 +75,10 @@ async def zones_of(
     """
     at = FOREVER if as_of is None else micros(as_of)
     asked: dict[str, Any] = {"sku": sku, "at": at, "location_id": location_id}
-    cells = await read.select([cell, count, promise], STANDING, **asked)
+    standing = await read.select([cell, count, promise], STANDING, **asked | {"location_id": None})
+    cells = [
+        row for row in standing if location_id in (None, location_and_unit(row["location_id"])[0])
+    ]
     if not cells:
         raise NotFound(f"no stock of {sku} was seen by then")
     told: dict[str, list[PartReading]] = defaultdict(list)
@@ -81,29 +86,32 @@ async def zones_of(
         reading = PartReading(row["counted_at"], row["quantity"], row["zone"])
         told[row["location_id"]].append(reading)
     selling: dict[str, list[PartSetting]] = defaultdict(list)
-    for row in await read.select([selling_zone], SELLING, named=list(told)) if told else ():
+    named = sorted({location_and_unit(place)[0] for place in told})
+    for row in await read.select([selling_zone], SELLING, named=named) if told else ():
         selling[row["location_id"]].append(PartSetting(row["valid_from"], row["zone"]))
-    shown = [
-        _location(row["location_id"], row["on_hand"], counts, selling[row["location_id"]])
-        for row in cells
-        if (counts := since_whole_count(told[row["location_id"]])[1])
+    found = [
+        _location(at_place, row["on_hand"], counts, selling[location_and_unit(at_place)[0]])
+        for at_place, row in ((row["location_id"], row) for row in cells)
+        if (counts := since_whole_count(told[at_place])[1])
     ]
-    return Zones(sku=sku, locations=shown, as_of=as_of and instant(at))
+    return Zones(sku=sku, locations=found, as_of=as_of and instant(at))
 
 
 def _location(
-    location_id: str, on_hand: int, counts: list[PartReading], selling: list[PartSetting]
+    place: str, on_hand: int, counts: list[PartReading], selling: list[PartSetting]
 ) -> ZonesOfLocation:
+    location_id, unit = location_and_unit(place)
     latest = {one.part: one for one in counts if one.part is not None}
     seller = zone_that_sells(selling, counts[-1].at)
     elsewhere = on_hand - sum(one.value for one in latest.values())
     moved, elsewhere = (elsewhere, 0) if seller in latest else (0, elsewhere)
     return ZonesOfLocation(
-        location_id=location_id, on_hand=on_hand, selling_zone=seller, elsewhere=elsewhere,
+        location_id=location_id, unit=unit, on_hand=shown(on_hand, unit), selling_zone=seller,
+        elsewhere=shown(elsewhere, unit),
         zones=[
             ZoneOnHand(
-                zone=zone, on_hand=one.value + (moved if zone == seller else 0),
-                counted=one.value, counted_at=instant(one.at), sells=zone == seller,
+                zone=zone, on_hand=shown(one.value + (moved if zone == seller else 0), unit),
+                counted=shown(one.value, unit), counted_at=instant(one.at), sells=zone == seller,
             )
             for zone, one in sorted(latest.items())
         ],

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from projections.core.columns import ALWAYS
 from projections.core.level_parts import PartReading, PartSetting
+from schemas.measures import location_sql
 
 Changes = Iterable[tuple[int, int]]
 
@@ -149,7 +150,8 @@ from (
     ), seller as (
         select counted_at from latest where zone = (
             select s.zone from stock_selling_zone s
-            where s.location_id = k.location_id and s.valid_from <= k.counted_at
+            where s.location_id = {location_sql("k.location_id")}
+                and s.valid_from <= k.counted_at
             order by s.valid_from desc limit 1
         )
     ), {_WALK}

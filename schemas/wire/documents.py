@@ -8,7 +8,8 @@ sent as several events, so the key also has the record key and the fields of `AB
 an event that only refers to a document. It also declares the fields that must be the `same` in
 events of the same document; `lines(sku,quantity)` compares the lines as a multiset of these fields.
 Without `same`, all fields about the goods are compared: not those of the envelope, personal fields,
-and fields that the gateway fills in.
+and fields that the gateway fills in. Quantities that are measured are compared as amounts: 35 with
+scale 2 is 350 with scale 3.
 
 Keys and content hashes are stored for ever, so their computation must never change.
 """
@@ -25,6 +26,7 @@ from xxhash import xxh3_64_intdigest
 from schemas.declarations import LINES_OF, Description, Field, RecordType, describe
 from schemas.generated.events import EVENTS, Event
 from schemas.generated.records import TO_RECORD
+from schemas.measures import comparable
 from schemas.topics import EVENT_SCHEMAS, key_fields
 
 Document = tuple[bytes, int]
@@ -35,6 +37,8 @@ ID = "document_id"
 ABOUT_SALES = ("line_no", ID, "document_line")
 ABOUT_STOCK = ("location_id", "order_id", "transfer_id", "lot", *ABOUT_SALES)
 # fields about senders and persons, and another name of the sale
+MEASURED = ("quantity", "discrepancy")
+"""Fields whose unit and scale the fields `unit` and `scale` beside them tell."""
 NEVER_SAME = ("meta", "profile_id", "returned_by", "order_id")
 
 
@@ -79,6 +83,7 @@ def _compiled(name: str, rule: DocumentRule, description: Description) -> Identi
     source = [f"    if event.{rule.may_lack} is None:", "        return None"]
     values = ", ".join(f"event.{field}" for field in rule.key)
     scope: dict[str, Any] = {"sha256": sha256, "signed": _signed, "hash": xxh3_64_intdigest}
+    scope["comparable"] = comparable
     record = description.events[name]
     if is_id(rule, record):
         key = f"event.{rule.key[0]}"
@@ -101,8 +106,15 @@ def _said(field: str) -> str:
     lines = LINES_OF.fullmatch(field)
     if lines is None:
         return f"{{event.{field}!r}}"
-    parts = ",".join(f"{{one.{part}!r}}" for part in lines[2].split(","))
+    parts = ",".join(map(_part_said, lines[2].split(",")))
     return f"{{' '.join(sorted([f'{parts}' for one in event.{lines[1]}]))}}"
+
+
+def _part_said(part: str) -> str:
+    if part not in MEASURED:
+        return f"{{one.{part}!r}}"
+    counted = f"comparable(one.{part}, one.unit, one.scale)"
+    return f"{{(one.{part} if one.unit is None and not one.scale else {counted})!r}}"
 
 
 def _signed(digest: int) -> int:
@@ -133,10 +145,16 @@ def _counts(field: Field) -> bool:
 def _plain(record: dict[str, Any], fields: Sequence[Field], description: Description) -> Any:
     """Names and values of the fields, without null and default values."""
     found = []
+    unit, scale = record.get("unit"), record.get("scale", 0)
+    measured = unit is not None or scale
     for field in fields:
-        value = record.get(field.name)
+        value: Any = record.get(field.name)
         if value is None or (field.has_default and value == field.default):
             continue
+        if measured and field.name in ("unit", "scale"):
+            continue
+        if measured and field.name in MEASURED:
+            value = comparable(value, unit, scale)
         part = description.parts.get(field.of or "")
         if part is not None:
             within = [one for one in part.fields if _counts(one)]

@@ -15,6 +15,7 @@ from uuid import UUID
 from projections import discover
 from projections.discrepancies.kinds import KINDS
 from projections.discrepancies.queries import LATEST
+from schemas.measures import location_and_unit
 from services.deciding import outbox
 from services.deciding.answers import Answer
 from services.discrepancies.answers import ANSWERS
@@ -112,8 +113,12 @@ async def _listed(
     rows = await rows_of(connection, statement(for_people), [ids])
     return {
         row["id"]: ListedDiscrepancy(
-            row["kind"], row["subject_id"], row["event_id"], row["location_id"],
+            row["kind"], row["subject_id"], row["event_id"], _location(row["location_id"]),
             row["settled_with"], row["promised"],
         )
         for row in rows
     }  # fmt: skip
+
+
+def _location(place: str | None) -> str | None:
+    return None if place is None else location_and_unit(place)[0]

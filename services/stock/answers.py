@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from schemas.measures import Units
 from services.deciding.answers import EXPIRED, POSITION, RESOLVED, OutcomeAnswers, Position, Yes
 from services.http.operation import AnswerModel
 from services.http.problem_type import ProblemType, may_be_absent
@@ -30,14 +31,18 @@ State = Literal["open", "committed", "applied", "released", "expired"]
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 
 
+COUNTED_IN = Field(None, description="What the amounts are counted in; absent for pieces.")
+
+
 class ReservedLine(AnswerModel):
     """A line of a reservation: units asked for (`quantity`) and units held (`granted`)."""
 
     sku: str
     location_id: str
-    quantity: int
-    granted: int
-    available: int = Field(
+    unit: str | SkipJsonSchema[None] = COUNTED_IN
+    quantity: Units
+    granted: Units
+    available: Units = Field(
         description="Units that this channel could reserve there, after the lines above."
     )
     reason: str | SkipJsonSchema[None] = Field(
@@ -55,9 +60,10 @@ class ShortLine(AnswerModel):
 
     sku: str
     location_id: str
-    available: int
-    quantity: int | SkipJsonSchema[None] = None
-    granted: int | SkipJsonSchema[None] = None
+    unit: str | SkipJsonSchema[None] = COUNTED_IN
+    available: Units
+    quantity: Units | SkipJsonSchema[None] = None
+    granted: Units | SkipJsonSchema[None] = None
     reason: str | SkipJsonSchema[None] = None
 
 
@@ -108,7 +114,8 @@ class ReservationLine(AnswerModel):
 
     sku: str
     location_id: str
-    quantity: int
+    unit: str | SkipJsonSchema[None] = COUNTED_IN
+    quantity: Units
 
 
 class Reservation(AnswerModel):
@@ -128,9 +135,11 @@ class PickedLocation(AnswerModel):
     location_id: str
     name: str | None
     kind: str | None
-    available: dict[str, int] = Field(description="Units that the channel may reserve, by sku.")
+    available: dict[str, Units] = Field(description="Units that the channel may reserve, by sku.")
     kilometres: float | None
-    spare: int = Field(description="Units beyond the wanted quantity, of the line with the fewest.")
+    spare: Units = Field(
+        description="Units beyond the wanted quantity, of the line with the fewest."
+    )
 
 
 class PickedLocations(AnswerModel):

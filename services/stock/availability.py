@@ -16,6 +16,9 @@ Store share and company threshold limit online promises, not the stores. An orde
 is held at the location "" and later placed where `online` has room. A promise has priority over
 reserves: if less is left online than such orders need, they may also be served from store shares,
 and if events took even more, from safety stock.
+
+What is counted in one unit is an item of its own: the location of a spot is a place
+(`schemas.measures`), and of an item that is measured all amounts are in thousandths of its unit.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from projections.shared_stock.promisable_units import policy_for
+from projections.shared_stock.promisable_units import in_thousandths, policy_for
+from schemas.measures import MARK, everywhere, location_and_unit
 
 Spot = tuple[str, str]
 NONE: Mapping[Spot, int] = {}
@@ -48,7 +52,7 @@ class PromisableCell:
 
 @dataclass(slots=True)
 class Item:
-    """One item over all locations.
+    """One item over all locations, counted in one unit.
 
     `available`, `online`: sums over its cells, a negative one as 0. `threshold`: the company
     threshold. `unplaced`: units held without a location.
@@ -87,13 +91,20 @@ class AvailableUnits:
         way cover, likewise.
         """
         self._cells: dict[Spot, PromisableCell] = {}
-        self._items: dict[str, Item] = {}
+        self._items: dict[Spot, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
         for rule in policies:
             at_location.setdefault(rule["location_id"], []).append(rule)
         for row in cells:
             sku, location = row["sku"], row["location_id"]
-            policy = policy_for(at_location.get(location, ()), location, sku, at)
+            if MARK in location:
+                whole, policy = (
+                    (sku, everywhere(location)),
+                    _measured(at_location, sku, location, at),
+                )
+            else:
+                whole = (sku, ANYWHERE)
+                policy = policy_for(at_location.get(location, ()), location, sku, at)
             free = row["on_hand"] - row["committed"] - row["unavailable"] - policy["safety_stock"]
             if later:
                 free += later.get((sku, location), 0)
@@ -101,19 +112,19 @@ class AvailableUnits:
                 free - held.get((sku, location), 0), policy["store_share"], policy["safety_stock"]
             )
             self._cells[sku, location] = cell
-            item = self._items.get(sku)
+            item = self._items.get(whole)
             if item is None:
-                item = self._items[sku] = Item(unplaced=held.get((sku, ANYWHERE), 0))
+                item = self._items[whole] = Item(unplaced=held.get(whole, 0))
             item.add(cell)
             item.threshold = max(item.threshold, policy["company_threshold"])
 
     def room(self, spot: Spot, channel: str) -> int:
         """Units that `channel` may promise at `spot` now: the lowest of `_limits`, at least 0."""
-        sku, location = spot
-        item = self._items.get(sku)
+        whole = (spot[0], everywhere(spot[1]))
+        item = self._items.get(whole)
         if item is None:
             return 0
-        if location == ANYWHERE:
+        if spot == whole:
             return 0 if channel == STORE else item.online_atp
         cell = self._cells.get(spot)
         if cell is None:
@@ -132,7 +143,7 @@ class AvailableUnits:
         cell = self._cells.get(spot)
         if cell is None:
             return 0
-        item = self._items[spot[0]]
+        item = self._items[spot[0], everywhere(spot[1])]
         if item.unplaced <= item.online:
             return cell.online
         kept_back = 0 if item.unplaced <= item.available else cell.safety_stock
@@ -140,23 +151,23 @@ class AvailableUnits:
 
     def take(self, spot: Spot, quantity: int) -> None:
         """Takes units from the remaining ones; a negative number puts them back."""
-        sku, location = spot
+        whole = (spot[0], everywhere(spot[1]))
         cell = self._cells.get(spot)
         if cell is not None:
-            item, available, online = self._items[sku], cell.available, cell.online
+            item, available, online = self._items[whole], cell.available, cell.online
             cell.available -= quantity
             item.available += max(0, cell.available) - max(0, available)
             item.online += cell.online - online
-        elif location == ANYWHERE and sku in self._items:
-            self._items[sku].unplaced += quantity
+        elif spot == whole and whole in self._items:
+            self._items[whole].unplaced += quantity
 
     def _limits(self, spot: Spot, channel: str) -> dict[str, int]:
         """Units that each limit leaves, by code, at least 0; of equal limits the first decides."""
-        sku, location = spot
-        item = self._items.get(sku)
+        whole = (spot[0], everywhere(spot[1]))
+        item = self._items.get(whole)
         if item is None:
             return {"not-stocked": 0}
-        if location == ANYWHERE:
+        if spot == whole:
             return {"no-location": 0} if channel == STORE else _online(item)
         cell = self._cells.get(spot)
         if cell is None:
@@ -177,6 +188,14 @@ REASONS: Mapping[str, str] = {
     "no-location": "A store reserves units at a location: send `location_id`.",
 }
 """Why a line gets fewer units than it asks for: a sentence by the code in the answer."""
+
+
+def _measured(
+    at_location: Mapping[str, list[Mapping[str, Any]]], sku: str, place: str, at: int
+) -> Mapping[str, Any]:
+    """The policy for what is measured at a place."""
+    location, _ = location_and_unit(place)
+    return in_thousandths(policy_for(at_location.get(location, ()), location, sku, at))
 
 
 def _online(item: Item) -> dict[str, int]:

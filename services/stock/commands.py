@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.fields import GivenId
+from schemas.measures import DECIMALS_MAX, Amount, amount, place
 from services.http.postgres_limits import printable
 
 LINES_MAX, QUANTITY_MAX = 100, 1_000_000
@@ -16,6 +17,15 @@ TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 
 
 Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
+Unit = Annotated[
+    Code | None, Field(description="What the quantity is counted in, e.g. kg; pieces when absent.")
+]
+Decimals = Annotated[
+    int,
+    Field(
+        ge=0, le=DECIMALS_MAX, description="Decimal places of the quantity: 354 with 3 is 0.354."
+    ),
+]
 Ttl = Annotated[int, Field(ge=1, le=TTL_MAX)]
 
 
@@ -25,16 +35,33 @@ class _StockBody(BaseModel):
 
 
 class OrderLine(BaseModel):
-    """Units of one item at one location; `location_id` "": the order has no location yet."""
+    """Units of one item at one location; `location_id` "": the order has no location yet.
+
+    `unit` and `scale` as in events.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sku: Code
     location_id: Code | Literal[""] = ""
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
+    unit: Unit = None
+    scale: Decimals = 0
+
+    @property
+    def amount(self) -> Amount:
+        """The quantity as it is stored."""
+        return amount(self.quantity, self.unit, self.scale)
+
+    @property
+    def spot(self) -> tuple[str, str]:
+        """The item and the place of its stock."""
+        if self.unit is None and not self.scale:
+            return self.sku, self.location_id
+        return self.sku, place(self.location_id, self.amount.unit)
 
 
 def _told_apart(lines: list[OrderLine]) -> list[OrderLine]:
-    places = [(line.sku, line.location_id) for line in lines]
+    places = [line.spot for line in lines]
     if len(set(places)) != len(places):
         raise ValueError("lines must not repeat the same item at the same location")
     return lines

@@ -11,6 +11,7 @@ from projections.core.instants import micros
 from projections.shared_stock import promise_id
 from schemas.generated.events import ReservationCommitted
 from schemas.generated.events.parts import Meta, Producer
+from schemas.measures import DECIMALS_MAX, everywhere, location_and_unit, place, shown
 from services.deciding.outcomes import CommandOutcome, DeniedCommand
 from services.stock.availability import ANYWHERE, AvailableUnits, Spot
 from services.stock.commands import Command, Commit, Extend, ReleaseReservation, Reserve
@@ -36,8 +37,8 @@ OPEN, COMMITTED, RELEASED = "open", "committed", "released"
 class ReservedUnits:
     """A row of `hitotsu.stock_hold`: a reservation's units of one item at one location.
 
-    `expires_at`: ignored unless `state` is "open". `served_by`: the location that serves them once
-    they are committed.
+    Locations are places (`schemas.measures`). `expires_at`: ignored unless `state` is "open".
+    `served_by`: the location that serves them once they are committed.
     """
 
     reservation_id: UUID
@@ -93,6 +94,30 @@ def decide(commands: Iterable[Command], state: StockState) -> DecidedStock:
     return batch.decided
 
 
+@dataclass(slots=True)
+class _Taken:
+    """Units taken for a line (`granted`) of those asked for and of the `room` that there was."""
+
+    spot: Spot
+    quantity: int
+    granted: int
+    room: int
+    reason: str | None
+
+    def told(self) -> LineGrant:
+        """The line as the answer shows it."""
+        sku, (location_id, unit) = self.spot[0], location_and_unit(self.spot[1])
+        line = LineGrant(
+            sku=sku, location_id=location_id, quantity=shown(self.quantity, unit),
+            granted=shown(self.granted, unit), available=shown(self.room, unit),
+        )  # fmt: skip
+        if self.reason:
+            line["reason"] = self.reason
+        if unit is not None:
+            line["unit"] = unit
+        return line
+
+
 class _StockBatch:
     """The state during a batch, and what was decided so far."""
 
@@ -111,24 +136,25 @@ class _StockBatch:
         """
         body = command.body
         lines = self._taken(command)
-        short = any(line["granted"] < line["quantity"] for line in lines)
-        granted = any(line["granted"] for line in lines)
+        short = any(line.granted < line.quantity for line in lines)
+        granted = any(line.granted for line in lines)
         yes = granted and not (short and body.mode == "all_or_nothing")
         if not yes or body.dry_run:
             for line in lines:
-                self._shelf.take((line["sku"], line["location_id"]), -line["granted"])
+                self._shelf.take(line.spot, -line.granted)
         if not yes:
             for line in lines:
-                line["granted"] = 0
-            return TooFewUnits(lines=lines)
+                line.granted = 0
+            return TooFewUnits(lines=[line.told() for line in lines])
         expires_at = self._now + timedelta(seconds=body.ttl_seconds)
         if not body.dry_run:
-            made = [_hold_of(command, line, expires_at) for line in lines if line["granted"]]
+            made = [_hold_of(command, line, expires_at) for line in lines if line.granted]
             self.decided.made += made
             self._holds[command.reservation_id] = made
         return UnitsReserved(
             reservation_id=None if body.dry_run else command.reservation_id,
-            expires_at=expires_at, lines=lines, complete=not short, dry_run=body.dry_run,
+            expires_at=expires_at, lines=[line.told() for line in lines], complete=not short,
+            dry_run=body.dry_run,
         )  # fmt: skip
 
     def _resolve(self, command: Extend | Commit | ReleaseReservation) -> CommandOutcome:
@@ -146,22 +172,16 @@ class _StockBatch:
             return self._commit(command, holds)
         return self._release(command, holds)
 
-    def _taken(self, command: Reserve) -> list[LineGrant]:
+    def _taken(self, command: Reserve) -> list[_Taken]:
         """Takes units for the lines in order: a line sees what the lines before it took."""
-        lines, channel = list[LineGrant](), command.body.channel
+        lines, channel = list[_Taken](), command.body.channel
         for line in command.body.lines:
-            spot = (line.sku, line.location_id)
+            spot, quantity = line.spot, line.amount.quantity
             room = self._shelf.room(spot, channel)
-            granted = min(line.quantity, room)
-            short = self._shelf.reason(spot, channel) if granted < line.quantity else None
+            granted = min(quantity, room)
+            short = self._shelf.reason(spot, channel) if granted < quantity else None
             self._shelf.take(spot, granted)
-            grant = LineGrant(
-                sku=line.sku, location_id=line.location_id, quantity=line.quantity,
-                granted=granted, available=room,
-            )  # fmt: skip
-            if short:
-                grant["reason"] = short
-            lines.append(grant)
+            lines.append(_Taken(spot, quantity, granted, room, short))
         return lines
 
     def _release(self, command: ReleaseReservation, holds: list[ReservedUnits]) -> CommandOutcome:
@@ -176,7 +196,7 @@ class _StockBatch:
         body, denied = command.body, self._unplaceable(command, holds)
         if denied is not None:
             return denied
-        placed = [hold.location_id or body.location_id or ANYWHERE for hold in holds]
+        placed = [_placed(hold, body.location_id) for hold in holds]
         facts = [
             _fact(body.order_id, hold, location, self._now) for hold, location in zip(holds, placed)
         ]
@@ -198,7 +218,7 @@ class _StockBatch:
 
         It cannot serve an item of which the reservation has another line at that location.
         """
-        unplaced = [hold for hold in holds if hold.location_id == ANYWHERE]
+        unplaced = [hold for hold in holds if hold.location_id == everywhere(hold.location_id)]
         location = command.body.location_id
         if not unplaced:
             return None
@@ -206,9 +226,10 @@ class _StockBatch:
             return LocationMissing()
         lines = list[LineShortage]()
         for hold in unplaced:
-            room = self._shelf.placeable((hold.sku, location))
-            if room < hold.quantity or (hold.sku, location) in {h.spot for h in holds}:
-                lines.append(LineShortage(sku=hold.sku, location_id=location, available=room))
+            spot = (hold.sku, _placed(hold, location))
+            room = self._shelf.placeable(spot)
+            if room < hold.quantity or spot in {h.spot for h in holds}:
+                lines.append(_shortage(spot, room))
         return TooFewUnitsThere(lines=lines) if lines else None
 
     def _extend(self, command: Extend, holds: list[ReservedUnits]) -> CommandOutcome:
@@ -223,9 +244,24 @@ class _StockBatch:
         )
 
 
+def _placed(hold: ReservedUnits, location_id: str | None) -> str:
+    """The place that serves a hold: its own, else the one at the location of the commit."""
+    location, unit = location_and_unit(hold.location_id)
+    return hold.location_id if location else place(location_id or ANYWHERE, unit)
+
+
+def _shortage(spot: Spot, room: int) -> LineShortage:
+    location_id, unit = location_and_unit(spot[1])
+    line = LineShortage(sku=spot[0], location_id=location_id, available=shown(room, unit))
+    if unit is not None:
+        line["unit"] = unit
+    return line
+
+
 def _fact(
-    order_id: UUID, hold: ReservedUnits, location_id: str, now: datetime
+    order_id: UUID, hold: ReservedUnits, served_by: str, now: datetime
 ) -> ReservationCommitted:
+    location_id, unit = location_and_unit(served_by)
     event_id = promise_id(hold.reservation_id, hold.sku, hold.location_id).bytes
     meta = Meta(
         event_id=event_id,
@@ -239,11 +275,13 @@ def _fact(
         reservation_id=hold.reservation_id.bytes,
         order_id=order_id.bytes,
         quantity=hold.quantity,
+        unit=unit or None,
+        scale=0 if unit is None else DECIMALS_MAX,
     )
 
 
-def _hold_of(command: Reserve, line: LineGrant, expires_at: datetime) -> ReservedUnits:
+def _hold_of(command: Reserve, line: _Taken, expires_at: datetime) -> ReservedUnits:
     return ReservedUnits(
-        command.reservation_id, line["sku"], line["location_id"], line["granted"],
+        command.reservation_id, *line.spot, line.granted,
         command.body.channel, command.client, OPEN, expires_at,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from projections.shared_stock.history import COUNTED_AND_MOVED, FOREVER
 from projections.shared_stock.shortages import SHORT
 from schemas.generated.events import ReservationCommitted
 from schemas.history.releases import releases
+from schemas.measures import everywhere_sql
 from services.invariants.invariant import Connection, Invariant, Key, Violation, by_sql
 from services.runtime.rows import rows_of
 
@@ -64,6 +65,7 @@ COMMITTED_TO_AN_ORDER = Invariant(
 # decision saw. Events applied since then may have taken units, or counted them again: then they
 # caused the shortage, and the grant was right. So may preorders whose units are late: nothing was
 # granted from these.
+OF_SHORT = f"short.location_id in ({everywhere_sql('location_id')}, location_id)"
 UNDERCUT = f"""
 with {SHORT.format(of="sku = any(%(skus)s)")}
 select short.sku, short.location_id, short.short, taken.units
@@ -71,20 +73,21 @@ from short
 cross join lateral (
     select position from hitotsu.stock_hold h
     where h.sku = short.sku and h.position is not null
-        and short.location_id in ('', coalesce(h.served_by, h.location_id))
+        and short.location_id in (
+            {everywhere_sql("h.location_id")}, coalesce(h.served_by, h.location_id))
     order by created_at desc limit 1
 ) h
 cross join lateral (
     select coalesce(sum(m.units), 0)::bigint as units, bool_or(m.counted) as counted
     from (
         select event_id, -delta as units, false as counted from stock_cell_change
-        where sku = short.sku and short.location_id in ('', location_id) and delta < 0
+        where sku = short.sku and delta < 0 and {OF_SHORT}
         union all
         select event_id, greatest(committed, 0) + greatest(unavailable, 0), false
-        from stock_promise where sku = short.sku and short.location_id in ('', location_id)
+        from stock_promise where sku = short.sku and {OF_SHORT}
         union all
         select event_id, 0, true from stock_count
-        where sku = short.sku and short.location_id in ('', location_id)
+        where sku = short.sku and {OF_SHORT}
     ) m join ledger l using (event_id) join hitotsu.topic t on t.no = l.topic
     where l."offset" >= coalesce((h.position ->> (t.name || '-' || l.partition))::bigint, 0)
         and l.schema_id <> all(%(promises)s::int[])

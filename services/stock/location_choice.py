@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from projections.shared_stock.promisable_units import in_force
+from schemas.measures import Amount, amount, place, shown
 from services.stock.availability import AvailableUnits
-from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code
+from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code, Decimals, Unit
 
 EARTH_KM = 6_371.0088  # IUGG mean radius
 
@@ -23,6 +24,13 @@ class WantedUnits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     sku: Code
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
+    unit: Unit = None
+    scale: Decimals = 0
+
+    @property
+    def amount(self) -> Amount:
+        """The quantity as stock is counted."""
+        return amount(self.quantity, self.unit, self.scale)
 
 
 class GeoPoint(BaseModel):
@@ -81,16 +89,22 @@ def picked(
         described = in_force(rows, at) or {}
         if body.kinds and described.get("kind") not in body.kinds:
             continue
-        rooms = {line.sku: shelf.room((line.sku, location_id), body.channel) for line in body.lines}
-        if any(rooms[line.sku] < line.quantity for line in body.lines):
+        rooms = [
+            (line, shelf.room((line.sku, place(location_id, line.amount.unit)), body.channel))
+            for line in body.lines
+        ]
+        if any(room < line.amount.quantity for line, room in rooms):
             continue
         away = _away(body.near, described)
         found.append(
             {
                 "location_id": location_id, "name": described.get("name"),
-                "kind": described.get("kind"), "available": rooms,
+                "kind": described.get("kind"),
+                "available": {line.sku: shown(room, line.amount.unit) for line, room in rooms},
                 "kilometres": None if away is None else round(away, 3),
-                "spare": min(rooms[line.sku] - line.quantity for line in body.lines),
+                "spare": min(
+                    shown(room - line.amount.quantity, line.amount.unit) for line, room in rooms
+                ),
             }
         )  # fmt: skip
     return sorted(found, key=lambda one: _rank(body, one))[: body.limit]

@@ -17,13 +17,15 @@ class LineGrant(TypedDict):
     """A line's units asked for (`quantity`), held (`granted`), and available before that.
 
     `granted`: 0 in a denial. `reason`: a key of `REASONS`, if fewer are available than asked for.
+    `unit`: what the amounts are counted in; absent for pieces.
     """
 
     sku: str
     location_id: str
-    quantity: int
-    granted: int
-    available: int
+    unit: NotRequired[str]
+    quantity: int | float
+    granted: int | float
+    available: int | float
     reason: NotRequired[str]
 
 
@@ -32,7 +34,8 @@ class LineShortage(TypedDict):
 
     sku: str
     location_id: str
-    available: int
+    unit: NotRequired[str]
+    available: int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

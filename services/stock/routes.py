@@ -5,6 +5,7 @@ locations.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from projections.catalog import projection as catalog
 from projections.core.instants import micros
+from schemas.measures import location_and_unit, shown
 from services.deciding.answers import EXPIRED, RESOLVED, Answer
 from services.deciding.endpoint import (
     CommandRoute,
@@ -155,9 +157,15 @@ async def _state(postgres: Pool, reservation_id: UUID) -> Response:
         raise Refuse.of(NO_SUCH_RESERVATION, "There is no reservation with this id.")
     states = {row["state"] for row in rows}
     common = {name: rows[0][name] for name in ("channel", "order_id", "expires_at")}
-    lines = [{name: row[name] for name in ("sku", "location_id", "quantity")} for row in rows]
+    lines = [_line(row) for row in rows]
     # the events of several lines are applied separately: until the last one, it counts as committed
     state = states.pop() if len(states) == 1 else "committed"
     return respond(
         Answer.of(200, {"reservation_id": reservation_id, "state": state, **common, "lines": lines})
     )
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    location_id, unit = location_and_unit(row["location_id"])
+    line = {"sku": row["sku"], "location_id": location_id, "quantity": shown(row["quantity"], unit)}
+    return line if unit is None else {**line, "unit": unit}

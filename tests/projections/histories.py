@@ -68,6 +68,8 @@ _BY_NAME: dict[str, Callable[[Chance], Any]] = {
     "terminal_sequence": lambda chance: chance.randint(1, 12),
     "value_index": _ids("value", 4),
     "line_no": _of(1, 2, 3),
+    "unit": _of("kg", "KG", "pcs"),
+    "scale": _of(0, 0, 1, 3),
     "system": _of("pos", "ec"),
     "category": _of("drinks", "ware"),
     "zone": _of("SHELF", "BACK", "CELLAR"),

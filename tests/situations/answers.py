@@ -74,12 +74,20 @@ class Shop(Facts):
         """An item at one location."""
         return self.stock(sku).at(at)
 
-    def reserves(self, sku: str, at: str, units: int = 1, seconds: int = 600) -> Hold:
-        """Asks to hold units for the web shop."""
-        line = {"sku": sku, "location_id": at, "quantity": units}
+    def reserves(
+        self, sku: str, at: str, units: int = 1, seconds: int = 600, **counted: Any
+    ) -> Hold:
+        """Asks to hold units for the web shop; `counted`: the unit and scale of what is weighed."""
+        line = {"sku": sku, "location_id": at, "quantity": units} | counted
         body = {"channel": "EC", "lines": [line], "ttl_seconds": seconds}
         answer = self.wire.request("/v1/stock/reservations", body)
         return Hold(answer.json().get("reservation_id"), answer.status_code)
+
+    def commits(self, hold: Hold, order: UUID, at: str | None = None) -> int:
+        """The order is placed for which units are held, to be served from `at`; the status."""
+        path = f"/v1/stock/reservations/{hold.id}/commit"
+        body = {"order_id": str(order)} | ({"location_id": at} if at else {})
+        return self.wire.request(path, body).status_code
 
     def reserves_at_once(self, buyers: int, sku: str, at: str) -> list[Hold]:
         """So many buyers ask for one unit at the same moment."""

@@ -135,7 +135,7 @@ class Facts:
         """
         if isinstance(sale, Sale) and not lines:
             lines = tuple(
-                back(one["sku"], one["quantity"], one["line_no"], refund=one["net_paid"])
+                back(one["sku"], one["quantity"], one["line_no"], one["net_paid"], **_counted(one))
                 for one in sale.lines
             )
         told = [{"disposition": disposition} | one for one in lines]
@@ -354,6 +354,11 @@ def back(
 ) -> dict[str, Any]:
     """A line of a return: so many units of line `number` come back for so many yen."""
     return {"line_no": number, "sku": sku, "quantity": units, "refund": refund} | more
+
+
+def _counted(line: dict[str, Any]) -> dict[str, Any]:
+    """How a line is counted, where it says so."""
+    return {name: line[name] for name in ("unit", "scale") if name in line}
 
 
 def _plain(value: Any) -> Any:

@@ -6,9 +6,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tests.situations import clocks, corrections, found_corrections, found_stock, people, stock
+from tests.situations import (
+    clocks,
+    corrections,
+    found_corrections,
+    found_stock,
+    people,
+    stock,
+    weights,
+)
 
-TABLES = (corrections, stock, clocks, people, found_corrections, found_stock)
+TABLES = (corrections, stock, clocks, people, found_corrections, found_stock, weights)
 Test = Callable[..., Any]
 
 

@@ -115,6 +115,8 @@ def reservation_committed(model: ReservationCommittedInput, seal: Sealer) -> Res
         reservation_id=model.reservation_id,
         order_id=model.order_id,
         quantity=model.quantity,
+        unit=model.unit,
+        scale=model.scale,
     )
 
 

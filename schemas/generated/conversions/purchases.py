@@ -125,7 +125,11 @@ def purchase_amended(model: PurchaseAmendedInput, seal: Sealer) -> PurchaseAmend
                 discount=item.discount,
                 components=[
                     _LineComponent(
-                        sku=inner.sku, quantity=inner.quantity, location_id=inner.location_id
+                        sku=inner.sku,
+                        quantity=inner.quantity,
+                        location_id=inner.location_id,
+                        unit=inner.unit,
+                        scale=inner.scale,
                     )
                     for inner in item.components
                 ],
@@ -186,7 +190,11 @@ def purchase_completed(model: PurchaseCompletedInput, seal: Sealer) -> PurchaseC
                 discount=item.discount,
                 components=[
                     _LineComponent(
-                        sku=inner.sku, quantity=inner.quantity, location_id=inner.location_id
+                        sku=inner.sku,
+                        quantity=inner.quantity,
+                        location_id=inner.location_id,
+                        unit=inner.unit,
+                        scale=inner.scale,
                     )
                     for inner in item.components
                 ],
@@ -274,7 +282,11 @@ def purchase_voided(model: PurchaseVoidedInput, seal: Sealer) -> PurchaseVoided:
                 discount=item.discount,
                 components=[
                     _LineComponent(
-                        sku=inner.sku, quantity=inner.quantity, location_id=inner.location_id
+                        sku=inner.sku,
+                        quantity=inner.quantity,
+                        location_id=inner.location_id,
+                        unit=inner.unit,
+                        scale=inner.scale,
                     )
                     for inner in item.components
                 ],

@@ -78,6 +78,8 @@ class ReservationCommitted:
     reservation_id: bytes
     order_id: bytes
     quantity: int
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

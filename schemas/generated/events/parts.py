@@ -34,6 +34,8 @@ class LineComponent:
     sku: str
     quantity: int
     location_id: str | None = None
+    unit: str | None = None
+    scale: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

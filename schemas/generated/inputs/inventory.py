@@ -85,6 +85,8 @@ class ReservationCommittedInput(Edge):
     reservation_id: Id
     order_id: Id
     quantity: IntQuantity
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class StockAdjustedInput(Edge):

@@ -56,6 +56,8 @@ class LineComponentInput(Edge):
     sku: Code
     quantity: IntQuantity
     location_id: Code | None = None
+    unit: Code | None = None
+    scale: Scale = 0
 
 
 class LotAllocationInput(Edge):

@@ -93,6 +93,8 @@ def reservation_committed_from(record: dict[str, Any]) -> ReservationCommitted:
         reservation_id=record["reservation_id"],
         order_id=record["order_id"],
         quantity=small(record["quantity"]),
+        unit=record["unit"],
+        scale=small(record["scale"]),
     )
 
 

@@ -78,6 +78,8 @@ def reservation_committed_record(event: ReservationCommitted) -> dict[str, Any]:
         "reservation_id": event.reservation_id,
         "order_id": event.order_id,
         "quantity": event.quantity,
+        "unit": event.unit,
+        "scale": event.scale,
     }
 
 

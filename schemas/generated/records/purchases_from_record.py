@@ -100,6 +100,8 @@ def purchase_amended_from(record: dict[str, Any]) -> PurchaseAmended:
                         sku=inner["sku"],
                         quantity=small(inner["quantity"]),
                         location_id=inner["location_id"],
+                        unit=inner["unit"],
+                        scale=small(inner["scale"]),
                     )
                     for inner in item["components"]
                 ],
@@ -156,6 +158,8 @@ def purchase_completed_from(record: dict[str, Any]) -> PurchaseCompleted:
                         sku=inner["sku"],
                         quantity=small(inner["quantity"]),
                         location_id=inner["location_id"],
+                        unit=inner["unit"],
+                        scale=small(inner["scale"]),
                     )
                     for inner in item["components"]
                 ],
@@ -237,6 +241,8 @@ def purchase_voided_from(record: dict[str, Any]) -> PurchaseVoided:
                         sku=inner["sku"],
                         quantity=small(inner["quantity"]),
                         location_id=inner["location_id"],
+                        unit=inner["unit"],
+                        scale=small(inner["scale"]),
                     )
                     for inner in item["components"]
                 ],

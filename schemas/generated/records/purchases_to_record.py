@@ -74,7 +74,13 @@ def purchase_amended_record(event: PurchaseAmended) -> dict[str, Any]:
                 "tax_rate": item.tax_rate,
                 "discount": item.discount,
                 "components": [
-                    {"sku": inner.sku, "quantity": inner.quantity, "location_id": inner.location_id}
+                    {
+                        "sku": inner.sku,
+                        "quantity": inner.quantity,
+                        "location_id": inner.location_id,
+                        "unit": inner.unit,
+                        "scale": inner.scale,
+                    }
                     for inner in item.components
                 ],
                 "lot": item.lot,
@@ -126,7 +132,13 @@ def purchase_completed_record(event: PurchaseCompleted) -> dict[str, Any]:
                 "tax_rate": item.tax_rate,
                 "discount": item.discount,
                 "components": [
-                    {"sku": inner.sku, "quantity": inner.quantity, "location_id": inner.location_id}
+                    {
+                        "sku": inner.sku,
+                        "quantity": inner.quantity,
+                        "location_id": inner.location_id,
+                        "unit": inner.unit,
+                        "scale": inner.scale,
+                    }
                     for inner in item.components
                 ],
                 "lot": item.lot,
@@ -201,7 +213,13 @@ def purchase_voided_record(event: PurchaseVoided) -> dict[str, Any]:
                 "tax_rate": item.tax_rate,
                 "discount": item.discount,
                 "components": [
-                    {"sku": inner.sku, "quantity": inner.quantity, "location_id": inner.location_id}
+                    {
+                        "sku": inner.sku,
+                        "quantity": inner.quantity,
+                        "location_id": inner.location_id,
+                        "unit": inner.unit,
+                        "scale": inner.scale,
+                    }
                     for inner in item.components
                 ],
                 "lot": item.lot,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from uuid import UUID, uuid5
 
+from schemas.measures import THOUSANDTHS
 from services.points.program.apportionment import shares
 from services.points.program.calendar import active_from, expires_at
 from services.points.program.rules import Earn, EarningRules, Rounding
@@ -17,12 +18,21 @@ from services.points.program.rules import Earn, EarningRules, Rounding
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """A line of a sale. `paid`: the amount for all its units, in minor units of the currency."""
+    """A line of a sale. `paid`: the amount for all its units, in minor units of the currency.
+
+    `unit`: of the quantity, which is in thousandths of it; None: pieces.
+    """
 
     line_no: int
     sku: str
     quantity: int
     paid: int
+    unit: str | None = None
+
+    @property
+    def units(self) -> Fraction | int:
+        """Pieces, or units of what is measured; comparable between lines."""
+        return self.quantity if self.unit is None else Fraction(self.quantity, THOUSANDTHS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class EarningSale:
 
     `profile_id`: None for a guest's purchase that nobody has claimed together with its points.
     `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
-    from applied events.
+    from applied events, counted as the line's quantity is.
     """
 
     transaction_id: UUID
@@ -48,9 +58,9 @@ class EarningSale:
         If nothing was paid, the fraction of the units.
         """
         paid = any(line.paid for line in self.lines)
-        whole = sum(line.paid if paid else line.quantity for line in self.lines)
+        whole = sum(line.paid if paid else line.units for line in self.lines)
         part = sum(
-            (line.paid if paid else line.quantity)
+            (line.paid if paid else line.units)
             * line_gone(line, units.get(line.line_no, 0))
             for line in self.lines
         )  # fmt: skip

@@ -12,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.core.documents import unpacked
+from projections.purchases.documents import Counted
 from projections.purchases.sale_state import SettledSale, settled
+from schemas.measures import unit_sql
 from services.points.program.calendar import months_before
 from services.points.program.earnings import EarningSale, SoldLine, line_gone
 from services.points.program.rules import EarningRules, readable, version_at
@@ -25,11 +27,12 @@ where transaction_id = any(%s::uuid[]) and occurred_at is not null
 """
 # of a till's sale that names an order: units that the order had been given before, unless people
 # decided that it was a sale of its own
-SERVED_TWICE = """
-select event_id, sku, sum(quantity)::bigint as quantity from stock_discrepancy
+SERVED_TWICE = f"""
+select event_id, sku, {unit_sql("location_id")} as unit, sum(quantity)::bigint as quantity
+from stock_discrepancy
 where kind = 'doubled_document' and resolution is distinct from 'DOCUMENT_RIGHT'
     and event_id = any(%s::uuid[])
-group by event_id, sku
+group by event_id, sku, unit
 """
 CLAIMS = """
 select transaction_id, profile_id from purchase_claim
@@ -61,16 +64,18 @@ async def _take_off_served_twice(connection: Connection, sales: Iterable[Settled
     by_event = {UUID(one.document): one for one in sales if one.order is not None}
     if not by_event:
         return
-    twice: dict[UUID, dict[str, int]] = defaultdict(dict)
+    twice: dict[UUID, dict[Counted, int]] = defaultdict(dict)
     for row in await rows_of(connection, SERVED_TWICE, [list(by_event)]):
-        twice[row["event_id"]][row["sku"]] = row["quantity"]
+        twice[row["event_id"]][row["sku"], row["unit"]] = row["quantity"]
     for event_id, units in twice.items():
         by_event[event_id].take_off(units)
 
 
 def _sale(row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None) -> EarningSale:
     lines = tuple(
-        SoldLine(sold.line.line_no, sold.line.sku, sold.line.quantity, sold.line.paid)
+        SoldLine(
+            sold.line.line_no, sold.line.sku, sold.line.quantity, sold.line.paid, sold.line.unit
+        )
         for sold in whole.lines.values()
     )
     returned = {line_no: sold.gone for line_no, sold in whole.lines.items() if sold.gone}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from schemas.measures import Units
 from services.deciding.answers import (
     NO_SUCH_PURCHASE,
     POSITION,
@@ -26,6 +27,7 @@ from services.points.returns.outcomes import (
     PurchaseOfOtherMember,
     ReturnExceedsSale,
     ReturnSettled,
+    UnitDiffers,
 )
 
 
@@ -102,9 +104,16 @@ NO_SUCH_LINE = ProblemType(
 MORE_THAN_SOLD = ProblemType(
     "more-than-sold", 409, "More than was sold",
     "More units are returned than the line has left; see `returnable`.",
-    {"line_no": int, "returnable": int, **POSITION},
+    {"line_no": int, "returnable": Units, **POSITION},
 )  # fmt: skip
-PROBLEMS = (NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, MORE_THAN_SOLD)
+OTHER_UNIT = ProblemType(
+    "other-unit", 409, "Conflict",
+    "The line is counted in another unit than the returned quantity; see `unit`.",
+    {"line_no": int, "unit": str | None, **POSITION},
+)  # fmt: skip
+PROBLEMS = (
+    NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, OTHER_UNIT, MORE_THAN_SOLD,
+)  # fmt: skip
 ANSWERS = OutcomeAnswers(
     accepted={ReturnSettled: Yes(ReturnedPoints)},
     denied={
@@ -113,6 +122,7 @@ ANSWERS = OutcomeAnswers(
         PurchaseOfGuest: NO_OWNER,
         PurchaseOfOtherMember: OTHER_OWNER,
         LineUnknown: NO_SUCH_LINE,
+        UnitDiffers: OTHER_UNIT,
         ReturnExceedsSale: MORE_THAN_SOLD,
     },
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.fields import GivenId
+from schemas.measures import DECIMALS_MAX, Amount, amount
 from services.points.program.rules import ReturnPolicy
 
 Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -19,6 +20,17 @@ class ReturnedUnits(BaseModel):
     model_config = ConfigDict(extra="forbid")
     line_no: Annotated[int, Field(ge=1, le=100_000)]
     quantity: Quantity
+    unit: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="What the quantity is counted in, e.g. kg; pieces when absent."
+    )
+    scale: int = Field(
+        0, ge=0, le=DECIMALS_MAX, description="Decimals of the quantity: 354 with 3 is 0.354."
+    )
+
+    @property
+    def amount(self) -> Amount:
+        """The quantity as lines of sales count it."""
+        return amount(self.quantity, self.unit, self.scale)
 
 
 class ReturnBody(BaseModel):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from projections.core.instants import instant
+from schemas.measures import shown
 from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
 from services.points.holds.outcomes import ProfileUnknown, TakenLot
 from services.points.program.earnings import EarningSale
@@ -22,6 +23,7 @@ from services.points.returns.outcomes import (
     ReturnExceedsSale,
     ReturnSettled,
     TakenBackAmounts,
+    UnitDiffers,
 )
 from services.points.returns.policies import PointsGivenBack, PointsTakenBack, Spot
 from services.points.returns.settlement import Judgement, SettledLine, Settlement, Terms
@@ -76,15 +78,18 @@ def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedComma
         return PurchaseOfGuest()
     if sale.profile_id not in state.here.members.get(body.profile_id, (body.profile_id,)):
         return PurchaseOfOtherMember()
-    sold = {line.line_no: line.quantity for line in sale.lines}
+    sold = {line.line_no: line for line in sale.lines}
     before = state.before.get(sale.transaction_id, {})
     for line in body.lines:
         if line.line_no not in sold:
             return LineUnknown(line_no=line.line_no)
+        quantity, unit = line.amount
+        if unit != sold[line.line_no].unit:
+            return UnitDiffers(line_no=line.line_no, unit=sold[line.line_no].unit)
         row = before.get(line.line_no)
-        left = sold[line.line_no] - (row.units if row else 0)
-        if line.quantity > left:
-            return ReturnExceedsSale(line_no=line.line_no, returnable=left)
+        left = sold[line.line_no].quantity - (row.units if row else 0)
+        if quantity > left:
+            return ReturnExceedsSale(line_no=line.line_no, returnable=shown(left, unit))
     return sale
 
 
@@ -96,7 +101,9 @@ def _settled(
     rows = state.before.setdefault(sale.transaction_id, {})
     judgement = Judgement(sale, terms, rows, here.holder(sale.profile_id), here.at)
     judgement.earn()
-    judgement.give_and_take({line.line_no: line.quantity for line in body.lines}, body.policy)
+    judgement.give_and_take(
+        {line.line_no: line.amount.quantity for line in body.lines}, body.policy
+    )
     judged = judgement.judged()
     if not body.dry_run:
         for line_no, row in judged.decided.items():

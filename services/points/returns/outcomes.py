@@ -96,11 +96,24 @@ class LineUnknown(DeniedCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitDiffers(DeniedCommand):
+    """The line is counted in another unit (None: in pieces) than the returned quantity."""
+
+    line_no: int
+    unit: str | None
+
+    @property
+    def detail(self) -> str:
+        counted = "pieces" if self.unit is None else self.unit or "decimals without a unit"
+        return f"Line {self.line_no} is counted in {counted}: send `unit` and `scale` of the sale."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnExceedsSale(DeniedCommand):
     """More units are returned than the line has left; `returnable`: how many it has left."""
 
     line_no: int
-    returnable: int
+    returnable: int | float
 
     @property
     def detail(self) -> str:

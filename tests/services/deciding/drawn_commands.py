@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -116,6 +116,15 @@ def returns_batches(many: int, seed: int = 3) -> Iterator[DrawnReturns]:
         unseen = {PROFILES[2]} if draw.random() < 0.3 else set()
         bodies = [_return(draw, names) for _ in range(draw.randint(1, 4))]
         yield DrawnReturns(here, sales, terms, unseen, bodies)
+
+
+def return_in_another_unit() -> DrawnReturns:
+    """A quantity in kg of a line that is counted in pieces."""
+    batch = next(returns_batches(1))
+    name, sale = next(iter(batch.sales.items()))
+    line = {"line_no": sale.lines[0].line_no, "quantity": 1, "unit": "kg"}
+    body = {"transaction_id": str(name), "profile_id": str(PROFILES[0]), "lines": [line]}
+    return replace(batch, unseen=set(), bodies=[body])
 
 
 def _id(draw: Random) -> UUID:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.shared_stock.promisable_units import stock
+from schemas.measures import place, shown
 from services.stock.availability import ANYWHERE, REASONS, AvailableUnits
 
 SKU, AT = "item", 1_000
@@ -161,3 +162,57 @@ def test_a_promise_comes_before_what_is_kept_back() -> None:
     assert two_stores(15).placeable((SKU, "S1")) == 9
     assert two_stores(19).placeable((SKU, "S1")) == 10
     assert two_stores(19).placeable((SKU, "S3")) == 0
+
+
+AMOUNTS = ("safety_stock", "store_share", "company_threshold")
+SHOWN = ("on_hand", "committed", "reserved", "unavailable", "available", "store_atp", "short")
+
+
+@given(cells, cells, policies, takes, takes, small, small)
+def test_what_is_measured_is_promised_as_an_item_of_its_own_in_thousandths(
+    pieces: list[dict[str, Any]],
+    weighed: list[dict[str, Any]],
+    kept: list[dict[str, Any]],
+    taken: list[tuple[str, int]],
+    taken_by_weight: list[tuple[str, int]],
+    unplaced: int,
+    unplaced_by_weight: int,
+) -> None:
+    """Two units of one item are as two items, of which one has policies in thousandths."""
+    finer = [{**rule, **{name: rule[name] * 1_000 for name in AMOUNTS}} for rule in kept]
+    other = [row | {name: row[name] * 777 for name in SHOWN[:4]} for row in weighed]
+    mixed = [{"sku": SKU, "incoming": 0, **row} for row in pieces]
+    mixed += [
+        {"sku": SKU, "incoming": 0, **row, "location_id": place(row["location_id"], "kg")}
+        for row in other
+    ]
+    held = {row["location_id"]: row["reserved"] for row in mixed}
+    held |= {"": unplaced, place("", "kg"): unplaced_by_weight}
+    alone = {
+        None: ([{"sku": SKU, "incoming": 0, **row} for row in pieces], kept, unplaced),
+        "kg": ([{"sku": SKU, "incoming": 0, **row} for row in other], finer, unplaced_by_weight),
+    }
+    together = AvailableUnits(mixed, kept, {(SKU, at): units for at, units in held.items()}, AT)
+    seen = stock(SKU, mixed, kept, AT, unplaced, held)
+    figures = {seen.unit: seen} | {one.unit: one for one in seen.other_units or []}
+    for unit, (rows, rules, without) in alone.items():
+        own = {(SKU, row["location_id"]): row["reserved"] for row in rows} | {(SKU, ""): without}
+        shelf = AvailableUnits(rows, rules, own, AT)
+        for location, quantity in taken if unit is None else taken_by_weight:
+            shelf.take((SKU, location), quantity)
+            together.take((SKU, place(location, unit)), quantity)
+        for location in (*LOCATIONS, ANYWHERE):
+            for channel in ("EC", "STORE"):
+                spot, measured = (SKU, location), (SKU, place(location, unit))
+                assert together.room(measured, channel) == shelf.room(spot, channel)
+                assert together.reason(measured, channel) == shelf.reason(spot, channel)
+                assert together.placeable(measured) == shelf.placeable(spot)
+        expected = stock(SKU, rows, rules, AT, without)
+        if rows:
+            assert figures[unit].online_atp == shown(int(expected.online_atp), unit)
+            assert figures[unit].short == shown(int(expected.short), unit)
+        found = [cell for cell in seen.locations if cell.unit == unit]
+        for cell, want in zip(found, expected.locations, strict=True):
+            assert cell.location_id == want.location_id
+            for name in SHOWN:
+                assert getattr(cell, name) == shown(getattr(want, name), unit)
