@@ -7,6 +7,7 @@ transactions of different partitions wait for each other and never in a circle.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,8 +30,23 @@ from projections.core.tables import Ledger, RowKey
 from services.projector.redis_changes import RedisChanges
 from services.runtime.arrays import columns
 
+ALIVE_SECONDS = 1.0
 Connection = psycopg.Connection[TupleRow]
 Changed = Mapping[RowKey, Mapping[str, Document | None]]
+
+
+class Heartbeat:
+    """Keeps a transaction alive during a long computation: Postgres ends one that is idle."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._at = connection, time.monotonic()
+
+    def beat(self) -> None:
+        """Talks to Postgres if that was long ago."""
+        now = time.monotonic()
+        if now - self._at >= ALIVE_SECONDS:
+            self._connection.execute("select")
+            self._at = now
 
 
 class DocumentStore:
@@ -79,8 +95,10 @@ class DocumentStore:
             new = [row for row in rows if row[by] is not None and row[:many] not in held]
             if new:
                 due.first[table] = encode(new)
+        heart = Heartbeat(connection)
         for key in fresh.keys() - held if held else fresh:
             self._group.derivations.change(table, key, None, fresh[key], derived)
+            heart.beat()
         if not held:
             return
         asked = wire.key_columns(table, sorted(held))
@@ -89,6 +107,7 @@ class DocumentStore:
             key, old = _key(row[:many]), unpacked(row[many])
             joined[key] = joined_documents(old, changed[key])
             self._group.derivations.change(table, key, old, joined[key], derived)
+            heart.beat()
         sent = _arrays(table.stored, zip(*_rows(table, joined), strict=True))
         cursor = connection.execute(self._replaces[table], sent)
         if table in self._views:

@@ -19,10 +19,8 @@ skus = st.sampled_from(("A", "B"))
 places = st.sampled_from(("W1", "W1", "W1", "W1", "W1", "W1", "S1"))
 ids = st.integers(0, 99).map(lambda number: UUID(int=number).hex)
 told = st.tuples(st.sampled_from(STOCK), times, skus, places, units).map(list)
-entries = st.tuples(
-    ids, times, st.sampled_from(("placed", "placed", "placed", "cancelled", "served")), skus,
-    places, units,
-).map(list)  # fmt: skip
+kinds = st.sampled_from(("placed", "placed", "placed", "cancelled", "came back", "served"))
+entries = st.tuples(ids, times, kinds, skus, places, units).map(list)
 
 
 @st.composite
