@@ -35,6 +35,11 @@ SELECT leaves_from, item, ends_at, if(cancelled, 0, -quantity), 0, -quantity FRO
 UNION ALL
 SELECT location, item, happened, units + beyond, beyond, 0 FROM slip WHERE NOT not_returned
 UNION ALL
+-- What came back before it was told to have left is not promised any more in between.
+SELECT leaves_from, item, unnest([happened, ends_at]), 0, 0, unnest([-units, units])
+FROM slip JOIN order_line USING (number, item)
+WHERE channel = 'EC' AND NOT not_returned AND happened < ends_at
+UNION ALL
 SELECT location, i_item_sk, TIMESTAMP '1998-01-01', 10000, 0, 0
 FROM item, (SELECT 'warehouse' AS location UNION ALL SELECT 'store ' || unnest([1, 2, 3, 4, 5]));
 
