@@ -197,14 +197,23 @@ def test_stored_rows_say_the_same_in_whatever_order_facts_come(
     assert told.base is None or told.base.counted + told.moved_since_base == told.on_hand
 
 
+def weighed(told: Any) -> Any:
+    """The same amounts, told in thousandths of a kilogram."""
+    if hasattr(told, "lines"):
+        return replace(told, lines=[weighed(line) for line in told.lines])
+    return replace(told, unit="kg", scale=3) if hasattr(told, "scale") else told
+
+
 @pytest.mark.servers
-def test_a_description_that_comes_late_moves_what_is_shown(engine: Engine) -> None:
+@pytest.mark.parametrize("counted_in", ["pieces", "kilograms"])
+def test_a_description_that_comes_late_moves_what_is_shown(engine: Engine, counted_in: str) -> None:
     """The cell's version rises, so that readers get the new figure."""
     engine.reset()
     log = Log()
     said: list[Said] = [("counted", 1, (None, 11)), ("counted", 2, (BACK, 7)), ("moved", 3, -2),
                         ("counted", 4, (SHELF, 3))]  # fmt: skip
-    engine.tell(*(event(one, number) for number, one in enumerate(said)), log=log)
+    events = [event(one, number) for number, one in enumerate(said)]
+    engine.tell(*(map(weighed, events) if counted_in == "kilograms" else events), log=log)
     before = engine.connection.execute("select on_hand, row_version from stock_cell").fetchone()
     assert before is not None
     assert before[0] == stood(said, MINUTES)

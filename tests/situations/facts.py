@@ -189,9 +189,13 @@ class Facts:
         """Units were found, or are gone when negative."""
         return self._moves("StockAdjusted", sku, at, units, reason_code="shrinkage", **more)
 
-    def expects(self, sku: str, at: str, units: int, on: datetime, document: str) -> Event:
+    def expects(
+        self, sku: str, at: str, units: int, on: datetime, document: str, **more: Any
+    ) -> Event:
         """A supplier's delivery is announced for a date."""
-        return self._moves("InboundExpected", sku, at, units, expected_at=on, document_id=document)
+        return self._moves(
+            "InboundExpected", sku, at, units, expected_at=on, document_id=document, **more
+        )
 
     def allocates(
         self, order: Sale | UUID, sku: str, at: str, units: int = 1, number: int = 1, **more: Any

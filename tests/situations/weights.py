@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -219,3 +220,96 @@ def test_s17_what_is_sold_by_the_piece_is_answered_as_before(shop: Shop) -> None
         text = shop.wire.get(path).text
         assert '"unit"' not in text and '"other_units"' not in text, path
     assert '"on_hand":9,' in shop.wire.get(f"/v1/stock/{shirt}").text
+
+
+@row("S17")
+@arrivals
+def test_s17_weight_is_announced_and_preordered(shop: Shop, arrival: str) -> None:
+    """S17. Given: 10 kg announced for a date, then 12.5 kg; an order of 2.25 kg for then; 3 kg
+    arrive, and 4 pieces that the announcement does not have.
+    Right: 9.5 kg incoming, of which 7.25 kg can still be preordered; nothing is short, 3 kg can be
+    sold now; the pieces are there and are over_received, the weight is not.
+    """
+    cheese, order = shop.item("CHEESE"), f"PO-{uuid4().hex[:8]}"
+    on = shop.now() + timedelta(days=30)
+    shop.expects(cheese, "W1", 100, on=on, document=order, **HUNDREDS)
+    with shop.arriving(arrival):
+        shop.expects(cheese, "W1", 1_250, on=on, document=order, **TENS)
+        shop.orders(line(cheese, 225, yen=4_500, expected_at=on, **TENS), to=shop.member())
+        shop.receives(cheese, "W1", 3, document_id=order, document_line=1, **WHOLE)
+        shop.receives(cheese, "W1", 4, reference=order)
+    assert cells(shop, cheese, "W1") == {
+        None: (4, 0, 0, 0, 0, 4), "kg": (3, 2.25, 0, 0, 9.5, 3),
+    }  # fmt: skip
+    answer = shop.stock(cheese).answer
+    (expected,) = answer["expected"]
+    assert expected["unit"] == "kg"
+    assert [expected[name] for name in ("incoming", "preordered", "promisable")] == [
+        9.5,
+        2.25,
+        7.25,
+    ]
+    assert [cell["preordered"] for cell in answer["locations"]] == [0, 2.25]
+    assert [cell["short"] for cell in answer["locations"]] == [0, 0]
+    (over,) = shop.discrepancies(about=cheese)
+    assert (over["kind"], over["quantity"], over.get("unit")) == ("over_received", 4, None)
+    assert shop.reserves(cheese, "W1", 31, **HUNDREDS).status == 409
+    assert shop.reserves(cheese, "W1", 30, **HUNDREDS).status == 201
+    then = shop.wire.ask(f"/v1/stock/{cheese}", as_of=shop.now().isoformat())
+    assert [one["promisable"] for one in then["expected"]] == [7.25]
+
+
+@row("S17")
+def test_s17_zones_are_counted_by_weight(shop: Shop) -> None:
+    """S17. Given: a store sells from SHELF; SHELF counted 5 kg, BACK 7 kg and 9 pieces; 0.5 kg
+    sold; BACK counted again, 6.9 kg.
+    Right: 11.4 kg, 4.5 of them on the shelf, and 9 pieces.
+    """
+    cheese, store = shop.item("CHEESE"), shop.store(selling_zone="SHELF")
+    shop.counts(cheese, store, 500, zone="SHELF", **TENS)
+    shop.counts(cheese, store, 7, zone="BACK", **WHOLE)
+    shop.counts(cheese, store, 9, zone="BACK")
+    shop.sells(line(cheese, 500, yen=900, **GRAMS), at=store)
+    shop.counts(cheese, store, 69, zone="BACK", **HUNDREDS)
+    assert cells(shop, cheese, store) == {None: (9, 0, 0, 0, 0, 9), "kg": (11.4, 0, 0, 0, 0, 11.4)}
+    pieces, weight = shop.wire.ask(f"/v1/stock/{cheese}/zones", location_id=store)["locations"]
+    assert (pieces["on_hand"], pieces.get("unit")) == (9, None)
+    assert (weight["location_id"], weight["unit"], weight["on_hand"]) == (store, "kg", 11.4)
+    assert {zone["zone"]: zone["on_hand"] for zone in weight["zones"]} == {
+        "SHELF": 4.5,
+        "BACK": 6.9,
+    }
+
+
+@row("S17")
+def test_s17_people_settle_what_does_not_fit_by_weight(shop: Shop) -> None:
+    """S17. Given: 5 kg; 0.5 kg sold; 0.7 kg of it and 2 pieces come back; people say that both
+    returns are right. 2 kg sent to S002, where 2.5 kg arrive; people say that this is right too.
+    Right: 0.2 kg and the pieces are blocked, each listed in its own unit; then they can be sold;
+    0.5 kg more have left S001 for S002.
+    """
+    cheese = shop.item("CHEESE")
+    shop.receives(cheese, "S001", 5_000, **GRAMS)
+    sale = shop.sells(line(cheese, 500, yen=900, **GRAMS))
+    shop.returns(sale, back(cheese, 70, refund=900, **TENS))
+    shop.returns(sale, back(cheese, 2, refund=100))
+    assert cells(shop, cheese, "S001") == {
+        None: (2, 0, 0, 2, 0, 0), "kg": (5.2, 0, 0, 0.2, 0, 5),
+    }  # fmt: skip
+    odd = shop.discrepancies(about=sale)
+    assert {(one["kind"], one["quantity"], one.get("unit")) for one in odd} == {
+        ("over_return", 0.2, "kg"), ("unknown_line", 2, None),
+    }  # fmt: skip
+    for one in odd:
+        assert shop.settles(one, "DOCUMENT_RIGHT").status_code == 201
+    assert shop.discrepancies(about=sale) == []
+    assert cells(shop, cheese, "S001") == {
+        None: (2, 0, 0, 0, 0, 2), "kg": (5.2, 0, 0, 0, 0, 5.2),
+    }  # fmt: skip
+    moved = shop.sends_on(cheese, "S001", "S002", 2, **WHOLE)
+    shop.takes_in(moved, 25, **HUNDREDS)
+    (over,) = shop.discrepancies("over_received", about=cheese)
+    assert (over["quantity"], over["unit"]) == (0.5, "kg")
+    assert shop.settles(over, "DOCUMENT_RIGHT").status_code == 201
+    assert cells(shop, cheese, "S001")["kg"] == (2.7, 0, 0, 0, 0, 2.7)
+    assert cells(shop, cheese, "S002")["kg"] == (2.5, 0, 0, 0, 0, 2.5)
