@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from hashlib import md5
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from infra.backend import Endpoints
 from projections.purchases import settlements
 from projections.purchases.settlements import discrepancy_id
 from projections.shared_stock import cell
+from schemas import measures
 from schemas.generated.events import (
     DiscrepancySettled,
     PurchaseAttributed,
@@ -141,6 +143,30 @@ async def test_settling_moves_the_side_that_is_wrong(
     assert (fact.subject_id, fact.location_id, fact.actor) == (named("r"), "ginza", "E0007")
     assert fact.refers == [events[2].meta.event_id]
     assert desk.shelf("cup") == shelf
+
+
+def weighed(told: Any) -> Any:
+    """The same amounts, told in thousandths of a kilogram."""
+    if hasattr(told, "lines"):
+        return replace(told, lines=[weighed(line) for line in told.lines])
+    return replace(told, unit="kg", scale=3)
+
+
+async def test_a_store_settles_what_does_not_fit_there_by_weight(desk: Desk) -> None:
+    """The decision names the location without the unit; the pieces of the item stay as they are."""
+    events, odd = surplus()
+    again = [replace(event, meta=meta(minute=number)) for number, event in enumerate(events)]
+    desk.tell(*events, *(weighed(event) for event in again[:1]), weighed(again[2]))
+    measured = measures.place("ginza", "kg")
+    assert desk.shelf("cup", measured) == (15, 5)
+    name = discrepancy_id("unknown_line", again[2].meta.event_id.hex(), "cup", measured)
+    status, _ = await desk.settles(UUID(name), RIGHT, concerns=lambda at: at == "ginza")
+    assert status == 201
+    (fact,) = desk.apply_sent()
+    assert fact.location_id == "ginza"
+    assert (desk.shelf("cup", measured), desk.shelf("cup")) == ((15, 0), (14, 4))
+    assert (await desk.settles(UUID(name)))[0] == 409
+    assert (await desk.settles(odd))[0] == 201
 
 
 async def test_a_discrepancy_is_settled_once(desk: Desk) -> None:
