@@ -18,7 +18,7 @@ from tests.faults.wire import Record
 SECOND, DAY, YEAR = 1_000_000, 86_400_000_000, 31_557_600_000_000
 LITTLE = 120 * SECOND
 HAPPENED = {"occurred_at", "counted_at", "registered_at"}
-SET_FOR = {"valid_from", "active_from", "expires_at"}
+SET_FOR = {"valid_from", "active_from", "expires_at", "expected_at"}
 TILLS = ("Purchase", "Points", "Stock", "Allocation", "Transfer", "Order", "Price")
 # true time minus told time; the last one is too little to count
 OFFSETS = (-400 * DAY, 400 * DAY, -3 * 60 * SECOND, 9 * 3_600 * SECOND, -60 * SECOND)

@@ -71,7 +71,13 @@ class Log:
 def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None) -> Log:
     """A seeded log of so many different facts."""
     # they say what can happen
-    from tests.faults import customers, fulfilling, happenings, selling  # noqa: F401
+    from tests.faults import (  # noqa: F401
+        customers,
+        deliveries,
+        fulfilling,
+        happenings,
+        selling,
+    )
 
     chance, wire, made = random.Random(f"disorder {seed}"), Wire(), Log()
     share, owed = shares or Shares(), 0

@@ -5,6 +5,7 @@ By line and quantity, in any order: a warehouse tells what it did, and not all o
 
 from __future__ import annotations
 
+from tests.faults.selling import leaves_later
 from tests.faults.shop import Fact, Record, Shop, happens
 
 RECENT = 300
@@ -21,7 +22,7 @@ def order(shop: Shop) -> list[Fact]:
         return []
     chance = shop.chance
     sale = chance.choice(shop.orders[-RECENT:])
-    line = chance.choice([one for one in sale["lines"] if one["fulfilment"] != "IMMEDIATE"])
+    line = chance.choice([one for one in sale["lines"] if leaves_later(one)])
     step = chance.choices(list(STEPS), list(STEPS.values()))[0]
     if step == "rung up":
         return _rung(shop, sale, line)
@@ -52,6 +53,7 @@ def _rung(shop: Shop, sale: Record, line: Record) -> list[Fact]:
     shop.rung.append(sale)
     place = shop.place()
     rung = {**line, "line_no": 1, "fulfilment": "IMMEDIATE", "location_id": None}
+    rung.pop("expected_at", None)
     record = {
         **shop.meta("STORE", place, receipt=True), "transaction_id": shop.chance.randbytes(16),
         "profile_id": sale["profile_id"], "location_id": place, "currency": "JPY",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.points import corrected, earned, spent
-from tests.faults.shop import Fact, Record, Shop, happens
+from tests.faults.shop import SECOND, Fact, Record, Shop, happens
 
 DISPOSITIONS = ["BACK_IN_STOCK", "QUALITY_CONTROL", "UNUSABLE", "NOT_RETURNED"]
 HOW = ["IMMEDIATE", "IMMEDIATE", "SHIP", "PICKUP"]
@@ -23,7 +23,7 @@ def sale(shop: Shop) -> list[Fact]:
         "profile_id": None if guest else shop.person(), "total": total, "lines": lines,
         "tenders": _tenders(shop, total), "order_id": None,
     }  # fmt: skip
-    later = [line for line in lines if line["fulfilment"] != "IMMEDIATE"]
+    later = [line for line in lines if leaves_later(line)]
     if later and later == lines and chance.random() < 0.5:
         receipt["order_id"] = chance.randbytes(16)
     if later:
@@ -35,6 +35,11 @@ def sale(shop: Shop) -> list[Fact]:
     if not guest and chance.random() < 0.15:
         facts.append(spent(shop, receipt))
     return facts
+
+
+def leaves_later(line: Record) -> bool:
+    """Whether a line waits: to be shipped, picked up, or to be there at all."""
+    return line["fulfilment"] != "IMMEDIATE" or "expected_at" in line
 
 
 def _lines(shop: Shop) -> list[Record]:
@@ -60,7 +65,19 @@ def _line(shop: Shop, number: int) -> Record:
             {"sku": sku, "quantity": many}
             for many, sku in enumerate(sorted({shop.sku(), shop.sku()}), 1)
         ]
-    return line
+    return _preordered(shop, line) if chance.random() < 0.03 else line
+
+
+def _preordered(shop: Shop, line: Record) -> Record:
+    """A line of units that are not there yet; as often as not of an announced delivery."""
+    chance = shop.chance
+    preorder = {**line, "expected_at": shop.now + chance.randint(1, 30) * 86_400 * SECOND}
+    if chance.random() < 0.8:
+        preorder["fulfilment"] = "SHIP"
+    if shop.announced and chance.random() < 0.6:
+        inbound = chance.choice(shop.announced[-50:])
+        preorder |= {name: inbound[name] for name in ("sku", "location_id", "expected_at")}
+    return preorder
 
 
 def _tenders(shop: Shop, total: int) -> list[Record]:

@@ -31,6 +31,8 @@ class Shop:
     rung: list[Record] = field(default_factory=list)
     sent: list[Record] = field(default_factory=list)
     settled: list[bytes] = field(default_factory=list)
+    announced: list[Record] = field(default_factory=list)
+    slips: set[tuple[str, int | None, str]] = field(default_factory=set)
     # shares of all returns: without a card, under another profile; of documents: told twice
     cardless: float = 0.10
     other_card: float = 0.05
@@ -60,11 +62,12 @@ class Shop:
     def _opening(self) -> Iterator[Fact]:
         for sku in self.skus:
             yield described(self, sku)
-        for place in self.places:
+        for number, place in enumerate(self.places):
+            zone = {} if number else {"selling_zone": "SHELF"}
             yield (
                 "LocationDescribed",
                 {**self.meta("HEAD_OFFICE"), "location_id": place, "kind": "STORE", "name": place,
-                 "valid_from": T0},
+                 "valid_from": T0, **zone},
             )  # fmt: skip
         for place in self.places:
             for sku in self.skus[::3]:

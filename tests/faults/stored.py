@@ -33,13 +33,21 @@ SELECTS = {
     " unavailable, incoming from stock_cell"
     " where (on_hand, committed, unavailable, incoming) <> (0, 0, 0, 0)"
     " or on_hand_read_at is not null",
-    "stock_count": "event_id, sku, location_id, counted_at, quantity from stock_count",
+    "stock_count": "event_id, sku, location_id, counted_at, quantity, zone from stock_count",
+    "stock_selling_zone": "location_id, valid_from, set_at, zone from stock_selling_zone",
     # summed up: which of several documents at one time moved what is not told
     "stock_promise": "sku, location_id, at, sum(committed)::bigint, sum(unavailable)::bigint,"
     " sum(incoming)::bigint from stock_promise group by 1, 2, 3"
     " having sum(committed) <> 0 or sum(unavailable) <> 0 or sum(incoming) <> 0",
     "stock_order": "order_id from stock_order",
     "stock_transfer": f"transfer_id, {NAMES_OF_DOCUMENTS} from stock_transfer",
+    "stock_delivery": f"delivery_id, {NAMES_OF_DOCUMENTS} from stock_delivery",
+    "stock_expected": "sku, location_id, expected_at, sum(incoming)::bigint,"
+    " sum(preordered)::bigint from stock_expected group by 1, 2, 3"
+    " having sum(incoming) <> 0 or sum(preordered) <> 0",
+    "stock_expected_move": "sku, location_id, at, expected_at, sum(incoming)::bigint,"
+    " sum(preordered)::bigint from stock_expected_move group by 1, 2, 3, 4"
+    " having sum(incoming) <> 0 or sum(preordered) <> 0",
     "stock_discrepancy": "kind, at, subject_id, sku, location_id, sum(quantity)::bigint"
     " from stock_discrepancy group by 1, 2, 3, 4, 5",
     "item": "sku, valid_from, described_at, name, category from item",

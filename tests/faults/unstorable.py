@@ -63,6 +63,7 @@ def applicable(name: str, record: Record) -> bool:
         return record.get("order_id") is None and any(
             line.get("location_id") is None
             and line["fulfilment"] == "IMMEDIATE"
+            and line.get("expected_at") is None
             and line.get("kind", "GOODS") == "GOODS"
             for line in record["lines"]
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.faults.expected import orders, sales
-from tests.faults.expected.orders import Entry, Move
+from tests.faults.expected import deliveries, orders, sales, zones
+from tests.faults.expected.orders import Dated, Entry, Move
+from tests.faults.expected.zones import Count
 
 Row = tuple[Any, ...]
 ORDER = {
@@ -39,27 +40,29 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
     moves, odd = _moved(entries, transfers)
     moves += [move for sale in followed.values() for move in sale.moves]
     moves += _alone(events)
+    papers = deliveries.papers(events)
+    arriving = [deliveries.followed(said) for said in papers.values()]
+    moves += [move for delivery in arriving for move in delivery.moves]
+    odd += [one for delivery in arriving for one in delivery.discrepancies]
+    selling_zones = list(zones.selling_zones(named["LocationDescribed"]))
     return {
-        "stock_cell": list(_cells(moves, named["StockCounted"])),
+        "stock_cell": list(_cells(moves, named["StockCounted"], selling_zones)),
         "stock_count": [
             (one["meta"]["event_id"], one["sku"], one["location_id"], one["counted_at"],
-             one["quantity"])
+             one["quantity"], one["zone"])
             for one in named["StockCounted"]
         ],
+        "stock_selling_zone": selling_zones,
         "stock_promise": list(_promises(moves)),
         "stock_order": {(entry.subject,) for entry in entries},
         "stock_transfer": list(_told(transfers)),
+        "stock_delivery": [
+            (subject, tuple(sorted(paper.event_id.hex() for paper in said)))
+            for subject, said in papers.items()
+        ],
+        **_dated(entries, arriving),
         "stock_discrepancy": _summed(odd),
-        "item": _versions(named["ItemDescribed"], ("sku",), ("name", "category")),
-        "location": _versions(named["LocationDescribed"], ("location_id",), ("kind", "name")),
-        "stock_policy": _versions(
-            [{**one, "sku": one["sku"] or ""} for one in named["StockPolicySet"]],
-            ("location_id", "sku"), ("safety_stock", "store_share", "company_threshold"),
-        ),
-        "need_policy": _versions(
-            [{**one, "scope": _scope(one)} for one in named["NeedPolicySet"]],
-            ("scope",), ("kind", "reach", "interval_days"),
-        ),
+        **_catalogue(named),
         "sale": [_sale(one, told) for one, told in documents.items()],
         "purchase_discrepancy": _summed(
             one for sale in followed.values() for one in sale.discrepancies
@@ -71,6 +74,21 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
             for one in named["PurchaseAttributed"]
         ],
         "discrepancy_settlement": _settled(named["DiscrepancySettled"]),
+    }  # fmt: skip
+
+
+def _catalogue(named: dict[str, list[Any]]) -> dict[str, Iterable[Row]]:
+    return {
+        "item": _versions(named["ItemDescribed"], ("sku",), ("name", "category")),
+        "location": _versions(named["LocationDescribed"], ("location_id",), ("kind", "name")),
+        "stock_policy": _versions(
+            [{**one, "sku": one["sku"] or ""} for one in named["StockPolicySet"]],
+            ("location_id", "sku"), ("safety_stock", "store_share", "company_threshold"),
+        ),
+        "need_policy": _versions(
+            [{**one, "scope": _scope(one)} for one in named["NeedPolicySet"]],
+            ("scope",), ("kind", "reach", "interval_days"),
+        ),
     }  # fmt: skip
 
 
@@ -111,6 +129,33 @@ def _moved(
     return moves, odd
 
 
+def _dated(of_orders: list[Entry], arriving: list[deliveries.Followed]) -> dict[str, Iterable[Row]]:
+    """Every change of units that are expected or promised for a time, and those of now."""
+    changes = [one for delivery in arriving for one in delivery.dated]
+    now = [one for delivery in arriving for one in delivery.waiting]
+    for of_item in orders.by_subject_and_item(of_orders):
+        changed, left = orders.preorders(of_item)
+        changes += changed
+        now += left
+    return {
+        "stock_expected": _by_when(lambda one: (one.sku, one.location, one.expected_at), now),
+        "stock_expected_move": _by_when(
+            lambda one: (one.sku, one.location, one.at, one.expected_at), changes
+        ),
+    }
+
+
+def _by_when(keys: Callable[[Dated], Row], dated: list[Dated]) -> Iterator[Row]:
+    """Units incoming and preordered, summed up by what the key says."""
+    sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
+    for one in dated:
+        sums[keys(one)][0] += one.incoming
+        sums[keys(one)][1] += one.preordered
+    for key, units in sums.items():
+        if any(units):
+            yield (*key, *units)
+
+
 def _alone(events: list[Any]) -> Iterator[Move]:
     """Moves that depend on nothing else."""
     for _, name, event in events:
@@ -123,22 +168,25 @@ def _alone(events: list[Any]) -> Iterator[Move]:
             yield Move(event["sku"], event["location_id"], at, unavailable=units)
 
 
-def _cells(moves: list[Move], counts: list[Any]) -> Iterator[Row]:
-    reads: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+def _cells(moves: list[Move], counts: list[Any], selling_zones: list[Row]) -> Iterator[Row]:
+    sold_from: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for location, valid_from, _, zone in selling_zones:
+        sold_from[location].append((valid_from, zone))
+    reads: dict[tuple[str, str], list[Count]] = defaultdict(list)
     on_hand: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for event in counts:
         cell = (event["sku"], event["location_id"])
-        reads[cell].append((event["counted_at"], event["quantity"]))
+        reads[cell].append(Count(event["counted_at"], event["quantity"], event["zone"]))
     for move in moves:
         cell = (move.sku, move.location)
         on_hand[cell].append((move.at, move.on_hand))
         for place, units in enumerate((move.committed, move.unavailable, move.incoming)):
             sums[cell][place] += units
     for cell in {*on_hand, *reads}:
-        since, value = max(reads[cell], default=(None, None))
-        moved = sum(units for at, units in on_hand[cell] if since is None or at >= since)
-        row = ((value or 0) + moved, value, since, *sums[cell])
+        since, value = max(((one.at, one.units) for one in reads[cell]), default=(None, None))
+        there = zones.on_hand(reads[cell], on_hand[cell], sold_from[cell[1]])
+        row = (there, value, since, *sums[cell])
         if any(row):
             yield (*cell, *row)
 

@@ -21,6 +21,21 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Dated:
+    """Units that change at a time and are expected, or promised, for another.
+
+    They are in the incoming or committed units of a `Move` as well.
+    """
+
+    sku: str
+    location: str
+    at: int
+    expected_at: int
+    incoming: int = 0
+    preordered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What a document says about an order or a transfer.
 
@@ -37,12 +52,16 @@ class Entry:
     units: int
     lost: int = 0
     """Of a transfer: units that were sent and will not arrive."""
+    expected_at: int | None = None
+    """Of a preorder: for when its units are promised."""
 
 
 Discrepancy = tuple[str, int, bytes, str, str, int]
 """Kind, when, of which sale, order or transfer, item, location, units."""
 Result = tuple[list[Move], list[Discrepancy]]
 Open = Callable[[list[Entry]], Counter[str]]
+When = tuple[str, int]
+"""A location, and a time for which units are promised."""
 ENDS = ("released", "cancelled")
 
 
@@ -70,6 +89,43 @@ def order(entries: list[Entry]) -> Result:
     ]
     odd += _beyond(entries)
     return moves, odd
+
+
+def preorders(entries: list[Entry]) -> tuple[list[Dated], list[Dated]]:
+    """One item of one order: how its preordered units changed, and those of now."""
+    if all(entry.expected_at is None for entry in entries):
+        return [], []
+    sku, changes, before = entries[0].sku, list[Dated](), Counter[When]()
+    for number, entry in enumerate(entries, 1):
+        after = _preordered(entries[:number])
+        for where, expected_at in sorted({*before, *after}):
+            units = after[where, expected_at] - before[where, expected_at]
+            changes.append(Dated(sku, where, entry.at, expected_at, preordered=units))
+        before = after
+    now = [Dated(sku, *when[:1], 0, when[1], preordered=units) for when, units in before.items()]
+    return changes, now
+
+
+def _preordered(entries: list[Entry]) -> Counter[When]:
+    """Units that are promised for a time, that the order holds, and that nobody set aside yet.
+
+    What left or ended was set aside before, as far as anything was. What is for now leaves first,
+    then what was promised for the earliest time.
+    """
+    held, open_units = _held(entries), _open(entries)[0]
+    set_aside = _by_location(entries, "allocated")
+    promised, found = Counter[When](), Counter[When]()
+    for entry in entries:
+        if entry.expected_at is not None:
+            sign = -1 if entry.kind == "cancelled" else 1
+            promised[entry.location, entry.expected_at] += sign * entry.units
+    for where in held:
+        rest = max(0, min(open_units[where], held[where] - set_aside[where]))
+        for place, expected_at in sorted(promised, reverse=True):
+            if place == where:
+                found[where, expected_at] = max(0, min(rest, promised[where, expected_at]))
+                rest -= found[where, expected_at]
+    return found
 
 
 def transfer(entries: list[Entry]) -> Result:

@@ -81,16 +81,24 @@ def _sell(found: Followed, sale: Any) -> None:
         for sku, many, place in line.goods():
             units = many * said["quantity"]
             if order := _order(sale, said):
-                kind = "rung" if said["fulfilment"] == "IMMEDIATE" else "placed"
-                found.entries.append(Entry(order, at, event_id, kind, sku, place, units))
+                kind = "placed" if waits(said) else "rung"
+                found.entries.append(
+                    Entry(order, at, event_id, kind, sku, place, units,
+                          expected_at=said["expected_at"])
+                )  # fmt: skip
             else:
                 found.moves.append(Move(sku, place, at, on_hand=-units))
+
+
+def waits(said: Any) -> bool:
+    """Whether the units of a line leave later: shipped, picked up, or preordered."""
+    return said["fulfilment"] != "IMMEDIATE" or said["expected_at"] is not None
 
 
 def _order(sale: Any, said: Any) -> bytes | None:
     """The order that a line belongs to; none where its units leave at once."""
     order = sale["order_id"]
-    if said["fulfilment"] != "IMMEDIATE":
+    if waits(said):
         order = order or sale["transaction_id"]
     assert order is None or isinstance(order, bytes)
     return order
@@ -138,7 +146,7 @@ def _had_left(
     found: Followed, sale: Any, event: Any, back: Any, line: Line, units: int
 ) -> None:  # fmt: skip
     """What comes back of a line that is shipped or picked up had left before."""
-    if back["disposition"] == "NOT_RETURNED" or line.said["fulfilment"] == "IMMEDIATE":
+    if back["disposition"] == "NOT_RETURNED" or not waits(line.said):
         return
     order, at, event_id = _order(sale, line.said), *when(event)
     assert order is not None
@@ -188,7 +196,10 @@ def _taken_back(found: Followed, sale: Any, event: Any, line: Line, units: int) 
     at, event_id = when(event)
     for sku, many, place in line.goods() if units else ():
         if order := _order(sale, line.said):
-            found.entries.append(Entry(order, at, event_id, "cancelled", sku, place, units * many))
+            found.entries.append(
+                Entry(order, at, event_id, "cancelled", sku, place, units * many,
+                      expected_at=line.said["expected_at"])
+            )  # fmt: skip
         else:
             found.moves.append(Move(sku, place, at, on_hand=units * many))
 
