@@ -20,7 +20,8 @@ from projections.core.comparison import (
 from projections.core.documents import unpacked
 from projections.core.instants import instant
 from projections.purchases import projection
-from projections.purchases.sale_state import SettledSale, settled
+from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+from schemas.measures import shown
 
 FORMER = ("purchase", "purchase_return", "purchase_claim")
 FOUND, OVER, TWICE, CLAIM = "return_found_sale", "over_return", "told_twice", "second_claim"
@@ -124,14 +125,17 @@ def _after(row: Row, sale: SettledSale) -> dict[str, list[Any]]:
     owner = row["claimer_id"] if guest else row["owner_id"]
     if owner is None:
         return {}
-    lines = [
-        {
-            "line_no": sold.line.line_no, "sku": sold.line.sku, "quantity": sold.line.quantity,
-            "returned": sold.gone,
-        }
-        for sold in sale.lines.values()
-    ]  # fmt: skip
+    lines = [_line(sold) for sold in sale.lines.values()]
     return {str(owner): [{"occurred_at": instant(sale.at).isoformat(), "lines": lines}]}
+
+
+def _line(sold: SoldUnits) -> dict[str, Any]:
+    unit = sold.line.unit
+    line = {
+        "line_no": sold.line.line_no, "sku": sold.line.sku,
+        "quantity": shown(sold.line.quantity, unit), "returned": shown(sold.gone, unit),
+    }  # fmt: skip
+    return line if unit is None else {**line, "unit": unit}
 
 
 def _responsible(

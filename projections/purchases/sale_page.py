@@ -269,10 +269,11 @@ async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepan
 
 
 def _discrepancy(row: dict[str, Any], decided: set[tuple[UUID, str, str]]) -> SaleDiscrepancy:
-    quantity, (location_id, unit) = row["quantity"], location_and_unit(row["location_id"])
+    place, quantity = row["location_id"], row["quantity"]
+    location_id, unit = (None, None) if place is None else location_and_unit(place)
     return SaleDiscrepancy(
         id=row["id"], kind=row["kind"], since=instant(row["since"]), sku=row["sku"],
         location_id=location_id, quantity=None if quantity is None else shown(quantity, unit),
         unit=unit, event_id=row["event_id"],
-        settled=any((row["id"], row["kind"], at) in decided for at in ("", location_id)),
+        settled=any((row["id"], row["kind"], at) in decided for at in ("", location_id or "")),
     )  # fmt: skip

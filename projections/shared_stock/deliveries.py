@@ -8,7 +8,8 @@ incoming = expected - received, never below 0, by line of the document; where an
            announcement of the line says
 
 Each unit in which the item is counted is told and received for itself; locations are places
-(`schemas.measures`).
+(`schemas.measures`). A line that is told anew in another unit is expected in that unit alone, and
+a receipt in a unit that is not announced is one of units too many.
 
 The quantity is that of the whole line: telling it anew moves its date or its place, and 0 says that
 nothing more will come. A receipt takes units of its own line first, then of lines that are expected
@@ -32,7 +33,7 @@ from projections.purchases.settlements import DOCUMENT_WRONG, SETTLED, Decisions
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
 from projections.shared_stock.orders import decided
 from schemas.generated.events import InboundExpected, StockReceived
-from schemas.measures import amount, everywhere, place
+from schemas.measures import amount, everywhere, location_and_unit, place
 
 DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
 EXPECTED, RECEIVED = "expected", "received"
@@ -92,29 +93,44 @@ def moves(
     documents: Documents,
 ) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
     """The moves of each document, the units that are still on their way, and what does not fit."""
-    by_unit: dict[str, list[DeliveryStep]] = {}
+    steps = list[DeliveryStep]()
     sku = ""
     for name, (kind, at, *rest) in documents.items():
         if kind != SETTLED:
             sku, *own = rest
-            step = DeliveryStep(at, name, kind, *own)
-            by_unit.setdefault(everywhere(step.location), []).append(step)
+            steps.append(DeliveryStep(at, name, kind, *own))
+    steps.sort()
     decisions = Decisions(documents)
     made: list[tuple[str, Move | DatedMove]] = []
     units: list[DatedUnits] = []
     misfits: list[Misfit] = []
-    for _, steps in sorted(by_unit.items()):
-        own_moves, own_units, own_misfits = _moves(sku, sorted(steps), decisions)
+    for unit in sorted({everywhere(step.location) for step in steps}):
+        own_moves, own_units, own_misfits = _moves(sku, _in_unit(steps, unit), decisions)
         made += own_moves
         units += own_units
         misfits += own_misfits
     return made, units, misfits
 
 
+def _in_unit(steps: list[DeliveryStep], unit: str) -> list[DeliveryStep]:
+    """The steps that concern one unit: what is told of a line in another unit announces none of it.
+
+    `unit`: the end of a place.
+    """
+    own = []
+    for step in steps:
+        if everywhere(step.location) == unit:
+            own.append(step)
+        elif step.kind == EXPECTED:
+            location, _ = location_and_unit(step.location)
+            own.append(step._replace(location=f"{location}{unit}", quantity=0))
+    return own
+
+
 def _moves(
     sku: str, steps: list[DeliveryStep], decisions: Decisions
 ) -> tuple[list[tuple[str, Move | DatedMove]], list[DatedUnits], list[Misfit]]:
-    """As `moves`, of the documents that count the item in one unit, in their order."""
+    """As `moves`, of what documents say of one unit, in their order."""
     first = next((step.document for step in steps if step.kind == EXPECTED), None)
     if first is None:
         return [], [], []

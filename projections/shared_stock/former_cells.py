@@ -16,9 +16,12 @@ from projections.core.comparison import (
     event_type,
 )
 from projections.shared_stock import projection
+from schemas.measures import location_and_unit, shown, unit_sql
 
 FORMER = ("stock_cell", "stock_cell_change", "stock_count", "stock_promise")
 DOCUMENTS_MAX = 20
+# the reason of a document that counted as pieces what is told with a unit or decimals
+MEASURED = "counted_in_its_unit"
 COMPARED = """
 select count(*) from {live}.stock_cell l full join {shadow}.stock_cell s using (sku, location_id)
 """
@@ -70,7 +73,10 @@ differing as (
 ), listed as (
     select d.sku, d.location_id, max(d.documents_total) as documents_total,
         jsonb_agg(jsonb_build_object('event_id', d.event_id, 'schema_id', l.schema_id,
-            'before', d.before, 'after', d.after, 'misfits', array(
+            'before', d.before, 'after', d.after, 'measured', exists (
+                select from differing m where m.event_id = d.event_id and m.sku = d.sku
+                    and {unit_sql("m.location_id")} is not null
+            ), 'misfits', array(
                 select kind from {{shadow}}.stock_discrepancy m
                 where m.event_id = d.event_id and m.sku = d.sku
                 union select kind from {{shadow}}.purchase_discrepancy m
@@ -103,9 +109,17 @@ def changed_cell(row: Mapping[str, Any]) -> Iterator[ChangedAnswer]:
         ResponsibleDocument(one["event_id"], event_type(one["schema_id"]), _reason(one))
         for one in row["documents"] or ()
     )
-    key = {"sku": row["sku"], "location_id": row["location_id"]}
-    total = row["documents_total"] or 0
-    yield ChangedAnswer(key, row["before"], row["after"], documents, total)
+    location_id, unit = location_and_unit(row["location_id"])
+    key = {"sku": row["sku"], "location_id": location_id}
+    if unit is not None:
+        key["unit"] = unit
+    before, after = (_amounts(row[side], unit) for side in ("before", "after"))
+    yield ChangedAnswer(key, before, after, documents, row["documents_total"] or 0)
+
+
+def _amounts(told: Mapping[str, int] | None, unit: str | None) -> dict[str, int | float] | None:
+    """Amounts of a cell as answers show them."""
+    return None if told is None else {name: shown(amount, unit) for name, amount in told.items()}
 
 
 def _reason(document: Mapping[str, Any]) -> str:
@@ -113,6 +127,8 @@ def _reason(document: Mapping[str, Any]) -> str:
     before, after = document["before"], document["after"]
     if document["misfits"]:
         return str(min(document["misfits"]))
+    if document["measured"]:
+        return MEASURED
     kind = event_type(document["schema_id"])
     if before and after and all(before[name] == after[name] for name in AMOUNTS):
         return TIME_PUT_RIGHT

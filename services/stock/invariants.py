@@ -94,7 +94,7 @@ cross join lateral (
 ) taken
 cross join lateral (
     select coalesce(sum(preordered), 0)::bigint as units from stock_expected
-    where sku = short.sku and short.location_id in ('', location_id)
+    where sku = short.sku and {OF_SHORT}
 ) later
 where taken.counted is not true and short.short > taken.units + later.units
 """

@@ -11,26 +11,38 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import md5
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
+from projections.purchases import MISFITS
 from projections.purchases.sale_state import settled
-from projections.shared_stock import cell
-from projections.shared_stock.deliveries import delivery_id
-from schemas.generated.events import OrderLineCancelled
+from projections.shared_stock import OF_ORDERS, OF_TRANSFERS, cell
+from schemas.generated.events import DiscrepancySettled, InboundExpected, OrderLineCancelled
+from schemas.generated.events.parts import Meta
+from schemas.measures import place
 from tests.projections.saying import MINUTE, T0
-from tests.projections.shop_driving import ITEMS, KINDS, Folds, histories
+from tests.projections.shop_deliveries import subject_of
+from tests.projections.shop_driving import ITEMS, KINDS, PLACES, PRODUCER, Folds, histories
 from tests.projections.shop_model import Shop
-from tests.projections.shop_rows import CHANGES, cells, history, odd, plain
+from tests.projections.shop_rows import (
+    CHANGES,
+    cells,
+    dated,
+    dated_then,
+    history,
+    odd,
+    plain,
+)
 from tests.projections.test_document_model import _batches, _held
 
 RUNS = settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
 # (unit, scale): the same number means another amount in each
 TOLD = ((None, 0), ("kg", 3), ("kg", 2), ("KG", 3), ("g", 3), (None, 3), ("pcs", 0))
-SUBJECT = 4  # column of a discrepancy
 WORDS = {"KG": "kg", "pcs": None}
 
 
@@ -51,10 +63,55 @@ def twin_of(part: Any, **more: Any) -> Any:
     )
 
 
+UNITS = (None, "kg", "g", "")
+SKUS, PO = (*ITEMS, "box", "wrap"), "po"
+
+
+def twin_sku(sku: str, unit: str | None) -> str:
+    return sku if unit is None else f"{sku} in {unit or 'decimals'}"
+
+
+def discrepancy_name(kind: str, document: bytes, sku: str, where: str) -> bytes:
+    return md5(f"{kind}|{UUID(bytes=document)}|{sku}|{where}".encode()).digest()
+
+
+def decisions_twins(events: list[Any]) -> dict[tuple[bytes, Any], tuple[bytes, Any]]:
+    """By id and subject of each thing that may not fit: id and subject that the twin knows."""
+    subjects: dict[tuple[str, str | None], dict[bytes, bytes]] = {
+        (sku, unit): {subject_of(PO, sku): subject_of(PO, twin_sku(sku, unit))}
+        for sku in SKUS
+        for unit in UNITS
+    }
+    return {
+        (discrepancy_name(kind, event.meta.event_id, sku, place(where, unit)), subject): (
+            discrepancy_name(kind, event.meta.event_id, twin_sku(sku, unit), where),
+            subjects[sku, unit].get(subject, subject),
+        )
+        for kind in (*MISFITS, *OF_ORDERS, *OF_TRANSFERS)
+        for event in events
+        for sku in SKUS
+        for unit in UNITS
+        for where in (*PLACES, "kyoto")
+        for subject in {one.subject_id for one in events if isinstance(one, DiscrepancySettled)}
+    }
+
+
 def twins(events: list[Any]) -> list[Any]:
-    found = []
+    found: list[Any] = []
+    decided = any(isinstance(event, DiscrepancySettled) for event in events)
+    names = decisions_twins(events) if decided else {}
     for event in events:
-        if hasattr(event, "lines"):
+        if isinstance(event, DiscrepancySettled):
+            known = (event.discrepancy_id, event.subject_id)
+            name, subject = names.get(known, known)
+            found.append(replace(event, discrepancy_id=name, subject_id=subject))
+        elif isinstance(event, InboundExpected):
+            # told anew in another unit, a line is not expected in the former any more
+            own = twin_of(event)
+            others = {twin_sku(event.sku, unit) for unit in UNITS} - {own.sku}
+            none = {"unit": None, "scale": 0, "quantity": 0}
+            found += [own, *(replace(event, sku=sku, **none) for sku in sorted(others))]
+        elif hasattr(event, "lines"):
             found.append(replace(event, lines=[_line_twin(line) for line in event.lines]))
         else:
             found.append(twin_of(event) if hasattr(event, "scale") else event)
@@ -102,8 +159,32 @@ def measured(draw: Any, kind: str | None = None, most: int = 6) -> list[Any]:
             event = replace(event, sku="tea")
         if hasattr(event, "lines"):
             event = replace(event, lines=[line(one) for one in event.lines])
-        events.append(told(event) if hasattr(event, "scale") else event)
+        if not isinstance(event, DiscrepancySettled):
+            events.append(told(event) if hasattr(event, "scale") else event)
+    misfits = Shop(twins(events)).misfits
+    odd = sorted(key for key in misfits if key[0] != "second_claim")
+    for _ in range(draw(st.integers(0, 2)) if odd else 0):
+        events.append(_decision(draw, draw(st.sampled_from(odd)), len(events) + 1))
     return events
+
+
+def _decision(draw: Any, misfit: Any, number: int) -> DiscrepancySettled:
+    """Somebody decides about something that does not fit, under the name that the shop knows."""
+    kind, subject, twin, document, where = misfit
+    sku, measured, told = twin.partition(" in ")
+    unit = told.replace("decimals", "") if measured else None
+    if subject == subject_of(PO, twin):
+        subject = subject_of(PO, sku)
+    return DiscrepancySettled(
+        meta=Meta(
+            event_id=UUID(int=1_000 + number).bytes, producer=PRODUCER,
+            occurred_at=T0 + draw(st.integers(0, 4)) * MINUTE,
+        ),
+        kind=kind, actor="auditor", subject_id=subject,
+        discrepancy_id=discrepancy_name(kind, document, sku, place(where, unit)),
+        location_id=draw(st.sampled_from((None, where, where, "elsewhere"))),
+        resolution=draw(st.sampled_from(("DOCUMENT_RIGHT", "DOCUMENT_WRONG"))),
+    )  # fmt: skip
 
 
 def item(sku: str, place: str) -> tuple[str, str]:
@@ -112,20 +193,20 @@ def item(sku: str, place: str) -> tuple[str, str]:
     return (f"{sku} in {unit or 'decimals'}" if mark else sku), location
 
 
-def renamed(folds: Folds, events: list[Any]) -> Folds:
-    """The same rows, under the names of the twin's items; a delivery's name has its item in it."""
+def renamed(folds: Folds) -> Folds:
+    """The same rows, under the names of the twin's items."""
     other = Folds()
-    papers = {getattr(one, name, None) for one in events for name in ("document_id", "reference")}
-    named = {delivery_id(paper, sku): paper for paper in papers if paper for sku in ITEMS}
     other.rows[cell.name] = {item(*key): row for key, row in folds.rows[cell.name].items()}
-    places = {CHANGES: 2, "stock_promise": 2, "purchase_discrepancy": 5, "stock_discrepancy": 5}
+    places = {
+        CHANGES: 2, "stock_promise": 2, "purchase_discrepancy": 5, "stock_discrepancy": 5,
+        "stock_expected": 2, "stock_expected_move": 2,
+    }  # fmt: skip
     for name, at in places.items():
         for row, times in folds.ledgers[name].items():
-            sku, location = item(row[at], row[at + 1])
-            kept = list(row[:at])
-            if at == SUBJECT + 1 and kept[SUBJECT] in named:
-                kept[SUBJECT] = delivery_id(named[kept[SUBJECT]], sku)
-            other.ledgers[name][*kept, sku, location, *row[at + 2 :]] += times
+            twin = [*row[:at], *item(row[at], row[at + 1]), *row[at + 2 :]]
+            if name == "stock_discrepancy" and row[at - 1] == subject_of(PO, row[at]):
+                twin[at - 1] = subject_of(PO, twin[at])
+            other.ledgers[name][tuple(twin)] += times
     return other
 
 
@@ -145,14 +226,17 @@ def check(events: list[Any], fold: Callable[[list[Any]], Folds]) -> None:
         note(repr(event))
     twin = twins(events)
     shop, folds = Shop(twin), fold(events)
-    rows = renamed(folds, events)
+    rows = renamed(folds)
     assert cells(rows) == plain(shop.cells)
+    assert dated(rows) == plain(shop.dated)
     assert still_sold(folds) == +shop.sold
     claims = Counter({key: n for key, n in shop.odd.items() if key[0] == "second_claim"})
     assert odd(rows) == +(shop.odd - claims)
     for minute in range(5):
         at = T0 + minute * MINUTE
-        assert _held(history(rows, at)) == _held(plain(Shop(twin, at).cells)), minute
+        then = Shop(twin, at)
+        assert _held(history(rows, at)) == _held(plain(then.cells)), minute
+        assert dated_then(rows, at) == plain(then.dated), minute
 
 
 @pytest.mark.parametrize("many", [60, pytest.param(2_000, marks=pytest.mark.long)])

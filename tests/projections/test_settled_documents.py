@@ -233,11 +233,33 @@ def test_a_decision_about_one_item_of_a_delivery_leaves_the_others() -> None:
     assert unsettled(folds) == {("over_received", subject_of("PO-1", "cup"), "cup"): 2}
 
 
-def test_a_receipt_that_names_two_deliveries_leaves_rows_that_differ() -> None:
+def test_a_line_told_anew_by_weight_is_expected_by_weight_alone() -> None:
+    anew = replace(announced(5), meta=meta(minute=2), unit="kg", scale=1)
+    folds = in_any_order(announced(4), anew)
+    assert cells(folds) == {("tea", "S1\x1fkg"): {"incoming": 500}}
+    folds = in_any_order(announced(4), anew, replace(arrives(5, at=3), unit="kg", scale=1))
+    assert cells(folds) == {("tea", "S1\x1fkg"): {"on_hand": 500}}
+    assert not kinds(folds)
+
+
+@pytest.mark.parametrize("resolution, kept", ((RIGHT, 3), (WRONG, 0)))
+def test_pieces_that_arrive_where_weight_was_announced_are_too_many(
+    resolution: str, kept: int
+) -> None:
+    by_weight = replace(announced(4), unit="kg")
+    folds = settled_delivery(resolution, "over_received", arrives(3), by_weight)
+    assert kinds(folds) == {"over_received": 3}
+    assert cells(folds).get(("tea", "S1"), {}).get("on_hand", 0) == kept
+    assert cells(folds)["tea", "S1\x1fkg"] == {"incoming": 4_000}
+
+
+@pytest.mark.parametrize("counted", ({}, {"unit": "kg", "scale": 2}), ids=("pieces", "by weight"))
+def test_a_receipt_that_names_two_deliveries_leaves_rows_that_differ(counted: Any) -> None:
     """Rows that are equal in every column would be deleted together."""
-    notice = replace(announced(4), meta=meta(minute=1), document_id="ASN-1")
-    both = replace(arrives(4), document_id="ASN-1")
-    folds = in_any_order(announced(4), notice, both)
+    order = replace(announced(4), **counted)
+    notice = replace(order, meta=meta(minute=1), document_id="ASN-1")
+    both = replace(arrives(4), document_id="ASN-1", **counted)
+    folds = in_any_order(order, notice, both)
     assert dated(folds) == {}
     for name in ("stock_promise", "stock_expected_move"):
         assert set((+folds.ledgers[name]).values()) == {1}
