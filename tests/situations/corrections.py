@@ -369,6 +369,8 @@ def test_c13_two_tills_give_one_guest_receipt_to_two_members(shop: Shop, order: 
     assert sale.transaction not in shop.purchases(taro)
     assert shop.suppressed(taro, shirt) == []
     assert len(shop.discrepancies("second_claim", about=sale)) == 1
+    page = shop.wire.ask(f"/v1/purchases/{sale.transaction}")
+    assert [one["kind"] for one in page["discrepancies"]] == ["second_claim"]
 
 
 @row("C14")
