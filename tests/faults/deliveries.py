@@ -6,9 +6,14 @@ not; some come early, late, in parts, with too many units, or elsewhere.
 
 from __future__ import annotations
 
+from hashlib import md5
+from uuid import UUID, uuid5
+
 from tests.faults.fulfilling import RECENT
 from tests.faults.shop import SECOND, Fact, Record, Shop, happens
 
+DELIVERIES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
+RESOLUTIONS = ("DOCUMENT_RIGHT", "DOCUMENT_WRONG")
 DAY = 86_400 * SECOND
 ZONES = ("SHELF", "SHELF", "BACK", "BACK", "CELLAR")
 SOLD_FROM = "SHELF"
@@ -26,11 +31,10 @@ def delivery(shop: Shop) -> list[Fact]:
     line = chance.choice(shop.announced[-RECENT:])
     if drawn < 0.55:
         return [_anew(shop, line)]
-    receipt = _receipt(shop, line)
     if drawn < 0.60:  # the lorry is faster than the paper
         first, *_ = _new(shop)
         return [_receipt(shop, first), _announced(shop, first)]
-    return [receipt]
+    return [_receipt(shop, line)]
 
 
 def _new(shop: Shop) -> list[Record]:
@@ -82,7 +86,39 @@ def _receipt(shop: Shop, line: Record) -> Fact:
             shop.slips.add((*own, receipt["location_id"]))
             receipt |= {"document_id": own[0], "document_line": own[1]}
             receipt["reference"] = chance.choice([None, own[0]])
+    if units > line["quantity"] or receipt["location_id"] != line["location_id"]:
+        shop.odd_receipts.append((line["document_id"], receipt))
     return "StockReceived", receipt
+
+
+@happens(0.3)
+def decided(shop: Shop) -> list[Fact]:
+    """Somebody decides about a receipt of too much, or elsewhere; sometimes again, or amiss."""
+    if not shop.odd_receipts:
+        return []
+    chance = shop.chance
+    document, receipt = chance.choice(shop.odd_receipts[-8:])
+    sku, place = receipt["sku"], receipt["location_id"]
+    kind = chance.choice(["over_received", "over_received", "misrouted"])
+    record = {
+        **shop.meta("HEAD_OFFICE"), "kind": kind, "subject_id": delivery_id(document, sku),
+        "discrepancy_id": discrepancy_id(kind, receipt["meta"]["event_id"], sku, place),
+        "resolution": chance.choice([*RESOLUTIONS, *RESOLUTIONS, "papers"]),
+        "actor": chance.choice(["aki", "mio"]), "reason_code": chance.choice([None, "recount"]),
+        "location_id": chance.choice([None, place, place, shop.place()]),
+    }  # fmt: skip
+    return [("DiscrepancySettled", record)]
+
+
+def delivery_id(document: str, sku: str) -> bytes:
+    """The id of what a purchase order or shipping notice says of an item."""
+    return uuid5(uuid5(DELIVERIES, document), sku).bytes
+
+
+def discrepancy_id(kind: str, event_id: bytes, sku: str, location: str) -> bytes:
+    """The id under which an event that does not fit is listed."""
+    said = f"{kind}|{UUID(bytes=event_id)}|{sku}|{location}"
+    return md5(said.encode(), usedforsecurity=False).digest()
 
 
 @happens(1.2)

@@ -32,6 +32,7 @@ class Shop:
     sent: list[Record] = field(default_factory=list)
     settled: list[bytes] = field(default_factory=list)
     announced: list[Record] = field(default_factory=list)
+    odd_receipts: list[tuple[str, Record]] = field(default_factory=list)
     slips: set[tuple[str, int | None, str]] = field(default_factory=set)
     # shares of all returns: without a card, under another profile; of documents: told twice
     cardless: float = 0.10

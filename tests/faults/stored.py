@@ -48,8 +48,8 @@ SELECTS = {
     "stock_expected_move": "sku, location_id, at, expected_at, sum(incoming)::bigint,"
     " sum(preordered)::bigint from stock_expected_move group by 1, 2, 3, 4"
     " having sum(incoming) <> 0 or sum(preordered) <> 0",
-    "stock_discrepancy": "kind, at, subject_id, sku, location_id, sum(quantity)::bigint"
-    " from stock_discrepancy group by 1, 2, 3, 4, 5",
+    "stock_discrepancy": "kind, at, subject_id, sku, location_id, resolution,"
+    " sum(quantity)::bigint from stock_discrepancy group by 1, 2, 3, 4, 5, 6",
     "item": "sku, valid_from, described_at, name, category from item",
     "location": "location_id, valid_from, described_at, kind, name from location",
     "stock_policy": "location_id, sku, valid_from, set_at, safety_stock, store_share,"

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 from uuid import UUID, uuid5
 
-from tests.faults.expected.orders import Dated, Discrepancy, Move
+from tests.faults.expected.orders import Dated, Move
 
 # rows have ids that are made of the document's name and the item
 NAMES = UUID("6a1f6a8e-2f0c-5a57-9f0a-5d1a0f6f2c11")
+KINDS = ("over_received", "misrouted")
+RESOLUTIONS = ("DOCUMENT_RIGHT", "DOCUMENT_WRONG")
+Decided = tuple[str, int, bytes, str, str, str | None, int]
+"""Kind, when, of which delivery, item, location, what people decided about it, units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Followed:
     moves: list[Move]
     dated: list[Dated]
     waiting: list[Dated]
-    discrepancies: list[Discrepancy]
+    discrepancies: list[Decided]
 
 
 def papers(events: list[Any]) -> dict[bytes, list[Paper]]:
@@ -68,7 +73,16 @@ def _named(name: str, event: Any) -> Iterator[tuple[str, int | None]]:
         yield refers, None
 
 
-def followed(said: list[Paper]) -> Followed:
+def decisions(events: list[Any]) -> dict[bytes, list[Any]]:
+    """What people decided about receipts, by the delivery or transfer that they name."""
+    found: dict[bytes, list[Any]] = defaultdict(list)
+    for _, name, event in events:
+        if name == "DiscrepancySettled" and event["kind"] in KINDS and event["subject_id"]:
+            found[event["subject_id"]].append(event)
+    return found
+
+
+def followed(said: list[Paper], settled: list[Any]) -> Followed:
     """Nothing, while nobody announced a delivery of that name."""
     found = Followed([], [], [], [])
     if all(paper.expected_at is None for paper in said):
@@ -83,8 +97,32 @@ def followed(said: list[Paper]) -> Followed:
         before = after
     found.waiting = [Dated(sku, where, 0, expected_at, incoming=units)
                      for (where, expected_at), units in before.items()]  # fmt: skip
-    found.discrepancies = list(_misfits(said))
+    announced_at = min(paper.location for paper in said if paper.expected_at is not None)
+    for kind, paper, units in _misfits(said):
+        decided = _decided(kind, paper, settled)
+        found.discrepancies.append(
+            (kind, paper.at, paper.subject, sku, paper.location, decided, units)
+        )
+        if decided == "DOCUMENT_WRONG":
+            # they never arrived, or they are where the delivery was announced
+            found.moves.append(Move(sku, paper.location, paper.at, on_hand=-units))
+            if kind == "misrouted":
+                found.moves.append(Move(sku, announced_at, paper.at, on_hand=units))
     return found
+
+
+def _decided(kind: str, paper: Paper, settled: list[Any]) -> str | None:
+    """Which side is right: the latest word about just this, by who names its place or none."""
+    text = f"{kind}|{UUID(bytes=paper.event_id)}|{paper.sku}|{paper.location}"
+    known = md5(text.encode(), usedforsecurity=False).digest()
+    words = [
+        (event["meta"]["occurred_at"], event["resolution"])
+        for event in settled
+        if (event["discrepancy_id"], event["kind"]) == (known, kind)
+        and event["location_id"] in (None, paper.location)
+        and event["resolution"] in RESOLUTIONS
+    ]
+    return max(words)[1] if words else None
 
 
 def _newest(said: Iterable[Paper]) -> dict[int | None, Paper]:
@@ -117,7 +155,7 @@ def _in_turn(receipt: Paper, lines: dict[int | None, Paper]) -> list[int | None]
     return list(dict.fromkeys([*named, *here, *by_date]))
 
 
-def _misfits(said: list[Paper]) -> Iterator[Discrepancy]:
+def _misfits(said: list[Paper]) -> Iterator[tuple[str, Paper, int]]:
     """Units beyond the most that was announced then or later, and units for nobody's place."""
     places = {paper.location for paper in said if paper.expected_at is not None}
     announced = [
@@ -130,8 +168,7 @@ def _misfits(said: list[Paper]) -> Iterator[Discrepancy]:
             continue
         fits = max(0, min(paper.units, max(announced[number:]) - fitting))
         fitting += fits
-        said_of = (paper.at, paper.subject, paper.sku, paper.location)
         if paper.units > fits:
-            yield "over_received", *said_of, paper.units - fits
+            yield "over_received", paper, paper.units - fits
         if fits and paper.location not in places:
-            yield "misrouted", *said_of, fits
+            yield "misrouted", paper, fits

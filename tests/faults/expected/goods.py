@@ -41,9 +41,10 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
     moves += [move for sale in followed.values() for move in sale.moves]
     moves += _alone(events)
     papers = deliveries.papers(events)
-    arriving = [deliveries.followed(said) for said in papers.values()]
+    settled = deliveries.decisions(events)
+    arriving = [deliveries.followed(said, settled[one]) for one, said in papers.items()]
     moves += [move for delivery in arriving for move in delivery.moves]
-    odd += [one for delivery in arriving for one in delivery.discrepancies]
+    undecided = [(*one[:-1], None, one[-1]) for one in odd]
     selling_zones = list(zones.selling_zones(named["LocationDescribed"]))
     return {
         "stock_cell": list(_cells(moves, named["StockCounted"], selling_zones)),
@@ -55,13 +56,15 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
         "stock_selling_zone": selling_zones,
         "stock_promise": list(_promises(moves)),
         "stock_order": {(entry.subject,) for entry in entries},
-        "stock_transfer": list(_told(transfers)),
-        "stock_delivery": [
-            (subject, tuple(sorted(paper.event_id.hex() for paper in said)))
-            for subject, said in papers.items()
-        ],
+        "stock_transfer": list(_told([(one.subject, one.event_id) for one in transfers], settled)),
+        "stock_delivery": list(_told(
+            [(paper.subject, paper.event_id) for said in papers.values() for paper in said],
+            settled,
+        )),
         **_dated(entries, arriving),
-        "stock_discrepancy": _summed(odd),
+        "stock_discrepancy": _summed(
+            [*undecided, *(one for delivery in arriving for one in delivery.discrepancies)]
+        ),
         **_catalogue(named),
         "sale": [_sale(one, told) for one, told in documents.items()],
         "purchase_discrepancy": _summed(
@@ -202,16 +205,19 @@ def _promises(moves: list[Move]) -> Iterator[Row]:
             yield (*key, *units)
 
 
-def _told(entries: list[Entry]) -> Iterator[Row]:
-    """The documents of each order or transfer."""
+def _told(documents: list[tuple[bytes, bytes]], settled: dict[bytes, list[Any]]) -> Iterator[Row]:
+    """The documents of each transfer or delivery, and decisions that name it."""
     found: dict[bytes, set[bytes]] = defaultdict(set)
-    for entry in entries:
-        found[entry.subject].add(entry.event_id)
-    for subject, documents in found.items():
-        yield subject, tuple(sorted(one.hex() for one in documents))
+    for subject, event_id in documents:
+        found[subject].add(event_id)
+    for subject, decisions in settled.items():
+        found[subject] |= {event["meta"]["event_id"] for event in decisions}
+    for subject, names in found.items():
+        if names:
+            yield subject, tuple(sorted(one.hex() for one in names))
 
 
-def _summed(odd: Iterable[orders.Discrepancy]) -> Iterator[Row]:
+def _summed(odd: Iterable[Row]) -> Iterator[Row]:
     """Units of a kind, at a time, of one subject, item and location; of no item there are none."""
     sums = Counter[Row]()
     for *key, units in odd:
