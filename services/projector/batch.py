@@ -291,7 +291,7 @@ class BatchWork:
                 before = own(key) or coming(key) or young(key) or old(key)
                 # told under this very id: the ledger says how
                 if before is not None and before[1] != event_id:
-                    self._tell_again(entry, before, topic, partition)
+                    self._tell_again(entry, event, before, topic, partition)
                     continue
             try:
                 take(event, event_id, source, folded)
@@ -311,10 +311,15 @@ class BatchWork:
                 ids[key] = document[1], event_id
                 note((event_id, hash_, schema, topic, partition, offset, *document))
 
-    def _tell_again(self, entry: Entry, before: Seen, topic: int, partition: int) -> None:
-        """Judges a record whose document was applied before under another id."""
+    def _tell_again(
+        self, entry: Entry, event: Any, before: Seen, topic: int, partition: int
+    ) -> None:
+        """Judges a record whose document was applied before under another id.
+
+        `event`: of the record; the entry forgets it, since a batch may be judged several times.
+        """
         assert entry.document is not None and entry.event_id is not None
-        profile_id = getattr(entry.event, "profile_id", None)
+        profile_id = getattr(event, "profile_id", None)
         entry.event, (content, first) = None, before
         if content == entry.document[1]:
             entry.verdict = Verdict.DUPLICATE

@@ -107,6 +107,18 @@ def test_a_batch_folded_meanwhile_is_judged_again_when_the_ledger_says_otherwise
     assert counts(engine) == (2, 2, 2, 0)
 
 
+def test_a_copy_keeps_the_profile_that_it_names_when_it_is_judged_again(engine: Engine) -> None:
+    log = Log()
+    engine.tell(earned(1, points=10), log=log)
+    engine.writer.recent.clear()
+    copies = sale(2), sale(3, CUSTOMER, transaction=2)
+    work = folded(engine, log, earned(1, points=99), *copies)
+    list(engine.writer.apply(work))
+    assert counts(engine) == (2, 1, 1, 0)
+    rows = engine.connection.execute("select event_id, profile_id from duplicate_document")
+    assert rows.fetchall() == [(UUID(bytes=copies[1].meta.event_id), UUID(bytes=CUSTOMER))]
+
+
 def test_what_cannot_be_read_is_put_aside_whole_and_the_batch_goes_on(engine: Engine) -> None:
     good = codec.encode(earned(1))
     broken = [
