@@ -40,7 +40,7 @@ def _changed(stage: Stage) -> set[tuple[str, str]]:
     ):
         row = connection.execute(RAISED).fetchone()
         assert row is not None, "nobody has points"
-        key = min(redis.scan_iter("h1:stock_cell:3:*"))
+        key = min(redis.scan_iter("h1:stock_cell:*"))
         field, held = min(redis.hgetall(key).items())  # type: ignore[union-attr]
         redis.hset(key, field, held[:-1] + "1]")
     return {("postgres", row[0]), ("redis", str(key).rpartition(":")[2])}
