@@ -1,7 +1,7 @@
 """Levels that are read in parts.
 
 A level has a value that readings set and changes move (`columns.level`). Sometimes only a part is
-read: the back room of a shop, not the shelf. Such a reading alone does not determine the whole, so
+read, one room of several. Such a reading alone does not determine the whole, so
 the value is computed from all readings, the changes, and settings of the part to which changes
 belong. The function is declared twice, in Python and in SQL; tests compare the two.
 

@@ -29,7 +29,7 @@ create table if not exists ledger (
     content bigint
 );
 -- records under other ids that told a document again; `duplicate_of` is in the ledger;
--- `profile_id`: the profile that such a record names, if it names one
+-- `subject`: whom such a record is about, if it names anybody
 create table if not exists duplicate_document (
     event_id uuid primary key,
     hash bigint not null,
@@ -38,7 +38,7 @@ create table if not exists duplicate_document (
     partition smallint not null,
     "offset" bigint not null,
     duplicate_of uuid not null,
-    profile_id uuid
+    subject uuid
 );
 create table if not exists erased_subject (subject uuid primary key);
 """

@@ -53,8 +53,8 @@ cross join lateral (
     where transaction_id = l.document and occurred_at is not null offset 0
 ) s
 left join purchase_claim c on c.transaction_id = s.transaction_id
-where d.profile_id is not null and d.profile_id <> s.owner_id
-    and (s.owner_id <> s.transaction_id or c.profile_id is distinct from d.profile_id)
+where d.subject is not null and d.subject <> s.owner_id
+    and (s.owner_id <> s.transaction_id or c.profile_id is distinct from d.subject)
 """,
     claim,
     sale,

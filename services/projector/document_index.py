@@ -27,9 +27,9 @@ select exists (select from pg_attribute where attrelid = to_regclass('ledger')
 LACKS_PROFILE = """
 select exists (select from pg_class where oid = to_regclass('duplicate_document'))
     and not exists (select from pg_attribute where attrelid = to_regclass('duplicate_document')
-        and attname = 'profile_id' and not attisdropped)
+        and attname = 'subject' and not attisdropped)
 """
-ADD_PROFILE = "alter table duplicate_document add column profile_id uuid"
+ADD_PROFILE = "alter table duplicate_document add column subject uuid"
 ADD_COLUMNS = "alter table ledger add column document uuid, add column content bigint"
 EXISTS = "select to_regclass(%s) is not null"
 # a sale's document key is its transaction id; of two events of one sale the first record gets it

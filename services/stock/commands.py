@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import not_
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -44,8 +45,9 @@ class OrderLine(BaseModel):
     sku: Code
     location_id: Code | Literal[""] = ""
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
-    unit: Unit = None
-    scale: Decimals = 0
+    # not said where they say nothing: a body of before they existed has the same hash
+    unit: Unit = Field(None, exclude_if=not_)
+    scale: Decimals = Field(0, exclude_if=not_)
 
     @property
     def amount(self) -> Amount:

@@ -35,7 +35,7 @@ DOCUMENTS = (
 )
 COPIES = (
     'select uuid_send(event_id), hash, schema_id, topic, partition, "offset",'
-    " uuid_send(duplicate_of), uuid_send(profile_id) from duplicate_document"
+    " uuid_send(duplicate_of), uuid_send(subject) from duplicate_document"
     " where event_id = any(%s::uuid[])"
 )
 LETTERS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import not_
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,11 +21,18 @@ class ReturnedUnits(BaseModel):
     model_config = ConfigDict(extra="forbid")
     line_no: Annotated[int, Field(ge=1, le=100_000)]
     quantity: Quantity
+    # not said where they say nothing: a body of before they existed has the same hash
     unit: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        None, description="What the quantity is counted in, e.g. kg; pieces when absent."
+        None,
+        exclude_if=not_,
+        description="What the quantity is counted in, e.g. kg; pieces when absent.",
     )
     scale: int = Field(
-        0, ge=0, le=DECIMALS_MAX, description="Decimals of the quantity: 354 with 3 is 0.354."
+        0,
+        exclude_if=not_,
+        ge=0,
+        le=DECIMALS_MAX,
+        description="Decimals of the quantity: 354 with 3 is 0.354.",
     )
 
     @property

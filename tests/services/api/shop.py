@@ -191,10 +191,11 @@ class Shop:
                 kind="over_return", at=AT + 5, transaction_id=SALE, sku=sku, location_id="S1",
                 quantity=1,
             )  # fmt: skip
-        settled = hashlib.md5(f"over_return|{named('brought back')}|jam".encode()).hexdigest()
+        settled = hashlib.md5(f"over_return|{named('brought back')}|jam|S1".encode()).hexdigest()
         put(
             connection, "discrepancy_settlement", discrepancy_id=UUID(settled),
-            settled_at=AT + 9, resolution="KEEP", actor="auditor", row_version=1,
+            kind="over_return", subject_id=SALE, location_id="S1", settled_at=AT + 9,
+            resolution="DOCUMENT_WRONG", actor="auditor", row_version=1,
         )  # fmt: skip
 
     def _catalog(self, connection: psycopg.Connection[Any]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import httpx
 
@@ -25,6 +26,8 @@ NAMESAKES = [str(uuid5(NAMESPACE_URL, f"namesake {number}")) for number in range
 TOGETHER = NAMESAKES[-3:]  # staff link them, so that they can be unlinked
 SALES = [str(uuid5(NAMESPACE_URL, f"sale {number}")) for number in range(20)]
 GUESTS = [str(uuid5(NAMESPACE_URL, f"sale of a guest {number}")) for number in range(60)]
+# returns of sales that nobody told: each is a discrepancy
+RETURNS = [str(uuid5(NAMESPACE_URL, f"return {number}")) for number in range(60)]
 # of what a command ends: a run ends some, and still finds others
 OPEN = 60
 MANY = 1_000_000_000
@@ -53,6 +56,7 @@ def facts() -> list[dict[str, Any]]:
         _fact("StockReceived", quantity=MANY),
         *(_fact("PurchaseCompleted", transaction_id=sale) for sale in SALES),
         *(_fact("PurchaseCompleted", transaction_id=sale, profile_id=None) for sale in GUESTS),
+        *(_fact_of(each, "PurchaseReturned", transaction_id=each) for each in RETURNS),
         _fact("MatchRulesActivated", version=made.version, rules=made.text(),
               valid_from=now.isoformat()),
         *namesakes,
@@ -60,9 +64,18 @@ def facts() -> list[dict[str, Any]]:
 
 
 def _fact(name: str, /, **changes: Any) -> dict[str, Any]:
+    return _fact_of(str(uuid4()), name, **changes)
+
+
+def _fact_of(event_id: str, name: str, /, **changes: Any) -> dict[str, Any]:
     event = deepcopy(example(name)) | changes
-    event["meta"] |= {"event_id": str(uuid4())}
+    event["meta"] |= {"event_id": event_id}
     return event
+
+
+def _unknown_sale(event_id: str) -> str:
+    """The id of the discrepancy that a return of an unknown sale is."""
+    return str(UUID(md5(f"unknown_sale|{event_id}|{SKU}|{LOCATION}".encode()).hexdigest()))
 
 
 def send(road: Road) -> list[str]:
@@ -139,6 +152,7 @@ def dictionaries(event_ids: list[str], opened: Opened) -> str:
         "together": (TOGETHER, ("body.profile_id", "body.other_profile_id"), ("unlinkProfiles",)),
         "sale": (SALES, ("body.transaction_id",), ("returnPoints",)),
         "guest": (GUESTS, ("path.id",), ("claimPurchase",)),
+        "discrepancy": ([*map(_unknown_sale, RETURNS)], ("path.id",), ("settleDiscrepancy",)),
         "one": ([1], ("body.lines[*].line_no", "body.lines[*].quantity"), ("returnPoints",)),
     }  # fmt: skip
     return "\n".join((*_tables(known), *_of_operations(of_operations)))

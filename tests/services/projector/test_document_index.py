@@ -152,7 +152,7 @@ def test_the_key_of_a_sale_can_be_told_by_sql_from_the_purchase(engine: Engine) 
 
 def test_a_table_of_copies_of_before_profiles_gets_them(engine: Engine) -> None:
     engine.reset()
-    engine.connection.execute("alter table duplicate_document drop column profile_id")
+    engine.connection.execute("alter table duplicate_document drop column subject")
     for _ in range(2):
         prepare(engine.dsn, engine.group)
     log = Log()
@@ -161,5 +161,5 @@ def test_a_table_of_copies_of_before_profiles_gets_them(engine: Engine) -> None:
     engine.apply(log.batch())
     log.append(sale(3, CUSTOMER, transaction=1))
     engine.apply(log.batch())
-    copies = engine.connection.execute("select event_id, profile_id from duplicate_document")
+    copies = engine.connection.execute("select event_id, subject from duplicate_document")
     assert dict(copies.fetchall()) == {name(2): None, name(3): UUID(bytes=CUSTOMER)}

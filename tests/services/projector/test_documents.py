@@ -154,6 +154,7 @@ def test_a_known_id_that_contradicts_a_document_is_a_conflict_of_the_id(engine: 
 def test_a_text_with_a_nul_that_is_only_among_the_documents_is_refused_as_in_a_column(
     engine: Engine, field: str
 ) -> None:
+    engine.reset()
     number = 900 if field == "currency" else 910
     before, log = engine.counts(), Log()
     good, spoilt = sale(number), sale(number + 1)

@@ -115,7 +115,7 @@ def test_a_copy_keeps_the_profile_that_it_names_when_it_is_judged_again(engine: 
     work = folded(engine, log, earned(1, points=99), *copies)
     list(engine.writer.apply(work))
     assert counts(engine) == (2, 1, 1, 0)
-    rows = engine.connection.execute("select event_id, profile_id from duplicate_document")
+    rows = engine.connection.execute("select event_id, subject from duplicate_document")
     assert rows.fetchall() == [(UUID(bytes=copies[1].meta.event_id), UUID(bytes=CUSTOMER))]
 
 
