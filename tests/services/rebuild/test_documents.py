@@ -27,7 +27,7 @@ Stored = dict[int, list[Record]]
 ENGINE = {
     "ledger": 'event_id, hash, schema_id, partition, "offset", document, content',
     "duplicate_document": 'event_id, hash, schema_id, partition, "offset", duplicate_of,'
-    " profile_id",
+    " subject",
 }
 
 
