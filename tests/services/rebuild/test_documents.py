@@ -26,8 +26,7 @@ TOPIC, PARTITIONS, RECORDS, ROUNDS = "commerce.purchases", 3, 60, 4
 Stored = dict[int, list[Record]]
 ENGINE = {
     "ledger": 'event_id, hash, schema_id, partition, "offset", document, content',
-    "duplicate_document": 'event_id, hash, schema_id, partition, "offset", duplicate_of,'
-    " subject",
+    "duplicate_document": 'event_id, hash, schema_id, partition, "offset", duplicate_of, subject',
 }
 
 
