@@ -218,14 +218,17 @@ def recount(table: Table, changes: Ledger, raised: bool = False) -> str:
     )
 
 
-def lock_rows(table: Table) -> str:
-    """Locks the rows of given keys that are there, in key order, as merges do."""
+def lock_rows(table: StoredTable, selected: str = "") -> str:
+    """Locks the rows of given keys that are there, in key order, as merges do.
+
+    `selected`: the SQL of the columns that are read of these rows.
+    """
     parts = [part for part in table.stored if part.name in table.keys]
     source, _ = _source(parts)
     same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
     order = ", ".join(f"t.{quoted(key)}" for key in table.keys)
     return (
-        f"select from {quoted(table.name)} t join {source} on {same}"
+        f"select {selected} from {quoted(table.name)} t join {source} on {same}"
         f" order by {order} for update of t"
     )
 
@@ -278,14 +281,7 @@ def add_documents(table: DocumentSet, names: Collection[str]) -> str:
 
 def lock_documents(table: DocumentSet) -> str:
     """Reads the documents of given keys, and locks these rows in key order."""
-    parts = [part for part in table.stored if part.name in table.keys]
-    source, _ = _source(parts)
-    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
-    order = ", ".join(f"t.{quoted(key)}" for key in table.keys)
-    return (
-        f"select {_own_keys(table)}, t.documents from {quoted(table.name)} t join {source}"
-        f" on {same} order by {order} for update of t"
-    )
+    return lock_rows(table, f"{_own_keys(table)}, t.documents")
 
 
 def replace_documents(table: DocumentSet) -> str:
