@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -29,7 +28,6 @@ pytest.register_assert_rewrite(
     )
 )
 from tests.situations.answers import Shop  # noqa: E402
-from tests.situations.not_yet import mark  # noqa: E402
 from tests.situations.settling import Settling  # noqa: E402
 from tests.situations.wire import Addresses, Wire  # noqa: E402
 
@@ -37,14 +35,6 @@ TOKENS = {"operator": "operator-token-of-the-situations"}
 RULES = {"earn": [{"points": 1, "per": 100}], "return_policy": "go_negative"}
 BEGINNING = "2020-01-01T00:00:00Z"
 SECONDS = 90.0
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the situations that are not answered right yet."""
-    for item in items:
-        if item.path.parent == HERE:
-            mark(item)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.situations.not_yet import NOT_YET
 from tests.situations.rows import ROWS, SKIPPED, WORK_DONE
 from tests.situations.tables import shown, situations
 
@@ -45,7 +44,3 @@ def test_every_test_quotes_its_row() -> None:
         for number in numbers:
             assert f"{number}. Given: " in quoted, f"{name} does not quote {number}"
         assert "Right: " in quoted, name
-
-
-def test_what_is_not_answered_yet_names_tests_that_exist() -> None:
-    assert {name.partition("[")[0] for name in NOT_YET} <= situations().keys()
