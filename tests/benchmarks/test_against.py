@@ -15,10 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from schemas.generated.events import PurchaseCompleted
+from schemas.generated.events.parts import Meta, PurchaseLine
+from schemas.history.releases import releases
+from schemas.wire.codec import decode, schema_in
 from tests.benchmarks.against import measuring
 from tests.benchmarks.against.ratios import estimate, first_is_this
+from tests.benchmarks.against.shared_schemas import codec_of
 from tests.benchmarks.result import Result
 from tests.benchmarks.trees import ROOT, THIS, NoTree, worktree
+from tests.benchmarks.workload import SHOP
 
 
 def test_the_order_is_abba() -> None:
@@ -149,6 +155,31 @@ def test_options_that_make_no_sense_are_refused(words: list[str]) -> None:
 def test_a_commit_that_is_none_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     assert measuring.main(["--against", "no-such-commit"]) == measuring.UNMEASURED
     assert "no-such-commit is not a commit" in capsys.readouterr().err
+
+
+def _sale(**told: str) -> PurchaseCompleted:
+    meta = Meta(event_id=bytes(16), occurred_at=1, producer=SHOP)
+    line = PurchaseLine(line_no=1, sku="a", quantity=1, unit_price=1, net_paid=1)
+    return PurchaseCompleted(
+        meta=meta, transaction_id=bytes(16), location_id="S1", currency="JPY", total=1,
+        lines=[line], **told,
+    )  # fmt: skip
+
+
+def test_events_are_encoded_by_the_newest_schema_that_both_trees_know() -> None:
+    versions = releases().of("PurchaseCompleted")
+    for known, release in enumerate(versions, 1):
+        codec = codec_of({version.id for version in versions[:known]})
+        value = measuring._encoded(_sale(), codec, "old")
+        assert (schema_in(value), decode(value)) == (release.id, _sale())
+
+
+def test_an_event_that_an_older_schema_cannot_hold_is_not_measured() -> None:
+    oldest = codec_of({releases().of("PurchaseCompleted")[0].id})
+    with pytest.raises(NoTree, match="PurchaseCompleted in old has no field"):
+        measuring._encoded(_sale(staff_code="7"), oldest, "old")
+    with pytest.raises(NoTree, match="old has no schema of PurchaseCompleted"):
+        measuring._encoded(_sale(), codec_of(set()), "old")
 
 
 def test_a_worktree_goes_when_measuring_fails() -> None:

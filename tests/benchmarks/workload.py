@@ -47,8 +47,18 @@ class Load:
         return self.records[: self.prefix.messages]
 
 
-def load(name: str, count: int, prefix: int, shape: Shape, seed: int = 1) -> Load:
-    """So many records, 5 % of them sent before: half lately, half a while ago."""
+def load(
+    name: str,
+    count: int,
+    prefix: int,
+    shape: Shape,
+    seed: int = 1,
+    record_of: Callable[[Event], KafkaRecord] = record_of,
+) -> Load:
+    """So many records, 5 % of them sent before: half lately, half a while ago.
+
+    `record_of` encodes an event; by default with the newest schemas.
+    """
     chance = random.Random(seed)
     fresh = _facts(name, shape, chance)
     sent: list[KafkaRecord] = []

@@ -11,8 +11,8 @@ enough; the ratio of events/s is told with its own interval, which a busy machin
 
 REV runs with this interpreter and its packages where both trees require the same ones
 (requirements/demo.txt); where they differ it gets an environment of its own, installed by hash.
-What is written in C is compiled for both. REV has to know the schemas by which the events are
-written here, and the tables by which the end state is compared.
+What is written in C is compiled for both. Events are encoded by the newest schemas that both trees
+know. REV has to know the tables by which the end state is compared.
 
 Exit code: 0 all that was asked is held, 1 something was missed, 2 it could not be measured.
 """
@@ -22,11 +22,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from schemas.generated.events import Event
+from schemas.wire import codec as wire
+from schemas.wire.codec import Codec
+from services.runtime.producer import KafkaRecord, record_of
 from tests.benchmarks import ours, peer, report, rounds
 from tests.benchmarks.against.ratios import Estimate, estimate, first_is_this
+from tests.benchmarks.against.shared_schemas import codec_of
 from tests.benchmarks.oracle import WrongState
 from tests.benchmarks.result import Result
 from tests.benchmarks.servers import Servers
@@ -129,11 +134,24 @@ def _cost(result: Result) -> float:
 def _load(name: str, events: int, other: Tree) -> Load:
     rounds.say(f"{name}: {events:,} events are being made")
     members, items = max(1_000, min(100_000, events // 3)), min(20_000, max(500, events // 15))
-    made = load(name, events, 1, Shape(members=members, skus=items))
-    unknown = {int.from_bytes(one.value[1:5], "big") for one in made.records} - other.schema_ids()
-    if unknown:
-        raise NoTree(f"{other.name} does not know the schemas {sorted(unknown)} of the events")
-    return made
+    codec = codec_of(other.schema_ids())
+
+    def shared_record(event: Event) -> KafkaRecord:
+        return replace(record_of(event), value=_encoded(event, codec, other.name))
+
+    shape = Shape(members=members, skus=items)
+    return load(name, events, 1, shape, record_of=shared_record)
+
+
+def _encoded(event: Event, codec: Codec, tree: str) -> bytes:
+    """The event's value; raises NoTree where the tree's schemas cannot hold the event whole."""
+    try:
+        value = codec.encode(event)
+    except KeyError as error:
+        raise NoTree(f"{tree} has no schema of {event.NAME}") from error
+    if wire.decode(value) != event:
+        raise NoTree(f"the newest schema of {event.NAME} in {tree} has no field for what is sent")
+    return value
 
 
 def _measure(comparison: Comparison, options: argparse.Namespace) -> None:
