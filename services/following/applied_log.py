@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.generated.events import Event
+from schemas.history.releases import releases
 from schemas.wire import codec
 from schemas.wire.effective import effective_event
 from services.runtime.db import Connection
@@ -84,14 +85,21 @@ class AppliedLog:
     """
 
     def __init__(
-        self, kafka: str, group: str, topics: Sequence[str], max_records: int = 250
+        self,
+        kafka: str,
+        group: str,
+        topics: Sequence[str],
+        max_records: int = 250,
+        only: Iterable[type[Event]] | None = None,
     ) -> None:
         """`group`: the projection group whose event ledger tells which records were applied.
 
-        `max_records`: maximum number of records in a batch.
+        `max_records`: maximum number of records in a batch. `only`: events of other types are left
+        out, and are not decoded; None: no type is left out.
         """
         self._kafka, self._group, self.topics = kafka, group, tuple(topics)
         self._max_records = max_records
+        self._schemas = None if only is None else _schema_ids(only)
         self._consumer: Any = None
         self._next: dict[Place, int] = {}
 
@@ -140,7 +148,8 @@ class AppliedLog:
                     self._consumer.seek(place, record.offset)
                     break
                 self._next[place] = moved[place] = record.offset + 1
-                events += _decoded(record)
+                if self._schemas is None or _schema_of(record.value) in self._schemas:
+                    events += _decoded(record)
         return events, moved
 
     async def _seek(self, wanted: Mapping[Place, int]) -> None:
@@ -173,6 +182,18 @@ class AppliedLog:
         rows = await rows_of(connection, NOT_APPLIED, columns)
         left_out = {row["n"] - 1 for row in rows}
         return [read for number, read in enumerate(events) if number not in left_out]
+
+
+def _schema_ids(types: Iterable[type[Event]]) -> frozenset[int]:
+    """The ids of all schema versions of these types."""
+    return frozenset(
+        release.id for event_type in types for release in releases().of(event_type.NAME)
+    )
+
+
+def _schema_of(value: bytes | None) -> int | None:
+    """The schema id that a record's value begins with; None if it is too short for one."""
+    return None if value is None or len(value) < codec.HEADER else codec.schema_in(value)
 
 
 def _decoded(record: Any) -> Iterable[AppliedEvent]:

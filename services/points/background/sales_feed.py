@@ -1,19 +1,22 @@
 """Records in `hitotsu.points_due` which sales have to be judged, or judged again.
 
-It follows events that the projector has applied: purchases, redemptions, items, program rules and
-settled discrepancies.
+It follows events that the projector has applied: purchases, documents of orders, redemptions,
+items, program rules and settled discrepancies.
 An event only tells which sales it concerns; their data is read from the projection's tables later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 from uuid import UUID
 
 from schemas.generated.events import (
+    AllocationReleased,
     DiscrepancySettled,
     ItemDescribed,
     OrderLineCancelled,
+    OrderLineHandedOver,
     PointsRedeemed,
     PriceAdjusted,
     ProgramRulesSet,
@@ -22,17 +25,30 @@ from schemas.generated.events import (
     PurchaseCompleted,
     PurchaseReturned,
     PurchaseVoided,
+    ReservationCommitted,
+    StockAllocated,
+    StockShipped,
 )
 from services.following.applied_log import AppliedEvent, AppliedLog
 from services.following.follower import CursorTable, Follower
 from services.runtime.db import Connection
 
-TOPICS = ("commerce.purchases", "commerce.catalog", "commerce.points", "commerce.settings")
+TOPICS = (
+    "commerce.purchases", "commerce.inventory", "commerce.catalog", "commerce.points",
+    "commerce.settings",
+)  # fmt: skip
 AT_ONCE = 2_000
 CURSOR = CursorTable("hitotsu.points_cursor")
 Purchase = (
     PurchaseCompleted | PurchaseReturned | PurchaseVoided | PurchaseAttributed | OrderLineCancelled
     | PurchaseAmended | PriceAdjusted
+)  # fmt: skip
+OfOrder = (
+    StockAllocated | ReservationCommitted | StockShipped | OrderLineHandedOver | AllocationReleased
+)
+FOLLOWED = (
+    *get_args(Purchase), *get_args(OfOrder), PointsRedeemed, DiscrepancySettled, ItemDescribed,
+    ProgramRulesSet,
 )  # fmt: skip
 DUE = """
 insert into hitotsu.points_due (transaction_id)
@@ -51,10 +67,17 @@ insert into hitotsu.points_due (transaction_id)
 select transaction_id from sale where occurred_at >= %s
 on conflict (transaction_id) do update set failed = null
 """
-# somebody decided whether a till's sale is what its order had been given before
-ORDERS_SETTLED = """
+# Sales of a till that name one of these orders, or the order of one of these sales: whether they
+# sell what their order had been given before depends on all documents and sales of the order, and
+# on what people decided about it. The order that the web shop's own sale opens has the sale's id.
+OF_ORDERS = """
 insert into hitotsu.points_due (transaction_id)
-select transaction_id from sale where order_id = any(%s::uuid[]) and occurred_at is not null
+select s.transaction_id from sale s
+join (
+    select unnest(%(ids)s::uuid[]) as order_id
+    union select order_id from sale where transaction_id = any(%(ids)s::uuid[])
+) o using (order_id)
+where s.occurred_at is not null
 on conflict (transaction_id) do update set failed = null
 """
 ITEM_CAME = """
@@ -70,7 +93,7 @@ on conflict (transaction_id) do update set failed = null
 
 def sales_feed(kafka: str, group: str) -> Follower:
     """A follower that calls `note_due` for the events that `group` has applied."""
-    return Follower(AppliedLog(kafka, group, TOPICS, AT_ONCE), CURSOR, note_due)
+    return Follower(AppliedLog(kafka, group, TOPICS, AT_ONCE, only=FOLLOWED), CURSOR, note_due)
 
 
 async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> None:
@@ -83,6 +106,8 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
             purchases.add(UUID(bytes=event.transaction_id))
+        elif isinstance(event, OfOrder):
+            orders.add(UUID(bytes=event.order_id))
         elif isinstance(event, PointsRedeemed) and event.transaction_id is not None:
             paid_with.add(UUID(bytes=event.transaction_id))
         elif isinstance(event, DiscrepancySettled) and event.subject_id is not None:
@@ -95,8 +120,8 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
         await connection.execute(DUE, [sorted(purchases)])
     if paid_with:
         await connection.execute(PAID_WITH, [sorted(paid_with)])
-    if orders:
-        await connection.execute(ORDERS_SETTLED, [sorted(orders)])
+    if orders or purchases:
+        await connection.execute(OF_ORDERS, {"ids": sorted(orders | purchases)})
     if rules:
         await connection.execute(RULES_CAME, [min(rules)])
     if items:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from projections.core.instants import DAY
-from schemas.generated.events.parts import Meta, Producer
+from schemas.generated.events.parts import Meta, Producer, PurchaseLine
 from schemas.topics import TOPICS
 from schemas.wire import codec
 from tests.infra.test_topics import widen
@@ -97,6 +97,35 @@ def test_a_return_may_come_before_its_sale(shop: Program) -> None:
     shop.append("PurchaseVoided", transaction_id=uuid4().bytes, profile_id=who.bytes)
     shop.sells(who, [("tea", 2, 1_000)], sale)
     shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -50})
+
+
+def test_a_tills_sale_loses_its_points_when_its_order_turns_out_to_have_been_handed_over(
+    shop: Program,
+) -> None:
+    """The till's sale is judged first, then the order arrives, and last that it was handed over."""
+    who, order = uuid4(), uuid4()
+    placed = shop.now()
+    sale = shop.sells(
+        who,
+        [("tea", 1, 1_000)],
+        order_id=order.bytes,
+        location_id="S001",
+        at=placed + 2,
+    )
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    line = PurchaseLine(
+        line_no=1, sku="tea", quantity=1, unit_price=1_000, net_paid=1_000, fulfilment="PICKUP"
+    )
+    shop.append(
+        "PurchaseCompleted", transaction_id=order.bytes, profile_id=uuid4().bytes, lines=[line],
+        total=1_000, location_id="S001", order_id=None, at=placed,
+    )  # fmt: skip
+    shop.append(
+        "OrderLineHandedOver", order_id=order.bytes, line_no=1, sku="tea", location_id="S001",
+        quantity=1, at=placed + 1,
+    )  # fmt: skip
+    shop.until(lambda: shop.kinds(who) == {"earned": 100, "adjusted": -100})
+    assert [lot["transaction_id"] for lot in shop.points(who)["lots"]] in ([], [str(sale)])
 
 
 def test_a_guests_sale_earns_when_it_is_claimed(shop: Program) -> None:
