@@ -20,6 +20,7 @@ BACK_IN_STOCK, NOT_RETURNED = "BACK_IN_STOCK", "NOT_RETURNED"
 RIGHT, WRONG = "DOCUMENT_RIGHT", "DOCUMENT_WRONG"
 IN_ORDER, BACKWARDS = "in order", "backwards"
 ARRIVALS = (IN_ORDER, BACKWARDS)
+DRAWN = "in a drawn order"
 _SYSTEMS = {STORE: "pos", EC: "ec", HEAD_OFFICE: "backoffice"}
 _OPENED = "2020-01-01T00:00:00Z"
 _TICK, _NEVER = timedelta(microseconds=1), datetime.min.replace(tzinfo=UTC)
@@ -306,11 +307,19 @@ class Facts:
         return self._last
 
     def _send(self, events: Sequence[Event], headers: Mapping[str, str] | None = None) -> None:
-        # what items are is told by head office, whose clock is right
+        self._describe_items()
+        for place in self.wire.send(events, headers):
+            self._note_partition(place)
+
+    def _describe_items(self) -> None:
+        """Sends what items are: it is told by head office, whose clock is right."""
         if self._queued:
             queued, self._queued = self._queued, []
             self.wire.send(queued)
-        self.told |= {place for place in self.wire.send(events, headers) if SALES in place}
+
+    def _note_partition(self, place: str) -> None:
+        if SALES in place:
+            self.told.add(place)
 
     def _event(
         self, kind: str, channel: str, store: str | None = None, /, **fields: Any

@@ -11,12 +11,13 @@ from tests.situations import (
     corrections,
     found_corrections,
     found_stock,
+    more_orders,
     people,
     stock,
     weights,
 )
 
-TABLES = (corrections, stock, clocks, people, found_corrections, found_stock, weights)
+TABLES = (corrections, stock, clocks, people, found_corrections, found_stock, weights, more_orders)
 Test = Callable[..., Any]
 
 

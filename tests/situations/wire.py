@@ -46,6 +46,12 @@ class Wire:
 
     def send(self, events: Sequence[Event], headers: Mapping[str, str] | None = None) -> list[Any]:
         """Sends one request; the partition of each event. Every event must be taken."""
+        return [place for place, _ in self.places(events, headers)]
+
+    def places(
+        self, events: Sequence[Event], headers: Mapping[str, str] | None = None
+    ) -> list[tuple[str, int]]:
+        """As `send`; partition and offset of each event."""
         url = f"{self.addresses.gateway}/v1/events"
         answer = self._http.post(url, json=list(events), headers=dict(headers or {}))
         results = answer.json().get("results", [])
@@ -53,10 +59,10 @@ class Wire:
         assert answer.status_code == 202 and not refused, (
             f"refused at the till: {answer.text[:600]}"
         )
-        for result in results:
-            place = f"{result['topic']}-{result['partition']}"
-            self.positions[place] = max(self.positions.get(place, 0), result["offset"] + 1)
-        return [f"{result['topic']}-{result['partition']}" for result in results]
+        places = [(f"{one['topic']}-{one['partition']}", one["offset"]) for one in results]
+        for place, offset in places:
+            self.positions[place] = max(self.positions.get(place, 0), offset + 1)
+        return places
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         """An answer of the API, whatever its status."""
