@@ -16,8 +16,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 
 from projections.core import HeldAmounts
@@ -63,13 +64,18 @@ class QueryCoalescer:
     """Coalesces questions that one statement answers.
 
     `topic`: of the events that end such holds. `group`: the projection group that applies them.
+    `key_type`: the Postgres type of the keys.
     """
 
-    def __init__(self, pool: Pool, statement: str, topic: str = "", group: str = LIVE) -> None:
+    def __init__(
+        self, pool: Pool, statement: str, topic: str = "", group: str = LIVE, key_type: str = "text"
+    ) -> None:
         self._pool, self._statement = pool, statement.encode()
+        self._key_type = key_type
         self._topic, self._group = topic, group
         self._waiting: list[Question] = []
         self._connection: AsyncConnection[TupleRow] | None = None
+        self._cursor: AsyncCursor[TupleRow] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._closed = False
         self._due: deque[tuple[float, asyncio.Future[list[TupleRow]]]] = deque()
@@ -141,7 +147,7 @@ class QueryCoalescer:
         else:
             seen = self._offsets(positions)
             self._last = (positions[0], seen) if len(positions) == 1 else None
-        return {"keys": list(map(str, keys)), "group": self._group, **seen}
+        return {"keys": array(self._key_type, map(_plain, keys)), "group": self._group, **seen}
 
     def _offsets(self, positions: Iterable[Position]) -> dict[str, Array]:
         own = [
@@ -162,26 +168,25 @@ class QueryCoalescer:
 
     async def _found(self, values: dict[str, Any]) -> list[TupleRow]:
         """Runs the query; if the reserved connection is broken, again on another connection."""
-        if self._connection is not None:
+        if self._cursor is not None:
             try:
-                return await self._over(self._connection, values)
+                return await self._over(self._cursor, values)
             except DOWN:
                 await self._let_go()
         self._connection = await self._pool.getconn(timeout=CONNECT_SECONDS)
+        self._cursor = self._connection.cursor()
         try:
-            return await self._over(self._connection, values)
+            return await self._over(self._cursor, values)
         except BaseException:
             await self._let_go()
             raise
 
-    async def _over(
-        self, connection: AsyncConnection[TupleRow], values: dict[str, Any]
-    ) -> list[TupleRow]:
-        cursor = await connection.execute(self._statement, values)
+    async def _over(self, cursor: AsyncCursor[TupleRow], values: dict[str, Any]) -> list[TupleRow]:
+        await cursor.execute(self._statement, values)
         return await cursor.fetchall()
 
     async def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             await self._pool.putconn(connection)
 
@@ -193,6 +198,10 @@ class QueryCoalescer:
         for one in asked:
             if not one.answer.done():
                 one.answer.set_exception(known or error)
+
+
+def _plain(key: Hashable) -> Hashable:
+    return key.bytes if isinstance(key, UUID) else key
 
 
 class HeldAmountsReader:
@@ -218,7 +227,8 @@ class HeldAmountsReader:
         rounds = self._rounds.get(amounts)
         if rounds is None:
             topic = amounts.ended_by.TOPIC  # type: ignore[attr-defined]
-            rounds = QueryCoalescer(self._pool, statement(amounts), topic, self._group)
+            key_type = amounts.beside.columns[next(iter(amounts.by))].type
+            rounds = QueryCoalescer(self._pool, statement(amounts), topic, self._group, key_type)
             self._rounds[amounts] = rounds
         try:
             found = await rounds.rows(keys, position)
