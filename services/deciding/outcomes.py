@@ -7,7 +7,10 @@ A domain declares its outcomes as dataclasses, and maps them to HTTP answers in 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from schemas.generated.events import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,15 @@ class DeniedCommand(ABC):
 
 
 CommandOutcome = AcceptedCommand | DeniedCommand
+Fact = TypeVar("Fact", bound=Event)
+
+
+@dataclass(slots=True)
+class DecidedBatch(Generic[Fact]):
+    """Outcomes in the order of the commands, and the events of those that were accepted."""
+
+    outcomes: list[CommandOutcome] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ here, whose event may not be applied yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from projections.discrepancies.kinds import KINDS, Resolution
 from schemas.fields import Code
 from schemas.generated.events import DiscrepancySettled
 from schemas.generated.events.parts import Meta, Producer
-from services.deciding.outcomes import CommandOutcome, DeniedCommand
+from services.deciding.outcomes import DecidedBatch, DeniedCommand
 from services.discrepancies.outcomes import (
     AnotherStore,
     DiscrepancyDecided,
@@ -82,19 +82,11 @@ class ListedDiscrepancy:
         return None
 
 
-@dataclass(slots=True)
-class DecidedSettlements:
-    """Outcomes in the order of the commands, and the events of those that were accepted."""
-
-    outcomes: list[CommandOutcome] = field(default_factory=list)
-    facts: list[DiscrepancySettled] = field(default_factory=list)
-
-
 def decide(
     commands: Iterable[Settle], listed: Mapping[UUID, ListedDiscrepancy], now: datetime
-) -> DecidedSettlements:
+) -> DecidedBatch[DiscrepancySettled]:
     """Decides in order: a command sees those before it. `listed`: discrepancies by id."""
-    decided = DecidedSettlements()
+    decided = DecidedBatch[DiscrepancySettled]()
     for command in commands:
         about, body = listed.get(command.discrepancy_id), command.body
         if about is None:

@@ -7,7 +7,7 @@ and whose event may not be applied yet.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from schemas.fields import GivenId, Short
 from schemas.generated.events import PurchaseAttributed
 from schemas.generated.events.parts import Meta, Producer
 from schemas.generated.inputs.vocabulary import PointsTreatment
-from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
+from services.deciding.outcomes import DecidedBatch, DeniedCommand, PurchaseUnknown
 from services.purchases.outcomes import ClaimedBefore, PurchaseClaimed, PurchaseOwned
 
 
@@ -68,19 +68,11 @@ class Claimable:
         )  # fmt: skip
 
 
-@dataclass(slots=True)
-class DecidedClaims:
-    """Outcomes in the order of the claims, and the events of those that were accepted."""
-
-    outcomes: list[CommandOutcome] = field(default_factory=list)
-    facts: list[PurchaseAttributed] = field(default_factory=list)
-
-
 def decide(
     claims: Iterable[Claim], purchases: dict[UUID, Claimable], now: datetime
-) -> DecidedClaims:
+) -> DecidedBatch[PurchaseAttributed]:
     """Decides the claims in order: a claim sees those before it. `purchases`: the known ones."""
-    decided = DecidedClaims()
+    decided = DecidedBatch[PurchaseAttributed]()
     for claim in claims:
         purchase = purchases.get(claim.transaction_id)
         if purchase is None:
