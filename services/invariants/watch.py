@@ -9,6 +9,7 @@ after a repair.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -39,7 +40,11 @@ class InvariantRound:
         self._gauge = INVARIANT_VIOLATIONS.labels(invariant.name)
         self._checked = INVARIANT_CHECKED.labels(invariant.name)
         self._rounds = INVARIANT_ROUNDS.labels(invariant.name)
-        self._gauge.set(0)
+        self.unknown()
+
+    def unknown(self) -> None:
+        """Sets the number of violations to NaN, until the next slice is tested."""
+        self._gauge.set(math.nan)
 
     async def step(self, connection: Connection) -> None:
         """Tests the next slice of keys, and again up to 100 known violations.
@@ -121,9 +126,15 @@ class InvariantWatch(Worker):
         self._pause, self._ready = pause, ready
 
     async def turn(self, connection: Connection) -> None:
-        await connection.execute(TIMEOUT)
-        while True:
+        try:
+            await connection.execute(TIMEOUT)
+            while True:
+                for one in self.rounds:
+                    if self._ready():
+                        await one.step(connection)
+                    else:
+                        one.unknown()
+                    await asyncio.sleep(self._pause)
+        finally:  # Postgres is away, or the watch ends: nothing is tested
             for one in self.rounds:
-                if self._ready():
-                    await one.step(connection)
-                await asyncio.sleep(self._pause)
+                one.unknown()

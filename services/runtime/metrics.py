@@ -190,7 +190,7 @@ POINTS_UNREADABLE = _measured(
 POINTS_EXPIRED = Counter("hitotsu_points_expired_lots", "Lots whose remaining points were expired.")
 INVARIANT_VIOLATIONS = Gauge(
     "hitotsu_invariant_violations",
-    "Known keys that violate an invariant; must be 0.",
+    "Known keys that violate an invariant; must be 0. NaN while nothing is tested.",
     ["invariant"],
 )
 INVARIANT_CHECKED = Counter(

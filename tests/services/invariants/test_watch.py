@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -21,7 +25,7 @@ from schemas.generated.events import (
 from services.invariants.catalogue import INVARIANTS, SETS
 from services.invariants.invariant import Check, Invariant, Key, by_sql
 from services.invariants.single_end import ends_once
-from services.invariants.watch import InvariantRound
+from services.invariants.watch import InvariantRound, InvariantWatch
 from services.runtime.db import conninfo
 from services.runtime.metrics import INVARIANT_CHECKED, INVARIANT_ROUNDS, INVARIANT_VIOLATIONS
 from services.stock.invariants import COMMITTED_TO_AN_ORDER, PROMISED_TWICE, STOCK_RECOMPUTED
@@ -76,6 +80,30 @@ async def connection(filled: Filled) -> AsyncIterator[Connection]:
 
 def gauge(one: Invariant) -> float:
     return INVARIANT_VIOLATIONS.labels(one.name)._value.get()
+
+
+async def test_violations_are_unknown_until_they_are_tested_and_when_testing_ends(
+    filled: Filled,
+) -> None:
+    tested = asyncio.Event()
+
+    async def fails(_connection: Connection, _keys: Any) -> Any:
+        tested.set()
+        raise psycopg.OperationalError("Postgres is away")
+
+    watch = InvariantWatch(conninfo(filled.dsn), "main", [STOCK_RECOMPUTED], pause=0.01)
+    assert math.isnan(gauge(STOCK_RECOMPUTED))
+    await watch.start()
+    async with asyncio.timeout(20):
+        while math.isnan(gauge(STOCK_RECOMPUTED)):
+            await asyncio.sleep(0.01)
+    assert gauge(STOCK_RECOMPUTED) == 0
+    watch.rounds[0].invariant = replace(STOCK_RECOMPUTED, broken=fails)
+    async with asyncio.timeout(20):
+        await tested.wait()
+        while not math.isnan(gauge(STOCK_RECOMPUTED)):
+            await asyncio.sleep(0.01)
+    await watch.stop()
 
 
 def noting(broken: Check, tested: set[Key]) -> Check:
