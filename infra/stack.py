@@ -161,7 +161,7 @@ class Stack:
                 self._backend().stop(started)
 
     def wait_ready(self, seconds: float = 60.0, progress: Progress = silent) -> None:
-        """Waits until every service with an address answers 200 on `/readyz`.
+        """Waits until every service runs and, if it has an address, answers 200 on `/readyz`.
 
         Raises StartError after `seconds`, or when the supervisor does not run.
         """

@@ -75,7 +75,7 @@ ARRAYS: dict[str, type[Array]] = {
 
 
 def plain_array(type: str, values: Iterable[Any]) -> bytes:
-    """The Python code for `_row_copy.array`, which is written in C."""
+    """Encodes values as a binary Postgres array; used where the C code (`_row_copy`) is missing."""
     held = values if isinstance(values, list | tuple) else list(values)
     if not held:
         return _EMPTY(0, 0, ARRAYS[type].of)

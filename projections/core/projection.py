@@ -304,7 +304,7 @@ class Projection:
         but: str = "",
         keep_days: int = 30,
     ) -> HeldAmounts:
-        """Amounts that decisions set aside beside a table, for `Read.held` to take off its rows."""
+        """Declares amounts that decisions hold; queries subtract what `Read.held` returns."""
         held = HeldAmounts(
             decisions,
             beside,

@@ -97,7 +97,7 @@ def told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
 
 
 def plain_told(prefix: str, rows: Iterable[ViewRow]) -> tuple[Chunks, Chunks]:
-    """The Python code for `_redis_rows.told`, which is written in C."""
+    """As `told`, in Python; used where the C code (`_redis_rows`) is missing."""
     first: list[bytes] = []
     newer: list[bytes] = []
     for by, field, version, payload in rows:
@@ -119,7 +119,7 @@ def _chunks(rows: list[bytes]) -> Chunks:
 def plain_writer(
     table: Ledger | DocumentSet, prefix: str
 ) -> Callable[[Iterable[tuple[Any, ...]]], First]:
-    """The Python code for `_redis_rows.viewer`, which is written in C."""
+    """As `view_writer`, in Python; used where the C code (`_redis_rows`) is missing."""
     rows_of = _rows_writer(table)
 
     def write(rows: Iterable[tuple[Any, ...]]) -> First:

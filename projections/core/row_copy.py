@@ -43,7 +43,7 @@ def copy_encoder(types: list[str]) -> Callable[[Rows], bytes]:
 
 
 def plain_encoder(types: list[str]) -> Callable[[Rows], bytes]:
-    """The Python code for `_row_copy.copier`, which is written in C."""
+    """As `copy_encoder`, in Python; used where the C code (`_row_copy`) is missing."""
     quick, encoders = _written(types), [encoder(type) for type in types]
     count = struct.pack(">h", len(types))
 

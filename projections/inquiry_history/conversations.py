@@ -128,7 +128,7 @@ class JoinedInquiries:
         return at is not None and (joined is None or at >= joined)
 
     def _newest(self, at: str) -> Row | None:
-        """The row with the newest time in a column, of those that count."""
+        """The row with the newest time in column `at`, without times before it was merged."""
         told = (row for row in self.rows if self._counts(row, row[at]))
         return max(told, key=lambda row: (row[at], row["inquiry_id"]), default=None)
 

@@ -43,10 +43,11 @@ Incoming = Counter[tuple[str, int]]
 
 
 class DeliveryStep(NamedTuple):
-    """What one document says; steps are ordered by (at, event id). `line`: -1 where it names none.
+    """What one document says about a delivery; steps are ordered by (at, event id).
 
-    `expected_at`: of what is expected. `elsewhere`: a receipt that is in the set of its own name
-    too.
+    `line`: the line of the purchase order or shipping notice; -1 if the document names none.
+    `expected_at`: when announced units are due; 0 for a receipt. `elsewhere`: a receipt with an id
+    of its own that refers to this delivery; it is also in the set of its own id.
     """
 
     at: int

@@ -126,8 +126,9 @@ def _by_item(documents: Documents) -> dict[tuple[str, str], list[OrderStep]]:
 class ItemState:
     """Units of one item by location: held for the order, and changed on hand because of it.
 
-    `preordered`: of those that are held, by location and the time for which they are promised;
-    `dated`: whether any were ever promised for a time.
+    `committed`: held for the order. `preordered`: of those, by location and the time for which they
+    are promised; `dated`: whether any were ever promised for a time. `on_hand`: the change on hand.
+    `doubled`: units that tills rang up although they had been shipped.
     """
 
     dated: bool = False

@@ -92,9 +92,9 @@ def _units(
 
 
 def _parts(line: Line, units: int) -> list[tuple[str, int, str | None, str | None]]:
-    """What is in stock of so many units of a line: (sku, amount, location, unit).
+    """The stock in `units` of a sale line, as (sku, amount, location, unit).
 
-    Nothing of what is no goods.
+    Of a set, one entry for each component. Empty for a line that is not goods.
     """
     if not line.goods:
         return []

@@ -1,4 +1,7 @@
-"""Normal form of a person's or company's name: without titles, in one script and letter form."""
+"""Normal form of a person's or company's name, in one script and letter form.
+
+Without titles, suffixes, company forms and bracketed text: see `schemas.normal.titles`.
+"""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Removes titles (様, Mr) and company forms (株式会社, Ltd) from a name."""
+"""Removes titles (様, Mr), suffixes (Jr), company forms (株式会社) and bracketed text of names."""
 
 import re
 from typing import NamedTuple
@@ -22,14 +22,17 @@ _ENDS = " ,・"
 
 
 class Bare(NamedTuple):
-    """The name without title or company form. `company`: it had a company form."""
+    """The name without what `untitled` removes. `company`: it had a company form."""
 
     form: str
     company: bool
 
 
 def untitled(form: str) -> Bare:
-    """Removes titles and company forms from a name that was folded by `text.folded`."""
+    """Removes titles, suffixes, company forms and bracketed text of a name.
+
+    `form`: as `text.folded` returns it.
+    """
     before = len(form)
     if not form.isascii():
         form = _COMPANY.sub(" ", form).strip(_ENDS)

@@ -2,14 +2,16 @@
 
 The same document may be sent in several events with different event ids, for example by two
 systems. So it has a key of its own. A sale's key is its transaction id. Other events have one if
-they have a `document_id`. Slip numbers begin anew in every store, and a slip with several lines is
-sent as several events, so the key also has the record key and the fields of `ABOUT_SALES` or
-`ABOUT_STOCK`. The attribute `document` of an .avsc file declares another `key`, or is `false` for
-an event that only refers to a document. It also declares the fields that must be the `same` in
-events of the same document; `lines(sku,quantity)` compares the lines as a multiset of these fields.
-Without `same`, all fields about the goods are compared: not those of the envelope, personal fields,
-and fields that the gateway fills in. Quantities that are measured are compared as amounts: 35 with
-scale 2 is 350 with scale 3.
+they have a `document_id`: a hash of the event type, the record key and the fields of `ABOUT_SALES`
+or `ABOUT_STOCK`. The number alone is no key: slip numbers begin anew in every store, and a slip
+with several lines is sent as several events.
+
+The attribute `document` of an .avsc file declares another `key`, or is `false` for an event that
+only refers to a document. It also declares the fields that must be the `same` in events of the same
+document; `lines(sku,quantity)` compares the lines as a multiset of these fields. Without `same`,
+all fields about the goods are compared: not the key, the envelope, fields about persons,
+`order_id`, and fields that the gateway fills in. Quantities that are measured are compared as
+amounts: 35 with scale 2 is 350 with scale 3.
 
 Keys and content hashes are stored for ever, so their computation must never change.
 """

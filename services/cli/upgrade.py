@@ -50,10 +50,10 @@ def report(
         bool, typer.Option("--json", help="For programs: all that is kept.")
     ] = False,
 ) -> None:
-    """List answers before and after the newest upgrade, with the documents responsible.
+    """Show the answers that the newest upgrade changed, with the documents responsible.
 
-    Status 1: balances that an upgrade leaves alone are not those that the log gives, or a list
-    could not be made.
+    Status 1: balances, which an upgrade does not build anew, differ from the log; or answers of
+    some kind could not be compared.
     """
     from services.rebuild.upgrade_report import newest_report
 

@@ -16,7 +16,7 @@ class DataUnavailable(Exception):
 
 
 def check_scale(scale: float) -> None:
-    """Raises DataUnavailable when the TPC-DS scale factor is not within 0.01 and 1."""
+    """Raises DataUnavailable unless the TPC-DS scale factor is from 0.01 to 1."""
     smallest, largest = SCALES
     if not smallest <= scale <= largest:
         raise DataUnavailable(f"scale: must be from {smallest} to {largest}, not {scale:g}")

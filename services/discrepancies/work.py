@@ -66,7 +66,10 @@ def statement(for_people: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LockedDiscrepancies:
-    """The known discrepancies of a batch at `now`. `position`: next offset by topic-partition."""
+    """The known discrepancies of a batch, locked and read.
+
+    `now`: the time of the decisions. `position`: next offset by topic-partition.
+    """
 
     listed: dict[UUID, ListedDiscrepancy]
     now: datetime

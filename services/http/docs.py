@@ -20,7 +20,7 @@ Schemas = Mapping[str, Any]
 
 
 def page(document: dict[str, Any], example: str = "") -> str:
-    """The HTML of the page; `document`: OpenAPI; `example`: a first request to try."""
+    """The HTML of `/docs`. `document`: OpenAPI. `example`: a first request to try."""
     by_tag: dict[str, list[str]] = {}
     schemas = document["components"]["schemas"]
     for path, methods in document["paths"].items():

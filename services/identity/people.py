@@ -1,4 +1,4 @@
-"""Reads the personal data of profiles from the member projection, and unseals it.
+"""Reads the personal data of profiles from the member projection, and decrypts it.
 
 Subject keys are cached for a minute; clear data is not kept.
 """
@@ -30,7 +30,7 @@ SLICE = 16  # profiles between two yields to the event loop: searches need not w
 
 
 class People:
-    """Reads and unseals profiles of the projection."""
+    """Reads profiles of the member projection and decrypts their personal fields."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys

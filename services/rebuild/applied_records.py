@@ -104,9 +104,9 @@ class AppliedPlaces:
     def left_out(
         self, place: Place, topic: int, offsets: Sequence[int], ids: Iterable[bytes]
     ) -> set[int]:
-        """Offsets that the live group did not apply: those of the sorted, non-empty `offsets`, and
-        perhaps others between the first and the last of them.
+        """The offsets from `offsets[0]` to `offsets[-1]` that the live group did not apply.
 
+        Complete for `offsets` (sorted, not empty); of those between them some may be missing.
         `ids`: the event ids at `offsets`. `topic`: the number of the topic in the ledger.
         """
         gaps = self._gaps.get(place)

@@ -49,9 +49,9 @@ class SwapBlocked(Exception):
 
 
 class Swap:
-    """The live side of a rebuild. `connection`: its transaction locks the live checkpoints.
+    """The connection to the live group during a rebuild; `held` locks the live checkpoints.
 
-    `ours`: the connection of the shadow.
+    `ours`: the connection to the shadow schema.
     """
 
     def __init__(self, dsn: str, live: str, ours: Connection) -> None:

@@ -40,7 +40,10 @@ class BufferFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BufferedEvent:
-    """A sealed event that is waiting to be sent; `moment`: when it happened, if that is known."""
+    """An event that waits to be sent, encrypted to the gateway's public key.
+
+    `moment`: when it happened, by the clock since boot; None if that is not known.
+    """
 
     position: int
     event_id: str
@@ -58,7 +61,7 @@ class RefusedEvent:
 
 
 class Buffer:
-    """Events in the order they were added, each sealed to the gateway's public key."""
+    """Events in the order they were added, each encrypted to the gateway's public key."""
 
     def __init__(
         self, path: str | Path, public_key: bytes | str, max_events: int = 100_000

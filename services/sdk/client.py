@@ -77,8 +77,8 @@ class Client:
     ) -> None:
         """`patience`: seconds until a send without a buffer raises `Unreachable`.
 
-        `validate`: check events before sending. `clocks`: those that stamped the events, if not
-        this machine's. Raises ValueError for an invalid `base_url` or `token`.
+        `validate`: check events before sending. `clocks`: of the machine that stamped the events;
+        None: this machine's. Raises ValueError for an invalid `base_url` or `token`.
         """
         self._http = httpx.Client(**_options(base_url, token))
         self._line = GatewayLine(buffer, validate, patience, clocks=clocks or Clocks())

@@ -124,7 +124,7 @@ class Weights:
         return found
 
     def _sure(self, levels: tuple[int, ...]) -> bool:
-        """Whether a field agrees that distinguishes the members of a household."""
+        """Whether a field agrees that tells the members of a household apart."""
         if any(levels[at] == SHARED for at in self._own):
             return True
         given = MISSING if self._given is None else levels[self._given]

@@ -112,9 +112,10 @@ async def categories_of(
 async def rank_of(
     connection: Connection, sale: EarningSale, profiles: Sequence[UUID], rules: EarningRules
 ) -> str | None:
-    """The member's rank by its spending in the months before the sale; None if it has none.
+    """The member's rank by its spending in the calendar months before the sale's month.
 
-    `profiles`: ids of all profiles of the member.
+    None: the rules have no ranks, or the spending reaches none. `profiles`: ids of all profiles of
+    the member.
     """
     if rules.ranks is None:
         return None
