@@ -38,9 +38,9 @@ ID = "document_id"
 # fields of a document's key, for events of sales (keyed by transaction) and of stock
 ABOUT_SALES = ("line_no", ID, "document_line")
 ABOUT_STOCK = ("location_id", "order_id", "transfer_id", "lot", *ABOUT_SALES)
-# fields about senders and persons, and another name of the sale
 MEASURED = ("quantity", "discrepancy")
 """Fields whose unit and scale the fields `unit` and `scale` beside them tell."""
+# not compared: fields about senders and persons, and another name of the sale
 NEVER_SAME = ("meta", "profile_id", "returned_by", "order_id")
 
 
