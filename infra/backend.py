@@ -7,12 +7,12 @@ that Python packages contain.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from infra.home import Home
+from infra.variables import variable
 
 Progress = Callable[[str, str, bool], None]
 """A callback for (server, what is being done with it, whether it is ready)."""
@@ -79,7 +79,7 @@ def decide(name: str = "auto") -> ProviderChoice:
     Raises ProviderError when the named provider is unknown or cannot be used; for `auto`, when none
     can be used, or only some of the variables that name external servers are set.
     """
-    wanted = os.environ.get(PROVIDER_VARIABLE, "auto") if name == "auto" else name
+    wanted = (variable(PROVIDER_VARIABLE) or "auto") if name == "auto" else name
     if wanted not in ("auto", *PROVIDERS):
         raise ProviderError(f"provider {wanted!r} is unknown: use auto, {', '.join(PROVIDERS)}")
     if wanted != "auto":

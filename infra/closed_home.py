@@ -19,6 +19,7 @@ from pathlib import Path
 from infra.backend import ProviderError
 from infra.home import Home, replace
 from infra.native.server_user import User, reaches
+from infra.variables import variable
 
 PLACE_VARIABLE = "HITOTSU_OUTSIDE"
 PLACES = ("/var/lib", "/var/db", "/var/tmp")
@@ -131,7 +132,7 @@ def _parent(user: User) -> Path:
 
     The default places survive a reboot. Raises ProviderError when no place allows it.
     """
-    chosen = os.environ.get(PLACE_VARIABLE)
+    chosen = variable(PLACE_VARIABLE)
     places = (chosen,) if chosen else PLACES
     for folder in map(Path, places):
         parent = folder / PARENT

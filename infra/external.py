@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from typing import Any
 
 from infra import probe
 from infra.backend import Endpoints, Progress, ProviderError
 from infra.home import Home
+from infra.variables import variable
 
 REQUIRED = {
     "HITOTSU_KAFKA": "host:port of a bootstrap server",
@@ -20,11 +20,11 @@ REGISTRY = "HITOTSU_REGISTRY"
 
 def given() -> bool:
     """Whether any of the variables is set; if only some are, `check` raises ProviderError."""
-    return any(os.environ.get(name) for name in REQUIRED)
+    return any(map(variable, REQUIRED))
 
 
 def check() -> None:
-    missing = [name for name in REQUIRED if not os.environ.get(name)]
+    missing = [name for name in REQUIRED if not variable(name)]
     if missing:
         wanted = "; ".join(f"{name} ({REQUIRED[name]})" for name in missing)
         raise ProviderError(f"external servers need {wanted} in the environment")
@@ -74,6 +74,6 @@ def backend(home: Home, *, registry: bool) -> ExternalBackend:
     if known and not given():
         return ExternalBackend(Endpoints(**known))
     check()
-    kafka, postgres, redis = (os.environ[name] for name in REQUIRED)
-    url = os.environ.get(REGISTRY) if registry else None
+    kafka, postgres, redis = (variable(name) or "" for name in REQUIRED)
+    url = variable(REGISTRY) if registry else None
     return ExternalBackend(Endpoints(kafka=kafka, postgres=postgres, redis=redis, registry=url))

@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from infra.variables import variable
+
 HOME_VARIABLE = "HITOTSU_HOME"
 CACHE_VARIABLE = "HITOTSU_CACHE"
 DEFAULT_HOME = Path("var/stack")
@@ -52,10 +54,10 @@ class Home:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        chosen = path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME
+        chosen = path or variable(HOME_VARIABLE) or DEFAULT_HOME
         self.path = Path(chosen).expanduser().absolute()
         self.logs = self.path / "logs"
-        self.cache = Path(os.environ.get(CACHE_VARIABLE) or self.path / "cache").absolute()
+        self.cache = Path(variable(CACHE_VARIABLE) or self.path / "cache").absolute()
         self._guard = threading.RLock()
         self._locked_by: int | None = None
 

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from infra.backend import ProviderError
+from infra.variables import variable
 
 LOCK = Path(__file__).with_name("jars.lock")
 KAFKA_VERSION = "4.4.0"
@@ -148,7 +149,7 @@ def _fetch(artifact: Artifact, cache: Path) -> Path:
     from jgo.maven import MavenContext
 
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    mirror = os.environ.get(MIRROR_VARIABLE) or MAVEN_CENTRAL_URL
+    mirror = variable(MIRROR_VARIABLE) or MAVEN_CENTRAL_URL
     context = MavenContext(repo_cache=cache / "maven", remote_repos={"central": mirror}, timeout=60)
     group, name, packaging, classifier, version = artifact.parts
     wanted = context.project(group, name).at_version(version).artifact(classifier, packaging)

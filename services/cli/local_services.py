@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import secrets
 import sys
 from collections.abc import Collection, Mapping
@@ -13,6 +12,7 @@ import psycopg
 from infra.backend import Endpoints
 from infra.home import Home
 from infra.supervisor import Service
+from infra.variables import variable
 from schemas.rights import Role
 from services.runtime.config import Settings
 from services.runtime.processes import Process, processes
@@ -67,8 +67,8 @@ def environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
     kept = home.secrets()
     keys = {}
     for name in _KEYS:
-        variable = f"HITOTSU_{name.upper()}"
-        keys[variable] = os.environ.get(variable) or kept[name]
+        setting = f"HITOTSU_{name.upper()}"
+        keys[setting] = variable(setting) or kept[name]
     return {**endpoints.environment(), **keys}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -82,8 +81,8 @@ def rejudge(
     """
     asked = _day_or_time(since)
     config = settings()
-    # a local stack's services have it from the environment in which `hitotsu up` was run
-    if os.environ.get("HITOTSU_ACCRUAL", config.accrual) != "rules":
+    # for a local stack it is read from this environment, as by the services when `up` was run
+    if config.accrual != "rules":
         raise ProviderError(
             "HITOTSU_ACCRUAL is `producer`: tills give points and take them back, so there is no"
             " decision to judge again"

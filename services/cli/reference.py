@@ -76,7 +76,9 @@ def _settings() -> str:
         required = field.default is PydanticUndefined
         default = "required" if required else f"`{field.default}`" if field.default else "empty"
         rows.append((f"`HITOTSU_{name.upper()}`", default, field.description or ""))
-    text = "# Settings\n\nEnvironment variables of every process.\n\n"
+    text = (
+        "# Settings\n\nEnvironment variables of every process. An empty one counts as not set.\n\n"
+    )
     return text + _table(("variable", "default", "meaning"), rows)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from rich.table import Table
 from infra.backend import ProviderError
 from infra.home import Home
 from infra.stack import Stack
+from infra.variables import variable
 from schemas.rights import ROLES, Role
 from services.cli.local_services import TOKEN_ROLES, TOKENS
 from services.runtime.tokens import TokenListing, create, listed, revoke, role_for
@@ -105,7 +105,7 @@ def _row(one: TokenListing) -> tuple[str, ...]:
 def _remember(home: Path | None, name: str, token: str) -> None:
     """Records the token in the local stack's token file; "": revoked, or other scopes or role."""
     place = Home(home)
-    if "HITOTSU_POSTGRES" in os.environ or name not in TOKENS or not place.path.exists():
+    if variable("HITOTSU_POSTGRES") or name not in TOKENS or not place.path.exists():
         return
     # without the folder's lock, which `demo` may hold for long: the file is replaced as a whole
     place.write("tokens", {**place.read("tokens"), name: token})
@@ -113,7 +113,7 @@ def _remember(home: Path | None, name: str, token: str) -> None:
 
 def _prepares() -> str:
     """The command that creates the tables: `prepare` if HITOTSU_POSTGRES is set, else `up`."""
-    return "`hitotsu prepare`" if "HITOTSU_POSTGRES" in os.environ else "`hitotsu up`"
+    return "`hitotsu prepare`" if variable("HITOTSU_POSTGRES") else "`hitotsu up`"
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def _postgres(home: Path | None) -> Iterator[psycopg.Connection]:
 
     A lost connection, and missing tables or columns, become a ProviderError.
     """
-    dsn = os.environ.get("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
+    dsn = variable("HITOTSU_POSTGRES") or Stack(home).endpoints().postgres
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
             yield connection

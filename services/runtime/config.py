@@ -31,9 +31,14 @@ Key = Annotated[bytes, BeforeValidator(_key)]
 
 
 class Settings(BaseSettings):
-    """All settings of all processes; a field's variable is HITOTSU_ and its name in capitals."""
+    """All settings of all processes; a field's variable is HITOTSU_ and its name in capitals.
 
-    model_config = SettingsConfigDict(env_prefix="HITOTSU_", frozen=True, extra="ignore")
+    A variable that is set to "" counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HITOTSU_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port,...")
     postgres: str = Field("postgresql://postgres@127.0.0.1:5432/postgres", description="DSN")
