@@ -41,7 +41,7 @@ _KATAKANA_DOTS = re.compile("[ァ-ヺーa-z.]+(?:[・·] ?[ァ-ヺーa-z.]+)+")
 
 
 def name(text: str) -> Name | None:
-    """Parses a person's or company's name; None if the text has no letters besides titles.
+    """Parses a person's or company's name; None if no letters are left of it.
 
     Kanji get their newest form, hiragana become katakana, Latin letters lower case without accents.
     In Japanese the family name comes first; in Latin letters, and in katakana joined by ・, the

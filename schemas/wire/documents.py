@@ -48,7 +48,8 @@ NEVER_SAME = ("meta", "profile_id", "returned_by", "order_id")
 class DocumentRule:
     """How to identify the documents of an event type.
 
-    `key`: the fields of the document's key. `same`: the fields of its content; None: all others.
+    `key`: the fields of the document's key. `same`: the fields of its content; None: all about the
+    goods, as the module says.
     """
 
     key: tuple[str, ...]
