@@ -19,6 +19,7 @@ from tests.module_times import (
     pytest_runtest_logreport,
     pytest_terminal_summary,
 )
+from tests.plain_http import share_certificates
 
 __all__ = [
     "pytest_collection_modifyitems",
@@ -29,6 +30,7 @@ __all__ = [
 SERVERS_VARIABLE = "HITOTSU_TEST_SERVERS"
 """Endpoints as JSON: servers that are up, for tests of a checkout's copy."""
 
+share_certificates()
 # every stack of the tests has a home of its own; what was downloaded once is shared
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
