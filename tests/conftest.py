@@ -35,6 +35,12 @@ share_certificates()
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
 
+def pytest_collection_finish() -> None:
+    """Takes what was imported and collected out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     """Kafka, Postgres and Valkey, empty, without any service; see `registry` for the registry."""
