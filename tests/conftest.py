@@ -35,6 +35,12 @@ share_certificates()
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what asks for servers, so that it never starts them where no server is wanted."""
+    if "servers" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.servers)
+
+
 def pytest_collection_finish() -> None:
     """Takes what was imported and collected out of every later garbage collection."""
     gc.collect()
