@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # what an install compiles
 COMPILED := infra/c_extensions.py $(wildcard */_*.c */*/_*.[ch])
-UNIT := not servers and not faults and not long
+UNIT := not servers and not faults and not long and not one_python
 REDIS_TESTS := tests/services/api tests/services/projector
 # of pytest, for the tests that need servers
 WORKERS ?= 3

@@ -14,6 +14,7 @@ import pytest
 from infra.backend import Endpoints
 from infra.home import CACHE_VARIABLE, Home
 from infra.stack import Stack
+from tests.drawn import load_profile
 from tests.module_times import (
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
@@ -30,6 +31,7 @@ __all__ = [
 SERVERS_VARIABLE = "HITOTSU_TEST_SERVERS"
 """Endpoints as JSON: servers that are up, for tests of a checkout's copy."""
 
+load_profile()
 share_certificates()
 # every stack of the tests has a home of its own; what was downloaded once is shared
 os.environ.setdefault(CACHE_VARIABLE, str(Home().cache))

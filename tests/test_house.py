@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("schemas", "projections", "services", "infra")
 TOP = {

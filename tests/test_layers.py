@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("schemas", "projections", "services", "infra")
 ONE_WAY = "One direction: services -> projections -> schemas"

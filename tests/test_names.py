@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("schemas", "projections", "services", "infra")
 # verbal nouns that the field uses as such

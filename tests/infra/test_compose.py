@@ -17,6 +17,8 @@ import yaml
 
 from services.runtime.processes import processes
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 KEY = base64.b64encode(bytes(32)).decode()

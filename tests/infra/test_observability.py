@@ -20,6 +20,8 @@ from projections import discover
 from projections.discrepancies.kinds import KINDS, KindName
 from services.runtime import metrics
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "infra" / "prometheus"
 PROJECTOR = ROOT / "services" / "projector"

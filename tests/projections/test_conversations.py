@@ -33,6 +33,7 @@ from schemas.generated.events import (
     InquiryReopened,
     InquiryWaiting,
 )
+from tests.drawn import examples
 from tests.projections.saying import MINUTE, T0, meta, tell
 
 MAIN = Group("main", discover())
@@ -240,7 +241,7 @@ MERGES = st.dictionaries(
 
 
 @given(MERGES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_every_inquiry_of_a_conversation_finds_the_same_head(
     drawn: dict[int, tuple[int, int]],
 ) -> None:
@@ -299,7 +300,7 @@ def _as_it_happened(days: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
 
 
 @given(DAYS, st.randoms(use_true_random=False))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_events_in_any_order_tell_what_happened(
     days: list[tuple[str, bytes]], chance: random.Random
 ) -> None:

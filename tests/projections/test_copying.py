@@ -33,6 +33,7 @@ from projections.core.sql import ddl, view_rows, wire_type
 from projections.core.tables import Ledger
 from schemas.wire.compiled_codec import native
 from services.runtime.arrays import array
+from tests.drawn import examples
 from tests.projections.shown import rows_of
 
 _row_copy = native("projections.core._row_copy")
@@ -81,7 +82,7 @@ def test_every_type_arrives_and_redis_is_told_the_same(
     encode, write = copy_encoder(types), view_writer(table, "h1:一:")
     encode_plainly, write_plainly = plain_encoder(types), plain_writer(table, "h1:一:")
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(sent=rows(nulls))
     def check(sent: list[tuple[Any, ...]]) -> None:
         if nulls and by != "event_id":
@@ -133,7 +134,7 @@ def test_redis_is_told_of_new_sets_what_postgres_would_tell(by: str, servers: En
     encode = copy_encoder([*(part.type for part in table.stored), "bigint"])
     write, write_plainly = view_writer(table, "h1:一:"), plain_writer(table, "h1:一:")
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(sent=st.lists(SET_ROW, min_size=1, max_size=5, unique_by=lambda row: row[0]))
     def check(sent: list[tuple[Any, ...]]) -> None:
         sent = [row for row in sent if row[at] is not None]
@@ -191,7 +192,7 @@ def test_every_column_arrives_as_an_array(nulls: bool, servers: Endpoints) -> No
         )
     )
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=examples(200), deadline=None)
     @given(column=column)
     def check(column: tuple[str, list[Any]]) -> None:
         kind, values = column

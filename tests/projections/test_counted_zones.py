@@ -18,6 +18,7 @@ from projections.core.memory import Memory
 from projections.shared_stock import cell, zones
 from projections.shared_stock.history import STANDING
 from schemas.generated.events import LocationDescribed, StockCounted, StockReceived
+from tests.drawn import examples
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, meta, row, sold
 from tests.projections.test_stock_history import _asked as asked
@@ -113,7 +114,7 @@ def computed(said: list[Said], minute: int) -> int:
     return zones.on_hand(counts, moves, selling)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(histories)
 def test_the_function_says_what_piles_say(said: list[Said]) -> None:
     for minute in range(MINUTES + 1):
@@ -162,7 +163,7 @@ def test_every_order_says_the_same() -> None:
 @pytest.mark.servers
 @pytest.mark.timeout(300)
 @settings(
-    max_examples=50, deadline=None, database=None,
+    max_examples=examples(50), deadline=None, database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip

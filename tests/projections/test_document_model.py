@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
+from tests.drawn import examples
 from tests.projections.saying import MINUTE, T0
 from tests.projections.shop_driving import KINDS, Folds, histories, settled_preorders
 from tests.projections.shop_model import Shop
@@ -107,7 +108,7 @@ def _held(cells_then: Mapping[Any, Mapping[str, int]]) -> dict[Any, dict[str, in
 @pytest.mark.parametrize("part", range(PARTS))
 def test_documents_mean_what_the_model_says(part: int) -> None:
     @seed(part)
-    @settings(RUNS, max_examples=2_000 // PARTS)
+    @settings(RUNS, max_examples=examples(2_000 // PARTS))
     @given(histories())
     def runs(events: list[Any]) -> None:
         check_meaning(events)
@@ -120,7 +121,7 @@ def test_decisions_about_preorders_mean_what_the_model_says() -> None:
     decided, waiting = 0, 0
 
     @seed(0)
-    @settings(RUNS, max_examples=250)
+    @settings(RUNS, max_examples=examples(250))
     @given(settled_preorders(), st.randoms(use_true_random=False))
     def runs(events: list[Any], chance: Any) -> None:
         nonlocal decided, waiting
@@ -134,8 +135,8 @@ def test_decisions_about_preorders_mean_what_the_model_says() -> None:
         waiting += settled and any(row.get("preordered") for row in dated(want).values())
 
     runs()
-    assert decided > 80, "the decisions of these histories settle something"
-    assert waiting > 80, "and in some of them preordered units still wait"
+    assert decided > examples(80), "the decisions of these histories settle something"
+    assert waiting > examples(80), "and in some of them preordered units still wait"
 
 
 def _batches(events: list[Any], chance: Any) -> list[list[Any]]:
@@ -154,7 +155,7 @@ def _stored(folds: Folds) -> dict[str, Counter[Any]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_order_and_split_leaves_the_same_rows(kind: str) -> None:
     @seed(0)
-    @settings(RUNS, max_examples=40)
+    @settings(RUNS, max_examples=examples(40))
     @given(histories(kind, most=5), st.randoms(use_true_random=True))
     def five_orders(events: list[Any], chance: Any) -> None:
         for event in events:

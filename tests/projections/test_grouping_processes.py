@@ -22,6 +22,7 @@ from schemas.generated.events import Event, LinkDeclined, ProfilesLinked, Profil
 from schemas.generated.events.parts import Meta, Producer
 from schemas.wire.codec import key_of
 from services.projector.writer import Writer
+from tests.drawn import examples
 from tests.projections.driving import Engine, Log, Place, Record, place_of
 from tests.projections.histories import Sent, histories, interleaved
 from tests.projections.worlds import T0, profile, worlds
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 PROCESSES = 3
 DECISIONS = (ProfilesLinked, ProfilesUnlinked, LinkDeclined)
 few = settings(
-    max_examples=30, deadline=None, print_blob=True,
+    max_examples=examples(30), deadline=None, print_blob=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip

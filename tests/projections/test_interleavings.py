@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from infra.backend import Endpoints
 from projections.core.memory import Memory
 from schemas.wire.codec import key_of
+from tests.drawn import examples
 from tests.projections.driving import Engine, Log, place_of
 from tests.projections.histories import Sent, histories, interleaved
 
@@ -28,7 +29,7 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
 
 
 @settings(
-    max_examples=DRAWN, deadline=None, print_blob=True,
+    max_examples=examples(DRAWN), deadline=None, print_blob=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip

@@ -25,6 +25,7 @@ from projections.shared_stock import OF_ORDERS, OF_TRANSFERS, cell
 from schemas.generated.events import DiscrepancySettled, InboundExpected, OrderLineCancelled
 from schemas.generated.events.parts import Meta
 from schemas.measures import place
+from tests.drawn import examples
 from tests.projections.saying import MINUTE, T0
 from tests.projections.shop_deliveries import subject_of
 from tests.projections.shop_driving import ITEMS, KINDS, PLACES, PRODUCER, Folds, histories
@@ -242,7 +243,7 @@ def check(events: list[Any], fold: Callable[[list[Any]], Folds]) -> None:
 @pytest.mark.parametrize("many", [60, pytest.param(2_000, marks=pytest.mark.long)])
 def test_what_is_measured_means_what_the_model_says(many: int) -> None:
     @seed(0)
-    @settings(RUNS, max_examples=many)
+    @settings(RUNS, max_examples=examples(many))
     @given(measured())
     def runs(events: list[Any]) -> None:
         check(events, lambda told: Folds().take(told))
@@ -253,7 +254,7 @@ def test_what_is_measured_means_what_the_model_says(many: int) -> None:
 @pytest.mark.parametrize("kind", (*KINDS, "reservation", "receipt"))
 def test_measured_documents_of_each_kind_in_any_order_and_split(kind: str) -> None:
     @seed(0)
-    @settings(RUNS, max_examples=12)
+    @settings(RUNS, max_examples=examples(12))
     @given(measured(kind, most=4), st.randoms(use_true_random=True))
     def orders(events: list[Any], chance: Any) -> None:
         def in_batches(told: list[Any]) -> Folds:
@@ -271,7 +272,7 @@ def test_amounts_in_two_scales_of_one_unit_are_one_stock() -> None:
     """0.350 kg as 350 with scale 3, as 35 with scale 2; and 10 kg with scale 0."""
 
     @seed(0)
-    @settings(RUNS, max_examples=20)
+    @settings(RUNS, max_examples=examples(20))
     @given(histories("transfer"), st.data())
     def runs(events: list[Any], data: Any) -> None:
         def scaled(scale: int) -> list[Any]:

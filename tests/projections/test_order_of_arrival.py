@@ -24,6 +24,7 @@ from schemas.generated.events import (
     SubjectErased,
 )
 from schemas.generated.events.parts import Identifier, Meta, Producer
+from tests.drawn import examples
 from tests.projections.driving import Engine, Log
 from tests.projections.histories import Sent, histories
 from tests.projections.saying import T0, meta, named, tell
@@ -186,7 +187,7 @@ def test_erased_at_the_epoch_is_erased_in_any_order() -> None:
     assert _rows(facts_of_erasure) == _rows(facts_of_erasure[::-1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(facts())
 def test_any_order_of_a_profiles_facts_gives_one_record(events: list[Event]) -> None:
     orders = list(permutations(events))[:60]
@@ -200,7 +201,7 @@ def _rows(events: list[Event]) -> list[Any]:
     return [memory.table(profile), memory.table(identifier)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories(), seed=st.integers(0, 1 << 32))
 def test_any_order_of_arrival_gives_the_same_rows_in_every_projection(
     history: list[Sent], seed: int

@@ -30,6 +30,7 @@ from schemas.generated.events import (
     TransferShipped,
 )
 from schemas.generated.events.parts import ReturnedLine
+from tests.drawn import examples
 from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, meta, named, sold
 
@@ -200,7 +201,7 @@ def stood(moves: list[Move], where: str, minute: int) -> Cell | None:
 
 
 @settings(
-    max_examples=60, deadline=None, print_blob=True,
+    max_examples=examples(60), deadline=None, print_blob=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
@@ -225,7 +226,7 @@ def test_at_every_minute_it_stood_as_a_plain_model_says_in_whatever_order_facts_
 
 
 @settings(
-    max_examples=40, deadline=None, print_blob=True,
+    max_examples=examples(40), deadline=None, print_blob=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip

@@ -37,6 +37,7 @@ def by_position(source: str) -> Iterator[tuple[int, str]]:
                         yield node.lineno, name
 
 
+@pytest.mark.one_python
 def test_no_event_is_built_by_position() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} builds {name} by position"

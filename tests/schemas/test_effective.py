@@ -24,6 +24,7 @@ from schemas.wire.effective import (
     effective_event,
     times_of,
 )
+from tests.drawn import examples
 from tests.schemas.drawing import DESCRIPTION, events
 
 SECOND, DAY, YEAR = 1_000_000, 86_400_000_000, 31_557_600_000_000
@@ -167,7 +168,7 @@ def test_a_record_without_a_time_of_arrival_is_not_capped() -> None:
         assert effective_event(event, [], timestamp) is event
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(data=st.data())
 def test_any_event_under_any_clock(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(TOPIC_OF)))

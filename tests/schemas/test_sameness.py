@@ -14,6 +14,7 @@ from schemas.history import releases
 from schemas.history.releases import Releases
 from schemas.wire import codec
 from schemas.wire.codec import Codec, body_hash
+from tests.drawn import examples
 from tests.schemas.drawing import DESCRIPTION, records
 from tests.schemas.homes import add_field, copy
 from tests.schemas.test_codec import RECEIVED, SALE
@@ -46,7 +47,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> _Two:
     return _Two(copy(tmp_path_factory.mktemp("two")))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(record=records(DESCRIPTION.events["StockReceived"]))
 def test_a_resend_in_another_version_is_the_same(two: _Two, record: dict[str, Any]) -> None:
     old, new = two.write(V1, record), two.write(two.v2.id, {**record, "note": None})
@@ -55,7 +56,7 @@ def test_a_resend_in_another_version_is_the_same(two: _Two, record: dict[str, An
     assert two.codec.same_event(old, V1, body_hash(old))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(record=records(DESCRIPTION.events["StockReceived"]))
 def test_a_resend_that_says_more_or_other_is_not_the_same(
     two: _Two, record: dict[str, Any]

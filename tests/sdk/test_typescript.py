@@ -14,6 +14,8 @@ from services.runtime.config import Settings
 from tests.sdk import nodejs
 from tests.services.http.test_documents import AWAY, PROCESSES
 
+pytestmark = pytest.mark.one_python
+
 WRONG = Path(__file__).with_name("wrong.ts")
 ERROR = re.compile(r"^(?P<file>[\w/.-]+)\((?P<line>\d+),\d+\): error TS\d+", re.M)
 

@@ -13,6 +13,7 @@ from schemas.normal import address
 from schemas.normal.gazetteer import gazetteer
 from schemas.normal.numbers import in_kanji, number
 from schemas.normal.places import place
+from tests.drawn import examples, part_of
 from tests.schemas.normal.places import rows
 
 Town = tuple[str, str, str]
@@ -48,7 +49,7 @@ def towns() -> list[Town]:
 @pytest.mark.parametrize("way", WRITTEN)
 def test_nearly_all_towns_are_split_right(way: str) -> None:
     # Every tenth, but all of them in the commonest way.
-    every = towns() if way == "joined" else towns()[::10]
+    every = part_of(towns() if way == "joined" else towns()[::10])
     wrong = []
     for town in every:
         line = WRITTEN[way](*town)
@@ -59,7 +60,7 @@ def test_nearly_all_towns_are_split_right(way: str) -> None:
             wrong.append((line, found))
         elif way != "joined":
             assert address(" ".join(found)) == found
-    assert len(every) > 10_000
+    assert len(every) > examples(10_000)
     assert len(wrong) <= (1 - RIGHT) * len(every), wrong[:20]
 
 
@@ -70,7 +71,7 @@ def test_addresses_of_companies_are_split_as_japan_post_splits_them() -> None:
     are towns that one table has and the other does not (仏生山町 | 甲847番地1, 角館町 | 上野18).
     """
     wrong, count, blocks = [], 0, 0
-    for row in rows("office_data"):
+    for row in part_of(list(rows("office_data"))):
         prefecture, city, town = (place(str(row[key])) for key in _PARTS)
         if not (town and row["banchi"]) or city.startswith("京都市"):
             continue
@@ -80,7 +81,7 @@ def test_addresses_of_companies_are_split_as_japan_post_splits_them() -> None:
         blocks += bool(found.block)
         if found[:3] != (prefecture, city, in_kanji(re.sub("^大?字", "", town))):
             wrong.append((row["banchi"], found))
-    assert count > 20_000
+    assert count > examples(20_000)
     assert len(wrong) <= 0.006 * count, wrong[:20]
     assert blocks >= 0.995 * count
 
@@ -91,7 +92,7 @@ _PARTS = ("prefecture", "city", "neighborhood")
 def test_every_postcode_of_one_town_means_that_town() -> None:
     places = gazetteer()
     wrong, count = [], 0
-    for row in islice(rows("postal_data"), 0, None, 4):
+    for row in part_of(list(islice(rows("postal_data"), 0, None, 4))):
         if row["alternates"] or row["multi"] or not row["neighborhood"] or row["note"]:
             continue
         count += 1
@@ -99,7 +100,7 @@ def test_every_postcode_of_one_town_means_that_town() -> None:
         found = address("1-2-3", str(row["postal_code"]))
         if found is None or found[:3] != (*(place(str(row[key])) for key in _PARTS[:2]), town):
             wrong.append((row["postal_code"], found))
-    assert count > 20_000
+    assert count > examples(20_000)
     assert len(wrong) <= 0.001 * count, wrong[:20]
     assert places.areas("0000000") == places.areas("x") == []
 

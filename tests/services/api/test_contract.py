@@ -24,6 +24,7 @@ from services.reading.redis_views import ViewReader
 from services.reading.refresh import ReadRefresh
 from services.runtime.db import pool
 from services.runtime.metrics import API_LAG
+from tests.drawn import examples
 from tests.services.api.conftest import Running
 from tests.services.api.shop import ACCOUNT, ALONE, CARD, CLEAR_EMAIL, INQUIRY, SALE, named
 
@@ -234,7 +235,7 @@ def test_a_thousand_strange_requests_get_documented_answers_only(
     with httpx.Client(base_url=api.url, timeout=15, trust_env=False) as client:
 
         @settings(
-            max_examples=REQUESTS, deadline=None, database=None, phases=[Phase.generate],
+            max_examples=examples(REQUESTS), deadline=None, database=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(st.data())

@@ -20,7 +20,7 @@ from services.http.response import OneWriteProtocol
 from services.http.web_process import About, web_process
 from tests.services.http.fuzzing import begin
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.one_python, pytest.mark.timeout(120)]
 
 
 class Count(AnswerModel):
