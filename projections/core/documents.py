@@ -75,8 +75,7 @@ class DocumentSet(StoredTable):
 
     def values_of(self, key: RowKey, documents: Documents) -> list[Any]:
         """The values of a row with these documents, in the order of `values`."""
-        summary = self.summary(key, documents)
-        return [packed(documents), *(summary[name] for name in self.values[1:])]
+        return [packed(documents), *map(self.summary(key, documents).__getitem__, self.values[1:])]
 
 
 def packed(documents: Documents) -> str:
@@ -158,7 +157,9 @@ class Derivations:
         """Adds what changes when a set's documents change from `old` (None: no row) to `new`."""
         if old is None:
             for derive in self._derives[table]:
-                self._add(table, derive(key, new), into)
+                rows = derive(key, new)
+                if rows:  # a generator is true
+                    self._add(table, rows, into)
             return
         before, after = self._followed(table, key, old), self._followed(table, key, new)
         _differences(before, after, into)
@@ -181,15 +182,14 @@ class Derivations:
         return found
 
     def _add(self, source: DocumentSet, rows: Iterable[tuple[str, Row]], into: DerivedRows) -> None:
-        first, told = self._first[source], ""
-        numbers: dict[tuple[StoredTable, str], int] = {}
-        event_id = b""
+        first, told, event_id = self._first[source], "", b""
+        # by document: the next number, by ledger
+        numbers_of: dict[str, dict[StoredTable, int]] = {}
+        numbers: dict[StoredTable, int] = {}
         for document_id, (table, key, values) in rows:
             if document_id != told:
                 told, event_id = document_id, bytes.fromhex(document_id)
-            if isinstance(table, DocumentSet):
-                into.tell(table, key, document_id, values[0])
-                continue
+                numbers = numbers_of.setdefault(document_id, {})
             if isinstance(table, Table):
                 table.fold(into.rows[table], key, values)
                 changes, level = self._levels.get(table, _NO_LEVEL)
@@ -199,14 +199,16 @@ class Derivations:
                 delta, at, _, read_at = values[level]
                 if at is None or read_at is not None:
                     continue
-                number = numbers.get((changes, document_id), first)
-                numbers[changes, document_id] = number + 1
+                number = numbers.get(changes, first)
+                numbers[changes] = number + 1
                 into.appended[changes].append((event_id, number, *key, at, delta))
-                continue
-            assert isinstance(table, Ledger)
-            number = numbers.get((table, document_id), first)
-            numbers[table, document_id] = number + 1
-            into.appended[table].append((event_id, number, *values))
+            elif isinstance(table, DocumentSet):
+                into.tell(table, key, document_id, values[0])
+            else:
+                assert isinstance(table, Ledger)
+                number = numbers.get(table, first)
+                numbers[table] = number + 1
+                into.appended[table].append((event_id, number, *values))
 
 
 def _differences(before: DerivedRows, after: DerivedRows, into: DerivedRows) -> None:

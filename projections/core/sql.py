@@ -279,6 +279,12 @@ def add_documents(table: DocumentSet, names: Collection[str]) -> str:
     )
 
 
+def copy_documents(table: DocumentSet) -> str:
+    """The COPY that inserts rows, each with 1 as its row version at the end."""
+    listed = ", ".join(quoted(part.name) for part in table.stored)
+    return f"copy {quoted(table.name)} ({listed}, row_version) from stdin (format binary)"
+
+
 def lock_documents(table: DocumentSet) -> str:
     """Reads the documents of given keys, and locks these rows in key order."""
     return lock_rows(table, f"{_own_keys(table)}, t.documents")

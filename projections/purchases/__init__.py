@@ -37,20 +37,30 @@ projection = Projection(
 )
 
 
+NOT_TOLD: Mapping[str, None] = dict.fromkeys(
+    ("owner_id", "occurred_at", "receipt_number", "order_id", "shop_day")
+)
+
+
 def _summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
     """Who bought, when, and by what the sale is found; null until the sale itself is told.
 
     A guest's sale is its own owner.
     """
-    own = [(one[1], name, one) for name, one in documents.items() if one[0] == told.COMPLETED]
-    if not own:
-        return dict.fromkeys(("owner_id", "occurred_at", "receipt_number", "order_id", "shop_day"))
-    at, _, first_told = own[0] if len(own) == 1 else min(own)
+    if len(documents) == 1:
+        (first_told,) = documents.values()
+        if first_told[0] != told.COMPLETED:
+            return NOT_TOLD
+    else:
+        own = [(one[1], name, one) for name, one in documents.items() if one[0] == told.COMPLETED]
+        if not own:
+            return NOT_TOLD
+        _, _, first_told = min(own)
     owner = first_told[2]
     receipt_number, order, shop_day = told.found_by(first_told)
     return {
         "owner_id": key[0] if owner is None else bytes.fromhex(owner),
-        "occurred_at": at,
+        "occurred_at": first_told[1],
         "receipt_number": receipt_number,
         "order_id": None if order is None else bytes.fromhex(order),
         "shop_day": shop_day,

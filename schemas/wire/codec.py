@@ -223,6 +223,9 @@ def key_of(event: Event) -> bytes:
 
 def is_key_of(event: Event, key: bytes | None) -> bool:
     """Whether a record of this event may have this key: the present or a former record key."""
+    value = getattr(event, key_fields(event.NAME)[0], None)  # its first key field: nearly always
+    if value is not None and value == key:
+        return True
     return key_of(event) == key or any(
         _first_value(event, fields) == key is not None for fields in former_key_fields(event.NAME)
     )

@@ -10,6 +10,7 @@ from infra.backend import Endpoints
 from projections import discover
 from projections.core.fold import Group
 from projections.core.memory import Memory
+from services.projector import document_sets
 from tests.projections.driving import Engine
 
 
@@ -18,6 +19,12 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
     own = Engine(servers)
     yield own
     own.close()
+
+
+@pytest.fixture(autouse=True)
+def copied_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are small here: two new sets go by COPY, as a hundred do otherwise."""
+    monkeypatch.setattr(document_sets, "COPY_FROM", 2)
 
 
 @pytest.fixture

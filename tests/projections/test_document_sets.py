@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from typing import Any
 
 import pytest
 
 from projections.core.memory import Memory
 from schemas.generated.events import Event, StockAllocated, StockShipped
 from schemas.wire.codec import key_of
+from services.projector.document_sets import DocumentStore
 from tests.projections.driving import OWNER, Engine, Log, place_of
 from tests.projections.saying import brought_back, meta, named, sold
 
@@ -72,6 +74,34 @@ def test_racing_writers_leave_what_the_set_says(engine: Engine, seed: int) -> No
         thread.join()
     assert not failed
     _same_as_memory(engine, told)
+
+
+def test_new_sales_go_by_copy_unless_a_correction_came_before(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.reset()
+    copied: list[bool] = []
+    copy = DocumentStore._copy
+
+    def noted(*arguments: Any) -> bool:
+        copied.append(copy(*arguments))
+        return copied[-1]
+
+    monkeypatch.setattr(DocumentStore, "_copy", noted)
+    log, told = Log(), list[Event]()
+    batches: list[list[Event]] = [
+        [sold("tea", 2, receipt=f"sale {number}") for number in range(SALES)],
+        [brought_back("tea", minute=9, receipt="sale 41")],
+        # one partition, so that all are stored by one COPY: it fails, and all are inserted
+        [sold("tea", 2, minute=1, receipt=f"sale {number}") for number in range(40, 48)],
+        [brought_back("tea", minute=9, receipt="sale 3"), sold("tea", 1, receipt="sale 50")],
+    ]
+    for events in batches:
+        engine.tell(*events, log=log)
+        told += events
+        _same_as_memory(engine, told)
+    assert True in copied
+    assert False in copied
 
 
 def _same_as_memory(engine: Engine, told: list[Event]) -> None:
