@@ -15,20 +15,30 @@ from projections.member.neighbour_rows import in_force
 from projections.member.rules import ActiveRules
 
 SHOWN = 100
-_FOUND = """
-select i.kind, i.value_index, count(*) as profiles
-from identifier i
-join unnest(%(kinds)s::text[], %(limits)s::int[], %(most)s::int[], %(spans)s::bigint[])
-    as k(kind, at_most, most, span) using (kind)
-where %(kind)s::text is null or (i.kind, i.value_index) > (%(kind)s::text, %(value)s::uuid)
-group by i.kind, i.value_index, k.at_most, k.most, k.span
-having count(*) > k.most or i.value_index = any(%(blocked)s::uuid[])
+RULED = """
+unnest(%(kinds)s::text[], %(limits)s::int[], %(most)s::int[], %(spans)s::bigint[])
+    as k(kind, at_most, most, span)
+"""
+"""SQL: the rules of the kinds that connect; the values are those of `parameters`."""
+IN_QUARANTINE = """(
+    count(*) > k.most
+    or (i.kind, i.value_index) in (
+        select * from unnest(%(blocked_kinds)s::text[], %(blocked)s::uuid[])
+    )
     or count(*) > k.at_most and exists (
         select from (
             select w.first_seen - lag(w.first_seen, k.at_most) over (order by w.first_seen) as span
             from identifier w where w.kind = i.kind and w.value_index = i.value_index
         ) seen where seen.span <= k.span
     )
+)"""
+"""SQL, as `edges.quarantined`: whether the rows `i` of a value, grouped with `k`, are too many."""
+_FOUND = f"""
+select i.kind, i.value_index, count(*) as profiles
+from identifier i join {RULED} using (kind)
+where %(kind)s::text is null or (i.kind, i.value_index) > (%(kind)s::text, %(value)s::uuid)
+group by i.kind, i.value_index, k.at_most, k.most, k.span
+having {IN_QUARANTINE}
 order by i.kind, i.value_index limit %(limit)s
 """
 _HOLDERS = f"""
@@ -45,6 +55,18 @@ order by h.first_seen, h.profile_id
 Value = tuple[str, UUID]
 
 
+def parameters(rules: ActiveRules) -> dict[str, list[Any]]:
+    """The values of the parameters of `RULED` and `IN_QUARANTINE`."""
+    return {
+        "kinds": list(rules.kinds),
+        "limits": [rule.limit for rule in rules.kinds.values()],
+        "most": [rule.most for rule in rules.kinds.values()],
+        "spans": [rule.window for rule in rules.kinds.values()],
+        "blocked_kinds": [kind for kind, _ in rules.blocked],
+        "blocked": [UUID(bytes=index) for _, index in rules.blocked],
+    }
+
+
 async def listed(read: Read, page: Page) -> list[InQuarantine]:
     """A page of identifiers in quarantine, sorted by kind and blind index."""
     limit, after = page.limit, page.after
@@ -53,23 +75,18 @@ async def listed(read: Read, page: Page) -> list[InQuarantine]:
     found = await read.select(
         [identifier],
         _FOUND,
-        kinds=list(rules.kinds),
-        limits=[rule.limit for rule in rules.kinds.values()],
-        most=[rule.most for rule in rules.kinds.values()],
-        spans=[rule.window for rule in rules.kinds.values()],
-        blocked=[UUID(bytes=index) for _, index in rules.blocked],
         kind=kind,
         value=value,
         limit=limit + 1,
+        **parameters(rules),
     )
     if len(found) > limit:
         last = found[limit - 1]
         read.more([last["kind"], str(last["value_index"])])
     holders = await _holders(read, found[:limit])
     return [
-        await _shown(read, row, reason, holders[row["kind"], row["value_index"]])
+        await _shown(read, row, _reason(rules, row), holders[row["kind"], row["value_index"]])
         for row in found[:limit]
-        if (reason := _reason(rules, row)) is not None
     ]
 
 
@@ -86,14 +103,11 @@ async def _holders(read: Read, found: list[dict[str, Any]]) -> dict[Value, list[
     return holders
 
 
-def _reason(rules: ActiveRules, row: dict[str, Any]) -> Quarantine | None:
+def _reason(rules: ActiveRules, row: dict[str, Any]) -> Quarantine:
     rule = rules.kinds[row["kind"]]
     if row["value_index"].bytes in rule.blocked:
         return "blocked"
-    if row["profiles"] > rule.most:
-        return "limit"
-    # None: its index is blocked for another kind only
-    return "window" if rule.window is not None and row["profiles"] > rule.limit else None
+    return "limit" if row["profiles"] > rule.most else "window"
 
 
 async def _shown(

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from projections.core.instants import instant
 from projections.member.edges import quarantined
+from projections.member.quarantine import IN_QUARANTINE, RULED, parameters
 from projections.member.rules import ActiveRules, active
 from services.reading.database import ReadSnapshot
 from services.runtime.config import Settings
@@ -53,14 +54,13 @@ select member_id, profiles from member_group where profile_id = member_id and op
     and (%(id)s::uuid is null or member_id > %(id)s) order by member_id limit %(limit)s
 """
 
-QUARANTINES = """
+QUARANTINES = f"""
 select i.kind, i.value_index, array_agg(i.first_seen) as times,
     (array_agg(i.profile_id order by i.first_seen, i.profile_id))[1:50] as profiles
-from identifier i
-join unnest(%(kinds)s::text[], %(limits)s::int[]) as k(kind, most) using (kind)
+from identifier i join {RULED} using (kind)
 where (%(weight)s::text is null or (i.kind, i.value_index) > (%(weight)s::text, %(id)s::uuid))
-group by i.kind, i.value_index, k.most
-having (count(*) > k.most or i.value_index = any(%(blocked)s::uuid[]))
+group by i.kind, i.value_index, k.at_most, k.most, k.span
+having {IN_QUARANTINE}
     and (%(profile)s::uuid is null or %(profile)s = any(array_agg(i.profile_id)))
 order by i.kind, i.value_index limit %(limit)s
 """
@@ -85,7 +85,7 @@ class QueueQuery:
 async def page(
     snapshot: ReadSnapshot, version: str, asked: QueueQuery
 ) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The entries, and the key after which to continue ([] when there are no more entries)."""
+    """At most `limit` entries, and the key after which to continue ([] when there are no more)."""
     rules = await _rules(snapshot)
     sections = ["closed"] if asked.state == "closed" else [k for k in KINDS if k in asked.kinds]
     section, *key = asked.after or [sections[0], None, None]
@@ -95,12 +95,10 @@ async def page(
         weight, last_id = key if name == section else (None, None)
         values = {
             "version": version, "profile": asked.profile_id, "weight": weight, "id": last_id,
-            "limit": left + 1, "kinds": list(rules.kinds),
-            "limits": [rule.limit for rule in rules.kinds.values()],
-            "blocked": [UUID(bytes=one) for rule in rules.kinds.values() for one in rule.blocked],
+            "limit": left + 1, **parameters(rules),
         }  # fmt: skip
         rows = await snapshot.rows(STATEMENTS[name], values)
-        found += [entry for row in rows[:left] if (entry := SHOWN[name](row, rules))]
+        found += [SHOWN[name](row, rules) for row in rows[:left]]
         if len(rows) > left:
             last = rows[left - 1] if left else None
             return found, [name, *_key(name, last)] if last else [name, weight, last_id]
@@ -158,18 +156,14 @@ def conflict_entry(row: dict[str, Any], _rules: ActiveRules | None = None) -> di
     }
 
 
-def quarantine_entry(row: dict[str, Any], rules: ActiveRules) -> dict[str, Any] | None:
-    """An identifier that does not link profiles; None when it does under these rules."""
-    rule = rules.kinds[row["kind"]]
-    why = quarantined(rule, row["value_index"].bytes, row["times"])
-    if why is None:
-        return None
+def quarantine_entry(row: dict[str, Any], rules: ActiveRules) -> dict[str, Any]:
+    """An identifier that does not link profiles."""
     return {
         "kind": "quarantine",
         "case_id": row["value_index"],
         "state": "open",
         "identifier": row["kind"],
-        "why": why,
+        "why": quarantined(rules.kinds[row["kind"]], row["value_index"].bytes, row["times"]),
         "profiles": len(row["times"]),
         "profile_ids": row["profiles"],
     }
@@ -188,7 +182,7 @@ def _key(section: str, row: dict[str, Any]) -> list[Any]:
 STATEMENTS = {
     "pair": PAIRS, "closed": CLOSED, "conflict": CONFLICTS, "quarantine": QUARANTINES,
 }  # fmt: skip
-SHOWN: dict[str, Callable[[dict[str, Any], ActiveRules], dict[str, Any] | None]] = {
+SHOWN: dict[str, Callable[[dict[str, Any], ActiveRules], dict[str, Any]]] = {
     "pair": pair_entry, "closed": pair_entry, "conflict": conflict_entry,
     "quarantine": quarantine_entry,
 }  # fmt: skip
