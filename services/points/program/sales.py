@@ -38,9 +38,14 @@ CLAIMS = """
 select transaction_id, profile_id from purchase_claim
 where transaction_id = any(%s::uuid[]) and treatment <> 'NONE'
 """
+# a guest's sale that a member claimed is the member's, unless the claim does nothing to points
 SPENT = """
 select transaction_id from sale
-where owner_id = any(%s::uuid[]) and occurred_at >= %s and occurred_at < %s
+where owner_id = any(%(profiles)s::uuid[]) and occurred_at >= %(since)s and occurred_at < %(until)s
+union all
+select transaction_id from purchase_claim c join sale s using (transaction_id)
+where c.profile_id = any(%(profiles)s::uuid[]) and c.treatment <> 'NONE'
+    and s.owner_id = s.transaction_id and s.occurred_at >= %(since)s and s.occurred_at < %(until)s
 """
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
@@ -119,8 +124,9 @@ async def rank_of(
     """
     if rules.ranks is None:
         return None
-    start, end = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
-    rows = await rows_of(connection, SPENT, [list(profiles), start, end])
+    since, until = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
+    asked = {"profiles": list(profiles), "since": since, "until": until}
+    rows = await rows_of(connection, SPENT, asked)
     before = await sales_of(connection, [row["transaction_id"] for row in rows])
     return rules.rank(sum(spent(one) for one in before.values()))
 

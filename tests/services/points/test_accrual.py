@@ -245,6 +245,32 @@ def test_a_rank_counts_what_was_bought_before_and_is_applied_after(shop: Program
     assert shop.kinds(who)["adjusted"] == 400, "what is returned later undoes no rank"
 
 
+def test_a_guests_sale_counts_for_the_rank_of_who_claims_it(shop: Program) -> None:
+    who, now = uuid4(), shop.now()
+    ladder = [{"name": "silver", "spent": 3_000}, {"name": "gold", "spent": 9_000}]
+    earn = [
+        {"ranks": ["gold"], "points": 50, "per": 100},
+        {"ranks": ["silver"], "points": 20, "per": 100},
+    ]
+    shop.sets(
+        {"earn": [*earn, *ONE_IN_TEN["earn"]], "ranks": {"months": 3, "ladder": ladder}},
+        49, "ranks and claims",
+    )  # fmt: skip
+    shop.sells(who, [("tea", 1, 1_000)], at=now - 5 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 100})
+    for paid, treatment in ((9_000, "NONE"), (6_000, "RECALCULATE")):
+        sale = shop.sells(None, [("tea", 1, paid)], at=now - 40 * DAY)
+        shop.append("PurchaseAttributed", transaction_id=sale.bytes, profile_id=who.bytes,
+                    points_treatment=treatment)  # fmt: skip
+    shop.until(lambda: shop.kinds(who) == {"earned": 700, "adjusted": 100})
+    shop.sells(who, [("tea", 1, 1_000)], at=now - 1 * DAY)
+    shop.until(lambda: shop.kinds(who) == {"earned": 900, "adjusted": 100})
+    shop.brings(None, sale, {1: 1})
+    shop.until(lambda: shop.kinds(who).get("reversed") == -600)
+    shop.sells(who, [("tea", 1, 2_000)], at=now - 1 * DAY)
+    shop.until(lambda: shop.kinds(who)["earned"] == 1_100)
+
+
 def test_a_sale_that_cannot_be_judged_stands_in_nobodys_way(shop: Program) -> None:
     who, at = uuid4(), shop.now()
     producer = Producer(system="crm", channel="CALL_CENTRE")
