@@ -14,7 +14,12 @@ from typing import NamedTuple
 from schemas import normal
 
 FORMAT = "2"
-"""Format number in every packed form; increase it when fields or normal forms change."""
+"""Format number in every packed form; increase it when fields or normal forms change.
+
+The matcher then reads the log again with an empty index. Until it has read everybody, the search
+for duplicates answers 503, and links with profiles that it has not read yet may end: an event when
+a link ends, and another when it is made again.
+"""
 
 _BETWEEN, _WITHIN = "\x1f", "\x1e"
 _SEPARATORS = re.compile("[\x1e\x1f]")
