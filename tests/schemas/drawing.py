@@ -1,5 +1,6 @@
 """Events of every kind, drawn at random from what their schemas allow."""
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ _BY_SHAPE: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@cache  # Hypothesis looks through a strategy when it first draws from it
 def events(name: str) -> st.SearchStrategy[Event]:
     """Events of one kind."""
     return records(DESCRIPTION.events[name]).map(FROM_RECORD[name])
