@@ -22,6 +22,8 @@ STARTED = b"Kafka Server started"
 META = "meta.properties"  # in every formatted log folder
 # For a single broker. Records are kept for ever, with the time of their append; only the topics job
 # creates topics. A killed broker can register again only after its session, which is short.
+# A broker without work would write a record to its metadata twice a second, and look four times a
+# second whether one of its 97 threads has something to do.
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -44,7 +46,10 @@ auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
 log.retention.ms=-1
 broker.session.timeout.ms=4000
-broker.heartbeat.interval.ms=500
+broker.heartbeat.interval.ms=1000
+metadata.max.idle.interval.ms=0
+num.network.threads=1
+num.io.threads=2
 """
 MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 QUIET = (
