@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 # what an install compiles
 COMPILED := infra/c_extensions.py $(wildcard */_*.c */*/_*.[ch])
 UNIT := not servers and not faults and not long and not one_python
-REDIS_TESTS := tests/services/api tests/services/projector
+# what reads Redis, what writes it, and a projector that does both from its start to its end
+REDIS_TESTS := tests/services/api tests/services/projector/test_redis.py tests/services/projector/test_ending.py
 # of pytest, for the tests that need servers
 WORKERS ?= 3
 BESIDE := var/ci/3.12.log var/ci/3.13.log var/ci/redis.log
