@@ -210,7 +210,7 @@ def test_services_left_by_a_killed_supervisor_are_stopped_before_new_ones_start(
     supervisor = Recorded.of(home.read("state")["supervisor"])
     assert left is not None and supervisor is not None
     supervisor.send(signal.SIGKILL)
-    assert supervisor.wait(5.0)
+    assert supervisor.wait(30.0)
     assert left.process() is not None
     stack.start_services([web(home, "gateway")], order(home))
     stack.wait_ready(20.0)

@@ -208,7 +208,7 @@ def locked(api: Running, table: str) -> Iterator[None]:
 
 def waiting(api: Running, table: str) -> None:
     """Until somebody waits for the table."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with psycopg.connect(api.endpoints.postgres, autocommit=True) as connection:
         while not connection.execute(
             "select from pg_locks where relation = to_regclass(%s) and not granted", [table]

@@ -64,10 +64,12 @@ def test_a_silent_kafka_is_503_and_forgotten_when_it_answers_again(
     with frozen(own_stack, "kafka"):
         started = time.monotonic()
         assert refused_for_now(own_gateway.post(event()))
-        assert time.monotonic() - started < 7
+        first = time.monotonic() - started
+        assert first < 7
         started = time.monotonic()
         assert refused_for_now(own_gateway.post(event()))
-        assert time.monotonic() - started < 1, "the second one need not wait to know"
+        second = time.monotonic() - started
+        assert second < first / 2, "the second one need not wait to know"
         assert own_gateway.http.get("/readyz").status_code == 503
         assert own_gateway.http.get("/livez").status_code == 200
     until(lambda: accepted(own_gateway))
