@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from infra.process import Recorded
 from infra.stack import ROOT, Stack
+from tests.forks import run
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
@@ -28,11 +28,13 @@ def _ended(stack: Stack) -> Iterator[None]:
 
 
 def up(stack: Stack, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "services.cli", "up", "--no-registry", *more]
+    return verb(stack, "up", "--no-registry", *more, **env)
+
+
+def verb(stack: Stack, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The verb is forked; what it starts, starts anew."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HITOTSU_HOME": str(stack.home.path)}
-    return subprocess.run(
-        argv, cwd="/", env=environment | env, capture_output=True, text=True, timeout=120
-    )
+    return run("services.cli", *words, env=environment | env, cwd="/")
 
 
 def processes(stack: Stack) -> dict[str, tuple[int | None, str | None]]:
@@ -157,11 +159,7 @@ def test_a_frozen_process_is_seen_as_such_and_goes_on(stack: Stack, name: str) -
 
     # the kernel stops thread after thread: on a busy machine the signal takes effect later
     eventually(lambda: state() == "frozen", f"{name} is frozen")
-    shown = subprocess.run(
-        [sys.executable, "-m", "services.cli", "status", "--home", str(stack.home.path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}, cwd="/",
-        capture_output=True, text=True, timeout=60,
-    ).stdout  # fmt: skip
+    shown = verb(stack, "status", COLUMNS="200").stdout
     assert "frozen" in next(line for line in shown.splitlines() if line.startswith(name))
     done = up(stack)
     assert done.returncode == 0, done.stderr
