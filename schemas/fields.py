@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from schemas.rejection import CURRENCY
+from schemas.currencies import MINOR_UNITS
 from schemas.wire.bounds import (
     AMOUNT_MAX,
     EARLIEST,
@@ -40,6 +40,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 MANY = 500
 
@@ -121,6 +122,16 @@ def _date_text(value: object) -> str:
     return date.fromordinal(_date(value) + _EPOCH_DAY).isoformat()
 
 
+def _currency(value: object) -> str:
+    if isinstance(value, str) and value in MINOR_UNITS:
+        return value
+    if not isinstance(value, str):
+        raise _wrong("must be a string")
+    if not _CURRENCY.fullmatch(value):
+        raise _wrong("must be three capital letters")
+    raise _wrong("is not a currency code of ISO 4217 that is used for payment")
+
+
 def _not_zero(value: int) -> int:
     if value == 0:
         raise _wrong("must not be 0")
@@ -172,7 +183,11 @@ DateText = Annotated[str, PlainValidator(_date_text), _json("date")]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_SHORT)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_SHORT)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=_LONG)]
-Currency = Annotated[str, StringConstraints(pattern=CURRENCY)]
+Currency = Annotated[
+    str,
+    PlainValidator(_currency),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CURRENCY.pattern}$"}),
+]
 
 Int = Annotated[int, _INT]
 IntOrdinal = Annotated[int, Field(ge=1, le=INT_MAX)]

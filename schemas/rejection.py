@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 _SUBJECT = re.compile(r"^(Input|String|List|Value|Number) should ")
 _CONTROL = "must not contain control characters"
-CURRENCY = r"^[A-Z]{3}$"
 ERASED = "the person was erased"
 
 
@@ -36,8 +35,7 @@ def rejection(error: ValidationError) -> Rejected:
     field = ".".join(str(step)[:100] for step in first["loc"])[:300]
     reason = _REASONS.get(first["type"]) or _SUBJECT.sub("must ", first["msg"])
     if first["type"] == "string_pattern_mismatch":
-        pattern = first.get("ctx", {}).get("pattern")
-        reason = "must be three capital letters" if pattern == CURRENCY else _CONTROL
+        reason = _CONTROL
     return Rejected(_printable(field), _printable(reason))
 
 

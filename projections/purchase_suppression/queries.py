@@ -22,6 +22,7 @@ from projections.purchase_suppression.needs import (
 from projections.purchases import claim, sale
 from projections.purchases.documents import Counted
 from projections.purchases.sale_state import SettledSale, settled
+from schemas.currencies import MinorUnits, minor_units
 from schemas.measures import Units, UnitTold, shown
 
 RECENT = 20
@@ -78,6 +79,8 @@ class Purchase(BaseModel):
     occurred_at: datetime
     channel: str
     location_id: str
+    currency: str
+    minor_units: MinorUnits
     total: int
     lines: list[PurchaseListLine]
 
@@ -179,6 +182,8 @@ def _purchase(transaction_id: UUID, whole: SettledSale) -> Purchase:
         occurred_at=instant(whole.at),
         channel=whole.channel,
         location_id=whole.location,
+        currency=whole.currency,
+        minor_units=minor_units(whole.currency),
         total=whole.total,
         lines=[
             PurchaseListLine(

@@ -17,6 +17,7 @@ from projections.core.instants import instant
 from projections.purchases import claim, projection, sale
 from projections.purchases import documents as told
 from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+from schemas.currencies import MinorUnits, minor_units
 from schemas.measures import Units, UnitTold, location_and_unit, shown
 
 CorrectionKind = Literal["return", "void", "cancel", "amendment", "price_adjustment"]
@@ -120,6 +121,7 @@ class Sale(BaseModel):
     profile_id: UUID | None
     claimed: bool = Field(description="Whether a guest's purchase was claimed.")
     currency: str
+    minor_units: MinorUnits
     total: int
     lines: list[SaleLine]
     corrections: list[Correction]
@@ -157,6 +159,7 @@ async def purchase(read: Read, transaction_id: UUID) -> Sale:
         profile_id=profile_id,
         claimed=claimed,
         currency=whole.currency,
+        minor_units=minor_units(whole.currency),
         total=whole.total,
         lines=[_line(sold, whole, names) for sold in whole.lines.values()],
         corrections=[

@@ -15,6 +15,7 @@ from projections.purchases import documents as told
 from projections.purchases import projection, sale
 from projections.purchases.sale_page import EPOCH, day_of
 from projections.purchases.sale_state import settled
+from schemas.currencies import MinorUnits, minor_units
 
 FOUND = """
 select transaction_id, documents, occurred_at from sale where occurred_at is not null and {sought}
@@ -62,6 +63,7 @@ class FoundSale(BaseModel):
     business_date: date | None
     order_id: UUID | None = Field(description="The order that it serves; null: it is the order.")
     currency: str
+    minor_units: MinorUnits
     total: int
 
 
@@ -106,5 +108,6 @@ def _sale(row: dict[str, Any]) -> FoundSale:
         business_date=day_of(whole.business_date),
         order_id=None if whole.order is None else UUID(whole.order),
         currency=whole.currency,
+        minor_units=minor_units(whole.currency),
         total=whole.total,
     )
