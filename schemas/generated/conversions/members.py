@@ -13,6 +13,8 @@ from schemas.generated.events.members import (
     ProfilesLinked,
     ProfilesUnlinked,
     ProfileUpdated,
+    ProgramJoined,
+    ProgramLeft,
     SubjectErased,
 )
 from schemas.generated.events.parts import Identifier
@@ -25,6 +27,8 @@ from schemas.generated.inputs.members import (
     ProfilesLinkedInput,
     ProfilesUnlinkedInput,
     ProfileUpdatedInput,
+    ProgramJoinedInput,
+    ProgramLeftInput,
     SubjectErasedInput,
 )
 from schemas.rejection import Sealer, indexed, indexed_or_none, sealed, sealed_note, sealed_or_none
@@ -39,6 +43,8 @@ _ProfileRegistered = by_name(ProfileRegistered)
 _ProfileUpdated = by_name(ProfileUpdated)
 _ProfilesLinked = by_name(ProfilesLinked)
 _ProfilesUnlinked = by_name(ProfilesUnlinked)
+_ProgramJoined = by_name(ProgramJoined)
+_ProgramLeft = by_name(ProgramLeft)
 _SubjectErased = by_name(SubjectErased)
 
 
@@ -229,6 +235,18 @@ def profiles_unlinked(model: ProfilesUnlinkedInput, seal: Sealer) -> ProfilesUnl
         actor=model.actor,
         rule_version=model.rule_version,
         reason=model.reason,
+    )
+
+
+def program_joined(model: ProgramJoinedInput, seal: Sealer) -> ProgramJoined:
+    return _ProgramJoined(
+        meta=meta_of(model.meta), profile_id=model.profile_id, program_id=model.program_id
+    )
+
+
+def program_left(model: ProgramLeftInput, seal: Sealer) -> ProgramLeft:
+    return _ProgramLeft(
+        meta=meta_of(model.meta), profile_id=model.profile_id, program_id=model.program_id
     )
 
 

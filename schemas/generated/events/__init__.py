@@ -48,6 +48,8 @@ from schemas.generated.events.members import (
     ProfilesLinked,
     ProfilesUnlinked,
     ProfileUpdated,
+    ProgramJoined,
+    ProgramLeft,
     SubjectErased,
 )
 from schemas.generated.events.parts import (
@@ -56,6 +58,7 @@ from schemas.generated.events.parts import (
     LineComponent,
     LotAllocation,
     Meta,
+    OpenedLot,
     Producer,
     PurchaseLine,
     ReturnedLine,
@@ -63,6 +66,7 @@ from schemas.generated.events.parts import (
     Tender,
 )
 from schemas.generated.events.points import (
+    BalanceOpened,
     PointsAdjusted,
     PointsEarned,
     PointsExpired,
@@ -84,6 +88,7 @@ from schemas.generated.events.settings import DiscrepancySettled
 
 Event = (
     AllocationReleased
+    | BalanceOpened
     | ConsentGiven
     | ConsentWithdrawn
     | ContactMade
@@ -122,6 +127,8 @@ Event = (
     | ProfileUpdated
     | ProfilesLinked
     | ProfilesUnlinked
+    | ProgramJoined
+    | ProgramLeft
     | ProgramRulesSet
     | PurchaseAmended
     | PurchaseAttributed
@@ -143,6 +150,7 @@ Event = (
 
 EVENTS: dict[str, type[Event]] = {
     "AllocationReleased": AllocationReleased,
+    "BalanceOpened": BalanceOpened,
     "ConsentGiven": ConsentGiven,
     "ConsentWithdrawn": ConsentWithdrawn,
     "ContactMade": ContactMade,
@@ -181,6 +189,8 @@ EVENTS: dict[str, type[Event]] = {
     "ProfileUpdated": ProfileUpdated,
     "ProfilesLinked": ProfilesLinked,
     "ProfilesUnlinked": ProfilesUnlinked,
+    "ProgramJoined": ProgramJoined,
+    "ProgramLeft": ProgramLeft,
     "ProgramRulesSet": ProgramRulesSet,
     "PurchaseAmended": PurchaseAmended,
     "PurchaseAttributed": PurchaseAttributed,
@@ -203,6 +213,7 @@ EVENTS: dict[str, type[Event]] = {
 __all__ = [
     "EVENTS",
     "AllocationReleased",
+    "BalanceOpened",
     "ConsentGiven",
     "ConsentWithdrawn",
     "ContactMade",
@@ -233,6 +244,7 @@ __all__ = [
     "MatchRulesActivated",
     "Meta",
     "NeedPolicySet",
+    "OpenedLot",
     "OrderLineCancelled",
     "OrderLineHandedOver",
     "PointsAdjusted",
@@ -248,6 +260,8 @@ __all__ = [
     "ProfileUpdated",
     "ProfilesLinked",
     "ProfilesUnlinked",
+    "ProgramJoined",
+    "ProgramLeft",
     "ProgramRulesSet",
     "PurchaseAmended",
     "PurchaseAttributed",

@@ -136,6 +136,28 @@ class ProfilesUnlinked:
 
 
 @dataclass(slots=True, kw_only=True)
+class ProgramJoined:
+    """A customer joined a points program."""
+
+    NAME: ClassVar[str] = "ProgramJoined"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    program_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ProgramLeft:
+    """A customer left a points program."""
+
+    NAME: ClassVar[str] = "ProgramLeft"
+    TOPIC: ClassVar[str] = "commerce.members"
+    meta: Meta
+    profile_id: bytes
+    program_id: str
+
+
+@dataclass(slots=True, kw_only=True)
 class SubjectErased:
     """A person's key was destroyed; nothing about the person can be read any more."""
 

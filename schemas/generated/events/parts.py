@@ -71,6 +71,15 @@ class Meta:
 
 
 @dataclass(slots=True, kw_only=True)
+class OpenedLot:
+    """Points of an older system with one expiry."""
+
+    points: int
+    active_from: int | None = None
+    expires_at: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class PurchaseLine:
     """One line of a receipt or an order."""
 

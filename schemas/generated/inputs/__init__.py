@@ -57,6 +57,8 @@ from schemas.generated.inputs.members import (
     ProfilesLinkedInput,
     ProfilesUnlinkedInput,
     ProfileUpdatedInput,
+    ProgramJoinedInput,
+    ProgramLeftInput,
     SubjectErasedInput,
 )
 from schemas.generated.inputs.parts import (
@@ -65,6 +67,7 @@ from schemas.generated.inputs.parts import (
     LineComponentInput,
     LotAllocationInput,
     MetaInput,
+    OpenedLotInput,
     ProducerInput,
     PurchaseLineInput,
     ReturnedLineInput,
@@ -72,6 +75,7 @@ from schemas.generated.inputs.parts import (
     TenderInput,
 )
 from schemas.generated.inputs.points import (
+    BalanceOpenedInput,
     PointsAdjustedInput,
     PointsEarnedInput,
     PointsExpiredInput,
@@ -94,6 +98,7 @@ from schemas.rejection import Rejected, Sealer, rejection
 
 EventInput = (
     AllocationReleasedInput
+    | BalanceOpenedInput
     | ConsentGivenInput
     | ConsentWithdrawnInput
     | ContactMadeInput
@@ -131,6 +136,8 @@ EventInput = (
     | ProfileUpdatedInput
     | ProfilesLinkedInput
     | ProfilesUnlinkedInput
+    | ProgramJoinedInput
+    | ProgramLeftInput
     | ProgramRulesSetInput
     | PurchaseAmendedInput
     | PurchaseAttributedInput
@@ -152,6 +159,7 @@ EventInput = (
 
 INPUTS: dict[str, type[EventInput]] = {
     "AllocationReleased": AllocationReleasedInput,
+    "BalanceOpened": BalanceOpenedInput,
     "ConsentGiven": ConsentGivenInput,
     "ConsentWithdrawn": ConsentWithdrawnInput,
     "ContactMade": ContactMadeInput,
@@ -189,6 +197,8 @@ INPUTS: dict[str, type[EventInput]] = {
     "ProfileUpdated": ProfileUpdatedInput,
     "ProfilesLinked": ProfilesLinkedInput,
     "ProfilesUnlinked": ProfilesUnlinkedInput,
+    "ProgramJoined": ProgramJoinedInput,
+    "ProgramLeft": ProgramLeftInput,
     "ProgramRulesSet": ProgramRulesSetInput,
     "PurchaseAmended": PurchaseAmendedInput,
     "PurchaseAttributed": PurchaseAttributedInput,
@@ -242,6 +252,7 @@ __all__ = [
     "INPUTS",
     "NAMES_WITH_PERSONAL",
     "AllocationReleasedInput",
+    "BalanceOpenedInput",
     "ConsentGivenInput",
     "ConsentWithdrawnInput",
     "ContactMadeInput",
@@ -271,6 +282,7 @@ __all__ = [
     "MatchRulesActivatedInput",
     "MetaInput",
     "NeedPolicySetInput",
+    "OpenedLotInput",
     "OrderLineCancelledInput",
     "OrderLineHandedOverInput",
     "PointsAdjustedInput",
@@ -286,6 +298,8 @@ __all__ = [
     "ProfileUpdatedInput",
     "ProfilesLinkedInput",
     "ProfilesUnlinkedInput",
+    "ProgramJoinedInput",
+    "ProgramLeftInput",
     "ProgramRulesSetInput",
     "PurchaseAmendedInput",
     "PurchaseAttributedInput",

@@ -120,6 +120,24 @@ class ProfilesUnlinkedInput(Edge):
     reason: Short | None = None
 
 
+class ProgramJoinedInput(Edge):
+    """A customer joined a points program."""
+
+    type: Literal["ProgramJoined"]
+    meta: MetaInput
+    profile_id: Id
+    program_id: Code
+
+
+class ProgramLeftInput(Edge):
+    """A customer left a points program."""
+
+    type: Literal["ProgramLeft"]
+    meta: MetaInput
+    profile_id: Id
+    program_id: Code
+
+
 class SubjectErasedInput(Edge):
     """A person's key was destroyed; nothing about the person can be read any more."""
 

@@ -89,6 +89,14 @@ class MetaInput(Edge):
     causation_id: Id | None = None
 
 
+class OpenedLotInput(Edge):
+    """Points of an older system with one expiry."""
+
+    points: BigQuantity
+    active_from: Instant | None = None
+    expires_at: Instant | None = None
+
+
 class PurchaseLineInput(Edge):
     """One line of a receipt or an order."""
 

@@ -13,6 +13,7 @@ from schemas.fields import (
     BigQuantity,
     ByLotId,
     Code,
+    Currency,
     Date,
     Edge,
     Id,
@@ -20,7 +21,22 @@ from schemas.fields import (
     Long,
     Short,
 )
-from schemas.generated.inputs.parts import EarnedLotInput, LotAllocationInput, MetaInput
+from schemas.generated.inputs.parts import (
+    EarnedLotInput,
+    LotAllocationInput,
+    MetaInput,
+    OpenedLotInput,
+)
+
+
+class BalanceOpenedInput(Edge):
+    """A balance of an older system was taken over."""
+
+    type: Literal["BalanceOpened"]
+    meta: MetaInput
+    profile_id: Id
+    program_id: Code
+    lots: list[OpenedLotInput] = Field(min_length=1, max_length=500)
 
 
 class PointsAdjustedInput(Edge):
@@ -36,6 +52,7 @@ class PointsAdjustedInput(Edge):
     expires_at: Instant | None = None
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    program_id: Code | None = None
 
 
 class PointsEarnedInput(Edge):
@@ -47,6 +64,9 @@ class PointsEarnedInput(Edge):
     transaction_id: Id | None = None
     lots: Annotated[list[EarnedLotInput], ByLotId] = Field(min_length=1, max_length=500)
     rule_version: Short | None = None
+    program_id: Code | None = None
+    currency: Currency | None = None
+    rate: Code | None = None
 
 
 class PointsExpiredInput(Edge):
@@ -58,6 +78,7 @@ class PointsExpiredInput(Edge):
     lot_id: Id
     points: BigQuantity
     expired_on: Date
+    program_id: Code | None = None
 
 
 class PointsRedeemedInput(Edge):
@@ -70,6 +91,7 @@ class PointsRedeemedInput(Edge):
     transaction_id: Id | None = None
     hold_id: Id | None = None
     allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
+    program_id: Code | None = None
 
 
 class PointsReinstatedInput(Edge):
@@ -82,6 +104,7 @@ class PointsReinstatedInput(Edge):
     transaction_id: Id | None = None
     allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
     expires_at: Instant | None = None
+    program_id: Code | None = None
 
 
 class PointsReversedInput(Edge):
@@ -95,6 +118,7 @@ class PointsReversedInput(Edge):
     allocations: list[LotAllocationInput] = Field(default_factory=list, max_length=500)
     policy: Short | None = None
     withheld: BigCount = 0
+    program_id: Code | None = None
 
 
 class PointsTransferredInput(Edge):
@@ -109,3 +133,4 @@ class PointsTransferredInput(Edge):
     reason: Short | None = Field(default=None, repr=False)
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    program_id: Code | None = None

@@ -14,6 +14,8 @@ from schemas.generated.events.members import (
     ProfilesLinked,
     ProfilesUnlinked,
     ProfileUpdated,
+    ProgramJoined,
+    ProgramLeft,
     SubjectErased,
 )
 from schemas.generated.events.parts import Identifier
@@ -30,6 +32,8 @@ _ProfileRegistered = by_name(ProfileRegistered)
 _ProfileUpdated = by_name(ProfileUpdated)
 _ProfilesLinked = by_name(ProfilesLinked)
 _ProfilesUnlinked = by_name(ProfilesUnlinked)
+_ProgramJoined = by_name(ProgramJoined)
+_ProgramLeft = by_name(ProgramLeft)
 _SubjectErased = by_name(SubjectErased)
 
 
@@ -154,6 +158,22 @@ def profiles_unlinked_from(record: dict[str, Any]) -> ProfilesUnlinked:
         actor=record["actor"],
         rule_version=record["rule_version"],
         reason=record["reason"],
+    )
+
+
+def program_joined_from(record: dict[str, Any]) -> ProgramJoined:
+    return _ProgramJoined(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        program_id=record["program_id"],
+    )
+
+
+def program_left_from(record: dict[str, Any]) -> ProgramLeft:
+    return _ProgramLeft(
+        meta=meta_from(record["meta"]),
+        profile_id=record["profile_id"],
+        program_id=record["program_id"],
     )
 
 

@@ -14,6 +14,8 @@ from schemas.generated.events.members import (
     ProfilesLinked,
     ProfilesUnlinked,
     ProfileUpdated,
+    ProgramJoined,
+    ProgramLeft,
     SubjectErased,
 )
 from schemas.generated.records.meta import meta_record
@@ -140,6 +142,22 @@ def profiles_unlinked_record(event: ProfilesUnlinked) -> dict[str, Any]:
         "actor": event.actor,
         "rule_version": event.rule_version,
         "reason": event.reason,
+    }
+
+
+def program_joined_record(event: ProgramJoined) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "program_id": event.program_id,
+    }
+
+
+def program_left_record(event: ProgramLeft) -> dict[str, Any]:
+    return {
+        "meta": meta_record(event.meta),
+        "profile_id": event.profile_id,
+        "program_id": event.program_id,
     }
 
 

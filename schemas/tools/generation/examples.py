@@ -169,6 +169,7 @@ class _Shop:
             field.name in _LEFT_OUT
             or (field.nullable and field.name in ("document_id", "order_id", "expected_at"))
             or (self.event == "NeedPolicySet" and field.name == "sku")
+            or (self.event == "PointsEarned" and field.name in ("currency", "rate"))
             or field.moved_to is not None
         )
 
