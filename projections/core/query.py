@@ -131,6 +131,9 @@ class Read(Protocol):
         cannot be read.
         """
 
+    def setting(self, name: str) -> str:
+        """What the operator has set for this deployment, for queries whose answer depends on it."""
+
     async def reveal(
         self, subject: UUID, event_id: UUID, field: str, sealed: bytes | None
     ) -> str | None:

@@ -1,4 +1,4 @@
-"""The tables of points: entries (movements of lots), debts between profiles, and program rules.
+"""The tables of points: entries (movements of lots), debts between profiles, programs and rules.
 
 A balance is computed from lots, and a lot from its entries. No stored value depends on a clock or
 on the order in which partitions are read.
@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from projections.core import Projection, Row, View, key, latest_by, maximum, plain
 from schemas.generated.events import (
+    BalanceOpened,
     PointsAdjusted,
     PointsEarned,
     PointsExpired,
@@ -18,6 +19,8 @@ from schemas.generated.events import (
     PointsReinstated,
     PointsReversed,
     PointsTransferred,
+    ProgramJoined,
+    ProgramLeft,
     ProgramRulesSet,
 )
 
@@ -37,6 +40,8 @@ entry = projection.ledger(
     line_no=plain("int"),
     terminal=plain("text"),  # store/terminal of an offline redemption, which nothing decided
     rule_version=plain("text"),
+    program_id=plain("text"),  # null: the default program
+    foreign_money=plain("text"),  # a sale's currency that is not the program's, and the rate if any
     view=View(by=("profile_id",)),
     sparse=("expires_at", "terminal"),
 )
@@ -64,6 +69,7 @@ across = projection.ledger(
     points=plain("bigint"),
     at=plain("bigint"),
     transaction_id=plain("uuid"),
+    program_id=plain("text"),
     indexes=(("profile_id",), ("owner_id",)),
 )
 rules = projection.table(
@@ -77,6 +83,15 @@ rules = projection.table(
     moved_by="commerce.catalog",
     view=View(by=("program_id",)),
 )
+# when a profile joined or left a program
+membership = projection.ledger(
+    "program_membership",
+    profile_id=plain("uuid"),
+    program_id=plain("text"),
+    joined=plain("boolean"),
+    at=plain("bigint"),
+    indexes=(("profile_id",),),
+)
 
 Allocated = PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred
 
@@ -84,25 +99,39 @@ Allocated = PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferr
 def _entry(
     profile_id: bytes, lot_id: bytes | None, kind: str, points: int, at: int,
     transaction_id: bytes | None = None, *, active_from: int | None = None,
-    expires_at: int | None = None, line_no: int | None = None, terminal: str | None = None,
-    rule_version: str | None = None,
+    expires_at: int | None = None, terminal: str | None = None, program_id: str | None = None,
 ) -> Row:  # fmt: skip
     return entry(
         profile_id=profile_id, lot_id=lot_id, kind=kind, points=points, at=at,
         active_from=active_from, expires_at=expires_at, transaction_id=transaction_id,
-        line_no=line_no, terminal=terminal, rule_version=rule_version,
+        line_no=None, terminal=terminal, rule_version=None, program_id=program_id,
+        foreign_money=None,
     )  # fmt: skip
 
 
 @projection.on(PointsEarned)
 def earned(event: PointsEarned) -> Iterator[Row]:
-    at = event.meta.occurred_at
+    at, foreign = event.meta.occurred_at, None
+    if event.currency is not None:
+        foreign = event.currency if event.rate is None else f"{event.currency} {event.rate}"
     for lot in event.lots:
         yield entry(
             profile_id=event.profile_id, lot_id=lot.lot_id, kind="earned", points=lot.points,
             at=at, active_from=lot.active_from, expires_at=lot.expires_at,
             transaction_id=event.transaction_id, line_no=lot.line_no, terminal=None,
-            rule_version=event.rule_version,
+            rule_version=event.rule_version, program_id=event.program_id, foreign_money=foreign,
+        )  # fmt: skip
+
+
+@projection.on(BalanceOpened)
+def opened(event: BalanceOpened) -> Iterator[Row]:
+    # the opening counts once, so ids that follow from it are those of its first telling
+    name = UUID(bytes=event.meta.event_id)
+    for number, lot in enumerate(event.lots):
+        yield _entry(
+            event.profile_id, uuid5(name, f"lot {number}").bytes, "opened", lot.points,
+            event.meta.occurred_at, active_from=lot.active_from, expires_at=lot.expires_at,
+            program_id=event.program_id,
         )  # fmt: skip
 
 
@@ -127,13 +156,15 @@ def reinstated(event: PointsReinstated) -> Iterator[Row]:
         if until is not None:  # the lot has expired: the points go to a new lot (grace)
             lot_id = uuid5(UUID(bytes=event.meta.event_id), one.lot_id.hex()).bytes
         yield _entry(
-            one.profile_id, lot_id, "reinstated", one.points, at, sale, expires_at=until
+            one.profile_id, lot_id, "reinstated", one.points, at, sale, expires_at=until,
+            program_id=event.program_id,
         )  # fmt: skip
     if given != event.points:
         rest = event.points - given
         yield _entry(
-            event.profile_id, None, "reinstated", rest, at, sale, expires_at=event.expires_at
-        )
+            event.profile_id, None, "reinstated", rest, at, sale, expires_at=event.expires_at,
+            program_id=event.program_id,
+        )  # fmt: skip
     yield from _across(event, "reinstated", -1)
 
 
@@ -142,13 +173,16 @@ def adjusted(event: PointsAdjusted) -> Iterator[Row]:
     lot_id = event.lot_id or (event.meta.event_id if event.points > 0 else None)
     yield _entry(
         event.profile_id, lot_id, "adjusted", event.points, event.meta.occurred_at,
-        expires_at=event.expires_at,
+        expires_at=event.expires_at, program_id=event.program_id,
     )  # fmt: skip
 
 
 @projection.on(PointsExpired)
 def expired(event: PointsExpired) -> Iterator[Row]:
-    yield _entry(event.profile_id, event.lot_id, "expired", -event.points, event.meta.occurred_at)
+    yield _entry(
+        event.profile_id, event.lot_id, "expired", -event.points, event.meta.occurred_at,
+        program_id=event.program_id,
+    )  # fmt: skip
 
 
 @projection.on(PointsTransferred)
@@ -159,15 +193,18 @@ def transferred(event: PointsTransferred) -> Iterator[Row]:
     for one in event.allocations:
         rest -= one.points
         yield _entry(
-            event.to_profile_id, one.lot_id, "received", one.points, event.meta.occurred_at
-        )
+            event.to_profile_id, one.lot_id, "received", one.points, event.meta.occurred_at,
+            program_id=event.program_id,
+        )  # fmt: skip
     if rest:
         yield _entry(
-            event.to_profile_id, event.meta.event_id, "received", rest, event.meta.occurred_at
-        )
+            event.to_profile_id, event.meta.event_id, "received", rest, event.meta.occurred_at,
+            program_id=event.program_id,
+        )  # fmt: skip
     yield across(
         profile_id=event.profile_id, owner_id=event.to_profile_id, kind="transferred",
         points=-event.points, at=event.meta.occurred_at, transaction_id=None,
+        program_id=event.program_id,
     )  # fmt: skip
 
 
@@ -188,17 +225,32 @@ def rules_set(event: ProgramRulesSet) -> Iterator[Row]:
     )
 
 
+@projection.on(ProgramJoined, ProgramLeft)
+def joined_or_left(event: ProgramJoined | ProgramLeft) -> Iterator[Row]:
+    yield membership(
+        profile_id=event.profile_id,
+        program_id=event.program_id,
+        joined=isinstance(event, ProgramJoined),
+        at=event.meta.occurred_at,
+    )
+
+
 def _taken(event: Allocated, kind: str) -> Iterator[Row]:
     """Entries that take points: from the event's lots; the rest from its profile without a lot."""
     at, sale = event.meta.occurred_at, getattr(event, "transaction_id", None)
     rest = event.points
     for one in event.allocations:
         rest -= one.points
-        yield _entry(one.profile_id, one.lot_id, kind, -one.points, at, sale)
+        yield _entry(
+            one.profile_id, one.lot_id, kind, -one.points, at, sale, program_id=event.program_id
+        )  # fmt: skip
     if rest:
         who = event.meta.producer
         terminal = f"{who.store_id or ''}/{who.terminal_id}" if who.terminal_id else None
-        yield _entry(event.profile_id, None, kind, -rest, at, sale, terminal=terminal)
+        yield _entry(
+            event.profile_id, None, kind, -rest, at, sale, terminal=terminal,
+            program_id=event.program_id,
+        )  # fmt: skip
 
 
 def _across(event: PointsRedeemed | PointsReinstated, kind: str, sign: int) -> Iterator[Row]:
@@ -208,5 +260,5 @@ def _across(event: PointsRedeemed | PointsReinstated, kind: str, sign: int) -> I
             yield across(
                 profile_id=event.profile_id, owner_id=one.profile_id, kind=kind,
                 points=sign * one.points, at=event.meta.occurred_at,
-                transaction_id=event.transaction_id,
+                transaction_id=event.transaction_id, program_id=event.program_id,
             )  # fmt: skip

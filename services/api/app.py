@@ -53,7 +53,8 @@ def create(
 
     `projections`: None for all declared ones. `wait_seconds`: how long to wait for `min_position`.
     """
-    catalog = Catalog(discover() if projections is None else projections, live=settings.group)
+    declared = discover() if projections is None else projections
+    catalog = Catalog(declared, settings.group, settings.of_queries)
     postgres = pool(
         settings.postgres, group=",".join(catalog.groups), name="api", size=12, timeout=2.0
     )

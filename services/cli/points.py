@@ -99,16 +99,20 @@ def rejudge(
 
 async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> RejudgeReport:
     from services.points.background.rejudge import program_zone, rejudge
+    from services.points.program.programs import Programs
     from services.runtime.db import Connection, conninfo
 
+    programs = Programs(os.environ.get("HITOTSU_DEFAULT_PROGRAM", config.default_program))
     info = conninfo(config.postgres, group=config.group, name="hitotsu-rejudge")
     async with await psycopg.AsyncConnection.connect(info, autocommit=True) as made:
         connection: Connection = made
         await _refuse_while_building(connection, config.group)
         if not isinstance(asked, datetime):
-            asked = datetime.combine(asked, time(), await program_zone(connection))
+            asked = datetime.combine(
+                asked, time(), await program_zone(connection, programs.default)
+            )
         micros = int(asked.timestamp() * 1_000_000)
-        return await rejudge(connection, config.group, micros, dry_run)
+        return await rejudge(connection, config.group, micros, dry_run, programs)
 
 
 async def _refuse_while_building(connection: Any, group: str) -> None:
@@ -144,7 +148,7 @@ def _show_balance(console: Console, one: RejudgedBalance) -> None:
         for name in one.before
         if one.before[name] != one.after[name]
     )
-    _say(console, f"{one.profile_id}: {', '.join(parts) or 'other lots'}")
+    _say(console, f"{one.profile_id} in {one.program}: {', '.join(parts) or 'other lots'}")
     for event in one.events:
         of = f" of sale {event.transaction_id}" if event.transaction_id else ""
         because = f": {event.reason}" if event.reason else ""

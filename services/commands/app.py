@@ -70,7 +70,9 @@ def create(settings: Settings) -> Starlette:
     operations = [
         operation
         for each, decider in decided.items()
-        for operation in each.operations(Door(tokens, decider, builds, each.needs), postgres, group)
+        for operation in each.operations(
+            Door(tokens, decider, builds, each.needs), postgres, settings
+        )
     ]
 
     @asynccontextmanager

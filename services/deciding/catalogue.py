@@ -25,13 +25,13 @@ class DeciderDeclaration:
 
     `needs`: names of projections; while one of them is being built, the routes answer 503. `work`
     creates the object that decides a batch under locks. `operations` creates the routes from the
-    decider's `Door`, a connection pool, and the group whose tables are read.
+    decider's `Door`, a connection pool, and the settings.
     """
 
     name: str
     needs: frozenset[str]
     work: Callable[[Settings], DecisionWork]
-    operations: Callable[[Door, Pool, str], list[Operation]]
+    operations: Callable[[Door, Pool, Settings], list[Operation]]
 
 
 def deciders() -> list[DeciderDeclaration]:

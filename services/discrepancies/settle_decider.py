@@ -11,13 +11,14 @@ from services.discrepancies.answers import PROBLEMS, SettledDiscrepancy
 from services.discrepancies.decide import Settle, SettleBody
 from services.discrepancies.work import SettleWork
 from services.http.operation import Operation, Reply
+from services.runtime.config import Settings
 from services.runtime.db import Pool
 
 SETTLEMENTS = "/v1/discrepancies/{id}/settlements"
 ROUTE = CommandRoute("discrepancies:settle", "discrepancies")
 
 
-def _operations(door: Door, _postgres: Pool, _group: str) -> list[Operation]:
+def _operations(door: Door, _postgres: Pool, _settings: Settings) -> list[Operation]:
     return [
         ROUTE.at(
             door, SETTLEMENTS, "settleDiscrepancy", "Settle a discrepancy", SettleBody,

@@ -29,6 +29,7 @@ from services.intake.clocks import EVENT_AGES, SENT_AT
 from services.intake.ingest import Ingest
 from services.intake.records import Intake
 from services.points.program.accrual_source import ProgramVersions, unreadable
+from services.points.program.programs import Programs
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -61,7 +62,7 @@ def create(settings: Settings, rates: Rates | None = None) -> Starlette:
         intake=Intake(
             SubjectKeys(postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            ProgramVersions(postgres, settings.accrual),
+            ProgramVersions(postgres, settings.accrual, Programs(settings.default_program)),
             unreadable,
         ),
         producer=producer,

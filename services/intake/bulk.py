@@ -18,6 +18,7 @@ from schemas.generated.inputs import EventInput
 from schemas.rights import OPERATIONS, Role
 from services.intake.records import Intake, KeysUnavailable, Refusal
 from services.points.program.accrual_source import ProgramVersions, unreadable
+from services.points.program.programs import Programs
 from services.runtime.config import Settings
 from services.runtime.db import Pool, pool
 from services.runtime.keys import SubjectKeys
@@ -88,7 +89,7 @@ class BulkProducer:
         self._intake = Intake(
             SubjectKeys(self._postgres, settings.key_encryption_key),
             settings.blind_index_key,
-            ProgramVersions(self._postgres, settings.accrual),
+            ProgramVersions(self._postgres, settings.accrual, Programs(settings.default_program)),
             unreadable,
         )
         self._producer = Producer(settings.kafka, client_id="bulk", timeout=timeout, linger_ms=20)

@@ -42,14 +42,14 @@ class KeysUnavailable(Exception):
 
 
 class ProgramSource(Protocol):
-    """The state of the points program; see `services/points/program/accrual_source.py`."""
+    """The state of the points programs; see `services/points/program/accrual_source.py`."""
 
     async def fresh(self) -> bool:
         """Refreshes a stale value; False when it was never read."""
 
-    def refused(self, at: int) -> str | None:
+    def refused(self, at: int, program_id: str | None) -> str | None:
         """Why a producer's earning or reversal at `at` (microseconds) is refused; None when it is
-        not.
+        not. `program_id`: None for the default program.
         """
 
 
@@ -142,8 +142,10 @@ class Intake:
         self, model: EventInput, sender: Token, happened: Callable[[int], int]
     ) -> str | None:
         # operators may always reverse points, but give them only when producers may
-        corrects = sender.role == OPERATIONS and model.type != "PointsEarned"
-        return None if corrects else self._program.refused(happened(model.meta.occurred_at))
+        if sender.role == OPERATIONS and model.type != "PointsEarned":
+            return None
+        at = happened(model.meta.occurred_at)
+        return self._program.refused(at, getattr(model, "program_id", None))
 
     async def encode(
         self, models: Sequence[EventInput], headers: Sequence[tuple[str, bytes]] = ()

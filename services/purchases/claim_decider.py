@@ -9,13 +9,14 @@ from services.http.operation import Operation, Reply
 from services.purchases.answers import PROBLEMS, ClaimedPurchase
 from services.purchases.decide import Claim, ClaimBody
 from services.purchases.work import ClaimWork
+from services.runtime.config import Settings
 from services.runtime.db import Pool
 
 CLAIMS = "/v1/purchases/{id}/claims"
 ROUTE = CommandRoute("purchases:claim", "purchases")
 
 
-def _operations(door: Door, _postgres: Pool, _group: str) -> list[Operation]:
+def _operations(door: Door, _postgres: Pool, _settings: Settings) -> list[Operation]:
     return [
         ROUTE.at(
             door, CLAIMS, "claimPurchase", "Claim a guest's purchase for a profile", ClaimBody,

@@ -27,10 +27,17 @@ class Origin:
 
 
 class Catalog:
-    """The tables of all projections. `live`: the group of projections that name no group."""
+    """The tables of all projections. `live`: the group of projections that name no group.
 
-    def __init__(self, projections: Iterable[Projection], live: str = LIVE) -> None:
+    `settings`: what the operator has set, by name, for queries whose answer depends on it.
+    """
+
+    def __init__(
+        self, projections: Iterable[Projection], live: str = LIVE,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.projections, self._live = list(projections), live
+        self.settings = dict(settings or {})
         self._origins: dict[StoredTable, Origin] = {}
         self.topics: dict[str, frozenset[str]] = {}
         for projection in self.projections:

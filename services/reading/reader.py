@@ -114,6 +114,9 @@ class RequestReads:
         whole = " union all ".join(f"({one.statement})" for one in listings)
         return await self.select(uses, statement.replace("{listed}", whole), **values)
 
+    def setting(self, name: str) -> str:
+        return self._catalog.settings[name]
+
     async def engine_rows(
         self, statement: str, values: dict[str, Any], groups: Iterable[str]
     ) -> Rows:

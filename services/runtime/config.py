@@ -64,6 +64,18 @@ class Settings(BaseSettings):
         description="Who gives points while no version of the program's rules is in force:"
         " `producer` or `rules`",
     )
+    default_program: str = Field(
+        "hitotsu-points",
+        min_length=1,
+        max_length=64,
+        description="The points program of members who joined none, and of points of which no"
+        " program is named. Set once: it says whose points those of before are",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level to log"
     )
+
+    @property
+    def of_queries(self) -> dict[str, str]:
+        """The settings on which answers of the read API depend, by name."""
+        return {"default_program": self.default_program}

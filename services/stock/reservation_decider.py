@@ -11,5 +11,5 @@ DECIDER = DeciderDeclaration(
     name="stock",
     needs=frozenset({shared_stock.name}),
     work=lambda settings: StockWork(settings.group),
-    operations=operations,
+    operations=lambda door, postgres, settings: operations(door, postgres, settings.group),
 )

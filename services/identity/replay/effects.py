@@ -51,7 +51,7 @@ class SnapshotAnswers:
     """Runs the read API's queries in one Postgres snapshot, without Redis; holds are read apart."""
 
     def __init__(self, settings: Settings, pool: Pool, keys: SubjectKeys, at: datetime) -> None:
-        self._catalog = Catalog(discover(), live=settings.group)
+        self._catalog = Catalog(discover(), settings.group, settings.of_queries)
         self._snapshot = ReadSnapshot(pool, self._catalog.groups)
         caller = Caller("replay", frozenset())
         self._at = at

@@ -16,6 +16,7 @@ from services.following.background_task import BackgroundTask
 from services.points.background.sales_feed import sales_feed
 from services.points.program.calendar import months_after
 from services.points.program.earnings import EarningSale
+from services.points.program.programs import USUAL, Programs
 from services.points.program.sales import rank_months, sales_of
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import (
@@ -65,13 +66,14 @@ class Accrual(BackgroundTask):
         group: str,
         kick: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
+        programs: Programs = USUAL,
     ) -> None:
         """`group`: the projection group whose tables are read. `kick`: triggers the outbox.
 
         `ready`: returns whether these tables are complete, that is, not being built.
         """
         super().__init__(dsn, "points-accrual", LOOK_SECONDS, group, ready)
-        self._group, self._kick = group, kick
+        self._group, self._kick, self._programs = group, kick, programs
         self._sales = sales_feed(kafka, group)
 
     async def stop(self) -> None:
@@ -101,7 +103,7 @@ class Accrual(BackgroundTask):
         block others. A sale that fails alone is put aside: `failed` says why.
         """
         try:
-            await judge(connection, self._group, due)
+            await judge(connection, self._group, due, self._programs)
             return
         except AWAY:
             raise  # Postgres is away for a while: the whole batch is judged again later
@@ -109,7 +111,7 @@ class Accrual(BackgroundTask):
             log.error("sales_judged_one_by_one", error=type(error).__name__)
         for transaction_id in due:
             try:
-                await judge(connection, self._group, [transaction_id])
+                await judge(connection, self._group, [transaction_id], self._programs)
             except AWAY:
                 raise
             except Exception as error:
@@ -120,7 +122,11 @@ class Accrual(BackgroundTask):
 
 
 async def judge(
-    connection: Connection, group: str, due: list[UUID], correlation_id: UUID | None = None
+    connection: Connection,
+    group: str,
+    due: list[UUID],
+    programs: Programs = USUAL,
+    correlation_id: UUID | None = None,
 ) -> EffectiveBalances | None:
     """Judges these sales in one transaction, after which they are no longer due.
 
@@ -131,42 +137,50 @@ async def judge(
         return None
     async with connection.transaction():
         await connection.execute(DONE, [due])
-        return await _judged(connection, group, due, correlation_id)
+        return await _judged(connection, group, due, programs, correlation_id)
 
 
 async def _judged(
-    connection: Connection, group: str, due: list[UUID], correlation_id: UUID | None
+    connection: Connection,
+    group: str,
+    due: list[UUID],
+    programs: Programs,
+    correlation_id: UUID | None,
 ) -> EffectiveBalances:
     known = await sales_of(connection, due)
     sales = [one for one in known.values() if one.profile_id]
     here = await lock_balances(
-        connection, [one.profile_id for one in sales if one.profile_id], group
+        connection, [one.profile_id for one in sales if one.profile_id], group, programs
     )
     before = await settlement_store.earlier_decisions(
         connection, [one.transaction_id for one in sales]
     )
     terms = await terms_of(connection, sales, before, here, rules_earn=True)
     rows: list[SettledLine] = []
-    for sale in sorted(sales, key=lambda one: (one.occurred_at, one.transaction_id)):
+    by_id = {sale.transaction_id: sale for sale in sales}
+    order = sorted(terms, key=lambda key: (by_id[key[0]].occurred_at, *key))
+    for transaction_id, name in order:
+        sale, own = by_id[transaction_id], terms[transaction_id, name]
         assert sale.profile_id is not None
-        if not terms[sale.transaction_id].earns:
+        if not own.earns:
             continue  # the producer gave this sale's points, and takes them back on a return
         judgement = Judgement(
-            sale, terms[sale.transaction_id], before.get(sale.transaction_id, {}),
-            here.holder(sale.profile_id), here.at,
+            sale, own, before.get((transaction_id, name), {}),
+            here.holder(sale.profile_id, own.program), here.at,
         )  # fmt: skip
         judgement.earn()
         judgement.give_and_take()
         found = judgement.judged()
         rows += found.decided.values()
         here.tell(found.facts)
-        here.forgive(sale.profile_id, found.forgiven)
+        here.forgive(sale.profile_id, found.forgiven, own.program)
     if correlation_id is not None:
         for fact in here.facts:
             fact.meta.correlation_id = correlation_id.bytes
     await settlement_store.store_settlements(connection, rows, here)
+    known_before = {transaction_id for transaction_id, _ in before}
     await _judge_ranks_again(
-        connection, [one for one in sales if one.transaction_id not in before], here.members
+        connection, [one for one in sales if one.transaction_id not in known_before], here.members
     )
     POINTS_JUDGED.inc(len(sales))
     return here

@@ -1,4 +1,4 @@
-"""Makes an event for each lot with expired points, once a day in the program's time zone.
+"""Makes an event for each lot with expired points, once a day in its program's time zone.
 
 A lot with an expiry time needs no event to expire: queries compare that time with the clock. The
 events record it in the ledger. Expiry by inactivity takes effect by these events alone. Points that
@@ -19,7 +19,8 @@ from schemas.generated.events import PointsExpired
 from services.following.background_task import BackgroundTask
 from services.points.program.calendar import lapses_at, local_date, midnight
 from services.points.program.entries import meta_of
-from services.points.program.rules import EarningRules, Inactivity, readable, version_at
+from services.points.program.programs import USUAL, Program, Programs, in_force
+from services.points.program.rules import EarningRules, Inactivity, readable
 from services.points.program.sales import versions
 from services.points.returns.effective_balances import (
     EffectiveBalances,
@@ -33,16 +34,17 @@ from services.runtime.rows import rows_of
 
 AT_ONCE = 200
 LOOK_SECONDS = 5.0
-ACTIVITY = ("earned", "redeemed")
-BEGUN = "select day from hitotsu.points_sweep for update"
+ACTIVITY = ("earned", "opened", "redeemed")
+BEGUN = "select day from hitotsu.points_sweep where program_id = %s for update"
 BEGIN = """
-insert into hitotsu.points_sweep (day) values (%s)
-on conflict (single) do update set day = excluded.day
+insert into hitotsu.points_sweep (program_id, day) values (%s, %s)
+on conflict (program_id) do update set day = excluded.day
 """
 # Scans all entries once a day for candidates: profiles with expired lots, and inactive profiles.
+# They may be those of other programs, which are found out when their lots are examined.
 OVER = """
-insert into hitotsu.points_over (profile_id)
-select distinct profile_id from (
+insert into hitotsu.points_over (program_id, profile_id)
+select distinct %(program)s, profile_id from (
     select e.profile_id from point_entry e join (
         select distinct profile_id, lot_id from point_entry
         where expires_at <= %(at)s and lot_id is not null
@@ -55,8 +57,9 @@ select distinct profile_id from (
 ) x on conflict do nothing
 """
 TAKE = """
-delete from hitotsu.points_over where profile_id in (
-    select profile_id from hitotsu.points_over order by profile_id limit %s for update skip locked
+delete from hitotsu.points_over where program_id = %(program)s and profile_id in (
+    select profile_id from hitotsu.points_over where program_id = %(program)s
+    order by profile_id limit %(limit)s for update skip locked
 ) returning profile_id
 """
 ONCE = """
@@ -81,6 +84,7 @@ class Expiry(BackgroundTask):
         kick: Callable[[], None],
         clock: Callable[[], int] = clock,
         ready: Callable[[], bool] = lambda: True,
+        programs: Programs = USUAL,
     ) -> None:
         """`group`: the projection group whose tables are read. `kick`: triggers the outbox.
 
@@ -89,54 +93,64 @@ class Expiry(BackgroundTask):
         """
         super().__init__(dsn, "points-expiry", LOOK_SECONDS, group, ready)
         self._group, self._kick, self._clock = group, kick, clock
+        self._programs = programs
 
     async def round(self, connection: Connection) -> bool:
         """Calls `sweep` in one transaction; returns whether it has to be called again now."""
         async with connection.transaction():
-            more = await sweep(connection, self._group, self._clock())
+            more = await sweep(connection, self._group, self._clock(), self._programs)
         await delete_applied_entries(connection)
         if more:
             self._kick()
         return more
 
 
-async def sweep(connection: Connection, group: str, now: int) -> bool:
-    """Expires points that ended before today, for a batch of profiles.
+async def sweep(connection: Connection, group: str, now: int, programs: Programs = USUAL) -> bool:
+    """Expires points that ended before today, for a batch of profiles of one program.
 
-    The first call of a day only stores which profiles to examine; each later call takes at most
-    `AT_ONCE` of them. Returns False when no profile is left, or no rules are in force. `now`:
-    microseconds.
+    The first call of a program's day only stores which profiles to examine; each later call takes
+    at most `AT_ONCE` of them. Returns False when no profile is left in any program, or no program
+    has rules in force. `now`: microseconds.
     """
-    rules = await _rules(connection, now)
-    if rules is None:
-        return False
+    rows = readable(await versions(connection))
+    for program in programs.declared(rows):
+        row = in_force(rows, program, now)
+        if row is not None and await _sweep(connection, group, now, program, row["read"], programs):
+            return True
+    return False
+
+
+async def _sweep(
+    connection: Connection,
+    group: str,
+    now: int,
+    program: Program,
+    rules: EarningRules,
+    programs: Programs,
+) -> bool:
+    """As `sweep`, for one program."""
     day = local_date(now, rules.zone)
     at = midnight(day, rules.zone)
-    begun = await rows_of(connection, BEGUN, [])
+    begun = await rows_of(connection, BEGUN, [program.stored])
     if not begun or begun[0]["day"] < day:
         values = {"at": at, "quiet_before": _quiet(rules, at), "kinds": list(ACTIVITY)}
-        await connection.execute(OVER, values)
-        await connection.execute(BEGIN, [day])
+        await connection.execute(OVER, values | {"program": program.stored})
+        await connection.execute(BEGIN, [program.stored, day])
         return True
-    profiles = [row["profile_id"] for row in await rows_of(connection, TAKE, [AT_ONCE])]
+    taken = await rows_of(connection, TAKE, {"program": program.stored, "limit": AT_ONCE})
+    profiles = [row["profile_id"] for row in taken]
     if not profiles:
         return False
-    here = await lock_balances(connection, profiles, group)
+    here = await lock_balances(connection, profiles, group, programs)
     over = [
         lot
         for profile_id in profiles
-        for lot in _left(here, profile_id)
+        for lot in _left(here, profile_id, program)
         if lot.until <= at
-        or (lot.expires_at is None and _lapsed(_last(here, profile_id), at, rules))
+        or (lot.expires_at is None and _lapsed(_last(here, profile_id, program), at, rules))
     ]
-    await _expire(connection, here, over, day, at)
+    await _expire(connection, here, over, day, at, program)
     return True
-
-
-async def _rules(connection: Connection, now: int) -> EarningRules | None:
-    """The rules in force at `now`; None when no rules are in force, so the time zone is unknown."""
-    row = version_at(readable(await versions(connection)), now)
-    return row["read"] if row is not None else None
 
 
 def _quiet(rules: EarningRules, at: int) -> int | None:
@@ -153,23 +167,28 @@ def _lapsed(last_at: int | None, at: int, rules: EarningRules) -> bool:
     return end is not None and end <= at
 
 
-def _last(here: EffectiveBalances, profile_id: UUID) -> int | None:
-    """When the profile's member last earned or spent; None if it never did."""
-    entries = here.holder(profile_id).entries
+def _last(here: EffectiveBalances, profile_id: UUID, program: Program) -> int | None:
+    """When the profile's member last earned or spent in a program; None if it never did."""
+    entries = here.holder(profile_id, program).entries
     return max((one["at"] for one in entries if one["kind"] in ACTIVITY), default=None)
 
 
-def _left(here: EffectiveBalances, profile_id: UUID) -> list[Lot]:
-    """Lots of the profile's member with points left that no hold reserves.
+def _left(here: EffectiveBalances, profile_id: UUID, program: Program) -> list[Lot]:
+    """Lots of the profile's member in a program with points left that no hold reserves.
 
     A lot whose earning is not applied yet is left out.
     """
-    lots = here.holder(profile_id).account(here.at).lots
+    lots = here.holder(profile_id, program).account(here.at).lots
     return [lot for lot in lots if lot.left > 0 and lot.earned_at is not None]
 
 
 async def _expire(
-    connection: Connection, here: EffectiveBalances, over: list[Lot], day: date, at: int
+    connection: Connection,
+    here: EffectiveBalances,
+    over: list[Lot],
+    day: date,
+    at: int,
+    program: Program,
 ) -> None:
     """Stores an expiry event per lot, except for lots that were expired on this day before."""
     # two profiles of one member list the same lots
@@ -181,13 +200,13 @@ async def _expire(
         [lot.left for lot in over],
     ]  # fmt: skip
     new = {(row["profile_id"], row["lot_id"]) for row in await rows_of(connection, ONCE, columns)}
-    facts = [_fact(lot, day, at) for lot in over if (lot.profile_id, lot.lot_id) in new]
+    facts = [_fact(lot, day, at, program.id) for lot in over if (lot.profile_id, lot.lot_id) in new]
     here.tell(facts)
     await store_settlements(connection, [], here)
     POINTS_EXPIRED.inc(len(facts))
 
 
-def _fact(lot: Lot, day: date, at: int) -> PointsExpired:
+def _fact(lot: Lot, day: date, at: int, program: str) -> PointsExpired:
     name = uuid5(lot.lot_id, f"expired {lot.profile_id} {day}")
     days = (day - date(1970, 1, 1)).days
     return PointsExpired(
@@ -196,4 +215,5 @@ def _fact(lot: Lot, day: date, at: int) -> PointsExpired:
         lot_id=lot.lot_id.bytes,
         points=lot.left,
         expired_on=days,
+        program_id=program,
     )

@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 from projections.core.instants import micros
 from projections.point_balance.account import account, lots_and_draws
+from projections.point_balance.programs import of_program
 from services.points.background.accrual import judge
 from services.points.holds.balances import members_of
 from services.points.program.entries import Fact, entries_of
-from services.points.program.rules import EarningRules, readable, version_at
+from services.points.program.programs import USUAL, Program, Programs, in_force
+from services.points.program.rules import EarningRules, readable
 from services.points.program.sales import versions
 from services.points.returns.effective_balances import EffectiveBalances
 from services.runtime.db import Connection
@@ -60,9 +62,10 @@ class DecidedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RejudgedBalance:
-    """The points of a profile before and after: `balance`, `pending` and `debt`."""
+    """The points of a profile in a program before and after: `balance`, `pending` and `debt`."""
 
     profile_id: UUID
+    program: str
     before: Mapping[str, int]
     after: Mapping[str, int]
     events: tuple[DecidedEvent, ...]
@@ -77,14 +80,16 @@ class RejudgeReport:
     balances: list[RejudgedBalance] = field(default_factory=list)
 
 
-async def program_zone(connection: Connection) -> ZoneInfo:
-    """The time zone of the rules in force now; without rules, that of rules which name none."""
-    row = version_at(readable(await versions(connection)), micros(datetime.now(UTC)))
+async def program_zone(connection: Connection, program: Program) -> ZoneInfo:
+    """The time zone of the program's rules in force now; without, that of rules which name none."""
+    row = in_force(readable(await versions(connection)), program, micros(datetime.now(UTC)))
     rules: EarningRules = row["read"] if row else EarningRules()
     return rules.zone
 
 
-async def rejudge(connection: Connection, group: str, since: int, dry_run: bool) -> RejudgeReport:
+async def rejudge(
+    connection: Connection, group: str, since: int, dry_run: bool, programs: Programs = USUAL
+) -> RejudgeReport:
     """Judges all sales that were made at or after `since` (microseconds), member by member.
 
     `connection`: in autocommit mode, with the group's schema on the search path. `dry_run`: every
@@ -95,7 +100,7 @@ async def rejudge(connection: Connection, group: str, since: int, dry_run: bool)
         values = {"profiles": profiles, "since": since}
         sales = [row["transaction_id"] for row in await rows_of(connection, SALES, values)]
         async with connection.transaction(force_rollback=dry_run):
-            here = await judge(connection, group, sales, report.correlation_id)
+            here = await judge(connection, group, sales, programs, report.correlation_id)
         report.sales += len(sales)
         if here is not None:
             report.balances += _changed(here)
@@ -118,20 +123,25 @@ async def _members(connection: Connection, since: int) -> AsyncIterator[list[UUI
 
 
 def _changed(here: EffectiveBalances) -> list[RejudgedBalance]:
-    """The balances of the profiles that the decided events touch."""
+    """The balances of the profiles, by program, that the decided events touch."""
     new = {UUID(bytes=fact.meta.event_id) for fact in here.facts}
-    touched = {row["profile_id"] for fact in here.facts for row in entries_of(fact)}
+    touched = {
+        (row["profile_id"], here.programs.of(row["program_id"]).id)
+        for fact in here.facts
+        for row in entries_of(fact)
+    }
     changed = []
-    for profile_id in sorted(touched):
-        rows = here.entries.get(profile_id, [])
+    for profile_id, program in sorted(touched):
+        rows = of_program(here.entries.get(profile_id, []), program, here.programs.default_id)
         before = [row for row in rows if row["event_id"] not in new]
         held = here.held.get(profile_id, {})
         changed.append(
             RejudgedBalance(
                 profile_id,
+                program,
                 _points(before, here.at, held),
                 _points(rows, here.at, held),
-                tuple(_events(here.facts, profile_id)),
+                tuple(_events(here.facts, profile_id, program)),
             )
         )
     return changed
@@ -142,8 +152,10 @@ def _points(rows: Iterable[Mapping[str, Any]], at: int, held: Any) -> dict[str, 
     return {"balance": found.balance, "pending": found.pending, "debt": found.debt}
 
 
-def _events(facts: Sequence[Fact], profile_id: UUID) -> Iterable[DecidedEvent]:
+def _events(facts: Sequence[Fact], profile_id: UUID, program: str) -> Iterable[DecidedEvent]:
     for fact in facts:
+        if fact.program_id != program:
+            continue
         own = [row["points"] for row in entries_of(fact) if row["profile_id"] == profile_id]
         sale = getattr(fact, "transaction_id", None)
         if own:

@@ -1,7 +1,7 @@
 """Records in `hitotsu.points_due` which sales have to be judged, or judged again.
 
 It follows events that the projector has applied: purchases, documents of orders, redemptions,
-items, program rules and settled discrepancies.
+items, program rules, who joined or left a program, and settled discrepancies.
 An event only tells which sales it concerns; their data is read from the projection's tables later.
 """
 
@@ -19,6 +19,8 @@ from schemas.generated.events import (
     OrderLineHandedOver,
     PointsRedeemed,
     PriceAdjusted,
+    ProgramJoined,
+    ProgramLeft,
     ProgramRulesSet,
     PurchaseAmended,
     PurchaseAttributed,
@@ -35,7 +37,7 @@ from services.runtime.db import Connection
 
 TOPICS = (
     "commerce.purchases", "commerce.inventory", "commerce.catalog", "commerce.points",
-    "commerce.settings",
+    "commerce.settings", "commerce.members",
 )  # fmt: skip
 AT_ONCE = 2_000
 CURSOR = CursorTable("hitotsu.points_cursor")
@@ -48,7 +50,7 @@ OfOrder = (
 )
 FOLLOWED = (
     *get_args(Purchase), *get_args(OfOrder), PointsRedeemed, DiscrepancySettled, ItemDescribed,
-    ProgramRulesSet,
+    ProgramRulesSet, ProgramJoined, ProgramLeft,
 )  # fmt: skip
 DUE = """
 insert into hitotsu.points_due (transaction_id)
@@ -65,6 +67,24 @@ on conflict (transaction_id) do update set failed = null
 RULES_CAME = """
 insert into hitotsu.points_due (transaction_id)
 select transaction_id from sale where occurred_at >= %s
+on conflict (transaction_id) do update set failed = null
+"""
+# a member joined or left a program: its later sales that are known already
+MOVED = """
+insert into hitotsu.points_due (transaction_id)
+select distinct s.transaction_id
+from unnest(%s::uuid[], %s::bigint[]) as x(profile_id, since)
+cross join lateral (
+    select x.profile_id union
+    select unnest(head.profiles) from member_group own
+    join member_group head on head.profile_id = own.member_id where own.profile_id = x.profile_id
+) one(profile_id)
+cross join lateral (
+    select transaction_id from sale
+    where owner_id = one.profile_id and occurred_at >= x.since
+    union select c.transaction_id from purchase_claim c join sale s using (transaction_id)
+    where c.profile_id = one.profile_id and s.occurred_at >= x.since
+) s
 on conflict (transaction_id) do update set failed = null
 """
 # Sales of a till that name one of these orders, or the order of one of these sales: whether they
@@ -102,6 +122,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     orders: set[UUID] = set()
+    moved: dict[UUID, int] = {}
     rules = []
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
@@ -114,6 +135,9 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
             orders.add(UUID(bytes=event.subject_id))
         elif isinstance(event, ItemDescribed):
             items[event.sku, event.valid_from] = event.category
+        elif isinstance(event, ProgramJoined | ProgramLeft):
+            profile_id, at = UUID(bytes=event.profile_id), event.meta.occurred_at
+            moved[profile_id] = min(at, moved.get(profile_id, at))
         elif isinstance(event, ProgramRulesSet):
             rules.append(event.valid_from)
     if purchases:
@@ -122,6 +146,8 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
         await connection.execute(PAID_WITH, [sorted(paid_with)])
     if orders or purchases:
         await connection.execute(OF_ORDERS, {"ids": sorted(orders | purchases)})
+    if moved:
+        await connection.execute(MOVED, [list(moved), list(moved.values())])
     if rules:
         await connection.execute(RULES_CAME, [min(rules)])
     if items:

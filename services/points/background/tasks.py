@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from services.points.background.accrual import Accrual
 from services.points.background.expiry import Expiry
+from services.points.program.programs import Programs
 from services.runtime.config import Settings
 
 
@@ -17,7 +18,10 @@ def background(
     They pause while `ready` returns False, that is, while a projection they read is being built.
     Accrual is among them only if the setting `accrual` is "rules"; the other value is "producer".
     """
-    tasks: list[Accrual | Expiry] = [Expiry(settings.postgres, settings.group, kick, ready=ready)]
+    programs, group = Programs(settings.default_program), settings.group
+    tasks: list[Accrual | Expiry] = [
+        Expiry(settings.postgres, group, kick, ready=ready, programs=programs)
+    ]
     if settings.accrual == "rules":
-        tasks.append(Accrual(settings.postgres, settings.kafka, settings.group, kick, ready))
+        tasks.append(Accrual(settings.postgres, settings.kafka, group, kick, ready, programs))
     return tasks

@@ -88,6 +88,7 @@ class PointsHold(AnswerModel):
     hold_id: UUID
     profile_id: UUID
     points: int
+    program: str
     state: Literal["open", "captured", "applied", "released", "expired"]
     channel: Channel
     transaction_id: UUID | None
@@ -96,11 +97,12 @@ class PointsHold(AnswerModel):
 
 
 class OfflineLimit(AnswerModel):
-    """Points that a terminal may redeem in one redemption while offline.
+    """Points of a program that a terminal may redeem in one redemption while offline.
 
     `rule_version`: the version of the program's rules in force; null: none, and the limit is 0.
     """
 
+    program: str
     store_id: str
     terminal_id: str
     per_redemption: int
@@ -113,6 +115,7 @@ class UnauthorisedRedemption(AnswerModel):
     event_id: UUID
     at: datetime
     profile_id: UUID
+    program: str
     points: int
     terminal: str
     transaction_id: UUID | None

@@ -9,6 +9,7 @@ points are never counted twice or missed.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +18,10 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from projections.point_balance.account import Draw, Lot, account, named
-from services.points.holds.purse import Purse, Spot
+from projections.point_balance.programs import LOT_PROGRAM
+from services.points.holds.purse import Purse, PurseKey, Spot
 from services.points.program.entries import SYSTEM
+from services.points.program.programs import USUAL, Programs
 from services.runtime.arrays import Array, array
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of, send_query
@@ -44,12 +47,12 @@ from (select distinct hashtext(id::text) as hash from unnest(%s::uuid[]) id orde
 """
 NAMED = """
 select id, profile_id, lot_id, points, place, whose, channel, client, state, expires_at,
-    transaction_id
+    transaction_id, program_id
 from hitotsu.points_hold where id = any(%s) order by id, place
 """
 # The clock is read once, under the locks, so that a hold has expired for all parts of the statement
 # or for none. Points that an event of this program takes count as held until the event is applied.
-SEEN = """
+SEEN = f"""
 with moment as materialized (select clock_timestamp() as now),
 entry as materialized (select * from point_entry where profile_id = any(%(profiles)s)),
 hold as materialized (
@@ -60,47 +63,49 @@ select 'lot' as what, profile_id, lot_id, null::uuid as event_id, '' as kind,
     sum(points) as points, count(*)::bigint as entries,
     min(at) filter (where points > 0 and (kind <> 'reinstated' or expires_at is not null)) as at,
     max(active_from) as active_from, max(expires_at) as expires_at, null::uuid as transaction_id,
-    null::timestamptz as now
+    null::timestamptz as now, {LOT_PROGRAM} as program_id
 from entry where lot_id is not null
 group by profile_id, lot_id
 union all
 select 'draw', profile_id, null, event_id, kind, -points, 1, at, null, expires_at,
-    transaction_id, null
+    transaction_id, null, program_id
 from entry where lot_id is null
 union all
-select 'bought', profile_id, lot_id, null, '', 0, 0, null, null, null, transaction_id, null
+select 'bought', profile_id, lot_id, null, '', 0, 0, null, null, null, transaction_id, null, null
 from entry where kind = 'earned' and transaction_id in (
     select transaction_id from entry where lot_id is null and kind = 'reversed')
 union all
-select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null
+select 'held', profile_id, lot_id, null, '', sum(points), 0, null, null, null, null, null, null
 from hold, moment
 where (state = 'captured' or expires_at > now) and (client <> %(system)s or not exists (
     select from entry e where e.profile_id = hold.profile_id and e.event_id = hold.id))
 group by profile_id, lot_id
 union all
-select 'over', profile_id, null, null, '', 0, 0, null, null, null, null, null
+select 'over', profile_id, null, null, '', 0, 0, null, null, null, null, null, null
 from hold, moment where state = 'open' and expires_at <= now
 union all
 select 'position', null, null, null,
-    coalesce(json_object_agg(topic || '-' || partition, next_offset)::text, '{}'),
-    0, 0, null, null, null, null, null
+    coalesce(json_object_agg(topic || '-' || partition, next_offset)::text, '{{}}'),
+    0, 0, null, null, null, null, null, null
 from hitotsu.checkpoint where grp = %(group)s
     and topic in ('commerce.points', 'commerce.members')
 union all
-select 'now', null, null, null, '', 0, 0, null, null, null, null, now from moment
+select 'now', null, null, null, '', 0, 0, null, null, null, null, now, null from moment
 """
 
 
 @dataclass(slots=True)
 class LockedPurses:
-    """The locked profiles at `now`: their purses by profile id, read under the locks.
+    """The locked profiles at `now`: their purses, read under the locks.
+
+    `purses`: by profile id and program (its stored name).
 
     `position`: next offset to apply by "topic-partition". `over`: profiles with open holds that
     have expired. `holds`: the rows of the named holds. `unseen`: requested profiles of which no
     event was applied.
     """
 
-    purses: dict[UUID, Purse]
+    purses: dict[PurseKey, Purse]
     now: datetime
     position: dict[str, int]
     over: list[UUID]
@@ -109,7 +114,11 @@ class LockedPurses:
 
 
 async def under_locks(
-    connection: Connection, asked: Iterable[UUID], named: Iterable[UUID], group: str
+    connection: Connection,
+    asked: Iterable[UUID],
+    named: Iterable[UUID],
+    group: str,
+    programs: Programs = USUAL,
 ) -> LockedPurses:
     """Locks the members of the profiles `asked` and of the holds `named`; reads their points."""
     members = await members_of(connection, asked, named)
@@ -124,7 +133,8 @@ async def under_locks(
     (now,) = [row["now"] for row in rows if row["what"] == "now"]
     (position,) = [json.loads(row["kind"]) for row in rows if row["what"] == "position"]
     over = sorted({row["profile_id"] for row in rows if row["what"] == "over"})
-    return LockedPurses(_purses(members, rows, micros(now)), now, position, over, holds)
+    purses = _purses(members, rows, micros(now), programs)
+    return LockedPurses(purses, now, position, over, holds)
 
 
 async def members_of(
@@ -147,41 +157,41 @@ def _ids(values: Iterable[UUID]) -> Array:
 
 
 def _purses(
-    members: dict[UUID, tuple[UUID, ...]], rows: list[dict[str, Any]], at: int
-) -> dict[UUID, Purse]:
-    profiles: dict[UUID, _Profile] = {}
-    bought = {
-        (row["profile_id"], row["lot_id"]): row["transaction_id"]
-        for row in rows
-        if row["what"] == "bought"
-    }
+    members: dict[UUID, tuple[UUID, ...]], rows: list[dict[str, Any]], at: int, programs: Programs
+) -> dict[PurseKey, Purse]:
+    """A purse for each member and program of which it has entries; for the default one always."""
+    profiles: dict[UUID, dict[str, _Profile]] = defaultdict(lambda: defaultdict(_Profile))
+    held: dict[Spot, int] = {}
+    bought: dict[Spot, UUID] = {}
     for row in rows:
-        if row["profile_id"] is not None:
-            profiles.setdefault(row["profile_id"], _Profile()).take(row, bought)
-    purses: dict[UUID, Purse] = {}
+        spot = row["profile_id"], row["lot_id"]
+        if row["what"] == "bought":
+            bought[spot] = row["transaction_id"]
+        elif row["what"] == "held":
+            held[spot] = int(row["points"])
+    for row in rows:
+        if row["what"] in ("lot", "draw"):
+            program = programs.of(row["program_id"]).stored
+            profiles[row["profile_id"]][program].take(row, bought)
+    purses: dict[PurseKey, Purse] = {}
     for member in members.values():
-        if all(one in purses for one in member):
-            continue
-        own = [profiles.get(one, _Profile()) for one in member]
-        found = account(
-            named([lot for one in own for lot in one.lots]),
-            [draw for one in own for draw in one.draws],
-            at,
-            {spot: points for one in own for spot, points in one.held.items()},
-        )
-        purse = Purse(found, at, sum(one.entries for one in own))
-        for one in member:
-            purses.setdefault(one, purse)
+        for program in {"", *(name for one in member for name in profiles[one])}:
+            if (member[0], program) in purses:
+                continue
+            own = [profiles[one][program] for one in member]
+            lots = named([lot for one in own for lot in one.lots])
+            found = account(lots, [draw for one in own for draw in one.draws], at, held)
+            purse = Purse(found, at, sum(one.entries for one in own))
+            purses.update({(one, program): purse for one in member})
     return purses
 
 
 @dataclass(slots=True)
 class _Profile:
-    """What the rows of `SEEN` say about one profile."""
+    """What the rows of `SEEN` say about one profile in one program."""
 
     lots: list[Lot] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)
-    held: dict[Spot, int] = field(default_factory=dict)
     entries: int = 0
 
     def take(self, row: dict[str, Any], bought: dict[Spot, UUID]) -> None:
@@ -194,12 +204,10 @@ class _Profile:
                     row["expires_at"], bought.get((profile_id, lot_id)),
                 )
             )  # fmt: skip
-        elif row["what"] == "draw":
+        else:
             self.draws.append(
                 Draw(
                     profile_id, row["event_id"], row["kind"], points, row["at"],
                     row["transaction_id"], row["expires_at"],
                 )
             )  # fmt: skip
-        elif row["what"] == "held":
-            self.held[profile_id, lot_id] = points

@@ -8,12 +8,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import GivenId
+from schemas.fields import Code, GivenId
 
 POINTS_MAX = 1_000_000_000
 TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 Channel = Literal["STORE", "EC", "CALL_CENTRE", "OTHER"]
 Points = Annotated[int, Field(ge=1, le=POINTS_MAX)]
+
+
+# not said where it says nothing: a body of before programs existed has the same hash
+ProgramAsked = Annotated[
+    Code | None,
+    Field(exclude_if=lambda name: name is None, description="The program; absent: the default."),
+]
 
 
 class _PointsBody(BaseModel):
@@ -33,6 +40,7 @@ class HoldBody(_PointsBody):
     points: Points
     ttl_seconds: Annotated[int, Field(ge=1, le=TTL_MAX)] = TTL_DEFAULT
     mode: Literal["all_or_nothing", "best_effort"] = "all_or_nothing"
+    program: ProgramAsked = None
 
 
 class CaptureBody(_PointsBody):
@@ -53,6 +61,7 @@ class RedeemBody(_PointsBody):
     channel: Channel
     points: Points
     transaction_id: GivenId | None = None
+    program: ProgramAsked = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,19 @@ from uuid import UUID
 
 from projections.core.instants import micros
 from projections.point_balance import captured_id
+from projections.point_balance.account import Account
 from schemas.generated.events import PointsRedeemed
 from schemas.generated.events.parts import LotAllocation, Meta, Producer
 from services.deciding.outcomes import CommandOutcome
-from services.points.holds.commands import Capture, Command, Hold, Redeem, ReleaseHold
+from services.points.holds.commands import (
+    Capture,
+    Command,
+    Hold,
+    HoldBody,
+    Redeem,
+    RedeemBody,
+    ReleaseHold,
+)
 from services.points.holds.outcomes import (
     HoldCaptured,
     HoldExpired,
@@ -26,7 +35,8 @@ from services.points.holds.outcomes import (
     TakenLot,
     TooFewPoints,
 )
-from services.points.holds.purse import Purse, Spot
+from services.points.holds.purse import Purse, PurseKey, Spot
+from services.points.program.programs import USUAL, Programs
 
 OPEN, CAPTURED, RELEASED = "open", "captured", "released"
 
@@ -36,7 +46,8 @@ class HeldLot:
     """A row of `hitotsu.points_hold`: the points that one hold takes from one lot.
 
     `profile_id`: the lot's profile. `whose`: the profile that the command named. `place`: position
-    in the order of spending. `expires_at`: ignored unless `state` is "open".
+    in the order of spending. `expires_at`: ignored unless `state` is "open". `program_id`: empty
+    for the default program.
     """
 
     hold_id: UUID
@@ -50,6 +61,7 @@ class HeldLot:
     state: str
     expires_at: datetime
     transaction_id: UUID | None = None
+    program_id: str = ""
 
     @property
     def spot(self) -> Spot:
@@ -60,15 +72,16 @@ class HeldLot:
 class PointsState:
     """The state from which a batch of commands is decided; `decide` changes it command by command.
 
-    `purses`: by profile id; all profiles of a member share one. `holds`: all rows of the holds that
-    the commands name, by hold id. `unseen`: profiles of which no event was applied. `now`: the
-    time, read under the locks.
+    `purses`: by profile id and program; all profiles of a member share those of a program. `holds`:
+    all rows of the holds that the commands name, by hold id. `unseen`: profiles of which no event
+    was applied. `now`: the time, read under the locks.
     """
 
-    purses: Mapping[UUID, Purse]
+    purses: Mapping[PurseKey, Purse]
     holds: dict[UUID, list[HeldLot]]
     now: datetime
     unseen: Collection[UUID] = ()
+    programs: Programs = USUAL
 
 
 @dataclass(slots=True)
@@ -95,7 +108,7 @@ class _PointsBatch:
 
     def __init__(self, state: PointsState) -> None:
         self._purses, self._holds, self._now = state.purses, state.holds, state.now
-        self._unseen = state.unseen
+        self._unseen, self._programs = state.unseen, state.programs
         self.decided = DecidedPoints()
 
     def outcome(self, command: Command) -> CommandOutcome:
@@ -108,8 +121,16 @@ class _PointsBatch:
             return self._redeem(command)
         return self._resolve(command)
 
+    def _purse(self, profile_id: UUID, program_id: str) -> Purse:
+        """The member's purse of a program; an empty one if it never had points there."""
+        purse = self._purses.get((profile_id, program_id))
+        return purse or Purse(Account(), micros(self._now), 0)
+
+    def _asked(self, body: HoldBody | RedeemBody) -> Purse:
+        return self._purse(body.profile_id, self._programs.of(body.program).stored)
+
     def _hold(self, command: Hold) -> CommandOutcome:
-        body, purse = command.body, self._purses[command.body.profile_id]
+        body, purse = command.body, self._asked(command.body)
         free = purse.available()
         points = min(body.points, free) if body.mode == "best_effort" else body.points
         if not points or points > free:
@@ -124,14 +145,14 @@ class _PointsBatch:
         )  # fmt: skip
 
     def _redeem(self, command: Redeem) -> CommandOutcome:
-        body, purse = command.body, self._purses[command.body.profile_id]
+        body, purse = command.body, self._asked(command.body)
         free = purse.available()
         if body.points > free:
             return TooFewPoints(available=free, version=purse.version)
         lines = self._lines(command, body.points, self._now)
         for line in lines:
             line.state, line.transaction_id = CAPTURED, body.transaction_id
-        fact = _fact(lines, self._now)
+        fact = self._fact(lines)
         if not body.dry_run:
             self._keep(purse, lines)
             self.decided.facts.append(fact)
@@ -149,7 +170,7 @@ class _PointsBatch:
             return HoldResolved(state=lines[0].state)
         if lines[0].expires_at <= self._now:
             return HoldExpired(expires_at=lines[0].expires_at)
-        purse = self._purses[lines[0].profile_id]
+        purse = self._purse(lines[0].profile_id, lines[0].program_id)
         if isinstance(command, ReleaseHold):
             return self._release(command, lines, purse)
         return self._capture(command, lines, purse)
@@ -158,7 +179,7 @@ class _PointsBatch:
         if not command.body.dry_run:
             for line in lines:
                 line.state = RELEASED
-                self._purses[line.profile_id].take(line.spot, -line.points)
+                self._purse(line.profile_id, line.program_id).take(line.spot, -line.points)
             self.decided.changed += lines
         return HoldReleased(
             hold_id=command.hold_id, available=purse.available(), dry_run=command.body.dry_run,
@@ -175,10 +196,11 @@ class _PointsBatch:
             taken.append(min(left, line.points))
             left -= taken[-1]
         shown = [_with(line, points, body.transaction_id) for line, points in zip(lines, taken)]
-        fact = _fact(shown, self._now)
+        fact = self._fact(shown)
         if not body.dry_run:
             for line, points in zip(lines, taken):
-                self._purses[line.profile_id].take(line.spot, points - line.points)
+                purse_of = self._purse(line.profile_id, line.program_id)
+                purse_of.take(line.spot, points - line.points)
             self.decided.changed += shown
             self._holds[command.hold_id] = shown
             self.decided.facts.append(fact)
@@ -190,14 +212,17 @@ class _PointsBatch:
 
     def _lines(self, command: Hold | Redeem, points: int, expires_at: datetime) -> list[HeldLot]:
         body = command.body
-        purse = self._purses[body.profile_id]
+        purse, program_id = self._asked(body), self._programs.of(body.program).stored
         return [
             HeldLot(
                 command.hold_id, lot.profile_id, lot.lot_id, lot.left, place, body.profile_id,
-                body.channel, command.client, OPEN, expires_at,
+                body.channel, command.client, OPEN, expires_at, program_id=program_id,
             )
             for place, lot in enumerate(purse.lots(points))
         ]  # fmt: skip
+
+    def _fact(self, lines: Sequence[HeldLot]) -> PointsRedeemed:
+        return _redeemed(lines, self._now, self._programs.of(lines[0].program_id).id)
 
     def _keep(self, purse: Purse, lines: list[HeldLot]) -> None:
         for line in lines:
@@ -209,11 +234,11 @@ class _PointsBatch:
 def _with(line: HeldLot, points: int, transaction_id: UUID | None) -> HeldLot:
     return HeldLot(
         line.hold_id, line.profile_id, line.lot_id, points, line.place, line.whose, line.channel,
-        line.client, CAPTURED, line.expires_at, transaction_id,
+        line.client, CAPTURED, line.expires_at, transaction_id, line.program_id,
     )  # fmt: skip
 
 
-def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
+def _redeemed(lines: Sequence[HeldLot], now: datetime, program: str) -> PointsRedeemed:
     """The redemption event with one allocation for each lot that gives points."""
     first, taken = lines[0], [line for line in lines if line.points]
     meta = Meta(
@@ -232,6 +257,7 @@ def _fact(lines: Sequence[HeldLot], now: datetime) -> PointsRedeemed:
             )
             for line in taken
         ],
+        program_id=program,
     )
 
 

@@ -8,16 +8,22 @@ from services.http.operation import Operation
 from services.points import needs
 from services.points.holds import offline_limit, routes
 from services.points.holds.work import PointsWork
+from services.points.program.programs import Programs
+from services.runtime.config import Settings
 from services.runtime.db import Pool
 
 
-def _operations(door: Door, postgres: Pool, _group: str) -> list[Operation]:
-    return [*routes.operations(door, postgres), *offline_limit.operations(door, postgres)]
+def _operations(door: Door, postgres: Pool, settings: Settings) -> list[Operation]:
+    programs = Programs(settings.default_program)
+    return [
+        *routes.operations(door, postgres, programs),
+        *offline_limit.operations(door, postgres, programs),
+    ]
 
 
 DECIDER = DeciderDeclaration(
     name="points",
     needs=needs.HOLDS,
-    work=lambda settings: PointsWork(settings.group),
+    work=lambda settings: PointsWork(settings.group, Programs(settings.default_program)),
     operations=_operations,
 )

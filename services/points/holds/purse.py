@@ -8,11 +8,12 @@ from uuid import UUID
 from projections.point_balance.account import Account, Lot, allocated
 
 Spot = tuple[UUID, UUID]  # a profile and one of its lots
+PurseKey = tuple[UUID, str]  # a profile and a program, empty for the default one
 
 
 @dataclass(slots=True)
 class Purse:
-    """A member's account at `at` (microseconds).
+    """A member's account in one program at `at` (microseconds).
 
     `version`: the number of ledger entries from which the account was computed.
     """

@@ -41,6 +41,7 @@ from services.points.holds.commands import (
     ReleaseHold,
     ReleaseHoldBody,
 )
+from services.points.program.programs import USUAL, Programs
 from services.runtime.db import Pool
 from services.runtime.rows import rows_of
 
@@ -49,19 +50,19 @@ BASE, REDEMPTIONS = "/v1/points/holds", "/v1/points/redemptions"
 WRITE, READ = "points:redeem", "points:read"
 ROUTE = CommandRoute(WRITE, "points")
 STATE = """
-select profile_id, lot_id, points, whose, channel, transaction_id, expires_at,
+select profile_id, lot_id, points, whose, channel, transaction_id, expires_at, program_id,
     case when state = 'open' and expires_at <= clock_timestamp() then 'expired' else state end
         as state
 from hitotsu.points_hold where id = %s order by place
 """
 
 
-def operations(door: Door, postgres: Pool) -> list[Operation]:
+def operations(door: Door, postgres: Pool, programs: Programs = USUAL) -> list[Operation]:
     """POST to hold, capture, release or redeem; GET a hold's state."""
 
     async def state(request: Request) -> Response:
         await token_of(request, door.tokens, READ)
-        return await _state(postgres, path_id(request))
+        return await _state(postgres, path_id(request), programs)
 
     ended = (NO_SUCH_HOLD, NOT_FOUND, EXPIRED, RESOLVED)
     return [
@@ -104,7 +105,7 @@ def _redeem(body: RedeemBody, sent: Sent) -> Redeem:
     return Redeem(sent.made_id, sent.token.name, body)
 
 
-async def _state(postgres: Pool, hold_id: UUID) -> Response:
+async def _state(postgres: Pool, hold_id: UUID, programs: Programs) -> Response:
     async with postgres.connection() as connection:
         rows = await rows_of(connection, STATE, [hold_id])
     if not rows:
@@ -113,5 +114,8 @@ async def _state(postgres: Pool, hold_id: UUID) -> Response:
     common = {name: rows[0][name] for name in names}
     lots = [{name: row[name] for name in ("profile_id", "lot_id", "points")} for row in rows]
     points = sum(row["points"] for row in rows)
-    said = {"hold_id": hold_id, "profile_id": rows[0]["whose"], "points": points, **common}
+    said = {
+        "hold_id": hold_id, "profile_id": rows[0]["whose"], "points": points,
+        "program": programs.of(rows[0]["program_id"]).id, **common,
+    }  # fmt: skip
     return respond(Answer.of(200, {**said, "allocations": lots}))

@@ -1,7 +1,7 @@
 """Checks at event intake: who may give points, and whether sent rules can be parsed.
 
-Points are given by producers (tills) or by the program's rules, as the rule version in force says;
-without one in force, as the setting `accrual` says.
+Points of a program are given by producers (tills) or by its rules, as its rule version in force
+says; without one in force, as the setting `accrual` says.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from projections.member.rules import UnreadableMatchRules as UnreadableMatchRule
 from projections.member.rules import read_rules as read_match_rules
 from schemas.generated.inputs import EventInput, Rejected
 from schemas.generated.inputs.catalog import MatchRulesActivatedInput, ProgramRulesSetInput
-from services.points.program.rules import UnreadableProgramRules, read_rules, readable, version_at
+from services.points.program.programs import USUAL, Program, Programs, in_force
+from services.points.program.rules import UnreadableProgramRules, read_rules, readable
 from services.points.program.sales import versions
 from services.runtime.cached_table import CachedValue
 from services.runtime.db import Pool
@@ -31,14 +32,14 @@ CLOCK_AHEAD_MAX = _DAY // 24
 
 
 class ProgramVersions:
-    """The program's rule versions, cached and refreshed every few seconds.
+    """The rule versions of all programs, cached and refreshed every few seconds.
 
     While Postgres cannot be read, the last versions read remain in use, without a limit of age.
     """
 
-    def __init__(self, pool: Pool, accrual: Accrual) -> None:
+    def __init__(self, pool: Pool, accrual: Accrual, programs: Programs = USUAL) -> None:
         """`accrual`: who gives points when no rule version is in force."""
-        self._pool, self._accrual = pool, accrual
+        self._pool, self._accrual, self._programs = pool, accrual, programs
         self._versions: CachedValue[list[dict[str, Any]]] = CachedValue(
             self._read, "program rules", oldest=float("inf")
         )
@@ -47,27 +48,28 @@ class ProgramVersions:
         """Refreshes the cache if it is stale; False if the versions have never been read."""
         return await self._versions.get() is not None
 
-    def refused(self, at: int) -> str | None:
+    def refused(self, at: int, program_id: str | None = None) -> str | None:
         """Why a producer's earning or reversal is refused; None if it is accepted.
 
-        `at`: `occurred_at` in microseconds. Refused if rules give points at that time: by the
-        version in force at `at`, or by the setting `accrual` if none is. If the setting is "rules",
-        or rules give points now, it is also refused if `at` is more than 30 days ago or an hour
-        ahead.
+        `at`: `occurred_at` in microseconds. `program_id`: None for the default program. Refused if
+        rules give the program's points at that time: by the version in force at `at`, or by the
+        setting `accrual` if none is. If the setting is "rules", or rules give points now, it is
+        also refused if `at` is more than 30 days ago or an hour ahead.
         """
-        if self._rules_earn(at):
+        program = self._programs.of(program_id)
+        if self._rules_earn(program, at):
             return "the program's rules give points at that time: producers may not"
         now = time.time_ns() // 1_000
         near = now - EARNED_BEFORE_MAX <= at <= now + CLOCK_AHEAD_MAX
-        if near or not (self._accrual == "rules" or self._rules_earn(now)):
+        if near or not (self._accrual == "rules" or self._rules_earn(program, now)):
             return None
         return (
             "the program's rules give points now; a producer's earning from before these rules is"
             f" accepted only if occurred_at is within the last {EARNED_BEFORE_MAX // _DAY} days"
         )
 
-    def _rules_earn(self, at: int) -> bool:
-        row = version_at(self._versions.known or (), at)
+    def _rules_earn(self, program: Program, at: int) -> bool:
+        row = in_force(self._versions.known or (), program, at)
         return self._accrual == "rules" if row is None else row["accrual"] == BY_RULES
 
     async def _read(self) -> list[dict[str, Any]]:

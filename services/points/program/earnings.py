@@ -41,7 +41,7 @@ class EarningSale:
 
     `profile_id`: None for a guest's purchase that nobody has claimed together with its points.
     `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
-    from applied events, counted as the line's quantity is.
+    from applied events, counted as the line's quantity is. `currency`: of all its amounts.
     """
 
     transaction_id: UUID
@@ -51,6 +51,7 @@ class EarningSale:
     lines: tuple[SoldLine, ...]
     points_paid: int = 0
     returned: Mapping[int, int] = field(default_factory=dict)
+    currency: str = "JPY"
 
     def gone(self, units: Mapping[int, int]) -> Fraction:
         """The fraction (0 to 1) of the amount paid that falls on `units`, by line number.
@@ -86,9 +87,12 @@ class Earning:
     expires_at: int | None
 
 
-def lot_of(transaction_id: UUID, line_no: int) -> UUID:
-    """The lot id of a line, derived from its arguments: judging a sale again gives the same id."""
-    return uuid5(transaction_id, f"lot of line {line_no}")
+def lot_of(transaction_id: UUID, line_no: int, suffix: str = "") -> UUID:
+    """The lot id of a line, derived from its arguments: judging a sale again gives the same id.
+
+    `suffix`: of the program; empty for the default one.
+    """
+    return uuid5(transaction_id, f"lot of line {line_no}{suffix}")
 
 
 def earnings(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from schemas.currencies import worth
+from schemas.fields import Currency
 from schemas.generated.inputs.vocabulary import Channel
 from services.runtime.logging import log
 from services.runtime.metrics import POINTS_UNREADABLE
@@ -23,6 +26,8 @@ ReturnPolicy = Literal["pending_only", "within_balance", "go_negative", "withhol
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Months = Annotated[int, Field(ge=1, le=600)]
 Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
+# as quoted, e.g. 150.25; a text, since a JSON number may be read as binary fraction
+Rate = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,12})?$")]
 
 
 class UnreadableProgramRules(ValueError):
@@ -134,10 +139,14 @@ class OfflineFloor(_Strict):
 class EarningRules(_Strict):
     """The parsed rules: how points are earned, expire, and are taken back when goods are returned.
 
+    `currency`: in whose minor units the rules name amounts, and in which sales earn. `rates`: what
+    one unit of another currency is worth in it; sales in a currency without a rate earn nothing.
     `point_value`: what a point is worth, in minor units of the currency.
     """
 
     time_zone: Name = "Asia/Tokyo"
+    currency: Currency = "JPY"
+    rates: dict[Currency, Rate] = Field(default_factory=dict)
     earn: list[Earn] = Field(default_factory=list)
     rounding: Rounding = "floor"
     earn_on_points_paid: bool = False
@@ -169,6 +178,24 @@ class EarningRules(_Strict):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _rates_are_of_others(self) -> Self:
+        if self.currency in self.rates:
+            raise ValueError(f"rates has {self.currency!r}, which is the program's own currency")
+        for currency, rate in self.rates.items():
+            if not Fraction(rate):
+                raise ValueError(f"rates.{currency} is 0: leave the currency out")
+        return self
+
+    def worth(self, currency: str) -> Fraction | None:
+        """What a minor unit of `currency` is worth, in minor units of the program's; None if the
+        rules declare no rate.
+        """
+        if currency == self.currency:
+            return Fraction(1)
+        rate = self.rates.get(currency)
+        return None if rate is None else worth(Fraction(rate), currency, self.currency)
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone in which the program's days begin."""
@@ -196,6 +223,8 @@ def read_rules(text: str) -> EarningRules:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         path = [str(part) for part in first["loc"]]
+        if path[-1:] == ["[key]"]:  # a currency among `rates` that is none
+            del path[-1]
         if path[:1] == ["expiry"]:  # the second part is the kind (a union's tag), not a field
             del path[1:2]
         raise UnreadableProgramRules(".".join(path) or "rules", first["msg"]) from None

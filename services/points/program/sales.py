@@ -87,12 +87,12 @@ def _sale(row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None) -> E
     guest = row["owner_id"] == row["transaction_id"]
     return EarningSale(
         row["transaction_id"], claimed_by if guest else row["owner_id"], whole.at, whole.channel,
-        lines, whole.points_paid, returned,
+        lines, whole.points_paid, returned, whole.currency,
     )  # fmt: skip
 
 
 async def versions(connection: Connection) -> list[dict[str, Any]]:
-    """All rows of `program_rules`, in no order."""
+    """All rows of `program_rules`, of all programs, in no order."""
     return await rows_of(connection, RULES, [])
 
 
@@ -128,7 +128,7 @@ async def rank_of(
     asked = {"profiles": list(profiles), "since": since, "until": until}
     rows = await rows_of(connection, SPENT, asked)
     before = await sales_of(connection, [row["transaction_id"] for row in rows])
-    return rules.rank(sum(spent(one) for one in before.values()))
+    return rules.rank(sum(spent(one, rules) for one in before.values()))
 
 
 async def rank_months(connection: Connection) -> int:
@@ -139,9 +139,12 @@ async def rank_months(connection: Connection) -> int:
     return max((row["read"].ranks.months for row in rows if row["read"].ranks), default=0)
 
 
-def spent(sale: EarningSale) -> int:
-    """The amount paid for units that were not returned, in minor units, rounded down."""
+def spent(sale: EarningSale, rules: EarningRules) -> int:
+    """The amount paid for units that were not returned, rounded down.
+
+    In minor units of the program's currency; 0 in a currency for which the rules declare no rate.
+    """
     parts = [
         line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
     ]
-    return int(sum(parts))
+    return int(sum(parts) * (rules.worth(sale.currency) or 0))

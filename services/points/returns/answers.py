@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from schemas.currencies import MinorUnits
 from schemas.measures import Units
 from services.deciding.answers import (
     NO_SUCH_PURCHASE,
@@ -53,10 +54,15 @@ class TakenBack(AnswerModel):
 
 
 class Withheld(AnswerModel):
-    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead."""
+    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead.
+
+    `currency`: of the value: the refund's, or the program's if its rules name no rate for that.
+    """
 
     points: int
     value: int
+    currency: str
+    minor_units: MinorUnits
 
 
 class GivenBack(AnswerModel):

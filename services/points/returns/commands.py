@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.fields import GivenId
 from schemas.measures import DECIMALS_MAX, Amount, amount
+from services.points.holds.commands import ProgramAsked
 from services.points.program.rules import ReturnPolicy
 
 Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -52,6 +53,7 @@ class ReturnBody(BaseModel):
     profile_id: GivenId
     lines: Annotated[list[ReturnedUnits], Field(min_length=1, max_length=500)]
     policy: ReturnPolicy | None = None
+    program: ProgramAsked = None
     dry_run: bool = Field(False, description="Decides and answers, but stores nothing.")
 
     @model_validator(mode="after")

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from projections.core.instants import instant
+from schemas.currencies import minor_units
 from schemas.measures import shown
 from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
 from services.points.holds.outcomes import ProfileUnknown, TakenLot
+from services.points.program.currencies import refund_of
 from services.points.program.earnings import EarningSale
+from services.points.program.rules import EarningRules
 from services.points.returns.commands import ReturnBody, ReturnRequest
 from services.points.returns.effective_balances import EffectiveBalances
 from services.points.returns.outcomes import (
@@ -26,21 +29,28 @@ from services.points.returns.outcomes import (
     UnitDiffers,
 )
 from services.points.returns.policies import PointsGivenBack, PointsTakenBack, Spot
-from services.points.returns.settlement import Judgement, SettledLine, Settlement, Terms
+from services.points.returns.settlement import (
+    Judged,
+    Judgement,
+    SettledLine,
+    Settlement,
+    Terms,
+)
 
 
 @dataclass(slots=True)
 class ReturnsState:
     """The state from which a batch of returns is decided; `decide` changes it return by return.
 
-    `sales`, `terms`: by transaction id. `before`: earlier decisions by transaction id, then by line
-    number. `unseen`: profiles of which no event was applied.
+    `sales`: by transaction id. `terms`: by transaction id and program. `before`: earlier decisions
+    by transaction id and program, then by line number. `unseen`: profiles of which no event was
+    applied.
     """
 
     here: EffectiveBalances
     sales: dict[UUID, EarningSale]
-    terms: dict[UUID, Terms]
-    before: dict[UUID, dict[int, SettledLine]]
+    terms: dict[Judged, Terms]
+    before: dict[Judged, dict[int, SettledLine]]
     unseen: Collection[UUID] = ()
 
 
@@ -52,7 +62,7 @@ class DecidedReturns:
     """
 
     outcomes: list[CommandOutcome] = field(default_factory=list)
-    rows: dict[tuple[UUID, int], SettledLine] = field(default_factory=dict)
+    rows: dict[tuple[Judged, int], SettledLine] = field(default_factory=dict)
 
 
 def decide(commands: Iterable[ReturnRequest], state: ReturnsState) -> DecidedReturns:
@@ -79,7 +89,8 @@ def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedComma
     if sale.profile_id not in state.here.members.get(body.profile_id, (body.profile_id,)):
         return PurchaseOfOtherMember()
     sold = {line.line_no: line for line in sale.lines}
-    before = state.before.get(sale.transaction_id, {})
+    program = state.here.programs.of(body.program)
+    before = state.before.get((sale.transaction_id, program.stored), {})
     for line in body.lines:
         if line.line_no not in sold:
             return LineUnknown(line_no=line.line_no)
@@ -96,10 +107,12 @@ def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedComma
 def _settled(
     body: ReturnBody, sale: EarningSale, state: ReturnsState, decided: DecidedReturns
 ) -> ReturnSettled:
-    here, terms = state.here, state.terms[sale.transaction_id]
+    here, program = state.here, state.here.programs.of(body.program)
+    key = sale.transaction_id, program.stored
+    terms = state.terms.get(key) or Terms(EarningRules(), program=program)
     assert sale.profile_id is not None
-    rows = state.before.setdefault(sale.transaction_id, {})
-    judgement = Judgement(sale, terms, rows, here.holder(sale.profile_id), here.at)
+    rows = state.before.setdefault(key, {})
+    judgement = Judgement(sale, terms, rows, here.holder(sale.profile_id, program), here.at)
     judgement.earn()
     judgement.give_and_take(
         {line.line_no: line.amount.quantity for line in body.lines}, body.policy
@@ -107,14 +120,15 @@ def _settled(
     judged = judgement.judged()
     if not body.dry_run:
         for line_no, row in judged.decided.items():
-            rows[line_no] = decided.rows[sale.transaction_id, line_no] = row
+            rows[line_no] = decided.rows[key, line_no] = row
         here.tell(judged.facts)
-        here.forgive(sale.profile_id, judged.forgiven)
-    return _outcome(body, judged, terms)
+        here.forgive(sale.profile_id, judged.forgiven, program)
+    return _outcome(body, judged, terms, sale.currency)
 
 
-def _outcome(body: ReturnBody, judged: Settlement, terms: Terms) -> ReturnSettled:
+def _outcome(body: ReturnBody, judged: Settlement, terms: Terms, currency: str) -> ReturnSettled:
     taken = judged.taken or PointsTakenBack("within_balance")
+    value, paid_in = refund_of(terms.rules, taken.withheld, currency)
     events = [] if body.dry_run else [UUID(bytes=fact.meta.event_id) for fact in judged.facts]
     return ReturnSettled(
         transaction_id=body.transaction_id,
@@ -122,7 +136,7 @@ def _outcome(body: ReturnBody, judged: Settlement, terms: Terms) -> ReturnSettle
         rule_version=terms.version,
         taken_back=_taken(taken),
         withheld=RefundWithheld(
-            points=taken.withheld, value=taken.withheld * terms.rules.point_value
+            points=taken.withheld, value=value, currency=paid_in, minor_units=minor_units(paid_in)
         ),
         given_back=_given(judged.given),
         event_ids=events,

@@ -17,8 +17,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from projections.core.instants import micros
+from projections.point_balance.programs import of_program
 from services.points.holds.balances import LOCKS, members_of
 from services.points.program.entries import SYSTEM, Fact, entries_of
+from services.points.program.programs import USUAL, Program, Programs
 from services.points.returns.policies import Spot
 from services.points.returns.settlement import MemberPoints
 from services.runtime.db import Connection
@@ -32,7 +34,7 @@ select clock_timestamp() as now, (
 ) as position
 """
 HELD = """
-select id, profile_id, lot_id, points, state from hitotsu.points_hold
+select id, profile_id, lot_id, points, state, program_id from hitotsu.points_hold
 where profile_id = any(%s::uuid[]) and client <> %s
     and (state = 'captured' or state = 'open' and expires_at > clock_timestamp())
 """
@@ -41,11 +43,12 @@ select event_id, number, entry from hitotsu.points_awaited where profile_id = an
 """
 ENTRIES = """
 select event_id, number, profile_id, lot_id, kind, points, at, active_from, expires_at,
-    transaction_id, line_no, terminal, rule_version
+    transaction_id, line_no, terminal, rule_version, program_id, foreign_money
 from point_entry where profile_id = any(%s::uuid[])
 """
 FORGIVEN = """
-select profile_id, points from hitotsu.points_forgiven where profile_id = any(%s::uuid[])
+select profile_id, program_id, points from hitotsu.points_forgiven
+where profile_id = any(%s::uuid[])
 """
 AWAIT = """
 insert into hitotsu.points_awaited (event_id, number, profile_id, entry)
@@ -64,9 +67,9 @@ from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::smallint[], %s
 on conflict do nothing
 """
 FORGIVE = """
-insert into hitotsu.points_forgiven (profile_id, points)
-select * from unnest(%s::uuid[], %s::bigint[])
-on conflict (profile_id) do update set points = excluded.points
+insert into hitotsu.points_forgiven (profile_id, program_id, points)
+select * from unnest(%s::uuid[], %s::text[], %s::bigint[])
+on conflict (profile_id, program_id) do update set points = excluded.points
 """
 # one statement, so that an applied event loses its awaited entries and its holds together
 ARRIVED = """
@@ -79,14 +82,18 @@ delete from hitotsu.points_hold h using (select distinct event_id from gone) g
 where h.id = g.event_id and h.client = %s
 """
 IDS = ("event_id", "profile_id", "lot_id", "transaction_id")
+# of entries, those that rows awaited since before programs existed do not have
+LACKING: dict[str, Any] = {"program_id": None, "foreign_money": None}
+Owner = tuple[UUID, str]  # a profile and a program, empty for the default one
 
 
 @dataclass(slots=True)
 class EffectiveBalances:
-    """The points of locked members at `now`; holds, entries and forgiven points by profile id.
+    """The points of locked members at `now`; holds and entries by profile id.
 
-    `position`: next offset to apply by "topic-partition". `facts`: events added by `tell`.
-    `changed`: profiles whose `forgiven` differs from the stored value.
+    `position`: next offset to apply by "topic-partition". `open_holds`, `forgiven`: points by
+    profile and program. `facts`: events added by `tell`. `changed`: whose `forgiven` differs from
+    the stored value.
     """
 
     now: datetime
@@ -94,27 +101,33 @@ class EffectiveBalances:
     members: dict[UUID, tuple[UUID, ...]]
     entries: dict[UUID, list[dict[str, Any]]]
     held: dict[UUID, dict[Spot, int]]
-    open_holds: dict[UUID, int]
-    forgiven: Counter[UUID]
+    open_holds: dict[Owner, int]
+    forgiven: Counter[Owner]
     facts: list[Fact] = field(default_factory=list)
-    changed: set[UUID] = field(default_factory=set)
+    changed: set[Owner] = field(default_factory=set)
+    programs: Programs = USUAL
 
     @property
     def at(self) -> int:
         """`now` in microseconds."""
         return micros(self.now)
 
-    def holder(self, profile_id: UUID) -> MemberPoints:
-        """The points of the profile's member, including all events added so far."""
+    def holder(self, profile_id: UUID, program: Program | None = None) -> MemberPoints:
+        """The points of the profile's member in a program, including all events added so far.
+
+        None: in the default program.
+        """
+        program = program or self.programs.default
         profiles = self.members.get(profile_id, (profile_id,))
         held: dict[Spot, int] = {}
         for one in profiles:
             held.update(self.held.get(one, {}))
+        rows = [row for one in profiles for row in self.entries.get(one, ())]
         return MemberPoints(
-            [row for one in profiles for row in self.entries.get(one, ())],
+            [*of_program(rows, program.id, self.programs.default_id)],
             held,
-            sum(self.open_holds.get(one, 0) for one in profiles),
-            sum(self.forgiven.get(one, 0) for one in profiles),
+            sum(self.open_holds.get((one, program.stored), 0) for one in profiles),
+            sum(self.forgiven.get((one, program.stored), 0) for one in profiles),
         )
 
     def tell(self, facts: Iterable[Fact]) -> None:
@@ -124,22 +137,24 @@ class EffectiveBalances:
             for row in entries_of(fact):
                 self.entries.setdefault(row["profile_id"], []).append(row)
 
-    def forgive(self, profile_id: UUID, points: int) -> None:
-        """Adds `points` to the forgiven points of the profile's member; if negative, subtracts.
+    def forgive(self, profile_id: UUID, points: int, program: Program | None = None) -> None:
+        """Adds `points` to what the profile's member is forgiven in a program; if negative,
+        subtracts. None: in the default program.
 
         Adds to the profile itself; subtracts from all profiles of the member in turn, down to 0.
         """
-        profiles = [profile_id, *self.members.get(profile_id, ())]
-        for one in profiles:
-            part = points if points > 0 else max(points, -self.forgiven[one])
+        name = (program or self.programs.default).stored
+        for one in [profile_id, *self.members.get(profile_id, ())]:
+            owner = one, name
+            part = points if points > 0 else max(points, -self.forgiven[owner])
             if part:
-                self.forgiven[one] += part
-                self.changed.add(one)
+                self.forgiven[owner] += part
+                self.changed.add(owner)
                 points -= part
 
 
 async def lock_balances(
-    connection: Connection, asked: Iterable[UUID], group: str
+    connection: Connection, asked: Iterable[UUID], group: str, programs: Programs = USUAL
 ) -> EffectiveBalances:
     """Locks the members of the profiles `asked`, in the order of all deciders; reads their points.
 
@@ -153,8 +168,10 @@ async def lock_balances(
     awaited = await rows_of(connection, AWAITED, [profiles])
     found = await rows_of(connection, ENTRIES, [profiles])
     forgiven = await rows_of(connection, FORGIVEN, [profiles])
-    here = _standing(moment, members, holds, [*found, *_missing(awaited, found)])
-    here.forgiven.update({row["profile_id"]: row["points"] for row in forgiven})
+    here = _standing(moment, members, holds, [*found, *_missing(awaited, found)], programs)
+    here.forgiven.update(
+        {(row["profile_id"], row["program_id"]): row["points"] for row in forgiven}
+    )
     return here
 
 
@@ -164,7 +181,7 @@ def _missing(awaited: Iterable[Any], found: Iterable[Any]) -> Iterable[dict[str,
     for row in awaited:
         if (row["event_id"], row["number"]) not in there:
             entry = row["entry"]
-            yield {**entry, **{name: entry[name] and UUID(entry[name]) for name in IDS}}
+            yield {**LACKING, **entry, **{name: entry[name] and UUID(entry[name]) for name in IDS}}
 
 
 def _standing(
@@ -172,23 +189,25 @@ def _standing(
     members: dict[UUID, tuple[UUID, ...]],
     holds: list[dict[str, Any]],
     rows: list[dict[str, Any]],
+    programs: Programs,
 ) -> EffectiveBalances:
     entries: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         entries[row["profile_id"]].append(row)
     there = {row["event_id"] for row in rows}
     held: dict[UUID, Counter[Spot]] = defaultdict(Counter)
-    opened: Counter[UUID] = Counter()
+    opened: Counter[Owner] = Counter()
     for hold in holds:
         if uuid5(hold["id"], "captured") in there:
             continue
         spot = (hold["profile_id"], hold["lot_id"])
         held[spot[0]][spot] += hold["points"]
         if hold["state"] == "open":
-            opened[spot[0]] += hold["points"]
+            opened[spot[0], hold["program_id"]] += hold["points"]
     return EffectiveBalances(
         moment["now"], moment["position"], members, dict(entries),
         {profile: dict(spots) for profile, spots in held.items()}, dict(opened), Counter(),
+        programs=programs,
     )  # fmt: skip
 
 
@@ -216,7 +235,9 @@ async def forgive(connection: Connection, here: EffectiveBalances) -> None:
     """Stores the forgiven points of the profiles in `here.changed`."""
     changed = sorted(here.changed)
     if changed:
-        await connection.execute(FORGIVE, [changed, [here.forgiven[one] for one in changed]])
+        profiles, names = [one for one, _ in changed], [name for _, name in changed]
+        points = [here.forgiven[one] for one in changed]
+        await connection.execute(FORGIVE, [profiles, names, points])
 
 
 async def delete_applied_entries(connection: Connection) -> None:

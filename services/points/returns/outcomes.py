@@ -32,10 +32,15 @@ class TakenBackAmounts(TypedDict):
 
 
 class RefundWithheld(TypedDict):
-    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead."""
+    """Points that cannot be taken back; `value`: minor units to deduct from the refund instead.
+
+    `currency`: of the value: the refund's, or the program's if its rules name no rate for that.
+    """
 
     points: int
     value: int
+    currency: str
+    minor_units: int | None
 
 
 class GivenBackAmounts(TypedDict):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from services.deciding.answers import Answer
 from services.deciding.profiles import unseen
+from services.points.program.programs import USUAL, Programs
 from services.points.program.sales import sales_of
 from services.points.returns import settlement_store
 from services.points.returns.answers import ANSWERS
@@ -24,12 +25,12 @@ from services.runtime.db import Connection
 class ReturnsWork:
     """Decides batches of returns, within the caller's transaction."""
 
-    def __init__(self, group: str, rules_earn: bool) -> None:
+    def __init__(self, group: str, rules_earn: bool, programs: Programs = USUAL) -> None:
         """`group`: the projection group whose tables are read.
 
         `rules_earn`: whether this deployment gives points by rules (setting `accrual`).
         """
-        self._group, self._rules_earn = group, rules_earn
+        self._group, self._rules_earn, self._programs = group, rules_earn, programs
 
     async def see(self, connection: Connection, commands: Sequence[ReturnRequest]) -> ReturnsState:
         """Locks the members of buyers and of the commands' profiles.
@@ -40,7 +41,7 @@ class ReturnsWork:
         sales = await sales_of(connection, asked)
         buyers = {sale.profile_id for sale in sales.values() if sale.profile_id is not None}
         profiles = buyers | {command.body.profile_id for command in commands}
-        here = await lock_balances(connection, profiles, self._group)
+        here = await lock_balances(connection, profiles, self._group, self._programs)
         before = await settlement_store.earlier_decisions(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
         terms = await terms_of(connection, owned, before, here, self._rules_earn)

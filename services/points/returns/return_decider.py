@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from services.deciding.catalogue import DeciderDeclaration
 from services.points import needs
+from services.points.program.programs import Programs
 from services.points.returns.quote import ReturnsWork
 from services.points.returns.routes import operations
 
 DECIDER = DeciderDeclaration(
     name="returns",
     needs=needs.RETURNS,
-    work=lambda settings: ReturnsWork(settings.group, settings.accrual == "rules"),
-    operations=lambda door, _postgres, _group: operations(door),
+    work=lambda settings: ReturnsWork(
+        settings.group, settings.accrual == "rules", Programs(settings.default_program)
+    ),
+    operations=lambda door, _postgres, _settings: operations(door),
 )

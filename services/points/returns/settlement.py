@@ -18,8 +18,10 @@ from schemas.generated.events import PointsAdjusted, PointsEarned, PointsReinsta
 from schemas.generated.events.parts import EarnedLot, LotAllocation
 from services.points.program.apportionment import points_earned_by, points_left, points_paid_for
 from services.points.program.calendar import days_later
-from services.points.program.earnings import Earning, EarningSale, earnings, line_gone
+from services.points.program.currencies import rules_in
+from services.points.program.earnings import Earning, EarningSale, earnings, line_gone, lot_of
 from services.points.program.entries import Fact, entries_of, meta_of
+from services.points.program.programs import DEFAULT, Program
 from services.points.program.rules import EarningRules, ReturnPolicy
 from services.points.returns.policies import (
     DuePoints,
@@ -32,6 +34,7 @@ from services.points.returns.policies import (
 from services.points.returns.sale_history import WHOLE, earned_by, paid_with
 
 Entry = Mapping[str, Any]
+Judged = tuple[UUID, str]  # a sale and the program that judges it, empty for the default one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class SettledLine:
 
     `points`: what the rules give. `units`: returned units that are settled. `lapsed`: points of
     returned units that had expired before. `revision`: number of corrections of `points`.
+    `program_id`: empty for the default program.
     """
 
     transaction_id: UUID
@@ -55,11 +59,12 @@ class SettledLine:
     units: int = 0
     lapsed: int = 0
     revision: int = 0
+    program_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The rules in force at the time of sale, and what they depend on.
+    """A program's rules in force at the time of sale, and what they depend on.
 
     `version`: None when no rules were in force; then `rules` are the defaults. `earns`: whether
     these rules give the sale's points; False: the producer gives them. `categories`: by sku.
@@ -71,11 +76,12 @@ class Terms:
     earns: bool = False
     categories: Mapping[str, str | None] = field(default_factory=dict)
     rank: str | None = None
+    program: Program = DEFAULT
 
 
 @dataclass(slots=True)
 class MemberPoints:
-    """A member's state: entries of all profiles, and points held by spot (profile and lot).
+    """A member's state in one program: entries of all profiles, points held by profile and lot.
 
     `held` includes captures whose event is not applied yet; `open_holds`: the sum of open holds.
     `forgiven`: points that were owed but not available anywhere.
@@ -135,12 +141,15 @@ class Judgement:
         if not self.terms.earns:
             return
         new: list[Earning] = []
-        found = earnings(self.sale, self.terms.rules, self.terms.categories, self.terms.rank)
+        rules = rules_in(self.terms.rules, self.sale.currency)
+        found = earnings(self.sale, rules, self.terms.categories, self.terms.rank)
+        told = any(row.rule_version is not None for row in self._rows.values())
         for line, earning in zip(self.sale.lines, found):
             row = self._row(line.line_no)
             if row.lot_id is None and earning.points:
-                new.append(earning)
-                row = replace(row, lot_id=earning.lot_id)
+                lot_id = lot_of(row.transaction_id, row.line_no, self.terms.program.suffix)
+                new.append(replace(earning, lot_id=lot_id))
+                row = replace(row, lot_id=lot_id)
             elif row.lot_id is not None and earning.points != row.points:
                 row = replace(row, revision=row.revision + 1)
                 self._correct(row, earning.points, line_gone(line, row.units))
@@ -150,6 +159,8 @@ class Judgement:
             )  # fmt: skip
         if new:
             self._earned(new)
+        elif not told and self.terms.rules.worth(self.sale.currency) is None:
+            self._earned_nothing()
 
     def give_and_take(
         self, asked: Mapping[int, int] | None = None, policy: ReturnPolicy | None = None
@@ -191,7 +202,7 @@ class Judgement:
             skus = {line.line_no: line.sku for line in self.sale.lines}
             row = SettledLine(
                 self.sale.transaction_id, line_no, self.owner, skus.get(line_no, ""),
-                self.sale.occurred_at,
+                self.sale.occurred_at, program_id=self.terms.program.stored,
             )  # fmt: skip
         return row
 
@@ -199,9 +210,12 @@ class Judgement:
         self._judged.facts.append(fact)
         self.holder.tell([fact])
 
+    def _id(self, name: str) -> UUID:
+        """An id that follows from the sale, the program and what it names."""
+        return uuid5(self.sale.transaction_id, name + self.terms.program.suffix)
+
     def _earned(self, new: list[Earning]) -> None:
         lines = ",".join(str(one.line_no) for one in new)
-        name = uuid5(self.sale.transaction_id, f"earned {self.terms.version} {lines}")
         lots = [
             EarnedLot(
                 lot_id=one.lot_id.bytes,
@@ -212,14 +226,27 @@ class Judgement:
             )
             for one in new
         ]
-        meta = meta_of(name, self.sale.occurred_at, self.sale.channel)
+        self._tell_earned(f"earned {self.terms.version} {lines}", lots)
+
+    def _earned_nothing(self) -> None:
+        """Says by an event without points that the rules cannot convert the sale's currency."""
+        lot_id = self._id("nothing earned")
+        none = EarnedLot(lot_id=lot_id.bytes, points=0)
+        self._tell_earned(f"nothing earned {self.terms.version}", [none])
+
+    def _tell_earned(self, name: str, lots: list[EarnedLot]) -> None:
+        rules, currency = self.terms.rules, self.sale.currency
+        foreign = currency != rules.currency
         self._fact(
             PointsEarned(
-                meta=meta,
+                meta=meta_of(self._id(name), self.sale.occurred_at, self.sale.channel),
                 profile_id=self.owner.bytes,
                 lots=lots,
                 transaction_id=self.sale.transaction_id.bytes,
                 rule_version=self.terms.version,
+                program_id=self.terms.program.id,
+                currency=currency if foreign else None,
+                rate=rules.rates.get(currency) if foreign else None,
             )
         )
 
@@ -251,6 +278,7 @@ class Judgement:
                         reason=reason,
                         lot_id=lot_id.bytes if lot_id else None,
                         actor="rules",
+                        program_id=self.terms.program.id,
                     )
                 )
 
@@ -284,16 +312,16 @@ class Judgement:
             steps = ",".join(
                 f"{no}:{before[no]}-{after[no]}" for no in after if after[no] != before[no]
             )
-            name = uuid5(self.sale.transaction_id, f"reversed {steps}")
             self._fact(
                 PointsReversed(
-                    meta=meta_of(name, self.at, self.sale.channel),
+                    meta=meta_of(self._id(f"reversed {steps}"), self.at, self.sale.channel),
                     profile_id=self.owner.bytes,
                     points=result.points,
                     transaction_id=self.sale.transaction_id.bytes,
                     allocations=_allocations(result.lots.items()),
                     policy=policy,
                     withheld=result.withheld,
+                    program_id=self.terms.program.id,
                 )
             )
 
@@ -324,28 +352,28 @@ class Judgement:
         self._judged.forgiven -= points
         self._fact(
             PointsReversed(
-                meta=meta_of(uuid5(self.sale.transaction_id, name), self.at, self.sale.channel),
+                meta=meta_of(self._id(name), self.at, self.sale.channel),
                 profile_id=self.owner.bytes,
                 points=points,
                 transaction_id=None,
                 allocations=_allocations(back.repaid),
                 policy="within_balance",
+                program_id=self.terms.program.id,
             )
         )
 
     def _reinstated(
         self, name: str, points: int, lots: Iterable[tuple[Spot, int]], until: int | None
     ) -> None:
-        sale = self.sale.transaction_id
-        meta = meta_of(uuid5(sale, name), self.at, self.sale.channel)
         self._fact(
             PointsReinstated(
-                meta=meta,
+                meta=meta_of(self._id(name), self.at, self.sale.channel),
                 profile_id=self.owner.bytes,
                 points=points,
-                transaction_id=sale.bytes,
+                transaction_id=self.sale.transaction_id.bytes,
                 allocations=_allocations(lots),
                 expires_at=until,
+                program_id=self.terms.program.id,
             )
         )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.deciding import outbox
 from services.points.returns.effective_balances import EffectiveBalances, expect, forgive
-from services.points.returns.settlement import SettledLine
+from services.points.returns.settlement import Judged, SettledLine
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -20,19 +20,21 @@ select {", ".join(COLUMNS)} from hitotsu.points_decided where transaction_id = a
 KEEP = f"""
 insert into hitotsu.points_decided ({", ".join(COLUMNS)})
 select * from unnest(%s::uuid[], %s::int[], %s::uuid[], %s::text[], %s::bigint[], %s::text[],
-    %s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
-on conflict (transaction_id, line_no) do update
+    %s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[],
+    %s::text[])
+on conflict (transaction_id, line_no, program_id) do update
     set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])}
 """
 
 
 async def earlier_decisions(
     connection: Connection, transactions: Sequence[UUID]
-) -> dict[UUID, dict[int, SettledLine]]:
-    """Stored decisions: by transaction id, then by line number."""
-    found: dict[UUID, dict[int, SettledLine]] = defaultdict(dict)
+) -> dict[Judged, dict[int, SettledLine]]:
+    """Stored decisions: by transaction id and program, then by line number."""
+    found: dict[Judged, dict[int, SettledLine]] = defaultdict(dict)
     for row in await rows_of(connection, BEFORE, [list(transactions)]):
-        found[row["transaction_id"]][row["line_no"]] = SettledLine(**row)
+        key = row["transaction_id"], row["program_id"]
+        found[key][row["line_no"]] = SettledLine(**row)
     return found
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from services.points.program.earnings import EarningSale
-from services.points.program.rules import EarningRules, readable, version_at
+from services.points.program.programs import in_force, moves_of, programs_at
+from services.points.program.rules import EarningRules, readable
 from services.points.program.sales import categories_of, rank_of, versions
 from services.points.returns.effective_balances import EffectiveBalances
-from services.points.returns.settlement import SettledLine, Terms
+from services.points.returns.settlement import Judged, SettledLine, Terms
 from services.runtime.db import Connection
 
 BY_RULES = "RULES"
@@ -18,37 +21,66 @@ BY_RULES = "RULES"
 async def terms_of(
     connection: Connection,
     sales: Iterable[EarningSale],
-    before: Mapping[UUID, Mapping[int, SettledLine]],
+    before: Mapping[Judged, Mapping[int, SettledLine]],
     standing: EffectiveBalances,
     rules_earn: bool,
-) -> dict[UUID, Terms]:
-    """Terms by transaction id. `rules_earn`: whether this deployment gives points by rules.
+) -> dict[Judged, Terms]:
+    """Terms by transaction id and program: of the programs that the buyer was in at the time of
+    the sale, and of those that judged it before. `rules_earn`: whether this deployment gives points
+    by rules.
 
-    `before`: stored decisions by transaction id, then by line number. `standing`: has the members.
+    `before`: stored decisions by transaction id and program, then by line number. `standing`: has
+    the members.
     """
     found = list(sales)
     rows = readable(await versions(connection))
     categories = await categories_of(connection, found)
+    moves = await moves_of(connection, {one for sale in found for one in _buyers(sale, standing)})
+    earlier: dict[UUID, set[str]] = defaultdict(set)
+    for transaction_id, name in before:
+        earlier[transaction_id].add(name)
     terms = {}
     for sale in found:
-        row = version_at(rows, sale.occurred_at)
-        if row is None:
-            terms[sale.transaction_id] = Terms(EarningRules())
-            continue
-        rules = row["read"]
-        earns = rules_earn and row["accrual"] == BY_RULES
-        rank = None
-        if earns and rules.ranks is not None:
-            decided = before.get(sale.transaction_id, {})
-            same = [one for one in decided.values() if one.rule_version == row["version"]]
-            assert sale.profile_id is not None
-            profiles = standing.members.get(sale.profile_id, (sale.profile_id,))
-            rank = await rank_of(connection, sale, profiles, rules)
-            if same:
-                # what is returned later does not undo a rank; what was bought before and is
-                # applied later may raise it
-                rank = rules.higher_rank(same[0].rank, rank)
-        terms[sale.transaction_id] = Terms(
-            rules, row["version"], earns, categories[sale.transaction_id], rank
-        )
+        programs = standing.programs
+        own = programs_at(moves, _buyers(sale, standing), sale.occurred_at, programs)
+        judged = [programs.of(name) for name in sorted(earlier[sale.transaction_id])]
+        for program in dict.fromkeys([*own, *judged]):
+            row = in_force(rows, program, sale.occurred_at)
+            key = sale.transaction_id, program.stored
+            made = Terms(EarningRules(), program=program)
+            if row is not None:
+                earns = rules_earn and row["accrual"] == BY_RULES
+                made = Terms(
+                    row["read"], row["version"], earns, categories[sale.transaction_id],
+                    program=program,
+                )  # fmt: skip
+                if earns and row["read"].ranks is not None:
+                    rank = await _rank(connection, sale, made, before.get(key, {}), standing)
+                    made = replace(made, rank=rank)
+            # points of a program that the buyer was not in after all are taken back
+            terms[key] = made if program in own else replace(made, rules=_none_earned(made.rules))
     return terms
+
+
+def _buyers(sale: EarningSale, standing: EffectiveBalances) -> tuple[UUID, ...]:
+    """All profiles of the buyer."""
+    assert sale.profile_id is not None
+    return standing.members.get(sale.profile_id, (sale.profile_id,))
+
+
+def _none_earned(rules: EarningRules) -> EarningRules:
+    return rules.model_copy(update={"earn": []})
+
+
+async def _rank(
+    connection: Connection,
+    sale: EarningSale,
+    terms: Terms,
+    decided: Mapping[int, SettledLine],
+    standing: EffectiveBalances,
+) -> str | None:
+    rank = await rank_of(connection, sale, _buyers(sale, standing), terms.rules)
+    same = [one for one in decided.values() if one.rule_version == terms.version]
+    # what is returned later does not undo a rank; what was bought before and is applied later may
+    # raise it
+    return terms.rules.higher_rank(same[0].rank, rank) if same else rank

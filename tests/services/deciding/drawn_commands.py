@@ -44,7 +44,7 @@ class DrawnStock:
 class DrawnPoints:
     """What a batch about holds of points is decided from, and its commands."""
 
-    purses: dict[UUID, Purse]
+    purses: dict[tuple[UUID, str], Purse]
     holds: dict[UUID, list[HeldLot]]
     unseen: set[UUID]
     commands: list[Any]
@@ -56,7 +56,7 @@ class DrawnReturns:
 
     here: EffectiveBalances
     sales: dict[UUID, EarningSale]
-    terms: dict[UUID, Terms]
+    terms: dict[tuple[UUID, str], Terms]
     unseen: set[UUID]
     bodies: list[dict[str, Any]]
 
@@ -90,7 +90,7 @@ def points_batches(many: int, seed: int = 2) -> Iterator[DrawnPoints]:
     """Holds, captures, releases and redemptions of members with and without points."""
     draw = Random(seed)
     for _ in range(many):
-        purses = {profile: _purse(draw, profile) for profile in PROFILES}
+        purses = {(profile, ""): _purse(draw, profile) for profile in PROFILES}
         names = [_id(draw) for _ in range(4)]
         holds = {name: _points_hold(draw, name) for name in names[:-1]}
         unseen = {PROFILES[2]} if draw.random() < 0.4 else set()
@@ -112,7 +112,7 @@ def returns_batches(many: int, seed: int = 3) -> Iterator[DrawnReturns]:
         rules = EarningRules.model_validate(
             {"earn": [{"points": 10, "per": 100}], "point_value": 1}
         )
-        terms = {name: Terms(rules, "v1", True) for name in names}
+        terms = {(name, ""): Terms(rules, "v1", True) for name in names}
         unseen = {PROFILES[2]} if draw.random() < 0.3 else set()
         bodies = [_return(draw, names) for _ in range(draw.randint(1, 4))]
         yield DrawnReturns(here, sales, terms, unseen, bodies)
@@ -172,6 +172,7 @@ def _entries(draw: Random, profile: UUID) -> list[dict[str, Any]]:
             "kind": "earned", "points": draw.randint(1, 60), "at": now - 9_000_000,
             "active_from": now - 9_000_000, "expires_at": expires, "transaction_id": None,
             "line_no": None, "terminal": None, "rule_version": None,
+            "program_id": None, "foreign_money": None,
         }
         for expires in (None, now + 60_000_000)
     ]  # fmt: skip

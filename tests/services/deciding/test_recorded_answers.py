@@ -2,7 +2,7 @@
 
 An answer is stored under its key and told again for as long as keys are kept, so no byte of it may
 change by accident. `recorded_answers.json` has what release 0.3 answered to the same commands; only
-the sentences in `detail` were reworded since, here and in the code.
+the sentences in `detail` were reworded since, and `withheld` tells its currency.
 """
 
 from __future__ import annotations

@@ -102,10 +102,10 @@ class Spending(RuleBasedStateMachine):
         return Purse(account(*lots_and_draws(rows), at, held), at, len(rows))
 
     def decided(self, command: Any) -> tuple[int, dict[str, Any]]:
-        purses: dict[UUID, Purse] = {}
+        purses: dict[tuple[UUID, str], Purse] = {}
         for name in PROFILES:
             same = self.linked and purses
-            purses[_profile(name)] = purses[_profile("a")] if same else self.purse(name)
+            purses[_profile(name), ""] = purses[_profile("a"), ""] if same else self.purse(name)
         decided = decide([command], PointsState(purses, dict(self.holds), self.now))
         answer = ANSWERS.of(decided.outcomes[0])
         for line in (*decided.changed, *decided.made):

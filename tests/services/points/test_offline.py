@@ -23,13 +23,15 @@ LIMITS = json.dumps({"offline_floor": {"per_redemption": 100, "terminals": {"S1/
 
 def version(name: str, valid_from: int, rules: str) -> dict[str, object]:
     return {
-        "program_id": "p", "valid_from": valid_from, "set_at": valid_from, "version": name,
-        "accrual": "PRODUCER", "rules": rules,
+        "program_id": "hitotsu-points", "valid_from": valid_from, "set_at": valid_from,
+        "version": name, "accrual": "PRODUCER", "rules": rules,
     }  # fmt: skip
 
 
 def taken(points: int, at: int, terminal: str) -> dict[str, object]:
-    return {"event_id": uuid4(), "at": at, "points": points, "terminal": terminal}
+    return {
+        "event_id": uuid4(), "at": at, "points": points, "terminal": terminal, "program_id": None
+    }  # fmt: skip
 
 
 def test_what_is_above_the_limit_of_then_is_listed_with_it() -> None:
@@ -70,7 +72,9 @@ def purse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallet]:
 @pytest.mark.servers
 @pytest.mark.timeout(120)
 def test_a_till_takes_its_limit_offline_and_more_is_seen(purse: Wallet, tmp_path: Path) -> None:
-    purse.append("ProgramRulesSet", program_id="p", version="1", rules=LIMITS, valid_from=0)
+    purse.append(
+        "ProgramRulesSet", program_id="hitotsu-points", version="1", rules=LIMITS, valid_from=0
+    )
     purse.until(lambda: purse.road.sql("select 1 from program_rules"))
     limit = FloorLimit(tmp_path / "floor")
     assert limit.refresh(purse.url, TOKENS["till"], "S1", "till-9") == 30

@@ -98,7 +98,7 @@ def test_what_is_no_object_is_refused(text: str) -> None:
 
 def test_the_version_in_force_is_the_same_whichever_was_read_first() -> None:
     rows = [
-        {"program_id": "p", "valid_from": at, "set_at": set_at, "version": version}
+        {"program_id": "hitotsu-points", "valid_from": at, "set_at": set_at, "version": version}
         for at, set_at, version in ((10, 1, "a"), (20, 1, "b"), (20, 2, "c"), (30, 0, "d"))
     ]
     for order in (rows, rows[::-1]):
@@ -123,8 +123,8 @@ def test_the_example_of_the_contract_is_a_program() -> None:
 def test_a_version_that_cannot_be_read_does_not_count() -> None:
     def row(at: int, text: str) -> dict[str, Any]:
         return {
-            "program_id": "p", "valid_from": at, "set_at": at, "version": str(at), "rules": text,
-            "accrual": "RULES",
+            "program_id": "hitotsu-points", "valid_from": at, "set_at": at, "version": str(at),
+            "rules": text, "accrual": "RULES",
         }  # fmt: skip
 
     rows = [row(1, '{"pending_days": 3}'), row(2, "no JSON"), row(3, '{"earn": 1}'), row(4, "{}")]
