@@ -90,7 +90,7 @@ membership = projection.ledger(
     program_id=plain("text"),
     joined=plain("boolean"),
     at=plain("bigint"),
-    indexes=(("profile_id",),),
+    view=View(by=("profile_id",)),
 )
 
 Allocated = PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred

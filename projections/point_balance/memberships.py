@@ -45,19 +45,13 @@ class MemberProgram(BaseModel):
     default: bool = Field(description="Whether it is the default program.")
 
 
-MOVES = """
-select event_id, profile_id, program_id, joined, at from program_membership
-where profile_id = any(%(profile_ids)s)
-"""
-
-
 @projection.query("/v1/members/{member_id}/programs", scope="points:read")
 async def programs_of(
     read: Read, member: Subject, as_of: Moment | None = None
 ) -> list[MemberProgram]:
     """The points programs that the member is in, now or at `as_of`."""
     default = read.setting(SETTING)
-    rows = await read.select([membership], MOVES, profile_ids=list(member.ids))
+    rows = await read.rows(membership, profile_id=list(member.ids))
     since = joined_at(rows, micros(as_of or datetime.now(UTC)))
     if not since:
         return [MemberProgram(program=default, joined_at=None, default=True)]

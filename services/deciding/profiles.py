@@ -13,6 +13,7 @@ UNSEEN = """
 select id from unnest(%(ids)s::uuid[]) as asked(id) where not (
     exists (select from member_group where profile_id = id)
     or exists (select from point_entry where profile_id = id)
+    or exists (select from program_membership where profile_id = id)
     or exists (select from sale where owner_id = id)
     or exists (select from purchase_claim where profile_id = id)
     or exists (select from inquiry where profile_id = id)

@@ -28,8 +28,6 @@ from tests.benchmarks.workload import SHOP
 
 pytestmark = pytest.mark.one_python
 
-pytestmark = pytest.mark.one_python
-
 
 def test_the_order_is_abba() -> None:
     order = "".join("AB" if first_is_this(number) else "BA" for number in range(4))

@@ -26,8 +26,20 @@ def earned(shop: Shop, receipt: Record) -> Fact:
         **shop.shares(receipt), "profile_id": receipt["profile_id"],
         "transaction_id": receipt["transaction_id"], "lots": lots,
         "rule_version": "1" if chance.random() < 0.3 else None,
+        **_named(sum(lot["points"] for lot in lots)), **_converted(len(lots)),
     }  # fmt: skip
     return "PointsEarned", record
+
+
+def _named(points: int) -> Record:
+    """Some events name their program; the others mean the default one."""
+    return {"program_id": "staff"} if points % 4 == 1 else {}
+
+
+def _converted(lines: int) -> Record:
+    """Some sales are in another currency than the program, with a rate or without."""
+    rate = {1: None, 2: "150.25"}
+    return {"currency": "USD", "rate": rate[lines]} if lines in rate else {}
 
 
 def spent(shop: Shop, receipt: Record) -> Fact:
@@ -36,7 +48,7 @@ def spent(shop: Shop, receipt: Record) -> Fact:
     record = {
         **shop.shares(receipt), "profile_id": receipt["profile_id"], "points": points,
         "transaction_id": receipt["transaction_id"] if shop.chance.random() < 0.5 else None,
-        "allocations": _allocations(shop, receipt["profile_id"], points),
+        "allocations": _allocations(shop, receipt["profile_id"], points), **_named(points),
     }  # fmt: skip
     return "PointsRedeemed", record
 
@@ -48,7 +60,7 @@ def corrected(shop: Shop, receipt: Record, meta: Record) -> Fact:
     record: Record = {
         **shop.shares(meta), "profile_id": owner, "points": points,
         "transaction_id": receipt["transaction_id"] if chance.random() < 0.8 else None,
-        "allocations": _allocations(shop, owner, points),
+        "allocations": _allocations(shop, owner, points), **_named(points),
     }  # fmt: skip
     if chance.random() < 0.5:
         return "PointsReversed", record
@@ -76,7 +88,9 @@ def correction_of_points(shop: Shop) -> list[Fact]:
     chance, owner = shop.chance, shop.person()
     points = chance.randint(1, 90)
     lot_id = chance.choice(shop.lots)[1] if shop.lots else chance.randbytes(16)
-    common = {**shop.meta("CALL_CENTRE"), "profile_id": owner, "points": points}
+    common = {
+        **shop.meta("CALL_CENTRE"), "profile_id": owner, "points": points, **_named(points)
+    }  # fmt: skip
     name = chance.choice(["PointsAdjusted", "PointsExpired", "PointsTransferred"])
     more: dict[str, Record] = {
         "PointsAdjusted": {
@@ -91,6 +105,34 @@ def correction_of_points(shop: Shop) -> list[Fact]:
         },
     }  # fmt: skip
     return [(name, {**common, **more[name]})]
+
+
+@happens(0.5)
+def older_balance(shop: Shop) -> list[Fact]:
+    """A balance of an older system, which is told once for a profile and program."""
+    chance = shop.chance
+    lots = [
+        {
+            "points": chance.randint(1, 900),
+            "active_from": shop.now + DAY if chance.random() < 0.2 else None,
+            "expires_at": shop.now + 60 * DAY if chance.random() < 0.7 else None,
+        }
+        for _ in range(chance.randint(1, 3))
+    ]
+    record = {
+        **shop.meta("OTHER"), "profile_id": shop.person(), "lots": lots,
+        "program_id": f"old-{chance.randbytes(6).hex()}",
+    }  # fmt: skip
+    return [("BalanceOpened", record)]
+
+
+@happens(0.5)
+def membership(shop: Shop) -> list[Fact]:
+    """Somebody joins a program, or leaves it."""
+    name = shop.chance.choice(("ProgramJoined", "ProgramJoined", "ProgramLeft"))
+    program_id = shop.chance.choice(PROGRAMS)
+    record = {**shop.meta("STORE"), "profile_id": shop.person(), "program_id": program_id}
+    return [(name, record)]
 
 
 def program(shop: Shop) -> Fact:

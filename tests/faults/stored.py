@@ -24,9 +24,12 @@ SELECTS = {
     "terminal_clock": "system, store_id, terminal_id, clock_offset, first_seen, last_seen, events"
     " from terminal_clock",
     "point_entry": "event_id, number, profile_id, lot_id, kind, points, at, active_from,"
-    " expires_at, transaction_id, line_no, terminal, rule_version from point_entry",
-    "points_across": "event_id, number, profile_id, owner_id, kind, points, at, transaction_id"
-    " from points_across",
+    " expires_at, transaction_id, line_no, terminal, rule_version, program_id, foreign_money"
+    " from point_entry",
+    "points_across": "event_id, number, profile_id, owner_id, kind, points, at, transaction_id,"
+    " program_id from points_across",
+    "program_membership": "event_id, number, profile_id, program_id, joined, at"
+    " from program_membership",
     "program_rules": "program_id, valid_from, set_at, version, accrual, rules from program_rules",
     # a cell without a row is one of zeros
     "stock_cell": "sku, location_id, on_hand, on_hand_read, on_hand_read_at, committed,"
@@ -87,6 +90,7 @@ SHOWN = {
     # in Redis: the table, by which column its hashes are, and of which columns their fields
     "point_entry": ("profile_id", "event_id", "number"),
     "program_rules": ("program_id", "valid_from"),
+    "program_membership": ("profile_id", "event_id", "number"),
     "stock_cell": ("sku", "location_id"),
     "item": ("sku", "valid_from"),
     "location": ("location_id", "valid_from"),

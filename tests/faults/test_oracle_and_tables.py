@@ -34,7 +34,7 @@ DOCUMENTS = "documents"
 SUM = re.compile(r"sum\(.*?(\w+)(?: end)?\)::bigint")
 KINDS = {
     "earned", "redeemed", "reversed", "reinstated", "adjusted", "expired", "transferred",
-    "received",
+    "received", "opened",
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ KINDS = {
 def sent() -> list[tuple[Append, str, Record]]:
     """A small log as it was sent, without what is broken or was there before."""
     wire, seen, found = Wire(), set(), list[tuple[Append, str, Record]]()
-    for append in log(29, 3_000, shares=Shares(doubled=0)).appends:
+    for append in log(31, 3_000, shares=Shares(doubled=0)).appends:
         try:
             name, record = wire.decode(append.value)
         except Unreadable:

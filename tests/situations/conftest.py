@@ -21,8 +21,10 @@ pytest.register_assert_rewrite(
             "clocks",
             "corrections",
             "found_corrections",
+            "found_programs",
             "found_stock",
             "people",
+            "programs",
             "stock",
         )
     )

@@ -10,14 +10,19 @@ from tests.situations import (
     clocks,
     corrections,
     found_corrections,
+    found_programs,
     found_stock,
     more_orders,
     people,
+    programs,
     stock,
     weights,
 )
 
-TABLES = (corrections, stock, clocks, people, found_corrections, found_stock, weights, more_orders)
+TABLES = (
+    corrections, stock, clocks, people, programs, found_corrections, found_stock, found_programs,
+    weights, more_orders,
+)  # fmt: skip
 Test = Callable[..., Any]
 
 

@@ -64,6 +64,10 @@ class Wire:
             self.positions[place] = max(self.positions.get(place, 0), offset + 1)
         return places
 
+    def attempt(self, event: Event) -> httpx.Response:
+        """Sends an event that may be refused; the gateway's answer."""
+        return self._http.post(f"{self.addresses.gateway}/v1/events", json=[event])
+
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         """An answer of the API, whatever its status."""
         return self._answer("GET", path, params=parameters)

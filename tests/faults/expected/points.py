@@ -21,6 +21,7 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
         "point_entry": list(_entries(events)),
         "points_across": list(_across(events)),
         "program_rules": _rules(events),
+        "program_membership": list(_memberships(events)),
     }
 
 
@@ -37,14 +38,28 @@ def _across(events: list[Any]) -> Iterator[Row]:
         elif name == "PointsTransferred":
             found.append((event["to_profile_id"], "transferred", -event["points"], None))
         for number, (owner, kind, points, sale) in enumerate(found):
-            yield (event["meta"]["event_id"], number, who, owner, kind, points, at, sale)
+            key = (event["meta"]["event_id"], number)
+            yield (*key, who, owner, kind, points, at, sale, event["program_id"])
+
+
+def _memberships(events: list[Any]) -> Iterator[Row]:
+    for _, name, event in events:
+        if name in ("ProgramJoined", "ProgramLeft"):
+            meta = event["meta"]
+            yield (
+                meta["event_id"], 0, event["profile_id"], event["program_id"],
+                name == "ProgramJoined", meta["occurred_at"],
+            )  # fmt: skip
 
 
 def _entries(events: list[Any]) -> Iterator[Row]:
     for _, name, event in events:
-        if name.startswith("Points"):
+        if name.startswith("Points") or name == "BalanceOpened":
+            money = [event[one] for one in ("currency", "rate") if event.get(one) is not None]
+            foreign = " ".join(money) or None
             for number, row in enumerate(_moves(name, event)):
-                yield (event["meta"]["event_id"], number, *row)
+                key = (event["meta"]["event_id"], number)
+                yield (*key, *row, event["program_id"], foreign)
 
 
 def _moves(name: str, event: Any) -> Iterator[Row]:
@@ -57,6 +72,13 @@ def _moves(name: str, event: Any) -> Iterator[Row]:
             yield (
                 who, lot["lot_id"], "earned", lot["points"], at, lot["active_from"],
                 lot["expires_at"], sale, lot["line_no"], None, event["rule_version"],
+            )  # fmt: skip
+    elif name == "BalanceOpened":
+        name_of = UUID(bytes=event["meta"]["event_id"])
+        for number, lot in enumerate(event["lots"]):
+            yield (
+                who, uuid5(name_of, f"lot {number}").bytes, "opened", lot["points"], at,
+                lot["active_from"], lot["expires_at"], None, None, None, None,
             )  # fmt: skip
     elif name == "PointsExpired":
         yield _row(who, event["lot_id"], "expired", -event["points"], at)

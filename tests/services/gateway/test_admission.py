@@ -184,7 +184,8 @@ async def test_no_date_that_a_till_chooses_gives_points_beside_rules(case: str, 
     accrual, versions, when, taken = EARNINGS[case]
     now = datetime.now(UTC)
     rows = [
-        {"program_id": "hitotsu-points", "valid_from": int((now + since).timestamp() * 1e6), "set_at": 1,
+        {"program_id": "hitotsu-points", "set_at": 1,
+         "valid_from": int((now + since).timestamp() * 1e6),
          "accrual": who} for since, who in versions
     ]  # fmt: skip
 
