@@ -1,4 +1,4 @@
-"""`hitotsu points rejudge`: judges past sales again by what is known and meant today."""
+"""`hitotsu points`: judges past sales again by what is known and meant today, and tries rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import psycopg
@@ -23,11 +24,18 @@ VERBS = ("points",)
 SHOWN_MAX = 50
 EASTERNMOST = timedelta(hours=14)
 app = typer.Typer(help="The points program.")
+rules = typer.Typer(help="Rules of points programs.")
+app.add_typer(rules, name="rules")
 
 
 @app.callback()
 def points() -> None:
     """The points program."""
+
+
+@rules.callback()
+def rules_of_programs() -> None:
+    """Rules of points programs."""
 
 
 def register(root: typer.Typer) -> None:
@@ -97,6 +105,42 @@ def rejudge(
         _show(found, dry_run)
 
 
+@rules.command("try")
+def try_rules(
+    file: Annotated[
+        Path, typer.Argument(help="The rules as JSON.", exists=True, dir_okay=False, readable=True)
+    ],
+    since: Annotated[
+        str,
+        typer.Option(
+            help="Sales made since this day (in the rules' time zone) or time.", metavar="DATE"
+        ),
+    ],
+    program: Annotated[
+        str, typer.Option(help="The program whose members' sales are tried; else the default one.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Print what sales of the log would have earned by these rules; store nothing."""
+    from services.cli.tried_rules import print_tried, tried_sales
+    from services.points.program.rules import UnreadableProgramRules, read_rules
+
+    asked = _day_or_time(since)
+    try:
+        read = read_rules(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file}: not UTF-8 at byte {error.start}") from None
+    except UnreadableProgramRules as error:
+        raise typer.BadParameter(f"{file}: {error.field}: {error.reason}") from None
+    if not isinstance(asked, datetime):
+        asked = datetime.combine(asked, time(), read.zone)
+    try:
+        sales, totals = asyncio.run(tried_sales(settings(), read, program, asked))
+    except psycopg.OperationalError as error:
+        raise ProviderError(f"Postgres: {str(error).splitlines()[0]}") from None
+    print_tried(sales, totals, as_json)
+
+
 async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> RejudgeReport:
     from services.points.background.rejudge import program_zone, rejudge
     from services.points.program.programs import Programs
@@ -106,7 +150,7 @@ async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> 
     info = conninfo(config.postgres, group=config.group, name="hitotsu-rejudge")
     async with await psycopg.AsyncConnection.connect(info, autocommit=True) as made:
         connection: Connection = made
-        await _refuse_while_building(connection, config.group)
+        await refuse_while_building(connection, config.group)
         if not isinstance(asked, datetime):
             asked = datetime.combine(
                 asked, time(), await program_zone(connection, programs.default)
@@ -115,8 +159,10 @@ async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> 
         return await rejudge(connection, config.group, micros, dry_run, programs)
 
 
-async def _refuse_while_building(connection: Any, group: str) -> None:
-    """Tables that are being built lack events: judged by them, sales would lose points."""
+async def refuse_while_building(connection: Any, group: str) -> None:
+    """Raises ProviderError while tables are being built: they lack events, so that sales judged by
+    them would lose points.
+    """
     cursor = await connection.execute(
         "select projection from hitotsu.projection_building where grp = %s order by 1", [group]
     )

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from projections.core.documents import unpacked
-from projections.purchases.documents import Counted
+from projections.core.documents import Documents, unpacked
+from projections.purchases.documents import COMPLETED, Counted
 from projections.purchases.sale_state import SettledSale, settled
+from projections.purchases.settlements import SETTLED
 from schemas.measures import unit_sql
 from services.points.program.calendar import months_before
 from services.points.program.earnings import EarningSale, SoldLine, line_gone
@@ -51,17 +52,35 @@ RULES = "select program_id, valid_from, set_at, version, accrual, rules from pro
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 
-async def sales_of(connection: Connection, transactions: Iterable[UUID]) -> dict[UUID, EarningSale]:
-    """The known sales by transaction id, with all that was returned of them under any profile."""
+async def sales_of(
+    connection: Connection, transactions: Iterable[UUID], until: int | None = None
+) -> dict[UUID, EarningSale]:
+    """The known sales by transaction id, with all that was returned of them under any profile.
+
+    `until`: only with what corrected them up to that time (microseconds).
+    """
     asked = list(transactions)
     rows = await rows_of(connection, SALES, [asked])
     claims = await rows_of(connection, CLAIMS, [asked])
     claimed = {row["transaction_id"]: row["profile_id"] for row in claims}
-    settled_sales = {row["transaction_id"]: settled(unpacked(row["documents"])) for row in rows}
+    settled_sales = {
+        row["transaction_id"]: settled(_known(unpacked(row["documents"]), until)) for row in rows
+    }
     await _take_off_served_twice(connection, settled_sales.values())
     return {
         (key := row["transaction_id"]): _sale(row, settled_sales[key], claimed.get(key))
         for row in rows
+    }
+
+
+def _known(documents: Documents, until: int | None) -> Documents:
+    """A sale's documents without corrections that happened after `until`."""
+    if until is None:
+        return documents
+    return {
+        name: document
+        for name, document in documents.items()
+        if document[0] in (COMPLETED, SETTLED) or document[1] <= until
     }
 
 
@@ -119,15 +138,16 @@ async def rank_of(
 ) -> str | None:
     """The member's rank by its spending in the calendar months before the sale's month.
 
-    None: the rules have no ranks, or the spending reaches none. `profiles`: ids of all profiles of
-    the member.
+    None: the rules have no ranks, or the spending reaches none. What was returned after the sale
+    does not count. `profiles`: ids of all profiles of the member.
     """
     if rules.ranks is None:
         return None
     since, until = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
     asked = {"profiles": list(profiles), "since": since, "until": until}
     rows = await rows_of(connection, SPENT, asked)
-    before = await sales_of(connection, [row["transaction_id"] for row in rows])
+    transactions = [row["transaction_id"] for row in rows]
+    before = await sales_of(connection, transactions, until=sale.occurred_at)
     return rules.rank(sum(spent(one, rules) for one in before.values()))
 
 

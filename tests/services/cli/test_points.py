@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,21 @@ def test_without_a_date_or_where_tills_give_points_it_says_so() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Postgres: ") or "Postgres: " in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ('{"earn": [{"points": 1, "per": 0}]}', "earn.0.per: "),
+        ('{"currency": "ZZZ"}', "currency: "),
+        ("{", "rules: not JSON"),
+    ],
+)
+def test_rules_that_cannot_be_read_are_not_tried(tmp_path: Path, rules: str, said: str) -> None:
+    file = tmp_path / "r"
+    file.write_text(rules)
+    done = hitotsu("points", "rules", "try", str(file), "--since", "2026-04-01", **RULES)
+    text = " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert (done.returncode, said in text) == (2, True), text
+    missing = hitotsu("points", "rules", "try", str(file) + "x", "--since", "2026-04-01", **RULES)
+    assert missing.returncode == 2

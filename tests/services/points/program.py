@@ -41,12 +41,13 @@ class Program(Wallet):
         days_ago: float = 400,
         version: str = "1",
         accrual: str = "RULES",
+        program_id: str = "hitotsu-points",
     ) -> None:
         """Rules in force since so many days."""
         valid_from = self.now() - int(days_ago * DAY)
         self.append(
             "ProgramRulesSet", version=version, accrual=accrual, rules=json.dumps(rules),
-            valid_from=valid_from, program_id="hitotsu-points",
+            valid_from=valid_from, program_id=program_id,
         )  # fmt: skip
         seen = "select 1 from program_rules where version = %s and valid_from = %s"
         self.until(lambda: self.road.sql(seen, version, valid_from))
@@ -78,8 +79,9 @@ class Program(Wallet):
         self.skus.update({(sale, no): sku for no, (sku, _, _) in enumerate(lines, 1)})
 
     def brings(
-        self, who: UUID | None, sale: UUID, units: Mapping[int, int], flush: bool = True
-    ) -> None:
+        self, who: UUID | None, sale: UUID, units: Mapping[int, int], flush: bool = True,
+        **more: Any,
+    ) -> None:  # fmt: skip
         """A return that is a fact."""
         lines = [
             ReturnedLine(line_no=no, sku=self.skus.get((sale, no), "tea"), quantity=many, refund=1)
@@ -87,7 +89,7 @@ class Program(Wallet):
         ]
         self.collect(
             "PurchaseReturned", transaction_id=sale.bytes, lines=lines,
-            profile_id=who.bytes if who else None,
+            profile_id=who.bytes if who else None, **more,
         )  # fmt: skip
         if flush:
             self.flush()

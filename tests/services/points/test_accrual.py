@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from projections.core.instants import DAY
+from projections.core.instants import DAY, instant
 from schemas.generated.events.parts import Meta, Producer, PurchaseLine
 from schemas.topics import TOPICS
 from schemas.wire import codec
 from tests.infra.test_topics import widen
+from tests.services.points.drawn_log import DAYS, members_of, tell
 from tests.services.points.program import ONE_IN_TEN, Program, program
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+TRIED: dict[str, Any] = {
+    "earn": [
+        {"ranks": ["gold"], "points": 5, "per": 100},
+        {"channels": ["EC"], "categories": ["drinks"], "points": 3, "per": 100},
+        {"points": 1, "per": 100},
+    ],
+    "rounding": "half_up",
+    "rates": {"USD": "150.25", "KWD": "489.5"},
+    "return_policy": "go_negative",
+    "ranks": {"months": 2, "ladder": [{"name": "gold", "spent": 150_000}]},
+}
+DECIDED = """
+select transaction_id::text, sum(points)::int from points_decided where program_id = 'tried'
+group by 1 having sum(points) <> 0
+"""
+BALANCES = """
+select profile_id::text, sum(points)::int from point_entry where program_id = 'tried'
+group by 1 having sum(points) <> 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +339,42 @@ def test_rules_that_cannot_be_read_leave_the_last_ones_in_force(shop: Program) -
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
     shop.brings(who, sale, {1: 1})
     shop.until(lambda: shop.kinds(who) == {"earned": 100, "reversed": -100})
+
+
+def test_rules_tried_on_the_log_are_what_a_stack_with_them_from_the_start_earned(
+    shop: Program, tmp_path: Path
+) -> None:
+    """By sale and by member; some members are in another program, whose sales are not tried."""
+    file, members = tmp_path / "rules.json", members_of()
+    file.write_text(json.dumps(TRIED))
+    shop.append("ItemDescribed", sku="tea", category="drinks", valid_from=0)
+    shop.sets(TRIED, program_id="tried")
+    for who, club in zip(members, ["club"] * 4 + ["tried"] * len(members), strict=False):
+        joined = shop.now() - (DAYS + 2) * DAY
+        shop.append("ProgramJoined", profile_id=who.bytes, program_id=club, at=joined)
+    known = "select count(*)::int from program_membership"
+    shop.until(lambda: shop.road.sql(known) == [(len(members),)])
+    before = shop.road.sql("select coalesce(sum(next_offset), 0)::int from checkpoint"
+                           " where topic = 'commerce.purchases'")[0][0]  # fmt: skip
+    log = tell(shop, members)
+    shop.quiet(before + log.records)
+    earned, left = dict(shop.road.sql(DECIDED)), dict(shop.road.sql(BALANCES))
+    assert len(earned) > 40 and len(left) == len(members) - 4
+
+    shop.sets(ONE_IN_TEN, version="2", days_ago=399, program_id="tried")
+    shop.until(lambda: dict(shop.road.sql(BALANCES)) != left)
+    shop.quiet(before + log.records)
+    asked = (str(file), "--program", "tried", "--since", instant(log.since).isoformat())
+    found = shop.road.verb("points", "rules", "try", *asked)
+    kept: Counter[str] = Counter()
+    for one in found["each"]:
+        kept[one["profile_id"]] += one["kept"]
+    sales = {one["transaction_id"]: one["points"] for one in found["each"] if one["points"]}
+    assert (sales, +kept) == (earned, left)
+    assert (found["points"], found["kept"]) == (sum(earned.values()), sum(left.values()))
+    assert set(found["not_converted"]) == {"EUR"}
+    assert {one["rank"] for one in found["each"]} == {None, "gold"}
+    assert shop.road.verb("points", "rules", "try", *asked) == found, "trying stores nothing"
 
 
 def test_sales_of_a_partition_that_was_added_while_it_ran_earn_as_all_others_do(
