@@ -47,7 +47,8 @@ def test_what_was_spent_is_withheld_from_the_refund_and_said_in_money(shop: Prog
     said = shop.asks(who, sale, {1: 2}, key=f"{sale}-1")
     assert said.status_code == 200, said.text
     found = said.json()
-    assert found["withheld"] == dry["withheld"] == {"points": 40, "value": 80}
+    withheld = {"points": 40, "value": 80, "currency": "JPY", "minor_units": 0}
+    assert found["withheld"] == dry["withheld"] == withheld
     assert found["taken_back"]["points"] == 10
     assert dry["event_ids"] == []
     (event_id,) = found["event_ids"]
