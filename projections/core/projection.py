@@ -145,10 +145,13 @@ class Projection:
         personal: tuple[str, ...] = (),
         indexes: tuple[tuple[str, ...], ...] = (),
         sparse: tuple[str, ...] = (),
+        later: tuple[str, ...] = (),
         **columns: Column,
     ) -> Ledger:
-        """Declares a table of append-only rows."""
-        ledger = Ledger(name, columns, view, subject, personal, False, indexes, sparse=sparse)
+        """Declares a table of append-only rows. `later`: columns that a released table lacked."""
+        ledger = Ledger(
+            name, columns, view, subject, personal, False, indexes, sparse=sparse, later=later
+        )
         self._keep(ledger)
         return ledger
 

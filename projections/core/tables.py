@@ -37,8 +37,10 @@ class StoredTable:
     `subject`: the column that says whose data a row is. When that subject is erased, the `personal`
     columns become null, or with `forget` the row is deleted. `moved_by`: the only topic that
     changes the table, if it is rarely written; readers may cache such rows until it changes.
-    `sparse`: columns by which rows are found, indexed only where not null. `versioned`: queries get
-    the `row_version`, which each change of a row raises.
+    `sparse`: columns by which rows are found, indexed only where not null. `later`: the last
+    columns, which a released table did not have; null says of a row of before what it says of any
+    other, so the table need not be built for them. `versioned`: queries get the `row_version`,
+    which each change of a row raises.
     """
 
     name: str
@@ -52,6 +54,7 @@ class StoredTable:
     moved_by: str | None = None
     sparse: tuple[str, ...] = ()
     versioned: bool = False
+    later: tuple[str, ...] = ()
     keys: tuple[str, ...] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     projection: str = field(init=False, default="")
@@ -65,6 +68,8 @@ class StoredTable:
             for other in (column.at, column.by):
                 if other is not None and other not in self.columns:
                     raise TypeError(f"{self.name}.{name}: there is no column {other!r}")
+        if self.later and tuple(self.columns)[-len(self.later) :] != self.later:
+            raise TypeError(f"{self.name}: later columns must be the last")
         # a value of the first row never changes, so the row stays in its hash
         shown_by = {
             *self.keys,

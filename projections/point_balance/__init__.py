@@ -1,4 +1,4 @@
-"""The tables of points: entries (movements of lots), debts between profiles, programs and rules.
+"""The tables of points: entries (movements of lots), debts between profiles, and program rules.
 
 A balance is computed from lots, and a lot from its entries. No stored value depends on a clock or
 on the order in which partitions are read.
@@ -19,8 +19,6 @@ from schemas.generated.events import (
     PointsReinstated,
     PointsReversed,
     PointsTransferred,
-    ProgramJoined,
-    ProgramLeft,
     ProgramRulesSet,
 )
 
@@ -44,6 +42,7 @@ entry = projection.ledger(
     foreign_money=plain("text"),  # a sale's currency that is not the program's, and the rate if any
     view=View(by=("profile_id",)),
     sparse=("expires_at", "terminal"),
+    later=("program_id", "foreign_money"),
 )
 # Held points of which no redemption is applied yet. Holds of the client `hitotsu-points` are made
 # for events that are not applied yet: decisions count them, readers do not.
@@ -71,6 +70,7 @@ across = projection.ledger(
     transaction_id=plain("uuid"),
     program_id=plain("text"),
     indexes=(("profile_id",), ("owner_id",)),
+    later=("program_id",),
 )
 rules = projection.table(
     "program_rules",
@@ -83,16 +83,6 @@ rules = projection.table(
     moved_by="commerce.catalog",
     view=View(by=("program_id",)),
 )
-# when a profile joined or left a program
-membership = projection.ledger(
-    "program_membership",
-    profile_id=plain("uuid"),
-    program_id=plain("text"),
-    joined=plain("boolean"),
-    at=plain("bigint"),
-    view=View(by=("profile_id",)),
-)
-
 Allocated = PointsRedeemed | PointsReversed | PointsReinstated | PointsTransferred
 
 
@@ -222,16 +212,6 @@ def rules_set(event: ProgramRulesSet) -> Iterator[Row]:
         version=event.version,
         accrual=event.accrual,
         rules=event.rules,
-    )
-
-
-@projection.on(ProgramJoined, ProgramLeft)
-def joined_or_left(event: ProgramJoined | ProgramLeft) -> Iterator[Row]:
-    yield membership(
-        profile_id=event.profile_id,
-        program_id=event.program_id,
-        joined=isinstance(event, ProgramJoined),
-        at=event.meta.occurred_at,
     )
 
 

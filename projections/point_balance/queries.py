@@ -16,9 +16,8 @@ from pydantic import BaseModel, Field
 
 from projections.core import NotFound, Page, Read, Subject
 from projections.core.instants import Moment, instant, micros
-from projections.point_balance import HELD, across, entry, membership, projection, rules
+from projections.point_balance import HELD, across, entry, projection, rules
 from projections.point_balance import former_balances as _former_balances  # noqa: F401
-from projections.point_balance import memberships as _memberships  # noqa: F401
 from projections.point_balance.account import Account, Lot, account, lots_and_draws
 from projections.point_balance.debt_pairs import owed
 from projections.point_balance.programs import LOT_PROGRAM, SETTING, of_program
@@ -100,8 +99,6 @@ async def points_of(
     at = micros(as_of or datetime.now(UTC))
     default = read.setting(SETTING)
     whole = await read.rows(entry, profile_id=profile_ids)
-    if not whole:  # a member may be known by nothing but the programs it joined
-        await read.rows(membership, profile_id=profile_ids)
     rows = of_program(whole, program or default, default)
     if not rows:
         await _check(read, program)

@@ -57,6 +57,7 @@ on conflict (grp, projection) do nothing
 """
 # the tables of a projection that is no longer declared go stale: if declared again, it is built
 FORGET_VERSION = "delete from hitotsu.projection_version where grp = %s and projection <> all(%s)"
+FORGET_GENERATION = "delete from hitotsu.cache_generation"
 # a projection without tables has nothing to build
 FORGET_BUILDING = "delete from hitotsu.projection_building where grp = %s and projection <> all(%s)"
 
@@ -164,7 +165,10 @@ def _outdated(
             table_columns.check(connection, table, columns)
         if lacking := table_columns.missing(table, columns):
             table_columns.add(connection, table, lacking)
-            reason = reason or "columns"
+            if any(part.name not in table.later for part in lacking):
+                reason = reason or "columns"
+            else:  # rows in Redis lack the columns, so it is filled again
+                connection.execute(FORGET_GENERATION)
         if reason is None:
             connection.execute(unless_there(ddl(table)).encode())
     return reason

@@ -43,7 +43,16 @@ def parsed(table: StoredTable, payloads: Iterable[str], versions: Iterable[int] 
     `versions`: the row versions, for tables whose queries get them.
     """
     made = shape(table)
-    rows = made.read(from_json(f"[{','.join(payloads)}]", cache_strings="none"), versions)
+    stored = from_json(f"[{','.join(payloads)}]", cache_strings="none")
+    try:
+        rows = made.read(stored, versions)
+    except ValueError:
+        width = len(visible(table))
+        if not table.later or any(len(one) < width - len(table.later) for one in stored):
+            raise
+        # rows of before the table had its later columns, until Redis is filled again
+        padded = [[*values, *[None] * (width - len(values))] for values in stored]
+        rows = made.read(padded, versions)
     if len(rows) > 1:
         rows.sort(key=made.order)
     return rows

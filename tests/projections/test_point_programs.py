@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from projections.core.memory import Memory
-from projections.point_balance import entry, membership
+from projections.point_balance import entry
 from projections.point_balance.account import account, lots_and_draws
-from projections.point_balance.memberships import joined_at
 from projections.point_balance.programs import of_program
+from projections.program_membership import joined_at, membership
 from schemas.generated.events import (
     BalanceOpened,
     PointsEarned,

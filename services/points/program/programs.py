@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from projections.point_balance.memberships import joined_at
+from projections.program_membership import joined_at
 from services.points.program.rules import version_at
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of

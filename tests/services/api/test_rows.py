@@ -41,3 +41,18 @@ def test_a_row_is_what_its_json_says(table: StoredTable) -> None:
     assert parsed(table, []) == []
     with pytest.raises(ValueError, match="unpack"):
         parsed(table, ["[]"], [1] if table.versioned else [])
+
+
+@pytest.mark.parametrize(
+    "table", [one for one in TABLES if one.later], ids=lambda table: table.name
+)
+def test_a_row_of_before_the_later_columns_has_null_in_them(table: StoredTable) -> None:
+    """Beside a row of now, in either order."""
+    told = [TOLD.get(column.type, (7, 7))[0] for column in visible(table)]
+    payloads = [json.dumps(told), json.dumps(told[: -len(table.later)])]
+    for order in (payloads, payloads[::-1]):
+        rows = parsed(table, order)
+        later = [[row[name] for name in table.later] for row in rows]
+        assert sorted(later, key=repr) == sorted(
+            [told[-len(table.later) :], [None] * len(table.later)], key=repr
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from infra.backend import Endpoints
-from projections.core import Projection, key, total
+from projections.core import Projection, key, plain, total
 from projections.core.fold import Group
 from services.projector import database
 
@@ -85,6 +86,29 @@ def test_a_new_table_and_a_new_column_have_their_projection_built(own: Database)
     wider.table("returned", sku=key("text"), units=total())
     assert own.prepare(wider) == {"sold"}
     assert own.execute("select reason from hitotsu.projection_building") == [("table",)]
+
+
+def noted(**more: Any) -> Projection:
+    projection = Projection("noted")
+    projection.ledger("notes", sku=plain("text"), **more)
+    return projection
+
+
+def test_a_later_column_is_added_and_nothing_is_built_for_it(own: Database) -> None:
+    """Redis, whose rows lack the column, is filled again, once."""
+    generation = "select generation from hitotsu.cache_generation"
+    own.prepare(sold(), noted())
+    own.execute(READ)
+    named = "insert into hitotsu.cache_generation (grp, generation) values ('main', %s)"
+    own.execute(named % "gen_random_uuid()")
+    wider = noted(program=plain("text"), later=("program",))
+    assert own.prepare(sold(), wider) == frozenset()
+    assert "program" in own.columns("notes")
+    assert own.execute(generation) == []
+    own.execute(named % "gen_random_uuid()")
+    assert own.prepare(sold(), wider) == frozenset()
+    assert len(own.execute(generation)) == 1
+    assert own.prepare(sold(), noted(other=plain("text"))) == {"noted"}
 
 
 def test_a_new_column_of_a_group_without_history_is_just_there(own: Database) -> None:

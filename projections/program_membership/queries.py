@@ -1,4 +1,4 @@
-"""Which programs a member is in, and the query that tells it.
+"""The query about programs of points: which a member is in.
 
 A member is in a program while any of its profiles is: the last that was told of the profile, up to
 that time, is that it joined. A member who is in none belongs to the default program.
@@ -6,33 +6,15 @@ that time, is that it joined. A member who is in none belongs to the default pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
 from projections.core import Read, Subject
 from projections.core.instants import Moment, instant, micros
-from projections.point_balance import membership, projection
-from projections.point_balance.programs import SETTING
+from projections.program_membership import joined_at, membership, projection
 
-
-def joined_at(rows: Iterable[Mapping[str, Any]], at: int) -> dict[str, int]:
-    """The programs in which these profiles are at `at`, and since when; microseconds.
-
-    `rows`: of `program_membership`, in any order. Of several profiles the earliest joining counts;
-    of what was told of one time, what has the greatest event id.
-    """
-    last: dict[tuple[Any, str], Mapping[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: (row["at"], row["event_id"])):
-        if row["at"] <= at:
-            last[row["profile_id"], row["program_id"]] = row
-    since: dict[str, int] = {}
-    for (_, program), row in last.items():
-        if row["joined"]:
-            since[program] = min(row["at"], since.get(program, row["at"]))
-    return since
+SETTING = "default_program"  # the setting that names the default program
 
 
 class MemberProgram(BaseModel):
@@ -45,7 +27,7 @@ class MemberProgram(BaseModel):
     default: bool = Field(description="Whether it is the default program.")
 
 
-@projection.query("/v1/members/{member_id}/programs", scope="points:read")
+@projection.query("/v1/members/{member_id}/programs", scope="points:read", part="programs")
 async def programs_of(
     read: Read, member: Subject, as_of: Moment | None = None
 ) -> list[MemberProgram]:
