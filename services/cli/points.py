@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from infra.backend import ProviderError
+from infra.variables import variable
 from services.cli.endpoints import settings
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> 
     from services.points.program.programs import Programs
     from services.runtime.db import Connection, conninfo
 
-    programs = Programs(os.environ.get("HITOTSU_DEFAULT_PROGRAM", config.default_program))
+    programs = Programs(variable("HITOTSU_DEFAULT_PROGRAM") or config.default_program)
     info = conninfo(config.postgres, group=config.group, name="hitotsu-rejudge")
     async with await psycopg.AsyncConnection.connect(info, autocommit=True) as made:
         connection: Connection = made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ import psycopg
 import typer
 from rich.console import Console
 
+from infra.variables import variable
 from projections.core.instants import instant, micros
 from services.cli.points import refuse_while_building
 from services.points.background.tried_rules import TriedSale, TriedTotals, tried
@@ -27,7 +27,7 @@ async def tried_sales(
     config: Settings, rules: EarningRules, program: str, since: datetime
 ) -> tuple[list[TriedSale], TriedTotals]:
     """The tried sales and their sums. `program`: empty for the default one."""
-    programs = Programs(os.environ.get("HITOTSU_DEFAULT_PROGRAM", config.default_program))
+    programs = Programs(variable("HITOTSU_DEFAULT_PROGRAM") or config.default_program)
     info = conninfo(config.postgres, group=config.group, name="hitotsu-try-rules")
     sales, totals = list[TriedSale](), TriedTotals()
     async with await psycopg.AsyncConnection.connect(info, autocommit=True) as made:
