@@ -53,6 +53,7 @@ from schemas.generated.events.members import (
     SubjectErased,
 )
 from schemas.generated.events.parts import (
+    Discount,
     EarnedLot,
     Identifier,
     LineComponent,
@@ -220,6 +221,7 @@ __all__ = [
     "CouponIssued",
     "CouponUsed",
     "DeadLettered",
+    "Discount",
     "DiscrepancySettled",
     "EarnedLot",
     "Event",

@@ -7,6 +7,16 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, kw_only=True)
+class Discount:
+    """What was taken off a line or off the whole receipt, and why."""
+
+    line_no: int | None = None
+    amount: int
+    reason_code: str | None = None
+    coupon_id: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class EarnedLot:
     """Points earned together, by one line, with one expiry."""
 
@@ -100,6 +110,7 @@ class PurchaseLine:
     unit: str | None = None
     scale: int = 0
     expected_at: int | None = None
+    tax_included: bool = True
 
 
 @dataclass(slots=True, kw_only=True)

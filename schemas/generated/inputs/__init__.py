@@ -62,6 +62,7 @@ from schemas.generated.inputs.members import (
     SubjectErasedInput,
 )
 from schemas.generated.inputs.parts import (
+    DiscountInput,
     EarnedLotInput,
     IdentifierInput,
     LineComponentInput,
@@ -258,6 +259,7 @@ __all__ = [
     "ContactMadeInput",
     "CouponIssuedInput",
     "CouponUsedInput",
+    "DiscountInput",
     "DiscrepancySettledInput",
     "EarnedLotInput",
     "EventInput",

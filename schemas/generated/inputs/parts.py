@@ -32,6 +32,15 @@ from schemas.generated.inputs.vocabulary import (
 )
 
 
+class DiscountInput(Edge):
+    """What was taken off a line or off the whole receipt, and why."""
+
+    line_no: IntOrdinal | None = None
+    amount: Money
+    reason_code: Code | None = None
+    coupon_id: Id | None = None
+
+
 class EarnedLotInput(Edge):
     """Points earned together, by one line, with one expiry."""
 
@@ -119,6 +128,7 @@ class PurchaseLineInput(Edge):
     unit: Code | None = None
     scale: Scale = 0
     expected_at: Instant | None = None
+    tax_included: bool = True
 
 
 class ReturnedLineInput(Edge):

@@ -24,6 +24,7 @@ from schemas.fields import (
     Short,
 )
 from schemas.generated.inputs.parts import (
+    DiscountInput,
     MetaInput,
     PurchaseLineInput,
     ReturnedLineInput,
@@ -84,6 +85,11 @@ class PurchaseAmendedInput(Edge):
     document_id: Code | None = None
     reason_code: Code | None = None
     note: Long | None = Field(default=None, repr=False)
+    tax: Money = 0
+    tax_by_rate: Annotated[list[TaxByRateInput], ByRate] = Field(
+        default_factory=list, max_length=500
+    )
+    discounts: list[DiscountInput] = Field(default_factory=list, max_length=500)
 
 
 class PurchaseAttributedInput(Edge):
@@ -118,6 +124,8 @@ class PurchaseCompletedInput(Edge):
     tax_by_rate: Annotated[list[TaxByRateInput], ByRate] = Field(
         default_factory=list, max_length=500
     )
+    discounts: list[DiscountInput] = Field(default_factory=list, max_length=500)
+    registration_number: Code | None = None
 
 
 class PurchaseReturnedInput(Edge):

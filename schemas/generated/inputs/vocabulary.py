@@ -12,7 +12,9 @@ ContactKind = Literal["OTHER", "MAIL", "CALL", "VISIT", "WEB", "SNS", "DM"]
 DecidedBy = Literal["RULE", "PERSON"]
 Disposition = Literal["BACK_IN_STOCK", "QUALITY_CONTROL", "UNUSABLE", "NOT_RETURNED"]
 Fulfilment = Literal["IMMEDIATE", "SHIP", "PICKUP"]
-LineKind = Literal["GOODS", "DISCOUNT", "SHIPPING", "SERVICE", "GIFT_CARD", "DEPOSIT", "OTHER"]
+LineKind = Literal[
+    "GOODS", "DISCOUNT", "SHIPPING", "SERVICE", "GIFT_CARD", "DEPOSIT", "OTHER", "FEE", "ROUNDING"
+]
 LocationKind = Literal["STORE", "WAREHOUSE", "OTHER"]
 MessageAuthor = Literal["CUSTOMER", "STAFF", "SYSTEM"]
 NeedKind = Literal["NONE", "ONE_OFF", "DURABLE", "REPLENISHABLE"]

@@ -3,6 +3,7 @@ fields.
 """
 
 from schemas.declarations import Description, Field, RecordType, module_of, snake
+from schemas.tools.generation.events import has_own_function, parts_with_functions
 from schemas.tools.generation.inputs import producer_topics
 from schemas.tools.generation.layout import (
     Bracket,
@@ -78,6 +79,8 @@ class _Building:
 
     def _items(self, field: Field, value: str, path: str) -> Expression:
         part, name = self._part(field), item_name(value)
+        if has_own_function(part) and not self.description.personal(part):
+            return f"[{snake(part.name)}({name}) for {name} in {value}]"
         if not self.description.personal(part):
             return comprehension(self.build(part, name), f"for {name} in {value}")
         item = self.build(part, name, f"{path}{field.name}[{{at}}].")
@@ -110,6 +113,13 @@ def _convert(description: Description, building: _Building, record: RecordType) 
         rows.append("    event_id = model.meta.event_id")
         rows.append(f"    subject = {_subject(record)}")
     return rows + lines("return ", building.build(record, "model"), indent=4)
+
+
+def _convert_part(building: _Building, part: RecordType) -> list[str]:
+    return [
+        f"def {snake(part.name)}(model: {part.name}Input) -> {part.name}:",
+        *lines("return ", building.build(part, "model"), indent=4),
+    ]
 
 
 def _subject(record: RecordType) -> str:
@@ -162,7 +172,10 @@ def _meta(description: Description) -> str:
 def _topic(description: Description, topic: Topic) -> str:
     building = _Building(description)
     records = description.events_of(topic)
-    blocks = []
+    own = [
+        part for part in parts_with_functions(description, topic) if not description.personal(part)
+    ]
+    blocks = [_convert_part(building, part) for part in own]
     for record in records:
         blocks.append(_convert(description, building, record))
         if description.personal(record):
@@ -174,6 +187,7 @@ def _topic(description: Description, topic: Topic) -> str:
         ("schemas.generated.conversions.meta", ["meta_of"]),
         (f"schemas.generated.events.{module_of(topic)}", topic.events),
         ("schemas.generated.events.parts", sorted(parts)),
+        ("schemas.generated.inputs.parts", [f"{part.name}Input" for part in own]),
         (f"schemas.generated.inputs.{module_of(topic)}", [f"{name}Input" for name in topic.events]),
         ("schemas.locations", located),
         ("schemas.rejection", ["Sealer", *sorted(building.helpers)]),

@@ -50,6 +50,17 @@ def parts_used(description: Description, topic: Topic) -> set[str]:
     }
 
 
+def has_own_function(part: RecordType) -> bool:
+    """Whether a part is converted by a function of its own: parts of parts make functions long."""
+    return any(field.item == "record" for field in part.fields)
+
+
+def parts_with_functions(description: Description, topic: Topic) -> list[RecordType]:
+    """The parts of the topic's events that are converted by functions of their own."""
+    parts = (description.parts[name] for name in sorted(parts_used(description, topic)))
+    return [part for part in parts if has_own_function(part)]
+
+
 def _class(record: RecordType, topic: Topic | None) -> list[str]:
     rows = [
         "@dataclass(slots=True, kw_only=True)",

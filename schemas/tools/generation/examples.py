@@ -42,6 +42,7 @@ _WORDS = {
     "document_id": "D-20260401-17",
     "staff_code": "E0042",
     "register_code": "R1",
+    "registration_number": "T1234567890123",
     "assigned_to": "E0042",
     "assigned_by": "E0007",
     "merged_by": "E0042",
@@ -119,7 +120,7 @@ _LEFT_OUT = frozenset(
     {
         "causation_id", "hold_id", "triggered_by", "returned_by", "from_profile_id",
         "components", "lot", "serial", "unit", "scale", "zone", "selling_zone", "document_line",
-        "tax_rate",
+        "tax_rate", "tax_included", "discounts",
     }
 )  # fmt: skip
 _LISTS = {"evidence": ["同じ電話番号"], "cleared": ["address"]}

@@ -1,7 +1,7 @@
 """Generates functions that convert events to and from the dicts that fastavro reads and writes."""
 
 from schemas.declarations import Description, Field, RecordType, module_of, snake
-from schemas.tools.generation.events import parts_used
+from schemas.tools.generation.events import has_own_function, parts_used, parts_with_functions
 from schemas.tools.generation.layout import (
     Bracket,
     build,
@@ -49,8 +49,10 @@ class _Reading:
         if field.shape == "record":
             return self.build(self.parts[str(field.of)], field.name)
         if field.item == "record":
-            name = item_name(value)
-            item = self.build(self.parts[str(field.of)], name)
+            name, part = item_name(value), self.parts[str(field.of)]
+            if has_own_function(part):
+                return f"[{snake(part.name)}_from({name}) for {name} in {value}]"
+            item = self.build(part, name)
             return comprehension(item, f"for {name} in {value}")
         check = self._check(field)
         if not check:
@@ -76,8 +78,12 @@ def _write(description: Description, record: RecordType, source: str) -> Bracket
         elif field.item == "record":
             items = f"{source}.{field.name}"
             name = item_name(items)
-            item = _write(description, description.parts[str(field.of)], name)
-            value = comprehension(item, f"for {name} in {items}")
+            part = description.parts[str(field.of)]
+            if has_own_function(part):
+                value = f"[{snake(part.name)}_record({name}) for {name} in {items}]"
+            else:
+                item = _write(description, part, name)
+                value = comprehension(item, f"for {name} in {items}")
         pairs.append(_pair(field.name, value))
     return Bracket("{", pairs, "}")
 
@@ -132,7 +138,10 @@ def _meta(description: Description) -> str:
 def _from_record(description: Description, topic: Topic) -> str:
     reading = _Reading(description)
     records = description.events_of(topic)
-    blocks = [_from_function(reading, record, f"{snake(record.name)}_from") for record in records]
+    blocks = [
+        _from_function(reading, record, f"{snake(record.name)}_from")
+        for record in [*parts_with_functions(description, topic), *records]
+    ]
     imports = ["from typing import Any", ""]
     imports += imports_from(
         ("schemas.wire.bounds", sorted(reading.checks)),
@@ -150,12 +159,15 @@ def _from_record(description: Description, topic: Topic) -> str:
 
 def _to_record(description: Description, topic: Topic) -> str:
     records = description.events_of(topic)
+    own = parts_with_functions(description, topic)
     blocks = [
-        _to_function(description, record, f"{snake(record.name)}_record") for record in records
+        _to_function(description, record, f"{snake(record.name)}_record")
+        for record in [*own, *records]
     ]
     imports = ["from typing import Any", ""]
     imports += imports_from(
         (f"schemas.generated.events.{module_of(topic)}", topic.events),
+        ("schemas.generated.events.parts", [part.name for part in own]),
         ("schemas.generated.records.meta", ["meta_record"]),
     )
     return module(f"The events of {topic.name}, to plain records.", imports, blocks)
