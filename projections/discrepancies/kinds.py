@@ -15,7 +15,7 @@ Resolution = Literal["DOCUMENT_RIGHT", "DOCUMENT_WRONG"]
 KindName = Literal[
     "over_return", "unknown_sale", "unknown_line", "second_claim", "shipped_unordered",
     "released_after_end", "doubled_document", "over_received", "misrouted", "negative_stock",
-    "shortage", "clock", "owner_differs",
+    "shortage", "clock", "owner_differs", "sums",
 ]  # fmt: skip
 
 
@@ -42,6 +42,8 @@ KINDS: Mapping[str, Kind] = {
     "second_claim": Kind((DOCUMENT_WRONG,), subject=True),
     # the first record of a sale stands; a guest's sale can be claimed
     "owner_differs": Kind((DOCUMENT_WRONG,), subject=True),
+    # the receipt stands as it was printed; an amendment says it anew
+    "sums": Kind((DOCUMENT_RIGHT,), subject=True),
     # open again when an event arrives by a wrong clock after the decision
     "clock": Kind((DOCUMENT_WRONG,)),
     # last as long as the numbers say so: a count, a receipt or a shipment ends them

@@ -73,7 +73,7 @@ class PurchaseListLine(BaseModel):
 
 
 class Purchase(BaseModel):
-    """A purchase of any channel; `total` in minor units of the currency."""
+    """A purchase of any channel; `total` in minor units of the currency. `lines`: of goods."""
 
     transaction_id: UUID
     occurred_at: datetime
@@ -194,6 +194,7 @@ def _purchase(transaction_id: UUID, whole: SettledSale) -> Purchase:
                 returned=shown(sold.returned + sold.voided, sold.line.unit),
                 refunded=shown(sold.refunded, sold.line.unit),
             )
-            for sold in whole.lines.values()
+            for sold in whole.shown_lines
+            if sold.line.goods
         ],
     )

@@ -27,11 +27,11 @@ from schemas.generated.events import (
 from schemas.measures import place
 
 # discrepancies of documents with their sale
-MISFITS = ("over_return", "unknown_sale", "unknown_line")
+MISFITS = ("over_return", "unknown_sale", "unknown_line", "sums")
 
 projection = Projection(
     "purchases",
-    version=4,
+    version=5,
     formerly=("purchase_suppression",),
     former_tables=("purchase", "purchase_return"),
 )
@@ -164,9 +164,13 @@ def decided(event: DiscrepancySettled) -> Iterator[Row]:
 
 @projection.derives(sale, discrepancy)
 def discrepancies(key: RowKey, documents: Documents) -> Iterable[tuple[str, Row]]:
-    """Units that a correction names and the sale, as far as it is known, does not have."""
-    if len(documents) == 1 and next(iter(documents.values()))[0] == told.COMPLETED:
-        return ()
+    """Units and money that a document names and the sale, as far as it is known, does not have;
+    and a receipt whose parts do not come to its total.
+    """
+    if len(documents) == 1:
+        (document,) = documents.values()
+        if document[0] == told.COMPLETED and told.adds_up(document):
+            return ()
     return _discrepancies(key, documents)
 
 
@@ -180,6 +184,15 @@ def _discrepancies(key: RowKey, documents: Documents) -> Iterator[tuple[str, Row
             effect.document,
             discrepancy(
                 kind=kind, at=effect.at, transaction_id=key[0], sku=effect.sku,
-                location_id=place(effect.location, effect.unit), quantity=effect.over,
+                location_id=place(effect.location, effect.unit),
+                quantity=None if kind == "sums" else effect.over,
+            ),
+        )  # fmt: skip
+    if whole.known and whole.not_adding_up:
+        yield (
+            whole.told,
+            discrepancy(
+                kind="sums", at=whole.told_at, transaction_id=key[0], sku="",
+                location_id=whole.location, quantity=None,
             ),
         )  # fmt: skip

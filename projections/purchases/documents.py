@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from projections.core.documents import Document
+from projections.purchases.receipts import not_adding_up, receipt_of, told_by
 from schemas.generated.events import (
     OrderLineCancelled,
     PriceAdjusted,
@@ -62,7 +63,7 @@ class Line(NamedTuple):
 
     @property
     def goods(self) -> bool:
-        """Whether units of it are in stock."""
+        """Whether units of it are in stock, suppress, and were bought to be had."""
         return self.kind == "GOODS"
 
 
@@ -81,14 +82,17 @@ _PLAIN_LINE = (None, AT_ONCE, False, "GOODS", (), None)
 
 def of_sale(event: PurchaseCompleted) -> Document:
     """[kind, at, owner, channel, location, currency, total, paid with points, order, lines], and
-    if one of them was told [receipt number, business date].
+    if anything of it was told [receipt number, business date], and [what else the receipt says].
 
     `owner`: null for a guest. `order`: the order that the sale serves, null if it is the sale.
     """
     owner, order = event.profile_id, event.order_id
+    receipt = told_by(event)
     printed: Document = []
-    if event.receipt_number is not None or event.business_date is not None:
+    if event.receipt_number is not None or event.business_date is not None or receipt is not None:
         printed = [event.receipt_number, event.business_date]
+        if receipt is not None:
+            printed.append(receipt)
     return [
         COMPLETED,
         event.meta.occurred_at,
@@ -104,6 +108,14 @@ def of_sale(event: PurchaseCompleted) -> Document:
     ]
 
 
+def adds_up(sale: Document) -> bool:
+    """Whether everything that a sale's document says of money comes to its total."""
+    if len(sale) < 13:
+        return True
+    lines = [Line(*values) for values in sale[9]]
+    return not not_adding_up(lines, sale[6], receipt_of(sale[12]))
+
+
 def shop_day(location_id: str, day: int) -> str:
     """By what sales of a location and day (since 1970-01-01) are found."""
     return f"{day} {location_id}"
@@ -117,7 +129,7 @@ def found_by(sale: Document) -> tuple[str | None, str | None, str | None]:
     """
     if len(sale) == 10:
         return None, sale[8], None
-    receipt, day = sale[10:]
+    receipt, day = sale[10:12]
     return receipt, sale[8], None if day is None else shop_day(sale[4], day)
 
 
@@ -146,10 +158,13 @@ def of_cancel(event: OrderLineCancelled) -> Document:
 
 
 def of_amendment(event: PurchaseAmended) -> Document:
-    """[kind, at, location, total, lines]: the lines as they are from then on."""
+    """[kind, at, location, total, lines]: the lines as they are from then on, and if anything of
+    it was told [what else the receipt says].
+    """
+    receipt = told_by(event)
     return [
         AMENDED, event.meta.occurred_at, event.location_id, event.total,
-        [_line(line, None) for line in event.lines],
+        [_line(line, None) for line in event.lines], *([] if receipt is None else [receipt]),
     ]  # fmt: skip
 
 

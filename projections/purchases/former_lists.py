@@ -20,7 +20,8 @@ from projections.core.comparison import (
 from projections.core.documents import unpacked
 from projections.core.instants import instant
 from projections.purchases import projection
-from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+from projections.purchases.sale_state import SettledSale, settled
+from projections.purchases.sold_units import SoldUnits
 from schemas.measures import shown
 
 FORMER = ("purchase", "purchase_return", "purchase_claim")

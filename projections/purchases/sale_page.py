@@ -16,7 +16,8 @@ from projections.core.documents import Documents
 from projections.core.instants import instant
 from projections.purchases import claim, projection, sale
 from projections.purchases import documents as told
-from projections.purchases.sale_state import SettledSale, SoldUnits, settled
+from projections.purchases.sale_state import SettledSale, settled
+from projections.purchases.sold_units import SoldUnits
 from schemas.currencies import MinorUnits, minor_units
 from schemas.measures import Units, UnitTold, location_and_unit, shown
 
@@ -68,6 +69,10 @@ class SaleLine(BaseModel):
     cancelled: Units
     voided: Units
     given_back: int = Field(description="Money given back by price adjustments.")
+    kind: str = Field(description="What the line is for; only goods move stock.")
+    discount: int = Field(description="What was taken off the line; `paid` is without it.")
+    tax_rate: int | None = Field(description="In hundredths of a percent; null: not told.")
+    tax_included: bool = Field(description="Whether `paid` has the tax in it.")
     expected_at: datetime | None = Field(
         description="Of a preorder, when its units are expected; null: it is none."
     )
@@ -97,6 +102,47 @@ class SaleDiscrepancy(BaseModel):
     settled: bool
 
 
+class RateSum(BaseModel):
+    """What was sold at one tax rate (hundredths of a percent), and the tax, as on the receipt."""
+
+    rate: int
+    net: int
+    tax: int
+
+
+class TakenOff(BaseModel):
+    """A discount. `line_no` null: off the whole receipt, and in no line's `paid`."""
+
+    line_no: int | None
+    amount: int
+    reason_code: str | None
+    coupon_id: UUID | None
+
+
+class PaidWith(BaseModel):
+    """A means of payment, and how much was paid with it."""
+
+    kind: str
+    amount: int
+
+
+class SaleReceipt(BaseModel):
+    """What the receipt says beside its lines. Money in minor units of the currency.
+
+    `not_adding_up`: what does not come to the total: `lines`, `tax`, `tenders`. An amendment says
+    `tax`, `tax_by_rate` and `discounts` anew; tenders are those of the sale.
+    """
+
+    tax: int
+    tax_by_rate: list[RateSum]
+    discounts: list[TakenOff]
+    tenders: list[PaidWith]
+    staff_code: str | None
+    register_code: str | None
+    registration_number: str | None
+    not_adding_up: list[str]
+
+
 class SalePoints(BaseModel):
     """Points of the sale: earned, spent for it, taken back, given back, each 0 or more."""
 
@@ -124,6 +170,7 @@ class Sale(BaseModel):
     minor_units: MinorUnits
     total: int
     lines: list[SaleLine]
+    receipt: SaleReceipt
     corrections: list[Correction]
     points: SalePoints | None = Field(description="Null for a guest's purchase.")
     discrepancies: list[SaleDiscrepancy]
@@ -161,7 +208,8 @@ async def purchase(read: Read, transaction_id: UUID) -> Sale:
         currency=whole.currency,
         minor_units=minor_units(whole.currency),
         total=whole.total,
-        lines=[_line(sold, whole, names) for sold in whole.lines.values()],
+        lines=[_line(sold, whole, names) for sold in whole.shown_lines],
+        receipt=_receipt(whole),
         corrections=[
             Correction(
                 kind=kind, at=instant(at), location_id=place, location_name=names.location(place),
@@ -245,8 +293,32 @@ def _line(sold: SoldUnits, whole: SettledSale, names: _Names) -> SaleLine:
         cancelled=shown(sold.cancelled, sold.line.unit),
         voided=shown(sold.voided, sold.line.unit),
         given_back=sold.given_back,
+        kind=sold.line.kind,
+        discount=whole.receipt.off_lines.get(sold.line.line_no, 0),
+        tax_rate=whole.receipt.rate(sold.line),
+        tax_included=whole.receipt.tax_included(sold.line, whole.told_lines, whole.total),
         expected_at=None if sold.line.expected_at is None else instant(sold.line.expected_at),
     )
+
+
+def _receipt(whole: SettledSale) -> SaleReceipt:
+    receipt = whole.receipt
+    return SaleReceipt(
+        tax=receipt.tax_told,
+        tax_by_rate=[RateSum(rate=rate, net=net, tax=tax) for rate, net, tax in receipt.by_rate],
+        discounts=[
+            TakenOff(
+                line_no=one.line_no, amount=one.amount, reason_code=one.reason,
+                coupon_id=None if one.coupon is None else UUID(one.coupon),
+            )
+            for one in receipt.discounts
+        ],
+        tenders=[PaidWith(kind=kind, amount=amount) for kind, amount in receipt.tenders],
+        staff_code=receipt.staff_code,
+        register_code=receipt.register_code,
+        registration_number=receipt.registration_number,
+        not_adding_up=whole.not_adding_up,
+    )  # fmt: skip
 
 
 async def _points(read: Read, transaction_id: UUID, profile_id: UUID) -> SalePoints:

@@ -11,7 +11,9 @@ are listed until people have decided about them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
 
 from projections.core.documents import Document, Documents
 from projections.purchases.documents import (
@@ -25,54 +27,13 @@ from projections.purchases.documents import (
     Counted,
     Line,
 )
+from projections.purchases.receipts import EMPTY, Receipt, Told, not_adding_up, receipt_of
 from projections.purchases.settlements import SETTLED, Decision, Decisions
+from projections.purchases.sold_units import Effect, SoldUnits
 from schemas.measures import place
 
 NOT_RETURNED = "NOT_RETURNED"
 NONE = Decisions({})
-
-
-@dataclass(slots=True)
-class SoldUnits:
-    """A line and what became of its units. `given_back`: money, without units."""
-
-    line: Line
-    returned: int = 0
-    refunded: int = 0
-    cancelled: int = 0
-    voided: int = 0
-    given_back: int = 0
-
-    @property
-    def open(self) -> int:
-        """Units that are still sold."""
-        return self.line.quantity - self.gone
-
-    @property
-    def gone(self) -> int:
-        """Units that are no longer sold: returned, refunded without goods, cancelled or voided."""
-        return self.returned + self.refunded + self.cancelled + self.voided
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What one document did to one line.
-
-    `units`: those that are no longer sold; negative: an amendment sold more. `over`: units that the
-    document names beyond those still sold. `line`: None where the sale, or such a line of it, is
-    unknown. `unit`: of both amounts; None for pieces.
-    """
-
-    document: str
-    kind: str
-    at: int
-    location: str
-    sku: str
-    units: int = 0
-    over: int = 0
-    line: Line | None = None
-    disposition: str = ""
-    unit: str | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +44,9 @@ class SettledSale:
     `order`: the order that it serves; None if it names none, or itself. `sold`: the lines as they
     were sold. `replaced`: lines whose number an amendment gave to another item or unit, with their
     units that were gone by then. `served_twice`: units taken off because they were already handed
-    out for the order.
+    out for the order. `told`, `told_lines`: the event that says the lines and the total last,
+    the sale's or an amendment's, and these lines. `receipt`: what it says beside them.
+    `voided`: whether a void undid the sale.
     """
 
     known: bool = False
@@ -104,11 +67,37 @@ class SettledSale:
     replaced: dict[tuple[int, Counted], SoldUnits] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     decisions: Decisions = NONE
+    told: str = ""
+    told_at: int = 0
+    told_lines: tuple[Line, ...] = ()
+    receipt: Receipt = EMPTY
+    voided: bool = False
+
+    @property
+    def not_adding_up(self) -> list[str]:
+        """What does not come to the total: `lines`, `tax` or `tenders`.
+
+        Tenders paid the total before amendments; what was paid back since is not told.
+        """
+        receipt = self.receipt
+        if self.told != self.document:
+            receipt = replace(receipt, tenders=())
+        return not_adding_up(self.told_lines, self.total, receipt)
+
+    @property
+    def shown_lines(self) -> list[SoldUnits]:
+        """The lines as they are now; without those that an amendment took off before anything of
+        them was gone.
+        """
+        told = {line.line_no for line in self.told_lines}
+        return [one for one in self.lines.values() if one.line.line_no in told or one.gone]
 
     def misfit(self, effect: Effect) -> str | None:
         """The kind of discrepancy that a document's effect is; None if it fits the sale."""
         if not self.known:
             return "unknown_sale"
+        if effect.beyond:
+            return "sums"
         if not effect.over:
             return None
         return "unknown_line" if effect.line is None else "over_return"
@@ -132,6 +121,7 @@ class SettledSale:
             if units:
                 left[sold.line.counted] -= units
                 paid = sold.line.paid * (sold.line.quantity - units) // sold.line.quantity
+                sold.lowered *= Fraction(sold.line.quantity - units, sold.line.quantity)
                 sold.line = sold.line._replace(quantity=sold.line.quantity - units, paid=paid)
                 self.served_twice += units
 
@@ -159,8 +149,11 @@ def _tell(sale: SettledSale, name: str, document: Document) -> None:
         sale.points_paid, sale.order, lines, *printed,
     ) = document  # fmt: skip
     if printed:
-        sale.receipt_number, sale.business_date = printed
-    sale.sold = tuple(Line(*values) for values in lines)
+        sale.receipt_number, sale.business_date = printed[:2]
+    sale.told, sale.told_at = name, sale.at
+    if len(printed) > 2:
+        sale.receipt = receipt_of(printed[2])
+    sale.sold = sale.told_lines = tuple(Line(*values) for values in lines)
     sale.lines = {line.line_no: SoldUnits(line) for line in sale.sold}
 
 
@@ -251,6 +244,7 @@ def _sku_of(sale: SettledSale, line_no: int) -> str:
 def _void(sale: SettledSale, name: str, document: Document) -> None:
     """Undoes what is still sold; units that were gone before are `over`."""
     _, at, location = document
+    sale.voided = True
     if not sale.known:
         sale.effects.append(Effect(document=name, kind=VOIDED, at=at, location=location, sku=""))
     for sold in (*sale.lines.values(), *sale.replaced.values()):
@@ -266,12 +260,13 @@ def _void(sale: SettledSale, name: str, document: Document) -> None:
 
 def _amend(sale: SettledSale, name: str, document: Document) -> None:
     """Replaces the lines; units that are gone already cannot be taken off again."""
-    _, at, location, total, lines = document
+    _, at, location, total, lines, *more = document
     if not sale.known:
         sale.effects.append(Effect(document=name, kind=AMENDED, at=at, location=location, sku=""))
         return
-    sale.total = total
-    now = {line.line_no: line for line in (Line(*values) for values in lines)}
+    _say_anew(sale, name, at, total, lines, *more)
+    now = {line.line_no: line for line in sale.told_lines}
+    kept = {line_no: sold.kept for line_no, sold in sale.lines.items()}
 
     effects: list[Effect] = []
 
@@ -307,8 +302,25 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
         units = min(fewer, sold.open)
         noted(line, units, fewer - units)
         sold.line = line._replace(quantity=sold.line.quantity - units)
+    for line_no, sold in sale.lines.items():
+        if sold.lowered and sold.kept:  # what was given back stays given back
+            sold.lowered *= kept[line_no] / sold.kept
     # first the units that are no longer sold, so that an order has them back for the others
     sale.effects += sorted(effects, key=lambda effect: effect.units < 0)
+
+
+def _say_anew(
+    sale: SettledSale, name: str, at: int, total: int, lines: Iterable[Any],
+    told: Told | None = None,
+) -> None:  # fmt: skip
+    """The receipt as an amendment says it; how the sale was paid and who sold stays."""
+    before, now = sale.receipt, EMPTY if told is None else receipt_of(told)
+    sale.total, sale.told, sale.told_at = total, name, at
+    sale.told_lines = tuple(Line(*values) for values in lines)
+    sale.receipt = replace(
+        now, tenders=before.tenders, staff_code=before.staff_code,
+        register_code=before.register_code, registration_number=before.registration_number,
+    )  # fmt: skip
 
 
 def _way(sale: SettledSale, line: Line) -> tuple[object, ...]:
@@ -322,12 +334,17 @@ def _way(sale: SettledSale, line: Line) -> tuple[object, ...]:
 def _adjust(sale: SettledSale, name: str, document: Document) -> None:
     _, at, location, line_no, amount = document
     sold = sale.lines.get(line_no)
-    if sold is not None:
-        sold.given_back += amount
-    else:
+    if sold is None:
         sale.effects.append(
             Effect(document=name, kind=ADJUSTED, at=at, location=location, sku="", over=1)
         )
+    elif beyond := sold.give_back(amount):
+        sale.effects.append(
+            Effect(
+                document=name, kind=ADJUSTED, at=at, location=location, sku=sold.line.sku,
+                line=sold.line, beyond=beyond,
+            )
+        )  # fmt: skip
 
 
 _CORRECTIONS = {

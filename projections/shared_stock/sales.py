@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from projections.core.documents import Document, Documents
 from projections.core.tables import RowKey
 from projections.purchases.documents import COMPLETED, RETURNED, Line
-from projections.purchases.sale_state import NOT_RETURNED, Effect, SettledSale, settled
+from projections.purchases.sale_state import NOT_RETURNED, SettledSale, settled
 from projections.purchases.settlements import DOCUMENT_WRONG
+from projections.purchases.sold_units import Effect
 from projections.shared_stock.moves import Move
 from projections.shared_stock.order_steps import CAME_BACK, CANCELLED, PLACED, SERVED, UNSERVED
 from projections.shared_stock.orders import of_entries
