@@ -50,7 +50,7 @@ def _part(one: str, other: str, one_reading: str, other_reading: str) -> tuple[i
         return EQUAL, one
     heard = _level(one_reading, other_reading)
     level = _both(written, heard)
-    if level > ONE_FORM:
+    if level == MISSING or level > ONE_FORM:
         return level, ""
     return level, one if written == EQUAL else one_reading
 

@@ -37,6 +37,7 @@ found = st.builds(
 
 
 @example(Features("佐藤", "林", birth_date="1990-04-01"), Features("林", "佐藤"))
+@example(Features(given="smith", family_reading="taro"), Features("佐竹", "john"))
 @given(found, found)
 def test_levels_and_weight_do_not_depend_on_who_is_first(
     model: MatchModel, one: Features, other: Features
